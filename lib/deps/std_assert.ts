@@ -1,0 +1,18 @@
+/** Assertions for tests, from the standard library. @module */
+
+// @ts-types="./types/std_assert.d.ts"
+export {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  assertLess,
+  assertLessOrEqual,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "npm:deno-std@1.4.0/assert/mod.js";

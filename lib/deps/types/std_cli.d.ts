@@ -1,0 +1,1 @@
+export declare function unicodeWidth(str: string): number;

@@ -1,0 +1,140 @@
+/**
+ * The errors that a run can end with. Misuse of the library throws `TypeError` or `RangeError`
+ * instead; what goes wrong with one row is data (an `Outcome`), not an exception.
+ *
+ * @module
+ */
+
+/** The root of everything that Retort throws while it runs. */
+export class RetortError extends Error {
+  override name = "RetortError";
+}
+
+/** Where in the input something was wrong. */
+export interface SourceErrorOptions extends ErrorOptions {
+  /** The input file. */
+  path?: string;
+  /** The line in it, from 1. */
+  line?: number;
+}
+
+/** The input cannot be read, or holds rows that cannot be sent. */
+export class SourceError extends RetortError {
+  override name = "SourceError";
+  /** The input file, where one is to blame. */
+  readonly path: string | undefined;
+  /** The line in it, from 1, where one is to blame. */
+  readonly line: number | undefined;
+
+  /** Makes the error with the place that it speaks of. */
+  constructor(message: string, options: SourceErrorOptions = {}) {
+    super(message, options);
+    this.path = options.path;
+    this.line = options.line;
+  }
+}
+
+/** What can go wrong with one attempt or one row; the `error.type` of a failures line. */
+export type FailureType =
+  /** The input line is not a row that can be sent. */
+  | "bad_row"
+  /** The connection was refused, cut or never made. */
+  | "network"
+  /** A deadline passed. */
+  | "timeout"
+  /** The teacher answered 429. */
+  | "rate_limit"
+  /** The teacher answered 408, 409 or 5xx. */
+  | "server"
+  /** The teacher refused the request with another status. */
+  | "request"
+  /** The teacher answered 2xx with something that is no completion. */
+  | "response"
+  /** The answer stopped at the token limit (`finish_reason` `length`). */
+  | "truncated"
+  /** The answer was withheld or cut by a filter (`finish_reason` `content_filter`). */
+  | "filtered"
+  /** The answer holds neither text nor a tool call. */
+  | "empty"
+  /** A teacher that was plugged in threw something else. */
+  | "teacher";
+
+/** All failure types, for messages and for checking what a person typed. */
+export const FAILURE_TYPES: readonly FailureType[] = [
+  "bad_row",
+  "network",
+  "timeout",
+  "rate_limit",
+  "server",
+  "request",
+  "response",
+  "truncated",
+  "filtered",
+  "empty",
+  "teacher",
+];
+
+/** What is known of a failed attempt. */
+export interface TeacherErrorOptions extends ErrorOptions {
+  /** What kind of failure it is. @default derived from `status`, or "teacher" */
+  type?: FailureType;
+  /** The HTTP status, where there was one. */
+  status?: number;
+  /** Whether another attempt may succeed. @default true for 408, 409, 429 and 5xx, else false */
+  retryable?: boolean;
+  /** The least time to wait before the next attempt, in milliseconds. */
+  retryAfterMs?: number;
+}
+
+/** One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again. */
+export class TeacherError extends RetortError {
+  override name = "TeacherError";
+  /** What kind of failure it is. */
+  readonly type: FailureType;
+  /** The HTTP status, where there was one. */
+  readonly status: number | undefined;
+  /** Whether another attempt may succeed. */
+  readonly retryable: boolean;
+  /** The least time to wait before the next attempt, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  /** Makes the error; what is not given is derived from the status. */
+  constructor(message: string, options: TeacherErrorOptions = {}) {
+    super(message, options);
+    this.status = options.status;
+    this.type = options.type ?? typeOfStatus(options.status);
+    this.retryable = options.retryable ?? (this.type === "rate_limit" || this.type === "server");
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+function typeOfStatus(status: number | undefined): FailureType {
+  if (status === undefined) return "teacher";
+  if (status === 429) return "rate_limit";
+  if (status === 408 || status === 409 || status >= 500) return "server";
+  return "request";
+}
+
+/** Where on disk something went wrong. */
+export interface SinkErrorOptions extends ErrorOptions {
+  /** The file. */
+  path?: string;
+}
+
+/** An output file cannot be written, or is damaged. */
+export class SinkError extends RetortError {
+  override name = "SinkError";
+  /** The file. */
+  readonly path: string | undefined;
+
+  /** Makes the error with the file that it speaks of. */
+  constructor(message: string, options: SinkErrorOptions = {}) {
+    super(message, options);
+    this.path = options.path;
+  }
+}
+
+/** Another run holds the lock of an output file. */
+export class LockedError extends SinkError {
+  override name = "LockedError";
+}

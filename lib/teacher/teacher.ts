@@ -1,0 +1,90 @@
+/**
+ * The one thing that the engine knows of a teacher. Anything that fits can be plugged in.
+ *
+ * @module
+ */
+
+/** One message of a chat, in the OpenAI form. `content` may be text or content parts (images). */
+export interface Message {
+  /** `system`, `user`, `assistant`, `tool`, … */
+  role: string;
+  /** Text, a list of content parts, or null beside tool calls. */
+  content?: unknown;
+  /** Anything else that the row carries (`name`, `tool_calls`, `tool_call_id`, …) goes through. */
+  [key: string]: unknown;
+}
+
+/**
+ * Sampling parameters by the names of the teacher's API (`temperature`, `max_tokens`, …). A number
+ * that JavaScript would write differently than the person did is held as `JSON.rawJSON`, so that
+ * `JSON.stringify` gives back `1.0` and 19-digit integers as they were.
+ */
+export type Params = Readonly<Record<string, unknown>>;
+
+/** What a teacher is asked. */
+export interface TeacherRequest {
+  /** The row's identity, for logs and for teachers that answer by table. */
+  readonly uid: string;
+  /** The conversation, oldest first. */
+  readonly messages: readonly Message[];
+  /** The run's parameters with the row's own over them. The same object for every row that sets none. */
+  readonly params: Params;
+}
+
+/** Tokens as the teacher counted them. */
+export interface Usage {
+  /** Tokens of the prompt. */
+  readonly promptTokens: number;
+  /** Tokens of the answer, reasoning included. */
+  readonly completionTokens: number;
+  /** Tokens of the reasoning. @default 0 */
+  readonly reasoningTokens?: number;
+  /** Prompt tokens that came out of a cache. @default 0 */
+  readonly cachedTokens?: number;
+}
+
+/** A teacher's answer to one request. */
+export interface Completion {
+  /** The answer, without the reasoning. */
+  readonly response: string;
+  /** The reasoning. @default "" */
+  readonly reasoning?: string;
+  /** Why it ended: `stop`, `length`, `content_filter`, `tool_calls`, … */
+  readonly finishReason: string;
+  /** Tokens, or null where the teacher says nothing of them. */
+  readonly usage: Usage | null;
+  /** The model that answered, as the teacher names it. */
+  readonly model: string;
+  /** The model that was asked for. @default the teacher's `model` */
+  readonly modelAsked?: string;
+  /** The teacher's id for the answer. @default "" */
+  readonly id?: string;
+  /** Tool calls in the OpenAI form; an answer that is one is complete without text. */
+  readonly toolCalls?: readonly unknown[];
+  /** Milliseconds until the first token was seen. @default the whole latency */
+  readonly ttftMs?: number;
+  /** The address that answered, without credentials. @default the teacher's `address` */
+  readonly teacher?: string;
+  /** More of the raw answer, asked for by name (`keep`). */
+  readonly kept?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Answers one request at a time, any number of them at once.
+ *
+ * `complete` makes one attempt (one POST at most) and never retries; it throws a `TeacherError` when
+ * the attempt failed, and rejects soon after `signal` is aborted. Anything else that it throws fails
+ * the row at once with the type `teacher`.
+ */
+export interface Teacher {
+  /** The model that is asked, part of a run's identity. @default "" */
+  readonly model?: string;
+  /** Where it is, without credentials; written to each line. @default "" */
+  readonly address?: string;
+  /** Makes one attempt. */
+  complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
+  /** What would be sent, for `--dry-run`; no call is made. */
+  preview?(request: TeacherRequest): unknown;
+  /** Frees sockets and timers. Called by whoever made the teacher. */
+  close?(): Promise<void>;
+}
