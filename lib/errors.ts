@@ -138,3 +138,13 @@ export class SinkError extends RetortError {
 export class LockedError extends SinkError {
   override name = "LockedError";
 }
+
+/** An output file holds something that is no line of Retort's. */
+export class DamagedFileError extends SinkError {
+  override name = "DamagedFileError";
+}
+
+/** The run cannot be started as it was asked for; nothing was sent and nothing was written. */
+export class UsageError extends RetortError {
+  override name = "UsageError";
+}

@@ -11,7 +11,7 @@ import type { Completion, Message, Params } from "./teacher/teacher.ts";
 export interface Row {
   /** Its identity in the results file. */
   readonly uid: string;
-  /** 16 hex digits of SHA-256 over the messages and row-level parameters as sent. */
+  /** 16 hex digits of xxHash64 over the messages and row-level parameters as sent. */
   readonly promptHash: string;
   /** What is sent, oldest first. */
   readonly messages: Message[];

@@ -1,3 +1,3 @@
 /** The HTTP transport. See `docs/architecture.md` for why it is not `fetch`. @module */
 
-export { Client, type Dispatcher, errors, ProxyAgent } from "npm:undici@8.12.4";
+export { buildConnector, Client, type Dispatcher, errors, ProxyAgent } from "npm:undici@8.12.4";

@@ -1,0 +1,137 @@
+/**
+ * The YAML file of `--config`: the flags by their names, and the two blocks that ModelCall's
+ * configuration has.
+ *
+ * @module
+ */
+
+import { closestString } from "../lib/deps/std_text.ts";
+import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
+import { UsageError } from "../lib/errors.ts";
+import { FLAGS } from "./flags.ts";
+import type { FlagValue } from "./parse.ts";
+
+/** What a configuration file says. */
+export interface Config {
+  /** Inputs, where it names any. */
+  readonly inputs: string[];
+  /** Flags by their long names. */
+  readonly flags: Map<string, FlagValue>;
+  /** Sampling parameters. */
+  readonly params: Record<string, unknown>;
+}
+
+type Block = Record<string, unknown>;
+
+/** What a run can be told; a file that names itself or asks for help says nothing. */
+const KNOWN = FLAGS.filter((flag) =>
+  flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
+);
+const OWN_KEYS = ["input", "params", "client-config", "chat-config"];
+
+/**
+ * Reads a configuration file.
+ *
+ * @throws {UsageError} with the file and what is wrong in it
+ */
+export async function readConfig(path: string): Promise<Config> {
+  const config: Config = { inputs: [], flags: new Map(), params: {} };
+  const fail = (what: string): never => {
+    throw new UsageError(`Cannot use "${path}": ${what}`);
+  };
+  for (const [key, value] of Object.entries(await readBlock(path, fail))) {
+    const name = key.replaceAll("_", "-");
+    if (value === null) continue;
+    if (name === "input") config.inputs.push(...[value].flat().map(String));
+    else if (name === "params") Object.assign(config.params, blockOf(value, key, fail));
+    else if (name === "client-config") readClient(blockOf(value, key, fail), config, fail);
+    else if (name === "chat-config") readChat(blockOf(value, key, fail), config);
+    else readFlag(name, key, value, config, fail);
+  }
+  return config;
+}
+
+async function readBlock(path: string, fail: (what: string) => never): Promise<Block> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    return fail(error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message);
+  }
+  try {
+    const value = parseYaml(text);
+    return value === null ? {} : blockOf(value, "the file", fail);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    return fail(`it is not YAML: ${(error as Error).message}`);
+  }
+}
+
+function blockOf(value: unknown, key: string, fail: (what: string) => never): Block {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
+  return fail(`${key} must be a block of names and values: current value is ${String(value)}`);
+}
+
+function readFlag(
+  name: string,
+  key: string,
+  value: unknown,
+  config: Config,
+  fail: (what: string) => never,
+): void {
+  if (/^(api-)?key$/.test(name)) return refuseKey(key, fail);
+  const negated = name.startsWith("no-") ? name.slice(3) : undefined;
+  const flag = KNOWN.find((one) => one.name === name || (one.isNegated && one.name === negated));
+  if (flag === undefined) {
+    const names = [...KNOWN.map((one) => one.name), ...OWN_KEYS];
+    return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
+  }
+  if (flag.value !== undefined && [value].flat().some((one) => typeof one === "object")) {
+    return fail(`${key} must be a text, a number or a list of them: put a text into quotes`);
+  }
+  if (flag.value === undefined) {
+    if (typeof value !== "boolean") {
+      return fail(`${key} must be true or false: current value is ${String(value)}`);
+    }
+    config.flags.set(flag.name, negated === flag.name ? !value : value);
+  } else if (flag.isMultiple) config.flags.set(flag.name, [value].flat().map(String));
+  else if (flag.isValueOptional && typeof value === "boolean") {
+    if (value) config.flags.set(flag.name, "");
+  } else config.flags.set(flag.name, [value].flat().map(String).join(","));
+}
+
+/** ModelCall's `client_config`: how the client of the OpenAI library was made. */
+function readClient(block: Block, config: Config, fail: (what: string) => never): void {
+  for (const [key, value] of Object.entries(block)) {
+    if (value === null) continue;
+    if (key === "api_key") refuseKey(`client_config.${key}`, fail);
+    else if (key === "base_url") config.flags.set("base-url", String(value));
+    else if (key === "timeout") config.flags.set("timeout", String(value));
+    else if (key === "max_retries") config.flags.set("max-attempts", String(Number(value) + 1));
+    else if (key === "api_key_env") config.flags.set("api-key-env", String(value));
+    else if (key === "api_key_file") config.flags.set("api-key-file", String(value));
+    else {
+      fail(
+        `client_config.${key} is not known here: it takes base_url, timeout, max_retries, ` +
+          "api_key_env and api_key_file",
+      );
+    }
+  }
+}
+
+/** ModelCall's `chat_config`: the arguments of the call, messages excepted. */
+function readChat(block: Block, config: Config): void {
+  for (const [key, value] of Object.entries(block)) {
+    if (value === null) continue;
+    if (key === "model") config.flags.set("model", String(value));
+    else if (key === "stream") config.flags.set("stream", value === true);
+    else config.params[key] = value;
+  }
+}
+
+function refuseKey(key: string, fail: (what: string) => never): never {
+  return fail(
+    `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +
+      "into OPENAI_API_KEY, or name a variable (api_key_env) or a file (api_key_file)",
+  );
+}

@@ -1,0 +1,48 @@
+/**
+ * The command that goes on where a run has ended.
+ *
+ * @module
+ */
+
+import type { Summary } from "../lib/progress/events.ts";
+import { type Flag, FLAGS } from "./flags.ts";
+import type { ParsedArgs } from "./parse.ts";
+
+/** What would be thrown away, or asked once too often, if it were said a second time. */
+const NOT_AGAIN = ["resume", "overwrite", "retry", "changed"];
+
+/** The command that does the pending rows, or asks the failed ones again; undefined when all is
+ * done. */
+export function nextCommand(
+  args: ParsedArgs,
+  summary: Summary,
+  program: string,
+): string | undefined {
+  if (summary.pending > 0) return commandLine(args, program, []);
+  if (summary.failures_on_disk > 0) return commandLine(args, program, ["retry"]);
+  return undefined;
+}
+
+function commandLine(args: ParsedArgs, program: string, command: string[]): string {
+  const words = [program, ...command, ...args.inputs.map(quoted)];
+  for (const [name, value] of args.flags) {
+    if (NOT_AGAIN.includes(name)) continue;
+    const flag = FLAGS.find((one) => one.name === name)!;
+    const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
+    if (typeof value === "boolean") words.push(written);
+    else if (flag.isValueOptional) {
+      words.push(value === "" ? written : quoted(`${written}=${value}`));
+    } else for (const one of [value].flat()) words.push(...withValue(flag, written, one));
+  }
+  return words.join(" ");
+}
+
+/** A value that looks like a flag is read as one unless it is joined to its own. */
+function withValue(flag: Flag, written: string, value: string): string[] {
+  return /^-\D/.test(value) ? [quoted(`--${flag.name}=${value}`)] : [written, quoted(value)];
+}
+
+/** As a POSIX shell reads it back. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

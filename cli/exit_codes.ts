@@ -1,0 +1,78 @@
+/**
+ * What the process ends with.
+ *
+ * @module
+ */
+
+import type { Summary } from "../lib/progress/events.ts";
+import {
+  DamagedFileError,
+  LockedError,
+  SinkError,
+  SourceError,
+  UsageError,
+} from "../lib/errors.ts";
+import type { StopSignal } from "./io.ts";
+
+/** Every row has a result, or as many as were asked for. */
+export const EXIT_DONE = 0;
+/** A fault of Retort itself. */
+export const EXIT_INTERNAL = 1;
+/** Usage, or bad input. */
+export const EXIT_USAGE = 2;
+/** Finished, and some rows have no result. */
+export const EXIT_FAILED_ROWS = 3;
+/** Another run writes to the same output. */
+export const EXIT_LOCKED = 4;
+/** The teacher or a budget put an end to it. */
+export const EXIT_HALTED = 5;
+/** The disk. */
+export const EXIT_DISK = 6;
+
+const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+
+/** How many failed rows are still a success: a number of rows, or a share of all. */
+export interface Allowance {
+  /** The number. */
+  readonly value: number;
+  /** Whether it is per cent. */
+  readonly isPercent: boolean;
+}
+
+/** Reads `10` or `1%`. */
+export function parseAllowance(text: string): Allowance {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text);
+  if (match === null || (match[2] === "" && match[1].includes("."))) {
+    throw new UsageError(
+      `Cannot use --allow-failures ${
+        JSON.stringify(text)
+      }: it must be a number of rows (10) or a ` +
+        "share of them (1%)",
+    );
+  }
+  return { value: Number(match[1]), isPercent: match[2] === "%" };
+}
+
+/** The exit code of a run that ended with a summary. */
+export function exitCodeOf(
+  summary: Summary,
+  options: { signal?: StopSignal; allowance?: Allowance } = {},
+): number {
+  if (summary.state === "interrupted") return 128 + SIGNAL_NUMBERS[options.signal ?? "SIGINT"];
+  if (summary.state === "halted") return EXIT_HALTED;
+  const failures = summary.failures_on_disk + summary.bad_rows;
+  if (failures === 0 && summary.pending === 0) return EXIT_DONE;
+  const { value, isPercent } = options.allowance ?? { value: 0, isPercent: false };
+  const rows = summary.total + summary.bad_rows;
+  const isAllowed = failures <= (isPercent ? rows * value / 100 : value);
+  return summary.pending === 0 && isAllowed ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+/** The exit code of a run that ended with an error. */
+export function exitCodeOfError(error: unknown): number {
+  if (error instanceof UsageError || error instanceof SourceError) return EXIT_USAGE;
+  if (error instanceof DamagedFileError) return EXIT_USAGE;
+  if (error instanceof LockedError) return EXIT_LOCKED;
+  if (error instanceof SinkError) return EXIT_DISK;
+  return EXIT_INTERNAL;
+}

@@ -1,0 +1,35 @@
+/**
+ * `distill export`.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { exportResults } from "../lib/export/export_results.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { readRowOptions } from "./run_command.ts";
+import { Settings } from "./settings.ts";
+
+/** Writes a training set and says how many rows it holds. */
+export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
+  }
+  const formats = ["messages", "prompt-completion", "sharegpt", "alpaca"] as const;
+  const output = settings.required("output", "an output: add -o train.jsonl");
+  const format = settings.choice("format", formats);
+  if (format === undefined) {
+    throw new UsageError(`Cannot export without a format: add --format ${formats.join("|")}`);
+  }
+  const { rows } = await exportResults({
+    ...await readRowOptions(settings),
+    results: args.inputs,
+    output,
+    format,
+    think: settings.choice("think", ["wrap", "field", "drop"]),
+  });
+  io.writeErr(`Wrote ${rows.toLocaleString("en-US")} rows to ${output}\n`);
+  return 0;
+}

@@ -1,0 +1,73 @@
+/**
+ * What `--help` says: one screen for each command.
+ *
+ * @module
+ */
+
+import { type Command, COMMANDS, type Flag, flagsOf } from "./flags.ts";
+
+const USAGE: Record<Command, string> = {
+  run: "distill [run] INPUT… -o OUT [flags]",
+  retry: "distill retry INPUT… -o OUT [flags]",
+  verify: "distill verify INPUT… -o OUT",
+  export: "distill export RESULTS… -o FILE --format NAME",
+  simulate: "distill simulate [--port N] [latency=500,jitter=0.2,…]",
+};
+
+const SUMMARY: Record<Command, string> = {
+  run: "Asks a teacher about every row of INPUT and writes its answers; run it again to continue.",
+  retry: "Asks the rows that failed again, with their prompts as the input has them now.",
+  verify: "Proves that every row of INPUT has a result, has failed, or is pending.",
+  export: "Writes a training set from results, in input order.",
+  simulate: "Serves a simulated OpenAI-compatible teacher on this machine.",
+};
+
+const EXAMPLES: Record<Command, string[]> = {
+  run: [
+    "distill prompts.jsonl -o out/ -m gpt-5-mini -c 100",
+    "distill prompts.jsonl -o out/ -m qwen3 --base-url http://127.0.0.1:8000/v1",
+    "distill a.jsonl.gz b.jsonl -o out/ -m qwen3 -p temperature=0.6 --dry-run",
+  ],
+  retry: [
+    "distill retry prompts.jsonl -o out/ -m gpt-5-mini",
+    "distill retry prompts.jsonl -o out/ -m gpt-5-mini --retry=truncated --max-tokens 8000",
+  ],
+  verify: ["distill verify prompts.jsonl -o out/"],
+  export: [
+    "distill export out/prompts.jsonl -o train.jsonl --format messages",
+    "distill export out/prompts.jsonl -o train.jsonl --format sharegpt --think drop",
+  ],
+  simulate: ["distill simulate --port 8000 latency=200,errors=0.05,rpm=600"],
+};
+
+/** The help of a command: its common flags, or all of them by group. */
+export function helpText(command: Command, all = false): string {
+  const flags = flagsOf(command);
+  const shown = all ? flags : flags.filter((flag) => flag.isCommon);
+  const lines = [SUMMARY[command], "", `Usage: ${USAGE[command]}`];
+  if (command === "run") {
+    const others = COMMANDS.filter((name) => name !== "run").join(", ");
+    lines.push(`Other commands: ${others}; each has its own --help.`);
+  }
+  lines.push("");
+  if (all) lines.push(...byGroup(shown));
+  else lines.push(...shown.map(flagLine), "");
+  lines.push("Examples:", ...EXAMPLES[command].map((example) => `  ${example}`));
+  return `${lines.join("\n")}\n`;
+}
+
+function byGroup(flags: readonly Flag[]): string[] {
+  const groups = Map.groupBy(flags, (flag) => flag.group);
+  return [...groups].flatMap(([name, members]) => [`${name}:`, ...members.map(flagLine), ""]);
+}
+
+function flagLine(flag: Flag): string {
+  const short = flag.short === undefined ? "   " : `-${flag.short},`;
+  const name = flag.isNegated ? `no-${flag.name}` : flag.name;
+  const value = flag.value === undefined
+    ? ""
+    : flag.isValueOptional
+    ? `[=${flag.value}]`
+    : ` ${flag.value}`;
+  return `  ${short} --${name}${value}`.padEnd(30) + ` ${flag.help}`;
+}

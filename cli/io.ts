@@ -1,0 +1,28 @@
+/**
+ * What the command line needs of the world, so that a test can be the world.
+ *
+ * @module
+ */
+
+/** A signal that ends a run. */
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** The world. */
+export interface Io {
+  /** Writes to standard output. */
+  writeOut(text: string): void;
+  /** Writes to standard error. */
+  writeErr(text: string): void;
+  /** Reads a variable of the environment. */
+  env(name: string): string | undefined;
+  /** Standard input. */
+  readonly stdin: ReadableStream<Uint8Array>;
+  /** Whether standard error is a terminal. */
+  readonly isTerminal: boolean;
+  /** The width of the terminal. */
+  columns(): number;
+  /** Calls the handler at each such signal, until the function that it gives back is called. */
+  onSignal(signal: StopSignal, handler: () => void): () => void;
+  /** How a person starts this program: `deno task distill`, or the name of the executable. */
+  readonly program: string;
+}

@@ -1,0 +1,145 @@
+/**
+ * Arguments as they were typed into a command, inputs and flags.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
+import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
+import { type Command, COMMANDS, type Flag, FLAGS, flagsOf } from "./flags.ts";
+
+/** What a flag was given: `true` for a switch, `""` for an optional value that was left out. */
+export type FlagValue = string | boolean | string[];
+
+/** What was typed. */
+export interface ParsedArgs {
+  /** The command; `run` where none was named. */
+  readonly command: Command;
+  /** Everything that is no flag. */
+  readonly inputs: string[];
+  /** Flags by their long names. */
+  readonly flags: ReadonlyMap<string, FlagValue>;
+}
+
+/** Past this many changes a word is not a mistyped one but another. */
+const MAX_TYPOS = 3;
+
+/**
+ * Reads the arguments.
+ *
+ * @throws {UsageError} for flags that the command does not know, and for values that are missing
+ */
+export function parseCommandLine(args: readonly string[]): ParsedArgs {
+  const isNamed = (COMMANDS as readonly string[]).includes(args[0]);
+  const command = isNamed ? args[0] as Command : "run";
+  const known = flagsOf(command);
+  const rest = withOptionalValues(isNamed ? args.slice(1) : args, known);
+  const { tokens } = parseArgs({
+    args: rest,
+    tokens: true,
+    strict: false,
+    allowPositionals: true,
+    options: Object.fromEntries(known.map((flag) => [flag.name, {
+      type: flag.value === undefined ? "boolean" as const : "string" as const,
+      ...(flag.short === undefined ? {} : { short: flag.short }),
+    }])),
+  });
+  const inputs: string[] = [];
+  const flags = new Map<string, FlagValue>();
+  for (const token of tokens) {
+    if (token.kind === "positional") inputs.push(token.value);
+    if (token.kind !== "option") continue;
+    const { flag, isOff } = flagNamed(token.name, token.rawName, command);
+    setFlag(flags, flag, isOff ? false : valueOf(flag, token));
+  }
+  return { command, inputs, flags };
+}
+
+/** A flag whose value may be left out takes the next word only where it can be nothing else. */
+function withOptionalValues(args: readonly string[], known: readonly Flag[]): string[] {
+  const optional = new Set(known.filter((flag) => flag.isValueOptional).map(({ name }) => name));
+  const result: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === "--") return [...result, ...args.slice(i)];
+    const name = args[i].slice(2);
+    if (!args[i].startsWith("--") || !optional.has(name)) {
+      result.push(args[i]);
+    } else if (name === "retry" && args[i + 1] !== undefined && isListOfTypes(args[i + 1])) {
+      result.push(`--retry=${args[++i]}`);
+    } else {
+      result.push(`${args[i]}=`);
+    }
+  }
+  return result;
+}
+
+function isListOfTypes(text: string): boolean {
+  return text.split(",").every((part) =>
+    (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
+  );
+}
+
+function flagNamed(
+  name: string,
+  rawName: string,
+  command: Command,
+): { flag: Flag; isOff: boolean } {
+  const known = flagsOf(command);
+  const exact = known.find((flag) => !flag.isNegated && flag.name === name);
+  if (exact !== undefined) return { flag: exact, isOff: false };
+  const negated = known.find((flag) => flag.isNegated && `no-${flag.name}` === name);
+  if (negated !== undefined) return { flag: negated, isOff: true };
+  throw unknownFlag(name, rawName, command);
+}
+
+function unknownFlag(name: string, rawName: string, command: Command): UsageError {
+  if (/^(api[-_]?)?key$|^token$/.test(name)) {
+    return new UsageError(
+      `Cannot take the key from ${rawName}: arguments can be read by everybody on the machine. ` +
+        "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
+    );
+  }
+  const elsewhere = FLAGS.find((flag) => flag.name === name);
+  if (elsewhere?.commands.includes(command)) {
+    return new UsageError(`Cannot use ${rawName}: it is so unless --no-${name} says otherwise`);
+  }
+  if (elsewhere !== undefined) {
+    const at = elsewhere.commands.join(", ");
+    return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${at}`);
+  }
+  const names = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
+  const nearest = closestString(name, names);
+  const hint = levenshteinDistance(name, nearest) <= MAX_TYPOS
+    ? `Did you mean --${nearest}?`
+    : "See --help-all for every flag";
+  return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
+}
+
+function valueOf(flag: Flag, token: { rawName: string; value?: unknown; inlineValue?: boolean }) {
+  const { value, inlineValue, rawName } = token;
+  if (flag.value === undefined) {
+    if (value === undefined) return true;
+    throw new UsageError(`Cannot give ${rawName} a value: it is a switch`);
+  }
+  if (typeof value !== "string" || (value === "" && !flag.isValueOptional)) {
+    throw new UsageError(`Cannot use ${rawName} alone: it needs a value, ${flag.value}`);
+  }
+  // `-o -m x`: the value was forgotten. A negative number is a value.
+  if (!inlineValue && /^-\D/.test(value)) {
+    throw new UsageError(
+      `Cannot use ${rawName} with "${value}": it needs a value, ${flag.value}. ` +
+        `If that is meant, write --${flag.name}=${value}`,
+    );
+  }
+  return value;
+}
+
+function setFlag(flags: Map<string, FlagValue>, flag: Flag, value: FlagValue): void {
+  if (!flag.isMultiple) {
+    flags.set(flag.name, value);
+    return;
+  }
+  const before = flags.get(flag.name);
+  flags.set(flag.name, [...(Array.isArray(before) ? before : []), value as string]);
+}

@@ -1,0 +1,69 @@
+/**
+ * What Ctrl-C, SIGTERM and SIGHUP do to a run.
+ *
+ * @module
+ */
+
+import type { ResponseGenerator } from "../lib/response_generator.ts";
+import type { Io, StopSignal } from "./io.ts";
+
+/** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; nobody presses it twice so soon. */
+const SAME_SIGNAL_MS = 500;
+
+/** Past this, `setTimeout` fires at once (the delay is a signed 32-bit number). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Signals that have come, and the way to stop hearing them. */
+export interface Signals extends Disposable {
+  /** The first that came. */
+  readonly received: StopSignal | undefined;
+}
+
+/**
+ * Lets the first signal drain the run and the second end it. After SIGTERM and SIGHUP the run is
+ * ended in any case when `graceMs` have passed.
+ */
+export function listenForSignals(
+  generator: ResponseGenerator,
+  io: Io,
+  say: (message: string) => void,
+  graceMs: number,
+): Signals {
+  let received: StopSignal | undefined;
+  let lastMs = -Infinity;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = () => generator.abort(new DOMException("The run was interrupted", "AbortError"));
+  const handle = (signal: StopSignal) => {
+    const nowMs = performance.now();
+    if (nowMs - lastMs < SAME_SIGNAL_MS) return;
+    lastMs = nowMs;
+    if (received !== undefined) {
+      say("Ending now: calls that are still under way will be asked again");
+      return end();
+    }
+    received = signal;
+    const left = generator.snapshot()?.in_flight ?? 0;
+    generator.stop();
+    if (left > 0) say(drainMessage(signal, left, graceMs));
+    if (signal !== "SIGINT") timer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));
+  };
+  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+    io.onSignal(signal, () => handle(signal))
+  );
+  return {
+    get received() {
+      return received;
+    },
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      for (const stop of leave) stop();
+    },
+  };
+}
+
+function drainMessage(signal: StopSignal, left: number, graceMs: number): string {
+  const calls = `${left.toLocaleString("en-US")} paid ${left === 1 ? "call" : "calls"}`;
+  return signal === "SIGINT"
+    ? `Waiting for ${calls} under way; press Ctrl-C again to end at once`
+    : `Waiting for ${calls} under way, ${graceMs / 1_000} s at most`;
+}

@@ -1,0 +1,28 @@
+/**
+ * `distill simulate`.
+ *
+ * @module
+ */
+
+import { parseSimulateOptions } from "../lib/simulate/options.ts";
+import { serveSimulatedTeacher } from "../lib/simulate/simulated_teacher.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { asUsage, Settings } from "./settings.ts";
+
+const DEFAULT_PORT = 8_000;
+
+/** Serves a simulated teacher until a signal comes. */
+export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const port = new Settings(args).integer("port", 0, 65_535) ?? DEFAULT_PORT;
+  const options = asUsage(() => parseSimulateOptions(args.inputs.join(",")));
+  const stopped = Promise.withResolvers<void>();
+  await using server = serveSimulatedTeacher({ ...options, port });
+  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+    io.onSignal(signal, () => stopped.resolve())
+  );
+  io.writeOut(`A simulated teacher listens on ${server.url}; press Ctrl-C to end it\n`);
+  await stopped.promise;
+  for (const stop of leave) stop();
+  return 0;
+}

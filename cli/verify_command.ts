@@ -1,0 +1,61 @@
+/**
+ * `distill verify`.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { printable } from "../lib/progress/printable.ts";
+import { type Verification, verify } from "../lib/verify.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { readRowOptions } from "./run_command.ts";
+import { Settings } from "./settings.ts";
+
+/** Proves what is there, prints the counts and gives the exit code. */
+export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError("Cannot verify without an input: name the files of prompts");
+  }
+  const found = await verify({
+    ...await readRowOptions(settings),
+    input: args.inputs,
+    output: settings.required("output", "an output: add the -o of the run"),
+    limit: settings.integer("limit", 1),
+  });
+  for (const one of found) io.writeOut(describe(one));
+  if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
+  const isWhole = found.every((one) => one.succeeded === one.total && one.badRows === 0);
+  return isWhole ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+function describe(found: Verification): string {
+  const lines = [
+    `${found.input} -> ${found.results}`,
+    count(found.total, "rows"),
+    count(found.succeeded, "have a result"),
+    count(found.failed, "failed for good"),
+    count(found.pending, "pending"),
+  ];
+  const extras: [number, string][] = [
+    [found.mergedDuplicates, "identical rows, merged"],
+    [found.badRows, "bad rows in the input"],
+    [found.changed, "edited since they were settled"],
+    [found.strangers, "results of rows that are not in the input"],
+    [found.damageCount, "damaged lines"],
+  ];
+  for (const [number, words] of extras) if (number > 0) lines.push(count(number, words));
+  for (const { path, line, problem } of found.damage) {
+    lines.push(`  ${path}:${line}: ${printable(problem)}`);
+  }
+  if (found.damageCount > found.damage.length) {
+    lines.push(`  … and ${found.damageCount - found.damage.length} more`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function count(number: number, words: string): string {
+  return `${number.toLocaleString("en-US").padStart(12)}  ${words}`;
+}

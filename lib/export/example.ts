@@ -1,0 +1,156 @@
+/**
+ * From a results line to what is trained on: the conversation as it was sent, and the answer.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import type { RunFile } from "../run/identity.ts";
+import type { RowOptions } from "../run/options.ts";
+import { restoreRow } from "../sink/line.ts";
+import { createRowParser, ParsedRow, type RowParser } from "../source/parse_row.ts";
+import type { Message, Params } from "../teacher/teacher.ts";
+import { rowOptionsOf } from "../verify.ts";
+
+/** One row of a training set, before it has a format. */
+export interface Example {
+  /** What was sent, oldest first. */
+  readonly messages: readonly Message[];
+  /** The tools that the teacher was offered. */
+  readonly tools: readonly unknown[] | undefined;
+  /** The answer, without the reasoning. */
+  readonly response: string;
+  /** The reasoning, or "". */
+  readonly reasoning: string;
+  /** The tool calls that are the answer, or a part of it. */
+  readonly toolCalls: readonly unknown[] | undefined;
+  /** The input file that the row comes from. */
+  readonly file: string;
+  /** The line in it, from 1. */
+  readonly line: number;
+}
+
+/** A line that Retort did not write so. */
+export class DamagedLine {
+  /** What is wrong with it. */
+  readonly problem: string;
+
+  /** Makes it from the words. */
+  constructor(problem: string) {
+    this.problem = problem;
+  }
+}
+
+/** The members of a results line that are read here. */
+interface ResultFields {
+  uid: string;
+  response: string;
+  reasoning?: string;
+  tool_calls?: unknown[];
+  final_messages?: Message[];
+  distill: { source: string; params?: string };
+}
+
+/** Reads the lines of one results file. */
+export class ExampleReader {
+  readonly #rows: RowOptions;
+  readonly #paramSets: Readonly<Record<string, Params>>;
+  /** One for each parameter set; files have one or two. */
+  readonly #parsers = new Map<string, RowParser>();
+
+  /** What the caller does not say of the rows is taken from the run's own file, where there is one. */
+  constructor(rows: RowOptions, run: RunFile | undefined) {
+    this.#rows = rowOptionsOf(run, rows);
+    this.#paramSets = run?.params ?? {};
+  }
+
+  /**
+   * Reads a line.
+   *
+   * @throws {UsageError} What was sent cannot be made again, because the run's options are not known.
+   */
+  read(text: string): Example | DamagedLine {
+    const fields = parseFields(text);
+    if (fields instanceof DamagedLine) return fields;
+    const origin = /^(?:.*[/\\])?(.*):([1-9]\d{0,11})$/s.exec(fields.distill.source);
+    if (origin === null) return new DamagedLine('"distill.source" must be file:line');
+    const paramsId = fields.distill.params ?? "";
+    const sent = this.#sent(text, fields, paramsId);
+    const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
+    return {
+      messages: sent.messages,
+      tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
+      response: fields.response,
+      reasoning: fields.reasoning ?? "",
+      toolCalls: fields.tool_calls?.length ? fields.tool_calls : undefined,
+      // The name only: a run that is continued from another folder names its input by another path.
+      file: origin[1],
+      line: Number(origin[2]),
+    };
+  }
+
+  /** Makes the messages again as the run did, which `prompt_hash` proves. */
+  #sent(
+    lineText: string,
+    fields: ResultFields,
+    paramsId: string,
+  ): { messages: readonly Message[]; params?: Params } {
+    const { promptHash, text } = restoreRow(lineText);
+    const parser = this.#parserOf(paramsId);
+    const row = parser.parse(text);
+    if (row instanceof ParsedRow && row.promptHash === promptHash) return row;
+    // A row's own uid, which a template may name, is no longer in the restored text.
+    const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
+      (text === "{}" ? "}" : `,${text.slice(1)}`);
+    const named = parser.parse(withUid);
+    if (named instanceof ParsedRow && named.promptHash === promptHash) return named;
+    if (fields.final_messages !== undefined) {
+      const params = row instanceof ParsedRow ? row.params : undefined;
+      return { messages: fields.final_messages.slice(0, -1), params };
+    }
+    throw new UsageError(
+      `the messages that uid "${fields.uid}" was asked with cannot be made again from its row: ` +
+        (row instanceof ParsedRow
+          ? "its prompt_hash is another. Use the system, template and prompt field of its run"
+          : row.problem),
+    );
+  }
+
+  #parserOf(paramsId: string): RowParser {
+    let parser = this.#parsers.get(paramsId);
+    if (parser === undefined) {
+      parser = createRowParser({ ...this.#rows, runParams: this.#paramSets[paramsId] });
+      this.#parsers.set(paramsId, parser);
+    }
+    return parser;
+  }
+}
+
+function parseFields(text: string): ResultFields | DamagedLine {
+  let value: Record<string, unknown> | null;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return new DamagedLine(`not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return new DamagedLine("must be an object");
+  }
+  for (const name of ["uid", "prompt_hash", "response"]) {
+    if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
+  }
+  if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
+  for (const name of ["tool_calls", "final_messages"]) {
+    if (value[name] !== undefined && !Array.isArray(value[name])) {
+      return new DamagedLine(`"${name}" must be an array`);
+    }
+  }
+  if (typeof (value.reasoning ?? "") !== "string") {
+    return new DamagedLine('"reasoning" must be a string');
+  }
+  const distill = value.distill as { source?: unknown; params?: unknown } | undefined;
+  if (typeof distill?.source !== "string" || typeof (distill.params ?? "") !== "string") {
+    return new DamagedLine('"distill" must hold the "source" of the row');
+  }
+  return value as unknown as ResultFields;
+}

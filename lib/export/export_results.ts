@@ -1,0 +1,226 @@
+/**
+ * A training set from results: only columns that are trained on, in input order.
+ *
+ * @module
+ */
+
+import { DamagedFileError, UsageError } from "../errors.ts";
+import { linesOf, readLineBlocks } from "../line_blocks.ts";
+import { readRunFile } from "../run/identity.ts";
+import type { RowOptions } from "../run/options.ts";
+import type { ThinkStyle } from "../think.ts";
+import { DamagedLine, type Example, ExampleReader } from "./example.ts";
+import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  NoPlace,
+  OPTIONAL_COLUMNS,
+  toTrainingRow,
+  type TrainingRow,
+} from "./formats.ts";
+import { openOutput } from "./output.ts";
+import { RowOrder } from "./row_order.ts";
+
+export type { ExportFormat } from "./formats.ts";
+
+/** What is exported. Row options that are not given are those that `run.json` remembers. */
+export interface ExportOptions extends RowOptions {
+  /** The results file, or several: their rows follow one another. */
+  results: string | readonly string[];
+  /** The file to write, or a stream, which is closed at the end. */
+  output: string | WritableStream<Uint8Array>;
+  /** The format of the training set. */
+  format: ExportFormat;
+  /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
+  think?: ThinkStyle;
+}
+
+/** What was exported. */
+export interface ExportReport {
+  /** How many rows the training set holds. */
+  readonly rows: number;
+  /** The columns of each of its rows. */
+  readonly columns: readonly string[];
+}
+
+/**
+ * Writes the training set of one or more results files.
+ *
+ * Everything is read and checked before anything is written, and an output file is replaced only once
+ * the new one is whole. A row needs 24 bytes of memory.
+ *
+ * @throws {UsageError} A file is missing, an option is wrong, the format has no place for a row, or
+ * what was sent cannot be made again from the row.
+ * @throws {DamagedFileError} A line is no results line of Retort's.
+ * @throws {SinkError} The output cannot be written.
+ */
+export async function exportResults(options: ExportOptions): Promise<ExportReport> {
+  checkOptions(options);
+  const { output, format } = options;
+  const paths = typeof options.results === "string" ? [options.results] : options.results;
+  await checkPaths(paths, output);
+  const optional = new Set<string>();
+  const files: ResultsFile[] = [];
+  for (const path of paths) {
+    const file = await ResultsFile.open(path, options);
+    await file.index(optional);
+    files.push(file);
+  }
+  const added = Object.entries(OPTIONAL_COLUMNS[format]).filter(([name]) => optional.has(name));
+  await using target = await openOutput(output);
+  let rows = 0, columns: string[] = [];
+  for (const file of files) {
+    for (const row of file.rows()) {
+      const whole = withColumns(row, added);
+      if (rows++ === 0) columns = Object.keys(whole);
+      await target.write(`${JSON.stringify(whole)}\n`);
+    }
+  }
+  await target.finish();
+  return { rows, columns };
+}
+
+/** Every row gets the columns that any has: Arrow takes those of the first rows for those of all. */
+function withColumns(row: TrainingRow, added: readonly [string, unknown][]): TrainingRow {
+  for (const [name, value] of added) row[name] ??= value;
+  return row;
+}
+
+/** One results file, read twice: to find, order and check its rows, and to give them out. */
+class ResultsFile {
+  readonly #path: string;
+  readonly #options: ExportOptions;
+  readonly #reader: ExampleReader;
+  readonly #order = new RowOrder();
+  // `ignoreBOM`: a byte order mark that was not dropped is damage that is seen.
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+  private constructor(path: string, options: ExportOptions, reader: ExampleReader) {
+    this.#path = path;
+    this.#options = options;
+    this.#reader = reader;
+  }
+
+  static async open(path: string, options: ExportOptions): Promise<ResultsFile> {
+    const run = await readRunFile(path.replace(/\.(jsonl|ndjson)$/, "") + ".run.json");
+    return new ResultsFile(path, options, new ExampleReader(options, run));
+  }
+
+  /** Reads every line, and notes the optional columns that are needed. */
+  async index(optional: Set<string>): Promise<void> {
+    const names = Object.keys(OPTIONAL_COLUMNS[this.#options.format]);
+    let offset = 0, number = 0;
+    for await (const block of readLineBlocks(this.#path)) {
+      for (const bytes of linesOf(block)) {
+        number++;
+        const example = this.#read(bytes, number, block.isTail);
+        const row = this.#trainingRow(example, number);
+        for (const name of names) if (row[name] !== undefined) optional.add(name);
+        this.#order.add(offset, bytes.length, example.file, example.line);
+        offset += bytes.length + 1;
+      }
+    }
+  }
+
+  /** The rows in input order. */
+  *rows(): Generator<TrainingRow> {
+    using file = Deno.openSync(this.#path);
+    let buffer = new Uint8Array(64 * 1024);
+    for (const { offset, byteLength } of this.#order.inInputOrder()) {
+      if (buffer.length < byteLength) buffer = new Uint8Array(byteLength * 2);
+      const bytes = buffer.subarray(0, byteLength);
+      // Synchronous: rows are small and in the page cache, and a promise for each would cost more
+      // than the read.
+      file.seekSync(offset, Deno.SeekMode.Start);
+      for (let done = 0; done < byteLength;) {
+        const count = file.readSync(bytes.subarray(done));
+        if (count === null) throw this.#damage("a line", "the file was cut while it was read");
+        done += count;
+      }
+      yield this.#trainingRow(this.#read(bytes, undefined, false), undefined);
+    }
+  }
+
+  #read(bytes: Uint8Array, number: number | undefined, isTail: boolean): Example {
+    const place = number === undefined ? "a line" : `line ${number}`;
+    let text: string;
+    try {
+      text = this.#decoder.decode(bytes);
+    } catch {
+      throw this.#damage(place, "invalid UTF-8");
+    }
+    let example: Example | DamagedLine;
+    try {
+      example = this.#reader.read(text);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`Cannot export "${this.#path}" ${place}: ${error.message}`);
+    }
+    if (!(example instanceof DamagedLine)) return example;
+    const hint = isTail ? ". It was cut off: run the same command again to repair it" : "";
+    throw this.#damage(place, example.problem + hint);
+  }
+
+  #trainingRow(example: Example, number: number | undefined): TrainingRow {
+    const { format, think = "wrap" } = this.#options;
+    const row = toTrainingRow(example, format, think);
+    if (!(row instanceof NoPlace)) return row;
+    throw new UsageError(
+      `Cannot export "${this.#path}" line ${number} as ${format}: the format has no place for ` +
+        `${row.problem}. Use the format messages`,
+    );
+  }
+
+  #damage(place: string, problem: string): DamagedFileError {
+    const path = this.#path;
+    return new DamagedFileError(`Cannot export "${path}" ${place}: ${problem}`, { path });
+  }
+}
+
+function checkOptions({ results, output, format, think = "wrap" }: ExportOptions): void {
+  if (!EXPORT_FORMATS.includes(format)) {
+    throw new UsageError(
+      `Cannot export as "${format}": the formats are ${EXPORT_FORMATS.join(", ")}`,
+    );
+  }
+  if (!["wrap", "field", "drop"].includes(think)) {
+    throw new UsageError(`Cannot export with think "${think}": it must be wrap, field or drop`);
+  }
+  if (format === "alpaca" && think === "field") {
+    throw new UsageError("Cannot export reasoning as a field of alpaca: use think wrap or drop");
+  }
+  if (results.length === 0) throw new UsageError("Cannot export without a results file: name one");
+  if (output === "" || output === "-") {
+    throw new UsageError(`Cannot export to "${output}": name a file`);
+  }
+}
+
+async function checkPaths(
+  paths: readonly string[],
+  output: string | WritableStream<Uint8Array>,
+): Promise<void> {
+  const target = typeof output === "string" ? await statOf(output) : undefined;
+  if (target?.isDirectory) {
+    throw new UsageError(`Cannot export to "${output}": it is a folder: name a file in it`);
+  }
+  for (const path of paths) {
+    const info = await statOf(path);
+    const problem = info === undefined
+      ? "no such file"
+      : info.isDirectory
+      ? "it is a folder: name a results file in it"
+      : target?.isFile && info.dev === target.dev && info.ino === target.ino
+      ? "it is the output, too: name another output"
+      : undefined;
+    if (problem !== undefined) throw new UsageError(`Cannot export "${path}": ${problem}`);
+  }
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new UsageError(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * The formats of a training set, as TRL, Axolotl and LLaMA-Factory read them.
+ *
+ * @module
+ */
+
+import type { Message } from "../teacher/teacher.ts";
+import { assistantMessage, type ThinkStyle } from "../think.ts";
+import type { Example } from "./example.ts";
+
+/** A format of a training set. */
+export type ExportFormat =
+  /** `{"messages":[…]}`: OpenAI, TRL, Axolotl. */
+  | "messages"
+  /** `{"prompt":[messages],"completion":[message]}`: TRL. */
+  | "prompt-completion"
+  /** `{"conversations":[{"from","value"}]}`: LLaMA-Factory. */
+  | "sharegpt"
+  /** `{"instruction","input","output"}`: LLaMA-Factory, Axolotl. */
+  | "alpaca";
+
+/** All formats. */
+export const EXPORT_FORMATS: readonly ExportFormat[] = [
+  "messages",
+  "prompt-completion",
+  "sharegpt",
+  "alpaca",
+];
+
+/** One row of a training set. */
+export type TrainingRow = Record<string, unknown>;
+
+/** An example that a format has no place for. */
+export class NoPlace {
+  /** What there is no place for. */
+  readonly problem: string;
+
+  /** Makes it from the words. */
+  constructor(problem: string) {
+    this.problem = problem;
+  }
+}
+
+/** What a column holds in the rows that have nothing for it; the columns of all rows are the same. */
+export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
+  // Not []: templates test for null, and would announce tools.
+  "messages": { tools: null },
+  "prompt-completion": { tools: null },
+  "sharegpt": { tools: "" },
+  "alpaca": { system: "", history: [], tools: "" },
+};
+
+/** Puts an example into a format. */
+export function toTrainingRow(
+  example: Example,
+  format: ExportFormat,
+  think: ThinkStyle,
+): TrainingRow | NoPlace {
+  const { prompt, answer } = turnsOf(example, think);
+  const { tools } = example;
+  switch (format) {
+    case "messages":
+      return withTools({ messages: [...prompt, answer] }, tools);
+    case "prompt-completion":
+      return withTools({ prompt, completion: [answer] }, tools);
+    case "sharegpt":
+      return toShareGpt([...prompt, answer], tools);
+    case "alpaca":
+      return toAlpaca(prompt, answer, tools);
+  }
+}
+
+interface Turns {
+  readonly prompt: readonly Message[];
+  readonly answer: Message;
+}
+
+function turnsOf(example: Example, think: ThinkStyle): Turns {
+  const { response, reasoning, toolCalls } = example;
+  const answer = assistantMessage(response, reasoning, toolCalls, think);
+  // In every row or in none, for Arrow; templates treat "" as none.
+  if (think === "field") answer.reasoning_content ??= "";
+  const last = example.messages.at(-1);
+  if (last?.role !== "assistant") return { prompt: example.messages, answer };
+  // A prefill: the teacher went on where it ends, so that the two are one turn.
+  if (typeof last.content === "string") answer.content = last.content + answer.content;
+  return { prompt: example.messages.slice(0, -1), answer };
+}
+
+function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
+  return tools === undefined ? row : { ...row, tools };
+}
+
+/** LLaMA-Factory takes the tools as the text of a JSON array. */
+function withToolsText(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
+  return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
+}
+
+const SPEAKERS: Readonly<Record<string, string>> = {
+  system: "system",
+  developer: "system",
+  user: "human",
+  assistant: "gpt",
+  tool: "observation",
+};
+
+function toShareGpt(
+  messages: readonly Message[],
+  tools: readonly unknown[] | undefined,
+): TrainingRow | NoPlace {
+  const conversations: Record<string, unknown>[] = [];
+  for (const message of messages) {
+    const text = textOf(message);
+    const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
+    if (from === undefined) return new NoPlace(`a message of the role "${message.role}"`);
+    if (text === undefined) return new NoPlace("content that is not text");
+    const calls = message.tool_calls;
+    const turn: Record<string, unknown> = Array.isArray(calls) && calls.length > 0
+      ? { from: "function_call", value: functionCall(text, calls) }
+      : { from, value: text };
+    const { reasoning_content: reasoning } = message;
+    if (reasoning !== undefined) turn.reasoning_content = reasoning;
+    conversations.push(turn);
+  }
+  return withToolsText({ conversations }, tools);
+}
+
+/** The calls as LLaMA-Factory reads them: a JSON array, after reasoning in its tags, if any. */
+function functionCall(text: string, calls: readonly unknown[]): string {
+  const plain = calls.map((call) => {
+    const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
+      {};
+    return { name, arguments: typeof args === "string" ? parsed(args) : args };
+  });
+  const [thought = ""] = /^<think>\n.*<\/think>\n\n/s.exec(text) ?? [];
+  return thought + JSON.stringify(plain);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function toAlpaca(
+  prompt: readonly Message[],
+  answer: Message,
+  tools: readonly unknown[] | undefined,
+): TrainingRow | NoPlace {
+  if (answer.tool_calls !== undefined) return new NoPlace("a tool call");
+  const system: string[] = [];
+  const turns: { role: string; text: string }[] = [];
+  for (const message of prompt) {
+    const text = textOf(message);
+    if (text === undefined) return new NoPlace("content that is not text");
+    if (SPEAKERS[message.role] !== "system") turns.push({ role: message.role, text });
+    else if (turns.length === 0) system.push(text);
+    else return new NoPlace("a system message after the start");
+  }
+  const history: [string, string][] = [];
+  for (let i = 0; i < turns.length; i++) {
+    const expected = i % 2 === 0 ? "user" : "assistant";
+    if (turns[i].role !== expected) return new NoPlace("turns other than user and assistant");
+    if (i % 2 === 1) history.push([turns[i - 1].text, turns[i].text]);
+  }
+  if (turns.length % 2 === 0) return new NoPlace("a conversation that does not end with the user");
+  const row: TrainingRow = {
+    instruction: turns.at(-1)!.text,
+    input: "",
+    output: answer.content,
+  };
+  if (system.length > 0) row.system = system.join("\n\n");
+  if (history.length > 0) row.history = history;
+  return withToolsText(row, tools);
+}
+
+/** The text of a message, undefined when there is more to it, such as an image. */
+function textOf({ content }: Message): string | undefined {
+  if (typeof content === "string") return content;
+  if (content === null || content === undefined) return "";
+  if (!Array.isArray(content)) return undefined;
+  if (!content.every((part) => part?.type === "text" && typeof part.text === "string")) {
+    return undefined;
+  }
+  return content.map((part) => part.text).join("");
+}

@@ -1,0 +1,35 @@
+/**
+ * The two hashes that Retort uses.
+ *
+ * Not `node:crypto`: on Deno 2.9.6 every call leaves native memory behind until the next major
+ * garbage collection, 120 MB over 500,000 calls. These two are WebAssembly and leave nothing.
+ *
+ * @module
+ */
+
+import { createSHA256 } from "./deps/hash_wasm.ts";
+import { xxhash } from "./deps/xxhash_wasm.ts";
+
+const sha256 = await createSHA256();
+const { h64ToString } = await xxhash();
+const ENCODER = new TextEncoder();
+let buffer = new Uint8Array(1 << 16);
+
+/**
+ * SHA-256 of the text's UTF-8 bytes as 64 hex digits, lower case: for names that must never meet.
+ * 2.5 µs for 400 characters.
+ */
+export function sha256Hex(text: string): string {
+  // One UTF-16 unit takes three bytes at most.
+  if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
+  const { written } = ENCODER.encodeInto(text, buffer);
+  return sha256.init().update(buffer.subarray(0, written)).digest("hex");
+}
+
+/**
+ * xxHash64 of the text's UTF-8 bytes as 16 hex digits, lower case: to notice that something has
+ * changed. 0.25 µs for 400 characters.
+ */
+export function xxHash64Hex(text: string): string {
+  return h64ToString(text);
+}

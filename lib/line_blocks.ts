@@ -1,0 +1,66 @@
+/**
+ * Retort's own files, read in blocks of whole lines, as bytes.
+ *
+ * @module
+ */
+
+const BLOCK_BYTES = 1 << 20;
+const NEWLINE = 10;
+
+/** Some lines of a file. The memory is used again for the next block. */
+export interface LineBlock {
+  /** Whole lines, each with its line feed; half a line only where `isTail` is set. */
+  readonly bytes: Uint8Array;
+  /** Whether this is what follows the last line feed of the file. */
+  readonly isTail: boolean;
+}
+
+/** Reads a file from its start. A file that does not exist holds nothing. */
+export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
+  using file = await openIfThere(path);
+  if (file === undefined) return;
+  let buffer = new Uint8Array(BLOCK_BYTES);
+  let filled = 0;
+  while (true) {
+    if (filled === buffer.length) buffer = enlarged(buffer);
+    const count = await file.read(buffer.subarray(filled));
+    if (count === null) break;
+    // What was there before holds no line feed, so a very long line is not searched again and again.
+    const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
+    const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
+    filled += count;
+    if (end === 0) continue;
+    yield { bytes: buffer.subarray(0, end), isTail: false };
+    buffer.copyWithin(0, end, filled);
+    filled -= end;
+  }
+  if (filled > 0) yield { bytes: buffer.subarray(0, filled), isTail: true };
+}
+
+/** The lines of a block, without their line feeds. */
+export function* linesOf(block: LineBlock): Generator<Uint8Array> {
+  const { bytes } = block;
+  let start = 0;
+  while (start < bytes.length) {
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline === -1 ? bytes.length : newline;
+    yield bytes.subarray(start, end);
+    start = end + 1;
+  }
+}
+
+async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Doubled, so that one very long line costs linear time. */
+function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(buffer.length * 2);
+  larger.set(buffer);
+  return larger;
+}

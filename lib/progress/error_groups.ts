@@ -1,0 +1,110 @@
+/**
+ * Failed attempts by cause, in bounded memory.
+ *
+ * @module
+ */
+
+import type { Failure } from "../row.ts";
+import type { ErrorGroup } from "./events.ts";
+import { printable } from "./printable.ts";
+
+/** Causes that are told apart; what comes after them is "other". */
+const MOST_GROUPS = 50;
+
+/** The longest message of a group, in UTF-16 units. */
+const MOST_MESSAGE_CHARS = 200;
+
+/** What is read of a message; teachers have been seen to answer with whole HTML pages. */
+const MOST_RAW_CHARS = 1000;
+
+interface Group {
+  readonly type: string;
+  readonly status: number | null;
+  readonly message: string;
+  count: number;
+  lastSeen: number;
+}
+
+/** Counts failed attempts by type, status and normalised message. */
+export class ErrorGroups {
+  readonly #groups = new Map<string, Group>();
+  #other: Group | undefined;
+  /** The last failure and its group: the same cause usually comes many times in a row. */
+  #lastFailure: Failure | undefined;
+  #lastGroup: Group | undefined;
+  #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
+
+  /** Counts one failed attempt, seen at `nowMs` (Unix milliseconds). */
+  add(failure: Failure, nowMs: number): void {
+    const last = this.#lastFailure;
+    const isLast = last !== undefined && last.message === failure.message &&
+      last.type === failure.type && last.status === failure.status;
+    const group = isLast ? this.#lastGroup! : this.#find(failure);
+    group.count++;
+    group.lastSeen = nowMs;
+    this.#lastFailure = failure;
+    this.#lastGroup = group;
+    this.#list = undefined;
+  }
+
+  /** The groups, most frequent first, "other" last; the same frozen list until one is added. */
+  list(): readonly ErrorGroup[] {
+    return this.#list ??= this.#build();
+  }
+
+  #find(failure: Failure): Group {
+    const { type, status } = failure;
+    const message = normaliseMessage(failure.message);
+    const key = `${type} ${status} ${message}`;
+    let group = this.#groups.get(key);
+    if (group !== undefined) return group;
+    if (this.#groups.size === MOST_GROUPS) {
+      return this.#other ??= newGroup("other", null, "other causes");
+    }
+    group = newGroup(type, status, message);
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #build(): readonly ErrorGroup[] {
+    const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
+    if (this.#other !== undefined) groups.push(this.#other);
+    return Object.freeze(groups.map(({ type, status, message, count, lastSeen }) =>
+      Object.freeze({
+        type,
+        status,
+        message,
+        count,
+        last_seen: new Date(lastSeen).toISOString(),
+      })
+    ));
+  }
+}
+
+function newGroup(type: string, status: number | null, message: string): Group {
+  return { type, status, message, count: 0, lastSeen: 0 };
+}
+
+const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
+/** `0x1f`, and 8 hex digits or more of which one is a figure (so that no word is meant). */
+const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
+/** Words of 12 characters and more with a figure in them, such as `req_011CabcXYZ` or `chatcmpl-9x…`. */
+const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
+/** A quoted word with a figure in it: `"row-17"`, `'prompt_3'`. */
+const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
+const NUMBER = /\d+(?:[.,:]\d+)*/g;
+
+/**
+ * Puts `<id>` for ids and `#` for numbers, so that equal causes have equal messages; one line of at
+ * most 200 characters, fit for a terminal.
+ */
+export function normaliseMessage(message: string): string {
+  const text = printable(message.slice(0, MOST_RAW_CHARS))
+    .replace(UUID, "<id>")
+    .replace(QUOTED_ID, "$1<id>$1")
+    .replace(HEX, "<id>")
+    .replace(LONG_ID, "<id>")
+    .replace(NUMBER, "#");
+  if (text.length <= MOST_MESSAGE_CHARS) return text;
+  return text.slice(0, MOST_MESSAGE_CHARS - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
+}

@@ -1,0 +1,58 @@
+/**
+ * Those who hear what a run says.
+ *
+ * @module
+ */
+
+import type { RunEvent, RunListener } from "./events.ts";
+
+/** A list of listeners, none of which can stop the run. */
+export class Listeners {
+  #listeners: readonly RunListener[] = [];
+  #errors = 0;
+
+  /** How many listeners there are. */
+  get count(): number {
+    return this.#listeners.length;
+  }
+
+  /** How often a listener threw or rejected. */
+  get errors(): number {
+    return this.#errors;
+  }
+
+  /** Adds a listener; the function that comes back takes it away again. */
+  add(listener: RunListener): () => void {
+    // A wrapper of its own, so that a listener that was added twice is taken away once at a time.
+    const entry: RunListener = (event) => listener(event);
+    this.#listeners = [...this.#listeners, entry];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== entry);
+    };
+  }
+
+  /** Gives all listeners the same frozen event. What they throw is counted and forgotten. */
+  emit(event: RunEvent): void {
+    deepFreeze(event);
+    // The list is replaced, never changed, so a listener may add and remove others meanwhile.
+    for (const listener of this.#listeners) {
+      try {
+        const result: unknown = listener(event);
+        if (isThenable(result)) result.then(undefined, () => this.#errors++);
+      } catch {
+        this.#errors++;
+      }
+    }
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
+}

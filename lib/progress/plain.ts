@@ -1,0 +1,62 @@
+/**
+ * Progress where there is no terminal: a line now and then, for logs.
+ *
+ * @module
+ */
+
+import type { RunEvent, RunListener, RunState, Snapshot } from "./events.ts";
+import { formatDuration } from "./figures.ts";
+import {
+  noticeSegment,
+  rowsSegment,
+  shareSegments,
+  speedSegments,
+  startText,
+  STATE_WORDS,
+  topErrorText,
+  workSegments,
+} from "./status.ts";
+import { TokenRate } from "./token_rate.ts";
+
+/** What plain lines need. */
+export interface PlainOptions {
+  /** Writes to the log; the text ends with a line break. */
+  write: (text: string) => void;
+  /** The longest time between two lines. @default 30000 */
+  intervalMs?: number;
+  /** Milliseconds of a clock that never goes back. @default performance.now */
+  now?: () => number;
+}
+
+/** Makes a listener that writes a line every 30 s, at each change of state, and for each notice. */
+export function createPlain(options: PlainOptions): RunListener {
+  const { write, intervalMs = 30_000, now = () => performance.now() } = options;
+  const tokenRate = new TokenRate();
+  let lastMs = -Infinity;
+  let lastState: RunState | undefined;
+
+  return function listen(event: RunEvent): void {
+    if (event.type === "notice") return write(noticeSegment(event).text + "\n");
+    if (event.type === "run-start") return write(startText(event) + "\n");
+    if (event.type !== "snapshot") return;
+    tokenRate.add(event.elapsed_ms, event.completion_tokens);
+    if (event.state === lastState && now() - lastMs < intervalMs) return;
+    lastMs = now();
+    lastState = event.state;
+    write(plainLine(event, tokenRate.perSecond) + "\n");
+  };
+}
+
+function plainLine(snapshot: Snapshot, tokensPerS: number): string {
+  const beginning = `[${formatDuration(snapshot.elapsed_ms)}] ${STATE_WORDS[snapshot.state]}`;
+  if (snapshot.state === "preparing") return beginning;
+  const segments = [
+    rowsSegment(snapshot),
+    ...shareSegments(snapshot),
+    ...workSegments(snapshot),
+    ...speedSegments(snapshot, tokensPerS),
+  ].map(({ text }) => text);
+  const error = topErrorText(snapshot);
+  if (error !== undefined) segments.push(error);
+  return `${beginning}: ${segments.join(" · ")}`;
+}

@@ -1,0 +1,41 @@
+/**
+ * Text from a teacher or a file, made safe to show in a terminal.
+ *
+ * @module
+ */
+
+/**
+ * Escape sequences as terminals read them: strings (OSC, DCS, SOS, PM, APC) up to their end, control
+ * sequences (CSI), and the short ones. A string that never ends takes the rest of the text with it,
+ * as it would in the terminal.
+ */
+const ESCAPE_SEQUENCES =
+  // deno-lint-ignore no-control-regex
+  /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
+
+/** White space of any kind and control characters become one space. */
+// deno-lint-ignore no-control-regex
+const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
+
+/** Characters that are not seen, but turn the direction of what follows or hide in it. */
+const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/**
+ * Makes one line of `text` that changes nothing in a terminal but the cells that it stands in: escape
+ * sequences and invisible characters are dropped, line breaks and control characters become a space,
+ * lone surrogates become U+FFFD.
+ *
+ * @example
+ * ```ts
+ * import { printable } from "./printable.ts";
+ * printable("no\x1b[2J such\nmodel"); // "no such model"
+ * ```
+ */
+export function printable(text: string): string {
+  return text
+    .replace(ESCAPE_SEQUENCES, "")
+    .replace(BLANKS, " ")
+    .replace(INVISIBLE, "")
+    .toWellFormed()
+    .trim();
+}

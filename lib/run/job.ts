@@ -1,0 +1,320 @@
+/**
+ * One input of a run, and everything that is its own: output files, lock, index, plan and sink.
+ *
+ * @module
+ */
+
+import { type FailureType, SourceError, UsageError } from "../errors.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../index/id_table.ts";
+import { type IndexedLine, readIndex } from "../index/results_index.ts";
+import type { SummaryFile } from "../progress/events.ts";
+import type { Outcome, Row } from "../row.ts";
+import { rewriteFailures } from "../sink/failures.ts";
+import { BAD_ROW_PREFIX, badRowUid } from "../sink/line.ts";
+import { acquireLock, type Lock } from "../sink/lock.ts";
+import { Sink, type SinkOptions } from "../sink/sink.ts";
+import { repairTail } from "../sink/tail.ts";
+import { type Line, openLines } from "../source/lines.ts";
+import type { RowParser } from "../source/parse_row.ts";
+import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./identity.ts";
+import type { RunOptions } from "./options.ts";
+import type { OutputFiles } from "./outputs.ts";
+import { estimateRows } from "./estimate.ts";
+import { Preflight, preflight, stampOf } from "./preflight.ts";
+import { setAside } from "../sink/set_aside.ts";
+import { Todo } from "./plan.ts";
+
+/** What all inputs of a run share. */
+export interface JobContext {
+  /** What the run was told. */
+  readonly options: RunOptions;
+  /** Reads a row. */
+  readonly parser: RowParser;
+  /** Two identical rows: one row, or two. */
+  readonly duplicates: "merge" | "keep";
+  /** What the run's answers are made with. */
+  readonly identity: Identity;
+  /** Says something to the person. */
+  readonly notice: (level: "info" | "warning", message: string) => void;
+  /** Ends the preparation early. */
+  readonly signal: AbortSignal;
+}
+
+/** One input and its files. Made by `Job.open`, and to be closed. */
+export class Job {
+  /** The files. */
+  readonly files: OutputFiles;
+  /** Where the rows are read from: the input itself, or the copy of standard input. */
+  readonly path: string;
+  /** What the first pass found. */
+  found = new Preflight();
+  /** What `run.json` said before this run. */
+  before: RunFile | undefined;
+  readonly #context: JobContext;
+  /** Failures that are no longer true: their row has a result, or their line is no longer bad. */
+  readonly #overcome = new Set<string>();
+  readonly #badRowsOnDisk = new Set<string>();
+  /** Rows under way that have a line in the failures file. */
+  readonly #askedAgain = new Set<string>();
+  #settled = 0;
+  #succeeded = 0;
+  #failed = 0;
+  #recovered = 0;
+  #lock: Lock | undefined;
+  #sink: Sink | undefined;
+
+  /** Nothing is touched yet. */
+  constructor(files: OutputFiles, context: JobContext) {
+    this.files = files;
+    this.path = files.input === "-" ? files.spool : files.input;
+    this.#context = context;
+  }
+
+  /** Takes the lock, mends the tails and makes sure that what is there may be added to.
+   *
+   * @throws {LockedError} when another run works here
+   * @throws {UsageError} when what is there was made otherwise
+   */
+  async claim(): Promise<void> {
+    const { options, notice } = this.#context;
+    this.#lock = await acquireLock(this.files.lock, { required: options.lock ?? true });
+    if (options.resume === false) await this.#clear();
+    for (const path of [this.files.results, this.files.failures]) {
+      const tail = await repairTail(path);
+      if (tail.kind === "completed") {
+        notice("info", `Completed the last line of "${path}"`);
+      } else if (tail.kind === "cut") {
+        notice(
+          "warning",
+          `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
+            "its row will be asked again",
+        );
+      }
+    }
+    await this.checkIdentity();
+  }
+
+  /** Reads `run.json` and compares. */
+  async checkIdentity(): Promise<void> {
+    const { options, identity, notice } = this.#context;
+    this.before = await readRunFile(this.files.runJson);
+    if (this.before === undefined || options.resume === false) return;
+    if (options.allowMixed) return;
+    if (!(await hasContent(this.files.results)) && !(await hasContent(this.files.failures))) return;
+    const mayChangeParams = Boolean(options.retry);
+    checkSameIdentity(this.files.results, this.before.identity, identity, { mayChangeParams });
+    if (this.before.input !== this.files.input) {
+      notice("info", `"${this.files.results}" was made from "${this.before.input}" until now`);
+    }
+  }
+
+  /** Reads the index and makes the first pass over the input. Writes nothing. */
+  async look(): Promise<void> {
+    const { options, parser, duplicates, signal } = this.#context;
+    const table = new IdTable(await estimateRows(this.path));
+    if (options.resume !== false) await this.#readIndexes(table);
+    this.found = await preflight(this.path, {
+      parser,
+      table,
+      duplicates,
+      limit: options.limit ?? Infinity,
+      changed: options.changed,
+      onlyFailures: Boolean(options.retry),
+      isOnDisk: (line) => this.#isOnDisk(line),
+      signal,
+    });
+    // What is left of the bad rows of earlier runs has been mended since.
+    if (options.limit === undefined) {
+      for (const uid of this.#badRowsOnDisk) this.#overcome.add(uid);
+    }
+  }
+
+  /** Opens the output for writing. */
+  async open(sinkOptions: SinkOptions): Promise<void> {
+    if (this.found.outdated.size > 0) {
+      const kept = await setAside(this.files.results, this.found.outdated);
+      this.#context.notice("info", `Moved ${this.found.outdated.size} old answers to "${kept}"`);
+    }
+    this.#sink = await Sink.open(this.files, sinkOptions);
+  }
+
+  /** Where the outcomes of this input go. */
+  get sink(): Sink {
+    if (this.#sink === undefined) throw new Error("The job is not open");
+    return this.#sink;
+  }
+
+  /** The rows that the plan asks for, in input order; bad lines go to the failures on the way. */
+  async *rows(inputIndex: number): AsyncGenerator<Row[]> {
+    const { plan } = this.found;
+    let left = plan.toAsk + plan.count(Todo.Bad);
+    if (left === 0) return;
+    if (await stampOf(this.path) !== this.found.stamp) throw this.#changedUnderway();
+    let index = 0;
+    for await (const lines of openLines(this.path)) {
+      const rows: Row[] = [];
+      for (const line of lines) {
+        const todo = plan.at(index);
+        if (todo === Todo.Bad) {
+          await this.#putBadRow(line);
+          left--;
+        } else if (todo === Todo.Ask || todo === Todo.AskAgain) {
+          rows.push(this.#rowOf(line, inputIndex, plan.nameOf(index), todo));
+          left--;
+        }
+        index++;
+      }
+      if (rows.length > 0) yield rows;
+      if (left === 0) return;
+    }
+    throw this.#changedUnderway();
+  }
+
+  /** Rows that the plan asks for and that are not on disk yet. */
+  get left(): number {
+    return this.found.plan.toAsk - this.#settled;
+  }
+
+  /** Counts rows that are on disk now. */
+  settled(outcomes: readonly Outcome[]): void {
+    this.#settled += outcomes.length;
+    for (const { row, failure } of outcomes) {
+      const wasFailed = this.#askedAgain.size > 0 && this.#askedAgain.delete(row.uid);
+      if (failure !== undefined) {
+        if (!wasFailed) this.#failed++;
+        continue;
+      }
+      this.#succeeded++;
+      if (wasFailed) {
+        this.#recovered++;
+        this.#overcome.add(row.uid);
+      }
+    }
+  }
+
+  /** Ends the writing, and brings the failures file to hold exactly what failed for good. */
+  async tidy(): Promise<void> {
+    await this.sink.close();
+    this.#sink = undefined;
+    await rewriteFailures(this.files.failures, (uid) => !this.#overcome.has(uid));
+  }
+
+  /** Frees the files, whatever has happened. With `abandon` a full disk is not waited for. */
+  async close({ abandon = false } = {}): Promise<void> {
+    if (abandon) this.#sink?.abandon();
+    // An error of the disk has ended the run already, or `tidy` has told it.
+    await this.#sink?.close().catch(() => {});
+    this.#sink = undefined;
+    if (this.path !== this.files.input) await removeIfThere(this.path);
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  /** Where this input stands now. */
+  summary(): SummaryFile {
+    const { total, succeeded, failed } = this.found;
+    const nowSucceeded = succeeded + this.#succeeded;
+    const nowFailed = failed + this.#failed - this.#recovered;
+    return {
+      input: this.files.input,
+      results: this.files.results,
+      failures: this.files.failures,
+      total,
+      succeeded: nowSucceeded,
+      failed: nowFailed,
+      pending: total - nowSucceeded - nowFailed,
+    };
+  }
+
+  async #clear(): Promise<void> {
+    const { results, failures, runJson } = this.files;
+    const { overwrite } = this.#context.options;
+    if (!overwrite && (await hasContent(results) || await hasContent(failures))) {
+      throw new UsageError(
+        `Cannot start over: "${results}" holds answers. Add --overwrite to throw them away, ` +
+          "or name another output",
+      );
+    }
+    for (const path of [results, failures, runJson]) await removeIfThere(path);
+  }
+
+  async #readIndexes(table: IdTable): Promise<void> {
+    const { results, failures } = this.files;
+    const { retry } = this.#context.options;
+    await readIndex(results, table, (slot) => table.set(slot, HAS_RESULT));
+    await readIndex(failures, table, (slot, line) => {
+      const uid = line.uid();
+      if (uid.startsWith(BAD_ROW_PREFIX)) this.#badRowsOnDisk.add(uid);
+      else if (table.has(slot, HAS_RESULT)) this.#overcome.add(uid);
+      else table.set(slot, HAS_FAILURE);
+      // The last failure of a row is the one that counts.
+      if (retry && isAskedFor(retry, line)) table.set(slot, ASK_AGAIN);
+      else table.clear(slot, ASK_AGAIN);
+    });
+  }
+
+  #rowOf(line: Line, input: number, name: string | undefined, todo: Todo): Row {
+    const parsed = this.#context.parser.parse(line.text!);
+    if ("problem" in parsed) throw this.#changedUnderway();
+    const uid = name ?? parsed.uid;
+    if (todo === Todo.AskAgain) this.#askedAgain.add(uid);
+    return {
+      uid,
+      promptHash: parsed.promptHash,
+      messages: parsed.messages,
+      params: parsed.params,
+      text: parsed.text,
+      clashes: parsed.clashes,
+      input,
+      source: `${this.files.input}:${line.number}`,
+    };
+  }
+
+  /** Bad lines that are on disk already need not be written again. */
+  #isOnDisk(line: number): boolean {
+    return this.#badRowsOnDisk.delete(badRowUid(this.files.input, line));
+  }
+
+  async #putBadRow(line: Line): Promise<void> {
+    const parsed = line.text === undefined ? undefined : this.#context.parser.parse(line.text);
+    const problem = parsed !== undefined && "problem" in parsed ? parsed.problem : line.problem;
+    await this.sink.putBadRow({
+      file: this.files.input,
+      line: line.number,
+      problem: problem ?? "its uid belongs to an earlier row already",
+      text: line.text,
+      bytes: line.bytes,
+    });
+  }
+
+  #changedUnderway(): SourceError {
+    return new SourceError(
+      `Cannot go on with "${this.files.input}": it was changed while the run read it. ` +
+        "Run the same command again",
+      { path: this.files.input },
+    );
+  }
+}
+
+function isAskedFor(retry: true | readonly (FailureType | number)[], line: IndexedLine): boolean {
+  if (retry === true) return true;
+  const { error } = JSON.parse(line.text()) as { error?: { type?: string; status?: number } };
+  return retry.some((wanted) => wanted === error?.type || wanted === error?.status);
+}
+
+async function hasContent(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).size > 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Which files a run writes, and that none of them is in another's way.
+ *
+ * @module
+ */
+
+import { SinkError, UsageError } from "../errors.ts";
+
+/** The files that belong to one input. */
+export interface OutputFiles {
+  /** The input as it was named; `-` is standard input. */
+  readonly input: string;
+  /** Finished rows. */
+  readonly results: string;
+  /** Rows that failed for good. */
+  readonly failures: string;
+  /** What was run, and the last summary. */
+  readonly runJson: string;
+  /** Held by the run that writes here. */
+  readonly lock: string;
+  /** The copy of standard input, while a run needs it. */
+  readonly spool: string;
+}
+
+const RESULTS_NAME = /\.(jsonl|ndjson)$/;
+const INPUT_ENDING = /(\.(jsonl|ndjson|json))?(\.gz)?$/;
+
+/**
+ * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
+ * one results file that `output` names.
+ *
+ * @throws {UsageError} when two would be one file, or when one is an input
+ */
+export async function outputFilesOf(
+  inputs: readonly string[],
+  output: string,
+): Promise<OutputFiles[]> {
+  if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
+  if (output === "") throw new UsageError("Cannot write results to nowhere: name a file or folder");
+  const isFile = RESULTS_NAME.test(output) && !(await isFolder(output));
+  if (isFile && inputs.length > 1) {
+    throw new UsageError(
+      `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
+    );
+  }
+  const files = inputs.map((input) => {
+    const stem = isFile
+      ? output.replace(RESULTS_NAME, "")
+      : `${output.replace(/\/+$/, "")}/${nameOf(input)}`;
+    return {
+      input,
+      results: isFile ? output : `${stem}.jsonl`,
+      failures: `${stem}_error.jsonl`,
+      runJson: `${stem}.run.json`,
+      lock: `${stem}.lock`,
+      spool: `${stem}.input`,
+    };
+  });
+  checkCollisions(files);
+  await checkNotAnInput(inputs, files);
+  return files;
+}
+
+/**
+ * Makes the folders that the files stand in.
+ *
+ * @throws {SinkError} when one cannot be made
+ */
+export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
+  for (const { results } of files) {
+    const slash = results.lastIndexOf("/");
+    if (slash > 0) await makeFolder(results.slice(0, slash));
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new SinkError(`Cannot make the folder "${path}": ${(cause as Error).message}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+function nameOf(input: string): string {
+  if (input === "-") return "stdin";
+  return input.slice(input.lastIndexOf("/") + 1).replace(INPUT_ENDING, "");
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await statOf(path))?.isDirectory ?? false;
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function checkCollisions(files: readonly OutputFiles[]): void {
+  const owners = new Map<string, string>();
+  for (const { input, results, failures } of files) {
+    for (const path of [results, failures]) {
+      const other = owners.get(path);
+      if (other !== undefined) {
+        throw new UsageError(
+          `Cannot write "${path}" for both "${other}" and "${input}": run them into two folders`,
+        );
+      }
+      owners.set(path, input);
+    }
+  }
+}
+
+/** Two names may be one file, so it is the device and inode that are compared. */
+async function checkNotAnInput(
+  inputs: readonly string[],
+  files: readonly OutputFiles[],
+): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const input of inputs) {
+    const info = input === "-" ? undefined : await statOf(input);
+    if (info !== undefined) taken.set(`${info.dev}:${info.ino}`, input);
+  }
+  for (const { results, failures, runJson, lock } of files) {
+    for (const path of [results, failures, runJson, lock]) {
+      const info = await statOf(path);
+      const input = info && taken.get(`${info.dev}:${info.ino}`);
+      if (input !== undefined) {
+        throw new UsageError(
+          `Cannot write "${path}": it is the input "${input}". Name another output`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * The first pass over an input: counts its rows, finds what is wrong with it, and decides for each
+ * row what the run has to do. Nothing has been paid for when it reports.
+ *
+ * @module
+ */
+
+import { SourceError } from "../errors.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable, SEEN } from "../index/id_table.ts";
+import { type Line, openLines } from "../source/lines.ts";
+import type { ParsedRow, RowParser } from "../source/parse_row.ts";
+import { Plan, Todo } from "./plan.ts";
+
+/** What decides about rows. */
+export interface PreflightOptions {
+  /** Reads a row. */
+  readonly parser: RowParser;
+  /** What the output files hold already. */
+  readonly table: IdTable;
+  /** At most this many rows, from the start of the file. */
+  readonly limit: number;
+  /** Two identical rows: one row, or two. */
+  readonly duplicates: "merge" | "keep";
+  /** Rows that were edited after they were settled: ask again, keep, or only count them. */
+  readonly changed: "reask" | "keep" | undefined;
+  /** Whether this run asks failed rows only. */
+  readonly onlyFailures: boolean;
+  /** Whether a line that is no row stands in the failures file already. */
+  readonly isOnDisk: (line: number) => boolean;
+  /** Ends the pass early. */
+  readonly signal?: AbortSignal;
+}
+
+/** A line that is no row. */
+export interface BadLine {
+  /** Its number, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** What the first pass found. */
+export class Preflight {
+  /** What to do, row by row. */
+  readonly plan = new Plan();
+  /** Rows by shape. */
+  readonly shapes = new Map<string, number>();
+  /** The first 20 lines that are no rows. */
+  readonly badLines: BadLine[] = [];
+  /** How many lines are no rows. */
+  badCount = 0;
+  /** Rows, duplicates merged. */
+  total = 0;
+  /** Rows that have a result. */
+  succeeded = 0;
+  /** Rows that have failed for good. */
+  failed = 0;
+  /** Identical rows that were merged into one. */
+  merged = 0;
+  /** Rows that were edited after they were settled. */
+  changed = 0;
+  /** Ids whose answer is of an older prompt and is to be made again. */
+  readonly outdated = new Set<string>();
+  /** The first row that can be sent, for `--dry-run`. */
+  first: ParsedRow | undefined;
+  /** When the input was last written, and its size: the second pass compares. */
+  stamp = "";
+}
+
+const BAD_LINES_SHOWN = 20;
+
+/** Makes the first pass. */
+export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
+  const found = new Preflight();
+  found.stamp = await stampOf(path);
+  const judge = new RowJudge(found, options);
+  for await (const batch of openLines(path)) {
+    for (const line of batch) {
+      if (found.plan.length >= options.limit) return found;
+      judge.take(line);
+    }
+    options.signal?.throwIfAborted();
+  }
+  return found;
+}
+
+/** Tells whether a file is still what it was. */
+export async function stampOf(path: string): Promise<string> {
+  try {
+    const { size, mtime } = await Deno.stat(path);
+    return `${size}:${mtime?.getTime()}`;
+  } catch (cause) {
+    const reason = cause instanceof Deno.errors.NotFound
+      ? "no such file"
+      : (cause as Error).message;
+    throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
+  }
+}
+
+class RowJudge {
+  readonly #found: Preflight;
+  readonly #options: PreflightOptions;
+  /** How often each id of which there is more than one has come, for `duplicates: "keep"`. */
+  readonly #copies = new Map<string, number>();
+
+  constructor(found: Preflight, options: PreflightOptions) {
+    this.#found = found;
+    this.#options = options;
+  }
+
+  take(line: Line): void {
+    const parsed = line.text === undefined
+      ? { problem: line.problem ?? "unreadable" }
+      : this.#options.parser.parse(line.text);
+    if ("problem" in parsed) return this.#bad(line, parsed.problem);
+    const { table } = this.#options;
+    const slot = table.insert(parsed.uid);
+    if (table.has(slot, SEEN)) return this.#again(line, slot, parsed);
+    this.#admit(slot, parsed.uid, parsed);
+  }
+
+  #bad(line: Line, problem: string): void {
+    const found = this.#found;
+    if (++found.badCount <= BAD_LINES_SHOWN) found.badLines.push({ line: line.number, problem });
+    found.plan.push(this.#options.isOnDisk(line.number) ? Todo.Skip : Todo.Bad);
+  }
+
+  /** A second row of one id: the same row once more, or a clash. */
+  #again(line: Line, slot: number, row: ParsedRow): void {
+    const { table, duplicates } = this.#options;
+    if (!table.checkEquals(slot, row.contentHash)) {
+      return this.#bad(line, `uid ${JSON.stringify(row.uid)} belongs to an earlier row already`);
+    }
+    if (duplicates === "merge") {
+      this.#found.merged++;
+      return this.#found.plan.push(Todo.Skip);
+    }
+    const copy = (this.#copies.get(row.uid) ?? 1) + 1;
+    this.#copies.set(row.uid, copy);
+    const uid = `${row.uid}~${copy}`;
+    const copySlot = table.insert(uid);
+    if (table.has(copySlot, SEEN)) {
+      return this.#bad(line, `uid ${JSON.stringify(uid)} belongs to an earlier row already`);
+    }
+    this.#found.plan.rename(this.#found.plan.length, uid);
+    this.#admit(copySlot, uid, row);
+  }
+
+  #admit(slot: number, uid: string, row: ParsedRow): void {
+    const { table } = this.#options;
+    const found = this.#found;
+    found.total++;
+    found.first ??= row;
+    found.shapes.set(row.shape, (found.shapes.get(row.shape) ?? 0) + 1);
+    const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
+    const isChanged = isSettled && !table.isCheckEmpty(slot) &&
+      !table.checkEquals(slot, row.promptHash);
+    if (isChanged) found.changed++;
+    table.set(slot, SEEN);
+    table.setCheck(slot, row.contentHash);
+    found.plan.push(this.#todoOf(slot, uid, isChanged && this.#options.changed === "reask"));
+  }
+
+  #todoOf(slot: number, uid: string, askChanged: boolean): Todo {
+    const { table, onlyFailures } = this.#options;
+    const found = this.#found;
+    if (table.has(slot, HAS_RESULT)) {
+      if (askChanged) found.outdated.add(uid);
+      else found.succeeded++;
+      return askChanged ? Todo.Ask : Todo.Skip;
+    }
+    if (table.has(slot, HAS_FAILURE)) {
+      found.failed++;
+      return askChanged || table.has(slot, ASK_AGAIN) ? Todo.AskAgain : Todo.Skip;
+    }
+    return onlyFailures ? Todo.Skip : Todo.Ask;
+  }
+}

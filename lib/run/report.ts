@@ -1,0 +1,95 @@
+/**
+ * What a person hears of the input before the first call is paid for, and what stops a run there.
+ *
+ * @module
+ */
+
+import { SourceError, UsageError } from "../errors.ts";
+import type { RowOptions, RunOptions } from "./options.ts";
+import type { Preflight } from "./preflight.ts";
+
+/** The least that a first pass has to know to be judged. */
+type Found = Pick<
+  Preflight,
+  "badLines" | "badCount" | "shapes" | "changed" | "total" | "succeeded" | "failed" | "merged"
+>;
+
+/**
+ * Stops a run whose input is not what it should be.
+ *
+ * @throws {SourceError} for bad rows, with the first 20 of them by `file:line`
+ * @throws {UsageError} for shapes that are mixed, and for rows that were edited
+ */
+export function checkInput(
+  found: readonly Found[],
+  options: Pick<RunOptions, "input" | "skipBadRows" | "changed">,
+  rows: Pick<RowOptions, "mixedShapes">,
+): void {
+  if (!options.skipBadRows) checkBadRows(options.input, found);
+  if (!rows.mixedShapes) checkShapes(found);
+  if (options.changed === undefined) checkChanged(found);
+}
+
+function checkBadRows(inputs: readonly string[], found: readonly Found[]): void {
+  const count = found.reduce((total, { badCount }) => total + badCount, 0);
+  if (count === 0) return;
+  const lines = found.flatMap(({ badLines }, index) =>
+    badLines.map(({ line, problem }) => `  ${inputs[index]}:${line}: ${problem}`)
+  ).slice(0, 20);
+  if (count > lines.length) lines.push(`  … and ${count - lines.length} more`);
+  throw new SourceError(
+    `Cannot send ${count} ${count === 1 ? "line" : "lines"} of the input; nothing was sent\n` +
+      `${lines.join("\n")}\n` +
+      "Mend them, or add --skip-bad-rows to write them to the failures file and do the rest",
+  );
+}
+
+function checkShapes(found: readonly Found[]): void {
+  const shapes = new Map<string, number>();
+  for (const one of found) {
+    for (const [shape, count] of one.shapes) shapes.set(shape, (shapes.get(shape) ?? 0) + count);
+  }
+  if (shapes.size < 2) return;
+  throw new UsageError(
+    `Cannot send rows of ${shapes.size} shapes in one run: ${counted(shapes)}. ` +
+      "Add --mixed-shapes if that is meant",
+  );
+}
+
+function checkChanged(found: readonly Found[]): void {
+  const count = found.reduce((total, { changed }) => total + changed, 0);
+  if (count === 0) return;
+  throw new UsageError(
+    `Cannot go on: ${count} ${count === 1 ? "row was" : "rows were"} edited after being settled. ` +
+      "Add --changed reask to ask again, or --changed keep to keep the old answers",
+  );
+}
+
+/** One line for each input: what was found in it. */
+export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.map((one, index) => {
+    const parts = [`${inputs[index]}: ${plural(one.total, "row")}`];
+    if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
+    const extras = [
+      [one.succeeded, "have a result"],
+      [one.failed, "failed before"],
+      [one.merged, "merged as identical"],
+      [one.changed, "edited since"],
+      [one.badCount, "bad"],
+    ] as const;
+    const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
+      `${count.toLocaleString("en-US")} ${what}`
+    );
+    return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
+  });
+}
+
+function counted(shapes: ReadonlyMap<string, number>): string {
+  return [...shapes].map(([shape, count]) => `${count.toLocaleString("en-US")} ${shape}`).join(
+    ", ",
+  );
+}
+
+function plural(count: number, word: string): string {
+  return `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
+}

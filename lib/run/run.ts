@@ -1,0 +1,315 @@
+/**
+ * One run over files, from the claim on its outputs to the summary.
+ *
+ * @module
+ */
+
+import { Engine } from "../engine/engine.ts";
+import type { RetryPolicy } from "../engine/retry_policy.ts";
+import { type SinkError, UsageError } from "../errors.ts";
+import type { Progress } from "../progress/progress.ts";
+import type { Summary } from "../progress/events.ts";
+import type { Row } from "../row.ts";
+import type { LineFormat } from "../sink/line.ts";
+import { createRowParser, type RowParser } from "../source/parse_row.ts";
+import { VERSION } from "../version.ts";
+import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
+import { Job } from "./job.ts";
+import type { ResponseGeneratorOptions, RunOptions } from "./options.ts";
+import { makeFolders, outputFilesOf } from "./outputs.ts";
+import { checkInput, describeInput } from "./report.ts";
+import { spool } from "./spool.ts";
+
+/** What the generator hands to each run. */
+export interface RunContext {
+  /** The generator's options, resolved. */
+  readonly generator: ResolvedOptions;
+  /** What there is to say of the options. */
+  readonly notices: readonly string[];
+  /** Who counts and tells. */
+  readonly progress: Progress;
+  /** Gives the engine to whoever steers the run. */
+  readonly onEngine: (engine: Engine) => void;
+  /** Ends the preparation; the engine is steered by itself. */
+  readonly signal: AbortSignal;
+}
+
+/** A generator's options with nothing left open. */
+export type ResolvedOptions =
+  & ResponseGeneratorOptions
+  & Required<
+    Pick<ResponseGeneratorOptions, "params" | "concurrency" | "onTruncated" | "duplicates">
+  >
+  & { readonly retryPolicy: RetryPolicy };
+
+/** What a run would do. */
+export interface Preview {
+  /** Rows of all inputs, duplicates merged. */
+  total: number;
+  /** Rows that would be asked. */
+  toAsk: number;
+  /** What there is to say of each input, in words. */
+  notes: string[];
+  /** The first request as it would be sent, or null when there is nothing to ask. */
+  request: unknown;
+}
+
+/** A run over files. */
+export class Run {
+  readonly #context: RunContext;
+  readonly #options: RunOptions;
+  readonly #identity: Identity;
+  readonly #parser: RowParser;
+  readonly #started = new Date();
+  #jobs: Job[] = [];
+  #engine: Engine | undefined;
+  /** Inputs whose disk takes nothing at the moment. */
+  readonly #stalled = new Set<number>();
+  #hasGivenUp = false;
+
+  /** Nothing is touched yet. */
+  constructor(context: RunContext, options: RunOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { generator } = context;
+    this.#parser = createRowParser({ ...generator, runParams: generator.params });
+    this.#identity = identityOf({
+      ...generator,
+      model: generator.teacher.model ?? "",
+      finalMessages: options.finalMessages ?? false,
+      think: options.think ?? "wrap",
+    });
+  }
+
+  /** Makes the run. Rejects when it cannot be started, or when its output cannot be kept. */
+  async execute(): Promise<Summary> {
+    try {
+      this.#jobs = await this.#makeJobs();
+      await makeFolders(this.#jobs.map((job) => job.files));
+      for (const job of this.#jobs) await job.claim();
+      if (!(await this.#look())) return this.#summarise();
+      checkInput(this.#jobs.map((job) => job.found), this.#options, this.#context.generator);
+      await this.#work();
+      return await this.#finish();
+    } finally {
+      for (const [index, job] of this.#jobs.entries()) {
+        await job.close({ abandon: this.#stalled.has(index) });
+      }
+    }
+  }
+
+  /** Says what the run would do, without a call and without a change on disk. */
+  async preview(): Promise<Preview> {
+    this.#jobs = await this.#makeJobs();
+    if (this.#options.input.includes("-")) {
+      throw new UsageError("Cannot try out standard input: name a file");
+    }
+    for (const job of this.#jobs) {
+      await job.checkIdentity();
+      await job.look();
+    }
+    const found = this.#jobs.map((job) => job.found);
+    checkInput(found, this.#options, this.#context.generator);
+    return {
+      total: sum(found, ({ total }) => total),
+      toAsk: sum(found, ({ plan }) => plan.toAsk),
+      notes: describeInput(this.#jobs.map((job) => job.files.input), found),
+      request: this.#firstRequest(),
+    };
+  }
+
+  /** From now on the run ends rather than wait for a full disk. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+    for (const index of this.#stalled) this.#jobs[index].sink.abandon();
+  }
+
+  /** Follows the concurrency of the generator. */
+  setConcurrency(concurrency: number): void {
+    if (this.#engine === undefined) return;
+    for (const job of this.#jobs) job.sink.setConcurrency(concurrency);
+    this.#engine.setConcurrency(concurrency);
+  }
+
+  async #makeJobs(): Promise<Job[]> {
+    const files = await outputFilesOf(this.#options.input, this.#options.output);
+    const { generator, progress, signal } = this.#context;
+    return files.map((one) =>
+      new Job(one, {
+        options: this.#options,
+        parser: this.#parser,
+        duplicates: generator.duplicates,
+        identity: this.#identity,
+        notice: (level, message) => progress.notice(level, message),
+        signal,
+      })
+    );
+  }
+
+  /** The first pass over all inputs; false when it was stopped. */
+  async #look(): Promise<boolean> {
+    const { signal } = this.#context;
+    try {
+      await this.#readStandardInput();
+      for (const job of this.#jobs) await job.look();
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    return !signal.aborted;
+  }
+
+  async #readStandardInput(): Promise<void> {
+    const job = this.#jobs.find(({ files }) => files.input === "-");
+    if (job === undefined) return;
+    if (this.#options.stdin === undefined) {
+      throw new UsageError('Cannot read "-": no standard input was given');
+    }
+    await spool(this.#options.stdin, job.path);
+  }
+
+  async #work(): Promise<void> {
+    const { generator, progress, onEngine } = this.#context;
+    const format = lineFormat(generator, this.#options);
+    for (const [index, job] of this.#jobs.entries()) {
+      await this.#writeRunFile(job, null);
+      await job.open({
+        format,
+        concurrency: generator.concurrency,
+        fsync: this.#options.fsync ?? "always",
+        onDurable: (outcomes) => {
+          job.settled(outcomes);
+          progress.settled(outcomes);
+        },
+        onStall: (error) => this.#onStall(index, error),
+        onRecover: () => this.#onRecover(index),
+      });
+    }
+    this.#announce();
+    const engine = new Engine({
+      source: rowsOf(this.#jobs),
+      teacher: generator.teacher,
+      sink: { put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome) },
+      listener: progress,
+      params: generator.params,
+      concurrency: generator.concurrency,
+      retryPolicy: generator.retryPolicy,
+      onTruncated: generator.onTruncated,
+    });
+    this.#engine = engine;
+    onEngine(engine);
+    await engine.run();
+  }
+
+  #announce(): void {
+    const { generator, progress } = this.#context;
+    const found = this.#jobs.map((job) => job.found);
+    const notes = describeInput(this.#jobs.map((job) => job.files.input), found);
+    for (const note of [...notes, ...this.#context.notices]) progress.notice("info", note);
+    const total = sum(found, (one) => one.total);
+    const pending = sum(found, ({ plan }) => plan.toAsk);
+    progress.start({ total, skipped: total - pending });
+    progress.emit({
+      type: "run-start",
+      time: this.#started.toISOString(),
+      model: this.#identity.model,
+      teacher: generator.teacher.address ?? "",
+      total,
+      skipped: total - pending,
+      pending,
+      concurrency: generator.concurrency,
+    });
+  }
+
+  /** Nothing is sent while the disk is full; what is in flight is kept in memory. */
+  #onStall(index: number, error: SinkError): void {
+    this.#stalled.add(index);
+    this.#engine?.closeGate(`disk ${index}`);
+    this.#context.progress.notice(
+      "warning",
+      `${error.message}. Nothing more is sent until it can be written`,
+    );
+    if (this.#hasGivenUp) this.giveUp();
+  }
+
+  #onRecover(index: number): void {
+    this.#stalled.delete(index);
+    this.#context.progress.notice("info", "The disk takes lines again: going on");
+    this.#engine?.openGate(`disk ${index}`);
+  }
+
+  async #finish(): Promise<Summary> {
+    for (const job of this.#jobs) await job.tidy();
+    const summary = this.#summarise();
+    for (const job of this.#jobs) await this.#writeRunFile(job, summary);
+    this.#context.progress.emit(summary);
+    return summary;
+  }
+
+  #summarise(): Summary {
+    const found = this.#jobs.map((job) => job.found);
+    const files = this.#jobs.map((job) => job.summary());
+    const total = sum(found, (one) => one.total);
+    const toAsk = sum(found, ({ plan }) => plan.toAsk);
+    const left = sum(this.#jobs, (job) => job.left);
+    return this.#context.progress.summary({
+      state: this.#context.signal.aborted && left > 0 ? "interrupted" : "done",
+      reason: null,
+      started: this.#started.toISOString(),
+      total,
+      skipped: total - toAsk,
+      pending: sum(files, (file) => file.pending),
+      failuresOnDisk: sum(files, (file) => file.failed),
+      badRows: sum(found, (one) => one.badCount),
+      mergedDuplicates: sum(found, (one) => one.merged),
+      files,
+    });
+  }
+
+  async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
+    const { generator } = this.#context;
+    const { params } = generator;
+    const file: RunFile = {
+      retort: VERSION,
+      input: job.files.input,
+      identity: this.#identity,
+      rows: { duplicates: generator.duplicates, mixedShapes: generator.mixedShapes ?? false },
+      teacher: generator.teacher.address ?? "",
+      params: { ...job.before?.params, [paramsId(params)]: params },
+      summary,
+    };
+    await writeRunFile(job.files.runJson, file);
+  }
+
+  #firstRequest(): unknown {
+    const { teacher, params } = this.#context.generator;
+    for (const { found } of this.#jobs) {
+      if (found.first === undefined) continue;
+      const { uid, messages, params: own } = found.first;
+      const request = { uid, messages, params: own === undefined ? params : { ...params, ...own } };
+      return teacher.preview?.(request) ?? request;
+    }
+    return null;
+  }
+}
+
+/** How the lines of a generator's rows are put together. */
+export function lineFormat(
+  generator: ResolvedOptions,
+  options: Pick<RunOptions, "finalMessages" | "think">,
+): LineFormat {
+  return {
+    paramsId: paramsId(generator.params),
+    model: generator.teacher.model ?? "",
+    address: generator.teacher.address ?? "",
+    finalMessages: options.finalMessages ?? false,
+    think: options.think ?? "wrap",
+  };
+}
+
+async function* rowsOf(jobs: readonly Job[]): AsyncGenerator<Row[]> {
+  for (const [index, job] of jobs.entries()) yield* job.rows(index);
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

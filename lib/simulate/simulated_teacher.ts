@@ -1,0 +1,193 @@
+/**
+ * An OpenAI-compatible teacher on a loopback port that costs nothing: to try Retort without a key,
+ * and to put it under load.
+ *
+ * @module
+ */
+
+import { draw, type Plan, planAnswer } from "./answer.ts";
+import { readChatRequest } from "./chat_request.ts";
+import {
+  errorResponse,
+  eventsOf,
+  eventsResponse,
+  modelsResponse,
+  wholeResponse,
+} from "./chat_response.ts";
+import { AttemptCounter, RateGate, Sleepers } from "./gates.ts";
+import {
+  type ResolvedSimulateOptions,
+  resolveSimulateOptions,
+  type SimulateOptions,
+} from "./options.ts";
+
+/** How a simulated teacher behaves and where it listens. */
+export interface SimulatedTeacherOptions extends SimulateOptions {
+  /** The port on 127.0.0.1. @default any that is free */
+  port?: number;
+  /** The clock of the `rpm` limit, in milliseconds. @default performance.now */
+  now?: () => number;
+}
+
+/** A simulated teacher that is listening. */
+export interface SimulatedTeacher extends AsyncDisposable {
+  /** Its base URL: `http://127.0.0.1:PORT/v1`. */
+  readonly url: string;
+  /** Its port. */
+  readonly port: number;
+  /** How many chat completions were asked for, refused ones included. */
+  readonly posts: number;
+  /** Cuts all connections and ends. */
+  close(): Promise<void>;
+}
+
+/** The first piece of a stream comes after this fraction of the latency. */
+const FIRST_PIECE_AT = 0.2;
+
+/**
+ * Starts a simulated teacher on 127.0.0.1.
+ *
+ * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. What a prompt
+ * gets (text, tokens, latency, refusal) follows from `seed` and the prompt; whether a request gets
+ * 500 also from how many times the prompt was asked before. Each answer starts with a digest of its
+ * prompt and quotes it. Its memory does not grow with the number of requests.
+ *
+ * @throws {TypeError} An option is unknown or no number.
+ * @throws {RangeError} An option is out of range.
+ * @example
+ * ```ts
+ * await using teacher = serveSimulatedTeacher({ latency: 50, tokens: 20 });
+ * const response = await fetch(`${teacher.url}/models`);
+ * console.log((await response.json()).data[0].id); // "simulated"
+ * ```
+ */
+export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): SimulatedTeacher {
+  const { port = 0, now, ...rest } = options;
+  const desk = new Desk(resolveSimulateOptions(rest), now ?? (() => performance.now()));
+  const abort = new AbortController();
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port,
+    signal: abort.signal,
+    onListen() {},
+    // Only a body that broke off gets here: its sender has gone.
+    onError: () => errorResponse(400, "Cannot read the body of the request"),
+  }, (request) => desk.answer(request));
+  async function close(): Promise<void> {
+    abort.abort();
+    desk.close();
+    await server.finished;
+  }
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/v1`,
+    port: server.addr.port,
+    get posts() {
+      return desk.posts;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Takes requests and answers them. */
+class Desk {
+  posts = 0;
+  readonly #options: ResolvedSimulateOptions;
+  readonly #now: () => number;
+  readonly #gate: RateGate | undefined;
+  readonly #attempts = new AttemptCounter();
+  readonly #sleepers = new Sleepers();
+  #inFlight = 0;
+
+  constructor(options: ResolvedSimulateOptions, now: () => number) {
+    this.#options = options;
+    this.#now = now;
+    if (options.rpm > 0) this.#gate = new RateGate(options.rpm, now());
+  }
+
+  close(): void {
+    this.#sleepers.close();
+  }
+
+  answer(request: Request): Response | Promise<Response> {
+    const { method, url } = request;
+    // Cheaper than `new URL`, which would be a good part of the work for one request.
+    const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
+    if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
+    if (method === "GET" && path === "/v1/models") return modelsResponse();
+    return errorResponse(
+      404,
+      `Cannot ${method} ${path}: a simulated teacher has POST /v1/chat/completions and GET /v1/models`,
+    );
+  }
+
+  async #complete(request: Request): Promise<Response> {
+    this.posts++;
+    const chat = readChatRequest(await request.text());
+    if (typeof chat === "string") return errorResponse(400, chat);
+    const plan = planAnswer(chat.prompt, this.#options, chat.maxTokens);
+    const turnedAway = this.#turnAway(plan);
+    if (turnedAway) return turnedAway;
+    this.#inFlight++;
+    let streaming = false;
+    try {
+      if (this.#fails(plan)) {
+        if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
+        return errorResponse(500, "The simulated teacher failed, as it was asked to (errors)");
+      }
+      if (!chat.stream) {
+        if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
+        return wholeResponse(chat, plan);
+      }
+      const events = eventsOf(chat, plan);
+      if (plan.latencyMs === 0) return eventsResponse(events.join(""));
+      streaming = true;
+      return eventsResponse(this.#stream(events, plan.latencyMs));
+    } finally {
+      if (!streaming) this.#inFlight--;
+    }
+  }
+
+  /** The answer to a request that gets no attempt at all. */
+  #turnAway(plan: Plan): Response | undefined {
+    const { capacity } = this.#options;
+    if (capacity > 0 && this.#inFlight >= capacity) {
+      const message = `The simulated teacher has ${capacity} requests in flight (capacity)`;
+      return errorResponse(429, message, { "retry-after": "1" });
+    }
+    const waitSeconds = this.#gate?.enter(this.#now()) ?? 0;
+    if (waitSeconds > 0) {
+      const message = `The simulated teacher takes ${this.#options.rpm} requests per minute (rpm)`;
+      return errorResponse(429, message, { "retry-after": String(waitSeconds) });
+    }
+    if (!plan.refused) return undefined;
+    return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
+  }
+
+  #fails(plan: Plan): boolean {
+    const { errors } = this.#options;
+    return errors > 0 && draw(plan.hash, 99 + this.#attempts.count(plan.hash)) < errors;
+  }
+
+  #stream(events: string[], latencyMs: number): ReadableStream<Uint8Array<ArrayBuffer>> {
+    const encoder = new TextEncoder();
+    const firstMs = latencyMs * FIRST_PIECE_AT;
+    const stepMs = (latencyMs - firstMs) / (events.length - 1);
+    let next = 0, cancelled = false;
+    const leave = () => {
+      cancelled = true;
+      this.#inFlight--;
+    };
+    return new ReadableStream({
+      pull: async (controller) => {
+        await this.#sleepers.sleep(next === 0 ? firstMs : stepMs);
+        if (cancelled) return;
+        controller.enqueue(encoder.encode(events[next++]));
+        if (next < events.length) return;
+        leave();
+        controller.close();
+      },
+      cancel: leave,
+    }, { highWaterMark: 0 });
+  }
+}

@@ -1,0 +1,251 @@
+/**
+ * The lines of the output files. A line is text put together around the row's own source text, never
+ * an object serialised again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ *
+ * @module
+ */
+
+import { SinkError } from "../errors.ts";
+import type { Outcome, Row } from "../row.ts";
+import { RESERVED_FIELDS } from "../row_fields.ts";
+import type { Completion } from "../teacher/teacher.ts";
+import { assistantMessage, type ThinkStyle } from "../think.ts";
+import { topLevelMembers, withoutMembers } from "./members.ts";
+
+/** What all lines of a run share. */
+export interface LineFormat {
+  /** Names the parameter set in `run.json`. */
+  readonly paramsId: string;
+  /** The model that is asked, where a completion does not say. */
+  readonly model: string;
+  /** The teacher's address without credentials, where a completion does not say. */
+  readonly address: string;
+  /** Whether results carry `final_messages`. */
+  readonly finalMessages: boolean;
+  /** How reasoning stands in `final_messages`. */
+  readonly think: ThinkStyle;
+}
+
+/** An input line that is no row. */
+export interface BadRow {
+  /** The input, as it was named. */
+  readonly file: string;
+  /** The line in it, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** The line, where it is text. */
+  readonly text?: string;
+  /** The line, where it is not valid UTF-8. */
+  readonly bytes?: Uint8Array;
+}
+
+/** A row as it was before it was answered. */
+export interface RestoredRow {
+  /** Its identity. */
+  readonly uid: string;
+  /** The hash of what was sent; empty for a bad row. */
+  readonly promptHash: string;
+  /** Its own JSON object. */
+  readonly text: string;
+}
+
+/** The uid of a bad row's line begins with it. */
+export const BAD_ROW_PREFIX = "bad_row:";
+
+/** The uid that the line of a bad row has in the failures file. */
+export function badRowUid(file: string, line: number): string {
+  return `${BAD_ROW_PREFIX}${file}:${line}`;
+}
+
+/**
+ * The results line of a row that succeeded, without its line ending. Every key has one type: a number
+ * that the teacher did not report is 0, a text "".
+ */
+export function resultLine(outcome: Outcome, format: LineFormat): string {
+  const { row } = outcome;
+  const completion = outcome.completion!;
+  const { response, reasoning = "", toolCalls } = completion;
+  const own = ownMembers(row);
+  // An id that is ours already needs no second place.
+  if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
+    delete own.replaced.uid;
+  }
+  let line = `${headOf(row, own.inside)},"response":${quoted(response)},"reasoning":${
+    quoted(reasoning)
+  }`;
+  if (toolCalls !== undefined && toolCalls.length > 0) {
+    line += `,"tool_calls":${JSON.stringify(toolCalls)}`;
+  }
+  if (format.finalMessages) {
+    const answer = assistantMessage(response ?? "", reasoning, toolCalls, format.think);
+    line += `,"final_messages":${JSON.stringify([...row.messages, answer])}`;
+  }
+  return `${line},"distill":${withReplaced(resultDetails(outcome, completion, format), own)}}`;
+}
+
+/**
+ * The failures line of a row, without its line ending. An answer that was paid for is kept under
+ * `partial`.
+ */
+export function failureLine(outcome: Outcome, format: LineFormat): string {
+  const { row, completion } = outcome;
+  const { type, message, status } = outcome.failure!;
+  const own = ownMembers(row);
+  const error = JSON.stringify({
+    type,
+    message,
+    status,
+    attempts: outcome.attempts,
+    first_seen: isoOf(outcome.firstFailedAt ?? outcome.settledAt),
+    created: isoOf(outcome.settledAt),
+  });
+  const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
+  const details = JSON.stringify({ source: row.source, params: format.paramsId });
+  const head = headOf(row, own.inside);
+  return `${head},"error":${error}${partial},"distill":${withReplaced(details, own)}}`;
+}
+
+/** The failures line of an input line that is no row. What was read of it is kept, as text or base64. */
+export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
+  const { file, line, problem, text, bytes } = badRow;
+  const created = isoOf(createdAt);
+  return JSON.stringify({
+    uid: badRowUid(file, line),
+    prompt_hash: "",
+    ...(text === undefined && bytes !== undefined
+      ? { raw_base64: bytes.toBase64() }
+      : { raw: text ?? "" }),
+    error: {
+      type: "bad_row",
+      message: problem,
+      status: null,
+      attempts: 0,
+      first_seen: created,
+      created,
+    },
+    distill: { source: `${file}:${line}`, params: "" },
+  });
+}
+
+/**
+ * Gives back the row of a failures line as it was: without our members, and with its own of the same
+ * names back, at the end. (In a results line an own `uid` that equals ours is not told apart from one
+ * that the row never had, and stays out.)
+ *
+ * @throws {SinkError} when the line is no JSON object with a `uid`
+ */
+export function restoreRow(lineText: string): RestoredRow {
+  const { uid, promptHash } = identityOf(lineText);
+  const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
+  const members = [insideOf(text)];
+  const replaced = removed.distill && valueOf(removed.distill, "replaced");
+  if (replaced) members.push(insideOf(replaced));
+  return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
+}
+
+interface OwnMembers {
+  /** The row's object without its braces, or "". */
+  readonly inside: string;
+  /** The values, as text, of members whose names are ours. No prototype. */
+  readonly replaced: Record<string, string>;
+}
+
+const NOTHING_REPLACED: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
+
+function ownMembers(row: Row): OwnMembers {
+  if (row.clashes.length === 0) return { inside: insideOf(row.text), replaced: NOTHING_REPLACED };
+  const { text, removed } = withoutMembers(row.text, row.clashes);
+  return { inside: insideOf(text), replaced: removed };
+}
+
+/** What stands between the braces of an object; "" when that is nothing but white space. */
+function insideOf(text: string): string {
+  const inside = text.trim().slice(1, -1);
+  return inside.trim() === "" ? "" : inside;
+}
+
+function headOf(row: Row, inside: string): string {
+  const head = `{"uid":${quoted(row.uid)},"prompt_hash":"${row.promptHash}"`;
+  return inside === "" ? head : `${head},${inside}`;
+}
+
+function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
+  const { usage, kept } = completion;
+  return JSON.stringify({
+    model: completion.modelAsked ?? format.model,
+    model_returned: completion.model ?? "",
+    response_id: completion.id ?? "",
+    teacher: completion.teacher ?? format.address,
+    finish_reason: completion.finishReason ?? "",
+    prompt_tokens: wholeNumber(usage?.promptTokens),
+    completion_tokens: wholeNumber(usage?.completionTokens),
+    reasoning_tokens: wholeNumber(usage?.reasoningTokens),
+    cached_tokens: wholeNumber(usage?.cachedTokens),
+    attempts: outcome.attempts,
+    latency_ms: wholeNumber(outcome.latencyMs),
+    ttft_ms: wholeNumber(completion.ttftMs ?? outcome.latencyMs),
+    created: isoOf(outcome.settledAt),
+    source: outcome.row.source,
+    params: format.paramsId,
+    kept,
+  });
+}
+
+function partialOf(completion: Completion): string {
+  const { usage, toolCalls } = completion;
+  return JSON.stringify({
+    response: completion.response ?? "",
+    reasoning: completion.reasoning ?? "",
+    finish_reason: completion.finishReason ?? "",
+    prompt_tokens: wholeNumber(usage?.promptTokens),
+    completion_tokens: wholeNumber(usage?.completionTokens),
+    reasoning_tokens: wholeNumber(usage?.reasoningTokens),
+    model_returned: completion.model ?? "",
+    tool_calls: toolCalls !== undefined && toolCalls.length > 0 ? toolCalls : undefined,
+  });
+}
+
+/** Adds `replaced` to `distill`; its values are text, so it cannot be part of what is serialised. */
+function withReplaced(details: string, own: OwnMembers): string {
+  if (own.replaced === NOTHING_REPLACED) return details;
+  const members = Object.entries(own.replaced).map(([name, value]) => `${quoted(name)}:${value}`);
+  if (members.length === 0) return details;
+  return `${details.slice(0, -1)},"replaced":{${members.join(",")}}}`;
+}
+
+/** A teacher that was plugged in without types may leave a text out; the line must parse all the same. */
+function quoted(text: string | undefined): string {
+  return JSON.stringify(text ?? "");
+}
+
+function wholeNumber(value: number | undefined): number {
+  return Number.isFinite(value) ? Math.round(value!) : 0;
+}
+
+/** Rows settle in groups, so the last time is most often the one that is asked for. */
+function isoOf(unixMs: number): string {
+  if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
+  return lastIso.text;
+}
+
+let lastIso = { unixMs: 0, text: new Date(0).toISOString() };
+
+function identityOf(lineText: string): { uid: string; promptHash: string } {
+  let value: { uid?: unknown; prompt_hash?: unknown } | null;
+  try {
+    value = JSON.parse(lineText);
+  } catch (cause) {
+    throw new SinkError("Cannot restore a row: its line is not JSON", { cause });
+  }
+  if (typeof value?.uid !== "string") {
+    throw new SinkError('Cannot restore a row: its line has no "uid" that is a string');
+  }
+  const { uid, prompt_hash: hash } = value;
+  return { uid, promptHash: typeof hash === "string" ? hash : "" };
+}
+
+function valueOf(objectText: string, name: string): string | undefined {
+  const member = topLevelMembers(objectText).findLast((member) => member.name === name);
+  return member && objectText.slice(member.valueStart, member.end);
+}

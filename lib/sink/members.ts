@@ -1,0 +1,121 @@
+/**
+ * Takes a JSON object apart as text, so that what is kept of it stays as it was, byte for byte:
+ * `1.0`, 19-digit integers and `1e400` do not survive `JSON.parse`.
+ *
+ * Everything here relies on the text being a valid JSON object.
+ *
+ * @module
+ */
+
+/** One `"name":value` of an object, as offsets into its text. */
+export interface Member {
+  /** The name, unescaped. */
+  readonly name: string;
+  /** Where its opening quote is. */
+  readonly start: number;
+  /** Where the value starts. */
+  readonly valueStart: number;
+  /** Just past the value. */
+  readonly end: number;
+}
+
+/** An object without some of its members. */
+export interface Remainder {
+  /** The object that is left. */
+  readonly text: string;
+  /** The values that were taken out, as text; of two with one name the last. No prototype. */
+  readonly removed: Record<string, string>;
+}
+
+const QUOTE = 34;
+const COMMA = 44;
+const OPENING_BRACKET = 91;
+const BACKSLASH = 92;
+const CLOSING_BRACKET = 93;
+const OPENING_BRACE = 123;
+const CLOSING_BRACE = 125;
+const SPACE = 32;
+
+/** Finds the members of the outermost object. */
+export function topLevelMembers(text: string): Member[] {
+  const members: Member[] = [];
+  let at = skipSpace(text, text.indexOf("{") + 1);
+  while (text.charCodeAt(at) === QUOTE) {
+    const nameEnd = endOfString(text, at);
+    const colon = skipSpace(text, nameEnd);
+    const valueStart = skipSpace(text, colon + 1);
+    const end = endOfValue(text, valueStart);
+    members.push({ name: unquoted(text.slice(at, nameEnd)), start: at, valueStart, end });
+    const separator = skipSpace(text, end);
+    if (text.charCodeAt(separator) !== COMMA) break;
+    at = skipSpace(text, separator + 1);
+  }
+  return members;
+}
+
+/** Takes members out. The others keep every byte, and the white space between them. */
+export function withoutMembers(text: string, names: readonly string[]): Remainder {
+  const members = topLevelMembers(text);
+  const removed: Record<string, string> = Object.create(null);
+  let kept = "";
+  let previousEnd = 0;
+  for (const { name, start, valueStart, end } of members) {
+    if (names.includes(name)) removed[name] = text.slice(valueStart, end);
+    // What stands before a member, its comma included, goes with it.
+    else kept += text.slice(kept === "" ? start : previousEnd, end);
+    previousEnd = end;
+  }
+  if (members.length === 0) return { text, removed };
+  return { text: text.slice(0, members[0].start) + kept + text.slice(previousEnd), removed };
+}
+
+function unquoted(name: string): string {
+  return name.includes("\\") ? JSON.parse(name) : name.slice(1, -1);
+}
+
+function skipSpace(text: string, at: number): number {
+  while (text.charCodeAt(at) <= SPACE) at++;
+  return at;
+}
+
+function endOfValue(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  if (first === QUOTE) return endOfString(text, start);
+  if (first === OPENING_BRACE || first === OPENING_BRACKET) return endOfNested(text, start);
+  let at = start;
+  while (at < text.length && !endsLiteral(text.charCodeAt(at))) at++;
+  return at;
+}
+
+function endsLiteral(code: number): boolean {
+  return code === COMMA || code === CLOSING_BRACE || code <= SPACE;
+}
+
+/** Brackets of both kinds are counted together: valid JSON closes them in order. */
+function endOfNested(text: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      continue;
+    }
+    at++;
+    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
+    else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) break;
+  }
+  return at;
+}
+
+/** A quote ends a string unless an odd number of backslashes stands before it. */
+function endOfString(text: string, start: number): number {
+  let quote = start;
+  while (true) {
+    quote = text.indexOf('"', quote + 1);
+    if (quote === -1) return text.length;
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Takes answers of prompts that have been edited since out of the results. They were paid for, so
+ * they are not thrown away.
+ *
+ * @module
+ */
+
+import { linesOf, readLineBlocks } from "../line_blocks.ts";
+import { Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
+
+/**
+ * Moves the lines of these uids from the results to `<name>.outdated.jsonl` beside them, and gives
+ * that file's path. A crash on the way leaves a line in both files at worst.
+ *
+ * @throws {SinkError} when a file cannot be written; the results are then as they were
+ */
+export async function setAside(path: string, uids: ReadonlySet<string>): Promise<string> {
+  const keptAt = `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
+  await using results = await Replacement.open(path);
+  using aside = await Deno.open(keptAt, { append: true, create: true });
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  for await (const block of readLineBlocks(path)) {
+    const staying: string[] = [];
+    const leaving: string[] = [];
+    for (const line of linesOf(block)) {
+      const text = decoder.decode(line);
+      (uids.has(JSON.parse(text).uid) ? leaving : staying).push(`${text}\n`);
+    }
+    await results.write(new TextEncoder().encode(staying.join("")));
+    if (leaving.length > 0) await writeAll(aside, new TextEncoder().encode(leaving.join("")));
+  }
+  await aside.sync();
+  await syncFolderOf(keptAt);
+  await results.commit();
+  return keptAt;
+}

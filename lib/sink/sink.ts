@@ -1,0 +1,155 @@
+/**
+ * Where the outcomes of one input go: results to one file, failures to the other.
+ *
+ * @module
+ */
+
+import type { SinkError } from "../errors.ts";
+import type { Outcome } from "../row.ts";
+import { Journal, type JournalFile } from "./journal.ts";
+import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
+
+/** The files of a sink. */
+export interface SinkFiles {
+  /** Finished rows. */
+  readonly results: string;
+  /** Rows that failed for good. */
+  readonly failures: string;
+}
+
+/** What a sink is told. */
+export interface SinkOptions {
+  /** What all lines share. */
+  readonly format: LineFormat;
+  /** How many lanes hand over outcomes; it sets how many rows may be written but not synced. */
+  readonly concurrency: number;
+  /** Outcomes that are on disk for good, failures too; in order within each file. */
+  readonly onDurable?: (outcomes: readonly Outcome[]) => void;
+  /** The disk does not take any more; it is tried again until it does. `put` waits meanwhile. */
+  readonly onStall?: (error: SinkError) => void;
+  /** The disk takes more again, in both files. */
+  readonly onRecover?: () => void;
+  /** Nothing more can be made durable; told once. */
+  readonly onBroken?: (error: SinkError) => void;
+  /** `never`: a power cut may take rows that were called durable. @default "always" */
+  readonly fsync?: "always" | "never";
+  /** Waits before the disk is tried again. */
+  readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Opens a file for appending. @default Deno.open */
+  readonly openFile?: (path: string) => Promise<JournalFile>;
+}
+
+/** Writes outcomes to the two files of an output. Made by `Sink.open`, and to be closed. */
+export class Sink implements AsyncDisposable {
+  readonly #format: LineFormat;
+  readonly #results: Journal<Outcome>;
+  /** A bad row is no outcome: it has no record. */
+  readonly #failures: Journal<Outcome | undefined>;
+
+  private constructor(
+    format: LineFormat,
+    results: Journal<Outcome>,
+    failures: Journal<Outcome | undefined>,
+  ) {
+    this.#format = format;
+    this.#results = results;
+    this.#failures = failures;
+  }
+
+  /**
+   * Opens both files, and makes those that are not there. They must end with whole lines (see
+   * `repairTail`), and the folder must exist.
+   *
+   * @throws {SinkError} when one cannot be opened
+   */
+  static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
+    const { onDurable } = options;
+    const shared = {
+      ...sharedReports(options),
+      maxUnsyncedRows: maxUnsyncedRows(options.concurrency),
+      fsync: options.fsync,
+      delay: options.delay,
+      openFile: options.openFile,
+    };
+    const results = await Journal.open<Outcome>(files.results, { ...shared, onDurable });
+    try {
+      const failures = await Journal.open<Outcome | undefined>(files.failures, {
+        ...shared,
+        onDurable: (records) => onDurable?.(records.filter((record) => record !== undefined)),
+      });
+      return new Sink(options.format, results, failures);
+    } catch (error) {
+      await results.close();
+      throw error;
+    }
+  }
+
+  /** Takes an outcome. Resolves once its line is written; `onDurable` tells when it is safe. Rejects
+   * with a `SinkError` when it never will be written. */
+  put(outcome: Outcome): Promise<void> {
+    return outcome.failure === undefined
+      ? this.#results.append(resultLine(outcome, this.#format), outcome)
+      : this.#failures.append(failureLine(outcome, this.#format), outcome);
+  }
+
+  /** Takes an input line that is no row. */
+  putBadRow(badRow: BadRow): Promise<void> {
+    return this.#failures.append(badRowLine(badRow), undefined);
+  }
+
+  /** Follows the concurrency of the run. */
+  setConcurrency(concurrency: number): void {
+    const rows = maxUnsyncedRows(concurrency);
+    this.#results.maxUnsyncedRows = rows;
+    this.#failures.maxUnsyncedRows = rows;
+  }
+
+  /** Resolves once all that was put until now is durable. */
+  async flush(): Promise<void> {
+    await Promise.all([this.#results.flush(), this.#failures.flush()]);
+  }
+
+  /** Gives up what is not written yet: `put` rejects, and `close` does not wait for a full disk. */
+  abandon(): void {
+    this.#results.abandon();
+    this.#failures.abandon();
+  }
+
+  /** Makes everything durable and frees both files.
+   *
+   * @throws {SinkError} when something could not be made durable
+   */
+  async close(): Promise<void> {
+    const ends = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  /** Closes. What could not be made durable was told to `onBroken`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using _results = this.#results;
+    await using _failures = this.#failures;
+  }
+}
+
+/** Each file has this bound for itself. */
+function maxUnsyncedRows(concurrency: number): number {
+  return Math.max(1_024, 4 * concurrency);
+}
+
+/** A full disk stops both files, but it is one thing to tell. */
+function sharedReports(options: SinkOptions) {
+  let stalled = 0;
+  let isBroken = false;
+  return {
+    onStall: (error: SinkError) => {
+      if (++stalled === 1) options.onStall?.(error);
+    },
+    onRecover: () => {
+      if (--stalled === 0) options.onRecover?.();
+    },
+    onBroken: (error: SinkError) => {
+      if (!isBroken) options.onBroken?.(error);
+      isBroken = true;
+    },
+  };
+}

@@ -1,0 +1,178 @@
+/**
+ * Mends the end of an output file after a crash: a run that was killed may leave half a line there,
+ * and a power cut a run of NUL bytes.
+ *
+ * @module
+ */
+
+import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
+
+/** What became of the end of a file. */
+export interface TailRepair {
+  /** `clean`: nothing was wrong. `completed`: the last line lacked its end only. `cut`: it was damaged. */
+  readonly kind: "clean" | "completed" | "cut";
+  /** Where what was cut off is kept. */
+  readonly keptAt?: string;
+  /** How many bytes were cut off. */
+  readonly bytes?: number;
+}
+
+const BLOCK_BYTES = 64 * 1024;
+/** A line that is longer cannot be one of ours, and would not fit into a string. */
+const MAX_LINE_BYTES = 256 * 1024 * 1024;
+const NEWLINE = 10;
+const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
+
+/**
+ * Makes the file end with a whole line. A last line without its end is completed where it is a JSON
+ * object, else cut off; so is a last line that holds NUL bytes. What is cut off is kept beside the
+ * file, as `<name>.tail-<number>`. The file is read from its end, as far as it has to be.
+ *
+ * @throws {SinkError} when the file cannot be read or written
+ */
+export async function repairTail(path: string): Promise<TailRepair> {
+  try {
+    using file = await openIfThere(path);
+    if (file === undefined) return { kind: "clean" };
+    const { size } = await file.stat();
+    const tail = await damagedTail(file, size);
+    if (tail === undefined) return { kind: "clean" };
+    if (!tail.hasMore && await isWholeObject(file, tail.start, tail.textEnd)) {
+      await complete(file, tail.textEnd);
+      return { kind: "completed" };
+    }
+    const keptAt = await keep(path, file, tail.start);
+    // Not a byte of the file goes before its copy is safe.
+    await syncFolderOf(path);
+    await file.truncate(tail.start);
+    await file.sync();
+    return { kind: "cut", keptAt, bytes: size - tail.start };
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
+
+/** The lines at the end that something is wrong with. */
+interface Tail {
+  /** Where the first of them starts. */
+  readonly start: number;
+  /** Where its text ends; NUL bytes after it are no text. */
+  readonly textEnd: number;
+  /** Whether there is text in the others too. */
+  readonly hasMore: boolean;
+}
+
+async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
+  try {
+    return await Deno.open(path, { read: true, write: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Goes back line by line until one is whole. */
+async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
+  let tail: Tail | undefined;
+  let end = size;
+  while (end > 0) {
+    const line = await lastLine(file, end);
+    if (line.isTerminated && !line.hasNul) break;
+    const hasMore = tail !== undefined && (tail.hasMore || tail.textEnd > tail.start);
+    tail = { start: line.start, textEnd: line.textEnd, hasMore };
+    end = line.start;
+  }
+  return tail;
+}
+
+interface LastLine {
+  readonly start: number;
+  readonly textEnd: number;
+  readonly isTerminated: boolean;
+  readonly hasNul: boolean;
+}
+
+/** Looks at the last line of the first `end` bytes. */
+async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
+  const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
+  let start = isTerminated ? end - 1 : end;
+  let textEnd: number | undefined;
+  let hasNul = false;
+  let isAtStart = start === 0;
+  while (!isAtStart) {
+    const blockStart = Math.max(0, start - BLOCK_BYTES);
+    const block = await readAt(file, blockStart, start);
+    const newline = block.lastIndexOf(NEWLINE);
+    const part = block.subarray(newline + 1);
+    start -= part.length;
+    isAtStart = newline !== -1 || start === 0;
+    hasNul ||= part.includes(0);
+    const textLength = lengthWithoutNuls(part);
+    if (textLength > 0) textEnd ??= start + textLength;
+  }
+  return { start, textEnd: textEnd ?? start, isTerminated, hasNul };
+}
+
+function lengthWithoutNuls(part: Uint8Array): number {
+  let length = part.length;
+  while (length > 0 && part[length - 1] === 0) length--;
+  return length;
+}
+
+async function readAt(file: Deno.FsFile, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start);
+  await file.seek(start, Deno.SeekMode.Start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) break;
+    filled += count;
+  }
+  return bytes.subarray(0, filled);
+}
+
+async function isWholeObject(file: Deno.FsFile, start: number, end: number): Promise<boolean> {
+  if (end === start || end - start > MAX_LINE_BYTES) return false;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readAt(file, start, end));
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+async function complete(file: Deno.FsFile, end: number): Promise<void> {
+  await file.truncate(end);
+  await file.seek(end, Deno.SeekMode.Start);
+  await writeAll(file, NEWLINE_BYTES);
+  await file.sync();
+}
+
+/** Copies what stands from `start` to the end of the file. */
+async function keep(path: string, file: Deno.FsFile, start: number): Promise<string> {
+  const [keptAt, copy] = await createBeside(path);
+  using kept = copy;
+  await file.seek(start, Deno.SeekMode.Start);
+  const block = new Uint8Array(BLOCK_BYTES);
+  while (true) {
+    const count = await file.read(block);
+    if (count === null) break;
+    await writeAll(kept, block.subarray(0, count));
+  }
+  await kept.sync();
+  return keptAt;
+}
+
+/** Takes the first number that is free: what an earlier crash left is never written over. */
+async function createBeside(path: string): Promise<[string, Deno.FsFile]> {
+  const stem = path.replace(/\.jsonl$/, "");
+  for (let number = 1;; number++) {
+    const keptAt = `${stem}.tail-${number}`;
+    try {
+      return [keptAt, await Deno.open(keptAt, { write: true, createNew: true })];
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}

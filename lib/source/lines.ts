@@ -1,0 +1,227 @@
+/**
+ * From bytes to numbered lines of text.
+ *
+ * @module
+ */
+
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { formatBytes } from "../deps/std_fmt.ts";
+import { SourceError } from "../errors.ts";
+
+/** One line of a file that is not blank. */
+export interface Line {
+  /** Its number, from 1; blank lines are counted. */
+  readonly number: number;
+  /** Its text, without line ending or byte order mark; undefined when it cannot be read. */
+  readonly text: string | undefined;
+  /** Why it cannot be read. */
+  readonly problem: string | undefined;
+  /** Its bytes where it cannot be read: all, or the first 64 KiB of a line that is too long. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** How lines are read. */
+export interface LinesOptions {
+  /** A longer line is not read, only reported. @default 67108864 (64 MiB) */
+  maxLineBytes?: number;
+}
+
+const DEFAULTS = { maxLineBytes: 64 * 2 ** 20 } satisfies LinesOptions;
+const CHUNK_BYTES = 64 * 2 ** 10;
+const KEPT_BYTES = 64 * 2 ** 10;
+
+/**
+ * Opens a file and reads its lines; one whose name ends in `.gz` is unpacked on the way. The file is
+ * closed at the end, also when the reader leaves early.
+ *
+ * @throws {SourceError} when the file cannot be read or its gzip data is damaged
+ */
+export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
+  return readLines(openBytes(path), options);
+}
+
+/** Reads lines in batches, one for each chunk. The stream may use its chunk's memory again once it
+ * is asked for the next one. */
+export async function* readLines(
+  stream: AsyncIterable<Uint8Array>,
+  options: LinesOptions = {},
+): AsyncGenerator<Line[]> {
+  const splitter = new LineSplitter(options.maxLineBytes ?? DEFAULTS.maxLineBytes);
+  for await (const chunk of stream) {
+    const lines = splitter.push(chunk);
+    if (lines.length > 0) yield lines;
+  }
+  const last = splitter.end();
+  if (last.length > 0) yield last;
+}
+
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+const SPACE = 32;
+
+class LineSplitter {
+  readonly #maxBytes: number;
+  // Line by line: a slice of a decoded chunk would keep the whole chunk in memory. `ignoreBOM` keeps
+  // the decoder from dropping U+FEFF where it is not the file's own byte order mark.
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  /** Copies of what has come of a line that did not end in its chunk; joined once, at its end. */
+  #pieces: Uint8Array[] = [];
+  /** How much of that line has come, kept or not. */
+  #length = 0;
+  #number = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  push(chunk: Uint8Array): Line[] {
+    const lines: Line[] = [];
+    let start = 0;
+    for (
+      let end = chunk.indexOf(LINE_FEED);
+      end !== -1;
+      end = chunk.indexOf(LINE_FEED, start)
+    ) {
+      this.#finish(chunk.subarray(start, end), lines);
+      start = end + 1;
+    }
+    if (start < chunk.length) this.#carry(chunk.subarray(start));
+    return lines;
+  }
+
+  end(): Line[] {
+    const lines: Line[] = [];
+    if (this.#length > 0) this.#finish(new Uint8Array(), lines);
+    return lines;
+  }
+
+  #carry(piece: Uint8Array): void {
+    const wasTooLong = this.#length > this.#maxBytes;
+    this.#length += piece.length;
+    if (wasTooLong) return;
+    this.#pieces.push(piece.slice());
+    if (this.#length > this.#maxBytes) {
+      this.#pieces = [join(this.#pieces, Math.min(KEPT_BYTES, this.#maxBytes))];
+    }
+  }
+
+  #finish(segment: Uint8Array, lines: Line[]): void {
+    const number = ++this.#number;
+    if (this.#length === 0 && segment.length <= this.#maxBytes) {
+      this.#read(number, segment, lines);
+      return;
+    }
+    this.#carry(segment);
+    const pieces = this.#pieces;
+    const isTooLong = this.#length > this.#maxBytes;
+    this.#pieces = [];
+    this.#length = 0;
+    if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines);
+    const limit = formatBytes(this.#maxBytes, { binary: true });
+    lines.push({ number, text: undefined, problem: `longer than ${limit}`, bytes: pieces[0] });
+  }
+
+  #read(number: number, segment: Uint8Array, lines: Line[]): void {
+    const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
+    const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+    if (isBlank(bytes, end)) return;
+    try {
+      const text = this.#decoder.decode(end === bytes.length ? bytes : bytes.subarray(0, end));
+      lines.push({ number, text, problem: undefined, bytes: undefined });
+    } catch {
+      const problem = "invalid UTF-8";
+      lines.push({ number, text: undefined, problem, bytes: bytes.slice(0, end) });
+    }
+  }
+}
+
+function startsWithBom(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+/** Nothing but spaces, tabs and carriage returns. */
+function isBlank(bytes: Uint8Array, end: number): boolean {
+  for (let i = 0; i < end; i++) {
+    const byte = bytes[i];
+    if (byte > SPACE || (byte !== SPACE && byte !== 9 && byte !== CARRIAGE_RETURN)) return false;
+  }
+  return true;
+}
+
+/** The first bytes of all pieces in one. */
+function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const joined = new Uint8Array(Math.min(length, maxBytes));
+  let at = 0;
+  for (const piece of pieces) {
+    if (at === joined.length) break;
+    const part = piece.subarray(0, joined.length - at);
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
+}
+
+async function* openBytes(path: string): AsyncGenerator<Uint8Array> {
+  using file = await open(path);
+  yield* path.endsWith(".gz") ? unpacked(file, path) : chunksOf(file, path);
+}
+
+async function open(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    throw cannotRead(path, cause);
+  }
+}
+
+/** Every chunk stands in the same memory. */
+async function* chunksOf(file: Deno.FsFile, path: string): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  while (true) {
+    let length: number | null;
+    try {
+      length = await file.read(buffer);
+    } catch (cause) {
+      throw cannotRead(path, cause);
+    }
+    if (length === null) return;
+    yield buffer.subarray(0, length);
+  }
+}
+
+/** Not `DecompressionStream`: it fails at the second member of a file that was put together from
+ * several, as `cat a.gz b.gz`, pigz and bgzip do. */
+async function* unpacked(file: Deno.FsFile, path: string): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  // Its failure comes out of the loop below, too.
+  const fed = pipeline(Readable.from(copiesOf(chunksOf(file, path))), gunzip).catch(() => {});
+  try {
+    yield* gunzip;
+  } catch (cause) {
+    if (cause instanceof SourceError) throw cause;
+    const reason = `its gzip data is damaged (${(cause as Error).message})`;
+    throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
+  } finally {
+    gunzip.destroy();
+    await fed;
+  }
+}
+
+async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.slice();
+}
+
+function cannotRead(path: string, cause: unknown): SourceError {
+  return new SourceError(`Cannot read "${path}": ${reasonOf(cause)}`, { path, cause });
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder";
+  const { message } = cause as Error;
+  return message.startsWith("Is a directory") ? "it is a folder" : message;
+}

@@ -1,0 +1,88 @@
+/**
+ * Prompts made of a row's fields: `Translate {{text}} into {{target.language}}`.
+ *
+ * @module
+ */
+
+import { holdsNumber, parseLossless } from "./lossless.ts";
+import { isBlank } from "./messages.ts";
+import { BadRow } from "./problem.ts";
+
+/** A template that was read once and is filled in for each row. */
+export interface Template {
+  /** The prompt, or what the row lacks. `text` is the row's JSON, for numbers as written. */
+  render(row: Readonly<Record<string, unknown>>, text: string): string | BadRow;
+}
+
+interface Slot {
+  /** As it stands between the braces. */
+  readonly name: string;
+  readonly path: readonly string[];
+  /** The fixed text after it. */
+  readonly after: string;
+}
+
+/**
+ * Reads a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object in
+ * it (a field whose own name is `a.b` comes first), `{{turns.0}}` for an element of an array.
+ * Strings are inserted as they are, everything else as JSON, its numbers as written. A field that is
+ * missing or null makes a bad row. `}}` alone is text, so is every single brace.
+ *
+ * @throws {RangeError} when a `{{` is not closed or names nothing
+ */
+export function compileTemplate(source: string): Template {
+  const [before, ...pieces] = source.split("{{");
+  const slots = pieces.map((piece) => slotOf(piece, source));
+  return { render: (row, text) => fill(before, slots, row, text) };
+}
+
+function slotOf(piece: string, source: string): Slot {
+  const end = piece.indexOf("}}");
+  if (end === -1) {
+    throw new RangeError(
+      `Cannot read the template: "{{" must be closed by "}}": current value is ${
+        JSON.stringify(source)
+      }`,
+    );
+  }
+  const name = piece.slice(0, end).trim();
+  if (name === "") {
+    throw new RangeError(
+      `Cannot read the template: "{{" must be followed by a field: current value is ${
+        JSON.stringify(source)
+      }`,
+    );
+  }
+  return { name, path: name.split("."), after: piece.slice(end + 2) };
+}
+
+function fill(
+  before: string,
+  slots: readonly Slot[],
+  row: Readonly<Record<string, unknown>>,
+  text: string,
+): string | BadRow {
+  let prompt = before;
+  for (const slot of slots) {
+    const value = valueAt(row, slot);
+    if (value === undefined || value === null) {
+      return new BadRow(`template needs the field "${slot.name}": the row has none`);
+    }
+    if (typeof value === "string") prompt += value;
+    else if (!holdsNumber(value)) prompt += JSON.stringify(value);
+    else prompt += JSON.stringify(valueAt(parseLossless(text), slot));
+    prompt += slot.after;
+  }
+  if (isBlank(prompt)) return new BadRow("template makes an empty prompt of this row");
+  return prompt;
+}
+
+function valueAt(row: unknown, slot: Slot): unknown {
+  const whole = own(row, slot.name);
+  return whole !== undefined || slot.path.length === 1 ? whole : slot.path.reduce(own, row);
+}
+
+function own(value: unknown, key: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<string, unknown>)[key];
+}

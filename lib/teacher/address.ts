@@ -1,0 +1,128 @@
+/**
+ * The address of a teacher: checked, taken apart, and shown without its secrets.
+ *
+ * @module
+ */
+
+/** A base URL, taken apart once. */
+export interface Address {
+  /** Scheme, host and port: what a connection is made to. */
+  readonly origin: string;
+  /** `host:port`, for messages. */
+  readonly host: string;
+  /** The path and query that completions are asked at. */
+  readonly path: string;
+  /** `user:password` as it stood in the address, decoded, or undefined. */
+  readonly credentials: string | undefined;
+  /** The base URL without credentials, as it may be shown. */
+  readonly shown: string;
+  /** The same with the path of the completions. */
+  readonly shownUrl: string;
+  /** Whether the path holds a version (`/v1`), as those of nearly all teachers do. */
+  readonly versioned: boolean;
+  /** Whether it is this machine, which no proxy can reach. */
+  readonly loopback: boolean;
+  /** The parts that must never be shown. */
+  readonly secrets: readonly string[];
+}
+
+const COMPLETIONS = "/chat/completions";
+const REDACTED = "[redacted]";
+const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
+
+/**
+ * Checks that a base URL is one that requests can be sent to.
+ *
+ * @param baseUrl What a person gave, such as `http://localhost:8000/v1`.
+ * @returns The parsed URL.
+ * @throws {TypeError} If it is not an http or https URL, or holds the path of the completions already.
+ */
+export function checkBaseUrl(baseUrl: string): URL {
+  const shown = JSON.stringify(redactAddress(String(baseUrl)));
+  const url = URL.parse(baseUrl);
+  if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
+    throw new TypeError(
+      `Cannot use ${shown} as the address of a teacher: ` +
+        'it must be a URL such as "https://api.openai.com/v1" or "http://localhost:8000/v1"',
+    );
+  }
+  if (trimSlashes(url.pathname).endsWith(COMPLETIONS)) {
+    throw new TypeError(
+      `Cannot use ${shown} as the address of a teacher: "${COMPLETIONS}" is added to it, leave it out`,
+    );
+  }
+  return url;
+}
+
+/**
+ * Takes a base URL apart.
+ *
+ * @throws {TypeError} As {@linkcode checkBaseUrl} does.
+ */
+export function parseAddress(baseUrl: string): Address {
+  const url = checkBaseUrl(baseUrl);
+  const path = trimSlashes(url.pathname);
+  const query = redactQuery(url.search);
+  return {
+    origin: url.origin,
+    host: `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`,
+    path: path + COMPLETIONS + url.search,
+    credentials: url.username || url.password
+      ? `${decode(url.username)}:${decode(url.password)}`
+      : undefined,
+    shown: url.origin + path + query,
+    shownUrl: url.origin + path + COMPLETIONS + query,
+    versioned: /\/v\d/.test(path),
+    loopback: isLoopback(url.hostname),
+    secrets: secretsOf(url),
+  };
+}
+
+/**
+ * An address as it may be shown: without `user:password@`, and with the values of query parameters
+ * that look like secrets replaced. Text that is no URL is treated with the same care.
+ */
+export function redactAddress(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) {
+    const path = parsed.pathname === "/" && !/\/\/[^/]*\//.test(url) ? "" : parsed.pathname;
+    return parsed.origin + path + redactQuery(parsed.search);
+  }
+  const bare = url.replace(/^([a-z][a-z0-9+.-]*:\/\/)?[^?#]*@/i, "$1");
+  const query = bare.indexOf("?");
+  return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
+}
+
+/** Whether a host name (as `URL.hostname` gives it) is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") ||
+    /^127(\.\d+){3}$/.test(hostname) || hostname === "0.0.0.0" || hostname === "[::1]" ||
+    hostname === "[::]" || /^\[::ffff:7f[0-9a-f]{2}:/.test(hostname);
+}
+
+function redactQuery(search: string): string {
+  return search.replace(
+    /([?&])([^=&]*)=([^&#]*)/g,
+    (whole, mark, name) => SECRET_NAME.test(name) ? `${mark}${name}=${REDACTED}` : whole,
+  );
+}
+
+function secretsOf(url: URL): string[] {
+  const secrets = [decode(url.password), url.password];
+  // A user name alone is how some servers take their key.
+  if (!url.password) secrets.push(decode(url.username), url.username);
+  for (const [name, value] of url.searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
+  return secrets.filter((secret) => secret !== "");
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/\/+$/, "");
+}

@@ -1,0 +1,153 @@
+/**
+ * Reads the JSON answer of a chat completion.
+ *
+ * @module
+ */
+
+import { TeacherError } from "../errors.ts";
+import { asCount, asObject, asText, contentText, type JsonObject, parseJson } from "./json.ts";
+import { reasoningField, splitReasoning } from "./reasoning.ts";
+import { statedError } from "./refusal.ts";
+import type { Redact } from "./secrets.ts";
+import type { Completion, Usage } from "./teacher.ts";
+
+/** What an answer is read with. */
+export interface AnswerContext {
+  /** The model that was asked. */
+  readonly model: string;
+  /** The same where the row asked for another one than the teacher's, else undefined. */
+  readonly modelAsked: string | undefined;
+  /** The names of raw fields to keep. */
+  readonly keep: readonly string[];
+  /** Takes secrets out of messages. */
+  readonly redact: Redact;
+}
+
+/** The parts of an answer, however they came. */
+export interface AnswerParts {
+  /** The text, reasoning in tags included. */
+  content: string;
+  /** Reasoning that came in a field of its own, or "". */
+  reasoning: string;
+  /** Why the model would not answer, in its own words, or "". */
+  refusal: string;
+  /** Tool calls in the OpenAI form. */
+  toolCalls: readonly unknown[] | undefined;
+  /** Why it ended, or "". */
+  finishReason: string;
+  /** The raw token counts. */
+  usage: unknown;
+  /** The model that answered, or "". */
+  model: string;
+  /** The teacher's id for the answer, or "". */
+  id: string;
+  /** Raw fields that were asked for. */
+  kept: Record<string, unknown> | undefined;
+  /** Milliseconds to the first token of a stream. */
+  ttftMs: number | undefined;
+}
+
+/**
+ * Makes a completion of the body of a 2xx answer.
+ *
+ * @throws {TeacherError} If the body is no completion (type `response`), or says that there was an error.
+ */
+export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
+  const answer = asObject(parseJson(text));
+  if (answer === undefined) {
+    throw responseError("The answer is not a JSON object", text, status, context.redact);
+  }
+  const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
+  const error = choice?.error ?? answer.error;
+  if (error !== undefined && error !== null) throw statedError(error, status, context.redact);
+  const message = asObject(choice?.message);
+  if (choice === undefined || message === undefined) {
+    const lack = choice === undefined ? '"choices"' : '"message" in its choice';
+    throw responseError(`The answer has no ${lack}`, text, status, context.redact);
+  }
+  return toCompletion({
+    content: contentText(message.content),
+    reasoning: reasoningField(message),
+    refusal: asText(message.refusal),
+    toolCalls: toolCallsOf(message),
+    finishReason: asText(choice.finish_reason),
+    usage: answer.usage,
+    model: asText(answer.model),
+    id: asText(answer.id),
+    kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
+    ttftMs: undefined,
+  }, context);
+}
+
+/** Makes a completion of its parts. A refusal is what the model answered: it becomes the response. */
+export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
+  let response = parts.content, reasoning = parts.reasoning;
+  // Reasoning in a field means that the server has split already; tags in the text are the answer's.
+  if (reasoning === "") ({ response, reasoning } = splitReasoning(response));
+  return {
+    response: response === "" ? parts.refusal : response,
+    reasoning,
+    finishReason: parts.finishReason,
+    usage: readUsage(parts.usage),
+    model: parts.model || context.model,
+    modelAsked: context.modelAsked,
+    id: parts.id,
+    toolCalls: parts.toolCalls,
+    ttftMs: parts.ttftMs,
+    kept: parts.kept,
+  };
+}
+
+/** The tokens of an answer in one form, or null where the teacher says nothing of them. */
+export function readUsage(value: unknown): Usage | null {
+  const usage = asObject(value);
+  if (usage === undefined) return null;
+  const promptTokens = asCount(usage.prompt_tokens);
+  const completionTokens = asCount(usage.completion_tokens);
+  if (promptTokens === undefined && completionTokens === undefined) return null;
+  const { completion_tokens_details: completion, prompt_tokens_details: prompt } = usage;
+  return {
+    promptTokens: promptTokens ?? 0,
+    completionTokens: completionTokens ?? 0,
+    reasoningTokens: asCount(asObject(completion)?.reasoning_tokens) ??
+      asCount(usage.reasoning_tokens) ?? 0,
+    cachedTokens: asCount(asObject(prompt)?.cached_tokens) ??
+      asCount(usage.prompt_cache_hit_tokens) ?? 0,
+  };
+}
+
+/** An answer that is none, with the beginning of what came instead. */
+export function responseError(
+  what: string,
+  text: string,
+  status: number,
+  redact: Redact,
+): TeacherError {
+  const start = redact(text).trim().slice(0, 300);
+  const message = start === "" ? `${what}: it is empty` : `${what}: it starts with ${start}`;
+  return new TeacherError(message, { type: "response", status });
+}
+
+function toolCallsOf(message: JsonObject): readonly unknown[] | undefined {
+  const { tool_calls: calls, function_call: call } = message;
+  if (Array.isArray(calls) && calls.length > 0) return calls;
+  return asObject(call) === undefined ? undefined : [legacyCall(call)];
+}
+
+/** The form that tool calls had before there were tools, in today's form. */
+export function legacyCall(call: unknown): unknown {
+  return { id: "call_0", type: "function", function: call };
+}
+
+function keptOf(
+  choice: JsonObject,
+  answer: JsonObject,
+  names: readonly string[],
+): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const name of names) {
+    if (Object.hasOwn(choice, name)) kept[name] = choice[name];
+    else if (Object.hasOwn(answer, name)) kept[name] = answer[name];
+  }
+  return kept;
+}

@@ -1,0 +1,291 @@
+/**
+ * One attempt: one POST from its first byte to its outcome.
+ *
+ * It is the transport's handler itself, one object for all there is to keep of a request: undici's
+ * `request()` makes a `Readable` for each answer, which costs more than everything here.
+ *
+ * @module
+ */
+
+import type { Dispatcher } from "../deps/undici.ts";
+import { TeacherError } from "../errors.ts";
+import type { Aborts } from "./aborts.ts";
+import type { Address } from "./address.ts";
+import { type AnswerContext, readAnswer, responseError } from "./answer.ts";
+import type { Connection, Connections } from "./connections.ts";
+import type { Deadline, Deadlines, Timed } from "./deadlines.ts";
+import { HeldBody } from "./held_body.ts";
+import { networkError, type Stage } from "./network_error.ts";
+import { type AnswerHeaders, refusal } from "./refusal.ts";
+import { brokenOff, StreamReader } from "./stream.ts";
+import type { Completion } from "./teacher.ts";
+
+/** What all attempts at one teacher share. */
+export interface AttemptShared {
+  /** Where the teacher is. */
+  readonly address: Address;
+  /** The proxy's `host:port`, or undefined. */
+  readonly proxyHost: string | undefined;
+  /** The header fields of every request, names and values in turn. */
+  readonly headers: string[];
+  /** Whether answers are streamed. */
+  readonly stream: boolean;
+  /** Milliseconds that a whole attempt may take. */
+  readonly timeoutMs: number;
+  /** Milliseconds that a stream may be silent for. */
+  readonly streamIdleTimeoutMs: number;
+  /** The clock. */
+  readonly now: () => number;
+  /** The connections to the teacher. */
+  readonly connections: Connections;
+  /** The deadlines of all attempts. */
+  readonly deadlines: Deadlines;
+  /** The signals of all attempts. */
+  readonly aborts: Aborts;
+}
+
+const MOST_ERROR_BYTES = 64 * 1024;
+const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+
+/** One attempt. It is made, then started, then settles its promise exactly once. */
+export class Attempt implements Dispatcher.DispatchHandler, Timed {
+  readonly startedAt: number;
+  lastTokenAt = -1;
+  completeAt = -1;
+  /** The answer, or why there is none. */
+  readonly promise: Promise<Completion>;
+
+  readonly #shared: AttemptShared;
+  readonly #context: AnswerContext;
+  readonly #signal: AbortSignal;
+  readonly #connection: Connection;
+  #resolve!: (completion: Completion) => void;
+  #reject!: (reason: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #settled = false;
+  #released = false;
+  #status = 0;
+  #headers: AnswerHeaders = {};
+  #stream: StreamReader | undefined;
+  #firstTokenAt = -1;
+  readonly #body = new HeldBody();
+  #streamedBytes = 0;
+
+  /** Makes an attempt that has sent nothing yet. */
+  constructor(shared: AttemptShared, context: AnswerContext, signal: AbortSignal) {
+    this.#shared = shared;
+    this.#context = context;
+    this.#signal = signal;
+    this.startedAt = shared.now();
+    this.#connection = shared.connections.take();
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** Sends the request. */
+  start(body: string): void {
+    const { address, headers, deadlines, aborts } = this.#shared;
+    deadlines.add(this);
+    aborts.add(this.#signal, this);
+    this.#connection.dispatch({ method: "POST", path: address.path, headers, body }, this);
+  }
+
+  /** Ends it with the reason of its signal. */
+  abort(reason: unknown): void {
+    this.#fail(reason);
+    this.#cut();
+  }
+
+  /** Ends it: a deadline has passed. What is complete all the same is kept. */
+  expire(deadline: Deadline): void {
+    if (this.#stream?.complete) this.#succeed(this.#stream);
+    else this.#fail(this.#lateness(deadline));
+    this.#cut();
+  }
+
+  /** undici: the request is about to be written. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // It was ended while it waited for a connection of the proxy's.
+    if (this.#settled) controller.abort(CUT);
+  }
+
+  /** undici: the head of the answer is there. */
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: AnswerHeaders,
+  ): void {
+    // 103 and its like come before the answer.
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+    if (this.#isAnswer && this.#isStream(headers)) {
+      this.#stream = new StreamReader(status, this.#context);
+    }
+  }
+
+  /** undici: a part of the body is there. */
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    if (this.#settled) return;
+    const bytes = this.#body.bytes + this.#streamedBytes + chunk.length;
+    if (bytes > (this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES)) this.#tooLong(chunk);
+    else if (this.#stream !== undefined) this.#streamed(this.#stream, chunk);
+    else this.#body.add(chunk);
+  }
+
+  /** undici: the answer is whole, and the connection free. */
+  onResponseEnd(): void {
+    this.#release();
+    if (this.#settled) return;
+    try {
+      this.#finish();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** undici: it broke, or was cut by us. */
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#release();
+    if (this.#settled) return;
+    // The answer is there; only its counts or the end of the connection are missing.
+    if (this.#stream?.complete) this.#succeed(this.#stream);
+    // A refusal that was cut short is a refusal.
+    else if (this.#status >= 300) this.#fail(this.#refusal());
+    else this.#fail(this.#brokenBy(error));
+  }
+
+  get #isAnswer(): boolean {
+    return this.#status >= 200 && this.#status < 300;
+  }
+
+  /** A server may stream unasked, or not stream although asked. */
+  #isStream(headers: AnswerHeaders): boolean {
+    const type = String(headers["content-type"] ?? "");
+    return type.includes("event-stream") || (this.#shared.stream && !type.includes("json"));
+  }
+
+  #streamed(stream: StreamReader, chunk: Uint8Array): void {
+    this.#streamedBytes += chunk.length;
+    const isToken = stream.feed(chunk);
+    if (isToken) {
+      this.lastTokenAt = this.#shared.now();
+      if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
+    }
+    if (stream.error !== undefined) {
+      this.#fail(stream.error);
+      this.#cut();
+    } else if (stream.done) {
+      // The lane need not wait for the end of the connection's answer; the sweep sees to it.
+      this.completeAt = this.#shared.now();
+      this.#succeed(stream);
+    }
+  }
+
+  #finish(): void {
+    const { redact } = this.#context;
+    if (!this.#isAnswer) {
+      this.#fail(this.#refusal());
+      return;
+    }
+    const encoding = this.#headers["content-encoding"];
+    if (encoding !== undefined && encoding !== "identity") {
+      const what = `The answer is compressed (${encoding}) although nobody asked for that`;
+      throw new TeacherError(what, { type: "response", status: this.#status });
+    }
+    const stream = this.#stream;
+    if (stream === undefined) {
+      const text = this.#body.text();
+      if (text === "") throw responseError("The answer has no body", "", this.#status, redact);
+      const completion = readAnswer(text, this.#status, this.#context);
+      this.#settled = true;
+      this.#resolve(completion);
+      return;
+    }
+    stream.end();
+    if (stream.error !== undefined) this.#fail(stream.error);
+    else if (stream.complete) this.#succeed(stream);
+    else this.#fail(brokenOff());
+  }
+
+  #succeed(stream: StreamReader): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const ttftMs = this.#firstTokenAt < 0 ? undefined : this.#firstTokenAt - this.startedAt;
+    this.#resolve(stream.completion(ttftMs));
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#reject(reason);
+  }
+
+  #refusal(): TeacherError {
+    const { address, now } = this.#shared;
+    return refusal({
+      status: this.#status,
+      headers: this.#headers,
+      text: this.#body.text(),
+      address: address.shown,
+      versioned: address.versioned,
+      redact: this.#context.redact,
+      now: now(),
+    });
+  }
+
+  #tooLong(chunk: Uint8Array): void {
+    if (this.#isAnswer) {
+      const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
+      this.#fail(new TeacherError(what, { type: "response", status: this.#status }));
+    } else {
+      this.#body.add(chunk.subarray(0, MOST_ERROR_BYTES - this.#body.bytes));
+      this.#fail(this.#refusal());
+    }
+    this.#cut();
+  }
+
+  #brokenBy(error: Error): TeacherError {
+    const stage: Stage = this.#status > 0
+      ? "answering"
+      : this.#controller === undefined
+      ? "connecting"
+      : "sent";
+    return networkError(error, this.#shared.address.host, stage, this.#shared.proxyHost);
+  }
+
+  #lateness(deadline: Deadline): TeacherError {
+    const { timeoutMs, streamIdleTimeoutMs, address } = this.#shared;
+    const message = deadline === "silence"
+      ? `No token from ${address.host} for ${duration(streamIdleTimeoutMs)}`
+      : `No complete answer from ${address.host} within ${duration(timeoutMs)}`;
+    return new TeacherError(message, { type: "timeout", retryable: true });
+  }
+
+  /** Cuts the connection, unless the answer has ended already. */
+  #cut(): void {
+    if (this.#released) return;
+    // Either tells onResponseError(), which releases it.
+    if (this.#controller === undefined) this.#connection.drop();
+    else void 0;
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#shared.deadlines.delete(this);
+    this.#shared.aborts.delete(this.#signal, this);
+    this.#shared.connections.give(this.#connection);
+  }
+}
+
+/** Made once: it is never shown, and an error is expensive to make. */
+const CUT = new Error("The attempt was ended");
+
+function duration(ms: number): string {
+  return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
+}

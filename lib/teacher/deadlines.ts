@@ -1,0 +1,83 @@
+/**
+ * One timer for the deadlines of all attempts. A timer or an `AbortSignal.timeout` for each attempt
+ * would cost 300 bytes and an operation of the runtime each.
+ *
+ * @module
+ */
+
+/** What the sweep needs to know of an attempt. Times are those of the clock, in milliseconds. */
+export interface Timed {
+  /** When it began. */
+  readonly startedAt: number;
+  /** When the last token of a stream came, or -1 before the first. */
+  readonly lastTokenAt: number;
+  /** When its answer was complete although the connection still sends, or -1. */
+  readonly completeAt: number;
+  /** Ends it: a deadline has passed. */
+  expire(deadline: Deadline): void;
+}
+
+/** Which deadline passed: the whole attempt's, silence in a stream, an answer that does not end. */
+export type Deadline = "attempt" | "silence" | "drain";
+
+/** What {@linkcode Deadlines} is made with. */
+export interface DeadlinesOptions {
+  /** The longest that an attempt may take, in milliseconds. */
+  timeoutMs: number;
+  /** The longest silence after the first token of a stream, in milliseconds. */
+  streamIdleTimeoutMs: number;
+  /** The clock, in milliseconds. */
+  now: () => number;
+}
+
+/** How long a connection may go on sending after the answer on it is complete, in milliseconds. */
+const DRAIN_MS = 2_000;
+
+/** The attempts under way, and the one timer that watches over them while there are any. */
+export class Deadlines {
+  readonly #options: DeadlinesOptions;
+  readonly #intervalMs: number;
+  readonly #attempts = new Set<Timed>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Makes it with no attempts and no timer. */
+  constructor(options: DeadlinesOptions) {
+    this.#options = options;
+    const shortestMs = Math.min(options.timeoutMs, options.streamIdleTimeoutMs);
+    this.#intervalMs = Math.min(1_000, Math.max(20, shortestMs / 10));
+  }
+
+  /** How many attempts are under way. */
+  get size(): number {
+    return this.#attempts.size;
+  }
+
+  /** Watches over an attempt. */
+  add(attempt: Timed): void {
+    this.#attempts.add(attempt);
+    this.#timer ??= setInterval(() => this.#sweep(), this.#intervalMs);
+  }
+
+  /** Forgets an attempt; the timer goes with the last one. */
+  delete(attempt: Timed): void {
+    if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sweep(): void {
+    const { timeoutMs, streamIdleTimeoutMs, now } = this.#options;
+    const time = now();
+    // A set may lose members while it is walked.
+    for (const attempt of this.#attempts) {
+      const { startedAt, lastTokenAt, completeAt } = attempt;
+      if (completeAt >= 0) {
+        if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
+      } else if (time - startedAt >= timeoutMs) {
+        attempt.expire("attempt");
+      } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
+        attempt.expire("silence");
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * How reasoning and answer are put together into an assistant message.
+ *
+ * @module
+ */
+
+import type { ThinkStyle } from "./run/options.ts";
+import type { Message } from "./teacher/teacher.ts";
+
+export type { ThinkStyle } from "./run/options.ts";
+
+/** The answer with its reasoning before it in `<think>` tags; just the answer where there is none. */
+export function wrapThink(response: string, reasoning: string): string {
+  return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
+}
+
+/**
+ * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name that
+ * chat templates read. `content` is a string always, beside tool calls too: templates print a null as
+ * text.
+ */
+export function assistantMessage(
+  response: string,
+  reasoning: string,
+  toolCalls: readonly unknown[] | undefined,
+  style: ThinkStyle,
+): Message {
+  const content = style === "wrap" ? wrapThink(response, reasoning) : response;
+  const message: Message = { role: "assistant", content };
+  if (style === "field" && reasoning !== "") message.reasoning_content = reasoning;
+  if (toolCalls !== undefined && toolCalls.length > 0) message.tool_calls = toolCalls;
+  return message;
+}

@@ -1,0 +1,233 @@
+/**
+ * An engine between a teacher and a sink that a test holds in its hands.
+ *
+ * @module
+ */
+
+import { Engine, type EngineOptions } from "../../lib/engine/engine.ts";
+import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
+import type { RunState } from "../../lib/progress/events.ts";
+import type { Failure, Outcome, Row } from "../../lib/row.ts";
+import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
+import { settled } from "../support/fake_clock.ts";
+
+/** A row that asks nothing in particular. */
+export function rowOf(uid: string, params?: Params): Row {
+  return {
+    uid,
+    promptHash: "0123456789abcdef",
+    messages: [{ role: "user", content: uid }],
+    params,
+    text: `{"uid":"${uid}"}`,
+    clashes: [],
+    input: 0,
+    source: `rows:${uid}`,
+  };
+}
+
+/** Rows `0`, `1`, … */
+export function rowsOf(count: number, params?: Params): Row[] {
+  return Array.from({ length: count }, (_, index) => rowOf(String(index), params));
+}
+
+/** A good answer, or one that differs from it in some fields. */
+export function completionOf(fields: Partial<Completion> = {}): Completion {
+  return { response: "42", finishReason: "stop", usage: null, model: "fake", ...fields };
+}
+
+/** One call that waits for the test. */
+export interface Call {
+  readonly request: TeacherRequest;
+  readonly signal: AbortSignal;
+  /** Answers. */
+  answer(fields?: Partial<Completion>): Promise<void>;
+  /** Refuses. */
+  refuse(error: unknown): Promise<void>;
+}
+
+/** A teacher whose calls are answered by the test. Calls that are aborted reject, as they should. */
+export class FakeTeacher implements Teacher {
+  /** Calls under way, in the order in which they came. */
+  readonly open: Call[] = [];
+  /** The uid of every call, in order. */
+  readonly asked: string[] = [];
+  /** The most calls that were ever under way at once. */
+  most = 0;
+  /** Whether calls reject when they are aborted. */
+  heedsSignal = true;
+
+  complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion> {
+    const { promise, resolve, reject } = Promise.withResolvers<Completion>();
+    const leave = () => {
+      const at = this.open.indexOf(call);
+      if (at !== -1) this.open.splice(at, 1);
+    };
+    const call: Call = {
+      request,
+      signal,
+      answer: (fields) => {
+        resolve(completionOf(fields));
+        leave();
+        return settled();
+      },
+      refuse: (error) => {
+        reject(error);
+        leave();
+        return settled();
+      },
+    };
+    this.open.push(call);
+    this.asked.push(request.uid);
+    this.most = Math.max(this.most, this.open.length);
+    signal.addEventListener("abort", () => {
+      if (!this.heedsSignal) return;
+      reject(signal.reason);
+      leave();
+    });
+    return promise;
+  }
+
+  /** The call that is under way for a row. */
+  call(uid: string): Call {
+    const found = this.open.find(({ request }) => request.uid === uid);
+    if (found === undefined) throw new Error(`No call is under way for ${uid}`);
+    return found;
+  }
+
+  /** The uids of the calls under way. */
+  get uids(): string[] {
+    return this.open.map(({ request }) => request.uid);
+  }
+}
+
+/** What a test may choose; the rest is as plain as can be. */
+export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
+  /** Rows, or batches of them. */
+  rows?: readonly Row[];
+  /** In place of `rows`. */
+  source?: AsyncIterable<readonly Row[]>;
+  /** Attempts a row gets. @default 5 */
+  maxAttempts?: number;
+  /** The jitter. @default 0: no wait but what the teacher asks for */
+  random?: () => number;
+}
+
+/** An engine at work, and everything that it has said. */
+export class Fixture {
+  readonly engine: Engine;
+  readonly teacher = new FakeTeacher();
+  readonly outcomes: Outcome[] = [];
+  readonly failures: Failure[] = [];
+  readonly states: RunState[] = [];
+  attempts = 0;
+  /** Whether the run has ended. */
+  hasEnded = false;
+  #run: Promise<void> | undefined;
+
+  constructor(options: FixtureOptions = {}) {
+    const { rows = [], random = () => 0, maxAttempts, ...rest } = options;
+    this.engine = new Engine({
+      source: batchesOf(rows),
+      teacher: this.teacher,
+      sink: {
+        put: (outcome) => {
+          this.outcomes.push(outcome);
+          return Promise.resolve();
+        },
+      },
+      listener: {
+        attempt: () => this.attempts++,
+        attemptFailed: (failure) => this.failures.push(failure),
+        stateChanged: () => this.states.push(this.engine.state),
+      },
+      params: {},
+      concurrency: 2,
+      retryPolicy: new RetryPolicy({ random, maxAttempts }),
+      onTruncated: "error",
+      ...rest,
+    });
+  }
+
+  /** Starts the run and waits until nothing more happens by itself. */
+  async start(): Promise<void> {
+    this.#run = this.engine.run();
+    // A test that awaits `ended` sees an error; until then it is not unhandled.
+    const note = () => void (this.hasEnded = true);
+    this.#run.then(note, note);
+    await settled();
+  }
+
+  /** The run's promise. */
+  get ended(): Promise<void> {
+    return this.#run!;
+  }
+
+  /** Answers every call until the run has ended. */
+  async finish(): Promise<void> {
+    await settled();
+    while (this.teacher.open.length > 0) await this.teacher.open[0].answer();
+    await this.ended;
+  }
+
+  /** The uids of the outcomes, in their order. */
+  get settledUids(): string[] {
+    return this.outcomes.map(({ row }) => row.uid);
+  }
+}
+
+/** Rows in batches, as a source gives them. */
+export async function* batchesOf(rows: readonly Row[], size = 7): AsyncGenerator<readonly Row[]> {
+  for (let at = 0; at < rows.length; at += size) yield rows.slice(at, at + size);
+}
+
+/** A source that a test feeds. */
+export class FedSource {
+  readonly #batches: (readonly Row[])[] = [];
+  #signal = Promise.withResolvers<void>();
+  #ended = false;
+  #error: { readonly error: unknown } | undefined;
+  /** How often a batch was asked for. */
+  pulls = 0;
+  /** Whether the source was closed, or has come to its end. */
+  isClosed = false;
+
+  /** Gives one more batch. */
+  async feed(rows: readonly Row[]): Promise<void> {
+    this.#batches.push(rows);
+    await this.#notify();
+  }
+
+  /** Gives nothing more. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#notify();
+  }
+
+  /** Throws. */
+  async fail(error: unknown): Promise<void> {
+    this.#error = { error };
+    await this.#notify();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly Row[]> {
+    try {
+      while (true) {
+        this.pulls++;
+        while (this.#batches.length === 0) {
+          if (this.#error !== undefined) throw this.#error.error;
+          if (this.#ended) return;
+          await this.#signal.promise;
+          this.#signal = Promise.withResolvers<void>();
+        }
+        yield this.#batches.shift()!;
+      }
+    } finally {
+      this.isClosed = true;
+    }
+  }
+
+  async #notify(): Promise<void> {
+    this.#signal.resolve();
+    await settled();
+  }
+}

@@ -1,0 +1,246 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock, settled } from "../support/fake_clock.ts";
+import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
+
+const busy = () => new TeacherError("Busy", { status: 503 });
+const timeout = () => new TeacherError("Too slow", { type: "timeout", retryable: true });
+const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
+
+Deno.test("Engine.run() tries a row again while it may, then fails it", async () => {
+  const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 3 });
+  await fixture.start();
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    assertEquals(fixture.attempts, attempt);
+    await refuseAndWait(fixture, "0", busy());
+  }
+  await fixture.ended;
+  const [{ failure, attempts, completion, firstFailedAt, settledAt }] = fixture.outcomes;
+  assertEquals(failure, { type: "server", message: "Busy", status: 503 });
+  assertEquals(attempts, 3);
+  assertEquals(completion, undefined);
+  assertEquals(firstFailedAt! <= settledAt, true);
+  assertEquals(fixture.failures.length, 3);
+});
+
+Deno.test("Engine.run() keeps in mind when a row that succeeded failed first", async () => {
+  const fixture = new Fixture({ rows: rowsOf(1) });
+  await fixture.start();
+  await refuseAndWait(fixture, "0", busy());
+  await fixture.finish();
+  const [{ failure, attempts, firstFailedAt }] = fixture.outcomes;
+  assertEquals({ failure, attempts }, { failure: undefined, attempts: 2 });
+  assertEquals(typeof firstFailedAt, "number");
+});
+
+Deno.test("Engine.run() fails a row at once when the error is not retryable", async () => {
+  const fixture = new Fixture({ rows: rowsOf(1) });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(new TeacherError("No such field", { status: 400 }));
+  await fixture.ended;
+  const [{ failure, attempts }] = fixture.outcomes;
+  assertEquals(failure, { type: "request", message: "No such field", status: 400 });
+  assertEquals(attempts, 1);
+});
+
+Deno.test("Engine.run() fails a row at once when a teacher throws something of its own", async () => {
+  const fixture = new Fixture({ rows: rowsOf(3), concurrency: 3 });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(new TypeError("x is not a function"));
+  await fixture.teacher.call("1").refuse("no");
+  await fixture.teacher.call("2").refuse(undefined);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.map(({ failure, attempts }) => [failure?.type, attempts]), [
+    ["teacher", 1],
+    ["teacher", 1],
+    ["teacher", 1],
+  ]);
+  assertEquals(fixture.outcomes.map(({ failure }) => failure?.message), [
+    "TypeError: x is not a function",
+    "no",
+    "Error: The teacher threw nothing",
+  ]);
+});
+
+Deno.test("Engine.run() takes what complete() throws before it gives a promise as a failure", async () => {
+  const teacher = {
+    complete(): never {
+      throw new RangeError("Too long");
+    },
+  };
+  const fixture = new Fixture({ rows: rowsOf(2), teacher });
+  await fixture.start();
+  await fixture.ended;
+  assertEquals(fixture.outcomes.map(({ failure }) => failure?.type), ["teacher", "teacher"]);
+});
+
+Deno.test("Engine.run() tries again once only after a timeout", async () => {
+  const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 9 });
+  await fixture.start();
+  await refuseAndWait(fixture, "0", timeout());
+  await refuseAndWait(fixture, "0", busy());
+  assertEquals(fixture.outcomes.length, 0);
+  await fixture.teacher.call("0").refuse(timeout());
+  await fixture.ended;
+  assertEquals(fixture.outcomes[0].failure?.type, "timeout");
+  assertEquals(fixture.outcomes[0].attempts, 3);
+});
+
+Deno.test("Engine.run() waits no less than the teacher asks for", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(1), now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(5_000));
+  await clock.advance(4_999);
+  assertEquals(fixture.teacher.uids, []);
+  await clock.advance(1);
+  assertEquals(fixture.teacher.uids, ["0"]);
+  await fixture.finish();
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Engine.run() adds its own jitter to what the teacher asks for", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(1), now: clock.now, random: () => 0.5 });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(5_000));
+  await clock.advance(5_249);
+  assertEquals(fixture.teacher.uids, []);
+  await clock.advance(1);
+  assertEquals(fixture.teacher.uids, ["0"]);
+  await fixture.finish();
+});
+
+Deno.test("Engine.run() does not ask at once when the wait is longer than a timer can be", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(1), now: clock.now });
+  await fixture.start();
+  const delayMs = 3 * 2 ** 31;
+  await fixture.teacher.call("0").refuse(later(delayMs));
+  await clock.advance(delayMs - 1);
+  assertEquals(fixture.teacher.uids, []);
+  assertEquals(clock.fired <= 4, true, `${clock.fired} timers fired`);
+  await clock.advance(1);
+  assertEquals(fixture.teacher.uids, ["0"]);
+  await fixture.finish();
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Engine.run() lets others go on while a row waits", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(5), concurrency: 1, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(1_000));
+  assertEquals(fixture.engine.waiting, 1);
+  for (const uid of ["1", "2", "3", "4"]) await fixture.teacher.call(uid).answer();
+  assertEquals(fixture.teacher.uids, []);
+  assertEquals(fixture.hasEnded, false);
+  await clock.advance(1_000);
+  await fixture.finish();
+  assertEquals(fixture.settledUids, ["1", "2", "3", "4", "0"]);
+  assertEquals(fixture.engine.waiting, 0);
+});
+
+Deno.test("Engine.run() takes due retries before new rows, the longest due first", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(9), concurrency: 3, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(3_000));
+  await fixture.teacher.call("1").refuse(later(1_000));
+  await fixture.teacher.call("2").refuse(later(2_000));
+  assertEquals(fixture.teacher.uids, ["3", "4", "5"]);
+  await clock.advance(2_500);
+  for (const uid of ["3", "4", "5"]) await fixture.teacher.call(uid).answer();
+  assertEquals(fixture.teacher.uids, ["1", "2", "6"]);
+  await clock.advance(500);
+  await fixture.teacher.call("6").answer();
+  assertEquals(fixture.teacher.uids, ["1", "2", "0"]);
+  await fixture.finish();
+});
+
+Deno.test("Engine.run() does not spin while a due retry waits for a lane", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(2), concurrency: 1, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(10));
+  await clock.advance(10);
+  const firedBefore = clock.fired;
+  await clock.advance(60_000);
+  assertEquals(clock.fired, firedBefore);
+  await fixture.teacher.call("1").answer();
+  assertEquals(fixture.teacher.uids, ["0"]);
+  await fixture.finish();
+});
+
+for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
+  Deno.test(`Engine.run() takes only due retries once ${bound} rows wait at concurrency ${concurrency}`, async () => {
+    using clock = new FakeClock();
+    const source = new FedSource();
+    let isBusy = true;
+    const asked: string[] = [];
+    const fixture = new Fixture({
+      source,
+      concurrency,
+      now: clock.now,
+      teacher: {
+        complete({ uid }) {
+          asked.push(uid);
+          if (isBusy) return Promise.reject(later(1_000 + asked.length));
+          return Promise.resolve({ response: "1", finishReason: "stop", usage: null, model: "" });
+        },
+      },
+    });
+    await fixture.start();
+    await source.feed(rowsOf(bound + 50));
+    await source.feed(rowsOf(1));
+    await source.end();
+    assertEquals(fixture.engine.waiting, bound);
+    assertEquals(asked.length, bound);
+    assertEquals(source.pulls, 1);
+    // One row comes back, is refused again, and goes back: no new one may take its place.
+    await clock.advance(1_001);
+    assertEquals(asked.length, bound + 1);
+    assertEquals(asked.at(-1), "0");
+    assertEquals(fixture.engine.waiting, bound);
+    isBusy = false;
+    await clock.advance(1);
+    // One has got its answer, so one place was free for new rows, and those were answered too.
+    assertEquals(fixture.outcomes.length >= 2, true);
+    await clock.advance(10_000);
+    await fixture.ended;
+    assertEquals(fixture.outcomes.length, bound + 51);
+    assertEquals(clock.pendingTimers, 0);
+  });
+}
+
+Deno.test("Engine.run() counts rows that lanes hold as taking places in the waiting room", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(1_010), concurrency: 10, now: clock.now });
+  await fixture.start();
+  while (fixture.engine.waiting < 995) {
+    await fixture.teacher.open[0].refuse(later(60_000));
+  }
+  assertEquals(fixture.engine.inFlight, 5);
+  while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].refuse(later(60_000));
+  assertEquals(fixture.engine.waiting, 1_000);
+  fixture.engine.stop();
+  await fixture.ended;
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Engine.run() leaves no timer behind when rows still wait at its end", async () => {
+  // Real timers: the sanitizer of the test runner is what looks for them.
+  const fixture = new Fixture({ rows: rowsOf(1) });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(later(3_600_000));
+  fixture.engine.stop();
+  await fixture.ended;
+  assertEquals(fixture.outcomes, []);
+});
+
+/** Refuses, and lets the retry (which is due at once, for there is no jitter) begin. */
+async function refuseAndWait(fixture: Fixture, uid: string, error: TeacherError): Promise<void> {
+  const { attempts } = fixture;
+  await fixture.teacher.call(uid).refuse(error);
+  while (!fixture.hasEnded && fixture.attempts === attempts) await settled();
+}

@@ -1,0 +1,98 @@
+import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { ErrorGroups, normaliseMessage } from "../../lib/progress/error_groups.ts";
+
+const MESSAGES: readonly [name: string, message: string, expected: string][] = [
+  ["replaces numbers", "Wait 3.25s, used 1,200 of 2000", "Wait #s, used # of #"],
+  [
+    "replaces UUIDs",
+    "job 123e4567-E89B-12d3-a456-426614174000 died",
+    "job <id> died",
+  ],
+  ["replaces hex ids", "trace 9f86d081884c7d65 at 0x7ffe", "trace <id> at <id>"],
+  ["replaces long ids", "request req_011CabcXYZdef failed", "request <id> failed"],
+  ["replaces quoted ids", "row \"row-17\" of 'b_2'", "row \"<id>\" of '<id>'"],
+  ["keeps quoted words", 'Unknown field "max_tokens"', 'Unknown field "max_tokens"'],
+  ["keeps words that look like hex", "defaced facade added", "defaced facade added"],
+  ["makes one printable line", "a\x1b[31m\nb", "a b"],
+];
+
+for (const [name, message, expected] of MESSAGES) {
+  Deno.test(`normaliseMessage() ${name}`, () => assertEquals(normaliseMessage(message), expected));
+}
+
+Deno.test("normaliseMessage() cuts long messages without splitting a character", () => {
+  assertEquals(normaliseMessage("x".repeat(5000)), "x".repeat(199) + "…");
+  for (const offset of [0, 1]) {
+    const message = normaliseMessage("x".repeat(offset) + "👍".repeat(300));
+    assertLessOrEqual(message.length, 200);
+    assertEquals(message.isWellFormed(), true);
+    assertEquals(message.includes("\ufffd"), false);
+  }
+});
+
+Deno.test("ErrorGroups counts equal causes together, most frequent first", () => {
+  const groups = new ErrorGroups();
+  groups.add({ type: "timeout", status: null, message: "No answer in 5 s" }, 1000);
+  for (let i = 0; i < 3; i++) {
+    groups.add({ type: "rate_limit", status: 429, message: `Try again in ${i} s` }, 2000 + i);
+  }
+  groups.add({ type: "rate_limit", status: 503, message: "Try again in 9 s" }, 3000);
+  assertEquals(groups.list(), [
+    {
+      type: "rate_limit",
+      status: 429,
+      message: "Try again in # s",
+      count: 3,
+      last_seen: "1970-01-01T00:00:02.002Z",
+    },
+    {
+      type: "timeout",
+      status: null,
+      message: "No answer in # s",
+      count: 1,
+      last_seen: "1970-01-01T00:00:01.000Z",
+    },
+    {
+      type: "rate_limit",
+      status: 503,
+      message: "Try again in # s",
+      count: 1,
+      last_seen: "1970-01-01T00:00:03.000Z",
+    },
+  ]);
+});
+
+Deno.test("ErrorGroups tells the same message apart by type and status", () => {
+  const groups = new ErrorGroups();
+  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
+  groups.add({ type: "server", status: 502, message: "Oops" }, 0);
+  groups.add({ type: "request", status: 502, message: "Oops" }, 0);
+  groups.add({ type: "request", status: 502, message: "Oops" }, 0);
+  assertEquals(groups.list().map(({ count }) => count), [2, 1, 1]);
+});
+
+Deno.test('ErrorGroups keeps 50 groups and counts the rest as "other", last', () => {
+  const groups = new ErrorGroups();
+  const letters = "abcdefghijklmnopqrstuvwxyz";
+  for (let i = 0; i < 200; i++) {
+    const message = `cause ${letters[i % 26]}${letters[Math.floor(i / 26)]}`;
+    groups.add({ type: "server", status: 500, message }, i);
+  }
+  const list = groups.list();
+  assertEquals(list.length, 51);
+  assertEquals(list[50].type, "other");
+  assertEquals(list[50].count, 150);
+  assertEquals(list[50].last_seen, new Date(199).toISOString());
+});
+
+Deno.test("ErrorGroups gives the same frozen list until a failure is added", () => {
+  const groups = new ErrorGroups();
+  assertEquals(groups.list(), []);
+  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
+  const list = groups.list();
+  assertEquals(groups.list() === list, true);
+  assertEquals(Object.isFrozen(list) && Object.isFrozen(list[0]), true);
+  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
+  assertEquals(groups.list()[0].count, 2);
+  assertEquals(list[0].count, 1);
+});

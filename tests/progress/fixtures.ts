@@ -1,0 +1,161 @@
+/**
+ * What the tests of progress are made with: time that stands still until it is moved, and ready-made
+ * outcomes and events.
+ *
+ * @module
+ */
+
+import type { Snapshot, Summary } from "../../lib/progress/events.ts";
+import type { Failure, Outcome, Row } from "../../lib/row.ts";
+
+/** Time in the hands of a test. */
+export class ManualClock {
+  /** Milliseconds since the start. */
+  nowMs = 0;
+  #timers = new Set<{ dueMs: number; intervalMs: number; callback: () => void }>();
+
+  /** How many timers run. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Reads the clock. */
+  readonly now = (): number => this.nowMs;
+
+  /** Calls back at an interval. */
+  readonly every = (intervalMs: number, callback: () => void): () => void => {
+    const timer = { dueMs: this.nowMs + intervalMs, intervalMs, callback };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  };
+
+  /** Lets time pass; timers fire on time. */
+  advance(durationMs: number): void {
+    const endMs = this.nowMs + durationMs;
+    while (true) {
+      const [next] = [...this.#timers].sort((a, b) => a.dueMs - b.dueMs);
+      if (next === undefined || next.dueMs > endMs) break;
+      this.nowMs = next.dueMs;
+      next.dueMs += next.intervalMs;
+      next.callback();
+    }
+    this.nowMs = endMs;
+  }
+
+  /** Holds the event loop up: time passes and no timer fires before its end, then each once. */
+  block(durationMs: number): void {
+    this.nowMs += durationMs;
+    for (const timer of this.#timers) {
+      timer.dueMs = this.nowMs + timer.intervalMs;
+      timer.callback();
+    }
+  }
+}
+
+/** A failure for tests. */
+export const FAILURE: Failure = { type: "server", status: 503, message: "Overloaded" };
+
+const ROW: Row = {
+  uid: "1",
+  promptHash: "0123456789abcdef",
+  messages: [{ role: "user", content: "1 + 1?" }],
+  params: undefined,
+  text: "{}",
+  clashes: [],
+  input: 0,
+  source: "in.jsonl:1",
+};
+
+/** A row that succeeded at the first attempt after 100 ms; `changes` say what was otherwise. */
+export function makeOutcome(sequence: number, changes: Partial<Outcome> = {}): Outcome {
+  return {
+    row: ROW,
+    sequence,
+    attempts: 1,
+    busyMs: 100,
+    latencyMs: 100,
+    firstFailedAt: undefined,
+    settledAt: 0,
+    completion: {
+      response: "2",
+      finishReason: "stop",
+      usage: { promptTokens: 10, completionTokens: 20 },
+      model: "m",
+    },
+    failure: undefined,
+    ...changes,
+  };
+}
+
+/** The snapshot of a run in its middle. */
+export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
+  return {
+    type: "snapshot",
+    state: "running",
+    total: 1000,
+    skipped: 100,
+    succeeded: 380,
+    failed: 20,
+    in_flight: 19,
+    waiting: 4,
+    attempts: 430,
+    concurrency: 20,
+    rate_per_s: 38.25,
+    eta_s: 13.2,
+    eta_is_lower_bound: false,
+    elapsed_ms: 10_000,
+    prompt_tokens: 40_000,
+    completion_tokens: 12_400,
+    cost_usd: null,
+    latency_ms: { p50: 512.3, p90: 900, p99: 1240, max: 3000 },
+    event_loop_lag_ms: { p50: 0.4, p99: 1.2, max: 20 },
+    cpu_percent: 12.4,
+    rss_bytes: 85_000_000,
+    errors: [
+      { type: "rate_limit", status: 429, message: "Slow down", count: 12, last_seen: "" },
+    ],
+    ...changes,
+  };
+}
+
+/** The summary of a run that went well. */
+export function makeSummary(changes: Partial<Summary> = {}): Summary {
+  return {
+    type: "run-end",
+    state: "done",
+    reason: null,
+    started: "2026-01-01T00:00:00.000Z",
+    ended: "2026-01-01T00:00:34.000Z",
+    total: 1319,
+    skipped: 0,
+    succeeded: 1319,
+    failed: 0,
+    pending: 0,
+    failures_on_disk: 0,
+    bad_rows: 0,
+    merged_duplicates: 0,
+    attempts: 1319,
+    retries: 0,
+    elapsed_ms: 34_500,
+    rate_per_s: 38.2,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    wasted_completion_tokens: 0,
+    cost_usd: null,
+    latency_ms: { p50: 512, p90: 900, p99: 1240, max: 3100 },
+    event_loop_lag_ms: { p50: 0.4, p99: 1.2, max: 20 },
+    cpu_seconds: 2.4,
+    peak_rss_bytes: 85_000_000,
+    errors: [],
+    files: [{
+      input: "in.jsonl",
+      results: "out/in.jsonl",
+      failures: "out/in_error.jsonl",
+      total: 1319,
+      succeeded: 1319,
+      failed: 0,
+      pending: 0,
+    }],
+    ...changes,
+  };
+}

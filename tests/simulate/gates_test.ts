@@ -1,0 +1,40 @@
+/** Tests of lib/simulate/gates.ts. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { AttemptCounter, RateGate, Sleepers } from "../../lib/simulate/gates.ts";
+
+Deno.test("RateGate shares a minute's requests out over the seconds", () => {
+  const gate = new RateGate(600, 0);
+  const entered = (nowMs: number) => {
+    let count = 0;
+    while (gate.enter(nowMs) === 0) count++;
+    return count;
+  };
+  assertEquals(entered(0), 10);
+  assertEquals(entered(500), 5);
+  assertEquals(entered(60_500), 10);
+});
+
+Deno.test("RateGate says after how many seconds a slow limit lets the next one in", () => {
+  const gate = new RateGate(6, 0);
+  assertEquals([gate.enter(0), gate.enter(0), gate.enter(4_000)], [0, 10, 6]);
+  assertEquals(gate.enter(10_000), 0);
+});
+
+Deno.test("AttemptCounter counts per prompt and forgets only what is old", () => {
+  const counter = new AttemptCounter(3);
+  assertEquals([counter.count(1), counter.count(1), counter.count(2)], [1, 2, 1]);
+  assertEquals(counter.count(3), 1); // the third prompt starts a new generation
+  assertEquals(counter.count(1), 3);
+  for (const hash of [4, 5, 6, 7, 8]) counter.count(hash);
+  assertEquals(counter.count(2), 1);
+});
+
+Deno.test("Sleepers.close() wakes who sleeps and leaves no timer", async () => {
+  const sleepers = new Sleepers();
+  const asleep = sleepers.sleep(1e9);
+  await sleepers.sleep(0);
+  sleepers.close();
+  await asleep;
+  await sleepers.sleep(1e9);
+});

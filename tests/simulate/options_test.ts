@@ -1,0 +1,58 @@
+/** Tests of lib/simulate/options.ts. @module */
+
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import {
+  parseSimulateOptions,
+  resolveSimulateOptions,
+  SIMULATE_DEFAULTS,
+} from "../../lib/simulate/options.ts";
+
+Deno.test("parseSimulateOptions() takes the defaults when it is given nothing", () => {
+  assertEquals(parseSimulateOptions(""), SIMULATE_DEFAULTS);
+});
+
+Deno.test("parseSimulateOptions() reads what is named and leaves the rest", () => {
+  assertEquals(parseSimulateOptions("latency=50, errors=0.01,rpm=600,"), {
+    ...SIMULATE_DEFAULTS,
+    latency: 50,
+    errors: 0.01,
+    rpm: 600,
+  });
+});
+
+Deno.test("parseSimulateOptions() names the bad option and the nearest right one", () => {
+  assertThrows(
+    () => parseSimulateOptions("latncy=5"),
+    TypeError,
+    'Cannot simulate with "latncy": there is no such option: the nearest is "latency"',
+  );
+  assertThrows(
+    () => parseSimulateOptions("banana=5"),
+    TypeError,
+    'Cannot simulate with "banana": there is no such option: known are latency, jitter, tokens',
+  );
+  assertThrows(() => parseSimulateOptions("__proto__=5"), TypeError, "there is no such option");
+});
+
+Deno.test("parseSimulateOptions() says what a value must be", () => {
+  assertThrows(
+    () => parseSimulateOptions("errors=2"),
+    RangeError,
+    'Cannot simulate with "errors=2": "errors" must be a fraction from 0 to 1',
+  );
+  assertThrows(() => parseSimulateOptions("latency=fast"), TypeError, '"latency" must be');
+  assertThrows(() => parseSimulateOptions("latency="), TypeError, '"latency" must be');
+  assertThrows(() => parseSimulateOptions("latency"), TypeError, "no value");
+  assertThrows(() => parseSimulateOptions("tokens=1.5"), RangeError, "a whole number of tokens");
+  assertThrows(() => parseSimulateOptions("seed=-1"), RangeError, "a whole number from 0");
+  assertThrows(() => parseSimulateOptions("rpm=1,rpm=2"), TypeError, '"rpm" is given twice');
+});
+
+Deno.test("resolveSimulateOptions() takes numbers, the text of flags, and undefined", () => {
+  assertEquals(resolveSimulateOptions({ latency: 5, seed: "7", rpm: undefined }), {
+    ...SIMULATE_DEFAULTS,
+    latency: 5,
+    seed: 7,
+  });
+  assertThrows(() => resolveSimulateOptions({ latency: true }), TypeError, '"latency=true"');
+});

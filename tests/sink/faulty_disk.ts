@@ -1,0 +1,84 @@
+/**
+ * Real files behind handles that fail when a test says so.
+ *
+ * @module
+ */
+
+import type { JournalFile } from "../../lib/sink/journal.ts";
+
+/** Opens files whose writes and syncs can be made to fail. */
+export class FaultyDisk {
+  /** What each write that reached the disk held. */
+  readonly writes: string[] = [];
+  /** Which handle, in the order of their opening, each operation went to: `write 0`, `sync 1`. */
+  readonly operations: string[] = [];
+  /** How many syncs were begun. */
+  syncs = 0;
+  /** Decides before a write: throw, or give how many bytes are taken at most. */
+  beforeWrite: (length: number) => number | Promise<number> = (length) => length;
+  /** Decides before a sync. */
+  beforeSync: () => void | Promise<void> = () => {};
+  /** Decides before a truncate. */
+  beforeTruncate: () => void = () => {};
+  #handles = 0;
+
+  /** To be given as `openFile`. */
+  readonly openFile = async (path: string): Promise<JournalFile> => {
+    const handle = this.#handles++;
+    const file = await Deno.open(path, { append: true, create: true });
+    return {
+      write: async (bytes) => {
+        this.operations.push(`write ${handle}`);
+        const part = bytes.subarray(0, await this.beforeWrite(bytes.length));
+        const count = await file.write(part);
+        this.writes.push(new TextDecoder().decode(part.subarray(0, count)));
+        return count;
+      },
+      syncData: async () => {
+        this.operations.push(`sync ${handle}`);
+        this.syncs++;
+        await this.beforeSync();
+        await file.syncData();
+      },
+      truncate: async (length) => {
+        this.beforeTruncate();
+        await file.truncate(length);
+      },
+      stat: () => file.stat(),
+      close: () => file.close(),
+    };
+  };
+}
+
+/** An error as the operating system gives it. */
+export function diskError(code: string, message: string): Error {
+  return Object.assign(new Error(`${message} (os error 28)`), { code });
+}
+
+/** A delay that a test ends by hand. */
+export class ManualDelay {
+  /** How often it was waited. */
+  calls = 0;
+  #begun = Promise.withResolvers<void>();
+  #end = Promise.withResolvers<void>();
+
+  /** To be given as `delay`. */
+  readonly delay = async (_ms: number, signal: AbortSignal): Promise<void> => {
+    this.calls++;
+    signal.addEventListener("abort", () => this.#end.resolve());
+    this.#begun.resolve();
+    await this.#end.promise;
+    this.#begun = Promise.withResolvers<void>();
+    this.#end = Promise.withResolvers<void>();
+  };
+
+  /** Resolves once somebody waits. */
+  get begun(): Promise<void> {
+    return this.#begun.promise;
+  }
+
+  /** Lets the one who waits go on. */
+  end(): void {
+    this.#end.resolve();
+  }
+}

@@ -1,0 +1,210 @@
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
+import { badRowLine, failureLine, restoreRow, resultLine } from "../../lib/sink/line.ts";
+import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
+
+/** What JSON.parse does not give back as it was. */
+const ODD = String
+  .raw`"f":1.0,"big":1e400,"id19":1234567890123456789,"7":7,"__proto__":{"x":1},"half":"\ud800"`;
+
+Deno.test("resultLine() writes every field of the results, with one type each", () => {
+  const line = resultLine(successOf(rowOf('{"prompt":"Hi","id":1.0}')), FORMAT);
+  assertEquals(
+    line,
+    '{"uid":"u1","prompt_hash":"0123456789abcdef","prompt":"Hi","id":1.0,"response":"Hello",' +
+      '"reasoning":"","distill":{"model":"asked-model","model_returned":"m-1","response_id":"",' +
+      '"teacher":"http://127.0.0.1:1/v1","finish_reason":"stop","prompt_tokens":0,' +
+      '"completion_tokens":0,"reasoning_tokens":0,"cached_tokens":0,"attempts":2,"latency_ms":13,' +
+      '"ttft_ms":13,"created":"2026-01-02T00:00:00.000Z","source":"in.jsonl:7","params":"p1"}}',
+  );
+});
+
+Deno.test("resultLine() takes what the completion says", () => {
+  const completion = completionOf({
+    reasoning: "hm",
+    usage: { promptTokens: 5, completionTokens: 6, reasoningTokens: 2, cachedTokens: 1 },
+    modelAsked: "other",
+    teacher: "http://second",
+    id: "r1",
+    ttftMs: 3.4,
+    toolCalls: [{ id: "c" }],
+    kept: { logprobs: [1] },
+  });
+  const line = JSON.parse(resultLine(successOf(rowOf('{"prompt":"Hi"}'), { completion }), FORMAT));
+  assertEquals(line.reasoning, "hm");
+  assertEquals(line.tool_calls, [{ id: "c" }]);
+  const { model, teacher, response_id, ttft_ms, kept } = line.distill;
+  assertEquals([model, teacher, response_id, ttft_ms], ["other", "http://second", "r1", 3]);
+  assertEquals(kept, { logprobs: [1] });
+  const { prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens } = line.distill;
+  assertEquals([prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens], [5, 6, 2, 1]);
+});
+
+Deno.test("resultLine() keeps every byte of the row's own fields", () => {
+  const line = resultLine(successOf(rowOf(`{${ODD}}`)), FORMAT);
+  assertStringIncludes(line, `,${ODD},"response":`);
+  JSON.parse(line);
+});
+
+Deno.test("resultLine() copes with a row without fields and with white space", () => {
+  for (const text of ["{}", " { \t } "]) {
+    const line = resultLine(successOf(rowOf(text)), FORMAT);
+    assertStringIncludes(line, '"prompt_hash":"0123456789abcdef","response":"Hello"');
+    JSON.parse(line);
+  }
+  const line = resultLine(successOf(rowOf(' { "a" : 1 } ')), FORMAT);
+  assertEquals(JSON.parse(line).a, 1);
+});
+
+Deno.test("resultLine() moves own fields of our names to distill.replaced, as written", () => {
+  const text = '{"uid":7,"response": 1.0,"a":2,"distill":{"x":1e400},"error":null,"partial":[]}';
+  const line = resultLine(successOf(rowOf(text, { uid: "7" })), FORMAT);
+  assert(
+    line.endsWith(
+      ',"params":"p1","replaced":{"uid":7,"response":1.0,"distill":{"x":1e400},"error":null,"partial":[]}}}',
+    ),
+    line,
+  );
+  assert(line.startsWith('{"uid":"7","prompt_hash":"0123456789abcdef","a":2,"response":"Hello"'));
+});
+
+Deno.test("resultLine() drops an own uid that is ours already", () => {
+  const line = resultLine(successOf(rowOf(String.raw`{"uid":"\u00751","a":1}`)), FORMAT);
+  assertEquals(line.match(/"uid"/g)?.length, 1);
+  assertEquals(JSON.parse(line).distill.replaced, undefined);
+});
+
+Deno.test("resultLine() is one line that parses, whatever the teacher says", () => {
+  const response = 'a\n\r\u2028\u2029\0\u007f"\\\ud800 \udc00 é 😀';
+  const completion = completionOf({ response, reasoning: response, finishReason: response });
+  const row = rowOf('{"a":1}', { uid: '"\n\ud800' });
+  const line = resultLine(successOf(row, { completion }), FORMAT);
+  assertEquals(line.includes("\n"), false);
+  assert(line.isWellFormed());
+  const parsed = JSON.parse(line);
+  assertEquals([parsed.uid, parsed.response, parsed.reasoning], [row.uid, response, response]);
+});
+
+Deno.test("resultLine() parses where an untyped teacher leaves things out", () => {
+  const completion = JSON.parse('{"usage":{"promptTokens":null}}');
+  const line = resultLine(successOf(rowOf('{"a":1}'), { completion, latencyMs: NaN }), FORMAT);
+  const parsed = JSON.parse(line);
+  assertEquals([parsed.response, parsed.distill.finish_reason], ["", ""]);
+  assertEquals([parsed.distill.prompt_tokens, parsed.distill.latency_ms], [0, 0]);
+});
+
+Deno.test("resultLine() adds final_messages where they are asked for", () => {
+  const completion = completionOf({ reasoning: "hm" });
+  const format = { ...FORMAT, finalMessages: true };
+  const line = resultLine(successOf(rowOf('{"a":1}'), { completion }), format);
+  assertEquals(JSON.parse(line).final_messages, [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "<think>\nhm\n</think>\n\nHello" },
+  ]);
+});
+
+Deno.test("failureLine() writes the error", () => {
+  assertEquals(
+    failureLine(failureOf(rowOf('{"a":1.0}')), FORMAT),
+    '{"uid":"u1","prompt_hash":"0123456789abcdef","a":1.0,"error":{"type":"request",' +
+      String.raw`"message":"No \"thing\"\n","status":400,"attempts":2,` +
+      '"first_seen":"2026-01-01T00:00:00.000Z","created":"2026-01-02T00:00:00.000Z"},' +
+      '"distill":{"source":"in.jsonl:7","params":"p1"}}',
+  );
+});
+
+Deno.test("failureLine() keeps an answer that was paid for", () => {
+  const completion = completionOf({
+    response: "half",
+    reasoning: "hm",
+    finishReason: "length",
+    usage: { promptTokens: 1, completionTokens: 2, reasoningTokens: 1 },
+    toolCalls: [{ id: "c" }],
+  });
+  const line = failureLine(failureOf(rowOf("{}"), { completion }), FORMAT);
+  assertEquals(JSON.parse(line).partial, {
+    response: "half",
+    reasoning: "hm",
+    finish_reason: "length",
+    prompt_tokens: 1,
+    completion_tokens: 2,
+    reasoning_tokens: 1,
+    model_returned: "m-1",
+    tool_calls: [{ id: "c" }],
+  });
+});
+
+Deno.test("badRowLine() keeps what was read, as text or as base64", () => {
+  const place = { file: "in.jsonl", line: 3, problem: "it is not JSON" };
+  const asText = JSON.parse(badRowLine({ ...place, text: '{"a":' }, 0));
+  assertEquals(asText, {
+    uid: "bad_row:in.jsonl:3",
+    prompt_hash: "",
+    raw: '{"a":',
+    error: {
+      type: "bad_row",
+      message: "it is not JSON",
+      status: null,
+      attempts: 0,
+      first_seen: "1970-01-01T00:00:00.000Z",
+      created: "1970-01-01T00:00:00.000Z",
+    },
+    distill: { source: "in.jsonl:3", params: "" },
+  });
+  const asBytes = JSON.parse(badRowLine({ ...place, bytes: new Uint8Array([0xff, 0xfe]) }));
+  assertEquals([asBytes.raw_base64, "raw" in asBytes], ["//4=", false]);
+});
+
+Deno.test("restoreRow() gives a row back as it was", () => {
+  const texts = [
+    "{}",
+    `{${ODD}}`,
+    '{"prompt":"Hi","spaced": [ 1.0 ],  "x":2}',
+    '{"messages":[{"role":"user","content":"Hi"}]}',
+    '{"response":1.0}',
+  ];
+  for (const text of texts) {
+    const row = rowOf(text);
+    const restored = { uid: "u1", promptHash: "0123456789abcdef", text };
+    const partial = completionOf({ response: '"error":{' });
+    assertEquals(restoreRow(failureLine(failureOf(row), FORMAT)), restored);
+    assertEquals(
+      restoreRow(failureLine(failureOf(row, { completion: partial }), FORMAT)),
+      restored,
+    );
+    assertEquals(restoreRow(resultLine(successOf(row), FORMAT)), restored);
+  }
+});
+
+Deno.test("restoreRow() puts own fields of our names back, as written", () => {
+  const text =
+    `{"uid":"own","response": 1.0,${ODD},"error":{"error":1e400},"distill":{"replaced":{"a":1}}}`;
+  const back =
+    `{${ODD},"uid":"own","response":1.0,"error":{"error":1e400},"distill":{"replaced":{"a":1}}}`;
+  const row = rowOf(text);
+  assertEquals(restoreRow(failureLine(failureOf(row), FORMAT)).text, back);
+  assertEquals(restoreRow(resultLine(successOf(row), FORMAT)).text, back);
+  assertEquals(
+    restoreRow(failureLine(failureOf(rowOf('{"uid":"u1"}')), FORMAT)).text,
+    '{"uid":"u1"}',
+  );
+});
+
+Deno.test("restoreRow() reads a line that another program wrote again", () => {
+  const line = JSON.stringify(
+    JSON.parse(failureLine(failureOf(rowOf('{"a":1,"error":2}')), FORMAT)),
+  );
+  const spaced = line.replaceAll('":', '": ').replaceAll(',"', ', "');
+  assertEquals(JSON.parse(restoreRow(` ${spaced}\r`).text), { a: 1, error: 2 });
+});
+
+Deno.test("restoreRow() refuses what is no line of ours", () => {
+  for (const line of ["{", "null", "[]", '{"uid":1}', "3"]) {
+    assertThrows(() => restoreRow(line), SinkError, "Cannot restore a row");
+  }
+});

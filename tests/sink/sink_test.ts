@@ -1,0 +1,139 @@
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
+import type { Outcome } from "../../lib/row.ts";
+import { Sink } from "../../lib/sink/sink.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
+import { failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
+
+function filesIn(dir: TempDir) {
+  return { results: dir.path("x.jsonl"), failures: dir.path("x_error.jsonl") };
+}
+
+const BAD_ROW = { file: "in", line: 3, problem: "it is not JSON", text: "{" };
+
+Deno.test("Sink puts results, failures and bad rows where they belong", async () => {
+  await using dir = await tempDir();
+  const durable: Outcome[] = [];
+  const sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 4,
+    onDurable: (outcomes) => durable.push(...outcomes),
+  });
+  const success = successOf(rowOf('{"a":1}', { uid: "good" }));
+  const failure = failureOf(rowOf('{"a":2}', { uid: "failed" }));
+  await Promise.all([sink.put(success), sink.put(failure), sink.putBadRow(BAD_ROW)]);
+  await sink.flush();
+  assertEquals(new Set(durable), new Set([success, failure]));
+  await sink.close();
+  assertEquals((await dir.rows("x.jsonl")).map(({ uid, a }) => [uid, a]), [["good", 1]]);
+  const failures = await dir.rows("x_error.jsonl");
+  assertEquals(failures.map(({ uid }) => uid), ["failed", "bad_row:in:3"]);
+});
+
+Deno.test("Sink adds to what is there", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", [{ uid: "old" }]);
+  {
+    await using sink = await Sink.open(filesIn(dir), { format: FORMAT, concurrency: 1 });
+    await sink.put(successOf(rowOf("{}", { uid: "new" })));
+  }
+  assertEquals((await dir.rows("x.jsonl")).map(({ uid }) => uid), ["old", "new"]);
+});
+
+Deno.test("Sink tells once of a full disk that stops both files", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk();
+  const delays = [new ManualDelay(), new ManualDelay()];
+  const told: string[] = [];
+  let waits = 0;
+  disk.beforeWrite = () => {
+    throw diskError("ENOSPC", "No space left on device");
+  };
+  await using sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 4,
+    openFile: disk.openFile,
+    delay: (ms, signal) => delays[waits++].delay(ms, signal),
+    onStall: () => told.push("stalled"),
+    onRecover: () => told.push("recovered"),
+  });
+  const puts = [sink.put(successOf(rowOf("{}"))), sink.put(failureOf(rowOf("{}")))];
+  await Promise.all(delays.map((delay) => delay.begun));
+  assertEquals(told, ["stalled"]);
+  disk.beforeWrite = (length) => length;
+  for (const delay of delays) delay.end();
+  await Promise.all(puts);
+  assertEquals(told, ["stalled", "recovered"]);
+});
+
+Deno.test("Sink.abandon() lets a run end on a full disk", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk();
+  const stalled = Promise.withResolvers<void>();
+  disk.beforeWrite = () => {
+    throw diskError("ENOSPC", "No space left on device");
+  };
+  const sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 4,
+    openFile: disk.openFile,
+    onStall: () => stalled.resolve(),
+  });
+  const put = sink.put(successOf(rowOf("{}")));
+  await stalled.promise;
+  sink.abandon();
+  await assertRejects(() => put, SinkError);
+  await sink.close();
+});
+
+Deno.test("Sink says once that nothing more can be made durable", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk();
+  disk.beforeSync = () => {
+    throw diskError("EIO", "Input/output error");
+  };
+  const broken: string[] = [];
+  const sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 4,
+    openFile: disk.openFile,
+    onBroken: (error) => broken.push(error.message),
+  });
+  await Promise.all([sink.put(successOf(rowOf("{}"))), sink.put(failureOf(rowOf("{}")))]);
+  await assertRejects(() => sink.flush(), SinkError, "Cannot sync");
+  await assertRejects(() => sink.close(), SinkError);
+  assertEquals(broken.length, 1);
+});
+
+Deno.test("Sink bounds what is not synced by the concurrency, also when that changes", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk();
+  const gate = Promise.withResolvers<void>();
+  disk.beforeSync = () => gate.promise;
+  const sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 1,
+    openFile: disk.openFile,
+  });
+  const outcome = successOf(rowOf("{}"));
+  const rows = () => disk.writes.join("").split("\n").length - 1;
+  const puts = Array.from({ length: 2_000 }, () => sink.put(outcome));
+  await puts[0];
+  assertEquals(rows(), 1_024);
+  sink.setConcurrency(500);
+  await puts[1_999];
+  assertEquals(rows(), 2_000);
+  gate.resolve();
+  await sink.close();
+});
+
+Deno.test("Sink.open() frees the results file when the failures file cannot be opened", async () => {
+  await using dir = await tempDir();
+  const files = { results: dir.path("x.jsonl"), failures: dir.path("missing/x.jsonl") };
+  await assertRejects(
+    () => Sink.open(files, { format: FORMAT, concurrency: 1 }),
+    SinkError,
+    files.failures,
+  );
+});

@@ -1,0 +1,91 @@
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
+import { repairTail } from "../../lib/sink/tail.ts";
+import { tempDir } from "../support/temp.ts";
+
+const LONG = `{"uid":"${"x".repeat(200_000)}"}`;
+
+/** What becomes of a file: what is in it afterwards, what was cut off, and the kind. */
+async function repaired(
+  content: string | Uint8Array,
+): Promise<[string, string, string | undefined]> {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", content);
+  const { kind, keptAt, bytes } = await repairTail(path);
+  const kept = keptAt === undefined ? undefined : await Deno.readTextFile(keptAt);
+  if (kept !== undefined) {
+    assertEquals(keptAt, dir.path("x.tail-1"));
+    assertEquals(bytes, kept.length);
+  }
+  assertEquals((await repairTail(path)).kind, "clean", "what was repaired is clean");
+  return [kind, await dir.read("x.jsonl"), kept];
+}
+
+Deno.test("repairTail() leaves whole files alone", async () => {
+  assertEquals(await repaired(""), ["clean", "", undefined]);
+  assertEquals(await repaired('{"a":1}\n'), ["clean", '{"a":1}\n', undefined]);
+  assertEquals(await repaired(`{"a":1}\n${LONG}\n`), ["clean", `{"a":1}\n${LONG}\n`, undefined]);
+  // Damage that is terminated is for the index to report, not to be cut off silently.
+  assertEquals(await repaired('{"a":1}\n{"b"\n'), ["clean", '{"a":1}\n{"b"\n', undefined]);
+  await using dir = await tempDir();
+  assertEquals(await repairTail(dir.path("missing.jsonl")), { kind: "clean" });
+});
+
+Deno.test("repairTail() completes a last line that is a JSON object", async () => {
+  assertEquals(await repaired('{"a":1}\n{"b":2}'), ["completed", '{"a":1}\n{"b":2}\n', undefined]);
+  assertEquals(await repaired('{"b":2}'), ["completed", '{"b":2}\n', undefined]);
+  assertEquals(await repaired(LONG), ["completed", `${LONG}\n`, undefined]);
+});
+
+Deno.test("repairTail() cuts off half a line and keeps it", async () => {
+  assertEquals(await repaired('{"a":1}\n{"b":'), ["cut", '{"a":1}\n', '{"b":']);
+  assertEquals(await repaired('{"b":'), ["cut", "", '{"b":']);
+  assertEquals(await repaired('{"a":1}\n12'), ["cut", '{"a":1}\n', "12"]);
+  const half = LONG.slice(0, -1);
+  assertEquals(await repaired(`{"a":1}\n${half}`), ["cut", '{"a":1}\n', half]);
+});
+
+Deno.test("repairTail() cuts off a last line that is no UTF-8", async () => {
+  const bytes = new TextEncoder().encode('{"a":1}\n{"b":"??"}');
+  bytes[bytes.length - 4] = 0xff;
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", bytes);
+  const { kind, keptAt } = await repairTail(path);
+  assertEquals(kind, "cut");
+  assertEquals(await Deno.readFile(keptAt!), bytes.subarray(8));
+});
+
+Deno.test("repairTail() takes NUL bytes at the end for damage", async () => {
+  const nuls = "\0".repeat(150_000);
+  const good = '{"a":1}\n';
+  assertEquals(await repaired(good + nuls), ["cut", good, nuls]);
+  assertEquals(await repaired(`${good}${nuls}\n`), ["cut", good, `${nuls}\n`]);
+  assertEquals(await repaired(nuls), ["cut", "", nuls]);
+  assertEquals(await repaired(`${good}{"b":${nuls}`), ["cut", good, `{"b":${nuls}`]);
+  assertEquals(await repaired(`${good}{"b":${nuls}}\n`), ["cut", good, `{"b":${nuls}}\n`]);
+  assertEquals(await repaired(`${good}${nuls}\n\0\n`), ["cut", good, `${nuls}\n\0\n`]);
+});
+
+Deno.test("repairTail() keeps a whole object that NUL bytes follow", async () => {
+  assertEquals(await repaired(`{"a":1}\n{"b":2}${"\0".repeat(70_000)}`), [
+    "completed",
+    '{"a":1}\n{"b":2}\n',
+    undefined,
+  ]);
+  assertEquals(await repaired('{"b":2}\0\n\0\0'), ["completed", '{"b":2}\n', undefined]);
+  // With more text behind it, all of it is kept beside the file.
+  assertEquals(await repaired('{"b":2}\0\n{"c":'), ["cut", "", '{"b":2}\0\n{"c":']);
+});
+
+Deno.test("repairTail() never writes over what an earlier crash left", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.tail-1", "earlier");
+  const { keptAt } = await repairTail(await dir.write("x.jsonl", "half"));
+  assertEquals(keptAt, dir.path("x.tail-2"));
+  assertEquals(await dir.read("x.tail-1"), "earlier");
+});
+
+Deno.test("repairTail() names the file that it cannot read", async () => {
+  await using dir = await tempDir();
+  await assertRejects(() => repairTail(dir.root), SinkError, dir.root);
+});

@@ -1,0 +1,264 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { createRowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+
+/** What is found in a row: its shape and messages, or what is wrong with it. */
+function read(row: unknown, options: RowParserOptions = {}) {
+  const parsed = createRowParser(options).parse(JSON.stringify(row));
+  return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
+}
+
+const user = (content: unknown) => ({ role: "user", content });
+const assistant = (content: unknown) => ({ role: "assistant", content });
+const system = (content: unknown) => ({ role: "system", content });
+
+Deno.test("parse() reads OpenAI Batch rows", () => {
+  const messages = [system("s"), user("q")];
+  const row = { custom_id: "1", method: "POST", url: "/v1/chat/completions", body: { messages } };
+  assertEquals(read(row), ["openai-batch", messages]);
+  assertEquals(read({ body: { messages } }), ["openai-batch", messages]);
+  assertEquals(read({ ...row, url: "https://api.example/v1/chat/completions", method: null }), [
+    "openai-batch",
+    messages,
+  ]);
+  assertEquals(read({ ...row, method: "GET" }), '"method" must be "POST": current value is "GET"');
+  assertEquals(
+    read({ ...row, url: "/v1/embeddings", body: { input: "x" } }),
+    '"url" must be a path that ends in "/chat/completions": current value is "/v1/embeddings"',
+  );
+  assertEquals(
+    read({ ...row, body: {} }),
+    '"body.messages" must be an array of messages: it is missing',
+  );
+});
+
+Deno.test("parse() takes a body that is no Batch row for any other field", () => {
+  assertEquals(read({ body: { text: "b" }, question: "q" }), ["question", [user("q")]]);
+  assertEquals(read({ body: "text", custom_id: "1", url: "u", prompt: "q" }), [
+    "prompt",
+    [user("q")],
+  ]);
+});
+
+Deno.test("parse() reads messages, TRL prompts and bare arrays", () => {
+  const messages = [system("s"), user("q"), assistant("a"), user("r")];
+  assertEquals(read({ messages }), ["messages", messages]);
+  assertEquals(read({ prompt: messages, completion: [assistant("a")] }), [
+    "prompt-messages",
+    messages,
+  ]);
+  assertEquals(read(messages), ["message-array", messages]);
+});
+
+Deno.test("parse() sends everything that a message holds", () => {
+  const parts = [{ type: "text", text: "t" }, { type: "image_url", image_url: { url: "data:…" } }];
+  const call = { id: "1", type: "function", function: { name: "f", arguments: "{}" } };
+  const messages = [
+    { role: "developer", content: "s", name: "n" },
+    user(parts),
+    { role: "assistant", content: null, tool_calls: [call] },
+    { role: "tool", tool_call_id: "1", content: "42" },
+    { role: "assistant", function_call: { name: "f" } },
+    user("q"),
+  ];
+  assertEquals(read({ messages }), ["messages", messages]);
+});
+
+Deno.test("parse() drops trailing assistant turns and only those", () => {
+  const sent = [user("q"), assistant("a"), user("r")];
+  for (const answers of [[assistant("b")], [assistant(null), assistant("b")]]) {
+    assertEquals(read({ messages: [...sent, ...answers] }), ["messages", sent]);
+  }
+  assertEquals(
+    read([assistant("a")]),
+    '"row" must hold more than assistant turns',
+  );
+});
+
+Deno.test("parse() sends the trailing turn with continue_final_message", () => {
+  const messages = [user("q"), assistant("The answer")];
+  const on = { continue_final_message: true };
+  const off = { continue_final_message: false };
+  assertEquals(read({ messages }, { runParams: on }), ["messages", messages]);
+  assertEquals(read({ messages, params: on }), ["messages", messages]);
+  assertEquals(read({ messages, params: { extra_body: on } }), ["messages", messages]);
+  assertEquals(read({ messages, params: off }, { runParams: on }), ["messages", [user("q")]]);
+  assertEquals(read({ messages }, { runParams: { continue_final_message: "yes" } }), [
+    "messages",
+    [user("q")],
+  ]);
+});
+
+Deno.test("parse() names what is wrong with a message", () => {
+  const problems: [unknown, string][] = [
+    [3, '"messages" must be an array of messages: current value is 3'],
+    [[], '"messages" must not be empty'],
+    [["hi"], '"messages[0]" must be an object with "role" and "content": current value is "hi"'],
+    [[{ content: "q" }], '"messages[0].role" must be a role such as user: it is missing'],
+    [
+      [user("q"), { role: 1 }],
+      '"messages[1].role" must be a role such as user: current value is 1',
+    ],
+    [
+      [user("q"), user(null)],
+      '"messages[1].content" must be a string or an array of parts: current value is null',
+    ],
+    [
+      [{ role: "assistant", content: null, tool_calls: [] }, user("q")],
+      '"messages[0].content" must be a string or an array of parts: current value is null',
+    ],
+    [
+      [user([{ type: "text" }, "x"])],
+      '"messages[0].content[1]" must be an object with "type": current value is "x"',
+    ],
+    [[user(" \n")], '"messages" must hold some text'],
+    [[user([])], '"messages" must hold some text'],
+  ];
+  for (const [messages, problem] of problems) assertEquals(read({ messages }), problem);
+});
+
+Deno.test("parse() maps the speakers of ShareGPT", () => {
+  const conversations = [
+    { from: "system", value: "s" },
+    { from: "Human", value: "q" },
+    { from: "function_call", value: "f()" },
+    { from: "observation", value: "42" },
+    { from: "gpt", value: "a", weight: 0 },
+    { from: "user", value: "r" },
+    { from: "chatgpt", value: "old answer" },
+  ];
+  assertEquals(read({ conversations }), ["conversations", [
+    system("s"),
+    user("q"),
+    assistant("f()"),
+    { role: "tool", content: "42" },
+    assistant("a"),
+    user("r"),
+  ]]);
+  assertEquals(read({ conversations: [user("q")], system: "top" }), [
+    "conversations",
+    [system("top"), user("q")],
+  ]);
+  assertEquals(read({ conversations, system: "top" }), read({ conversations }));
+});
+
+Deno.test("parse() names what is wrong with a ShareGPT turn", () => {
+  const problems: [unknown, string][] = [
+    ["x", '"conversations" must be an array of turns: current value is "x"'],
+    [[], '"conversations" must not be empty'],
+    [
+      [null],
+      '"conversations[0]" must be an object with "from" and "value": current value is null',
+    ],
+    [
+      [{ from: "narrator", value: "x" }],
+      '"conversations[0].from" must be a speaker such as system, human, gpt or tool: ' +
+      'current value is "narrator"',
+    ],
+    [
+      [{ from: "constructor", value: "x" }],
+      '"conversations[0].from" must be a speaker such as system, human, gpt or tool: ' +
+      'current value is "constructor"',
+    ],
+    [[{ from: "gpt" }], '"conversations[0].value" must be a string: it is missing'],
+    [[{ from: "gpt", value: "a" }], '"conversations" must hold more than assistant turns'],
+  ];
+  for (const [conversations, problem] of problems) {
+    assertEquals(read({ conversations }), problem);
+  }
+});
+
+Deno.test("parse() reads a prompt, a question and an instruction", () => {
+  assertEquals(read({ prompt: "p", question: "q" }), ["prompt", [user("p")]]);
+  assertEquals(read({ question: "q", instruction: "i" }), ["question", [user("q")]]);
+  assertEquals(read({ instruction: "i", output: "o" }), ["instruction", [user("i")]]);
+  assertEquals(read({ instruction: "i", input: "x" }), ["instruction", [user("i\n\nx")]]);
+  assertEquals(read({ instruction: "i", input: " " }), ["instruction", [user("i")]]);
+  assertEquals(read({ instruction: "", input: "x" }), ["instruction", [user("x")]]);
+  assertEquals(
+    read({ instruction: "i", system: "s", history: [["a", "b"]], input: null }),
+    ["instruction", [system("s"), user("a"), assistant("b"), user("i")]],
+  );
+  assertEquals(read({ instruction: "i", history: "of Rome" }), ["instruction", [user("i")]]);
+});
+
+Deno.test("parse() refuses prompts that are no text", () => {
+  assertEquals(read({ prompt: 7 }), '"prompt" must be a string: current value is 7');
+  assertEquals(read({ prompt: {} }), '"prompt" must be a string: current value is an object');
+  assertEquals(
+    read({ question: "" }),
+    '"question" must be more than white space: current value is ""',
+  );
+  assertEquals(read({ instruction: 1 }), '"instruction" must be a string: current value is 1');
+  assertEquals(
+    read({ instruction: "i", input: [1] }),
+    '"input" must be a string: current value is an array',
+  );
+  assertEquals(
+    read({ instruction: " ", input: "" }),
+    '"instruction" must be more than white space: current value is ""',
+  );
+});
+
+Deno.test("parse() takes the first shape of the table", () => {
+  const all = {
+    body: { messages: [user("batch")] },
+    messages: [user("messages")],
+    conversations: [{ from: "human", value: "conversations" }],
+    prompt: [user("trl")],
+    question: "question",
+    instruction: "instruction",
+  };
+  assertEquals(read(all), ["openai-batch", [user("batch")]]);
+  assertEquals(read({ ...all, body: null }), ["messages", [user("messages")]]);
+  const rest = { ...all, body: null, messages: null };
+  assertEquals(read(rest), ["prompt-messages", [user("trl")]]);
+  assertEquals(read({ ...rest, prompt: "p" }), ["conversations", [user("conversations")]]);
+  assertEquals(read({ ...rest, prompt: "p", conversations: null }), ["prompt", [user("p")]]);
+});
+
+Deno.test("parse() puts the named field before every shape, where the row has it", () => {
+  const options = { promptField: "text" };
+  assertEquals(read({ text: "t", messages: [user("q")] }, options), ["prompt-field", [user("t")]]);
+  assertEquals(read({ question: "q" }, options), ["question", [user("q")]]);
+  assertEquals(read({ text: null, question: "q" }, options), ["question", [user("q")]]);
+  assertEquals(read({ text: 5 }, options), '"text" must be a string: current value is 5');
+  assertEquals(read({ question: "q" }, { promptField: "constructor" }), ["question", [user("q")]]);
+});
+
+Deno.test("parse() puts the template before everything that is an object", () => {
+  const options = { template: "Say {{text}}", promptField: "text" };
+  assertEquals(read({ text: "t", messages: [user("q")] }, options), [
+    "template",
+    [user("Say t")],
+  ]);
+  assertEquals(read([user("q")], options), ["message-array", [user("q")]]);
+  assertEquals(
+    read({ question: "q" }, options),
+    'template needs the field "text": the row has none',
+  );
+});
+
+Deno.test("parse() adds the run's system message where there is none", () => {
+  const options = { system: "run" };
+  assertEquals(read({ prompt: "p" }, options), ["prompt", [system("run"), user("p")]]);
+  assertEquals(read([user("q")], options), ["message-array", [system("run"), user("q")]]);
+  const own = [system("own"), user("q")];
+  assertEquals(read({ messages: own }, options), ["messages", own]);
+  const developer = [{ role: "developer", content: "own" }, user("q")];
+  assertEquals(read({ body: { messages: developer } }, options), ["openai-batch", developer]);
+  assertEquals(read({ instruction: "i", system: "own" }, options), [
+    "instruction",
+    [system("own"), user("i")],
+  ]);
+});
+
+Deno.test("parse() names the fields of a row without a prompt", () => {
+  assertEquals(
+    read({ text: "t", label: 1 }),
+    'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
+      '"instruction", or a template: its fields are "text", "label"',
+  );
+  const prototype = JSON.parse('{"__proto__":{"prompt":"inherited"}}');
+  assertEquals(String(read(prototype)).endsWith('its fields are "__proto__"'), true);
+  assertEquals(String(read({})).endsWith("the row is empty"), true);
+});

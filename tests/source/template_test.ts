@@ -1,0 +1,56 @@
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { BadRow } from "../../lib/source/problem.ts";
+import { compileTemplate } from "../../lib/source/template.ts";
+
+function render(template: string, text: string): string {
+  const prompt = compileTemplate(template).render(JSON.parse(text), text);
+  return prompt instanceof BadRow ? `bad: ${prompt.problem}` : prompt;
+}
+
+Deno.test("compileTemplate() inserts strings as they are", () => {
+  assertEquals(
+    render('Q: {{q}}\nA{{ q }}"', '{"q":"1 \\"<\\u0041$&{{x}}>"}'),
+    'Q: 1 "<A$&{{x}}>\nA1 "<A$&{{x}}>"',
+  );
+});
+
+Deno.test("compileTemplate() inserts other values as JSON with numbers as written", () => {
+  const row = '{"n":1.0,"id":1234567890123456789,"l":[1e400, "a"],"o":{"b":true},"f":false}';
+  assertEquals(
+    render("{{n}} {{id}} {{l}} {{o}} {{f}}", row),
+    '1.0 1234567890123456789 [1e400,"a"] {"b":true} false',
+  );
+});
+
+Deno.test("compileTemplate() follows dotted paths, a field of that very name first", () => {
+  const row = '{"a":{"b":{"c":"deep"}},"l":[{"x":2.50}],"d.e":"flat","d":{"e":"deep"}}';
+  assertEquals(render("{{a.b.c}} {{l.0.x}} {{d.e}}", row), "deep 2.50 flat");
+});
+
+Deno.test("compileTemplate() makes a bad row of a field that is missing or null", () => {
+  const missing = (name: string) => `bad: template needs the field "${name}": the row has none`;
+  assertEquals(render("{{q}} {{a.b}}", '{"q":"x","a":"text"}'), missing("a.b"));
+  assertEquals(render("{{q}}", '{"q":null}'), missing("q"));
+  assertEquals(render("{{constructor}}", "{}"), missing("constructor"));
+  assertEquals(render("{{q.length}}", '{"q":"x"}'), missing("q.length"));
+  assertEquals(render("{{__proto__.a}}", '{"__proto__":{"a":"own"}}'), "own");
+});
+
+Deno.test("compileTemplate() makes a bad row of an empty prompt", () => {
+  assertEquals(render(" {{q}}\n", '{"q":" "}'), "bad: template makes an empty prompt of this row");
+});
+
+Deno.test("compileTemplate() leaves other braces alone", () => {
+  assertEquals(render('{"a":{"b":{{x}}}}', '{"x":"1"}'), '{"a":{"b":1}}');
+  assertEquals(render("no field } }}", "{}"), "no field } }}");
+});
+
+Deno.test("compileTemplate() refuses a {{ that is not closed or names nothing", () => {
+  assertThrows(
+    () => compileTemplate("a {{b"),
+    RangeError,
+    'Cannot read the template: "{{" must be closed by "}}": current value is "a {{b"',
+  );
+  assertThrows(() => compileTemplate("{{a {{b}}"), RangeError);
+  assertThrows(() => compileTemplate("{{ }}"), RangeError, "must be followed by a field");
+});

@@ -1,0 +1,68 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { BadRow } from "../../lib/source/problem.ts";
+import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/uid.ts";
+
+function uidOf(text: string, moreFields: string[] = []): string | undefined {
+  const uid = givenUid(JSON.parse(text), text, uidFieldsOf(moreFields));
+  return uid instanceof BadRow ? `bad: ${uid.problem}` : uid;
+}
+
+Deno.test("givenUid() looks at uid, custom_id, id, then the named fields", () => {
+  const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
+  assertEquals(uidOf(JSON.stringify(row), ["A", "B"]), "1");
+  assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"]), "2");
+  assertEquals(uidOf(JSON.stringify({ ...row, uid: null, custom_id: null }), ["A", "B"]), "3");
+  assertEquals(uidOf('{"B":"5","A":"4"}', ["A", "B"]), "4");
+  assertEquals(uidOf('{"B":"5","A":null}', ["A", "B"]), "5");
+  assertEquals(uidOf('{"B":"5"}'), undefined);
+});
+
+Deno.test("givenUid() gives numbers as they were written", () => {
+  assertEquals(uidOf('{"id":1}'), uidOf('{"id":"1"}'));
+  assertEquals(uidOf('{"id":1.0}'), "1.0");
+  assertEquals(uidOf('{"a":"b", "id" : 1234567890123456789 }'), "1234567890123456789");
+  assertEquals(uidOf('{"id":1e400,"q":"x"}'), "1e400");
+  assertEquals(uidOf('{"id":-0}'), "-0");
+  assertEquals(uidOf('{"id":0}'), "0");
+});
+
+Deno.test("givenUid() is not misled by another place that looks like the number", () => {
+  assertEquals(uidOf('{"meta":{"id":7},"id":7.0}'), "7.0");
+  assertEquals(uidOf('{"q":"a\\"id\\":7,","id":7.0}'), "7.0");
+  assertEquals(uidOf('{"a\\"id":7,"id":7.0}'), "7.0");
+  assertEquals(uidOf('{"meta":{"id":7},"\\u0069d":7.0}'), "7.0");
+  assertEquals(uidOf('{"\\u0069d":7.0,"q":"id"}'), "7.0");
+  assertEquals(uidOf('{"id":7,"id":7.0}'), "7.0");
+  assertEquals(uidOf('{"a.b":1.50}', ["a.b"]), "1.50");
+});
+
+Deno.test("givenUid() takes __proto__ and constructor as ids and as fields", () => {
+  assertEquals(uidOf('{"id":"__proto__"}'), "__proto__");
+  assertEquals(uidOf('{"id":"constructor"}'), "constructor");
+  assertEquals(uidOf('{"q":"x"}', ["constructor", "__proto__", "toString"]), undefined);
+  assertEquals(uidOf('{"__proto__":"p"}', ["__proto__"]), "p");
+  assertEquals(uidOf('{"__proto__":{"id":"inherited"}}'), undefined);
+  assertEquals(uidOf('{"__proto__":2.0}', ["__proto__"]), "2.0");
+});
+
+Deno.test("givenUid() refuses other types and the empty string", () => {
+  assertEquals(
+    uidOf('{"uid":true,"id":"a"}'),
+    'bad: "uid" must be a string or a number: current value is true',
+  );
+  assertEquals(
+    uidOf('{"id":{"$oid":"1"}}'),
+    'bad: "id" must be a string or a number: current value is an object',
+  );
+  assertEquals(uidOf('{"custom_id":""}'), 'bad: "custom_id" must not be empty');
+});
+
+Deno.test("givenUid() keeps a lone surrogate", () => {
+  assertEquals(uidOf('{"id":"\\ud800"}'), "\ud800");
+});
+
+Deno.test("derivedUid() is the same for one row in two spellings", () => {
+  const hash = (text: string) => derivedUid(JSON.parse(text), text);
+  assertEquals(hash('{"a":"1","b":1.0}'), hash('{ "b":1.0, "a":"\\u0031" }'));
+  assertEquals(hash('{"a":"1"}').length, 32);
+});

@@ -1,0 +1,185 @@
+/**
+ * A real HTTP server that answers like a teacher and keeps a ledger of what it was asked.
+ *
+ * @module
+ */
+
+/** One POST, as the ledger saw it. */
+export interface LedgerRequest {
+  /** Which POST it is, from 1. */
+  readonly n: number;
+  /** How many times this prompt has been asked, this one included. */
+  readonly asked: number;
+  /** The last user message as text; "" where there is none. */
+  readonly prompt: string;
+  /** The parsed body. */
+  // deno-lint-ignore no-explicit-any -- a test knows what it sent
+  readonly body: any;
+  /** The body as it came. */
+  readonly text: string;
+  /** The headers of the request. */
+  readonly headers: Headers;
+  /** The path with its query. */
+  readonly path: string;
+  /** Aborted when the client hangs up. */
+  readonly signal: AbortSignal;
+}
+
+/** Answers a POST; nothing means `answer to <prompt>`. */
+export type LedgerHandler = (
+  request: LedgerRequest,
+) => Response | undefined | void | Promise<Response | undefined | void>;
+
+/** A running ledger server. */
+export interface LedgerServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/v1`. */
+  readonly url: string;
+  /** The port. */
+  readonly port: number;
+  /** How many POSTs came. */
+  readonly posts: number;
+  /** How many POSTs are being answered. */
+  readonly inFlight: number;
+  /** The most that were being answered at once. */
+  readonly peakInFlight: number;
+  /** Every POST in the order in which the bodies were read, unless `keep: false`. */
+  readonly requests: readonly LedgerRequest[];
+  /** How many times each prompt (last user message) was asked. */
+  readonly prompts: ReadonlyMap<string, number>;
+  /** Resolves once `count` POSTs have come. */
+  untilPosts(count: number): Promise<void>;
+  /** Cuts all connections and ends. */
+  close(): Promise<void>;
+}
+
+/** How a ledger is kept. */
+export interface LedgerOptions {
+  /** Whether `requests` are kept. @default true */
+  keep?: boolean;
+  /** The port. @default any that is free */
+  port?: number;
+}
+
+/** Starts a server on 127.0.0.1. */
+export function serveLedger(handler?: LedgerHandler, options: LedgerOptions = {}): LedgerServer {
+  const requests: LedgerRequest[] = [];
+  const prompts = new Map<string, number>();
+  const waiting: { count: number; resolve: () => void }[] = [];
+  let posts = 0, inFlight = 0, peakInFlight = 0;
+  const abort = new AbortController();
+
+  async function answer(request: Request): Promise<Response> {
+    if (request.method !== "POST") return new Response("not found", { status: 404 });
+    const n = ++posts;
+    peakInFlight = Math.max(peakInFlight, ++inFlight);
+    try {
+      const text = await request.text();
+      const body = parse(text), prompt = promptOf(body);
+      const asked = (prompts.get(prompt) ?? 0) + 1;
+      prompts.set(prompt, asked);
+      const path = request.url.slice(request.url.indexOf("/", "http://".length));
+      const info: LedgerRequest = {
+        n,
+        asked,
+        prompt,
+        body,
+        text,
+        path,
+        headers: request.headers,
+        // Touched only by who wants it: Deno says a word about it on the console.
+        get signal() {
+          return request.signal;
+        },
+      };
+      if (options.keep ?? true) requests.push(info);
+      for (const waiter of waiting) if (posts >= waiter.count) waiter.resolve();
+      return await handler?.(info) ?? Response.json(chatAnswer(`answer to ${prompt}`));
+    } finally {
+      inFlight--;
+    }
+  }
+
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: options.port ?? 0,
+    signal: abort.signal,
+    onListen() {},
+    // A body that is cut off because the client went away is what some tests are about.
+    onError: (error) => new Response(String(error), { status: 500 }),
+  }, answer);
+  const { port } = server.addr;
+  const close = async () => {
+    abort.abort();
+    await server.finished;
+  };
+  return {
+    url: `http://127.0.0.1:${port}/v1`,
+    port,
+    requests,
+    prompts,
+    get posts() {
+      return posts;
+    },
+    get inFlight() {
+      return inFlight;
+    },
+    get peakInFlight() {
+      return peakInFlight;
+    },
+    untilPosts(count) {
+      if (posts >= count) return Promise.resolve();
+      return new Promise((resolve) => waiting.push({ count, resolve }));
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The body of a chat completion. `extra` overrides its fields, those of `message` and `usage` one by one. */
+export function chatAnswer(
+  content: string | null,
+  extra: Record<string, unknown> & { message?: object; usage?: object | null } = {},
+): Record<string, unknown> {
+  const { message, usage, finish_reason = "stop", ...rest } = extra;
+  return {
+    id: "chatcmpl-1",
+    object: "chat.completion",
+    created: 1_700_000_000,
+    model: "test-model",
+    choices: [{
+      index: 0,
+      message: { role: "assistant", content, ...message },
+      finish_reason,
+    }],
+    usage: usage === null
+      ? null
+      : { prompt_tokens: 7, completion_tokens: 11, total_tokens: 18, ...usage },
+    ...rest,
+  };
+}
+
+/** An error as OpenAI-compatible servers answer it. */
+export function errorAnswer(
+  status: number,
+  message = `status ${status}`,
+  headers?: HeadersInit,
+): Response {
+  return Response.json({ error: { message, type: "test_error", code: null } }, { status, headers });
+}
+
+/** The last user message of a request body; its text parts where it has parts. */
+export function promptOf(body: unknown): string {
+  const messages = (body as { messages?: { role?: string; content?: unknown }[] })?.messages;
+  const last = Array.isArray(messages) ? messages.findLast((m) => m?.role === "user") : undefined;
+  if (typeof last?.content === "string") return last.content;
+  if (!Array.isArray(last?.content)) return "";
+  return last.content.map((part: { text?: string }) => part.text ?? "").join("");
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The command line as a person meets it: `cli.ts` in a process of its own.
+ *
+ * @module
+ */
+
+/** The folder of this repository. */
+export const REPOSITORY: string = decodeURIComponent(
+  new URL("../..", import.meta.url).pathname,
+).replace(/\/$/, "");
+
+/** How a process is started. */
+export interface CliOptions {
+  /** Its working folder. @default the repository */
+  cwd?: string;
+  /** Variables over the clean environment (PATH, HOME, DENO_DIR, NO_COLOR and little else). */
+  env?: Record<string, string>;
+  /** What it reads from standard input. @default nothing */
+  stdin?: string | Uint8Array;
+  /** Kills it (SIGKILL). */
+  signal?: AbortSignal;
+  /** What `deno run` gets before the script. @default ["-A"] */
+  permissions?: string[];
+  /** The script. @default "cli.ts" of this repository */
+  script?: string;
+}
+
+/** What became of a process. */
+export interface CliResult {
+  /** Its exit code; 128 + the signal's number where a signal ended it. */
+  readonly code: number;
+  /** The signal that ended it. */
+  readonly signal: Deno.Signal | null;
+  /** All that it wrote to standard output. */
+  readonly stdout: string;
+  /** All that it wrote to standard error. */
+  readonly stderr: string;
+}
+
+/** A process that runs. Dispose of it or await `output()`. */
+export interface CliProcess extends AsyncDisposable {
+  /** Its process id. */
+  readonly pid: number;
+  /** Sends a signal; nothing happens where it has ended already. @default "SIGTERM" */
+  kill(signal?: Deno.Signal): void;
+  /** Waits until what it wrote to standard error so far matches. Rejects when it ends before that. */
+  untilStderr(pattern: RegExp): Promise<void>;
+  /** The same for standard output. */
+  untilStdout(pattern: RegExp): Promise<void>;
+  /** Waits for its end. */
+  output(): Promise<CliResult>;
+}
+
+/** Runs the command line to its end. */
+export async function runCli(args: string[], options: CliOptions = {}): Promise<CliResult> {
+  await using child = await startCli(args, options);
+  return await child.output();
+}
+
+/** Starts the command line. */
+export async function startCli(args: string[], options: CliOptions = {}): Promise<CliProcess> {
+  const home = await Deno.makeTempDir({ prefix: "retort_home_" });
+  const script = options.script ?? `${REPOSITORY}/cli.ts`;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...options.permissions ?? ["-A"], script, ...args],
+    cwd: options.cwd ?? REPOSITORY,
+    clearEnv: true,
+    env: { ...cleanEnv(home), ...options.env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const kill = (signal: Deno.Signal = "SIGTERM") => {
+    try {
+      child.kill(signal);
+    } catch (error) {
+      // It has ended already.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  };
+  const abort = () => kill("SIGKILL");
+  options.signal?.addEventListener("abort", abort, { once: true });
+  if (options.signal?.aborted) abort();
+  const stdout = new Collected(child.stdout), stderr = new Collected(child.stderr);
+  const ended = Promise.all([child.status, stdout.all, stderr.all, feed(child, options.stdin)])
+    .then(async ([{ code, signal }, out, err]) => {
+      options.signal?.removeEventListener("abort", abort);
+      await Deno.remove(home, { recursive: true });
+      return { code, signal, stdout: out, stderr: err };
+    });
+  return {
+    pid: child.pid,
+    kill,
+    untilStderr: (pattern) => stderr.until(pattern),
+    untilStdout: (pattern) => stdout.until(pattern),
+    output: () => ended,
+    async [Symbol.asyncDispose]() {
+      abort();
+      await ended;
+    },
+  };
+}
+
+/** An environment in which nothing of the developer's own shows, but nothing is downloaded again. */
+export function cleanEnv(home: string): Record<string, string> {
+  const env: Record<string, string> = { HOME: home, NO_COLOR: "1", DENO_DIR: denoDir() };
+  // DENO_COVERAGE_DIR: what a child runs counts as covered too.
+  const kept = ["PATH", "TMPDIR", "SystemRoot", "DENO_COVERAGE_DIR", "NPM_CONFIG_REGISTRY"];
+  for (const name of kept) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+/** Where this process's Deno keeps its cache. */
+function denoDir(): string {
+  const named = Deno.env.get("DENO_DIR");
+  if (named) return named;
+  const home = Deno.env.get("HOME") ?? "";
+  if (Deno.build.os === "windows") return `${Deno.env.get("LOCALAPPDATA")}\\deno`;
+  if (Deno.build.os === "darwin") return `${home}/Library/Caches/deno`;
+  return `${Deno.env.get("XDG_CACHE_HOME") || `${home}/.cache`}/deno`;
+}
+
+async function feed(child: Deno.ChildProcess, stdin?: string | Uint8Array): Promise<void> {
+  const bytes = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
+  const writer = child.stdin.getWriter();
+  try {
+    if (bytes) await writer.write(bytes as Uint8Array<ArrayBuffer>);
+    await writer.close();
+  } catch {
+    // It ended without reading all of it.
+  }
+}
+
+/** The text of a stream, as far as it has come. */
+class Collected {
+  /** Resolves to the whole text. */
+  readonly all: Promise<string>;
+  #text = "";
+  #ended = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.all = this.#collect(stream);
+  }
+
+  async until(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.#text)) {
+      if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.#text}`);
+      await this.#changed.promise;
+    }
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      this.#text += text;
+      this.#wake();
+    }
+    this.#ended = true;
+    this.#wake();
+    return this.#text;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}

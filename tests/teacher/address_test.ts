@@ -1,0 +1,62 @@
+import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import {
+  checkBaseUrl,
+  isLoopback,
+  parseAddress,
+  redactAddress,
+} from "../../lib/teacher/address.ts";
+
+Deno.test("parseAddress() adds the path of the completions and keeps the query", () => {
+  assertEquals(parseAddress("http://localhost:8000/v1/").path, "/v1/chat/completions");
+  assertEquals(parseAddress("http://localhost:8000").path, "/chat/completions");
+  assertEquals(
+    parseAddress("https://x.example/openai/?api-version=2024-10-21").path,
+    "/openai/chat/completions?api-version=2024-10-21",
+  );
+});
+
+Deno.test("parseAddress() takes credentials out of what is shown", () => {
+  const address = parseAddress("https://me:p%40ss@x.example/v1?key=abcd&api-version=2");
+  assertEquals(address.credentials, "me:p@ss");
+  assertEquals(address.shown, "https://x.example/v1?key=[redacted]&api-version=2");
+  assertEquals(
+    address.shownUrl,
+    "https://x.example/v1/chat/completions?key=[redacted]&api-version=2",
+  );
+  assertEquals([...address.secrets].sort(), ["abcd", "p%40ss", "p@ss"]);
+  assertEquals(address.host, "x.example:443");
+  assertEquals(address.versioned, true);
+});
+
+Deno.test("redactAddress() strips secrets of any text", () => {
+  assertEquals(redactAddress("https://user:pass@h.example/v1"), "https://h.example/v1");
+  assertEquals(redactAddress("http://h.example"), "http://h.example");
+  assertEquals(
+    redactAddress("http://h:1/v1?access_token=x&b=1"),
+    "http://h:1/v1?access_token=[redacted]&b=1",
+  );
+  assertEquals(redactAddress("user:p/a@ss@h.example/v1"), "h.example/v1");
+  assertEquals(redactAddress("ftp://user:pass@h.example"), "ftp://h.example");
+  assertEquals(redactAddress("/relative?sig=abc"), "/relative?sig=[redacted]");
+});
+
+Deno.test("checkBaseUrl() says what would be right, and shows no password", () => {
+  for (const junk of ["", "nonsense", "localhost:8000/v1", "ftp://u:secret@h/v1", "u:secret@h"]) {
+    const error = assertThrows(() => checkBaseUrl(junk), TypeError, "it must be a URL such as");
+    assert(!error.message.includes("secret"));
+  }
+  assertThrows(
+    () => checkBaseUrl("http://h/v1/chat/completions"),
+    TypeError,
+    '"/chat/completions" is added',
+  );
+});
+
+Deno.test("isLoopback() knows this machine", () => {
+  const hosts = ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]"];
+  for (const host of hosts) assert(isLoopback(host), host);
+  assert(isLoopback(new URL("http://[::ffff:127.0.0.1]").hostname));
+  for (const host of ["api.openai.com", "10.0.0.1", "1270.example", "localhost.example"]) {
+    assert(!isLoopback(host), host);
+  }
+});

@@ -1,0 +1,144 @@
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
+import { serveLedger } from "../support/ledger_server.ts";
+import { ask, failure, pair, stream, token } from "./pair.ts";
+
+Deno.test("complete() ends an attempt at its deadline", async () => {
+  await using it = pair(() => new Promise<Response>(() => {}), { timeoutMs: 60 });
+  const before = performance.now();
+  const error = await failure(ask(it.teacher));
+  assertEquals([error.type, error.retryable, error.status], ["timeout", true, undefined]);
+  assertStringIncludes(error.message, "within 60 ms");
+  assertGreater(performance.now() - before, 55);
+  assertLess(performance.now() - before, 5_000);
+});
+
+Deno.test("complete() ends a stream that falls silent after its first token", async () => {
+  const pings = [token("a"), ": ping\n\n", "data:\n\n"];
+  await using it = pair(() => stream(pings, "hang"), { stream: true, streamIdleTimeoutMs: 60 });
+  const error = await failure(ask(it.teacher));
+  assertEquals([error.type, error.retryable], ["timeout", true]);
+  assertStringIncludes(error.message, "No token");
+});
+
+Deno.test("complete() takes signs of life for no tokens", async () => {
+  let pings: number | undefined;
+  const body = () =>
+    new ReadableStream({
+      start(controller) {
+        const send = (text: string) => controller.enqueue(new TextEncoder().encode(text));
+        send(token("a"));
+        pings = setInterval(() => send(": ping\n\ndata:\n\n"), 10);
+      },
+      cancel: () => clearInterval(pings),
+    });
+  const headers = { "content-type": "text/event-stream" };
+  await using it = pair(() => new Response(body(), { headers }), {
+    stream: true,
+    streamIdleTimeoutMs: 100,
+    timeoutMs: 2_000,
+  });
+  const error = await failure(ask(it.teacher));
+  assertStringIncludes(error.message, "No token");
+});
+
+Deno.test("an attempt that was ended hangs up on the teacher", async () => {
+  const cut = Promise.withResolvers<void>();
+  await using it = pair(({ signal }) => {
+    signal.addEventListener("abort", () => cut.resolve());
+    return new Promise<Response>(() => {});
+  });
+  const abort = new AbortController(), attempt = ask(it.teacher, {}, abort.signal);
+  await it.server.untilPosts(1);
+  abort.abort();
+  await assertRejects(() => attempt, DOMException);
+  await cut.promise;
+});
+
+Deno.test("complete() waits for the first token for as long as an attempt may take", async () => {
+  await using it = pair(() => stream([": ping\n\n"], "hang"), {
+    stream: true,
+    streamIdleTimeoutMs: 20,
+    timeoutMs: 200,
+  });
+  const error = await failure(ask(it.teacher));
+  assertStringIncludes(error.message, "within 200 ms");
+});
+
+Deno.test("complete() keeps an answer that has its finish reason when its time is up", async () => {
+  await using it = pair(() => stream([token("whole", "stop")], "hang"), {
+    stream: true,
+    streamIdleTimeoutMs: 30,
+  });
+  assertEquals((await ask(it.teacher)).response, "whole");
+});
+
+Deno.test("complete() rejects with the reason of its signal", async () => {
+  await using it = pair(() => new Promise<Response>(() => {}));
+  const abort = new AbortController(), reason = new Error("enough");
+  const attempts = Array.from({ length: 20 }, () => ask(it.teacher, {}, abort.signal));
+  await it.server.untilPosts(20);
+  abort.abort(reason);
+  for (const attempt of attempts) assertEquals(await attempt.catch((error) => error), reason);
+  assertEquals(await ask(it.teacher, {}, abort.signal).catch((error) => error), reason);
+  assertEquals(it.server.posts, 20);
+});
+
+Deno.test("complete() can be aborted before anything was sent", async () => {
+  await using it = pair();
+  const abort = new AbortController();
+  const attempt = ask(it.teacher, {}, abort.signal);
+  abort.abort();
+  const error = await assertRejects(() => attempt);
+  assertEquals(error.name, "AbortError");
+  assertEquals((await ask(it.teacher)).response, "answer to Größe?");
+  assertEquals(it.server.posts, 1);
+});
+
+Deno.test("complete() gives up a connection that is never made, or when it is aborted", async () => {
+  // A TLS handshake that is never answered.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const accepted: Deno.Conn[] = [];
+  const accepting = (async () => {
+    for await (const connection of listener) accepted.push(connection);
+  })();
+  const baseUrl = `https://127.0.0.1:${port}/v1`;
+  const teacher = openaiCompatible({ model: "m", baseUrl, connectTimeoutMs: 50 });
+  const error = await failure(ask(teacher));
+  assertEquals([error.type, error.retryable], ["network", true]);
+  assertStringIncludes(error.message, `127.0.0.1:${port}`);
+  await teacher.close?.();
+  const patient = openaiCompatible({ model: "m", baseUrl });
+  const abort = new AbortController(), attempt = ask(patient, {}, abort.signal);
+  setTimeout(() => abort.abort(), 20);
+  await assertRejects(() => attempt, DOMException);
+  // No close() of the teacher: the abort alone must end the connection, half made as it is.
+  for (const connection of accepted) while (await readable(connection));
+  listener.close();
+  await accepting;
+  for (const connection of accepted) connection.close();
+});
+
+Deno.test("close() ends what is under way, and nothing can be asked after it", async () => {
+  await using server = serveLedger(() => new Promise<Response>(() => {}));
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  const attempt = ask(teacher);
+  await server.untilPosts(1);
+  const failed = failure(attempt);
+  await teacher.close?.();
+  assertEquals((await failed).type, "network");
+  await assertRejects(() => ask(teacher), Error, "it was closed");
+});
+
+/** Whether there was more to read, before the other side ended the connection. */
+async function readable(connection: Deno.Conn): Promise<boolean> {
+  const count = await connection.read(new Uint8Array(65_536)).catch(() => null);
+  return count !== null;
+}

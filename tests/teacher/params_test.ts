@@ -1,0 +1,32 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
+import { checkParams } from "../../lib/teacher/params.ts";
+
+const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+Deno.test("checkParams() hands on what it need not change", () => {
+  const params = { temperature: 0.6, n: 1 };
+  const checked = checkParams(params);
+  assertEquals(checked.params === params, true);
+  assertEquals(checked.notices, []);
+});
+
+Deno.test("checkParams() flattens extra_body with a notice", () => {
+  const { params, notices } = checkParams({ top_k: 1, seed: 2, extra_body: { top_k: 20 } });
+  assertEquals(params, { top_k: 20, seed: 2 });
+  assertEquals(notices.length, 1);
+  assertStringIncludes(notices[0], '"top_k"');
+  assertEquals(checkParams({ extra_body: null }), { params: {}, notices: [] });
+  assertThrows(() => checkParams({ extra_body: 3 }), TypeError, "must be an object");
+});
+
+Deno.test("checkParams() refuses more than one answer a row", () => {
+  const message = "samples are rows of their own";
+  assertThrows(() => checkParams({ n: 4 }), RangeError, message);
+  assertThrows(() => checkParams({ n: raw("2.0") }), RangeError, message);
+  assertThrows(() => checkParams({ extra_body: { n: 2 } }), RangeError, message);
+});
+
+Deno.test("checkParams() refuses what Retort sets itself", () => {
+  assertThrows(() => checkParams({ stream: true }), TypeError, "--stream");
+  assertThrows(() => checkParams({ messages: [] }), TypeError, '"messages"');
+});

@@ -1,0 +1,156 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import type { AnswerContext } from "../../lib/teacher/answer.ts";
+import { StreamReader } from "../../lib/teacher/stream.ts";
+
+const CONTEXT: AnswerContext = {
+  model: "asked",
+  modelAsked: undefined,
+  keep: [],
+  redact: (text) => text,
+};
+
+function reader(context: Partial<AnswerContext> = {}): StreamReader {
+  return new StreamReader(200, { ...CONTEXT, ...context });
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function event(delta: object, more: object = {}, top: object = {}): Uint8Array {
+  return bytes(`data: ${JSON.stringify({ choices: [{ index: 0, delta, ...more }], ...top })}\n\n`);
+}
+
+Deno.test("StreamReader puts text, reasoning, counts and names together", () => {
+  const stream = reader();
+  stream.feed(event({ role: "assistant", content: "" }, {}, { id: "c-1", model: "m-1" }));
+  stream.feed(event({ reasoning_content: "wh" }));
+  stream.feed(event({ reasoning: "y" }));
+  stream.feed(event({ content: "4" }));
+  stream.feed(event({ content: "2" }, { finish_reason: "stop" }));
+  stream.feed(bytes('data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'));
+  assertEquals([stream.complete, stream.done], [true, false]);
+  stream.feed(bytes("data: [DONE]\n\n"));
+  assertEquals(stream.done, true);
+  const { response, reasoning, finishReason, usage, id, model, ttftMs } = stream.completion(12);
+  assertEquals([response, reasoning, finishReason, id, model, ttftMs], [
+    "42",
+    "why",
+    "stop",
+    "c-1",
+    "m-1",
+    12,
+  ]);
+  assertEquals(usage, {
+    promptTokens: 3,
+    completionTokens: 4,
+    reasoningTokens: 0,
+    cachedTokens: 0,
+  });
+});
+
+Deno.test("StreamReader reads the same however the bytes are cut", () => {
+  const whole = bytes(
+    ': hello\r\n\r\ndata: {"choices":[{"delta":{"content":"größer 🦆"}}]}\r\n\r\n' +
+      'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n',
+  );
+  for (let size = 1; size < 40; size++) {
+    const stream = reader();
+    for (let at = 0; at < whole.length; at += size) stream.feed(whole.subarray(at, at + size));
+    assertEquals([stream.completion(0).response, stream.done], ["größer 🦆", true]);
+  }
+});
+
+Deno.test("StreamReader tells tokens from signs of life", () => {
+  const stream = reader();
+  assertEquals(stream.feed(bytes(": ping\n\n")), false);
+  assertEquals(stream.feed(bytes("data:\n\n")), false);
+  assertEquals(stream.feed(event({ role: "assistant", content: "" })), false);
+  assertEquals(stream.feed(event({ content: null })), false);
+  assertEquals(stream.feed(event({ reasoning: "a" })), true);
+  assertEquals(stream.feed(event({ content: "a" })), true);
+  assertEquals(stream.feed(event({ tool_calls: [{ index: 0, id: "c" }] })), true);
+  assertEquals(stream.feed(bytes('data: {"choices":[],"usage":null}\n\n')), false);
+});
+
+Deno.test("StreamReader is not complete without a finish reason or [DONE]", () => {
+  const stream = reader();
+  stream.feed(event({ content: "half an ans" }));
+  stream.end();
+  assertEquals(stream.complete, false);
+  const done = reader();
+  done.feed(event({ content: "whole" }));
+  done.feed(bytes("data: [DONE]")); // no line end
+  done.end();
+  assertEquals([done.complete, done.completion(0).finishReason], [true, ""]);
+});
+
+Deno.test("StreamReader puts tool calls together by index", () => {
+  const stream = reader();
+  const part = (index: number | undefined, id: string | undefined, called: object) =>
+    stream.feed(event({ tool_calls: [{ index, id, function: called }] }));
+  part(0, "a", { name: "f", arguments: "" });
+  part(1, "b", { name: "g", arguments: "{" });
+  part(0, undefined, { arguments: '{"x"' });
+  part(1, undefined, { arguments: "}" });
+  part(0, undefined, { arguments: ":1}" });
+  assertEquals(stream.completion(0).toolCalls, [
+    { id: "a", type: "function", function: { name: "f", arguments: '{"x":1}' } },
+    { id: "b", type: "function", function: { name: "g", arguments: "{}" } },
+  ]);
+});
+
+Deno.test("StreamReader keeps calls apart that share an index, or have none", () => {
+  for (const index of [0, undefined]) {
+    const stream = reader();
+    for (const id of ["a", "b"]) {
+      stream.feed(event({ tool_calls: [{ index, id, function: { name: "f", arguments: "{}" } }] }));
+    }
+    const calls = stream.completion(0).toolCalls as { id: string }[];
+    assertEquals(calls.map((call) => call.id), ["a", "b"]);
+  }
+});
+
+Deno.test("StreamReader reads a function call of old", () => {
+  const stream = reader();
+  stream.feed(event({ function_call: { name: "f", arguments: "{" } }));
+  stream.feed(event({ function_call: { arguments: "}" } }, { finish_reason: "function_call" }));
+  assertEquals(stream.completion(0).toolCalls, [
+    { id: "call_0", type: "function", function: { name: "f", arguments: "{}" } },
+  ]);
+});
+
+Deno.test("StreamReader stops at an error, whatever follows", () => {
+  const stated = reader();
+  stated.feed(bytes('data: {"error":{"message":"overloaded","code":529}}\n\ndata: [DONE]\n\n'));
+  assertEquals([stated.error?.message, stated.error?.status, stated.complete], [
+    "overloaded",
+    529,
+    false,
+  ]);
+  const named = reader();
+  named.feed(bytes('event: error\ndata: {"message":"oh","code":500}\n\n'));
+  assertEquals([named.error?.message, named.error?.status], ["oh", 500]);
+  const junk = reader();
+  junk.feed(bytes("data: {nonsense\n\n"));
+  assertEquals([junk.error?.type, junk.error?.retryable], ["response", false]);
+});
+
+Deno.test("StreamReader keeps raw fields: lists grow, the last word counts otherwise", () => {
+  const stream = reader({ keep: ["logprobs", "system_fingerprint"] });
+  stream.feed(event({ content: "a" }, { logprobs: { content: [1] } }, { system_fingerprint: "x" }));
+  stream.feed(event({ content: "b" }, { logprobs: { content: [2] } }, { system_fingerprint: "y" }));
+  stream.feed(event({}, { logprobs: null, finish_reason: "stop" }));
+  assertEquals(stream.completion(0).kept, {
+    logprobs: { content: [1, 2] },
+    system_fingerprint: "y",
+  });
+});
+
+Deno.test("StreamReader splits reasoning that came as text", () => {
+  const stream = reader();
+  stream.feed(event({ content: "<think>why</th" }));
+  stream.feed(event({ content: "ink>\n\n42" }, { finish_reason: "stop" }));
+  const { response, reasoning } = stream.completion(0);
+  assertEquals([response, reasoning], ["42", "why"]);
+});

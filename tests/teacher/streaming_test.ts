@@ -1,0 +1,58 @@
+import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { ask, failure, pair, stream, token } from "./pair.ts";
+
+Deno.test("complete() asks for a stream and its counts, and keeps other stream options", async () => {
+  await using it = pair(() => stream([token("a", "stop"), "data: [DONE]\n\n"]), { stream: true });
+  await ask(it.teacher, { stream: false, stream_options: { chunk: 2 } });
+  const { body } = it.server.requests[0];
+  assertEquals(body.stream, true);
+  assertEquals(body.stream_options, { include_usage: true, chunk: 2 });
+});
+
+Deno.test("complete() reads a stream and says when its first token came", async () => {
+  let time = 1_000;
+  await using it = pair(() => {
+    time = 1_040;
+    return stream([": hi\n\n", token("Gr"), token("öße", "stop"), "data: [DONE]\n\n"]);
+  }, { stream: true, now: () => time });
+  const { response, finishReason, ttftMs } = await ask(it.teacher);
+  assertEquals([response, finishReason, ttftMs], ["Größe", "stop", 40]);
+});
+
+Deno.test("complete() reads JSON where a stream was asked for, and a stream where none was", async () => {
+  await using plain = pair(undefined, { stream: true });
+  assertEquals((await ask(plain.teacher)).response, "answer to Größe?");
+  await using streamed = pair(() => stream([token("a", "stop"), "data: [DONE]\n\n"]));
+  assertEquals((await ask(streamed.teacher)).response, "a");
+});
+
+Deno.test("complete() is done at [DONE], and the connection may be used again", async () => {
+  await using it = pair(() => stream([token("a", "stop"), "data: [DONE]\n\n"], "hang"), {
+    stream: true,
+  });
+  // The server never ends its answers; after 2 s that would be noticed anyway.
+  const before = performance.now();
+  assertEquals((await ask(it.teacher)).response, "a");
+  assertEquals((await ask(it.teacher)).response, "a");
+  assertLess(performance.now() - before, 1_900);
+});
+
+Deno.test("complete() fails where a stream ends before its answer does", async () => {
+  for (const end of ["close", "break"] as const) {
+    await using it = pair(() => stream([token("half an ans")], end), { stream: true });
+    const error = await failure(ask(it.teacher));
+    assertEquals([error.type, error.retryable], ["network", true]);
+  }
+});
+
+Deno.test("complete() keeps an answer whose stream breaks after its finish reason", async () => {
+  await using it = pair(() => stream([token("whole", "stop")], "break"), { stream: true });
+  assertEquals((await ask(it.teacher)).response, "whole");
+});
+
+Deno.test("complete() throws the error that comes in the middle of a stream", async () => {
+  const error = 'data: {"error":{"message":"overloaded","code":503}}\n\n';
+  await using it = pair(() => stream([token("a"), error], "hang"), { stream: true });
+  const { message, status, retryable } = await failure(ask(it.teacher));
+  assertEquals([message, status, retryable], ["overloaded", 503, true]);
+});
