@@ -44,7 +44,7 @@ export type {
   RunOptions,
   ThinkStyle,
 } from "./lib/run/options.ts";
-export type { Preview } from "./lib/run/run.ts";
+export type { Preview } from "./lib/run/context.ts";
 export type { Failure } from "./lib/row.ts";
 export { openaiCompatible, type OpenAICompatibleOptions } from "./lib/teacher/openai_compatible.ts";
 export type {

@@ -4,13 +4,15 @@
  * @module
  */
 
-import { checkConcurrency, Engine } from "./engine/engine.ts";
+import { Engine } from "./engine/engine.ts";
+import { checkConcurrency } from "./engine/lanes.ts";
 import { RetryPolicy } from "./engine/retry_policy.ts";
 import type { RunListener, RunState, Snapshot, Summary } from "./progress/events.ts";
 import { Progress } from "./progress/progress.ts";
 import { type GeneratedOutcome, Generation } from "./run/generation.ts";
 import type { ResponseGeneratorOptions, RunOptions } from "./run/options.ts";
-import { lineFormat, type Preview, type ResolvedOptions, Run } from "./run/run.ts";
+import { lineFormat, type Preview, type ResolvedOptions } from "./run/context.ts";
+import { Run } from "./run/run.ts";
 import { createRowParser } from "./source/parse_row.ts";
 import { checkParams } from "./teacher/params.ts";
 

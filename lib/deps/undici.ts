@@ -1,3 +1,10 @@
 /** The HTTP transport. See `docs/architecture.md` for why it is not `fetch`. @module */
 
-export { buildConnector, Client, type Dispatcher, errors, ProxyAgent } from "npm:undici@8.12.4";
+export {
+  Agent,
+  buildConnector,
+  Client,
+  type Dispatcher,
+  errors,
+  ProxyAgent,
+} from "npm:undici@8.12.4";

@@ -1,26 +1,19 @@
 /**
- * Keeps the teacher busy: lanes take row after row, make one attempt each, and hand the outcome to
- * the sink. A row that has to wait holds no lane.
- *
- * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
- * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
- * of 2.7 s and 145 MB, and it goes on after an early `break` (denoland/std#2197).
+ * Keeps the teacher busy: makes one attempt after the other at each row until it is settled, and
+ * hands the outcome to the sink. A row that has to wait holds no lane.
  *
  * @module
  */
 
-import { pooledMap } from "../deps/std_async.ts";
 import { TeacherError } from "../errors.ts";
-import type { Failure, Outcome, Row } from "../row.ts";
 import type { RunState } from "../progress/events.ts";
+import type { Failure, Outcome, Row } from "../row.ts";
 import type { Completion, Params, Teacher } from "../teacher/teacher.ts";
 import { isCompletion, type OnTruncated, rejectionOf } from "./acceptance.ts";
 import { Intake } from "./intake.ts";
+import { Lanes } from "./lanes.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 import { WaitingRoom } from "./waiting_room.ts";
-
-/** The most lanes that there can be; the pool's own limit. */
-export const MAX_CONCURRENCY = 100_000;
 
 /** Where outcomes go. The lane is free again once the promise resolves. */
 export interface OutcomeSink {
@@ -71,41 +64,42 @@ interface Work {
   firstFailedAt: number | undefined;
 }
 
-type Next = Work | undefined;
-
 /** Runs rows through a teacher. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
   readonly #intake: Intake<Row>;
   readonly #room: WaitingRoom<Work>;
+  readonly #lanes: Lanes<Work>;
   readonly #calls = new AbortController();
   readonly #gates = new Set<string>();
-  /** Lanes that have nothing to do, the last to park first to be woken. */
-  readonly #parked: ((next: Next) => void)[] = [];
-  #target: number;
-  #lanes = 0;
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
   #inFlight = 0;
   #sequence = 0;
-  #closed = false;
+  #end: "done" | "halted" | undefined;
   #crash: { readonly error: unknown } | undefined;
   #lastState: RunState = "running";
-  #lanesWanted = Promise.withResolvers<void>();
 
   /** Throws `RangeError` when the concurrency is out of range. */
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    this.#target = checkConcurrency(options.concurrency);
     this.#intake = new Intake(options.source);
+    this.#lanes = new Lanes<Work>(options.concurrency, {
+      next: () => this.#next(),
+      work: (work) => this.#attempt(work),
+      isFinished: () => this.#isFinished(),
+      onIdle: () => this.#onIdle(),
+      onError: (error) => this.#fail(error),
+    });
     this.#room = new WaitingRoom<Work>(this.#now, () => this.#wake());
   }
 
   /** What the engine is doing. */
   get state(): RunState {
-    if (this.#closed) return this.#held > 0 ? "draining" : "done";
+    if (this.#lanes.isClosed && this.#held > 0) return "draining";
+    if (this.#lanes.isClosed) return this.#end ?? (this.#isFinished() ? "done" : "halted");
     if (this.#gates.size > 0) return "paused";
     if (this.#held === 0 && this.#room.size > 0) return "backing_off";
     return "running";
@@ -123,15 +117,14 @@ export class Engine {
 
   /** The target number of lanes. */
   get concurrency(): number {
-    return this.#target;
+    return this.#lanes.target;
   }
 
   /** Works until all rows are settled, or until it is stopped or aborted. Rejects with what the
    * source or the sink threw, after all lanes have come home. */
   async run(): Promise<void> {
-    // The pool's iterator is always drained: it starts no work, and nobody else ever sees it.
-    const drained = pooledMap(MAX_CONCURRENCY, this.#laneNumbers(), () => this.#drain());
-    while (!(await drained.next()).done);
+    await this.#lanes.run();
+    this.#end = this.#isFinished() && this.#crash === undefined ? "done" : "halted";
     this.#room.clear();
     await this.#intake.close().catch((error) => this.#fail(error));
     this.#noteState();
@@ -140,9 +133,8 @@ export class Engine {
 
   /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
   setConcurrency(concurrency: number): void {
-    this.#target = checkConcurrency(concurrency);
-    this.#lanesWanted.resolve();
-    this.#wake();
+    this.#lanes.setTarget(concurrency);
+    this.#noteState();
   }
 
   /** Starts no attempt until every gate that was closed is opened again. */
@@ -153,17 +145,12 @@ export class Engine {
 
   /** Opens a gate that `closeGate` closed. */
   openGate(name: string): void {
-    if (!this.#gates.delete(name)) return;
-    this.#wake();
-    this.#noteState();
+    if (this.#gates.delete(name)) this.#wake();
   }
 
   /** Finishes what is in flight and starts nothing more; what waits stays pending. */
   stop(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#lanesWanted.resolve();
-    this.#wake();
+    this.#lanes.close();
     this.#noteState();
   }
 
@@ -173,33 +160,9 @@ export class Engine {
     this.#calls.abort(reason);
   }
 
-  /** A lane for each that is wanted, more of them when the target rises. */
-  async *#laneNumbers(): AsyncGenerator<number> {
-    while (!this.#closed) {
-      while (!this.#closed && this.#lanes < this.#target) yield ++this.#lanes;
-      await this.#lanesWanted.promise;
-      this.#lanesWanted = Promise.withResolvers<void>();
-    }
-  }
-
-  /** One lane: row after row until it is not needed. It never throws, for that would hang the pool. */
-  async #drain(): Promise<void> {
-    try {
-      while (true) {
-        const next = this.#next() ?? this.#leaveOrPark();
-        const work = next instanceof Promise ? await next : next;
-        if (work === undefined) return;
-        await this.#attempt(work);
-      }
-    } catch (error) {
-      this.#lanes--;
-      this.#fail(error);
-    }
-  }
-
   /** What a lane can do right now: a due retry before a new row. */
   #next(): Work | undefined {
-    if (this.#closed || this.#gates.size > 0 || this.#lanes > this.#target) return undefined;
+    if (this.#gates.size > 0) return undefined;
     if (this.#room.size > 0) {
       const due = this.#room.takeDue();
       if (due !== undefined) return this.#hold(due);
@@ -229,31 +192,16 @@ export class Engine {
 
   /** Counts the rows that lanes hold too, for each may come back to the room. */
   #isRoomFull(): boolean {
-    return this.#room.size + this.#held >= Math.max(1_000, 4 * this.#target);
-  }
-
-  #leaveOrPark(): undefined | Promise<Next> {
-    if (this.#closed || this.#lanes > this.#target) {
-      this.#lanes--;
-      return undefined;
-    }
-    if (this.#isFinished()) {
-      this.#lanes--;
-      this.stop();
-      return undefined;
-    }
-    const parked = new Promise<Next>((resolve) => this.#parked.push(resolve));
-    this.#pull();
-    this.#noteState();
-    return parked;
+    return this.#room.size + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
   #isFinished(): boolean {
     return this.#intake.exhausted && this.#room.size === 0 && this.#held === 0;
   }
 
-  #pull(): void {
-    if (this.#closed || this.#gates.size > 0 || this.#isRoomFull()) return;
+  #onIdle(): void {
+    this.#noteState();
+    if (this.#gates.size > 0 || this.#isRoomFull()) return;
     this.#intake.pull((error) => {
       if (error === undefined) return this.#wake();
       this.#crash ??= { error };
@@ -261,21 +209,8 @@ export class Engine {
     });
   }
 
-  /** Gives parked lanes what has come up, and sends home those that are not needed. */
   #wake(): void {
-    if (this.#isFinished()) this.#closed = true;
-    while (this.#parked.length > 0) {
-      if (this.#closed || this.#lanes > this.#target) {
-        this.#lanes--;
-        this.#parked.pop()!(undefined);
-        continue;
-      }
-      const work = this.#next();
-      if (work === undefined) break;
-      this.#parked.pop()!(work);
-    }
-    if (this.#closed) this.#lanesWanted.resolve();
-    else if (this.#parked.length > 0) this.#pull();
+    this.#lanes.wake();
     this.#noteState();
   }
 
@@ -312,7 +247,7 @@ export class Engine {
     }
     this.#held--;
     // Parked lanes learn of an end, or of a place that has become free in the waiting room.
-    if (this.#parked.length > 0) this.#wake();
+    if (this.#lanes.areParked) this.#wake();
   }
 
   #answered(work: Work, latencyMs: number, completion: Completion): Outcome {
@@ -330,7 +265,7 @@ export class Engine {
     if (error.type === "timeout") work.timeouts++;
     const delayMs = this.#options.retryPolicy.delayMs(error, work);
     if (delayMs === undefined) return settle(work, latencyMs, undefined, failure);
-    if (!this.#closed) this.#room.add(work, delayMs);
+    if (!this.#lanes.isClosed) this.#room.add(work, delayMs);
     return undefined;
   }
 
@@ -381,14 +316,4 @@ function asTeacherError(thrown: unknown): TeacherError {
   }
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new TeacherError(message, { type: "teacher", cause: thrown });
-}
-
-/** Gives the number back, or throws `RangeError` when there cannot be so many lanes. */
-export function checkConcurrency(concurrency: number): number {
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
-    throw new RangeError(
-      `Cannot use concurrency ${concurrency}: it must be a whole number from 1 to ${MAX_CONCURRENCY}`,
-    );
-  }
-  return concurrency;
 }

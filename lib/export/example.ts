@@ -136,10 +136,10 @@ function parseFields(text: string): ResultFields | DamagedLine {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return new DamagedLine("must be an object");
   }
+  if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
   }
-  if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
       return new DamagedLine(`"${name}" must be an array`);

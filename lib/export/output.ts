@@ -62,6 +62,9 @@ export class Output implements AsyncDisposable {
 export async function openOutput(output: string | WritableStream<Uint8Array>): Promise<Output> {
   if (typeof output !== "string") return toStream(output);
   try {
+    const info = await Deno.stat(output).catch(() => undefined);
+    // A pipe or a device is written to; a rename would put a file in its place.
+    if (info && !info.isFile) return toStream((await Deno.open(output, { write: true })).writable);
     const slash = output.lastIndexOf("/");
     if (slash > 0) await Deno.mkdir(output.slice(0, slash), { recursive: true });
   } catch (cause) {

@@ -5,7 +5,8 @@
  * @module
  */
 
-/** What a run is doing. `backing_off`: every row that is left waits for its next attempt. */
+/** What a run is doing. `backing_off`: every row that is left waits for its next attempt. `halted`: it
+ * has ended with rows left. */
 export type RunState =
   | "preparing"
   | "running"

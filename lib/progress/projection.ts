@@ -15,18 +15,20 @@
  *   flight over time.
  *
  * Until the finished cohorts make up half of what was sent, the projection is a lower bound: the rows
- * that were not sent yet, at the floor, over the lanes. From then on it is the later of two:
+ * that were not sent yet, at the floor, over the lanes. From then on it is one of two:
  *
- * - rows left × mean / lanes. A row under way counts as a whole one: long rows are met under way more
- *   often than short ones, and for lengths spread like those of answers (exponential or wider) what is
- *   left of them is about a mean row.
- * - rows left / rate. The rate of the last 30 s sees what the mean does not: lanes that stand empty
- *   because rows wait, a teacher that has become slower. It is too noisy below 20 rows; then the rate of
- *   the whole run stands in.
+ * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run goes on
+ *   until the longest of the rows under way is done. Long rows are met under way more often than short
+ *   ones, so what is left of one is E[x²] / 2 E[x] in the mean (renewal theory), and the longest of k
+ *   takes H(k) times as long (k-th harmonic number, for a tail like that of an exponential), but hardly
+ *   longer than any row before.
+ * - Rows left / rate, where that is later. To keep chance from moving it, the rate is taken at one standard
+ *   deviation of its count above itself. The rate of the last 30 s sees what the mean does not: lanes that stand empty because rows
+ *   wait, a teacher that has become slower. With fewer than 20 rows in 30 s the rate of the whole run
+ *   stands in. Early in a run there is none: it would lack the rows under way.
  *
- * It is a lower bound again once all rows were sent, or when nothing has finished for longer than a mean
- * row takes: what is left then are the long ones, and the time that they have taken is the best guess of
- * what they will take.
+ * It is a lower bound again when nothing has finished for longer than a mean row takes: then the long ones
+ * are left, and the time that they have taken is the best guess of what they will take.
  *
  * @module
  */
@@ -36,12 +38,18 @@ const ROWS_PER_LANE = 4;
 const LEAST_COHORT_ROWS = 50;
 const MOST_COHORT_ROWS = 2000;
 
-/** One over the square root of this is how far off a rate of so few rows may well be: 22 %. */
+/** The fewest rows in 30 s that make a rate. */
 const LEAST_RATE_ROWS = 20;
+
+/** A run has a rate after 30 s and after so many mean rows on each lane. */
+const LEAST_RATE_MS = 30_000;
+const LEAST_RATE_WAVES = 10;
 
 interface Cohort {
   settled: number;
   busyMs: number;
+  /** The sum of the squares, for the mean time that is left of a row under way. */
+  squaredMs: number;
 }
 
 /** How far the run is, at the moment of the question. */
@@ -74,10 +82,12 @@ export class Projection {
   /** Cohorts not all finished; each has a row under way or waiting, so they are few. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
-  #lastCohort: Cohort = { settled: 0, busyMs: 0 };
+  #lastCohort: Cohort = newCohort();
   /** The unbroken line of finished cohorts. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
+  #finishedSquaredMs = 0;
+  #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
   #sent = 0;
@@ -105,10 +115,12 @@ export class Projection {
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#find(index);
     cohort.settled++;
     cohort.busyMs += busyMs;
+    cohort.squaredMs += busyMs * busyMs;
+    if (busyMs > this.#longestMs) this.#longestMs = busyMs;
     this.#settled++;
     this.#settledBusyMs += busyMs;
     if (sequence >= this.#sent) this.#sent = sequence + 1;
-    if (cohort.settled === this.#cohortRows && index === this.#finishedCohorts) {
+    if (cohort.settled === this.#cohortRows) {
       this.#closeCohorts();
     }
   }
@@ -134,31 +146,47 @@ export class Projection {
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false };
     if (this.#sent === 0) return UNKNOWN;
     const lanes = Math.max(1, position.concurrency);
-    const notSent = Math.max(0, position.rows - this.#sent);
     const floorMs = this.#laneMs / this.#sent;
     const finishedRows = this.#finishedCohorts * this.#cohortRows;
     if (finishedRows * 2 < this.#sent) {
-      const leftMs = notSent * floorMs / lanes;
+      const leftMs = Math.max(0, position.rows - this.#sent) * floorMs / lanes;
       return leftMs > 0 ? { seconds: leftMs / 1000, isLowerBound: true } : UNKNOWN;
     }
     const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
+    const queued = Math.max(0, rowsLeft - this.#observedInFlight);
+    const byLanesMs = queued * meanMs / lanes + this.#lastWaveMs(Math.min(rowsLeft, lanes));
     const quietMs = this.#observedMs - this.#lastSettledMs;
     const isQuiet = quietMs > meanMs;
-    const byLanesMs = meanMs * Math.max(1, rowsLeft / lanes);
-    const leftMs = Math.max(byLanesMs, this.#byRateMs(rowsLeft, position), isQuiet ? quietMs : 0);
-    return { seconds: leftMs / 1000, isLowerBound: notSent === 0 || isQuiet };
+    const leftMs = Math.max(
+      this.#correctByRate(byLanesMs, meanMs, position),
+      isQuiet ? quietMs : 0,
+    );
+    return { seconds: leftMs / 1000, isLowerBound: isQuiet };
   }
 
-  #byRateMs(rowsLeft: number, position: RunPosition): number {
-    const { recentRows, recentRate, elapsedMs } = position;
-    if (recentRows >= LEAST_RATE_ROWS) return rowsLeft / recentRate * 1000;
-    return this.#settled > 0 ? rowsLeft * elapsedMs / this.#settled : 0;
+  /** How long the longest of `rows` rows under way will go on. */
+  #lastWaveMs(rows: number): number {
+    if (this.#finishedBusyMs === 0) return 0;
+    const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);
+    const harmonic = Math.log(rows) + 0.5772 + 1 / (2 * rows);
+    return Math.min(this.#longestMs, residualMs * harmonic);
+  }
+
+  #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
+    const { rows, recentRows, recentRate, elapsedMs } = position;
+    if (elapsedMs < Math.max(LEAST_RATE_MS, LEAST_RATE_WAVES * meanMs)) return byLanesMs;
+    const isRecent = recentRows >= LEAST_RATE_ROWS;
+    const countedRows = isRecent ? recentRows : this.#settled;
+    const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;
+    const byRateMs = (rows - this.#settled) * msPerRow;
+    const byChance = 1 + 1 / Math.sqrt(countedRows);
+    return Math.max(byLanesMs, byRateMs / byChance);
   }
 
   #find(index: number): Cohort {
     let cohort = this.#open.get(index);
     if (cohort === undefined) {
-      cohort = { settled: 0, busyMs: 0 };
+      cohort = newCohort();
       this.#open.set(index, cohort);
     }
     this.#lastIndex = index;
@@ -170,8 +198,13 @@ export class Projection {
     let cohort = this.#open.get(this.#finishedCohorts);
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
       this.#finishedBusyMs += cohort.busyMs;
+      this.#finishedSquaredMs += cohort.squaredMs;
       this.#open.delete(this.#finishedCohorts++);
       cohort = this.#open.get(this.#finishedCohorts);
     }
   }
+}
+
+function newCohort(): Cohort {
+  return { settled: 0, busyMs: 0, squaredMs: 0 };
 }

@@ -8,6 +8,7 @@
 import { SinkError, UsageError } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
 import { writeFileDurably } from "../sink/durable_file.ts";
+import { isRawJson, parseLossless, type RawJson } from "../source/lossless.ts";
 import type { Params } from "../teacher/teacher.ts";
 import type { Summary } from "../progress/events.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
@@ -86,7 +87,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
     throw new SinkError(`Cannot read "${path}": ${(error as Error).message}`, { path });
   }
   try {
-    const value = JSON.parse(text);
+    const value = parseLossless(text) as RunFile | null;
     if (typeof value?.identity?.model !== "string") throw new SyntaxError("it has no identity");
     return value;
   } catch (cause) {
@@ -126,15 +127,19 @@ export function checkSameIdentity(
   );
 }
 
-/** Numbers compare by value: `1.0` and `1` are one temperature. */
+/** Numbers compare by value: `1.0` and `1` are one temperature, but two seeds of 19 digits are two. */
 function normal(value: unknown): string {
-  return sorted(JSON.parse(JSON.stringify(value)));
+  return sorted(value, (raw) => {
+    const number = Number(raw.rawJSON);
+    const isExact = Number.isInteger(number) ? Number.isSafeInteger(number) : isFinite(number);
+    return isExact ? number : raw;
+  });
 }
 
-function sorted(value: unknown): string {
+function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) => raw): string {
   return JSON.stringify(value, (_key, inner) => {
     if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
-    if ((JSON as unknown as { isRawJSON(value: unknown): boolean }).isRawJSON(inner)) return inner;
+    if (isRawJson(inner)) return onRaw(inner);
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1));
   });
 }

@@ -4,19 +4,18 @@
  * @module
  */
 
-import { type FailureType, SourceError, UsageError } from "../errors.ts";
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../index/id_table.ts";
-import { type IndexedLine, readIndex } from "../index/results_index.ts";
+import { SourceError, UsageError } from "../errors.ts";
+import { HAS_RESULT, IdTable } from "../index/id_table.ts";
+import { readIndex } from "../index/results_index.ts";
 import type { SummaryFile } from "../progress/events.ts";
 import type { Outcome, Row } from "../row.ts";
-import { rewriteFailures } from "../sink/failures.ts";
-import { BAD_ROW_PREFIX, badRowUid } from "../sink/line.ts";
 import { acquireLock, type Lock } from "../sink/lock.ts";
 import { Sink, type SinkOptions } from "../sink/sink.ts";
 import { repairTail } from "../sink/tail.ts";
 import { type Line, openLines } from "../source/lines.ts";
 import type { RowParser } from "../source/parse_row.ts";
 import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./identity.ts";
+import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
@@ -51,11 +50,7 @@ export class Job {
   /** What `run.json` said before this run. */
   before: RunFile | undefined;
   readonly #context: JobContext;
-  /** Failures that are no longer true: their row has a result, or their line is no longer bad. */
-  readonly #overcome = new Set<string>();
-  readonly #badRowsOnDisk = new Set<string>();
-  /** Rows under way that have a line in the failures file. */
-  readonly #askedAgain = new Set<string>();
+  readonly #ledger: FailureLedger;
   #settled = 0;
   #succeeded = 0;
   #failed = 0;
@@ -68,6 +63,15 @@ export class Job {
     this.files = files;
     this.path = files.input === "-" ? files.spool : files.input;
     this.#context = context;
+    this.#ledger = new FailureLedger(files.failures, files.input);
+  }
+
+  /** Makes sure that there is something to read, before anything is made.
+   *
+   * @throws {SourceError} when there is no such file
+   */
+  async checkInput(): Promise<void> {
+    if (this.path === this.files.input) await stampOf(this.path);
   }
 
   /** Takes the lock, mends the tails and makes sure that what is there may be added to.
@@ -112,7 +116,10 @@ export class Job {
   async look(): Promise<void> {
     const { options, parser, duplicates, signal } = this.#context;
     const table = new IdTable(await estimateRows(this.path));
-    if (options.resume !== false) await this.#readIndexes(table);
+    if (options.resume !== false) {
+      await readIndex(this.files.results, table, (slot) => table.set(slot, HAS_RESULT));
+      await this.#ledger.read(table, options.retry ?? false);
+    }
     this.found = await preflight(this.path, {
       parser,
       table,
@@ -120,13 +127,10 @@ export class Job {
       limit: options.limit ?? Infinity,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
-      isOnDisk: (line) => this.#isOnDisk(line),
+      isOnDisk: (line) => this.#ledger.hasBadRow(line),
       signal,
     });
-    // What is left of the bad rows of earlier runs has been mended since.
-    if (options.limit === undefined) {
-      for (const uid of this.#badRowsOnDisk) this.#overcome.add(uid);
-    }
+    if (options.limit === undefined) this.#ledger.dropMendedRows();
   }
 
   /** Opens the output for writing. */
@@ -178,17 +182,12 @@ export class Job {
   /** Counts rows that are on disk now. */
   settled(outcomes: readonly Outcome[]): void {
     this.#settled += outcomes.length;
-    for (const { row, failure } of outcomes) {
-      const wasFailed = this.#askedAgain.size > 0 && this.#askedAgain.delete(row.uid);
-      if (failure !== undefined) {
-        if (!wasFailed) this.#failed++;
-        continue;
-      }
-      this.#succeeded++;
-      if (wasFailed) {
-        this.#recovered++;
-        this.#overcome.add(row.uid);
-      }
+    for (const outcome of outcomes) {
+      const stoodInFailures = this.#ledger.settle(outcome);
+      if (outcome.failure === undefined) {
+        this.#succeeded++;
+        if (stoodInFailures) this.#recovered++;
+      } else if (!stoodInFailures) this.#failed++;
     }
   }
 
@@ -196,7 +195,7 @@ export class Job {
   async tidy(): Promise<void> {
     await this.sink.close();
     this.#sink = undefined;
-    await rewriteFailures(this.files.failures, (uid) => !this.#overcome.has(uid));
+    await this.#ledger.tidy();
   }
 
   /** Frees the files, whatever has happened. With `abandon` a full disk is not waited for. */
@@ -238,26 +237,11 @@ export class Job {
     for (const path of [results, failures, runJson]) await removeIfThere(path);
   }
 
-  async #readIndexes(table: IdTable): Promise<void> {
-    const { results, failures } = this.files;
-    const { retry } = this.#context.options;
-    await readIndex(results, table, (slot) => table.set(slot, HAS_RESULT));
-    await readIndex(failures, table, (slot, line) => {
-      const uid = line.uid();
-      if (uid.startsWith(BAD_ROW_PREFIX)) this.#badRowsOnDisk.add(uid);
-      else if (table.has(slot, HAS_RESULT)) this.#overcome.add(uid);
-      else table.set(slot, HAS_FAILURE);
-      // The last failure of a row is the one that counts.
-      if (retry && isAskedFor(retry, line)) table.set(slot, ASK_AGAIN);
-      else table.clear(slot, ASK_AGAIN);
-    });
-  }
-
   #rowOf(line: Line, input: number, name: string | undefined, todo: Todo): Row {
     const parsed = this.#context.parser.parse(line.text!);
     if ("problem" in parsed) throw this.#changedUnderway();
     const uid = name ?? parsed.uid;
-    if (todo === Todo.AskAgain) this.#askedAgain.add(uid);
+    if (todo === Todo.AskAgain) this.#ledger.askAgain(uid);
     return {
       uid,
       promptHash: parsed.promptHash,
@@ -270,21 +254,22 @@ export class Job {
     };
   }
 
-  /** Bad lines that are on disk already need not be written again. */
-  #isOnDisk(line: number): boolean {
-    return this.#badRowsOnDisk.delete(badRowUid(this.files.input, line));
-  }
-
   async #putBadRow(line: Line): Promise<void> {
-    const parsed = line.text === undefined ? undefined : this.#context.parser.parse(line.text);
-    const problem = parsed !== undefined && "problem" in parsed ? parsed.problem : line.problem;
     await this.sink.putBadRow({
       file: this.files.input,
       line: line.number,
-      problem: problem ?? "its uid belongs to an earlier row already",
+      problem: this.#problemOf(line),
       text: line.text,
       bytes: line.bytes,
     });
+  }
+
+  /** What the first pass found wrong with a line, in the same words. */
+  #problemOf({ text, problem = "unreadable" }: Line): string {
+    if (text === undefined) return problem;
+    const parsed = this.#context.parser.parse(text);
+    if ("problem" in parsed) return parsed.problem;
+    return `uid ${JSON.stringify(parsed.uid)} belongs to an earlier row already`;
   }
 
   #changedUnderway(): SourceError {
@@ -294,12 +279,6 @@ export class Job {
       { path: this.files.input },
     );
   }
-}
-
-function isAskedFor(retry: true | readonly (FailureType | number)[], line: IndexedLine): boolean {
-  if (retry === true) return true;
-  const { error } = JSON.parse(line.text()) as { error?: { type?: string; status?: number } };
-  return retry.some((wanted) => wanted === error?.type || wanted === error?.status);
 }
 
 async function hasContent(path: string): Promise<boolean> {

@@ -5,54 +5,18 @@
  */
 
 import { Engine } from "../engine/engine.ts";
-import type { RetryPolicy } from "../engine/retry_policy.ts";
 import { type SinkError, UsageError } from "../errors.ts";
-import type { Progress } from "../progress/progress.ts";
 import type { Summary } from "../progress/events.ts";
 import type { Row } from "../row.ts";
-import type { LineFormat } from "../sink/line.ts";
 import { createRowParser, type RowParser } from "../source/parse_row.ts";
 import { VERSION } from "../version.ts";
+import { lineFormat, type Preview, type RunContext } from "./context.ts";
 import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
 import { Job } from "./job.ts";
-import type { ResponseGeneratorOptions, RunOptions } from "./options.ts";
+import type { RunOptions } from "./options.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
 import { checkInput, describeInput } from "./report.ts";
 import { spool } from "./spool.ts";
-
-/** What the generator hands to each run. */
-export interface RunContext {
-  /** The generator's options, resolved. */
-  readonly generator: ResolvedOptions;
-  /** What there is to say of the options. */
-  readonly notices: readonly string[];
-  /** Who counts and tells. */
-  readonly progress: Progress;
-  /** Gives the engine to whoever steers the run. */
-  readonly onEngine: (engine: Engine) => void;
-  /** Ends the preparation; the engine is steered by itself. */
-  readonly signal: AbortSignal;
-}
-
-/** A generator's options with nothing left open. */
-export type ResolvedOptions =
-  & ResponseGeneratorOptions
-  & Required<
-    Pick<ResponseGeneratorOptions, "params" | "concurrency" | "onTruncated" | "duplicates">
-  >
-  & { readonly retryPolicy: RetryPolicy };
-
-/** What a run would do. */
-export interface Preview {
-  /** Rows of all inputs, duplicates merged. */
-  total: number;
-  /** Rows that would be asked. */
-  toAsk: number;
-  /** What there is to say of each input, in words. */
-  notes: string[];
-  /** The first request as it would be sent, or null when there is nothing to ask. */
-  request: unknown;
-}
 
 /** A run over files. */
 export class Run {
@@ -85,6 +49,7 @@ export class Run {
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs();
+      for (const job of this.#jobs) await job.checkInput();
       await makeFolders(this.#jobs.map((job) => job.files));
       for (const job of this.#jobs) await job.claim();
       if (!(await this.#look())) return this.#summarise();
@@ -290,20 +255,6 @@ export class Run {
     }
     return null;
   }
-}
-
-/** How the lines of a generator's rows are put together. */
-export function lineFormat(
-  generator: ResolvedOptions,
-  options: Pick<RunOptions, "finalMessages" | "think">,
-): LineFormat {
-  return {
-    paramsId: paramsId(generator.params),
-    model: generator.teacher.model ?? "",
-    address: generator.teacher.address ?? "",
-    finalMessages: options.finalMessages ?? false,
-    think: options.think ?? "wrap",
-  };
 }
 
 async function* rowsOf(jobs: readonly Job[]): AsyncGenerator<Row[]> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { draw, type Plan, planAnswer } from "./answer.ts";
 import { readChatRequest } from "./chat_request.ts";
 import {
@@ -54,6 +55,7 @@ const FIRST_PIECE_AT = 0.2;
  *
  * @throws {TypeError} An option is unknown or no number.
  * @throws {RangeError} An option is out of range.
+ * @throws {UsageError} The port is in use.
  * @example
  * ```ts
  * await using teacher = serveSimulatedTeacher({ latency: 50, tokens: 20 });
@@ -65,14 +67,7 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
   const { port = 0, now, ...rest } = options;
   const desk = new Desk(resolveSimulateOptions(rest), now ?? (() => performance.now()));
   const abort = new AbortController();
-  const server = Deno.serve({
-    hostname: "127.0.0.1",
-    port,
-    signal: abort.signal,
-    onListen() {},
-    // Only a body that broke off gets here: its sender has gone.
-    onError: () => errorResponse(400, "Cannot read the body of the request"),
-  }, (request) => desk.answer(request));
+  const server = listen(port, desk, abort.signal);
   async function close(): Promise<void> {
     abort.abort();
     desk.close();
@@ -87,6 +82,24 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function listen(port: number, desk: Desk, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+  const options = {
+    hostname: "127.0.0.1",
+    port,
+    signal,
+    onListen() {},
+    // Only a body that broke off gets here: its sender has gone.
+    onError: () => errorResponse(400, "Cannot read the body of the request"),
+  };
+  try {
+    return Deno.serve(options, (request) => desk.answer(request));
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    const problem = `Cannot listen on port ${port}: another program does. Name another port`;
+    throw new UsageError(problem, { cause });
+  }
 }
 
 /** Takes requests and answers them. */

@@ -270,7 +270,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     if (this.#released) return;
     // Either tells onResponseError(), which releases it.
     if (this.#controller === undefined) this.#connection.drop();
-    else void 0;
+    else this.#controller.abort(CUT);
     this.#release();
   }
 

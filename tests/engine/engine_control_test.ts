@@ -157,7 +157,7 @@ Deno.test("Engine.stop() ends a run that is paused, that waits, or that has noth
     fixture.engine.stop();
     await fixture.ended;
     assertEquals(fixture.outcomes, []);
-    assertEquals(fixture.engine.state, "done");
+    assertEquals(fixture.engine.state, "halted");
   }
   assertEquals(clock.pendingTimers, 0);
 });

@@ -27,7 +27,7 @@ Deno.test("Engine.run() rejects with what the sink throws, after its lanes have 
   assertEquals(fixture.teacher.open.length, 0);
   assertEquals(fixture.engine.inFlight, 0);
   assertEquals(taken.map(({ row }) => row.uid), ["0"]);
-  assertEquals(fixture.engine.state, "done");
+  assertEquals(fixture.engine.state, "halted");
 });
 
 Deno.test("Engine.run() rejects with the first error of the sink, not with those after it", async () => {

@@ -5,7 +5,8 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import { Engine, MAX_CONCURRENCY } from "../../lib/engine/engine.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import { MAX_CONCURRENCY } from "../../lib/engine/lanes.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import type { Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";

@@ -1,6 +1,7 @@
 /** Tests of lib/simulate/simulated_teacher.ts. @module */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
 import {
   serveSimulatedTeacher,
   type SimulatedTeacher,
@@ -220,4 +221,10 @@ Deno.test("close() ends a simulated teacher that still owes answers", async () =
 
 Deno.test("serveSimulatedTeacher() refuses options that it does not know", () => {
   assertThrows(() => serve({ latenci: 1 } as SimulatedTeacherOptions), TypeError, "latency");
+});
+
+Deno.test("serveSimulatedTeacher() says so when its port is taken", async () => {
+  await using teacher = serve();
+  const message = `Cannot listen on port ${teacher.port}: another program does`;
+  assertThrows(() => serve({ port: teacher.port }), UsageError, message);
 });

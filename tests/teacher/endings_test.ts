@@ -28,7 +28,7 @@ Deno.test("complete() ends a stream that falls silent after its first token", as
 });
 
 Deno.test("complete() takes signs of life for no tokens", async () => {
-  let pings: number | undefined;
+  let pings: ReturnType<typeof setInterval> | undefined;
   const body = () =>
     new ReadableStream({
       start(controller) {
@@ -119,8 +119,10 @@ Deno.test("complete() gives up a connection that is never made, or when it is ab
   const abort = new AbortController(), attempt = ask(patient, {}, abort.signal);
   setTimeout(() => abort.abort(), 20);
   await assertRejects(() => attempt, DOMException);
+  const aborted = performance.now();
   // No close() of the teacher: the abort alone must end the connection, half made as it is.
   for (const connection of accepted) while (await readable(connection));
+  assertLess(performance.now() - aborted, 5_000); // 10 s is when it would give up by itself
   listener.close();
   await accepting;
   for (const connection of accepted) connection.close();

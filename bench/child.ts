@@ -1,0 +1,36 @@
+/**
+ * One scenario in a process of its own, so that neither the heap nor the compiled code of another
+ * shows in its figures: `deno run bench/child.ts SCENARIO OPTIONS` writes what it found as JSON.
+ *
+ * @module
+ */
+
+import * as scenarios from "./scenarios.ts";
+
+type Scenarios = {
+  [Name in keyof typeof scenarios as typeof scenarios[Name] extends Scenario ? Name : never]:
+    typeof scenarios[Name];
+};
+// deno-lint-ignore no-explicit-any -- whatever a scenario takes
+type Scenario = (options: any) => Promise<unknown>;
+
+/** Runs a scenario in a new process and gives what it found. */
+export async function inChild<Name extends keyof Scenarios>(
+  name: Name,
+  options: Parameters<Scenarios[Name]>[0],
+): Promise<Awaited<ReturnType<Scenarios[Name]>>> {
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", import.meta.filename!, name, JSON.stringify(options)],
+    cwd: import.meta.dirname,
+    stdout: "piped",
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`Cannot measure "${name}": its process failed`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+if (import.meta.main) {
+  const [name, options] = Deno.args;
+  const scenario = scenarios[name as keyof Scenarios] as Scenario;
+  console.log(JSON.stringify(await scenario(JSON.parse(options))));
+}

@@ -1,0 +1,108 @@
+/**
+ * Rows and answers to measure with: always the same, of the size that real ones have.
+ *
+ * @module
+ */
+
+import type { Completion, Message } from "../lib/teacher/teacher.ts";
+
+const WORDS = (
+  "a baker sells loaves at the market on each day of the week and every third one is made of rye " +
+  "while she pays for flour salt yeast and the rent of her stand how much is left when twelve " +
+  "friends share what remains after two hours if the price rises by one tenth"
+).split(" ");
+
+/** Beginnings of a question are drawn from this many. */
+const VARIANTS = 1_000;
+
+const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
+const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
+
+/** What a row asks: about 230 characters. */
+export function questionOf(index: number): string {
+  return `${index}: ${OPENINGS[index % VARIANTS]}?`;
+}
+
+/** One row as it stands in an input file: about 450 bytes, with an id only if one is asked for. */
+export function rowText(index: number, withId = false): string {
+  const id = withId ? `"id":"train-${index}",` : "";
+  const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
+  return `{${id}"question":"${
+    questionOf(index)
+  }","answer":"${answer}","split":"train","weight":1.0}`;
+}
+
+/** What is sent for a row. */
+export function messagesOf(index: number): Message[] {
+  return [{ role: "user", content: questionOf(index) }];
+}
+
+/** Writes an input file. */
+export async function writeRows(path: string, count: number): Promise<void> {
+  await writeLines(path, count, (index) => rowText(index));
+}
+
+/** Writes `count` lines, some at a time. */
+export async function writeLines(
+  path: string,
+  count: number,
+  line: (index: number) => string,
+): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for (let from = 0; from < count; from += VARIANTS) {
+    let text = "";
+    for (let i = from; i < Math.min(count, from + VARIANTS); i++) text += line(i) + "\n";
+    await writeAll(file, text);
+  }
+}
+
+const ENCODER = new TextEncoder();
+
+/** Writes all of a text: one write may take only a part. */
+export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
+  let bytes = ENCODER.encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
+}
+
+/** The one answer: about 1,100 characters, as a short piece of reasoning has. */
+export const COMPLETION: Completion = {
+  response: sentence(11, 220),
+  reasoning: "",
+  finishReason: "stop",
+  usage: { promptTokens: 71, completionTokens: 262, reasoningTokens: 0, cachedTokens: 0 },
+  model: "zero-2026-01-01",
+  id: "chatcmpl-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O",
+};
+
+/** The same answer as a server gives it. */
+export const COMPLETION_BODY: string = JSON.stringify({
+  id: COMPLETION.id,
+  object: "chat.completion",
+  created: 1767225600,
+  model: COMPLETION.model,
+  choices: [{
+    index: 0,
+    message: { role: "assistant", content: COMPLETION.response, refusal: null, annotations: [] },
+    logprobs: null,
+    finish_reason: COMPLETION.finishReason,
+  }],
+  usage: {
+    prompt_tokens: 71,
+    completion_tokens: 262,
+    total_tokens: 333,
+    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
+  },
+  service_tier: "default",
+  system_fingerprint: "fp_0a1b2c3d4e",
+});
+
+/** Words drawn by a linear congruential generator (the constants of Numerical Recipes). */
+function sentence(seed: number, words: number): string {
+  let state = seed * 2654435761 >>> 0;
+  const drawn = Array.from({ length: words }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return WORDS[(state >>> 16) % WORDS.length];
+  });
+  return drawn.join(" ");
+}

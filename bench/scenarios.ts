@@ -1,0 +1,250 @@
+/**
+ * What is run in a process of its own: Retort's side of a measure and the baselines. Takes options
+ * and gives figures, both as JSON.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import process from "node:process";
+import { Agent } from "../lib/deps/undici.ts";
+import { openaiCompatible, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
+import { IdTable } from "../lib/index/id_table.ts";
+import { readIndex } from "../lib/index/results_index.ts";
+import { createBar } from "../lib/progress/bar.ts";
+import { openLines } from "../lib/source/lines.ts";
+import { messagesOf, writeAll } from "./rows.ts";
+import { COMPLETION } from "./rows.ts";
+import { instantTeacher, slowTeacher } from "./teachers.ts";
+
+/** A run of Retort over one file. */
+export interface JobOptions {
+  /** The file of rows. */
+  readonly input: string;
+  /** The results file; it and its companions are removed again. */
+  readonly output: string;
+  /** How many lanes. */
+  readonly concurrency: number;
+  /** Who answers: nobody at once by default. */
+  readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
+  /** Whether a terminal bar listens; what it draws is thrown away. @default false */
+  readonly bar?: boolean;
+  /** A file to run first, without latency, so that the code is compiled. @default none */
+  readonly warmUp?: string;
+  /** Watches memory and CPU over the rows. @default false */
+  readonly watch?: boolean;
+}
+
+/** What a run of Retort cost. */
+export interface JobReport {
+  /** From the first row that could be sent until all were durable and the files closed. */
+  readonly elapsedMs: number;
+  /** The whole call: locks, index and the check of the input included. */
+  readonly wholeMs: number;
+  /** CPU seconds of all threads of the process over the run phase. */
+  readonly cpuSeconds: number;
+  /** The same over the whole call. */
+  readonly wholeCpuSeconds: number;
+  /** The largest memory of the process, looked at every 50 ms; 0 unless watched. */
+  readonly peakRssBytes: number;
+  /** CPU microseconds a row, for each 10,000 rows that became durable; none unless watched. */
+  readonly cpuMicrosPerRow: readonly number[];
+}
+
+/** Rows between two figures of CPU. */
+export const WINDOW_ROWS = 10_000;
+
+/** Runs Retort as `distill` would. */
+export async function job(options: JobOptions): Promise<JobReport> {
+  if (options.warmUp !== undefined) {
+    const { output, concurrency } = options;
+    await run({ input: options.warmUp, output, concurrency });
+  }
+  return await run(options);
+}
+
+async function run(options: JobOptions): Promise<JobReport> {
+  const { input, output, concurrency } = options;
+  const teacher = teacherOf(options.teacher);
+  const generator = new ResponseGenerator({ teacher, concurrency });
+  if (options.bar) {
+    generator.on(createBar({ write: () => {}, columns: () => 100, color: true }));
+  }
+  const watch = options.watch ? watchRun(generator) : undefined;
+  const startedMs = performance.now();
+  const startedCpu = cpuSeconds();
+  const summary = await generator.run({ input: [input], output });
+  const report = {
+    elapsedMs: summary.elapsed_ms,
+    wholeMs: performance.now() - startedMs,
+    cpuSeconds: summary.cpu_seconds,
+    wholeCpuSeconds: cpuSeconds() - startedCpu,
+    ...watch?.end() ?? { peakRssBytes: 0, cpuMicrosPerRow: [] },
+  };
+  await teacher.close?.();
+  await checkAndRemove(summary, output);
+  return report;
+}
+
+function teacherOf(kind: JobOptions["teacher"]): Teacher {
+  if (kind === undefined) return instantTeacher();
+  if ("latencyMs" in kind) return slowTeacher(kind.latencyMs);
+  return openaiCompatible({ baseUrl: kind.baseUrl, model: "zero" });
+}
+
+/** A figure for a run that failed would be worse than none. */
+async function checkAndRemove(summary: Summary, output: string): Promise<void> {
+  if (summary.succeeded !== summary.total) {
+    throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
+  }
+  const stem = output.replace(/\.jsonl$/, "");
+  for (const end of [".jsonl", "_error.jsonl", ".run.json", ".lock"]) {
+    await Deno.remove(stem + end).catch(() => {});
+  }
+}
+
+/** CPU of all threads of this process. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+interface Watch {
+  end(): Pick<JobReport, "peakRssBytes" | "cpuMicrosPerRow">;
+}
+
+/** Looks 20 times a second; CPU between two looks is taken as spread evenly over their rows. */
+function watchRun(generator: ResponseGenerator): Watch {
+  let peakRssBytes = 0;
+  let rows = 0;
+  let cpu = 0;
+  /** CPU seconds when each multiple of 10,000 rows was durable. */
+  const marks: number[] = [];
+  function look(): void {
+    peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
+    const nowRows = generator.snapshot()?.succeeded ?? rows;
+    const nowCpu = cpuSeconds();
+    while (marks.length * WINDOW_ROWS <= nowRows && nowRows > rows) {
+      const share = (marks.length * WINDOW_ROWS - rows) / (nowRows - rows);
+      marks.push(cpu + share * (nowCpu - cpu));
+    }
+    rows = nowRows;
+    cpu = nowCpu;
+  }
+  const timer = setInterval(look, 50);
+  return {
+    end() {
+      clearInterval(timer);
+      const cpuMicrosPerRow = marks.slice(1)
+        .map((mark, i) => (mark - marks[i]) * 1e6 / WINDOW_ROWS);
+      return { peakRssBytes, cpuMicrosPerRow };
+    },
+  };
+}
+
+/** As many lanes that do nothing but wait: what the timers alone make of the ideal time. */
+export async function bareLanes(
+  { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
+): Promise<number> {
+  let left = rows;
+  async function lane(): Promise<void> {
+    while (left-- > 0) await sleep(latencyMs);
+  }
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return performance.now() - startedMs;
+}
+
+/** The least that asks over HTTP: undici in as many loops, answers parsed and dropped. */
+export async function undiciLoop(
+  { rows, concurrency, baseUrl }: { rows: number; concurrency: number; baseUrl: string },
+): Promise<number> {
+  const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
+  const headers = { "content-type": "application/json" };
+  const agent = new Agent();
+  let next = 0;
+  async function lane(): Promise<void> {
+    while (next < rows) {
+      const body = JSON.stringify({ model: "zero", messages: messagesOf(next++) });
+      const answer = await agent.request({ origin, path: pathname, method: "POST", headers, body });
+      await answer.body.json();
+    }
+  }
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  const elapsedMs = performance.now() - startedMs;
+  await agent.close();
+  return elapsedMs;
+}
+
+/** The least that makes the same lines: read, parse, put the answer in, stringify, write. No fsync. */
+export async function plainLoop(
+  { input, output }: { input: string; output: string },
+): Promise<number> {
+  const startedMs = performance.now();
+  {
+    using file = await Deno.open(output, { write: true, create: true, truncate: true });
+    for await (const lines of openLines(input)) {
+      let text = "";
+      for (const line of lines) text += plainLine(JSON.parse(line.text!)) + "\n";
+      await writeAll(file, text);
+    }
+  }
+  const elapsedMs = performance.now() - startedMs;
+  await Deno.remove(output);
+  return elapsedMs;
+}
+
+/** The fields of a results line. Nothing is hashed: the two hashes are of the right length. */
+function plainLine(row: object): string {
+  return JSON.stringify({
+    uid: "0123456789abcdef0123456789abcdef",
+    prompt_hash: "0123456789abcdef",
+    ...row,
+    response: COMPLETION.response,
+    reasoning: COMPLETION.reasoning,
+    distill: {
+      model: "zero",
+      model_returned: COMPLETION.model,
+      response_id: COMPLETION.id,
+      teacher: "",
+      finish_reason: COMPLETION.finishReason,
+      prompt_tokens: COMPLETION.usage!.promptTokens,
+      completion_tokens: COMPLETION.usage!.completionTokens,
+      reasoning_tokens: 0,
+      cached_tokens: 0,
+      attempts: 1,
+      latency_ms: 0,
+      ttft_ms: 0,
+      created: "2026-01-01T00:00:00.000Z",
+      source: "rows.jsonl:1",
+      params: "44136fa355b3678a",
+    },
+  });
+}
+
+/** Reads a results file as a run that resumes does. */
+export async function readResumeIndex(
+  { path, rows }: { path: string; rows: number },
+): Promise<number> {
+  const startedMs = performance.now();
+  const table = new IdTable(rows);
+  await readIndex(path, table, () => {});
+  if (table.size !== rows) throw new Error(`The index has ${table.size} ids in place of ${rows}`);
+  return performance.now() - startedMs;
+}
+
+/** Reads a results file by parsing every line of it. */
+export async function parseEveryLine(
+  { path, rows }: { path: string; rows: number },
+): Promise<number> {
+  const startedMs = performance.now();
+  let found = 0;
+  for await (const lines of openLines(path)) {
+    for (const line of lines) {
+      if (typeof JSON.parse(line.text!).uid === "string") found++;
+    }
+  }
+  if (found !== rows) throw new Error(`The file has ${found} ids in place of ${rows}`);
+  return performance.now() - startedMs;
+}

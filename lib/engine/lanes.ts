@@ -1,0 +1,151 @@
+/**
+ * Lanes: each takes one thing to do after the other, and as many of them work as are wanted.
+ *
+ * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
+ * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
+ * of 2.7 s and 145 MB, and it goes on after an early `break` (denoland/std#2197).
+ *
+ * @module
+ */
+
+import { pooledMap } from "../deps/std_async.ts";
+
+/** The most lanes that there can be; the pool's own limit. */
+export const MAX_CONCURRENCY = 100_000;
+
+/** What lanes do. */
+export interface LaneWork<T> {
+  /** What a lane can do right now, or undefined when there is nothing at this moment. */
+  next(): T | undefined;
+  /** Does it. An error ends all lanes. */
+  work(item: T): Promise<void>;
+  /** Whether there will never be anything to do again. */
+  isFinished(): boolean;
+  /** Lanes stand still: something may be fetched for them. */
+  onIdle(): void;
+  /** `work` has thrown. */
+  onError(error: unknown): void;
+}
+
+/** As many lanes as are wanted, until there is nothing left to do. */
+export class Lanes<T> {
+  readonly #work: LaneWork<T>;
+  /** Lanes that have nothing to do, the last to park first to be woken. */
+  readonly #parked: ((item: T | undefined) => void)[] = [];
+  #target: number;
+  #count = 0;
+  #isClosed = false;
+  #change = Promise.withResolvers<void>();
+
+  /** Throws `RangeError` when there cannot be so many. */
+  constructor(target: number, work: LaneWork<T>) {
+    this.#target = checkConcurrency(target);
+    this.#work = work;
+  }
+
+  /** How many are wanted. */
+  get target(): number {
+    return this.#target;
+  }
+
+  /** Whether lanes only finish what they are doing. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether lanes stand still. */
+  get areParked(): boolean {
+    return this.#parked.length > 0;
+  }
+
+  /** Lets lanes work; resolves when all have come home. */
+  async run(): Promise<void> {
+    // The pool's iterator is always drained: it starts no work, and nobody else ever sees it.
+    const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
+    while (!(await drained.next()).done);
+  }
+
+  /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
+  setTarget(target: number): void {
+    this.#target = checkConcurrency(target);
+    this.#change.resolve();
+    this.wake();
+  }
+
+  /** Lets lanes finish what they are doing, and nothing more. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#change.resolve();
+    this.wake();
+  }
+
+  /** Gives parked lanes what has come up, and sends home those that are not needed. */
+  wake(): void {
+    if (!this.#isClosed && this.#work.isFinished()) return this.close();
+    while (this.#parked.length > 0) {
+      if (this.#isSurplus()) {
+        this.#count--;
+        this.#parked.pop()!(undefined);
+        continue;
+      }
+      const item = this.#work.next();
+      if (item === undefined) return this.#work.onIdle();
+      this.#parked.pop()!(item);
+    }
+  }
+
+  /** A number for each lane that is wanted, more of them when the target rises. */
+  async *#numbers(): AsyncGenerator<number> {
+    while (!this.#isClosed) {
+      while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
+      await this.#change.promise;
+      this.#change = Promise.withResolvers<void>();
+    }
+  }
+
+  /** One lane, until it is not needed. It never throws, for that would hang the pool. */
+  async #drain(): Promise<void> {
+    try {
+      while (true) {
+        const next = this.#isSurplus() ? this.#leave() : this.#work.next() ?? this.#rest();
+        const item = next instanceof Promise ? await next : next;
+        if (item === undefined) return;
+        await this.#work.work(item);
+      }
+    } catch (error) {
+      this.#count--;
+      this.#work.onError(error);
+    }
+  }
+
+  #isSurplus(): boolean {
+    return this.#isClosed || this.#count > this.#target;
+  }
+
+  #leave(): undefined {
+    this.#count--;
+    return undefined;
+  }
+
+  /** Waits for something to do, unless there will be nothing. */
+  #rest(): undefined | Promise<T | undefined> {
+    if (this.#work.isFinished()) {
+      this.close();
+      return this.#leave();
+    }
+    const parked = new Promise<T | undefined>((resolve) => this.#parked.push(resolve));
+    this.#work.onIdle();
+    return parked;
+  }
+}
+
+/** Gives the number back, or throws `RangeError` when there cannot be so many lanes. */
+export function checkConcurrency(concurrency: number): number {
+  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
+    throw new RangeError(
+      `Cannot use concurrency ${concurrency}: it must be a whole number from 1 to ${MAX_CONCURRENCY}`,
+    );
+  }
+  return concurrency;
+}

@@ -1,0 +1,220 @@
+/** Ctrl-C and its kin, as a terminal and a service manager send them. @module */
+
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
+import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+import {
+  argsFor,
+  assertExit,
+  assertVerified,
+  distill,
+  numberedRows,
+  startDistill,
+} from "./fixture.ts";
+
+const CTRL_C = new Uint8Array([3]);
+
+/** A server that answers the first `answered` prompts at once and holds the others until `release`. */
+function serveHolding(answered: number): { server: LedgerServer; release: () => void } {
+  const released = Promise.withResolvers<void>();
+  const server = serveLedger(async ({ n }) => {
+    if (n > answered) await released.promise;
+    return undefined;
+  });
+  return { server, release: () => released.resolve() };
+}
+
+/** `script` of util-linux, which gives a program a terminal of its own. */
+async function hasPseudoTerminal(): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    const { stdout } = await new Deno.Command("script", { args: ["--version"] }).output();
+    return new TextDecoder().decode(stdout).includes("util-linux");
+  } catch {
+    return false;
+  }
+}
+
+/** `deno task distill …` in a pseudo-terminal. */
+class Terminal implements AsyncDisposable {
+  text = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #keys: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #read: Promise<void>;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(args: string[], home: string) {
+    const command = [Deno.execPath(), "task", "distill", ...args]
+      .map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+    this.#child = new Deno.Command("script", {
+      args: ["-qfec", command, "/dev/null"],
+      cwd: REPOSITORY,
+      clearEnv: true,
+      env: { ...cleanEnv(home), TERM: "xterm", SHELL: "/bin/sh" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#keys = this.#child.stdin.getWriter();
+    this.#read = this.#collect();
+  }
+
+  async press(key: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#keys.write(key);
+  }
+
+  async until(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.text)) await this.#changed.promise;
+  }
+
+  async code(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#read;
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.#child.status;
+    await this.#read;
+    await this.#keys.close().catch(() => {});
+  }
+
+  async #collect(): Promise<void> {
+    for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      this.text += text;
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers();
+    }
+  }
+}
+
+const ignore = !(await hasPseudoTerminal());
+
+Deno.test({
+  name:
+    "one Ctrl-C through deno task in a terminal waits for the calls under way, and the run can go on",
+  ignore,
+  async fn() {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(4);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(20));
+    const args = [input, "-o", dir.path("out/"), "-c", "4"];
+    await using terminal = new Terminal(argsFor(server, args), dir.root);
+    await server.untilPosts(8);
+    await terminal.press(CTRL_C);
+    await terminal.until(/Waiting for 4 paid calls under way; press Ctrl-C again/);
+    release();
+    assertEquals(await terminal.code(), 130, terminal.text);
+    assertEquals(server.posts, 8);
+    assertEquals((await dir.rows("out/in.jsonl")).length, 8);
+    assertMatch(terminal.text, /Interrupted .*: 12 rows still to do/);
+    assertStringIncludes(terminal.text, `deno task distill ${input}`);
+    assert(!terminal.text.includes("Ending now"), terminal.text);
+
+    assertExit(await distill(server, args), 0);
+    assertEquals(server.posts, 20);
+    await assertVerified(dir, "in.jsonl", "out/");
+  },
+});
+
+Deno.test({
+  name: "two Ctrl-C in a terminal end the run within two seconds, and nothing that is done is lost",
+  ignore,
+  async fn() {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(4);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(20));
+    const args = [input, "-o", dir.path("out/"), "-c", "4"];
+    await using terminal = new Terminal(argsFor(server, args), dir.root);
+    await server.untilPosts(8);
+    await terminal.press(CTRL_C);
+    await terminal.until(/Waiting for 4 paid calls/);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const pressedAt = performance.now();
+    await terminal.press(CTRL_C);
+    assertEquals(await terminal.code(), 130, terminal.text);
+    assertLess(performance.now() - pressedAt, 2_000);
+    assertStringIncludes(terminal.text, "Ending now");
+    release();
+    assertEquals((await dir.rows("out/in.jsonl")).map(({ prompt }) => prompt).sort(), [
+      "prompt 0",
+      "prompt 1",
+      "prompt 2",
+      "prompt 3",
+    ]);
+    assertEquals(await dir.read("out/in_error.jsonl"), "");
+
+    assertExit(await distill(server, args), 0);
+    assertEquals(server.posts, 24);
+    await assertVerified(dir, "in.jsonl", "out/");
+  },
+});
+
+Deno.test("two SIGINT within a moment are one Ctrl-C", async () => {
+  await using dir = await tempDir();
+  const { server, release } = serveHolding(0);
+  await using _server = server;
+  const input = await dir.write("in.jsonl", numberedRows(9));
+  const args = [input, "-o", dir.path("out/"), "-c", "3"];
+  await using child = await startDistill(server, args);
+  await server.untilPosts(3);
+  child.kill("SIGINT");
+  await child.untilStderr(/Waiting for 3 paid calls/);
+  child.kill("SIGINT");
+  release();
+  const result = await child.output();
+  assertExit(result, 130);
+  assert(!result.stderr.includes("Ending now"), result.stderr);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 3);
+  assertEquals(server.posts, 3);
+});
+
+Deno.test("SIGTERM waits as long as --grace says, and no longer", async () => {
+  await using dir = await tempDir();
+  const { server, release } = serveHolding(2);
+  await using _server = server;
+  const input = await dir.write("in.jsonl", numberedRows(9));
+  const args = [input, "-o", dir.path("out/"), "-c", "2"];
+  await using child = await startDistill(server, [...args, "--grace", "1"]);
+  await server.untilPosts(4);
+  const sentAt = performance.now();
+  child.kill("SIGTERM");
+  await child.untilStderr(/Waiting for 2 paid calls under way, 1 s at most/);
+  const result = await child.output();
+  const tookMs = performance.now() - sentAt;
+  assertExit(result, 143);
+  assert(tookMs > 900 && tookMs < 3_000, `it took ${tookMs} ms`);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 2);
+  release();
+  assertExit(await distill(server, args), 0);
+  assertEquals(server.posts, 11);
+});
+
+Deno.test("a signal while every row waits for its next attempt ends the run at once", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(() =>
+    new Response("later", { status: 503, headers: { "retry-after": "60" } })
+  );
+  const input = await dir.write("in.jsonl", numberedRows(3));
+  await using child = await startDistill(server, [input, "-o", dir.path("out/")]);
+  await server.untilPosts(3);
+  await child.untilStderr(/backing off|waiting/i);
+  child.kill("SIGHUP");
+  assertExit(await child.output(), 129);
+  assertEquals(server.posts, 3);
+  assertEquals(await dir.read("out/in_error.jsonl"), "");
+});

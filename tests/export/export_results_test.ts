@@ -1,0 +1,220 @@
+/** Tests of lib/export/export_results.ts. @module */
+
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
+import { type ExportOptions, exportResults } from "../../lib/export/export_results.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { resultLineOf, runFile } from "./results.ts";
+
+/** Exports `out.jsonl` to `train.jsonl`. */
+function exportFrom(dir: TempDir, options: Partial<ExportOptions> = {}) {
+  return exportResults({
+    results: dir.path("out.jsonl"),
+    output: dir.path("train.jsonl"),
+    format: "messages",
+    ...options,
+  });
+}
+
+function user(content: string) {
+  return { role: "user", content };
+}
+
+Deno.test("exportResults() writes only what is trained on, in input order", async () => {
+  await using dir = await tempDir();
+  const lines = [7, 1, 12, 3, 2].map((line) =>
+    resultLineOf({ id: line, prompt: `p${line} ü`, note: "x".repeat(line) }, {
+      response: `a${line}`,
+      source: `in/prompts.jsonl:${line}`,
+    })
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  const report = await exportFrom(dir, { format: "prompt-completion" });
+  assertEquals(report, { rows: 5, columns: ["prompt", "completion"] });
+  assertEquals(
+    await dir.rows("train.jsonl"),
+    [1, 2, 3, 7, 12].map((line) => ({
+      prompt: [user(`p${line} ü`)],
+      completion: [{ role: "assistant", content: `a${line}` }],
+    })),
+  );
+});
+
+Deno.test("exportResults() keeps input order when the input was named by another path", async () => {
+  await using dir = await tempDir();
+  const sources = ["prompts.jsonl:2", "/a/prompts.jsonl:3", "./prompts.jsonl:1"];
+  const lines = sources.map((source) => resultLineOf({ prompt: source.slice(-1) }, { source }));
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await exportFrom(dir);
+  const rows = await dir.rows("train.jsonl");
+  assertEquals(rows.map(({ messages }) => messages[0].content), ["1", "2", "3"]);
+});
+
+Deno.test("exportResults() puts several results files one after the other", async () => {
+  await using dir = await tempDir();
+  for (const name of ["b", "a"]) {
+    const lines = [2, 1].map((line) =>
+      resultLineOf({ prompt: `${name}${line}` }, { source: `prompts.jsonl:${line}` })
+    );
+    await dir.write(`${name}.jsonl`, lines.join("\n") + "\n");
+  }
+  await exportFrom(dir, { results: [dir.path("b.jsonl"), dir.path("a.jsonl")] });
+  const rows = await dir.rows("train.jsonl");
+  assertEquals(rows.map(({ messages }) => messages[0].content), ["b1", "b2", "a1", "a2"]);
+});
+
+Deno.test("exportResults() reads how rows were sent from run.json", async () => {
+  await using dir = await tempDir();
+  const template = "{{word}} of {{uid}}";
+  const tools = [{ type: "function", function: { name: "add" } }];
+  const options = { system: "Be kind", template };
+  await dir.write("out.jsonl", resultLineOf({ uid: "u1", word: "sum" }, {}, options) + "\n");
+  await dir.write("out.run.json", runFile(options, { tools }));
+  const report = await exportFrom(dir);
+  assertEquals(report.columns, ["messages", "tools"]);
+  assertEquals(await dir.rows("train.jsonl"), [{
+    messages: [
+      { role: "system", content: "Be kind" },
+      user("sum of u1"),
+      { role: "assistant", content: "an answer" },
+    ],
+    tools,
+  }]);
+});
+
+Deno.test("exportResults() refuses to train on something else than what was sent", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }, {}, { system: "Be kind" }) + "\n");
+  const error = await assertRejects(() => exportFrom(dir), UsageError);
+  assert(error.message.includes('out.jsonl" line 1: the messages that uid'));
+  assert(error.message.includes("Use the system, template and prompt field of its run"));
+  assertEquals(await dir.exists("train.jsonl"), false);
+  assertEquals((await exportFrom(dir, { system: "Be kind" })).rows, 1);
+});
+
+Deno.test("exportResults() takes the messages from final_messages where nothing else is known", async () => {
+  await using dir = await tempDir();
+  const options = { system: "Be kind", finalMessages: true };
+  const line = resultLineOf({ prompt: "hi" }, { reasoning: "Easy" }, options);
+  await dir.write("out.jsonl", `${line}\n`);
+  await exportFrom(dir, { think: "drop" });
+  assertEquals(await dir.rows("train.jsonl"), [{
+    messages: [
+      { role: "system", content: "Be kind" },
+      user("hi"),
+      { role: "assistant", content: "an answer" },
+    ],
+  }]);
+});
+
+Deno.test("exportResults() gives all rows the columns that one has", async () => {
+  await using dir = await tempDir();
+  const tools = [{ type: "function", function: { name: "add" } }];
+  const lines = [
+    resultLineOf({ prompt: "one" }, { source: "p.jsonl:1" }),
+    resultLineOf({ prompt: "two", tools }, { source: "p.jsonl:2" }),
+    resultLineOf({ messages: [{ role: "system", content: "s" }, user("three")] }, {
+      source: "p.jsonl:3",
+    }),
+  ];
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await exportFrom(dir);
+  assertEquals((await dir.rows("train.jsonl")).map((row) => row.tools), [null, tools, null]);
+  await exportFrom(dir, { format: "alpaca" });
+  const [one, two, three] = await dir.rows("train.jsonl");
+  assertEquals(one, { instruction: "one", input: "", output: "an answer", system: "", tools: "" });
+  assertEquals(two.tools, JSON.stringify(tools));
+  assertEquals(three.system, "s");
+});
+
+Deno.test("exportResults() gives back what a run moved out of the way, and numbers as they were", async () => {
+  await using dir = await tempDir();
+  const row = '{"uid":7,"response":"old","messages":[{"role":"user","content":"hi","w":1.0}]}';
+  await dir.write("out.jsonl", resultLineOf(row) + "\n");
+  await exportFrom(dir);
+  const text = await dir.read("train.jsonl");
+  assert(text.startsWith('{"messages":[{"role":"user","content":"hi","w":1.0}'), text);
+});
+
+Deno.test("exportResults() writes to a stream", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" })); // no line feed: complete all the same
+  let text = "";
+  const decoder = new TextDecoder();
+  const output = new WritableStream<Uint8Array>({
+    write(bytes) {
+      text += decoder.decode(bytes);
+    },
+  });
+  assertEquals((await exportFrom(dir, { output })).rows, 1);
+  assertEquals(JSON.parse(text).messages[0], user("hi"));
+});
+
+Deno.test("exportResults() leaves an older training set alone until the new one is whole", async () => {
+  await using dir = await tempDir();
+  await dir.write("train.jsonl", "old\n");
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "hi" })}\n{"uid":"2","resp`);
+  await assertRejects(() => exportFrom(dir), DamagedFileError, "It was cut off");
+  assertEquals(await dir.read("train.jsonl"), "old\n");
+});
+
+Deno.test("exportResults() names a damaged line and what is wrong with it", async () => {
+  await using dir = await tempDir();
+  const good = resultLineOf({ prompt: "hi" });
+  const bad: [string | Uint8Array, string][] = [
+    ["{", "not JSON: "],
+    ["3", "must be an object"],
+    [good.replace('"response":"an answer"', '"response":3'), '"response" must be a string'],
+    [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],
+    [good.replace(/"distill":.*/, '"distill":{}}'), '"distill" must hold the "source"'],
+    [good.replace('"reasoning":""', '"reasoning":3'), '"reasoning" must be a string'],
+    [good.replace('"response"', '"tool_calls":1,"response"'), '"tool_calls" must be an array'],
+    [good.replace('"response"', '"error":{},"response"'), "it is a failure, not a result"],
+    [new Uint8Array([0x7b, 0xff]), "invalid UTF-8"],
+  ];
+  const encoder = new TextEncoder();
+  for (const [line, problem] of bad) {
+    const bytes = typeof line === "string" ? encoder.encode(line) : line;
+    await dir.write("out.jsonl", new Uint8Array([...encoder.encode(good + "\n"), ...bytes, 10]));
+    const error = await assertRejects(() => exportFrom(dir), DamagedFileError);
+    assert(error instanceof SinkError && error.path === dir.path("out.jsonl"));
+    assert(error.message.includes(`out.jsonl" line 2: ${problem}`), error.message);
+  }
+});
+
+Deno.test("exportResults() refuses what cannot be exported, before it writes", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", resultLineOf({ messages: [user("a"), user("b")] }) + "\n");
+  const refused: [Partial<ExportOptions>, string][] = [
+    [{ format: "csv" as "alpaca" }, 'Cannot export as "csv": the formats are messages, '],
+    [{ think: "loud" as "drop" }, "it must be wrap, field or drop"],
+    [{ format: "alpaca", think: "field" }, "use think wrap or drop"],
+    [{ format: "alpaca" }, "line 1 as alpaca: the format has no place for turns other than user"],
+    [{ results: [] }, "name one"],
+    [{ results: dir.path("none.jsonl") }, "no such file"],
+    [{ results: dir.root }, "it is a folder: name a results file in it"],
+    [{ output: dir.root }, "it is a folder: name a file in it"],
+    [{ output: dir.path("out.jsonl") }, "it is the output, too"],
+    [{ output: "-" }, 'Cannot export to "-": name a file'],
+  ];
+  for (const [options, message] of refused) {
+    await assertRejects(() => exportFrom(dir, options), UsageError, message);
+  }
+  assertEquals(await dir.exists("train.jsonl"), false);
+});
+
+Deno.test("exportResults() makes the folder of its output, and says why it cannot", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
+  await exportFrom(dir, { output: dir.path("new/deep/train.jsonl") });
+  assertEquals((await dir.rows("new/deep/train.jsonl")).length, 1);
+  const output = dir.path("out.jsonl/train.jsonl");
+  await assertRejects(() => exportFrom(dir, { output }), Error, "train.jsonl");
+});
+
+Deno.test("exportResults() writes into a device and does not replace it", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
+  assertEquals((await exportFrom(dir, { output: "/dev/null" })).rows, 1);
+  assert((await Deno.stat("/dev/null")).isCharDevice);
+});

@@ -1,0 +1,139 @@
+/** Tests of lib/export/formats.ts. @module */
+
+import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
+import type { Example } from "../../lib/export/example.ts";
+import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  NoPlace,
+  toTrainingRow,
+} from "../../lib/export/formats.ts";
+import type { ThinkStyle } from "../../lib/think.ts";
+
+const TOOLS = [{ type: "function", function: { name: "add" } }];
+const CALL = { id: "1", type: "function", function: { name: "add", arguments: '{"a":1}' } };
+
+function example(fields: Partial<Example> = {}): Example {
+  return {
+    messages: [{ role: "system", content: "Be kind" }, { role: "user", content: "2 + 2?" }],
+    tools: undefined,
+    response: "4",
+    reasoning: "Easy",
+    toolCalls: undefined,
+    file: "prompts.jsonl",
+    line: 1,
+    ...fields,
+  };
+}
+
+function row(format: ExportFormat, fields: Partial<Example> = {}, think: ThinkStyle = "wrap") {
+  return toTrainingRow(example(fields), format, think);
+}
+
+const WRAPPED = "<think>\nEasy\n</think>\n\n4";
+
+Deno.test("toTrainingRow() writes messages", () => {
+  assertEquals(row("messages"), {
+    messages: [...example().messages, { role: "assistant", content: WRAPPED }],
+  });
+});
+
+Deno.test("toTrainingRow() writes prompt and completion", () => {
+  assertEquals(row("prompt-completion", { tools: TOOLS }, "drop"), {
+    prompt: example().messages,
+    completion: [{ role: "assistant", content: "4" }],
+    tools: TOOLS,
+  });
+});
+
+Deno.test("toTrainingRow() writes ShareGPT", () => {
+  assertEquals(row("sharegpt", { tools: TOOLS }), {
+    conversations: [
+      { from: "system", value: "Be kind" },
+      { from: "human", value: "2 + 2?" },
+      { from: "gpt", value: WRAPPED },
+    ],
+    tools: JSON.stringify(TOOLS),
+  });
+});
+
+Deno.test("toTrainingRow() writes Alpaca with its system message and earlier turns", () => {
+  const messages = [
+    ...example().messages,
+    { role: "assistant", content: "4" },
+    { role: "user", content: [{ type: "text", text: "And " }, { type: "text", text: "3 + 3?" }] },
+  ];
+  assertEquals(row("alpaca", { messages, response: "6" }, "drop"), {
+    instruction: "And 3 + 3?",
+    input: "",
+    output: "6",
+    system: "Be kind",
+    history: [["2 + 2?", "4"]],
+  });
+  assertEquals(row("alpaca", { messages: [{ role: "user", content: "hi" }] }), {
+    instruction: "hi",
+    input: "",
+    output: WRAPPED,
+  });
+});
+
+Deno.test("toTrainingRow() gives reasoning a field of its own in every row or in none", () => {
+  const answer = (reasoning: string) => {
+    const { messages } = row("messages", { reasoning }, "field") as { messages: unknown[] };
+    return messages.at(-1);
+  };
+  assertEquals(answer("Easy"), { role: "assistant", content: "4", reasoning_content: "Easy" });
+  assertEquals(answer(""), { role: "assistant", content: "4", reasoning_content: "" });
+  const { conversations } = row("sharegpt", {}, "field") as { conversations: unknown[] };
+  assertEquals(conversations.at(-1), { from: "gpt", value: "4", reasoning_content: "Easy" });
+});
+
+Deno.test("toTrainingRow() keeps tool calls, and writes them as LLaMA-Factory reads them", () => {
+  const fields = { response: "", toolCalls: [CALL] };
+  const { messages } = row("messages", fields, "drop") as { messages: unknown[] };
+  assertEquals(messages.at(-1), { role: "assistant", content: "", tool_calls: [CALL] });
+  const turn = (reasoning: string) => {
+    const { conversations } = row("sharegpt", { ...fields, reasoning }) as {
+      conversations: unknown[];
+    };
+    return conversations.at(-1);
+  };
+  const call = '[{"name":"add","arguments":{"a":1}}]';
+  assertEquals(turn(""), { from: "function_call", value: call });
+  assertEquals(turn("Easy"), {
+    from: "function_call",
+    value: `<think>\nEasy\n</think>\n\n${call}`,
+  });
+});
+
+Deno.test("toTrainingRow() joins a prefill and the answer that goes on from it", () => {
+  const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content: "It is " }];
+  assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
+    prompt: [{ role: "user", content: "2 + 2?" }],
+    completion: [{ role: "assistant", content: "It is 4" }],
+  });
+});
+
+Deno.test("toTrainingRow() says what a format has no place for", () => {
+  const image = { role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] };
+  const user = { role: "user", content: "hi" };
+  const refused: [ExportFormat, Partial<Example>, string][] = [
+    ["sharegpt", { messages: [image] }, "content that is not text"],
+    ["sharegpt", { messages: [{ role: "critic", content: "" }] }, 'a message of the role "critic"'],
+    ["alpaca", { messages: [image] }, "content that is not text"],
+    ["alpaca", { toolCalls: [CALL] }, "a tool call"],
+    ["alpaca", { messages: [user, user] }, "turns other than user and assistant"],
+    [
+      "alpaca",
+      { messages: [user, { role: "system", content: "x" }] },
+      "a system message after the start",
+    ],
+    ["alpaca", { messages: [] }, "a conversation that does not end with the user"],
+  ];
+  for (const [format, fields, problem] of refused) {
+    const result = row(format, fields);
+    assertInstanceOf(result, NoPlace);
+    assertEquals(result.problem, problem);
+  }
+  assertEquals(EXPORT_FORMATS.length, 4);
+});

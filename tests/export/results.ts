@@ -1,0 +1,59 @@
+/**
+ * Results files as a run writes them.
+ *
+ * @module
+ */
+
+import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
+import { createRowParser, ParsedRow, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
+
+/** How a row was answered. */
+export interface Answered extends Partial<Completion> {
+  /** Where the row comes from. */
+  source?: string;
+}
+
+/** The results line of a row, made by the code that a run makes it with. */
+export function resultLineOf(
+  row: unknown,
+  answered: Answered = {},
+  options: RowParserOptions & Partial<LineFormat> = {},
+): string {
+  const text = typeof row === "string" ? row : JSON.stringify(row);
+  const parsed = createRowParser(options).parse(text);
+  if (!(parsed instanceof ParsedRow)) throw new Error(parsed.problem);
+  const { source = "prompts.jsonl:1", ...completion } = answered;
+  const { uid, promptHash, messages, params, clashes } = parsed;
+  return resultLine({
+    row: { uid, promptHash, messages, params, clashes, text: parsed.text, input: 0, source },
+    sequence: 0,
+    attempts: 1,
+    busyMs: 1,
+    latencyMs: 1,
+    firstFailedAt: undefined,
+    settledAt: 0,
+    completion: {
+      response: "an answer",
+      finishReason: "stop",
+      usage: null,
+      model: "m",
+      ...completion,
+    },
+    failure: undefined,
+  }, { paramsId: "p1", model: "m", address: "", finalMessages: false, think: "wrap", ...options });
+}
+
+/** A `run.json` with this identity. */
+export function runFile(identity: object, params: object = {}): string {
+  const run = {
+    retort: "0.1.0",
+    input: "prompts.jsonl",
+    identity: { model: "m", params: {}, uid_field: [], think: null, ...identity },
+    rows: {},
+    teacher: "",
+    params: { p1: params },
+    summary: null,
+  };
+  return JSON.stringify(run);
+}

@@ -1,0 +1,200 @@
+import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { sha256Hex } from "../../lib/hash.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../../lib/index/id_table.ts";
+
+const FLAGS = [HAS_RESULT, HAS_FAILURE, SEEN, ASK_AGAIN];
+const HASH = "0123456789abcdef";
+const encoder = new TextEncoder();
+
+Deno.test("IdTable finds what was inserted and nothing else", () => {
+  const table = new IdTable();
+  assertEquals(table.find("a"), -1);
+  const slot = table.insert("a");
+  assertEquals(table.find("a"), slot);
+  assertEquals(table.insert("a"), slot);
+  assertEquals(table.find("b"), -1);
+  assertEquals(table.size, 1);
+});
+
+Deno.test("IdTable gives a new id no flags and an empty check", () => {
+  const table = new IdTable();
+  const slot = table.insert("a");
+  for (const flag of FLAGS) assertEquals(table.has(slot, flag), false);
+  assertEquals(table.isCheckEmpty(slot), true);
+});
+
+Deno.test("IdTable keeps each flag by itself", () => {
+  const table = new IdTable();
+  const slot = table.insert("a");
+  const other = table.insert("b");
+  for (const flag of FLAGS) {
+    table.set(slot, flag);
+    assertEquals(FLAGS.map((one) => table.has(slot, one)), FLAGS.map((one) => one <= flag));
+  }
+  table.clear(slot, HAS_FAILURE);
+  assertEquals(FLAGS.map((flag) => table.has(slot, flag)), [true, false, true, true]);
+  assertEquals(FLAGS.map((flag) => table.has(other, flag)), [false, false, false, false]);
+  for (const flag of FLAGS) table.clear(slot, flag);
+  assertEquals(table.find("a"), slot);
+  assertEquals(table.size, 2);
+});
+
+Deno.test("IdTable keeps the check with the id, from text and from bytes", () => {
+  const table = new IdTable();
+  const slot = table.insert("a");
+  table.setCheck(slot, HASH);
+  assertEquals(table.checkEquals(slot, HASH), true);
+  assertEquals(table.isCheckEmpty(slot), false);
+  for (const hex of ["1123456789abcdef", "0123456789abcdee", "0123456709abcdef"]) {
+    assertEquals(table.checkEquals(slot, hex), false);
+  }
+  const other = table.insert("b");
+  table.setCheckHex(other, encoder.encode(`xx${"fedcba9876543210"}yy`), 2);
+  assertEquals(table.checkEquals(other, "fedcba9876543210"), true);
+  assertEquals(table.checkEquals(slot, HASH), true);
+});
+
+Deno.test("IdTable takes a check of which one half is nothing for a check", () => {
+  const table = new IdTable();
+  for (const hex of ["0000000000000001", "0000000100000000", "ffffffff00000000"]) {
+    const slot = table.insert(hex);
+    table.setCheck(slot, hex);
+    assertEquals(table.isCheckEmpty(slot), false);
+    assertEquals(table.checkEquals(slot, hex), true);
+  }
+});
+
+Deno.test("IdTable takes any text for an id", () => {
+  const table = new IdTable();
+  const uids = [
+    "__proto__",
+    "constructor",
+    "",
+    " ",
+    "0",
+    "é",
+    "e\u0301",
+    "\0",
+    "😀",
+    "a".repeat(9_999),
+  ];
+  for (const uid of uids) assertEquals(table.find(uid), -1);
+  for (const uid of uids) table.insert(uid);
+  assertEquals(table.size, uids.length);
+  for (const uid of uids) assertEquals(table.find(uid) !== -1, true);
+});
+
+Deno.test("IdTable finds an id of 32 hex digits however it was inserted", () => {
+  const table = new IdTable();
+  for (
+    const uid of ["00000000000000000000000000000000", "f".repeat(32), sha256Hex("x").slice(0, 32)]
+  ) {
+    const slot = table.insertHex(encoder.encode(`"${uid}"`), 1);
+    assertEquals(table.insert(uid), slot);
+    assertEquals(table.find(uid), slot);
+  }
+  assertEquals(table.size, 3);
+});
+
+Deno.test("IdTable tells hex digits of another case or number from an id of 32", () => {
+  const table = new IdTable();
+  const uid = sha256Hex("x").slice(0, 32);
+  for (const one of [uid, uid.toUpperCase(), uid.slice(1), `${uid}0`, `${uid.slice(1)}g`]) {
+    assertEquals(table.find(one), -1);
+    table.insert(one);
+  }
+  assertEquals(table.size, 5);
+});
+
+// Ids that a person made up: the digits that differ stand in one place, which may be any.
+for (let digits = 4; digits <= 32; digits += 4) {
+  Deno.test(`IdTable tells 20,000 hex ids apart that differ in the digits up to ${digits}`, () => {
+    const table = new IdTable();
+    const uidOf = (number: number) =>
+      number.toString(16).padStart(digits, "0").slice(-digits).padEnd(32, "0");
+    const count = Math.min(20_000, 16 ** digits);
+    const startedAt = performance.now();
+    for (let i = 0; i < count; i++) table.insert(uidOf(i));
+    for (let i = 0; i < count; i++) assertEquals(table.find(uidOf(i)) !== -1, true);
+    assertEquals(table.size, count);
+    // Ids that crowd together would need a look at 10,000 slots each: many seconds.
+    assertLessOrEqual(performance.now() - startedAt, 5_000);
+  });
+}
+
+Deno.test("IdTable tells apart hex ids that differ in the last digits only", () => {
+  const table = new IdTable();
+  const head = sha256Hex("x").slice(0, 30);
+  for (let i = 0; i < 256; i++) table.insert(head + i.toString(16).padStart(2, "0"));
+  assertEquals(table.size, 256);
+});
+
+Deno.test("IdTable says the same as a Map of 100,000 ids while it grows", () => {
+  const table = new IdTable(10);
+  const oracle = new Map<string, { flags: number; check: string }>();
+  let seed = 42;
+  const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+  for (let i = 0; i < 130_000; i++) {
+    const number = i < 100_000 ? i : random(100_000);
+    const uid = number % 3 === 0 ? sha256Hex(String(number)).slice(0, 32) : `row-${number}`;
+    const entry = oracle.get(uid) ?? { flags: 0, check: "" };
+    oracle.set(uid, entry);
+    const slot = table.insert(uid);
+    const flag = FLAGS[random(FLAGS.length)];
+    if (random(4) === 0) {
+      table.clear(slot, flag);
+      entry.flags &= ~flag;
+    } else {
+      table.set(slot, flag);
+      entry.flags |= flag;
+    }
+    if (random(2) === 0) {
+      entry.check = (number * 2_654_435_761 + 1).toString(16).padStart(16, "0").slice(-16);
+      table.setCheck(slot, entry.check);
+    }
+  }
+  assertEquals(table.size, oracle.size);
+  const wrong: string[] = [];
+  for (const [uid, { flags, check }] of oracle) {
+    const slot = table.find(uid);
+    const found = FLAGS.reduce((sum, flag) => sum | (table.has(slot, flag) ? flag : 0), 0);
+    const isRight = slot !== -1 && found === flags &&
+      (check === "" ? table.isCheckEmpty(slot) : table.checkEquals(slot, check));
+    if (!isRight) wrong.push(uid);
+    if (table.find(`${uid}!`) !== -1) wrong.push(`${uid}!`);
+  }
+  assertEquals(wrong, []);
+  for (const flag of FLAGS) {
+    const expected = oracle.values().reduce((n, entry) => n + (entry.flags & flag ? 1 : 0), 0);
+    assertEquals(table.count(flag), expected);
+  }
+});
+
+Deno.test("IdTable.count() counts ids that have some flags and lack others", () => {
+  const table = new IdTable();
+  for (let i = 0; i < 16; i++) {
+    const slot = table.insert(String(i));
+    FLAGS.forEach((flag, bit) => i & (1 << bit) && table.set(slot, flag));
+  }
+  assertEquals(table.count(0), 16);
+  assertEquals(table.count(SEEN), 8);
+  assertEquals(table.count(SEEN | HAS_RESULT), 4);
+  assertEquals(table.count(SEEN, HAS_RESULT), 4);
+  assertEquals(table.count(SEEN, HAS_RESULT | HAS_FAILURE), 2);
+  assertEquals(table.count(0, SEEN), 8);
+});
+
+Deno.test("IdTable does not grow while it holds no more ids than it was made for", () => {
+  const table = new IdTable(5_000);
+  const { byteLength } = table;
+  for (let i = 0; i < 5_000; i++) table.insert(String(i));
+  assertEquals(table.byteLength, byteLength);
+});
+
+Deno.test("IdTable takes at most 40 bytes a row, however far it has grown", () => {
+  const table = new IdTable();
+  for (let rows = 1; rows <= 60_000; rows++) {
+    table.insert(String(rows));
+    if (rows > 1_000) assertLessOrEqual(table.byteLength / rows, 40);
+  }
+});

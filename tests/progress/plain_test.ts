@@ -1,0 +1,57 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { createPlain } from "../../lib/progress/plain.ts";
+import { makeSnapshot, makeSummary, ManualClock } from "./fixtures.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const plain = createPlain({ write: (text) => lines.push(text), now: clock.now });
+  return { clock, lines, plain };
+}
+
+Deno.test("createPlain() writes a snapshot as one line", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot());
+  assertEquals(lines, [
+    "[10 s] running: 500/1,000 rows · 50.0% · ETA 13 s · 20 failed · 19/20 in flight · " +
+    "4 waiting · 38.3 rows/s · 1,240 tokens/s · latency p50 512 ms, p99 1.24 s · lag 1.2 ms · " +
+    "CPU 12% · 85 MB · failed attempts: 12 × rate_limit 429: Slow down\n",
+  ]);
+});
+
+Deno.test("createPlain() writes a line every 30 s and at each change of state", () => {
+  const { clock, lines, plain } = setUp();
+  plain(makeSnapshot({ state: "preparing", elapsed_ms: 0 }));
+  for (let second = 0; second < 70; second++) {
+    plain(makeSnapshot({ elapsed_ms: second * 1000 }));
+    clock.advance(1000);
+  }
+  plain(makeSnapshot({ state: "paused", elapsed_ms: 70_000 }));
+  plain(makeSnapshot({ state: "paused", elapsed_ms: 70_100 }));
+  assertEquals(lines.map((line) => line.split(":")[0].trim()), [
+    "[0.0 s] reading the input",
+    "[0.0 s] running",
+    "[30 s] running",
+    "[1m 00s] running",
+    "[1m 10s] paused",
+  ]);
+});
+
+Deno.test("createPlain() writes notices and the start at once, without control characters", () => {
+  const { lines, plain } = setUp();
+  const time = "2026-01-01T00:00:00.000Z";
+  plain({
+    type: "run-start",
+    time,
+    model: "",
+    teacher: "",
+    total: null,
+    skipped: 0,
+    pending: null,
+    concurrency: 20,
+  });
+  plain({ type: "notice", time, level: "info", message: "a\x1b[31mb\nc" });
+  plain({ type: "notice", time, level: "warning", message: "slow" });
+  plain(makeSummary());
+  assertEquals(lines, ["Rows to do: the teacher, concurrency 20\n", "ab c\n", "Warning: slow\n"]);
+});

@@ -1,0 +1,199 @@
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreater,
+  assertLess,
+} from "../../lib/deps/std_assert.ts";
+import { type ProjectedTime, Projection } from "../../lib/progress/projection.ts";
+import { RateWindow } from "../../lib/progress/rate_window.ts";
+
+interface Look extends ProjectedTime {
+  atMs: number;
+  /** What it will really take from here. */
+  trueSeconds: number;
+}
+
+const STEP_MS = 100;
+
+/** Runs rows of known lengths over lanes, and looks at the projection ten times a second. */
+function simulate(durationsMs: readonly number[], lanes: number): Look[] {
+  const projection = new Projection(lanes, durationsMs.length, 0);
+  const rate = new RateWindow(0);
+  const looks: Omit<Look, "trueSeconds">[] = [];
+  let under: { sequence: number; endMs: number }[] = [];
+  let sent = 0;
+  let nowMs = 0;
+  while (sent < durationsMs.length || under.length > 0) {
+    while (under.length < lanes && sent < durationsMs.length) {
+      under.push({ sequence: sent, endMs: nowMs + durationsMs[sent++] });
+    }
+    nowMs += STEP_MS;
+    const finished = under.filter(({ endMs }) => endMs <= nowMs);
+    under = under.filter(({ endMs }) => endMs > nowMs);
+    for (const { sequence } of finished) projection.settled(sequence, durationsMs[sequence]);
+    rate.add(nowMs, finished.length);
+    projection.observe(nowMs, under.length, 0);
+    const projected = projection.project({
+      rows: durationsMs.length,
+      concurrency: lanes,
+      recentRows: rate.sum,
+      recentRate: rate.perSecond(nowMs),
+      elapsedMs: nowMs,
+    });
+    looks.push({ ...projected, atMs: nowMs });
+  }
+  return looks.map((look) => ({ ...look, trueSeconds: (nowMs - look.atMs) / 1000 }));
+}
+
+/** Lengths spread as those of answers are: many short ones and a long tail. The same at each call. */
+function exponentialLengths(count: number, meanMs: number): number[] {
+  let state = 1;
+  return Array.from({ length: count }, () => {
+    // Mulberry32.
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    const random = ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    const length = -Math.log(1 - random) * meanMs;
+    return Math.max(STEP_MS, Math.round(length / STEP_MS) * STEP_MS);
+  });
+}
+
+Deno.test("Projection knows nothing before the first row was sent", () => {
+  const projection = new Projection(20, 1000, 0);
+  const position = { rows: 1000, concurrency: 20, recentRows: 0, recentRate: 0, elapsedMs: 0 };
+  assertEquals(projection.project(position), { seconds: null, isLowerBound: true });
+});
+
+Deno.test("Projection is right to 10 % for rows of one length", () => {
+  const looks = simulate(Array(2000).fill(2000), 20);
+  const certain = looks.filter(({ isLowerBound }) => !isLowerBound);
+  assertGreater(certain.length, looks.length * 0.8);
+  for (const { seconds, trueSeconds } of certain) {
+    if (trueSeconds > 20) assertAlmostEquals(seconds! / trueSeconds, 1, 0.1);
+  }
+});
+
+Deno.test("Projection is right to 20 % for exponential lengths once it is certain", () => {
+  const looks = simulate(exponentialLengths(4000, 5000), 20);
+  const certain = looks.filter(({ isLowerBound }) => !isLowerBound);
+  assertGreater(certain.length, looks.length * 0.8);
+  for (const { seconds, trueSeconds } of certain) {
+    if (trueSeconds > 100) assertAlmostEquals(seconds! / trueSeconds, 1, 0.2);
+  }
+});
+
+Deno.test("Projection gives a lower bound while the long rows of the first cohorts go on", () => {
+  // Every tenth row takes 20 times as long: 2.9 s in the mean, but the first to finish take 1 s.
+  const lengths = Array.from({ length: 3000 }, (_, i) => i % 10 === 5 ? 20_000 : 1000);
+  const looks = simulate(lengths, 40);
+  for (const { seconds, isLowerBound, trueSeconds } of looks) {
+    if (isLowerBound || trueSeconds < 30) continue;
+    assertGreater(seconds!, trueSeconds * 0.9);
+  }
+  const early = looks.find(({ atMs }) => atMs === 5000)!;
+  assert(early.isLowerBound);
+  assertLess(early.seconds!, early.trueSeconds);
+});
+
+Deno.test("Projection never lets the lower bound of the first phase exceed the truth", () => {
+  const lengths = exponentialLengths(2000, 8000);
+  const looks = simulate(lengths, 50);
+  const firstCertain = looks.findIndex(({ isLowerBound }) => !isLowerBound);
+  assertGreater(firstCertain, 0);
+  for (const { seconds, trueSeconds } of looks.slice(0, firstCertain)) {
+    if (seconds !== null) assertLess(seconds, trueSeconds);
+  }
+});
+
+Deno.test("Projection lets the lower bound grow with rows that go on and on", () => {
+  const looks = simulate([...Array(20).fill(600_000), ...Array(180).fill(1000)], 20);
+  const at = (ms: number) => looks.find(({ atMs }) => atMs === ms)!;
+  assert(at(60_000).isLowerBound && at(300_000).isLowerBound);
+  assertGreater(at(300_000).seconds!, at(60_000).seconds! * 4);
+});
+
+Deno.test("Projection does not take finished cohorts for all while an early one goes on", () => {
+  // Row 3 takes ten minutes: the cohorts after its own finish, but are not the first ones.
+  const looks = simulate(Array.from({ length: 6000 }, (_, i) => i === 3 ? 600_000 : 2000), 20);
+  for (const { atMs, isLowerBound } of looks) {
+    if (atMs < 600_000) assert(isLowerBound);
+  }
+});
+
+Deno.test("Projection is a lower bound when all that is left are stragglers", () => {
+  const looks = simulate(Array.from({ length: 1000 }, (_, i) => i === 990 ? 600_000 : 1000), 20);
+  const late = looks.filter(({ atMs, trueSeconds }) => atMs > 60_000 && trueSeconds > 0);
+  assertGreater(late.length, 100);
+  for (const { isLowerBound, atMs, seconds } of late) {
+    assert(isLowerBound);
+    assertGreater(seconds!, (atMs - 60_000) / 1000);
+  }
+});
+
+Deno.test("Projection grows and is flagged when the teacher falls silent", () => {
+  const projection = new Projection(10, 1000, 0);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  projection.observe(20_000, 10, 0);
+  const position = { rows: 1000, concurrency: 10, recentRows: 200, recentRate: 10 };
+  const before = projection.project({ ...position, elapsedMs: 20_000 });
+  assertEquals(before, { seconds: 80, isLowerBound: false });
+  projection.observe(220_000, 10, 0);
+  const after = projection.project({ ...position, elapsedMs: 220_000 });
+  assertEquals(after.isLowerBound, true);
+  assertGreater(after.seconds!, 199);
+});
+
+Deno.test("Projection does not count a pause as silence", () => {
+  const projection = new Projection(10, 1000, 0);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  projection.observe(20_000, 0, 0);
+  for (let nowMs = 21_000; nowMs <= 3_600_000; nowMs += 1000) projection.observe(nowMs, 0, 0);
+  projection.observe(3_600_100, 10, 0);
+  const position = { rows: 1000, concurrency: 10, recentRows: 0, recentRate: 0 };
+  const projected = projection.project({ ...position, elapsedMs: 20_000 });
+  assertEquals(projected, { seconds: 80, isLowerBound: false });
+});
+
+Deno.test("Projection believes the rate where lanes stand empty", () => {
+  const projection = new Projection(10, 1000, 0);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  projection.observe(100_000, 2, 8);
+  const position = { rows: 1000, concurrency: 10, elapsedMs: 100_000 };
+  const recent = projection.project({ ...position, recentRows: 60, recentRate: 2 });
+  assertAlmostEquals(recent.seconds!, 400 / (1 + 1 / Math.sqrt(60)), 0.1);
+  const tooFew = projection.project({ ...position, recentRows: 15, recentRate: 0.5 });
+  assertAlmostEquals(tooFew.seconds!, 400 / (1 + 1 / Math.sqrt(200)), 0.1);
+  const tooEarly = projection.project({
+    ...position,
+    elapsedMs: 29_000,
+    recentRows: 60,
+    recentRate: 2,
+  });
+  assertAlmostEquals(tooEarly.seconds!, 80, 1);
+});
+
+Deno.test("Projection follows a change of concurrency", () => {
+  const projection = new Projection(10, 1000, 0);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  projection.observe(20_000, 10, 0);
+  const position = { rows: 1000, recentRows: 1000, recentRate: 1000, elapsedMs: 20_000 };
+  // 790 rows in the queue, and the last wave.
+  assertEquals(projection.project({ ...position, concurrency: 10 }).seconds, 80);
+  assertEquals(projection.project({ ...position, concurrency: 20 }).seconds, 40.5);
+});
+
+Deno.test("Projection gives 0 s when all rows are done", () => {
+  const projection = new Projection(10, 3, 0);
+  for (let sequence = 0; sequence < 3; sequence++) projection.settled(sequence, 1000);
+  projection.observe(1000, 0, 0);
+  const position = { rows: 3, concurrency: 10, recentRows: 3, recentRate: 3, elapsedMs: 1000 };
+  assertEquals(projection.project(position), { seconds: 0, isLowerBound: false });
+});
+
+Deno.test("Projection works where the number of lanes exceeds the rows", () => {
+  const looks = simulate(exponentialLengths(300, 3000), 1000);
+  for (const { seconds } of looks) assert(seconds === null || Number.isFinite(seconds));
+  assertEquals(looks.at(-1)!.seconds, 0);
+});

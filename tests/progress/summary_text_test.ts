@@ -1,0 +1,121 @@
+import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { summaryText } from "../../lib/progress/summary_text.ts";
+import { makeSummary } from "./fixtures.ts";
+
+const ERRORS = Array.from({ length: 51 }, (_, i) => ({
+  type: "rate_limit",
+  status: i === 1 ? null : 429,
+  message: `cause ${i}`,
+  count: 60 - i,
+  last_seen: "",
+}));
+const COMMAND = "deno task distill in.jsonl -o out/";
+
+Deno.test("summaryText() says no more than there is to say", () => {
+  assertEquals(
+    summaryText(makeSummary(), { color: false, continueCommand: COMMAND }),
+    `\
+Finished in 35 s: every row has a result
+
+  Rows       1,319
+  Succeeded  1,319
+  Speed      38.2 rows/s
+  Latency    p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Attempts   1,319
+  Process    2.4 s of CPU · 85 MB of memory
+  Results    out/in.jsonl
+`,
+  );
+});
+
+Deno.test("summaryText() tells all there is in under 25 lines", () => {
+  const files = Array.from({ length: 9 }, (_, i) => ({
+    input: `${i}.jsonl`,
+    results: `out/${i}.jsonl`,
+    failures: `out/${i}_error.jsonl`,
+    total: 10,
+    succeeded: 5,
+    failed: i,
+    pending: 0,
+  }));
+  files[0].failed = 2;
+  const summary = makeSummary({
+    state: "interrupted",
+    skipped: 100,
+    succeeded: 1000,
+    failed: 19,
+    pending: 200,
+    failures_on_disk: 25,
+    bad_rows: 3,
+    merged_duplicates: 4,
+    attempts: 1100,
+    retries: 81,
+    prompt_tokens: 100_710,
+    completion_tokens: 234_990,
+    wasted_completion_tokens: 4830,
+    cost_usd: 1.234,
+    errors: ERRORS,
+    files,
+  });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assertEquals(
+    text,
+    `\
+Interrupted after 35 s: 200 rows still to do
+
+  Rows         1,319 · 4 identical merged · 3 bad left out
+  Done before  100
+  Succeeded    1,000
+  Failed       19 (25 in the failures files)
+  Pending      200
+  Speed        38.2 rows/s
+  Latency      p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Tokens       100,710 prompt · 234,990 completion (4,830 of them in rows that failed)
+  Cost         $1.23
+  Attempts     1,100 (81 retries)
+  Process      2.4 s of CPU · 85 MB of memory
+  Errors       60 × rate_limit 429: cause 0
+               59 × rate_limit: cause 1
+               58 × rate_limit 429: cause 2
+               1,608 × other causes
+  Results      out/0.jsonl
+  Failures     out/0_error.jsonl
+  Results      out/1.jsonl
+  Failures     out/1_error.jsonl
+               and those of 7 more inputs
+  To continue  deno task distill in.jsonl -o out/
+`,
+  );
+  assertLess(text.split("\n").length - 1, 25);
+});
+
+Deno.test("summaryText() gives the command that retries where only failures are left", () => {
+  const summary = makeSummary({ succeeded: 1318, failed: 1, failures_on_disk: 1 });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assert(text.startsWith("Finished in 35 s: all but 1 row have a result\n"));
+  assert(text.includes("  Failed     1\n"));
+  assert(text.endsWith(`  To retry   ${COMMAND}\n`));
+});
+
+Deno.test("summaryText() says why a run was halted, without control characters", () => {
+  const reason = "The key\x1b[2J was refused\n(401)";
+  const nothing = { succeeded: 0, attempts: 0, latency_ms: { p50: 0, p90: 0, p99: 0, max: 0 } };
+  const summary = makeSummary({ ...nothing, state: "halted", reason, pending: 1, files: [] });
+  assertEquals(
+    summaryText(summary, { color: false }),
+    `\
+Halted after 35 s, 1 row still to do: The key was refused (401)
+
+  Rows     1,319
+  Pending  1
+`,
+  );
+});
+
+Deno.test("summaryText() says the same in colours", () => {
+  const summary = makeSummary({ failures_on_disk: 3, errors: ERRORS });
+  const coloured = summaryText(summary, { color: true });
+  assert(coloured.includes("\x1b[33mFinished"));
+  // deno-lint-ignore no-control-regex
+  assertEquals(coloured.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { color: false }));
+});

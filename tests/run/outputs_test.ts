@@ -1,0 +1,161 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { SinkError, UsageError } from "../../lib/errors.ts";
+import { makeFolders, outputFilesOf } from "../../lib/run/outputs.ts";
+import { tempDir } from "../support/temp.ts";
+
+async function refusal(inputs: string[], output: string): Promise<string> {
+  return (await assertRejects(() => outputFilesOf(inputs, output), UsageError)).message;
+}
+
+Deno.test("outputFilesOf() names the files in a folder after each input", async () => {
+  assertEquals(await outputFilesOf(["data/a.jsonl", "b.ndjson"], "nowhere/"), [
+    {
+      input: "data/a.jsonl",
+      results: "nowhere/a.jsonl",
+      failures: "nowhere/a_error.jsonl",
+      runJson: "nowhere/a.run.json",
+      lock: "nowhere/a.lock",
+      spool: "nowhere/a.input",
+    },
+    {
+      input: "b.ndjson",
+      results: "nowhere/b.jsonl",
+      failures: "nowhere/b_error.jsonl",
+      runJson: "nowhere/b.run.json",
+      lock: "nowhere/b.lock",
+      spool: "nowhere/b.input",
+    },
+  ]);
+});
+
+for (const name of ["out.jsonl", "new/out.ndjson"]) {
+  Deno.test(`outputFilesOf() takes ${name} for the one results file`, async () => {
+    const [files] = await outputFilesOf(["a.jsonl"], name);
+    const stem = name.replace(/\.\w+$/, "");
+    assertEquals(files.results, name);
+    assertEquals(files.failures, `${stem}_error.jsonl`);
+    assertEquals(files.runJson, `${stem}.run.json`);
+    assertEquals(files.lock, `${stem}.lock`);
+  });
+}
+
+for (
+  const [input, stem] of [
+    ["a.jsonl", "a"],
+    ["a.jsonl.gz", "a"],
+    ["a.ndjson.gz", "a"],
+    ["a.json", "a"],
+    ["a.gz", "a"],
+    ["a.txt", "a.txt"],
+    ["a.b.jsonl", "a.b"],
+    ["a.jsonl.bak", "a.jsonl.bak"],
+    ["/x/y.jsonl/a", "a"],
+    ["-", "stdin"],
+  ]
+) {
+  Deno.test(`outputFilesOf() names the results of ${input} ${stem}.jsonl`, async () => {
+    assertEquals((await outputFilesOf([input], "out"))[0].results, `out/${stem}.jsonl`);
+  });
+}
+
+Deno.test("outputFilesOf() takes a name for a folder that ends in a slash or is one", async () => {
+  await using dir = await tempDir();
+  await Deno.mkdir(dir.path("is_a_folder.jsonl"));
+  for (
+    const [output, results] of [
+      ["x.jsonl/", "x.jsonl/a.jsonl"],
+      ["out///", "out/a.jsonl"],
+      [".", "./a.jsonl"],
+      ["/", "/a.jsonl"],
+      [dir.path("is_a_folder.jsonl"), dir.path("is_a_folder.jsonl/a.jsonl")],
+    ]
+  ) {
+    assertEquals((await outputFilesOf(["a.jsonl"], output))[0].results, results);
+  }
+});
+
+Deno.test("outputFilesOf() refuses to write for no input, and to nowhere", async () => {
+  assertStringIncludes(await refusal([], "out/"), "name one");
+  assertStringIncludes(await refusal(["a.jsonl"], ""), "name a file or folder");
+});
+
+Deno.test("outputFilesOf() refuses to write several inputs to one file", async () => {
+  assertStringIncludes(await refusal(["a.jsonl", "b.jsonl"], "out.jsonl"), "2 inputs");
+});
+
+for (
+  const [inputs, path] of [
+    [["x/a.jsonl", "y/a.jsonl"], "out/a.jsonl"],
+    [["a.jsonl", "a.jsonl.gz"], "out/a.jsonl"],
+    [["a.jsonl", "a.jsonl"], "out/a.jsonl"],
+    [["a.jsonl", "a_error.jsonl"], "out/a_error.jsonl"],
+    [["a_error.jsonl", "a.jsonl"], "out/a_error.jsonl"],
+    [["-", "stdin.jsonl"], "out/stdin.jsonl"],
+  ] as const
+) {
+  Deno.test(`outputFilesOf() refuses ${inputs.join(" with ")}, for both would write one file`, async () => {
+    const message = await refusal([...inputs], "out");
+    for (const part of [path, ...inputs]) assertStringIncludes(message, `"${part}"`);
+  });
+}
+
+Deno.test("outputFilesOf() refuses an output that is an input, whatever it is called", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("data/a.jsonl", "{}\n");
+  await Deno.symlink(dir.path("data"), dir.path("link"));
+  await Deno.link(input, dir.path("hard.jsonl"));
+  await Deno.symlink(input, dir.path("soft.jsonl"));
+  for (
+    const output of [
+      dir.path("data"),
+      dir.path("data/../data/"),
+      dir.path("link/"),
+      input,
+      dir.path("hard.jsonl"),
+      dir.path("soft.jsonl"),
+    ]
+  ) {
+    assertStringIncludes(await refusal([input], output), `it is the input "${input}"`);
+  }
+});
+
+Deno.test("outputFilesOf() refuses to write failures, run.json or lock over an input", async () => {
+  await using dir = await tempDir();
+  for (const name of ["a_error.jsonl", "a.run.json", "a.lock"]) {
+    const input = await dir.write(name, "{}\n");
+    const message = await refusal([input], dir.path("a.jsonl"));
+    assertStringIncludes(message, `"${input}"`);
+  }
+});
+
+Deno.test("outputFilesOf() refuses an output that is another input of the run", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/a.jsonl", "{}\n");
+  await dir.write("out/a.jsonl", "{}\n");
+  await refusal([dir.path("in/a.jsonl"), dir.path("out/a.jsonl")], dir.path("out"));
+  await dir.write("b/b.jsonl", "{}\n");
+  await Deno.symlink(dir.path("in/a.jsonl"), dir.path("out/b.jsonl"));
+  await Deno.remove(dir.path("out/a.jsonl"));
+  await refusal([dir.path("b/b.jsonl"), dir.path("in/a.jsonl")], dir.path("out"));
+});
+
+Deno.test("makeFolders() makes what is missing and leaves what is there", async () => {
+  await using dir = await tempDir();
+  const files = await outputFilesOf(["a.jsonl", "b.jsonl"], dir.path("x/y/z/"));
+  await makeFolders(files);
+  await makeFolders(files);
+  assertEquals((await Deno.stat(dir.path("x/y/z"))).isDirectory, true);
+  await makeFolders(await outputFilesOf(["a.jsonl"], "out.jsonl"));
+});
+
+Deno.test("makeFolders() says which folder cannot be made", async () => {
+  await using dir = await tempDir();
+  const file = await dir.write("notes.txt", "mine");
+  for (const output of [file, `${file}/inside/`]) {
+    const files = await outputFilesOf(["a.jsonl"], output);
+    const error = await assertRejects(() => makeFolders(files), SinkError);
+    assertStringIncludes(error.message, file);
+    assertEquals(error.path, output.replace(/\/$/, ""));
+  }
+  assertEquals(await Deno.readTextFile(file), "mine");
+});
