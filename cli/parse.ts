@@ -51,7 +51,8 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
     if (token.kind === "positional") inputs.push(token.value);
     if (token.kind !== "option") continue;
     const { flag, isOff } = flagNamed(token.name, token.rawName, command);
-    setFlag(flags, flag, isOff ? false : valueOf(flag, token));
+    const value = valueOf(flag, token);
+    setFlag(flags, flag, isOff ? false : value);
   }
   return { command, inputs, flags };
 }
@@ -100,20 +101,25 @@ function unknownFlag(name: string, rawName: string, command: Command): UsageErro
         "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
     );
   }
-  const elsewhere = FLAGS.find((flag) => flag.name === name);
-  if (elsewhere?.commands.includes(command)) {
+  const known = flagsOf(command);
+  if (known.some((flag) => flag.isNegated && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is so unless --no-${name} says otherwise`);
   }
+  const elsewhere = FLAGS.find((flag) => spelled(flag) === name || `-${flag.short}` === rawName);
   if (elsewhere !== undefined) {
     const at = elsewhere.commands.join(", ");
     return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${at}`);
   }
-  const names = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
-  const nearest = closestString(name, names);
+  const nearest = closestString(name, known.map(spelled));
   const hint = levenshteinDistance(name, nearest) <= MAX_TYPOS
     ? `Did you mean --${nearest}?`
     : "See --help-all for every flag";
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
+}
+
+/** How a person writes it. */
+function spelled(flag: Flag): string {
+  return flag.isNegated ? `no-${flag.name}` : flag.name;
 }
 
 function valueOf(flag: Flag, token: { rawName: string; value?: unknown; inlineValue?: boolean }) {

@@ -7,6 +7,7 @@
 
 /** The root of everything that Retort throws while it runs. */
 export class RetortError extends Error {
+  /** The name of the class, for logs. */
   override name = "RetortError";
 }
 
@@ -20,6 +21,7 @@ export interface SourceErrorOptions extends ErrorOptions {
 
 /** The input cannot be read, or holds rows that cannot be sent. */
 export class SourceError extends RetortError {
+  /** The name of the class, for logs. */
   override name = "SourceError";
   /** The input file, where one is to blame. */
   readonly path: string | undefined;
@@ -88,6 +90,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
 
 /** One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again. */
 export class TeacherError extends RetortError {
+  /** The name of the class, for logs. */
   override name = "TeacherError";
   /** What kind of failure it is. */
   readonly type: FailureType;
@@ -123,6 +126,7 @@ export interface SinkErrorOptions extends ErrorOptions {
 
 /** An output file cannot be written, or is damaged. */
 export class SinkError extends RetortError {
+  /** The name of the class, for logs. */
   override name = "SinkError";
   /** The file. */
   readonly path: string | undefined;
@@ -136,15 +140,18 @@ export class SinkError extends RetortError {
 
 /** Another run holds the lock of an output file. */
 export class LockedError extends SinkError {
+  /** The name of the class, for logs. */
   override name = "LockedError";
 }
 
 /** An output file holds something that is no line of Retort's. */
 export class DamagedFileError extends SinkError {
+  /** The name of the class, for logs. */
   override name = "DamagedFileError";
 }
 
 /** The run cannot be started as it was asked for; nothing was sent and nothing was written. */
 export class UsageError extends RetortError {
+  /** The name of the class, for logs. */
   override name = "UsageError";
 }

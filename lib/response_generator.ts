@@ -37,7 +37,7 @@ const DEFAULTS = {
  *
  * @example From a file to a file
  * ```ts
- * import { openaiCompatible, ResponseGenerator } from "./mod.ts";
+ * import { openaiCompatible, ResponseGenerator } from "../mod.ts";
  *
  * async function distil(): Promise<void> {
  *   const teacher = openaiCompatible({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
@@ -163,7 +163,8 @@ export class ResponseGenerator {
   /**
    * Asks the teacher about rows of any shape and gives each outcome as it comes. Never runs ahead of
    * its consumer by more than the concurrency. An early `break` aborts the calls in flight and
-   * leaves nothing running; so does an error in `rows`, which is thrown here.
+   * leaves nothing running. An error in `rows` is thrown here, after the outcomes of the calls that
+   * were in flight.
    *
    * @throws the reason of `signal` when it is aborted
    */
@@ -174,6 +175,7 @@ export class ResponseGenerator {
     try {
       const { progress } = activity;
       const options = this.#options;
+      options.signal?.throwIfAborted();
       const generation = new Generation({
         parser: createRowParser({ ...options, runParams: options.params }),
         duplicates: options.duplicates,

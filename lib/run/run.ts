@@ -30,6 +30,7 @@ export class Run {
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
   #hasGivenUp = false;
+  #early: ["info" | "warning", string][] | undefined = [];
 
   /** Nothing is touched yet. */
   constructor(context: RunContext, options: RunOptions) {
@@ -52,11 +53,12 @@ export class Run {
       for (const job of this.#jobs) await job.checkInput();
       await makeFolders(this.#jobs.map((job) => job.files));
       for (const job of this.#jobs) await job.claim();
-      if (!(await this.#look())) return this.#summarise();
+      if (!(await this.#look())) return this.#tell(this.#summarise({ isReady: false }));
       checkInput(this.#jobs.map((job) => job.found), this.#options, this.#context.generator);
       await this.#work();
       return await this.#finish();
     } finally {
+      this.#flushNotices();
       for (const [index, job] of this.#jobs.entries()) {
         await job.close({ abandon: this.#stalled.has(index) });
       }
@@ -98,20 +100,20 @@ export class Run {
 
   async #makeJobs(): Promise<Job[]> {
     const files = await outputFilesOf(this.#options.input, this.#options.output);
-    const { generator, progress, signal } = this.#context;
+    const { generator, signal } = this.#context;
     return files.map((one) =>
       new Job(one, {
         options: this.#options,
         parser: this.#parser,
         duplicates: generator.duplicates,
         identity: this.#identity,
-        notice: (level, message) => progress.notice(level, message),
+        notice: (level, message) => this.#notice(level, message),
         signal,
       })
     );
   }
 
-  /** The first pass over all inputs; false when it was stopped. */
+  /** The first pass over all inputs; false when it was ended before it was through. */
   async #look(): Promise<boolean> {
     const { signal } = this.#context;
     try {
@@ -129,7 +131,7 @@ export class Run {
     if (this.#options.stdin === undefined) {
       throw new UsageError('Cannot read "-": no standard input was given');
     }
-    await spool(this.#options.stdin, job.path);
+    await spool(this.#options.stdin, job.path, this.#context.signal);
   }
 
   async #work(): Promise<void> {
@@ -169,7 +171,7 @@ export class Run {
     const { generator, progress } = this.#context;
     const found = this.#jobs.map((job) => job.found);
     const notes = describeInput(this.#jobs.map((job) => job.files.input), found);
-    for (const note of [...notes, ...this.#context.notices]) progress.notice("info", note);
+    for (const note of [...notes, ...this.#context.notices]) this.#notice("info", note);
     const total = sum(found, (one) => one.total);
     const pending = sum(found, ({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
@@ -183,13 +185,26 @@ export class Run {
       pending,
       concurrency: generator.concurrency,
     });
+    this.#flushNotices();
+  }
+
+  /** Says something; "run-start" is the first event of a run, so what comes up before it waits. */
+  #notice(level: "info" | "warning", message: string): void {
+    if (this.#early === undefined) this.#context.progress.notice(level, message);
+    else this.#early.push([level, message]);
+  }
+
+  #flushNotices(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const [level, message] of early) this.#notice(level, message);
   }
 
   /** Nothing is sent while the disk is full; what is in flight is kept in memory. */
   #onStall(index: number, error: SinkError): void {
     this.#stalled.add(index);
     this.#engine?.closeGate(`disk ${index}`);
-    this.#context.progress.notice(
+    this.#notice(
       "warning",
       `${error.message}. Nothing more is sent until it can be written`,
     );
@@ -198,26 +213,34 @@ export class Run {
 
   #onRecover(index: number): void {
     this.#stalled.delete(index);
-    this.#context.progress.notice("info", "The disk takes lines again: going on");
+    this.#notice("info", "The disk takes lines again: going on");
     this.#engine?.openGate(`disk ${index}`);
   }
 
   async #finish(): Promise<Summary> {
     for (const job of this.#jobs) await job.tidy();
-    const summary = this.#summarise();
+    const summary = this.#summarise({ isReady: true });
     for (const job of this.#jobs) await this.#writeRunFile(job, summary);
-    this.#context.progress.emit(summary);
+    return this.#tell(summary);
+  }
+
+  /** The last snapshot, and then the last event. */
+  #tell(summary: Summary): Summary {
+    const { progress } = this.#context;
+    this.#flushNotices();
+    progress.stop();
+    progress.emit(summary);
     return summary;
   }
 
-  #summarise(): Summary {
+  #summarise({ isReady }: { isReady: boolean }): Summary {
     const found = this.#jobs.map((job) => job.found);
     const files = this.#jobs.map((job) => job.summary());
     const total = sum(found, (one) => one.total);
     const toAsk = sum(found, ({ plan }) => plan.toAsk);
     const left = sum(this.#jobs, (job) => job.left);
     return this.#context.progress.summary({
-      state: this.#context.signal.aborted && left > 0 ? "interrupted" : "done",
+      state: this.#context.signal.aborted && (!isReady || left > 0) ? "interrupted" : "done",
       reason: null,
       started: this.#started.toISOString(),
       total,

@@ -6,10 +6,15 @@
 
 import { SinkError } from "../errors.ts";
 
-/** Writes the stream to the file, in the place of what was there. */
-export async function spool(stream: ReadableStream<Uint8Array>, path: string): Promise<void> {
+/** Writes the stream to the file, in the place of what was there. Rejects when the signal is aborted:
+ * a person at a terminal may never end the stream. */
+export async function spool(
+  stream: ReadableStream<Uint8Array>,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    await Deno.writeFile(path, stream);
+    await Deno.writeFile(path, stream, { signal });
   } catch (cause) {
     throw new SinkError(`Cannot write standard input to "${path}": ${(cause as Error).message}`, {
       path,

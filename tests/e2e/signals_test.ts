@@ -218,3 +218,28 @@ Deno.test("a signal while every row waits for its next attempt ends the run at o
   assertEquals(server.posts, 3);
   assertEquals(await dir.read("out/in_error.jsonl"), "");
 });
+
+Deno.test("Ctrl-C while standard input is still open ends the run before the first call", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const args = argsFor(server, ["-", "-o", dir.path("out/"), "--progress", "json"]);
+  await using child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${REPOSITORY}/cli.ts`, ...args],
+    clearEnv: true,
+    env: cleanEnv(dir.root),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(`{"prompt":"one"}\n`));
+  while (!(await dir.exists("out/stdin.input"))) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  child.kill("SIGINT");
+  assertEquals((await child.status).code, 130);
+  await writer.close().catch(() => {});
+  const events = (await child.stdout.text()).trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(events.at(-1).state, "interrupted");
+  assertEquals([server.posts, await dir.exists("out/stdin.input")], [0, false]);
+});

@@ -235,3 +235,16 @@ Deno.test("Engine goes from running to done when all rows are settled", async ()
   await fixture.finish();
   assertEquals(fixture.states, ["done"]);
 });
+
+Deno.test("Engine is halted, not done, when rows were left pending", async () => {
+  const stopped = new Fixture({ rows: rowsOf(9) });
+  await stopped.start();
+  stopped.engine.stop();
+  await stopped.finish();
+  assertEquals(stopped.states, ["draining", "halted"]);
+  const aborted = new Fixture({ rows: rowsOf(2) });
+  await aborted.start();
+  aborted.engine.abort();
+  await aborted.ended;
+  assertEquals(aborted.engine.state, "halted");
+});

@@ -120,6 +120,8 @@ Deno.test("readIndex() passes over a last line that ends inside a character, or 
 for (
   const [what, line] of [
     ["half a line", lineOf("b").slice(0, 40)],
+    ["half a line that lacks its last brace", lineOf("b").slice(0, -1)],
+    ["half a line that ends behind its hash", lineOf("b").slice(0, 48)],
     ["half a line with the next on it", lineOf("b").slice(0, 12) + lineOf("c")],
     ["a blank line", ""],
     ["a NUL byte", lineOf("b", '"x":"\0"')],

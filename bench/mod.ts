@@ -1,0 +1,105 @@
+/**
+ * `deno task bench`: what Retort costs, beside what the least that could do the same costs on the
+ * same machine in the same run.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { engineAlone } from "./engine_alone.ts";
+import { httpRows } from "./http.ts";
+import type { Bench, Figure, Measure } from "./measure.ts";
+import { modelcallScenario } from "./modelcall.ts";
+import { progressOnOff, progressPerRow } from "./progress.ts";
+import { resumeIndex } from "./resume_index.ts";
+import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
+import { renderTable } from "./table.ts";
+import { schedulerTurns } from "./turns.ts";
+
+const MEASURES: readonly Measure[] = [
+  { name: "ModelCall scenario", run: modelcallScenario },
+  { name: "progress per row", run: progressPerRow },
+  { name: "scheduler turns", run: schedulerTurns },
+  { name: "HTTP", run: httpRows },
+  { name: "engine alone", run: engineAlone },
+  { name: "CPU by concurrency", run: cpuByConcurrency },
+  { name: "CPU and memory by row", run: cpuAndMemoryByRow },
+  { name: "resume index", run: resumeIndex },
+  { name: "progress on and off", run: progressOnOff },
+];
+
+const HELP = `deno task bench [--full] [--only NAME] [--json]
+
+  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 25 minutes)
+  --only NAME   measures whose name holds this, without regard to case
+  --json        figures as JSON, with the ratio of each round
+  --rounds N    rounds of each measure
+  --scale F     so many times the rows
+
+Measures: ${MEASURES.map(({ name }) => name).join(", ")}`;
+
+/** Takes the measures and prints them. */
+async function main(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      full: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+      rounds: { type: "string" },
+      scale: { type: "string", default: "1" },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  const chosen = MEASURES.filter(({ name }) => has(name, values.only));
+  if (chosen.length === 0) throw new RangeError(`Cannot measure "${values.only}"\n\n${HELP}`);
+  const figures = await take(chosen, benchOf(values));
+  console.log(values.json ? JSON.stringify(figures, null, 2) : renderTable(figures));
+}
+
+function has(name: string, part: string): boolean {
+  return name.toLowerCase().includes(part.toLowerCase());
+}
+
+function benchOf(
+  { full, scale, rounds }: { full: boolean; scale: string; rounds?: string },
+): Omit<Bench, "dir"> {
+  const factor = numberOf("--scale", scale);
+  const fixed = rounds === undefined ? undefined : Math.ceil(numberOf("--rounds", rounds));
+  return {
+    full,
+    rows: (scaled, whole) => Math.max(1, Math.round((full ? whole : scaled) * factor)),
+    rounds: (usual) => fixed ?? usual,
+  };
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) {
+    throw new RangeError(`Cannot use ${flag} ${text}: it must be a number above 0`);
+  }
+  return value;
+}
+
+async function take(measures: readonly Measure[], bench: Omit<Bench, "dir">): Promise<Figure[]> {
+  const dir = await Deno.makeTempDir({ prefix: "retort_bench_" });
+  const leave = () => {
+    Deno.removeSync(dir, { recursive: true });
+    Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", leave);
+  const figures: Figure[] = [];
+  try {
+    for (const measure of measures) {
+      console.error(`Measuring: ${measure.name}`);
+      figures.push(...await measure.run({ ...bench, dir }));
+    }
+  } finally {
+    Deno.removeSignalListener("SIGINT", leave);
+    await Deno.remove(dir, { recursive: true });
+  }
+  return figures;
+}
+
+if (import.meta.main) await main(Deno.args);

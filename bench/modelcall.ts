@@ -1,0 +1,70 @@
+/**
+ * ModelCall's own scenario: rows of half a second, twenty at a time, a bar that shows them.
+ *
+ * @module
+ */
+
+import { inChild } from "./child.ts";
+import { atMost, type Bench, type Figure, figure } from "./measure.ts";
+import { writeRows } from "./rows.ts";
+
+const CONCURRENCY = 20;
+const LATENCY_MS = 500;
+
+/** Time against the ideal, and CPU. What ModelCall took for 10,000 rows is known: 253.1 s, 8 %. */
+export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(1_000, 10_000);
+  const input = `${bench.dir}/modelcall.jsonl`;
+  await writeRows(input, rows);
+  // Both sleep nearly all the time, so they can share the machine.
+  const [report, bareMs] = await Promise.all([
+    inChild("job", {
+      input,
+      output: `${bench.dir}/modelcall_out.jsonl`,
+      concurrency: CONCURRENCY,
+      teacher: { latencyMs: LATENCY_MS },
+      bar: true,
+    }),
+    inChild("bareLanes", { rows, concurrency: CONCURRENCY, latencyMs: LATENCY_MS }),
+  ]);
+  const waves = Math.ceil(rows / CONCURRENCY);
+  const idealMs = waves * LATENCY_MS;
+  const ideal = `${seconds(idealMs)} ideal (ModelCall ${seconds(idealMs * 253.1 / 250)})`;
+  const ratio = report.elapsedMs / idealMs;
+  const cpu = report.cpuSeconds / report.elapsedMs * 1e5;
+  const name = `ModelCall scenario, ${rows.toLocaleString("en")} rows`;
+  return [
+    {
+      name: `${name}: time`,
+      retort: seconds(report.elapsedMs),
+      baseline: ideal,
+      ratios: [ratio],
+      target: atMost(ratio, 1.003),
+      note: `${perWave(report.elapsedMs)} over the ideal in each of ${waves} waves; loops with ` +
+        `nothing but the same timers: ${perWave(bareMs)}`,
+    },
+    {
+      name: `${name}: time of the whole call`,
+      retort: seconds(report.wholeMs),
+      baseline: ideal,
+      ratios: [report.wholeMs / idealMs],
+    },
+    {
+      name: `${name}: CPU`,
+      retort: `${figure(cpu)} % of a core`,
+      baseline: "8 % (ModelCall, published)",
+      ratios: [cpu / 8],
+      target: atMost(cpu, 1, " %"),
+      note: `${figure(report.cpuSeconds)} s of CPU, the bar included; ` +
+        `${figure(report.wholeCpuSeconds)} s with the check of the input`,
+    },
+  ];
+
+  function perWave(elapsedMs: number): string {
+    return `${figure((elapsedMs - idealMs) / waves)} ms`;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`;
+}

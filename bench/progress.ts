@@ -1,0 +1,144 @@
+/**
+ * What progress costs: drawn for each row, as a plain progress bar does it, against batched; and the
+ * run with a bar against the run without.
+ *
+ * @module
+ */
+
+import { inChild } from "./child.ts";
+import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import { createBar } from "../lib/progress/bar.ts";
+import { Progress } from "../lib/progress/progress.ts";
+import type { Outcome } from "../lib/row.ts";
+import { COMPLETION, messagesOf, rowText, writeRows } from "./rows.ts";
+
+/** ModelCall's pace: 20 lanes of half a second. */
+const ROWS_PER_S = 40;
+const CONCURRENCY = 20;
+const BEAT_MS = 100;
+
+/** Microseconds a row, on a clock that is moved by hand: 40 rows a second. */
+export async function progressPerRow(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(5_000, 20_000);
+  const { ours, theirs } = await alternate(
+    bench.rounds(7),
+    () => timed(rows, batched),
+    () => timed(rows, drawnPerRow),
+  );
+  return [{
+    name: `progress, batched (${ROWS_PER_S} rows/s)`,
+    retort: `${figure(median(ours))} µs a row`,
+    baseline: `${figure(median(theirs))} µs, drawn for each row`,
+    ratios: ratiosOf(ours, theirs),
+    note: "the terminal bar, what it writes thrown away; a terminal would add to each drawing",
+  }];
+}
+
+function timed(rows: number, scenario: (rows: number) => void): number {
+  const startedMs = performance.now();
+  scenario(rows);
+  return (performance.now() - startedMs) * 1000 / rows;
+}
+
+/** As it is in a run: snapshots on a beat, at most four drawings a second. */
+function batched(rows: number): void {
+  let nowMs = 0;
+  let beat = () => {};
+  const progress = progressWith(() => nowMs, (callback) => beat = callback);
+  progress.on(createBar({ ...SCREEN, now: () => nowMs }));
+  progress.start({ total: rows, skipped: 0 });
+  let beatMs = BEAT_MS;
+  for (let sequence = 0; sequence < rows; sequence++) {
+    nowMs += 1000 / ROWS_PER_S;
+    progress.attempt();
+    progress.settled([outcomeOf(sequence)]);
+    if (nowMs < beatMs) continue;
+    beat();
+    beatMs += BEAT_MS;
+  }
+  progress.stop();
+}
+
+/** A snapshot and a drawing for each row. */
+function drawnPerRow(rows: number): void {
+  let nowMs = 0;
+  let drawingMs = 0;
+  const progress = progressWith(() => nowMs, () => {});
+  // Each look at this clock finds that it is time to draw.
+  progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
+  progress.start({ total: rows, skipped: 0 });
+  for (let sequence = 0; sequence < rows; sequence++) {
+    nowMs += 1000 / ROWS_PER_S;
+    progress.attempt();
+    progress.settled([outcomeOf(sequence)]);
+    progress.emit(progress.snapshot());
+  }
+  progress.stop();
+}
+
+const SCREEN = { write: () => {}, columns: () => 100, color: true };
+
+function progressWith(now: () => number, onBeat: (beat: () => void) => void): Progress {
+  return new Progress({
+    concurrency: CONCURRENCY,
+    gauges: () => ({
+      state: "running",
+      inFlight: CONCURRENCY,
+      waiting: 0,
+      concurrency: CONCURRENCY,
+    }),
+    now,
+    every: (_, callback) => {
+      onBeat(callback);
+      return () => {};
+    },
+  });
+}
+
+function outcomeOf(sequence: number): Outcome {
+  return {
+    row: {
+      uid: `row-${sequence}`,
+      promptHash: "0123456789abcdef",
+      messages: messagesOf(sequence),
+      params: undefined,
+      text: rowText(sequence),
+      clashes: [],
+      input: 0,
+      source: "rows.jsonl:1",
+    },
+    sequence,
+    attempts: 1,
+    busyMs: 500,
+    latencyMs: 500,
+    firstFailedAt: undefined,
+    settledAt: 1767225600000,
+    completion: COMPLETION,
+    failure: undefined,
+  };
+}
+
+/** CPU a row of the engine alone, with a bar and without. */
+export async function progressOnOff(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(60_000, 200_000);
+  const input = `${bench.dir}/on_off.jsonl`;
+  await writeRows(input, rows);
+  const cpuMicros = async (bar: boolean) => {
+    const output = `${bench.dir}/on_off_out.jsonl`;
+    const report = await inChild("job", { input, output, concurrency: 64, bar });
+    return report.cpuSeconds * 1e6 / rows;
+  };
+  const { ours, theirs } = await alternate(
+    bench.rounds(7),
+    () => cpuMicros(true),
+    () => cpuMicros(false),
+  );
+  const ratios = ratiosOf(ours, theirs);
+  return [{
+    name: "progress on: CPU a row",
+    retort: `${figure(median(ours))} µs`,
+    baseline: `${figure(median(theirs))} µs, progress off`,
+    ratios,
+    target: atMost(median(ratios), 1.02),
+  }];
+}

@@ -1,0 +1,68 @@
+/**
+ * How fast a run that resumes finds out what it has.
+ *
+ * @module
+ */
+
+import { sha256Hex } from "../lib/hash.ts";
+import { resultLine } from "../lib/sink/line.ts";
+import { inChild } from "./child.ts";
+import { alternate, atLeast, type Bench, type Figure, figure, median } from "./measure.ts";
+import { COMPLETION, messagesOf, rowText, writeLines } from "./rows.ts";
+
+/** The index against parsing every line, for ids that were derived and for ids that were given. */
+export async function resumeIndex(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(200_000, 1_000_000);
+  const path = `${bench.dir}/results.jsonl`;
+  const figures: Figure[] = [];
+  for (const isGiven of [false, true]) {
+    await writeLines(path, rows, (index) => lineOf(index, isGiven));
+    const { ours, theirs } = await alternate(
+      bench.rounds(3),
+      () => inChild("readResumeIndex", { path, rows }),
+      () => inChild("parseEveryLine", { path, rows }),
+    );
+    const ratios = ours.map((elapsedMs, round) => theirs[round] / elapsedMs);
+    const perSecond = (ms: readonly number[]) => `${figure(rows / median(ms) * 1000)} lines/s`;
+    figures.push({
+      name: `resume index, ${isGiven ? "given" : "derived"} ids`,
+      retort: perSecond(ours),
+      baseline: `${perSecond(theirs)}, every line parsed`,
+      ratios,
+      target: atLeast(median(ratios), 3),
+    });
+  }
+  await Deno.remove(path);
+  return figures;
+}
+
+function lineOf(index: number, isGiven: boolean): string {
+  return resultLine({
+    row: {
+      uid: isGiven ? `train-${index}` : sha256Hex(String(index)).slice(0, 32),
+      promptHash: "0123456789abcdef",
+      messages: messagesOf(index),
+      params: undefined,
+      text: rowText(index, isGiven),
+      clashes: [],
+      input: 0,
+      source: `rows.jsonl:${index + 1}`,
+    },
+    sequence: index,
+    attempts: 1,
+    busyMs: 812,
+    latencyMs: 812,
+    firstFailedAt: undefined,
+    settledAt: 1767225600000,
+    completion: COMPLETION,
+    failure: undefined,
+  }, FORMAT);
+}
+
+const FORMAT = {
+  paramsId: "44136fa355b3678a",
+  model: "zero",
+  address: "http://127.0.0.1:8000/v1",
+  finalMessages: false,
+  think: "wrap",
+} as const;

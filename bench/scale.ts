@@ -1,0 +1,106 @@
+/**
+ * What grows with the size of a run, and should not: CPU a row with the concurrency and with the
+ * number of rows, and memory.
+ *
+ * @module
+ */
+
+import { inChild } from "./child.ts";
+import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import type { JobReport } from "./scenarios.ts";
+import { writeRows } from "./rows.ts";
+
+const LATENCY_MS = 50;
+/** The CPU of 10,000 rows wavers: five of them are looked at, at both ends. */
+const WINDOWS = 5;
+const MEGABYTE = 1e6;
+
+/** Rows of 50 ms in this process, at concurrency 2,000 and at 20. */
+export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
+  const many = bench.rows(40_000, 40_000);
+  const few = bench.rows(4_000, 40_000);
+  const warmUp = `${bench.dir}/warm_up.jsonl`;
+  const files = { many: `${bench.dir}/many.jsonl`, few: `${bench.dir}/few.jsonl` };
+  await writeRows(warmUp, Math.min(many, 20_000));
+  await writeRows(files.many, many);
+  await writeRows(files.few, few);
+  const cpuMicros = async (input: string, rows: number, concurrency: number) => {
+    const output = `${bench.dir}/concurrency_out.jsonl`;
+    const teacher = { latencyMs: LATENCY_MS };
+    const report = await inChild("job", { input, output, concurrency, teacher, warmUp });
+    return report.cpuSeconds * 1e6 / rows;
+  };
+  const { ours, theirs } = await alternate(
+    bench.rounds(3),
+    () => cpuMicros(files.many, many, 2_000),
+    () => cpuMicros(files.few, few, 20),
+  );
+  const ratios = ratiosOf(ours, theirs);
+  return [{
+    name: "CPU a row, concurrency 2,000",
+    retort: `${figure(median(ours))} µs`,
+    baseline: `${figure(median(theirs))} µs, concurrency 20`,
+    ratios,
+    target: atMost(median(ratios), 1.3),
+    note: `${many.toLocaleString("en")} rows of ${LATENCY_MS} ms against ` +
+      `${few.toLocaleString("en")}, all threads, after a run that compiles the code`,
+  }];
+}
+
+/** One long run, watched. */
+export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(200_000, 1_000_000);
+  const few = Math.min(rows, 10_000);
+  const files = { long: `${bench.dir}/long.jsonl`, short: `${bench.dir}/short.jsonl` };
+  await writeRows(files.long, rows);
+  await writeRows(files.short, few);
+  const watched = (input: string) =>
+    inChild("job", { input, output: `${bench.dir}/long_out.jsonl`, concurrency: 64, watch: true });
+  const { ours, theirs } = await alternate(
+    bench.rounds(bench.full ? 1 : 3),
+    () => watched(files.long),
+    () => watched(files.short),
+  );
+  return [
+    ...cpuByRow(ours, rows),
+    memoryFigure(ours, theirs, rows, few),
+  ];
+}
+
+/** The first 10,000 rows are left out: the code is compiled then. */
+function cpuByRow(reports: readonly JobReport[], rows: number): Figure[] {
+  const ends = reports.map(({ cpuMicrosPerRow }) => cpuMicrosPerRow.slice(1))
+    .filter((windows) => windows.length >= WINDOWS)
+    .map((windows) => ({
+      early: median(windows.slice(0, WINDOWS)),
+      late: median(windows.slice(-WINDOWS)),
+    }));
+  if (ends.length === 0) return [];
+  const ratios = ends.map(({ early, late }) => late / early);
+  return [{
+    name: `CPU a row, around row ${rows.toLocaleString("en")}`,
+    retort: `${figure(median(ends.map(({ late }) => late)))} µs`,
+    baseline: `${figure(median(ends.map(({ early }) => early)))} µs, from row 10,000`,
+    ratios,
+    target: atMost(median(ratios), 1.1),
+    note: `medians of ${WINDOWS} times 10,000 rows, all threads`,
+  }];
+}
+
+function memoryFigure(
+  ours: readonly JobReport[],
+  theirs: readonly JobReport[],
+  rows: number,
+  few: number,
+): Figure {
+  const peaks = ours.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
+  const base = theirs.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
+  return {
+    name: `memory, ${rows.toLocaleString("en")} rows`,
+    retort: `${figure(median(peaks))} MB`,
+    baseline: `${figure(median(base))} MB, ${few.toLocaleString("en")} rows`,
+    ratios: ratiosOf(peaks, base),
+    target: atMost(median(peaks), 150, " MB"),
+    note: "the peak of the whole process, looked at every 50 ms; the check of the input included",
+  };
+}

@@ -1,0 +1,168 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { readConfig } from "../../cli/config.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
+
+async function read(yaml: string) {
+  await using dir = await tempDir();
+  const { inputs, flags, params } = await readConfig(await dir.write("c.yaml", yaml));
+  return { inputs, flags: Object.fromEntries(flags), params };
+}
+
+async function refusal(yaml: string): Promise<string> {
+  await using dir = await tempDir();
+  const path = await dir.write("c.yaml", yaml);
+  const { message } = await assertRejects(() => readConfig(path), UsageError);
+  assertStringIncludes(message, `Cannot use "${path}": `);
+  return message;
+}
+
+Deno.test("readConfig() takes the names of the flags, with dashes or underscores", async () => {
+  const { flags } = await read(`
+model: gpt-5-mini
+max-tokens: 800
+base_url: http://127.0.0.1:8000/v1
+temperature: 0.6
+stream: true
+dry_run: false
+`);
+  assertEquals(flags, {
+    model: "gpt-5-mini",
+    "max-tokens": "800",
+    "base-url": "http://127.0.0.1:8000/v1",
+    temperature: "0.6",
+    stream: true,
+    "dry-run": false,
+  });
+});
+
+Deno.test("readConfig() takes one input or several", async () => {
+  assertEquals((await read("input: a.jsonl")).inputs, ["a.jsonl"]);
+  assertEquals((await read("input: [a.jsonl, b.jsonl]\n")).inputs, ["a.jsonl", "b.jsonl"]);
+});
+
+Deno.test("readConfig() takes parameters as a block", async () => {
+  const { params } = await read("params:\n  temperature: 0.6\n  stop: [a, b]\n  x: {y: true}\n");
+  assertEquals(params, { temperature: 0.6, stop: ["a", "b"], x: { y: true } });
+});
+
+Deno.test("readConfig() takes lists where a flag takes several values", async () => {
+  const { flags } = await read(
+    "param: [a=1, b=2]\nkeep: [logprobs, id]\nuid-field: a,b\nretry: [timeout, 429]\n",
+  );
+  assertEquals(flags, {
+    param: ["a=1", "b=2"],
+    keep: "logprobs,id",
+    "uid-field": "a,b",
+    retry: "timeout,429",
+  });
+  assertEquals((await read("param: a=1")).flags, { param: ["a=1"] });
+});
+
+Deno.test("readConfig() takes true for a value that may be left out", async () => {
+  assertEquals((await read("simulate: true\nretry: false")).flags, { simulate: "" });
+  assertEquals((await read("simulate: latency=5")).flags, { simulate: "latency=5" });
+});
+
+Deno.test("readConfig() takes a switch that is on by itself under both of its names", async () => {
+  assertEquals((await read("resume: false")).flags, { resume: false });
+  assertEquals((await read("no-resume: true")).flags, { resume: false });
+  assertEquals((await read("no_lock: false")).flags, { lock: true });
+});
+
+Deno.test("readConfig() passes over what is empty", async () => {
+  const nothing = { inputs: [], flags: {}, params: {} };
+  for (const yaml of ["", "# only a comment\n", "input:\nmodel:\nparams:\nchat_config:\n"]) {
+    assertEquals(await read(yaml), nothing);
+  }
+});
+
+Deno.test("readConfig() takes the two blocks of ModelCall", async () => {
+  const config = await read(`
+client_config:
+  base_url: https://example.com/v1
+  timeout: 600.5
+  max_retries: 3
+  api_key_env: MY_KEY
+  organization: null
+chat_config:
+  model: deepseek-reasoner
+  temperature: 0.6
+  stream: true
+  top_p: null
+  extra_body:
+    chat_template_kwargs: {enable_thinking: true}
+`);
+  assertEquals(config, {
+    inputs: [],
+    flags: {
+      "base-url": "https://example.com/v1",
+      timeout: "600.5",
+      "max-attempts": "4",
+      "api-key-env": "MY_KEY",
+      model: "deepseek-reasoner",
+      stream: true,
+    },
+    params: {
+      temperature: 0.6,
+      extra_body: { chat_template_kwargs: { enable_thinking: true } },
+    },
+  });
+});
+
+for (
+  const yaml of [
+    "api_key: sk-secret",
+    "api-key: sk-secret",
+    "key: sk-secret",
+    "client_config: {api_key: sk-secret}",
+  ]
+) {
+  Deno.test(`readConfig() refuses the key in ${yaml.split(":")[0]}, with the way to do it`, async () => {
+    const message = await refusal(yaml);
+    assertEquals(message.includes("sk-secret"), false);
+    for (const way of ["OPENAI_API_KEY", "api_key_env", "api_key_file"]) {
+      assertStringIncludes(message, way);
+    }
+  });
+}
+
+for (
+  const [yaml, what] of [
+    ["modle: x", 'there is no "modle". Did you mean "model"?'],
+    ["inputs: x", 'there is no "inputs". Did you mean "input"?'],
+    ["client_confg: {}", 'Did you mean "client-config"?'],
+    ["format: messages", 'there is no "format"'],
+    ["help: true", 'there is no "help"'],
+    ["config: other.yaml", 'there is no "config"'],
+    ["stream: sometimes", "stream must be true or false: current value is sometimes"],
+    ["no-resume: 1", "no-resume must be true or false: current value is 1"],
+    ["params: 3", "params must be a block of names and values: current value is 3"],
+    ["params: [a=1]", "params must be a block"],
+    ["- a\n- b\n", "the file must be a block"],
+    ["just text", "the file must be a block"],
+    ["a: b: c", "it is not YAML"],
+    ["a: [", "it is not YAML"],
+    ["client_config: {organization: x}", "client_config.organization is not known here"],
+    ["system: {text: Be brief}", "system must be a text"],
+    ["model: 2024-05-13", "model must be a text"],
+    ["param: [{a: 1}]", "param must be a text"],
+  ]
+) {
+  Deno.test(`readConfig() refuses ${JSON.stringify(yaml)}: ${what}`, async () => {
+    assertStringIncludes(await refusal(yaml), what);
+  });
+}
+
+Deno.test("readConfig() does not offer the very name that it refuses", async () => {
+  for (const name of ["format", "port", "help", "config", "version"]) {
+    assertEquals((await refusal(`${name}: x`)).includes(`Did you mean "${name}"`), false);
+  }
+});
+
+Deno.test("readConfig() says that there is no such file", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("none.yaml");
+  const error = await assertRejects(() => readConfig(path), UsageError);
+  assertEquals(error.message, `Cannot use "${path}": no such file`);
+});

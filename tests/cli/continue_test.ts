@@ -1,0 +1,93 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { nextCommand } from "../../cli/continue.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { summaryOf } from "./summary_fixture.ts";
+
+const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
+const FAILED = summaryOf({ failures_on_disk: 2 });
+
+function next(args: string[], summary = INTERRUPTED): string | undefined {
+  return nextCommand(parseCommandLine(args), summary, "retort");
+}
+
+Deno.test("nextCommand() has nothing to say when all is done", () => {
+  assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf()), undefined);
+  // A bad row cannot be asked again.
+  assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf({ bad_rows: 3 })), undefined);
+});
+
+Deno.test("nextCommand() does the pending rows first", () => {
+  assertEquals(next(["a.jsonl", "-o", "out/", "-m", "x"]), "retort a.jsonl -o out/ -m x");
+});
+
+Deno.test("nextCommand() asks failed rows again when none is pending", () => {
+  assertEquals(next(["a.jsonl", "-o", "out/"], FAILED), "retort retry a.jsonl -o out/");
+});
+
+Deno.test("nextCommand() starts over no second time and retries nothing by itself", () => {
+  const args = [
+    "a.jsonl",
+    "-o",
+    "out/",
+    "--no-resume",
+    "--overwrite",
+    "--retry",
+    "--changed",
+    "reask",
+  ];
+  assertEquals(next(args), "retort a.jsonl -o out/");
+  assertEquals(next(["retry", "a.jsonl", "-o", "out/", "--retry=429"]), "retort a.jsonl -o out/");
+});
+
+Deno.test("nextCommand() writes every other flag again", () => {
+  const args = [
+    "b.jsonl",
+    "c.jsonl",
+    "-c",
+    "50",
+    "-p",
+    "a=1",
+    "-p",
+    "b=2",
+    "--no-lock",
+    "--stream",
+  ];
+  assertEquals(
+    next([...args, "--simulate", "--limit", "5"]),
+    "retort b.jsonl c.jsonl -c 50 -p a=1 -p b=2 --no-lock --stream --simulate --limit 5",
+  );
+  assertEquals(next(["--simulate=latency=5"]), "retort --simulate=latency=5");
+});
+
+Deno.test("nextCommand() quotes words that a shell would not leave alone", () => {
+  assertEquals(
+    next(["my file.jsonl", "--system", 'It\'s $HOME; "really"', "--template=é\n{{q}}"]),
+    `retort 'my file.jsonl' --system 'It'\\''s $HOME; "really"' --template 'é\n{{q}}'`,
+  );
+});
+
+/** What a POSIX shell makes of a command line. */
+async function words(line: string): Promise<string[]> {
+  const shell = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${line}`] });
+  return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);
+}
+
+Deno.test("nextCommand() is read back by a shell as what was typed", async () => {
+  const args = [
+    "a b.jsonl",
+    "c'd\\.jsonl",
+    "-o",
+    "out dir/",
+    "-p",
+    'stop=["\\n","$(ls)"]',
+    "--system=-- be brief; `x` * ~ # !",
+    "--template=-{{q}}",
+    "--temperature",
+    "-1",
+    "--simulate=seed=1,tokens=$5",
+  ];
+  const before = parseCommandLine(args);
+  const [program, ...again] = await words(nextCommand(before, INTERRUPTED, "retort")!);
+  assertEquals(program, "retort");
+  assertEquals(parseCommandLine(again), before);
+});

@@ -1,0 +1,183 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { UsageError } from "../../lib/errors.ts";
+
+function parsed(...args: string[]) {
+  const { command, inputs, flags } = parseCommandLine(args);
+  return { command, inputs, flags: Object.fromEntries(flags) };
+}
+
+function refusal(...args: string[]): string {
+  return assertThrows(() => parseCommandLine(args), UsageError).message;
+}
+
+Deno.test("parseCommandLine() runs where no command is named", () => {
+  assertEquals(parsed("a.jsonl", "-o", "out/"), {
+    command: "run",
+    inputs: ["a.jsonl"],
+    flags: { output: "out/" },
+  });
+  assertEquals(parsed("run", "a.jsonl").command, "run");
+  assertEquals(parsed("verify", "a.jsonl").command, "verify");
+  assertEquals(parsed(), { command: "run", inputs: [], flags: {} });
+});
+
+Deno.test("parseCommandLine() takes a command's name for a command in the first place only", () => {
+  assertEquals(parsed("a.jsonl", "verify").inputs, ["a.jsonl", "verify"]);
+  assertEquals(parsed("run", "run").inputs, ["run"]);
+});
+
+Deno.test("parseCommandLine() reads values in every usual way", () => {
+  const expected = { model: "x", output: "y", concurrency: "20" };
+  assertEquals(parsed("-m", "x", "-o", "y", "-c", "20").flags, expected);
+  assertEquals(parsed("-mx", "-oy", "-c20").flags, expected);
+  assertEquals(parsed("--model", "x", "--output", "y", "--concurrency", "20").flags, expected);
+  assertEquals(parsed("--model=x", "--output=y", "--concurrency=20").flags, expected);
+});
+
+Deno.test("parseCommandLine() takes the last of two values", () => {
+  assertEquals(parsed("-o", "a", "--output=b").flags, { output: "b" });
+});
+
+Deno.test("parseCommandLine() collects a flag that may be repeated", () => {
+  assertEquals(parsed("-p", "a=1", "-pb=2", "--param=c=3=4").flags, {
+    param: ["a=1", "b=2", "c=3=4"],
+  });
+});
+
+Deno.test("parseCommandLine() reads switches, alone and together", () => {
+  assertEquals(parsed("--dry-run", "--stream", "-hV").flags, {
+    "dry-run": true,
+    stream: true,
+    help: true,
+    version: true,
+  });
+});
+
+Deno.test("parseCommandLine() turns a switch off that is on by itself", () => {
+  assertEquals(parsed("--no-resume", "--no-lock").flags, { resume: false, lock: false });
+});
+
+Deno.test("parseCommandLine() takes what follows -- for inputs", () => {
+  assertEquals(parsed("-o", "out/", "--", "-a.jsonl", "--retry", "--").inputs, [
+    "-a.jsonl",
+    "--retry",
+    "--",
+  ]);
+});
+
+Deno.test("parseCommandLine() takes - for standard input, and for a value", () => {
+  assertEquals(parsed("-", "-o", "-"), { command: "run", inputs: ["-"], flags: { output: "-" } });
+});
+
+Deno.test("parseCommandLine() takes a negative number for a value", () => {
+  assertEquals(parsed("--temperature", "-1", "-p", "x=-1").flags, {
+    temperature: "-1",
+    param: ["x=-1"],
+  });
+});
+
+Deno.test("parseCommandLine() lets the value of --simulate be left out", () => {
+  assertEquals(parsed("--simulate", "a.jsonl"), {
+    command: "run",
+    inputs: ["a.jsonl"],
+    flags: { simulate: "" },
+  });
+  assertEquals(parsed("--simulate=latency=5,rpm=60").flags, { simulate: "latency=5,rpm=60" });
+  assertEquals(parsed("a.jsonl", "--simulate").flags, { simulate: "" });
+});
+
+for (const types of ["timeout", "429", "timeout,429,truncated"]) {
+  Deno.test(`parseCommandLine() takes ${types} after --retry for what to retry`, () => {
+    assertEquals(parsed("--retry", types, "a.jsonl"), {
+      command: "run",
+      inputs: ["a.jsonl"],
+      flags: { retry: types },
+    });
+    assertEquals(parsed("retry", `--retry=${types}`).flags, { retry: types });
+  });
+}
+
+for (const input of ["a.jsonl", "timeout.jsonl", "4290", "timeout,", "600", ","]) {
+  Deno.test(`parseCommandLine() takes ${input} after --retry for an input`, () => {
+    assertEquals(parsed("--retry", input), {
+      command: "run",
+      inputs: [input],
+      flags: { retry: "" },
+    });
+  });
+}
+
+for (
+  const [args, what] of [
+    [["--modle", "x"], "Did you mean --model?"],
+    [["--max_tokens", "5"], "Did you mean --max-tokens?"],
+    [["--overwite"], "Did you mean --overwrite?"],
+    [["--no-resum"], "Did you mean --no-resume?"],
+    [["--no-dry-run"], "Did you mean --dry-run?"],
+    [["--flux-capacitor"], "See --help-all"],
+    [["-x"], "See --help-all"],
+    [["--__proto__"], "See --help-all"],
+    [["--constructor"], "See --help-all"],
+  ] as [string[], string][]
+) {
+  Deno.test(`parseCommandLine() refuses ${args[0]} and says: ${what}`, () => {
+    const message = refusal("a.jsonl", ...args);
+    assertStringIncludes(message, `Cannot use ${args[0]}: there is no such flag`);
+    assertStringIncludes(message, what);
+  });
+}
+
+for (
+  const [args, at] of [
+    [["run", "--format", "messages"], "export"],
+    [["run", "--port", "8000"], "simulate"],
+    [["verify", "-m", "x"], "run, retry"],
+    [["retry", "--no-resume"], "run"],
+    [["export", "--retry"], "run, retry"],
+  ] as [string[], string][]
+) {
+  Deno.test(`parseCommandLine() says that ${args[1]} belongs to ${at}`, () => {
+    assertEquals(
+      refusal(...args),
+      `Cannot use ${args[1]} with "${args[0]}": it belongs to ${at}`,
+    );
+  });
+}
+
+for (const name of ["resume", "lock"]) {
+  Deno.test(`parseCommandLine() says that --${name} goes without saying`, () => {
+    assertStringIncludes(refusal("a.jsonl", `--${name}`), `--no-${name}`);
+    assertEquals(refusal("a.jsonl", `--${name}`).includes("belongs to"), false);
+  });
+}
+
+for (
+  const args of [["-o"], ["-o", ""], ["--output="], ["-o", "-m", "x"], ["-o", "--"], ["a", "-p"]]
+) {
+  Deno.test(`parseCommandLine() says that a value is missing in ${JSON.stringify(args)}`, () => {
+    assertStringIncludes(refusal(...args), "it needs a value");
+  });
+}
+
+Deno.test("parseCommandLine() says how to write a value that begins with a dash", () => {
+  assertStringIncludes(refusal("--system", "-x"), "--system=-x");
+  assertEquals(parsed("--system=-x").flags, { system: "-x" });
+});
+
+for (const arg of ["--dry-run=yes", "--dry-run=", "--no-resume=false", "--no-lock=1"]) {
+  Deno.test(`parseCommandLine() refuses a value for a switch: ${arg}`, () => {
+    assertStringIncludes(refusal(arg), "it is a switch");
+  });
+}
+
+for (const name of ["--api-key", "--api_key", "--apikey", "--key", "--token"]) {
+  Deno.test(`parseCommandLine() takes no key from ${name}, and does not repeat it`, () => {
+    for (const args of [[`${name}=sk-secret`], [name, "sk-secret"]]) {
+      const message = refusal("a.jsonl", ...args);
+      assertStringIncludes(message, name);
+      assertStringIncludes(message, "--api-key-file");
+      assertEquals(message.includes("sk-secret"), false);
+    }
+  });
+}

@@ -1,0 +1,133 @@
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
+import type { FlagValue } from "../../cli/parse.ts";
+import { Settings } from "../../cli/settings.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
+
+function settingsOf(
+  flags: Record<string, FlagValue>,
+  config: Record<string, FlagValue> = {},
+): Settings {
+  const args = { command: "run" as const, inputs: [], flags: new Map(Object.entries(flags)) };
+  return new Settings(args, new Map(Object.entries(config)));
+}
+
+Deno.test("Settings puts flags before configuration", () => {
+  const settings = settingsOf(
+    { model: "a", stream: false, param: ["x=1"] },
+    { model: "b", stream: true, param: ["y=2"], system: "s" },
+  );
+  assertEquals(settings.text("model"), "a");
+  assertEquals(settings.text("system"), "s");
+  assertEquals(settings.isOn("stream"), false);
+  assertEquals(settings.isOff("stream"), true);
+  assertEquals(settings.list("param"), ["x=1"]);
+});
+
+Deno.test("Settings has nothing where nothing was said", () => {
+  const settings = settingsOf({});
+  assertEquals(settings.text("model"), undefined);
+  assertEquals(settings.parts("keep"), undefined);
+  assertEquals(settings.list("param"), []);
+  assertEquals(settings.choice("think", ["wrap"]), undefined);
+  assertEquals(settings.integer("limit", 1), undefined);
+  assertEquals(settings.milliseconds("timeout"), undefined);
+  assertEquals([settings.isOn("stream"), settings.isOff("stream")], [false, false]);
+});
+
+Deno.test("Settings.required() says what is missing", () => {
+  assertEquals(settingsOf({ model: "a" }).required("model", "a model"), "a");
+  for (const flags of [{}, { model: "" }] as Record<string, string>[]) {
+    const error = assertThrows(() => settingsOf(flags).required("model", "a model"), UsageError);
+    assertStringIncludes(error.message, "a model");
+  }
+});
+
+Deno.test("Settings.textOrFile() reads the file after an @", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("system.txt", "Be brief.\nBe kind.\n");
+  assertEquals(
+    await settingsOf({ system: `@${path}` }).textOrFile("system"),
+    "Be brief.\nBe kind.\n",
+  );
+  assertEquals(await settingsOf({ system: "a@b" }).textOrFile("system"), "a@b");
+  assertEquals(await settingsOf({}).textOrFile("system"), undefined);
+  const missing = dir.path("none.txt");
+  const error = await assertRejects(
+    () => settingsOf({ system: `@${missing}` }).textOrFile("system"),
+    UsageError,
+  );
+  for (const part of [missing, "--system"]) assertStringIncludes(error.message, part);
+});
+
+Deno.test("Settings.parts() splits at commas and drops what is empty", () => {
+  assertEquals(settingsOf({ keep: " a, b,,c ," }).parts("keep"), ["a", "b", "c"]);
+  assertEquals(settingsOf({ retry: "" }).parts("retry"), []);
+});
+
+Deno.test("Settings.choice() takes one of its words only", () => {
+  const choices = ["wrap", "field"] as const;
+  assertEquals(settingsOf({ think: "field" }).choice("think", choices), "field");
+  for (const think of ["Wrap", "", "wra", "wrap,field"]) {
+    const error = assertThrows(() => settingsOf({ think }).choice("think", choices), UsageError);
+    assertEquals(
+      error.message,
+      `Cannot use --think ${JSON.stringify(think)}: it must be one of wrap, field`,
+    );
+  }
+});
+
+for (
+  const [text, number] of [["1", 1], ["20", 20], ["1_000_000", 1_000_000], ["1e3", 1_000]] as const
+) {
+  Deno.test(`Settings.integer() reads ${text}`, () => {
+    assertEquals(settingsOf({ limit: text }).integer("limit", 1), number);
+  });
+}
+
+for (const text of ["0", "-1", "1.5", "", " ", "abc", "NaN", "Infinity", "1e400", "20x", "101"]) {
+  Deno.test(`Settings.integer() refuses ${JSON.stringify(text)}`, () => {
+    const settings = settingsOf({ concurrency: text });
+    const error = assertThrows(() => settings.integer("concurrency", 1, 100), UsageError);
+    for (const part of ["--concurrency", JSON.stringify(text), "between 1 and 100"]) {
+      assertStringIncludes(error.message, part);
+    }
+  });
+}
+
+Deno.test("Settings.integer() names no upper end where there is none", () => {
+  const error = assertThrows(() => settingsOf({ limit: "x" }).integer("limit", 1), UsageError);
+  assertStringIncludes(error.message, "1 or more");
+});
+
+for (
+  const [text, milliseconds] of [
+    ["90", 90_000],
+    ["90s", 90_000],
+    ["0.5", 500],
+    ["500ms", 500],
+    ["20m", 1_200_000],
+    ["1.5h", 5_400_000],
+  ] as const
+) {
+  Deno.test(`Settings.milliseconds() reads ${text}`, () => {
+    assertEquals(settingsOf({ timeout: text }).milliseconds("timeout"), milliseconds);
+  });
+}
+
+for (const text of ["0", "0s", "-5", "", "5 s", "1d", "s", "1h30m", "1e3", ".5", "∞"]) {
+  Deno.test(`Settings.milliseconds() refuses ${JSON.stringify(text)}`, () => {
+    const error = assertThrows(
+      () => settingsOf({ timeout: text }).milliseconds("timeout"),
+      UsageError,
+    );
+    for (const part of ["--timeout", JSON.stringify(text)]) {
+      assertStringIncludes(error.message, part);
+    }
+  });
+}

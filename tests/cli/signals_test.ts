@@ -1,0 +1,132 @@
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import type { Io, StopSignal } from "../../cli/io.ts";
+import { listenForSignals, type Signals } from "../../cli/signals.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
+import type { ResponseGenerator } from "../../lib/response_generator.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+/** A run that only notes what is done to it, and a person who presses Ctrl-C. */
+class Scene implements Disposable {
+  readonly clock = new FakeClock();
+  readonly did: string[] = [];
+  readonly said: string[] = [];
+  readonly signals: Signals;
+  readonly #handlers = new Map<StopSignal, Set<() => void>>();
+  abortReason: unknown;
+
+  constructor({ inFlight = 3, graceMs = 20_000 } = {}) {
+    const generator = {
+      stop: () => this.did.push("stop"),
+      abort: (reason: unknown) => {
+        this.did.push("abort");
+        this.abortReason = reason;
+      },
+      snapshot: () => ({ in_flight: inFlight }) as Snapshot,
+    } as unknown as ResponseGenerator;
+    const io = {
+      onSignal: (signal: StopSignal, handler: () => void) => {
+        const handlers = this.#handlers.get(signal) ?? new Set();
+        this.#handlers.set(signal, handlers.add(handler));
+        return () => handlers.delete(handler);
+      },
+    } as unknown as Io;
+    this.signals = listenForSignals(generator, io, (message) => this.said.push(message), graceMs);
+  }
+
+  send(signal: StopSignal): void {
+    for (const handler of this.#handlers.get(signal) ?? []) handler();
+  }
+
+  get listeners(): number {
+    return this.#handlers.values().reduce((sum, handlers) => sum + handlers.size, 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.signals[Symbol.dispose]();
+    this.clock[Symbol.dispose]();
+  }
+}
+
+Deno.test("listenForSignals() lets the first Ctrl-C drain the run and say what is left", async () => {
+  using scene = new Scene({ inFlight: 1_234 });
+  assertEquals(scene.signals.received, undefined);
+  scene.send("SIGINT");
+  assertEquals(scene.did, ["stop"]);
+  assertEquals(scene.signals.received, "SIGINT");
+  assertEquals(scene.said.length, 1);
+  assertMatch(scene.said[0], /1,234 paid calls .*Ctrl-C again/);
+  // However long the calls take: only a second one ends it.
+  await scene.clock.advance(3_600_000);
+  assertEquals(scene.did, ["stop"]);
+});
+
+Deno.test("listenForSignals() says nothing of calls when there are none", () => {
+  using scene = new Scene({ inFlight: 0 });
+  scene.send("SIGINT");
+  assertEquals([scene.did, scene.said], [["stop"], []]);
+});
+
+Deno.test("listenForSignals() speaks of one call in the singular", () => {
+  using scene = new Scene({ inFlight: 1 });
+  scene.send("SIGINT");
+  assertMatch(scene.said[0], /\b1 paid call\b/);
+});
+
+Deno.test("listenForSignals() takes a signal that comes on the heels of another for the same", async () => {
+  using scene = new Scene();
+  scene.send("SIGINT");
+  await scene.clock.advance(0.3);
+  scene.send("SIGINT");
+  await scene.clock.advance(499);
+  scene.send("SIGINT");
+  assertEquals(scene.did, ["stop"]);
+});
+
+Deno.test("listenForSignals() lets the second Ctrl-C end the run", async () => {
+  using scene = new Scene();
+  scene.send("SIGINT");
+  await scene.clock.advance(500);
+  scene.send("SIGINT");
+  assertEquals(scene.did, ["stop", "abort"]);
+  assertMatch(scene.said[1], /asked again/);
+  assertEquals((scene.abortReason as DOMException).name, "AbortError");
+});
+
+for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+  Deno.test(`listenForSignals() drains after ${signal} for as long as the grace lasts`, async () => {
+    using scene = new Scene({ graceMs: 20_000 });
+    scene.send(signal);
+    assertEquals(scene.signals.received, signal);
+    assertMatch(scene.said[0], /20 s at most/);
+    await scene.clock.advance(19_999);
+    assertEquals(scene.did, ["stop"]);
+    await scene.clock.advance(1);
+    assertEquals(scene.did, ["stop", "abort"]);
+  });
+}
+
+Deno.test("listenForSignals() ends the run at a second signal of another kind", async () => {
+  using scene = new Scene();
+  scene.send("SIGINT");
+  await scene.clock.advance(1_000);
+  scene.send("SIGTERM");
+  assertEquals(scene.did, ["stop", "abort"]);
+  assertEquals(scene.signals.received, "SIGINT");
+});
+
+Deno.test("listenForSignals() does not end the run at once when the grace fits no timer", async () => {
+  using scene = new Scene({ graceMs: 2 ** 31 });
+  scene.send("SIGTERM");
+  await scene.clock.advance(3_600_000);
+  assertEquals(scene.did, ["stop"]);
+});
+
+Deno.test("listenForSignals() hears nothing and leaves no timer once it is disposed of", () => {
+  using scene = new Scene();
+  assertEquals(scene.listeners, 3);
+  scene.send("SIGTERM");
+  assertEquals(scene.clock.pendingTimers, 1);
+  scene.signals[Symbol.dispose]();
+  assertEquals(scene.clock.pendingTimers, 0);
+  assertEquals(scene.listeners, 0);
+});
