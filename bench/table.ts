@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Figure, figure, median } from "./measure.ts";
+import { type Figure, median } from "./measure.ts";
 
 const HEAD = ["measure", "Retort", "baseline", "ratio", "target", ""];
 
@@ -35,7 +35,7 @@ function ratioText(ratios: readonly number[]): string {
 
 /** Near 1 the third digit after the point matters. */
 function ratio(value: number): string {
-  return value < 2 && value >= 0.1 ? value.toFixed(3) : figure(value);
+  return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }
 
 function lineOf(cells: readonly string[]): string {

@@ -5,7 +5,7 @@
  */
 
 import type { Summary } from "../lib/progress/events.ts";
-import { type Flag, FLAGS } from "./flags.ts";
+import { COMMANDS, type Flag, FLAGS } from "./flags.ts";
 import type { ParsedArgs } from "./parse.ts";
 
 /** What would be thrown away, or asked once too often, if it were said a second time. */
@@ -24,7 +24,7 @@ export function nextCommand(
 }
 
 function commandLine(args: ParsedArgs, program: string, command: string[]): string {
-  const words = [program, ...command, ...args.inputs.map(quoted)];
+  const words = [program, ...command, ...args.inputs.map(inputWord)];
   for (const [name, value] of args.flags) {
     if (NOT_AGAIN.includes(name)) continue;
     const flag = FLAGS.find((one) => one.name === name)!;
@@ -35,6 +35,12 @@ function commandLine(args: ParsedArgs, program: string, command: string[]): stri
     } else for (const one of [value].flat()) words.push(...withValue(flag, written, one));
   }
   return words.join(" ");
+}
+
+/** An input that could be read as a flag or a command is named by its path. */
+function inputWord(input: string): string {
+  const isAmbiguous = /^-./.test(input) || (COMMANDS as readonly string[]).includes(input);
+  return quoted(isAmbiguous ? `./${input}` : input);
 }
 
 /** A value that looks like a flag is read as one unless it is joined to its own. */

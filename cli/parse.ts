@@ -66,8 +66,8 @@ function withOptionalValues(args: readonly string[], known: readonly Flag[]): st
     const name = args[i].slice(2);
     if (!args[i].startsWith("--") || !optional.has(name)) {
       result.push(args[i]);
-    } else if (name === "retry" && args[i + 1] !== undefined && isListOfTypes(args[i + 1])) {
-      result.push(`--retry=${args[++i]}`);
+    } else if (args[i + 1] !== undefined && canOnlyBeValue(name, args[i + 1])) {
+      result.push(`${args[i]}=${args[++i]}`);
     } else {
       result.push(`${args[i]}=`);
     }
@@ -75,9 +75,12 @@ function withOptionalValues(args: readonly string[], known: readonly Flag[]): st
   return result;
 }
 
-function isListOfTypes(text: string): boolean {
+/** No file of prompts is called `timeout,429` or `latency=500`. */
+function canOnlyBeValue(name: string, text: string): boolean {
   return text.split(",").every((part) =>
-    (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
+    name === "retry"
+      ? (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
+      : /^[a-z]+=[\d.]+$/.test(part)
   );
 }
 

@@ -17,6 +17,7 @@ import type { Params } from "../lib/teacher/teacher.ts";
 import { readConfig } from "./config.ts";
 import { nextCommand } from "./continue.ts";
 import { type Allowance, exitCodeOf, parseAllowance } from "./exit_codes.ts";
+import { createConcurrencyHint } from "./hint.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { asUsage, Settings } from "./settings.ts";
@@ -49,6 +50,9 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (request.settings.isOn("dry-run")) return await dryRun(generator, request, io);
   const screen = openScreen(request.progress, io);
   generator.on(screen.listener);
+  if (request.settings.text("concurrency") === undefined && request.progress !== "none") {
+    generator.on(createConcurrencyHint(screen.say));
+  }
   using signals = listenForSignals(generator, io, screen.say, request.graceMs);
   try {
     const summary = await generator.run(request.run);

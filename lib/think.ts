@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { ThinkStyle } from "./run/options.ts";
 import type { Message } from "./teacher/teacher.ts";
 
-export type { ThinkStyle } from "./run/options.ts";
+/** How reasoning is put into an assistant message. */
+export type ThinkStyle = "wrap" | "field" | "drop";
 
 /** The answer with its reasoning before it in `<think>` tags; just the answer where there is none. */
 export function wrapThink(response: string, reasoning: string): string {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { sha256Hex } from "../hash.ts";
+import { murmur3 } from "./murmur3.ts";
 
 /** The id stands in the results file. */
 export const HAS_RESULT = 2;
@@ -24,6 +24,7 @@ const FLAGS = 31;
 const WORDS = 6;
 const MAX_LOAD = 0.8;
 const GROWTH = 1.25;
+const ENCODER = new TextEncoder();
 
 /**
  * Ids by 123 bits of their hash, each with four flags and 64 bits of its owner's choice.
@@ -36,6 +37,7 @@ export class IdTable {
   #size = 0;
   /** The key that is being looked up; kept here because a tuple per row would be garbage. */
   readonly #key = new Uint32Array(4);
+  #bytes = new Uint8Array(1_024);
 
   /** Room for `expectedRows` without growing. */
   constructor(expectedRows = 1_000) {
@@ -66,16 +68,27 @@ export class IdTable {
     return this.#insertKey();
   }
 
-  /** `insert` for an id that stands as 32 hex digits in a buffer, without making a string of it. */
+  /** `insert` for an id that stands as 32 hex digits in a buffer, without making a string of it. Gives
+   * -1 when they are not lower-case hex digits. */
   insertHex(bytes: Uint8Array, start: number): number {
+    let seen = 0;
     for (let word = 0; word < 4; word++) {
       let value = 0;
       for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
-        const code = bytes[i];
-        value = (value << 4) | (code <= 57 ? code - 48 : code - 87);
+        const digit = DIGITS[bytes[i]];
+        seen |= digit;
+        value = (value << 4) | digit;
       }
       this.#key[word] = value;
     }
+    if (seen > 15) return -1;
+    this.#spreadKey();
+    return this.#insertKey();
+  }
+
+  /** `insert` for an id that stands as UTF-8 in a buffer and is not 32 hex digits. */
+  insertUtf8(bytes: Uint8Array, start: number, end: number): number {
+    murmur3(bytes, start, end, this.#key);
     this.#spreadKey();
     return this.#insertKey();
   }
@@ -136,9 +149,15 @@ export class IdTable {
 
   /** An id of 32 hex digits, as most are, is its own hash; any other is hashed. */
   #setKey(uid: string): void {
-    const hex = uid.length === 32 && HEX_32.test(uid) ? uid : sha256Hex(uid);
-    for (let word = 0; word < 4; word++) {
-      this.#key[word] = parseInt(hex.slice(word * 8, word * 8 + 8), 16);
+    if (uid.length === 32 && HEX_32.test(uid)) {
+      for (let word = 0; word < 4; word++) {
+        this.#key[word] = parseInt(uid.slice(word * 8, word * 8 + 8), 16);
+      }
+    } else {
+      // One UTF-16 unit takes three bytes at most.
+      if (uid.length * 3 > this.#bytes.length) this.#bytes = new Uint8Array(uid.length * 3);
+      const { written } = ENCODER.encodeInto(uid, this.#bytes);
+      murmur3(this.#bytes, 0, written, this.#key);
     }
     this.#spreadKey();
   }
@@ -210,3 +229,7 @@ export class IdTable {
 }
 
 const HEX_32 = /^[0-9a-f]{32}$/;
+
+/** What a byte is worth as a lower-case hex digit; 255 when it is none. */
+const DIGITS = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;

@@ -6,6 +6,7 @@
 
 import type { FailureType } from "../errors.ts";
 import type { Params, Teacher } from "../teacher/teacher.ts";
+import type { ThinkStyle } from "../think.ts";
 
 /** How the rows of the input are read and turned into prompts. */
 export interface RowOptions {
@@ -44,8 +45,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   random?: () => number;
 }
 
-/** How reasoning is put into an assistant message. */
-export type ThinkStyle = "wrap" | "field" | "drop";
+export type { ThinkStyle } from "../think.ts";
 
 /** What `run()` reads and writes. */
 export interface RunOptions {

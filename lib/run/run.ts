@@ -206,7 +206,7 @@ export class Run {
     this.#engine?.closeGate(`disk ${index}`);
     this.#notice(
       "warning",
-      `${error.message}. Nothing more is sent until it can be written`,
+      `${error.message}; nothing more is sent meanwhile`,
     );
     if (this.#hasGivenUp) this.giveUp();
   }

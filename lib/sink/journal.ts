@@ -24,6 +24,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
 import { Batch } from "./batch.ts";
@@ -46,6 +47,7 @@ export interface JournalOptions<T> extends AppenderOptions {
 }
 
 const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
+const SYNC_INTERVAL_MS = 5;
 
 /** Somebody who waits until this many rows are durable. */
 interface Flush extends PromiseWithResolvers<void> {
@@ -71,6 +73,9 @@ export class Journal<T> implements AsyncDisposable {
   #writer: Promise<void> | undefined;
   #syncer: Promise<void> | undefined;
   #roomMade: PromiseWithResolvers<void> | undefined;
+  #lastSyncAt = -Infinity;
+  /** Ends the pause of the syncer. */
+  #hurry: (() => void) | undefined;
   #flushes: Flush[] = [];
   /** Why nothing can be appended any more: it is closed, or has come to an end. */
   #refusal: SinkError | undefined;
@@ -145,6 +150,7 @@ export class Journal<T> implements AsyncDisposable {
     if (this.#end !== undefined) return Promise.reject(this.#end);
     const flush = { at: this.#appendedRows, ...Promise.withResolvers<void>() };
     this.#flushes.push(flush);
+    this.#hurry?.();
     return flush.promise;
   }
 
@@ -196,9 +202,10 @@ export class Journal<T> implements AsyncDisposable {
   /** Ends in the same breath in which it finds nothing to do, so that no append falls between. */
   async #runWriter(): Promise<void> {
     try {
-      // What else this turn of the event loop brings goes out in the same call.
-      await undefined;
       while (this.#waiting.length > 0) {
+        // What else this turn of the event loop brings goes out in the same call.
+        await turn();
+        if (this.#waiting.length === 0) return;
         if (this.#hasRoomFor(this.#waiting[0])) await this.#writeNext();
         else await this.#room();
       }
@@ -230,6 +237,7 @@ export class Journal<T> implements AsyncDisposable {
 
   async #room(): Promise<void> {
     this.#roomMade = Promise.withResolvers<void>();
+    this.#hurry?.();
     await this.#roomMade.promise;
     this.#roomMade = undefined;
   }
@@ -244,7 +252,10 @@ export class Journal<T> implements AsyncDisposable {
 
   async #runSyncer(): Promise<void> {
     try {
-      while (this.#written.length > 0 && this.#end === undefined) await this.#syncAll();
+      while (this.#written.length > 0 && this.#end === undefined) {
+        await this.#pause();
+        if (this.#end === undefined) await this.#syncAll();
+      }
     } catch (error) {
       this.#break(error, "sync");
     } finally {
@@ -252,9 +263,23 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
+  /** Nobody waits for a row to be synced, and each call costs a switch of threads: they are spaced,
+   * unless somebody waits after all. */
+  async #pause(): Promise<void> {
+    const waitMs = this.#lastSyncAt + SYNC_INTERVAL_MS - performance.now();
+    if (waitMs <= 0 || this.#flushes.length > 0 || this.#roomMade !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    this.#hurry = resolve;
+    await promise;
+    this.#hurry = undefined;
+    clearTimeout(timer);
+  }
+
   async #syncAll(): Promise<void> {
     const batches = this.#written;
     this.#written = [];
+    this.#lastSyncAt = performance.now();
     await this.#files[1].syncData();
     for (const batch of batches) {
       this.#unsyncedRows -= batch.records.length;
@@ -291,7 +316,13 @@ export class Journal<T> implements AsyncDisposable {
     for (const batch of this.#waiting.splice(0)) batch.written.reject(error);
     for (const flush of this.#flushes.splice(0)) flush.reject(error);
     this.#roomMade?.resolve();
+    this.#hurry?.();
   }
+}
+
+/** Until what this turn of the event loop brings has come. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function openForAppending(path: string): Promise<JournalFile> {

@@ -181,6 +181,25 @@ Deno.test("an early break aborts the calls, closes the rows, and leaves the gene
   assertEquals(teacher.asked, asked + 1);
 });
 
+Deno.test("rows that never come hold up neither a break nor an abort", async () => {
+  async function* rows() {
+    yield { prompt: "one" };
+    await new Promise(() => {});
+  }
+  const controller = new AbortController();
+  const teacher = new CountingTeacher(answerTo);
+  const generator = new ResponseGenerator({ teacher, signal: controller.signal });
+  for await (const { ok } of generator.generate(rows())) {
+    assert(ok);
+    break;
+  }
+  const outcomes = generator.generate(rows());
+  assertEquals((await outcomes.next()).done, false);
+  const next = outcomes.next();
+  controller.abort(new Error("enough"));
+  await assertRejects(() => next, Error, "enough");
+});
+
 Deno.test("an error of the rows is thrown after the outcomes of the calls in flight", async () => {
   const held = Promise.withResolvers<void>();
   const teacher = new CountingTeacher(async (request) => {

@@ -173,25 +173,25 @@ Deno.test("an output that is an input, by whatever name, and outputs that collid
   const other = await dir.write("other/in.jsonl", numberedRows(2));
   await Deno.symlink(input, dir.path("link.jsonl"));
   const text = await dir.read("in.jsonl");
-  const refusals = [
-    [input, "-o", input],
-    [input, "-o", dir.path("link.jsonl")],
-    [dir.path("link.jsonl"), "-o", input],
-    [input, "-o", `${dir.root}/`],
-    [input, other, "-o", dir.path("out/")],
-    [input, error, "-o", dir.path("out/")],
-    [input, other, "-o", dir.path("both.jsonl")],
+  const refusals: [args: string[], problem: string][] = [
+    [[input, "-o", input], "it is the input"],
+    [[input, "-o", dir.path("link.jsonl")], "it is the input"],
+    [[dir.path("link.jsonl"), "-o", input], "it is the input"],
+    [[input, "-o", `${dir.root}/`], "it is the input"],
+    [[input, other, "-o", dir.path("out/")], "for both"],
+    [[input, error, "-o", dir.path("out/")], "for both"],
+    [[input, other, "-o", dir.path("both.jsonl")], "to the one file"],
   ];
-  for (const args of refusals) assertExit(await distill(server, args), 2);
+  for (const [args, problem] of refusals) {
+    const result = await distill(server, args);
+    assertExit(result, 2);
+    assertStringIncludes(result.stderr, problem);
+  }
   assertEquals(server.posts, 0);
   assertEquals(await dir.read("in.jsonl"), text);
   assertEquals(await dir.exists("out"), false);
-  await assertVerifiedAfter(dir.path("out/"));
-
-  async function assertVerifiedAfter(output: string): Promise<void> {
-    assertExit(await distill(server, [input, "-o", output]), 0);
-    await assertVerified(dir, "in.jsonl", "out/");
-  }
+  assertExit(await distill(server, [input, "-o", dir.path("out/")]), 0);
+  await assertVerified(dir, "in.jsonl", "out/");
 });
 
 Deno.test("--progress json writes events on standard output, the totals last, and the key nowhere", async () => {

@@ -42,12 +42,24 @@ async function hasPseudoTerminal(): Promise<boolean> {
   }
 }
 
+/** A run that hears no signal would never end. */
+const PATIENCE_MS = 30_000;
+
+/** Kills a run that hears no signal: `using limit = patience()`. */
+function patience(): { signal: AbortSignal } & Disposable {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), PATIENCE_MS);
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
 /** `deno task distill …` in a pseudo-terminal. */
 class Terminal implements AsyncDisposable {
   text = "";
+  #hasEnded = false;
   readonly #child: Deno.ChildProcess;
   readonly #keys: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #read: Promise<void>;
+  readonly #limit: ReturnType<typeof setTimeout>;
   #changed = Promise.withResolvers<void>();
 
   constructor(args: string[], home: string) {
@@ -62,6 +74,7 @@ class Terminal implements AsyncDisposable {
       stdout: "piped",
       stderr: "inherit",
     }).spawn();
+    this.#limit = setTimeout(() => this.#kill(), PATIENCE_MS);
     this.#keys = this.#child.stdin.getWriter();
     this.#read = this.#collect();
   }
@@ -71,7 +84,10 @@ class Terminal implements AsyncDisposable {
   }
 
   async until(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.text)) await this.#changed.promise;
+    while (!pattern.test(this.text)) {
+      assert(!this.#hasEnded, `the terminal was closed without ${pattern}:\n${this.text}`);
+      await this.#changed.promise;
+    }
   }
 
   async code(): Promise<number> {
@@ -81,22 +97,33 @@ class Terminal implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    clearTimeout(this.#limit);
+    this.#kill();
     await this.#child.status;
     await this.#read;
     await this.#keys.close().catch(() => {});
   }
 
+  #kill(): void {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+
   async #collect(): Promise<void> {
     for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       this.text += text;
-      this.#changed.resolve();
-      this.#changed = Promise.withResolvers();
+      this.#wake();
     }
+    this.#hasEnded = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 }
 
@@ -170,7 +197,8 @@ Deno.test("two SIGINT within a moment are one Ctrl-C", async () => {
   await using _server = server;
   const input = await dir.write("in.jsonl", numberedRows(9));
   const args = [input, "-o", dir.path("out/"), "-c", "3"];
-  await using child = await startDistill(server, args);
+  using limit = patience();
+  await using child = await startDistill(server, args, limit);
   await server.untilPosts(3);
   child.kill("SIGINT");
   await child.untilStderr(/Waiting for 3 paid calls/);
@@ -189,7 +217,8 @@ Deno.test("SIGTERM waits as long as --grace says, and no longer", async () => {
   await using _server = server;
   const input = await dir.write("in.jsonl", numberedRows(9));
   const args = [input, "-o", dir.path("out/"), "-c", "2"];
-  await using child = await startDistill(server, [...args, "--grace", "1"]);
+  using limit = patience();
+  await using child = await startDistill(server, [...args, "--grace", "1"], limit);
   await server.untilPosts(4);
   const sentAt = performance.now();
   child.kill("SIGTERM");
@@ -210,7 +239,8 @@ Deno.test("a signal while every row waits for its next attempt ends the run at o
     new Response("later", { status: 503, headers: { "retry-after": "60" } })
   );
   const input = await dir.write("in.jsonl", numberedRows(3));
-  await using child = await startDistill(server, [input, "-o", dir.path("out/")]);
+  using limit = patience();
+  await using child = await startDistill(server, [input, "-o", dir.path("out/")], limit);
   await server.untilPosts(3);
   await child.untilStderr(/backing off|waiting/i);
   child.kill("SIGHUP");

@@ -135,11 +135,11 @@ Deno.test("Engine.stop() leaves a row pending whose attempt then fails", async (
   await fixture.start();
   fixture.engine.stop();
   await fixture.teacher.call("0").refuse(later(10));
+  assertEquals(fixture.engine.waiting, 0);
   await fixture.teacher.call("1").refuse(new TeacherError("Bad", { status: 400 }));
   await fixture.ended;
   assertEquals(fixture.settledUids, ["1"]);
   assertEquals(fixture.failures.length, 2);
-  assertEquals(fixture.engine.waiting, 0);
 });
 
 Deno.test("Engine.stop() ends a run that is paused, that waits, or that has nothing to read", async () => {

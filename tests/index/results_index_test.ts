@@ -82,17 +82,25 @@ Deno.test("readIndex() looks no further than the head and the end of a line of R
   assertEquals((await indexOf(await dir.write("a.jsonl", `${line}\n`))).seen.length, 1);
 });
 
-Deno.test("readIndex() keeps the hash that was noted first", async () => {
+Deno.test("readIndex() keeps the hash of a result, and of failures the last", async () => {
   await using dir = await tempDir();
-  const path = await dir.write("a.jsonl", `${lineOf("a")}\n`);
   const hex = sha256Hex("y").slice(0, 32);
+  const later = "2".repeat(16);
+  const lines = ["a", hex].map((uid) => `${lineOf(uid)}\n${lineOf(uid, "1", later)}\n`).join("");
+  const path = await dir.write("a.jsonl", lines);
   const table = new IdTable();
-  table.setCheck(table.insert("a"), "1111111111111111");
   await readIndex(path, table, () => {});
-  assertEquals(table.checkEquals(table.find("a"), "1111111111111111"), true);
-  const other = await dir.write("b.jsonl", `${lineOf(hex)}\n${lineOf(hex, "1", "2".repeat(16))}\n`);
-  await readIndex(other, table, () => {});
-  assertEquals(table.checkEquals(table.find(hex), HASH), true);
+  assertEquals(table.checkEquals(table.find("a"), later), true);
+  assertEquals(table.checkEquals(table.find(hex), later), true);
+  const settled = new IdTable();
+  for (const uid of ["a", hex]) {
+    const slot = settled.insert(uid);
+    settled.set(slot, HAS_RESULT);
+    settled.setCheck(slot, HASH);
+  }
+  await readIndex(path, settled, () => {});
+  assertEquals(settled.checkEquals(settled.find("a"), HASH), true);
+  assertEquals(settled.checkEquals(settled.find(hex), HASH), true);
 });
 
 Deno.test("readIndex() takes a whole last line without its end, and passes over half a one", async () => {

@@ -38,8 +38,14 @@ Deno.test("estimateRows() leaves it to others to say that a file cannot be read"
 
 Deno.test("estimateRows() counts short files line by line", async () => {
   await using dir = await tempDir();
-  const path = await dir.write("a.jsonl", "{}\n".repeat(10_000));
+  const path = await dir.write("a.jsonl", '{"prompt":"x"}\n'.repeat(10_000));
   const rows = await estimateRows(path);
   assertGreaterOrEqual(rows, 10_000);
   assertLessOrEqual(rows, 11_001);
+});
+
+Deno.test("estimateRows() does not take blank lines for rows", async () => {
+  await using dir = await tempDir();
+  const rows = await estimateRows(await dir.write("a.jsonl", "\n".repeat(140_000)));
+  assertLessOrEqual(rows, 10_000);
 });

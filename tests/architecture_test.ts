@@ -1,0 +1,282 @@
+/** The house keeps its shape: the seam for third-party code, and the direction of imports. @module */
+
+import { assert, assertEquals } from "../lib/deps/std_assert.ts";
+import { VERSION } from "../lib/version.ts";
+import { cleanEnv, REPOSITORY } from "./support/process.ts";
+import { tempDir } from "./support/temp.ts";
+
+/** One `import … from` or `export … from`. */
+interface Import {
+  /** The file that it stands in, from the root of the repository. */
+  readonly from: string;
+  /** What it names: a file from the root of the repository, or a package. */
+  readonly to: string;
+  /** The specifier as it is written. */
+  readonly specifier: string;
+  /** Whether nothing of it is left at run time. */
+  readonly isTypeOnly: boolean;
+}
+
+/** A source file without its comments. */
+interface Source {
+  readonly path: string;
+  readonly code: string;
+  readonly text: string;
+  readonly imports: readonly Import[];
+}
+
+const STAGES = ["source", "teacher", "sink", "progress", "index"];
+/** Small files that everything in `lib/` may use; they use one another only. */
+const SHARED = ["errors", "row", "row_fields", "hash", "think", "line_blocks", "version"]
+  .map((name) => `lib/${name}.ts`);
+const TEACHER_TYPES = "lib/teacher/teacher.ts";
+const ENGINE_TYPES = ["lib/progress/events.ts", TEACHER_TYPES, "lib/row.ts"];
+const TOP = ["lib/response_generator.ts", "lib/verify.ts"];
+
+const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [
+  "mod.ts",
+  "cli.ts",
+]);
+const LIB = SOURCES.filter(({ path }) => path.startsWith("lib/"));
+const IMPORTS = SOURCES.flatMap(({ imports }) => imports);
+
+async function readSources(folders: string[], files: string[]): Promise<Source[]> {
+  const paths = [...files];
+  for (const folder of folders) await collect(folder, paths);
+  return await Promise.all(paths.map(async (path) => {
+    const text = await Deno.readTextFile(`${REPOSITORY}/${path}`);
+    const code = text.split("\n").filter((line) => !/^\s*(\/\/|\/?\*)/.test(line)).join("\n");
+    return { path, text, code, imports: importsOf(path, code) };
+  }));
+}
+
+async function collect(folder: string, paths: string[]): Promise<void> {
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(`${REPOSITORY}/${folder}`)) {
+      if (isDirectory) await collect(`${folder}/${name}`, paths);
+      else if (name.endsWith(".ts")) paths.push(`${folder}/${name}`);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function importsOf(path: string, code: string): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: string, isTypeOnly: boolean) =>
+    found.push({ from: path, to: resolve(path, specifier), specifier, isTypeOnly });
+  const statements = /^(import|export)\s+(type\s)?\s*([\w$*{][^;"'`]*?)\s+from\s+"([^"]+)"/gm;
+  for (const [, , type, names, specifier] of code.matchAll(statements)) {
+    const named = /^\{(.*)\}$/s.exec(names)?.[1].split(",").map((name) => name.trim());
+    const isAllTypes = named?.every((name) => name === "" || name.startsWith("type "));
+    add(specifier, type !== undefined || isAllTypes === true);
+  }
+  for (const [, specifier] of code.matchAll(/\bimport\(\s*"([^"]+)"/g)) add(specifier, false);
+  for (const [, specifier] of code.matchAll(/^import\s+"([^"]+)"/gm)) add(specifier, false);
+  return found;
+}
+
+function resolve(from: string, specifier: string): string {
+  return specifier.startsWith(".")
+    ? new URL(specifier, `file:///${from}`).pathname.slice(1)
+    : specifier;
+}
+
+function folderOf(path: string): string {
+  return /^lib\/(\w+)\//.exec(path)?.[1] ?? "";
+}
+
+function describe({ from, specifier, isTypeOnly }: Import): string {
+  return `${from} imports ${isTypeOnly ? "types of " : ""}${specifier}`;
+}
+
+/** Fails with every import that breaks the rule. */
+function assertNone(broken: readonly Import[]): void {
+  assertEquals(broken.map(describe), []);
+}
+
+Deno.test("the scan sees the imports that it judges", () => {
+  const seen = new Set(IMPORTS.map(describe));
+  assert(seen.has("lib/engine/lanes.ts imports ../deps/std_async.ts"));
+  assert(seen.has("lib/engine/engine.ts imports types of ../progress/events.ts"));
+  assert(seen.has("lib/deps/undici.ts imports npm:undici@8.12.4"));
+  assert(seen.has("mod.ts imports ./lib/response_generator.ts"));
+  assertEquals(
+    importsOf("lib/x/y.ts", `import { type A, b } from "../z.ts";\nawait import("./q.ts");`),
+    [
+      { from: "lib/x/y.ts", to: "lib/z.ts", specifier: "../z.ts", isTypeOnly: false },
+      { from: "lib/x/y.ts", to: "lib/x/q.ts", specifier: "./q.ts", isTypeOnly: false },
+    ],
+  );
+});
+
+Deno.test("third-party code enters through lib/deps only, with exact versions", () => {
+  const isOwn = ({ specifier }: Import) => /^(\.|node:)/.test(specifier);
+  assertNone(IMPORTS.filter((one) => !isOwn(one) && !one.from.startsWith("lib/deps/")));
+  const packages = IMPORTS.filter(({ from, specifier }) =>
+    from.startsWith("lib/deps/") && !specifier.startsWith(".")
+  );
+  assert(packages.length >= 10);
+  const pinned = /^npm:(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/;
+  assertNone(packages.filter(({ specifier }) => !pinned.test(specifier)));
+  const versions = Map.groupBy(
+    packages.map(({ specifier }) => /^(npm:@?[^@]+)@([\d.]+)/.exec(specifier)!.slice(1)),
+    ([name]) => name,
+  );
+  for (const [name, found] of versions) {
+    assertEquals(new Set(found.map(([, version]) => version)).size, 1, `${name} in one version`);
+  }
+});
+
+Deno.test("nothing in lib/ knows the doors: cli, web, tests, bench or mod.ts", () => {
+  const isOutside = ({ to, specifier }: Import) =>
+    specifier.startsWith(".") && !to.startsWith("lib/");
+  assertNone(LIB.flatMap(({ imports }) => imports).filter(isOutside));
+  const isTest = ({ to }: Import) => /^(tests|bench)\//.test(to);
+  assertNone(IMPORTS.filter((one) => isTest(one) && !/^(tests|bench)\//.test(one.from)));
+});
+
+Deno.test("source, teacher, sink, progress and index know neither one another nor who uses them", () => {
+  const mayUse = ({ from, to, isTypeOnly }: Import) =>
+    folderOf(to) === folderOf(from) || folderOf(to) === "deps" || SHARED.includes(to) ||
+    (isTypeOnly && to === TEACHER_TYPES);
+  for (const stage of [...STAGES, "simulate"]) {
+    const files = LIB.filter(({ path }) => folderOf(path) === stage);
+    assert(files.length > 0, stage);
+    assertNone(
+      files.flatMap(({ imports }) => imports)
+        .filter((one) => one.specifier.startsWith(".") && !mayUse(one)),
+    );
+  }
+});
+
+Deno.test("the engine knows interfaces only", () => {
+  const files = LIB.filter(({ path }) => folderOf(path) === "engine");
+  const mayUse = ({ to, isTypeOnly }: Import) =>
+    folderOf(to) === "engine" || folderOf(to) === "deps" || to === "lib/errors.ts" ||
+    (isTypeOnly && ENGINE_TYPES.includes(to));
+  assertNone(
+    files.flatMap(({ imports }) => imports)
+      .filter((one) => one.specifier.startsWith(".") && !mayUse(one)),
+  );
+});
+
+Deno.test("files that are shared use one another only, and nothing stands above the top", () => {
+  const shared = LIB.filter(({ path }) => SHARED.includes(path));
+  assertEquals(shared.length, SHARED.length);
+  assertNone(
+    shared.flatMap(({ imports }) => imports).filter(({ to, specifier, isTypeOnly }) =>
+      specifier.startsWith(".") && !SHARED.includes(to) && folderOf(to) !== "deps" &&
+      !(isTypeOnly && to === TEACHER_TYPES)
+    ),
+  );
+  const topLevel = LIB.filter(({ path }) => /^lib\/[^/]+$/.test(path)).map(({ path }) => path);
+  assertEquals(topLevel.sort(), [...SHARED, ...TOP].sort(), "a new file of lib/ needs a place");
+  const isBelow = (path: string) =>
+    [...STAGES, "engine", "run", "simulate"].includes(folderOf(path));
+  assertNone(IMPORTS.filter(({ from, to }) => isBelow(from) && TOP.includes(to)));
+  assertNone(
+    IMPORTS.filter(({ from, to }) =>
+      isBelow(from) && folderOf(from) !== "run" && ["run", "export"].includes(folderOf(to))
+    ),
+  );
+});
+
+Deno.test("no file imports itself by a detour", () => {
+  const next = Map.groupBy(
+    LIB.flatMap(({ imports }) => imports).filter(({ isTypeOnly }) => !isTypeOnly),
+    ({ from }) => from,
+  );
+  const done = new Set<string>();
+  function visit(path: string, trail: readonly string[]): void {
+    assert(!trail.includes(path), `a circle: ${[...trail, path].join(" -> ")}`);
+    if (done.has(path)) return;
+    for (const { to } of next.get(path) ?? []) visit(to, [...trail, path]);
+    done.add(path);
+  }
+  for (const { path } of LIB) visit(path, []);
+});
+
+Deno.test("only cli.ts touches arguments, environment, exit code, standard streams and console", () => {
+  const world =
+    /\bDeno\s*\.\s*(args|env|exit|exitCode|stdin|stdout|stderr|consoleSize|addSignalListener)\b|\bconsole\s*\.|\bprocess\s*\.\s*(env|argv|exit|std\w+)\b/;
+  const touching = SOURCES
+    .filter(({ path }) => /^(lib|cli|web)\//.test(path) || path === "mod.ts")
+    .filter(({ code }) => world.test(code))
+    .map(({ path, code }) => `${path}: ${world.exec(code)![0]}`);
+  assertEquals(touching, []);
+  assert(world.test(SOURCES.find(({ path }) => path === "cli.ts")!.code));
+});
+
+Deno.test("importing mod.ts needs no permission but undici's three variables", async () => {
+  await using dir = await tempDir();
+  const script = await dir.write(
+    "script.ts",
+    `import * as retort from "file://${REPOSITORY}/mod.ts";
+     console.log(typeof retort.ResponseGenerator);`,
+  );
+  const variables = "UNDICI_NO_WASM_SIMD,UNDICI_USE_MILO,JEST_WORKER_ID";
+  const { code, text } = await deno(dir.root, [
+    "run",
+    "--no-prompt",
+    `--allow-env=${variables}`,
+    script,
+  ]);
+  assertEquals([code, text], [0, "function\n"]);
+});
+
+Deno.test("what lib/deps gives is never any to its user", async () => {
+  await using dir = await tempDir();
+  const deps = LIB.filter(({ path }) => /^lib\/deps\/\w+\.ts$/.test(path));
+  // `any`, and the type of what could not be resolved, can be assigned to this; nothing else can.
+  const lines = ["interface Nothing { readonly mark: unique symbol }"];
+  let checks = 0;
+  deps.forEach(({ path, code }, file) => {
+    lines.push(`import * as m${file} from "file://${REPOSITORY}/${path}";`);
+    for (const { name, isType } of exportsOf(code)) {
+      const type = isType ? `m${file}.${name}` : `typeof m${file}.${name}`;
+      const result = `${type} extends (...args: never[]) => infer R ? R : string`;
+      for (const [what, one] of [[name, type], [`result of ${name}`, result]]) {
+        lines.push(
+          `declare const value${++checks}: ${one};`,
+          `// @ts-expect-error ${what} of ${path}`,
+          `export const nothing${checks}: Nothing = value${checks};`,
+        );
+      }
+    }
+  });
+  assert(checks >= 40);
+  const script = await dir.write("script.ts", lines.join("\n"));
+  const { code, text } = await deno(dir.root, ["check", script]);
+  assertEquals(code, 0, text);
+});
+
+function exportsOf(code: string): { name: string; isType: boolean }[] {
+  const found = [...code.matchAll(/export (type )?\{([^}]*)\}/g)].flatMap(([, type, list]) =>
+    list.split(",").map((name) => name.trim()).filter((name) => name !== "").map((name) => ({
+      name: name.replace(/^type /, "").replace(/^.* as /, ""),
+      isType: type !== undefined || name.startsWith("type "),
+    }))
+  );
+  assert(found.length > 0, code);
+  return found;
+}
+
+Deno.test("lib/version.ts, deno.json and the changelog name the same version", async () => {
+  const { version } = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.json`));
+  assertEquals(VERSION, version);
+  const changelog = await Deno.readTextFile(`${REPOSITORY}/CHANGELOG.md`);
+  const released = /^## \[?(\d[\w.+-]*)/m.exec(changelog)?.[1];
+  if (released !== undefined) assertEquals(released, version);
+});
+
+async function deno(home: string, args: string[]): Promise<{ code: number; text: string }> {
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: [args[0], "--quiet", "--no-lock", ...args.slice(1)],
+    cwd: home,
+    clearEnv: true,
+    env: cleanEnv(home),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code: output.code, text: decoder.decode(output.stdout) + decoder.decode(output.stderr) };
+}

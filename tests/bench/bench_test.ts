@@ -1,0 +1,30 @@
+import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import type { Figure } from "../../bench/measure.ts";
+import { runCli } from "../support/process.ts";
+
+/** One measure that reads and writes files and starts processes, as small as it can be. */
+const TINY = ["--only", "engine ALONE", "--scale", "0.001", "--rounds", "1"];
+
+Deno.test("the bench prints a row with a figure, its baseline and the target", async () => {
+  const { code, stdout } = await runCli(TINY, { script: "bench/mod.ts" });
+  assertEquals(code, 0);
+  const lines = stdout.trim().split("\n");
+  assertMatch(lines[0], /^\| measure +\| Retort +\| baseline +\| ratio +\| target +\|/);
+  const row =
+    /^\| engine alone, durable +\| [\d,]+ rows\/s \| [\d,]+ rows\/s, .+ ≥ 0\.5 +\| (ok|missed)/;
+  assert(lines.some((line) => row.test(line)), stdout);
+});
+
+Deno.test("the bench gives figures as JSON", async () => {
+  const { code, stdout } = await runCli([...TINY, "--json"], { script: "bench/mod.ts" });
+  assertEquals(code, 0);
+  const figures = JSON.parse(stdout) as Figure[];
+  assertEquals(figures.map(({ ratios }) => ratios.length), [1, 1]);
+  assert(figures.every(({ ratios }) => ratios[0] > 0));
+});
+
+Deno.test("the bench refuses a measure that it does not know", async () => {
+  const { code, stderr } = await runCli(["--only", "nothing"], { script: "bench/mod.ts" });
+  assertEquals(code, 1);
+  assertMatch(stderr, /Cannot measure "nothing"/);
+});
