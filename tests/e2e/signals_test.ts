@@ -261,6 +261,8 @@ Deno.test("Ctrl-C while standard input is still open ends the run before the fir
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
+  using limit = patience();
+  limit.signal.addEventListener("abort", () => child.kill("SIGKILL"));
   const writer = child.stdin.getWriter();
   await writer.write(new TextEncoder().encode(`{"prompt":"one"}\n`));
   while (!(await dir.exists("out/stdin.input"))) {

@@ -105,7 +105,18 @@ export async function startCli(args: string[], options: CliOptions = {}): Promis
 export function cleanEnv(home: string): Record<string, string> {
   const env: Record<string, string> = { HOME: home, NO_COLOR: "1", DENO_DIR: denoDir() };
   // DENO_COVERAGE_DIR: what a child runs counts as covered too.
-  const kept = ["PATH", "TMPDIR", "SystemRoot", "DENO_COVERAGE_DIR", "NPM_CONFIG_REGISTRY"];
+  // The rest: what a child that needs a package which is not cached cannot do without.
+  const kept = [
+    "PATH",
+    "TMPDIR",
+    "SystemRoot",
+    "DENO_COVERAGE_DIR",
+    "NPM_CONFIG_REGISTRY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "DENO_CERT",
+    "DENO_TLS_CA_STORE",
+  ];
   for (const name of kept) {
     const value = Deno.env.get(name);
     if (value !== undefined) env[name] = value;
