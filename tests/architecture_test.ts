@@ -272,7 +272,7 @@ Deno.test("lib/version.ts, deno.json and the changelog name the same version", a
 
 async function deno(home: string, args: string[]): Promise<{ code: number; text: string }> {
   const output = await new Deno.Command(Deno.execPath(), {
-    args: [args[0], "--quiet", "--no-lock", ...args.slice(1)],
+    args: [args[0], "--quiet", `--lock=${REPOSITORY}/deno.lock`, "--frozen", ...args.slice(1)],
     cwd: home,
     clearEnv: true,
     env: cleanEnv(home),

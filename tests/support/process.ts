@@ -116,6 +116,7 @@ export function cleanEnv(home: string): Record<string, string> {
     "SSL_CERT_DIR",
     "DENO_CERT",
     "DENO_TLS_CA_STORE",
+    "NODE_EXTRA_CA_CERTS",
   ];
   for (const name of kept) {
     const value = Deno.env.get(name);
