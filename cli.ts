@@ -9,6 +9,7 @@ import { exportCommand } from "./cli/export_command.ts";
 import { exitCodeOfError } from "./cli/exit_codes.ts";
 import { helpText } from "./cli/help.ts";
 import type { Io } from "./cli/io.ts";
+import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { runCommand } from "./cli/run_command.ts";
 import { simulateCommand } from "./cli/simulate_command.ts";
@@ -65,12 +66,11 @@ function indented(line: string): string {
 }
 
 /** The world as Deno gives it. */
-function denoIo(): Io {
-  const encoder = new TextEncoder();
+function denoIo(stdout: Output, stderr: Output): Io {
   const isStandalone = Deno.build.standalone;
   return {
-    writeOut: (text) => writeAll(Deno.stdout, encoder.encode(text)),
-    writeErr: (text) => writeAll(Deno.stderr, encoder.encode(text)),
+    writeOut: (text) => stdout.write(text),
+    writeErr: (text) => stderr.write(text),
     env: (name) => Deno.env.get(name),
     stdin: Deno.stdin.readable,
     isTerminal: Deno.stderr.isTerminal(),
@@ -83,14 +83,11 @@ function denoIo(): Io {
   };
 }
 
-function writeAll(writer: typeof Deno.stdout, bytes: Uint8Array): void {
-  try {
-    for (let at = 0; at < bytes.length;) at += writer.writeSync(bytes.subarray(at));
-  } catch (error) {
-    // A reader that has gone (`| head`) must not end a run that costs money.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
+/** How long an interrupted run waits for its reader. */
+const LAST_WORDS_MS = 1_000;
+
+/** Exit codes above it are those of signals. */
+const SIGNAL_CODES = 128;
 
 const DEFAULT_COLUMNS = 80;
 
@@ -102,4 +99,12 @@ function consoleColumns(): number {
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args, denoIo()));
+if (import.meta.main) {
+  const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
+  const code = await main(Deno.args, denoIo(stdout, stderr));
+  const said = Promise.all([stdout.flush(), stderr.flush()]);
+  // Who has interrupted the run does not want to wait for a reader that has stopped reading.
+  const patience = new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+  await (code > SIGNAL_CODES ? Promise.race([said, patience]) : said);
+  Deno.exit(code);
+}

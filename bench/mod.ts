@@ -30,7 +30,7 @@ const MEASURES: readonly Measure[] = [
 
 const HELP = `deno task bench [--full] [--only NAME] [--json]
 
-  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 25 minutes)
+  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 20 minutes)
   --only NAME   measures whose name holds this, without regard to case
   --json        figures as JSON, with the ratio of each round
   --rounds N    rounds of each measure

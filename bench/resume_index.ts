@@ -43,7 +43,7 @@ function lineOf(index: number, isGiven: boolean): string {
       promptHash: "0123456789abcdef",
       messages: messagesOf(index),
       params: undefined,
-      text: rowText(index, isGiven),
+      text: rowText(index, isGiven ? `"id":"train-${index}",` : ""),
       clashes: [],
       input: 0,
       source: `rows.jsonl:${index + 1}`,

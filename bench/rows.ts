@@ -23,13 +23,11 @@ export function questionOf(index: number): string {
   return `${index}: ${OPENINGS[index % VARIANTS]}?`;
 }
 
-/** One row as it stands in an input file: about 450 bytes, with an id only if one is asked for. */
-export function rowText(index: number, withId = false): string {
-  const id = withId ? `"id":"train-${index}",` : "";
+/** One row as it stands in an input file, about 450 bytes of text as in GSM8K; `more` is put in
+ * front, as `"level":3,`. */
+export function rowText(index: number, more = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
-  return `{${id}"question":"${
-    questionOf(index)
-  }","answer":"${answer}","split":"train","weight":1.0}`;
+  return `{${more}"question":"${questionOf(index)}","answer":"${answer}","split":"train"}`;
 }
 
 /** What is sent for a row. */
@@ -38,8 +36,8 @@ export function messagesOf(index: number): Message[] {
 }
 
 /** Writes an input file. */
-export async function writeRows(path: string, count: number): Promise<void> {
-  await writeLines(path, count, (index) => rowText(index));
+export async function writeRows(path: string, count: number, more = ""): Promise<void> {
+  await writeLines(path, count, (index) => rowText(index, more));
 }
 
 /** Writes `count` lines, some at a time. */

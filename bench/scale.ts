@@ -57,7 +57,7 @@ export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const watched = (input: string) =>
     inChild("job", { input, output: `${bench.dir}/long_out.jsonl`, concurrency: 64, watch: true });
   const { ours, theirs } = await alternate(
-    bench.rounds(bench.full ? 1 : 3),
+    bench.rounds(3),
     () => watched(files.long),
     () => watched(files.short),
   );

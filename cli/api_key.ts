@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
-import type { Settings } from "./settings.ts";
+import { readFailure, type Settings } from "./settings.ts";
 
 const DEFAULT_VARIABLE = "OPENAI_API_KEY";
 
@@ -14,10 +14,11 @@ const DEFAULT_VARIABLE = "OPENAI_API_KEY";
 export async function readApiKey(settings: Settings, io: Io): Promise<string | undefined> {
   const file = settings.text("api-key-file");
   if (file !== undefined) return await readKeyFile(file);
-  const variable = settings.text("api-key-env");
-  const key = io.env(variable ?? DEFAULT_VARIABLE)?.trim();
+  const named = settings.text("api-key-env");
+  const variable = named ?? DEFAULT_VARIABLE;
+  const key = io.env(variable)?.trim();
   if (key !== undefined && key !== "") return checked(key, `the variable ${variable}`);
-  if (variable === undefined) return undefined;
+  if (named === undefined) return undefined;
   throw new UsageError(
     `Cannot find the key: the variable ${variable} of --api-key-env is not set`,
   );
@@ -28,9 +29,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the key from "${path}": ${(cause as Error).message}`, {
-      cause,
-    });
+    throw new UsageError(`Cannot read the key from "${path}": ${readFailure(cause)}`, { cause });
   }
   if (text.trim() === "") throw new UsageError(`Cannot read the key from "${path}": it is empty`);
   return checked(text.trim(), `"${path}"`);

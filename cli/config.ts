@@ -10,6 +10,7 @@ import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
 import { UsageError } from "../lib/errors.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
+import { readFailure } from "./settings.ts";
 
 /** What a configuration file says. */
 export interface Config {
@@ -56,7 +57,7 @@ async function readBlock(path: string, fail: (what: string) => never): Promise<B
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    return fail(error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message);
+    return fail(readFailure(error));
   }
   try {
     const value = parseYaml(text);

@@ -9,24 +9,40 @@ import { COMMANDS, type Flag, FLAGS } from "./flags.ts";
 import type { ParsedArgs } from "./parse.ts";
 
 /** What would be thrown away, or asked once too often, if it were said a second time. */
-const NOT_AGAIN = ["resume", "overwrite", "retry", "changed"];
+const NOT_AGAIN = ["resume", "overwrite"];
 
-/** The command that does the pending rows, or asks the failed ones again; undefined when all is
- * done. */
+/** The command that goes on where an interrupted run was, does the pending rows, or asks the failed
+ * ones again; undefined when all is done. */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
   program: string,
 ): string | undefined {
-  if (summary.pending > 0) return commandLine(args, program, []);
-  if (summary.failures_on_disk > 0) return commandLine(args, program, ["retry"]);
+  const isInterrupted = summary.state === "interrupted";
+  const isRetry = args.command === "retry" || args.flags.has("retry");
+  // Old answers are thrown away or set aside just before the first row is sent.
+  const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
+  // Kept ones are met again each time.
+  if (summary.elapsed_ms > 0 && args.flags.get("changed") !== "keep") dropped.push("changed");
+  if (isInterrupted && isRetry && summary.pending === 0) {
+    // What is left of a retry is among the failed rows, of the types that were asked for.
+    return commandLine(args, program, args.command === "retry" ? ["retry"] : [], dropped);
+  }
+  dropped.push("retry");
+  if (isInterrupted || summary.pending > 0) return commandLine(args, program, [], dropped);
+  if (summary.failures_on_disk > 0) return commandLine(args, program, ["retry"], dropped);
   return undefined;
 }
 
-function commandLine(args: ParsedArgs, program: string, command: string[]): string {
+function commandLine(
+  args: ParsedArgs,
+  program: string,
+  command: string[],
+  dropped: readonly string[],
+): string {
   const words = [program, ...command, ...args.inputs.map(inputWord)];
   for (const [name, value] of args.flags) {
-    if (NOT_AGAIN.includes(name)) continue;
+    if (dropped.includes(name)) continue;
     const flag = FLAGS.find((one) => one.name === name)!;
     const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
     if (typeof value === "boolean") words.push(written);

@@ -30,6 +30,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     format,
     think: settings.choice("think", ["wrap", "field", "drop"]),
   });
-  io.writeErr(`Wrote ${rows.toLocaleString("en-US")} rows to ${output}\n`);
+  const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
+  io.writeErr(`Wrote ${count} to ${output}\n`);
   return 0;
 }

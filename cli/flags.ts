@@ -73,7 +73,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "think",
       value: "STYLE",
-      help: "reasoning in messages: wrap (default), field or drop",
+      help: "reasoning in messages: wrap (default), field, drop",
       commands: ["run", "retry", "export"],
     },
     {
@@ -160,7 +160,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "uid-field",
       value: "A,B",
-      help: "fields that name a row, after uid, custom_id, id",
+      help: "name rows by the first of these that they have",
       commands: ROWS,
     },
     {

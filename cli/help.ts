@@ -15,7 +15,7 @@ const USAGE: Record<Command, string> = {
 };
 
 const SUMMARY: Record<Command, string> = {
-  run: "Asks a teacher about every row of INPUT and writes its answers; run it again to continue.",
+  run: "Asks a teacher about every row of INPUT; run the same command again to continue.",
   retry: "Asks the rows that failed again, with their prompts as the input has them now.",
   verify: "Proves that every row of INPUT has a result, has failed, or is pending.",
   export: "Writes a training set from results, in input order.",
@@ -30,20 +30,25 @@ const EXAMPLES: Record<Command, string[]> = {
   ],
   retry: [
     "distill retry prompts.jsonl -o out/ -m gpt-5-mini",
-    "distill retry prompts.jsonl -o out/ -m gpt-5-mini --retry=truncated --max-tokens 8000",
+    "distill retry a.jsonl -o out/ -m qwen3 --retry=truncated -p max_tokens=8000",
   ],
   verify: ["distill verify prompts.jsonl -o out/"],
   export: [
     "distill export out/prompts.jsonl -o train.jsonl --format messages",
-    "distill export out/prompts.jsonl -o train.jsonl --format sharegpt --think drop",
+    "distill export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
   ],
   simulate: ["distill simulate --port 8000 latency=200,errors=0.05,rpm=600"],
 };
 
+/** More are shown only when all are asked for. */
+const MOST_FLAGS = 20;
+
 /** The help of a command: its common flags, or all of them by group. */
 export function helpText(command: Command, all = false): string {
   const flags = flagsOf(command);
-  const shown = all ? flags : flags.filter((flag) => flag.isCommon);
+  // A run has more flags than a screen has lines.
+  const isLong = flags.length > MOST_FLAGS;
+  const shown = all || !isLong ? flags : flags.filter((flag) => flag.isCommon);
   const lines = [SUMMARY[command], "", `Usage: ${USAGE[command]}`];
   if (command === "run") {
     const others = COMMANDS.filter((name) => name !== "run").join(", ");
@@ -69,5 +74,5 @@ function flagLine(flag: Flag): string {
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  return `  ${short} --${name}${value}`.padEnd(30) + ` ${flag.help}`;
+  return `  ${short} --${name}${value}`.padEnd(28) + ` ${flag.help}`;
 }

@@ -82,13 +82,18 @@ async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   if (settings.isOn("overwrite") && !settings.isOff("resume")) {
     throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
   }
+  const retry = readRetry(settings, args);
+  if (retry !== false && settings.isOff("resume")) {
+    throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
+  }
   const allowance = settings.text("allow-failures");
   return {
     settings,
     params,
     generator: { ...await readRowOptions(settings), ...readPace(settings), params },
     run: {
-      ...readRunOptions(settings, args),
+      ...readRunOptions(settings),
+      retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),
       stdin: inputs.includes("-") ? io.stdin : undefined,
@@ -120,13 +125,12 @@ function readPace(settings: Settings) {
   };
 }
 
-function readRunOptions(settings: Settings, args: ParsedArgs) {
+function readRunOptions(settings: Settings) {
   return {
     limit: settings.integer("limit", 1),
     skipBadRows: settings.isOn("skip-bad-rows"),
     changed: settings.choice("changed", ["reask", "keep"]),
     allowMixed: settings.isOn("allow-mixed"),
-    retry: readRetry(settings, args),
     resume: !settings.isOff("resume"),
     overwrite: settings.isOn("overwrite"),
     lock: !settings.isOff("lock"),
@@ -158,7 +162,11 @@ async function readParams(settings: Settings, config: Params): Promise<Params> {
   if (text !== undefined) Object.assign(params, parseObject(text));
   for (const name of ["temperature", "max-tokens"]) {
     const value = settings.text(name);
-    if (value !== undefined) setParam(params, name.replace("-", "_"), value);
+    if (value === undefined) continue;
+    if (value.trim() === "" || !Number.isFinite(Number(value))) {
+      throw new UsageError(`Cannot use --${name} ${JSON.stringify(value)}: it must be a number`);
+    }
+    setParam(params, name.replace("-", "_"), value);
   }
   for (const pair of settings.list("param")) {
     const at = pair.indexOf("=");
@@ -166,6 +174,9 @@ async function readParams(settings: Settings, config: Params): Promise<Params> {
       throw new UsageError(`Cannot use -p ${JSON.stringify(pair)}: it must be NAME=VALUE`);
     }
     setParam(params, pair.slice(0, at), pair.slice(at + 1));
+  }
+  if (Object.hasOwn(params, "model")) {
+    throw new UsageError('Cannot send the parameter "model": use -m');
   }
   return params;
 }
@@ -215,7 +226,13 @@ function define(holder: Record<string, unknown>, name: string, value: unknown): 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
   for (const note of preview.notes) io.writeErr(`${note}\n`);
-  io.writeErr(`${preview.toAsk.toLocaleString("en-US")} to ask; the first request would be:\n`);
+  const { toAsk } = preview;
+  const rows = `${toAsk.toLocaleString("en-US")} ${toAsk === 1 ? "row" : "rows"}`;
+  io.writeErr(
+    toAsk === 0
+      ? "No rows to ask; a request would look like this:\n"
+      : `${rows} to ask; the first request would be:\n`,
+  );
   io.writeOut(`${JSON.stringify(preview.request, null, 2)}\n`);
   return 0;
 }

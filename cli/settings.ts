@@ -51,7 +51,7 @@ export class Settings {
       return await Deno.readTextFile(value.slice(1));
     } catch (cause) {
       throw new UsageError(
-        `Cannot read "${value.slice(1)}" for --${name}: ${(cause as Error).message}`,
+        `Cannot read "${value.slice(1)}" for --${name}: ${readFailure(cause)}`,
         { cause },
       );
     }
@@ -120,6 +120,14 @@ export class Settings {
   #value(name: string): FlagValue | undefined {
     return this.#flags.get(name) ?? this.#config.get(name);
   }
+}
+
+/** Why a file cannot be read, in words; the name stands before it. */
+export function readFailure(cause: unknown): string {
+  if (cause instanceof Deno.errors.NotFound) return "no such file";
+  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
+  const { message } = cause as Error;
+  return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

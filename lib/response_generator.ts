@@ -22,6 +22,7 @@ interface Activity {
   /** Ends the preparation of a run. */
   readonly preparing: AbortController;
   engine: Engine | undefined;
+  isPaused: boolean;
   run: Run | undefined;
 }
 
@@ -106,12 +107,16 @@ export class ResponseGenerator {
 
   /** Starts no attempt until `resume()`; calls in flight go on. */
   pause(): void {
-    this.#activity?.engine?.closeGate("pause");
+    if (this.#activity === undefined) return;
+    this.#activity.isPaused = true;
+    this.#activity.engine?.closeGate("pause");
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
-    this.#activity?.engine?.openGate("pause");
+    if (this.#activity === undefined) return;
+    this.#activity.isPaused = false;
+    this.#activity.engine?.openGate("pause");
   }
 
   /** Lets more or fewer rows be asked at once, from now on: 1 to 100,000. */
@@ -189,7 +194,7 @@ export class ResponseGenerator {
         sink: generation,
         listener: progress,
       });
-      activity.engine = engine;
+      attach(engine, activity);
       progress.start({ total: null, skipped: 0 });
       yield* generation.outcomes(engine);
       options.signal?.throwIfAborted();
@@ -204,7 +209,7 @@ export class ResponseGenerator {
       notices: this.#notices,
       progress: activity.progress,
       signal: activity.preparing.signal,
-      onEngine: (engine) => activity.engine = engine,
+      onEngine: (engine) => attach(engine, activity),
     }, options);
   }
 
@@ -234,6 +239,7 @@ export class ResponseGenerator {
       }),
       preparing: new AbortController(),
       engine: undefined,
+      isPaused: false,
       run: undefined,
     };
     for (const listener of this.#listeners) activity.progress.on(listener);
@@ -250,6 +256,13 @@ export class ResponseGenerator {
   }
 
   readonly #onAbort = (): void => this.abort(this.#options.signal?.reason);
+}
+
+/** What was asked for while there was no engine yet counts all the same. */
+function attach(engine: Engine, activity: Activity): void {
+  activity.engine = engine;
+  if (activity.isPaused) engine.closeGate("pause");
+  if (activity.preparing.signal.aborted) engine.stop();
 }
 
 /** An option that is there but undefined means its default. */

@@ -82,12 +82,13 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
-  const rows = rowOptionsOf(await readRunFile(files.runJson), options);
+  const run = await readRunFile(files.runJson);
+  const rows = rowOptionsOf(run, options);
   const audit = new Audit();
   await audit.readResults(files.results);
   await audit.readFailures(files.failures);
   const found = await preflight(files.input, {
-    parser: createRowParser(rows),
+    parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",
@@ -157,7 +158,8 @@ class Audit {
     const slot = this.table.insert(row.uid);
     const hash = row.prompt_hash;
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    if (isHash && this.table.isCheckEmpty(slot)) this.table.setCheck(slot, hash);
+    // The last failure of a row counts, but a result outranks it.
+    if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setCheck(slot, hash);
     return slot;
   }
 

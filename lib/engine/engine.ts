@@ -49,6 +49,9 @@ export interface EngineOptions {
   retryPolicy: RetryPolicy;
   /** What becomes of a truncated answer. */
   onTruncated: OnTruncated;
+  /** How many rows the source holds, where that is known: the engine is done once they are settled,
+   * also where it was stopped before the source had said that there are no more. */
+  rowCount?: number;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;
 }
@@ -77,6 +80,8 @@ export class Engine {
   #held = 0;
   #inFlight = 0;
   #sequence = 0;
+  /** Rows whose outcome the sink has taken. */
+  #settled = 0;
   #end: "done" | "halted" | undefined;
   #crash: { readonly error: unknown } | undefined;
   #lastState: RunState = "running";
@@ -99,7 +104,7 @@ export class Engine {
   /** What the engine is doing. */
   get state(): RunState {
     if (this.#lanes.isClosed && this.#held > 0) return "draining";
-    if (this.#lanes.isClosed) return this.#end ?? (this.#isFinished() ? "done" : "halted");
+    if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "halted");
     if (this.#gates.size > 0) return "paused";
     if (this.#held === 0 && this.#room.size > 0) return "backing_off";
     return "running";
@@ -124,7 +129,7 @@ export class Engine {
    * source or the sink threw, after all lanes have come home. */
   async run(): Promise<void> {
     await this.#lanes.run();
-    this.#end = this.#isFinished() && this.#crash === undefined ? "done" : "halted";
+    this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
     this.#room.clear();
     await this.#intake.close().catch((error) => this.#fail(error));
     this.#noteState();
@@ -199,6 +204,12 @@ export class Engine {
     return this.#intake.exhausted && this.#room.size === 0 && this.#held === 0;
   }
 
+  /** Whether no row is left pending. */
+  #isDone(): boolean {
+    const areAllSent = this.#intake.exhausted || this.#sequence === this.#options.rowCount;
+    return areAllSent && this.#settled === this.#sequence;
+  }
+
   #onIdle(): void {
     this.#noteState();
     if (this.#gates.size > 0 || this.#isRoomFull()) return;
@@ -241,6 +252,7 @@ export class Engine {
     if (outcome !== undefined) {
       try {
         await this.#options.sink.put(outcome);
+        this.#settled++;
       } catch (cause) {
         this.#fail(cause);
       }

@@ -20,6 +20,9 @@ export const BACKOFF_BASE_MS = 500;
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
+/** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
+const RETRY_AFTER_CAP_MS = 24 * 60 * 60 * 1_000;
+
 /** A timeout after sending may have been billed, so it is tried again once only. */
 const MAX_TIMEOUTS = 2;
 
@@ -57,6 +60,12 @@ export class RetryPolicy {
     if (!error.retryable || history.attempts >= this.#maxAttempts) return undefined;
     if (error.type === "timeout" && history.timeouts >= MAX_TIMEOUTS) return undefined;
     const bound = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (history.attempts - 1));
-    return (error.retryAfterMs ?? 0) + this.#random() * bound;
+    return askedForMs(error.retryAfterMs) + this.#random() * bound;
   }
+}
+
+/** A teacher that was plugged in may ask for anything; what is no time is not waited for. */
+function askedForMs(retryAfterMs = 0): number {
+  if (!Number.isFinite(retryAfterMs) || retryAfterMs < 0) return 0;
+  return Math.min(RETRY_AFTER_CAP_MS, retryAfterMs);
 }

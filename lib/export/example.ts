@@ -137,6 +137,9 @@ function parseFields(text: string): ResultFields | DamagedLine {
     return new DamagedLine("must be an object");
   }
   if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
+  if (value.uid === undefined && value.response === undefined) {
+    return new DamagedLine('it is no result: it has neither "uid" nor "response"');
+  }
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
   }

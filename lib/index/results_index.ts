@@ -31,7 +31,7 @@ const END = "}}";
 
 /**
  * Enters every id of the file into the table and notes its prompt hash there, unless the id has a
- * result already. A file that does not exist holds nothing.
+ * result already. A file that does not exist holds nothing. Rejects when the signal is aborted.
  *
  * @throws {DamagedFileError} when a line is no JSON object with a `uid`
  */
@@ -39,9 +39,11 @@ export async function readIndex(
   path: string,
   table: IdTable,
   onLine: (slot: number, line: IndexedLine) => void,
+  signal?: AbortSignal,
 ): Promise<void> {
   const scanner = new LineScanner(path, table, onLine);
   for await (const { bytes, isTail } of readLineBlocks(path)) {
+    signal?.throwIfAborted();
     if (isTail) scanner.scanTail(bytes);
     else scanner.scan(bytes);
   }

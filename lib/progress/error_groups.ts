@@ -20,7 +20,7 @@ const MOST_RAW_CHARS = 1000;
 interface Group {
   readonly type: string;
   readonly status: number | null;
-  readonly message: string;
+  message: string;
   count: number;
   lastSeen: number;
 }
@@ -57,11 +57,14 @@ export class ErrorGroups {
     const message = normaliseMessage(failure.message);
     const key = `${type} ${status} ${message}`;
     let group = this.#groups.get(key);
-    if (group !== undefined) return group;
+    if (group !== undefined) {
+      if (group.message !== shownMessage(failure.message)) group.message = message;
+      return group;
+    }
     if (this.#groups.size === MOST_GROUPS) {
       return this.#other ??= newGroup("other", null, "other causes");
     }
-    group = newGroup(type, status, message);
+    group = newGroup(type, status, shownMessage(failure.message));
     this.#groups.set(key, group);
     return group;
   }
@@ -105,6 +108,15 @@ export function normaliseMessage(message: string): string {
     .replace(HEX, "<id>")
     .replace(LONG_ID, "<id>")
     .replace(NUMBER, "#");
+  return shortened(text);
+}
+
+/** The message as it is: what a group shows for as long as all of its messages are the same. */
+function shownMessage(message: string): string {
+  return shortened(printable(message.slice(0, MOST_RAW_CHARS)));
+}
+
+function shortened(text: string): string {
   if (text.length <= MOST_MESSAGE_CHARS) return text;
   return text.slice(0, MOST_MESSAGE_CHARS - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
 }

@@ -34,7 +34,7 @@ export interface ErrorGroup {
   type: string;
   /** The HTTP status, or null. */
   status: number | null;
-  /** The message with its digits and ids replaced, so that equal causes meet. */
+  /** The message. Where messages differ in numbers and ids only, these are replaced (`#`, `<id>`). */
   message: string;
   /** How many attempts failed so. */
   count: number;

@@ -28,6 +28,9 @@ export interface PlainOptions {
   now?: () => number;
 }
 
+/** While every row waits for a moment, again and again, the state changes several times a second. */
+const LEAST_BETWEEN_WAITS_MS = 10_000;
+
 /** Makes a listener that writes a line every 30 s, at each change of state, and for each notice. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, intervalMs = 30_000, now = () => performance.now() } = options;
@@ -40,7 +43,10 @@ export function createPlain(options: PlainOptions): RunListener {
     if (event.type === "run-start") return write(startText(event) + "\n");
     if (event.type !== "snapshot") return;
     tokenRate.add(event.elapsed_ms, event.completion_tokens);
-    if (event.state === lastState && now() - lastMs < intervalMs) return;
+    const isWait = event.state === "backing_off" ||
+      (event.state === "running" && lastState === "backing_off");
+    const leastMs = event.state === lastState ? intervalMs : isWait ? LEAST_BETWEEN_WAITS_MS : 0;
+    if (now() - lastMs < leastMs) return;
     lastMs = now();
     lastState = event.state;
     write(plainLine(event, tokenRate.perSecond) + "\n");

@@ -140,8 +140,12 @@ export class Progress {
   /** The state of the run now. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
-    const { state, inFlight, waiting, concurrency } = this.#options.gauges();
+    const { state: engineState, inFlight, waiting, concurrency } = this.#options.gauges();
     const counters = this.#counters;
+    // The engine is done when the last row is handed to the disk; the run is when it is on it.
+    const isWriting = engineState === "done" && !this.#stopped && this.#total !== null &&
+      this.#skipped + counters.settled < this.#total;
+    const state = isWriting ? "draining" : engineState;
     const { cpuPercent, rssBytes } = this.#options.meter.read(nowMs);
     this.#observe(nowMs, state, inFlight, waiting);
     if (state !== "paused") this.#left = this.#project(nowMs, concurrency);
@@ -171,13 +175,14 @@ export class Progress {
     };
   }
 
-  /** Gives the last snapshot and ends the beat. Counting goes on, and so does `emit`. */
+  /** Gives the last snapshot, unless no row could be sent, and ends the beat. Counting goes on, and so
+   * does `emit`. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#stopBeat?.();
     this.#endMs = this.#options.now();
-    if (this.#listeners.count > 0) this.emit(this.snapshot());
+    if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
   /** The run's last event; `emit` gives it to the listeners. */

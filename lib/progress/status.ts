@@ -24,7 +24,7 @@ export const STATE_WORDS: Readonly<Record<RunState, string>> = {
   paused: "paused",
   draining: "finishing what is under way",
   done: "done",
-  halted: "halted",
+  halted: "ended early",
 };
 
 /** Rows that need nothing any more: from earlier runs and from this one. */
@@ -47,9 +47,10 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
 
 /** When it will be over, how many failed, and what is under way. */
 export function workSegments(snapshot: Snapshot): Segment[] {
-  const { eta_s, eta_is_lower_bound, failed, in_flight, concurrency, waiting } = snapshot;
+  const { state, eta_s, eta_is_lower_bound, failed, in_flight, concurrency, waiting } = snapshot;
   const segments: Segment[] = [];
-  if (eta_s !== null && eta_s > 0) {
+  const hasEnded = state === "done" || state === "halted";
+  if (!hasEnded && eta_s !== null && eta_s > 0) {
     const eta = formatDuration(eta_s * 1000);
     segments.push({ text: `ETA ${eta_is_lower_bound ? ">= " : ""}${eta}`, colour: "bold" });
   }
@@ -90,7 +91,9 @@ export function topErrorText({ errors }: Snapshot): string | undefined {
 /** The first line of a run. */
 export function startText(event: RunStart): string {
   const { pending, skipped, concurrency } = event;
-  const rows = pending === null ? "Rows" : `${formatCount(pending)} rows`;
+  const rows = pending === null
+    ? "Rows"
+    : `${formatCount(pending)} ${pending === 1 ? "row" : "rows"}`;
   const before = skipped > 0 ? ` (${formatCount(skipped)} done before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;

@@ -37,7 +37,8 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     ...fileLines(summary),
   ];
   const { continueCommand } = options;
-  if (continueCommand !== undefined && summary.pending > 0) {
+  const isUnfinished = summary.state === "interrupted" || summary.pending > 0;
+  if (continueCommand !== undefined && isUnfinished) {
     lines.push(["To continue", continueCommand]);
   } else if (continueCommand !== undefined && summary.failures_on_disk > 0) {
     lines.push(["To retry", continueCommand]);
@@ -56,37 +57,58 @@ function headline(summary: Summary, paint: Paint): string {
 }
 
 function ending(summary: Summary): [string, Colour] {
-  const { state, pending, failures_on_disk } = summary;
+  const { state, pending } = summary;
   const time = formatDuration(summary.elapsed_ms);
   const left = `${formatCount(pending)} ${rows(pending)} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
     return [`Halted after ${time}, ${left}: ${reason}`, "red"];
   }
-  if (state === "interrupted" || pending > 0) {
-    const word = state === "interrupted" ? "Interrupted" : "Ended";
-    return [`${word} after ${time}: ${left}`, "yellow"];
-  }
-  if (failures_on_disk > 0) {
-    const failed = `${formatCount(failures_on_disk)} ${rows(failures_on_disk)}`;
-    return [`Finished in ${time}: all but ${failed} have a result`, "yellow"];
-  }
-  return [`Finished in ${time}: every row has a result`, "green"];
+  if (state === "interrupted") return [interruption(summary, time, left), "yellow"];
+  if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
+  const [words, colour] = completion(summary);
+  return [`Finished in ${time}: ${words}`, colour];
+}
+
+/** The clock starts with the first row that could be sent. */
+function interruption(summary: Summary, time: string, left: string): string {
+  const { elapsed_ms, pending, failures_on_disk } = summary;
+  if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
+  if (pending > 0) return `Interrupted after ${time}: ${left}`;
+  // What a retry did not come to is not pending: it stands among the failures.
+  const without = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
+  return `Interrupted after ${time}${without}`;
+}
+
+function withoutResult(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "row has" : "rows have"} no result`;
+}
+
+function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Colour] {
+  const without = failures_on_disk + bad_rows;
+  if (total + bad_rows === 0) return ["the input has no rows", "yellow"];
+  if (without === 0) return ["every row has a result", "green"];
+  if (without === total + bad_rows) return ["no row has a result", "red"];
+  return [withoutResult(without), "yellow"];
 }
 
 function rowLines(summary: Summary): Line[] {
-  const { merged_duplicates, bad_rows, failed, failures_on_disk } = summary;
+  const { merged_duplicates, bad_rows, failed, failures_on_disk, elapsed_ms, state } = summary;
+  if (state === "interrupted" && elapsed_ms === 0) return [];
   const total = formatCount(summary.total) +
     unlessZero(merged_duplicates, (count) => ` · ${count} identical merged`) +
     unlessZero(bad_rows, (count) => ` · ${count} bad left out`);
   const onDisk = failures_on_disk === failed
     ? ""
     : ` (${formatCount(failures_on_disk)} in the failures files)`;
+  const failures = failed === 0
+    ? unlessZero(failures_on_disk, (count) => `${count} before this run`)
+    : formatCount(failed) + onDisk;
   return present([
     ["Rows", total],
     ["Done before", unlessZero(summary.skipped)],
     ["Succeeded", unlessZero(summary.succeeded)],
-    ["Failed", failed === 0 && failures_on_disk === 0 ? "" : formatCount(failed) + onDisk],
+    ["Failed", failures],
     ["Pending", unlessZero(summary.pending)],
   ]);
 }
@@ -131,14 +153,16 @@ function errorLines({ errors }: Summary): Line[] {
   return lines;
 }
 
-function fileLines({ files }: Summary): Line[] {
+function fileLines({ files, bad_rows }: Summary): Line[] {
   const lines: Line[] = [];
   for (const { results, failures, failed } of files.slice(0, MOST_FILES)) {
     lines.push(["Results", printable(results)]);
-    if (failed > 0) lines.push(["Failures", printable(failures)]);
+    if (failed > 0 || bad_rows > 0) lines.push(["Failures", printable(failures)]);
   }
   const rest = files.length - MOST_FILES;
-  if (rest > 0) lines.push(["", `and those of ${formatCount(rest)} more inputs`]);
+  if (rest > 0) {
+    lines.push(["", `and those of ${formatCount(rest)} more ${rest === 1 ? "input" : "inputs"}`]);
+  }
   return lines;
 }
 

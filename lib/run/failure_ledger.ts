@@ -64,7 +64,9 @@ export class FailureLedger {
   /** Takes note of an outcome on disk; tells whether its row had a line here before. */
   settle({ row, failure }: Outcome): boolean {
     const stoodHere = this.#askedAgain.size > 0 && this.#askedAgain.delete(row.uid);
-    if (stoodHere && failure === undefined) this.#overcome.add(row.uid);
+    // A line that was overcome by an answer which is outdated by now: the newest one counts.
+    if (failure !== undefined) this.#overcome.delete(row.uid);
+    else if (stoodHere) this.#overcome.add(row.uid);
     return stoodHere;
   }
 

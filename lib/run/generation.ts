@@ -72,6 +72,7 @@ export class Generation {
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     let number = 0;
     for await (const value of values) {
+      if (this.#handoff.isClosed) return;
       number++;
       const row = this.#rowOf(value, number);
       if (row === undefined) continue;

@@ -11,6 +11,11 @@ export class Handoff<T> {
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #closed = false;
 
+  /** Whether nothing more will be taken over. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Offers an item; resolves when it was taken, or when nobody will take it any more. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();

@@ -122,8 +122,8 @@ export function checkSameIdentity(
     .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
   if (differences.length === 0) return;
   throw new UsageError(
-    `Cannot continue "${path}": it was made with another identity\n${differences.join("\n")}\n` +
-      "Use the same ones, another output, or --allow-mixed to have both in one file",
+    `Cannot continue "${path}": its answers were made otherwise\n${differences.join("\n")}\n` +
+      "Run it as before, name another output, or add --allow-mixed to have both in one file",
   );
 }
 

@@ -19,7 +19,8 @@ import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
-import { Preflight, preflight, stampOf } from "./preflight.ts";
+import { checkReadableTwice, Preflight, preflight, stampOf } from "./preflight.ts";
+import { hasContent, removeIfThere } from "./files.ts";
 import { setAside } from "../sink/set_aside.ts";
 import { Todo } from "./plan.ts";
 
@@ -52,6 +53,8 @@ export class Job {
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
   #settled = 0;
+  /** Lines of the input that went to the failures file as they are. */
+  #badWritten = 0;
   #succeeded = 0;
   #failed = 0;
   #recovered = 0;
@@ -68,10 +71,10 @@ export class Job {
 
   /** Makes sure that there is something to read, before anything is made.
    *
-   * @throws {SourceError} when there is no such file
+   * @throws {SourceError} when there is no such file, or when it can be read once only
    */
   async checkInput(): Promise<void> {
-    if (this.path === this.files.input) await stampOf(this.path);
+    if (this.path === this.files.input) await checkReadableTwice(this.path);
   }
 
   /** Takes the lock, mends the tails and makes sure that what is there may be added to.
@@ -82,7 +85,7 @@ export class Job {
   async claim(): Promise<void> {
     const { options, notice } = this.#context;
     this.#lock = await acquireLock(this.files.lock, { required: options.lock ?? true });
-    if (options.resume === false) await this.#clear();
+    if (options.resume === false) return await this.#checkOverwrite();
     for (const path of [this.files.results, this.files.failures]) {
       const tail = await repairTail(path);
       if (tail.kind === "completed") {
@@ -101,9 +104,9 @@ export class Job {
   /** Reads `run.json` and compares. */
   async checkIdentity(): Promise<void> {
     const { options, identity, notice } = this.#context;
+    if (options.resume === false) return;
     this.before = await readRunFile(this.files.runJson);
-    if (this.before === undefined || options.resume === false) return;
-    if (options.allowMixed) return;
+    if (this.before === undefined || options.allowMixed) return;
     if (!(await hasContent(this.files.results)) && !(await hasContent(this.files.failures))) return;
     const mayChangeParams = Boolean(options.retry);
     checkSameIdentity(this.files.results, this.before.identity, identity, { mayChangeParams });
@@ -117,7 +120,8 @@ export class Job {
     const { options, parser, duplicates, signal } = this.#context;
     const table = new IdTable(await estimateRows(this.path));
     if (options.resume !== false) {
-      await readIndex(this.files.results, table, (slot) => table.set(slot, HAS_RESULT));
+      const note = (slot: number) => table.set(slot, HAS_RESULT);
+      await readIndex(this.files.results, table, note, signal);
       await this.#ledger.read(table, options.retry ?? false);
     }
     this.found = await preflight(this.path, {
@@ -133,12 +137,20 @@ export class Job {
     if (options.limit === undefined) this.#ledger.dropMendedRows();
   }
 
+  /** Takes away what the run makes anew. Not before everything is known to be as it should be. */
+  async makeRoom(): Promise<void> {
+    const { results, failures, runJson } = this.files;
+    const { outdated } = this.found;
+    if (this.#context.options.resume === false) {
+      for (const path of [results, failures, runJson]) await removeIfThere(path);
+    } else if (outdated.size > 0) {
+      const kept = await setAside(results, outdated);
+      this.#context.notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
+    }
+  }
+
   /** Opens the output for writing. */
   async open(sinkOptions: SinkOptions): Promise<void> {
-    if (this.found.outdated.size > 0) {
-      const kept = await setAside(this.files.results, this.found.outdated);
-      this.#context.notice("info", `Moved ${this.found.outdated.size} old answers to "${kept}"`);
-    }
     this.#sink = await Sink.open(this.files, sinkOptions);
   }
 
@@ -174,9 +186,10 @@ export class Job {
     throw this.#changedUnderway();
   }
 
-  /** Rows that the plan asks for and that are not on disk yet. */
+  /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
   get left(): number {
-    return this.found.plan.toAsk - this.#settled;
+    const { plan } = this.found;
+    return plan.toAsk - this.#settled + plan.count(Todo.Bad) - this.#badWritten;
   }
 
   /** Counts rows that are on disk now. */
@@ -204,8 +217,10 @@ export class Job {
     // An error of the disk has ended the run already, or `tidy` has told it.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;
-    if (this.path !== this.files.input) await removeIfThere(this.path);
-    this.#lock?.release();
+    // Without the lock they are the files of another run.
+    if (this.#lock === undefined) return;
+    if (this.path !== this.files.input) await removeIfThere(this.path).catch(() => {});
+    this.#lock.release();
     this.#lock = undefined;
   }
 
@@ -225,16 +240,14 @@ export class Job {
     };
   }
 
-  async #clear(): Promise<void> {
-    const { results, failures, runJson } = this.files;
-    const { overwrite } = this.#context.options;
-    if (!overwrite && (await hasContent(results) || await hasContent(failures))) {
-      throw new UsageError(
-        `Cannot start over: "${results}" holds answers. Add --overwrite to throw them away, ` +
-          "or name another output",
-      );
-    }
-    for (const path of [results, failures, runJson]) await removeIfThere(path);
+  async #checkOverwrite(): Promise<void> {
+    const { results, failures } = this.files;
+    if (this.#context.options.overwrite) return;
+    if (!(await hasContent(results)) && !(await hasContent(failures))) return;
+    throw new UsageError(
+      `Cannot start over: "${results}" holds answers. Add --overwrite to throw them away, ` +
+        "or name another output",
+    );
   }
 
   #rowOf(line: Line, input: number, name: string | undefined, todo: Todo): Row {
@@ -262,6 +275,7 @@ export class Job {
       text: line.text,
       bytes: line.bytes,
     });
+    this.#badWritten++;
   }
 
   /** What the first pass found wrong with a line, in the same words. */
@@ -278,22 +292,5 @@ export class Job {
         "Run the same command again",
       { path: this.files.input },
     );
-  }
-}
-
-async function hasContent(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).size > 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

@@ -23,6 +23,8 @@ export interface OutputFiles {
 }
 
 const RESULTS_NAME = /\.(jsonl|ndjson)$/;
+/** Who names one of these means a file. */
+const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = /(\.(jsonl|ndjson|json))?(\.gz)?$/;
 
 /**
@@ -38,6 +40,11 @@ export async function outputFilesOf(
   if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
   if (output === "") throw new UsageError("Cannot write results to nowhere: name a file or folder");
   const isFile = RESULTS_NAME.test(output) && !(await isFolder(output));
+  if (OTHER_FILE_NAME.test(output) && !(await isFolder(output))) {
+    throw new UsageError(
+      `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
+    );
+  }
   if (isFile && inputs.length > 1) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
@@ -64,6 +71,7 @@ export async function outputFilesOf(
 /**
  * Makes the folders that the files stand in.
  *
+ * @throws {UsageError} when there is a file of that name
  * @throws {SinkError} when one cannot be made
  */
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
@@ -77,6 +85,11 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await Deno.mkdir(path, { recursive: true });
   } catch (cause) {
+    if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
+      throw new UsageError(
+        `Cannot make the folder "${path}": there is a file of that name. Name another output`,
+      );
+    }
     throw new SinkError(`Cannot make the folder "${path}": ${(cause as Error).message}`, {
       path,
       cause,

@@ -61,6 +61,8 @@ export class Preflight {
   changed = 0;
   /** Ids whose answer is of an older prompt and is to be made again. */
   readonly outdated = new Set<string>();
+  /** Models that rows name for themselves, at most `MODELS_SHOWN` and one. */
+  readonly models = new Set<string>();
   /** The first row that can be sent, for `--dry-run`. */
   first: ParsedRow | undefined;
   /** When the input was last written, and its size: the second pass compares. */
@@ -68,6 +70,9 @@ export class Preflight {
 }
 
 const BAD_LINES_SHOWN = 20;
+
+/** How many of the models that rows name are told. */
+export const MODELS_SHOWN = 3;
 
 /** Makes the first pass. */
 export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
@@ -95,6 +100,22 @@ export async function stampOf(path: string): Promise<string> {
       : (cause as Error).message;
     throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
   }
+}
+
+/**
+ * Makes sure that both passes can read a file.
+ *
+ * @throws {SourceError} when there is no such file, or when what is read of it is gone, as with a pipe
+ */
+export async function checkReadableTwice(path: string): Promise<void> {
+  await stampOf(path);
+  const { isFile, isDirectory } = await Deno.stat(path);
+  if (isFile || isDirectory) return;
+  throw new SourceError(
+    `Cannot read "${path}" twice, as a run has to: it is no regular file. ` +
+      "Name - to read standard input, which is kept for the second time",
+    { path },
+  );
 }
 
 class RowJudge {
@@ -151,6 +172,8 @@ class RowJudge {
     const found = this.#found;
     found.total++;
     found.first ??= row;
+    const model = row.params?.model;
+    if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
     found.shapes.set(row.shape, (found.shapes.get(row.shape) ?? 0) + 1);
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
     const isChanged = isSettled && !table.isCheckEmpty(slot) &&

@@ -6,12 +6,20 @@
 
 import { SourceError, UsageError } from "../errors.ts";
 import type { RowOptions, RunOptions } from "./options.ts";
-import type { Preflight } from "./preflight.ts";
+import { MODELS_SHOWN, type Preflight } from "./preflight.ts";
 
 /** The least that a first pass has to know to be judged. */
 type Found = Pick<
   Preflight,
-  "badLines" | "badCount" | "shapes" | "changed" | "total" | "succeeded" | "failed" | "merged"
+  | "badLines"
+  | "badCount"
+  | "shapes"
+  | "changed"
+  | "total"
+  | "succeeded"
+  | "failed"
+  | "merged"
+  | "models"
 >;
 
 /**
@@ -68,7 +76,8 @@ function checkChanged(found: readonly Found[]): void {
 /** One line for each input: what was found in it. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.map((one, index) => {
-    const parts = [`${inputs[index]}: ${plural(one.total, "row")}`];
+    const name = inputs[index] === "-" ? "standard input" : inputs[index];
+    const parts = [`${name}: ${plural(one.total, "row")}`];
     if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
     const extras = [
       [one.succeeded, "have a result"],
@@ -80,8 +89,15 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${count.toLocaleString("en-US")} ${what}`
     );
+    // Batch files do, and it is what will be paid for, whatever `model` says.
+    if (one.models.size > 0) said.push(`asks models of its own: ${listed(one.models)}`);
     return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
   });
+}
+
+function listed(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, MODELS_SHOWN);
+  return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
 }
 
 function counted(shapes: ReadonlyMap<string, number>): string {

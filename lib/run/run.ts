@@ -15,6 +15,7 @@ import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from 
 import { Job } from "./job.ts";
 import type { RunOptions } from "./options.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
+import { readAhead } from "./read_ahead.ts";
 import { checkInput, describeInput } from "./report.ts";
 import { spool } from "./spool.ts";
 
@@ -27,6 +28,7 @@ export class Run {
   readonly #started = new Date();
   #jobs: Job[] = [];
   #engine: Engine | undefined;
+  #concurrency: number;
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
   #hasGivenUp = false;
@@ -37,6 +39,7 @@ export class Run {
     this.#context = context;
     this.#options = options;
     const { generator } = context;
+    this.#concurrency = generator.concurrency;
     this.#parser = createRowParser({ ...generator, runParams: generator.params });
     this.#identity = identityOf({
       ...generator,
@@ -93,6 +96,7 @@ export class Run {
 
   /** Follows the concurrency of the generator. */
   setConcurrency(concurrency: number): void {
+    this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
     for (const job of this.#jobs) job.sink.setConcurrency(concurrency);
     this.#engine.setConcurrency(concurrency);
@@ -138,10 +142,11 @@ export class Run {
     const { generator, progress, onEngine } = this.#context;
     const format = lineFormat(generator, this.#options);
     for (const [index, job] of this.#jobs.entries()) {
+      await job.makeRoom();
       await this.#writeRunFile(job, null);
       await job.open({
         format,
-        concurrency: generator.concurrency,
+        concurrency: this.#concurrency,
         fsync: this.#options.fsync ?? "always",
         onDurable: (outcomes) => {
           job.settled(outcomes);
@@ -153,14 +158,15 @@ export class Run {
     }
     this.#announce();
     const engine = new Engine({
-      source: rowsOf(this.#jobs),
+      source: readAhead(rowsOf(this.#jobs)),
       teacher: generator.teacher,
       sink: { put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome) },
       listener: progress,
       params: generator.params,
-      concurrency: generator.concurrency,
+      concurrency: this.#concurrency,
       retryPolicy: generator.retryPolicy,
       onTruncated: generator.onTruncated,
+      rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
     });
     this.#engine = engine;
     onEngine(engine);
@@ -183,7 +189,7 @@ export class Run {
       total,
       skipped: total - pending,
       pending,
-      concurrency: generator.concurrency,
+      concurrency: this.#concurrency,
     });
     this.#flushNotices();
   }
@@ -256,10 +262,12 @@ export class Run {
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
     const { generator } = this.#context;
     const { params } = generator;
+    // A retry may have other parameters, and the command that it belongs to must go on as before.
+    const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const file: RunFile = {
       retort: VERSION,
       input: job.files.input,
-      identity: this.#identity,
+      identity: keepsIdentity ? job.before?.identity ?? this.#identity : this.#identity,
       rows: { duplicates: generator.duplicates, mixedShapes: generator.mixedShapes ?? false },
       teacher: generator.teacher.address ?? "",
       params: { ...job.before?.params, [paramsId(params)]: params },

@@ -14,7 +14,9 @@ export async function spool(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await Deno.writeFile(path, stream, { signal });
+    // Not `Deno.writeFile(path, stream, { signal })`, which never frees what it makes for the signal.
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    await stream.pipeTo(file.writable, { signal });
   } catch (cause) {
     throw new SinkError(`Cannot write standard input to "${path}": ${(cause as Error).message}`, {
       path,

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { DamagedFileError } from "../errors.ts";
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { Replacement } from "./durable_file.ts";
+import { uidOfLine } from "./line_uid.ts";
 
 const BLOCK_BYTES = 1 << 20;
 const NEWLINE_BYTES = new Uint8Array([10]);
@@ -40,7 +40,7 @@ export async function rewriteFailures(
     for (const line of linesOf(block)) {
       number++;
       const text = DECODER.decode(line);
-      const uid = uidOf(text, path, number);
+      const uid = uidOfLine(text, path, number);
       if (lastLines.get(uid) === number && keep(uid, text)) {
         if (replacement !== undefined) kept.push(line, NEWLINE_BYTES);
         else unchangedBytes += line.length + 1;
@@ -60,33 +60,10 @@ async function lastLineOfEachUid(path: string): Promise<Map<string, number>> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
       number++;
-      lastLines.set(uidOf(DECODER.decode(line), path, number), number);
+      lastLines.set(uidOfLine(DECODER.decode(line), path, number), number);
     }
   }
   return lastLines;
-}
-
-/** Most uids can be read without parsing the line. */
-function uidOf(text: string, path: string, number: number): string {
-  const plain = /^\{"uid":"([^"\\]*)"/.exec(text);
-  if (plain !== null) return plain[1];
-  let value: { uid?: unknown } | null;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damage(path, number, "it is not JSON", cause);
-  }
-  if (typeof value?.uid !== "string") {
-    throw damage(path, number, 'it has no "uid" that is a string');
-  }
-  return value.uid;
-}
-
-function damage(path: string, number: number, what: string, cause?: unknown): DamagedFileError {
-  return new DamagedFileError(
-    `Cannot tidy "${path}" line ${number}: ${what}. Repair or remove the line`,
-    { path, cause },
-  );
 }
 
 async function copyStart(path: string, length: number, replacement: Replacement): Promise<void> {

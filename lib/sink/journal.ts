@@ -29,6 +29,7 @@ import { SinkError } from "../errors.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
 import { Batch } from "./batch.ts";
 import { cannotWrite, reasonOf, syncFolderOf } from "./durable_file.ts";
+import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 
 export type { JournalFile } from "./appender.ts";
 
@@ -46,14 +47,6 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
-const SYNC_INTERVAL_MS = 5;
-
-/** Somebody who waits until this many rows are durable. */
-interface Flush extends PromiseWithResolvers<void> {
-  readonly at: number;
-}
-
 /** Appends lines to one file and says when they are durable. */
 export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
@@ -61,22 +54,11 @@ export class Journal<T> implements AsyncDisposable {
   readonly #appender: Appender;
   /** One for the writer, one for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
-  #maxUnsyncedRows: number;
+  readonly #syncer: Syncer<T>;
   /** Not yet with the writer, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
-  /** Not yet with the syncer, oldest first. */
-  #written: Batch<T>[] = [];
-  #unsyncedRows = 0;
-  #unsyncedBytes = 0;
   #appendedRows = 0;
-  #durableRows = 0;
   #writer: Promise<void> | undefined;
-  #syncer: Promise<void> | undefined;
-  #roomMade: PromiseWithResolvers<void> | undefined;
-  #lastSyncAt = -Infinity;
-  /** Ends the pause of the syncer. */
-  #hurry: (() => void) | undefined;
-  #flushes: Flush[] = [];
   /** Why nothing can be appended any more: it is closed, or has come to an end. */
   #refusal: SinkError | undefined;
   /** Why nothing becomes durable any more: it is broken or abandoned. */
@@ -94,7 +76,12 @@ export class Journal<T> implements AsyncDisposable {
     this.#files = files;
     this.#options = options;
     this.#appender = new Appender(path, files[0], size, options);
-    this.#maxUnsyncedRows = options.maxUnsyncedRows ?? 1_024;
+    this.#syncer = new Syncer(files[1], {
+      onDurable: options.onDurable,
+      onError: (cause) => this.#break(cause, "sync"),
+      fsync: options.fsync ?? "always",
+      maxUnsyncedRows: options.maxUnsyncedRows ?? 1_024,
+    });
   }
 
   /**
@@ -121,12 +108,11 @@ export class Journal<T> implements AsyncDisposable {
 
   /** At most this many rows are written but not synced. May be set at any time. */
   get maxUnsyncedRows(): number {
-    return this.#maxUnsyncedRows;
+    return this.#syncer.maxUnsyncedRows;
   }
 
   set maxUnsyncedRows(rows: number) {
-    this.#maxUnsyncedRows = rows;
-    this.#roomMade?.resolve();
+    this.#syncer.maxUnsyncedRows = rows;
   }
 
   /** Adds a line, given without its ending. Resolves once it is written, for all lines of a batch at
@@ -146,12 +132,7 @@ export class Journal<T> implements AsyncDisposable {
 
   /** Resolves once all that was appended until now is durable. */
   flush(): Promise<void> {
-    if (this.#durableRows === this.#appendedRows) return Promise.resolve();
-    if (this.#end !== undefined) return Promise.reject(this.#end);
-    const flush = { at: this.#appendedRows, ...Promise.withResolvers<void>() };
-    this.#flushes.push(flush);
-    this.#hurry?.();
-    return flush.promise;
+    return this.#syncer.durable(this.#appendedRows);
   }
 
   /** Gives up what is not written yet, and calls nothing more durable. For a person who does not want
@@ -190,13 +171,13 @@ export class Journal<T> implements AsyncDisposable {
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;
-      await this.#syncer;
+      await this.#syncer.idle();
       for (const file of this.#files) file.close();
     }
   }
 
   #isFull(batch: Batch<T>): boolean {
-    return batch.records.length >= this.#maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
+    return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
   /** Ends in the same breath in which it finds nothing to do, so that no append falls between. */
@@ -206,8 +187,8 @@ export class Journal<T> implements AsyncDisposable {
         // What else this turn of the event loop brings goes out in the same call.
         await turn();
         if (this.#waiting.length === 0) return;
-        if (this.#hasRoomFor(this.#waiting[0])) await this.#writeNext();
-        else await this.#room();
+        if (this.#syncer.hasRoomFor(this.#waiting[0])) await this.#writeNext();
+        else await this.#syncer.room();
       }
     } catch (error) {
       this.#break(error, "write");
@@ -225,77 +206,7 @@ export class Journal<T> implements AsyncDisposable {
       throw error;
     }
     batch.written.resolve();
-    this.#passOn(batch);
-  }
-
-  /** A batch that is larger than the bound goes out alone. */
-  #hasRoomFor(batch: Batch<T>): boolean {
-    return this.#unsyncedRows === 0 ||
-      this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
-        this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
-  }
-
-  async #room(): Promise<void> {
-    this.#roomMade = Promise.withResolvers<void>();
-    this.#hurry?.();
-    await this.#roomMade.promise;
-    this.#roomMade = undefined;
-  }
-
-  #passOn(batch: Batch<T>): void {
-    if (this.#options.fsync === "never") return this.#settle(batch);
-    this.#unsyncedRows += batch.records.length;
-    this.#unsyncedBytes += batch.byteLength;
-    this.#written.push(batch);
-    this.#syncer ??= this.#runSyncer();
-  }
-
-  async #runSyncer(): Promise<void> {
-    try {
-      while (this.#written.length > 0 && this.#end === undefined) {
-        await this.#pause();
-        if (this.#end === undefined) await this.#syncAll();
-      }
-    } catch (error) {
-      this.#break(error, "sync");
-    } finally {
-      this.#syncer = undefined;
-    }
-  }
-
-  /** Nobody waits for a row to be synced, and each call costs a switch of threads: they are spaced,
-   * unless somebody waits after all. */
-  async #pause(): Promise<void> {
-    const waitMs = this.#lastSyncAt + SYNC_INTERVAL_MS - performance.now();
-    if (waitMs <= 0 || this.#flushes.length > 0 || this.#roomMade !== undefined) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
-    this.#hurry = resolve;
-    await promise;
-    this.#hurry = undefined;
-    clearTimeout(timer);
-  }
-
-  async #syncAll(): Promise<void> {
-    const batches = this.#written;
-    this.#written = [];
-    this.#lastSyncAt = performance.now();
-    await this.#files[1].syncData();
-    for (const batch of batches) {
-      this.#unsyncedRows -= batch.records.length;
-      this.#unsyncedBytes -= batch.byteLength;
-      this.#settle(batch);
-    }
-    this.#roomMade?.resolve();
-  }
-
-  #settle(batch: Batch<T>): void {
-    if (this.#end !== undefined) return;
-    this.#options.onDurable?.(batch.records);
-    this.#durableRows += batch.records.length;
-    while (this.#flushes.length > 0 && this.#flushes[0].at <= this.#durableRows) {
-      this.#flushes.shift()!.resolve();
-    }
+    this.#syncer.add(batch);
   }
 
   #break(cause: unknown, what: string): void {
@@ -314,9 +225,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#refusal ??= error;
     this.#appender.giveUp(error);
     for (const batch of this.#waiting.splice(0)) batch.written.reject(error);
-    for (const flush of this.#flushes.splice(0)) flush.reject(error);
-    this.#roomMade?.resolve();
-    this.#hurry?.();
+    this.#syncer.stop(this.#end);
   }
 }
 

@@ -172,24 +172,23 @@ function headOf(row: Row, inside: string): string {
 
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage, kept } = completion;
-  return JSON.stringify({
-    model: completion.modelAsked ?? format.model,
-    model_returned: completion.model ?? "",
-    response_id: completion.id ?? "",
-    teacher: completion.teacher ?? format.address,
-    finish_reason: completion.finishReason ?? "",
-    prompt_tokens: wholeNumber(usage?.promptTokens),
-    completion_tokens: wholeNumber(usage?.completionTokens),
-    reasoning_tokens: wholeNumber(usage?.reasoningTokens),
-    cached_tokens: wholeNumber(usage?.cachedTokens),
-    attempts: outcome.attempts,
-    latency_ms: wholeNumber(outcome.latencyMs),
-    ttft_ms: wholeNumber(completion.ttftMs ?? outcome.latencyMs),
-    created: isoOf(outcome.settledAt),
-    source: outcome.row.source,
-    params: format.paramsId,
-    kept,
-  });
+  // Put together by hand: that takes half the time of an object that is made to be serialised.
+  return `{"model":${requoted(completion.modelAsked ?? format.model)}` +
+    `,"model_returned":${requoted(completion.model ?? "")}` +
+    `,"response_id":${quoted(completion.id ?? "")}` +
+    `,"teacher":${requoted(completion.teacher ?? format.address)}` +
+    `,"finish_reason":${requoted(completion.finishReason ?? "")}` +
+    `,"prompt_tokens":${wholeNumber(usage?.promptTokens)}` +
+    `,"completion_tokens":${wholeNumber(usage?.completionTokens)}` +
+    `,"reasoning_tokens":${wholeNumber(usage?.reasoningTokens)}` +
+    `,"cached_tokens":${wholeNumber(usage?.cachedTokens)}` +
+    `,"attempts":${outcome.attempts}` +
+    `,"latency_ms":${wholeNumber(outcome.latencyMs)}` +
+    `,"ttft_ms":${wholeNumber(completion.ttftMs ?? outcome.latencyMs)}` +
+    `,"created":"${isoOf(outcome.settledAt)}"` +
+    `,"source":${quoted(outcome.row.source)}` +
+    `,"params":"${format.paramsId}"` +
+    `${kept === undefined ? "" : `,"kept":${JSON.stringify(kept)}`}}`;
 }
 
 function partialOf(completion: Completion): string {
@@ -222,6 +221,19 @@ function quoted(text: string | undefined): string {
 function wholeNumber(value: number | undefined): number {
   return Number.isFinite(value) ? Math.round(value!) : 0;
 }
+
+/** `quoted` for names that come again and again. */
+function requoted(name: string): string {
+  const known = quotedNames.get(name);
+  if (known !== undefined) return known;
+  if (quotedNames.size >= MOST_NAMES) quotedNames.clear();
+  const text = quoted(name);
+  quotedNames.set(name, text);
+  return text;
+}
+
+const MOST_NAMES = 100;
+const quotedNames = new Map<string, string>();
 
 /** Rows settle in groups, so the last time is most often the one that is asked for. */
 function isoOf(unixMs: number): string {

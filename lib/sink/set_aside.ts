@@ -6,25 +6,30 @@
  */
 
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
-import { Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
+import { cannotWrite, Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
+import { uidOfLine } from "./line_uid.ts";
+import { repairTail } from "./tail.ts";
 
 /**
  * Moves the lines of these uids from the results to `<name>.outdated.jsonl` beside them, and gives
  * that file's path. A crash on the way leaves a line in both files at worst.
  *
+ * @throws {DamagedFileError} when a line has no uid; the results are then as they were
  * @throws {SinkError} when a file cannot be written; the results are then as they were
  */
 export async function setAside(path: string, uids: ReadonlySet<string>): Promise<string> {
   const keptAt = `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
+  await repairTail(keptAt);
   await using results = await Replacement.open(path);
-  using aside = await Deno.open(keptAt, { append: true, create: true });
+  using aside = await openAside(keptAt);
+  let number = 0;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for await (const block of readLineBlocks(path)) {
     const staying: string[] = [];
     const leaving: string[] = [];
     for (const line of linesOf(block)) {
       const text = decoder.decode(line);
-      (uids.has(JSON.parse(text).uid) ? leaving : staying).push(`${text}\n`);
+      (uids.has(uidOfLine(text, path, ++number)) ? leaving : staying).push(`${text}\n`);
     }
     await results.write(new TextEncoder().encode(staying.join("")));
     if (leaving.length > 0) await writeAll(aside, new TextEncoder().encode(leaving.join("")));
@@ -33,4 +38,12 @@ export async function setAside(path: string, uids: ReadonlySet<string>): Promise
   await syncFolderOf(keptAt);
   await results.commit();
   return keptAt;
+}
+
+async function openAside(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path, { append: true, create: true });
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
 }

@@ -28,10 +28,16 @@ interface Slot {
  * Strings are inserted as they are, everything else as JSON, its numbers as written. A field that is
  * missing or null makes a bad row. `}}` alone is text, so is every single brace.
  *
- * @throws {RangeError} when a `{{` is not closed or names nothing
+ * @throws {RangeError} when it names no field, or a `{{` is not closed
  */
 export function compileTemplate(source: string): Template {
   const [before, ...pieces] = source.split("{{");
+  if (pieces.length === 0) {
+    throw new RangeError(
+      `Cannot read the template: it must name a field, as in "Solve: {{question}}", or all rows ` +
+        `would be the same prompt: current value is ${JSON.stringify(source)}`,
+    );
+  }
   const slots = pieces.map((piece) => slotOf(piece, source));
   return { render: (row, text) => fill(before, slots, row, text) };
 }

@@ -39,6 +39,28 @@ Deno.test("nextCommand() starts over no second time and retries nothing by itsel
   assertEquals(next(["retry", "a.jsonl", "-o", "out/", "--retry=429"]), "retort a.jsonl -o out/");
 });
 
+Deno.test("nextCommand() says the same again when the input was not read to its end", () => {
+  const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
+  const args = ["a.jsonl", "-o", "out/", "--changed", "reask"];
+  assertEquals(next(args, unread), "retort a.jsonl -o out/ --changed reask");
+  // The old results are still there.
+  const over = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite"];
+  assertEquals(next(over, unread), "retort a.jsonl -o out/ --no-resume --overwrite");
+});
+
+Deno.test("nextCommand() goes on with an interrupted retry as it was asked for", () => {
+  const left = summaryOf({ state: "interrupted", failures_on_disk: 2 });
+  const types = ["a.jsonl", "-o", "out/", "--retry=429"];
+  assertEquals(next(["retry", ...types], left), "retort retry a.jsonl -o out/ --retry=429");
+  assertEquals(next(types, left), "retort a.jsonl -o out/ --retry=429");
+  assertEquals(next(["retry", "a.jsonl"], left), "retort retry a.jsonl");
+});
+
+Deno.test("nextCommand() keeps old answers again, which the next run meets as well", () => {
+  const args = ["a.jsonl", "-o", "out/", "--changed", "keep"];
+  assertEquals(next(args, FAILED), "retort retry a.jsonl -o out/ --changed keep");
+});
+
 Deno.test("nextCommand() writes every other flag again", () => {
   const args = [
     "b.jsonl",

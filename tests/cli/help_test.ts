@@ -12,7 +12,7 @@ for (const command of COMMANDS) {
     const lines = helpText(command).split("\n");
     assertEquals(lines.pop(), "");
     assertLessOrEqual(lines.length, 30);
-    for (const line of lines) assertLessOrEqual(line.length, 90, line);
+    for (const line of lines) assertLessOrEqual(line.length, 80, line);
   });
 
   Deno.test(`helpText() of ${command} gives examples that its own parser takes`, () => {

@@ -76,7 +76,7 @@ Deno.test("--dry-run shows the first request and the number of rows, calls nobod
   const key = "sk-secret-of-the-test";
   const result = await distill(server, [...args, "--dry-run"], { env: { OPENAI_API_KEY: key } });
   assertExit(result, 0);
-  assertStringIncludes(result.stderr, "5 to ask");
+  assertStringIncludes(result.stderr, "5 rows to ask; the first request would be");
   assertStringIncludes(result.stdout, `"temperature": 1.0`);
   assertStringIncludes(result.stdout, "prompt 0");
   assertStringIncludes(result.stdout, "Be brief");
@@ -86,7 +86,7 @@ Deno.test("--dry-run shows the first request and the number of rows, calls nobod
 
   assertExit(await distill(server, [...args, "--limit", "2"]), 0);
   const later = await distill(server, [...args, "--dry-run"]);
-  assertStringIncludes(later.stderr, "3 to ask");
+  assertStringIncludes(later.stderr, "3 rows to ask");
   assertEquals(server.posts, 2);
 });
 
@@ -235,4 +235,45 @@ Deno.test("--config says what flags would, and flags win", async () => {
   assertExit(refused, 2);
   assertStringIncludes(refused.stderr, "OPENAI_API_KEY");
   assert(!refused.stderr.includes("sk-secret"));
+});
+
+const REFUSED: readonly [name: string, args: string[], message: string][] = [
+  ["--max-tokens many", ["--max-tokens", "many"], 'Cannot use --max-tokens "many": it must be a n'],
+  ["a model among the parameters", ["-p", "model=x"], 'Cannot send the parameter "model": use -m'],
+  ["--retry --no-resume", ["--retry", "--no-resume"], "Cannot use --retry with --no-resume"],
+  ["a template without a field", ["--template", "Solve: "], "it must name a field"],
+];
+for (const [name, flags, message] of REFUSED) {
+  Deno.test(`${name} is refused before a call`, async () => {
+    await using dir = await tempDir();
+    await using server = serveLedger();
+    const input = await dir.write("in.jsonl", numberedRows(1));
+    const refused = await distill(server, [input, "-o", dir.path("out/"), ...flags]);
+    assertExit(refused, 2);
+    assertStringIncludes(refused.stderr, message);
+    assertEquals(server.posts, 0);
+  });
+}
+
+Deno.test("what was wrong is all that is said of a run that could not be started", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  for (const style of ["plain", "json"]) {
+    const args = [dir.path("no.jsonl"), "-o", dir.path("out/"), "--progress", style];
+    const refused = await distill(server, args);
+    assertExit(refused, 2);
+    assertEquals(refused.stdout, "");
+    assertEquals(refused.stderr, `Cannot read "${dir.path("no.jsonl")}": no such file\n`);
+  }
+});
+
+Deno.test("a key that no header can hold is told by the variable it came from", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", numberedRows(1));
+  const env = { OPENAI_API_KEY: "two words" };
+  const refused = await distill(server, [input, "-o", dir.path("out/")], { env });
+  assertExit(refused, 2);
+  assertStringIncludes(refused.stderr, "the key in the variable OPENAI_API_KEY");
+  assertEquals(refused.stderr.includes("two words"), false);
 });

@@ -85,6 +85,9 @@ Deno.test("--retry may change parameters, and each line names its own set", asyn
   const { params } = JSON.parse(await dir.read("out/in.run.json"));
   const sets = (await dir.rows("out/in.jsonl")).map(({ distill }) => params[distill.params]);
   assertEquals(sets, [{}, { max_tokens: 9 }]);
+  // The run goes on as it was, and no other parameters slip in.
+  assertExit(await distill(server, args), 0);
+  assertExit(await distill(server, [...args, "--max-tokens", "9"]), 2);
 });
 
 Deno.test("--no-resume starts over, but throws nothing away without --overwrite", async () => {

@@ -111,15 +111,14 @@ Deno.test("Engine.run() adds its own jitter to what the teacher asks for", async
   await fixture.finish();
 });
 
-Deno.test("Engine.run() does not ask at once when the wait is longer than a timer can be", async () => {
+Deno.test("Engine.run() waits for a day at most, whatever the teacher asks for", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(1), now: clock.now });
   await fixture.start();
-  const delayMs = 3 * 2 ** 31;
-  await fixture.teacher.call("0").refuse(later(delayMs));
-  await clock.advance(delayMs - 1);
+  await fixture.teacher.call("0").refuse(later(3 * 2 ** 31));
+  const dayMs = 24 * 60 * 60 * 1_000;
+  await clock.advance(dayMs - 1);
   assertEquals(fixture.teacher.uids, []);
-  assertEquals(clock.fired <= 4, true, `${clock.fired} timers fired`);
   await clock.advance(1);
   assertEquals(fixture.teacher.uids, ["0"]);
   await fixture.finish();

@@ -84,3 +84,11 @@ Deno.test("RetryPolicy refuses a number of attempts that is not a positive integ
     assertStringIncludes(error.message, String(maxAttempts));
   }
 });
+
+Deno.test("RetryPolicy ignores a wait that is no time, and waits a day at most", () => {
+  const policy = new RetryPolicy({ random: () => 0 });
+  const waits = [NaN, Infinity, -Infinity, -5, 1e300].map((retryAfterMs) =>
+    policy.delayMs(new TeacherError("Later", { status: 429, retryAfterMs }), after(1))
+  );
+  assertEquals(waits, [0, 0, 0, 0, 86_400_000]);
+});

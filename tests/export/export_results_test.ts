@@ -164,6 +164,7 @@ Deno.test("exportResults() names a damaged line and what is wrong with it", asyn
   const bad: [string | Uint8Array, string][] = [
     ["{", "not JSON: "],
     ["3", "must be an object"],
+    ['{"prompt":"hi"}', 'it is no result: it has neither "uid" nor "response"'],
     [good.replace('"response":"an answer"', '"response":3'), '"response" must be a string'],
     [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],
     [good.replace(/"distill":.*/, '"distill":{}}'), '"distill" must hold the "source"'],

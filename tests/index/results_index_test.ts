@@ -290,3 +290,10 @@ for (let seed = 1; seed <= 5; seed++) {
     }
   });
 }
+
+Deno.test("readIndex() ends when it is aborted", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", [{ uid: "x" }]);
+  const reading = readIndex(path, new IdTable(), () => {}, AbortSignal.abort());
+  await assertRejects(() => reading, DOMException);
+});

@@ -48,17 +48,29 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
     {
       type: "timeout",
       status: null,
-      message: "No answer in # s",
+      message: "No answer in 5 s",
       count: 1,
       last_seen: "1970-01-01T00:00:01.000Z",
     },
     {
       type: "rate_limit",
       status: 503,
-      message: "Try again in # s",
+      message: "Try again in 9 s",
       count: 1,
       last_seen: "1970-01-01T00:00:03.000Z",
     },
+  ]);
+});
+
+Deno.test("ErrorGroups shows a message as it is for as long as all of a group are the same", () => {
+  const groups = new ErrorGroups();
+  const add = (message: string) => groups.add({ type: "network", status: null, message }, 0);
+  for (let i = 0; i < 2; i++) add("Cannot connect to 127.0.0.1:9: connection refused");
+  assertEquals(groups.list()[0].message, "Cannot connect to 127.0.0.1:9: connection refused");
+  add("Cannot connect to 127.0.0.1:10: connection refused");
+  add("Cannot connect to 127.0.0.1:9: connection refused");
+  assertEquals(groups.list().map(({ message, count }) => [message, count]), [
+    ["Cannot connect to #: connection refused", 4],
   ]);
 });
 

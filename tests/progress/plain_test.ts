@@ -37,6 +37,28 @@ Deno.test("createPlain() writes a line every 30 s and at each change of state", 
   ]);
 });
 
+Deno.test("createPlain() writes no line each time that all rows wait for a moment", () => {
+  const { clock, lines, plain } = setUp();
+  for (let i = 0; i < 200; i++) {
+    plain(makeSnapshot({ state: i % 2 === 0 ? "running" : "backing_off", elapsed_ms: i * 100 }));
+    clock.advance(100);
+  }
+  plain(makeSnapshot({ state: "done", elapsed_ms: 20_000 }));
+  assertEquals(lines.map((line) => line.split(":")[0].trim()), [
+    "[0.0 s] running",
+    "[10 s] all rows wait to be tried again",
+    "[20 s] done",
+  ]);
+});
+
+Deno.test("createPlain() projects no end of a run that has ended", () => {
+  for (const state of ["done", "halted"] as const) {
+    const { lines, plain } = setUp();
+    plain(makeSnapshot({ state }));
+    assertEquals(lines[0].includes("ETA"), false);
+  }
+});
+
 Deno.test("createPlain() writes notices and the start at once, without control characters", () => {
   const { lines, plain } = setUp();
   const time = "2026-01-01T00:00:00.000Z";

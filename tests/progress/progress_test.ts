@@ -398,3 +398,24 @@ Deno.test("Progress sums a run up from the same counters", () => {
     files: [],
   });
 });
+
+Deno.test("Progress is done only when the last row is on disk", () => {
+  const bench = new Bench();
+  const { progress, gauges } = bench;
+  bench.listen();
+  progress.start({ total: 1, skipped: 0 });
+  gauges.state = "done";
+  assertEquals(progress.snapshot().state, "draining");
+  bench.settle(1);
+  assertEquals(progress.snapshot().state, "done");
+  progress.stop();
+  assertEquals(bench.snapshots.map(({ state, succeeded }) => [state, succeeded]), [["done", 1]]);
+});
+
+Deno.test("Progress has no last snapshot of a run that could not be started", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.gauges.state = "preparing";
+  bench.progress.stop();
+  assertEquals(bench.snapshots, []);
+});

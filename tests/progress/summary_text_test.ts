@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import { summaryText } from "../../lib/progress/summary_text.ts";
+import type { Summary } from "../../lib/progress/events.ts";
 import { makeSummary } from "./fixtures.ts";
 
 const ERRORS = Array.from({ length: 51 }, (_, i) => ({
@@ -92,9 +93,48 @@ Interrupted after 35 s: 200 rows still to do
 Deno.test("summaryText() gives the command that retries where only failures are left", () => {
   const summary = makeSummary({ succeeded: 1318, failed: 1, failures_on_disk: 1 });
   const text = summaryText(summary, { color: false, continueCommand: COMMAND });
-  assert(text.startsWith("Finished in 35 s: all but 1 row have a result\n"));
+  assert(text.startsWith("Finished in 35 s: 1 row has no result\n"));
   assert(text.includes("  Failed     1\n"));
   assert(text.endsWith(`  To retry   ${COMMAND}\n`));
+});
+
+const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: string][] = [
+  ["rows that failed", { failures_on_disk: 2 }, "Finished in 35 s: 2 rows have no result"],
+  ["rows that are bad", { bad_rows: 1 }, "Finished in 35 s: 1 row has no result"],
+  ["no result at all", { total: 3, failures_on_disk: 3 }, "Finished in 35 s: no row has a result"],
+  ["an input without rows", { total: 0 }, "Finished in 35 s: the input has no rows"],
+  [
+    "a retry that was interrupted",
+    { state: "interrupted", failures_on_disk: 30 },
+    "Interrupted after 35 s: 30 rows have no result",
+  ],
+  [
+    "an interruption before the first row could be sent",
+    { state: "interrupted", elapsed_ms: 0, total: 0 },
+    "Interrupted while the input was read: nothing was sent",
+  ],
+];
+for (const [name, changes, headline] of ENDINGS) {
+  Deno.test(`summaryText() begins with what there is to say of ${name}`, () => {
+    assertEquals(summaryText(makeSummary(changes), { color: false }).split("\n")[0], headline);
+  });
+}
+
+Deno.test("summaryText() gives the command that continues after any interruption", () => {
+  const summary = makeSummary({ state: "interrupted", elapsed_ms: 0, total: 0, pending: 0 });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assert(text.endsWith(`  To continue  ${COMMAND}\n`));
+  assertEquals(text.includes("Rows"), false);
+});
+
+Deno.test("summaryText() tells failures of earlier runs from those of this one", () => {
+  const text = summaryText(makeSummary({ failures_on_disk: 30 }), { color: false });
+  assert(text.includes("  Failed     30 before this run\n"));
+});
+
+Deno.test("summaryText() names the failures file of bad rows", () => {
+  const text = summaryText(makeSummary({ bad_rows: 1 }), { color: false });
+  assert(text.includes("  Failures   out/in_error.jsonl\n"));
 });
 
 Deno.test("summaryText() says why a run was halted, without control characters", () => {

@@ -148,14 +148,29 @@ Deno.test("makeFolders() makes what is missing and leaves what is there", async 
   await makeFolders(await outputFilesOf(["a.jsonl"], "out.jsonl"));
 });
 
-Deno.test("makeFolders() says which folder cannot be made", async () => {
+Deno.test("makeFolders() refuses a folder whose place a file has", async () => {
   await using dir = await tempDir();
-  const file = await dir.write("notes.txt", "mine");
+  const file = await dir.write("notes", "mine");
   for (const output of [file, `${file}/inside/`]) {
     const files = await outputFilesOf(["a.jsonl"], output);
-    const error = await assertRejects(() => makeFolders(files), SinkError);
-    assertStringIncludes(error.message, file);
-    assertEquals(error.path, output.replace(/\/$/, ""));
+    const error = await assertRejects(() => makeFolders(files), UsageError);
+    assertStringIncludes(error.message, `"${output.replace(/\/$/, "")}": there is a file of`);
   }
   assertEquals(await Deno.readTextFile(file), "mine");
+});
+
+Deno.test("outputFilesOf() takes the name of another kind of file for no folder", async () => {
+  await using dir = await tempDir();
+  for (const name of ["out.json", "out.jsonl.gz", "out.parquet"]) {
+    const refused = () => outputFilesOf(["a.jsonl"], dir.path(name));
+    await assertRejects(refused, UsageError, "it must be a file that ends in .jsonl, or a folder");
+    const [{ results }] = await outputFilesOf(["a.jsonl"], dir.path(`${name}/`));
+    assertEquals(results, dir.path(`${name}/a.jsonl`));
+  }
+});
+
+Deno.test("makeFolders() says which folder cannot be made", async () => {
+  const files = await outputFilesOf(["a.jsonl"], "/dev/null\0/");
+  const error = await assertRejects(() => makeFolders(files), SinkError);
+  assertEquals(error.path, "/dev/null\0");
 });

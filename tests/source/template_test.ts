@@ -42,7 +42,7 @@ Deno.test("compileTemplate() makes a bad row of an empty prompt", () => {
 
 Deno.test("compileTemplate() leaves other braces alone", () => {
   assertEquals(render('{"a":{"b":{{x}}}}', '{"x":"1"}'), '{"a":{"b":1}}');
-  assertEquals(render("no field } }}", "{}"), "no field } }}");
+  assertEquals(render("{{x}} } }}", '{"x":"1"}'), "1 } }}");
 });
 
 Deno.test("compileTemplate() refuses a {{ that is not closed or names nothing", () => {
@@ -53,4 +53,9 @@ Deno.test("compileTemplate() refuses a {{ that is not closed or names nothing", 
   );
   assertThrows(() => compileTemplate("{{a {{b}}"), RangeError);
   assertThrows(() => compileTemplate("{{ }}"), RangeError, "must be followed by a field");
+});
+
+Deno.test("compileTemplate() refuses a template that sends the same prompt for every row", () => {
+  // A shell makes this of "Solve: $question".
+  assertThrows(() => compileTemplate("Solve: "), RangeError, "it must name a field, as in");
 });

@@ -1,0 +1,161 @@
+/**
+ * The second stage of group commit: makes what was written durable, some calls at a time.
+ *
+ * @module
+ */
+
+import type { JournalFile } from "./appender.ts";
+import type { Batch } from "./batch.ts";
+
+/** What a syncer is told. */
+export interface SyncerOptions<T> {
+  /** What is on disk for good, in the order in which it was written. */
+  readonly onDurable?: (records: readonly T[]) => void;
+  /** fdatasync has failed: nothing more becomes durable. */
+  readonly onError: (cause: unknown) => void;
+  /** `never`: what is written counts as durable. */
+  readonly fsync: "always" | "never";
+  /** At most this many rows are written but not synced. */
+  readonly maxUnsyncedRows: number;
+}
+
+/** Somebody who waits until this many rows are durable. */
+interface Flush extends PromiseWithResolvers<void> {
+  readonly at: number;
+}
+
+/** The most that is written but not synced, however few rows that are. */
+export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
+
+/** Nobody waits for a row to be synced, and each call costs a switch of threads. */
+const INTERVAL_MS = 5;
+
+/** Syncs one file, through a handle of its own. */
+export class Syncer<T> {
+  readonly #file: JournalFile;
+  readonly #options: SyncerOptions<T>;
+  #maxUnsyncedRows: number;
+  /** Written and not with fdatasync yet, oldest first. */
+  #written: Batch<T>[] = [];
+  #unsyncedRows = 0;
+  #unsyncedBytes = 0;
+  #durableRows = 0;
+  #flushes: Flush[] = [];
+  #roomMade: PromiseWithResolvers<void> | undefined;
+  #lastSyncAt = -Infinity;
+  /** Ends the pause between two calls. */
+  #hurry: (() => void) | undefined;
+  #running: Promise<void> | undefined;
+  #end: Error | undefined;
+
+  /** Nothing runs before the first batch. */
+  constructor(file: JournalFile, options: SyncerOptions<T>) {
+    this.#file = file;
+    this.#options = options;
+    this.#maxUnsyncedRows = options.maxUnsyncedRows;
+  }
+
+  /** At most this many rows are written but not synced. May be set at any time. */
+  get maxUnsyncedRows(): number {
+    return this.#maxUnsyncedRows;
+  }
+
+  set maxUnsyncedRows(rows: number) {
+    this.#maxUnsyncedRows = rows;
+    this.#roomMade?.resolve();
+  }
+
+  /** Takes what was written. */
+  add(batch: Batch<T>): void {
+    if (this.#options.fsync === "never") return this.#settle(batch);
+    this.#unsyncedRows += batch.records.length;
+    this.#unsyncedBytes += batch.byteLength;
+    this.#written.push(batch);
+    this.#running ??= this.#run();
+  }
+
+  /** Whether a batch may be written now. One that is larger than the bound goes out alone. */
+  hasRoomFor(batch: Batch<T>): boolean {
+    return this.#unsyncedRows === 0 ||
+      this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
+        this.#unsyncedBytes + batch.length <= MAX_UNSYNCED_BYTES;
+  }
+
+  /** Resolves when there may be room again. */
+  async room(): Promise<void> {
+    this.#roomMade = Promise.withResolvers<void>();
+    this.#hurry?.();
+    await this.#roomMade.promise;
+    this.#roomMade = undefined;
+  }
+
+  /** Resolves once so many rows are durable, counted from the start. */
+  durable(rows: number): Promise<void> {
+    if (this.#durableRows >= rows) return Promise.resolve();
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    const flush = { at: rows, ...Promise.withResolvers<void>() };
+    this.#flushes.push(flush);
+    this.#hurry?.();
+    return flush.promise;
+  }
+
+  /** Calls nothing more durable; whoever waits for that is rejected with the reason. */
+  stop(reason: Error): void {
+    this.#end ??= reason;
+    for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
+    this.#roomMade?.resolve();
+    this.#hurry?.();
+  }
+
+  /** Resolves when no call is under way any more. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#written.length > 0 && this.#end === undefined) {
+        await this.#pause();
+        if (this.#end === undefined) await this.#syncAll();
+      }
+    } catch (error) {
+      this.#options.onError(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Spaces the calls, unless somebody waits after all. */
+  async #pause(): Promise<void> {
+    const waitMs = this.#lastSyncAt + INTERVAL_MS - performance.now();
+    if (waitMs <= 0 || this.#flushes.length > 0 || this.#roomMade !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    this.#hurry = resolve;
+    await promise;
+    this.#hurry = undefined;
+    clearTimeout(timer);
+  }
+
+  async #syncAll(): Promise<void> {
+    const batches = this.#written;
+    this.#written = [];
+    this.#lastSyncAt = performance.now();
+    await this.#file.syncData();
+    for (const batch of batches) {
+      this.#unsyncedRows -= batch.records.length;
+      this.#unsyncedBytes -= batch.byteLength;
+      this.#settle(batch);
+    }
+    this.#roomMade?.resolve();
+  }
+
+  #settle(batch: Batch<T>): void {
+    if (this.#end !== undefined) return;
+    this.#options.onDurable?.(batch.records);
+    this.#durableRows += batch.records.length;
+    while (this.#flushes.length > 0 && this.#flushes[0].at <= this.#durableRows) {
+      this.#flushes.shift()!.resolve();
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { Output } from "../../cli/output.ts";
+
+/** A stream that takes `most` bytes at a time, and what a test says. */
+class FakeStream {
+  text = "";
+  most = Infinity;
+  before: () => Promise<void> | void = () => {};
+
+  async write(bytes: Uint8Array): Promise<number> {
+    await this.before();
+    const part = bytes.subarray(0, this.most);
+    this.text += new TextDecoder().decode(part);
+    return part.length;
+  }
+}
+
+Deno.test("Output writes everything in order, however little the stream takes at once", async () => {
+  const stream = new FakeStream();
+  stream.most = 3;
+  const output = new Output(stream);
+  output.write("one\n");
+  output.write("");
+  output.write("two\n");
+  await output.flush();
+  output.write("three\n");
+  await output.flush();
+  assertEquals(stream.text, "one\ntwo\nthree\n");
+});
+
+Deno.test("Output waits for nobody, and drops the oldest text of who is far behind", async () => {
+  const stream = new FakeStream();
+  const read = Promise.withResolvers<void>();
+  stream.before = () => read.promise;
+  const output = new Output(stream);
+  const line = (number: number) => `${number} ${"x".repeat(1_000)}\n`;
+  for (let number = 0; number < 5_000; number++) output.write(line(number));
+  assertEquals(stream.text, "");
+  read.resolve();
+  await output.flush();
+  const numbers = stream.text.trimEnd().split("\n").map((text) => parseInt(text));
+  assertEquals([numbers[0], numbers.at(-1)], [0, 4_999]);
+  assert(numbers.length > 900 && numbers.length < 1_100, `${numbers.length} lines`);
+});
+
+Deno.test("Output keeps a text that is larger than what may wait", async () => {
+  const stream = new FakeStream();
+  const output = new Output(stream);
+  output.write("small\n");
+  output.write("x".repeat(3_000_000));
+  await output.flush();
+  assertEquals(stream.text.length, 3_000_006);
+});
+
+Deno.test("Output goes on where the stream would block", async () => {
+  const stream = new FakeStream();
+  let tries = 0;
+  stream.before = () => {
+    if (++tries < 3) throw new Deno.errors.WouldBlock("busy");
+  };
+  const output = new Output(stream);
+  output.write("all\n");
+  await output.flush();
+  assertEquals([stream.text, tries], ["all\n", 3]);
+});
+
+Deno.test("Output says no more to a reader that has gone, and throws nothing", async () => {
+  const stream = new FakeStream();
+  let tries = 0;
+  stream.before = () => {
+    tries++;
+    throw new Deno.errors.BrokenPipe("gone");
+  };
+  const output = new Output(stream);
+  output.write("one\n");
+  await output.flush();
+  output.write("two\n");
+  await output.flush();
+  assertEquals([stream.text, tries], ["", 1]);
+});

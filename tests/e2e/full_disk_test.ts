@@ -1,0 +1,58 @@
+/** A disk that takes no more. The limit on the size of a file stands in for it. @module */
+
+import { assertEquals, assertLess, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
+import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+import { argsFor, assertExit, assertVerified, distill, numberedRows } from "./fixture.ts";
+
+const ROWS = 60;
+const CONCURRENCY = 4;
+
+/** A shell that lets no file grow past 16 KiB (32 blocks of 512 bytes), without a signal for it. */
+const LIMITED = `trap "" XFSZ; ulimit -f 32; exec "$@"`;
+
+Deno.test({
+  name: "a run on a full disk sends nothing more, ends at the second Ctrl-C, and goes on later",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    await using server = serveLedger(({ prompt }) =>
+      Response.json(chatAnswer(`${prompt} ${"x".repeat(1_000)}`))
+    );
+    const input = await dir.write("in.jsonl", numberedRows(ROWS));
+    const args = [input, "-o", dir.path("out/"), "-c", String(CONCURRENCY)];
+    const command = [Deno.execPath(), "run", "-A", "cli.ts", ...argsFor(server, args)];
+    await using child = new Deno.Command("sh", {
+      args: ["-c", LIMITED, "sh", ...command],
+      cwd: REPOSITORY,
+      clearEnv: true,
+      env: cleanEnv(dir.path("home")),
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let said = "";
+    const until = async (pattern: RegExp) => {
+      while (!pattern.test(said)) {
+        const { value, done } = await reader.read();
+        if (done) throw new Error(`It ended without ${pattern}:\n${said}`);
+        said += value;
+      }
+    };
+    const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+    await until(/nothing more is sent/);
+    const asked = server.posts;
+    child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    assertEquals(server.posts, asked);
+    const start = performance.now();
+    child.kill("SIGINT");
+    const { code } = await child.status;
+    assertLess(performance.now() - start, 2_000);
+    await reader.cancel();
+    assertEquals(code, 6, said);
+    assertExit(await distill(server, args), 0);
+    await assertVerified(dir, "in.jsonl", "out/");
+    assertLessOrEqual(server.posts, ROWS + CONCURRENCY);
+  },
+});

@@ -1,0 +1,272 @@
+/** Whole runs in this process: what steers them, refuses them, or ends them early. @module */
+
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import {
+  type Completion,
+  ResponseGenerator,
+  type ResponseGeneratorOptions,
+  type Snapshot,
+  SourceError,
+  type Teacher,
+  TeacherError,
+  type TeacherRequest,
+  verify,
+} from "../../mod.ts";
+import { LockedError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** Answers at once, unless a test says otherwise, and writes down who was asked. */
+class TestTeacher implements Teacher {
+  readonly model = "test";
+  readonly asked: string[] = [];
+  inFlight = 0;
+  peak = 0;
+  answer: (request: TeacherRequest) => Promise<void> | void = () => {};
+
+  async complete(request: TeacherRequest): Promise<Completion> {
+    this.asked.push(request.uid);
+    this.peak = Math.max(this.peak, ++this.inFlight);
+    try {
+      await this.answer(request);
+      return { response: `to ${request.uid}`, finishReason: "stop", usage: null, model: "test" };
+    } finally {
+      this.inFlight--;
+    }
+  }
+}
+
+function generatorOf(teacher: Teacher, options: Partial<ResponseGeneratorOptions> = {}) {
+  return new ResponseGenerator({ teacher, ...options });
+}
+
+function rowsOf(...ids: string[]): { id: string; prompt: string }[] {
+  return ids.map((id) => ({ id, prompt: `What is ${id}?` }));
+}
+
+function refuse(): never {
+  throw new TeacherError("no", { status: 400 });
+}
+
+Deno.test("a run that is refused for the lock leaves the spool of the run that holds it", async () => {
+  await using dir = await tempDir();
+  const output = dir.path("out/");
+  const started = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const teacher = new TestTeacher();
+  teacher.answer = () => (started.resolve(), goOn.promise);
+  const stdin = () => new Blob([JSON.stringify({ id: "a", prompt: "?" })]).stream();
+  const first = generatorOf(teacher).run({ input: ["-"], output, stdin: stdin() });
+  await started.promise;
+  const second = generatorOf(teacher).run({ input: ["-"], output, stdin: stdin() });
+  await assertRejects(() => second, LockedError);
+  assertEquals(await dir.exists("out/stdin.input"), true);
+  goOn.resolve();
+  assertEquals((await first).state, "done");
+  assertEquals(await dir.exists("out/stdin.input"), false);
+});
+
+Deno.test("a run that starts over throws nothing away before its input is known to be good", async () => {
+  await using dir = await tempDir();
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  await generatorOf(new TestTeacher()).run(options);
+  const before = [await dir.read("out/in.jsonl"), await dir.read("out/in.run.json")];
+  await dir.write("in.jsonl", "not JSON\n");
+  const again = { ...options, resume: false, overwrite: true };
+  await assertRejects(() => generatorOf(new TestTeacher()).run(again), SourceError);
+  assertEquals([await dir.read("out/in.jsonl"), await dir.read("out/in.run.json")], before);
+});
+
+Deno.test("a run that starts over keeps nothing of what was there", async () => {
+  await using dir = await tempDir();
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  await generatorOf(new TestTeacher(), { params: { seed: 1 } }).run(options);
+  const teacher = new TestTeacher();
+  const again = { ...options, resume: false, overwrite: true };
+  await generatorOf(teacher, { params: { seed: 2 } }).run(again);
+  assertEquals(teacher.asked, ["a"]);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 1);
+  const { params } = JSON.parse(await dir.read("out/in.run.json"));
+  assertEquals(Object.values(params), [{ seed: 2 }]);
+});
+
+Deno.test("--retry with other parameters does not make them those of the results", async () => {
+  await using dir = await tempDir();
+  const options = {
+    input: [await dir.write("in.jsonl", rowsOf("a", "b", "c"))],
+    output: dir.path("out/"),
+  };
+  const teacher = new TestTeacher();
+  teacher.answer = ({ uid }) => uid === "b" ? refuse() : undefined;
+  await generatorOf(teacher, { params: { seed: 1 } }).run({ ...options, limit: 2 });
+  teacher.answer = () => {};
+  const retry = { ...options, retry: true };
+  assertEquals((await generatorOf(teacher, { params: { seed: 2 } }).run(retry)).succeeded, 1);
+  const summary = await generatorOf(teacher, { params: { seed: 1 } }).run(options);
+  assertEquals([summary.state, summary.pending], ["done", 0]);
+  assertEquals(teacher.asked, ["a", "b", "b", "c"]);
+  const { params } = JSON.parse(await dir.read("out/in.run.json"));
+  for (const { distill } of await dir.rows("out/in.jsonl")) {
+    assertEquals(params[distill.params], { seed: distill.source.endsWith(":2") ? 2 : 1 });
+  }
+});
+
+Deno.test("stop() between the first pass and the first call makes no call", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const generator = generatorOf(teacher);
+  generator.on((event) => {
+    if (event.type === "run-start") generator.stop();
+  });
+  const input = [await dir.write("in.jsonl", rowsOf("a", "b"))];
+  const summary = await generator.run({ input, output: dir.path("out/") });
+  assertEquals([summary.state, summary.pending, teacher.asked.length], ["interrupted", 2, 0]);
+});
+
+Deno.test("stop() after the last row was sent makes a run that is done", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const generator = generatorOf(teacher, { concurrency: 1 });
+  const snapshots: Snapshot[] = [];
+  generator.on((event) => {
+    if (event.type === "snapshot") snapshots.push(event);
+  });
+  teacher.answer = ({ uid }) => {
+    if (uid === "b") generator.stop();
+  };
+  const input = [await dir.write("in.jsonl", rowsOf("a", "b"))];
+  const summary = await generator.run({ input, output: dir.path("out/") });
+  assertEquals([summary.state, summary.succeeded, summary.pending], ["done", 2, 0]);
+  assertEquals(snapshots.at(-1)!.state, "done");
+});
+
+Deno.test("stop() before all bad rows are in the failures file makes a run that is interrupted", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const generator = generatorOf(teacher, { concurrency: 1 });
+  teacher.answer = () => generator.stop();
+  // Long enough to stand in a later chunk of the file than the row.
+  const bad = "x".repeat(200_000);
+  const input = [await dir.write("in.jsonl", `{"id":"a","prompt":"?"}\n${bad}\n`)];
+  const options = { input, output: dir.path("out/"), skipBadRows: true };
+  assertEquals((await generator.run(options)).state, "interrupted");
+  assertEquals((await generatorOf(teacher).run(options)).state, "done");
+  assertEquals((await dir.rows("out/in_error.jsonl")).length, 1);
+  assertEquals(teacher.asked, ["a"]);
+});
+
+Deno.test("setConcurrency() and pause() count while a run is being prepared", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const generator = generatorOf(teacher);
+  const started = Promise.withResolvers<void>();
+  generator.on((event) => {
+    if (event.type === "run-start") started.resolve();
+  });
+  teacher.answer = () => new Promise((resolve) => setTimeout(resolve, 0));
+  const input = [await dir.write("in.jsonl", rowsOf("a", "b", "c"))];
+  const run = generator.run({ input, output: dir.path("out/") });
+  generator.setConcurrency(1);
+  generator.pause();
+  await started.promise;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([generator.state, teacher.asked.length], ["paused", 0]);
+  generator.resume();
+  assertEquals((await run).succeeded, 3);
+  assertEquals(teacher.peak, 1);
+});
+
+Deno.test("a failure stays that a row has after its outdated answer was moved away", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  teacher.answer = refuse;
+  await generatorOf(teacher).run(options);
+  const failure = await dir.read("out/in_error.jsonl");
+  teacher.answer = () => {};
+  await generatorOf(teacher).run({ ...options, retry: true });
+  // As if the retry had been killed before it tidied up: the row has a result and a failure.
+  await dir.write("out/in_error.jsonl", failure);
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }]);
+  teacher.answer = refuse;
+  const summary = await generatorOf(teacher).run({ ...options, changed: "reask" });
+  assertEquals([summary.failures_on_disk, summary.pending], [1, 0]);
+  assertEquals((await dir.rows("out/in_error.jsonl")).map(({ prompt }) => prompt), ["edited"]);
+});
+
+Deno.test("an input that can be read once only is refused before a call", async () => {
+  await using dir = await tempDir();
+  const run = generatorOf(new TestTeacher()).run({
+    input: ["/dev/null"],
+    output: dir.path("out/"),
+  });
+  const { message } = await assertRejects(() => run, SourceError);
+  assertStringIncludes(message, 'Cannot read "/dev/null"');
+  assertMatch(message, /twice/);
+});
+
+Deno.test("verify() reads a prefill as the run did that sent it", async () => {
+  await using dir = await tempDir();
+  const messages = [{ role: "user", content: "Count" }, { role: "assistant", content: "One," }];
+  const options = {
+    input: [await dir.write("in.jsonl", [{ id: "a", messages }])],
+    output: dir.path("out/"),
+  };
+  await generatorOf(new TestTeacher(), { params: { continue_final_message: true } }).run(options);
+  const [found] = await verify(options);
+  assertEquals([found.succeeded, found.changed], [1, 0]);
+});
+
+Deno.test("an early break ends the reading of rows that are all bad", async () => {
+  let read = 0;
+  const leftAt = Promise.withResolvers<number>();
+  async function* bad() {
+    try {
+      for (; read < 10_000; read++) {
+        await Promise.resolve();
+        yield 42;
+      }
+    } finally {
+      leftAt.resolve(read);
+    }
+  }
+  for await (const outcome of generatorOf(new TestTeacher()).generate(bad())) {
+    assertEquals(outcome.ok, false);
+    break;
+  }
+  assertEquals(await leftAt.promise < 100, true);
+});
+
+Deno.test("an input that was changed after the first pass is refused before a call", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  const generator = generatorOf(teacher);
+  const input = [await dir.write("in.jsonl", rowsOf("a", "b"))];
+  const leave = generator.on((event) => {
+    if (event.type === "run-start") Deno.writeTextFileSync(input[0], '{"id":"c","prompt":"?"}\n');
+  });
+  const options = { input, output: dir.path("out/") };
+  await assertRejects(() => generator.run(options), SourceError, "changed while the run read it");
+  assertEquals(teacher.asked, []);
+  leave();
+  assertEquals((await generator.run(options)).succeeded, 1);
+});
+
+Deno.test("verify() goes by the last failure of a row, as a run does", async () => {
+  await using dir = await tempDir();
+  const teacher = new TestTeacher();
+  teacher.answer = refuse;
+  const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
+  await generatorOf(teacher).run(options);
+  const older = await dir.read("out/in_error.jsonl");
+  await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }]);
+  await generatorOf(teacher).run({ ...options, changed: "reask" });
+  // As if that run had been killed before it tidied up.
+  await dir.write("out/in_error.jsonl", older + await dir.read("out/in_error.jsonl"));
+  const [found] = await verify(options);
+  assertEquals([found.failed, found.changed], [1, 0]);
+});

@@ -1,0 +1,31 @@
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { DamagedFileError } from "../../lib/errors.ts";
+import { setAside } from "../../lib/sink/set_aside.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("setAside() moves the lines of these uids, and keeps every byte of them", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", '{"uid":"x","n":1.0}\n{"n":2.0, "uid":"y"}\n');
+  const keptAt = await setAside(path, new Set(["y"]));
+  assertEquals(keptAt, dir.path("a.outdated.jsonl"));
+  assertEquals(await dir.read("a.jsonl"), '{"uid":"x","n":1.0}\n');
+  assertEquals(await dir.read("a.outdated.jsonl"), '{"n":2.0, "uid":"y"}\n');
+  assertEquals(await dir.exists("a.jsonl.tmp"), false);
+});
+
+Deno.test("setAside() goes on after a crash that left half a line there", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", [{ uid: "x", response: "paid" }]);
+  await dir.write("a.outdated.jsonl", '{"uid":"x","respo');
+  await setAside(path, new Set(["x"]));
+  assertEquals(await dir.rows("a.outdated.jsonl"), [{ uid: "x", response: "paid" }]);
+});
+
+Deno.test("setAside() leaves the results as they are where a line is damaged", async () => {
+  await using dir = await tempDir();
+  const text = '{"uid":"x"}\nhalf a li\n';
+  const path = await dir.write("a.jsonl", text);
+  await assertRejects(() => setAside(path, new Set(["x"])), DamagedFileError, "line 2");
+  assertEquals(await dir.read("a.jsonl"), text);
+  assertEquals(await dir.exists("a.jsonl.tmp"), false);
+});
