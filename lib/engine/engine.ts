@@ -8,53 +8,12 @@
 import { TeacherError } from "../errors.ts";
 import type { RunState } from "../progress/events.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import type { Completion, Params, Teacher } from "../teacher/teacher.ts";
-import { isCompletion, type OnTruncated, rejectionOf } from "./acceptance.ts";
+import type { Completion, Params } from "../teacher/teacher.ts";
+import { isCompletion, rejectionOf } from "./acceptance.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { Intake } from "./intake.ts";
 import { Lanes } from "./lanes.ts";
-import type { RetryPolicy } from "./retry_policy.ts";
 import { WaitingRoom } from "./waiting_room.ts";
-
-/** Where outcomes go. The lane is free again once the promise resolves. */
-export interface OutcomeSink {
-  /** Takes an outcome; rejects when it can never be kept, which ends the run. */
-  put(outcome: Outcome): Promise<void>;
-}
-
-/** What the engine says while it works. Called on the hot path. */
-export interface EngineListener {
-  /** An attempt is about to be made. */
-  attempt(): void;
-  /** An attempt failed, or its answer was rejected. */
-  attemptFailed(failure: Failure): void;
-  /** `state` may have changed. */
-  stateChanged(): void;
-}
-
-/** What the engine is put together from. */
-export interface EngineOptions {
-  /** Rows to do, in batches, in input order. */
-  source: AsyncIterable<readonly Row[]>;
-  /** Who answers. */
-  teacher: Teacher;
-  /** Where outcomes go. */
-  sink: OutcomeSink;
-  /** Who counts. */
-  listener: EngineListener;
-  /** The run's parameters. */
-  params: Params;
-  /** How many lanes there shall be: 1 to 100,000. */
-  concurrency: number;
-  /** When to try again. */
-  retryPolicy: RetryPolicy;
-  /** What becomes of a truncated answer. */
-  onTruncated: OnTruncated;
-  /** How many rows the source holds, where that is known: the engine is done once they are settled,
-   * also where it was stopped before the source had said that there are no more. */
-  rowCount?: number;
-  /** Milliseconds, monotonic. @default performance.now */
-  now?: () => number;
-}
 
 /** A row and what has happened to it so far. */
 interface Work {
@@ -206,8 +165,9 @@ export class Engine {
 
   /** Whether no row is left pending. */
   #isDone(): boolean {
-    const areAllSent = this.#intake.exhausted || this.#sequence === this.#options.rowCount;
-    return areAllSent && this.#settled === this.#sequence;
+    const { rowCount } = this.#options;
+    if (rowCount !== undefined) return this.#settled === rowCount;
+    return this.#intake.exhausted && this.#settled === this.#sequence;
   }
 
   #onIdle(): void {

@@ -7,7 +7,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { IdTable, SEEN } from "../index/id_table.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import { badRowLine, badRowUid, failureLine, type LineFormat, resultLine } from "../sink/line.ts";
+import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/line.ts";
 import type { ParsedRow, RowParser } from "../source/parse_row.ts";
 import { Handoff } from "./handoff.ts";
 
@@ -143,13 +143,12 @@ export class Generation {
     return true;
   }
 
-  #publish(outcome: Outcome): GeneratedOutcome {
-    const { uid } = outcome.row;
-    if (outcome.failure === undefined) {
-      return { ok: true, uid, row: JSON.parse(resultLine(outcome, this.#options.format)) };
-    }
-    const row = JSON.parse(failureLine(outcome, this.#options.format));
-    return { ok: false, uid, row, error: { ...outcome.failure, attempts: outcome.attempts } };
+  #publish(settled: Outcome): GeneratedOutcome {
+    const { outcome, line } = outcomeLine(settled, this.#options.format);
+    const { row: { uid }, failure, attempts } = outcome;
+    const row = JSON.parse(line);
+    if (failure === undefined) return { ok: true, uid, row };
+    return { ok: false, uid, row, error: { ...failure, attempts } };
   }
 
   async #putBad(value: unknown, line: number, problem: string): Promise<void> {

@@ -168,6 +168,8 @@ export class Job {
     if (await stampOf(this.path) !== this.found.stamp) throw this.#changedUnderway();
     let index = 0;
     for await (const lines of openLines(this.path)) {
+      // Whoever has stopped the run does not want to wait for the next row, which may be far away.
+      if (this.#context.signal.aborted) return;
       const rows: Row[] = [];
       for (const line of lines) {
         const todo = plan.at(index);

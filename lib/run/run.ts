@@ -154,6 +154,7 @@ export class Run {
         },
         onStall: (error) => this.#onStall(index, error),
         onRecover: () => this.#onRecover(index),
+        onBroken: (error) => this.#engine?.abort(error),
       });
     }
     this.#announce();

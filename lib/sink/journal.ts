@@ -14,8 +14,7 @@
  * same with what was written meanwhile. They use two handles because Deno lets the operations on one
  * handle wait for each other; 64 lanes that wait for fdatasync reach 77,000 rows/s, this 117,000.
  *
- * Writes are asynchronous although a synchronous one costs 6 µs in place of 50 µs (20 lines of 1 KB):
- * a disk that hangs must not stop the event loop, and the cost is shared by the batch.
+ * A quick disk is written to at once, a slow one through a thread (see `appender.ts`).
  *
  * A write that fails is tried again (see `appender.ts`) while appends wait. An fdatasync that fails is
  * not: the kernel may have dropped the pages and would report success the next time. The journal is

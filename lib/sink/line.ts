@@ -85,6 +85,27 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
 }
 
 /**
+ * The line of an outcome, in the file that is its place. An answer that cannot be written (a teacher
+ * that was plugged in gave a `BigInt` or a circle) makes the outcome a failure.
+ */
+export function outcomeLine(
+  outcome: Outcome,
+  format: LineFormat,
+): { readonly outcome: Outcome; readonly line: string } {
+  const { completion, failure } = outcome;
+  try {
+    const line = failure === undefined ? resultLine(outcome, format) : failureLine(outcome, format);
+    return { outcome, line };
+  } catch (cause) {
+    if (completion === undefined) throw cause;
+    const message = `The answer cannot be written as JSON: ${(cause as Error).message}`;
+    const unwritable = { type: "response", message, status: null } as const;
+    const rest = { ...outcome, completion: undefined, failure: failure ?? unwritable };
+    return outcomeLine(rest, format);
+  }
+}
+
+/**
  * The failures line of a row, without its line ending. An answer that was paid for is kept under
  * `partial`.
  */

@@ -7,7 +7,7 @@
 import type { SinkError } from "../errors.ts";
 import type { Outcome } from "../row.ts";
 import { Journal, type JournalFile } from "./journal.ts";
-import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
+import { type BadRow, badRowLine, type LineFormat, outcomeLine } from "./line.ts";
 
 /** The files of a sink. */
 export interface SinkFiles {
@@ -87,9 +87,9 @@ export class Sink implements AsyncDisposable {
   /** Takes an outcome. Resolves once its line is written; `onDurable` tells when it is safe. Rejects
    * with a `SinkError` when it never will be written. */
   put(outcome: Outcome): Promise<void> {
-    return outcome.failure === undefined
-      ? this.#results.append(resultLine(outcome, this.#format), outcome)
-      : this.#failures.append(failureLine(outcome, this.#format), outcome);
+    const written = outcomeLine(outcome, this.#format);
+    const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
+    return journal.append(written.line, written.outcome);
   }
 
   /** Takes an input line that is no row. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { Engine, type EngineOptions } from "../../lib/engine/engine.ts";
+import { Engine } from "../../lib/engine/engine.ts";
+import type { EngineOptions } from "../../lib/engine/engine_options.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import type { RunState } from "../../lib/progress/events.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";

@@ -10,6 +10,7 @@ import {
   type Completion,
   ResponseGenerator,
   type ResponseGeneratorOptions,
+  type RunState,
   type Snapshot,
   SourceError,
   type Teacher,
@@ -148,15 +149,23 @@ Deno.test("stop() before all bad rows are in the failures file makes a run that 
   await using dir = await tempDir();
   const teacher = new TestTeacher();
   const generator = generatorOf(teacher, { concurrency: 1 });
+  const states: RunState[] = [];
+  generator.on((event) => {
+    if (event.type === "snapshot") states.push(event.state);
+  });
   teacher.answer = () => generator.stop();
-  // Long enough to stand in a later chunk of the file than the row.
-  const bad = "x".repeat(200_000);
-  const input = [await dir.write("in.jsonl", `{"id":"a","prompt":"?"}\n${bad}\n`)];
+  // They take many chunks of the file, and there is no row among them.
+  const bad = `${"x".repeat(1_000)}\n`;
+  const [first, last] = rowsOf("a", "b").map((row) => JSON.stringify(row));
+  const input = [await dir.write("in.jsonl", `${first}\n${bad.repeat(1_000)}${last}\n`)];
   const options = { input, output: dir.path("out/"), skipBadRows: true };
   assertEquals((await generator.run(options)).state, "interrupted");
+  assertEquals(states.at(-1), "halted");
+  const written = (await dir.rows("out/in_error.jsonl")).length;
+  assertEquals(written < 500, true, `${written} were written after the stop`);
   assertEquals((await generatorOf(teacher).run(options)).state, "done");
-  assertEquals((await dir.rows("out/in_error.jsonl")).length, 1);
-  assertEquals(teacher.asked, ["a"]);
+  assertEquals((await dir.rows("out/in_error.jsonl")).length, 1_000);
+  assertEquals(teacher.asked, ["a", "b"]);
 });
 
 Deno.test("setConcurrency() and pause() count while a run is being prepared", async () => {

@@ -4,7 +4,7 @@ import type { Outcome } from "../../lib/row.ts";
 import { Sink } from "../../lib/sink/sink.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
-import { failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
+import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
 function filesIn(dir: TempDir) {
   return { results: dir.path("x.jsonl"), failures: dir.path("x_error.jsonl") };
@@ -136,4 +136,22 @@ Deno.test("Sink.open() frees the results file when the failures file cannot be o
     SinkError,
     files.failures,
   );
+});
+
+Deno.test("Sink makes a failure of an answer that cannot be written", async () => {
+  await using dir = await tempDir();
+  const durable: Outcome[] = [];
+  const sink = await Sink.open(filesIn(dir), {
+    format: FORMAT,
+    concurrency: 1,
+    onDurable: (outcomes) => durable.push(...outcomes),
+  });
+  const completion = completionOf({ toolCalls: [{ id: 1n }] });
+  await sink.put(successOf(rowOf('{"a":1}', { uid: "u" }), { completion }));
+  await sink.close();
+  assertEquals(await dir.read("x.jsonl"), "");
+  const [{ uid, error }] = await dir.rows("x_error.jsonl");
+  assertEquals(uid, "u");
+  assertEquals((error as { type: string }).type, "response");
+  assertEquals(durable.map(({ failure }) => failure?.type), ["response"]);
 });

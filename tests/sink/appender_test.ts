@@ -1,0 +1,94 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { Appender, type JournalFile } from "../../lib/sink/appender.ts";
+
+/** A file in memory that notes how it was written, and takes as long as a test says. */
+class MemoryFile implements JournalFile {
+  text = "";
+  readonly calls: string[] = [];
+  nowMs = 0;
+  writeMs = 0;
+  mostBytes = Infinity;
+  error: Error | undefined;
+
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(this.#take("async", bytes));
+  }
+
+  writeSync(bytes: Uint8Array): number {
+    return this.#take("sync", bytes);
+  }
+
+  #take(how: string, bytes: Uint8Array): number {
+    this.calls.push(how);
+    this.nowMs += this.writeMs;
+    const { error } = this;
+    this.error = undefined;
+    if (error !== undefined) throw error;
+    const part = bytes.subarray(0, this.mostBytes);
+    this.text += new TextDecoder().decode(part);
+    return part.length;
+  }
+
+  syncData(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  truncate(length: number): Promise<void> {
+    this.text = this.text.slice(0, length);
+    return Promise.resolve();
+  }
+
+  stat(): Promise<{ size: number }> {
+    return Promise.resolve({ size: this.text.length });
+  }
+
+  close(): void {}
+}
+
+function appenderOf(file: MemoryFile): Appender {
+  return new Appender("a.jsonl", file, 0, {
+    now: () => file.nowMs,
+    delay: () => Promise.resolve(),
+  });
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+Deno.test("Appender writes at once while the disk is quick", async () => {
+  const file = new MemoryFile();
+  const appender = appenderOf(file);
+  for (const line of ["a\n", "b\n", "c\n"]) await appender.append(bytesOf(line));
+  assertEquals(file.calls, ["sync", "sync", "sync"]);
+  assertEquals(file.text, "a\nb\nc\n");
+});
+
+Deno.test("Appender leaves the event loop alone once the disk was slow", async () => {
+  const file = new MemoryFile();
+  const appender = appenderOf(file);
+  file.writeMs = 6;
+  await appender.append(bytesOf("a\n"));
+  file.writeMs = 0;
+  await appender.append(bytesOf("b\n"));
+  await appender.append(bytesOf("c\n"));
+  assertEquals(file.calls, ["sync", "async", "async"]);
+  assertEquals(file.text, "a\nb\nc\n");
+});
+
+Deno.test("Appender does not copy many bytes at once", async () => {
+  const file = new MemoryFile();
+  await appenderOf(file).append(bytesOf(`${"x".repeat(2 ** 20)}\n`));
+  assertEquals(file.calls, ["async"]);
+});
+
+Deno.test("Appender goes on where a write at once was short or failed", async () => {
+  const file = new MemoryFile();
+  const appender = appenderOf(file);
+  file.mostBytes = 3;
+  await appender.append(bytesOf("abcd\nefgh\n"));
+  assertEquals(file.text, "abcd\nefgh\n");
+  file.error = new Error("No space left on device");
+  await appender.append(bytesOf("ijkl\n"));
+  assertEquals(file.text, "abcd\nefgh\nijkl\n");
+});
