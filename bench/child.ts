@@ -20,13 +20,27 @@ export async function inChild<Name extends keyof Scenarios>(
   options: Parameters<Scenarios[Name]>[0],
 ): Promise<Awaited<ReturnType<Scenarios[Name]>>> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", import.meta.filename!, name, JSON.stringify(options)],
+    args: [
+      "run",
+      "--quiet",
+      ...await v8Flags(),
+      "--allow-all",
+      import.meta.filename!,
+      name,
+      JSON.stringify(options),
+    ],
     cwd: import.meta.dirname,
     stdout: "piped",
     stderr: "inherit",
   }).output();
   if (!success) throw new Error(`Cannot measure "${name}": its process failed`);
   return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** Those of `deno task distill`: what is measured is what a person runs. */
+async function v8Flags(): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
+  return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];
 }
 
 if (import.meta.main) {

@@ -31,8 +31,8 @@ const ENCODER = new TextEncoder();
  *
  * Slots are plain numbers, valid until the next `insert`.
  */
-export class IdTable {
-  #words: Uint32Array;
+export class IdTable implements Disposable {
+  #words: Uint32Array<ArrayBuffer>;
   #capacity: number;
   #size = 0;
   /** The key that is being looked up; kept here because a tuple per row would be garbage. */
@@ -53,6 +53,12 @@ export class IdTable {
   /** Memory in bytes. */
   get byteLength(): number {
     return this.#words.byteLength;
+  }
+
+  /** Frees the memory now: it is much, and the garbage collector is in no hurry. */
+  [Symbol.dispose](): void {
+    this.#words.buffer.transfer(0);
+    this.#words = new Uint32Array(0);
   }
 
   /** The slot of an id, or -1. */

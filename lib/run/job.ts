@@ -118,7 +118,7 @@ export class Job {
   /** Reads the index and makes the first pass over the input. Writes nothing. */
   async look(): Promise<void> {
     const { options, parser, duplicates, signal } = this.#context;
-    const table = new IdTable(await estimateRows(this.path));
+    using table = new IdTable(await estimateRows(this.path));
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
       await readIndex(this.files.results, table, note, signal);
