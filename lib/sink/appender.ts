@@ -41,6 +41,8 @@ export interface AppenderOptions {
 const RETRY_MS = 1_000;
 /** A write that takes longer was no copy in memory. */
 const SLOW_MS = 5;
+/** How long a disk counts as slow after that: the event loop waits for it once in this time at most. */
+const SLOW_FOR_MS = 1_000;
 /** More than this is no short copy either. */
 const MOST_BYTES_AT_ONCE = 1024 * 1024;
 const NEWLINE = 10;
@@ -53,8 +55,8 @@ export class Appender {
   readonly #givenUp = new AbortController();
   /** The bytes of whole lines. */
   #size: number;
-  /** Whether a write has made the event loop wait. */
-  #isSlow = false;
+  /** Until then the disk counts as slow: a write has made the event loop wait. */
+  #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Whether the file may hold more than `#size` bytes. */
   #isTorn = false;
@@ -118,16 +120,17 @@ export class Appender {
   /**
    * Most writes only copy into the memory of the system. Doing that at once costs 6 µs for 20 lines of
    * 1 KB, and through a thread 50 µs, which lanes spend waiting: at concurrency 20 a row takes 9 µs in
-   * place of 14. But a disk that is slow must not stop the event loop a second time.
+   * place of 14. But a disk that is slow must not stop the event loop again and again.
    */
   #take(bytes: Uint8Array): number | Promise<number> {
-    const isQuick = !this.#isSlow && bytes.length <= MOST_BYTES_AT_ONCE;
-    if (!isQuick || this.#file.writeSync === undefined) return this.#file.write(bytes);
     const startedAt = this.#now();
+    const isQuick = startedAt >= this.#slowUntil && bytes.length <= MOST_BYTES_AT_ONCE;
+    if (!isQuick || this.#file.writeSync === undefined) return this.#file.write(bytes);
     try {
       return this.#file.writeSync(bytes);
     } finally {
-      this.#isSlow = this.#now() - startedAt > SLOW_MS;
+      const endedAt = this.#now();
+      if (endedAt - startedAt > SLOW_MS) this.#slowUntil = endedAt + SLOW_FOR_MS;
     }
   }
 

@@ -104,13 +104,12 @@ export async function startCli(args: string[], options: CliOptions = {}): Promis
 /** An environment in which nothing of the developer's own shows, but nothing is downloaded again. */
 export function cleanEnv(home: string): Record<string, string> {
   const env: Record<string, string> = { HOME: home, NO_COLOR: "1", DENO_DIR: denoDir() };
-  // DENO_COVERAGE_DIR: what a child runs counts as covered too.
+  // No DENO_COVERAGE_DIR: a child that is killed leaves half a file in it.
   // The rest: what a child that needs a package which is not cached cannot do without.
   const kept = [
     "PATH",
     "TMPDIR",
     "SystemRoot",
-    "DENO_COVERAGE_DIR",
     "NPM_CONFIG_REGISTRY",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
