@@ -111,16 +111,7 @@ export class Generation {
     if ("problem" in parsed) return parsed;
     const uid = this.#admit(parsed);
     if (typeof uid !== "string") return uid;
-    return {
-      uid,
-      promptHash: parsed.promptHash,
-      messages: parsed.messages,
-      params: parsed.params,
-      text: parsed.text,
-      clashes: parsed.clashes,
-      input: 0,
-      source: `${SOURCE}:${number}`,
-    };
+    return parsed.at({ uid, input: 0, source: `${SOURCE}:${number}` });
   }
 
   /** The id under which the row goes on; undefined for a row that is there already. */

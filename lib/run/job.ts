@@ -257,16 +257,7 @@ export class Job {
     if ("problem" in parsed) throw this.#changedUnderway();
     const uid = name ?? parsed.uid;
     if (todo === Todo.AskAgain) this.#ledger.askAgain(uid);
-    return {
-      uid,
-      promptHash: parsed.promptHash,
-      messages: parsed.messages,
-      params: parsed.params,
-      text: parsed.text,
-      clashes: parsed.clashes,
-      input,
-      source: `${this.files.input}:${line.number}`,
-    };
+    return parsed.at({ uid, input, source: `${this.files.input}:${line.number}` });
   }
 
   async #putBadRow(line: Line): Promise<void> {

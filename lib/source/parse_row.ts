@@ -5,6 +5,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
+import type { Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Message, Params } from "../teacher/teacher.ts";
 import { canonicalJson } from "./canonical.ts";
@@ -86,6 +87,21 @@ export class ParsedRow {
     this.clashes = fields.clashes;
     this.#json = fields.json;
     this.#isUidDerived = fields.isUidDerived;
+  }
+
+  /** The row on its way to the teacher, under the id and from the place that the run gives it. */
+  at(place: Pick<Row, "uid" | "input" | "source">): Row {
+    const { promptHash, messages, params, text, clashes } = this;
+    return {
+      uid: place.uid,
+      promptHash,
+      messages,
+      params,
+      text,
+      clashes,
+      input: place.input,
+      source: place.source,
+    };
   }
 
   /** 16 hex digits of xxHash64 over the messages and the row's parameters as sent: tells that a
