@@ -39,18 +39,23 @@
 export { ResponseGenerator } from "./lib/response_generator.ts";
 export type { GeneratedOutcome, OutputRow } from "./lib/run/generation.ts";
 export type {
+  AnsweredRow,
   ResponseGeneratorOptions,
   RowOptions,
   RunOptions,
+  TeacherPlace,
   ThinkStyle,
+  Validate,
 } from "./lib/run/options.ts";
-export type { Preview } from "./lib/run/context.ts";
-export type { Failure } from "./lib/row.ts";
+export type { Preview } from "./lib/run/preview.ts";
+export type { OutcomeListener } from "./lib/run/activity.ts";
+export type { Failure, Outcome, Row } from "./lib/row.ts";
 export { openaiCompatible, type OpenAICompatibleOptions } from "./lib/teacher/openai_compatible.ts";
 export type {
   Completion,
   Message,
   Params,
+  RateLimit,
   Teacher,
   TeacherRequest,
   Usage,
@@ -70,6 +75,7 @@ export {
 } from "./lib/export/export_results.ts";
 export type {
   ErrorGroup,
+  FailureAction,
   Notice,
   Percentiles,
   RunEvent,
@@ -79,10 +85,12 @@ export type {
   Snapshot,
   Summary,
   SummaryFile,
+  TeacherStatus,
 } from "./lib/progress/events.ts";
 export {
   DamagedFileError,
   type FailureType,
+  HaltedError,
   LockedError,
   RetortError,
   SinkError,

@@ -10,6 +10,8 @@ import { engineAlone } from "./engine_alone.ts";
 import { httpRows } from "./http.ts";
 import type { Bench, Figure, Measure } from "./measure.ts";
 import { modelcallScenario } from "./modelcall.ts";
+import { monitorCosts, monitorSpeed } from "./monitor.ts";
+import { failingOnce, queueing, rateLimited, weighted } from "./overload.ts";
 import { progressOnOff, progressPerRow } from "./progress.ts";
 import { resumeIndex } from "./resume_index.ts";
 import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
@@ -26,11 +28,17 @@ const MEASURES: readonly Measure[] = [
   { name: "CPU and memory by row", run: cpuAndMemoryByRow },
   { name: "resume index", run: resumeIndex },
   { name: "progress on and off", run: progressOnOff },
+  { name: "monitor: speed", run: monitorSpeed },
+  { name: "monitor: costs", run: monitorCosts },
+  { name: "overload: rate", run: rateLimited },
+  { name: "overload: faults", run: failingOnce },
+  { name: "overload: queue", run: queueing },
+  { name: "overload: weights", run: weighted },
 ];
 
 const HELP = `deno task bench [--full] [--only NAME] [--json]
 
-  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 20 minutes)
+  --full        whole scenarios: 1,000,000 rows, ModelCall's 10,000 (about 25 minutes)
   --only NAME   measures whose name holds this, without regard to case
   --json        figures as JSON, with the ratio of each round
   --rounds N    rounds of each measure

@@ -51,6 +51,7 @@ function batched(rows: number): void {
   for (let sequence = 0; sequence < rows; sequence++) {
     nowMs += 1000 / ROWS_PER_S;
     progress.attempt();
+    progress.attemptAnswered(COMPLETION);
     progress.settled([outcomeOf(sequence)]);
     if (nowMs < beatMs) continue;
     beat();
@@ -70,6 +71,7 @@ function drawnPerRow(rows: number): void {
   for (let sequence = 0; sequence < rows; sequence++) {
     nowMs += 1000 / ROWS_PER_S;
     progress.attempt();
+    progress.attemptAnswered(COMPLETION);
     progress.settled([outcomeOf(sequence)]);
     progress.emit(progress.snapshot());
   }
@@ -86,6 +88,12 @@ function progressWith(now: () => number, onBeat: (beat: () => void) => void): Pr
       inFlight: CONCURRENCY,
       waiting: 0,
       concurrency: CONCURRENCY,
+      limit: CONCURRENCY,
+      backingOffUntil: null,
+      reason: null,
+      costUsd: null,
+      maxCostUsd: null,
+      teachers: () => [],
     }),
     now,
     every: (_, callback) => {
@@ -110,6 +118,7 @@ const OUTCOME: Outcome = {
     clashes: [],
     input: 0,
     source: "rows.jsonl:1",
+    sample: 0,
   },
   sequence: 0,
   attempts: 1,
@@ -119,6 +128,8 @@ const OUTCOME: Outcome = {
   settledAt: 1767225600000,
   completion: COMPLETION,
   failure: undefined,
+  teacher: undefined,
+  costUsd: 0,
 };
 
 /** CPU a row of the engine alone, with a bar and without. */

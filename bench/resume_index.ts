@@ -47,6 +47,7 @@ function lineOf(index: number, isGiven: boolean): string {
       clashes: [],
       input: 0,
       source: `rows.jsonl:${index + 1}`,
+      sample: 0,
     },
     sequence: index,
     attempts: 1,
@@ -56,6 +57,8 @@ function lineOf(index: number, isGiven: boolean): string {
     settledAt: 1767225600000,
     completion: COMPLETION,
     failure: undefined,
+    teacher: undefined,
+    costUsd: 0,
   }, FORMAT);
 }
 

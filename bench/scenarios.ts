@@ -17,6 +17,9 @@ import { messagesOf, writeAll } from "./rows.ts";
 import { COMPLETION } from "./rows.ts";
 import { instantTeacher, slowTeacher } from "./teachers.ts";
 
+export { watched, watchedByTurns } from "./monitor_job.ts";
+export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
+
 /** A run of Retort over one file. */
 export interface JobOptions {
   /** The file of rows. */

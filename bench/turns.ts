@@ -5,8 +5,10 @@
  */
 
 import { pooledMap } from "../lib/deps/std_async.ts";
+import { Acceptance } from "../lib/engine/acceptance.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { RetryPolicy } from "../lib/engine/retry_policy.ts";
+import { Spending } from "../lib/engine/spending.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
 import { type Bench, type Figure, figure } from "./measure.ts";
@@ -77,13 +79,16 @@ async function overLanes(count: number, concurrency: number, teacher: Teacher): 
   const taken = Promise.resolve();
   const engine = new Engine({
     source: batchesOf(count),
-    teacher,
+    teachers: [{ teacher, weight: 1, maxConcurrency: concurrency }],
     sink: { put: () => taken },
-    listener: { attempt() {}, attemptFailed() {}, stateChanged() {} },
+    listener: { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} },
     params: {},
     concurrency,
-    retryPolicy: new RetryPolicy({}),
-    onTruncated: "error",
+    isExploring: false,
+    isCareful: false,
+    retryPolicy: new RetryPolicy(),
+    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Spending(),
   });
   await engine.run();
 }
@@ -115,5 +120,6 @@ function rowOf(index: number): Row {
     clashes: [],
     input: 0,
     source: "rows.jsonl:1",
+    sample: 0,
   };
 }

@@ -6,21 +6,28 @@
 
 import { UsageError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
-import { readFailure, type Settings } from "./settings.ts";
+import { readFailure } from "./settings.ts";
 
-const DEFAULT_VARIABLE = "OPENAI_API_KEY";
+/** Where a key is; the file is read where both are named. */
+export interface KeyPlace {
+  /** A file that holds nothing else. */
+  readonly file?: string;
+  /** A variable of the environment. */
+  readonly variable?: string;
+}
 
-/** The key, or undefined for a teacher that wants none. */
-export async function readApiKey(settings: Settings, io: Io): Promise<string | undefined> {
-  const file = settings.text("api-key-file");
-  if (file !== undefined) return await readKeyFile(file);
-  const named = settings.text("api-key-env");
-  const variable = named ?? DEFAULT_VARIABLE;
+/** The variable that is read where nothing is named. */
+export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
+
+/** The key, or undefined for a teacher that wants none: where no place is named, it may be missing. */
+export async function readApiKey(place: KeyPlace, io: Io): Promise<string | undefined> {
+  if (place.file !== undefined) return await readKeyFile(place.file);
+  const variable = place.variable ?? DEFAULT_KEY_VARIABLE;
   const key = io.env(variable)?.trim();
   if (key !== undefined && key !== "") return checked(key, `the variable ${variable}`);
-  if (named === undefined) return undefined;
+  if (place.variable === undefined) return undefined;
   throw new UsageError(
-    `Cannot find the key: the variable ${variable} of --api-key-env is not set`,
+    `Cannot find the key: the variable ${variable}, which api-key-env names, is not set`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The YAML file of `--config`: the flags by their names, and the two blocks that ModelCall's
- * configuration has.
+ * The YAML file of `--config`: the flags by their names, several teachers, and the two blocks that
+ * ModelCall's configuration has.
  *
  * @module
  */
@@ -8,6 +8,8 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
 import { UsageError } from "../lib/errors.ts";
+import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
+import { readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 import { readFailure } from "./settings.ts";
@@ -20,15 +22,15 @@ export interface Config {
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters. */
   readonly params: Record<string, unknown>;
+  /** Teachers, where it names several. */
+  readonly teachers: TeacherSpec[];
 }
-
-type Block = Record<string, unknown>;
 
 /** What a run can be told; a file that names itself or asks for help says nothing. */
 const KNOWN = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
-const OWN_KEYS = ["input", "params", "client-config", "chat-config"];
+const OWN_KEYS = ["input", "params", "teachers", "client-config", "chat-config"];
 
 /**
  * Reads a configuration file.
@@ -36,8 +38,8 @@ const OWN_KEYS = ["input", "params", "client-config", "chat-config"];
  * @throws {UsageError} with the file and what is wrong in it
  */
 export async function readConfig(path: string): Promise<Config> {
-  const config: Config = { inputs: [], flags: new Map(), params: {} };
-  const fail = (what: string): never => {
+  const config: Config = { inputs: [], flags: new Map(), params: {}, teachers: [] };
+  const fail: Fail = (what) => {
     throw new UsageError(`Cannot use "${path}": ${what}`);
   };
   for (const [key, value] of Object.entries(await readBlock(path, fail))) {
@@ -45,6 +47,7 @@ export async function readConfig(path: string): Promise<Config> {
     if (value === null) continue;
     if (name === "input") config.inputs.push(...[value].flat().map(String));
     else if (name === "params") Object.assign(config.params, blockOf(value, key, fail));
+    else if (name === "teachers") config.teachers.push(...readTeachers(value, fail));
     else if (name === "client-config") readClient(blockOf(value, key, fail), config, fail);
     else if (name === "chat-config") readChat(blockOf(value, key, fail), config);
     else readFlag(name, key, value, config, fail);
@@ -52,7 +55,7 @@ export async function readConfig(path: string): Promise<Config> {
   return config;
 }
 
-async function readBlock(path: string, fail: (what: string) => never): Promise<Block> {
+async function readBlock(path: string, fail: Fail): Promise<Block> {
   let text: string;
   try {
     text = await Deno.readTextFile(path);
@@ -68,19 +71,14 @@ async function readBlock(path: string, fail: (what: string) => never): Promise<B
   }
 }
 
-function blockOf(value: unknown, key: string, fail: (what: string) => never): Block {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
-  return fail(`${key} must be a block of names and values: current value is ${String(value)}`);
-}
-
 function readFlag(
   name: string,
   key: string,
   value: unknown,
   config: Config,
-  fail: (what: string) => never,
+  fail: Fail,
 ): void {
-  if (/^(api-)?key$/.test(name)) return refuseKey(key, fail);
+  if (isKeyName(name.replaceAll("-", "_"))) return refuseKey(key, fail);
   const negated = name.startsWith("no-") ? name.slice(3) : undefined;
   const flag = KNOWN.find((one) => one.name === name || (one.isNegated && one.name === negated));
   if (flag === undefined) {
@@ -102,11 +100,11 @@ function readFlag(
 }
 
 /** ModelCall's `client_config`: how the client of the OpenAI library was made. */
-function readClient(block: Block, config: Config, fail: (what: string) => never): void {
+function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
     if (key === "api_key") refuseKey(`client_config.${key}`, fail);
-    else if (key === "base_url") config.flags.set("base-url", String(value));
+    else if (key === "base_url") config.flags.set("base-url", [String(value)]);
     else if (key === "timeout") config.flags.set("timeout", String(value));
     else if (key === "max_retries") config.flags.set("max-attempts", String(Number(value) + 1));
     else if (key === "api_key_env") config.flags.set("api-key-env", String(value));
@@ -128,11 +126,4 @@ function readChat(block: Block, config: Config): void {
     else if (key === "stream") config.flags.set("stream", value === true);
     else config.params[key] = value;
   }
-}
-
-function refuseKey(key: string, fail: (what: string) => never): never {
-  return fail(
-    `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +
-      "into OPENAI_API_KEY, or name a variable (api_key_env) or a file (api_key_file)",
-  );
 }

@@ -5,31 +5,32 @@
  */
 
 import type { Summary } from "../lib/progress/events.ts";
-import { COMMANDS, type Flag, FLAGS } from "./flags.ts";
+import { COMMANDS, type Flag } from "./flag.ts";
+import { FLAGS } from "./flags.ts";
 import type { ParsedArgs } from "./parse.ts";
 
 /** What would be thrown away, or asked once too often, if it were said a second time. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
-/** The command that goes on where an interrupted run was, does the pending rows, or asks the failed
- * ones again; undefined when all is done. */
+/** The command that goes on where a run was interrupted or halted, does the pending rows, or asks the
+ * failed ones again; undefined when all is done. */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
   program: string,
 ): string | undefined {
-  const isInterrupted = summary.state === "interrupted";
+  const isCut = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
   // Old answers are thrown away or set aside just before the first row is sent.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
   // Kept ones are met again each time.
   if (summary.elapsed_ms > 0 && args.flags.get("changed") !== "keep") dropped.push("changed");
-  if (isInterrupted && isRetry && summary.pending === 0) {
+  if (isCut && isRetry && summary.pending === 0) {
     // What is left of a retry is among the failed rows, of the types that were asked for.
     return commandLine(args, program, args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
-  if (isInterrupted || summary.pending > 0) return commandLine(args, program, [], dropped);
+  if (isCut || summary.pending > 0) return commandLine(args, program, [], dropped);
   if (summary.failures_on_disk > 0) return commandLine(args, program, ["retry"], dropped);
   return undefined;
 }

@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exportResults } from "../lib/export/export_results.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { readRowOptions } from "./run_command.ts";
+import { readRowOptions } from "./request.ts";
 import { Settings } from "./settings.ts";
 
 /** Writes a training set and says how many rows it holds. */

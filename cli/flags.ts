@@ -4,35 +4,7 @@
  * @module
  */
 
-/** What a person can ask for. */
-export const COMMANDS = ["run", "retry", "verify", "export", "simulate"] as const;
-
-/** A command. */
-export type Command = typeof COMMANDS[number];
-
-/** One flag. */
-export interface Flag {
-  /** Its long name, without the dashes. */
-  readonly name: string;
-  /** Its one-letter name. */
-  readonly short?: string;
-  /** What its value is called in the help; without one it is a switch. */
-  readonly value?: string;
-  /** Whether the value may be left out. */
-  readonly isValueOptional?: boolean;
-  /** Whether it may be given more than once. */
-  readonly isMultiple?: boolean;
-  /** A switch that is on unless `--no-…` is given. */
-  readonly isNegated?: boolean;
-  /** What it does, in the help. */
-  readonly help: string;
-  /** Which commands know it. */
-  readonly commands: readonly Command[];
-  /** Whether the one-screen help shows it. */
-  readonly isCommon?: boolean;
-  /** The heading under which the whole help shows it. */
-  readonly group: string;
-}
+import { type Command, COMMANDS, type Flag } from "./flag.ts";
 
 const RUN = ["run", "retry"] as const;
 const ROWS = ["run", "retry", "verify", "export"] as const;
@@ -47,7 +19,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       short: "o",
       value: "PATH",
       help: "folder (out/) or results file (x.jsonl)",
-      commands: ["run", "retry", "verify", "export"],
+      commands: ROWS,
       isCommon: true,
     },
     { name: "config", value: "FILE", help: "YAML with these names; flags win", isCommon: true },
@@ -91,7 +63,8 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "base-url",
       value: "URL",
-      help: "its address, up to /v1 (or OPENAI_BASE_URL)",
+      isMultiple: true,
+      help: "its address, up to /v1; repeat it for several",
       isCommon: true,
     },
     {
@@ -176,13 +149,59 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "concurrency",
       short: "c",
-      value: "N",
-      help: "rows asked at once (default 20)",
+      value: "N|auto",
+      help: "rows asked at once (default 20), or the best number",
       isCommon: true,
     },
-    { name: "max-attempts", value: "N", help: "attempts a row gets (default 5)" },
-    { name: "on-truncated", value: "HOW", help: "truncated answers: error (default) or keep" },
+    { name: "careful-start", isNegated: true, help: "start at full concurrency at once" },
+    { name: "rpm", value: "N", help: "requests a minute to each teacher, evenly spread" },
+    { name: "tpm", value: "N", help: "tokens a minute to and from each teacher" },
+    { name: "max-attempts", value: "N", help: "attempts a row gets for faults (default 5)" },
+    { name: "row-timeout", value: "TIME", help: "longest time for a row, all attempts together" },
     { name: "grace", value: "TIME", help: "longest wait for calls after SIGTERM (default 20s)" },
+  ],
+  Answers: [
+    {
+      name: "samples",
+      value: "N",
+      help: "answers a row (default 1; retry, verify: the run's)",
+      commands: ["run", "retry", "verify"],
+      isCommon: true,
+    },
+    {
+      name: "on-truncated",
+      value: "HOW",
+      help: "error (default), keep, or escalate: again with more tokens",
+    },
+    { name: "max-tokens-cap", value: "N", help: "most tokens of escalate (default 8 × the first)" },
+    { name: "require-json", help: "keep only answers that are JSON" },
+    { name: "json-schema", value: "FILE", help: "keep only JSON of this JSON Schema" },
+    { name: "reject-pattern", value: "RE", help: "keep only answers that this does not match" },
+    {
+      name: "resample",
+      value: "N",
+      help: "ask again after an answer that is not kept (default 0)",
+    },
+  ],
+  Budgets: [
+    {
+      name: "max-cost",
+      value: "USD",
+      help: "send nothing more once this run has cost so much",
+      isCommon: true,
+    },
+    {
+      name: "price-in",
+      value: "USD",
+      help: "for a million prompt tokens (default: public prices)",
+    },
+    { name: "price-out", value: "USD", help: "for a million completion tokens" },
+    {
+      name: "max-completion-tokens-total",
+      value: "N",
+      help: "send nothing more once this run has had so many",
+    },
+    { name: "deadline", value: "TIME", help: "send nothing more after so long: 90s, 20m, 2h" },
   ],
   Resume: [
     {
@@ -211,6 +230,18 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     { name: "update-interval", value: "N", help: "rows between two snapshots" },
+  ],
+  Monitor: [
+    {
+      name: "monitor",
+      value: "PORT",
+      isValueOptional: true,
+      help: "watch and steer the run in a browser (any port)",
+      isCommon: true,
+    },
+    { name: "monitor-host", value: "HOST", help: "where it listens (default 127.0.0.1)" },
+    { name: "open", help: "with --monitor: open it in the default browser" },
+    { name: "report", value: "FILE.html", help: "write the run as one page when it has ended" },
   ],
   Help: [
     {

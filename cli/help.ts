@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Command, COMMANDS, type Flag, flagsOf } from "./flags.ts";
+import { type Command, COMMANDS, type Flag } from "./flag.ts";
+import { flagsOf } from "./flags.ts";
 
 const USAGE: Record<Command, string> = {
   run: "distill [run] INPUT… -o OUT [flags]",

@@ -28,8 +28,8 @@ export function createConcurrencyHint(say: (message: string) => void): RunListen
 }
 
 function isLimitedByConcurrency(snapshot: Snapshot): boolean {
-  const { state, in_flight, concurrency, eta_s, eta_is_lower_bound, errors } = snapshot;
-  if (state !== "running" || in_flight < concurrency) return false;
+  const { state, in_flight, concurrency, limit, eta_s, eta_is_lower_bound, errors } = snapshot;
+  if (state !== "running" || in_flight < concurrency || limit < concurrency) return false;
   if (eta_s === null || eta_is_lower_bound || eta_s < LEAST_SECONDS) return false;
   return !errors.some(({ type }) => TEACHER_LIMITS.includes(type));
 }

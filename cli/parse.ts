@@ -7,7 +7,8 @@
 import { parseArgs } from "node:util";
 import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
-import { type Command, COMMANDS, type Flag, FLAGS, flagsOf } from "./flags.ts";
+import { type Command, COMMANDS, type Flag } from "./flag.ts";
+import { FLAGS, flagsOf } from "./flags.ts";
 
 /** What a flag was given: `true` for a switch, `""` for an optional value that was left out. */
 export type FlagValue = string | boolean | string[];
@@ -22,7 +23,7 @@ export interface ParsedArgs {
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
-/** Past this many changes a word is not a mistyped one but another. */
+/** Past this many changes, or half of its letters, a word is not a mistyped one but another. */
 const MAX_TYPOS = 3;
 
 /**
@@ -75,8 +76,9 @@ function withOptionalValues(args: readonly string[], known: readonly Flag[]): st
   return result;
 }
 
-/** No file of prompts is called `timeout,429` or `latency=500`. */
+/** No file of prompts is called `timeout,429`, `latency=500` or `8123`. */
 function canOnlyBeValue(name: string, text: string): boolean {
+  if (name === "monitor") return /^\d+$/.test(text);
   return text.split(",").every((part) =>
     name === "retry"
       ? (FAILURE_TYPES as readonly string[]).includes(part) || /^[1-5]\d\d$/.test(part)
@@ -114,7 +116,7 @@ function unknownFlag(name: string, rawName: string, command: Command): UsageErro
     return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${at}`);
   }
   const nearest = closestString(name, known.map(spelled));
-  const hint = levenshteinDistance(name, nearest) <= MAX_TYPOS
+  const hint = levenshteinDistance(name, nearest) <= Math.min(MAX_TYPOS, Math.ceil(name.length / 2))
     ? `Did you mean --${nearest}?`
     : "See --help-all for every flag";
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);

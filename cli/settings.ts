@@ -46,15 +46,27 @@ export class Settings {
   /** A text, or what stands in the file that `@FILE` names. */
   async textOrFile(name: string): Promise<string | undefined> {
     const value = this.text(name);
-    if (value === undefined || !value.startsWith("@")) return value;
+    return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
+  }
+
+  /** The JSON in the file that is named, or undefined. */
+  async jsonFile(name: string): Promise<unknown> {
+    const path = this.text(name);
+    if (path === undefined) return undefined;
+    const text = await readFileOf(name, path);
     try {
-      return await Deno.readTextFile(value.slice(1));
+      return JSON.parse(text);
     } catch (cause) {
-      throw new UsageError(
-        `Cannot read "${value.slice(1)}" for --${name}: ${readFailure(cause)}`,
-        { cause },
-      );
+      const reason = (cause as Error).message;
+      throw new UsageError(`Cannot use "${path}" for --${name}: it is not JSON: ${reason}`, {
+        cause,
+      });
     }
+  }
+
+  /** Whether it stands among the flags, whatever the configuration says. */
+  isTyped(name: string): boolean {
+    return this.#flags.has(name);
   }
 
   /** Whether a switch is on. */
@@ -91,17 +103,28 @@ export class Settings {
 
   /** A whole number of at least `least`, or undefined. */
   integer(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
+    return this.#integer(name, least, most, "");
+  }
+
+  /** The same, or a word in its place. */
+  integerOr<T extends string>(
+    word: T,
+    name: string,
+    least: number,
+    most: number,
+  ): number | T | undefined {
+    return this.text(name) === word ? word : this.#integer(name, least, most, `, or ${word}`);
+  }
+
+  /** A number above 0 (from 0 on where it `mayBeZero`), or undefined. */
+  number(name: string, { mayBeZero = false } = {}): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
-    const number = Number(value.replaceAll("_", ""));
-    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) {
-      return number;
-    }
-    const range = most === Number.MAX_SAFE_INTEGER
-      ? `${least} or more`
-      : `between ${least} and ${most}`;
+    const number = value.trim() === "" ? NaN : Number(value.replaceAll("_", ""));
+    if (number < Infinity && (number > 0 || (mayBeZero && number === 0))) return number;
     throw new UsageError(
-      `Cannot use --${name} ${JSON.stringify(value)}: it must be a whole number, ${range}`,
+      `Cannot use --${name} ${JSON.stringify(value)}: it must be a number` +
+        (mayBeZero ? ", 0 or more" : " above 0"),
     );
   }
 
@@ -117,8 +140,31 @@ export class Settings {
     );
   }
 
+  #integer(name: string, least: number, most: number, others: string): number | undefined {
+    const value = this.text(name);
+    if (value === undefined) return undefined;
+    const number = Number(value.replaceAll("_", ""));
+    if (value.trim() !== "" && Number.isInteger(number) && number >= least && number <= most) {
+      return number;
+    }
+    const range = most === Number.MAX_SAFE_INTEGER
+      ? `${least} or more`
+      : `between ${least} and ${most}`;
+    throw new UsageError(
+      `Cannot use --${name} ${JSON.stringify(value)}: it must be a whole number, ${range}${others}`,
+    );
+  }
+
   #value(name: string): FlagValue | undefined {
     return this.#flags.get(name) ?? this.#config.get(name);
+  }
+}
+
+async function readFileOf(name: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new UsageError(`Cannot read "${path}" for --${name}: ${readFailure(cause)}`, { cause });
   }
 }
 

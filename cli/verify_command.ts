@@ -10,7 +10,7 @@ import { type Verification, verify } from "../lib/verify.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { readRowOptions } from "./run_command.ts";
+import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
 
 /** Proves what is there, prints the counts and gives the exit code. */
@@ -24,6 +24,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     input: args.inputs,
     output: settings.required("output", "an output: add the -o of the run"),
     limit: settings.integer("limit", 1),
+    samples: readSamples(settings),
   });
   for (const one of found) io.writeOut(describe(one));
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
@@ -34,7 +35,8 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
 function describe(found: Verification): string {
   const lines = [
     `${found.input} -> ${found.results}`,
-    count(found.total, "rows"),
+    count(found.rows, "rows"),
+    ...(found.samples > 1 ? [count(found.total, `answers, ${found.samples} for each row`)] : []),
     count(found.succeeded, "have a result"),
     count(found.failed, "failed for good"),
     count(found.pending, "pending"),
@@ -43,6 +45,7 @@ function describe(found: Verification): string {
     [found.mergedDuplicates, "identical rows, merged"],
     [found.badRows, "bad rows in the input"],
     [found.changed, "edited since they were settled"],
+    [found.surplus, "results beyond the samples of their row"],
     [found.strangers, "results of rows that are not in the input"],
     [found.damageCount, "damaged lines"],
   ];

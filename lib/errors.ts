@@ -58,6 +58,8 @@ export type FailureType =
   | "filtered"
   /** The answer holds neither text nor a tool call. */
   | "empty"
+  /** The answer did not pass a check (`requireJson`, `jsonSchema`, `rejectPattern`, `validate`). */
+  | "rejected"
   /** A teacher that was plugged in threw something else. */
   | "teacher";
 
@@ -73,6 +75,7 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "truncated",
   "filtered",
   "empty",
+  "rejected",
   "teacher",
 ];
 
@@ -82,13 +85,26 @@ export interface TeacherErrorOptions extends ErrorOptions {
   type?: FailureType;
   /** The HTTP status, where there was one. */
   status?: number;
-  /** Whether another attempt may succeed. @default true for 408, 409, 429 and 5xx, else false */
+  /**
+   * The teacher's own code or type of the error, such as `insufficient_quota`; for connections that
+   * of the system (`ECONNREFUSED`), `certificate` or `no_tls`. @default none
+   */
+  code?: string;
+  /**
+   * Whether another attempt may succeed, where somebody has said so (the header `x-should-retry`, or
+   * a teacher that was plugged in). @default undefined: type, status and code decide
+   */
   retryable?: boolean;
   /** The least time to wait before the next attempt, in milliseconds. */
   retryAfterMs?: number;
+  /** Whether no connection could be made, so that nothing was sent. @default false */
+  isUnreachable?: boolean;
 }
 
-/** One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again. */
+/**
+ * One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again
+ * (`lib/engine/judgement.ts`).
+ */
 export class TeacherError extends RetortError {
   /** The name of the class, for logs. */
   override name = "TeacherError";
@@ -96,18 +112,24 @@ export class TeacherError extends RetortError {
   readonly type: FailureType;
   /** The HTTP status, where there was one. */
   readonly status: number | undefined;
-  /** Whether another attempt may succeed. */
-  readonly retryable: boolean;
+  /** The teacher's own code or type of the error, or the system's of a connection, where there is one. */
+  readonly code: string | undefined;
+  /** Whether another attempt may succeed, in the explicit word of whoever threw; else undefined. */
+  readonly retryable: boolean | undefined;
   /** The least time to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** Whether no connection could be made, so that nothing was sent. */
+  readonly isUnreachable: boolean;
 
-  /** Makes the error; what is not given is derived from the status. */
+  /** Makes the error; the type is derived from the status where none is given. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
     this.status = options.status;
     this.type = options.type ?? typeOfStatus(options.status);
-    this.retryable = options.retryable ?? (this.type === "rate_limit" || this.type === "server");
+    this.code = options.code || undefined;
+    this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.isUnreachable = options.isUnreachable ?? false;
   }
 }
 
@@ -154,4 +176,10 @@ export class DamagedFileError extends SinkError {
 export class UsageError extends RetortError {
   /** The name of the class, for logs. */
   override name = "UsageError";
+}
+
+/** A teacher, a budget or a deadline has put an end to the work; what is left stays pending. */
+export class HaltedError extends RetortError {
+  /** The name of the class, for logs. */
+  override name = "HaltedError";
 }

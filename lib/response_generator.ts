@@ -4,34 +4,18 @@
  * @module
  */
 
+import { Activity, type OutcomeListener } from "./run/activity.ts";
 import { Engine } from "./engine/engine.ts";
 import { checkConcurrency } from "./engine/lanes.ts";
-import { RetryPolicy } from "./engine/retry_policy.ts";
+import { HaltedError } from "./errors.ts";
 import type { RunListener, RunState, Snapshot, Summary } from "./progress/events.ts";
-import { Progress } from "./progress/progress.ts";
+import { engineOptions, lineFormat, type RunContext } from "./run/context.ts";
+import type { Preview } from "./run/preview.ts";
 import { type GeneratedOutcome, Generation } from "./run/generation.ts";
 import type { ResponseGeneratorOptions, RunOptions } from "./run/options.ts";
-import { lineFormat, type Preview, type ResolvedOptions } from "./run/context.ts";
+import { type ResolvedOptions, resolveOptions } from "./run/resolve_options.ts";
 import { Run } from "./run/run.ts";
 import { createRowParser } from "./source/parse_row.ts";
-import { checkParams } from "./teacher/params.ts";
-
-/** What is under way. */
-interface Activity {
-  readonly progress: Progress;
-  /** Ends the preparation of a run. */
-  readonly preparing: AbortController;
-  engine: Engine | undefined;
-  isPaused: boolean;
-  run: Run | undefined;
-}
-
-const DEFAULTS = {
-  params: {},
-  concurrency: 20,
-  onTruncated: "error",
-  duplicates: "merge",
-} satisfies Partial<ResponseGeneratorOptions>;
 
 /**
  * Turns prompts into answers of a teacher.
@@ -52,8 +36,9 @@ const DEFAULTS = {
 export class ResponseGenerator {
   readonly #options: ResolvedOptions;
   readonly #listeners = new Set<RunListener>();
-  readonly #notices: string[];
+  readonly #outcomeListeners = new Set<OutcomeListener>();
   #concurrency: number;
+  #maxCostUsd: number | null;
   #activity: Activity | undefined;
 
   /**
@@ -62,26 +47,14 @@ export class ResponseGenerator {
    * @throws {TypeError | RangeError} when an option is out of range
    */
   constructor(options: ResponseGeneratorOptions) {
-    if (typeof options?.teacher?.complete !== "function") {
-      throw new TypeError('Cannot make a generator without a teacher: "teacher" has no complete()');
-    }
-    const checked = checkParams(options.params ?? DEFAULTS.params);
-    this.#notices = checked.notices;
-    this.#options = {
-      ...DEFAULTS,
-      ...withoutUndefined(options),
-      params: checked.params,
-      retryPolicy: new RetryPolicy(options),
-    };
+    this.#options = resolveOptions(options);
     this.#concurrency = this.#options.concurrency;
-    checkConcurrency(this.#concurrency);
-    createRowParser({ ...this.#options, runParams: this.#options.params });
+    this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
   /** What is going on: "preparing" before the first row can be sent, "done" when nothing runs. */
   get state(): RunState {
-    if (this.#activity === undefined) return "done";
-    return this.#activity.engine?.state ?? "preparing";
+    return this.#activity?.state ?? "done";
   }
 
   /** The target number of lanes. */
@@ -100,6 +73,18 @@ export class ResponseGenerator {
     };
   }
 
+  /** Calls `listener` with rows once they are settled (on disk, or taken by whoever iterates), many at
+   * a time, until the function that it gives back is called. It should only take them and return. */
+  onOutcomes(listener: OutcomeListener): () => void {
+    this.#outcomeListeners.add(listener);
+    return () => void this.#outcomeListeners.delete(listener);
+  }
+
+  /** Says something to everybody who listens. */
+  notice(level: "info" | "warning", message: string): void {
+    this.#activity?.progress.notice(level, message);
+  }
+
   /** The state of what is under way, or undefined when nothing is. */
   snapshot(): Snapshot | undefined {
     return this.#activity?.progress.snapshot();
@@ -107,41 +92,35 @@ export class ResponseGenerator {
 
   /** Starts no attempt until `resume()`; calls in flight go on. */
   pause(): void {
-    if (this.#activity === undefined) return;
-    this.#activity.isPaused = true;
-    this.#activity.engine?.closeGate("pause");
+    this.#activity?.pause();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
-    if (this.#activity === undefined) return;
-    this.#activity.isPaused = false;
-    this.#activity.engine?.openGate("pause");
+    this.#activity?.resume();
   }
 
   /** Lets more or fewer rows be asked at once, from now on: 1 to 100,000. */
   setConcurrency(concurrency: number): void {
-    checkConcurrency(concurrency);
-    this.#concurrency = concurrency;
-    const { run, engine, progress } = this.#activity ?? {};
-    if (run !== undefined) run.setConcurrency(concurrency);
-    else engine?.setConcurrency(concurrency);
-    progress?.stateChanged();
+    this.#concurrency = checkConcurrency(concurrency);
+    this.#activity?.setConcurrency(concurrency);
+  }
+
+  /** Sets what a run may cost in US dollars, from now on; null takes the limit away. A run that has cost
+   * as much already is halted. */
+  setMaxCost(usd: number | null): void {
+    this.#activity?.setMaxCost(usd);
+    this.#maxCostUsd = usd;
   }
 
   /** Finishes what is in flight and starts nothing more; the rest stays pending. */
   stop(): void {
-    this.#activity?.preparing.abort();
-    this.#activity?.engine?.stop();
+    this.#activity?.stop();
   }
 
   /** Stops, and aborts the calls in flight; their rows stay pending. */
   abort(reason?: unknown): void {
-    const activity = this.#activity;
-    if (activity === undefined) return;
-    activity.preparing.abort(reason);
-    activity.engine?.abort(reason);
-    activity.run?.giveUp();
+    this.#activity?.abort(reason);
   }
 
   /**
@@ -154,7 +133,7 @@ export class ResponseGenerator {
    */
   async run(options: RunOptions): Promise<Summary> {
     return await this.#during(async (activity) => {
-      const run = this.#runOf(activity, options);
+      const run = await this.#runOf(activity, options);
       activity.run = run;
       return await run.execute();
     });
@@ -162,7 +141,7 @@ export class ResponseGenerator {
 
   /** What `run()` would do and what it would send first. Makes no call and writes nothing. */
   async preview(options: RunOptions): Promise<Preview> {
-    return await this.#during((activity) => this.#runOf(activity, options).preview());
+    return await this.#during(async (activity) => (await this.#runOf(activity, options)).preview());
   }
 
   /**
@@ -178,39 +157,47 @@ export class ResponseGenerator {
   ): AsyncGenerator<GeneratedOutcome, void, undefined> {
     const activity = this.#begin();
     try {
-      const { progress } = activity;
       const options = this.#options;
+      const context = await this.#context(activity);
       options.signal?.throwIfAborted();
       const generation = new Generation({
         parser: createRowParser({ ...options, runParams: options.params }),
         duplicates: options.duplicates,
+        samples: options.samples ?? 1,
+        params: options.params,
         format: lineFormat(options, {}),
-        onSettled: (outcomes) => progress.settled(outcomes),
+        onSettled: (outcomes) => activity.settled(outcomes),
       });
       const engine = new Engine({
-        ...options,
+        ...engineOptions(context),
         concurrency: this.#concurrency,
         source: generation.rows(rows),
         sink: generation,
-        listener: progress,
       });
-      attach(engine, activity);
-      progress.start({ total: null, skipped: 0 });
+      activity.attach(engine);
+      activity.progress.start({ total: null, skipped: 0 });
       yield* generation.outcomes(engine);
       options.signal?.throwIfAborted();
+      if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
     } finally {
       this.#end(activity);
     }
   }
 
-  #runOf(activity: Activity, options: RunOptions): Run {
-    return new Run({
+  async #runOf(activity: Activity, options: RunOptions): Promise<Run> {
+    return new Run(await this.#context(activity), options);
+  }
+
+  async #context(activity: Activity): Promise<RunContext> {
+    const prepared = await activity.prepare();
+    return {
       generator: { ...this.#options, concurrency: this.#concurrency },
-      notices: this.#notices,
+      prepared,
       progress: activity.progress,
       signal: activity.preparing.signal,
-      onEngine: (engine) => attach(engine, activity),
-    }, options);
+      onSettled: (outcomes) => activity.settled(outcomes),
+      onEngine: (engine) => activity.attach(engine),
+    };
   }
 
   async #during<T>(work: (activity: Activity) => Promise<T>): Promise<T> {
@@ -226,23 +213,12 @@ export class ResponseGenerator {
     if (this.#activity !== undefined) {
       throw new TypeError("Cannot start: this generator is at work already. Make another one");
     }
-    const activity: Activity = {
-      progress: new Progress({
-        concurrency: this.#concurrency,
-        updateInterval: this.#options.updateInterval,
-        gauges: () => ({
-          state: activity.engine?.state ?? "preparing",
-          inFlight: activity.engine?.inFlight ?? 0,
-          waiting: activity.engine?.waiting ?? 0,
-          concurrency: this.#concurrency,
-        }),
-      }),
-      preparing: new AbortController(),
-      engine: undefined,
-      isPaused: false,
-      run: undefined,
-    };
-    for (const listener of this.#listeners) activity.progress.on(listener);
+    const activity = new Activity(this.#options, {
+      concurrency: this.#concurrency,
+      maxCostUsd: this.#maxCostUsd,
+      listeners: this.#listeners,
+      outcomeListeners: this.#outcomeListeners,
+    });
     this.#activity = activity;
     this.#options.signal?.addEventListener("abort", this.#onAbort);
     if (this.#options.signal?.aborted) this.#onAbort();
@@ -251,23 +227,9 @@ export class ResponseGenerator {
 
   #end(activity: Activity): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    activity.progress.stop();
+    activity.end();
     this.#activity = undefined;
   }
 
   readonly #onAbort = (): void => this.abort(this.#options.signal?.reason);
-}
-
-/** What was asked for while there was no engine yet counts all the same. */
-function attach(engine: Engine, activity: Activity): void {
-  activity.engine = engine;
-  if (activity.isPaused) engine.closeGate("pause");
-  if (activity.preparing.signal.aborted) engine.stop();
-}
-
-/** An option that is there but undefined means its default. */
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as T;
 }

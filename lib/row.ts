@@ -5,7 +5,7 @@
  */
 
 import type { FailureType } from "./errors.ts";
-import type { Completion, Message, Params } from "./teacher/teacher.ts";
+import type { Completion, Message, Params, Teacher } from "./teacher/teacher.ts";
 
 /** One input row, ready to be sent. */
 export interface Row {
@@ -26,6 +26,8 @@ export interface Row {
   readonly input: number;
   /** Where it comes from: `file:line`. */
   readonly source: string;
+  /** Which answer to its input row it is for: 0 for the first or only one. */
+  readonly sample: number;
 }
 
 /** What a failures line says under `error`. */
@@ -58,4 +60,8 @@ export interface Outcome {
   readonly completion: Completion | undefined;
   /** Why the row failed; undefined when it succeeded. */
   readonly failure: Failure | undefined;
+  /** Whom the last attempt was made at; undefined before there was one. */
+  readonly teacher: Teacher | undefined;
+  /** What all attempts have cost in US dollars; 0 where no price is known. */
+  readonly costUsd: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Proof that nothing is missing: every row of the input has a result, has failed for good, or is
- * pending, and every byte of the output files is what it should be.
+ * Proof that nothing is missing: every answer to a row of the input is a result, has failed for good, or
+ * is pending, and every byte of the output files is what it should be.
  *
  * @module
  */
@@ -11,11 +11,12 @@ import { readRunFile, type RunFile } from "./run/identity.ts";
 import type { RowOptions } from "./run/options.ts";
 import { type OutputFiles, outputFilesOf } from "./run/outputs.ts";
 import { preflight } from "./run/preflight.ts";
+import { checkSamples, parseSampleUid } from "./run/samples.ts";
 import { BAD_ROW_PREFIX, badRowUid } from "./sink/line.ts";
 import { openLines } from "./source/lines.ts";
 import { createRowParser } from "./source/parse_row.ts";
 
-/** What is verified. Row options that are not given are those that `run.json` remembers. */
+/** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
   /** The input files of the run. */
   input: string[];
@@ -23,6 +24,8 @@ export interface VerifyOptions extends RowOptions {
   output: string;
   /** At most this many rows of each input, from its start. */
   limit?: number;
+  /** Answers for each row: 1 to 1,000. */
+  samples?: number;
 }
 
 /** A line of an output file that is not what it should be. */
@@ -41,20 +44,26 @@ export interface Verification {
   readonly input: string;
   /** Its results file. */
   readonly results: string;
-  /** Rows, duplicates merged; the sum of the next three. */
+  /** Rows, duplicates merged. */
+  readonly rows: number;
+  /** Answers for each row. */
+  readonly samples: number;
+  /** Answers for all rows; the sum of the next three. */
   readonly total: number;
-  /** Rows that have a result. */
+  /** Answers that are results. */
   readonly succeeded: number;
-  /** Rows that have failed for good. */
+  /** Answers that have failed for good. */
   readonly failed: number;
-  /** Rows that are neither. */
+  /** Answers that are neither. */
   readonly pending: number;
   /** Lines of the input that are no rows. */
   readonly badRows: number;
   /** Identical rows that were merged into one. */
   readonly mergedDuplicates: number;
-  /** Settled rows whose prompt was edited since. */
+  /** Rows whose prompt was edited since an answer was settled. */
   readonly changed: number;
+  /** Results of rows that have more of them than `samples`: they were made when it was higher. */
+  readonly surplus: number;
   /** Results whose row is not in the input. */
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
@@ -69,8 +78,10 @@ const DAMAGE_SHOWN = 20;
  * Reads all files of a run, finished or not, and changes nothing.
  *
  * @throws {UsageError | SourceError} when a file cannot be read
+ * @throws {RangeError} when `samples` is out of range
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
+  if (options.samples !== undefined) checkSamples(options.samples);
   if (options.input.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
@@ -84,6 +95,7 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
   const run = await readRunFile(files.runJson);
   const rows = rowOptionsOf(run, options);
+  const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = new Audit();
   await audit.readResults(files.results);
   await audit.readFailures(files.failures);
@@ -92,13 +104,18 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     table: audit.table,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",
+    samples,
     changed: "keep",
     onlyFailures: false,
     isOnDisk: (line) => audit.badRows.has(badRowUid(files.input, line)),
   });
+  const isWhole = options.limit === undefined;
+  const surplus = isWhole ? await audit.claimSurplus(files.results) : 0;
   return {
     input: files.input,
     results: files.results,
+    rows: found.rows,
+    samples,
     total: found.total,
     succeeded: found.succeeded,
     failed: found.failed,
@@ -106,7 +123,8 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     badRows: found.badCount,
     mergedDuplicates: found.merged,
     changed: found.changed,
-    strangers: options.limit === undefined ? audit.table.count(HAS_RESULT, SEEN) : 0,
+    surplus,
+    strangers: isWhole ? audit.strangers : 0,
     damage: audit.damage,
     damageCount: audit.damageCount,
   };
@@ -133,7 +151,7 @@ class Audit {
   damageCount = 0;
 
   async readResults(path: string): Promise<void> {
-    for await (const { line, row } of this.#rows(path)) {
+    for await (const { line, row } of this.#audited(path)) {
       const slot = this.#enter(row);
       if (this.table.has(slot, HAS_RESULT)) {
         this.#report(path, line, `uid ${JSON.stringify(row.uid)} has a result already`);
@@ -145,13 +163,39 @@ class Audit {
   }
 
   async readFailures(path: string): Promise<void> {
-    for await (const { line, row } of this.#rows(path)) {
+    for await (const { line, row } of this.#audited(path)) {
       if (typeof row.error !== "object" || row.error === null) {
         this.#report(path, line, 'it has no "error"');
       }
       if (row.uid.startsWith(BAD_ROW_PREFIX)) this.badRows.add(row.uid);
       else this.table.set(this.#enter(row), HAS_FAILURE);
     }
+  }
+
+  /** Results whose row is not in the input. */
+  get strangers(): number {
+    return this.table.count(HAS_RESULT, SEEN);
+  }
+
+  /** Counts the results that only their own uid tells to be answers to a row of the input: the table
+   * keeps no uids, so the file is read again where there is any such result. They are strangers no more. */
+  async claimSurplus(path: string): Promise<number> {
+    if (this.strangers === 0) return 0;
+    let surplus = 0;
+    for await (const { row } of rowsOf(path)) {
+      const parent = typeof row === "string" ? undefined : parseSampleUid(row.uid);
+      if (parent === undefined || typeof row === "string") continue;
+      if (!this.#isSeen(this.table.find(parent.uid))) continue;
+      const slot = this.table.find(row.uid);
+      if (this.#isSeen(slot)) continue;
+      this.table.set(slot, SEEN);
+      surplus++;
+    }
+    return surplus;
+  }
+
+  #isSeen(slot: number): boolean {
+    return slot !== -1 && this.table.has(slot, SEEN);
   }
 
   #enter(row: AuditedRow): number {
@@ -163,14 +207,10 @@ class Audit {
     return slot;
   }
 
-  async *#rows(path: string): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    if (!(await exists(path))) return;
-    for await (const batch of openLines(path)) {
-      for (const { number, text, problem } of batch) {
-        const row = text === undefined ? problem ?? "unreadable" : readRow(text);
-        if (typeof row === "string") this.#report(path, number, row);
-        else yield { line: number, row };
-      }
+  async *#audited(path: string): AsyncGenerator<{ line: number; row: AuditedRow }> {
+    for await (const { line, row } of rowsOf(path)) {
+      if (typeof row === "string") this.#report(path, line, row);
+      else yield { line, row };
     }
   }
 
@@ -184,6 +224,16 @@ interface AuditedRow {
   prompt_hash?: unknown;
   response?: unknown;
   error?: unknown;
+}
+
+/** The rows of an output file, or what is wrong with their lines; none where there is no file. */
+async function* rowsOf(path: string): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
+  if (!(await exists(path))) return;
+  for await (const batch of openLines(path)) {
+    for (const { number, text, problem } of batch) {
+      yield { line: number, row: text === undefined ? problem ?? "unreadable" : readRow(text) };
+    }
+  }
 }
 
 /** The row of a line, or what is wrong with the line. */

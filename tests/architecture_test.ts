@@ -25,12 +25,22 @@ interface Source {
   readonly imports: readonly Import[];
 }
 
-const STAGES = ["source", "teacher", "sink", "progress", "index"];
+const STAGES = ["source", "teacher", "sink", "progress", "index", "checks", "prices"];
 /** Small files that everything in `lib/` may use; they use one another only. */
-const SHARED = ["errors", "row", "row_fields", "hash", "think", "line_blocks", "version"]
+const SHARED = [
+  "errors",
+  "row",
+  "row_fields",
+  "hash",
+  "seed",
+  "think",
+  "line_blocks",
+  "timer",
+  "version",
+]
   .map((name) => `lib/${name}.ts`);
 const TEACHER_TYPES = "lib/teacher/teacher.ts";
-const ENGINE_TYPES = ["lib/progress/events.ts", TEACHER_TYPES, "lib/row.ts"];
+const ENGINE_TYPES = ["lib/progress/events.ts", TEACHER_TYPES, "lib/row.ts", "lib/checks/check.ts"];
 const TOP = ["lib/response_generator.ts", "lib/verify.ts"];
 
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [
@@ -136,7 +146,7 @@ Deno.test("nothing in lib/ knows the doors: cli, web, tests, bench or mod.ts", (
   assertNone(IMPORTS.filter((one) => isTest(one) && !/^(tests|bench)\//.test(one.from)));
 });
 
-Deno.test("source, teacher, sink, progress and index know neither one another nor who uses them", () => {
+Deno.test("the stages of the picture know neither one another nor who uses them", () => {
   const mayUse = ({ from, to, isTypeOnly }: Import) =>
     folderOf(to) === folderOf(from) || folderOf(to) === "deps" || SHARED.includes(to) ||
     (isTypeOnly && to === TEACHER_TYPES);
@@ -153,7 +163,7 @@ Deno.test("source, teacher, sink, progress and index know neither one another no
 Deno.test("the engine knows interfaces only", () => {
   const files = LIB.filter(({ path }) => folderOf(path) === "engine");
   const mayUse = ({ to, isTypeOnly }: Import) =>
-    folderOf(to) === "engine" || folderOf(to) === "deps" || to === "lib/errors.ts" ||
+    folderOf(to) === "engine" || folderOf(to) === "deps" || SHARED.includes(to) ||
     (isTypeOnly && ENGINE_TYPES.includes(to));
   assertNone(
     files.flatMap(({ imports }) => imports)

@@ -1,77 +1,98 @@
 /**
- * Keeps the teacher busy: makes one attempt after the other at each row until it is settled, and
+ * Keeps the teachers busy: gives each lane a row and a teacher to ask, one attempt after the other, and
  * hands the outcome to the sink. A row that has to wait holds no lane.
  *
  * @module
  */
 
-import { TeacherError } from "../errors.ts";
-import type { RunState } from "../progress/events.ts";
-import type { Failure, Outcome, Row } from "../row.ts";
-import type { Completion, Params } from "../teacher/teacher.ts";
-import { isCompletion, rejectionOf } from "./acceptance.ts";
+import type { RunState, TeacherStatus } from "../progress/events.ts";
+import type { Outcome, Row } from "../row.ts";
+import { Attempts } from "./attempts.ts";
+import type { Channel } from "./channel.ts";
 import type { EngineOptions } from "./engine_options.ts";
+import { Clock } from "./clock.ts";
+import { Fleet, type Rest } from "./fleet.ts";
 import { Intake } from "./intake.ts";
 import { Lanes } from "./lanes.ts";
+import { RetryBudget } from "./retry_budget.ts";
+import { RowClock } from "./row_clock.ts";
 import { WaitingRoom } from "./waiting_room.ts";
+import { newWork, type Work } from "./work.ts";
 
-/** A row and what has happened to it so far. */
-interface Work {
-  readonly row: Row;
-  readonly params: Params;
-  readonly sequence: number;
-  attempts: number;
-  timeouts: number;
-  busyMs: number;
-  firstFailedAt: number | undefined;
-}
-
-/** Runs rows through a teacher. One engine makes one run. */
+/** Runs rows through teachers. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
   readonly #intake: Intake<Row>;
   readonly #room: WaitingRoom<Work>;
+  readonly #fleet: Fleet;
   readonly #lanes: Lanes<Work>;
+  readonly #retryBudget: RetryBudget;
+  readonly #attempts: Attempts;
+  readonly #rowClock: RowClock;
   readonly #calls = new AbortController();
   readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
-  #inFlight = 0;
   #sequence = 0;
   /** Rows whose outcome the sink has taken. */
   #settled = 0;
+  /** Where the last new row went: the other samples of its input row follow it. */
+  #lastChannel: Channel | undefined;
   #end: "done" | "halted" | undefined;
+  #haltReason: string | undefined;
   #crash: { readonly error: unknown } | undefined;
   #lastState: RunState = "running";
 
   /** Throws `RangeError` when the concurrency is out of range. */
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    const clock = new Clock(options.now ?? (() => performance.now()));
+    this.#now = clock.read;
     this.#intake = new Intake(options.source);
     this.#lanes = new Lanes<Work>(options.concurrency, {
       next: () => this.#next(),
       work: (work) => this.#attempt(work),
-      isFinished: () => this.#isFinished(),
+      isFinished: () => this.#intake.exhausted && this.#room.size === 0 && this.#held === 0,
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
+    this.#fleet = new Fleet({
+      ...options,
+      read: clock.read,
+      now: clock.last,
+      wallClock: Date.now,
+      random: options.random ?? Math.random,
+      onReady: () => this.#wake(),
+      onTick: () => this.#onTick(),
+    });
+    this.#rowClock = new RowClock(this.#now);
+    this.#attempts = new Attempts({
+      ...options,
+      now: this.#now,
+      rowNow: this.#rowClock.now,
+      signal: this.#calls.signal,
+      onEnd: () => this.#wakeParked(),
+      onHalt: (reason) => this.halt(reason),
+      onChannelHalt: (reason) => this.#onChannelHalt(reason),
+      isOver: () => this.#lanes.isClosed,
+      isResting: () => this.#fleet.rest !== undefined,
+    });
+    this.#retryBudget = new RetryBudget(clock.last);
     this.#room = new WaitingRoom<Work>(this.#now, () => this.#wake());
   }
 
   /** What the engine is doing. */
   get state(): RunState {
-    if (this.#lanes.isClosed && this.#held > 0) return "draining";
-    if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "halted");
-    if (this.#gates.size > 0) return "paused";
-    if (this.#held === 0 && this.#room.size > 0) return "backing_off";
-    return "running";
+    if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "draining");
+    if (this.#gates.size > 0) return this.#gates.has("pause") ? "paused" : "disk_full";
+    const isWaiting = this.#held === 0 && this.#room.size > 0;
+    return isWaiting || this.#fleet.rest !== undefined ? "backing_off" : "running";
   }
 
   /** Attempts under way. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#attempts.inFlight;
   }
 
   /** Rows between two attempts. */
@@ -84,10 +105,37 @@ export class Engine {
     return this.#lanes.target;
   }
 
-  /** Works until all rows are settled, or until it is stopped or aborted. Rejects with what the
+  /** How many attempts may be under way now. */
+  get limit(): number {
+    return Math.min(this.#lanes.target, this.#fleet.limit);
+  }
+
+  /** Why nothing is sent, and until when; undefined while something is. */
+  get rest(): Rest | undefined {
+    if (this.#lanes.isClosed) return undefined;
+    const rest = this.#fleet.rest;
+    if (rest !== undefined || this.state !== "backing_off") return rest;
+    const waitMs = Math.max(0, this.#room.dueAt - this.#now());
+    return { until: Date.now() + waitMs, reason: "every row that is left waits to be tried again" };
+  }
+
+  /** Why the run was halted, in words, or undefined. */
+  get haltReason(): string | undefined {
+    return this.#haltReason;
+  }
+
+  /** Where each teacher stands. */
+  teacherStatuses(): TeacherStatus[] {
+    return this.#fleet.statuses();
+  }
+
+  /** Works until all rows are settled, or until it is stopped, halted or aborted. Rejects with what the
    * source or the sink threw, after all lanes have come home. */
   async run(): Promise<void> {
+    this.#fleet.open();
     await this.#lanes.run();
+    this.#fleet.close();
+    if (this.#crash === undefined) await this.#settle(this.#attempts.leave());
     this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
     this.#room.clear();
     await this.#intake.close().catch((error) => this.#fail(error));
@@ -98,7 +146,8 @@ export class Engine {
   /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
-    this.#noteState();
+    this.#fleet.setConcurrency(concurrency);
+    this.#wake();
   }
 
   /** Starts no attempt until every gate that was closed is opened again. */
@@ -118,49 +167,57 @@ export class Engine {
     this.#noteState();
   }
 
+  /** Stops for a reason that a person has to see to. */
+  halt(reason: string): void {
+    if (!this.#lanes.isClosed) this.#haltReason ??= reason;
+    this.stop();
+  }
+
   /** Stops, and aborts the calls in flight; their rows stay pending. */
   abort(reason?: unknown): void {
     this.stop();
     this.#calls.abort(reason);
   }
 
-  /** What a lane can do right now: a due retry before a new row. */
+  /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */
   #next(): Work | undefined {
     if (this.#gates.size > 0) return undefined;
-    if (this.#room.size > 0) {
-      const due = this.#room.takeDue();
-      if (due !== undefined) return this.#hold(due);
-      if (this.#isRoomFull()) return undefined;
+    const channel = this.#fleet.pick();
+    const work = channel && this.#choose(channel.isDown);
+    if (work === undefined) return undefined;
+    work.channel = channel;
+    if (work.attempts === 0) {
+      if (work.row.sample > 0) work.channel = this.#fleet.pick(this.#lastChannel);
+      this.#lastChannel = work.channel;
     }
-    const row = this.#intake.take();
-    return row === undefined ? undefined : this.#hold(this.#workOf(row));
-  }
-
-  #hold(work: Work): Work {
+    work.channel!.take();
     this.#held++;
     return work;
   }
 
-  #workOf(row: Row): Work {
-    const { params } = this.#options;
-    return {
-      row,
-      params: row.params === undefined ? params : { ...params, ...row.params },
-      sequence: this.#sequence++,
-      attempts: 0,
-      timeouts: 0,
-      busyMs: 0,
-      firstFailedAt: undefined,
-    };
+  /** A due retry before a new row, as long as retries have a place. To a teacher that is down, a row that
+   * has failed there proves less than a new one. */
+  #choose(isProbe: boolean): Work | undefined {
+    if (this.#room.size > 0) {
+      const isFull = this.#isRoomFull();
+      const isNewFirst = !isFull && (isProbe || !this.#retryBudget.allows);
+      const due = isNewFirst && !this.#intake.isEmpty ? undefined : this.#room.takeDue();
+      if (due !== undefined) {
+        if (isNewFirst) this.#pull();
+        this.#retryBudget.retry();
+        return due;
+      }
+      if (isFull) return undefined;
+    }
+    const row = this.#intake.take();
+    if (row === undefined) return undefined;
+    this.#retryBudget.first();
+    return newWork(row, this.#sequence++, this.#options.params);
   }
 
   /** Counts the rows that lanes hold too, for each may come back to the room. */
   #isRoomFull(): boolean {
     return this.#room.size + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
-  }
-
-  #isFinished(): boolean {
-    return this.#intake.exhausted && this.#room.size === 0 && this.#held === 0;
   }
 
   /** Whether no row is left pending. */
@@ -172,7 +229,10 @@ export class Engine {
 
   #onIdle(): void {
     this.#noteState();
-    if (this.#gates.size > 0 || this.#isRoomFull()) return;
+    if (this.#gates.size === 0 && !this.#isRoomFull()) this.#pull();
+  }
+
+  #pull(): void {
     this.#intake.pull((error) => {
       if (error === undefined) return this.#wake();
       this.#crash ??= { error };
@@ -185,65 +245,43 @@ export class Engine {
     this.#noteState();
   }
 
-  async #attempt(work: Work): Promise<void> {
-    const { teacher, listener } = this.#options;
-    work.attempts++;
-    this.#inFlight++;
-    listener.attempt();
-    const startedAt = this.#now();
-    let completion: Completion | undefined;
-    let error: unknown;
-    try {
-      completion = await teacher.complete({
-        uid: work.row.uid,
-        messages: work.row.messages,
-        params: work.params,
-      }, this.#calls.signal);
-    } catch (thrown) {
-      error = thrown ?? new Error("The teacher threw nothing");
-    }
-    this.#inFlight--;
-    const latencyMs = this.#now() - startedAt;
-    work.busyMs += latencyMs;
-    const outcome = isCompletion(completion)
-      ? this.#answered(work, latencyMs, completion)
-      : this.#refused(work, latencyMs, error);
-    // A rejected hand-over ends the run, and with it this lane; the row stays pending.
-    if (outcome !== undefined) {
-      try {
-        await this.#options.sink.put(outcome);
-        this.#settled++;
-      } catch (cause) {
-        this.#fail(cause);
-      }
-    }
-    this.#held--;
-    // Parked lanes learn of an end, or of a place that has become free in the waiting room.
+  /** A teacher has a place free again, or the waiting room has; or it is the end. */
+  #wakeParked(): void {
     if (this.#lanes.areParked) this.#wake();
   }
 
-  #answered(work: Work, latencyMs: number, completion: Completion): Outcome {
-    const failure = rejectionOf(completion, this.#options.onTruncated);
-    if (failure !== undefined) this.#noteFailure(work, failure);
-    return settle(work, latencyMs, completion, failure);
+  /** One attempt at a row, from a lane. */
+  async #attempt(work: Work): Promise<void> {
+    const after = await this.#attempts.make(work);
+    if (after !== undefined) await this.#settle(after);
+    else if (work.dueInMs !== undefined && !this.#lanes.isClosed) {
+      this.#room.add(work, work.dueInMs);
+    }
+    this.#held--;
+    this.#wakeParked();
   }
 
-  /** Sends the row to the waiting room, or gives its failure; undefined leaves the row pending. */
-  #refused(work: Work, latencyMs: number, thrown: unknown): Outcome | undefined {
-    if (this.#calls.signal.aborted) return undefined;
-    const error = asTeacherError(thrown);
-    const failure = { type: error.type, message: error.message, status: error.status ?? null };
-    this.#noteFailure(work, failure);
-    if (error.type === "timeout") work.timeouts++;
-    const delayMs = this.#options.retryPolicy.delayMs(error, work);
-    if (delayMs === undefined) return settle(work, latencyMs, undefined, failure);
-    if (!this.#lanes.isClosed) this.#room.add(work, delayMs);
-    return undefined;
+  /** Hands outcomes over. One that is rejected ends the run; its row stays pending. */
+  async #settle(outcomes: Outcome | readonly Outcome[]): Promise<void> {
+    try {
+      for (const outcome of "row" in outcomes ? [outcomes] : outcomes) {
+        await this.#options.sink.put(outcome);
+        this.#settled++;
+      }
+    } catch (cause) {
+      this.#fail(cause);
+    }
   }
 
-  #noteFailure(work: Work, failure: Failure): void {
-    work.firstFailedAt ??= Date.now();
-    this.#options.listener.attemptFailed(failure);
+  #onTick(): void {
+    this.#rowClock.tick(this.#gates.size > 0 || this.#fleet.rest !== undefined);
+    this.#noteState();
+  }
+
+  /** The run ends with the last teacher that could be asked. */
+  #onChannelHalt(reason: string): void {
+    if (this.#fleet.isHalted) this.halt(reason);
+    else this.#options.onNotice?.(reason);
   }
 
   /** Ends the run at once, for outcomes can no longer be kept; the first error is the one told. */
@@ -258,34 +296,4 @@ export class Engine {
     this.#lastState = state;
     this.#options.listener.stateChanged();
   }
-}
-
-function settle(
-  work: Work,
-  latencyMs: number,
-  completion: Completion | undefined,
-  failure: Failure | undefined,
-): Outcome {
-  return {
-    row: work.row,
-    sequence: work.sequence,
-    attempts: work.attempts,
-    busyMs: work.busyMs,
-    latencyMs,
-    firstFailedAt: work.firstFailedAt,
-    settledAt: Date.now(),
-    completion,
-    failure,
-  };
-}
-
-function asTeacherError(thrown: unknown): TeacherError {
-  if (thrown instanceof TeacherError) return thrown;
-  if (thrown === undefined) {
-    return new TeacherError("The teacher gave something that is no completion", {
-      type: "response",
-    });
-  }
-  const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  return new TeacherError(message, { type: "teacher", cause: thrown });
 }

@@ -4,10 +4,13 @@
  * @module
  */
 
+import type { FailureAction } from "../progress/events.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import type { Params, Teacher } from "../teacher/teacher.ts";
-import type { OnTruncated } from "./acceptance.ts";
+import type { Completion, Params } from "../teacher/teacher.ts";
+import type { Acceptance } from "./acceptance.ts";
+import type { ChannelOptions } from "./channel.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
+import type { Spending } from "./spending.ts";
 
 /** Where outcomes go. The lane is free again once the promise resolves. */
 export interface OutcomeSink {
@@ -15,12 +18,28 @@ export interface OutcomeSink {
   put(outcome: Outcome): Promise<void>;
 }
 
+/** An attempt that failed, or whose answer was not kept. */
+export interface FailedAttempt {
+  /** The row. */
+  readonly uid: string;
+  /** Why. */
+  readonly failure: Failure;
+  /** What follows. */
+  readonly action: FailureAction;
+  /** Whether the teacher had too much to do (429, 503, 529). */
+  readonly isLoad: boolean;
+  /** The answer that was paid for and not kept. */
+  readonly completion?: Completion;
+}
+
 /** What the engine says while it works. Called on the hot path. */
 export interface EngineListener {
   /** An attempt is about to be made. */
   attempt(): void;
-  /** An attempt failed, or its answer was rejected. */
-  attemptFailed(failure: Failure): void;
+  /** An attempt was answered, and the answer is kept. */
+  attemptAnswered(completion: Completion): void;
+  /** An attempt failed, or its answer was not kept. */
+  attemptFailed(failed: FailedAttempt): void;
   /** `state` may have changed. */
   stateChanged(): void;
 }
@@ -29,8 +48,8 @@ export interface EngineListener {
 export interface EngineOptions {
   /** Rows to do, in batches, in input order. */
   source: AsyncIterable<readonly Row[]>;
-  /** Who answers. */
-  teacher: Teacher;
+  /** Who answers: one or more. */
+  teachers: readonly ChannelOptions[];
   /** Where outcomes go. */
   sink: OutcomeSink;
   /** Who counts. */
@@ -39,13 +58,28 @@ export interface EngineOptions {
   params: Params;
   /** How many lanes there shall be: 1 to 100,000. */
   concurrency: number;
+  /** Whether the limit of each teacher looks for the number that serves best. */
+  isExploring: boolean;
+  /** Whether a run starts with one attempt at a time. */
+  isCareful: boolean;
   /** When to try again. */
   retryPolicy: RetryPolicy;
-  /** What becomes of a truncated answer. */
-  onTruncated: OnTruncated;
+  /** Which answers are kept. */
+  acceptance: Acceptance;
+  /** What may be spent. */
+  spending: Spending;
+  /** The longest that one row may take, in milliseconds. */
+  rowTimeoutMs?: number;
   /** How many rows there are, where that is known: the engine is done once they are settled, and
    * halted before, whatever the source says to one that was stopped. */
   rowCount?: number;
+  /** Hears of each attempt before it is made, with the number in flight, itself included. On the hot
+   * path. */
+  onAttempt?: (inFlight: number) => void;
+  /** Hears that one of several teachers will not be asked again. */
+  onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;
+  /** Random numbers in [0, 1). @default Math.random */
+  random?: () => number;
 }

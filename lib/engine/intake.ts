@@ -23,15 +23,20 @@ export class Intake<T> {
     return this.#exhausted && this.#position >= this.#batch.length;
   }
 
+  /** Whether the current batch holds no row. */
+  get isEmpty(): boolean {
+    return this.#position >= this.#batch.length;
+  }
+
   /** The next row of the current batch, if it holds one. */
   take(): T | undefined {
     return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
   }
 
-  /** Pulls one more batch unless one is on its way. `onSettled` is called when it is there, or when
+  /** Pulls one more batch unless one is there or on its way. `onSettled` is called when it is there, or when
    * the source has failed. */
   pull(onSettled: (error?: unknown) => void): void {
-    if (this.#pulling || this.#exhausted) return;
+    if (this.#pulling || this.#exhausted || !this.isEmpty) return;
     this.#pulling = true;
     this.#iterator.next().then(
       (result) => {

@@ -5,17 +5,21 @@
  */
 
 import type { TeacherError } from "../errors.ts";
+import type { Judgement } from "./judgement.ts";
 
 /** What the policy goes by. */
 export interface RetryPolicyOptions {
-  /** Attempts a row gets, the first included. @default 5 */
+  /** Attempts a row gets that count, the first included. @default 5 */
   maxAttempts?: number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
 }
 
-/** The upper bound of the first wait, in milliseconds; it doubles with every attempt. */
+/** The upper bound of the first wait, in milliseconds; it doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
+
+/** The same after a 429 that says nothing of when to come back. */
+export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
@@ -26,12 +30,19 @@ const RETRY_AFTER_CAP_MS = 24 * 60 * 60 * 1_000;
 /** A timeout after sending may have been billed, so it is tried again once only. */
 const MAX_TIMEOUTS = 2;
 
-/** What has happened to a row so far. */
+/** A refusal for load says nothing of the row, so more of them are borne than of anything else. */
+const MAX_LOADS = 20;
+
+/** What has happened to a row so far, the failed attempt included. */
 export interface AttemptHistory {
-  /** Attempts made, the failed one included. */
-  readonly attempts: number;
+  /** Failed attempts that count against `maxAttempts`: faults and timeouts. */
+  readonly faults: number;
   /** How many of them timed out. */
   readonly timeouts: number;
+  /** Refusals for load that count. */
+  readonly loads: number;
+  /** How often the row has waited: the exponent of the backoff. */
+  readonly waits: number;
 }
 
 /** Decides what follows a failed attempt. */
@@ -55,17 +66,33 @@ export class RetryPolicy {
    * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
    * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
    * were told the same time do not come back in one burst.
+   *
+   * @param judgement What the error means.
+   * @param error The error, for how long its teacher wants to be left alone.
+   * @param history What counts against the row.
    */
-  delayMs(error: TeacherError, history: AttemptHistory): number | undefined {
-    if (!error.retryable || history.attempts >= this.#maxAttempts) return undefined;
-    if (error.type === "timeout" && history.timeouts >= MAX_TIMEOUTS) return undefined;
-    const bound = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** (history.attempts - 1));
-    return askedForMs(error.retryAfterMs) + this.#random() * bound;
+  delayMs(judgement: Judgement, error: TeacherError, history: AttemptHistory): number | undefined {
+    if (judgement.action !== "retry" || this.#isSpent(judgement, history)) return undefined;
+    const askedMs = askedForMs(error.retryAfterMs);
+    const baseMs = error.status === 429 && askedMs === undefined
+      ? RATE_LIMIT_BASE_MS
+      : BACKOFF_BASE_MS;
+    const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** history.waits);
+    return (askedMs ?? 0) + this.#random() * bound;
+  }
+
+  #isSpent({ cause }: Judgement, { faults, timeouts, loads }: AttemptHistory): boolean {
+    // Nothing was sent: a row does not fail because nobody listens.
+    if (cause === "unreachable") return false;
+    if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
+    return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
 
 /** A teacher that was plugged in may ask for anything; what is no time is not waited for. */
-function askedForMs(retryAfterMs = 0): number {
-  if (!Number.isFinite(retryAfterMs) || retryAfterMs < 0) return 0;
+function askedForMs(retryAfterMs: number | undefined): number | undefined {
+  if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
+    return undefined;
+  }
   return Math.min(RETRY_AFTER_CAP_MS, retryAfterMs);
 }

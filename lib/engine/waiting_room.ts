@@ -5,9 +5,7 @@
  */
 
 import { BinaryHeap } from "../deps/std_data_structures.ts";
-
-/** Past this, `setTimeout` fires at once (the delay is a signed 32-bit number). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../timer.ts";
 
 interface Waiting<T> {
   readonly item: T;
@@ -33,6 +31,11 @@ export class WaitingRoom<T> {
   /** How many rows wait. */
   get size(): number {
     return this.#heap.length;
+  }
+
+  /** When the first row is due, on the clock; Infinity while none waits. */
+  get dueAt(): number {
+    return this.#heap.peek()?.dueAt ?? Infinity;
   }
 
   /** Lets a row wait for `delayMs`. */

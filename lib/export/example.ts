@@ -7,13 +7,15 @@
 import { UsageError } from "../errors.ts";
 import type { RunFile } from "../run/identity.ts";
 import type { RowOptions } from "../run/options.ts";
+import { parseSampleUid } from "../run/samples.ts";
 import { restoreRow } from "../sink/line.ts";
 import { createRowParser, ParsedRow, type RowParser } from "../source/parse_row.ts";
 import type { Message, Params } from "../teacher/teacher.ts";
 import { rowOptionsOf } from "../verify.ts";
+import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it has a format. */
-export interface Example {
+export interface Example extends Origin {
   /** What was sent, oldest first. */
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered. */
@@ -24,10 +26,6 @@ export interface Example {
   readonly reasoning: string;
   /** The tool calls that are the answer, or a part of it. */
   readonly toolCalls: readonly unknown[] | undefined;
-  /** The input file that the row comes from. */
-  readonly file: string;
-  /** The line in it, from 1. */
-  readonly line: number;
 }
 
 /** A line that Retort did not write so. */
@@ -72,7 +70,7 @@ export class ExampleReader {
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
     if (fields instanceof DamagedLine) return fields;
-    const origin = /^(?:.*[/\\])?(.*):([1-9]\d{0,11})$/s.exec(fields.distill.source);
+    const origin = /^(?:.*[/\\])?(.*):([1-9]\d{0,9})$/s.exec(fields.distill.source);
     if (origin === null) return new DamagedLine('"distill.source" must be file:line');
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
@@ -86,15 +84,18 @@ export class ExampleReader {
       // The name only: a run that is continued from another folder names its input by another path.
       file: origin[1],
       line: Number(origin[2]),
+      // A row may be called `x#1` itself.
+      sample: sent.uid === fields.uid ? 0 : parseSampleUid(fields.uid)?.sample ?? 0,
     };
   }
 
-  /** Makes the messages again as the run did, which `prompt_hash` proves. */
+  /** Makes the messages again as the run did, which `prompt_hash` proves. The uid is the one that the row
+   * has by itself, where that can be told. */
   #sent(
     lineText: string,
     fields: ResultFields,
     paramsId: string,
-  ): { messages: readonly Message[]; params?: Params } {
+  ): { messages: readonly Message[]; params?: Params; uid?: string } {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
@@ -105,8 +106,8 @@ export class ExampleReader {
     const named = parser.parse(withUid);
     if (named instanceof ParsedRow && named.promptHash === promptHash) return named;
     if (fields.final_messages !== undefined) {
-      const params = row instanceof ParsedRow ? row.params : undefined;
-      return { messages: fields.final_messages.slice(0, -1), params };
+      const { params, uid } = row instanceof ParsedRow ? row : {};
+      return { messages: fields.final_messages.slice(0, -1), params, uid };
     }
     throw new UsageError(
       `the messages that uid "${fields.uid}" was asked with cannot be made again from its row: ` +

@@ -1,5 +1,6 @@
 /**
- * A training set from results: only columns that are trained on, in input order.
+ * A training set from results: only columns that are trained on, in input order, the answers to one row
+ * behind each other.
  *
  * @module
  */
@@ -116,7 +117,7 @@ class ResultsFile {
         const example = this.#read(bytes, number, block.isTail);
         const row = this.#trainingRow(example, number);
         for (const name of names) if (row[name] !== undefined) optional.add(name);
-        this.#order.add(offset, bytes.length, example.file, example.line);
+        this.#order.add(offset, bytes.length, example);
         offset += bytes.length + 1;
       }
     }

@@ -4,9 +4,24 @@
  * @module
  */
 
+import { MOST_SAMPLES } from "../run/samples.ts";
+
 const START_CAPACITY = 1_024;
-/** Line numbers of one input stay below this; times 8,192 inputs that is still a safe integer. */
-const LINES_PER_FILE = 2 ** 40;
+/** The answers to one row stay below this. */
+const SAMPLES_PER_LINE = MOST_SAMPLES;
+/** Line numbers of one input stay below this; times 900 inputs and their answers that is still a safe
+ * integer. */
+const LINES_PER_FILE = 1e10;
+
+/** Which answer to which row of the input a line holds. */
+export interface Origin {
+  /** The input file. */
+  readonly file: string;
+  /** The line in it, from 1: ten digits at most. */
+  readonly line: number;
+  /** Which answer to the row it is, from 0. */
+  readonly sample: number;
+}
 
 /**
  * An index of 24 bytes a row: results stand in the order of completion, and a training set of ten
@@ -15,18 +30,19 @@ const LINES_PER_FILE = 2 ** 40;
 export class RowOrder {
   /** How many lines it knows. */
   length = 0;
-  /** What they are sorted by: the input file in order of first appearance, and the line in it. */
+  /** What they are sorted by: the input file in order of first appearance, the line in it, and the
+   * answer to it. */
   #keys = new Float64Array(START_CAPACITY);
   #offsets = new Float64Array(START_CAPACITY);
   #lengths = new Uint32Array(START_CAPACITY);
   readonly #files = new Map<string, number>();
 
-  /** Adds a line of the results file: where it is, and the `file:line` that its row comes from. */
-  add(offset: number, byteLength: number, file: string, line: number): void {
+  /** Adds a line of the results file: where it is, and what it holds. */
+  add(offset: number, byteLength: number, { file, line, sample }: Origin): void {
     if (this.length === this.#keys.length) this.#grow();
     let number = this.#files.get(file);
     if (number === undefined) this.#files.set(file, number = this.#files.size);
-    this.#keys[this.length] = number * LINES_PER_FILE + line;
+    this.#keys[this.length] = (number * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample;
     this.#offsets[this.length] = offset;
     this.#lengths[this.length] = byteLength;
     this.length++;

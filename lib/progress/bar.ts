@@ -14,7 +14,6 @@ import type { RunEvent, RunListener, Snapshot } from "./events.ts";
 import { printable } from "./printable.ts";
 import { noticeSegment, startText } from "./status.ts";
 import { createPaint } from "./terminal.ts";
-import { TokenRate } from "./token_rate.ts";
 
 const LEAST_DRAW_INTERVAL_MS = 250;
 
@@ -48,7 +47,6 @@ export function createBar(options: BarOptions): Bar {
   const { write, color, now = () => performance.now() } = options;
   const paint = createPaint(color);
   const name = printable(options.projectName ?? "");
-  const tokenRate = new TokenRate();
   /** Lines to be printed above the bar with its next drawing. */
   let above: string[] = [];
   let last: Snapshot | undefined;
@@ -57,9 +55,7 @@ export function createBar(options: BarOptions): Bar {
 
   function draw(): void {
     const width = Math.max(1, options.columns() - 1);
-    const lines = last === undefined
-      ? []
-      : renderBar(last, { name, tokensPerS: tokenRate.perSecond, width, paint });
+    const lines = last === undefined ? [] : renderBar(last, { name, width, paint });
     const notices = above.map((line) => line + ERASE_BELOW + "\r\n").join("");
     above = [];
     const up = lines.length > 1 && !isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
@@ -77,7 +73,6 @@ export function createBar(options: BarOptions): Bar {
     if (event.type === "run-end") return done();
     if (event.type === "snapshot") {
       last = event;
-      tokenRate.add(event.elapsed_ms, event.completion_tokens);
     } else {
       const { text, colour } = event.type === "notice"
         ? noticeSegment(event)

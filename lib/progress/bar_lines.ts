@@ -11,8 +11,8 @@ import {
   doneRows,
   rowsSegment,
   speedSegments,
-  STATE_WORDS,
-  topErrorText,
+  stateText,
+  troubleTexts,
   workSegments,
 } from "./status.ts";
 import { clip, joinSegments, type Paint, type Segment } from "./terminal.ts";
@@ -30,8 +30,6 @@ const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 export interface BarView {
   /** What stands before the bar; printable. */
   readonly name: string;
-  /** Completion tokens a second. */
-  readonly tokensPerS: number;
   /** The most cells that a line may take. */
   readonly width: number;
   /** Colours text. */
@@ -39,24 +37,24 @@ export interface BarView {
 }
 
 /**
- * Makes the lines of the bar: three, and a fourth for the most frequent error. Each starts with an empty
+ * Makes the lines of the bar: three, and a fourth for what goes wrong. Each starts with an empty
  * cell, where the cursor rests.
  */
 export function renderBar(snapshot: Snapshot, view: BarView): string[] {
-  const { tokensPerS, paint } = view;
+  const { paint } = view;
   const width = view.width - 1;
+  // A longer reason would leave no room for figures.
+  const words = stateText(snapshot, Math.floor(width / 3));
   if (snapshot.state === "preparing") {
     const name: Segment[] = view.name === "" ? [] : [{ text: view.name, colour: "bold" }];
-    return [" " + joinSegments([...name, { text: STATE_WORDS.preparing }], width, paint)];
+    return [" " + joinSegments([...name, { text: words }], width, paint)];
   }
-  const state: Segment[] = snapshot.state === "running"
-    ? []
-    : [{ text: STATE_WORDS[snapshot.state], colour: "yellow" }];
+  const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, colour: "yellow" }];
   const lines = [
     barLine(snapshot, view, width),
     joinSegments([...state, rowsSegment(snapshot), ...workSegments(snapshot)], width, paint),
-    joinSegments(speedSegments(snapshot, tokensPerS), width, paint),
-    paint(clip(topErrorText(snapshot) ?? "", width), "red"),
+    joinSegments(speedSegments(snapshot), width, paint),
+    paint(clip(troubleTexts(snapshot).join(" · "), width), "red"),
   ];
   return lines.filter((line) => line !== "").map((line) => " " + line);
 }

@@ -4,13 +4,35 @@
  * @module
  */
 
-import type { Outcome } from "../row.ts";
+import type { Failure, Outcome } from "../row.ts";
+import type { Completion } from "../teacher/teacher.ts";
+import type { FailureAction } from "./events.ts";
 import { DurationHistogram } from "./histogram.ts";
+
+/** What is counted of an attempt that failed, or whose answer was not kept. */
+export interface FailedAttempt {
+  /** The row. */
+  readonly uid: string;
+  /** Why. */
+  readonly failure: Failure;
+  /** What follows. */
+  readonly action: FailureAction;
+  /** Whether the teacher had too much to do. */
+  readonly isLoad: boolean;
+  /** The answer that was paid for and not kept. */
+  readonly completion?: Completion;
+}
 
 /** Counts rows, attempts and tokens. Adding costs a few increments and no allocation. */
 export class Counters {
-  /** Attempts made. */
+  /** Attempts made; those that have neither succeeded nor failed are under way, or were given up. */
   attempts = 0;
+  /** Attempts whose answer was kept. */
+  succeededAttempts = 0;
+  /** Attempts that failed, or whose answer was not kept. */
+  failedAttempts = 0;
+  /** Of those, the ones that a teacher refused because it had too much to do. */
+  refusedForLoad = 0;
   /** Rows whose result is on disk. */
   succeeded = 0;
   /** Rows whose failure is on disk. */
@@ -21,30 +43,58 @@ export class Counters {
   promptTokens = 0;
   /** Completion tokens that were paid for. */
   completionTokens = 0;
-  /** Of those, the completion tokens of rows that failed. */
-  wastedCompletionTokens = 0;
   /** Latency of the attempts that succeeded. */
   readonly latency = new DurationHistogram();
+  /** Completion tokens of answers that were not kept, by failure type. */
+  readonly #wasted = new Map<string, number>();
 
   /** Rows that are done, one way or the other. */
   get settled(): number {
     return this.succeeded + this.failed;
   }
 
-  /** Adds one row that is done. */
-  add(outcome: Outcome): void {
-    const usage = outcome.completion?.usage;
-    if (usage) {
-      this.promptTokens += usage.promptTokens;
-      this.completionTokens += usage.completionTokens;
-    }
+  /** Completion tokens of answers that were not kept. */
+  get wastedCompletionTokens(): number {
+    let sum = 0;
+    for (const tokens of this.#wasted.values()) sum += tokens;
+    return sum;
+  }
+
+  /** The same by failure type; types that wasted none are left out. */
+  wastedByReason(): Record<string, number> {
+    return Object.fromEntries(this.#wasted);
+  }
+
+  /** Adds an attempt whose answer is kept. */
+  addAnswer(completion: Completion): void {
+    this.succeededAttempts++;
+    this.#addTokens(completion);
+  }
+
+  /** Adds an attempt that failed; what it cost counts all the same. */
+  addFailedAttempt({ failure, isLoad, completion }: FailedAttempt): void {
+    this.failedAttempts++;
+    if (isLoad) this.refusedForLoad++;
+    if (completion === undefined) return;
+    this.#addTokens(completion);
+    const wasted = completion.usage?.completionTokens ?? 0;
+    if (wasted > 0) this.#wasted.set(failure.type, (this.#wasted.get(failure.type) ?? 0) + wasted);
+  }
+
+  /** Adds a row that is done. */
+  addRow(outcome: Outcome): void {
     if (outcome.attempts > 1) this.retries += outcome.attempts - 1;
     if (outcome.failure === undefined) {
       this.succeeded++;
       this.latency.record(outcome.latencyMs);
     } else {
       this.failed++;
-      if (usage) this.wastedCompletionTokens += usage.completionTokens;
     }
+  }
+
+  #addTokens({ usage }: Completion): void {
+    if (!usage) return;
+    this.promptTokens += usage.promptTokens;
+    this.completionTokens += usage.completionTokens;
   }
 }

@@ -5,7 +5,8 @@
  */
 
 import type { Failure } from "../row.ts";
-import type { ErrorGroup } from "./events.ts";
+import type { FailedAttempt } from "./counters.ts";
+import type { ErrorGroup, FailureAction } from "./events.ts";
 import { printable } from "./printable.ts";
 
 /** Causes that are told apart; what comes after them is "other". */
@@ -14,14 +15,23 @@ const MOST_GROUPS = 50;
 /** The longest message of a group, in UTF-16 units. */
 const MOST_MESSAGE_CHARS = 200;
 
+/** The rows that a group names. */
+const MOST_UIDS = 3;
+
+/** The longest uid of a group, in UTF-16 units. */
+const MOST_UID_CHARS = 100;
+
 /** What is read of a message; teachers have been seen to answer with whole HTML pages. */
 const MOST_RAW_CHARS = 1000;
 
 interface Group {
   readonly type: string;
   readonly status: number | null;
+  readonly uids: string[];
+  readonly firstSeen: number;
   message: string;
   count: number;
+  action: FailureAction;
   lastSeen: number;
 }
 
@@ -35,13 +45,15 @@ export class ErrorGroups {
   #list: readonly ErrorGroup[] | undefined = Object.freeze([]);
 
   /** Counts one failed attempt, seen at `nowMs` (Unix milliseconds). */
-  add(failure: Failure, nowMs: number): void {
+  add({ uid, failure, action }: FailedAttempt, nowMs: number): void {
     const last = this.#lastFailure;
     const isLast = last !== undefined && last.message === failure.message &&
       last.type === failure.type && last.status === failure.status;
-    const group = isLast ? this.#lastGroup! : this.#find(failure);
+    const group = isLast ? this.#lastGroup! : this.#find(failure, nowMs);
     group.count++;
+    group.action = action;
     group.lastSeen = nowMs;
+    if (group.uids.length < MOST_UIDS) addUid(group.uids, uid);
     this.#lastFailure = failure;
     this.#lastGroup = group;
     this.#list = undefined;
@@ -52,7 +64,7 @@ export class ErrorGroups {
     return this.#list ??= this.#build();
   }
 
-  #find(failure: Failure): Group {
+  #find(failure: Failure, nowMs: number): Group {
     const { type, status } = failure;
     const message = normaliseMessage(failure.message);
     const key = `${type} ${status} ${message}`;
@@ -62,9 +74,9 @@ export class ErrorGroups {
       return group;
     }
     if (this.#groups.size === MOST_GROUPS) {
-      return this.#other ??= newGroup("other", null, "other causes");
+      return this.#other ??= newGroup("other", null, "other causes", nowMs);
     }
-    group = newGroup(type, status, shownMessage(failure.message));
+    group = newGroup(type, status, shownMessage(failure.message), nowMs);
     this.#groups.set(key, group);
     return group;
   }
@@ -72,20 +84,30 @@ export class ErrorGroups {
   #build(): readonly ErrorGroup[] {
     const groups = [...this.#groups.values()].sort((a, b) => b.count - a.count);
     if (this.#other !== undefined) groups.push(this.#other);
-    return Object.freeze(groups.map(({ type, status, message, count, lastSeen }) =>
-      Object.freeze({
-        type,
-        status,
-        message,
-        count,
-        last_seen: new Date(lastSeen).toISOString(),
+    return Object.freeze(groups.map((group) =>
+      Object.freeze<ErrorGroup>({
+        type: group.type,
+        status: group.status,
+        message: group.message,
+        count: group.count,
+        action: group.action,
+        uids: [...group.uids],
+        first_seen: new Date(group.firstSeen).toISOString(),
+        last_seen: new Date(group.lastSeen).toISOString(),
       })
     ));
   }
 }
 
-function newGroup(type: string, status: number | null, message: string): Group {
-  return { type, status, message, count: 0, lastSeen: 0 };
+function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
+  const seen = { firstSeen: nowMs, lastSeen: nowMs };
+  return { type, status, message, uids: [], count: 0, action: "retried", ...seen };
+}
+
+function addUid(uids: string[], uid: string): void {
+  // Of a uid as long as a book, no more is read than is shown.
+  const shown = shortened(printable(uid.slice(0, MOST_RAW_CHARS)), MOST_UID_CHARS);
+  if (!uids.includes(shown)) uids.push(shown);
 }
 
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
@@ -116,7 +138,7 @@ function shownMessage(message: string): string {
   return shortened(printable(message.slice(0, MOST_RAW_CHARS)));
 }
 
-function shortened(text: string): string {
-  if (text.length <= MOST_MESSAGE_CHARS) return text;
-  return text.slice(0, MOST_MESSAGE_CHARS - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
+function shortened(text: string, mostChars = MOST_MESSAGE_CHARS): string {
+  if (text.length <= mostChars) return text;
+  return text.slice(0, mostChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
 }

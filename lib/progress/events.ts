@@ -5,13 +5,15 @@
  * @module
  */
 
-/** What a run is doing. `backing_off`: every row that is left waits for its next attempt. `halted`: it
- * has ended with rows left. */
+/** What a run is doing. `backing_off`: nothing is sent until a teacher may be asked again, or until a
+ * row is due. `disk_full`: nothing is sent until the disk takes lines again. `halted`: it has ended
+ * with rows left. */
 export type RunState =
   | "preparing"
   | "running"
   | "backing_off"
   | "paused"
+  | "disk_full"
   | "draining"
   | "done"
   | "halted";
@@ -38,8 +40,45 @@ export interface ErrorGroup {
   message: string;
   /** How many attempts failed so. */
   count: number;
+  /** What was done about the last one: the row was asked again, it failed, or the run was halted. */
+  action: FailureAction;
+  /** Up to three rows that met it, by uid. */
+  uids: string[];
+  /** When the first one failed: ISO 8601. */
+  first_seen: string;
   /** When the last one did: ISO 8601. */
   last_seen: string;
+}
+
+/** What follows a failed attempt: another one, a row that has failed for good, or the end of the run
+ * with the row left pending. */
+export type FailureAction = "retried" | "failed" | "halted";
+
+/** One teacher of a run at one moment. */
+export interface TeacherStatus {
+  /** Its address, without credentials. */
+  address: string;
+  /** The model that it is asked for. */
+  model: string;
+  /** Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot be
+   * reached or refuses everything; it is probed), or `halted` (it will not be asked again). */
+  state: "up" | "cooling_down" | "down" | "halted";
+  /** When it may be asked again, ISO 8601, or null. */
+  until: string | null;
+  /** Why it is not `up`, in words, or null. */
+  reason: string | null;
+  /** Its share of the load, beside those of the others. */
+  weight: number;
+  /** Attempts under way. */
+  in_flight: number;
+  /** Attempts that may be under way: the adaptive limit. */
+  limit: number;
+  /** Attempts that it answered with a completion. */
+  answered: number;
+  /** Attempts that failed at it. */
+  failed: number;
+  /** Completion tokens that it gave. */
+  completion_tokens: number;
 }
 
 /** The state of a run at one moment. */
@@ -62,10 +101,26 @@ export interface Snapshot {
   waiting: number;
   /** Attempts made. */
   attempts: number;
+  /** Of those, the ones that failed or whose answer was rejected. */
+  failed_attempts: number;
+  /** Of those, the ones that the teacher refused because it had too much to do (429, 503, 529). */
+  refused_for_load: number;
   /** The target number of lanes. */
   concurrency: number;
+  /** How many attempts may be under way now, all teachers together; `concurrency` at most. */
+  limit: number;
+  /** When something will be sent again, ISO 8601, or null while something is. */
+  backing_off_until: string | null;
+  /** Why nothing is sent, or why the run was halted, in words; else null. */
+  reason: string | null;
+  /** When a row was last put on disk, ISO 8601, or null before the first. */
+  last_durable: string | null;
+  /** Each teacher of the run. */
+  teachers: TeacherStatus[];
   /** Rows finished per second over the last 30 s, failed ones included. */
   rate_per_s: number;
+  /** Completion tokens per second over the last 30 s. */
+  tokens_per_s: number;
   /** Seconds until the end, or null while nothing is known. */
   eta_s: number | null;
   /** Whether `eta_s` can only grow: the rows that it is projected from have not all finished. */
@@ -76,8 +131,16 @@ export interface Snapshot {
   prompt_tokens: number;
   /** Completion tokens that were paid for. */
   completion_tokens: number;
-  /** Cost so far, or null while no price is known. */
+  /** Of those, the completion tokens of answers that were not kept. */
+  wasted_completion_tokens: number;
+  /** Cost so far in US dollars, or null while no price is known. */
   cost_usd: number | null;
+  /** Projected cost of the whole run in US dollars, or null while nothing is known. */
+  projected_cost_usd: number | null;
+  /** Whether `projected_cost_usd` can only grow. */
+  projected_cost_is_lower_bound: boolean;
+  /** What the run may cost in US dollars, or null. */
+  max_cost_usd: number | null;
   /** Latency of the attempts that succeeded. */
   latency_ms: Percentiles;
   /** How late timers fire. */
@@ -108,6 +171,8 @@ export interface RunStart {
   pending: number | null;
   /** The target number of lanes. */
   concurrency: number;
+  /** Whether the number of attempts under way is looked for, with `concurrency` as its ceiling. */
+  concurrency_is_auto: boolean;
 }
 
 /** Something that a person should know, in words. */
@@ -168,8 +233,19 @@ export interface Summary {
   bad_rows: number;
   /** Identical rows that were merged into one. */
   merged_duplicates: number;
-  /** Attempts made. */
+  /** Attempts made: the sum of the next three. */
   attempts: number;
+  /** Attempts whose answer was kept. */
+  succeeded_attempts: number;
+  /** Attempts that failed, or whose answer was rejected. */
+  failed_attempts: number;
+  /** Attempts that were given up before they were answered; they may have been billed. */
+  unknown_attempts: number;
+  /** Of the failed ones, those that the teacher refused because it had too much to do (429, 503, 529). */
+  refused_for_load: number;
+  /** Calls that were in flight when the last run over this output crashed, at most; 0 where it ended
+   * in order. They may have been billed, and their rows were asked again. */
+  crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;
   /** Milliseconds since the first row could be sent. */
@@ -180,9 +256,11 @@ export interface Summary {
   prompt_tokens: number;
   /** Completion tokens paid for in this run, those of failed rows included. */
   completion_tokens: number;
-  /** Of those, the completion tokens of rows that failed. */
+  /** Of those, the completion tokens of answers that were not kept. */
   wasted_completion_tokens: number;
-  /** Cost, or null while no price is known. */
+  /** The same by failure type (`truncated`, `rejected`, `empty`, `filtered`, …). */
+  wasted_by_reason: Record<string, number>;
+  /** Cost in US dollars, or null while no price is known. */
   cost_usd: number | null;
   /** Latency of the attempts that succeeded. */
   latency_ms: Percentiles;
@@ -192,6 +270,8 @@ export interface Summary {
   cpu_seconds: number;
   /** The largest memory seen in a snapshot. */
   peak_rss_bytes: number;
+  /** Each teacher of the run, as it was at the end. */
+  teachers: TeacherStatus[];
   /** Kinds of failed attempts, most frequent first. */
   errors: ErrorGroup[];
   /** Each input with its files. */

@@ -48,6 +48,23 @@ export function formatBytes(bytes: number): string {
   return formatStdBytes(bytes, { maximumFractionDigits: bytes < 1e9 ? 0 : 1 });
 }
 
+/** US dollars: `$1,204.50`, `$1.20`, `$0.0042`. */
+export function formatUsd(usd: number): string {
+  if (usd > 0 && usd < 0.0995) return usd < 0.00005 ? "< $0.0001" : `$${usd.toFixed(4)}`;
+  const [dollars, cents] = usd.toFixed(2).split(".");
+  return `$${formatCount(Number(dollars))}.${cents}`;
+}
+
+/** US dollars that are a guess: `$14`, `$1.20`. */
+export function formatRoughUsd(usd: number): string {
+  return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
+}
+
+/** The time of day here: `12:03:07`. */
+export function formatTime(iso: string): string {
+  return new Date(iso).toTimeString().slice(0, 8);
+}
+
 function pair(value: number, base: number, big: string, small: string): string {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }

@@ -12,11 +12,10 @@ import {
   shareSegments,
   speedSegments,
   startText,
-  STATE_WORDS,
-  topErrorText,
+  stateText,
+  troubleTexts,
   workSegments,
 } from "./status.ts";
-import { TokenRate } from "./token_rate.ts";
 
 /** What plain lines need. */
 export interface PlainOptions {
@@ -31,10 +30,12 @@ export interface PlainOptions {
 /** While every row waits for a moment, again and again, the state changes several times a second. */
 const LEAST_BETWEEN_WAITS_MS = 10_000;
 
+/** A line of a log may be long, but a teacher's words may be longer. */
+const MOST_REASON_CELLS = 120;
+
 /** Makes a listener that writes a line every 30 s, at each change of state, and for each notice. */
 export function createPlain(options: PlainOptions): RunListener {
   const { write, intervalMs = 30_000, now = () => performance.now() } = options;
-  const tokenRate = new TokenRate();
   let lastMs = -Infinity;
   let lastState: RunState | undefined;
 
@@ -42,27 +43,25 @@ export function createPlain(options: PlainOptions): RunListener {
     if (event.type === "notice") return write(noticeSegment(event).text + "\n");
     if (event.type === "run-start") return write(startText(event) + "\n");
     if (event.type !== "snapshot") return;
-    tokenRate.add(event.elapsed_ms, event.completion_tokens);
     const isWait = event.state === "backing_off" ||
       (event.state === "running" && lastState === "backing_off");
     const leastMs = event.state === lastState ? intervalMs : isWait ? LEAST_BETWEEN_WAITS_MS : 0;
     if (now() - lastMs < leastMs) return;
     lastMs = now();
     lastState = event.state;
-    write(plainLine(event, tokenRate.perSecond) + "\n");
+    write(plainLine(event) + "\n");
   };
 }
 
-function plainLine(snapshot: Snapshot, tokensPerS: number): string {
-  const beginning = `[${formatDuration(snapshot.elapsed_ms)}] ${STATE_WORDS[snapshot.state]}`;
+function plainLine(snapshot: Snapshot): string {
+  const time = formatDuration(snapshot.elapsed_ms);
+  const beginning = `[${time}] ${stateText(snapshot, MOST_REASON_CELLS)}`;
   if (snapshot.state === "preparing") return beginning;
   const segments = [
     rowsSegment(snapshot),
     ...shareSegments(snapshot),
     ...workSegments(snapshot),
-    ...speedSegments(snapshot, tokensPerS),
+    ...speedSegments(snapshot),
   ].map(({ text }) => text);
-  const error = topErrorText(snapshot);
-  if (error !== undefined) segments.push(error);
-  return `${beginning}: ${segments.join(" · ")}`;
+  return `${beginning}: ${[...segments, ...troubleTexts(snapshot)].join(" · ")}`;
 }

@@ -5,15 +5,28 @@
  * @module
  */
 
-import type { Failure, Outcome } from "../row.ts";
-import { Counters } from "./counters.ts";
+import type { Outcome } from "../row.ts";
+import type { Completion } from "../teacher/teacher.ts";
+import { Counters, type FailedAttempt } from "./counters.ts";
 import { ErrorGroups } from "./error_groups.ts";
-import type { Percentiles, RunEvent, RunListener, RunState, Snapshot, Summary } from "./events.ts";
+import type {
+  Percentiles,
+  RunEvent,
+  RunListener,
+  Snapshot,
+  Summary,
+  TeacherStatus,
+} from "./events.ts";
+import { Forecast } from "./forecast.ts";
 import { DurationHistogram } from "./histogram.ts";
 import { Listeners } from "./listeners.ts";
-import { type ProgressOptions, resolveProgressOptions } from "./progress_options.ts";
-import { type ProjectedTime, Projection } from "./projection.ts";
-import { RateWindow } from "./rate_window.ts";
+import { printable } from "./printable.ts";
+import {
+  type Gauges,
+  type ProgressOptions,
+  resolveProgressOptions,
+  type SummaryParts,
+} from "./progress_options.ts";
 
 /** Snapshots are taken on this beat only, hence at most ten a second, without a clock per row. */
 const BEAT_MS = 100;
@@ -21,21 +34,7 @@ const BEAT_MS = 100;
 /** A snapshot is due after so long, whatever happened: a second, less half a beat for late beats. */
 const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
 
-/** What the run knows and the counters do not. */
-export interface SummaryParts extends
-  Pick<
-    Summary,
-    "state" | "reason" | "started" | "total" | "skipped" | "pending" | "files"
-  > {
-  /** Rows without a result that have a failure, those of earlier runs included. */
-  failuresOnDisk: number;
-  /** Input lines that are no rows. */
-  badRows: number;
-  /** Identical rows that were merged into one. */
-  mergedDuplicates: number;
-}
-
-export type { Gauges, ProgressOptions } from "./progress_options.ts";
+export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
 
 /** Counts what happens in a run and tells its listeners. One run has one. */
 export class Progress {
@@ -44,8 +43,7 @@ export class Progress {
   readonly #groups = new ErrorGroups();
   readonly #lag = new DurationHistogram();
   readonly #listeners = new Listeners();
-  #projection: Projection;
-  #rate: RateWindow;
+  #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
   #startMs: number | undefined;
@@ -54,20 +52,15 @@ export class Progress {
   #stopped = false;
 
   #beatMs = 0;
-  #pausedMs = 0;
-  #observedMs = 0;
-  #settledObserved = 0;
   #snapshotMs = 0;
   #settledAtSnapshot = 0;
   #stateChanged = false;
-  #left: ProjectedTime = { seconds: null, isLowerBound: true };
+  #lastDurable: number | null = null;
 
   /** Makes the counters; nothing runs before `start` or `stateChanged`. */
   constructor(options: ProgressOptions) {
     this.#options = resolveProgressOptions(options);
-    const nowMs = this.#options.now();
-    this.#projection = new Projection(options.concurrency, null, nowMs);
-    this.#rate = new RateWindow(nowMs);
+    this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
   /** How often a listener threw or rejected. */
@@ -81,9 +74,7 @@ export class Progress {
     this.#startMs = nowMs;
     this.#total = counts.total;
     this.#skipped = counts.skipped;
-    const rows = counts.total === null ? null : counts.total - counts.skipped;
-    this.#projection = new Projection(this.#options.gauges().concurrency, rows, nowMs);
-    this.#rate = new RateWindow(nowMs);
+    this.#forecast = new Forecast(this.#options.gauges().concurrency, this.#rows, nowMs);
     this.#options.meter.start(nowMs);
     this.#startBeat();
   }
@@ -98,18 +89,24 @@ export class Progress {
     this.#counters.attempts++;
   }
 
-  /** An attempt failed, whether or not there will be another. */
-  attemptFailed(failure: Failure): void {
-    this.#groups.add(failure, this.#options.wallClock());
+  /** An attempt was answered, and the answer is kept. */
+  attemptAnswered(completion: Completion): void {
+    this.#counters.addAnswer(completion);
+  }
+
+  /** An attempt failed or its answer was not kept, whether or not there will be another. */
+  attemptFailed(failed: FailedAttempt): void {
+    this.#counters.addFailedAttempt(failed);
+    this.#groups.add(failed, this.#options.wallClock());
   }
 
   /** These rows are done: what became of them is on disk. */
   settled(outcomes: readonly Outcome[]): void {
     for (let i = 0; i < outcomes.length; i++) {
-      const outcome = outcomes[i];
-      this.#counters.add(outcome);
-      this.#projection.settled(outcome.sequence, outcome.busyMs);
+      this.#counters.addRow(outcomes[i]);
+      this.#forecast.settled(outcomes[i]);
     }
+    if (outcomes.length > 0) this.#lastDurable = this.#options.wallClock();
   }
 
   /** The state that the gauges give has changed: listeners hear of it within a tenth of a second. */
@@ -140,33 +137,35 @@ export class Progress {
   /** The state of the run now. */
   snapshot(): Snapshot {
     const nowMs = this.#options.now();
-    const { state: engineState, inFlight, waiting, concurrency } = this.#options.gauges();
+    const gauges = this.#options.gauges();
     const counters = this.#counters;
-    // The engine is done when the last row is handed to the disk; the run is when it is on it.
-    const isWriting = engineState === "done" && !this.#stopped && this.#total !== null &&
-      this.#skipped + counters.settled < this.#total;
-    const state = isWriting ? "draining" : engineState;
     const { cpuPercent, rssBytes } = this.#options.meter.read(nowMs);
-    this.#observe(nowMs, state, inFlight, waiting);
-    if (state !== "paused") this.#left = this.#project(nowMs, concurrency);
+    this.#forecast.observe(nowMs, gauges, counters);
     return {
       type: "snapshot",
-      state,
+      state: this.#stateOf(gauges),
       total: this.#total,
       skipped: this.#skipped,
       succeeded: counters.succeeded,
       failed: counters.failed,
-      in_flight: inFlight,
-      waiting,
+      in_flight: gauges.inFlight,
+      waiting: gauges.waiting,
       attempts: counters.attempts,
-      concurrency,
-      rate_per_s: this.#rate.perSecond(nowMs),
-      eta_s: this.#left.seconds,
-      eta_is_lower_bound: this.#left.isLowerBound,
+      failed_attempts: counters.failedAttempts,
+      refused_for_load: counters.refusedForLoad,
+      concurrency: gauges.concurrency,
+      limit: gauges.limit,
+      backing_off_until: isoOf(gauges.backingOffUntil),
+      reason: printableOrNull(gauges.reason),
+      last_durable: isoOf(this.#lastDurable),
+      teachers: teachersOf(gauges),
+      ...this.#forecast.view(gauges, this.#rows),
       elapsed_ms: this.#elapsedMs(nowMs),
       prompt_tokens: counters.promptTokens,
       completion_tokens: counters.completionTokens,
-      cost_usd: null,
+      wasted_completion_tokens: counters.wastedCompletionTokens,
+      cost_usd: gauges.costUsd,
+      max_cost_usd: gauges.maxCostUsd,
       latency_ms: counters.latency.percentiles(),
       event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
       cpu_percent: cpuPercent,
@@ -190,6 +189,7 @@ export class Progress {
     const nowMs = this.#options.now();
     const counters = this.#counters;
     const { meter, wallClock } = this.#options;
+    const gauges = this.#options.gauges();
     const elapsedMs = this.#elapsedMs(nowMs);
     meter.read(nowMs);
     return {
@@ -207,17 +207,24 @@ export class Progress {
       bad_rows: parts.badRows,
       merged_duplicates: parts.mergedDuplicates,
       attempts: counters.attempts,
+      succeeded_attempts: counters.succeededAttempts,
+      failed_attempts: counters.failedAttempts,
+      unknown_attempts: counters.attempts - counters.succeededAttempts - counters.failedAttempts,
+      refused_for_load: counters.refusedForLoad,
+      crashed_in_flight: parts.crashedInFlight,
       retries: counters.retries,
       elapsed_ms: elapsedMs,
       rate_per_s: elapsedMs > 0 ? counters.settled / elapsedMs * 1000 : 0,
       prompt_tokens: counters.promptTokens,
       completion_tokens: counters.completionTokens,
       wasted_completion_tokens: counters.wastedCompletionTokens,
-      cost_usd: null,
+      wasted_by_reason: counters.wastedByReason(),
+      cost_usd: gauges.costUsd,
       latency_ms: counters.latency.percentiles(),
       event_loop_lag_ms: withoutP90(this.#lag.percentiles()),
       cpu_seconds: meter.cpuSeconds(),
       peak_rss_bytes: meter.peakRssBytes,
+      teachers: teachersOf(gauges),
       errors: this.#groups.list() as Summary["errors"],
       files: parts.files,
     };
@@ -233,8 +240,7 @@ export class Progress {
     const nowMs = this.#options.now();
     this.#lag.record(Math.max(0, nowMs - this.#beatMs - BEAT_MS));
     this.#beatMs = nowMs;
-    const { state, inFlight, waiting } = this.#options.gauges();
-    this.#observe(nowMs, state, inFlight, waiting);
+    this.#forecast.observe(nowMs, this.#options.gauges(), this.#counters);
     this.#options.meter.read(nowMs);
     const finished = this.#counters.settled - this.#settledAtSnapshot;
     const isDue = this.#stateChanged || finished >= this.#options.updateInterval ||
@@ -246,32 +252,36 @@ export class Progress {
     this.emit(this.snapshot());
   }
 
-  /** What can only be known by looking often: the rate, and the time of the lanes. */
-  #observe(nowMs: number, state: RunState, inFlight: number, waiting: number): void {
-    const settled = this.#counters.settled;
-    this.#rate.add(nowMs, settled - this.#settledObserved);
-    this.#settledObserved = settled;
-    this.#projection.observe(nowMs, inFlight, waiting);
-    if (state === "paused" && this.#startMs !== undefined) {
-      this.#pausedMs += nowMs - Math.max(this.#startMs, this.#observedMs);
-    }
-    this.#observedMs = nowMs;
+  /** Rows that this run has to do, or null while that is not known. */
+  get #rows(): number | null {
+    return this.#total === null ? null : this.#total - this.#skipped;
   }
 
-  #project(nowMs: number, concurrency: number): ProjectedTime {
-    if (this.#total === null) return { seconds: null, isLowerBound: true };
-    return this.#projection.project({
-      rows: this.#total - this.#skipped,
-      concurrency,
-      recentRows: this.#rate.sum,
-      recentRate: this.#rate.perSecond(nowMs),
-      elapsedMs: this.#elapsedMs(nowMs) - this.#pausedMs,
-    });
+  /** The engine is done when the last row is handed to the disk; the run is when it is on it. */
+  #stateOf({ state }: Gauges): Snapshot["state"] {
+    const isWriting = state === "done" && !this.#stopped && this.#rows !== null &&
+      this.#counters.settled < this.#rows;
+    return isWriting ? "draining" : state;
   }
 
   #elapsedMs(nowMs: number): number {
     return this.#startMs === undefined ? 0 : (this.#endMs ?? nowMs) - this.#startMs;
   }
+}
+
+/** Copies, since events are frozen; what a teacher said is made safe to show. */
+function teachersOf({ teachers }: Gauges): TeacherStatus[] {
+  return teachers().map((one) => ({ ...one, reason: printableOrNull(one.reason) }));
+}
+
+function printableOrNull(text: string | null): string | null {
+  return text === null ? null : printable(text);
+}
+
+/** A time that no calendar holds is not known. */
+function isoOf(unixMs: number | null): string | null {
+  const date = new Date(unixMs ?? NaN);
+  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function withoutP90({ p50, p99, max }: Percentiles): Omit<Percentiles, "p90"> {

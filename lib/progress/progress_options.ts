@@ -1,10 +1,10 @@
 /**
- * What a `Progress` is made from.
+ * What a `Progress` is made from, and what it is told at the end.
  *
  * @module
  */
 
-import type { RunState } from "./events.ts";
+import type { RunState, Summary, TeacherStatus } from "./events.ts";
 import { createProcessMeter, type ProcessMeter } from "./process_meter.ts";
 
 /** What the engine is doing at the moment. */
@@ -17,6 +17,18 @@ export interface Gauges {
   readonly waiting: number;
   /** The target number of lanes. */
   readonly concurrency: number;
+  /** How many attempts may be under way now. */
+  readonly limit: number;
+  /** When something will be sent again (Unix milliseconds), or null while something is. */
+  readonly backingOffUntil: number | null;
+  /** Why nothing is sent, or why the run was halted, in words; else null. */
+  readonly reason: string | null;
+  /** Cost so far in US dollars, or null while no price is known. */
+  readonly costUsd: number | null;
+  /** What the run may cost in US dollars, or null. */
+  readonly maxCostUsd: number | null;
+  /** Each teacher of the run; called for snapshots only. */
+  readonly teachers: () => readonly TeacherStatus[];
 }
 
 /** What a `Progress` is made from. */
@@ -35,6 +47,22 @@ export interface ProgressOptions {
   meter?: ProcessMeter;
   /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
   every?: (intervalMs: number, callback: () => void) => () => void;
+}
+
+/** What the run knows and the counters do not. */
+export interface SummaryParts extends
+  Pick<
+    Summary,
+    "state" | "reason" | "started" | "total" | "skipped" | "pending" | "files"
+  > {
+  /** Rows without a result that have a failure, those of earlier runs included. */
+  failuresOnDisk: number;
+  /** Input lines that are no rows. */
+  badRows: number;
+  /** Identical rows that were merged into one. */
+  mergedDuplicates: number;
+  /** Calls that were in flight when the last run over this output crashed, at most. */
+  crashedInFlight: number;
 }
 
 /** Fills in what was left out. */

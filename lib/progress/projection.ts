@@ -1,5 +1,5 @@
 /**
- * When a run will be done.
+ * When a run will be done, and what it will have cost.
  *
  * The rows that finish first are the short ones, so the mean of what has finished is too small: with
  * answers of 1 s and of 20 min, the first minutes show the former only. Two figures do not have this
@@ -30,6 +30,10 @@
  * It is a lower bound again when nothing has finished for longer than a mean row takes: then the long ones
  * are left, and the time that they have taken is the best guess of what they will take.
  *
+ * Cost has the same fault, since long answers cost more, and the same two figures against it: what was
+ * spent, and the rows left at the mean of the finished cohorts. Until those make up half of what was sent
+ * it is a lower bound: the rows that were not sent yet, at what was spent over all that were.
+ *
  * @module
  */
 
@@ -50,6 +54,7 @@ interface Cohort {
   busyMs: number;
   /** The sum of the squares, for the mean time that is left of a row under way. */
   squaredMs: number;
+  costUsd: number;
 }
 
 /** How far the run is, at the moment of the question. */
@@ -74,9 +79,21 @@ export interface ProjectedTime {
   readonly isLowerBound: boolean;
 }
 
-const UNKNOWN: ProjectedTime = { seconds: null, isLowerBound: true };
+/** A projected cost. */
+export interface ProjectedCost {
+  /** US dollars for the whole run, or null while nothing is known. */
+  readonly usd: number | null;
+  /** Whether it will cost at least so much, and probably more. */
+  readonly isLowerBound: boolean;
+}
 
-/** Collects how long rows take, and projects from it. */
+/** What is projected while nothing is known of the time. */
+export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
+
+/** What is projected while nothing is known of the cost. */
+export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true };
+
+/** Collects how long rows take and what they cost, and projects from it. */
 export class Projection {
   readonly #cohortRows: number;
   /** Cohorts not all finished; each has a row under way or waiting, so they are few. */
@@ -87,6 +104,7 @@ export class Projection {
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
+  #finishedCostUsd = 0;
   #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
@@ -109,20 +127,20 @@ export class Projection {
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
-  /** A row has finished. */
-  settled(sequence: number, busyMs: number): void {
+  /** A row has finished: its place in the order of sending, the time of its lanes, and its cost, all
+   * attempts together. */
+  settled(sequence: number, busyMs: number, costUsd: number): void {
     const index = Math.floor(sequence / this.#cohortRows);
     const cohort = index === this.#lastIndex ? this.#lastCohort : this.#find(index);
     cohort.settled++;
     cohort.busyMs += busyMs;
     cohort.squaredMs += busyMs * busyMs;
+    cohort.costUsd += costUsd;
     if (busyMs > this.#longestMs) this.#longestMs = busyMs;
     this.#settled++;
     this.#settledBusyMs += busyMs;
     if (sequence >= this.#sent) this.#sent = sequence + 1;
-    if (cohort.settled === this.#cohortRows) {
-      this.#closeCohorts();
-    }
+    if (cohort.settled === this.#cohortRows) this.#closeCohorts();
   }
 
   /** What is under way now; asked a few times a second. */
@@ -144,13 +162,13 @@ export class Projection {
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false };
-    if (this.#sent === 0) return UNKNOWN;
+    if (this.#sent === 0) return UNKNOWN_TIME;
     const lanes = Math.max(1, position.concurrency);
     const floorMs = this.#laneMs / this.#sent;
-    const finishedRows = this.#finishedCohorts * this.#cohortRows;
+    const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
       const leftMs = Math.max(0, position.rows - this.#sent) * floorMs / lanes;
-      return leftMs > 0 ? { seconds: leftMs / 1000, isLowerBound: true } : UNKNOWN;
+      return leftMs > 0 ? { seconds: leftMs / 1000, isLowerBound: true } : UNKNOWN_TIME;
     }
     const meanMs = Math.max(floorMs, this.#finishedBusyMs / finishedRows);
     const queued = Math.max(0, rowsLeft - this.#observedInFlight);
@@ -162,6 +180,27 @@ export class Projection {
       isQuiet ? quietMs : 0,
     );
     return { seconds: leftMs / 1000, isLowerBound: isQuiet };
+  }
+
+  /** What `rows` rows will cost, as of the last `observe`, where `spentUsd` was spent so far. */
+  projectCost(rows: number, spentUsd: number): ProjectedCost {
+    const rowsLeft = rows - this.#settled;
+    if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false };
+    if (this.#sent === 0) return UNKNOWN_COST;
+    const floorUsd = spentUsd / this.#sent;
+    const finishedRows = this.#finishedRows;
+    if (finishedRows * 2 < this.#sent) {
+      if (spentUsd === 0) return UNKNOWN_COST;
+      const usd = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
+      return { usd, isLowerBound: true };
+    }
+    const meanUsd = Math.max(floorUsd, this.#finishedCostUsd / finishedRows);
+    return { usd: spentUsd + rowsLeft * meanUsd, isLowerBound: false };
+  }
+
+  /** Rows of the finished cohorts. */
+  get #finishedRows(): number {
+    return this.#finishedCohorts * this.#cohortRows;
   }
 
   /** How long the longest of `rows` rows under way will go on. */
@@ -199,6 +238,7 @@ export class Projection {
     while (cohort !== undefined && cohort.settled === this.#cohortRows) {
       this.#finishedBusyMs += cohort.busyMs;
       this.#finishedSquaredMs += cohort.squaredMs;
+      this.#finishedCostUsd += cohort.costUsd;
       this.#open.delete(this.#finishedCohorts++);
       cohort = this.#open.get(this.#finishedCohorts);
     }
@@ -206,5 +246,5 @@ export class Projection {
 }
 
 function newCohort(): Cohort {
-  return { settled: 0, busyMs: 0, squaredMs: 0 };
+  return { settled: 0, busyMs: 0, squaredMs: 0, costUsd: 0 };
 }

@@ -1,5 +1,5 @@
 /**
- * How fast rows were finished lately.
+ * How fast something went lately: rows, tokens.
  *
  * @module
  */
@@ -24,14 +24,14 @@ export class RateWindow {
     return this.#sum;
   }
 
-  /** Adds `count` rows that were finished by `nowMs`. */
+  /** Adds `count` that came by `nowMs`. */
   add(nowMs: number, count: number): void {
     this.#advance(nowMs);
     this.#counts[this.#second % this.#counts.length] += count;
     this.#sum += count;
   }
 
-  /** Rows per second over the last 30 s, or over the whole time while that is less. */
+  /** How many a second over the last 30 s, or over the whole time while that is less. */
   perSecond(nowMs: number): number {
     this.#advance(nowMs);
     const elapsedS = (nowMs - this.#startMs) / 1000;

@@ -12,20 +12,40 @@ import {
   formatLatency,
   formatPercent,
   formatRate,
+  formatRoughUsd,
+  formatTime,
+  formatUsd,
 } from "./figures.ts";
 import { printable } from "./printable.ts";
-import type { Segment } from "./terminal.ts";
+import { troubleText } from "./teacher_text.ts";
+import { clip, type Segment } from "./terminal.ts";
 
-/** The states in words. */
-export const STATE_WORDS: Readonly<Record<RunState, string>> = {
+const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
   running: "running",
   backing_off: "all rows wait to be tried again",
   paused: "paused",
+  disk_full: "disk full, waiting for room",
   draining: "finishing what is under way",
   done: "done",
   halted: "ended early",
 };
+
+/**
+ * What the run is doing, and why where nothing is sent: `backing off until 12:03:07 (429: tokens per
+ * min)`. The reason is cut to `mostReasonCells`.
+ */
+export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
+  const { state, backing_off_until } = snapshot;
+  const reason = clip(printable(snapshot.reason ?? ""), mostReasonCells);
+  const why = reason === "" || state === "running" ? "" : ` (${reason})`;
+  if (state === "halted" && why !== "") return `halted${why}`;
+  if (state !== "backing_off") return STATE_WORDS[state] + why;
+  if (backing_off_until !== null) {
+    return `backing off until ${formatTime(backing_off_until)}${why}`;
+  }
+  return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
+}
 
 /** Rows that need nothing any more: from earlier runs and from this one. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
@@ -47,24 +67,37 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
 
 /** When it will be over, how many failed, and what is under way. */
 export function workSegments(snapshot: Snapshot): Segment[] {
-  const { state, eta_s, eta_is_lower_bound, failed, in_flight, concurrency, waiting } = snapshot;
+  const { eta_s, eta_is_lower_bound, failed, waiting, refused_for_load } = snapshot;
   const segments: Segment[] = [];
-  const hasEnded = state === "done" || state === "halted";
-  if (!hasEnded && eta_s !== null && eta_s > 0) {
+  if (!hasEnded(snapshot) && eta_s !== null && eta_s > 0) {
     const eta = formatDuration(eta_s * 1000);
     segments.push({ text: `ETA ${eta_is_lower_bound ? ">= " : ""}${eta}`, colour: "bold" });
   }
   if (failed > 0) segments.push({ text: `${formatCount(failed)} failed`, colour: "red" });
-  segments.push({ text: `${formatCount(in_flight)}/${formatCount(concurrency)} in flight` });
+  segments.push({ text: flightText(snapshot) });
   if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, colour: "yellow" });
+  if (refused_for_load > 0) {
+    segments.push({ text: `${formatCount(refused_for_load)} refused for load`, colour: "yellow" });
+  }
   return segments;
 }
 
-/** How fast it goes and what it costs here. */
-export function speedSegments(snapshot: Snapshot, tokensPerS: number): Segment[] {
-  const { rate_per_s, latency_ms, event_loop_lag_ms, cpu_percent, rss_bytes } = snapshot;
+/** `37/200 in flight, limit 64`. */
+function flightText({ in_flight, concurrency, limit }: Snapshot): string {
+  const limited = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
+  return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
+}
+
+/** How fast it goes, what it costs in money, and what it costs here. */
+export function speedSegments(snapshot: Snapshot): Segment[] {
+  const { rate_per_s, tokens_per_s, wasted_completion_tokens: wasted, latency_ms } = snapshot;
+  const { event_loop_lag_ms, cpu_percent, rss_bytes } = snapshot;
   const segments: Segment[] = [{ text: formatRate(rate_per_s, "rows") }];
-  if (tokensPerS > 0) segments.push({ text: formatRate(tokensPerS, "tokens") });
+  if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
+  segments.push(...costSegments(snapshot));
+  if (wasted > 0) {
+    segments.push({ text: `${formatCount(wasted)} tokens wasted`, colour: "yellow" });
+  }
   if (latency_ms.max > 0) {
     const { p50, p99 } = latency_ms;
     segments.push({ text: `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}` });
@@ -77,15 +110,35 @@ export function speedSegments(snapshot: Snapshot, tokensPerS: number): Segment[]
   return segments;
 }
 
+/** `$1.20 of ~$14 (max $20)`: so far, projected and allowed. */
+function costSegments(snapshot: Snapshot): Segment[] {
+  const { cost_usd, projected_cost_usd: projected, max_cost_usd: most } = snapshot;
+  if (cost_usd === null) return [];
+  const sign = snapshot.projected_cost_is_lower_bound ? ">= " : "~";
+  const end = projected === null || hasEnded(snapshot)
+    ? ""
+    : ` of ${sign}${formatRoughUsd(projected)}`;
+  const allowed = most === null ? "" : ` (max ${formatUsd(most).replace(/\.00$/, "")})`;
+  const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;
+  const text = formatUsd(cost_usd) + end + allowed;
+  return [isTooMuch ? { text, colour: "yellow" } : { text }];
+}
+
+function hasEnded({ state }: Snapshot): boolean {
+  return state === "done" || state === "halted";
+}
+
 /** `12 × rate_limit 429: Rate limit reached …`. */
 export function errorText({ type, status, message, count }: ErrorGroup): string {
   const words = printable(message);
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${words}`;
 }
 
-/** The most frequent kind of failed attempt in words, or undefined. */
-export function topErrorText({ errors }: Snapshot): string | undefined {
-  return errors.length === 0 ? undefined : `failed attempts: ${errorText(errors[0])}`;
+/** What goes wrong: teachers that are not up, and the most frequent kind of failed attempt. */
+export function troubleTexts({ teachers, errors }: Snapshot): string[] {
+  const texts = errors.slice(0, 1).map((group) => `failed attempts: ${errorText(group)}`);
+  const teacherTrouble = troubleText(teachers);
+  return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }
 
 /** The first line of a run. */
@@ -97,7 +150,9 @@ export function startText(event: RunStart): string {
   const before = skipped > 0 ? ` (${formatCount(skipped)} done before)` : "";
   const model = event.model === "" ? "the teacher" : event.model;
   const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;
-  return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${concurrency}`);
+  const most = formatCount(concurrency);
+  const lanes = event.concurrency_is_auto ? `auto (up to ${most})` : most;
+  return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 
 /** A notice as a line; trouble is told by a word, not by its colour alone. */

@@ -5,9 +5,17 @@
  */
 
 import type { Summary } from "./events.ts";
-import { formatBytes, formatCount, formatDuration, formatLatency, formatRate } from "./figures.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatRate,
+  formatUsd,
+} from "./figures.ts";
 import { printable } from "./printable.ts";
 import { errorText } from "./status.ts";
+import { teacherLines } from "./teacher_text.ts";
 import { clip, type Colour, createPaint, type Paint } from "./terminal.ts";
 
 const MOST_ERRORS = 3;
@@ -26,18 +34,19 @@ export interface SummaryTextOptions {
 type Line = readonly [label: string, text: string];
 
 /**
- * Writes the summary: at most 23 lines, the last with its line break. A figure that is zero has no line.
+ * Writes the summary: at most 31 lines, the last with its line break. A figure that is zero has no line.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
   const lines: Line[] = [
     ...rowLines(summary),
     ...costLines(summary),
+    ...teachersLines(summary),
     ...errorLines(summary),
     ...fileLines(summary),
   ];
   const { continueCommand } = options;
-  const isUnfinished = summary.state === "interrupted" || summary.pending > 0;
+  const isUnfinished = summary.state !== "done" || summary.pending > 0;
   if (continueCommand !== undefined && isUnfinished) {
     lines.push(["To continue", continueCommand]);
   } else if (continueCommand !== undefined && summary.failures_on_disk > 0) {
@@ -62,7 +71,9 @@ function ending(summary: Summary): [string, Colour] {
   const left = `${formatCount(pending)} ${rows(pending)} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    return [`Halted after ${time}, ${left}: ${reason}`, "red"];
+    // What a halted retry did not come to is not pending: it stands among the failures.
+    const rest = pending > 0 ? `, ${left}` : "";
+    return [`Halted after ${time}${rest}: ${reason}`, "red"];
   }
   if (state === "interrupted") return [interruption(summary, time, left), "yellow"];
   if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
@@ -114,33 +125,60 @@ function rowLines(summary: Summary): Line[] {
 }
 
 function costLines(summary: Summary): Line[] {
-  const { latency_ms, attempts, retries, succeeded, failed } = summary;
+  const { latency_ms, attempts, retries, succeeded, failed, cost_usd, crashed_in_flight } = summary;
   const { p50, p90, p99, max } = latency_ms;
   const latency = `p50 ${formatLatency(p50)} · p90 ${formatLatency(p90)} · ` +
     `p99 ${formatLatency(p99)} · max ${formatLatency(max)}`;
   const cpu = formatDuration(summary.cpu_seconds * 1000);
+  const process = `${cpu} of CPU · ${formatBytes(summary.peak_rss_bytes)} of memory`;
   return present([
     ["Speed", succeeded + failed === 0 ? "" : formatRate(summary.rate_per_s, "rows")],
     ["Latency", max === 0 ? "" : latency],
     ["Tokens", tokens(summary)],
-    ["Cost", summary.cost_usd === null ? "" : `$${summary.cost_usd.toFixed(2)}`],
+    ["Wasted", wasted(summary)],
+    ["Cost", cost_usd === null ? "" : formatUsd(cost_usd)],
     ["Attempts", unlessZero(attempts) + unlessZero(retries, (count) => ` (${count} retries)`)],
-    [
-      "Process",
-      attempts === 0 ? "" : `${cpu} of CPU · ${formatBytes(summary.peak_rss_bytes)} of memory`,
-    ],
+    ["", attemptsByEnd(summary)],
+    ["Crashed", unlessZero(crashed_in_flight, crashText)],
+    ["Process", attempts === 0 ? "" : process],
   ]);
 }
 
-function tokens(summary: Summary): string {
-  const { prompt_tokens, completion_tokens, wasted_completion_tokens } = summary;
+function tokens({ prompt_tokens, completion_tokens }: Summary): string {
   if (prompt_tokens + completion_tokens === 0) return "";
-  const wasted = unlessZero(
+  return `${formatCount(prompt_tokens)} prompt · ${formatCount(completion_tokens)} completion`;
+}
+
+/** `4,830 completion tokens: 3,000 truncated · 1,830 rejected`. */
+function wasted({ wasted_completion_tokens, wasted_by_reason }: Summary): string {
+  const reasons = Object.entries(wasted_by_reason).sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${formatCount(count)} ${printable(reason)}`).join(" · ");
+  return unlessZero(
     wasted_completion_tokens,
-    (count) => ` (${count} of them in rows that failed)`,
+    (count) => `${count} completion tokens${reasons === "" ? "" : `: ${reasons}`}`,
   );
-  return `${formatCount(prompt_tokens)} prompt · ` +
-    `${formatCount(completion_tokens)} completion${wasted}`;
+}
+
+/** `1,019 succeeded · 81 failed (12 refused for load) · 3 unanswered, may be billed`. */
+function attemptsByEnd(summary: Summary): string {
+  const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
+  if (failed_attempts + unknown_attempts === 0) return "";
+  const refused = unlessZero(refused_for_load, (count) => ` (${count} refused for load)`);
+  return [
+    unlessZero(succeeded_attempts, (count) => `${count} succeeded`),
+    unlessZero(failed_attempts, (count) => `${count} failed${refused}`),
+    unlessZero(unknown_attempts, (count) => `${count} unanswered, may be billed`),
+  ].filter((part) => part !== "").join(" · ");
+}
+
+function crashText(count: string): string {
+  const calls = count === "1" ? "1 call was" : `${count} calls at most were`;
+  return `${calls} in flight when the last run crashed, may be billed twice`;
+}
+
+function teachersLines({ teachers }: Summary): Line[] {
+  if (teachers.length < 2) return [];
+  return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
 function errorLines({ errors }: Summary): Line[] {

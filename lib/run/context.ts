@@ -5,44 +5,41 @@
  */
 
 import type { Engine } from "../engine/engine.ts";
-import type { RetryPolicy } from "../engine/retry_policy.ts";
+import type { EngineOptions } from "../engine/engine_options.ts";
 import type { Progress } from "../progress/progress.ts";
+import type { Outcome } from "../row.ts";
 import type { LineFormat } from "../sink/line.ts";
 import { paramsId } from "./identity.ts";
-import type { ResponseGeneratorOptions, RunOptions } from "./options.ts";
+import type { RunOptions } from "./options.ts";
+import type { Prepared } from "./prepare.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** What the generator hands to each run. */
 export interface RunContext {
   /** The generator's options, resolved. */
   readonly generator: ResolvedOptions;
-  /** What there is to say of the options. */
-  readonly notices: readonly string[];
+  /** What was made for this run. */
+  readonly prepared: Prepared;
   /** Who counts and tells. */
   readonly progress: Progress;
+  /** Hears of rows once they are on disk. */
+  readonly onSettled: (outcomes: readonly Outcome[]) => void;
   /** Gives the engine to whoever steers the run. */
   readonly onEngine: (engine: Engine) => void;
   /** Ends the preparation; the engine is steered by itself. */
   readonly signal: AbortSignal;
 }
 
-/** A generator's options with nothing left open. */
-export type ResolvedOptions =
-  & ResponseGeneratorOptions
-  & Required<
-    Pick<ResponseGeneratorOptions, "params" | "concurrency" | "onTruncated" | "duplicates">
-  >
-  & { readonly retryPolicy: RetryPolicy };
-
-/** What a run would do. */
-export interface Preview {
-  /** Rows of all inputs, duplicates merged. */
-  total: number;
-  /** Rows that would be asked. */
-  toAsk: number;
-  /** What there is to say of each input, in words. */
-  notes: string[];
-  /** The first request as it would be sent, or null when there is nothing to ask. */
-  request: unknown;
+/** What an engine takes from a generator, beside rows and places for them. */
+export function engineOptions(
+  { generator, prepared, progress }: Pick<RunContext, "generator" | "prepared" | "progress">,
+): Omit<EngineOptions, "source" | "sink"> {
+  return {
+    ...generator,
+    ...prepared,
+    listener: progress,
+    onNotice: (message) => progress.notice("warning", message),
+  };
 }
 
 /** How the lines of a generator's rows are put together. */
@@ -52,8 +49,6 @@ export function lineFormat(
 ): LineFormat {
   return {
     paramsId: paramsId(generator.params),
-    model: generator.teacher.model ?? "",
-    address: generator.teacher.address ?? "",
     finalMessages: options.finalMessages ?? false,
     think: options.think ?? "wrap",
   };

@@ -5,16 +5,19 @@
  */
 
 import type { Engine } from "../engine/engine.ts";
-import { IdTable, SEEN } from "../index/id_table.ts";
+import { IdTable } from "../index/id_table.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
 import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/line.ts";
-import type { ParsedRow, RowParser } from "../source/parse_row.ts";
+import type { RowParser } from "../source/parse_row.ts";
+import type { Params } from "../teacher/teacher.ts";
+import { Admission } from "./admission.ts";
 import { Handoff } from "./handoff.ts";
+import { sampleRow } from "./samples.ts";
 
 /** A row of a results or failures file as an object: the row's own fields and Retort's. */
 export type OutputRow = Record<string, unknown>;
 
-/** What became of one row. */
+/** What became of one row, or of one of the answers to it. */
 export type GeneratedOutcome =
   | {
     /** The row has an answer. */
@@ -41,6 +44,11 @@ export interface GenerationOptions {
   readonly parser: RowParser;
   /** Two identical rows: one row, or two. */
   readonly duplicates: "merge" | "keep";
+  /** Answers for each row. @default 1 */
+  readonly samples?: number;
+  /** The parameters of the run: a seed among them is raised for the second answer to a row and for those
+   * after it. */
+  readonly params?: Params;
   /** How a line is put together. */
   readonly format: LineFormat;
   /** Hears of outcomes once they were taken. */
@@ -54,12 +62,15 @@ const SOURCE = "rows";
 export class Generation {
   readonly #options: GenerationOptions;
   readonly #handoff = new Handoff<GeneratedOutcome>();
-  readonly #table = new IdTable();
-  readonly #copies = new Map<string, number>();
+  readonly #samples: number;
+  readonly #admission: Admission;
 
   /** Nothing is read yet. */
   constructor(options: GenerationOptions) {
+    const { duplicates, samples = 1 } = options;
     this.#options = options;
+    this.#samples = samples;
+    this.#admission = new Admission({ table: new IdTable(), duplicates, samples });
   }
 
   /** Takes an outcome of the engine. */
@@ -68,16 +79,24 @@ export class Generation {
     this.#options.onSettled([outcome]);
   }
 
-  /** Reads rows one by one, only when a lane wants one. What is no row is an outcome at once. */
+  /** Reads rows one by one, only when a lane wants one, and gives the answers to one behind each other.
+   * What is no row is an outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
+    const { params = {} } = this.#options;
     let number = 0;
     for await (const value of values) {
       if (this.#handoff.isClosed) return;
       number++;
       const row = this.#rowOf(value, number);
       if (row === undefined) continue;
-      if ("problem" in row) await this.#putBad(value, number, row.problem);
-      else yield [row];
+      if ("problem" in row) {
+        await this.#putBad(value, number, row.problem);
+        continue;
+      }
+      for (let sample = 0; sample < this.#samples; sample++) {
+        if (this.#handoff.isClosed) return;
+        yield [sampleRow(row, sample, params)];
+      }
     }
   }
 
@@ -109,29 +128,9 @@ export class Generation {
     }
     const parsed = this.#options.parser.parse(text);
     if ("problem" in parsed) return parsed;
-    const uid = this.#admit(parsed);
-    if (typeof uid !== "string") return uid;
-    return parsed.at({ uid, input: 0, source: `${SOURCE}:${number}` });
-  }
-
-  /** The id under which the row goes on; undefined for a row that is there already. */
-  #admit(row: ParsedRow): string | { problem: string } | undefined {
-    if (this.#claim(row.uid, row.contentHash)) return row.uid;
-    const clash = { problem: `uid ${JSON.stringify(row.uid)} belongs to an earlier row already` };
-    if (!this.#table.checkEquals(this.#table.find(row.uid), row.contentHash)) return clash;
-    if (this.#options.duplicates === "merge") return undefined;
-    const copy = (this.#copies.get(row.uid) ?? 1) + 1;
-    this.#copies.set(row.uid, copy);
-    const uid = `${row.uid}~${copy}`;
-    return this.#claim(uid, row.contentHash) ? uid : clash;
-  }
-
-  #claim(uid: string, contentHash: string): boolean {
-    const slot = this.#table.insert(uid);
-    if (this.#table.has(slot, SEEN)) return false;
-    this.#table.set(slot, SEEN);
-    this.#table.setCheck(slot, contentHash);
-    return true;
+    const admitted = this.#admission.admit(parsed);
+    if (typeof admitted !== "string") return admitted;
+    return parsed.at({ uid: admitted, input: 0, source: `${SOURCE}:${number}` });
   }
 
   #publish(settled: Outcome): GeneratedOutcome {

@@ -14,8 +14,8 @@ import type { Summary } from "../progress/events.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
- * What makes answers comparable, and rows findable again: never the address, key, concurrency or
- * timeouts.
+ * What makes answers comparable, and rows findable again: never the address, key, concurrency, timeouts
+ * or the number of samples.
  */
 export interface Identity {
   /** The model that is asked. */
@@ -43,7 +43,10 @@ export interface RunFile {
   /** What the results were made with. */
   readonly identity: Identity;
   /** How the input was read, beside what the identity says. */
-  readonly rows: Pick<RowOptions, "duplicates" | "mixedShapes">;
+  readonly rows: Pick<RowOptions, "duplicates" | "mixedShapes"> & {
+    /** Answers for each row; absent in files that were written when there was always one. */
+    readonly samples?: number;
+  };
   /** The teacher's address, without credentials. */
   readonly teacher: string;
   /** Every parameter set that lines of the results name in `distill.params`. */

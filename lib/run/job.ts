@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SourceError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { HAS_RESULT, IdTable } from "../index/id_table.ts";
 import { readIndex } from "../index/results_index.ts";
 import type { SummaryFile } from "../progress/events.ts";
@@ -12,17 +12,16 @@ import type { Outcome, Row } from "../row.ts";
 import { acquireLock, type Lock } from "../sink/lock.ts";
 import { Sink, type SinkOptions } from "../sink/sink.ts";
 import { repairTail } from "../sink/tail.ts";
-import { type Line, openLines } from "../source/lines.ts";
 import type { RowParser } from "../source/parse_row.ts";
 import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./identity.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
-import { checkReadableTwice, Preflight, preflight, stampOf } from "./preflight.ts";
+import { checkReadableTwice, Preflight, preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "./files.ts";
 import { setAside } from "../sink/set_aside.ts";
-import { Todo } from "./plan.ts";
+import { plannedRows } from "./planned_rows.ts";
 
 /** What all inputs of a run share. */
 export interface JobContext {
@@ -32,7 +31,10 @@ export interface JobContext {
   readonly parser: RowParser;
   /** Two identical rows: one row, or two. */
   readonly duplicates: "merge" | "keep";
-  /** What the run's answers are made with. */
+  /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
+  readonly samples?: number;
+  /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
+   * row and for those after it. */
   readonly identity: Identity;
   /** Says something to the person. */
   readonly notice: (level: "info" | "warning", message: string) => void;
@@ -118,7 +120,9 @@ export class Job {
   /** Reads the index and makes the first pass over the input. Writes nothing. */
   async look(): Promise<void> {
     const { options, parser, duplicates, signal } = this.#context;
-    using table = new IdTable(await estimateRows(this.path));
+    const { samples } = this;
+    const { limit = Infinity } = options;
+    using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
       await readIndex(this.files.results, table, note, signal);
@@ -128,7 +132,8 @@ export class Job {
       parser,
       table,
       duplicates,
-      limit: options.limit ?? Infinity,
+      samples,
+      limit,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       isOnDisk: (line) => this.#ledger.hasBadRow(line),
@@ -154,44 +159,46 @@ export class Job {
     this.#sink = await Sink.open(this.files, sinkOptions);
   }
 
+  /** Answers for each row. A retry that is told nothing wants as many as the run before: the failed ones
+   * are among them. Known once `run.json` was read. */
+  get samples(): number {
+    const { options, samples } = this.#context;
+    return samples ?? (options.retry ? this.before?.rows.samples : undefined) ?? 1;
+  }
+
+  /** The lock of its output, while it is held. */
+  get lock(): Lock | undefined {
+    return this.#lock;
+  }
+
   /** Where the outcomes of this input go. */
   get sink(): Sink {
     if (this.#sink === undefined) throw new Error("The job is not open");
     return this.#sink;
   }
 
-  /** The rows that the plan asks for, in input order; bad lines go to the failures on the way. */
-  async *rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { plan } = this.found;
-    let left = plan.toAsk + plan.count(Todo.Bad);
-    if (left === 0) return;
-    if (await stampOf(this.path) !== this.found.stamp) throw this.#changedUnderway();
-    let index = 0;
-    for await (const lines of openLines(this.path)) {
-      // Whoever has stopped the run does not want to wait for the next row, which may be far away.
-      if (this.#context.signal.aborted) return;
-      const rows: Row[] = [];
-      for (const line of lines) {
-        const todo = plan.at(index);
-        if (todo === Todo.Bad) {
-          await this.#putBadRow(line);
-          left--;
-        } else if (todo === Todo.Ask || todo === Todo.AskAgain) {
-          rows.push(this.#rowOf(line, inputIndex, plan.nameOf(index), todo));
-          left--;
-        }
-        index++;
-      }
-      if (rows.length > 0) yield rows;
-      if (left === 0) return;
-    }
-    throw this.#changedUnderway();
+  /** The rows that the plan asks for; bad lines go to the failures on the way. */
+  rows(inputIndex: number): AsyncGenerator<Row[]> {
+    const { parser, identity, signal } = this.#context;
+    return plannedRows(this.path, {
+      found: this.found,
+      parser,
+      params: identity.params,
+      name: this.files.input,
+      input: inputIndex,
+      onAskAgain: (uid) => this.#ledger.askAgain(uid),
+      onBadRow: async (bad) => {
+        await this.sink.putBadRow(bad);
+        this.#badWritten++;
+      },
+      signal,
+    });
   }
 
   /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
   get left(): number {
     const { plan } = this.found;
-    return plan.toAsk - this.#settled + plan.count(Todo.Bad) - this.#badWritten;
+    return plan.toAsk - this.#settled + plan.bad - this.#badWritten;
   }
 
   /** Counts rows that are on disk now. */
@@ -249,41 +256,6 @@ export class Job {
     throw new UsageError(
       `Cannot start over: "${results}" holds answers. Add --overwrite to throw them away, ` +
         "or name another output",
-    );
-  }
-
-  #rowOf(line: Line, input: number, name: string | undefined, todo: Todo): Row {
-    const parsed = this.#context.parser.parse(line.text!);
-    if ("problem" in parsed) throw this.#changedUnderway();
-    const uid = name ?? parsed.uid;
-    if (todo === Todo.AskAgain) this.#ledger.askAgain(uid);
-    return parsed.at({ uid, input, source: `${this.files.input}:${line.number}` });
-  }
-
-  async #putBadRow(line: Line): Promise<void> {
-    await this.sink.putBadRow({
-      file: this.files.input,
-      line: line.number,
-      problem: this.#problemOf(line),
-      text: line.text,
-      bytes: line.bytes,
-    });
-    this.#badWritten++;
-  }
-
-  /** What the first pass found wrong with a line, in the same words. */
-  #problemOf({ text, problem = "unreadable" }: Line): string {
-    if (text === undefined) return problem;
-    const parsed = this.#context.parser.parse(text);
-    if ("problem" in parsed) return parsed.problem;
-    return `uid ${JSON.stringify(parsed.uid)} belongs to an earlier row already`;
-  }
-
-  #changedUnderway(): SourceError {
-    return new SourceError(
-      `Cannot go on with "${this.files.input}": it was changed while the run read it. ` +
-        "Run the same command again",
-      { path: this.files.input },
     );
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Validate } from "../checks/validate.ts";
 import type { FailureType } from "../errors.ts";
 import type { Params, Teacher } from "../teacher/teacher.ts";
 import type { ThinkStyle } from "../think.ts";
@@ -25,18 +26,78 @@ export interface RowOptions {
   mixedShapes?: boolean;
 }
 
+/** One of several teachers. */
+export interface TeacherPlace {
+  /** Who answers. */
+  teacher: Teacher;
+  /** Its share of the load beside those of the others: above 0. @default 1 */
+  weight?: number;
+  /** The most attempts in flight at it. @default the concurrency of the run */
+  maxConcurrency?: number;
+  /** Requests a minute to it. @default `rpm` of the generator */
+  rpm?: number;
+  /** Tokens a minute to and from it. @default `tpm` of the generator */
+  tpm?: number;
+}
+
 /** How a `ResponseGenerator` works. */
 export interface ResponseGeneratorOptions extends RowOptions {
   /** Who answers. Stays open when the run ends: whoever made it closes it. */
-  teacher: Teacher;
+  teacher?: Teacher;
+  /** Several teachers that share the rows, in place of `teacher`. A teacher that fails is left alone
+   * and tried again; the run goes on as long as one answers. */
+  teachers?: readonly TeacherPlace[];
   /** Sampling parameters of the run, by their API names. A row's own win. @default {} */
   params?: Params;
-  /** How many rows are asked at once: 1 to 100,000. @default 20 */
-  concurrency?: number;
-  /** Attempts a row gets, the first included: 1 and more. @default 5 */
+  /**
+   * How many rows are asked at once, all teachers together: 1 to 100,000. `"auto"` looks for the number,
+   * 32 to 1,024, beyond which tokens a second rise no more: for servers of your own that queue what is
+   * too much and never refuse it.
+   *
+   * @default 20
+   */
+  concurrency?: number | "auto";
+  /** Starts with one row at a time and goes up as answers come, so that a wrong key, model or parameter
+   * costs a handful of calls. @default true */
+  carefulStart?: boolean;
+  /** Requests a minute to each teacher, evenly spread. @default as many as it takes */
+  rpm?: number;
+  /** Tokens a minute to and from each teacher, evenly spread. @default as many as it takes */
+  tpm?: number;
+  /** Attempts a row gets for faults, the first included: 1 and more. Refusals for load have an allowance
+   * of their own (20), and nothing counts while a teacher is down. @default 5 */
   maxAttempts?: number;
-  /** What becomes of an answer that hit the token limit or a filter. @default "error" */
-  onTruncated?: "error" | "keep";
+  /** The longest that one row may take, all attempts and waits together, in milliseconds; past it the row
+   * fails with the type `timeout`. @default as long as it takes */
+  rowTimeoutMs?: number;
+  /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (hit the
+   * limit only) another attempt with twice the limit. @default "error" */
+  onTruncated?: "error" | "keep" | "escalate";
+  /** With `onTruncated: "escalate"`: the highest token limit. @default 8 times the first one */
+  maxTokensCap?: number;
+  /** Keeps only answers that are JSON. @default false */
+  requireJson?: boolean;
+  /** Keeps only answers that are JSON of this JSON Schema (2020-12, or the draft that `$schema` names). */
+  jsonSchema?: unknown;
+  /** Keeps only answers that this regular expression does not match. */
+  rejectPattern?: string | RegExp;
+  /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */
+  validate?: Validate;
+  /** How often a row is asked again whose answer was rejected by a check. @default 0 */
+  resample?: number;
+  /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
+   * @default 1; a retry takes as many as the run before */
+  samples?: number;
+  /** What the run may cost in US dollars: nothing more is sent once that is spent. @default no limit */
+  maxCostUsd?: number;
+  /** US dollars for a million prompt tokens. @default what a list of public prices says */
+  priceIn?: number;
+  /** US dollars for a million completion tokens. @default what a list of public prices says */
+  priceOut?: number;
+  /** Completion tokens that the run may have. @default no limit */
+  maxCompletionTokens?: number;
+  /** Nothing more is sent after so long, in milliseconds. @default no limit */
+  deadlineMs?: number;
   /** Row completions between two snapshots. @default by concurrency: 5, 10, 20, 50 */
   updateInterval?: number;
   /** Ends everything at once: calls are aborted, their rows stay pending. */
@@ -45,6 +106,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   random?: () => number;
 }
 
+export type { AnsweredRow, Validate } from "../checks/validate.ts";
 export type { ThinkStyle } from "../think.ts";
 
 /** What `run()` reads and writes. */

@@ -1,63 +1,77 @@
 /**
- * What the first pass decided for each row, one byte a row, so that the second pass needs neither the
+ * What the first pass decided for each answer, one byte each, so that the second pass needs neither the
  * table of ids nor a second look at rows that need nothing.
  *
  * @module
  */
 
-/** What to do with a row. */
+/** What to do about an answer. */
 export enum Todo {
-  /** Nothing: it is settled, or a copy of another row. */
+  /** Nothing: it is settled, or the row is a copy of another one. */
   Skip = 0,
   /** Ask the teacher. */
   Ask = 1,
-  /** Ask the teacher again: the row has failed before. */
+  /** Ask the teacher again: it has failed before. */
   AskAgain = 2,
-  /** Report it: the line is no row. */
+  /** Report the line: it is no row, or the id of this answer is taken. */
   Bad = 3,
 }
 
-/** One decision for each line that is not blank, in their order. */
+/** The decisions on each line that is not blank, in their order: one for each of a row's answers. */
 export class Plan {
+  readonly #samples: number;
   #todos = new Uint8Array(4_096);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
   readonly #names = new Map<number, string>();
 
-  /** How many rows were decided on. */
+  /** Nothing is decided yet. `samples` is how many answers a row has. */
+  constructor(samples = 1) {
+    this.#samples = samples;
+  }
+
+  /** How many lines were decided on. */
   get length(): number {
     return this.#length;
   }
 
-  /** How many rows the teacher has to be asked about. */
+  /** How many answers the teacher has to be asked for. */
   get toAsk(): number {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
 
-  /** How many rows were decided on in this way. */
-  count(todo: Todo): number {
-    return this.#counts[todo];
+  /** How many lines are to be reported. */
+  get bad(): number {
+    return this.#counts[Todo.Bad];
   }
 
-  /** Decides on the next row. */
-  push(todo: Todo): void {
-    if (this.#length === this.#todos.length) {
-      const larger = new Uint8Array(this.#length * 2);
+  /** Goes on to the next line, and decides on one of its answers; about the others nothing is to be done
+   * unless `decide` says so. */
+  push(todo: Todo, sample = 0): void {
+    this.#length++;
+    const needed = this.#length * this.#samples;
+    if (needed > this.#todos.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#todos.length * 2));
       larger.set(this.#todos);
       this.#todos = larger;
     }
-    this.#todos[this.#length++] = todo;
+    this.decide(sample, todo);
+  }
+
+  /** Decides on another answer of the last line. */
+  decide(sample: number, todo: Todo): void {
+    this.#todos[(this.#length - 1) * this.#samples + sample] = todo;
     this.#counts[todo]++;
   }
 
-  /** The decision on a row, counted from 0. */
-  at(index: number): Todo {
-    return this.#todos[index];
+  /** The decision on an answer: by line and by sample, both from 0. */
+  at(index: number, sample = 0): Todo {
+    return this.#todos[index * this.#samples + sample];
   }
 
-  /** Gives a row another id than its own: it is a copy that was asked for. */
-  rename(index: number, uid: string): void {
-    this.#names.set(index, uid);
+  /** Gives the row of the last line another id than its own: it is a copy that was asked for. */
+  rename(uid: string): void {
+    this.#names.set(this.#length - 1, uid);
   }
 
   /** The id that was given to a row, if one was. */

@@ -1,14 +1,15 @@
 /**
  * The first pass over an input: counts its rows, finds what is wrong with it, and decides for each
- * row what the run has to do. Nothing has been paid for when it reports.
+ * answer what the run has to do. Nothing has been paid for when it reports.
  *
  * @module
  */
 
 import { SourceError } from "../errors.ts";
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable, SEEN } from "../index/id_table.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/id_table.ts";
 import { type Line, openLines } from "../source/lines.ts";
 import type { ParsedRow, RowParser } from "../source/parse_row.ts";
+import { Admission, type OnAnswer } from "./admission.ts";
 import { Plan, Todo } from "./plan.ts";
 
 /** What decides about rows. */
@@ -21,6 +22,8 @@ export interface PreflightOptions {
   readonly limit: number;
   /** Two identical rows: one row, or two. */
   readonly duplicates: "merge" | "keep";
+  /** Answers for each row. */
+  readonly samples: number;
   /** Rows that were edited after they were settled: ask again, keep, or only count them. */
   readonly changed: "reask" | "keep" | undefined;
   /** Whether this run asks failed rows only. */
@@ -39,10 +42,13 @@ export interface BadLine {
   readonly problem: string;
 }
 
-/** What the first pass found. */
+/** What the first pass found. Lines and rows are counted as such; what is settled is counted in
+ * answers. */
 export class Preflight {
+  /** Answers for each row. */
+  readonly samples: number;
   /** What to do, row by row. */
-  readonly plan = new Plan();
+  readonly plan: Plan;
   /** Rows by shape. */
   readonly shapes = new Map<string, number>();
   /** The first 20 lines that are no rows. */
@@ -50,16 +56,16 @@ export class Preflight {
   /** How many lines are no rows. */
   badCount = 0;
   /** Rows, duplicates merged. */
-  total = 0;
-  /** Rows that have a result. */
+  rows = 0;
+  /** Answers that are results. */
   succeeded = 0;
-  /** Rows that have failed for good. */
+  /** Answers that have failed for good. */
   failed = 0;
   /** Identical rows that were merged into one. */
   merged = 0;
-  /** Rows that were edited after they were settled. */
+  /** Rows that were edited after an answer was settled. */
   changed = 0;
-  /** Ids whose answer is of an older prompt and is to be made again. */
+  /** Ids of answers to an older prompt, which are to be made again. */
   readonly outdated = new Set<string>();
   /** Models that rows name for themselves, at most `MODELS_SHOWN` and one. */
   readonly models = new Set<string>();
@@ -67,6 +73,17 @@ export class Preflight {
   first: ParsedRow | undefined;
   /** When the input was last written, and its size: the second pass compares. */
   stamp = "";
+
+  /** Nothing was found yet. */
+  constructor(samples = 1) {
+    this.samples = samples;
+    this.plan = new Plan(samples);
+  }
+
+  /** Answers that there are to be. */
+  get total(): number {
+    return this.rows * this.samples;
+  }
 }
 
 const BAD_LINES_SHOWN = 20;
@@ -76,7 +93,7 @@ export const MODELS_SHOWN = 3;
 
 /** Makes the first pass. */
 export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
-  const found = new Preflight();
+  const found = new Preflight(options.samples);
   found.stamp = await stampOf(path);
   const judge = new RowJudge(found, options);
   for await (const batch of openLines(path)) {
@@ -121,68 +138,65 @@ export async function checkReadableTwice(path: string): Promise<void> {
 class RowJudge {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
-  /** How often each id of which there is more than one has come, for `duplicates: "keep"`. */
-  readonly #copies = new Map<string, number>();
+  readonly #admission: Admission;
+  /** Whether an answer to the row at hand was settled before the row was edited. */
+  #isChanged = false;
+  /** The prompt hash of the row at hand, once it was needed: its answers share it. */
+  #promptHash: string | undefined;
 
   constructor(found: Preflight, options: PreflightOptions) {
     this.#found = found;
     this.#options = options;
+    this.#admission = new Admission(options);
   }
 
   take(line: Line): void {
+    const found = this.#found;
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
     if ("problem" in parsed) return this.#bad(line, parsed.problem);
-    const { table } = this.#options;
-    const slot = table.insert(parsed.uid);
-    if (table.has(slot, SEEN)) return this.#again(line, slot, parsed);
-    this.#admit(slot, parsed.uid, parsed);
+    this.#isChanged = false;
+    this.#promptHash = undefined;
+    const admitted = this.#admission.admit(parsed, this.#decide);
+    if (admitted === undefined) {
+      found.merged++;
+      return found.plan.push(Todo.Skip);
+    }
+    if (typeof admitted === "string") this.#count(parsed);
+    else this.#bad(line, admitted.problem, admitted.sample);
+    const uid = typeof admitted === "string" ? admitted : admitted.uid;
+    if (uid !== parsed.uid) found.plan.rename(uid);
   }
 
-  #bad(line: Line, problem: string): void {
+  #bad(line: Line, problem: string, sample = 0): void {
     const found = this.#found;
     if (++found.badCount <= BAD_LINES_SHOWN) found.badLines.push({ line: line.number, problem });
-    found.plan.push(this.#options.isOnDisk(line.number) ? Todo.Skip : Todo.Bad);
+    found.plan.push(this.#options.isOnDisk(line.number) ? Todo.Skip : Todo.Bad, sample);
   }
 
-  /** A second row of one id: the same row once more, or a clash. */
-  #again(line: Line, slot: number, row: ParsedRow): void {
-    const { table, duplicates } = this.#options;
-    if (!table.checkEquals(slot, row.contentHash)) {
-      return this.#bad(line, `uid ${JSON.stringify(row.uid)} belongs to an earlier row already`);
-    }
-    if (duplicates === "merge") {
-      this.#found.merged++;
-      return this.#found.plan.push(Todo.Skip);
-    }
-    const copy = (this.#copies.get(row.uid) ?? 1) + 1;
-    this.#copies.set(row.uid, copy);
-    const uid = `${row.uid}~${copy}`;
-    const copySlot = table.insert(uid);
-    if (table.has(copySlot, SEEN)) {
-      return this.#bad(line, `uid ${JSON.stringify(uid)} belongs to an earlier row already`);
-    }
-    this.#found.plan.rename(this.#found.plan.length, uid);
-    this.#admit(copySlot, uid, row);
-  }
-
-  #admit(slot: number, uid: string, row: ParsedRow): void {
-    const { table } = this.#options;
+  #count(row: ParsedRow): void {
     const found = this.#found;
-    found.total++;
+    found.rows++;
     found.first ??= row;
     const model = row.params?.model;
     if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
     found.shapes.set(row.shape, (found.shapes.get(row.shape) ?? 0) + 1);
+    if (this.#isChanged) found.changed++;
+  }
+
+  /** Decides on one answer, from what the table knows of it. */
+  readonly #decide: OnAnswer = (slot, uid, sample, row) => {
+    const { table, changed } = this.#options;
+    const { plan } = this.#found;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
     const isChanged = isSettled && !table.isCheckEmpty(slot) &&
-      !table.checkEquals(slot, row.promptHash);
-    if (isChanged) found.changed++;
-    table.set(slot, SEEN);
-    table.setCheck(slot, row.contentHash);
-    found.plan.push(this.#todoOf(slot, uid, isChanged && this.#options.changed === "reask"));
-  }
+      !table.checkEquals(slot, this.#promptHash ??= row.promptHash);
+    this.#isChanged ||= isChanged;
+    const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
+    if (sample === 0) plan.push(todo);
+    else plan.decide(sample, todo);
+  };
 
   #todoOf(slot: number, uid: string, askChanged: boolean): Todo {
     const { table, onlyFailures } = this.#options;

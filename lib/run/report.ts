@@ -15,7 +15,8 @@ type Found = Pick<
   | "badCount"
   | "shapes"
   | "changed"
-  | "total"
+  | "rows"
+  | "samples"
   | "succeeded"
   | "failed"
   | "merged"
@@ -77,8 +78,9 @@ function checkChanged(found: readonly Found[]): void {
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.map((one, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
-    const parts = [`${name}: ${plural(one.total, "row")}`];
+    const parts = [`${name}: ${plural(one.rows, "row")}`];
     if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
+    if (one.samples > 1) parts.push(`with ${one.samples.toLocaleString("en-US")} samples each`);
     const extras = [
       [one.succeeded, "have a result"],
       [one.failed, "failed before"],

@@ -10,11 +10,13 @@ import type { Summary } from "../progress/events.ts";
 import type { Row } from "../row.ts";
 import { createRowParser, type RowParser } from "../source/parse_row.ts";
 import { VERSION } from "../version.ts";
-import { lineFormat, type Preview, type RunContext } from "./context.ts";
+import { engineOptions, lineFormat, type RunContext } from "./context.ts";
+import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
 import { Job } from "./job.ts";
 import type { RunOptions } from "./options.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
+import { firstRequest, type Preview } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { checkInput, describeInput } from "./report.ts";
 import { spool } from "./spool.ts";
@@ -43,7 +45,6 @@ export class Run {
     this.#parser = createRowParser({ ...generator, runParams: generator.params });
     this.#identity = identityOf({
       ...generator,
-      model: generator.teacher.model ?? "",
       finalMessages: options.finalMessages ?? false,
       think: options.think ?? "wrap",
     });
@@ -84,7 +85,7 @@ export class Run {
       total: sum(found, ({ total }) => total),
       toAsk: sum(found, ({ plan }) => plan.toAsk),
       notes: describeInput(this.#jobs.map((job) => job.files.input), found),
-      request: this.#firstRequest(),
+      request: firstRequest(found, this.#context.generator),
     };
   }
 
@@ -110,6 +111,7 @@ export class Run {
         options: this.#options,
         parser: this.#parser,
         duplicates: generator.duplicates,
+        samples: generator.samples,
         identity: this.#identity,
         notice: (level, message) => this.#notice(level, message),
         signal,
@@ -139,7 +141,7 @@ export class Run {
   }
 
   async #work(): Promise<void> {
-    const { generator, progress, onEngine } = this.#context;
+    const { generator, onSettled, onEngine } = this.#context;
     const format = lineFormat(generator, this.#options);
     for (const [index, job] of this.#jobs.entries()) {
       await job.makeRoom();
@@ -150,7 +152,7 @@ export class Run {
         fsync: this.#options.fsync ?? "always",
         onDurable: (outcomes) => {
           job.settled(outcomes);
-          progress.settled(outcomes);
+          onSettled(outcomes);
         },
         onStall: (error) => this.#onStall(index, error),
         onRecover: () => this.#onRecover(index),
@@ -158,15 +160,16 @@ export class Run {
       });
     }
     this.#announce();
+    using heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
+      inFlight: () => this.#engine?.inFlight ?? 0,
+      ceiling: () => this.#engine?.limit ?? this.#concurrency,
+    });
     const engine = new Engine({
+      ...engineOptions(this.#context),
+      onAttempt: (inFlight) => heartbeat.beforeAttempt(inFlight),
       source: readAhead(rowsOf(this.#jobs)),
-      teacher: generator.teacher,
       sink: { put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome) },
-      listener: progress,
-      params: generator.params,
       concurrency: this.#concurrency,
-      retryPolicy: generator.retryPolicy,
-      onTruncated: generator.onTruncated,
       rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
     });
     this.#engine = engine;
@@ -175,10 +178,12 @@ export class Run {
   }
 
   #announce(): void {
-    const { generator, progress } = this.#context;
+    const { generator, prepared, progress } = this.#context;
     const found = this.#jobs.map((job) => job.found);
     const notes = describeInput(this.#jobs.map((job) => job.files.input), found);
-    for (const note of [...notes, ...this.#context.notices]) this.#notice("info", note);
+    for (const note of [...notes, ...generator.notices, ...prepared.notes]) {
+      this.#notice("info", note);
+    }
     const total = sum(found, (one) => one.total);
     const pending = sum(found, ({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
@@ -186,11 +191,12 @@ export class Run {
       type: "run-start",
       time: this.#started.toISOString(),
       model: this.#identity.model,
-      teacher: generator.teacher.address ?? "",
+      teacher: generator.address,
       total,
       skipped: total - pending,
       pending,
       concurrency: this.#concurrency,
+      concurrency_is_auto: generator.isExploring,
     });
     this.#flushNotices();
   }
@@ -246,14 +252,17 @@ export class Run {
     const total = sum(found, (one) => one.total);
     const toAsk = sum(found, ({ plan }) => plan.toAsk);
     const left = sum(this.#jobs, (job) => job.left);
+    const haltReason = left > 0 ? this.#engine?.haltReason : undefined;
+    const isInterrupted = this.#context.signal.aborted && (!isReady || left > 0);
     return this.#context.progress.summary({
-      state: this.#context.signal.aborted && (!isReady || left > 0) ? "interrupted" : "done",
-      reason: null,
+      state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
+      reason: haltReason ?? null,
       started: this.#started.toISOString(),
       total,
       skipped: total - toAsk,
       pending: sum(files, (file) => file.pending),
       failuresOnDisk: sum(files, (file) => file.failed),
+      crashedInFlight: crashedInFlight(this.#jobs.map(({ lock }) => lock?.previous)),
       badRows: sum(found, (one) => one.badCount),
       mergedDuplicates: sum(found, (one) => one.merged),
       files,
@@ -269,23 +278,16 @@ export class Run {
       retort: VERSION,
       input: job.files.input,
       identity: keepsIdentity ? job.before?.identity ?? this.#identity : this.#identity,
-      rows: { duplicates: generator.duplicates, mixedShapes: generator.mixedShapes ?? false },
-      teacher: generator.teacher.address ?? "",
+      rows: {
+        duplicates: generator.duplicates,
+        mixedShapes: generator.mixedShapes ?? false,
+        samples: job.samples,
+      },
+      teacher: generator.address,
       params: { ...job.before?.params, [paramsId(params)]: params },
       summary,
     };
     await writeRunFile(job.files.runJson, file);
-  }
-
-  #firstRequest(): unknown {
-    const { teacher, params } = this.#context.generator;
-    for (const { found } of this.#jobs) {
-      if (found.first === undefined) continue;
-      const { uid, messages, params: own } = found.first;
-      const request = { uid, messages, params: own === undefined ? params : { ...params, ...own } };
-      return teacher.preview?.(request) ?? request;
-    }
-    return null;
   }
 }
 

@@ -16,10 +16,6 @@ import { topLevelMembers, withoutMembers } from "./members.ts";
 export interface LineFormat {
   /** Names the parameter set in `run.json`. */
   readonly paramsId: string;
-  /** The model that is asked, where a completion does not say. */
-  readonly model: string;
-  /** The teacher's address without credentials, where a completion does not say. */
-  readonly address: string;
   /** Whether results carry `final_messages`. */
   readonly finalMessages: boolean;
   /** How reasoning stands in `final_messages`. */
@@ -193,11 +189,12 @@ function headOf(row: Row, inside: string): string {
 
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage, kept } = completion;
+  const { teacher } = outcome;
   // Put together by hand: that takes half the time of an object that is made to be serialised.
-  return `{"model":${requoted(completion.modelAsked ?? format.model)}` +
+  return `{"model":${requoted(completion.modelAsked ?? teacher?.model ?? "")}` +
     `,"model_returned":${requoted(completion.model ?? "")}` +
     `,"response_id":${quoted(completion.id ?? "")}` +
-    `,"teacher":${requoted(completion.teacher ?? format.address)}` +
+    `,"teacher":${requoted(completion.teacher ?? teacher?.address ?? "")}` +
     `,"finish_reason":${requoted(completion.finishReason ?? "")}` +
     `,"prompt_tokens":${wholeNumber(usage?.promptTokens)}` +
     `,"completion_tokens":${wholeNumber(usage?.completionTokens)}` +

@@ -89,7 +89,8 @@ export class ParsedRow {
     this.#isUidDerived = fields.isUidDerived;
   }
 
-  /** The row on its way to the teacher, under the id and from the place that the run gives it. */
+  /** The row on its way to the teacher for its first answer, under the id and from the place that the
+   * run gives it. */
   at(place: Pick<Row, "uid" | "input" | "source">): Row {
     const { promptHash, messages, params, text, clashes } = this;
     return {
@@ -101,6 +102,7 @@ export class ParsedRow {
       clashes,
       input: place.input,
       source: place.source,
+      sample: 0,
     };
   }
 

@@ -7,15 +7,16 @@
  * @module
  */
 
-import type { Dispatcher } from "../deps/undici.ts";
+import { type Dispatcher, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Address } from "./address.ts";
 import { type AnswerContext, readAnswer, responseError } from "./answer.ts";
 import type { Connection, Connections } from "./connections.ts";
-import type { Deadline, Deadlines, Timed } from "./deadlines.ts";
+import { type Deadline, type Deadlines, lateness, silence, type Timed } from "./deadlines.ts";
 import { HeldBody } from "./held_body.ts";
 import { networkError, type Stage } from "./network_error.ts";
+import { rateLimitOf } from "./rate_headers.ts";
 import { type AnswerHeaders, refusal } from "./refusal.ts";
 import { brokenOff, StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
@@ -30,7 +31,7 @@ export interface AttemptShared {
   readonly headers: string[];
   /** Whether answers are streamed. */
   readonly stream: boolean;
-  /** Milliseconds that a whole attempt may take. */
+  /** Milliseconds that a whole attempt may take, unless its row has less. */
   readonly timeoutMs: number;
   /** Milliseconds that a stream may be silent for. */
   readonly streamIdleTimeoutMs: number;
@@ -50,38 +51,49 @@ const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 /** One attempt. It is made, then started, then settles its promise exactly once. */
 export class Attempt implements Dispatcher.DispatchHandler, Timed {
   readonly startedAt: number;
+  readonly timeoutMs: number;
   lastTokenAt = -1;
   completeAt = -1;
-  /** The answer, or why there is none. */
-  readonly promise: Promise<Completion>;
 
+  readonly #outcome = Promise.withResolvers<Completion>();
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
   readonly #connection: Connection;
-  #resolve!: (completion: Completion) => void;
-  #reject!: (reason: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #settled = false;
   #released = false;
   #status = 0;
+  #headAt = 0;
   #headers: AnswerHeaders = {};
   #stream: StreamReader | undefined;
   #firstTokenAt = -1;
   readonly #body = new HeldBody();
   #streamedBytes = 0;
 
-  /** Makes an attempt that has sent nothing yet. */
-  constructor(shared: AttemptShared, context: AnswerContext, signal: AbortSignal) {
+  /** Makes an attempt that has sent nothing yet. `timeoutMs`: what is left of its row's time. */
+  constructor(
+    shared: AttemptShared,
+    context: AnswerContext,
+    signal: AbortSignal,
+    timeoutMs: number = Infinity,
+  ) {
     this.#shared = shared;
     this.#context = context;
     this.#signal = signal;
     this.startedAt = shared.now();
+    this.timeoutMs = Math.min(shared.timeoutMs, timeoutMs);
     this.#connection = shared.connections.take();
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  }
+
+  /** The answer, or why there is none. */
+  get promise(): Promise<Completion> {
+    return this.#outcome.promise;
+  }
+
+  /** Whether a connection was there to send the request on. */
+  get isConnected(): boolean {
+    return this.#controller !== undefined;
   }
 
   /** Sends the request. */
@@ -101,7 +113,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   /** Ends it: a deadline has passed. What is complete all the same is kept. */
   expire(deadline: Deadline): void {
     if (this.#stream?.complete) this.#succeed(this.#stream);
-    else this.#fail(this.#lateness(deadline));
+    else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
     this.#cut();
   }
 
@@ -124,6 +136,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#headers = headers;
     if (this.#isAnswer && this.#isStream(headers)) {
       this.#stream = new StreamReader(status, this.#context);
+      this.#headAt = this.#shared.now();
     }
   }
 
@@ -200,9 +213,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     if (stream === undefined) {
       const text = this.#body.text();
       if (text === "") throw responseError("The answer has no body", "", this.#status, redact);
-      const completion = readAnswer(text, this.#status, this.#context);
-      this.#settled = true;
-      this.#resolve(completion);
+      this.#answer(readAnswer(text, this.#status, this.#context), 0);
       return;
     }
     stream.end();
@@ -213,15 +224,20 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
   #succeed(stream: StreamReader): void {
     if (this.#settled) return;
-    this.#settled = true;
     const ttftMs = this.#firstTokenAt < 0 ? undefined : this.#firstTokenAt - this.startedAt;
-    this.#resolve(stream.completion(ttftMs));
+    this.#answer(stream.completion(ttftMs), this.#shared.now() - this.#headAt);
+  }
+
+  #answer(completion: Completion, headAgeMs: number): void {
+    this.#settled = true;
+    const rateLimit = rateLimitOf(this.#headers, this.#shared.now(), headAgeMs);
+    this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
   }
 
   #fail(reason: unknown): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#reject(reason);
+    this.#outcome.reject(reason);
   }
 
   #refusal(): TeacherError {
@@ -249,20 +265,15 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   }
 
   #brokenBy(error: Error): TeacherError {
-    const stage: Stage = this.#status > 0
-      ? "answering"
-      : this.#controller === undefined
-      ? "connecting"
-      : "sent";
+    const stage: Stage = this.#status > 0 ? "answering" : this.isConnected ? "sent" : "connecting";
     return networkError(error, this.#shared.address.host, stage, this.#shared.proxyHost);
   }
 
   #lateness(deadline: Deadline): TeacherError {
     const { timeoutMs, streamIdleTimeoutMs, address } = this.#shared;
-    const message = deadline === "silence"
-      ? `No token from ${address.host} for ${duration(streamIdleTimeoutMs)}`
-      : `No complete answer from ${address.host} within ${duration(timeoutMs)}`;
-    return new TeacherError(message, { type: "timeout", retryable: true });
+    if (deadline === "connect") return this.#brokenBy(new errors.ConnectTimeoutError());
+    if (deadline === "silence") return silence(address.host, streamIdleTimeoutMs);
+    return lateness(address.host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
   /** Cuts the connection, unless the answer has ended already. */
@@ -285,7 +296,3 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
 /** Made once: it is never shown, and an error is expensive to make. */
 const CUT = new Error("The attempt was ended");
-
-function duration(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`;
-}

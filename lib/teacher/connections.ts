@@ -6,7 +6,7 @@
  * @module
  */
 
-import { buildConnector, Client, type Dispatcher, errors, ProxyAgent } from "../deps/undici.ts";
+import { buildConnector, Client, type Dispatcher, ProxyAgent } from "../deps/undici.ts";
 
 /** Sends one request at a time. */
 export interface Connection {
@@ -20,7 +20,7 @@ export interface Connection {
 export interface ConnectionsOptions {
   /** Scheme, host and port of the teacher. */
   origin: string;
-  /** The longest that making a connection may take, in milliseconds. */
+  /** After how long a proxy's connections are given up, in milliseconds. */
   connectTimeoutMs: number;
   /** The proxy to go through, or undefined. */
   proxy: string | undefined;
@@ -42,8 +42,8 @@ export class Connections {
   /** Makes it without a connection. */
   constructor(options: ConnectionsOptions) {
     this.#options = options;
-    // One for all, so that they share their TLS sessions. The time is kept by the connection: a
-    // timer of undici's would go on for a while after the last connection. That the connector
+    // One for all, so that they share their TLS sessions. The time is kept by the attempts' deadlines:
+    // a timer of undici's would go on for a while after the last connection. That the connector
     // returns its socket is not in undici's types.
     this.#connect = buildConnector({ ...PROTOCOL, timeout: 0 }) as unknown as Connect;
     if (options.proxy !== undefined) {
@@ -95,19 +95,16 @@ type Connect = (...args: Parameters<buildConnector.connector>) => Socket;
 /** One socket at a time; it is made again when the last one is gone and a request comes. */
 class DirectConnection implements Connection {
   readonly #client: Client;
-  readonly #timeoutMs: number;
-  readonly #connect: Connect;
   #socket: Socket | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ origin, connectTimeoutMs }: ConnectionsOptions, connect: Connect) {
-    this.#timeoutMs = connectTimeoutMs;
-    this.#connect = connect;
+  constructor({ origin }: ConnectionsOptions, connect: Connect) {
     this.#client = new Client(origin, {
       ...PROTOCOL,
       ...NO_TIMEOUTS,
       pipelining: 1,
-      connect: (options, callback) => this.#open(options, callback),
+      connect: (options, callback) => {
+        this.#socket = connect(options, callback);
+      },
     });
   }
 
@@ -131,20 +128,8 @@ class DirectConnection implements Connection {
     await closed;
   }
 
-  #open(options: buildConnector.Options, callback: buildConnector.Callback): void {
-    const socket = this.#connect(options, (...result) => {
-      clearTimeout(this.#timer);
-      callback(...result);
-    });
-    this.#socket = socket;
-    const late = () => socket.destroy(new errors.ConnectTimeoutError());
-    // More than this is for ever to a timer.
-    this.#timer = setTimeout(late, Math.min(this.#timeoutMs, 2 ** 31 - 1));
-  }
-
   /** undici lets a socket that is being made live until it is connected. */
   #abandon(): void {
-    clearTimeout(this.#timer);
     this.#socket?.destroy();
   }
 }

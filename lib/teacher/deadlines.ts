@@ -5,10 +5,16 @@
  * @module
  */
 
+import { TeacherError } from "../errors.ts";
+
 /** What the sweep needs to know of an attempt. Times are those of the clock, in milliseconds. */
 export interface Timed {
   /** When it began. */
   readonly startedAt: number;
+  /** The longest that it may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether there is a connection for it. */
+  readonly isConnected: boolean;
   /** When the last token of a stream came, or -1 before the first. */
   readonly lastTokenAt: number;
   /** When its answer was complete although the connection still sends, or -1. */
@@ -17,13 +23,16 @@ export interface Timed {
   expire(deadline: Deadline): void;
 }
 
-/** Which deadline passed: the whole attempt's, silence in a stream, an answer that does not end. */
-export type Deadline = "attempt" | "silence" | "drain";
+/** Which deadline passed: the whole attempt's, that for a connection, silence in a stream, an answer
+ * that does not end. */
+export type Deadline = "attempt" | "connect" | "silence" | "drain";
 
 /** What {@linkcode Deadlines} is made with. */
 export interface DeadlinesOptions {
-  /** The longest that an attempt may take, in milliseconds. */
+  /** The longest that an attempt may take unless it says less, in milliseconds. */
   timeoutMs: number;
+  /** The longest that making a connection may take, in milliseconds. */
+  connectTimeoutMs: number;
   /** The longest silence after the first token of a stream, in milliseconds. */
   streamIdleTimeoutMs: number;
   /** The clock, in milliseconds. */
@@ -32,6 +41,9 @@ export interface DeadlinesOptions {
 
 /** How long a connection may go on sending after the answer on it is complete, in milliseconds. */
 const DRAIN_MS = 2_000;
+
+/** The longest time between two sweeps, in milliseconds: so much late an attempt may be ended. */
+const LONGEST_INTERVAL_MS = 500;
 
 /** The attempts under way, and the one timer that watches over them while there are any. */
 export class Deadlines {
@@ -43,8 +55,9 @@ export class Deadlines {
   /** Makes it with no attempts and no timer. */
   constructor(options: DeadlinesOptions) {
     this.#options = options;
-    const shortestMs = Math.min(options.timeoutMs, options.streamIdleTimeoutMs);
-    this.#intervalMs = Math.min(1_000, Math.max(20, shortestMs / 10));
+    const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = options;
+    const shortestMs = Math.min(timeoutMs, connectTimeoutMs, streamIdleTimeoutMs);
+    this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
   }
 
   /** How many attempts are under way. */
@@ -66,18 +79,41 @@ export class Deadlines {
   }
 
   #sweep(): void {
-    const { timeoutMs, streamIdleTimeoutMs, now } = this.#options;
+    const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#options;
     const time = now();
     // A set may lose members while it is walked.
     for (const attempt of this.#attempts) {
       const { startedAt, lastTokenAt, completeAt } = attempt;
+      const elapsedMs = time - startedAt;
       if (completeAt >= 0) {
         if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
-      } else if (time - startedAt >= timeoutMs) {
+      } else if (elapsedMs >= attempt.timeoutMs) {
         attempt.expire("attempt");
+      } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
+        attempt.expire("connect");
       } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
         attempt.expire("silence");
       }
     }
   }
+}
+
+/** The error of an attempt at `host` that no answer came to within its time. `isRowsTime`: it was the
+ * row that had no more. */
+export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
+  const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
+  return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
+}
+
+/** The error of a stream from `host` that was silent for so long. */
+export function silence(host: string, idleMs: number): TeacherError {
+  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
+}
+
+function timedOut(message: string): TeacherError {
+  return new TeacherError(message, { type: "timeout" });
+}
+
+function duration(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }

@@ -19,6 +19,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: "network unreachable",
   ETIMEDOUT: "timed out",
   EPIPE: "the other side hung up",
+  EMFILE: "too many open files",
+  EADDRNOTAVAIL: "no free port on this machine",
   UND_ERR_SOCKET: "the other side hung up",
 };
 
@@ -50,12 +52,25 @@ export function networkError(
   const reason = code === "UND_ERR_CONNECT_TIMEOUT"
     ? "no connection within the time for it"
     : REASONS[code] ?? message;
+  const trouble = tlsTrouble(code, message, stage);
   return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
     type: "network",
-    // A certificate does not get better by asking again.
-    retryable: !/certificate|CERT_/i.test(`${code} ${message}`),
+    code: trouble ?? code,
+    isUnreachable: stage === "connecting" && trouble === undefined,
     cause: withoutData(error),
   });
+}
+
+/** What does not get better by asking again: a certificate that is not trusted, or no TLS at all. */
+function tlsTrouble(
+  code: string,
+  message: string,
+  stage: Stage,
+): "certificate" | "no_tls" | undefined {
+  const words = `${code} ${message}`;
+  if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
+  if (stage !== "connecting") return undefined;
+  return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
 
 const WHAT: Readonly<Record<Stage, (place: string) => string>> = {

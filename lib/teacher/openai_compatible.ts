@@ -136,7 +136,7 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
         connectTimeoutMs,
         proxy: proxy?.href,
       }),
-      deadlines: new Deadlines({ timeoutMs, streamIdleTimeoutMs, now }),
+      deadlines: new Deadlines({ timeoutMs, connectTimeoutMs, streamIdleTimeoutMs, now }),
       aborts: new Aborts(),
     };
     this.#context = {
@@ -155,7 +155,7 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
       const context = modelAsked === undefined
         ? this.#context
         : { ...this.#context, model, modelAsked };
-      const attempt = new Attempt(this.#shared, context, signal);
+      const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(text);
       return attempt.promise;
     } catch (error) {

@@ -29,6 +29,12 @@ export interface TeacherRequest {
   readonly messages: readonly Message[];
   /** The run's parameters with the row's own over them. The same object for every row that sets none. */
   readonly params: Params;
+  /**
+   * The longest that this attempt may take, in milliseconds: what is left of its row's time.
+   *
+   * @default the teacher's own
+   */
+  readonly timeoutMs?: number;
 }
 
 /** Tokens as the teacher counted them. */
@@ -41,6 +47,25 @@ export interface Usage {
   readonly reasoningTokens?: number;
   /** Prompt tokens that came out of a cache. @default 0 */
   readonly cachedTokens?: number;
+}
+
+/**
+ * How much may be sent before a teacher refuses for the rate of it, in its own words. Everything is
+ * optional: teachers differ in what they say.
+ */
+export interface RateLimit {
+  /** Requests that are left. */
+  readonly requestsLeft?: number;
+  /** How many there are at most. */
+  readonly requestsLimit?: number;
+  /** Milliseconds until they are all there again. */
+  readonly requestsResetMs?: number;
+  /** Tokens that are left. */
+  readonly tokensLeft?: number;
+  /** How many there are at most. */
+  readonly tokensLimit?: number;
+  /** Milliseconds until they are all there again. */
+  readonly tokensResetMs?: number;
 }
 
 /** A teacher's answer to one request. */
@@ -67,6 +92,8 @@ export interface Completion {
   readonly teacher?: string;
   /** More of the raw answer, asked for by name (`keep`). */
   readonly kept?: Readonly<Record<string, unknown>>;
+  /** What the teacher says of its rate limit. @default it says nothing */
+  readonly rateLimit?: RateLimit;
 }
 
 /**

@@ -5,8 +5,8 @@ import { tempDir } from "../support/temp.ts";
 
 async function read(yaml: string) {
   await using dir = await tempDir();
-  const { inputs, flags, params } = await readConfig(await dir.write("c.yaml", yaml));
-  return { inputs, flags: Object.fromEntries(flags), params };
+  const { flags, ...rest } = await readConfig(await dir.write("c.yaml", yaml));
+  return { ...rest, flags: Object.fromEntries(flags) };
 }
 
 async function refusal(yaml: string): Promise<string> {
@@ -29,7 +29,7 @@ dry_run: false
   assertEquals(flags, {
     model: "gpt-5-mini",
     "max-tokens": "800",
-    "base-url": "http://127.0.0.1:8000/v1",
+    "base-url": ["http://127.0.0.1:8000/v1"],
     temperature: "0.6",
     stream: true,
     "dry-run": false,
@@ -68,11 +68,31 @@ Deno.test("readConfig() takes a switch that is on by itself under both of its na
   assertEquals((await read("resume: false")).flags, { resume: false });
   assertEquals((await read("no-resume: true")).flags, { resume: false });
   assertEquals((await read("no_lock: false")).flags, { lock: true });
+  assertEquals((await read("careful_start: false")).flags, { "careful-start": false });
+  assertEquals((await read("no-careful-start: true")).flags, { "careful-start": false });
+});
+
+Deno.test("readConfig() takes limits, checks and budgets by the names of their flags", async () => {
+  const { flags } = await read(
+    "concurrency: auto\nrpm: 600\ntpm: 2_000_000\nmax_cost: 2.5\nsamples: 4\nrequire_json: true\n" +
+      "base_url: [http://a/v1, http://b/v1]\n",
+  );
+  assertEquals(flags, {
+    concurrency: "auto",
+    rpm: "600",
+    tpm: "2000000",
+    "max-cost": "2.5",
+    samples: "4",
+    "require-json": true,
+    "base-url": ["http://a/v1", "http://b/v1"],
+  });
 });
 
 Deno.test("readConfig() passes over what is empty", async () => {
-  const nothing = { inputs: [], flags: {}, params: {} };
-  for (const yaml of ["", "# only a comment\n", "input:\nmodel:\nparams:\nchat_config:\n"]) {
+  const nothing = { inputs: [], flags: {}, params: {}, teachers: [] };
+  for (
+    const yaml of ["", "# only a comment\n", "input:\nmodel:\nparams:\nteachers:\nchat_config:\n"]
+  ) {
     assertEquals(await read(yaml), nothing);
   }
 });
@@ -96,7 +116,7 @@ chat_config:
   assertEquals(config, {
     inputs: [],
     flags: {
-      "base-url": "https://example.com/v1",
+      "base-url": ["https://example.com/v1"],
       timeout: "600.5",
       "max-attempts": "4",
       "api-key-env": "MY_KEY",
@@ -107,6 +127,7 @@ chat_config:
       temperature: 0.6,
       extra_body: { chat_template_kwargs: { enable_thinking: true } },
     },
+    teachers: [],
   });
 });
 

@@ -20,6 +20,12 @@ Deno.test("nextCommand() does the pending rows first", () => {
   assertEquals(next(["a.jsonl", "-o", "out/", "-m", "x"]), "retort a.jsonl -o out/ -m x");
 });
 
+Deno.test("nextCommand() shows the next run in the same way", () => {
+  const args = ["a.jsonl", "-o", "out/", "--monitor", "--open", "--report", "r.html"];
+  assertEquals(next(args), "retort a.jsonl -o out/ --monitor --open --report r.html");
+  assertEquals(next(["a.jsonl", "--monitor", "8123"]), "retort a.jsonl --monitor=8123");
+});
+
 Deno.test("nextCommand() asks failed rows again when none is pending", () => {
   assertEquals(next(["a.jsonl", "-o", "out/"], FAILED), "retort retry a.jsonl -o out/");
 });
@@ -54,6 +60,26 @@ Deno.test("nextCommand() goes on with an interrupted retry as it was asked for",
   assertEquals(next(["retry", ...types], left), "retort retry a.jsonl -o out/ --retry=429");
   assertEquals(next(types, left), "retort a.jsonl -o out/ --retry=429");
   assertEquals(next(["retry", "a.jsonl"], left), "retort retry a.jsonl");
+});
+
+Deno.test("nextCommand() goes on after a halt with the same command, its limits included", () => {
+  const halted = summaryOf({ state: "halted", pending: 5, failures_on_disk: 2 });
+  const args = ["a.jsonl", "-o", "out/", "--max-cost", "5", "--deadline", "2h", "--retry"];
+  assertEquals(next(args, halted), "retort a.jsonl -o out/ --max-cost 5 --deadline 2h");
+  assertEquals(
+    next(["a.jsonl", "--base-url", "http://a/v1", "--base-url", "http://b/v1", "-cauto"], halted),
+    "retort a.jsonl --base-url http://a/v1 --base-url http://b/v1 -c auto",
+  );
+  assertEquals(
+    next(["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "--no-careful-start"], halted),
+    "retort a.jsonl -o out/ --no-careful-start",
+  );
+});
+
+Deno.test("nextCommand() goes on with a halted retry, whose rows are among the failures", () => {
+  const left = summaryOf({ state: "halted", failures_on_disk: 2 });
+  assertEquals(next(["retry", "a.jsonl", "--retry=429"], left), "retort retry a.jsonl --retry=429");
+  assertEquals(next(["a.jsonl", "--retry"], left), "retort a.jsonl --retry");
 });
 
 Deno.test("nextCommand() keeps old answers again, which the next run meets as well", () => {

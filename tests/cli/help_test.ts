@@ -3,7 +3,8 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { COMMANDS, FLAGS, flagsOf } from "../../cli/flags.ts";
+import { COMMANDS } from "../../cli/flag.ts";
+import { FLAGS, flagsOf } from "../../cli/flags.ts";
 import { helpText } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 

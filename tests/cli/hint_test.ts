@@ -1,35 +1,20 @@
 import { createConcurrencyHint } from "../../cli/hint.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import type { ErrorGroup, Snapshot } from "../../lib/progress/events.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
+import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";
 
-const NONE = { p50: 0, p90: 0, p99: 0, max: 0 };
-
+/** A run of 20 lanes, all of them busy, that will take long. */
 function snapshotOf(fields: Partial<Snapshot>): Snapshot {
-  return {
-    type: "snapshot",
+  return makeSnapshot({
     state: "running",
-    total: 10_000,
-    skipped: 0,
-    succeeded: 100,
-    failed: 0,
     in_flight: 20,
-    waiting: 0,
-    attempts: 120,
     concurrency: 20,
-    rate_per_s: 2,
+    limit: 20,
     eta_s: 5_400,
     eta_is_lower_bound: false,
-    elapsed_ms: 50_000,
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    cost_usd: null,
-    latency_ms: NONE,
-    event_loop_lag_ms: NONE,
-    cpu_percent: 0,
-    rss_bytes: 0,
     errors: [],
     ...fields,
-  };
+  });
 }
 
 function hintsFor(...snapshots: Partial<Snapshot>[]): string[] {
@@ -54,15 +39,16 @@ Deno.test("createConcurrencyHint() says nothing of a short run", () => {
 });
 
 Deno.test("createConcurrencyHint() says nothing where something else limits the run", () => {
-  const error: ErrorGroup = {
-    type: "rate_limit",
-    status: 429,
-    message: "slow down",
-    count: 1,
-    last_seen: "2026-01-31T12:00:00.000Z",
-  };
   assertEquals(
-    hintsFor({ in_flight: 7 }, { state: "paused" }, { state: "draining" }, { errors: [error] }),
+    hintsFor({ in_flight: 7 }, { state: "paused" }, { state: "draining" }, {
+      errors: [makeErrorGroup()],
+    }),
     [],
   );
+});
+
+Deno.test("createConcurrencyHint() says nothing where the teacher is asked less than it could be", () => {
+  // A careful start, or a teacher that has refused more.
+  assertEquals(hintsFor({ limit: 19 }), []);
+  assertEquals(hintsFor({ limit: 19 }, {}).length, 1);
 });

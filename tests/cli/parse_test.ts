@@ -45,6 +45,12 @@ Deno.test("parseCommandLine() collects a flag that may be repeated", () => {
   });
 });
 
+Deno.test("parseCommandLine() takes an address for each teacher", () => {
+  assertEquals(parsed("--base-url", "http://a/v1", "--base-url=http://b/v1").flags, {
+    "base-url": ["http://a/v1", "http://b/v1"],
+  });
+});
+
 Deno.test("parseCommandLine() reads switches, alone and together", () => {
   assertEquals(parsed("--dry-run", "--stream", "-hV").flags, {
     "dry-run": true,
@@ -55,7 +61,22 @@ Deno.test("parseCommandLine() reads switches, alone and together", () => {
 });
 
 Deno.test("parseCommandLine() turns a switch off that is on by itself", () => {
-  assertEquals(parsed("--no-resume", "--no-lock").flags, { resume: false, lock: false });
+  assertEquals(parsed("--no-resume", "--no-lock", "--no-careful-start").flags, {
+    resume: false,
+    lock: false,
+    "careful-start": false,
+  });
+});
+
+Deno.test("parseCommandLine() takes a number after --monitor for its port, and no input", () => {
+  assertEquals(parsed("--monitor", "a.jsonl", "--monitor-host", "::1"), {
+    command: "run",
+    inputs: ["a.jsonl"],
+    flags: { monitor: "", "monitor-host": "::1" },
+  });
+  assertEquals(parsed("--monitor", "8123", "a.jsonl").flags, { monitor: "8123" });
+  assertEquals(parsed("a.jsonl", "--monitor=8123").flags, { monitor: "8123" });
+  assertEquals(parsed("--monitor", "./8123").inputs, ["./8123"]);
 });
 
 Deno.test("parseCommandLine() takes what follows -- for inputs", () => {
@@ -115,6 +136,8 @@ for (
     [["--overwite"], "Did you mean --overwrite?"],
     [["--no-resum"], "Did you mean --no-resume?"],
     [["--no-dry-run"], "Did you mean --dry-run?"],
+    [["--rmp", "60"], "Did you mean --rpm?"],
+    [["--max-costs", "5"], "Did you mean --max-cost?"],
     [["--flux-capacitor"], "See --help-all"],
     [["-x"], "See --help-all"],
     [["--__proto__"], "See --help-all"],
@@ -133,6 +156,7 @@ for (
     [["run", "--format", "messages"], "export"],
     [["run", "--port", "8000"], "simulate"],
     [["verify", "-m", "x"], "run, retry"],
+    [["export", "--samples", "4"], "run, retry, verify"],
     [["retry", "--no-resume"], "run"],
     [["export", "--retry"], "run, retry"],
   ] as [string[], string][]

@@ -105,6 +105,64 @@ Deno.test("Settings.integer() names no upper end where there is none", () => {
   assertStringIncludes(error.message, "1 or more");
 });
 
+Deno.test("Settings.integerOr() reads a word in place of a number, and offers it", () => {
+  const read = (concurrency: string) =>
+    settingsOf({ concurrency }).integerOr("auto", "concurrency", 1, 100);
+  assertEquals([read("auto"), read("20")], ["auto", 20]);
+  assertEquals(settingsOf({}).integerOr("auto", "concurrency", 1, 100), undefined);
+  for (const text of ["Auto", "0", "101", ""]) {
+    assertEquals(
+      assertThrows(() => read(text), UsageError).message,
+      `Cannot use --concurrency ${JSON.stringify(text)}: it must be a whole number, ` +
+        "between 1 and 100, or auto",
+    );
+  }
+});
+
+for (
+  const [text, number] of [["0.5", 0.5], ["600", 600], ["2_000_000", 2e6], [".5", 0.5]] as const
+) {
+  Deno.test(`Settings.number() reads ${text}`, () => {
+    assertEquals(settingsOf({ rpm: text }).number("rpm"), number);
+  });
+}
+
+for (const text of ["0", "-1", "", " ", "abc", "NaN", "Infinity", "1e400", "$5", "5%", "1,000"]) {
+  Deno.test(`Settings.number() refuses ${JSON.stringify(text)}`, () => {
+    const error = assertThrows(() => settingsOf({ rpm: text }).number("rpm"), UsageError);
+    assertEquals(
+      error.message,
+      `Cannot use --rpm ${JSON.stringify(text)}: it must be a number above 0`,
+    );
+  });
+}
+
+Deno.test("Settings.number() takes 0 where something may be free", () => {
+  const read = (text: string) =>
+    settingsOf({ "price-in": text }).number("price-in", { mayBeZero: true });
+  assertEquals([read("0"), read("0.25")], [0, 0.25]);
+  assertStringIncludes(assertThrows(() => read("-1"), UsageError).message, "0 or more");
+});
+
+Deno.test("Settings.jsonFile() reads JSON, and says which file is none", async () => {
+  await using dir = await tempDir();
+  const read = (path: string) => settingsOf({ "json-schema": path }).jsonFile("json-schema");
+  assertEquals(await read(await dir.write("s.json", '{"type": "object"}')), { type: "object" });
+  assertEquals(await settingsOf({}).jsonFile("json-schema"), undefined);
+  const broken = await dir.write("broken.json", "{type: object}");
+  for (
+    const [path, what] of [[broken, "it is not JSON"], [dir.path("none.json"), "no such file"]]
+  ) {
+    const { message } = await assertRejects(() => read(path), UsageError);
+    for (const part of [path, "--json-schema", what]) assertStringIncludes(message, part);
+  }
+});
+
+Deno.test("Settings.isTyped() speaks of the flags only", () => {
+  const settings = settingsOf({ model: "a" }, { system: "s" });
+  assertEquals([settings.isTyped("model"), settings.isTyped("system")], [true, false]);
+});
+
 for (
   const [text, milliseconds] of [
     ["90", 90_000],

@@ -140,7 +140,7 @@ Deno.test("generate() never runs ahead of its consumer by more than the concurre
   function* endless() {
     while (true) yield { prompt: `prompt ${pulled++}` };
   }
-  const generator = new ResponseGenerator({ teacher, concurrency });
+  const generator = new ResponseGenerator({ teacher, concurrency, carefulStart: false });
   for await (const outcome of generator.generate(endless())) {
     assert(outcome.ok);
     // As many turns as it would take to run away.
@@ -168,7 +168,7 @@ Deno.test("an early break aborts the calls, closes the rows, and leaves the gene
       isClosed = true;
     }
   }
-  const generator = new ResponseGenerator({ teacher, concurrency: 8 });
+  const generator = new ResponseGenerator({ teacher, concurrency: 8, carefulStart: false });
   for await (const outcome of generator.generate(rows())) {
     assertEquals(outcome.ok, true);
     await teacher.untilAsked(8);
@@ -224,7 +224,11 @@ Deno.test("an error of the rows is thrown after the outcomes of the calls in fli
 Deno.test("an aborted signal ends generate() with its reason, before and while it works", async () => {
   const teacher = new CountingTeacher(() => undefined);
   const controller = new AbortController();
-  const generator = new ResponseGenerator({ teacher, signal: controller.signal });
+  const generator = new ResponseGenerator({
+    teacher,
+    signal: controller.signal,
+    carefulStart: false,
+  });
   const taken = collect(generator.generate(numberedRows(3)));
   await teacher.untilAsked(3);
   controller.abort(new Error("enough"));
@@ -243,7 +247,7 @@ Deno.test("pause, resume, setConcurrency and stop steer generate() while it work
     return answerTo(request);
   });
   const release = () => held.forEach((resolve, prompt) => held.delete(prompt) && resolve());
-  const generator = new ResponseGenerator({ teacher, concurrency: 2 });
+  const generator = new ResponseGenerator({ teacher, concurrency: 2, carefulStart: false });
   const taken = collect(generator.generate(numberedRows(100)));
   await teacher.untilAsked(2);
   await turns();

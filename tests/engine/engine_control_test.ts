@@ -3,7 +3,8 @@ import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
 
-const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
+/** What concerns one row only. */
+const later = (retryAfterMs: number) => new TeacherError("Later", { status: 500, retryAfterMs });
 
 Deno.test("Engine.setConcurrency() starts more lanes at once", async () => {
   const fixture = new Fixture({ rows: rowsOf(30), concurrency: 2 });
@@ -78,9 +79,11 @@ Deno.test("Engine.openGate() starts nothing while another gate is closed", async
   fixture.engine.closeGate("disk");
   await fixture.start();
   assertEquals(fixture.teacher.uids, []);
+  assertEquals(fixture.engine.state, "paused");
   fixture.engine.openGate("pause");
   fixture.engine.openGate("never closed");
-  assertEquals(fixture.engine.state, "paused");
+  assertEquals(fixture.teacher.uids, []);
+  assertEquals(fixture.engine.state, "disk_full");
   fixture.engine.openGate("disk");
   assertEquals(fixture.engine.state, "running");
   await fixture.finish();

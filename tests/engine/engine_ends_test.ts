@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError, SourceError, TeacherError } from "../../lib/errors.ts";
 import type { Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
-import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
+import { completionOf, FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
 
 Deno.test("Engine.run() rejects with what the sink throws, after its lanes have come home", async () => {
   const error = new SinkError("Disk gone");
@@ -109,6 +109,7 @@ Deno.test("Engine.run() ends with the error of a listener rather than hang", asy
       attempt() {
         throw new TypeError("Bad listener");
       },
+      attemptAnswered() {},
       attemptFailed() {},
       stateChanged() {},
     },
@@ -118,9 +119,11 @@ Deno.test("Engine.run() ends with the error of a listener rather than hang", asy
 });
 
 Deno.test("Engine.run() fails the row when a teacher gives something that is no completion", async () => {
-  const answers: unknown[] = [undefined, null, {}, { response: 7 }, "text"];
+  // One good answer first: what is refused in the same words from the start on halts a run.
+  const answers: unknown[] = [completionOf(), undefined, null, {}, { response: 7 }, "text"];
   const fixture = new Fixture({
     rows: rowsOf(answers.length),
+    concurrency: 1,
     teacher: {
       complete: ({ uid }) => Promise.resolve(answers[Number(uid)] as Completion),
     },
@@ -128,7 +131,9 @@ Deno.test("Engine.run() fails the row when a teacher gives something that is no 
   await fixture.start();
   await fixture.ended;
   assertEquals(fixture.outcomes.length, answers.length);
-  assertEquals(fixture.outcomes.map(({ failure }) => failure?.type), [
+  const outcomes = fixture.outcomes.toSorted((a, b) => a.sequence - b.sequence);
+  assertEquals(outcomes.map(({ failure }) => failure?.type), [
+    undefined,
     "response",
     "response",
     "empty",
@@ -143,12 +148,13 @@ Deno.test("Engine.run() may be stopped from its own listener", async () => {
     concurrency: 2,
     listener: {
       attempt() {},
+      attemptAnswered() {},
       attemptFailed: () => fixture.engine.stop(),
       stateChanged() {},
     },
   });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(new TeacherError("Bad key", { status: 401 }));
+  await fixture.teacher.call("0").refuse(new TeacherError("Bad field", { status: 400 }));
   await fixture.teacher.call("1").answer();
   await fixture.ended;
   assertEquals(fixture.settledUids, ["0", "1"]);

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { Acceptance, type OnTruncated } from "../../lib/engine/acceptance.ts";
+import type { ChannelOptions } from "../../lib/engine/channel.ts";
 import { Engine } from "../../lib/engine/engine.ts";
-import type { EngineOptions } from "../../lib/engine/engine_options.ts";
+import type { EngineOptions, FailedAttempt } from "../../lib/engine/engine_options.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
+import { Spending } from "../../lib/engine/spending.ts";
 import type { RunState } from "../../lib/progress/events.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
@@ -23,6 +26,7 @@ export function rowOf(uid: string, params?: Params): Row {
     clashes: [],
     input: 0,
     source: `rows:${uid}`,
+    sample: 0,
   };
 }
 
@@ -103,6 +107,10 @@ export class FakeTeacher implements Teacher {
 
 /** What a test may choose; the rest is as plain as can be. */
 export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
+  /** The one teacher, in place of the fixture's own. */
+  teacher?: Teacher;
+  /** What becomes of a truncated answer. @default "error" */
+  onTruncated?: OnTruncated;
   /** Rows, or batches of them. */
   rows?: readonly Row[];
   /** In place of `rows`. */
@@ -117,8 +125,12 @@ export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "
 export class Fixture {
   readonly engine: Engine;
   readonly teacher = new FakeTeacher();
+  /** All teachers of the run. */
+  readonly teachers: readonly Teacher[];
   readonly outcomes: Outcome[] = [];
+  readonly answered: Completion[] = [];
   readonly failures: Failure[] = [];
+  readonly failed: FailedAttempt[] = [];
   readonly states: RunState[] = [];
   attempts = 0;
   /** Whether the run has ended. */
@@ -126,10 +138,12 @@ export class Fixture {
   #run: Promise<void> | undefined;
 
   constructor(options: FixtureOptions = {}) {
-    const { rows = [], random = () => 0, maxAttempts, ...rest } = options;
+    const { rows = [], random = () => 0, maxAttempts, onTruncated = "error", ...rest } = options;
+    const { teacher = this.teacher, ...others } = rest;
+    this.teachers = others.teachers?.map((one) => one.teacher) ?? [teacher];
     this.engine = new Engine({
       source: batchesOf(rows),
-      teacher: this.teacher,
+      teachers: [channelOf(teacher)],
       sink: {
         put: (outcome) => {
           this.outcomes.push(outcome);
@@ -138,14 +152,22 @@ export class Fixture {
       },
       listener: {
         attempt: () => this.attempts++,
-        attemptFailed: (failure) => this.failures.push(failure),
+        attemptAnswered: (completion) => this.answered.push(completion),
+        attemptFailed: (failed) => {
+          this.failures.push(failed.failure);
+          this.failed.push(failed);
+        },
         stateChanged: () => this.states.push(this.engine.state),
       },
       params: {},
       concurrency: 2,
+      isExploring: false,
+      isCareful: false,
       retryPolicy: new RetryPolicy({ random, maxAttempts }),
-      onTruncated: "error",
-      ...rest,
+      acceptance: new Acceptance({ onTruncated, checks: [], params: others.params ?? {} }),
+      spending: new Spending(),
+      random,
+      ...others,
     });
   }
 
@@ -174,6 +196,11 @@ export class Fixture {
   get settledUids(): string[] {
     return this.outcomes.map(({ row }) => row.uid);
   }
+}
+
+/** A teacher as an engine takes it. */
+export function channelOf(teacher: Teacher, options: Partial<ChannelOptions> = {}): ChannelOptions {
+  return { teacher, weight: 1, maxConcurrency: 100_000, ...options };
 }
 
 /** Rows in batches, as a source gives them. */

@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
+import { completionOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
-const busy = () => new TeacherError("Busy", { status: 503 });
+const broken = (retryAfterMs?: number) => new TeacherError("Broken", { status: 500, retryAfterMs });
 const timeout = () => new TeacherError("Too slow", { type: "timeout", retryable: true });
 const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
 
@@ -12,11 +12,11 @@ Deno.test("Engine.run() tries a row again while it may, then fails it", async ()
   await fixture.start();
   for (let attempt = 1; attempt <= 3; attempt++) {
     assertEquals(fixture.attempts, attempt);
-    await refuseAndWait(fixture, "0", busy());
+    await refuseAndWait(fixture, "0", broken());
   }
   await fixture.ended;
   const [{ failure, attempts, completion, firstFailedAt, settledAt }] = fixture.outcomes;
-  assertEquals(failure, { type: "server", message: "Busy", status: 503 });
+  assertEquals(failure, { type: "server", message: "Broken", status: 500 });
   assertEquals(attempts, 3);
   assertEquals(completion, undefined);
   assertEquals(firstFailedAt! <= settledAt, true);
@@ -26,7 +26,7 @@ Deno.test("Engine.run() tries a row again while it may, then fails it", async ()
 Deno.test("Engine.run() keeps in mind when a row that succeeded failed first", async () => {
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
-  await refuseAndWait(fixture, "0", busy());
+  await refuseAndWait(fixture, "0", broken());
   await fixture.finish();
   const [{ failure, attempts, firstFailedAt }] = fixture.outcomes;
   assertEquals({ failure, attempts }, { failure: undefined, attempts: 2 });
@@ -78,7 +78,7 @@ Deno.test("Engine.run() tries again once only after a timeout", async () => {
   const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 9 });
   await fixture.start();
   await refuseAndWait(fixture, "0", timeout());
-  await refuseAndWait(fixture, "0", busy());
+  await refuseAndWait(fixture, "0", broken());
   assertEquals(fixture.outcomes.length, 0);
   await fixture.teacher.call("0").refuse(timeout());
   await fixture.ended;
@@ -129,7 +129,7 @@ Deno.test("Engine.run() lets others go on while a row waits", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(5), concurrency: 1, now: clock.now });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(later(1_000));
+  await fixture.teacher.call("0").refuse(broken(1_000));
   assertEquals(fixture.engine.waiting, 1);
   for (const uid of ["1", "2", "3", "4"]) await fixture.teacher.call(uid).answer();
   assertEquals(fixture.teacher.uids, []);
@@ -144,9 +144,9 @@ Deno.test("Engine.run() takes due retries before new rows, the longest due first
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 3, now: clock.now });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(later(3_000));
-  await fixture.teacher.call("1").refuse(later(1_000));
-  await fixture.teacher.call("2").refuse(later(2_000));
+  await fixture.teacher.call("0").refuse(broken(3_000));
+  await fixture.teacher.call("1").refuse(broken(1_000));
+  await fixture.teacher.call("2").refuse(broken(2_000));
   assertEquals(fixture.teacher.uids, ["3", "4", "5"]);
   await clock.advance(2_500);
   for (const uid of ["3", "4", "5"]) await fixture.teacher.call(uid).answer();
@@ -161,7 +161,7 @@ Deno.test("Engine.run() does not spin while a due retry waits for a lane", async
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(2), concurrency: 1, now: clock.now });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(later(10));
+  await fixture.teacher.call("0").refuse(broken(10));
   await clock.advance(10);
   const firedBefore = clock.fired;
   await clock.advance(60_000);
@@ -184,30 +184,35 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
       teacher: {
         complete({ uid }) {
           asked.push(uid);
-          if (isBusy) return Promise.reject(later(1_000 + asked.length));
-          return Promise.resolve({ response: "1", finishReason: "stop", usage: null, model: "" });
+          // Every eighth row is answered: this is no outage.
+          const isRefused = isBusy && Number(uid) % 8 < 7;
+          return isRefused
+            ? Promise.reject(broken(1_000 + asked.length))
+            : Promise.resolve(completionOf());
         },
       },
     });
     await fixture.start();
-    await source.feed(rowsOf(bound + 50));
-    await source.feed(rowsOf(1));
+    await source.feed(rowsOf(2 * bound));
+    await source.feed([rowOf("last")]);
     await source.end();
     assertEquals(fixture.engine.waiting, bound);
-    assertEquals(asked.length, bound);
+    const count = asked.length;
+    assertEquals(count - fixture.outcomes.length, bound);
     assertEquals(source.pulls, 1);
     // One row comes back, is refused again, and goes back: no new one may take its place.
     await clock.advance(1_001);
-    assertEquals(asked.length, bound + 1);
+    assertEquals(asked.length, count + 1);
     assertEquals(asked.at(-1), "0");
     assertEquals(fixture.engine.waiting, bound);
     isBusy = false;
     await clock.advance(1);
     // One has got its answer, so one place was free for new rows, and those were answered too.
-    assertEquals(fixture.outcomes.length >= 2, true);
+    assertEquals(asked[count + 1], "1");
+    assertEquals(asked.length > count + 2, true);
     await clock.advance(10_000);
     await fixture.ended;
-    assertEquals(fixture.outcomes.length, bound + 51);
+    assertEquals(fixture.outcomes.length, 2 * bound + 1);
     assertEquals(clock.pendingTimers, 0);
   });
 }
@@ -217,10 +222,10 @@ Deno.test("Engine.run() counts rows that lanes hold as taking places in the wait
   const fixture = new Fixture({ rows: rowsOf(1_010), concurrency: 10, now: clock.now });
   await fixture.start();
   while (fixture.engine.waiting < 995) {
-    await fixture.teacher.open[0].refuse(later(60_000));
+    await fixture.teacher.open[0].refuse(broken(60_000));
   }
   assertEquals(fixture.engine.inFlight, 5);
-  while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].refuse(later(60_000));
+  while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].refuse(broken(60_000));
   assertEquals(fixture.engine.waiting, 1_000);
   fixture.engine.stop();
   await fixture.ended;
@@ -231,7 +236,7 @@ Deno.test("Engine.run() leaves no timer behind when rows still wait at its end",
   // Real timers: the sanitizer of the test runner is what looks for them.
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(later(3_600_000));
+  await fixture.teacher.call("0").refuse(broken(3_600_000));
   fixture.engine.stop();
   await fixture.ended;
   assertEquals(fixture.outcomes, []);

@@ -5,12 +5,14 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
+import { Acceptance } from "../../lib/engine/acceptance.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MAX_CONCURRENCY } from "../../lib/engine/lanes.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
+import { Spending } from "../../lib/engine/spending.ts";
 import type { Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { completionOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { channelOf, completionOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
 Deno.test("Engine.run() ends at once without rows", async () => {
   const fixture = new Fixture({ rows: [] });
@@ -238,13 +240,16 @@ Deno.test("Engine.run() uses a clock of its own where none is given", async () =
     source: (async function* () {
       yield rowsOf(1);
     })(),
-    teacher: { complete: () => Promise.resolve(completionOf()) },
+    teachers: [channelOf({ complete: () => Promise.resolve(completionOf()) })],
     sink: { put: ({ latencyMs }) => Promise.resolve(void outcomes.push(latencyMs)) },
-    listener: { attempt() {}, attemptFailed() {}, stateChanged() {} },
+    listener: { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} },
     params: {},
     concurrency: 1,
+    isExploring: false,
+    isCareful: true,
     retryPolicy: new RetryPolicy(),
-    onTruncated: "error",
+    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Spending(),
   });
   await engine.run();
   assertEquals(outcomes.length, 1);
@@ -252,5 +257,5 @@ Deno.test("Engine.run() uses a clock of its own where none is given", async () =
 });
 
 function retryable() {
-  return new TeacherError("Busy", { status: 503 });
+  return new TeacherError("Broken", { status: 500 });
 }

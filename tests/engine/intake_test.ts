@@ -98,6 +98,23 @@ Deno.test("Intake.close() rejects with what the source throws while it is closed
   await assertRejects(() => intake.close(), Error, "Cannot close");
 });
 
+Deno.test("Intake.pull() asks for nothing while the batch that is there is not used up", async () => {
+  let asked = 0;
+  async function* source() {
+    for (const batch of [[1, 2], [3]]) {
+      asked++;
+      yield batch;
+    }
+  }
+  const intake = new Intake(source());
+  await pulled(intake);
+  intake.pull(() => {});
+  assertEquals([asked, intake.isEmpty, intake.take(), intake.take()], [1, false, 1, 2]);
+  await pulled(intake);
+  assertEquals([asked, intake.take()], [2, 3]);
+  await intake.close();
+});
+
 Deno.test("Intake.close() does not wait for a pull that is under way", async () => {
   const silence = Promise.withResolvers<void>();
   async function* source() {
@@ -107,6 +124,7 @@ Deno.test("Intake.close() does not wait for a pull that is under way", async () 
   }
   const intake = new Intake(source());
   await pulled(intake);
+  assertEquals(intake.take(), 1);
   const rest = pulled(intake);
   await intake.close();
   silence.resolve();

@@ -50,6 +50,32 @@ Deno.test("exportResults() keeps input order when the input was named by another
   assertEquals(rows.map(({ messages }) => messages[0].content), ["1", "2", "3"]);
 });
 
+Deno.test("exportResults() puts the answers to one row behind each other", async () => {
+  await using dir = await tempDir();
+  // The template names the uid, which is that of the row for each of its answers.
+  const options = { template: "{{uid}}?" };
+  const answers = [[2, 0], [1, 11], [2, 2], [1, 0], [1, 2], [2, 1]];
+  const lines = answers.map(([line, sample]) =>
+    resultLineOf({ uid: `row#${line}` }, {
+      response: `${line}.${sample}`,
+      source: `prompts.jsonl:${line}`,
+      sample,
+    }, options)
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await dir.write("out.run.json", runFile(options));
+  await exportFrom(dir, { format: "alpaca" });
+  const rows = await dir.rows("train.jsonl");
+  assertEquals(rows.map(({ instruction, output }) => `${instruction} ${output}`), [
+    "row#1? 1.0",
+    "row#1? 1.2",
+    "row#1? 1.11",
+    "row#2? 2.0",
+    "row#2? 2.1",
+    "row#2? 2.2",
+  ]);
+});
+
 Deno.test("exportResults() puts several results files one after the other", async () => {
   await using dir = await tempDir();
   for (const name of ["b", "a"]) {

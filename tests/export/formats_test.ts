@@ -22,6 +22,7 @@ function example(fields: Partial<Example> = {}): Example {
     toolCalls: undefined,
     file: "prompts.jsonl",
     line: 1,
+    sample: 0,
     ...fields,
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sampleRow } from "../../lib/run/samples.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
 import { createRowParser, ParsedRow, type RowParserOptions } from "../../lib/source/parse_row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
@@ -12,6 +13,8 @@ import type { Completion } from "../../lib/teacher/teacher.ts";
 export interface Answered extends Partial<Completion> {
   /** Where the row comes from. */
   source?: string;
+  /** Which answer to the row it is. */
+  sample?: number;
 }
 
 /** The results line of a row, made by the code that a run makes it with. */
@@ -23,10 +26,9 @@ export function resultLineOf(
   const text = typeof row === "string" ? row : JSON.stringify(row);
   const parsed = createRowParser(options).parse(text);
   if (!(parsed instanceof ParsedRow)) throw new Error(parsed.problem);
-  const { source = "prompts.jsonl:1", ...completion } = answered;
-  const { uid, promptHash, messages, params, clashes } = parsed;
+  const { source = "prompts.jsonl:1", sample = 0, ...completion } = answered;
   return resultLine({
-    row: { uid, promptHash, messages, params, clashes, text: parsed.text, input: 0, source },
+    row: sampleRow(parsed.at({ uid: parsed.uid, input: 0, source }), sample, {}),
     sequence: 0,
     attempts: 1,
     busyMs: 1,
@@ -41,7 +43,9 @@ export function resultLineOf(
       ...completion,
     },
     failure: undefined,
-  }, { paramsId: "p1", model: "m", address: "", finalMessages: false, think: "wrap", ...options });
+    teacher: undefined,
+    costUsd: 0,
+  }, { paramsId: "p1", finalMessages: false, think: "wrap", ...options });
 }
 
 /** A `run.json` with this identity. */

@@ -9,18 +9,45 @@ function offsets(order: RowOrder): number[] {
 
 Deno.test("RowOrder sorts by line within a file, and files by their first appearance", () => {
   const order = new RowOrder();
-  order.add(0, 1, "b", 3);
-  order.add(1, 1, "a", 2);
-  order.add(2, 1, "b", 1);
-  order.add(3, 1, "a", 1);
-  order.add(4, 1, "b", 1);
+  order.add(0, 1, { file: "b", line: 3, sample: 0 });
+  order.add(1, 1, { file: "a", line: 2, sample: 0 });
+  order.add(2, 1, { file: "b", line: 1, sample: 0 });
+  order.add(3, 1, { file: "a", line: 1, sample: 0 });
+  order.add(4, 1, { file: "b", line: 1, sample: 0 });
   assertEquals(offsets(order), [2, 4, 0, 3, 1]);
+});
+
+Deno.test("RowOrder puts the answers to one line behind each other", () => {
+  const order = new RowOrder();
+  const add = (line: number, sample: number) =>
+    order.add(order.length, 1, { file: "a", line, sample });
+  add(2, 999);
+  add(2, 0);
+  add(9_999_999_999, 1);
+  add(1, 1);
+  add(9_999_999_999, 0);
+  add(2, 1);
+  add(1, 0);
+  assertEquals(offsets(order), [6, 3, 1, 5, 0, 4, 2]);
+});
+
+Deno.test("RowOrder keeps inputs, lines and answers apart up to 900 inputs", () => {
+  const order = new RowOrder();
+  for (let file = 0; file < 900; file++) {
+    order.add(file, 1, { file: `${file}`, line: 1, sample: 0 });
+  }
+  const last = { file: "899", line: 9_999_999_999 };
+  order.add(901, 1, { ...last, sample: 999 });
+  order.add(900, 1, { ...last, sample: 998 });
+  assertEquals(offsets(order).slice(-3), [899, 900, 901]);
 });
 
 Deno.test("RowOrder holds many lines, far into a large file", () => {
   const order = new RowOrder();
   const count = 5_000;
-  for (let i = 0; i < count; i++) order.add(i * 2 ** 35, i, "a", (i * 1_999) % count + 1);
+  for (let i = 0; i < count; i++) {
+    order.add(i * 2 ** 35, i, { file: "a", line: (i * 1_999) % count + 1, sample: 0 });
+  }
   const lines = offsets(order).map((offset) => (offset / 2 ** 35 * 1_999) % count + 1);
   assertEquals(lines, Array.from({ length: count }, (_, i) => i + 1));
 });

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { stringWidth } from "../../lib/deps/string_width.ts";
 import { createBar } from "../../lib/progress/bar.ts";
-import type { Notice } from "../../lib/progress/events.ts";
-import { makeSnapshot, makeSummary, ManualClock } from "./fixtures.ts";
+import type { Notice, Snapshot } from "../../lib/progress/events.ts";
+import { makeErrorGroup, makeSnapshot, makeSummary, makeTeacher, ManualClock } from "./fixtures.ts";
 import { Screen } from "./screen.ts";
 
 function setUp(width = 100, options: { color?: boolean; projectName?: string } = {}) {
@@ -22,6 +22,29 @@ function setUp(width = 100, options: { color?: boolean; projectName?: string } =
   });
   return { bar, clock, screen, writes };
 }
+
+/** Local time, so that the clock that is shown is the same everywhere. */
+const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
+
+/** A run with prices that is held up by one of its two teachers. */
+const TROUBLE: Partial<Snapshot> = {
+  state: "backing_off",
+  backing_off_until: UNTIL,
+  reason: "429: tokens per min",
+  in_flight: 0,
+  limit: 7,
+  concurrency: 200,
+  refused_for_load: 1312,
+  wasted_completion_tokens: 4830,
+  cost_usd: 1.2,
+  projected_cost_usd: 14.2,
+  projected_cost_is_lower_bound: false,
+  max_cost_usd: 20,
+  teachers: [
+    makeTeacher({ state: "cooling_down", until: UNTIL, reason: "429: tokens per min" }),
+    makeTeacher({ address: "http://gpu2:8000/v1" }),
+  ],
+};
 
 function makeNotice(message: string, level: Notice["level"] = "info"): Notice {
   return { type: "notice", time: "2026-01-01T00:00:00.000Z", level, message };
@@ -47,7 +70,7 @@ Deno.test("createBar() marks a lower bound", () => {
 Deno.test("createBar() leaves out what is not known or zero", () => {
   const { bar, screen } = setUp();
   const latency_ms = { p50: 0, p90: 0, p99: 0, max: 0 };
-  const nothing = { skipped: 0, succeeded: 0, failed: 0, waiting: 0, completion_tokens: 0 };
+  const nothing = { skipped: 0, succeeded: 0, failed: 0, waiting: 0, tokens_per_s: 0 };
   bar(
     makeSnapshot({ ...nothing, total: null, eta_s: null, errors: [], latency_ms, rate_per_s: 0 }),
   );
@@ -65,6 +88,28 @@ Deno.test("createBar() names any state but the usual one", () => {
   clock.advance(250);
   bar(makeSnapshot({ state: "paused" }));
   assert(screen.lines[1].startsWith(" paused · 500/1,000 rows"));
+});
+
+Deno.test("createBar() says in four lines what holds a run up and what it costs", () => {
+  const { bar, screen } = setUp(200);
+  bar(makeSnapshot(TROUBLE));
+  assertEquals(screen.lines.slice(1), [
+    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · ETA 13 s · 20 failed · " +
+    "0/200 in flight, limit 7 · 4 waiting · 1,312 refused for load",
+    " 38.3 rows/s · 1,240 tokens/s · $1.20 of ~$14 (max $20) · 4,830 tokens wasted · " +
+    "latency p50 512 ms, p99 1.24 s · lag 1.2 ms · CPU 12% · 85 MB",
+    " 1 of 2 teachers up: gpu1:8000 cooling down until 12:03:07 (429: tokens per min) · " +
+    "failed attempts: 12 × rate_limit 429: Slow down",
+  ]);
+});
+
+Deno.test("createBar() keeps what matters most at 80 columns", () => {
+  const { bar, screen } = setUp(80);
+  bar(makeSnapshot(TROUBLE));
+  assertEquals(screen.lines.slice(1, 3), [
+    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · ETA 13 s",
+    " 38.3 rows/s · 1,240 tokens/s · $1.20 of ~$14 (max $20) · 4,830 tokens wasted",
+  ]);
 });
 
 Deno.test("createBar() is full only when all is done, and shows one failed row of a million", () => {
@@ -92,10 +137,10 @@ Deno.test("createBar() draws in place, at most four times a second", () => {
 });
 
 Deno.test("createBar() never writes a line wider than the terminal", () => {
-  const errors = [{ ...makeSnapshot().errors[0], message: "天地玄黃".repeat(50) }];
+  const errors = [makeErrorGroup({ message: "天地玄黃".repeat(50) })];
   for (let width = 1; width < 140; width++) {
     const { bar, writes } = setUp(width, { color: true, projectName: "宇宙洪荒 prompts" });
-    bar(makeSnapshot({ errors, state: "backing_off" }));
+    bar(makeSnapshot({ ...TROUBLE, errors, reason: "天地玄黃".repeat(50) }));
     // deno-lint-ignore no-control-regex
     const lines = writes.join("").replace(/\x1b\[[\d;]*[A-Za-z]/g, "").split(/[\r\n]+/);
     for (const line of lines) {
@@ -134,6 +179,7 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
     skipped: 100,
     pending: 900,
     concurrency: 20,
+    concurrency_is_auto: false,
   });
   clock.advance(250);
   bar(makeSnapshot());
@@ -149,7 +195,7 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
 
 Deno.test("createBar() lets no control character through from outside", () => {
   const { bar, clock, screen } = setUp(200, { projectName: "a\x1b[2Jb" });
-  const errors = [{ ...makeSnapshot().errors[0], message: "x\x1b]0;owned\x07y\r\nz" }];
+  const errors = [makeErrorGroup({ message: "x\x1b]0;owned\x07y\r\nz" })];
   bar(makeSnapshot({ errors }));
   clock.advance(250);
   bar(makeNotice("no\x1b[31m\x07tice"));

@@ -1,5 +1,15 @@
 import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import type { FailedAttempt } from "../../lib/progress/counters.ts";
 import { ErrorGroups, normaliseMessage } from "../../lib/progress/error_groups.ts";
+import type { Failure } from "../../lib/row.ts";
+import { makeFailedAttempt } from "./fixtures.ts";
+
+/** Groups of failed attempts that differ in nothing but the failure. */
+class FailureGroups extends ErrorGroups {
+  addFailure(failure: Failure, nowMs: number): void {
+    this.add(makeFailedAttempt({ failure }), nowMs);
+  }
+}
 
 const MESSAGES: readonly [name: string, message: string, expected: string][] = [
   ["replaces numbers", "Wait 3.25s, used 1,200 of 2000", "Wait #s, used # of #"],
@@ -31,18 +41,24 @@ Deno.test("normaliseMessage() cuts long messages without splitting a character",
 });
 
 Deno.test("ErrorGroups counts equal causes together, most frequent first", () => {
-  const groups = new ErrorGroups();
-  groups.add({ type: "timeout", status: null, message: "No answer in 5 s" }, 1000);
+  const groups = new FailureGroups();
+  groups.addFailure({ type: "timeout", status: null, message: "No answer in 5 s" }, 1000);
   for (let i = 0; i < 3; i++) {
-    groups.add({ type: "rate_limit", status: 429, message: `Try again in ${i} s` }, 2000 + i);
+    groups.addFailure(
+      { type: "rate_limit", status: 429, message: `Try again in ${i} s` },
+      2000 + i,
+    );
   }
-  groups.add({ type: "rate_limit", status: 503, message: "Try again in 9 s" }, 3000);
+  groups.addFailure({ type: "rate_limit", status: 503, message: "Try again in 9 s" }, 3000);
   assertEquals(groups.list(), [
     {
       type: "rate_limit",
       status: 429,
       message: "Try again in # s",
       count: 3,
+      action: "retried",
+      uids: ["1"],
+      first_seen: "1970-01-01T00:00:02.000Z",
       last_seen: "1970-01-01T00:00:02.002Z",
     },
     {
@@ -50,6 +66,9 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
       status: null,
       message: "No answer in 5 s",
       count: 1,
+      action: "retried",
+      uids: ["1"],
+      first_seen: "1970-01-01T00:00:01.000Z",
       last_seen: "1970-01-01T00:00:01.000Z",
     },
     {
@@ -57,14 +76,17 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
       status: 503,
       message: "Try again in 9 s",
       count: 1,
+      action: "retried",
+      uids: ["1"],
+      first_seen: "1970-01-01T00:00:03.000Z",
       last_seen: "1970-01-01T00:00:03.000Z",
     },
   ]);
 });
 
 Deno.test("ErrorGroups shows a message as it is for as long as all of a group are the same", () => {
-  const groups = new ErrorGroups();
-  const add = (message: string) => groups.add({ type: "network", status: null, message }, 0);
+  const groups = new FailureGroups();
+  const add = (message: string) => groups.addFailure({ type: "network", status: null, message }, 0);
   for (let i = 0; i < 2; i++) add("Cannot connect to 127.0.0.1:9: connection refused");
   assertEquals(groups.list()[0].message, "Cannot connect to 127.0.0.1:9: connection refused");
   add("Cannot connect to 127.0.0.1:10: connection refused");
@@ -75,20 +97,20 @@ Deno.test("ErrorGroups shows a message as it is for as long as all of a group ar
 });
 
 Deno.test("ErrorGroups tells the same message apart by type and status", () => {
-  const groups = new ErrorGroups();
-  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
-  groups.add({ type: "server", status: 502, message: "Oops" }, 0);
-  groups.add({ type: "request", status: 502, message: "Oops" }, 0);
-  groups.add({ type: "request", status: 502, message: "Oops" }, 0);
+  const groups = new FailureGroups();
+  groups.addFailure({ type: "server", status: 500, message: "Oops" }, 0);
+  groups.addFailure({ type: "server", status: 502, message: "Oops" }, 0);
+  groups.addFailure({ type: "request", status: 502, message: "Oops" }, 0);
+  groups.addFailure({ type: "request", status: 502, message: "Oops" }, 0);
   assertEquals(groups.list().map(({ count }) => count), [2, 1, 1]);
 });
 
 Deno.test('ErrorGroups keeps 50 groups and counts the rest as "other", last', () => {
-  const groups = new ErrorGroups();
+  const groups = new FailureGroups();
   const letters = "abcdefghijklmnopqrstuvwxyz";
   for (let i = 0; i < 200; i++) {
     const message = `cause ${letters[i % 26]}${letters[Math.floor(i / 26)]}`;
-    groups.add({ type: "server", status: 500, message }, i);
+    groups.addFailure({ type: "server", status: 500, message }, i);
   }
   const list = groups.list();
   assertEquals(list.length, 51);
@@ -98,13 +120,35 @@ Deno.test('ErrorGroups keeps 50 groups and counts the rest as "other", last', ()
 });
 
 Deno.test("ErrorGroups gives the same frozen list until a failure is added", () => {
-  const groups = new ErrorGroups();
+  const groups = new FailureGroups();
   assertEquals(groups.list(), []);
-  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
+  groups.addFailure({ type: "server", status: 500, message: "Oops" }, 0);
   const list = groups.list();
   assertEquals(groups.list() === list, true);
   assertEquals(Object.isFrozen(list) && Object.isFrozen(list[0]), true);
-  groups.add({ type: "server", status: 500, message: "Oops" }, 0);
+  groups.addFailure({ type: "server", status: 500, message: "Oops" }, 0);
   assertEquals(groups.list()[0].count, 2);
   assertEquals(list[0].count, 1);
+});
+
+Deno.test("ErrorGroups tells when a cause was first and last met, and what was done the last time", () => {
+  const groups = new ErrorGroups();
+  groups.add(makeFailedAttempt({ action: "retried" }), 1000);
+  groups.add(makeFailedAttempt({ action: "halted" }), 2000);
+  groups.add(makeFailedAttempt({ action: "failed" }), 9000);
+  const [{ first_seen, last_seen, action }] = groups.list();
+  assertEquals([first_seen, last_seen, action], [
+    "1970-01-01T00:00:01.000Z",
+    "1970-01-01T00:00:09.000Z",
+    "failed",
+  ]);
+});
+
+Deno.test("ErrorGroups names up to three rows of a cause, each once, short and printable", () => {
+  const groups = new ErrorGroups();
+  const add = (changes: Partial<FailedAttempt>) => groups.add(makeFailedAttempt(changes), 0);
+  const other = { type: "timeout", status: null, message: "No answer" } as const;
+  for (const uid of ["a\x1b[2J", "a", "b".repeat(100_000), "c", "d", "e"]) add({ uid });
+  add({ uid: "f", failure: other });
+  assertEquals(groups.list().map(({ uids }) => uids), [["a", "b".repeat(99) + "…", "c"], ["f"]]);
 });

@@ -6,6 +6,9 @@ import {
   formatLatency,
   formatPercent,
   formatRate,
+  formatRoughUsd,
+  formatTime,
+  formatUsd,
 } from "../../lib/progress/figures.ts";
 
 function check<T>(name: string, format: (value: T) => string, cases: readonly [T, string][]) {
@@ -67,4 +70,28 @@ check(
 check("formatBytes() is short", formatBytes, [
   [85_400_000, "85 MB"],
   [1_250_000_000, "1.3 GB"],
+]);
+
+check("formatUsd() shows cents, and more where there are none", formatUsd, [
+  [0, "$0.00"],
+  [0.00001, "< $0.0001"],
+  [0.00423, "$0.0042"],
+  [0.0994, "$0.0994"],
+  [0.0996, "$0.10"],
+  [1.204, "$1.20"],
+  [999.996, "$1,000.00"],
+  [1_234_567.5, "$1,234,567.50"],
+]);
+
+check("formatRoughUsd() shows whole dollars from ten on", formatRoughUsd, [
+  [0.5, "$0.50"],
+  [9.99, "$9.99"],
+  [9.996, "$10"],
+  [14.4, "$14"],
+  [1437, "$1,437"],
+]);
+
+check("formatTime() gives the time of day here", formatTime, [
+  [new Date(2026, 0, 1, 12, 3, 7).toISOString(), "12:03:07"],
+  [new Date(2026, 0, 1, 0, 0, 0).toISOString(), "00:00:00"],
 ]);

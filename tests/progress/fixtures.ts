@@ -5,8 +5,11 @@
  * @module
  */
 
-import type { Snapshot, Summary } from "../../lib/progress/events.ts";
+import type { FailedAttempt } from "../../lib/progress/counters.ts";
+import type { ErrorGroup, Snapshot, Summary, TeacherStatus } from "../../lib/progress/events.ts";
+import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
 
 /** Time in the hands of a test. */
 export class ManualClock {
@@ -64,7 +67,71 @@ const ROW: Row = {
   clashes: [],
   input: 0,
   source: "in.jsonl:1",
+  sample: 0,
 };
+
+/** An answer of 10 prompt tokens and 20 completion tokens. */
+export const COMPLETION: Completion = {
+  response: "2",
+  finishReason: "stop",
+  usage: { promptTokens: 10, completionTokens: 20 },
+  model: "m",
+};
+
+/** An attempt that was refused for load and will be made again; `changes` say what was otherwise. */
+export function makeFailedAttempt(changes: Partial<FailedAttempt> = {}): FailedAttempt {
+  return { uid: "1", failure: FAILURE, action: "retried", isLoad: true, ...changes };
+}
+
+/** A kind of failed attempts. */
+export function makeErrorGroup(changes: Partial<ErrorGroup> = {}): ErrorGroup {
+  return {
+    type: "rate_limit",
+    status: 429,
+    message: "Slow down",
+    count: 12,
+    action: "retried",
+    uids: ["1"],
+    first_seen: "",
+    last_seen: "",
+    ...changes,
+  };
+}
+
+/** A teacher that is up. */
+export function makeTeacher(changes: Partial<TeacherStatus> = {}): TeacherStatus {
+  return {
+    address: "http://gpu1:8000/v1",
+    model: "qwen3",
+    state: "up",
+    until: null,
+    reason: null,
+    weight: 1,
+    in_flight: 19,
+    limit: 20,
+    answered: 411,
+    failed: 12,
+    completion_tokens: 12_400,
+    ...changes,
+  };
+}
+
+/** What an engine of 20 lanes is doing in the middle of its work. */
+export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
+  return {
+    state: "running",
+    inFlight: 20,
+    waiting: 3,
+    concurrency: 20,
+    limit: 20,
+    backingOffUntil: null,
+    reason: null,
+    costUsd: null,
+    maxCostUsd: null,
+    teachers: () => [makeTeacher()],
+    ...changes,
+  };
+}
 
 /** A row that succeeded at the first attempt after 100 ms; `changes` say what was otherwise. */
 export function makeOutcome(sequence: number, changes: Partial<Outcome> = {}): Outcome {
@@ -76,13 +143,10 @@ export function makeOutcome(sequence: number, changes: Partial<Outcome> = {}): O
     latencyMs: 100,
     firstFailedAt: undefined,
     settledAt: 0,
-    completion: {
-      response: "2",
-      finishReason: "stop",
-      usage: { promptTokens: 10, completionTokens: 20 },
-      model: "m",
-    },
+    completion: COMPLETION,
     failure: undefined,
+    teacher: undefined,
+    costUsd: 0,
     ...changes,
   };
 }
@@ -99,21 +163,31 @@ export function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     in_flight: 19,
     waiting: 4,
     attempts: 430,
+    failed_attempts: 12,
+    refused_for_load: 0,
     concurrency: 20,
+    limit: 20,
+    backing_off_until: null,
+    reason: null,
+    last_durable: "2026-01-01T00:00:10.000Z",
+    teachers: [makeTeacher()],
     rate_per_s: 38.25,
+    tokens_per_s: 1240,
     eta_s: 13.2,
     eta_is_lower_bound: false,
     elapsed_ms: 10_000,
     prompt_tokens: 40_000,
     completion_tokens: 12_400,
+    wasted_completion_tokens: 0,
     cost_usd: null,
+    projected_cost_usd: null,
+    projected_cost_is_lower_bound: true,
+    max_cost_usd: null,
     latency_ms: { p50: 512.3, p90: 900, p99: 1240, max: 3000 },
     event_loop_lag_ms: { p50: 0.4, p99: 1.2, max: 20 },
     cpu_percent: 12.4,
     rss_bytes: 85_000_000,
-    errors: [
-      { type: "rate_limit", status: 429, message: "Slow down", count: 12, last_seen: "" },
-    ],
+    errors: [makeErrorGroup()],
     ...changes,
   };
 }
@@ -135,17 +209,24 @@ export function makeSummary(changes: Partial<Summary> = {}): Summary {
     bad_rows: 0,
     merged_duplicates: 0,
     attempts: 1319,
+    succeeded_attempts: 1319,
+    failed_attempts: 0,
+    unknown_attempts: 0,
+    refused_for_load: 0,
+    crashed_in_flight: 0,
     retries: 0,
     elapsed_ms: 34_500,
     rate_per_s: 38.2,
     prompt_tokens: 0,
     completion_tokens: 0,
     wasted_completion_tokens: 0,
+    wasted_by_reason: {},
     cost_usd: null,
     latency_ms: { p50: 512, p90: 900, p99: 1240, max: 3100 },
     event_loop_lag_ms: { p50: 0.4, p99: 1.2, max: 20 },
     cpu_seconds: 2.4,
     peak_rss_bytes: 85_000_000,
+    teachers: [makeTeacher({ answered: 1319, failed: 0 })],
     errors: [],
     files: [{
       input: "in.jsonl",

@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { createPlain } from "../../lib/progress/plain.ts";
 import { makeSnapshot, makeSummary, ManualClock } from "./fixtures.ts";
 
@@ -59,6 +59,18 @@ Deno.test("createPlain() projects no end of a run that has ended", () => {
   }
 });
 
+Deno.test("createPlain() says why a run was halted", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot({ state: "halted", reason: "The key\x1b[2J was refused (401)" }));
+  assert(lines[0].startsWith("[10 s] halted (The key was refused (401)): 500/1,000 rows · "));
+});
+
+Deno.test("createPlain() cuts what a teacher says at length", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot({ state: "backing_off", reason: "x".repeat(100_000) }));
+  assert(lines[0].startsWith(`[10 s] backing off (${"x".repeat(119)}…): `));
+});
+
 Deno.test("createPlain() writes notices and the start at once, without control characters", () => {
   const { lines, plain } = setUp();
   const time = "2026-01-01T00:00:00.000Z";
@@ -71,9 +83,26 @@ Deno.test("createPlain() writes notices and the start at once, without control c
     skipped: 0,
     pending: null,
     concurrency: 20,
+    concurrency_is_auto: false,
+  });
+  plain({
+    type: "run-start",
+    time,
+    model: "m",
+    teacher: "",
+    total: 1,
+    skipped: 0,
+    pending: 1,
+    concurrency: 1_024,
+    concurrency_is_auto: true,
   });
   plain({ type: "notice", time, level: "info", message: "a\x1b[31mb\nc" });
   plain({ type: "notice", time, level: "warning", message: "slow" });
   plain(makeSummary());
-  assertEquals(lines, ["Rows to do: the teacher, concurrency 20\n", "ab c\n", "Warning: slow\n"]);
+  assertEquals(lines, [
+    "Rows to do: the teacher, concurrency 20\n",
+    "1 row to do: m, concurrency auto (up to 1,024)\n",
+    "ab c\n",
+    "Warning: slow\n",
+  ]);
 });

@@ -31,7 +31,7 @@ function simulate(durationsMs: readonly number[], lanes: number): Look[] {
     nowMs += STEP_MS;
     const finished = under.filter(({ endMs }) => endMs <= nowMs);
     under = under.filter(({ endMs }) => endMs > nowMs);
-    for (const { sequence } of finished) projection.settled(sequence, durationsMs[sequence]);
+    for (const { sequence } of finished) projection.settled(sequence, durationsMs[sequence], 0);
     rate.add(nowMs, finished.length);
     projection.observe(nowMs, under.length, 0);
     const projected = projection.project({
@@ -134,7 +134,7 @@ Deno.test("Projection is a lower bound when all that is left are stragglers", ()
 
 Deno.test("Projection grows and is flagged when the teacher falls silent", () => {
   const projection = new Projection(10, 1000, 0);
-  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(20_000, 10, 0);
   const position = { rows: 1000, concurrency: 10, recentRows: 200, recentRate: 10 };
   const before = projection.project({ ...position, elapsedMs: 20_000 });
@@ -147,7 +147,7 @@ Deno.test("Projection grows and is flagged when the teacher falls silent", () =>
 
 Deno.test("Projection does not count a pause as silence", () => {
   const projection = new Projection(10, 1000, 0);
-  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(20_000, 0, 0);
   for (let nowMs = 21_000; nowMs <= 3_600_000; nowMs += 1000) projection.observe(nowMs, 0, 0);
   projection.observe(3_600_100, 10, 0);
@@ -158,7 +158,7 @@ Deno.test("Projection does not count a pause as silence", () => {
 
 Deno.test("Projection believes the rate where lanes stand empty", () => {
   const projection = new Projection(10, 1000, 0);
-  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(100_000, 2, 8);
   const position = { rows: 1000, concurrency: 10, elapsedMs: 100_000 };
   const recent = projection.project({ ...position, recentRows: 60, recentRate: 2 });
@@ -176,7 +176,7 @@ Deno.test("Projection believes the rate where lanes stand empty", () => {
 
 Deno.test("Projection follows a change of concurrency", () => {
   const projection = new Projection(10, 1000, 0);
-  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000);
+  for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(20_000, 10, 0);
   const position = { rows: 1000, recentRows: 1000, recentRate: 1000, elapsedMs: 20_000 };
   // 790 rows in the queue, and the last wave.
@@ -186,7 +186,7 @@ Deno.test("Projection follows a change of concurrency", () => {
 
 Deno.test("Projection gives 0 s when all rows are done", () => {
   const projection = new Projection(10, 3, 0);
-  for (let sequence = 0; sequence < 3; sequence++) projection.settled(sequence, 1000);
+  for (let sequence = 0; sequence < 3; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(1000, 0, 0);
   const position = { rows: 3, concurrency: 10, recentRows: 3, recentRate: 3, elapsedMs: 1000 };
   assertEquals(projection.project(position), { seconds: 0, isLowerBound: false });
@@ -196,4 +196,76 @@ Deno.test("Projection works where the number of lanes exceeds the rows", () => {
   const looks = simulate(exponentialLengths(300, 3000), 1000);
   for (const { seconds } of looks) assert(seconds === null || Number.isFinite(seconds));
   assertEquals(looks.at(-1)!.seconds, 0);
+});
+
+Deno.test("Projection knows no cost before the first row was sent, nor before anything was spent", () => {
+  const projection = new Projection(20, 1000, 0);
+  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true });
+  projection.observe(1000, 20, 0);
+  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true });
+});
+
+Deno.test("Projection gives a lower bound of the cost until half of what was sent has finished in order", () => {
+  // Cohorts of 80 rows. The first row is a long one: it goes on while the others, at a cent, finish.
+  const projection = new Projection(20, 1000, 0);
+  for (let sequence = 1; sequence < 200; sequence++) projection.settled(sequence, 1000, 0.01);
+  projection.observe(10_000, 1, 0);
+  const before = projection.projectCost(1000, 1.99);
+  assert(before.isLowerBound);
+  assertAlmostEquals(before.usd!, 1.99 + 800 * 1.99 / 200, 1e-9);
+  projection.settled(0, 10_000, 8.01);
+  // Two cohorts, 160 of 200 rows, cost 1.59 + 8.01.
+  const after = projection.projectCost(1000, 10);
+  assertEquals(after.isLowerBound, false);
+  assertAlmostEquals(after.usd!, 10 + 800 * 9.6 / 160, 1e-9);
+});
+
+Deno.test("Projection never lets the lower bound of the cost exceed the truth", () => {
+  // Long rows cost more, and finish last.
+  const lengths = exponentialLengths(2000, 8000);
+  const lanes = 50;
+  const projection = new Projection(lanes, lengths.length, 0);
+  const ends: { sequence: number; endMs: number }[] = [];
+  let nowMs = 0;
+  lengths.forEach((lengthMs, sequence) => {
+    const free = sequence < lanes ? 0 : ends.toSorted((a, b) => b.endMs - a.endMs)[lanes - 1].endMs;
+    ends.push({ sequence, endMs: free + lengthMs });
+  });
+  const total = lengths.reduce((sum, lengthMs) => sum + lengthMs, 0) / 1000;
+  let spent = 0;
+  let bounds = 0;
+  const order = ends.toSorted((a, b) => a.endMs - b.endMs);
+  for (const [index, { sequence, endMs }] of order.entries()) {
+    nowMs = endMs;
+    spent += lengths[sequence] / 1000;
+    projection.settled(sequence, lengths[sequence], lengths[sequence] / 1000);
+    projection.observe(nowMs, Math.min(lanes, lengths.length - index - 1), 0);
+    const { usd, isLowerBound } = projection.projectCost(lengths.length, spent);
+    if (isLowerBound) {
+      bounds++;
+      assertLess(usd!, total);
+    } else assertAlmostEquals(usd! / total, 1, 0.2);
+  }
+  assertGreater(bounds, 50);
+  assertAlmostEquals(spent, total, 1e-6);
+});
+
+Deno.test("Projection gives what was spent when all rows are done, and for free rows nothing", () => {
+  const projection = new Projection(10, 3, 0);
+  for (let sequence = 0; sequence < 2; sequence++) projection.settled(sequence, 1000, 0);
+  projection.observe(1000, 1, 0);
+  assertEquals(projection.projectCost(3, 0), { usd: 0, isLowerBound: false });
+  projection.settled(2, 1000, 0.5);
+  assertEquals(projection.projectCost(3, 0.5), { usd: 0.5, isLowerBound: false });
+});
+
+Deno.test("Projection counts what rows after the finished cohorts have cost", () => {
+  const projection = new Projection(20, 1000, 0);
+  for (let sequence = 0; sequence < 200; sequence++) {
+    projection.settled(sequence, 1000, sequence < 160 ? 0.01 : 1);
+  }
+  projection.observe(10_000, 0, 0);
+  const { usd, isLowerBound } = projection.projectCost(1000, 41.6);
+  assertEquals(isLowerBound, false);
+  assertAlmostEquals(usd!, 41.6 + 800 * 41.6 / 200, 1e-9);
 });

@@ -3,12 +3,7 @@ import { Plan, Todo } from "../../lib/run/plan.ts";
 
 Deno.test("Plan is empty at first", () => {
   const plan = new Plan();
-  assertEquals([plan.length, plan.toAsk, plan.count(Todo.Skip), plan.nameOf(0)], [
-    0,
-    0,
-    0,
-    undefined,
-  ]);
+  assertEquals([plan.length, plan.toAsk, plan.bad, plan.nameOf(0)], [0, 0, 0, undefined]);
 });
 
 Deno.test("Plan gives back each decision and counts them", () => {
@@ -16,29 +11,43 @@ Deno.test("Plan gives back each decision and counts them", () => {
   const todos = [Todo.Ask, Todo.Skip, Todo.AskAgain, Todo.Bad, Todo.Ask, Todo.Ask];
   for (const todo of todos) plan.push(todo);
   assertEquals(todos.map((_, index) => plan.at(index)), todos);
-  assertEquals(plan.length, 6);
-  assertEquals(plan.toAsk, 4);
-  assertEquals([Todo.Skip, Todo.Ask, Todo.AskAgain, Todo.Bad].map((todo) => plan.count(todo)), [
-    1,
-    3,
-    1,
-    1,
-  ]);
+  assertEquals([plan.length, plan.toAsk, plan.bad], [6, 4, 1]);
 });
 
-Deno.test("Plan keeps its decisions while it grows", () => {
-  const plan = new Plan();
-  const todoOf = (index: number): Todo => index * index % 4;
-  for (let i = 0; i < 20_000; i++) plan.push(todoOf(i));
-  let wrong = 0;
-  for (let i = 0; i < 20_000; i++) if (plan.at(i) !== todoOf(i)) wrong++;
-  assertEquals(wrong, 0);
-  assertEquals(plan.length, 20_000);
+for (const samples of [1, 3, 1_000]) {
+  Deno.test(`Plan keeps its decisions on ${samples} samples a row while it grows`, () => {
+    const plan = new Plan(samples);
+    const lines = 20_000 / samples;
+    const todoOf = (index: number, sample: number): Todo => (index * index + sample) % 4;
+    for (let i = 0; i < lines; i++) {
+      plan.push(todoOf(i, 0));
+      for (let sample = 1; sample < samples; sample++) plan.decide(sample, todoOf(i, sample));
+    }
+    let wrong = 0;
+    for (let i = 0; i < lines; i++) {
+      for (let sample = 0; sample < samples; sample++) {
+        if (plan.at(i, sample) !== todoOf(i, sample)) wrong++;
+      }
+    }
+    assertEquals(wrong, 0);
+    assertEquals(plan.length, Math.ceil(lines));
+  });
+}
+
+Deno.test("Plan has nothing to do about the other answers of a line that is bad for one of them", () => {
+  const plan = new Plan(3);
+  plan.push(Todo.Bad, 2);
+  plan.push(Todo.Ask);
+  const todos = [0, 1].map((line) => [0, 1, 2].map((sample) => plan.at(line, sample)));
+  assertEquals(todos, [[Todo.Skip, Todo.Skip, Todo.Bad], [Todo.Ask, Todo.Skip, Todo.Skip]]);
+  assertEquals([plan.length, plan.bad, plan.toAsk], [2, 1, 1]);
 });
 
-Deno.test("Plan.rename() gives one row another id, and only that row", () => {
-  const plan = new Plan();
-  for (let i = 0; i < 3; i++) plan.push(Todo.Ask);
-  plan.rename(1, "a~2");
+Deno.test("Plan.rename() gives the row of the last line another id, and only that row", () => {
+  const plan = new Plan(2);
+  plan.push(Todo.Ask);
+  plan.push(Todo.Ask);
+  plan.rename("a~2");
+  plan.push(Todo.Ask);
   assertEquals([0, 1, 2].map((index) => plan.nameOf(index)), [undefined, "a~2", undefined]);
 });

@@ -2,17 +2,19 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Preflight } from "../../lib/run/preflight.ts";
 import { describeInput } from "../../lib/run/report.ts";
 
-function foundOf(fields: { total: number; shape: string; models?: string[] }): Preflight {
-  const found = new Preflight();
-  found.total = fields.total;
-  found.shapes.set(fields.shape, fields.total);
+function foundOf(
+  fields: { rows: number; shape: string; models?: string[]; samples?: number },
+): Preflight {
+  const found = new Preflight(fields.samples);
+  found.rows = fields.rows;
+  found.shapes.set(fields.shape, fields.rows);
   for (const model of fields.models ?? []) found.models.add(model);
   return found;
 }
 
 Deno.test("describeInput() says what was found in each input", () => {
-  const one = foundOf({ total: 1, shape: "prompt" });
-  const many = foundOf({ total: 1200, shape: "messages" });
+  const one = foundOf({ rows: 1, shape: "prompt" });
+  const many = foundOf({ rows: 1200, shape: "messages" });
   many.succeeded = 5;
   many.badCount = 2;
   assertEquals(describeInput(["a.jsonl", "-"], [one, many]), [
@@ -21,10 +23,19 @@ Deno.test("describeInput() says what was found in each input", () => {
   ]);
 });
 
+Deno.test("describeInput() says how many samples there are to be", () => {
+  const found = foundOf({ rows: 1200, shape: "prompt", samples: 3 });
+  found.succeeded = 2400;
+  assertEquals(describeInput(["a.jsonl"], [found]), [
+    "a.jsonl: 1,200 rows (1,200 prompt) with 3 samples each, 2,400 have a result",
+  ]);
+  assertEquals(found.total, 3600);
+});
+
 Deno.test("describeInput() names the models that rows bring, which are what is paid for", () => {
   const shape = "openai-batch";
-  const two = foundOf({ total: 9, shape, models: ["gpt-4o", "o3"] });
-  const many = foundOf({ total: 9, shape, models: ["a", "b", "c", "d"] });
+  const two = foundOf({ rows: 9, shape, models: ["gpt-4o", "o3"] });
+  const many = foundOf({ rows: 9, shape, models: ["a", "b", "c", "d"] });
   assertEquals(describeInput(["x.jsonl", "y.jsonl"], [two, many]), [
     "x.jsonl: 9 rows (9 openai-batch), asks models of its own: gpt-4o, o3",
     "y.jsonl: 9 rows (9 openai-batch), asks models of its own: a, b, c, …",

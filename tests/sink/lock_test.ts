@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError } from "../../lib/errors.ts";
-import { acquireLock } from "../../lib/sink/lock.ts";
+import { acquireLock, type RunNote } from "../../lib/sink/lock.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -22,9 +22,74 @@ Deno.test("acquireLock() takes a lock again once it was released, and leaves the
   first.release();
   first.release();
   using _second = await acquireLock(path);
-  assertEquals(await dir.read("x.lock"), `${Deno.pid}\n`);
+  assertEquals((await dir.rows("x.lock")).map(({ pid }) => pid), [Deno.pid]);
   assertEquals((await Deno.stat(path)).ino, inode);
 });
+
+Deno.test("Lock.note() leaves one line, the last note, for whoever takes the lock next", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.lock");
+  const first = await acquireLock(path);
+  assertEquals(first.previous, undefined);
+  first.note(noteOf(12_345));
+  first.note(noteOf(7));
+  assertEquals(await dir.rows("x.lock"), [noteOf(7)]);
+  first.release();
+  first.note(noteOf(8)); // too late: it is the file of another run
+  using second = await acquireLock(path);
+  assertEquals(second.previous, noteOf(7));
+});
+
+Deno.test("acquireLock() keeps the note of a crash until the run has one of its own", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.lock");
+  const crashed = await acquireLock(path);
+  crashed.note({ ...noteOf(17), pid: 1 });
+  crashed.release();
+  (await acquireLock(path)).release();
+  const third = await acquireLock(path);
+  assertEquals(third.previous, noteOf(17));
+  third.note({ ...noteOf(0), running: false });
+  third.release();
+  using fourth = await acquireLock(path);
+  assertEquals(fourth.previous?.running, false);
+});
+
+Deno.test("acquireLock() takes what is no note for none", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.lock");
+  const texts = ["", "4711\n", "null", '{"pid":1', '{"pid":1,"running":true}', "x".repeat(5_000)];
+  for (const text of [...texts, JSON.stringify({ ...noteOf(3), in_flight: -3 })]) {
+    await dir.write("x.lock", text);
+    using lock = await acquireLock(path);
+    assertEquals(lock.previous, undefined, text);
+    assertEquals((await dir.rows("x.lock")).length, 1, text);
+  }
+});
+
+Deno.test("a lock whose file cannot be written holds all the same", async () => {
+  await using dir = await tempDir();
+  const openFile = async (path: string) => {
+    const file = await Deno.open(path, { read: true, write: true, create: true });
+    file.writeSync = () => {
+      throw new Error("No space left on device (os error 28)");
+    };
+    return file;
+  };
+  using lock = await acquireLock(dir.path("x.lock"), { openFile });
+  lock.note(noteOf(1));
+  await assertRejects(
+    () => acquireLock(dir.path("x.lock")),
+    LockedError,
+    "held by another process",
+  );
+});
+
+/** The note of a run with so many calls in flight. */
+function noteOf(inFlight: number): RunNote {
+  const started = "2026-01-02T03:04:05.678Z";
+  return { pid: Deno.pid, started, running: true, in_flight: inFlight };
+}
 
 Deno.test("acquireLock() holds against another process", async () => {
   await using dir = await tempDir();

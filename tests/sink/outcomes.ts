@@ -7,15 +7,20 @@
 import type { Outcome, Row } from "../../lib/row.ts";
 import { RESERVED_FIELDS } from "../../lib/row_fields.ts";
 import type { LineFormat } from "../../lib/sink/line.ts";
-import type { Completion } from "../../lib/teacher/teacher.ts";
+import type { Completion, Teacher } from "../../lib/teacher/teacher.ts";
 
 /** What all lines of a test share. */
 export const FORMAT: LineFormat = {
   paramsId: "p1",
-  model: "asked-model",
-  address: "http://127.0.0.1:1/v1",
   finalMessages: false,
   think: "wrap",
+};
+
+/** Who is asked; it never answers. */
+const TEACHER: Teacher = {
+  model: "asked-model",
+  address: "http://127.0.0.1:1/v1",
+  complete: () => Promise.reject(new Error("Nobody asks")),
 };
 
 /** A row of this text, with its clashes found the slow way. */
@@ -30,6 +35,7 @@ export function rowOf(text: string, overrides: Partial<Row> = {}): Row {
     clashes: RESERVED_FIELDS.filter((name) => names.includes(name)),
     input: 0,
     source: "in.jsonl:7",
+    sample: 0,
     ...overrides,
   };
 }
@@ -51,6 +57,8 @@ export function successOf(row: Row, overrides: Partial<Outcome> = {}): Outcome {
     settledAt: Date.UTC(2026, 0, 2),
     completion: completionOf(),
     failure: undefined,
+    teacher: TEACHER,
+    costUsd: 0,
     ...overrides,
   };
 }

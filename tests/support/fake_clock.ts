@@ -1,22 +1,27 @@
 /**
- * Time that a test moves by hand. It stands in for `setTimeout`, `clearTimeout` and `performance.now`
- * until its block ends: `using clock = new FakeClock()`.
+ * Time that a test moves by hand. It stands in for `setTimeout`, `setInterval`, what clears them and
+ * `performance.now` until its block ends: `using clock = new FakeClock()`.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
+import { BinaryHeap } from "../../lib/deps/std_data_structures.ts";
 
 interface Timer {
   readonly id: number;
   readonly dueAt: number;
   readonly callback: () => void;
+  /** Milliseconds between two calls, of an interval. */
+  readonly everyMs: number | undefined;
 }
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 const REAL = {
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
   now: performance.now,
 };
 
@@ -24,8 +29,11 @@ const REAL = {
 export class FakeClock implements Disposable {
   #nowMs = 0;
   #nextId = 1;
-  #timers: Timer[] = [];
-  /** How many timers have fired so far. */
+  /** Those that were cleared are in it until their time has come. */
+  readonly #timers = new BinaryHeap<Timer>((a, b) => a.dueAt - b.dueAt || a.id - b.id);
+  readonly #timeouts = new Set<number>();
+  readonly #intervals = new Set<number>();
+  /** How many timers have fired so far, intervals not counted. */
   fired = 0;
 
   /** Takes the place of the real one. */
@@ -34,45 +42,75 @@ export class FakeClock implements Disposable {
       // As the real one does it: a delay that does not fit into 32 bits is none.
       const delay = delayMs > MAX_DELAY_MS ? 0 : Math.max(0, delayMs);
       const id = this.#nextId++;
-      this.#timers.push({ id, dueAt: this.#nowMs + delay, callback });
+      this.#timeouts.add(id);
+      this.#timers.push({ id, dueAt: this.#nowMs + delay, callback, everyMs: undefined });
       return id;
     };
-    const clearTimer = (id?: number): void => {
-      this.#timers = this.#timers.filter((timer) => timer.id !== id);
+    const setRepeated = (callback: () => void, delayMs = 0): number => {
+      const id = this.#nextId++;
+      const everyMs = Math.max(1, delayMs);
+      this.#intervals.add(id);
+      this.#timers.push({ id, dueAt: this.#nowMs + everyMs, callback, everyMs });
+      return id;
+    };
+    const clearTimer = (id = 0): void => {
+      this.#timeouts.delete(id);
+      this.#intervals.delete(id);
     };
     globalThis.setTimeout = setTimer as unknown as typeof setTimeout;
     globalThis.clearTimeout = clearTimer as unknown as typeof clearTimeout;
+    globalThis.setInterval = setRepeated as unknown as typeof setInterval;
+    globalThis.clearInterval = clearTimer as unknown as typeof clearInterval;
     performance.now = () => this.#nowMs;
   }
 
   /** Milliseconds since it was made. */
   readonly now = (): number => this.#nowMs;
 
-  /** How many timers wait. */
+  /** How many timers wait, intervals not counted. */
   get pendingTimers(): number {
-    return this.#timers.length;
+    return this.#timeouts.size;
+  }
+
+  /** How many intervals go on. */
+  get pendingIntervals(): number {
+    return this.#intervals.size;
   }
 
   /** Lets time pass, timer by timer; what each of them sets off has run when this resolves. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
-    while (true) {
-      const [next] = this.#timers.toSorted((a, b) => a.dueAt - b.dueAt || a.id - b.id);
-      if (next === undefined || next.dueAt > untilMs) break;
-      this.#timers = this.#timers.filter((timer) => timer !== next);
-      this.#nowMs = Math.max(this.#nowMs, next.dueAt);
-      this.fired++;
-      next.callback();
+    for (let next = this.#timers.peek(); next !== undefined; next = this.#timers.peek()) {
+      if (next.dueAt > untilMs) break;
+      this.#timers.pop();
+      if (!this.#fire(next)) continue;
       await settled();
     }
     this.#nowMs = untilMs;
     await settled();
   }
 
+  /** Gives whether it was not cleared. */
+  #fire(timer: Timer): boolean {
+    const { id, dueAt, callback, everyMs } = timer;
+    if (everyMs === undefined) {
+      if (!this.#timeouts.delete(id)) return false;
+      this.fired++;
+    } else {
+      if (!this.#intervals.has(id)) return false;
+      this.#timers.push({ ...timer, dueAt: dueAt + everyMs });
+    }
+    this.#nowMs = Math.max(this.#nowMs, dueAt);
+    callback();
+    return true;
+  }
+
   /** Gives the real ones back. */
   [Symbol.dispose](): void {
     globalThis.setTimeout = REAL.setTimeout;
     globalThis.clearTimeout = REAL.clearTimeout;
+    globalThis.setInterval = REAL.setInterval;
+    globalThis.clearInterval = REAL.clearInterval;
     performance.now = REAL.now;
   }
 }

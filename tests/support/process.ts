@@ -44,9 +44,9 @@ export interface CliProcess extends AsyncDisposable {
   /** Sends a signal; nothing happens where it has ended already. @default "SIGTERM" */
   kill(signal?: Deno.Signal): void;
   /** Waits until what it wrote to standard error so far matches. Rejects when it ends before that. */
-  untilStderr(pattern: RegExp): Promise<void>;
+  untilStderr(pattern: RegExp): Promise<RegExpExecArray>;
   /** The same for standard output. */
-  untilStdout(pattern: RegExp): Promise<void>;
+  untilStdout(pattern: RegExp): Promise<RegExpExecArray>;
   /** Waits for its end. */
   output(): Promise<CliResult>;
 }
@@ -157,8 +157,10 @@ class Collected {
     this.all = this.#collect(stream);
   }
 
-  async until(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.#text)) {
+  async until(pattern: RegExp): Promise<RegExpExecArray> {
+    while (true) {
+      const match = pattern.exec(this.#text);
+      if (match !== null) return match;
       if (this.#ended) throw new Error(`The process ended without ${pattern}:\n${this.#text}`);
       await this.#changed.promise;
     }

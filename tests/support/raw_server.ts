@@ -16,7 +16,13 @@ export type RawAction =
   /** Nothing, until the server is closed. */
   | "stall"
   /** The head and half of the body, then the connection is closed. */
-  | "half";
+  | "half"
+  /** The head and half of the body, then nothing, until the server is closed. */
+  | "freeze"
+  /** The head of a stream and a token, then nothing, until the server is closed. */
+  | "hush"
+  /** A refusal (429) of whose body half comes, then nothing, until the server is closed. */
+  | "mumble";
 
 /** One POST that was read to its end. */
 export interface RawRequest {
@@ -65,8 +71,7 @@ export function serveRaw(policy: (request: RawRequest) => RawAction = () => "ans
         const action = policy({ n: ++posts, onConnection: ++onConnection, asked, prompt });
         if (action === "hangup") return;
         if (action === "stall") continue; // reads on: ends when either side hangs up
-        const bytes = answerBytes(prompt);
-        await writeAll(connection, action === "half" ? bytes.subarray(0, -40) : bytes);
+        await writeAll(connection, bytesOf(action, prompt));
         if (action === "half") return;
       }
     } catch {
@@ -104,6 +109,21 @@ export function serveRaw(policy: (request: RawRequest) => RawAction = () => "ans
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function bytesOf(action: RawAction, prompt: string): Uint8Array {
+  const encoder = new TextEncoder();
+  if (action === "hush") {
+    const delta = '{"choices":[{"index":0,"delta":{"content":"a"}}]}';
+    return encoder.encode(
+      `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: ${delta}\n\n`,
+    );
+  }
+  if (action === "mumble") {
+    return encoder.encode("HTTP/1.1 429 Slow down\r\ncontent-length: 100\r\n\r\ntoo many");
+  }
+  const bytes = answerBytes(prompt);
+  return action === "answer" ? bytes : bytes.subarray(0, -40);
 }
 
 function answerBytes(prompt: string): Uint8Array {

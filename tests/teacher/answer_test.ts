@@ -103,7 +103,7 @@ Deno.test("readAnswer() refuses what is no completion", () => {
     ]
   ) {
     const error = refuse(text);
-    assertEquals([error.type, error.status, error.retryable], ["response", 200, false], text);
+    assertEquals([error.type, error.status], ["response", 200], text);
   }
   assertStringIncludes(refuse("<html>oh").message, "<html>oh");
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "../../lib/deps/std_assert.ts";
+import { judge } from "../../lib/engine/judgement.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
@@ -23,7 +24,7 @@ async function askMany(teacher: Teacher, lanes: number, each: number): Promise<n
         assertEquals((await ask(teacher, prompt)).response, `answer to ${prompt}`);
       } catch (error) {
         assertInstanceOf(error, TeacherError);
-        assertEquals([error.type, error.retryable], ["network", true], error.message);
+        assertEquals([error.type, judge(error).cause], ["network", "fault"], error.message);
         failures++;
       }
     }

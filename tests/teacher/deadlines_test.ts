@@ -1,32 +1,61 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { type Deadline, Deadlines, type Timed } from "../../lib/teacher/deadlines.ts";
+import { type Deadline, Deadlines, lateness, type Timed } from "../../lib/teacher/deadlines.ts";
 
 class Probe implements Timed {
   readonly expired: Promise<Deadline>;
   expire!: (deadline: Deadline) => void;
 
-  constructor(readonly startedAt: number, readonly lastTokenAt = -1, readonly completeAt = -1) {
+  constructor(
+    readonly startedAt: number,
+    readonly lastTokenAt = -1,
+    readonly completeAt = -1,
+    readonly timeoutMs = 50_000,
+    readonly isConnected = true,
+  ) {
     this.expired = new Promise((resolve) => this.expire = resolve);
   }
 }
 
 Deno.test("Deadlines end exactly those attempts whose time is up", async () => {
   const now = 100_000;
-  const deadlines = new Deadlines({ timeoutMs: 50_000, streamIdleTimeoutMs: 100, now: () => now });
+  const deadlines = new Deadlines({
+    timeoutMs: 50_000,
+    connectTimeoutMs: 1_000,
+    streamIdleTimeoutMs: 100,
+    now: () => now,
+  });
   const late = new Probe(50_000);
   const silent = new Probe(99_000, 99_900);
   const draining = new Probe(0, 0, 98_000);
-  const fine = [new Probe(50_001), new Probe(99_000, 99_901), new Probe(0, 0, 98_001)];
+  const hurried = new Probe(99_500, -1, -1, 500);
+  const unconnected = new Probe(99_000, -1, -1, 50_000, false);
+  const fine = [
+    new Probe(50_001),
+    new Probe(99_000, 99_901),
+    new Probe(0, 0, 98_001),
+    new Probe(99_501, -1, -1, 500),
+    new Probe(99_001, -1, -1, 50_000, false),
+  ];
   const ended: Probe[] = [];
   for (const probe of fine) probe.expired.then(() => ended.push(probe));
-  for (const probe of [late, silent, draining, ...fine]) deadlines.add(probe);
-  assertEquals(await Promise.all([late, silent, draining].map((probe) => probe.expired)), [
+  const over = [late, silent, draining, hurried, unconnected];
+  for (const probe of [...over, ...fine]) deadlines.add(probe);
+  assertEquals(await Promise.all(over.map((probe) => probe.expired)), [
     "attempt",
     "silence",
     "drain",
+    "attempt",
+    "connect",
   ]);
   assertEquals(ended, []);
-  for (const probe of [late, silent, draining, ...fine]) deadlines.delete(probe);
+  for (const probe of [...over, ...fine]) deadlines.delete(probe);
   // The sanitizers would find a timer that is left.
   assertEquals(deadlines.size, 0);
+});
+
+Deno.test("lateness() says whose time was up", () => {
+  const teachers = lateness("host:1", 60_000, false), rows = lateness("host:1", 1_234.5, true);
+  assertEquals([teachers.type, rows.type], ["timeout", "timeout"]);
+  assertEquals(teachers.message, "No complete answer from host:1 within 60 s");
+  assertEquals(rows.message, "The row's time is up: no complete answer from host:1 within 1.2 s");
 });

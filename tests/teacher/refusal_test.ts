@@ -34,22 +34,83 @@ Deno.test("refusal() speaks in the teacher's own words", () => {
   assertEquals(refused(503, "").message, "The teacher answered 503 without a word");
 });
 
-Deno.test("refusal() derives the type and whether to retry from the status", () => {
-  const derived = [400, 401, 404, 408, 409, 422, 429, 500, 529].map((status) => {
-    const { type, retryable } = refused(status, "");
-    return `${status} ${type} ${retryable}`;
-  });
+Deno.test("refusal() derives the type from the status", () => {
+  const derived = [400, 401, 404, 408, 409, 422, 429, 500, 529].map((status) =>
+    `${status} ${refused(status, "").type}`
+  );
   assertEquals(derived, [
-    "400 request false",
-    "401 request false",
-    "404 request false",
-    "408 server true",
-    "409 server true",
-    "422 request false",
-    "429 rate_limit true",
-    "500 server true",
-    "529 server true",
+    "400 request",
+    "401 request",
+    "404 request",
+    "408 server",
+    "409 server",
+    "422 request",
+    "429 rate_limit",
+    "500 server",
+    "529 server",
   ]);
+});
+
+Deno.test("refusal() carries the code, the narrowest where there are several", () => {
+  const bodies: [unknown, string | undefined][] = [
+    [
+      { error: { message: "m", type: "insufficient_quota", code: "project_limit" } },
+      "project_limit",
+    ],
+    [{ error: { message: "m", type: "insufficient_quota", code: null } }, "insufficient_quota"],
+    [{ error: { message: "m", type: "NotFoundError", code: 404 } }, "NotFoundError"],
+    [{ error: { message: "m", type: "budget_exceeded", code: "400" } }, "budget_exceeded"],
+    [{ error: { message: "m", type: "None", code: "400" } }, undefined],
+    [{ object: "error", message: "m", type: "invalid_model", code: "1500" }, "invalid_model"],
+    [[{ error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "m" } }], "RESOURCE_EXHAUSTED"],
+    [
+      { error: { type: "rate_limit_error", details: { error_code: "enforced" }, message: "m" } },
+      "enforced",
+    ],
+    [{ error: { code: 403, message: "m", metadata: { flagged_input: "x" } } }, "flagged_input"],
+    [{ error: "Model is overloaded", error_type: "overloaded" }, "overloaded"],
+    [{ error: "m", code: "A whole sentence of words" }, undefined],
+    [{ detail: "Not Found" }, undefined],
+    ["text", undefined],
+  ];
+  for (const [body, code] of bodies) {
+    assertEquals(refused(400, JSON.stringify(body)).code, code, JSON.stringify(body));
+  }
+});
+
+Deno.test("refusal() keeps secrets out of the code, too", () => {
+  const options = { status: 401, headers: {}, address: "http://h", versioned: true, now: NOW };
+  const text = '{"error":{"message":"no sk-secret","code":"bad:sk-secret"}}';
+  const redact = (words: string) => words.replaceAll("sk-secret", "[redacted]");
+  const { code, message } = refusal({ ...options, text, redact });
+  assertEquals([code, message], ["bad:[redacted]", "no [redacted]"]);
+});
+
+Deno.test("refusal() carries x-should-retry as the explicit word, and nothing where there is none", () => {
+  const words = ["true", "FALSE", "maybe", ""].map((word) =>
+    refused(500, "", { "x-should-retry": word }).retryable
+  );
+  assertEquals(words, [true, false, undefined, undefined]);
+  assertEquals(refused(500, "").retryable, undefined);
+});
+
+Deno.test("refusal() takes the reset of a limit that is used up, for load only and for a minute at most", () => {
+  const used = { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" };
+  const tokens = { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "9m0s" };
+  assertEquals(refused(429, "", used).retryAfterMs, 6_120);
+  assertEquals(refused(503, "", { ...used, ...tokens }).retryAfterMs, 60_000);
+  assertEquals(refused(500, "", used).retryAfterMs, undefined);
+  assertEquals(refused(429, "", { ...used, "retry-after": "1" }).retryAfterMs, 1_000);
+  const left = { ...used, "x-ratelimit-remaining-requests": "3" };
+  assertEquals(refused(429, "", left).retryAfterMs, undefined);
+});
+
+Deno.test("refusal() reads Google's time to wait in the body, and no nonsense", () => {
+  const waits = ["34.07s", "-1s", "99999999s", "soon"].map((retryDelay) => {
+    const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay }];
+    return refused(429, JSON.stringify([{ error: { message: "m", details } }])).retryAfterMs;
+  });
+  assertEquals(waits, [34_070, undefined, undefined, undefined]);
 });
 
 Deno.test("refusal() hints at a missing /v1, but only where it is missing", () => {
@@ -60,7 +121,7 @@ Deno.test("refusal() hints at a missing /v1, but only where it is missing", () =
 Deno.test("refusal() names where a redirect leads, without its secrets", () => {
   const error = refused(307, "", { location: "https://u:p@h.example/v1?token=abc" });
   assertStringIncludes(error.message, '"https://h.example/v1?token=[redacted]"');
-  assertEquals([error.status, error.retryable], [307, false]);
+  assertEquals(error.status, 307);
 });
 
 Deno.test("retryAfterMs() prefers milliseconds, and reads seconds, fractions and dates", () => {
@@ -92,10 +153,10 @@ Deno.test("retryAfterMs() ignores nonsense", () => {
 
 Deno.test("statedError() takes a code that is a status for one", () => {
   const limited = statedError({ message: "slow down", code: 429 }, 200, same);
-  assertEquals([limited.type, limited.status, limited.retryable], ["rate_limit", 429, true]);
+  assertEquals([limited.type, limited.status], ["rate_limit", 429]);
   const down = statedError({ message: "provider down", code: "502" }, 200, same);
   assertEquals([down.type, down.status], ["server", 502]);
   const other = statedError({ message: "odd", code: "server_error" }, 200, same);
-  assertEquals([other.type, other.status, other.retryable], ["response", 200, false]);
+  assertEquals([other.type, other.status, other.code], ["response", 200, "server_error"]);
   assert(statedError("text only", 200, same).message === "text only");
 });

@@ -1,4 +1,5 @@
 import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { judge } from "../../lib/engine/judgement.ts";
 import { ask, failure, pair, stream, token } from "./pair.ts";
 
 Deno.test("complete() asks for a stream and its counts, and keeps other stream options", async () => {
@@ -41,7 +42,7 @@ Deno.test("complete() fails where a stream ends before its answer does", async (
   for (const end of ["close", "break"] as const) {
     await using it = pair(() => stream([token("half an ans")], end), { stream: true });
     const error = await failure(ask(it.teacher));
-    assertEquals([error.type, error.retryable], ["network", true]);
+    assertEquals([error.type, judge(error).cause], ["network", "fault"]);
   }
 });
 
@@ -53,6 +54,7 @@ Deno.test("complete() keeps an answer whose stream breaks after its finish reaso
 Deno.test("complete() throws the error that comes in the middle of a stream", async () => {
   const error = 'data: {"error":{"message":"overloaded","code":503}}\n\n';
   await using it = pair(() => stream([token("a"), error], "hang"), { stream: true });
-  const { message, status, retryable } = await failure(ask(it.teacher));
-  assertEquals([message, status, retryable], ["overloaded", 503, true]);
+  const failed = await failure(ask(it.teacher));
+  assertEquals([failed.message, failed.status], ["overloaded", 503]);
+  assertEquals(judge(failed), { action: "retry", cause: "load" });
 });

@@ -1,0 +1,66 @@
+/**
+ * Helpers in processes of their own, so that what they cost is not Retort's. A helper takes its options
+ * as JSON, writes one line when it is ready, ends when its standard input does, and writes as JSON what
+ * it found.
+ *
+ * @module
+ */
+
+/** A helper that runs. Dispose of it, or end it. */
+export interface Helper<Report> extends AsyncDisposable {
+  /** The line that it wrote when it was ready. */
+  readonly greeting: string;
+  /** Ends it and gives what it found. */
+  end(): Promise<Report>;
+}
+
+/** Starts a script of this folder. Rejects when it ends before it is ready. */
+export async function startHelper<Report>(
+  script: string,
+  options: object,
+): Promise<Helper<Report>> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", script, JSON.stringify(options)],
+    cwd: import.meta.dirname,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  async function read(isEnough: () => boolean): Promise<void> {
+    while (!isEnough()) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      text += value;
+    }
+  }
+  async function end(): Promise<Report> {
+    // One that has ended by itself has closed its side already.
+    await child.stdin.close().catch(() => {});
+    await read(() => false);
+    const { success } = await child.status;
+    if (!success) throw new Error(`Cannot measure with "${script}": its process failed`);
+    return JSON.parse(text);
+  }
+  let ended: Promise<Report> | undefined;
+  await read(() => text.includes("\n"));
+  const [greeting] = text.split("\n", 1);
+  text = text.slice(greeting.length + 1);
+  if (greeting === "") {
+    await end().catch(() => {});
+    throw new Error(`Cannot measure with "${script}": it has not started`);
+  }
+  return {
+    greeting,
+    end: () => ended ??= end(),
+    async [Symbol.asyncDispose]() {
+      await (ended ??= end()).catch(() => {});
+    },
+  };
+}
+
+/** Resolves when whoever started this process wants it to end. */
+export async function untilEnd(): Promise<void> {
+  for await (const _ of Deno.stdin.readable);
+}

@@ -1,0 +1,107 @@
+/**
+ * What it costs a run to be watched: 50 pages of the web monitor, ten of which never read.
+ *
+ * @module
+ */
+
+import { inChild } from "./child.ts";
+import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import type { RunWindow, WatchedWindow } from "./monitor_job.ts";
+
+const READING = 40, STALLED = 10;
+const WATCHERS = { reading: READING, stalled: STALLED };
+const NOBODY = { reading: 0, stalled: 0 };
+const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
+const MEGABYTE = 1e6, KILOBYTE = 1024;
+
+/** Throughput of a run that has no time to spare. */
+export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
+  const { ours, theirs } = await inChild("watchedByTurns", {
+    rounds: bench.rounds(3),
+    // Within 2 s pages hear of everything that there is to hear.
+    windowS: bench.full ? 10 : 2,
+    watchers: WATCHERS,
+  });
+  const speed = ({ rowsPerS }: RunWindow) => rowsPerS;
+  const cost = ({ cpuMicrosPerRow }: RunWindow) => cpuMicrosPerRow;
+  const speeds = ratiosOf(ours.map(speed), theirs.map(speed));
+  return [
+    {
+      name: NAME,
+      retort: `${figure(median(ours.map(speed)))} rows/s`,
+      baseline: `${figure(median(theirs.map(speed)))} rows/s without pages`,
+      ratios: speeds,
+      target: atLeast(median(speeds), 0.98),
+      note:
+        "teacher in process, no latency, nothing written; with pages and without by turns in one run",
+    },
+    {
+      name: `${NAME}: CPU a row`,
+      retort: `${figure(median(ours.map(cost)))} µs`,
+      baseline: `${figure(median(theirs.map(cost)))} µs without pages`,
+      ratios: ratiosOf(ours.map(cost), theirs.map(cost)),
+    },
+  ];
+}
+
+/** Memory and CPU of a run that sleeps most of the time, and what a page is sent. The run without pages
+ * shares the machine and the time with it. */
+export async function monitorCosts(bench: Bench): Promise<Figure[]> {
+  const windowS = bench.full ? 60 : 4;
+  const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];
+  let snapshotBytes = 0;
+  for (let round = 0; round < bench.rounds(1); round++) {
+    const [us, them] = await Promise.all([
+      inChild("watched", { windowS, watchers: WATCHERS }),
+      inChild("watched", { windowS, watchers: NOBODY }),
+    ]);
+    ours.push(us);
+    theirs.push(them);
+    snapshotBytes = Math.max(snapshotBytes, us.snapshotBytes);
+  }
+  return [memoryFigure(ours, theirs), coresFigure(ours, theirs), frameFigure(ours, snapshotBytes)];
+}
+
+function memoryFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
+  const peaks = ours.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
+  const base = theirs.map(({ peakRssBytes }) => peakRssBytes / MEGABYTE);
+  const more = median(peaks.map((peak, round) => peak - base[round]));
+  return {
+    name: `${NAME}: memory`,
+    retort: `${figure(median(peaks))} MB`,
+    baseline: `${figure(median(base))} MB without pages`,
+    ratios: ratiosOf(peaks, base),
+    target: { text: "≤ 50 MB more", isMet: more <= 50 },
+    note: `${figure(more)} MB more; the peaks of the whole processes`,
+  };
+}
+
+function coresFigure(ours: readonly WatchedWindow[], theirs: readonly WatchedWindow[]): Figure {
+  const cores = ours.map((one) => 100 * one.cores), base = theirs.map((one) => 100 * one.cores);
+  const more = median(cores.map((value, round) => value - base[round]));
+  const rowsPerS = median(ours.map((one) => one.rowsPerS));
+  return {
+    name: `${NAME}: CPU`,
+    retort: `${figure(median(cores))} % of a core`,
+    baseline: `${figure(median(base))} % without pages`,
+    ratios: ratiosOf(cores, base),
+    note: `${figure(more)} % of a core more, whatever the rows; ${figure(rowsPerS)} rows/s here`,
+  };
+}
+
+function frameFigure(ours: readonly WatchedWindow[], snapshotBytes: number): Figure {
+  const pages = ours.map((window) => window.pages);
+  const perS = median(pages.map(({ snapshots, seconds }) => snapshots / READING / seconds));
+  const bytesPerS = median(pages.map(({ bytes, seconds }) => bytes / READING / seconds));
+  const kilobytes = Math.max(...pages.map(({ largestSnapshotBytes }) => largestSnapshotBytes)) /
+    KILOBYTE;
+  return {
+    name: "monitor: the largest snapshot of a page",
+    retort: `${figure(kilobytes)} KB`,
+    baseline: `${figure(snapshotBytes / KILOBYTE)} KB whole, as --progress json has it`,
+    ratios: [kilobytes * KILOBYTE / snapshotBytes],
+    target: atMost(kilobytes, 8, " KB"),
+    note: `with 50 kinds of errors; ${figure(perS)} snapshots and, answers to look at included, ` +
+      `${figure(bytesPerS / KILOBYTE)} KB a second and page`,
+  };
+}

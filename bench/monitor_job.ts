@@ -1,0 +1,165 @@
+/**
+ * What the measure of the monitor runs in processes of their own: Retort with watchers and without.
+ *
+ * @module
+ */
+
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import process from "node:process";
+import { ResponseGenerator, type Teacher, TeacherError } from "../mod.ts";
+import type { Completion } from "../lib/teacher/teacher.ts";
+import { type ServedMonitor, serveMonitor } from "../web/server.ts";
+import { alternate, type Rounds } from "./measure.ts";
+import { openPages, type PagesReport } from "./monitor_pages.ts";
+import { COMPLETION, questionOf } from "./rows.ts";
+
+/** Who watches. */
+export interface Watchers {
+  /** Pages that take what they are sent. */
+  readonly reading: number;
+  /** Pages that never read. */
+  readonly stalled: number;
+}
+
+/** A run for a while. */
+export interface RunWindow {
+  /** Rows settled a second. */
+  readonly rowsPerS: number;
+  /** CPU of all threads of the process, in microseconds a row. */
+  readonly cpuMicrosPerRow: number;
+  /** The same in seconds a second: how many cores it is. */
+  readonly cores: number;
+  /** The largest memory of the process, looked at every 50 ms. */
+  readonly peakRssBytes: number;
+}
+
+/** A while with pages. */
+export interface WatchedWindow extends RunWindow {
+  /** What the pages were sent. */
+  readonly pages: PagesReport;
+}
+
+/** As many lanes as Retort has in all of these runs. */
+const CONCURRENCY = 64;
+
+/** Before anything counts, the code is compiled and the heap has grown. */
+const WARM_UP_MS = 2_000;
+
+/** Pages get everything that is known when they open, which happens once and is not what counts. */
+const OPENING_MS = 300;
+
+/** A run at full speed, with pages and without by turns: two runs differ by more than pages may cost. */
+export async function watchedByTurns(
+  { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
+): Promise<Rounds<WatchedWindow, RunWindow>> {
+  await using run = await startRun(nextTurn);
+  return await alternate(
+    rounds,
+    () => watchedWindow(run, watchers, windowS),
+    () => run.window(windowS),
+  );
+}
+
+/** A run whose teacher takes 50 ms for an answer, with pages. Gives the size of its last snapshot, too,
+ * as `--progress json` writes it, in bytes. */
+export async function watched(
+  { windowS, watchers }: { windowS: number; watchers: Watchers },
+): Promise<WatchedWindow & { snapshotBytes: number }> {
+  await using run = await startRun(() => sleep(50));
+  const window = await watchedWindow(run, watchers, windowS);
+  const snapshot = JSON.stringify(run.generator.snapshot());
+  return { ...window, snapshotBytes: new TextEncoder().encode(snapshot).length };
+}
+
+async function watchedWindow(
+  run: MonitoredRun,
+  watchers: Watchers,
+  windowS: number,
+): Promise<WatchedWindow> {
+  const { monitor: { cookieName, token }, port } = run.served;
+  await using pages = await openPages({ port, cookie: `${cookieName}=${token}`, ...watchers });
+  await sleep(OPENING_MS);
+  const window = await run.window(windowS);
+  return { ...window, pages: await pages.end() };
+}
+
+interface MonitoredRun extends AsyncDisposable {
+  readonly generator: ResponseGenerator;
+  readonly served: ServedMonitor;
+  /** Looks at it for so many seconds. */
+  window(seconds: number): Promise<RunWindow>;
+}
+
+/** Rows without end, which are written nowhere. Dispose of it. */
+async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
+  const teacher = grumblingTeacher(answerTime);
+  const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
+  const served = serveMonitor(generator);
+  let rows = 0, isOver = false;
+  async function consume(): Promise<void> {
+    for await (const _ of generator.generate(rowsWithoutEnd())) {
+      rows++;
+      if (isOver) return;
+    }
+  }
+  async function window(seconds: number): Promise<RunWindow> {
+    let peakRssBytes = 0;
+    const timer = setInterval(() => {
+      peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
+    }, 50);
+    const rowsBefore = rows, startedMs = performance.now(), cpuBefore = cpuMicros();
+    await sleep(seconds * 1_000);
+    clearInterval(timer);
+    const settled = rows - rowsBefore, elapsedMs = performance.now() - startedMs;
+    const micros = cpuMicros() - cpuBefore;
+    return {
+      rowsPerS: 1_000 * settled / elapsedMs,
+      cpuMicrosPerRow: micros / settled,
+      cores: micros / elapsedMs / 1_000,
+      peakRssBytes,
+    };
+  }
+  const running = consume();
+  await sleep(WARM_UP_MS);
+  return {
+    generator,
+    served,
+    window,
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      await running;
+      await served.close();
+    },
+  };
+}
+
+function* rowsWithoutEnd(): Generator<object> {
+  for (let index = 0;; index++) yield { uid: `row-${index}`, question: questionOf(index) };
+}
+
+/** CPU of all threads of this process. */
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** One row of so many fails … */
+const FAILING_EVERY = 100;
+/** … with one of so many messages: as many as a snapshot has groups for. */
+const MESSAGES = 50;
+
+/** Answers at the length that reasoning has, or refuses for one of many reasons: what pages are sent is as
+ * large as it gets. `answerTime` has to let timers and sockets have their turn. */
+function grumblingTeacher(answerTime: () => Promise<unknown>): Teacher {
+  const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };
+  return {
+    model: "zero",
+    async complete({ messages: [{ content }] }) {
+      await answerTime();
+      const index = parseInt(String(content));
+      if (index % FAILING_EVERY !== FAILING_EVERY - 1) return completion;
+      const why = questionOf(Math.floor(index / FAILING_EVERY) % MESSAGES);
+      throw new TeacherError(`Cannot answer ${why}`, { status: 422 });
+    },
+  };
+}

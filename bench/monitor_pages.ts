@@ -1,0 +1,134 @@
+/**
+ * Pages of the web monitor without a browser, in a process of their own: some take what they are sent,
+ * some never read.
+ *
+ * @module
+ */
+
+import { openWebSocket } from "../tests/support/web_socket.ts";
+import type { ServerMessage } from "../web/protocol.ts";
+import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
+
+/** Which pages are opened, and where. */
+export interface PagesOptions {
+  /** The port of the monitor on 127.0.0.1. */
+  readonly port: number;
+  /** Lets a page in: `name=value`. */
+  readonly cookie: string;
+  /** Pages that take what they are sent. */
+  readonly reading: number;
+  /** Pages that never read. */
+  readonly stalled: number;
+}
+
+/** What the pages that read were sent, all together. */
+export interface PagesReport {
+  /** Seconds from when all were open. */
+  readonly seconds: number;
+  /** Bytes of all messages, the heads of frames not counted. */
+  readonly bytes: number;
+  /** Messages that hold a snapshot. */
+  readonly snapshots: number;
+  /** The largest of them, in bytes. */
+  readonly largestSnapshotBytes: number;
+  /** Pages whose connection was lost. */
+  readonly lost: number;
+}
+
+/** Opens pages from a new process. Resolves when all of them are open. */
+export async function openPages(options: PagesOptions): Promise<Helper<PagesReport>> {
+  return await startHelper(import.meta.filename!, options);
+}
+
+async function watch(options: PagesOptions): Promise<void> {
+  const report = { bytes: 0, snapshots: 0, largestSnapshotBytes: 0, lost: 0 };
+  const opening: Promise<unknown>[] = [];
+  const reading = Array.from({ length: options.reading }, () => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    opening.push(promise);
+    return openPage(options, {
+      received(text) {
+        resolve();
+        const bytes = encoder.encode(text).length;
+        report.bytes += bytes;
+        // A page parses what it gets.
+        const { type }: ServerMessage = JSON.parse(text);
+        if (type !== "snapshot") return;
+        report.snapshots++;
+        report.largestSnapshotBytes = Math.max(report.largestSnapshotBytes, bytes);
+      },
+      left() {
+        reject(new Error("Cannot open a page of the monitor"));
+        report.lost++;
+      },
+    });
+  });
+  const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
+  opening.push(...stalled);
+  await Promise.all(opening);
+  // What came with the opening is none of what comes a second.
+  report.bytes = report.snapshots = 0;
+  const openedMs = performance.now();
+  console.log("open");
+  await untilEnd();
+  const seconds = (performance.now() - openedMs) / 1_000;
+  console.log(JSON.stringify({ seconds, ...report }));
+  for (const page of reading) page.close();
+  for (const connection of await Promise.all(stalled)) {
+    // Without a proper end, the runtime at the other end would wait 15 s for one. The monitor may have
+    // dropped the page before.
+    await endProperly(connection).catch(() => {});
+  }
+}
+
+const encoder = new TextEncoder();
+
+interface PageListener {
+  received(text: string): void;
+  left(): void;
+}
+
+function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSocket {
+  const host = `127.0.0.1:${port}`;
+  const socket = openWebSocket(`ws://${host}/ws`, { origin: `http://${host}`, cookie });
+  socket.onmessage = ({ data }) => listener.received(data);
+  socket.onclose = () => listener.left();
+  socket.onerror = (event) => event.preventDefault();
+  return socket;
+}
+
+async function endProperly(connection: Deno.TcpConn): Promise<void> {
+  await connection.write(CLOSE_FRAME);
+  await connection.readable.pipeTo(new WritableStream());
+}
+
+/** RFC 6455: the opcode of Close with its final bit, no content, masked with zeros. */
+const CLOSE_FRAME = new Uint8Array([0x88, 0x80, 0, 0, 0, 0]);
+
+const SWITCHED = "HTTP/1.1 101";
+
+/** A page's connection after the upgrade, of which nothing more is read. */
+async function openStalled({ port, cookie }: PagesOptions): Promise<Deno.TcpConn> {
+  const host = `127.0.0.1:${port}`;
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const head = [
+    "GET /ws HTTP/1.1",
+    `Host: ${host}`,
+    `Origin: http://${host}`,
+    `Cookie: ${cookie}`,
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "",
+    "",
+  ];
+  await connection.write(encoder.encode(head.join("\r\n")));
+  const answer = new Uint8Array(SWITCHED.length);
+  await connection.read(answer);
+  const text = new TextDecoder().decode(answer);
+  if (text !== SWITCHED) throw new Error(`Cannot open a page of the monitor: it says "${text}"`);
+  return connection;
+}
+
+if (import.meta.main) await watch(JSON.parse(Deno.args[0]));

@@ -1,0 +1,205 @@
+/**
+ * Teachers at their limit: what Retort gets out of one that refuses, one that fails, one that lets
+ * requests wait, and two that share the rows. All of them sleep nearly all the time, so Retort and its
+ * baseline share the machine and the time.
+ *
+ * @module
+ */
+
+import { type BusyServer, type Ledger, startBusyServer } from "./busy_server.ts";
+import { inChild } from "./child.ts";
+import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import { writeRows } from "./rows.ts";
+
+const LATENCY_MS = 50;
+const LOOPS = "loops that sleep as the OpenAI SDK does";
+
+/** Time in units of the least possible, and what was asked for it. */
+interface Taken {
+  readonly byIdeal: number;
+  readonly elapsedMs: number;
+  readonly ledger: Ledger;
+}
+
+/** A teacher that takes 100 requests a second and refuses what is more, asked by 200 at once. */
+export async function rateLimited(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(800, 1_500);
+  const perSecond = 100, burst = 10, concurrency = 200;
+  const idealMs = 1_000 * Math.max(0, rows - burst) / perSecond + LATENCY_MS;
+  const { ours, theirs } = await besideLoops(bench, {
+    server: { latencyMs: LATENCY_MS, perSecond, burst },
+    rows,
+    loopRows: rows,
+    concurrency,
+    idealMs: () => idealMs,
+  });
+  const name = `${perSecond} requests/s taken, ${concurrency} at once`;
+  const refused = ours.map(refusedShare), theirRefused = theirs.map(refusedShare);
+  return [
+    timeFigure(name, ours, theirs, 1.3),
+    {
+      name: `${name}: 429s`,
+      retort: `${figure(100 * median(refused))} % of ${posts(ours)} posts`,
+      baseline: `${figure(100 * median(theirRefused))} % of ${posts(theirs)}, ${LOOPS}`,
+      ratios: ratiosOf(refused, theirRefused),
+      target: atMost(100 * median(refused), 10, " %"),
+    },
+  ];
+}
+
+/** 40 % of the rows fail once, with 500 after the time of an answer. */
+export async function failingOnce(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(1_600, 10_000);
+  const failing = 0.4, concurrency = 20;
+  const { ours, theirs } = await besideLoops(bench, {
+    server: { latencyMs: LATENCY_MS, failing },
+    rows,
+    // They take four times as long for a row.
+    loopRows: Math.ceil(rows / 4),
+    concurrency,
+    idealMs: (ledger) => ledger.posts * LATENCY_MS / concurrency,
+  });
+  return [timeFigure(`${100 * failing} % fail once, ${concurrency} at once`, ours, theirs, 1.25)];
+}
+
+/** A teacher that works on 128 requests at once and lets the others wait. */
+export async function queueing(bench: Bench): Promise<Figure[]> {
+  const slots = 128, latencyMs = 200;
+  const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
+  // Seconds in place of rows.
+  const settleS = bench.rows(10, 60), measureS = bench.rows(3, 30);
+  const mostPerS = 1_000 * slots / latencyMs;
+  const input = `${bench.dir}/queueing.jsonl`;
+  await writeRows(input, Math.ceil(1.2 * mostPerS * (settleS + measureS)));
+  const auto: number[] = [], best: number[] = [], notes: string[] = [];
+  for (let round = 0; round < bench.rounds(1); round++) {
+    await using server = await startBusyServer({ latencyMs, spread: 0.5, slots });
+    const output = `${bench.dir}/queueing_${round}_`;
+    const [[found], others] = await Promise.all([
+      inChild("goodputs", {
+        input,
+        output,
+        concurrencies: ["auto"],
+        carefulStart: true,
+        baseUrl: server.baseUrl("auto"),
+        settleS,
+        measureS,
+      }),
+      inChild("goodputs", {
+        input,
+        output,
+        concurrencies: fixed,
+        carefulStart: false,
+        baseUrl: server.baseUrl("fixed"),
+        settleS: 1,
+        measureS: Math.max(1, measureS / 2),
+      }),
+    ]);
+    auto.push(found.tokensPerS);
+    best.push(Math.max(...others.map(({ tokensPerS }) => tokensPerS)));
+    const each = others.map(({ concurrency, tokensPerS }) =>
+      `${concurrency}: ${figure(tokensPerS)}`
+    );
+    notes.push(`"auto" was at ${found.limit}; tokens/s at ${each.join(", ")}`);
+  }
+  const ratios = ratiosOf(auto, best);
+  return [{
+    name: `queue behind ${slots} slots, concurrency "auto"`,
+    retort: `${figure(median(auto))} tokens/s`,
+    baseline: `${figure(median(best))} tokens/s, the best fixed concurrency`,
+    ratios,
+    target: atLeast(median(ratios), 0.75),
+    note: `${measureS} s, after ${settleS} s; ${notes.join("; ")}`,
+  }];
+}
+
+/** Two teachers of which one is to get three times as much as the other. */
+export async function weighted(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(1_200, 20_000);
+  const wanted = 3, concurrency = 40, tolerance = 0.1;
+  const input = `${bench.dir}/weighted.jsonl`;
+  await writeRows(input, rows);
+  const shares: number[] = [];
+  for (let round = 0; round < bench.rounds(1); round++) {
+    await using server = await startBusyServer({ latencyMs: LATENCY_MS });
+    const teachers = [
+      { baseUrl: server.baseUrl("more"), weight: wanted },
+      { baseUrl: server.baseUrl("less"), weight: 1 },
+    ];
+    const output = `${bench.dir}/weighted_${round}.jsonl`;
+    await inChild("loaded", { input, output, concurrency, teachers });
+    const { more, less } = await server.end();
+    shares.push(more.posts / less.posts);
+  }
+  const ratios = shares.map((share) => share / wanted);
+  return [{
+    name: `two teachers, weights ${wanted} : 1`,
+    retort: `${figure(median(shares))} : 1 of the posts`,
+    baseline: `${wanted} : 1`,
+    ratios,
+    target: {
+      text: `1 ± ${tolerance}`,
+      isMet: Math.abs(median(ratios) - 1) <= tolerance,
+    },
+  }];
+}
+
+/** What is asked by Retort and by loops at the same time, each of a teacher of its own. */
+interface BesideLoops {
+  readonly server: Parameters<typeof startBusyServer>[0];
+  readonly rows: number;
+  readonly loopRows: number;
+  readonly concurrency: number;
+  readonly idealMs: (ledger: Ledger) => number;
+}
+
+async function besideLoops(
+  bench: Bench,
+  { server: options, rows, loopRows, concurrency, idealMs }: BesideLoops,
+): Promise<{ ours: Taken[]; theirs: Taken[] }> {
+  const input = `${bench.dir}/overload.jsonl`;
+  await writeRows(input, rows);
+  const ours: Taken[] = [], theirs: Taken[] = [];
+  const taken = (elapsedMs: number, ledger: Ledger) => (
+    { byIdeal: elapsedMs / idealMs(ledger), elapsedMs, ledger }
+  );
+  for (let round = 0; round < bench.rounds(1); round++) {
+    const servers: BusyServer[] = [];
+    await using stack = new AsyncDisposableStack();
+    for (let i = 0; i < 2; i++) servers.push(stack.use(await startBusyServer(options)));
+    const [us, them] = servers;
+    const output = `${bench.dir}/overload_${rows}_${concurrency}_${round}.jsonl`;
+    const [ourMs, theirMs] = await Promise.all([
+      inChild("loaded", { input, output, concurrency, teachers: [{ baseUrl: us.baseUrl("us") }] }),
+      inChild("sleepingLoops", { rows: loopRows, concurrency, baseUrl: them.baseUrl("them") }),
+    ]);
+    ours.push(taken(ourMs, (await us.end()).us));
+    theirs.push(taken(theirMs, (await them.end()).them));
+  }
+  return { ours, theirs };
+}
+
+function timeFigure(
+  name: string,
+  ours: readonly Taken[],
+  theirs: readonly Taken[],
+  limit: number,
+): Figure {
+  const us = ours.map(({ byIdeal }) => byIdeal), them = theirs.map(({ byIdeal }) => byIdeal);
+  const elapsedS = median(ours.map(({ elapsedMs }) => elapsedMs)) / 1_000;
+  return {
+    name: `${name}: time`,
+    retort: `${figure(median(us))} × ideal (${elapsedS.toFixed(2)} s)`,
+    baseline: `${figure(median(them))} × ideal, ${LOOPS}`,
+    ratios: ratiosOf(us, them),
+    target: atMost(median(us), limit, " × ideal"),
+  };
+}
+
+function refusedShare({ ledger }: Taken): number {
+  return ledger.refused / ledger.posts;
+}
+
+function posts(takens: readonly Taken[]): string {
+  return median(takens.map(({ ledger }) => ledger.posts)).toLocaleString("en");
+}

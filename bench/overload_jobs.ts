@@ -1,0 +1,143 @@
+/**
+ * What the measures of overload run in a process of its own: Retort, and loops that do what most
+ * programs do when a teacher refuses.
+ *
+ * @module
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Agent } from "../lib/deps/undici.ts";
+import { openaiCompatible, ResponseGenerator, type Teacher } from "../mod.ts";
+import { messagesOf } from "./rows.ts";
+
+/** A teacher at an address. */
+export interface BusyPlace {
+  /** Its base URL. */
+  readonly baseUrl: string;
+  /** Its share of the load. @default 1 */
+  readonly weight?: number;
+}
+
+/** A run of Retort to its end. */
+export interface LoadedOptions {
+  /** The file of rows. */
+  readonly input: string;
+  /** The results file. */
+  readonly output: string;
+  /** How many rows are asked at once. */
+  readonly concurrency: number;
+  /** Who answers. */
+  readonly teachers: readonly BusyPlace[];
+}
+
+/** Milliseconds that a run takes, from the first row that could be sent until all are durable. Throws
+ * unless every row has a result. */
+export async function loaded(
+  { input, output, concurrency, teachers }: LoadedOptions,
+): Promise<number> {
+  const places = teachers.map(({ baseUrl, weight }) => ({ teacher: teacherAt(baseUrl), weight }));
+  const generator = new ResponseGenerator({ teachers: places, concurrency });
+  const { total, succeeded, elapsed_ms } = await generator.run({ input: [input], output });
+  for (const { teacher } of places) await teacher.close?.();
+  if (succeeded !== total) throw new Error(`Only ${succeeded} of ${total} rows have a result`);
+  return elapsed_ms;
+}
+
+/** A run of Retort of which a part is looked at. */
+export interface GoodputOptions {
+  /** A file of more rows than can be answered. */
+  readonly input: string;
+  /** A folder for the results, ends in `/`. */
+  readonly output: string;
+  /** How many rows are asked at once, or "auto"; for each a run of its own. */
+  readonly concurrencies: readonly (number | "auto")[];
+  /** Whether a run starts with one row at a time. */
+  readonly carefulStart: boolean;
+  /** Who answers. */
+  readonly baseUrl: string;
+  /** Seconds before anything counts. */
+  readonly settleS: number;
+  /** Seconds that count. */
+  readonly measureS: number;
+}
+
+/** What came in. */
+export interface Goodput {
+  /** How many rows were to be asked at once. */
+  readonly concurrency: number | "auto";
+  /** Completion tokens a second. */
+  readonly tokensPerS: number;
+  /** How many attempts were allowed in flight in the end. */
+  readonly limit: number;
+}
+
+/** Completion tokens a second at each concurrency, one after the other. */
+export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
+  const found: Goodput[] = [];
+  for (const concurrency of options.concurrencies) found.push(await goodput(concurrency, options));
+  return found;
+}
+
+async function goodput(
+  concurrency: number | "auto",
+  { input, output, carefulStart, baseUrl, settleS, measureS }: GoodputOptions,
+): Promise<Goodput> {
+  const teacher = teacherAt(baseUrl);
+  const generator = new ResponseGenerator({ teacher, concurrency, carefulStart });
+  const running = generator.run({ input: [input], output: `${output}${concurrency}.jsonl` });
+  const look = () => {
+    const snapshot = generator.snapshot();
+    if (snapshot === undefined) throw new Error("The run has ended before it was measured");
+    return { tokens: snapshot.completion_tokens, limit: snapshot.limit, atMs: performance.now() };
+  };
+  await sleep(settleS * 1_000);
+  const before = look();
+  await sleep(measureS * 1_000);
+  const after = look();
+  generator.stop();
+  await running;
+  await teacher.close?.();
+  const tokensPerS = 1_000 * (after.tokens - before.tokens) / (after.atMs - before.atMs);
+  return { concurrency, tokensPerS, limit: after.limit };
+}
+
+function teacherAt(baseUrl: string): Teacher {
+  return openaiCompatible({ baseUrl, model: "busy" });
+}
+
+/** The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, less up to a quarter. */
+const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
+
+/** What most programs do: so many loops, each of which asks for one row until it is answered and sleeps
+ * in between as the OpenAI SDKs do, which would give up after two more attempts. Gives milliseconds. */
+export async function sleepingLoops(
+  { rows, concurrency, baseUrl }: { rows: number; concurrency: number; baseUrl: string },
+): Promise<number> {
+  const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
+  const headers = { "content-type": "application/json" };
+  const agent = new Agent();
+  let next = 0;
+  async function loop(): Promise<void> {
+    while (next < rows) {
+      const body = JSON.stringify({ model: "busy", messages: messagesOf(next++) });
+      for (let retries = 0;; retries++) {
+        const answer = await agent.request({
+          origin,
+          path: pathname,
+          method: "POST",
+          headers,
+          body,
+        });
+        await answer.body.json();
+        if (answer.statusCode === 200) break;
+        const waitMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** retries);
+        await sleep(waitMs * (1 - BACKOFF_JITTER * Math.random()));
+      }
+    }
+  }
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, loop));
+  const elapsedMs = performance.now() - startedMs;
+  await agent.close();
+  return elapsedMs;
+}

@@ -1,0 +1,91 @@
+/**
+ * The block `teachers` of a configuration file: several teachers that share the rows.
+ *
+ * @module
+ */
+
+import { closestString } from "../lib/deps/std_text.ts";
+import { MAX_CONCURRENCY } from "../lib/engine/lanes.ts";
+import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
+
+/** One of several teachers, as far as it differs from what holds for all. */
+export interface TeacherSpec {
+  /** Its address. */
+  readonly baseUrl?: string;
+  /** The model to ask. */
+  readonly model?: string;
+  /** The variable that holds its key. */
+  readonly apiKeyEnv?: string;
+  /** The file that holds its key. */
+  readonly apiKeyFile?: string;
+  /** Its share of the load. */
+  readonly weight?: number;
+  /** The most attempts in flight at it. */
+  readonly maxConcurrency?: number;
+  /** Requests a minute. */
+  readonly rpm?: number;
+  /** Tokens a minute. */
+  readonly tpm?: number;
+}
+
+/** What a value must be. */
+interface Rule {
+  readonly what: string;
+  readonly takes: (value: unknown) => boolean;
+}
+
+const TEXT: Rule = {
+  what: "a text",
+  takes: (value) => typeof value === "string" && value !== "",
+};
+const ABOVE_ZERO: Rule = {
+  what: "a number above 0",
+  takes: (value) => typeof value === "number" && value > 0 && value < Infinity,
+};
+const CONCURRENCY: Rule = {
+  what: `a whole number, between 1 and ${MAX_CONCURRENCY}`,
+  takes: (value) =>
+    ABOVE_ZERO.takes(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
+};
+
+const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
+  ["base_url", ["baseUrl", TEXT]],
+  ["model", ["model", TEXT]],
+  ["api_key_env", ["apiKeyEnv", TEXT]],
+  ["api_key_file", ["apiKeyFile", TEXT]],
+  ["weight", ["weight", ABOVE_ZERO]],
+  ["max_concurrency", ["maxConcurrency", CONCURRENCY]],
+  ["rpm", ["rpm", ABOVE_ZERO]],
+  ["tpm", ["tpm", ABOVE_ZERO]],
+]);
+
+/** Reads the list; what is wrong in it is told by the number of the teacher, from 1. */
+export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    return fail("teachers must be a list of blocks, each with a base_url or a model of its own");
+  }
+  return value.map((one: unknown, index) => {
+    const place = `teacher ${index + 1}`;
+    return readTeacher(blockOf(one, place, fail), (what) => fail(`${place}: ${what}`));
+  });
+}
+
+function readTeacher(block: Block, fail: Fail): TeacherSpec {
+  const spec: { -readonly [Name in keyof TeacherSpec]: unknown } = {};
+  for (const [key, value] of Object.entries(block)) {
+    const name = key.replaceAll("-", "_");
+    if (isKeyName(name)) refuseKey(key, fail);
+    const field = FIELDS.get(name);
+    if (field === undefined) {
+      return fail(
+        `there is no "${key}". Did you mean "${closestString(name, [...FIELDS.keys()])}"?`,
+      );
+    }
+    if (value === null) continue;
+    const [as, { what, takes }] = field;
+    if (!takes(value)) fail(`${key} must be ${what}: current value is ${JSON.stringify(value)}`);
+    spec[as] = value;
+  }
+  // Each value has passed the rule of its name.
+  return spec as TeacherSpec;
+}

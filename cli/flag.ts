@@ -1,0 +1,35 @@
+/**
+ * What a flag is, and which commands there are.
+ *
+ * @module
+ */
+
+/** What a person can ask for. */
+export const COMMANDS = ["run", "retry", "verify", "export", "simulate"] as const;
+
+/** A command. */
+export type Command = typeof COMMANDS[number];
+
+/** One flag. */
+export interface Flag {
+  /** Its long name, without the dashes. */
+  readonly name: string;
+  /** Its one-letter name. */
+  readonly short?: string;
+  /** What its value is called in the help; without one it is a switch. */
+  readonly value?: string;
+  /** Whether the value may be left out. */
+  readonly isValueOptional?: boolean;
+  /** Whether it may be given more than once. */
+  readonly isMultiple?: boolean;
+  /** A switch that is on unless `--no-…` is given. */
+  readonly isNegated?: boolean;
+  /** What it does, in the help. */
+  readonly help: string;
+  /** Which commands know it. */
+  readonly commands: readonly Command[];
+  /** Whether the one-screen help shows it. */
+  readonly isCommon?: boolean;
+  /** The heading under which the whole help shows it. */
+  readonly group: string;
+}

@@ -1,0 +1,82 @@
+/**
+ * The sampling parameters that a person gives, in any of four ways.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { parseLossless } from "../lib/source/lossless.ts";
+import type { Params } from "../lib/teacher/teacher.ts";
+import type { Settings } from "./settings.ts";
+
+/**
+ * Puts them together. Later ones win: configuration, `--params`, the short flags, `-p`.
+ *
+ * @throws {UsageError} when one cannot be read, or must not be sent
+ */
+export async function readParams(settings: Settings, config: Params): Promise<Params> {
+  const params: Record<string, unknown> = { ...config };
+  const text = await settings.textOrFile("params");
+  if (text !== undefined) Object.assign(params, parseObject(text));
+  for (const name of ["temperature", "max-tokens"]) {
+    const value = settings.text(name);
+    if (value === undefined) continue;
+    if (value.trim() === "" || !Number.isFinite(Number(value))) {
+      throw new UsageError(`Cannot use --${name} ${JSON.stringify(value)}: it must be a number`);
+    }
+    setParam(params, name.replace("-", "_"), value);
+  }
+  for (const pair of settings.list("param")) {
+    const at = pair.indexOf("=");
+    if (at < 1) {
+      throw new UsageError(`Cannot use -p ${JSON.stringify(pair)}: it must be NAME=VALUE`);
+    }
+    setParam(params, pair.slice(0, at), pair.slice(at + 1));
+  }
+  if (Object.hasOwn(params, "model")) {
+    throw new UsageError('Cannot send the parameter "model": use -m');
+  }
+  return params;
+}
+
+function parseObject(text: string): Params {
+  let value: unknown;
+  try {
+    value = parseLossless(text);
+  } catch (cause) {
+    throw new UsageError(`Cannot use --params: it is not JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Params;
+  throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
+}
+
+/** `a.b=1` reaches into objects. A value that is no JSON is text. */
+function setParam(params: Record<string, unknown>, path: string, text: string): void {
+  let value: unknown;
+  try {
+    value = parseLossless(text);
+  } catch {
+    value = text;
+  }
+  const names = path.split(".");
+  let holder = params;
+  for (const name of names.slice(0, -1)) {
+    const inner = Object.hasOwn(holder, name) ? holder[name] : undefined;
+    const copy = typeof inner === "object" && inner !== null ? { ...inner } : {};
+    define(holder, name, copy);
+    holder = copy as Record<string, unknown>;
+  }
+  define(holder, names.at(-1)!, value);
+}
+
+/** A plain assignment would change the prototype where the name is `__proto__`. */
+function define(holder: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(holder, name, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
+}

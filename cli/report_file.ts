@@ -1,0 +1,67 @@
+/**
+ * The file that a run's report is written to.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { UsageError } from "../lib/errors.ts";
+import type { RunOptions } from "../lib/run/options.ts";
+import { cannotWrite, writeFileDurably } from "../lib/sink/durable_file.ts";
+
+/**
+ * Makes sure that a report can be written: a run takes days, and at its end it is too late to hear that
+ * it cannot. Makes the folder.
+ *
+ * @throws {UsageError} when the file is an input, or a folder
+ * @throws {SinkError} when nothing can be written there
+ */
+export async function prepareReportFile(
+  path: string,
+  { input, output }: Pick<RunOptions, "input" | "output">,
+): Promise<void> {
+  const info = await statOf(path);
+  if (info?.isDirectory || output.replace(/\/+$/, "") === path) {
+    throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
+  }
+  for (const one of input) {
+    const other = one === "-" ? undefined : await statOf(one);
+    if (info !== undefined && other?.dev === info.dev && other.ino === info.ino) {
+      throw new UsageError(
+        `Cannot write the report to "${path}": it is the input "${one}". Name another file`,
+      );
+    }
+  }
+  const folder = dirname(path);
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".retort_" }));
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+}
+
+/** Writes a report: the file is the old one or the new one, whatever happens. Says where it is, or why it
+ * could not be written, and gives whether it was. */
+export async function writeReportFile(
+  path: string,
+  html: string,
+  say: (message: string) => void,
+): Promise<boolean> {
+  try {
+    await writeFileDurably(path, html);
+    say(`Wrote the report to ${path}`);
+    return true;
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return false;
+  }
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Everything that a run is told, read from flags and configuration before anything is touched.
+ *
+ * @module
+ */
+
+import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
+import { MAX_CONCURRENCY } from "../lib/engine/lanes.ts";
+import type { ResponseGeneratorOptions, RunOptions } from "../lib/run/options.ts";
+import { MOST_SAMPLES } from "../lib/run/samples.ts";
+import { readConfig } from "./config.ts";
+import type { TeacherSpec } from "./config_teachers.ts";
+import { type Allowance, parseAllowance } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import { type MonitorRequest, readMonitor } from "./monitor.ts";
+import { readParams } from "./params.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
+import { Settings } from "./settings.ts";
+
+const DEFAULT_GRACE_MS = 20_000;
+
+/** What a run is told. */
+export interface RunRequest {
+  /** All of it, by name. */
+  readonly settings: Settings;
+  /** The teachers of the configuration. */
+  readonly teachers: readonly TeacherSpec[];
+  /** What its generator is told. */
+  readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
+  /** What the run over files is told. */
+  readonly run: RunOptions;
+  /** How it shows itself. */
+  readonly progress: ProgressStyle;
+  /** How it is seen in a browser. */
+  readonly monitor: MonitorRequest;
+  /** How many failed rows are still a success. */
+  readonly allowance: Allowance | undefined;
+  /** How long a run that was told to end waits for its calls, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/**
+ * Reads it.
+ *
+ * @throws {UsageError} with the flag, its value and the way out
+ */
+export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
+  const path = args.flags.get("config");
+  const config = typeof path === "string" ? await readConfig(path) : undefined;
+  const settings = new Settings(args, config?.flags);
+  const params = await readParams(settings, config?.params ?? {});
+  const inputs = args.inputs.length > 0 ? args.inputs : config?.inputs ?? [];
+  if (inputs.length === 0) {
+    throw new UsageError(
+      "Cannot start without an input: name a file of prompts, as in prompts.jsonl, or - for " +
+        "standard input",
+    );
+  }
+  if (settings.isOn("overwrite") && !settings.isOff("resume")) {
+    throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
+  }
+  const retry = readRetry(settings, args);
+  if (retry !== false && settings.isOff("resume")) {
+    throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
+  }
+  const allowance = settings.text("allow-failures");
+  return {
+    settings,
+    teachers: config?.teachers ?? [],
+    generator: {
+      ...await readRowOptions(settings),
+      ...readPace(settings),
+      ...await readAcceptance(settings),
+      ...readBudgets(settings),
+      params,
+    },
+    run: {
+      ...readRunOptions(settings),
+      retry,
+      input: inputs,
+      output: settings.required("output", "an output: add -o out/"),
+      stdin: inputs.includes("-") ? io.stdin : undefined,
+    },
+    progress: settings.choice("progress", PROGRESS_STYLES) ?? "auto",
+    monitor: readMonitor(settings),
+    allowance: allowance === undefined ? undefined : parseAllowance(allowance),
+    graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
+  };
+}
+
+/** How rows are read; `verify` and `export` read them in the same way. */
+export async function readRowOptions(settings: Settings) {
+  return {
+    system: await settings.textOrFile("system"),
+    template: await settings.textOrFile("template"),
+    promptField: settings.text("prompt-field"),
+    uidField: settings.parts("uid-field"),
+    duplicates: settings.choice("duplicates", ["merge", "keep"]),
+    mixedShapes: settings.isOn("mixed-shapes"),
+  };
+}
+
+/** Answers for each row; `verify` reads them in the same way. */
+export function readSamples(settings: Settings): number | undefined {
+  return settings.integer("samples", 1, MOST_SAMPLES);
+}
+
+function readPace(settings: Settings) {
+  return {
+    concurrency: settings.integerOr("auto", "concurrency", 1, MAX_CONCURRENCY),
+    carefulStart: !settings.isOff("careful-start"),
+    rpm: settings.number("rpm"),
+    tpm: settings.number("tpm"),
+    maxAttempts: settings.integer("max-attempts", 1),
+    rowTimeoutMs: settings.milliseconds("row-timeout"),
+    updateInterval: settings.integer("update-interval", 1),
+  };
+}
+
+/** Which answers are kept, and how many of them. */
+async function readAcceptance(settings: Settings) {
+  const onTruncated = settings.choice("on-truncated", ["error", "keep", "escalate"]);
+  const maxTokensCap = settings.integer("max-tokens-cap", 1);
+  if (maxTokensCap !== undefined && onTruncated !== "escalate") {
+    throw new UsageError(
+      "Cannot use --max-tokens-cap alone: it belongs to --on-truncated escalate",
+    );
+  }
+  return {
+    onTruncated,
+    maxTokensCap,
+    requireJson: settings.isOn("require-json"),
+    jsonSchema: await settings.jsonFile("json-schema"),
+    rejectPattern: settings.text("reject-pattern"),
+    resample: settings.integer("resample", 0),
+    samples: readSamples(settings),
+  };
+}
+
+function readBudgets(settings: Settings) {
+  return {
+    maxCostUsd: settings.number("max-cost"),
+    priceIn: settings.number("price-in", { mayBeZero: true }),
+    priceOut: settings.number("price-out", { mayBeZero: true }),
+    maxCompletionTokens: settings.integer("max-completion-tokens-total", 1),
+    deadlineMs: settings.milliseconds("deadline"),
+  };
+}
+
+function readRunOptions(settings: Settings) {
+  return {
+    limit: settings.integer("limit", 1),
+    skipBadRows: settings.isOn("skip-bad-rows"),
+    changed: settings.choice("changed", ["reask", "keep"]),
+    allowMixed: settings.isOn("allow-mixed"),
+    resume: !settings.isOff("resume"),
+    overwrite: settings.isOn("overwrite"),
+    lock: !settings.isOff("lock"),
+    fsync: settings.choice("fsync", ["always", "never"]),
+    finalMessages: settings.isOn("final-messages"),
+    think: settings.choice("think", ["wrap", "field", "drop"]),
+  };
+}
+
+function readRetry(settings: Settings, args: ParsedArgs): boolean | (FailureType | number)[] {
+  const parts = settings.parts("retry");
+  if (parts === undefined) return args.command === "retry";
+  if (parts.length === 0) return true;
+  return parts.map((part) => {
+    if (/^[1-5]\d\d$/.test(part)) return Number(part);
+    const type = FAILURE_TYPES.find((known) => known === part);
+    if (type !== undefined) return type;
+    throw new UsageError(
+      `Cannot retry ${JSON.stringify(part)}: it must be a status or one of ` +
+        FAILURE_TYPES.join(", "),
+    );
+  });
+}

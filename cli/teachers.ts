@@ -1,0 +1,188 @@
+/**
+ * The teachers that the command line asks for.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import type { TeacherPlace } from "../lib/run/options.ts";
+import { parseSimulateOptions } from "../lib/simulate/options.ts";
+import { serveSimulatedTeacher } from "../lib/simulate/simulated_teacher.ts";
+import { openaiCompatible } from "../lib/teacher/openai_compatible.ts";
+import { DEFAULT_KEY_VARIABLE, readApiKey } from "./api_key.ts";
+import type { TeacherSpec } from "./config_teachers.ts";
+import type { Io } from "./io.ts";
+import { asUsage, type Settings } from "./settings.ts";
+
+/** Teachers, and whatever was started for them. */
+export interface OpenTeachers extends AsyncDisposable {
+  /** One or more. */
+  readonly teachers: readonly TeacherPlace[];
+}
+
+const OPENAI_URL = "https://api.openai.com/v1";
+
+/**
+ * Opens connections to the teachers, or starts the simulated one. Nothing is sent. What was opened is
+ * closed again where one of them cannot be.
+ *
+ * @param specs Those of the configuration; without any, each `--base-url` is a teacher.
+ * @throws {UsageError} when a teacher cannot be asked as it was named
+ */
+export async function openTeachers(
+  settings: Settings,
+  specs: readonly TeacherSpec[],
+  io: Io,
+): Promise<OpenTeachers> {
+  await using opened = new AsyncDisposableStack();
+  const simulation = settings.text("simulate");
+  const teachers = simulation === undefined
+    ? await openReal(namedTeachers(settings, specs, io), settings, io, opened)
+    : [openSimulated(simulation, settings, specs, opened)];
+  const open = opened.move();
+  return { teachers, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** A teacher with an address of its own. */
+type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
+
+/** What a teacher of the configuration may leave to the flags. */
+const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
+  ["base-url", "baseUrl"],
+  ["model", "model"],
+  ["api-key-env", "apiKeyEnv", "apiKeyFile"],
+  ["api-key-file", "apiKeyEnv", "apiKeyFile"],
+  ["rpm", "rpm"],
+  ["tpm", "tpm"],
+];
+
+function namedTeachers(
+  settings: Settings,
+  specs: readonly TeacherSpec[],
+  io: Io,
+): NamedTeacher[] {
+  const urls = settings.list("base-url");
+  const ownUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
+  if (specs.length === 0) {
+    return (urls.length > 0 ? urls : [ownUrl]).map((baseUrl) => ({ baseUrl }));
+  }
+  if (urls.length > 1) {
+    throw new UsageError(
+      "Cannot use several addresses (base-url) with the teachers of the configuration: add them there",
+    );
+  }
+  for (const [flag, ...fields] of LEFT_TO_FLAGS) {
+    const hasOwn = (spec: TeacherSpec) => fields.some((field) => spec[field] !== undefined);
+    if (settings.isTyped(flag) && specs.every(hasOwn)) {
+      throw new UsageError(
+        `Cannot use --${flag}: every teacher of the configuration has its own`,
+      );
+    }
+  }
+  return specs.map((spec) => ({ ...spec, baseUrl: spec.baseUrl ?? urls[0] ?? ownUrl }));
+}
+
+async function openReal(
+  named: readonly NamedTeacher[],
+  settings: Settings,
+  io: Io,
+  opened: AsyncDisposableStack,
+): Promise<TeacherPlace[]> {
+  const teachers: TeacherPlace[] = [];
+  for (const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } of named) {
+    const model = own.model ?? settings.required(
+      "model",
+      "a model: add -m NAME, or --simulate to try Retort without a teacher",
+    );
+    const apiKey = await keyFor({ ...own, baseUrl }, named, settings, io);
+    const teacher = asUsage(() =>
+      openaiCompatible({
+        baseUrl,
+        model,
+        apiKey,
+        proxy: proxyOf(baseUrl, io),
+        ...clientOptions(settings),
+      })
+    );
+    opened.defer(() => teacher.close());
+    teachers.push({ teacher, weight, maxConcurrency, rpm, tpm });
+  }
+  return teachers;
+}
+
+/** A teacher's own key, or the one that is named for all, or the variable that everybody knows. */
+async function keyFor(
+  { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
+  named: readonly NamedTeacher[],
+  settings: Settings,
+  io: Io,
+): Promise<string | undefined> {
+  const hasOwn = apiKeyFile !== undefined || apiKeyEnv !== undefined;
+  const place = hasOwn
+    ? { file: apiKeyFile, variable: apiKeyEnv }
+    : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
+  const isNamed = place.file !== undefined || place.variable !== undefined;
+  // Beside OpenAI itself nobody else gets OpenAI's key by default.
+  if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
+    return undefined;
+  }
+  const key = await readApiKey(place, io);
+  if (key !== undefined || !isOpenAI(baseUrl)) return key;
+  throw new UsageError(
+    `Cannot ask ${OPENAI_URL} without a key: set ${DEFAULT_KEY_VARIABLE}, or name another teacher ` +
+      "with --base-url, or add --simulate to try Retort without one",
+  );
+}
+
+function isOpenAI(baseUrl: string): boolean {
+  return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
+}
+
+/** No key is read for it: a simulated teacher must never see one. */
+function openSimulated(
+  simulation: string,
+  settings: Settings,
+  specs: readonly TeacherSpec[],
+  opened: AsyncDisposableStack,
+): TeacherPlace {
+  if (settings.list("base-url").length > 0) {
+    throw new UsageError("Cannot use --base-url with --simulate: choose one teacher");
+  }
+  if (specs.length > 0) {
+    throw new UsageError(
+      "Cannot use --simulate with the teachers of the configuration: choose one teacher",
+    );
+  }
+  const server = asUsage(() => serveSimulatedTeacher(parseSimulateOptions(simulation)));
+  opened.defer(() => server.close());
+  const teacher = openaiCompatible({
+    baseUrl: server.url,
+    model: settings.text("model") ?? "simulated",
+    ...clientOptions(settings),
+  });
+  opened.defer(() => teacher.close());
+  return { teacher };
+}
+
+function clientOptions(settings: Settings) {
+  return {
+    stream: settings.isOn("stream"),
+    timeoutMs: settings.milliseconds("timeout"),
+    streamIdleTimeoutMs: settings.milliseconds("stream-timeout"),
+    keep: settings.parts("keep"),
+  };
+}
+
+/** The usual variables, in both spellings; `NO_PROXY` names hosts that are asked directly. */
+function proxyOf(baseUrl: string, io: Io): string | undefined {
+  const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
+  const { protocol, hostname } = URL.parse(baseUrl) ?? { protocol: "", hostname: "" };
+  const exceptions = (read("NO_PROXY") ?? "").split(",").map((host) =>
+    host.trim().replace(/^\*?\./, "")
+  );
+  const isException = exceptions.some((host) =>
+    host === "*" || (host !== "" && (hostname === host || hostname.endsWith(`.${host}`)))
+  );
+  if (isException) return undefined;
+  return (protocol === "https:" ? read("HTTPS_PROXY") : read("HTTP_PROXY")) ?? read("ALL_PROXY");
+}

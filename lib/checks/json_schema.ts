@@ -1,0 +1,119 @@
+/**
+ * Answers that must be JSON of a JSON Schema.
+ *
+ * Ajv makes a function of the schema: it takes 0.1 µs for a small answer, where a validator that
+ * walks the schema each time takes 4.5, and it checks the schema itself, so that `"type": "intger"` is
+ * found before anything is paid for.
+ *
+ * @module
+ */
+
+import type { ErrorObject, Options } from "../deps/ajv.ts";
+import type { Check } from "./check.ts";
+import { jsonCheck } from "./json_answer.ts";
+
+const NAMED_ERRORS = 3;
+const MOST_VALUE_CHARS = 100;
+
+/**
+ * Compiles a schema of draft 7, 2019-09 or 2020-12 (when `$schema` names none). Formats are checked;
+ * keywords and formats that are unknown are ignored, as the standard wants it.
+ *
+ * @throws {TypeError} when it is no valid schema
+ * @throws {RangeError} when `$schema` names another draft
+ */
+export async function schemaCheck(schema: unknown): Promise<Check> {
+  const validate = await compile(schema);
+  return jsonCheck((value) => {
+    try {
+      if (validate(value)) return undefined;
+    } catch (error) {
+      // A schema that refers to itself recurses as deep as the answer does.
+      return `Cannot be checked against the schema: ${(error as Error).message}`;
+    }
+    return `Does not match the schema: ${inWords(validate.errors ?? [])}`;
+  });
+}
+
+/** The part of a compiled schema that is used. */
+interface Compiled {
+  (value: unknown): unknown;
+  errors?: ErrorObject[] | null;
+}
+
+async function compile(schema: unknown): Promise<Compiled> {
+  if (typeof schema === "boolean") return compile(schema ? {} : { not: {} });
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+    throw new TypeError(
+      `Cannot use the JSON Schema: it must be an object: current value is ${shown(schema)}`,
+    );
+  }
+  const { $schema: dialect, ...keywords } = schema as Readonly<Record<string, unknown>>;
+  if ("schema" in keywords && "name" in keywords) {
+    // Every key of it would be unknown, so that it would accept everything.
+    throw new TypeError(
+      'Cannot use the JSON Schema: it is a response_format with the schema under "schema": ' +
+        "give that alone",
+    );
+  }
+  const validator = await validatorOf(dialect);
+  try {
+    const compiled = validator.compile(keywords);
+    if ("$async" in compiled) throw new TypeError('"$async" is not supported');
+    return compiled;
+  } catch (cause) {
+    const reason = (cause as Error).message.replace(/^schema is invalid: /, "")
+      .replaceAll("data/", "/");
+    throw new TypeError(`Cannot use the JSON Schema: ${reason}`, { cause });
+  }
+}
+
+async function validatorOf(dialect: unknown) {
+  const { Ajv2019, Ajv2020, AjvDraft7, fullFormats } = await import("../deps/ajv.ts");
+  const options: Options = {
+    allErrors: true,
+    formats: fullFormats,
+    logger: false,
+    // Else every object would have a "constructor".
+    ownProperties: true,
+    strict: false,
+  };
+  if (dialect === undefined) return new Ajv2020(options);
+  const draft = /^https?:\/\/json-schema\.org\/(.+)\/schema#?$/.exec(String(dialect))?.[1];
+  if (draft === "draft/2020-12") return new Ajv2020(options);
+  if (draft === "draft/2019-09") return new Ajv2019(options);
+  if (draft === "draft-07") return new AjvDraft7(options);
+  throw new RangeError(
+    'Cannot use the JSON Schema: "$schema" must name draft 7, 2019-09 or 2020-12: current value is ' +
+      shown(dialect),
+  );
+}
+
+function inWords(errors: readonly ErrorObject[]): string {
+  const named = errors.slice(0, NAMED_ERRORS).map((error) =>
+    `${error.instancePath || "it"} ${error.message ?? error.keyword}${detailOf(error)}`
+  );
+  if (errors.length > NAMED_ERRORS) named.push(`and ${errors.length - NAMED_ERRORS} more`);
+  return named.join("; ");
+}
+
+/** What the words of Ajv leave out. */
+function detailOf({ keyword, params }: ErrorObject): string {
+  switch (keyword) {
+    case "additionalProperties":
+      return `: ${shown(params.additionalProperty)}`;
+    case "unevaluatedProperties":
+      return `: ${shown(params.unevaluatedProperty)}`;
+    case "enum":
+      return `: ${shown(params.allowedValues)}`;
+    case "const":
+      return `: ${shown(params.allowedValue)}`;
+    default:
+      return "";
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= MOST_VALUE_CHARS ? text : `${text.slice(0, MOST_VALUE_CHARS)}…`;
+}

@@ -1,0 +1,12 @@
+/**
+ * JSON Schema and its formats. Takes 60 ms and some megabytes to load, so it is loaded where it is
+ * used. Both packages stand in one file: loaded one after the other by two dynamic imports, Deno 2.9.6
+ * looks for the second in a folder that it has not made (`ajv-formats/3.0.1_1`).
+ *
+ * @module
+ */
+
+export { Ajv as AjvDraft7, type ErrorObject, type Options } from "npm:ajv@8.20.0";
+export { Ajv2019 } from "npm:ajv@8.20.0/dist/2019.js";
+export { Ajv2020 } from "npm:ajv@8.20.0/dist/2020.js";
+export { fullFormats } from "npm:ajv-formats@3.0.1/dist/formats.js";

@@ -1,0 +1,158 @@
+/**
+ * All teachers of a run: which of them is asked next, and when.
+ *
+ * @module
+ */
+
+import type { TeacherStatus } from "../progress/events.ts";
+import { MAX_TIMER_MS } from "../timer.ts";
+import { Channel, type ChannelContext, type ChannelOptions } from "./channel.ts";
+
+/** How often time has its effect on the limits, in milliseconds. */
+const TICK_MS = 100;
+
+/** What a fleet is made from. */
+export interface FleetOptions extends ChannelContext {
+  /** One channel for each teacher. */
+  readonly teachers: readonly ChannelOptions[];
+  /** Looks at the clock, which `now` remembers. @default now */
+  readonly read?: () => number;
+  /** An attempt may be possible that was not before. */
+  readonly onReady: () => void;
+  /** Time has passed; called ten times a second. */
+  readonly onTick: () => void;
+}
+
+/** Why nothing is sent. */
+export interface Rest {
+  /** Until when, in Unix milliseconds. */
+  readonly until: number;
+  /** In words. */
+  readonly reason: string;
+}
+
+/** The teachers of a run. */
+export class Fleet {
+  readonly #channels: readonly Channel[];
+  readonly #options: FleetOptions;
+  readonly #read: () => number;
+  /** Those that may be asked now; for `pick()` only, which is on the hot path. */
+  readonly #ready: Channel[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+
+  /** Nothing runs before `open()`. */
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#read = options.read ?? options.now;
+    this.#channels = options.teachers.map((teacher) => new Channel(teacher, options));
+  }
+
+  /** How many attempts may be under way, all teachers together. */
+  get limit(): number {
+    return this.#channels.reduce((sum, one) => one.isHalted ? sum : sum + one.limit, 0);
+  }
+
+  /** Whether no teacher will be asked again. */
+  get isHalted(): boolean {
+    return this.#channels.every((channel) => channel.isHalted);
+  }
+
+  /** Why nothing is sent, and until when; undefined while a teacher is not resting. */
+  get rest(): Rest | undefined {
+    const now = this.#options.now();
+    let first = Infinity, reason = "";
+    for (const channel of this.#channels) {
+      if (channel.isHalted) continue;
+      const until = channel.restsUntil(now);
+      if (until === undefined) return undefined;
+      if (until < first) {
+        first = until;
+        reason = channel.reason;
+      }
+    }
+    if (first === Infinity) return undefined;
+    return { until: this.#options.wallClock() + Math.max(0, first - now), reason };
+  }
+
+  /** Lets time have its effect from now on. */
+  open(): void {
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Frees the timers. */
+  close(): void {
+    clearInterval(this.#ticker);
+    clearTimeout(this.#timer);
+    this.#ticker = this.#timer = undefined;
+  }
+
+  /** A teacher that may be asked now: one that has less in flight than its share, or `preferred` where
+   * that may be asked. Without one, `onReady` is called when time has brought one. */
+  pick(preferred?: Channel): Channel | undefined {
+    const now = this.#read();
+    if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
+    const ready = this.#ready;
+    ready.length = 0;
+    let inFlight = 0, weight = 0, soonest = Infinity;
+    for (let i = 0; i < this.#channels.length; i++) {
+      const channel = this.#channels[i];
+      const delayMs = channel.delayMs(now);
+      if (delayMs > 0) {
+        soonest = Math.min(soonest, delayMs);
+        continue;
+      }
+      ready.push(channel);
+      inFlight += channel.inFlight;
+      weight += channel.weight;
+    }
+    if (ready.length === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
+    return ready.length > 1 ? leastBusy(ready, (inFlight + 1) / weight) : ready[0];
+  }
+
+  /** Allows more or fewer attempts at once. */
+  setConcurrency(concurrency: number): void {
+    for (const channel of this.#channels) channel.setConcurrency(concurrency);
+  }
+
+  /** Where each teacher stands. */
+  statuses(): TeacherStatus[] {
+    return this.#channels.map((channel) => channel.status());
+  }
+
+  #tick(): void {
+    this.#read();
+    const before = this.limit;
+    for (const channel of this.#channels) channel.tick();
+    if (this.limit > before) this.#options.onReady();
+    this.#options.onTick();
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    // At least 1: the moment may have passed since it was computed, and a wait that is lost in the digits
+    // of the clock would be over again and again without any time passing.
+    const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#options.onReady();
+    }, Math.min(MAX_TIMER_MS, leftMs));
+  }
+}
+
+/** One of those that have less in flight than their share once one more is. Which of them: the one that
+ * was asked least often for its weight. With few in flight, the least busy one alone would be the same
+ * for every weight. */
+function leastBusy(channels: readonly Channel[], sharePerWeight: number): Channel | undefined {
+  let best: Channel | undefined;
+  for (const channel of channels) {
+    if (channel.inFlight >= channel.weight * sharePerWeight) continue;
+    if (best === undefined || channel.attempts * best.weight < best.attempts * channel.weight) {
+      best = channel;
+    }
+  }
+  return best;
+}

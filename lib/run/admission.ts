@@ -1,0 +1,104 @@
+/**
+ * Which rows go on, and under which ids: no two answers share one.
+ *
+ * @module
+ */
+
+import { type IdTable, SEEN } from "../index/id_table.ts";
+import type { ParsedRow } from "../source/parse_row.ts";
+import { parseSampleUid, sampleUid } from "./samples.ts";
+
+/** What decides about ids. */
+export interface AdmissionOptions {
+  /** Which ids are taken: those that are flagged `SEEN`. */
+  readonly table: IdTable;
+  /** Two identical rows: one row, or two of which the second is `<uid>~2`. */
+  readonly duplicates: "merge" | "keep";
+  /** Answers for each row. */
+  readonly samples: number;
+}
+
+/** A row that cannot go on: an id that it needs is taken. */
+export interface Clash {
+  /** The id that the row would have. */
+  readonly uid: string;
+  /** For which of its answers the id is taken, from 0. */
+  readonly sample: number;
+  /** What is wrong, fit to stand after `file:line: `. */
+  readonly problem: string;
+}
+
+/** Hears of each answer of a row that is admitted, before its id is taken. The slot is valid until the
+ * table is written to. */
+export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
+
+/** Gives each row its id. */
+export class Admission {
+  readonly #table: IdTable;
+  readonly #duplicates: "merge" | "keep";
+  readonly #samples: number;
+  /** How often each id of which there is more than one has come, for `duplicates: "keep"`. */
+  readonly #copies = new Map<string, number>();
+
+  /** No id is taken but those that the table flags. */
+  constructor(options: AdmissionOptions) {
+    this.#table = options.table;
+    this.#duplicates = options.duplicates;
+    this.#samples = options.samples;
+  }
+
+  /** Takes the ids of all answers to the next row, and gives the first of them, under which the row goes
+   * on; undefined for a row that is there already. Of a clash nothing is taken. */
+  admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
+    const table = this.#table;
+    let uid = row.uid;
+    let slot = table.insert(uid);
+    if (table.has(slot, SEEN)) {
+      if (!table.checkEquals(slot, row.contentHash)) return this.#clash(uid, 0);
+      if (this.#duplicates === "merge") return undefined;
+      uid = this.#copyOf(uid);
+      slot = table.insert(uid);
+      if (table.has(slot, SEEN)) return this.#clash(uid, 0);
+    }
+    for (let sample = 1; sample < this.#samples; sample++) {
+      if (this.#isTaken(sampleUid(uid, sample))) return this.#clash(uid, sample);
+    }
+    const { contentHash } = row;
+    for (let sample = 0; sample < this.#samples; sample++) {
+      const answer = sampleUid(uid, sample);
+      if (sample > 0) slot = table.insert(answer);
+      onAnswer?.(slot, answer, sample, row);
+      table.set(slot, SEEN);
+      table.setCheck(slot, contentHash);
+    }
+    return uid;
+  }
+
+  #copyOf(uid: string): string {
+    const copy = (this.#copies.get(uid) ?? 1) + 1;
+    this.#copies.set(uid, copy);
+    return `${uid}~${copy}`;
+  }
+
+  #isTaken(uid: string): boolean {
+    const slot = this.#table.find(uid);
+    return slot !== -1 && this.#table.has(slot, SEEN);
+  }
+
+  #clash(uid: string, sample: number): Clash {
+    return { uid, sample, problem: clashProblem(uid, sample, this.#samples) };
+  }
+}
+
+/** What is wrong with a row whose id, or that of one of its answers, is taken. */
+export function clashProblem(uid: string, sample: number, samples: number): string {
+  const taken = JSON.stringify(sampleUid(uid, sample));
+  if (sample > 0) {
+    return `uid ${JSON.stringify(uid)} needs ${taken} for one of its ${samples} samples, ` +
+      "which belongs to an earlier row already";
+  }
+  const problem = `uid ${taken} belongs to an earlier row already`;
+  const parent = parseSampleUid(uid);
+  if (parent === undefined || parent.sample >= samples) return problem;
+  return `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
+}

@@ -1,0 +1,102 @@
+/**
+ * How many calls a run has in flight, noted where the next run finds it after a crash: those calls may
+ * have been billed, and their rows are asked again.
+ *
+ * The note is an upper bound at any moment, `kill -9` included. It is raised before the attempt that
+ * would go beyond it, by doubling, so that a run that speeds up writes a handful of notes; and once a
+ * second it comes down to the most that were in flight in that second.
+ *
+ * @module
+ */
+
+import type { Lock, RunNote } from "../sink/lock.ts";
+
+/** What a heartbeat is told. */
+export interface HeartbeatOptions {
+  /** Attempts in flight now. */
+  readonly inFlight: () => number;
+  /** Attempts that may be in flight: a note says no more unless there are more. */
+  readonly ceiling: () => number;
+  /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
+  readonly every?: (intervalMs: number, callback: () => void) => () => void;
+  /** Unix milliseconds. @default Date.now */
+  readonly now?: () => number;
+}
+
+const INTERVAL_MS = 1_000;
+
+/** Keeps the notes of a run up to date, from when it is made until `stop`, or the end of a `using`
+ * block. The locks must be held until then. */
+export class Heartbeat implements Disposable {
+  readonly #locks: readonly Pick<Lock, "note">[];
+  readonly #options: HeartbeatOptions;
+  readonly #started: string;
+  #noted = 0;
+  /** The most in flight since the last tick. */
+  #peak = 0;
+  #cancel: (() => void) | undefined;
+
+  /** Starts: from here on, a run that ends without `stop` has crashed. */
+  constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
+    this.#locks = locks;
+    this.#options = options;
+    const { every = everyInterval, now = Date.now } = options;
+    this.#started = new Date(now()).toISOString();
+    this.#note(0, true);
+    this.#cancel = every(INTERVAL_MS, () => this.#tick());
+  }
+
+  /** An attempt is about to be made: `inFlight` with it. On the hot path. */
+  beforeAttempt(inFlight: number): void {
+    if (inFlight > this.#peak) this.#peak = inFlight;
+    if (inFlight <= this.#noted) return;
+    this.#note(Math.max(inFlight, Math.min(2 * inFlight, this.#options.ceiling())), true);
+  }
+
+  /** The run has ended in order: nothing is in flight. Once is enough. */
+  stop(): void {
+    if (this.#cancel === undefined) return;
+    this.#cancel();
+    this.#cancel = undefined;
+    this.#note(0, false);
+  }
+
+  /** The same as `stop`. */
+  [Symbol.dispose](): void {
+    this.stop();
+  }
+
+  #tick(): void {
+    const inFlight = this.#options.inFlight();
+    const peak = Math.max(this.#peak, inFlight);
+    this.#peak = inFlight;
+    if (peak !== this.#noted) this.#note(peak, true);
+  }
+
+  #note(inFlight: number, running: boolean): void {
+    this.#noted = inFlight;
+    const note = { pid: Deno.pid, started: this.#started, running, in_flight: inFlight };
+    for (const lock of this.#locks) lock.note(note);
+  }
+}
+
+/**
+ * How many calls were in flight, at most, when the runs crashed that left these notes; 0 where they
+ * ended in order. A run over several inputs leaves its note with each of them and counts once.
+ */
+export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
+  const runs = new Map<string, number>();
+  for (const note of notes) {
+    // Not by process: the note of a crash goes on under the process that found it.
+    if (note?.running) {
+      runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
+    }
+  }
+  return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
+}
+
+function everyInterval(intervalMs: number, callback: () => void): () => void {
+  const id = setInterval(callback, intervalMs);
+  Deno.unrefTimer(id);
+  return () => clearInterval(id);
+}

@@ -1,0 +1,133 @@
+/**
+ * The second pass over an input: reads what the plan of the first one asks for.
+ *
+ * @module
+ */
+
+import { SourceError } from "../errors.ts";
+import type { Row } from "../row.ts";
+import type { BadRow } from "../sink/line.ts";
+import { type Line, openLines } from "../source/lines.ts";
+import type { RowParser } from "../source/parse_row.ts";
+import type { Params } from "../teacher/teacher.ts";
+import { clashProblem } from "./admission.ts";
+import { Todo } from "./plan.ts";
+import { type Preflight, stampOf } from "./preflight.ts";
+import { sampleRow } from "./samples.ts";
+
+/** What the second pass needs. */
+export interface PlannedRowsOptions {
+  /** What the first pass found. */
+  readonly found: Preflight;
+  /** Reads a row, as it did in the first pass. */
+  readonly parser: RowParser;
+  /** The parameters of the run. */
+  readonly params: Params;
+  /** The input as it was named: it stands in the source of its rows. */
+  readonly name: string;
+  /** Which input of the run it is, from 0. */
+  readonly input: number;
+  /** Hears of answers that are asked for again, before they are. */
+  readonly onAskAgain: (uid: string) => void;
+  /** Takes a line that is no row. */
+  readonly onBadRow: (bad: BadRow) => Promise<void>;
+  /** Ends the pass early. */
+  readonly signal: AbortSignal;
+}
+
+/** The most rows that are handed on at once, give or take the answers to one: a batch of lines may be
+ * very many of them. */
+const MOST_ROWS = 1_000;
+
+/**
+ * Gives the rows that the plan asks for, in input order, the answers to one behind each other; bad lines
+ * are reported on the way.
+ *
+ * @throws {SourceError} when the file is not what it was in the first pass
+ */
+export async function* plannedRows(
+  path: string,
+  options: PlannedRowsOptions,
+): AsyncGenerator<Row[]> {
+  const { found, signal } = options;
+  let left = found.plan.toAsk + found.plan.bad;
+  if (left === 0) return;
+  const pass = new SecondPass(options);
+  if (await stampOf(path) !== found.stamp) throw pass.changedUnderway();
+  for await (const lines of openLines(path)) {
+    // Whoever has stopped the run does not want to wait for the next row, which may be far away.
+    if (signal.aborted) return;
+    let rows: Row[] = [];
+    for (const line of lines) {
+      const bad = pass.take(line, rows);
+      if (bad !== undefined) {
+        await options.onBadRow(bad);
+        left--;
+      }
+      if (rows.length < MOST_ROWS) continue;
+      left -= rows.length;
+      yield rows;
+      rows = [];
+    }
+    left -= rows.length;
+    if (rows.length > 0) yield rows;
+    if (left === 0) return;
+  }
+  throw pass.changedUnderway();
+}
+
+class SecondPass {
+  readonly #options: PlannedRowsOptions;
+  /** How many lines were taken. */
+  #index = 0;
+
+  constructor(options: PlannedRowsOptions) {
+    this.#options = options;
+  }
+
+  /** Adds what is to be asked about the next line, which is parsed once; gives the line where it is to be
+   * reported. */
+  take(line: Line, rows: Row[]): BadRow | undefined {
+    const { params, onAskAgain } = this.#options;
+    const { plan, samples } = this.#options.found;
+    const index = this.#index++;
+    let first: Row | undefined;
+    for (let sample = 0; sample < samples; sample++) {
+      const todo = plan.at(index, sample);
+      if (todo === Todo.Skip) continue;
+      if (todo === Todo.Bad) return this.#badRowOf(line, plan.nameOf(index), sample);
+      first ??= this.#rowOf(line, plan.nameOf(index));
+      const row = sampleRow(first, sample, params);
+      if (todo === Todo.AskAgain) onAskAgain(row.uid);
+      rows.push(row);
+    }
+  }
+
+  changedUnderway(): SourceError {
+    const { name } = this.#options;
+    return new SourceError(
+      `Cannot go on with "${name}": it was changed while the run read it. Run the same command again`,
+      { path: name },
+    );
+  }
+
+  #rowOf({ text, number }: Line, uid: string | undefined): Row {
+    const { parser, name, input } = this.#options;
+    const parsed = text === undefined ? undefined : parser.parse(text);
+    if (parsed === undefined || "problem" in parsed) throw this.changedUnderway();
+    return parsed.at({ uid: uid ?? parsed.uid, input, source: `${name}:${number}` });
+  }
+
+  /** What the first pass found wrong with a line, in the same words. */
+  #badRowOf(line: Line, uid: string | undefined, sample: number): BadRow {
+    const { parser, name, found } = this.#options;
+    const { text, bytes } = line;
+    const parsed = text === undefined
+      ? { problem: line.problem ?? "unreadable" }
+      : parser.parse(text);
+    const problem = "problem" in parsed
+      ? parsed.problem
+      : clashProblem(uid ?? parsed.uid, sample, found.samples);
+    return { file: name, line: line.number, problem, text, bytes };
+  }
+}

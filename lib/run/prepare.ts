@@ -1,0 +1,50 @@
+/**
+ * What a run needs that takes time to make: the checks of its answers, and the prices of its teachers.
+ *
+ * @module
+ */
+
+import { createChecks } from "../checks/checks.ts";
+import { Acceptance } from "../engine/acceptance.ts";
+import { Spending } from "../engine/spending.ts";
+import { UsageError } from "../errors.ts";
+import { pricesOf } from "../prices/prices.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+
+/** What is made for each run. */
+export interface Prepared {
+  /** Which answers are kept. */
+  readonly acceptance: Acceptance;
+  /** What has been spent, and what may be. */
+  readonly spending: Spending;
+  /** What there is to say of it. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes them. No call is made.
+ *
+ * @throws {UsageError} when a check or a budget cannot be used as it is
+ */
+export async function prepare(
+  options: ResolvedOptions,
+  maxCostUsd: number | null,
+): Promise<Prepared> {
+  try {
+    const teachers = options.teachers.map(({ teacher }) => teacher);
+    const { priceOf, unpriced, notes } = await pricesOf(teachers, options);
+    return {
+      acceptance: new Acceptance({ ...options, checks: await createChecks(options) }),
+      spending: new Spending({
+        priceOf,
+        unpriced,
+        maxCostUsd: maxCostUsd ?? undefined,
+        maxCompletionTokens: options.maxCompletionTokens,
+      }),
+      notes,
+    };
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
+}

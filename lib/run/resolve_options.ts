@@ -1,0 +1,140 @@
+/**
+ * A generator's options, checked once and with nothing left open.
+ *
+ * @module
+ */
+
+import type { ChannelOptions } from "../engine/channel.ts";
+import { checkConcurrency, MAX_CONCURRENCY } from "../engine/lanes.ts";
+import type { OnTruncated } from "../engine/acceptance.ts";
+import { RetryPolicy } from "../engine/retry_policy.ts";
+import { checkLimits } from "../engine/spending.ts";
+import { checkPrices } from "../prices/prices.ts";
+import { createRowParser } from "../source/parse_row.ts";
+import { checkParams } from "../teacher/params.ts";
+import type { Params } from "../teacher/teacher.ts";
+import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
+import { checkSamples } from "./samples.ts";
+
+/** The most attempts that the search for the best concurrency tries at one teacher. */
+const MOST_EXPLORED = 1_024;
+
+/** What a generator works with. */
+export interface ResolvedOptions extends
+  RowOptions,
+  Pick<
+    ResponseGeneratorOptions,
+    | "rowTimeoutMs"
+    | "maxTokensCap"
+    | "resample"
+    | "requireJson"
+    | "jsonSchema"
+    | "rejectPattern"
+    | "validate"
+    | "priceIn"
+    | "priceOut"
+    | "maxCostUsd"
+    | "maxCompletionTokens"
+    | "deadlineMs"
+    | "samples"
+    | "updateInterval"
+    | "signal"
+    | "random"
+  > {
+  /** Who answers: one or more. */
+  readonly teachers: readonly ChannelOptions[];
+  /** The models that are asked, as the identity of a run names them. */
+  readonly model: string;
+  /** Where the teachers are, without credentials. */
+  readonly address: string;
+  /** The run's parameters. */
+  readonly params: Params;
+  /** What there is to say of the options. */
+  readonly notices: readonly string[];
+  /** The number of lanes. */
+  readonly concurrency: number;
+  /** Whether the number of attempts in flight is looked for. */
+  readonly isExploring: boolean;
+  /** Whether a run starts with one attempt at a time. */
+  readonly isCareful: boolean;
+  /** When to try again. */
+  readonly retryPolicy: RetryPolicy;
+  /** What becomes of an answer that hit the token limit or a filter. */
+  readonly onTruncated: OnTruncated;
+  /** Two identical rows: one row, or two. */
+  readonly duplicates: "merge" | "keep";
+}
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} when one cannot be used
+ */
+export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
+  const places = placesOf(options);
+  const { params, notices } = checkParams(options.params ?? {});
+  const isExploring = options.concurrency === "auto";
+  const explored = Math.min(MAX_CONCURRENCY, MOST_EXPLORED * places.length);
+  const concurrency = options.concurrency === "auto" ? explored : options.concurrency ?? 20;
+  checkConcurrency(concurrency);
+  checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
+  checkLimits(options);
+  checkPrices(options);
+  if (options.samples !== undefined) checkSamples(options.samples);
+  const resolved: ResolvedOptions = {
+    ...withoutUndefined(options),
+    teachers: places.map((place) => channelOf(place, options)),
+    model: unique(places.map(({ teacher }) => teacher.model ?? "")),
+    address: unique(places.map(({ teacher }) => teacher.address ?? "")),
+    params,
+    notices,
+    concurrency,
+    isExploring,
+    isCareful: options.carefulStart ?? true,
+    retryPolicy: new RetryPolicy(options),
+    onTruncated: options.onTruncated ?? "error",
+    duplicates: options.duplicates ?? "merge",
+  };
+  createRowParser({ ...resolved, runParams: params });
+  return resolved;
+}
+
+function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly TeacherPlace[] {
+  if (teacher !== undefined && teachers !== undefined) {
+    throw new TypeError('Cannot make a generator with "teacher" and "teachers": give one of them');
+  }
+  const places = teachers ?? (teacher === undefined ? [] : [{ teacher }]);
+  if (places.length === 0 || places.some((one) => typeof one.teacher?.complete !== "function")) {
+    throw new TypeError('Cannot make a generator without a teacher: "teacher" has no complete()');
+  }
+  return places;
+}
+
+function channelOf(place: TeacherPlace, options: ResponseGeneratorOptions): ChannelOptions {
+  const { teacher, weight = 1, maxConcurrency = MAX_CONCURRENCY } = place;
+  const { rpm = options.rpm, tpm = options.tpm } = place;
+  checkAbove({ weight, rpm, tpm }, ["weight", "rpm", "tpm"]);
+  return { teacher, weight, maxConcurrency: checkConcurrency(maxConcurrency), rpm, tpm };
+}
+
+function checkAbove<T extends object>(options: T, names: readonly (keyof T & string)[]): void {
+  for (const name of names) {
+    const value: unknown = options[name];
+    if (value === undefined || (typeof value === "number" && value > 0 && value < Infinity)) {
+      continue;
+    }
+    throw new RangeError(`Cannot use ${name} ${String(value)}: it must be a number above 0`);
+  }
+}
+
+/** An option that is there but undefined means its default. */
+function withoutUndefined<T extends object>(options: T): T {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as T;
+}
+
+/** Each name once. Several teachers may serve one model. */
+function unique(names: readonly string[]): string {
+  return [...new Set(names)].join(", ");
+}

@@ -1,0 +1,68 @@
+/**
+ * The seed of another answer to the same prompt: with the one that it had, a teacher would say the
+ * same again.
+ *
+ * @module
+ */
+
+import type { Params } from "./teacher/teacher.ts";
+
+/** What seeds are called: by OpenAI, vLLM, SGLang and nearly everyone, and by Mistral. */
+const NAMES: readonly string[] = ["seed", "random_seed"];
+const MOST_SAMPLES = 1_000;
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/** V8 has source text access (ECMA-262, 2026), TypeScript's own library does not know it yet. */
+const exactJson = JSON as unknown as { rawJSON(text: string): unknown };
+
+/**
+ * Parameters for another answer to the same prompt.
+ *
+ * An integer seed is raised by `by`, to the last of its digits, also where it has 19 of them and is
+ * held as `JSON.rawJSON`. Where that would leave the 64 bits that servers read, it is lowered instead,
+ * so that different values of `by` always give different seeds.
+ *
+ * @param params The parameters of the first answer; they stay as they are.
+ * @param by Which answer it is: 1 for the first one after the first, and so on; a whole number.
+ * @returns New parameters, or `params` itself where they hold no integer seed or `by` is 0.
+ */
+export function reseeded(params: Params, by: number): Params {
+  if (by === 0) return params;
+  let changed: Record<string, unknown> | undefined;
+  for (const name of NAMES) {
+    // Parameters are read from rows, where every name is possible: only own ones count.
+    if (!Object.hasOwn(params, name)) continue;
+    const seed = integerOf(params[name]);
+    if (seed === undefined) continue;
+    changed ??= { ...params };
+    changed[name] = exactNumber(raised(seed, BigInt(by)));
+  }
+  return changed ?? params;
+}
+
+/**
+ * Parameters for an answer in place of one that was rejected: `reseeded` by 1,000. A row has at most
+ * that many samples, whose seeds follow each other, so that none of them gets the seed of another.
+ */
+export function resampled(params: Params): Params {
+  return reseeded(params, MOST_SAMPLES);
+}
+
+function raised(seed: bigint, by: bigint): bigint {
+  const sum = seed + by;
+  return sum > MAX_INT64 && seed <= MAX_INT64 ? seed - by : sum;
+}
+
+function integerOf(value: unknown): bigint | undefined {
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  const text = (value as { readonly rawJSON?: unknown }).rawJSON;
+  if (typeof text !== "string") return undefined;
+  // `1.0` and `1e3` are integers too, written otherwise.
+  return /^-?\d+$/.test(text) ? BigInt(text) : integerOf(Number(text));
+}
+
+function exactNumber(value: bigint): unknown {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : exactJson.rawJSON(String(value));
+}

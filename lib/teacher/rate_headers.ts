@@ -1,0 +1,150 @@
+/**
+ * What the header fields of an answer say of the teacher's rate limit.
+ *
+ * @module
+ */
+
+import type { RateLimit } from "./teacher.ts";
+
+/** The header fields of an answer, names in lower case. */
+type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;
+
+/** How much is left of one thing that is limited. */
+interface Budget {
+  left: number | undefined;
+  limit: number | undefined;
+  resetMs: number | undefined;
+}
+
+/** A reset that is further away than this is taken for nonsense. */
+const DAY_MS = 86_400_000;
+/** A bare number from here on is no duration but seconds since 1970 … */
+const EPOCH_S = 1e9;
+/** … and from here on milliseconds since then. */
+const EPOCH_MS = 1e12;
+
+/**
+ * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
+ * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`. Of
+ * several limits of tokens the one counts of which the smallest share is left.
+ *
+ * @param headers The header fields, names in lower case.
+ * @param now Unix time in milliseconds.
+ * @param ageMs How long ago the header came, in milliseconds: what was reset since is left out.
+ * @returns What they say, without what makes no sense (negative, no number, a reset more than a day
+ * away); undefined where they say nothing.
+ */
+export function rateLimitOf(
+  headers: HeaderFields,
+  now: number,
+  ageMs: number = 0,
+): RateLimit | undefined {
+  // The usual answer has none of them: these look-ups are all that it costs.
+  if (
+    headers["x-ratelimit-remaining-requests"] !== undefined ||
+    headers["x-ratelimit-remaining-tokens"] !== undefined
+  ) {
+    return together(
+      openAiBudget(headers, "requests", now, ageMs),
+      openAiBudget(headers, "tokens", now, ageMs),
+    );
+  }
+  if (
+    headers["anthropic-ratelimit-requests-remaining"] !== undefined ||
+    headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
+    headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined
+  ) {
+    const tokens = ["tokens", "input-tokens", "output-tokens"]
+      .map((thing) => anthropicBudget(headers, thing, now, ageMs));
+    return together(anthropicBudget(headers, "requests", now, ageMs), tokens.reduce(tighter));
+  }
+  return undefined;
+}
+
+function openAiBudget(headers: HeaderFields, thing: string, now: number, ageMs: number): Budget {
+  return budget(
+    headers[`x-ratelimit-remaining-${thing}`],
+    headers[`x-ratelimit-limit-${thing}`],
+    headers[`x-ratelimit-reset-${thing}`],
+    now,
+    ageMs,
+  );
+}
+
+function anthropicBudget(headers: HeaderFields, thing: string, now: number, ageMs: number): Budget {
+  const name = `anthropic-ratelimit-${thing}`;
+  return budget(
+    headers[`${name}-remaining`],
+    headers[`${name}-limit`],
+    headers[`${name}-reset`],
+    now,
+    ageMs,
+  );
+}
+
+type Field = string | string[] | undefined;
+
+function budget(left: Field, limit: Field, reset: Field, now: number, ageMs: number): Budget {
+  const resetMs = resetOf(textOf(reset), now, ageMs);
+  const isOver = resetMs !== undefined && resetMs < 0;
+  return {
+    left: isOver ? undefined : countOf(left),
+    limit: countOf(limit),
+    resetMs: isOver ? undefined : resetMs,
+  };
+}
+
+/** Milliseconds until a reset, below 0 when it has been since the header came. */
+function resetOf(text: string, now: number, ageMs: number): number | undefined {
+  if (text === "") return undefined;
+  const number = Number(text);
+  let ms: number;
+  if (Number.isNaN(number)) ms = durationMs(text) - ageMs;
+  else if (number >= EPOCH_MS) ms = number - now;
+  else if (number >= EPOCH_S) ms = number * 1_000 - now;
+  else ms = number * 1_000 - ageMs;
+  if (Number.isNaN(ms)) ms = Date.parse(text) - now;
+  return Math.abs(ms) <= DAY_MS && !text.startsWith("-") ? Math.ceil(ms) : undefined;
+}
+
+const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?$/;
+
+/** `6m0s`, `120ms`, `1h2m3.5s` in milliseconds; NaN where it is none of these. */
+function durationMs(text: string): number {
+  const match = DURATION.exec(text);
+  if (match === null) return NaN;
+  const [days, hours, minutes, seconds, ms] = match.slice(1).map((part) => Number(part ?? 0));
+  return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000 + ms;
+}
+
+function countOf(field: Field): number | undefined {
+  const text = textOf(field);
+  const count = text === "" ? NaN : Number(text);
+  return count >= 0 && count < Infinity ? count : undefined;
+}
+
+function textOf(field: Field): string {
+  return (Array.isArray(field) ? field[0] : field)?.trim() ?? "";
+}
+
+function tighter(one: Budget, other: Budget): Budget {
+  return shareLeft(other) < shareLeft(one) ? other : one;
+}
+
+function shareLeft({ left, limit }: Budget): number {
+  if (left === undefined) return Infinity;
+  // Without a limit there is no share: it counts only where nothing else does.
+  return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
+}
+
+function together(requests: Budget, tokens: Budget): RateLimit | undefined {
+  if (requests.left === undefined && tokens.left === undefined) return undefined;
+  return {
+    requestsLeft: requests.left,
+    requestsLimit: requests.limit,
+    requestsResetMs: requests.resetMs,
+    tokensLeft: tokens.left,
+    tokensLimit: tokens.limit,
+    tokensResetMs: tokens.resetMs,
+  };
+}

@@ -1,0 +1,22 @@
+/**
+ * Timers for times of any length.
+ *
+ * @module
+ */
+
+/** Past this, `setTimeout` fires at once: it takes a signed 32-bit number of milliseconds. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Calls back after `ms` milliseconds, however many, unless the function that it gives back is called
+ * before. Does not keep the process alive. */
+export function after(ms: number, callback: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const arm = (leftMs: number) => {
+    const stepMs = Math.min(MAX_TIMER_MS, leftMs);
+    timer = setTimeout(() => leftMs > stepMs ? arm(leftMs - stepMs) : callback(), stepMs);
+    // The timer itself: Deno 2.9.6 takes its number without a word, and does nothing.
+    Deno.unrefTimer(timer);
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}

@@ -1,0 +1,55 @@
+import {
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertMatch,
+} from "../../lib/deps/std_assert.ts";
+import { startBusyServer } from "../../bench/busy_server.ts";
+import { inChild } from "../../bench/child.ts";
+import type { Figure } from "../../bench/measure.ts";
+import { writeRows } from "../../bench/rows.ts";
+import { runCli } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+
+async function figuresOf(only: string, scale: number): Promise<Figure[]> {
+  const args = ["--only", only, "--scale", `${scale}`, "--rounds", "1", "--json"];
+  const { code, stdout, stderr } = await runCli(args, { script: "bench/mod.ts" });
+  assertEquals(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+Deno.test("the bench holds time and refusals of a teacher with a rate against loops", async () => {
+  const [time, refused] = await figuresOf("overload: rate", 0.02);
+  assertEquals([time.target!.text, refused.target!.text], ["≤ 1.3 × ideal", "≤ 10 %"]);
+  assertEquals([time.ratios.length, refused.ratios.length], [1, 1]);
+  assertGreater(time.ratios[0], 0);
+  // It may be none at all; the loops send more at once than the teacher takes.
+  assertGreaterOrEqual(refused.ratios[0], 0);
+  assertMatch(refused.baseline, /^[1-9]/);
+});
+
+Deno.test("the bench holds the load of two teachers against their weights", async () => {
+  const [share] = await figuresOf("overload: weights", 0.3);
+  assertGreater(share.ratios[0], 0.7);
+  assertEquals(share.target!.text, "1 ± 0.1");
+});
+
+Deno.test("the scenario of goodput counts tokens at each concurrency", async () => {
+  await using dir = await tempDir();
+  const input = dir.path("rows.jsonl");
+  await writeRows(input, 1_000);
+  await using server = await startBusyServer({ latencyMs: 20, slots: 4 });
+  const found = await inChild("goodputs", {
+    input,
+    output: dir.path("out_"),
+    concurrencies: [1, 8],
+    carefulStart: false,
+    baseUrl: server.baseUrl("all"),
+    settleS: 0.5,
+    measureS: 0.5,
+  });
+  assertEquals(found.map(({ concurrency, limit }) => [concurrency, limit]), [[1, 1], [8, 8]]);
+  const [one, eight] = found.map(({ tokensPerS }) => tokensPerS);
+  assertGreater(one, 0);
+  assertGreater(eight, 2 * one);
+});

@@ -1,0 +1,36 @@
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { type CheckOptions, createChecks } from "../../lib/checks/checks.ts";
+import { completionOf, rowOf } from "./answers.ts";
+
+/** What each check says of an answer. */
+async function reasons(options: CheckOptions, response: string): Promise<(string | undefined)[]> {
+  const checks = await createChecks(options);
+  return await Promise.all(checks.map((check) => check(completionOf({ response }), rowOf())));
+}
+
+Deno.test("createChecks() makes no check where none is asked for", async () => {
+  assertEquals(await createChecks({}), []);
+  assertEquals(await createChecks({ requireJson: false, jsonSchema: undefined }), []);
+});
+
+Deno.test("createChecks() makes checks in the order JSON, pattern, validate", async () => {
+  const options = { validate: () => "no", rejectPattern: "x", requireJson: true };
+  assertEquals(await reasons(options, "x"), [
+    "Not JSON: Unexpected token 'x'",
+    "Matches the reject pattern /x/u",
+    "no",
+  ]);
+});
+
+Deno.test("createChecks() parses an answer once where JSON and a schema are asked for", async () => {
+  const options = { requireJson: true, jsonSchema: { type: "string" } };
+  assertEquals(await reasons(options, "1"), ["Does not match the schema: it must be string"]);
+  assertEquals(await reasons(options, "x"), ["Not JSON: Unexpected token 'x'"]);
+});
+
+Deno.test("createChecks() refuses what no check can be made of", async () => {
+  await assertRejects(() => createChecks({ rejectPattern: "(" }), RangeError, "reject pattern");
+  await assertRejects(() => createChecks({ jsonSchema: 7 }), TypeError, "JSON Schema");
+  const validate = "no" as unknown as () => boolean;
+  await assertRejects(() => createChecks({ validate }), TypeError, '"validate"');
+});

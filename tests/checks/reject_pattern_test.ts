@@ -1,0 +1,47 @@
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { patternCheck } from "../../lib/checks/reject_pattern.ts";
+import { completionOf, rowOf } from "./answers.ts";
+
+function judge(pattern: string | RegExp, response: string) {
+  return patternCheck(pattern)(completionOf({ response }), rowOf());
+}
+
+Deno.test("patternCheck() rejects what matches, anywhere in the answer", () => {
+  assertEquals(judge("As an AI", "Well. As an AI, I"), "Matches the reject pattern /As an AI/u");
+  assertEquals(judge("As an AI", "as an ai"), undefined);
+  assertEquals(judge("(?i:As an AI)", "as an ai") === undefined, false);
+  assertEquals(judge(/as an ai/i, "As an AI"), "Matches the reject pattern /as an ai/i");
+  assertEquals(judge("^.$", "😀") === undefined, false);
+});
+
+Deno.test("patternCheck() reads neither the reasoning nor a lack of text", () => {
+  const check = patternCheck("think|undefined|null");
+  assertEquals(check(completionOf({ reasoning: "I think" }), rowOf()), undefined);
+  assertEquals(
+    check({ ...completionOf(), response: null as unknown as string }, rowOf()),
+    undefined,
+  );
+});
+
+for (const flags of ["g", "y", "gy"]) {
+  Deno.test(`patternCheck() judges every answer alike with the flags ${flags}`, () => {
+    const pattern = new RegExp("no", flags);
+    pattern.lastIndex = 7;
+    const check = patternCheck(pattern);
+    for (let answer = 0; answer < 3; answer++) {
+      assertEquals(check(completionOf({ response: "no" }), rowOf()) === undefined, false);
+    }
+    assertEquals(pattern.lastIndex, 7);
+  });
+}
+
+Deno.test("patternCheck() says what is wrong with a pattern", () => {
+  assertThrows(
+    () => patternCheck("("),
+    RangeError,
+    'Cannot use the reject pattern "(": it must be a regular expression of JavaScript: /(/u: ' +
+      "Unterminated group",
+  );
+  assertThrows(() => patternCheck(""), RangeError, "it is empty");
+  assertThrows(() => patternCheck(7 as unknown as string), TypeError, "current value is 7");
+});

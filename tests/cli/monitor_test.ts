@@ -1,0 +1,126 @@
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
+import { type MonitorRequest, openMonitor, readMonitor } from "../../cli/monitor.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { Settings } from "../../cli/settings.ts";
+import { SinkError, UsageError } from "../../lib/errors.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { answering } from "./generator_fixture.ts";
+
+const NOTHING: MonitorRequest = { page: undefined, report: undefined };
+const PAGE = { port: 0, hostname: undefined, isOpened: false };
+
+function read(...args: string[]): MonitorRequest {
+  return readMonitor(new Settings(parseCommandLine(args)));
+}
+
+function refusal(...args: string[]): string {
+  return assertThrows(() => read(...args), UsageError).message;
+}
+
+/** Opens it for a run of one row, and notes what it says. */
+async function openIn(dir: TempDir, request: Partial<MonitorRequest>) {
+  const input = [await dir.write("in.jsonl", [{ id: "1", prompt: "why" }])];
+  const files = { input, output: dir.path("out/") };
+  const generator = answering(() => "because");
+  const said: string[] = [];
+  const opened = await openMonitor(
+    generator,
+    { ...NOTHING, ...request },
+    files,
+    (text) => said.push(text),
+  );
+  return { ...opened, said, run: () => generator.run(files) };
+}
+
+Deno.test("readMonitor() reads where the page is served and the report is written", () => {
+  assertEquals(read(), NOTHING);
+  assertEquals(read("--monitor"), { ...NOTHING, page: PAGE });
+  assertEquals(read("--monitor=8123").page?.port, 8123);
+  assertEquals(read("--monitor", "--monitor-host", "0.0.0.0", "--open").page, {
+    port: 0,
+    hostname: "0.0.0.0",
+    isOpened: true,
+  });
+  assertEquals(read("--report", "a/r.HTML").report, "a/r.HTML");
+});
+
+Deno.test("readMonitor() refuses what could not be done", () => {
+  assertStringIncludes(refusal("--monitor=65536"), "between 0 and 65535");
+  assertStringIncludes(refusal("--monitor=no"), 'Cannot use --monitor "no"');
+  assertStringIncludes(refusal("--open"), "--open alone: it belongs to --monitor");
+  assertStringIncludes(refusal("--monitor-host", "::"), "--monitor-host alone");
+  assertStringIncludes(refusal("--report", "out/in.jsonl"), "must be a file that ends in .html");
+});
+
+Deno.test("openMonitor() does nothing where nothing is asked for", async () => {
+  await using dir = await tempDir();
+  const { monitor, said, run, end } = await openIn(dir, {});
+  await run();
+  assertEquals([monitor, said, await end()], [undefined, [], true]);
+});
+
+Deno.test("openMonitor() says where the page is, and who else can open it", async () => {
+  await using dir = await tempDir();
+  for (const hostname of [undefined, "127.0.0.1", "localhost", "::1"]) {
+    const { said, end } = await openIn(dir, { page: { ...PAGE, hostname } });
+    assertEquals([said.length, await end()], [1, true]);
+    assertMatch(said[0], /^Monitor: http:\/\/[^/]+:\d+\/\?token=[\w-]{32}$/);
+  }
+  const { said, end } = await openIn(dir, { page: { ...PAGE, hostname: "0.0.0.0" } });
+  await end();
+  assertMatch(said[1], /^Warning: anybody who has this address can read .* and steer the run/);
+});
+
+Deno.test("openMonitor() writes the report of a run that has begun, and of no other", async () => {
+  await using dir = await tempDir();
+  await dir.write("r.html", "an older one");
+  const report = dir.path("r.html");
+  const idle = await openIn(dir, { report });
+  assertEquals([await idle.end(), await dir.read("r.html")], [true, "an older one"]);
+
+  const { said, run, end } = await openIn(dir, { report });
+  await run();
+  assertEquals([await end(), said], [true, [`Wrote the report to ${report}`]]);
+  assertStringIncludes(await dir.read("r.html"), '"because"');
+  assertEquals(await dir.exists("r.html.tmp"), false);
+});
+
+Deno.test("openMonitor() makes the folder of the report, and leaves nothing else in it", async () => {
+  await using dir = await tempDir();
+  const { end } = await openIn(dir, { report: dir.path("new/deep/r.html") });
+  await end();
+  assertEquals(await Array.fromAsync(Deno.readDir(dir.path("new/deep"))), []);
+});
+
+Deno.test("openMonitor() refuses a report that cannot be written before the run", async () => {
+  await using dir = await tempDir();
+  const refused = async (report: string) => (await assertRejects(() => openIn(dir, { report })));
+  await Deno.mkdir(dir.path("folder.html"));
+  const folder = await refused(dir.path("folder.html"));
+  assert(folder instanceof UsageError);
+  assertStringIncludes(folder.message, "it is a folder");
+  await Deno.writeTextFile(dir.path("in.jsonl"), "");
+  await Deno.link(dir.path("in.jsonl"), dir.path("same.html"));
+  const input = await refused(dir.path("same.html"));
+  assert(input instanceof UsageError);
+  assertStringIncludes(input.message, "it is the input");
+  const below = await refused(dir.path("in.jsonl/r.html"));
+  assert(below instanceof SinkError);
+  assertStringIncludes(below.message, "Cannot write");
+});
+
+Deno.test("end() says that the report cannot be written, and throws nothing", async () => {
+  await using dir = await tempDir();
+  const { said, run, end } = await openIn(dir, { report: dir.path("r.html") });
+  await run();
+  await Deno.mkdir(dir.path("r.html"));
+  assertEquals([await end(), said.length], [false, 1]);
+  assertStringIncludes(said[0], `Cannot write "${dir.path("r.html")}"`);
+});

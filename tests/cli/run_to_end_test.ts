@@ -1,0 +1,144 @@
+import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { type RunEnd, runToEnd } from "../../cli/run_to_end.ts";
+import type { RunEvent } from "../../lib/progress/events.ts";
+import type { ResponseGenerator } from "../../lib/response_generator.ts";
+import type { ResponseGeneratorOptions, RunOptions } from "../../lib/run/options.ts";
+import { createMonitor, type Monitor } from "../../web/server.ts";
+import { numberedRows } from "../e2e/fixture.ts";
+import { tempDir } from "../support/temp.ts";
+import { answering } from "./generator_fixture.ts";
+
+/** A run of six rows, of which some fail. */
+interface Play extends Partial<ResponseGeneratorOptions> {
+  /** How often a row fails before it is answered, by its number. */
+  failures: Record<number, number>;
+  /** What is not as usual in the run. */
+  run?: Partial<RunOptions>;
+  /** Whether there is a monitor. @default true */
+  isMonitored?: boolean;
+  /** Whether a signal has come. @default false */
+  isInterrupted?: boolean;
+  /** Hears every event. */
+  onEvent: (event: RunEvent, monitor: Monitor, generator: ResponseGenerator) => void;
+}
+
+/** What came of it. */
+interface Played extends RunEnd {
+  said: string[];
+  /** Who was asked, in that order. */
+  asked: string[];
+}
+
+async function play(
+  { failures, run, isMonitored = true, isInterrupted = false, onEvent, ...options }: Play,
+): Promise<Played> {
+  await using dir = await tempDir();
+  const asked: string[] = [], said: string[] = [];
+  const generator = answering(({ uid }) => {
+    asked.push(uid);
+    const left = failures[Number(uid.slice(-1))]-- || 0;
+    return left > 0 ? undefined : "yes";
+  }, { concurrency: 1, ...options });
+  using monitor = createMonitor(generator);
+  generator.on((event) => onEvent(event, monitor, generator));
+  const end = await runToEnd(
+    generator,
+    { input: [await dir.write("in.jsonl", numberedRows(6))], output: dir.path("out/"), ...run },
+    {
+      monitor: isMonitored ? monitor : undefined,
+      isInterrupted: () => isInterrupted,
+      say: (text) => said.push(text),
+    },
+  );
+  return { ...end, said, asked };
+}
+
+/** Wants a retry of every run that starts, as many times as this. */
+function wanting(times: number): Play["onEvent"] {
+  return (event, monitor) => {
+    if (event.type === "run-start" && times-- > 0) monitor.retryWhenDone = true;
+  };
+}
+
+Deno.test("runToEnd() asks failed rows again when somebody at the monitor wants that", async () => {
+  const { summary, isRetry, said, asked } = await play({
+    failures: { 1: 1, 4: 2 },
+    onEvent: wanting(1),
+  });
+  assertEquals(asked.slice(6), ["row-1", "row-4"]);
+  assertEquals([summary.succeeded, summary.failures_on_disk, isRetry], [1, 1, true]);
+  assertEquals(said, ["Asking 2 failed rows again, as the monitor was told"]);
+});
+
+Deno.test("runToEnd() asks again as often as it was wanted", async () => {
+  const { summary, said, asked } = await play({ failures: { 4: 2 }, onEvent: wanting(2) });
+  assertEquals([asked.length, summary.failures_on_disk], [8, 0]);
+  assertEquals(said, Array(2).fill("Asking the failed row again, as the monitor was told"));
+});
+
+Deno.test("runToEnd() makes one run where nobody wants another, or none is needed", async () => {
+  const onEvent = wanting(0);
+  assertEquals((await play({ failures: { 1: 1 }, onEvent })).asked.length, 6);
+  const wanted = wanting(9);
+  const whole = await play({ failures: {}, onEvent: wanted });
+  assertEquals([whole.asked.length, whole.isRetry], [6, false]);
+  const alone = await play({ failures: { 1: 1 }, onEvent: wanted, isMonitored: false });
+  assertEquals(alone.asked.length, 6);
+});
+
+Deno.test("runToEnd() retries nothing after a run that was told to end", async () => {
+  const wanted = wanting(9);
+  const interrupted = await play({ failures: { 1: 1 }, onEvent: wanted, isInterrupted: true });
+  assertEquals(interrupted.asked.length, 6);
+  let rows = 0;
+  const stopped = await play({
+    failures: { 0: 1 },
+    onEvent(event, monitor, generator) {
+      if (event.type !== "snapshot") return;
+      monitor.retryWhenDone = true;
+      if (event.failed > 0 && rows++ === 0) generator.stop();
+    },
+    updateInterval: 1,
+    rpm: 600,
+  });
+  assertEquals([stopped.summary.state, stopped.isRetry], ["interrupted", false]);
+});
+
+Deno.test("runToEnd() throws nothing away a second time", async () => {
+  const { summary, asked } = await play({
+    failures: { 1: 1 },
+    onEvent: wanting(1),
+    run: { resume: false, overwrite: true, retry: false },
+  });
+  assertEquals([asked.length, summary.total, summary.skipped, summary.pending], [7, 6, 5, 0]);
+});
+
+Deno.test("runToEnd() spends no more on all of its runs than the first might have", async () => {
+  // A dollar each: 5 answers, and 2 more that are allowed.
+  const caps: (number | null)[] = [];
+  const want = wanting(9);
+  const { summary, asked } = await play({
+    failures: { 3: 1 },
+    maxCostUsd: 7,
+    priceIn: 0,
+    priceOut: 1_000,
+    onEvent(event, ...rest) {
+      want(event, ...rest);
+      if (event.type === "snapshot") caps.push(event.max_cost_usd);
+    },
+  });
+  assertEquals([asked.length, summary.cost_usd, summary.failures_on_disk], [7, 1, 0]);
+  assertEquals(caps[0], 7);
+  assertAlmostEquals(caps.at(-1) ?? 0, 2);
+});
+
+Deno.test("runToEnd() says why failed rows are not asked again", async () => {
+  const stdin = new Blob(numberedRows(6).map((row) => `${JSON.stringify(row)}\n`)).stream();
+  const { said, asked } = await play({
+    failures: { 1: 1 },
+    onEvent: wanting(1),
+    run: { input: ["-"], stdin },
+  });
+  assertEquals(asked.length, 6);
+  assertEquals(said, ["Failed rows are not asked again: standard input can be read once only"]);
+});

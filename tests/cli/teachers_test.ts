@@ -1,0 +1,164 @@
+import type { TeacherSpec } from "../../cli/config_teachers.ts";
+import type { Io } from "../../cli/io.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { Settings } from "../../cli/settings.ts";
+import { type OpenTeachers, openTeachers } from "../../cli/teachers.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import type { TeacherPlace } from "../../lib/run/options.ts";
+import { serveLedger } from "../support/ledger_server.ts";
+import { tempDir } from "../support/temp.ts";
+
+const REQUEST = { uid: "1", messages: [{ role: "user", content: "hi" }], params: {} };
+const OPENAI = "https://api.openai.com/v1";
+
+/** The world of a person who has set these variables. */
+function ioOf(env: Record<string, string>): Io {
+  return {
+    writeOut() {},
+    writeErr() {},
+    env: (name) => env[name],
+    stdin: new ReadableStream(),
+    isTerminal: false,
+    columns: () => 80,
+    onSignal: () => () => {},
+    program: "retort",
+  };
+}
+
+/** What is opened for these arguments and these teachers of a configuration. */
+function open(
+  args: string[],
+  specs: TeacherSpec[] = [],
+  env: Record<string, string> = {},
+): Promise<OpenTeachers> {
+  const config = args.includes("-m") ? new Map() : new Map([["model", "from-config"]]);
+  return openTeachers(new Settings(parseCommandLine(args), config), specs, ioOf(env));
+}
+
+async function refusal(...args: Parameters<typeof open>): Promise<string> {
+  return (await assertRejects(() => open(...args), UsageError)).message;
+}
+
+async function ask({ teacher }: TeacherPlace): Promise<void> {
+  await teacher.complete(REQUEST, new AbortController().signal);
+}
+
+function addressesOf({ teachers }: OpenTeachers): (string | undefined)[] {
+  return teachers.map(({ teacher }) => teacher.address);
+}
+
+Deno.test("openTeachers() makes a teacher of each --base-url, with one model and one key", async () => {
+  await using a = serveLedger();
+  await using b = serveLedger();
+  const args = ["--base-url", a.url, "--base-url", b.url, "-m", "x"];
+  await using opened = await open(args, [], { OPENAI_API_KEY: "sk-one" });
+  assertEquals(addressesOf(opened), [a.url, b.url]);
+  for (const teacher of opened.teachers) await ask(teacher);
+  for (const { requests: [{ body, headers }] } of [a, b]) {
+    assertEquals([body.model, headers.get("authorization")], ["x", "Bearer sk-one"]);
+  }
+});
+
+Deno.test("openTeachers() fills in what a teacher of the configuration leaves open", async () => {
+  await using dir = await tempDir();
+  await using a = serveLedger();
+  await using b = serveLedger();
+  await using c = serveLedger();
+  const file = await dir.write("key", "sk-file\n");
+  const specs = [
+    { baseUrl: a.url, model: "own", apiKeyEnv: "A_KEY", weight: 2, maxConcurrency: 8, rpm: 60 },
+    { baseUrl: b.url, apiKeyFile: file, tpm: 1e6 },
+    { weight: 3 },
+  ];
+  const args = ["--base-url", c.url, "--api-key-env", "C_KEY"];
+  const env = { A_KEY: "sk-a", C_KEY: "sk-c", OPENAI_API_KEY: "sk-open" };
+  await using opened = await open(args, specs, env);
+  assertEquals(addressesOf(opened), [a.url, b.url, c.url]);
+  assertEquals(
+    opened.teachers.map((
+      { weight, maxConcurrency, rpm, tpm },
+    ) => [weight, maxConcurrency, rpm, tpm]),
+    [
+      [2, 8, 60, undefined],
+      [undefined, undefined, undefined, 1e6],
+      [3, undefined, undefined, undefined],
+    ],
+  );
+  for (const teacher of opened.teachers) await ask(teacher);
+  const asked = [a, b, c].map(({ requests: [{ body, headers }] }) => [
+    body.model,
+    headers.get("authorization"),
+  ]);
+  assertEquals(asked, [
+    ["own", "Bearer sk-a"],
+    ["from-config", "Bearer sk-file"],
+    ["from-config", "Bearer sk-c"],
+  ]);
+});
+
+Deno.test("openTeachers() asks OpenAI where nothing else is named, and wants a key for it", async () => {
+  const env = { OPENAI_API_KEY: "sk-open" };
+  {
+    await using opened = await open([], [], env);
+    assertEquals(addressesOf(opened), [OPENAI]);
+  }
+  {
+    await using opened = await open([], [], { OPENAI_BASE_URL: "http://gpu/v1" });
+    assertEquals(addressesOf(opened), ["http://gpu/v1"]);
+  }
+  for (const args of [[], ["--base-url", OPENAI], ["--base-url", `${OPENAI}/`]]) {
+    assertStringIncludes(await refusal(args), "without a key: set OPENAI_API_KEY");
+  }
+});
+
+Deno.test("openTeachers() gives OpenAI's key to nobody beside OpenAI that was not meant", async () => {
+  await using server = serveLedger();
+  const specs = [{ baseUrl: OPENAI }, { baseUrl: server.url }];
+  const env = { OPENAI_API_KEY: "sk-open", OWN: "sk-own" };
+  {
+    await using opened = await open([], specs, env);
+    await ask(opened.teachers[1]);
+  }
+  {
+    await using opened = await open(["--api-key-env", "OWN"], specs, env);
+    await ask(opened.teachers[1]);
+  }
+  assertEquals(server.requests.map(({ headers }) => headers.get("authorization")), [
+    null,
+    "Bearer sk-own",
+  ]);
+});
+
+Deno.test("openTeachers() closes all teachers", async () => {
+  await using server = serveLedger();
+  const opened = await open(["--base-url", server.url, "--base-url", server.url]);
+  await opened[Symbol.asyncDispose]();
+  for (const teacher of opened.teachers) await assertRejects(() => ask(teacher), Error, "closed");
+  assertEquals(server.posts, 0);
+});
+
+Deno.test("openTeachers() says which variable of which teacher is missing", async () => {
+  const specs = [{ baseUrl: "http://a/v1" }, { baseUrl: "http://b/v1", apiKeyEnv: "NOT_SET" }];
+  assertStringIncludes(await refusal([], specs), "the variable NOT_SET");
+});
+
+const OWN = { baseUrl: "http://a/v1", model: "own", apiKeyFile: "key", rpm: 60 };
+for (
+  const [args, specs, what] of [
+    [["--base-url", "http://b/v1"], [OWN], "Cannot use --base-url: every teacher of the config"],
+    [["-m", "x"], [OWN, { model: "y" }], "Cannot use --model: every teacher"],
+    [["--api-key-env", "KEY"], [OWN], "Cannot use --api-key-env: every teacher"],
+    [["--rpm", "5"], [OWN], "Cannot use --rpm: every teacher"],
+    [["--base-url", "http://b/v1", "--base-url", "http://c/v1"], [{}], "several addresses"],
+    [["--simulate"], [OWN], "Cannot use --simulate with the teachers of the configuration"],
+    [["--simulate", "--base-url", "http://a/v1"], [], "Cannot use --base-url with --simulate"],
+    [["--base-url", "nowhere"], [], 'Cannot use "nowhere" as the address of a teacher'],
+    [[], [OWN, { baseUrl: "ftp://b" }], "Cannot read the key"],
+    [[], [{ baseUrl: "http://a/v1" }, { baseUrl: "ftp://b" }], 'Cannot use "ftp://b" as the add'],
+  ] as [string[], TeacherSpec[], string][]
+) {
+  Deno.test(`openTeachers() refuses ${JSON.stringify(args)}: ${what}`, async () => {
+    assertStringIncludes(await refusal(args, specs), what);
+  });
+}

@@ -1,0 +1,84 @@
+/** After a crash: what may have been paid for and is not on disk. @module */
+
+import {
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLess,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
+import type { Summary } from "../../mod.ts";
+import { errorAnswer } from "../support/ledger_server.ts";
+import { serveLimited } from "../support/limited_server.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { assertVerified, numberedRows, startDistill } from "./fixture.ts";
+import { runLibrary } from "./library_run.ts";
+
+const ROWS = 400;
+const CONCURRENCY = 20;
+
+/** The summary in `run.json` is the one that was given, and its attempts add up. */
+async function assertSums(dir: TempDir, summary: Summary): Promise<void> {
+  const noted = JSON.parse(await dir.read("out/in.run.json")).summary as Summary;
+  assertEquals(noted, JSON.parse(JSON.stringify(summary)));
+  const { attempts, succeeded_attempts, failed_attempts, unknown_attempts } = noted;
+  assertEquals(attempts, succeeded_attempts + failed_attempts + unknown_attempts);
+  assertEquals(noted.total, noted.skipped + noted.succeeded + noted.failed + noted.pending);
+}
+
+Deno.test("after kill -9 the next summary holds at least what was in flight, and little more", async () => {
+  await using dir = await tempDir();
+  await using server = serveLimited({
+    latencyMs: 100,
+    // Some fail, so that attempts and rows are not the same.
+    answer: (_, { n }) => n % 10 === 0 ? errorAnswer(500) : undefined,
+  });
+  const input = await dir.write("in.jsonl", numberedRows(ROWS));
+  const args = [input, "-o", dir.path("out/"), "-c", String(CONCURRENCY), "--progress", "none"];
+  let unanswered: number;
+  {
+    await using child = await startDistill(server, args);
+    await Promise.race([server.untilPosts(ROWS / 2), child.output()]);
+    child.kill("SIGKILL");
+    unanswered = server.inFlight;
+    const { signal, stderr } = await child.output();
+    assertEquals(signal, "SIGKILL", stderr);
+  }
+  assertGreater(unanswered, 0);
+  const before = server.ledger.length;
+  const { summary } = await runLibrary(dir, [server], { rows: ROWS, concurrency: CONCURRENCY });
+  assertEquals([summary.state, summary.failed, summary.pending], ["done", 0, 0]);
+  assertGreater(summary.skipped, 0);
+  assertGreaterOrEqual(summary.crashed_in_flight, unanswered);
+  assertLessOrEqual(summary.crashed_in_flight, CONCURRENCY);
+  assertEquals(summary.attempts, server.ledger.length - before);
+  await assertSums(dir, summary);
+  // What was answered twice is no more than what may have been in flight.
+  const repeated = server.count(200) - ROWS;
+  assertLessOrEqual(repeated, summary.crashed_in_flight);
+  await assertVerified(dir, "in.jsonl", "out/");
+});
+
+Deno.test("an aborted run tells the calls that it gave up apart", async () => {
+  await using dir = await tempDir();
+  await using server = serveLimited({
+    latencyMs: 100,
+    answer: (_, { n }) => n % 10 === 0 ? errorAnswer(500) : undefined,
+  });
+  const options = { rows: ROWS, concurrency: CONCURRENCY };
+  const { summary } = await runLibrary(dir, [server], {
+    ...options,
+    onStart: (generator) =>
+      void server.untilPosts(ROWS / 2).then(() => generator.abort(new Error("enough"))),
+  });
+  assertEquals(summary.state, "interrupted");
+  assertEquals(summary.attempts, server.ledger.length);
+  assertGreater(summary.unknown_attempts, 0);
+  assertLessOrEqual(summary.unknown_attempts, CONCURRENCY);
+  assertLess(summary.succeeded, ROWS);
+  await assertSums(dir, summary);
+  const rest = (await runLibrary(dir, [server], options)).summary;
+  assertEquals([rest.state, rest.pending, rest.crashed_in_flight], ["done", 0, 0]);
+  assertEquals(rest.skipped + rest.succeeded, ROWS);
+  await assertSums(dir, rest);
+});

@@ -1,0 +1,314 @@
+/** The monitor and the report of a run through the command line, as a person, a scraper and a stranger meet
+ * them. @module */
+
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import type { MonitorState } from "../../web/protocol.ts";
+import {
+  chatAnswer,
+  errorAnswer,
+  type LedgerHandler,
+  serveLedger,
+} from "../support/ledger_server.ts";
+import { REPOSITORY, runCli } from "../support/process.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { assertExit, distill, numberedRows, startDistill } from "./fixture.ts";
+import { Browser } from "./monitor_browser.ts";
+
+const KEY = "sk-monitor-0123456789abcdef";
+
+/** A teacher that holds its answers back until they are let go. */
+function holding(answer: LedgerHandler = () => {}) {
+  let gate = Promise.withResolvers<void>();
+  return {
+    handler: (async (request) => {
+      await gate.promise;
+      return await answer(request);
+    }) satisfies LedgerHandler,
+    /** Lets all go that are held; those that come later are held again. */
+    letGo() {
+      gate.resolve();
+      gate = Promise.withResolvers();
+    },
+    /** Holds none back any more. */
+    open() {
+      gate.resolve();
+    },
+  };
+}
+
+/** The run that a report holds. */
+function stateIn(html: string): MonitorState {
+  const [, json] = /<script type="application\/json" id="report-state">(.*?)<\/script>/s.exec(
+    html,
+  )!;
+  return JSON.parse(json);
+}
+
+async function argsIn(dir: TempDir, rows: readonly unknown[]): Promise<string[]> {
+  return [await dir.write("in.jsonl", rows), "-o", dir.path("out/")];
+}
+
+Deno.test("--monitor prints an address whose page steers the run, and strangers do not", async () => {
+  await using dir = await tempDir();
+  const { handler, letGo } = holding();
+  await using server = serveLedger(handler);
+  const args = [...await argsIn(dir, numberedRows(9)), "-c", "2", "--no-careful-start"];
+  const report = dir.path("report.html");
+  await using child = await startDistill(server, [...args, "--monitor", "--report", report]);
+  await using browser = await Browser.open(child);
+  await server.untilPosts(2);
+
+  const [status, page] = await browser.get("");
+  assertEquals(status, 200);
+  assertMatch(page, /^<!doctype html>/i);
+  const bearer = { authorization: `Bearer ${browser.token}` };
+  assertEquals((await browser.get("metrics", {}))[0], 401);
+  assertEquals((await browser.get("report", bearer))[0], 401);
+
+  for (const origin of ["http://evil.example", browser.base.replace(/:\d+/, ":1").slice(0, -1)]) {
+    assertEquals(await browser.post("abort", { confirm: "abort" }, { origin }), 403);
+  }
+  assertEquals(await browser.post("abort", { confirm: "abort" }, { cookie: "" }), 401);
+
+  assertEquals(await browser.post("pause", {}), 200);
+  letGo();
+  await browser.untilSnapshot((one) => one.state === "paused" && one.succeeded === 2);
+  assertEquals(server.posts, 2);
+  const [, metrics] = await browser.get("metrics", bearer);
+  assertMatch(metrics, /^retort_rows_finished_total\{result="succeeded"\} 2$/m);
+  assertEquals(await browser.post("resume", {}), 200);
+  await server.untilPosts(4);
+
+  assertEquals(await browser.post("stop", {}), 200);
+  const letGoMs = performance.now();
+  letGo();
+  const result = await child.output();
+  // The page is still open: the promise is 2 s, on a machine that does nothing else.
+  assertLess(performance.now() - letGoMs, 4_000);
+  assertExit(result, 130);
+  assertEquals([server.posts, (await dir.rows("out/in.jsonl")).length], [4, 4]);
+  assertStringIncludes(result.stderr, "Paused (from the monitor)");
+  assertEquals(browser.messages.at(-1)?.type, "end");
+  const { summary, notices } = stateIn(await Deno.readTextFile(report));
+  assertEquals([summary?.state, summary?.succeeded, summary?.pending], ["interrupted", 4, 5]);
+  assertEquals(
+    notices.map(({ message }) => message.split(" ")[0]).filter((word) => /ed$|ing:$/.test(word)),
+    ["Paused", "Resumed", "Stopping:"],
+  );
+});
+
+Deno.test("nothing in page, report or metrics is the key, and no prompt becomes markup", async () => {
+  await using dir = await tempDir();
+  const { handler, open } = holding(({ prompt, headers }) => {
+    const key = headers.get("authorization");
+    if (prompt === "refused") return errorAnswer(400, `Bad ${key} </script><script>alert(1)`);
+    return Response.json(chatAnswer(`${prompt} <img src=x onerror=alert(2)>`));
+  });
+  await using server = serveLedger(handler);
+  const prompt = "</script><script>globalThis.isOwned = true</script><!--";
+  const rows = [{ id: prompt, prompt }, { id: "b", prompt: "refused" }, ...numberedRows(9)];
+  const report = dir.path("new/report.html");
+  await using child = await startDistill(
+    server,
+    [...await argsIn(dir, rows), "-c", "1", "--monitor", "--report", report],
+    { env: { OPENAI_API_KEY: KEY } },
+  );
+  await using browser = await Browser.open(child);
+  open();
+  await browser.until(() => browser.messages.some(({ type }) => type === "end"));
+  assertExit(await child.output(), 3);
+
+  const written = await Deno.readTextFile(report);
+  const messages = JSON.stringify(browser.messages);
+  assertEquals(server.requests[0].headers.get("authorization"), `Bearer ${KEY}`);
+  for (const text of [written, messages, (await child.output()).stderr]) {
+    assert(!text.includes(KEY));
+  }
+  assertStringIncludes(messages, "[redacted]");
+  assert(!written.includes(browser.token));
+  for (const word of ["<script>globalThis", "<img src=x", "<script>alert"]) {
+    assert(!written.includes(word), word);
+  }
+  const { samples, summary, snapshot } = stateIn(written);
+  assertEquals(samples.added.find(({ uid }) => uid === prompt)?.prompt, prompt);
+  assertEquals([summary?.failed, snapshot?.errors.length], [1, 1]);
+});
+
+Deno.test("/metrics and the page do not have the key while the run goes on", async () => {
+  await using dir = await tempDir();
+  const { handler, letGo } = holding(({ headers }) =>
+    errorAnswer(503, `Not now, ${headers.get("authorization")}`)
+  );
+  await using server = serveLedger(handler);
+  await using child = await startDistill(server, [
+    ...await argsIn(dir, numberedRows(3)),
+    "--monitor",
+  ], { env: { OPENAI_API_KEY: KEY } });
+  await using browser = await Browser.open(child);
+  await server.untilPosts(1);
+  letGo();
+  await browser.untilSnapshot(({ errors }) => errors.length > 0);
+  for (const path of ["", "page.js", "metrics", "report"]) {
+    const [status, text] = await browser.get(path);
+    assertEquals([path, status, text.includes(KEY)], [path, 200, false]);
+  }
+  assertStringIncludes((await browser.get("report"))[1], "Not now");
+});
+
+Deno.test("what the monitor is told to retry is asked again in the same process", async () => {
+  await using dir = await tempDir();
+  const { handler, open } = holding(({ prompt, asked }) =>
+    prompt === "prompt 1" && asked === 1 ? errorAnswer(422, "not yet") : undefined
+  );
+  await using server = serveLedger(handler);
+  const report = dir.path("report.html");
+  const args = [...await argsIn(dir, numberedRows(4)), "--monitor", "--report", report];
+  await using child = await startDistill(server, args);
+  await using browser = await Browser.open(child);
+  await server.untilPosts(1);
+  assertEquals(await browser.post("retry", { retry_when_done: true }), 200);
+  open();
+  const result = await child.output();
+  assertExit(result, 0);
+  assertEquals([server.posts, server.prompts.get("prompt 1")], [5, 2]);
+  assertStringIncludes(result.stderr, "Asking the failed row again, as the monitor was told");
+  assertEquals(await dir.read("out/in_error.jsonl"), "");
+  const { summary, retry_when_done } = stateIn(await Deno.readTextFile(report));
+  assertEquals([summary?.succeeded, summary?.skipped, retry_when_done], [1, 3, false]);
+});
+
+Deno.test("--report alone serves nothing, and is written however the run ends", async () => {
+  await using dir = await tempDir();
+  const report = dir.path("report.html");
+  const state = async () => stateIn(await Deno.readTextFile(report)).summary?.state;
+  const args = [...await argsIn(dir, numberedRows(3)), "--report", report, "--no-resume"];
+  {
+    await using server = serveLedger(() => errorAnswer(401));
+    assertExit(await distill(server, args), 5);
+    assertEquals(await state(), "halted");
+  }
+  const { handler, open } = holding();
+  await using server = serveLedger(handler);
+  {
+    await using child = await startDistill(server, args);
+    await server.untilPosts(1);
+    child.kill("SIGINT");
+    await child.untilStderr(/Waiting for 1 paid call/);
+    open();
+    assertExit(await child.output(), 130);
+    assertEquals(await state(), "interrupted");
+  }
+  const done = await distill(server, [...args, "--overwrite"]);
+  assertExit(done, 0);
+  assertEquals([await state(), done.stderr.includes("http://127.0.0.1:")], [
+    "done",
+    done.stderr.includes(server.url),
+  ]);
+  assert(!done.stderr.includes("token="));
+  assertStringIncludes(done.stderr, `Wrote the report to ${report}`);
+});
+
+Deno.test("a report that cannot be written is exit 6 where the run itself went well", async () => {
+  await using dir = await tempDir();
+  const { handler, open } = holding();
+  await using server = serveLedger(handler);
+  const args = await argsIn(dir, numberedRows(2));
+  await using child = await startDistill(server, [...args, "--report", dir.path("report.html")]);
+  await server.untilPosts(1);
+  await Deno.mkdir(dir.path("report.html"));
+  open();
+  const result = await child.output();
+  assertExit(result, 6);
+  assertStringIncludes(result.stderr, `Cannot write "${dir.path("report.html")}"`);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 2);
+});
+
+Deno.test("a monitor or a report that cannot be is exit 2, and nothing is asked", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const [input, ...output] = await argsIn(dir, numberedRows(2));
+  await Deno.rename(input, dir.path("in.html"));
+  const cases: [string[], string][] = [
+    [["--open"], "Cannot use --open alone"],
+    [["--monitor", `${server.port}`], `Cannot serve the monitor on 127.0.0.1:${server.port}`],
+    [["--report", dir.path("in.html")], "it is the input"],
+    [["--report", dir.path("out/in.jsonl")], "must be a file that ends in .html"],
+  ];
+  for (const [flags, message] of cases) {
+    const result = await distill(server, [dir.path("in.html"), ...output, ...flags]);
+    assertExit(result, 2);
+    assertStringIncludes(result.stderr, message);
+  }
+  assertEquals([server.posts, await dir.read("in.html")], [
+    0,
+    numberedRows(2).map((row) => `${JSON.stringify(row)}\n`).join(""),
+  ]);
+});
+
+Deno.test("--open hands the address to the default browser", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  await using dir = await tempDir();
+  const opened = dir.path("opened");
+  const script = `#!/bin/sh\nprintf %s "$1" > "${opened}.tmp" && mv "${opened}.tmp" "${opened}"\n`;
+  await Deno.chmod(await dir.write("bin/xdg-open", script), 0o755);
+  // The answer waits for the browser, so that the run cannot end before it.
+  await using server = serveLedger(async () => {
+    while (!await dir.exists("opened")) await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+  const args = [...await argsIn(dir, numberedRows(1)), "--monitor", "--open"];
+  const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
+  const result = await distill(server, args, { env });
+  assertExit(result, 0);
+  assertStringIncludes(result.stderr, `Monitor: ${await dir.read("opened")}\n`);
+  // One that fails is told, and no error.
+  await dir.write("bin/xdg-open", "#!/bin/sh\nexit 3\n");
+  const { handler, open } = holding();
+  await using patient = serveLedger(handler);
+  await using child = await startDistill(patient, [...args, "--no-resume", "--overwrite"], { env });
+  await child.untilStderr(/^Cannot open a browser: xdg-open ended with code 3\. Open the address/m);
+  open();
+  assertExit(await child.output(), 0);
+});
+
+Deno.test("a browser that cannot be opened is no error", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const names = ["net", "read", "write", "env"].map((name) => `--allow-${name}`);
+  const result = await distill(
+    server,
+    [...await argsIn(dir, numberedRows(1)), "--monitor", "--open"],
+    { permissions: ["--no-prompt", ...names] },
+  );
+  assertExit(result, 0);
+  assertMatch(result.stderr, /^Cannot open a browser: .+\. Open the address above$/m);
+});
+
+Deno.test("web/ and its framework are loaded only when they are asked for", async () => {
+  await using dir = await tempDir();
+  // A copy that has neither of them to load.
+  await linkAll(`${REPOSITORY}/cli`, dir.path("cli"), []);
+  await linkAll(`${REPOSITORY}/lib`, dir.path("lib"), ["deps"]);
+  await linkAll(`${REPOSITORY}/lib/deps`, dir.path("lib/deps"), ["hono.ts", "uplot.ts"]);
+  const script = await dir.write("cli.ts", await Deno.readTextFile(`${REPOSITORY}/cli.ts`));
+  const args = [...await argsIn(dir, numberedRows(2)), "--simulate=latency=1"];
+  assertExit(await runCli(args, { script }), 0);
+  const refused = await runCli([...args, "--monitor"], { script });
+  assertEquals(refused.code, 1);
+  assertMatch(refused.stderr, /web\/server\.ts/);
+});
+
+/** Makes a folder with links to what is in another one, but for these names. */
+async function linkAll(from: string, to: string, without: readonly string[]): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (without.includes(name)) continue;
+    await Deno.symlink(`${from}/${name}`, `${to}/${name}`, { type: isDirectory ? "dir" : "file" });
+  }
+}

@@ -1,0 +1,21 @@
+/** A teacher that takes so many requests a second gets as many, and hardly one more. @module */
+
+import { assertEquals, assertLess, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { serveLimited } from "../support/limited_server.ts";
+import { tempDir } from "../support/temp.ts";
+import { runLibrary } from "./library_run.ts";
+
+const PER_SECOND = 100;
+const ROWS = 1_500;
+const CONCURRENCY = 200;
+
+Deno.test("a teacher that takes 100 requests a second refuses 10 % at most, and is kept busy", async () => {
+  await using dir = await tempDir();
+  await using server = serveLimited({ perSecond: PER_SECOND, burst: 10, latencyMs: 50 });
+  const { summary } = await runLibrary(dir, [server], { rows: ROWS, concurrency: CONCURRENCY });
+  assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);
+  assertEquals(summary.attempts, server.ledger.length);
+  assertEquals(summary.refused_for_load, server.count(429));
+  assertLessOrEqual(server.count(429), 0.1 * server.ledger.length);
+  assertLess(summary.elapsed_ms, 1.3 * ROWS / PER_SECOND * 1_000);
+});

@@ -1,0 +1,157 @@
+/** Calls that never end give their lane back when their time is up. @module */
+
+import {
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLess,
+  assertLessOrEqual,
+  assertMatch,
+} from "../../lib/deps/std_assert.ts";
+import type { TeacherError } from "../../mod.ts";
+import { chatAnswer, errorAnswer, serveLedger } from "../support/ledger_server.ts";
+import { serveLimited } from "../support/limited_server.ts";
+import { serveRaw } from "../support/raw_server.ts";
+import { tempDir } from "../support/temp.ts";
+import { type LibraryRun, runLibrary } from "./library_run.ts";
+
+const ROWS = 60;
+const CONCURRENCY = 5;
+const TIMEOUT_MS = 500;
+/** A lane is back so long after the deadline at most. */
+const GRACE_MS = 1_000;
+
+/** As many rows get lost as there are lanes: were one not given back, the run would not end. */
+function isLost(prompt: string): boolean {
+  return Number(/\d+/.exec(prompt)![0]) % (ROWS / CONCURRENCY) === 3;
+}
+
+/** Proves that the lost attempts, and no others, ended in time, and that their rows were asked again. */
+function assertGivenBack({ summary, attempts }: LibraryRun): void {
+  assertEquals([summary.state, summary.succeeded, summary.failed], ["done", ROWS, 0]);
+  const ended = attempts.filter(({ error }) => error !== undefined);
+  assertEquals(ended.length, CONCURRENCY);
+  for (const { error, startedAt, endedAt } of ended) {
+    assertEquals((error as TeacherError).type, "timeout");
+    assertGreaterOrEqual(endedAt! - startedAt, TIMEOUT_MS - 5);
+    assertLess(endedAt! - startedAt, TIMEOUT_MS + GRACE_MS);
+  }
+  assertEquals(summary.attempts, ROWS + CONCURRENCY);
+  assertLess(summary.elapsed_ms, 8_000);
+}
+
+Deno.test("a server that never answers a few requests keeps no lane", async () => {
+  await using dir = await tempDir();
+  await using server = serveRaw(({ prompt, asked }) =>
+    asked === 1 && isLost(prompt) ? "stall" : "answer"
+  );
+  const http = { timeoutMs: TIMEOUT_MS };
+  assertGivenBack(await runLibrary(dir, [server], { rows: ROWS, concurrency: CONCURRENCY, http }));
+  assertEquals(server.posts, ROWS + CONCURRENCY);
+});
+
+for (const stream of [true, false]) {
+  const name = stream ? "a stream that falls silent" : "a body that never ends";
+  Deno.test(`${name} keeps no lane`, async () => {
+    await using dir = await tempDir();
+    await using server = serveLedger(({ prompt, asked }) => {
+      const isWhole = asked > 1 || !isLost(prompt);
+      return stream ? eventsOf(prompt, isWhole) : bodyOf(prompt, isWhole);
+    });
+    const http = stream ? { stream, streamIdleTimeoutMs: TIMEOUT_MS } : { timeoutMs: TIMEOUT_MS };
+    const run = await runLibrary(dir, [server], { rows: ROWS, concurrency: CONCURRENCY, http });
+    assertGivenBack(run);
+    for (const { prompt, response } of await dir.rows("out/in.jsonl")) {
+      assertEquals(response, `answer to ${prompt}`);
+    }
+  });
+}
+
+Deno.test("a row whose attempts all time out fails with that type, and others do not wait for it", async () => {
+  await using dir = await tempDir();
+  await using server = serveRaw(({ prompt }) => prompt === "prompt 7" ? "stall" : "answer");
+  const http = { timeoutMs: TIMEOUT_MS };
+  const { summary } = await runLibrary(dir, [server], { rows: ROWS, concurrency: 2, http });
+  assertEquals([summary.succeeded, summary.failed, summary.attempts], [ROWS - 1, 1, ROWS + 1]);
+  const [{ uid, error }] = await dir.rows("out/in_error.jsonl");
+  assertEquals([uid, error.type, error.attempts], ["row-7", "timeout", 2]);
+});
+
+Deno.test("rowTimeoutMs ends a row between attempts, and one in the middle of an attempt", async () => {
+  await using dir = await tempDir();
+  const rowTimeoutMs = 1_500;
+  const never = Promise.withResolvers<undefined>();
+  await using server = serveLedger(({ prompt }) => {
+    if (prompt === "prompt 3") return errorAnswer(500, "Not this one");
+    return prompt === "prompt 5" ? never.promise : undefined;
+  });
+  try {
+    const run = await runLibrary(dir, [server], {
+      rows: ROWS,
+      concurrency: CONCURRENCY,
+      rowTimeoutMs,
+      maxAttempts: 100,
+    });
+    assertEquals([run.summary.succeeded, run.summary.failed], [ROWS - 2, 2]);
+    for (const { uid, error } of await dir.rows("out/in_error.jsonl")) {
+      assertEquals([error.type, error.status], ["timeout", null]);
+      const own = run.attempts.filter((attempt) => attempt.uid === uid);
+      assertEquals(own.length, error.attempts);
+      const took = own.at(-1)!.endedAt! - own[0].startedAt;
+      assertLess(took, rowTimeoutMs + GRACE_MS);
+      if (uid === "row-5") assertGreaterOrEqual(took, rowTimeoutMs - 5);
+      else {
+        assertGreater(own.length, 1);
+        assertLessOrEqual(took, rowTimeoutMs);
+        assertMatch(error.message, /within 1\.5 s.*: Not this one$/);
+      }
+    }
+    assertLess(run.summary.elapsed_ms, rowTimeoutMs + 2 * GRACE_MS);
+  } finally {
+    never.resolve(undefined);
+  }
+});
+
+Deno.test("the time of an outage is not the row's", async () => {
+  await using dir = await tempDir();
+  await using server = serveLimited({ latencyMs: 20 });
+  const fate = (async () => {
+    await server.untilPosts(ROWS / 2);
+    await server.kill();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    server.revive();
+  })();
+  const options = { rows: ROWS, concurrency: CONCURRENCY, rowTimeoutMs: 1_000 };
+  const { summary } = await runLibrary(dir, [server], options);
+  await fate;
+  assertEquals([summary.succeeded, summary.failed], [ROWS, 0]);
+  assertGreater(summary.elapsed_ms, 2_000);
+});
+
+/** An answer as server-sent events, or its first token and silence. */
+function eventsOf(prompt: string, isWhole: boolean): Response {
+  const event = (delta: object, finish: string | null) =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
+  const rest = event({ content: `to ${prompt}` }, "stop") + "data: [DONE]\n\n";
+  const first = event({ role: "assistant", content: "answer " }, null);
+  return new Response(bytesOf(isWhole ? first + rest : first, isWhole), {
+    headers: { "content-type": "text/event-stream" },
+  });
+}
+
+/** An answer, or half of it and silence. */
+function bodyOf(prompt: string, isWhole: boolean): Response {
+  const text = JSON.stringify(chatAnswer(`answer to ${prompt}`));
+  return new Response(bytesOf(isWhole ? text : text.slice(0, text.length / 2), isWhole), {
+    headers: { "content-type": "application/json" },
+  });
+}
+
+function bytesOf(text: string, isWhole: boolean): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode(text));
+      if (isWhole) controller.close();
+    },
+  });
+}

@@ -1,0 +1,205 @@
+import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
+import { Acceptance } from "../../lib/engine/acceptance.ts";
+import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
+import { Channel } from "../../lib/engine/channel.ts";
+import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
+import { Spending } from "../../lib/engine/spending.ts";
+import { newWork, type Work } from "../../lib/engine/work.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seededRandom } from "../support/simulated_load.ts";
+import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+
+const NOTHING = { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} };
+
+/** Attempts at one teacher, without an engine, and what they say in the order in which they say it. */
+function attemptsOf(options: Partial<AttemptsOptions> = {}) {
+  const told: string[] = [];
+  const teacher = new FakeTeacher();
+  const channel = new Channel(channelOf(teacher), {
+    concurrency: 9,
+    isExploring: false,
+    isCareful: false,
+    now: () => 0,
+    wallClock: () => 0,
+    random: () => 0,
+  });
+  const attempts = new Attempts({
+    listener: {
+      ...NOTHING,
+      attempt: () => told.push("attempt"),
+      attemptAnswered: () => told.push("answered"),
+      attemptFailed: ({ action }) => told.push(action),
+    },
+    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Spending(),
+    retryPolicy: new RetryPolicy({ random: () => 0 }),
+    now: () => 0,
+    rowNow: () => 0,
+    signal: new AbortController().signal,
+    onEnd: () => told.push("end"),
+    onHalt: () => told.push("halt"),
+    onChannelHalt: () => told.push("channel halt"),
+    isOver: () => told.includes("halt"),
+    isResting: () => channel.restsUntil(0) !== undefined,
+    ...options,
+  });
+  const workOf = (uid: string): Work => {
+    const work = newWork(rowOf(uid), 0, {});
+    work.channel = channel;
+    channel.take();
+    return work;
+  };
+  return { attempts, teacher, channel, told, workOf };
+}
+
+Deno.test("Attempts.make() gives the outcome of a row that was answered", async () => {
+  const { attempts, teacher, channel, told, workOf } = attemptsOf();
+  const work = workOf("a");
+  const made = attempts.make(work);
+  assertEquals([attempts.inFlight, channel.inFlight], [1, 1]);
+  await teacher.call("a").answer({ response: "yes" });
+  const outcome = await made;
+  assertEquals(outcome !== undefined && "row" in outcome && outcome.completion?.response, "yes");
+  assertEquals([attempts.inFlight, channel.inFlight], [0, 0]);
+  assertEquals(told, ["attempt", "end", "answered"]);
+});
+
+Deno.test("Attempts.make() says when the next attempt is due, or that there is none", async () => {
+  const { attempts, teacher, workOf } = attemptsOf();
+  const work = workOf("a");
+  const first = attempts.make(work);
+  await teacher.call("a").refuse(new TeacherError("Later", { status: 500, retryAfterMs: 700 }));
+  assertEquals([await first, work.dueInMs, work.faults, work.waits], [undefined, 700, 1, 1]);
+  work.channel!.take();
+  const second = attempts.make(work);
+  assertEquals(work.dueInMs, undefined);
+  await teacher.call("a").refuse(new TeacherError("Bad key", { status: 401 }));
+  assertEquals([await second, work.dueInMs, work.faults], [undefined, 0, 1]);
+});
+
+Deno.test("Attempts.make() frees the place at the teacher only once it is known what follows", async () => {
+  const { attempts, teacher, told, workOf } = attemptsOf({
+    spending: new Spending({ maxCompletionTokens: 5 }),
+  });
+  const answered = attempts.make(workOf("a"));
+  await teacher.call("a").answer({ usage: { promptTokens: 1, completionTokens: 5 } });
+  await answered;
+  assertEquals(told.splice(0), ["attempt", "halt", "end", "answered"]);
+  const refused = attempts.make(workOf("b"));
+  await teacher.call("b").refuse(new TeacherError("Bad key", { status: 401 }));
+  await refused;
+  assertEquals(told.splice(0), ["attempt", "channel halt", "halted", "end"].with(2, "retried"));
+});
+
+Deno.test("Attempts.make() says nothing of an attempt that was aborted", async () => {
+  const calls = new AbortController();
+  const { attempts, channel, told, workOf } = attemptsOf({ signal: calls.signal });
+  const work = workOf("a");
+  const made = attempts.make(work);
+  calls.abort();
+  assertEquals([await made, work.dueInMs], [undefined, undefined]);
+  assertEquals([attempts.inFlight, channel.inFlight], [0, 0]);
+  assertEquals(told.filter((word) => word !== "end"), ["attempt"]);
+});
+
+Deno.test("Attempts counts refusals for load and faults apart, and neither halts nor connections", async () => {
+  const { attempts, teacher, workOf } = attemptsOf();
+  const work = workOf("a");
+  work.channel!.abandoned();
+  const errors = [
+    new TeacherError("Slow", { status: 429 }),
+    new TeacherError("Broken", { status: 500 }),
+    new TeacherError("Too slow", { type: "timeout" }),
+    new TeacherError("Refused", { type: "network", isUnreachable: true }),
+    new TeacherError("Bad key", { status: 401 }),
+  ];
+  for (const error of errors) {
+    work.channel!.take();
+    const made = attempts.make(work);
+    await teacher.call("a").refuse(error);
+    await made;
+  }
+  const { loads, faults, timeouts, waits } = work;
+  assertEquals({ loads, faults, timeouts, waits, attempts: work.attempts }, {
+    loads: 1,
+    faults: 2,
+    timeouts: 1,
+    waits: 4,
+    attempts: 5,
+  });
+});
+
+Deno.test("Attempts tells of each attempt once, whatever becomes of it", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    using clock = new FakeClock();
+    const random = seededRandom(seed);
+    const fixture = new Fixture({
+      rows: rowsOf(150),
+      concurrency: 12,
+      teachers: [channelOf(new FakeTeacher()), channelOf(new FakeTeacher())].slice(seed % 2),
+      acceptance: new Acceptance({
+        onTruncated: "escalate",
+        resample: 1,
+        checks: [
+          ({ response }) => response === "bad" ? "Bad" : undefined,
+          ({ response }) => Promise.resolve(response === "worse" ? "Worse" : undefined),
+        ],
+        params: { max_tokens: 10 },
+      }),
+      params: { max_tokens: 10 },
+      rowTimeoutMs: 20_000,
+      random,
+      now: clock.now,
+    });
+    const opened = new Map<string, number>();
+    let aborted = 0;
+    const teachers = fixture.teachers as FakeTeacher[];
+    await fixture.start();
+    for (let step = 0; !fixture.hasEnded; step++) {
+      const open = teachers.flatMap((teacher) => teacher.open);
+      const call = open[Math.floor(random() * open.length)];
+      if (step === 250) {
+        aborted = open.length;
+        fixture.engine.abort();
+      } else if (call === undefined) {
+        await clock.advance(500);
+      } else {
+        const { uid } = call.request;
+        opened.set(uid, (opened.get(uid) ?? 0) + 1);
+        await ENDINGS[Math.floor(random() * ENDINGS.length)](call);
+      }
+      await clock.advance(random() * 300);
+    }
+    await fixture.ended;
+    const told = fixture.answered.length + fixture.failed.length;
+    assertEquals(fixture.attempts, told + aborted);
+    assertGreater(told, 100);
+    const failedOf = (uid: string) => fixture.failed.filter((one) => one.uid === uid).length;
+    for (const { row, attempts, failure } of fixture.outcomes) {
+      assertEquals(attempts, opened.get(row.uid));
+      assertEquals(failedOf(row.uid), failure === undefined ? attempts - 1 : attempts);
+    }
+    assertEquals(new Set(fixture.settledUids).size, fixture.outcomes.length);
+    const inFlight = fixture.engine.teacherStatuses().map(({ in_flight }) => in_flight);
+    assertEquals(inFlight, teachers.map(() => 0));
+    assertEquals([clock.pendingTimers, clock.pendingIntervals], [0, 0]);
+  }
+});
+
+type Ending = (call: FakeTeacher["open"][number]) => Promise<void>;
+const refuse = (options: ConstructorParameters<typeof TeacherError>[1]): Ending => (call) =>
+  call.refuse(new TeacherError(`No: ${options?.status} ${call.request.uid}`, options));
+const ENDINGS: readonly Ending[] = [
+  ...Array<Ending>(6).fill((call) => call.answer()),
+  (call) => call.answer({ response: "bad" }),
+  (call) => call.answer({ response: "worse" }),
+  (call) => call.answer({ finishReason: "length" }),
+  refuse({ status: 500 }),
+  refuse({ status: 503 }),
+  refuse({ status: 429, retryAfterMs: 300 }),
+  refuse({ status: 400 }),
+  refuse({ type: "timeout" }),
+  refuse({ type: "network", isUnreachable: true }),
+  (call) => call.refuse(new TypeError(`x of ${call.request.uid} is not a function`)),
+];

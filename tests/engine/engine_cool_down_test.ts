@@ -1,0 +1,129 @@
+import { assertAlmostEquals, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { channelOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+
+const tooMany = (retryAfterMs?: number) =>
+  new TeacherError("Too many requests", { status: 429, retryAfterMs });
+
+Deno.test("Engine sends nothing to a teacher until its Retry-After is over, and calls in flight finish", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 4, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("1").refuse(tooMany(5_000));
+  assertEquals(fixture.engine.state, "backing_off");
+  assertEquals(fixture.engine.rest?.reason, "429: Too many requests");
+  assertAlmostEquals(fixture.engine.rest!.until, Date.now() + 5_000, 1_000);
+  for (const uid of ["0", "2", "3"]) await fixture.teacher.call(uid).answer();
+  assertEquals(fixture.settledUids, ["0", "2", "3"]);
+  await clock.advance(4_999);
+  assertEquals(fixture.teacher.uids, []);
+  assertEquals(fixture.engine.state, "backing_off");
+  await clock.advance(1);
+  assertGreater(fixture.teacher.open.length, 0);
+  assertEquals(fixture.engine.state, "running");
+  assertEquals(fixture.engine.rest, undefined);
+  assertEquals(fixture.states, ["backing_off", "running"]);
+  for (; !fixture.hasEnded; await clock.advance(1_000)) {
+    while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();
+  }
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Engine obeys the Retry-After of a 503 and a 529, and the longest of several", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 3, now: clock.now });
+  await fixture.start();
+  for (const [uid, status, retryAfterMs] of [["0", 503, 1_000], ["1", 529, 4_000], ["2", 503, 0]]) {
+    await fixture.teacher.call(String(uid)).refuse(
+      new TeacherError("Busy", { status: Number(status), retryAfterMs: Number(retryAfterMs) }),
+    );
+  }
+  await clock.advance(3_999);
+  assertEquals(fixture.teacher.asked.length, 3);
+  await clock.advance(1);
+  assertGreater(fixture.teacher.asked.length, 3);
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine says in time that a cool-down is over although all lanes were busy", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(1), concurrency: 1, now: clock.now });
+  const other = new FakeTeacher();
+  const busy = new Fixture({
+    rows: rowsOf(2),
+    concurrency: 2,
+    teachers: [channelOf(fixture.teacher), channelOf(other, { maxConcurrency: 1 })],
+    now: clock.now,
+  });
+  await busy.start();
+  await fixture.teacher.open[0].refuse(tooMany(2_000));
+  // The other one has a call under way, and is not resting.
+  assertEquals(busy.engine.state, "running");
+  await other.open[0].refuse(tooMany(1_000));
+  assertEquals(busy.engine.state, "backing_off");
+  await clock.advance(1_100);
+  assertEquals(busy.states, ["backing_off", "running"]);
+  busy.engine.abort();
+  await busy.ended;
+});
+
+Deno.test("Engine asks another teacher while one is cooling down", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(20),
+    concurrency: 4,
+    teachers: [channelOf(a), channelOf(b)],
+    now: clock.now,
+  });
+  await fixture.start();
+  assertEquals([a.open.length, b.open.length], [2, 2]);
+  await a.open[0].refuse(tooMany(60_000));
+  assertEquals([a.open.length, b.open.length], [1, 3]);
+  await a.open[0].answer();
+  assertEquals([a.open.length, b.open.length], [0, 4]);
+  assertEquals(fixture.engine.state, "running");
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine asks another teacher for the last row, too, and does not wait for the first", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(1),
+    teachers: [channelOf(a), channelOf(b)],
+    now: clock.now,
+  });
+  await fixture.start();
+  await a.open[0].refuse(tooMany(3 * 3_600_000));
+  await clock.advance(0);
+  assertEquals(b.uids, ["0"]);
+  // With nobody left to ask, it waits for the one that comes back first.
+  await b.open[0].refuse(tooMany(60_000));
+  await clock.advance(59_999);
+  assertEquals([a.uids, b.uids], [[], []]);
+  await clock.advance(1);
+  assertEquals(b.uids, ["0"]);
+  await b.open[0].answer();
+  await fixture.ended;
+});
+
+Deno.test("Engine waits for the end of a cool-down that is over before it was paused", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(4), concurrency: 1, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(tooMany(1_000));
+  fixture.engine.closeGate("pause");
+  assertEquals(fixture.engine.state, "paused");
+  await clock.advance(60_000);
+  assertEquals(fixture.teacher.asked.length, 1);
+  fixture.engine.openGate("pause");
+  await clock.advance(0);
+  assertEquals(fixture.teacher.asked.length, 2);
+  fixture.engine.abort();
+  await fixture.ended;
+});

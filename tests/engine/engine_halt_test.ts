@@ -1,0 +1,215 @@
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock, settled } from "../support/fake_clock.ts";
+import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+
+const badKey = () => new TeacherError("Incorrect API key provided", { status: 401 });
+const badRequest = (message = "max_tokens is not supported with this model") =>
+  new TeacherError(message, { status: 400 });
+const unknownModel = () =>
+  new TeacherError("The model does not exist", { status: 404, code: "model_not_found" });
+
+/** A teacher with an address. */
+class Named extends FakeTeacher {
+  readonly model = "m";
+  constructor(readonly address: string) {
+    super();
+  }
+}
+
+Deno.test("Engine halts when the teacher refuses the key, and what is in flight keeps its answers", async () => {
+  const named = new Named("http://a/v1");
+  const run = new Fixture({ rows: rowsOf(20), concurrency: 4, teacher: named });
+  await run.start();
+  await named.call("1").refuse(badKey());
+  assertEquals(run.engine.state, "draining");
+  assertEquals(
+    run.engine.haltReason,
+    "The teacher at http://a/v1 refuses all rows (401): Incorrect API key provided. " +
+      "Check the API key: it is read from the variable OPENAI_API_KEY, the variable that " +
+      "--api-key-env names, the file that --api-key-file names, or the option apiKey",
+  );
+  await named.call("0").answer();
+  await named.call("2").refuse(badKey());
+  await named.call("3").answer();
+  await run.ended;
+  assertEquals(run.settledUids, ["0", "3"]);
+  assertEquals(named.asked.length, 4);
+  assertEquals(run.failed.map(({ action }) => action), ["halted", "halted"]);
+  assertEquals(run.engine.state, "halted");
+  assertEquals(run.engine.teacherStatuses()[0].state, "halted");
+});
+
+Deno.test("Engine has no reason for a halt that a person asked for, nor for one that comes after", async () => {
+  const fixture = new Fixture({ rows: rowsOf(9), concurrency: 2 });
+  await fixture.start();
+  fixture.engine.stop();
+  await fixture.teacher.call("0").refuse(badKey());
+  await fixture.teacher.call("1").answer();
+  await fixture.ended;
+  assertEquals(fixture.engine.haltReason, undefined);
+});
+
+Deno.test("Engine.halt() tells the first reason", async () => {
+  const fixture = new Fixture({ rows: rowsOf(9) });
+  await fixture.start();
+  fixture.engine.halt("The deadline has passed");
+  fixture.engine.halt("Another");
+  await fixture.finish();
+  assertEquals(fixture.engine.haltReason, "The deadline has passed");
+  assertEquals(fixture.settledUids.toSorted(), ["0", "1"]);
+});
+
+Deno.test("Engine goes on with one of two teachers when the other refuses the key", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const [bad, good] = [new Named("http://bad/v1"), new Named("http://good/v1")];
+  const fixture = new Fixture({
+    rows: rowsOf(9),
+    concurrency: 2,
+    teachers: [channelOf(bad), channelOf(good)],
+    onNotice: (message) => notices.push(message),
+    now: clock.now,
+  });
+  await fixture.start();
+  await bad.open[0].refuse(badKey());
+  while (!fixture.hasEnded) {
+    await clock.advance(1);
+    while (good.open.length > 0) await good.open[0].answer();
+  }
+  await fixture.ended;
+  assertEquals(notices.length, 1);
+  assertStringIncludes(notices[0], "The teacher at http://bad/v1 refuses all rows (401)");
+  assertEquals(bad.asked, ["0"]);
+  assertEquals(fixture.outcomes.map(({ failure }) => failure), Array(9).fill(undefined));
+  assertEquals(fixture.outcomes.every(({ teacher }) => teacher === good), true);
+  assertEquals(fixture.failed.map(({ uid, action }) => [uid, action]), [["0", "retried"]]);
+  assertEquals(fixture.engine.state, "done");
+  assertEquals(fixture.engine.haltReason, undefined);
+});
+
+Deno.test("Engine halts when the last of several teachers does", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new Named("http://a/v1"), new Named("http://b/v1")];
+  const fixture = new Fixture({
+    rows: rowsOf(9),
+    concurrency: 2,
+    teachers: [channelOf(a), channelOf(b)],
+    now: clock.now,
+  });
+  await fixture.start();
+  await a.open[0].refuse(badKey());
+  await b.open[0].refuse(new TeacherError("You have no credit", { status: 402 }));
+  for (const { open } of [a, b]) while (open.length > 0) await open[0].refuse(badKey());
+  await fixture.ended;
+  assertStringIncludes(fixture.engine.haltReason!, "http://b/v1 refuses all rows (402)");
+  assertEquals(fixture.outcomes, []);
+  assertEquals(fixture.engine.state, "halted");
+});
+
+Deno.test("Engine halts for an unknown model, but fails a row alone that names its own", async () => {
+  const own = new Fixture({ rows: [rowOf("own", { model: "x" }), ...rowsOf(3)] });
+  await own.start();
+  await own.teacher.call("own").refuse(unknownModel());
+  await own.finish();
+  assertEquals(own.outcomes.map(({ row, failure }) => [row.uid, failure?.type]).toSorted(), [
+    ["0", undefined],
+    ["1", undefined],
+    ["2", undefined],
+    ["own", "request"],
+  ]);
+  assertEquals(own.engine.haltReason, undefined);
+  const all = new Fixture({ rows: rowsOf(3), concurrency: 1 });
+  await all.start();
+  await all.teacher.call("0").refuse(unknownModel());
+  await all.ended;
+  assertEquals(all.outcomes, []);
+  assertStringIncludes(all.engine.haltReason!, "Check the name of the model (--model)");
+});
+
+Deno.test("Engine halts at the third refusal with the same words, and the rows stay pending", async () => {
+  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 5 });
+  await fixture.start();
+  for (const uid of ["0", "1", "2"]) await fixture.teacher.call(uid).refuse(badRequest());
+  assertEquals(
+    fixture.engine.haltReason,
+    "The teacher refused 3 rows in a row with the same words (400): " +
+      "max_tokens is not supported with this model",
+  );
+  const { asked } = fixture.teacher;
+  const count = asked.length;
+  // What is in flight still gets what it gets.
+  await fixture.teacher.call("3").refuse(badRequest());
+  await fixture.teacher.call("4").refuse(badRequest("Your prompt is too long"));
+  await fixture.finish();
+  assertEquals(asked.length, count);
+  const failed = fixture.outcomes.filter(({ failure }) => failure !== undefined);
+  assertEquals(failed.map(({ row }) => row.uid), ["4"]);
+  assertEquals(fixture.engine.state, "halted");
+});
+
+Deno.test("Engine halts at the twentieth refusal with the same words once a row has succeeded", async () => {
+  const fixture = new Fixture({ rows: rowsOf(60), concurrency: 1 });
+  await fixture.start();
+  await fixture.teacher.open[0].answer();
+  for (let row = 1; row < 20; row++) await fixture.teacher.open[0].refuse(badRequest());
+  assertEquals(fixture.engine.haltReason, undefined);
+  await fixture.teacher.open[0].refuse(badRequest());
+  await fixture.ended;
+  assertStringIncludes(fixture.engine.haltReason!, "refused 20 rows in a row");
+  assertEquals(fixture.settledUids, ["0"]);
+});
+
+Deno.test("Engine fails each refused row once when refusals differ or others succeed", async () => {
+  const fixture = new Fixture({ rows: rowsOf(12), concurrency: 1 });
+  await fixture.start();
+  const words = ["a", "a", "b", "b", "c", "", "d", "d", "d", "d", "", "e"];
+  for (const word of words) {
+    const [call] = fixture.teacher.open;
+    await (word === "" ? call.answer() : call.refuse(badRequest(`Word ${word}`)));
+  }
+  await fixture.ended;
+  const settledRows = fixture.outcomes.map(({ row, failure }) => [row.uid, failure?.message ?? ""]);
+  assertEquals(
+    settledRows.toSorted(([a], [b]) => Number(a) - Number(b)),
+    words.map((word, index) => [String(index), word && `Word ${word}`]),
+  );
+  assertEquals(fixture.engine.state, "done");
+  assertEquals(fixture.failed.map(({ action }) => action), Array(10).fill("failed"));
+});
+
+Deno.test("Engine fails refused rows at the end of a run, and when it is stopped", async () => {
+  const done = new Fixture({ rows: rowsOf(2), concurrency: 1 });
+  await done.start();
+  for (let row = 0; row < 2; row++) await done.teacher.open[0].refuse(badRequest());
+  await done.ended;
+  assertEquals(done.settledUids, ["0", "1"]);
+  assertEquals(done.engine.state, "done");
+  const stopped = new Fixture({ rows: rowsOf(9), concurrency: 1 });
+  await stopped.start();
+  for (let row = 0; row < 2; row++) await stopped.teacher.open[0].refuse(badRequest());
+  stopped.engine.stop();
+  await settled();
+  assertEquals(stopped.outcomes, []);
+  await stopped.finish();
+  assertEquals(stopped.settledUids.toSorted(), ["0", "1", "2"]);
+});
+
+Deno.test("Engine leaves refused rows pending when the sink breaks", async () => {
+  const settledUids: string[] = [];
+  const fixture = new Fixture({
+    rows: rowsOf(9),
+    concurrency: 2,
+    sink: {
+      put({ row }) {
+        settledUids.push(row.uid);
+        return Promise.reject(new Error("Disk gone"));
+      },
+    },
+  });
+  await fixture.start();
+  await fixture.teacher.call("0").refuse(badRequest("One"));
+  await fixture.teacher.call("1").refuse(badRequest("Two"));
+  await fixture.ended.catch(() => {});
+  assertEquals(settledUids, ["0"]);
+});

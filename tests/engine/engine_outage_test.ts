@@ -1,0 +1,200 @@
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seededRandom } from "../support/simulated_load.ts";
+import { batchesOf, channelOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
+import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
+
+const MINUTE_MS = 60_000;
+const broken = () => new TeacherError("Broken", { status: 500 });
+const gone = () =>
+  new TeacherError("Cannot connect to teacher.example", { type: "network", isUnreachable: true });
+
+/** A run at concurrency 20 against a teacher that takes a second, which can be taken down. */
+class Bench {
+  /** The error that a row meets, or undefined. */
+  refuse: (uid: string) => TeacherError | undefined = () => undefined;
+  readonly random = seededRandom();
+  readonly teacher: TimedTeacher;
+  readonly fixture: Fixture;
+  readonly #clock: FakeClock;
+
+  constructor(clock: FakeClock, options: FixtureOptions = {}) {
+    this.#clock = clock;
+    this.teacher = new TimedTeacher(clock, {
+      latencyMs: () => 1_000 * (0.5 + this.random()),
+      refuse: ({ uid }) => this.refuse(uid),
+    });
+    this.fixture = new Fixture({
+      teacher: this.teacher,
+      concurrency: 20,
+      now: clock.now,
+      random: this.random,
+      ...options,
+    });
+  }
+
+  get failedRows(): number {
+    return this.fixture.outcomes.filter(({ failure }) => failure !== undefined).length;
+  }
+
+  /** Lets time pass, and gives how many requests came in it. */
+  async posts(ms: number): Promise<number> {
+    const from = this.#clock.now();
+    await this.#clock.advance(ms);
+    return this.teacher.askedBetween(from, Infinity);
+  }
+
+  async end(): Promise<void> {
+    this.fixture.engine.abort();
+    await this.#clock.advance(MINUTE_MS);
+    await this.fixture.ended;
+  }
+}
+
+for (const [name, error] of [["breaks", broken], ["cannot be reached", gone]] as const) {
+  Deno.test(`Engine probes a teacher that ${name} once a second at most, and goes on by itself`, async () => {
+    using clock = new FakeClock();
+    const bench = new Bench(clock, { source: endlessRows() });
+    const { engine, states } = bench.fixture;
+    await bench.fixture.start();
+    await clock.advance(10_000);
+    const before = await bench.posts(10_000);
+    bench.refuse = error;
+    await clock.advance(5_000);
+    assertEquals(engine.state, "backing_off");
+    assertEquals(engine.teacherStatuses()[0].state, "down");
+    assertStringIncludes(engine.rest!.reason, name === "breaks" ? "500: Broken" : "Cannot connect");
+    assertGreaterOrEqual(engine.rest!.until, Date.now());
+    for (let second = 0; second < 120; second++) assertLessOrEqual(await bench.posts(1_000), 1);
+    const probes = await bench.posts(60 * MINUTE_MS);
+    assert(probes >= 60 * 60 / 18 && probes <= 60 * 60 / 15, `${probes} in an hour`);
+    assertEquals(states, ["backing_off"]);
+    bench.refuse = () => undefined;
+    await clock.advance(30_000);
+    assertEquals(engine.state, "running");
+    assertEquals(states, ["backing_off", "running"]);
+    assertGreaterOrEqual(await bench.posts(10_000), 0.9 * before);
+    assertEquals(bench.failedRows, 0);
+    await bench.end();
+  });
+}
+
+Deno.test("Engine loses none of the last rows of a run to an outage, whatever they met before", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(30), concurrency: 30 });
+  // Each fails once or twice first, so that none of them is new when the teacher goes down.
+  const met = new Map<string, number>();
+  bench.refuse = (uid) => {
+    met.set(uid, (met.get(uid) ?? 0) + 1);
+    return met.get(uid)! <= 1 + Number(uid) % 2 || clock.now() > 1_000 ? broken() : undefined;
+  };
+  await bench.fixture.start();
+  await clock.advance(10 * MINUTE_MS);
+  assertEquals(bench.failedRows, 0);
+  assertEquals(bench.fixture.engine.state, "backing_off");
+  bench.refuse = () => undefined;
+  await clock.advance(2 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals(bench.fixture.outcomes.length, 30);
+  assertEquals(bench.failedRows, 0);
+});
+
+Deno.test("Engine never fails a row because no connection can be made", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { rows: rowsOf(1), concurrency: 1, rowTimeoutMs: 5_000 });
+  bench.refuse = gone;
+  await bench.fixture.start();
+  await clock.advance(3 * 60 * MINUTE_MS);
+  assertEquals(bench.fixture.outcomes, []);
+  assertGreater(bench.fixture.attempts, 500);
+  bench.refuse = () => undefined;
+  await clock.advance(MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals(bench.failedRows, 0);
+  assertEquals(bench.fixture.engine.state, "done");
+});
+
+Deno.test("Engine fails a few rows that break the teacher while others are answered", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { source: batchesOf(rowsOf(200), 10) });
+  bench.refuse = (uid) => Number(uid) >= 191 ? broken() : undefined;
+  await bench.fixture.start();
+  await clock.advance(MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals(bench.failedRows, 9);
+  const failed = bench.fixture.outcomes.filter(({ failure }) => failure !== undefined);
+  assertEquals(failed.map(({ attempts }) => attempts), Array(9).fill(5));
+});
+
+Deno.test("Engine comes to an end although a whole crowd of last rows breaks the teacher", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { source: batchesOf(rowsOf(200), 10) });
+  bench.refuse = (uid) => Number(uid) >= 150 && Number(uid) % 3 !== 0 ? broken() : undefined;
+  await bench.fixture.start();
+  await clock.advance(10 * MINUTE_MS);
+  assertEquals(bench.fixture.hasEnded, false);
+  await clock.advance(3 * 60 * MINUTE_MS);
+  await bench.fixture.ended;
+  assertEquals(bench.fixture.outcomes.length, 200);
+  assertEquals(bench.failedRows, 33);
+  assertEquals(bench.fixture.engine.state, "done");
+});
+
+Deno.test("Engine probes with new rows as long as there are some", async () => {
+  using clock = new FakeClock();
+  const bench = new Bench(clock, { source: endlessRows() });
+  bench.refuse = broken;
+  await bench.fixture.start();
+  // Longer than it takes until failures count again.
+  await clock.advance(3 * 60 * MINUTE_MS);
+  assertEquals(bench.fixture.outcomes, []);
+  const { asked } = bench.teacher;
+  assertEquals(new Set(asked.slice(-500)).size, 500);
+  await bench.end();
+});
+
+Deno.test("Engine takes a teacher out that goes down, probes it, and lets it in again", async () => {
+  using clock = new FakeClock();
+  let isDown = false;
+  const steady = new TimedTeacher(clock, { latencyMs: () => 1_000 });
+  const shaky = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: () => isDown ? gone() : undefined,
+  });
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [channelOf(steady), channelOf(shaky)],
+    concurrency: 20,
+    now: clock.now,
+    random: seededRandom(),
+  });
+  await fixture.start();
+  await clock.advance(10_000);
+  isDown = true;
+  await clock.advance(10_000);
+  const from = clock.now();
+  await clock.advance(MINUTE_MS);
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["up", "down"]);
+  assertEquals(fixture.engine.state, "running");
+  assertGreaterOrEqual(steady.askedBetween(from, Infinity), 0.95 * 20 * 60);
+  assertLessOrEqual(shaky.askedBetween(from, Infinity), 10);
+  isDown = false;
+  await clock.advance(MINUTE_MS);
+  const back = clock.now();
+  await clock.advance(MINUTE_MS);
+  const [toSteady, toShaky] = [steady, shaky].map((one) => one.askedBetween(back, Infinity));
+  assert(Math.abs(toShaky / toSteady - 1) < 0.1, `${toShaky} and ${toSteady}`);
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  assertEquals(fixture.states, []);
+  fixture.engine.abort();
+  await clock.advance(MINUTE_MS);
+  await fixture.ended;
+});

@@ -1,0 +1,169 @@
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { Acceptance } from "../../lib/engine/acceptance.ts";
+import { Spending } from "../../lib/engine/spending.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
+
+/** One dollar for each completion token. */
+const priceOf = ({ usage }: Completion) => usage?.completionTokens;
+const usage = (completionTokens: number) => ({ promptTokens: 1, completionTokens });
+
+/** Only "yes" is an answer, asked for three times at most. */
+function resampling(options: FixtureOptions = {}): Fixture {
+  const params = { seed: 7 };
+  return new Fixture({
+    params,
+    acceptance: new Acceptance({
+      onTruncated: "error",
+      resample: 2,
+      checks: [({ response }) => response === "yes" ? undefined : "It is not yes"],
+      params,
+    }),
+    spending: new Spending({ priceOf }),
+    ...options,
+  });
+}
+
+Deno.test("Engine asks again for an answer that was rejected, with another seed", async () => {
+  using clock = new FakeClock();
+  const fixture = resampling({ rows: rowsOf(1), now: clock.now });
+  await fixture.start();
+  const seeds: unknown[] = [];
+  for (const [index, response] of ["no", "perhaps", "yes"].entries()) {
+    const call = fixture.teacher.call("0");
+    seeds.push(call.request.params.seed);
+    await call.answer({ response, usage: usage(10 + index) });
+    await clock.advance(0);
+  }
+  await fixture.ended;
+  assertEquals(seeds, [7, 1_007, 2_007]);
+  const [{ completion, failure, attempts, costUsd }] = fixture.outcomes;
+  assertEquals([completion?.response, failure, attempts, costUsd], ["yes", undefined, 3, 33]);
+  assertEquals(
+    fixture.failed.map(({ action, failure, completion, isLoad }) => [
+      action,
+      failure.type,
+      completion?.response,
+      isLoad,
+    ]),
+    [["retried", "rejected", "no", false], ["retried", "rejected", "perhaps", false]],
+  );
+  assertEquals(fixture.answered.map(({ response }) => response), ["yes"]);
+});
+
+Deno.test("Engine fails a row whose answers were all rejected, with the last of them", async () => {
+  using clock = new FakeClock();
+  const fixture = resampling({ rows: rowsOf(1), now: clock.now });
+  await fixture.start();
+  for (const response of ["a", "b", "c"]) {
+    await fixture.teacher.call("0").answer({ response, usage: usage(1) });
+    await clock.advance(0);
+  }
+  await fixture.ended;
+  const [{ completion, failure, attempts, costUsd, firstFailedAt }] = fixture.outcomes;
+  assertEquals([completion?.response, failure?.type, attempts, costUsd], ["c", "rejected", 3, 3]);
+  assertEquals(failure?.message, "It is not yes");
+  assertEquals(typeof firstFailedAt, "number");
+  assertEquals(fixture.failed.map(({ action }) => action), ["retried", "retried", "failed"]);
+  assertEquals(fixture.answered, []);
+});
+
+Deno.test("Engine keeps a rejected answer beside the failure of what came after it", async () => {
+  using clock = new FakeClock();
+  const fixture = resampling({ rows: rowsOf(1), maxAttempts: 1, now: clock.now });
+  await fixture.start();
+  await fixture.teacher.call("0").answer({ response: "no" });
+  await clock.advance(0);
+  await fixture.teacher.call("0").refuse(new TeacherError("Broken", { status: 500 }));
+  await fixture.ended;
+  const [{ completion, failure }] = fixture.outcomes;
+  assertEquals([completion?.response, failure?.type], ["no", "server"]);
+});
+
+Deno.test("Engine asks with twice the token limit for an answer that was cut off", async () => {
+  using clock = new FakeClock();
+  const params = { max_tokens: 100, temperature: 0 };
+  const fixture = new Fixture({
+    rows: rowsOf(1),
+    params,
+    acceptance: new Acceptance({ onTruncated: "escalate", maxTokensCap: 300, checks: [], params }),
+    now: clock.now,
+  });
+  await fixture.start();
+  const limits: unknown[] = [];
+  while (!fixture.hasEnded) {
+    const call = fixture.teacher.call("0");
+    limits.push(call.request.params.max_tokens);
+    await call.answer({ response: "half of", finishReason: "length" });
+    await clock.advance(0);
+  }
+  await fixture.ended;
+  assertEquals(limits, [100, 200, 300]);
+  assertEquals(params.max_tokens, 100);
+  assertEquals(fixture.outcomes[0].failure?.type, "truncated");
+  assertEquals(fixture.failed.map(({ completion }) => completion !== undefined), [
+    true,
+    true,
+    true,
+  ]);
+});
+
+Deno.test("Engine waits for a check that takes its time, and holds no place at the teacher meanwhile", async () => {
+  const checked = Promise.withResolvers<string | undefined>();
+  const fixture = new Fixture({
+    rows: rowsOf(2),
+    concurrency: 2,
+    acceptance: new Acceptance({
+      onTruncated: "error",
+      checks: [(_, { uid }) => uid === "0" ? checked.promise : undefined],
+      params: {},
+    }),
+  });
+  await fixture.start();
+  await fixture.teacher.call("0").answer();
+  assertEquals([fixture.engine.inFlight, fixture.outcomes.length], [1, 0]);
+  await fixture.teacher.call("1").answer();
+  assertEquals(fixture.settledUids, ["1"]);
+  assertEquals(fixture.hasEnded, false);
+  checked.resolve("Wrong");
+  await fixture.ended;
+  assertEquals(fixture.outcomes[1].failure?.message, "Wrong");
+});
+
+Deno.test("Engine halts when the budget is used up, and what is in flight finishes", async () => {
+  const fixture = new Fixture({
+    rows: rowsOf(20),
+    concurrency: 4,
+    spending: new Spending({ priceOf, maxCostUsd: 10 }),
+  });
+  await fixture.start();
+  await fixture.teacher.call("0").answer({ usage: usage(4) });
+  assertEquals(fixture.teacher.open.length, 4);
+  await fixture.teacher.call("1").answer({ usage: usage(6) });
+  assertEquals(fixture.engine.state, "draining");
+  assertEquals(fixture.teacher.open.length, 3);
+  assertStringIncludes(fixture.engine.haltReason!, "--max-cost");
+  while (fixture.teacher.open.length > 0) {
+    await fixture.teacher.open[0].answer({ usage: usage(5) });
+  }
+  await fixture.ended;
+  assertEquals(fixture.teacher.asked.length, 5);
+  assertEquals(fixture.outcomes.length, 5);
+  assertEquals(fixture.outcomes.reduce((sum, { costUsd }) => sum + costUsd, 0), 25);
+  assertEquals(fixture.engine.state, "halted");
+});
+
+Deno.test("Engine leaves a row pending that it may not ask again because the budget is used up", async () => {
+  const fixture = resampling({
+    rows: rowsOf(2),
+    concurrency: 1,
+    spending: new Spending({ priceOf, maxCostUsd: 5 }),
+  });
+  await fixture.start();
+  await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });
+  await fixture.ended;
+  assertEquals(fixture.outcomes, []);
+  assertEquals(fixture.failed.map(({ action }) => action), ["halted"]);
+});

@@ -1,0 +1,74 @@
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seededRandom } from "../support/simulated_load.ts";
+import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
+import { TimedTeacher } from "./timed_teacher.ts";
+
+/** A run of 2,000 rows of which 40 % fail once, after as long as the others take. */
+function failingOnce(clock: FakeClock) {
+  const random = seededRandom();
+  const rows = rowsOf(2_000);
+  const failing = new Set(rows.filter(() => random() < 0.4).map(({ uid }) => uid));
+  const askedFirst = new Set<string>();
+  const retriedAt: number[] = [];
+  const teacher = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refusalMs: 1_000,
+    refuse: ({ uid }) => {
+      if (askedFirst.has(uid)) retriedAt.push(askedFirst.size);
+      askedFirst.add(uid);
+      return failing.delete(uid) ? new TeacherError("Broken", { status: 500 }) : undefined;
+    },
+  });
+  const fixture = new Fixture({
+    source: batchesOf(rows, 100),
+    teacher,
+    concurrency: 20,
+    now: clock.now,
+    random,
+  });
+  return { fixture, teacher, retriedAt };
+}
+
+Deno.test("Engine sends new rows first once a tenth of what it sends are retries, and fails none", async () => {
+  using clock = new FakeClock();
+  const { fixture, retriedAt } = failingOnce(clock);
+  await fixture.start();
+  while (!fixture.hasEnded) await clock.advance(10_000);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 2_000);
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  const before = (rows: number) => retriedAt.filter((asked) => asked <= rows).length;
+  assertLessOrEqual(before(1_000), 120);
+  assertGreaterOrEqual(before(1_000), 80);
+  assertLessOrEqual(before(1_990), 240);
+  assertGreaterOrEqual(retriedAt.length, 700);
+});
+
+Deno.test("Engine lets no lane stand still while anything is due: 40 % fail once", async () => {
+  using clock = new FakeClock();
+  const { fixture, teacher } = failingOnce(clock);
+  await fixture.start();
+  while (!fixture.hasEnded) await clock.advance(100);
+  await fixture.ended;
+  const wallMs = clock.now();
+  const idealMs = teacher.askedAt.length * 1_000 / 20;
+  assertLessOrEqual(wallMs, 1.05 * idealMs);
+});
+
+Deno.test("Engine takes due retries whatever the budget when no new row is there", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(60), concurrency: 60, now: clock.now });
+  await fixture.start();
+  for (const { refuse } of [...fixture.teacher.open]) {
+    await refuse(new TeacherError("Broken", { status: 500 }));
+  }
+  await clock.advance(0);
+  assertEquals(fixture.teacher.open.length, 60);
+  await fixture.finish();
+});

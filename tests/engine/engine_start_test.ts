@@ -1,0 +1,70 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { Fixture, rowsOf } from "./engine_fixture.ts";
+
+/** Answers all calls under way, and gives how many there were. */
+async function answerAll({ teacher }: Fixture): Promise<number> {
+  const calls = [...teacher.open];
+  for (const call of calls) await call.answer();
+  return calls.length;
+}
+
+Deno.test("Engine.run() starts with one call, and has twice as many in flight after each answer", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({
+    rows: rowsOf(200),
+    concurrency: 20,
+    isCareful: true,
+    now: clock.now,
+  });
+  await fixture.start();
+  const inFlight: number[] = [];
+  for (let answer = 0; answer < 6; answer++) {
+    inFlight.push(fixture.teacher.open.length);
+    await fixture.teacher.open[0].answer();
+  }
+  // Up to 16 it doubles, then each answer adds one.
+  assertEquals(inFlight, [1, 2, 4, 8, 16, 17]);
+  for (let round = 0; round < 2; round++) await answerAll(fixture);
+  assertEquals(fixture.teacher.open.length, 20);
+  assertEquals(fixture.engine.limit, 20);
+  await fixture.finish();
+});
+
+Deno.test("Engine.run() goes on with a careful start when nothing is refused for 10 s", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({
+    rows: rowsOf(20),
+    concurrency: 8,
+    isCareful: true,
+    now: clock.now,
+  });
+  await fixture.start();
+  const inFlight: number[] = [];
+  for (let wait = 0; wait < 5; wait++) {
+    inFlight.push(fixture.teacher.open.length);
+    await clock.advance(10_100);
+  }
+  assertEquals(inFlight, [1, 2, 4, 8, 8]);
+  await fixture.finish();
+});
+
+Deno.test("Engine.run() asks seven times at most for what is refused at once", async () => {
+  using clock = new FakeClock();
+  for (const status of [401, 400]) {
+    const fixture = new Fixture({
+      rows: rowsOf(200),
+      concurrency: 100,
+      isCareful: true,
+      now: clock.now,
+    });
+    await fixture.start();
+    while (!fixture.hasEnded) {
+      await fixture.teacher.open[0].refuse(new TeacherError("No", { status }));
+    }
+    await fixture.ended;
+    assertEquals(fixture.attempts, status === 401 ? 1 : 3);
+    assertEquals(fixture.outcomes, []);
+  }
+});

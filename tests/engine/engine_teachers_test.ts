@@ -1,0 +1,142 @@
+import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import type { Row } from "../../lib/row.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seededRandom } from "../support/simulated_load.ts";
+import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
+
+const broken = () => new TeacherError("Broken", { status: 500 });
+
+for (const concurrency of [2, 10, 50]) {
+  Deno.test(`Engine shares rows by weight, 3 to 1 at concurrency ${concurrency}`, async () => {
+    using clock = new FakeClock();
+    const random = seededRandom();
+    const teachers = [3, 1].map((weight) => ({
+      weight,
+      teacher: new TimedTeacher(clock, { latencyMs: () => 1_000 * (0.5 + random()) }),
+    }));
+    const fixture = new Fixture({
+      source: endlessRows(),
+      concurrency,
+      isCareful: true,
+      teachers: teachers.map(({ teacher, weight }) => channelOf(teacher, { weight })),
+      now: clock.now,
+      random,
+    });
+    await fixture.start();
+    await clock.advance(200_000 / concurrency * 10);
+    const [toA, toB] = teachers.map(({ teacher }) => teacher.answered);
+    assertAlmostEquals(toA / (toA + toB), 0.75, 0.025);
+    fixture.engine.abort();
+    await clock.advance(5_000);
+    await fixture.ended;
+  });
+}
+
+Deno.test("Engine asks the teacher that has the least in flight", async () => {
+  const [a, b, c] = [new FakeTeacher(), new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(40),
+    concurrency: 9,
+    teachers: [channelOf(a), channelOf(b), channelOf(c, { maxConcurrency: 2 })],
+  });
+  await fixture.start();
+  assertEquals([a.open.length, b.open.length, c.open.length].toSorted(), [2, 3, 4]);
+  assertEquals(c.open.length, 2);
+  for (let answer = 0; answer < 8; answer++) {
+    const emptied = a.open.length > 0 ? a : b;
+    await emptied.open[0].answer();
+  }
+  assertEquals(a.open.length + b.open.length, 7);
+  assertEquals(Math.abs(a.open.length - b.open.length), 1);
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine says in each outcome who answered", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(2),
+    teachers: [channelOf(a), channelOf(b)],
+  });
+  await fixture.start();
+  const asked = new Map([[a.asked[0], a], [b.asked[0], b]]);
+  await a.open[0].answer();
+  await b.open[0].answer();
+  await fixture.ended;
+  for (const { row, teacher } of fixture.outcomes) {
+    assertEquals(teacher === asked.get(row.uid), true);
+  }
+});
+
+Deno.test("Engine sends the samples of a row to the same teacher, one after the other", async () => {
+  using clock = new FakeClock();
+  const rows: Row[] = [];
+  for (let index = 0; index < 60; index++) {
+    for (let sample = 0; sample < 4; sample++) {
+      rows.push({ ...rowOf(sample === 0 ? `${index}` : `${index}#${sample}`), sample });
+    }
+  }
+  const random = seededRandom();
+  const askedFirst = new Map<string, string>();
+  const teachers = ["a", "b", "c"].map((address) =>
+    Object.assign(
+      new TimedTeacher(clock, {
+        latencyMs: () => 1_000 * (0.5 + random()),
+        refuse: ({ uid }) => {
+          if (askedFirst.has(uid)) return undefined;
+          askedFirst.set(uid, address);
+          // Retries come in between.
+          return random() < 0.2 ? broken() : undefined;
+        },
+      }),
+      { address },
+    )
+  );
+  const fixture = new Fixture({
+    rows,
+    concurrency: 12,
+    teachers: teachers.map((teacher) => channelOf(teacher, { maxConcurrency: 12 })),
+    now: clock.now,
+    random,
+  });
+  await fixture.start();
+  while (!fixture.hasEnded) await clock.advance(1_000);
+  await fixture.ended;
+  const together = rows.filter(({ uid }) => {
+    return askedFirst.get(uid) === askedFirst.get(uid.split("#")[0]);
+  });
+  assertEquals(together.length, rows.length);
+  const share = teachers.map(({ answered }) => answered / rows.length);
+  for (const one of share) assertAlmostEquals(one, 1 / 3, 0.1);
+});
+
+Deno.test("Engine.setConcurrency() changes what all teachers may have in flight, up to their own limits", async () => {
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(200),
+    concurrency: 4,
+    teachers: [channelOf(a), channelOf(b, { maxConcurrency: 5 })],
+  });
+  await fixture.start();
+  const inFlight = () => [a.open.length, b.open.length];
+  assertEquals(inFlight(), [2, 2]);
+  fixture.engine.setConcurrency(30);
+  await a.open[0].answer();
+  assertEquals(inFlight(), [25, 5]);
+  assertEquals(fixture.engine.limit, 30);
+  fixture.engine.setConcurrency(3);
+  assertEquals(fixture.engine.limit, 3);
+  while (a.open.length + b.open.length > 3) {
+    const { open } = a.open.length > 0 ? a : b;
+    await open[0].answer();
+  }
+  await b.open[0].answer();
+  assertEquals(a.open.length + b.open.length, 3);
+  fixture.engine.setConcurrency(9);
+  await b.open[0].answer();
+  assertEquals(a.open.length + b.open.length, 9);
+  fixture.engine.abort();
+  await fixture.ended;
+});

@@ -1,0 +1,46 @@
+import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { judge } from "../../lib/engine/judgement.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { GROUPS, type Mend } from "./judgement_cases.ts";
+import { linesOf, PAGE, withTables } from "./judgement_table.ts";
+
+const ADVICE: Readonly<Record<Mend, RegExp>> = {
+  key: /OPENAI_API_KEY.*--api-key-env.*--api-key-file/,
+  permission: /what the API key may do/,
+  billing: /credit.*spending limit/,
+  model: /--model/,
+  address: /--base-url.*\/v1/,
+  proxy: /proxy/,
+  certificate: /certificate/,
+  tls: /http:\/\//,
+};
+
+for (const { title, cases } of GROUPS) {
+  for (const { what, error, expected } of cases) {
+    const status = error.status ?? error.type;
+    Deno.test(`judge() of ${status}, ${title.toLowerCase()}: ${what}`, () => {
+      const { advice, ...judgement } = judge(error);
+      const { mend, ...rest } = expected;
+      assertEquals<unknown>(judgement, rest, error.message);
+      if (mend === undefined) assertEquals(advice, undefined);
+      else assertMatch(advice ?? "", ADVICE[mend]);
+    });
+  }
+}
+
+Deno.test("docs/errors.md has a line for each case, and says what follows", async () => {
+  const page = await Deno.readTextFile(PAGE);
+  const remedy = "run tests/engine/judgement_table.ts";
+  assertEquals(linesOf(page), linesOf(withTables(page)), remedy);
+  const cases = GROUPS.flatMap(({ cases }) => cases);
+  assert(cases.length >= 60);
+  const lines = linesOf(page).filter((line) => line.startsWith("|") && !/^\|(---|who)/.test(line));
+  assertEquals(lines.length, cases.length);
+});
+
+Deno.test("judge() takes no word for a status that it is not said with", () => {
+  const words = "The model `x` does not exist, and insufficient balance";
+  assertEquals(judge(new TeacherError(words, { status: 500 })).action, "retry");
+  assertEquals(judge(new TeacherError(words, { type: "response", status: 200 })).action, "fail");
+  assertEquals(judge(new TeacherError(words, { type: "network" })).action, "retry");
+});

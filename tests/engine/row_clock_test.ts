@@ -1,0 +1,18 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { RowClock } from "../../lib/engine/row_clock.ts";
+
+Deno.test("RowClock stands still while nothing can be sent", () => {
+  let now = 1_000;
+  const clock = new RowClock(() => now);
+  assertEquals(clock.now(), 1_000);
+  now = 1_100;
+  clock.tick(false);
+  assertEquals(clock.now(), 1_100);
+  for (; now < 61_100; clock.tick(true)) now += 100;
+  assertEquals(clock.now(), 1_100);
+  now += 50;
+  assertEquals(clock.now(), 1_150);
+  now += 50;
+  clock.tick(false);
+  assertEquals(clock.now(), 1_200);
+});

@@ -1,0 +1,39 @@
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { asTeacherError, newWork, outcomeOf } from "../../lib/engine/work.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import type { Failure } from "../../lib/row.ts";
+import { completionOf, rowOf } from "./engine_fixture.ts";
+
+const FAILURE: Failure = { type: "server", message: "Broken", status: 500 };
+
+Deno.test("newWork() shares the parameters of the run until a row sets its own", () => {
+  const params = { temperature: 1, seed: 1 };
+  assert(newWork(rowOf("a"), 0, params).params === params);
+  assertEquals(newWork(rowOf("a", { seed: 2 }), 0, params).params, { temperature: 1, seed: 2 });
+  assertEquals(params.seed, 1);
+});
+
+Deno.test("outcomeOf() puts the last answer that was not kept beside a failure", () => {
+  const work = newWork(rowOf("a"), 7, {});
+  assertEquals(outcomeOf(work, 5, undefined, FAILURE).completion, undefined);
+  work.rejected = completionOf({ response: "half of an" });
+  const { completion, failure, sequence, latencyMs } = outcomeOf(work, 5, undefined, FAILURE);
+  assertEquals(completion, work.rejected);
+  assertEquals({ failure, sequence, latencyMs }, { failure: FAILURE, sequence: 7, latencyMs: 5 });
+  const better = completionOf();
+  assert(outcomeOf(work, 5, better, undefined).completion === better);
+});
+
+Deno.test("asTeacherError() gives whatever was thrown a type and words", () => {
+  const error = new TeacherError("Too many requests", { status: 429 });
+  assert(asTeacherError(error) === error);
+  const told = [new TypeError("x is not a function"), "no", undefined, { code: 7 }]
+    .map(asTeacherError)
+    .map(({ type, message }) => [type, message]);
+  assertEquals(told, [
+    ["teacher", "TypeError: x is not a function"],
+    ["teacher", "no"],
+    ["response", "The teacher gave something that is no completion"],
+    ["teacher", "[object Object]"],
+  ]);
+});

@@ -1,0 +1,91 @@
+import { assert, assertAlmostEquals, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { COMPLETION } from "./fixtures.ts";
+import { Bench } from "./progress_fixture.ts";
+
+Deno.test("Progress projects the end, with skipped rows left out", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 10_000, skipped: 9000 });
+  for (let second = 0; second < 10; second++) {
+    bench.settle(20, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  }
+  const { eta_s, eta_is_lower_bound } = bench.snapshots.at(-1)!;
+  assertEquals(eta_is_lower_bound, false);
+  assert(eta_s !== null && eta_s > 38 && eta_s < 46);
+  bench.progress.stop();
+});
+
+Deno.test("Progress gives no projection while the number of rows is not known", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: null, skipped: 0 });
+  bench.settle(500);
+  bench.clock.advance(5000);
+  assertEquals(bench.progress.snapshot().eta_s, null);
+  bench.progress.setTotal(1000);
+  assert(bench.progress.snapshot().eta_s !== null);
+  bench.progress.stop();
+});
+
+Deno.test("Progress keeps the projection as it was during a pause", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  for (let second = 0; second < 20; second++) {
+    bench.settle(20, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  }
+  const before = bench.progress.snapshot().eta_s;
+  bench.gauges.state = "paused";
+  bench.gauges.inFlight = 0;
+  bench.clock.advance(600_000);
+  assertEquals(bench.progress.snapshot().eta_s, before);
+  bench.gauges.state = "running";
+  bench.gauges.inFlight = 20;
+  bench.clock.advance(100);
+  const after = bench.progress.snapshot();
+  assertEquals(after.eta_is_lower_bound, false);
+  assertLess(Math.abs(after.eta_s! - before!), 2);
+  bench.progress.stop();
+});
+
+Deno.test("Progress holds the projection while the disk is full", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  for (let second = 0; second < 20; second++) {
+    bench.settle(20, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  }
+  const before = bench.progress.snapshot().eta_s;
+  Object.assign(bench.gauges, { state: "disk_full", inFlight: 0 });
+  bench.clock.advance(600_000);
+  assertEquals(bench.progress.snapshot().eta_s, before);
+  bench.progress.stop();
+});
+
+Deno.test("Progress gives tokens per second over the last 30 s", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: null, skipped: 0 });
+  for (let second = 0; second < 40; second++) {
+    bench.progress.attemptAnswered(COMPLETION);
+    bench.clock.advance(1000);
+  }
+  assertAlmostEquals(bench.progress.snapshot().tokens_per_s, 20, 1);
+  bench.clock.advance(31_000);
+  assertEquals(bench.progress.snapshot().tokens_per_s, 0);
+  bench.progress.stop();
+});
+
+Deno.test("Progress projects the cost from the cost of rows, and knows none without prices", () => {
+  const bench = new Bench();
+  Object.assign(bench.gauges, { costUsd: 4, maxCostUsd: 20 });
+  bench.progress.start({ total: 1100, skipped: 100 });
+  bench.settle(400, { costUsd: 0.01 });
+  bench.clock.advance(1000);
+  const { cost_usd, projected_cost_usd, projected_cost_is_lower_bound, max_cost_usd } = bench
+    .progress.snapshot();
+  assertEquals([cost_usd, projected_cost_is_lower_bound, max_cost_usd], [4, false, 20]);
+  assertAlmostEquals(projected_cost_usd!, 10, 1e-9);
+  bench.gauges.costUsd = null;
+  assertEquals(bench.progress.snapshot().projected_cost_usd, null);
+  bench.progress.stop();
+});

@@ -1,0 +1,235 @@
+import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
+import type { RunEvent, Snapshot } from "../../lib/progress/events.ts";
+import { Progress } from "../../lib/progress/progress.ts";
+import { COMPLETION, makeFailedAttempt, makeGauges } from "./fixtures.ts";
+import { Bench } from "./progress_fixture.ts";
+
+Deno.test("Progress takes a snapshot a second when little happens", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: null, skipped: 0 });
+  bench.clock.advance(10_000);
+  assertEquals(bench.snapshots.length, 10);
+  bench.progress.stop();
+});
+
+for (const [concurrency, interval] of [[9, 5], [10, 10], [100, 10], [101, 20], [501, 50]]) {
+  Deno.test(`Progress takes one after ${interval} completions at concurrency ${concurrency}`, () => {
+    const bench = new Bench({ concurrency });
+    bench.listen();
+    bench.progress.start({ total: 1000, skipped: 0 });
+    bench.settle(interval - 1);
+    bench.clock.advance(100);
+    assertEquals(bench.snapshots.length, 0);
+    bench.settle(1);
+    bench.clock.advance(100);
+    assertEquals(bench.snapshots.map(({ succeeded }) => succeeded), [interval]);
+    bench.progress.stop();
+  });
+}
+
+Deno.test("Progress takes the update interval that it is given", () => {
+  const bench = new Bench({ updateInterval: 1 });
+  bench.listen();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  bench.settle(1);
+  bench.clock.advance(100);
+  assertEquals(bench.snapshots.length, 1);
+  bench.progress.stop();
+});
+
+Deno.test("Progress takes at most ten snapshots a second however fast it goes", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: null, skipped: 0 });
+  for (let ms = 0; ms < 1000; ms++) {
+    bench.settle(50);
+    bench.progress.stateChanged();
+    bench.clock.advance(1);
+  }
+  assertEquals(bench.snapshots.length, 10);
+  assertEquals(bench.snapshots.at(-1)!.succeeded, 50_000);
+  bench.progress.stop();
+});
+
+Deno.test("Progress tells of a change of state within a tenth of a second, and of the last one", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.gauges.state = "preparing";
+  bench.progress.stateChanged();
+  bench.clock.advance(100);
+  bench.progress.start({ total: 5, skipped: 0 });
+  for (const state of ["running", "paused", "draining"] as const) {
+    bench.gauges.state = state;
+    bench.progress.stateChanged();
+  }
+  bench.clock.advance(100);
+  bench.gauges.state = "done";
+  bench.progress.stateChanged();
+  bench.progress.stop();
+  assertEquals(bench.snapshots.map(({ state }) => state), ["preparing", "draining", "done"]);
+});
+
+Deno.test("Progress builds no snapshot while nobody listens", () => {
+  const bench = new Bench();
+  let built = 0;
+  Object.defineProperty(bench.progress, "snapshot", { value: () => built++ });
+  bench.progress.start({ total: 1000, skipped: 0 });
+  bench.settle(500);
+  bench.progress.stateChanged();
+  bench.clock.advance(5000);
+  bench.progress.stop();
+  assertEquals(built, 0);
+});
+
+Deno.test("Progress adds to counters only when a row is done: it asks for nothing", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  const { gaugeReads } = bench;
+  for (let i = 0; i < 500; i++) {
+    bench.progress.attempt();
+    bench.progress.attemptAnswered(COMPLETION);
+    bench.progress.attemptFailed(makeFailedAttempt());
+  }
+  bench.settle(500);
+  assertEquals(bench.gaugeReads, gaugeReads);
+  assertEquals(bench.snapshots.length, 0);
+  bench.progress.stop();
+});
+
+Deno.test("Progress stops its timer, gives a last snapshot, and does so once", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 10, skipped: 0 });
+  assertEquals(bench.clock.timers, 1);
+  bench.settle(10);
+  bench.progress.stop();
+  bench.progress.stop();
+  bench.progress.stateChanged();
+  assertEquals(bench.clock.timers, 0);
+  assertEquals(bench.snapshots.map(({ succeeded }) => succeeded), [10]);
+});
+
+Deno.test("Progress leaves no timer behind with the real clock", () => {
+  const progress = new Progress({
+    concurrency: 1,
+    gauges: () => makeGauges(),
+  });
+  progress.start({ total: 1, skipped: 0 });
+  progress.stop();
+});
+
+Deno.test("Progress beats with the real clock", async () => {
+  const progress = new Progress({
+    concurrency: 1,
+    gauges: () => makeGauges(),
+  });
+  const { promise, resolve } = Promise.withResolvers<RunEvent>();
+  progress.on(resolve);
+  progress.start({ total: 1, skipped: 0 });
+  progress.stateChanged();
+  const holdsTheProcess = setTimeout(() => {}, 60_000);
+  const event = await promise;
+  clearTimeout(holdsTheProcess);
+  progress.stop();
+  assert(event.type === "snapshot" && event.rss_bytes > 10_000_000);
+});
+
+Deno.test("Progress gives all listeners the same frozen object", () => {
+  const bench = new Bench();
+  const seen: RunEvent[] = [];
+  bench.progress.on((event) => void seen.push(event));
+  bench.progress.on((event) => void seen.push(event));
+  bench.progress.attemptFailed(makeFailedAttempt());
+  bench.progress.start({ total: 1, skipped: 0 });
+  bench.progress.stop();
+  assertEquals(seen.length, 2);
+  const [first, second] = seen as Snapshot[];
+  assert(first === second);
+  for (const part of [first, first.latency_ms, first.errors, first.errors[0], first.teachers[0]]) {
+    assert(Object.isFrozen(part));
+  }
+});
+
+Deno.test("Progress goes on when a listener throws or rejects, and counts it", async () => {
+  const bench = new Bench();
+  bench.progress.on(() => {
+    throw new Error("no");
+  });
+  bench.progress.on(() => Promise.reject(new Error("no")));
+  bench.listen();
+  bench.progress.start({ total: 1, skipped: 0 });
+  bench.clock.advance(2000);
+  bench.progress.stop();
+  await Promise.resolve();
+  assertEquals(bench.snapshots.length, 3);
+  assertEquals(bench.progress.listenerErrors, 6);
+});
+
+Deno.test("Progress forgets a listener that is taken away, even while it is told", () => {
+  const { progress } = new Bench();
+  const heard: string[] = [];
+  const removeFirst = progress.on(() => {
+    heard.push("first");
+    removeFirst();
+  });
+  progress.on(() => void heard.push("second"));
+  progress.notice("info", "one");
+  progress.notice("info", "two");
+  assertEquals(heard, ["first", "second", "second"]);
+});
+
+Deno.test("Progress gives notices with their time", () => {
+  const { progress } = new Bench();
+  const events: RunEvent[] = [];
+  progress.on((event) => void events.push(event));
+  progress.notice("warning", "The key expires soon");
+  const time = "2023-11-14T22:13:20.000Z";
+  const expected: RunEvent[] = [
+    { type: "notice", time, level: "warning", message: "The key expires soon" },
+  ];
+  assertEquals(events, expected);
+});
+
+Deno.test("Progress measures how late the event loop is", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1, skipped: 0 });
+  bench.clock.advance(1000);
+  bench.clock.block(750);
+  bench.clock.advance(1000);
+  bench.progress.stop();
+  const { p50, max } = bench.progress.snapshot().event_loop_lag_ms;
+  assertLess(p50, 1);
+  assertGreater(max, 649);
+  assertLess(max, 652);
+});
+
+Deno.test("Progress still takes a snapshot a second when the event loop is late", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 1, skipped: 0 });
+  for (let i = 0; i < 20; i++) bench.clock.block(500);
+  assertEquals(bench.snapshots.length, 10);
+  bench.progress.stop();
+});
+
+Deno.test("Progress asks for the teachers only for a snapshot, and freezes none of them", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  bench.clock.advance(5000);
+  assertEquals(bench.teacherReads, 0);
+  bench.listen();
+  bench.clock.advance(1000);
+  assertEquals(bench.teacherReads, 1);
+  assert(!Object.isFrozen(bench.teachers) && !Object.isFrozen(bench.teachers[0]));
+  bench.progress.stop();
+});
+
+Deno.test("Progress has no last snapshot of a run that could not be started", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.gauges.state = "preparing";
+  bench.progress.stop();
+  assertEquals(bench.snapshots, []);
+});

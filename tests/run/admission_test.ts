@@ -1,0 +1,100 @@
+/** Tests of lib/run/admission.ts. @module */
+
+import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
+import { IdTable, SEEN } from "../../lib/index/id_table.ts";
+import { Admission, clashProblem } from "../../lib/run/admission.ts";
+import { createRowParser, ParsedRow } from "../../lib/source/parse_row.ts";
+
+function rowOf(row: object): ParsedRow {
+  const parsed = createRowParser().parse(JSON.stringify(row));
+  if (parsed instanceof ParsedRow) return parsed;
+  throw new Error(parsed.problem);
+}
+
+/** What becomes of rows, one after the other: an id, "merged", or what is wrong. */
+function admitAll(
+  rows: readonly object[],
+  { samples = 1, duplicates = "merge" as "merge" | "keep" } = {},
+): string[] {
+  const admission = new Admission({ table: new IdTable(), duplicates, samples });
+  return rows.map((row) => {
+    const admitted = admission.admit(rowOf(row));
+    return typeof admitted === "object" ? admitted.problem : admitted ?? "merged";
+  });
+}
+
+const A = { id: "a", prompt: "p" };
+const OTHER_A = { id: "a", prompt: "q" };
+const A1 = { id: "a#1", prompt: "p" };
+const A2 = { id: "a#2", prompt: "p" };
+
+Deno.test("admit() merges identical rows and refuses another row of the same id", () => {
+  assertEquals(admitAll([A, A, OTHER_A]), [
+    "a",
+    "merged",
+    'uid "a" belongs to an earlier row already',
+  ]);
+});
+
+Deno.test("admit() keeps copies under names of their own, unless those are taken", () => {
+  const taken = { id: "a~3", prompt: "p" };
+  assertEquals(admitAll([A, taken, A, A, A], { duplicates: "keep" }), [
+    "a",
+    "a~3",
+    "a~2",
+    'uid "a~3" belongs to an earlier row already',
+    "a~4",
+  ]);
+});
+
+Deno.test("admit() refuses whichever comes later of a row and another one's sample", () => {
+  const refused = 'uid "a#1" belongs to an earlier row already, or to one of the 2 samples of "a"';
+  assertEquals(admitAll([A, A1, A2, A1], { samples: 2 }), ["a", refused, "a#2", refused]);
+  const needs = 'uid "a" needs "a#1" for one of its 2 samples, which belongs to an earlier row ' +
+    "already";
+  assertEquals(admitAll([A1, A, A], { samples: 2 }), ["a#1", needs, needs]);
+  assertEquals(admitAll([A1, A, A2], { samples: 1 }), ["a#1", "a", "a#2"]);
+});
+
+Deno.test("admit() gives copies samples, too", () => {
+  const taken = { id: "a~2#1", prompt: "p" };
+  const options = { samples: 2, duplicates: "keep" } as const;
+  assertEquals(admitAll([A, A, taken, A], options), [
+    "a",
+    "a~2",
+    'uid "a~2#1" belongs to an earlier row already, or to one of the 2 samples of "a~2"',
+    "a~3",
+  ]);
+  assertEquals(admitAll([taken, A, A, A], options), [
+    "a~2#1",
+    "a",
+    'uid "a~2" needs "a~2#1" for one of its 2 samples, which belongs to an earlier row already',
+    "a~3",
+  ]);
+});
+
+Deno.test("admit() tells of each answer before its id is taken, and of a clash nothing", () => {
+  const table = new IdTable(2);
+  const admission = new Admission({ table, duplicates: "merge", samples: 40 });
+  const told: string[] = [];
+  const admit = (row: object) =>
+    admission.admit(rowOf(row), (slot, uid, sample, { messages }) => {
+      assertEquals([slot, table.has(slot, SEEN)], [table.find(uid), false]);
+      told.push(`${uid}|${sample}|${messages[0].content}`);
+    });
+  admit({ id: "b#39", prompt: "p" });
+  assertEquals(told.splice(0).length, 40);
+  assertNotEquals(admit({ id: "b", prompt: "q" }), "b");
+  assertEquals([told.length, table.count(SEEN)], [0, 40]);
+  admit({ id: "c", prompt: "r" });
+  assertEquals(told.slice(0, 2), ["c|0|r", "c#1|1|r"]);
+  assertEquals([told.length, table.count(SEEN)], [40, 80]);
+});
+
+Deno.test("clashProblem() speaks of samples only where there are so many", () => {
+  assertEquals(clashProblem("a#2", 0, 2), 'uid "a#2" belongs to an earlier row already');
+  assertEquals(
+    clashProblem('a"#2', 0, 3),
+    'uid "a\\"#2" belongs to an earlier row already, or to one of the 3 samples of "a\\""',
+  );
+});

@@ -1,0 +1,53 @@
+/** Tests of lib/run/generation.ts. The engine's part is played by the tests. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
+import { createRowParser } from "../../lib/source/parse_row.ts";
+
+function generationOf(options: Partial<GenerationOptions> = {}): Generation {
+  return new Generation({
+    parser: createRowParser(),
+    duplicates: "merge",
+    format: { paramsId: "p1", finalMessages: false, think: "wrap" },
+    onSettled: () => {},
+    ...options,
+  });
+}
+
+Deno.test("rows() gives the answers to a row one by one, behind each other", async () => {
+  const generation = generationOf({ samples: 3, params: { seed: 7 } });
+  let read = 0;
+  function* values() {
+    for (const id of ["a", "b"]) {
+      read++;
+      yield { id, prompt: "p" };
+    }
+  }
+  const uids: string[][] = [], seeds: unknown[] = [], readBefore: number[] = [];
+  for await (const rows of generation.rows(values())) {
+    uids.push(rows.map(({ uid }) => uid));
+    seeds.push(rows[0].params?.seed);
+    readBefore.push(read);
+  }
+  assertEquals(uids, [["a"], ["a#1"], ["a#2"], ["b"], ["b#1"], ["b#2"]]);
+  assertEquals(seeds, [undefined, 8, 9, undefined, 8, 9]);
+  assertEquals(readBefore, [1, 1, 1, 2, 2, 2]);
+});
+
+Deno.test("rows() keeps copies with samples of their own", async () => {
+  const generation = generationOf({ samples: 2, duplicates: "keep" });
+  const copies = [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }];
+  const rows = (await Array.fromAsync(generation.rows(copies))).flat();
+  assertEquals(rows.map(({ uid, sample }) => [uid, sample]), [
+    ["a", 0],
+    ["a#1", 1],
+    ["a~2", 0],
+    ["a~2#1", 1],
+  ]);
+});
+
+Deno.test("rows() gives one answer to each row unless it is told otherwise", async () => {
+  const generation = generationOf({ params: { seed: 7 } });
+  const rows = (await Array.fromAsync(generation.rows([{ id: "a", prompt: "p" }]))).flat();
+  assertEquals(rows.map(({ uid, params }) => [uid, params]), [["a", undefined]]);
+});

@@ -1,0 +1,191 @@
+/** Tests of lib/run/preflight.ts and of lib/run/planned_rows.ts, which does what it has planned. @module */
+
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SourceError } from "../../lib/errors.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
+import type { Row } from "../../lib/row.ts";
+import { plannedRows } from "../../lib/run/planned_rows.ts";
+import { type Preflight, preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
+import { createRowParser } from "../../lib/source/parse_row.ts";
+import { tempDir } from "../support/temp.ts";
+
+const parser = createRowParser();
+
+/** The first pass over a file, where the output holds the ids of `flags` already. */
+async function look(
+  path: string,
+  options: Partial<PreflightOptions> = {},
+  flags: Record<string, number> = {},
+): Promise<Preflight> {
+  using table = new IdTable();
+  for (const [uid, flag] of Object.entries(flags)) {
+    const slot = table.insert(uid);
+    table.set(slot, flag);
+    table.setCheck(slot, HASH);
+  }
+  return await preflight(path, {
+    parser,
+    table,
+    limit: Infinity,
+    duplicates: "merge",
+    samples: 1,
+    changed: undefined,
+    onlyFailures: false,
+    isOnDisk: () => false,
+    ...options,
+  });
+}
+
+/** What the second pass gives. */
+async function readAll(path: string, found: Preflight, params = {}) {
+  const again: string[] = [], bad: { line: number; problem: string }[] = [];
+  const batches: Row[][] = await Array.fromAsync(plannedRows(path, {
+    found,
+    parser,
+    params,
+    name: "in.jsonl",
+    input: 4,
+    onAskAgain: (uid) => void again.push(uid),
+    onBadRow: ({ line, problem }) => {
+      bad.push({ line, problem });
+      return Promise.resolve();
+    },
+    signal: new AbortController().signal,
+  }));
+  return { batches, uids: batches.flat().map(({ uid }) => uid), again, bad };
+}
+
+/** The hash of the prompt of `{"id":…,"prompt":"p"}`. */
+const HASH = (parser.parse('{"prompt":"p"}') as { promptHash: string }).promptHash;
+
+Deno.test("preflight() plans every answer to a row, and the second pass asks for one after the other", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
+  const found = await look(path, { samples: 3 });
+  assertEquals([found.rows, found.total, found.plan.length, found.plan.toAsk], [2, 6, 2, 6]);
+  const { batches, uids, bad } = await readAll(path, found, { seed: 5 });
+  assertEquals(uids, ["a", "a#1", "a#2", "b", "b#1", "b#2"]);
+  const rows = batches.flat();
+  assertEquals(rows.map(({ sample }) => sample), [0, 1, 2, 0, 1, 2]);
+  assertEquals(rows.slice(0, 3).map(({ params }) => params?.seed), [undefined, 6, 7]);
+  assertEquals(new Set(rows.map(({ source }) => source)), new Set(["in.jsonl:1", "in.jsonl:2"]));
+  assertEquals(new Set(rows.map(({ promptHash }) => promptHash)), new Set([HASH]));
+  assertEquals([rows[5].input, bad], [4, []]);
+});
+
+Deno.test("preflight() asks only for the answers that are missing", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
+  const flags = { "a": HAS_RESULT, "a#2": HAS_RESULT, "b": HAS_FAILURE, "b#1": HAS_RESULT };
+  const found = await look(path, { samples: 3 }, flags);
+  assertEquals([found.total, found.succeeded, found.failed, found.changed], [6, 3, 1, 0]);
+  assertEquals((await readAll(path, found)).uids, ["a#1", "b#2"]);
+  const two = await look(path, { samples: 2 }, flags);
+  assertEquals([two.total, two.succeeded, two.failed], [4, 2, 1]);
+  assertEquals((await readAll(path, two)).uids, ["a#1"]);
+});
+
+Deno.test("preflight() retries the answers that have failed, each by its own id", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
+  const found = await look(path, { samples: 2, onlyFailures: true }, {
+    "a#1": HAS_FAILURE | ASK_AGAIN,
+    "b": HAS_FAILURE,
+  });
+  const { uids, again } = await readAll(path, found);
+  assertEquals([uids, again], [["a#1"], ["a#1"]]);
+});
+
+Deno.test("preflight() counts an edited row once and asks for all of its settled answers again", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, {
+    id: "b",
+    prompt: "p",
+  }]);
+  const flags = { "a": HAS_RESULT, "a#1": HAS_FAILURE, "b": HAS_RESULT, "b#1": HAS_RESULT };
+  const found = await look(path, { samples: 3, changed: "reask" }, flags);
+  assertEquals([found.changed, found.succeeded, found.failed], [1, 2, 1]);
+  assertEquals([...found.outdated], ["a"]);
+  const { uids, again } = await readAll(path, found);
+  assertEquals([uids, again], [["a", "a#1", "a#2", "b#2"], ["a#1"]]);
+  const kept = await look(path, { samples: 3, changed: "keep" }, flags);
+  assertEquals((await readAll(path, kept)).uids, ["a#2", "b#2"]);
+});
+
+Deno.test("preflight() limits rows, and counts bad lines and copies by the line", async () => {
+  await using dir = await tempDir();
+  const lines = [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }, { no: 1 }, {
+    id: "b",
+    prompt: "p",
+  }];
+  const path = await dir.write("in.jsonl", lines);
+  const found = await look(path, { samples: 4 });
+  assertEquals([found.rows, found.total, found.merged, found.badCount, found.plan.bad], [
+    2,
+    8,
+    1,
+    1,
+    1,
+  ]);
+  const limited = await look(path, { samples: 4, limit: 3 });
+  assertEquals([limited.rows, limited.total, limited.badCount], [1, 4, 1]);
+  const known = await look(path, { samples: 4, isOnDisk: (line) => line === 3 });
+  assertEquals([known.badCount, known.plan.bad], [1, 0]);
+});
+
+Deno.test("both passes say the same of an id that is taken", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [
+    { id: "a#2", prompt: "p" },
+    { id: "b", prompt: "p" },
+    { id: "a", prompt: "p" },
+    { id: "b#1", prompt: "p" },
+    { id: "b", prompt: "q" },
+    { id: "c~2", prompt: "q" },
+    { id: "c", prompt: "p" },
+    { id: "c", prompt: "p" },
+    { no: 1 },
+  ]);
+  const found = await look(path, { samples: 3, duplicates: "keep" });
+  const { uids, bad } = await readAll(path, found);
+  assertEquals(bad, found.badLines);
+  assertEquals(bad.slice(0, 4), [
+    {
+      line: 3,
+      problem:
+        'uid "a" needs "a#2" for one of its 3 samples, which belongs to an earlier row already',
+    },
+    {
+      line: 4,
+      problem: 'uid "b#1" belongs to an earlier row already, or to one of the 3 samples of "b"',
+    },
+    { line: 5, problem: 'uid "b" belongs to an earlier row already' },
+    { line: 8, problem: 'uid "c~2" belongs to an earlier row already' },
+  ]);
+  assertEquals(bad[4].line, 9);
+  assertEquals(uids.filter((uid) => !uid.includes("#")), ["b", "c~2", "c"]);
+});
+
+Deno.test("copies are kept with samples of their own", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }]);
+  const found = await look(path, { samples: 2, duplicates: "keep" });
+  assertEquals((await readAll(path, found)).uids, ["a", "a#1", "a~2", "a~2#1"]);
+});
+
+Deno.test("the second pass hands on few rows at once, however many answers there are to each", async () => {
+  await using dir = await tempDir();
+  const rows = Array.from({ length: 40 }, (_, id) => ({ id, prompt: "p" }));
+  const path = await dir.write("in.jsonl", rows);
+  const found = await look(path, { samples: 600 });
+  const { batches } = await readAll(path, found);
+  assertEquals(batches.map(({ length }) => length), Array(20).fill(1_200));
+});
+
+Deno.test("the second pass stops where the file is not what it was", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }]);
+  const found = await look(path, { samples: 2 });
+  await dir.write("in.jsonl", [{ id: "a", prompt: "p", more: 1 }]);
+  await assertRejects(() => readAll(path, found), SourceError, "was changed while the run read it");
+});

@@ -1,0 +1,55 @@
+/** Tests of lib/run/samples.ts. @module */
+
+import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import type { Row } from "../../lib/row.ts";
+import { checkSamples, parseSampleUid, sampleRow, sampleUid } from "../../lib/run/samples.ts";
+import { createRowParser } from "../../lib/source/parse_row.ts";
+import type { Params } from "../../lib/teacher/teacher.ts";
+
+function rowOf(row: object): Row {
+  const parsed = createRowParser().parse(JSON.stringify(row));
+  if ("problem" in parsed) throw new Error(parsed.problem);
+  return parsed.at({ uid: parsed.uid, input: 0, source: "in.jsonl:1" });
+}
+
+Deno.test("sampleUid() and parseSampleUid() are each other's inverse but for the first answer", () => {
+  assertEquals([0, 1, 999].map((sample) => sampleUid("a", sample)), ["a", "a#1", "a#999"]);
+  assertEquals(parseSampleUid("a#1"), { uid: "a", sample: 1 });
+  assertEquals(parseSampleUid("a#b#20"), { uid: "a#b", sample: 20 });
+  assertEquals(parseSampleUid("a\n~2#999"), { uid: "a\n~2", sample: 999 });
+  for (const uid of ["a", "#1", "a#", "a#0", "a#01", "a#1000", "a#1x", "a#-1", "a#1 "]) {
+    assertEquals(parseSampleUid(uid), undefined, uid);
+  }
+});
+
+Deno.test("checkSamples() takes whole numbers from 1 to 1,000", () => {
+  for (const samples of [1, 3, 1_000]) checkSamples(samples);
+  for (const samples of [0, -1, 1.5, NaN, Infinity, 1_001, "3" as unknown as number]) {
+    assertThrows(() => checkSamples(samples), RangeError, `samples ${samples}`);
+  }
+});
+
+Deno.test("sampleRow() gives the first answer the row itself", () => {
+  const row = rowOf({ id: "a", prompt: "p" });
+  assert(sampleRow(row, 0, { seed: 7 }) === row);
+});
+
+Deno.test("sampleRow() raises the seed of the row, or else that of the run", () => {
+  const plain = rowOf({ id: "a", prompt: "p", params: { top_p: 1 } });
+  const seeded = rowOf({ id: "b", prompt: "p", params: { seed: 100 } });
+  const unseeded = rowOf({ id: "c", prompt: "p", params: { seed: null } });
+  const seedOf = (row: Row, sample: number, run: Params) => sampleRow(row, sample, run).params;
+  assertEquals(seedOf(plain, 2, { seed: 7 }), { top_p: 1, seed: 9 });
+  assertEquals(seedOf(seeded, 2, { seed: 7 })?.seed, 102);
+  assertEquals(seedOf(seeded, 1, {})?.seed, 101);
+  assert(seedOf(unseeded, 1, { seed: 7 }) === unseeded.params);
+  assert(seedOf(plain, 1, { temperature: 1 }) === plain.params);
+  assert(seedOf(rowOf({ prompt: "p" }), 1, {}) === undefined);
+});
+
+Deno.test("sampleRow() changes nothing else of the row, not even its prompt hash", () => {
+  const row = rowOf({ id: "a", prompt: "p", params: { seed: 1 } });
+  const { params: _, ...rest } = sampleRow(row, 3, {});
+  const { params: __, ...before } = row;
+  assertEquals(rest, { ...before, uid: "a#3", sample: 3 });
+});

@@ -1,0 +1,149 @@
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLess,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { judge } from "../../lib/engine/judgement.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
+import type { Teacher } from "../../lib/teacher/teacher.ts";
+import { type RawAction, serveRaw } from "../support/raw_server.ts";
+
+const never = new AbortController().signal;
+const DEADLINE_MS = 200;
+// The clock that undici keeps for connections to a proxy goes on for a second after the last one.
+const PROXY = { sanitizeOps: false, sanitizeResources: false };
+
+/** Asks from ten lanes at once; each must be free again by the deadline + 1 s. Gives the errors. */
+async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherError[]> {
+  const startedAt = performance.now();
+  const errors = await Promise.all(Array.from({ length: 10 }, async (_, lane) => {
+    const messages = [{ role: "user", content: `${lane}` }];
+    const error = await teacher.complete({ uid: `${lane}`, messages, params: {}, timeoutMs }, never)
+      .then(() => undefined, (error) => error);
+    const heldMs = performance.now() - startedAt;
+    assertGreaterOrEqual(heldMs, DEADLINE_MS - 5);
+    assertLess(heldMs, DEADLINE_MS + 1_000);
+    if (!(error instanceof TeacherError)) throw error ?? new Error("it was answered");
+    return error;
+  }));
+  await teacher.close?.();
+  return errors;
+}
+
+/** A port at which connections are made, and then nothing happens. `backlog`: how many. */
+function silentPort(backlog?: number) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: backlog });
+  const { port } = listener.addr as Deno.NetAddr;
+  return { port, [Symbol.dispose]: () => listener.close() };
+}
+
+/** Fills the backlog of a port, so that further connections are neither made nor refused. */
+async function fill(port: number, count: number): Promise<Disposable> {
+  const connections = await Promise.all(
+    Array.from({ length: count }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+  );
+  return {
+    [Symbol.dispose]: () => {
+      for (const connection of connections) connection.close();
+    },
+  };
+}
+
+Deno.test("a connection that is not made gives its lane back", async () => {
+  using silent = silentPort(1);
+  using _full = await fill(silent.port, 2);
+  const errors = await swallowed(openaiCompatible({
+    model: "m",
+    baseUrl: `http://127.0.0.1:${silent.port}/v1`,
+    connectTimeoutMs: DEADLINE_MS,
+  }));
+  for (const error of errors) {
+    assertEquals(judge(error).cause, "unreachable");
+    assertStringIncludes(error.message, "no connection within the time for it");
+  }
+});
+
+Deno.test("a TLS handshake that is never answered gives its lane back", async () => {
+  using silent = silentPort();
+  const errors = await swallowed(openaiCompatible({
+    model: "m",
+    baseUrl: `https://127.0.0.1:${silent.port}/v1`,
+    connectTimeoutMs: DEADLINE_MS,
+  }));
+  for (const error of errors) assertEquals(judge(error).cause, "unreachable");
+});
+
+Deno.test("a proxy that makes no tunnel gives its lane back", PROXY, async () => {
+  using silent = silentPort();
+  const errors = await swallowed(openaiCompatible({
+    model: "m",
+    baseUrl: "https://teacher.invalid/v1",
+    proxy: `http://127.0.0.1:${silent.port}`,
+    connectTimeoutMs: DEADLINE_MS,
+  }));
+  for (const error of errors) {
+    assertEquals(judge(error).cause, "unreachable");
+    assertStringIncludes(error.message, `through the proxy 127.0.0.1:${silent.port}`);
+  }
+});
+
+Deno.test(
+  "a proxy that takes the request and says nothing gives its lane back",
+  PROXY,
+  async () => {
+    using silent = silentPort();
+    const errors = await swallowed(openaiCompatible({
+      model: "m",
+      baseUrl: "http://teacher.invalid/v1",
+      proxy: `http://127.0.0.1:${silent.port}`,
+      timeoutMs: DEADLINE_MS,
+    }));
+    for (const error of errors) assertEquals(error.type, "timeout");
+  },
+);
+
+const HOLES: readonly [name: string, action: RawAction, type: TeacherError["type"]][] = [
+  ["headers that never come", "stall", "timeout"],
+  ["bodies that stall", "freeze", "timeout"],
+  ["refusals whose bodies stall", "mumble", "rate_limit"],
+];
+
+for (const [name, action, type] of HOLES) {
+  Deno.test(`${name} give the lane back`, async () => {
+    await using server = serveRaw(() => action);
+    const teacher = openaiCompatible({ model: "m", baseUrl: server.url, timeoutMs: DEADLINE_MS });
+    for (const error of await swallowed(teacher)) assertEquals(error.type, type);
+    assertEquals([server.posts, server.connections], [10, 10]);
+  });
+
+  Deno.test(`${name}: a row's own time counts where it is shorter`, async () => {
+    await using server = serveRaw(() => action);
+    const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+    for (const error of await swallowed(teacher, DEADLINE_MS)) assertEquals(error.type, type);
+    assertEquals(server.posts, 10);
+  });
+}
+
+Deno.test("a stream that falls silent gives its lane back", async () => {
+  await using server = serveRaw(() => "hush");
+  const errors = await swallowed(openaiCompatible({
+    model: "m",
+    baseUrl: server.url,
+    stream: true,
+    streamIdleTimeoutMs: DEADLINE_MS,
+  }));
+  for (const error of errors) assertStringIncludes(error.message, "No token");
+});
+
+Deno.test("a connection that was a black hole is not used again", async () => {
+  await using server = serveRaw(({ n }) => n === 1 ? "stall" : "answer");
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url, timeoutMs: DEADLINE_MS });
+  const request = { uid: "1", messages: [{ role: "user", content: "x" }], params: {} };
+  const error = await teacher.complete(request, never).catch((error) => error);
+  assertEquals(error.type, "timeout");
+  assertEquals((await teacher.complete(request, never)).response, "answer to x");
+  assertEquals([server.posts, server.connections], [2, 2]);
+  await teacher.close?.();
+});

@@ -1,0 +1,59 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { errors } from "../../lib/deps/undici.ts";
+import { networkError, type Stage } from "../../lib/teacher/network_error.ts";
+
+function broken(code: string, stage: Stage, message = "it broke") {
+  return networkError(Object.assign(new Error(message), { code }), "h:443", stage, undefined);
+}
+
+Deno.test("networkError() knows whether anything was sent", () => {
+  for (const code of ["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]) {
+    const { type, isUnreachable } = broken(code, "connecting");
+    assertEquals([type, isUnreachable], ["network", true], code);
+  }
+  for (const stage of ["sent", "answering"] as const) {
+    assertEquals(broken("ECONNRESET", stage).isUnreachable, false);
+  }
+});
+
+Deno.test("networkError() carries the code of the system", () => {
+  assertEquals(broken("ECONNREFUSED", "connecting").code, "ECONNREFUSED");
+  assertEquals(networkError("odd", "h:443", "sent", undefined).code, undefined);
+  const all = new AggregateError([Object.assign(new Error("a"), { code: "ECONNREFUSED" })]);
+  assertEquals(networkError(all, "h:443", "connecting", undefined).code, "ECONNREFUSED");
+});
+
+Deno.test("networkError() names what asking again does not mend: certificates, no TLS", () => {
+  const untrusted = [
+    broken("CERT_HAS_EXPIRED", "connecting"),
+    broken("DEPTH_ZERO_SELF_SIGNED_CERT", "connecting"),
+    broken("", "connecting", "invalid peer certificate: UnknownIssuer"),
+  ];
+  for (const { code, isUnreachable } of untrusted) {
+    assertEquals([code, isUnreachable], ["certificate", false]);
+  }
+  const plain = broken("ERR_SSL_WRONG_VERSION_NUMBER", "connecting");
+  assertEquals([plain.code, plain.isUnreachable], ["no_tls", false]);
+  assertEquals(
+    broken("ERR_SSL_WRONG_VERSION_NUMBER", "answering").code,
+    "ERR_SSL_WRONG_VERSION_NUMBER",
+  );
+});
+
+Deno.test("networkError() says so when it is the proxy that refuses, or the request", () => {
+  const refused = new Error("Proxy response (407) !== 200 when HTTP Tunneling");
+  const proxied = networkError(refused, "h:443", "connecting", "p:3128");
+  assertEquals([proxied.type, proxied.status, proxied.isUnreachable], ["request", 407, false]);
+  assertEquals(
+    proxied.message,
+    "Cannot reach h:443 through the proxy p:3128: it asks for other credentials (407)",
+  );
+  const invalid = new errors.InvalidArgumentError("invalid header");
+  const unsent = networkError(invalid, "h:443", "connecting", undefined);
+  assertEquals([unsent.type, unsent.isUnreachable], ["request", false]);
+});
+
+Deno.test("networkError() leaves explicit words to others", () => {
+  assertEquals(broken("ECONNRESET", "sent").retryable, undefined);
+  assertEquals(broken("CERT_HAS_EXPIRED", "connecting").retryable, undefined);
+});

@@ -1,0 +1,122 @@
+/**
+ * A run that a test plays, and what a monitor of it sees.
+ *
+ * @module
+ */
+
+import type { RunEvent, RunListener, Snapshot } from "../../lib/progress/events.ts";
+import { makeOutcome } from "../progress/fixtures.ts";
+import type { Outcome } from "../../lib/row.ts";
+import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts";
+import type { PageSocket } from "../../web/page_link.ts";
+import type { ServerMessage } from "../../web/protocol.ts";
+
+/** Remembers what was asked of it, and says what the test wants said. */
+export class FakeRun implements MonitoredRun {
+  /** Every call, as `name(argument)`. */
+  readonly calls: string[] = [];
+  readonly #listeners = new Set<RunListener>();
+  readonly #outcomes = new Set<OutcomesListener>();
+  /** What `snapshot()` gives. */
+  now: Snapshot | undefined;
+
+  /** How many follow it. */
+  get followers(): number {
+    return this.#listeners.size + this.#outcomes.size;
+  }
+
+  on(listener: RunListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  onOutcomes(listener: OutcomesListener): () => void {
+    this.#outcomes.add(listener);
+    return () => this.#outcomes.delete(listener);
+  }
+
+  snapshot(): Snapshot | undefined {
+    return this.now;
+  }
+
+  pause(): void {
+    this.calls.push("pause()");
+  }
+
+  resume(): void {
+    this.calls.push("resume()");
+  }
+
+  setConcurrency(concurrency: number): void {
+    if (concurrency > 100_000) throw new RangeError(`Cannot use concurrency ${concurrency}`);
+    this.calls.push(`setConcurrency(${concurrency})`);
+  }
+
+  setMaxCost(usd: number | null): void {
+    this.calls.push(`setMaxCost(${usd})`);
+  }
+
+  stop(): void {
+    this.calls.push("stop()");
+  }
+
+  abort(): void {
+    this.calls.push("abort()");
+  }
+
+  notice(level: "info" | "warning", message: string): void {
+    this.emit({ type: "notice", time: new Date(0).toISOString(), level, message });
+  }
+
+  /** Says this to all listeners. */
+  emit(event: RunEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  /** Settles these rows. */
+  settle(outcomes: readonly Outcome[]): void {
+    for (const listener of this.#outcomes) listener(outcomes);
+  }
+}
+
+/** A page's socket that takes everything down. */
+export class FakeSocket implements PageSocket {
+  readyState = 1;
+  bufferedAmount = 0;
+  /** What was sent, as it was sent. */
+  readonly texts: string[] = [];
+  /** The code with which it was closed. */
+  closedWith: number | undefined;
+
+  send(text: string): void {
+    this.texts.push(text);
+  }
+
+  close(code: number): void {
+    this.closedWith ??= code;
+    this.readyState = 3;
+  }
+
+  /** What was sent, read. */
+  get messages(): ServerMessage[] {
+    return this.texts.map((text) => JSON.parse(text));
+  }
+
+  /** The types of what was sent since the last look. */
+  taken(): string[] {
+    const types = this.messages.map(({ type }) => type);
+    this.texts.length = 0;
+    return types;
+  }
+}
+
+/** A settled row with a prompt and an answer of its own. */
+export function makeAnswer(uid: string, parts: Partial<Outcome> = {}): Outcome {
+  const { row, completion, ...rest } = makeOutcome(0);
+  return {
+    ...rest,
+    row: { ...row, uid, messages: [{ role: "user", content: `prompt of ${uid}` }] },
+    completion: completion && { ...completion, response: `answer to ${uid}` },
+    ...parts,
+  };
+}

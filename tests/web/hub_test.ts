@@ -1,0 +1,329 @@
+import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { BEAT_MS, Hub, MAX_PAGES, type PageEvents } from "../../web/hub.ts";
+import { MAX_BACKLOG_BYTES } from "../../web/page_link.ts";
+import {
+  type HelloMessage,
+  HISTORY_COLUMNS,
+  type SamplesMessage,
+  type SnapshotMessage,
+} from "../../web/protocol.ts";
+import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
+import { FakeRun, FakeSocket, makeAnswer } from "./fake_run.ts";
+
+/** A run, a hub that follows it, and a clock that stands still. */
+class Stage {
+  readonly clock = new ManualClock();
+  readonly run = new FakeRun();
+  readonly hub: Hub;
+
+  constructor(now?: FakeRun["now"]) {
+    this.run.now = now;
+    this.hub = new Hub(this.run, {
+      now: this.clock.now,
+      every: this.clock.every,
+      wallClock: () => this.clock.nowMs,
+      random: () => 0.5,
+    });
+  }
+
+  /** A page that is open. */
+  open(): { socket: FakeSocket; page: PageEvents } {
+    const socket = new FakeSocket();
+    const page = this.hub.join(socket);
+    page.opened();
+    return { socket, page };
+  }
+
+  /** One beat after a snapshot; its time is that of the clock. */
+  step(): void {
+    this.run.emit(makeSnapshot({ elapsed_ms: this.clock.nowMs }));
+    this.clock.advance(BEAT_MS);
+  }
+}
+
+Deno.test("Hub.join() tells a page everything at once, however late it comes", () => {
+  const stage = new Stage();
+  stage.run.emit({
+    type: "run-start",
+    time: "",
+    model: "qwen3",
+    teacher: "http://t/v1",
+    total: 100,
+    skipped: 0,
+    pending: 100,
+    concurrency: 20,
+    concurrency_is_auto: false,
+  });
+  stage.run.settle([makeAnswer("u1")]);
+  for (let i = 0; i < 5; i++) stage.step();
+  stage.run.notice("warning", "slow");
+  const [hello] = stage.open().socket.messages as HelloMessage[];
+  assertEquals(hello.type, "hello");
+  assertEquals(hello.run?.model, "qwen3");
+  assertEquals(hello.snapshot?.state, "running");
+  assertEquals(hello.history.columns.elapsed_s.length, 5);
+  assertEquals(hello.samples.added.map(({ uid }) => uid), ["u1"]);
+  assertEquals(hello.notices.map(({ message }) => message), ["slow"]);
+  assertEquals([hello.ended, hello.summary, hello.retry_when_done], [false, null, false]);
+});
+
+Deno.test("Hub.join() shows the snapshot of a run that was under way before the hub", () => {
+  const [hello] = new Stage(makeSnapshot({ state: "paused" })).open().socket.messages;
+  assertEquals((hello as HelloMessage).snapshot?.state, "paused");
+});
+
+Deno.test("Hub sends at most two snapshots a second, each encoded once for all pages", () => {
+  const stage = new Stage();
+  const pages = Array.from({ length: 50 }, () => stage.open().socket);
+  pages.forEach((socket) => socket.taken());
+  for (let i = 0; i < 100; i++) {
+    stage.run.emit(makeSnapshot({ elapsed_ms: stage.clock.nowMs }));
+    stage.clock.advance(100);
+  }
+  const snapshots = pages[0].messages.filter(({ type }) => type === "snapshot");
+  assertEquals(snapshots.length, 20);
+  assert(pages.every(({ texts }) => texts.every((text, i) => text === pages[0].texts[i])));
+});
+
+Deno.test("Hub sends nothing while nothing changes", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.step();
+  socket.taken();
+  stage.clock.advance(60_000);
+  assertEquals(socket.taken(), []);
+});
+
+Deno.test("Hub sends the point of the history with each snapshot", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.run.emit(makeSnapshot({ elapsed_ms: 500 }));
+  stage.clock.advance(BEAT_MS);
+  stage.run.emit(makeSnapshot({ elapsed_ms: 1_000, succeeded: 390 }));
+  stage.clock.advance(BEAT_MS);
+  const sent = socket.messages.slice(1) as SnapshotMessage[];
+  assertEquals(sent.map((message) => message.point_index), [0, 1]);
+  assertEquals(sent[1].point.slice(0, 2), [1, 20]);
+});
+
+Deno.test("Hub tells pages everything anew when the history was thinned", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  let hellos = 0;
+  for (let i = 0; i < 2_200; i++) {
+    stage.step();
+    const types = socket.taken();
+    if (types.includes("hello")) hellos++;
+    assertLessOrEqual(types.length, 1, "a page that is told everything needs no snapshot besides");
+  }
+  assertEquals(hellos, 2, "at 500 s and at 1,000 s");
+});
+
+Deno.test("Hub sends a hidden page one snapshot in 5 s, and everything when it is seen again", () => {
+  const stage = new Stage();
+  const { socket, page } = stage.open();
+  page.received('{"visible":false}');
+  socket.taken();
+  for (let i = 0; i < 45; i++) {
+    stage.run.settle([makeAnswer("u")]);
+    stage.step();
+  }
+  assertEquals(socket.taken(), Array(4).fill("snapshot"));
+  page.received('{"visible":true}');
+  assertEquals(socket.taken(), []);
+  stage.step();
+  assertEquals(socket.taken(), ["hello"]);
+  stage.step();
+  assertEquals(socket.taken(), ["snapshot"]);
+});
+
+Deno.test("Hub sends new samples every 2 s, each once, and none without news", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  for (let i = 0; i < 8; i++) {
+    stage.run.settle([makeAnswer(`u${i}`)]);
+    stage.clock.advance(BEAT_MS);
+  }
+  const sent = socket.messages as SamplesMessage[];
+  assertEquals(sent.map(({ type }) => type), ["samples", "samples"]);
+  assertEquals(sent.map(({ added }) => added.length), [4, 4]);
+  assertEquals(sent[1].latest, [8, 7, 6, 5, 4, 3, 2, 1]);
+  socket.taken();
+  stage.clock.advance(10_000);
+  assertEquals(socket.taken(), []);
+});
+
+Deno.test("Hub gives a page that reads slowly its samples when it has caught up", () => {
+  const stage = new Stage();
+  const slow = stage.open().socket, quick = stage.open().socket;
+  slow.taken();
+  quick.taken();
+  slow.bufferedAmount = 100_000;
+  stage.run.settle([makeAnswer("u1")]);
+  stage.clock.advance(4 * BEAT_MS);
+  stage.run.settle([makeAnswer("u2")]);
+  slow.bufferedAmount = 0;
+  stage.clock.advance(4 * BEAT_MS);
+  const added = (socket: FakeSocket) =>
+    (socket.messages as SamplesMessage[]).map((one) => one.added.map(({ uid }) => uid).toSorted());
+  assertEquals(added(slow), [["u1", "u2"]]);
+  assertEquals(added(quick), [["u1"], ["u2"]]);
+});
+
+Deno.test("Hub drops a page with more than 1 MB of backlog, and no other", () => {
+  const stage = new Stage();
+  const stalled = stage.open().socket, reading = stage.open().socket;
+  stalled.bufferedAmount = MAX_BACKLOG_BYTES + 1;
+  reading.bufferedAmount = MAX_BACKLOG_BYTES;
+  stage.step();
+  assertEquals([stalled.closedWith, reading.closedWith], [1013, undefined]);
+  assertEquals([stage.hub.pages, stalled.texts.length, reading.texts.length], [1, 1, 2]);
+});
+
+Deno.test("Hub closes a page that says what no page says", () => {
+  const binary = [new Uint8Array(3).buffer, new Blob(["x"]), undefined, null, 7];
+  const long = `{"visible":true}${" ".repeat(300)}`;
+  const malformed = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "true",
+    "{}",
+    '{"visible":1}',
+    '{"visible":null}',
+    '{"visible":true,"more":1}',
+    '{"__proto__":{"visible":true}}',
+    '[{"visible":true}]',
+    "\u0000",
+  ];
+  const closedWith = (data: unknown) => {
+    const { socket, page } = new Stage().open();
+    page.received(data);
+    return socket.closedWith;
+  };
+  assertEquals(binary.map(closedWith), binary.map(() => 1003));
+  assertEquals(closedWith(long), 1009);
+  assertEquals(malformed.map(closedWith), malformed.map(() => 1008));
+  assertEquals(closedWith('{"visible":false}'), undefined);
+});
+
+Deno.test("Hub goes on when a socket throws at every turn", () => {
+  const stage = new Stage();
+  const broken = {
+    get readyState(): number {
+      throw new Error("readyState");
+    },
+    get bufferedAmount(): number {
+      throw new Error("bufferedAmount");
+    },
+    send: () => {
+      throw new Error("send");
+    },
+    close: () => {
+      throw new Error("close");
+    },
+  };
+  const page = stage.hub.join(broken);
+  page.opened();
+  page.received(undefined);
+  const { socket } = stage.open();
+  socket.taken();
+  stage.step();
+  assertEquals(socket.taken(), ["snapshot"]);
+  assertEquals(stage.hub.pages, 1);
+  page.left();
+});
+
+Deno.test("Hub counts its own faults; neither the run nor the beat sees them", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  const row = {
+    get text(): string {
+      throw new Error("a row that cannot be read");
+    },
+  };
+  stage.run.settle([{ ...makeAnswer("u"), row: row as never }]);
+  stage.step();
+  assertEquals([stage.hub.faults, socket.taken()], [1, ["snapshot"]]);
+});
+
+Deno.test("Hub turns away more than 100 pages, and forgets those that leave", () => {
+  const stage = new Stage();
+  const pages = Array.from({ length: MAX_PAGES }, () => stage.open());
+  assertEquals(stage.open().socket.closedWith, 1013);
+  pages.forEach(({ page }) => page.left());
+  assertEquals([stage.hub.pages, stage.open().socket.closedWith], [0, undefined]);
+});
+
+Deno.test("Hub sends the last snapshot, the samples and the summary when the run ends", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  stage.run.settle([makeAnswer("u")]);
+  stage.run.emit(makeSnapshot({ state: "done" }));
+  stage.run.emit(makeSummary());
+  assertEquals(socket.taken(), ["snapshot", "samples", "end"]);
+  const late = stage.open().socket.messages as HelloMessage[];
+  assertEquals([late[0].ended, late[0].summary?.state], [true, "done"]);
+});
+
+Deno.test("Hub.close() says so, closes all sockets with 1001 and lets go of the run", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  stage.hub.close();
+  stage.hub.close();
+  assertEquals(socket.messages, [{ type: "end", summary: null }]);
+  assertEquals([socket.closedWith, stage.hub.pages, stage.run.followers], [1001, 0, 0]);
+  assertEquals(stage.clock.timers, 0);
+  assertEquals(stage.open().socket.closedWith, 1001);
+});
+
+Deno.test("Hub.close() says nothing twice when the run has told its end", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.run.emit(makeSummary());
+  socket.taken();
+  stage.hub.close();
+  assertEquals(socket.taken(), []);
+});
+
+Deno.test("Hub goes on with the same charts when the generator runs again", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  const start = {
+    type: "run-start",
+    time: "",
+    model: "m",
+    teacher: "t",
+    total: 100,
+    skipped: 0,
+    pending: 100,
+    concurrency: 20,
+    concurrency_is_auto: false,
+  } as const;
+  stage.run.emit(start);
+  stage.run.emit(makeSnapshot({ elapsed_ms: 10_000 }));
+  stage.clock.advance(BEAT_MS);
+  stage.run.emit(makeSummary());
+  socket.texts.length = 0;
+  stage.run.emit({ ...start, pending: 3 });
+  stage.run.emit(makeSnapshot({ elapsed_ms: 2_000, succeeded: 0 }));
+  stage.clock.advance(BEAT_MS);
+  const [hello] = socket.messages as HelloMessage[];
+  assertEquals([hello.type, hello.ended, hello.run?.pending], ["hello", false, 3]);
+  assertEquals(hello.history.columns.elapsed_s, [10, 12]);
+});
+
+Deno.test("Hub shows how late its own timer is", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.run.emit(makeSnapshot());
+  stage.clock.block(BEAT_MS + 300);
+  const { point } = socket.messages.at(-1) as SnapshotMessage;
+  assertEquals(point[HISTORY_COLUMNS.indexOf("lag_ms")], 300);
+});

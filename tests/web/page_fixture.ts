@@ -1,0 +1,81 @@
+/** What a server tells a page. @module */
+
+import {
+  HISTORY_COLUMNS,
+  type MonitorState,
+  type Sample,
+  type ServerMessage,
+  type WireSnapshot,
+} from "../../web/protocol.ts";
+import { makeSnapshot } from "../progress/fixtures.ts";
+
+/** A snapshot as it goes over the wire. */
+export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnapshot {
+  const snapshot = { ...makeSnapshot(), ...changes };
+  return {
+    ...snapshot,
+    errors_total: changes.errors_total ?? snapshot.errors.length,
+    teachers_total: changes.teachers_total ?? snapshot.teachers.length,
+  };
+}
+
+/** A run with `points` points of history, one a second. */
+export function makeState(points = 0, changes: Partial<MonitorState> = {}): MonitorState {
+  const ends = Array.from({ length: points }, (_, i) => i + 1);
+  const columns = Object.fromEntries(HISTORY_COLUMNS.map((name) => [name, [...ends]]));
+  return {
+    time: 1_000_000,
+    run: null,
+    snapshot: makeWireSnapshot({ elapsed_ms: points * 1000 }),
+    history: { point_s: 1, columns: columns as MonitorState["history"]["columns"] },
+    latency: { bounds_ms: [], counts: [] },
+    samples: { latest: [], reservoir: [], failures: [], added: [] },
+    notices: [],
+    retry_when_done: false,
+    summary: null,
+    ended: false,
+    ...changes,
+  };
+}
+
+/** A snapshot message whose point has this value in each column. */
+export function makeSnapshotMessage(
+  pointIndex: number,
+  value: number,
+  changes: Partial<WireSnapshot> = {},
+): ServerMessage {
+  return {
+    type: "snapshot",
+    time: 1_000_000,
+    snapshot: makeWireSnapshot(changes),
+    point_index: pointIndex,
+    point: HISTORY_COLUMNS.map(() => value),
+    latency: { bounds_ms: [], counts: [] },
+    retry_when_done: false,
+  };
+}
+
+/** An answered row. */
+export function makeSample(id: number, changes: Partial<Sample> = {}): Sample {
+  return {
+    id,
+    time: 1_000_000,
+    uid: `row-${id}`,
+    prompt: "prompt",
+    reasoning: "",
+    response: "answer",
+    tool_calls: "",
+    finish_reason: "stop",
+    prompt_tokens: 1,
+    completion_tokens: 2,
+    reasoning_tokens: null,
+    latency_ms: 100,
+    attempts: 1,
+    cost_usd: 0,
+    teacher: "",
+    model: "m",
+    failure: null,
+    is_cut: false,
+    ...changes,
+  };
+}

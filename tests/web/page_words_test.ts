@@ -1,0 +1,137 @@
+/** What the page says: states, figures and durations. @module */
+
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import {
+  formatAge,
+  formatAxisTime,
+  formatBytes,
+  formatBytesMark,
+  formatCapUsd,
+  formatDuration,
+  formatLatency,
+  formatLatencyMark,
+  formatRate,
+  formatRoughUsd,
+  formatShare,
+  formatUsd,
+} from "../../web/page/figures.js";
+import { durableWords, stateWords } from "../../web/page/run_state.js";
+import { RunStore } from "../../web/page/store.js";
+import type { MonitorState, WireSnapshot } from "../../web/protocol.ts";
+import { makeSummary, makeTeacher } from "../progress/fixtures.ts";
+import { makeState, makeWireSnapshot } from "./page_fixture.ts";
+
+const NOW_MS = 1_000_000;
+
+function storeOf(snapshot: Partial<WireSnapshot>, changes: Partial<MonitorState> = {}): RunStore {
+  const store = new RunStore();
+  store.replace(makeState(0, { snapshot: makeWireSnapshot(snapshot), ...changes }), NOW_MS);
+  return store;
+}
+
+Deno.test("each state has a word, an icon and a colour of its own meaning", () => {
+  const wordOf = (state: WireSnapshot["state"]) => {
+    const { word, icon, tone } = stateWords(storeOf({ state, reason: null }), NOW_MS);
+    return [word, icon, tone];
+  };
+  assertEquals(wordOf("preparing"), ["Preparing", "dots", "calm"]);
+  assertEquals(wordOf("running"), ["Running", "play", "good"]);
+  assertEquals(wordOf("backing_off"), ["Backing off", "clock", "wait"]);
+  assertEquals(wordOf("paused"), ["Paused", "pause", "wait"]);
+  assertEquals(wordOf("disk_full"), ["Disk full", "alert", "bad"]);
+  assertEquals(wordOf("draining"), ["Draining", "drain", "calm"]);
+  assertEquals(wordOf("halted"), ["Halted", "stop", "bad"]);
+  assertEquals(wordOf("done"), ["Done", "check", "good"]);
+});
+
+Deno.test("backing off says until when, for how long, and why", () => {
+  const store = storeOf({
+    state: "backing_off",
+    backing_off_until: new Date(NOW_MS + 12_000).toISOString(),
+    reason: "429: tokens per min",
+  });
+  assertMatch(
+    stateWords(store, NOW_MS).detail,
+    /^until \d\d:\d\d:\d\d, in 12s \(429: tokens per min\)$/,
+  );
+  assertMatch(stateWords(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
+});
+
+Deno.test("a running run tells of teachers that are not up", () => {
+  const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
+  const { detail } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
+  assertEquals(detail, "1 of 2 teachers not up");
+});
+
+Deno.test("an end is told as it was: done, stopped, halted, or with an error", () => {
+  const endOf = (summary: MonitorState["summary"]) => {
+    const { word, detail } = stateWords(
+      storeOf({ reason: null }, { ended: true, summary }),
+      NOW_MS,
+    );
+    return `${word} ${detail}`;
+  };
+  const parts = { elapsed_ms: 60_000, pending: 3, reason: null };
+  assertEquals(endOf(makeSummary({ ...parts, state: "done", pending: 0 })), "Done after 1m 00s");
+  assertEquals(
+    endOf(makeSummary({ ...parts, state: "interrupted" })),
+    "Stopped after 1m 00s, 3 rows left",
+  );
+  assertEquals(
+    endOf(makeSummary({ ...parts, state: "halted", reason: "the key is refused" })),
+    "Halted after 1m 00s, 3 rows left: the key is refused",
+  );
+  assertMatch(endOf(null), /^Ended with an error/);
+});
+
+Deno.test("the last result on disk has a time, and an age while the run goes on", () => {
+  const last_durable = new Date(NOW_MS - 3_000).toISOString();
+  assertEquals(durableWords(storeOf({ last_durable }), NOW_MS).age, "3s ago");
+  assertEquals(durableWords(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
+  assertEquals(durableWords(storeOf({ last_durable: null }), NOW_MS), {
+    time: "",
+    age: "none yet",
+  });
+});
+
+Deno.test("durations keep two units, the second one padded", () => {
+  const durations = [400, 41_000, 185_000, 7_500_000, 273_600_000].map(formatDuration);
+  assertEquals(durations, ["0.4s", "41s", "3m 05s", "2h 05m", "3d 04h"]);
+  assertEquals([0, 999, 61_000].map(formatAge), ["0s", "0s", "1m 01s"]);
+});
+
+Deno.test("latencies and marks of axes are short", () => {
+  assertEquals([0.84, 512, 1_240, 41_000, 185_000].map(formatLatency), [
+    "0.8ms",
+    "512ms",
+    "1.24s",
+    "41.0s",
+    "3m 05s",
+  ]);
+  assertEquals([0, 500, 2_500, 30_000, 60_000, 90_000].map(formatLatencyMark), [
+    "0",
+    "500ms",
+    "2.5s",
+    "30s",
+    "1m",
+    "1m 30s",
+  ]);
+  assertEquals([0, 50e6, 1e9, 1.5e9].map(formatBytesMark), ["0", "50 MB", "1 GB", "1.5 GB"]);
+  assertEquals(formatBytes(85.4e6), "85 MB");
+});
+
+Deno.test("money, rates and shares have the digits that matter", () => {
+  assertEquals([1204.5, 1.2, 0.0042, 0].map(formatUsd), ["$1,204.50", "$1.20", "$0.0042", "$0.00"]);
+  assertEquals([14.2, 1.2].map(formatRoughUsd), ["$14", "$1.20"]);
+  assertEquals([40, 25.5].map(formatCapUsd), ["$40", "$25.50"]);
+  assertEquals([0, 0.423, 31.44, 1_240].map(formatRate), ["0", "0.42", "31.4", "1,240"]);
+  assertEquals([formatShare(999_999, 1_000_000), formatShare(0, 0)], ["99.9%", "100.0%"]);
+});
+
+Deno.test("a time axis has seconds, minutes or days, as its marks are apart", () => {
+  const noon = new Date(2026, 2, 14, 12, 3, 7).getTime();
+  const midnight = new Date(2026, 2, 14).getTime();
+  assertEquals(formatAxisTime(noon, 1_000), "12:03:07");
+  assertEquals(formatAxisTime(noon, 60_000), "12:03");
+  assertEquals(formatAxisTime(midnight, 3_600_000), formatAxisTime(noon, 86_400_000));
+});

@@ -1,0 +1,120 @@
+/** The page's files and the report made from them. @module */
+
+import { createHash } from "node:crypto";
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "../../web/assets.ts";
+import { renderReport } from "../../web/report.ts";
+import { makeErrorGroup } from "../progress/fixtures.ts";
+import { makeSample, makeState, makeWireSnapshot } from "./page_fixture.ts";
+
+const MAX_GZIP_BYTES = 150 * 1024;
+
+const PAYLOADS = [
+  "</script><script>alert(1)</script>",
+  "<!--<script>",
+  "]]><svg onload=alert(1)>",
+  '"><img src=x onerror=alert(1)>',
+  "\u2028alert(1)\u2029",
+  "$& $' $` $1",
+  "</body></html>",
+];
+
+async function gzipBytes(text: string): Promise<number> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return (await new Response(stream).arrayBuffer()).byteLength;
+}
+
+function withPayload(payload: string) {
+  const failure = { type: payload, message: payload, status: 400 };
+  const texts = { uid: payload, prompt: payload, response: payload, reasoning: payload };
+  const sample = makeSample(1, { ...texts, model: payload, finish_reason: payload, failure });
+  return makeState(2, {
+    snapshot: makeWireSnapshot({
+      reason: payload,
+      errors: [makeErrorGroup({ type: payload, message: payload, uids: [payload] })],
+    }),
+    samples: { latest: [1], reservoir: [1], failures: [1], added: [sample] },
+    notices: [{ type: "notice", time: "", level: "warning", message: payload }],
+  });
+}
+
+function embedded(html: string): string {
+  const opening = '<script type="application/json" id="report-state">';
+  const start = html.indexOf(opening) + opening.length;
+  assert(start > opening.length);
+  return html.slice(start, html.indexOf("</script>", start));
+}
+
+Deno.test("the page and all that it loads are at most 150 KB gzip", async () => {
+  const sizes = await Promise.all(
+    [PAGE_HTML, PAGE_JS, PAGE_CSS, UPLOT_JS, UPLOT_CSS].map(gzipBytes),
+  );
+  const sum = sizes.reduce((a, b) => a + b);
+  assert(sum > 30_000 && sum <= MAX_GZIP_BYTES, `${sum}`);
+});
+
+Deno.test("the page's script is one script: no seams are left, and no name is there twice", () => {
+  assertEquals(PAGE_JS.match(/^(import|export)\b.*$/gm), null);
+  // Compiles it and does not run it; a name that is declared twice is a syntax error.
+  new Function(PAGE_JS);
+});
+
+Deno.test("no text can become markup or script in the page", () => {
+  const ways =
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function|srcdoc/;
+  assertEquals(ways.exec(PAGE_JS), null);
+  assertEquals(/\son\w+=|javascript:|<style|\sstyle=/i.exec(PAGE_HTML), null);
+});
+
+Deno.test("the page loads nothing from anywhere else", () => {
+  const links = [...PAGE_HTML.matchAll(/(?:src|href)\s*=\s*"([^"]*)"/g)].map(([, link]) => link);
+  assert(links.length > 4);
+  const foreign = links.filter((link) => /^(\w+:)?\/\//.test(link) || link.startsWith("/"));
+  assertEquals(foreign, []);
+  assertEquals(/url\(|@import/.exec(PAGE_CSS + UPLOT_CSS), null);
+});
+
+Deno.test("every id that the script asks for is in the page, once", () => {
+  const ids = [...PAGE_HTML.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+  assertEquals(ids.length, new Set(ids).size);
+  const wanted = [...PAGE_JS.matchAll(/byId\(\s*"([^"]+)"/g)].map(([, id]) => id);
+  assert(wanted.length > 40);
+  assertEquals(wanted.filter((id) => !ids.includes(id)), []);
+  const icons = [...PAGE_JS.matchAll(/\bicon(?:: |\()"([a-z]+)"/g)].map(([, name]) => name);
+  assert(icons.length > 10);
+  assertEquals(icons.filter((name) => !ids.includes(`icon-${name}`)), []);
+});
+
+Deno.test("a report holds the state as it was, whatever texts are in it", () => {
+  for (const payload of PAYLOADS) {
+    const state = withPayload(payload);
+    const json = embedded(renderReport(state));
+    assertEquals(JSON.parse(json), state);
+    assertEquals(/[<>&\u2028\u2029]/.exec(json), null);
+  }
+});
+
+Deno.test("a text in a report changes nothing but the data", () => {
+  const frame = (payload: string) => {
+    const html = renderReport(withPayload(payload));
+    return html.replace(embedded(html), () => "");
+  };
+  for (const payload of PAYLOADS) assertEquals(frame(payload), frame("plain"));
+});
+
+Deno.test("a report needs no server and runs nothing but its own two scripts", () => {
+  const html = renderReport(makeState(2));
+  assertEquals(/<link rel="stylesheet"|<script[^>]*\ssrc=/.exec(html), null);
+  const policy = /<meta http-equiv="content-security-policy" content="([^"]+)">/.exec(html)?.[1] ??
+    "";
+  assertStringIncludes(policy, "default-src 'none'");
+  assertEquals(policy.includes("unsafe"), false);
+  const elements = [...html.matchAll(/<(script|style)( type="module")?>([^]*?)<\/\1>/g)];
+  assertEquals(elements.map(([, name]) => name), ["style", "style", "script", "script"]);
+  const hashes = elements.map(([, , , text]) =>
+    `'sha256-${createHash("sha256").update(text).digest("base64")}'`
+  );
+  assertStringIncludes(policy, `; style-src ${hashes[0]} ${hashes[1]}; `);
+  assertStringIncludes(policy, `; script-src ${hashes[2]} ${hashes[3]}; `);
+  assert(html.indexOf("content-security-policy") < html.indexOf("<style"));
+});

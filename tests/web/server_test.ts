@@ -1,0 +1,362 @@
+import { openWebSocket } from "../support/web_socket.ts";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { ResponseGenerator } from "../../lib/response_generator.ts";
+import type { ServerMessage } from "../../web/protocol.ts";
+import { createMonitor, type ServedMonitor, serveMonitor } from "../../web/server.ts";
+import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
+import { FakeRun } from "./fake_run.ts";
+
+/** A WebSocket as a page has it: undici's, of the runtime, sends headers that are given. */
+class TestPage implements AsyncDisposable {
+  readonly messages: ServerMessage[] = [];
+  readonly closed = Promise.withResolvers<number>();
+  readonly #socket: WebSocket;
+  #arrived = Promise.withResolvers<void>();
+
+  constructor(served: ServedMonitor, headers: Record<string, string> = {}) {
+    const { cookieName, token } = served.monitor;
+    const host = `127.0.0.1:${served.port}`;
+    this.#socket = openWebSocket(`ws://${host}/ws`, {
+      origin: `http://${host}`,
+      cookie: `${cookieName}=${token}`,
+      ...headers,
+    });
+    this.#socket.onmessage = ({ data }) => {
+      this.messages.push(JSON.parse(data));
+      this.#arrived.resolve();
+      this.#arrived = Promise.withResolvers();
+    };
+    this.#socket.onclose = ({ code }) => {
+      this.closed.resolve(code);
+      this.#arrived.reject(new Error(`closed with ${code}`));
+      this.#arrived.promise.catch(() => {});
+    };
+    this.#socket.onerror = (event) => event.preventDefault();
+  }
+
+  /** Waits until a message of this type has come. */
+  async until(type: ServerMessage["type"]): Promise<void> {
+    while (!this.messages.some((message) => message.type === type)) await this.#arrived.promise;
+  }
+
+  send(data: string | Uint8Array<ArrayBuffer>): void {
+    this.#socket.send(data);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.close();
+    await this.closed.promise;
+  }
+}
+
+/** A beat that the test strikes. */
+function handBeat(): {
+  every: (ms: number, callback: () => void) => () => void;
+  strike: () => void;
+} {
+  let callback = () => {};
+  return {
+    every: (_ms, given) => {
+      callback = given;
+      return () => {};
+    },
+    strike: () => callback(),
+  };
+}
+
+Deno.test("serveMonitor() prints an address that opens the page and hides the token", async () => {
+  await using served = serveMonitor(new FakeRun());
+  assertMatch(served.url, /^http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{32}$/);
+  const exchange = await fetch(served.url, { redirect: "manual" });
+  await exchange.body?.cancel();
+  assertEquals([exchange.status, exchange.headers.get("location")], [303, "./"]);
+  const cookie = exchange.headers.get("set-cookie")!.split(";")[0];
+  const page = await fetch(new URL("./", served.url), { headers: { cookie } });
+  assertEquals([page.status, page.url.includes("token")], [200, false]);
+  assertMatch(await page.text(), /^<!doctype html>/i);
+});
+
+Deno.test("serveMonitor() sends the run to a page, live", async () => {
+  const run = new FakeRun(), beat = handBeat();
+  await using served = serveMonitor(run, beat);
+  await using page = new TestPage(served);
+  await page.until("hello");
+  run.emit(makeSnapshot({ succeeded: 381 }));
+  beat.strike();
+  await page.until("snapshot");
+  const [hello, snapshot] = page.messages;
+  assert(hello.type === "hello" && hello.snapshot === null);
+  assert(snapshot.type === "snapshot" && snapshot.snapshot.succeeded === 381);
+});
+
+Deno.test("serveMonitor() refuses sockets of other pages", async () => {
+  await using served = serveMonitor(new FakeRun());
+  const forged = [
+    { origin: "http://evil.example" },
+    { origin: `http://localhost:${served.port}` },
+    { origin: "null" },
+    { cookie: "" },
+    { cookie: `${served.monitor.cookieName}=x` },
+    { "sec-fetch-site": "same-site" },
+  ];
+  for (const headers of forged) {
+    await using page = new TestPage(served, headers as unknown as Record<string, string>);
+    await assertRejects(() => page.until("hello"), Error, "closed with");
+    assertEquals(page.messages, []);
+  }
+});
+
+Deno.test("serveMonitor() closes a page that sends malformed frames and goes on", async () => {
+  const run = new FakeRun();
+  await using served = serveMonitor(run);
+  for (
+    const [data, code] of [["{", 1008], ["x".repeat(1_000_000), 1009], [
+      new Uint8Array(9),
+      1003,
+    ]] as const
+  ) {
+    await using page = new TestPage(served);
+    await page.until("hello");
+    page.send(data);
+    assertEquals(await page.closed.promise, code);
+  }
+  await using page = new TestPage(served);
+  await page.until("hello");
+});
+
+for (
+  const [what, bytes] of [
+    ["a frame without a mask", [0x81, 0x02, 0x68, 0x69]],
+    ["reserved bits", [0xf1, 0x80, 0, 0, 0, 0]],
+    ["an unknown opcode", [0x83, 0x80, 0, 0, 0, 0]],
+    ["a ping of 126 bytes", [0x89, 0xfe, 0, 126, 0, 0, 0, 0]],
+    ["a text that is no UTF-8", [0x81, 0x82, 0, 0, 0, 0, 0xff, 0xfe]],
+    ["a frame of 2^63 bytes", [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0]],
+    ["a frame that ends in its middle", [0x81, 0x85, 0, 0, 0, 0, 0x68]],
+    ["an endless continuation", [0x80, 0x80, 0, 0, 0, 0]],
+    ["no WebSocket at all", [...new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n")]],
+  ] as const
+) {
+  Deno.test(`serveMonitor() outlives a socket that sends ${what}`, async () => {
+    const run = new FakeRun(), beat = handBeat();
+    await using served = serveMonitor(run, beat);
+    {
+      using raw = await rawSocket(served);
+      await raw.write(new Uint8Array(bytes));
+    }
+    await using page = new TestPage(served);
+    await page.until("hello");
+    run.emit(makeSnapshot());
+    beat.strike();
+    await page.until("snapshot");
+  });
+}
+
+Deno.test("serveMonitor() refuses requests whose Host is missing, double or another's", async () => {
+  await using served = serveMonitor(new FakeRun());
+  const own = `Host: 127.0.0.1:${served.port}`;
+  const cases: [string, string, string[]][] = [
+    ["403", "/ HTTP/1.1", ["Host: evil.example"]],
+    ["403", "/ HTTP/1.1", ["Host:"]],
+    ["403", "/ HTTP/1.0", []],
+    ["400", "/ HTTP/1.1", [own, "Host: evil.example"]],
+    ["400", "/ HTTP/1.1", ["Host: evil.example", own]],
+    ["403", "/ HTTP/1.1", ["Host: a b"]],
+    ["403", "/ HTTP/1.1", ["Host: ["]],
+    ["403", "http://127.0.0.1/ HTTP/1.1", ["Host: evil.example"]],
+    ["303", "/ HTTP/1.1", [own]],
+  ];
+  for (const [status, target, headers] of cases) {
+    const path = target.replace("/ ", `/?token=${served.monitor.token} `);
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port: served.port });
+    const text = [`GET ${path}`, ...headers, "Connection: close", "", ""].join("\r\n");
+    await connection.write(new TextEncoder().encode(text));
+    const answer = await new Response(connection.readable).text();
+    assertEquals([headers, /^HTTP\/1\.\d (\d+)/.exec(answer)?.[1]], [headers, status]);
+  }
+});
+
+Deno.test("serveMonitor() drops a page that has stopped reading, and waits for it no more at the end", async () => {
+  const run = new FakeRun(), beat = handBeat();
+  const served = serveMonitor(run, beat);
+  using _stalled = await rawSocket(served);
+  const page = new TestPage(served);
+  await page.until("hello");
+  const snapshot = makeSnapshot({ reason: "x".repeat(400) });
+  let sent = 0;
+  while (await openPages(served) > 1) {
+    for (let i = 0; i < 500; i++) {
+      run.emit(snapshot);
+      beat.strike();
+    }
+    sent += 500;
+    assertLess(sent, 50_000, "the socket's buffers and 1 MB are less than that");
+  }
+  page.messages.length = 0;
+  run.emit(snapshot);
+  beat.strike();
+  await page.until("snapshot");
+  const startMs = performance.now();
+  await served.close();
+  assertLess(performance.now() - startMs, 1_000);
+  assertEquals(await page.closed.promise, 1001);
+});
+
+Deno.test("createMonitor() follows and steers a ResponseGenerator", async () => {
+  const { promise: isResumed, resolve: resume } = Promise.withResolvers<void>();
+  const teacher = {
+    complete: async ({ uid }: { uid: string }) => {
+      await isResumed;
+      return { response: `answer to ${uid}`, finishReason: "stop", usage: null, model: "m" };
+    },
+  };
+  const generator = new ResponseGenerator({ teacher });
+  using monitor = createMonitor(generator);
+  const rows = ["a", "b", "c"].map((uid) => ({ uid, prompt: `prompt of ${uid}` }));
+  const answers = Array.fromAsync(generator.generate(rows));
+  const response = await monitor.app.request("/control/concurrency", {
+    method: "POST",
+    headers: {
+      host: "localhost",
+      origin: "http://localhost",
+      cookie: `${monitor.cookieName}=${monitor.token}`,
+      "content-type": "application/json",
+    },
+    body: '{"concurrency":7}',
+  });
+  resume();
+  await answers;
+  assertEquals([response.status, generator.concurrency], [200, 7]);
+  const { samples, notices } = monitor.state();
+  assertEquals(samples.added.map(({ prompt }) => prompt).toSorted(), [
+    "prompt of a",
+    "prompt of b",
+    "prompt of c",
+  ]);
+  assertEquals(notices.map(({ message }) => message), ["Concurrency set to 7 (from the monitor)"]);
+});
+
+Deno.test("serveMonitor() serves two runs at once to one browser", async () => {
+  await using a = serveMonitor(new FakeRun());
+  await using b = serveMonitor(new FakeRun());
+  const cookie = [a, b].map(({ monitor }) => `${monitor.cookieName}=${monitor.token}`).join("; ");
+  await using pageA = new TestPage(a, { cookie });
+  await using pageB = new TestPage(b, { cookie });
+  await Promise.all([pageA.until("hello"), pageB.until("hello")]);
+  await using crossed = new TestPage(a, { cookie, origin: `http://127.0.0.1:${b.port}` });
+  await assertRejects(() => crossed.until("hello"), Error, "closed with");
+});
+
+Deno.test("ServedMonitor.close() tells pages that the run has ended and waits for none", async () => {
+  const run = new FakeRun();
+  const served = serveMonitor(run);
+  const page = new TestPage(served);
+  await page.until("hello");
+  using _silent = await rawSocket(served);
+  run.emit(makeSummary());
+  const startMs = performance.now();
+  await Promise.all([served.close(), served.close()]);
+  assertLess(performance.now() - startMs, 1_000);
+  assertEquals(await page.closed.promise, 1001);
+  assert(page.messages.some(({ type }) => type === "end"));
+  assertEquals(run.followers, 0);
+  await assertRejects(() => fetch(served.url));
+});
+
+Deno.test("ServedMonitor.close() waits for no request that does not end", async () => {
+  const run = new FakeRun();
+  const served = serveMonitor(run);
+  using connection = await connect(served, "POST /control/pause", [
+    "Content-Type: application/json",
+    "Content-Length: 100",
+  ]);
+  // A second request on its way shows that the first one has been taken up.
+  await openPages(served);
+  const startMs = performance.now();
+  await served.close();
+  assertLess(performance.now() - startMs, 1_000);
+  assertEquals(await connection.read(new Uint8Array(1)), null);
+});
+
+Deno.test("serveMonitor() says what to do when the port is taken", async () => {
+  await using served = serveMonitor(new FakeRun());
+  const run = new FakeRun();
+  const error = assertThrows(() => serveMonitor(run, { port: served.port }), UsageError);
+  assertMatch(error.message, /^Cannot serve the monitor on 127\.0\.0\.1:\d+: .*another port/);
+  assertEquals(run.followers, 0);
+});
+
+Deno.test("serveMonitor() needs the network and no other permission, and does not hold the process", async () => {
+  const script = `
+    import { serveMonitor } from "${new URL("../../web/server.ts", import.meta.url)}";
+    const nothing = () => {};
+    const run = { on: () => nothing, onOutcomes: () => nothing, snapshot: nothing };
+    const served = serveMonitor(run);
+    const response = await fetch(served.url);
+    console.log(response.status, await response.text());
+  `;
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--no-prompt", "--allow-net", "--ext=ts", "-"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = output.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(script));
+  await writer.close();
+  const { code, stdout, stderr } = await output.output();
+  const text = new TextDecoder().decode(stdout);
+  assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  assertMatch(text, /^401 /, "fetch keeps no cookies");
+});
+
+/** How many pages the server holds, as it says itself. */
+async function openPages({ monitor, port }: ServedMonitor): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
+    headers: { authorization: `Bearer ${monitor.token}` },
+  });
+  return Number(/^retort_monitor_pages (\d+)$/m.exec(await response.text())![1]);
+}
+
+/** A page's connection after the upgrade, of which nothing is read. */
+async function rawSocket(served: ServedMonitor): Promise<Deno.TcpConn> {
+  const connection = await connect(served, "GET /ws", [
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  ]);
+  const answer = new Uint8Array(12);
+  await connection.read(answer);
+  assertEquals(new TextDecoder().decode(answer), "HTTP/1.1 101");
+  return connection;
+}
+
+/** Sends the head of a request that the page could have sent. */
+async function connect(
+  { monitor, port }: ServedMonitor,
+  target: string,
+  headers: string[],
+): Promise<Deno.TcpConn> {
+  const host = `127.0.0.1:${port}`;
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const head = [
+    `${target} HTTP/1.1`,
+    `Host: ${host}`,
+    `Origin: http://${host}`,
+    `Cookie: ${monitor.cookieName}=${monitor.token}`,
+    ...headers,
+    "",
+    "",
+  ].join("\r\n");
+  await connection.write(new TextEncoder().encode(head));
+  return connection;
+}

@@ -1,0 +1,67 @@
+import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
+import { byteLength, cut } from "../../web/cut.ts";
+import type { SnapshotMessage } from "../../web/protocol.ts";
+import { encodeSnapshot, MAX_SNAPSHOT_BYTES } from "../../web/wire_snapshot.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+
+function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMessage } {
+  const text = encodeSnapshot({
+    type: "snapshot",
+    time: 1_767_225_600_000,
+    point_index: 999,
+    point: Array(14).fill(12345678.9),
+    latency: { bounds_ms: Array(109).fill(123456.7), counts: Array(108).fill(123456789) },
+    retry_when_done: false,
+  }, makeSnapshot(parts));
+  return { bytes: byteLength(text), message: JSON.parse(text) };
+}
+
+Deno.test("encodeSnapshot() keeps everything that is short", () => {
+  const errors = [makeErrorGroup(), makeErrorGroup({ message: "x".repeat(300) })];
+  const { message: { snapshot } } = encode({ errors });
+  assertEquals(snapshot.errors, errors);
+  assertEquals(snapshot.errors_total, 2);
+});
+
+for (
+  const [what, unit] of [
+    ["4-byte characters", "𝄞"],
+    ["control characters", "\u0000"],
+    ["quotes", '"'],
+    ["lone surrogates", "\ud800"],
+  ]
+) {
+  Deno.test(`encodeSnapshot() stays below 8 KB with 51 long errors and 40 teachers of ${what}`, () => {
+    const long = unit.repeat(5_000);
+    const group = makeErrorGroup({ message: long, uids: [long, long, long] });
+    const teacher = makeTeacher({ address: long, model: long, reason: long });
+    const { bytes, message: { snapshot } } = encode({
+      errors: Array(51).fill(group),
+      teachers: Array(40).fill(teacher),
+      reason: long,
+    });
+    assertLessOrEqual(bytes, MAX_SNAPSHOT_BYTES);
+    assertEquals([snapshot.errors_total, snapshot.teachers_total], [51, 40]);
+    assert(snapshot.errors.length >= 2 && snapshot.teachers.length >= 2);
+    assert(snapshot.errors[0].message.endsWith("…"));
+  });
+}
+
+Deno.test("encodeSnapshot() stays below 8 KB however many errors there are and however long", () => {
+  for (let count = 0; count <= 51; count += 3) {
+    for (let length = 10; length <= 400; length += 13) {
+      const errors = Array(count).fill(makeErrorGroup({ message: "界".repeat(length) }));
+      assertLessOrEqual(encode({ errors }).bytes, MAX_SNAPSHOT_BYTES);
+    }
+  }
+});
+
+Deno.test("cut() never cuts through a character, and gives no more than it was asked for", () => {
+  assertEquals(cut("abcdef", 6), "abcdef");
+  assertEquals(cut("abcdef", 4), "abc…");
+  assertEquals(cut("a𝄞𝄞", 4), "a𝄞…");
+  assertEquals(cut("a𝄞𝄞", 3), "a…");
+  assertEquals(cut("abc", 1), "…");
+  assertEquals(cut("abc", 0), "");
+});

@@ -1,0 +1,78 @@
+/**
+ * The files of the page, as text, so that one mechanism serves local runs, imports by URL and the
+ * executable.
+ *
+ * @module
+ */
+
+import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
+import HTML from "./page.html" with { type: "text" };
+import announcer from "./page/announcer.js" with { type: "text" };
+import base from "./page/base.css" with { type: "text" };
+import chartStyle from "./page/charts.css" with { type: "text" };
+import chart from "./page/chart.js" with { type: "text" };
+import chartList from "./page/chart_list.js" with { type: "text" };
+import charts from "./page/charts.js" with { type: "text" };
+import controlStyle from "./page/controls.css" with { type: "text" };
+import controls from "./page/controls.js" with { type: "text" };
+import dom from "./page/dom.js" with { type: "text" };
+import figures from "./page/figures.js" with { type: "text" };
+import frame from "./page/frame.css" with { type: "text" };
+import latency from "./page/latency.js" with { type: "text" };
+import link from "./page/link.js" with { type: "text" };
+import main from "./page/main.js" with { type: "text" };
+import notices from "./page/notices.js" with { type: "text" };
+import overview from "./page/overview.js" with { type: "text" };
+import overviewStyle from "./page/overview.css" with { type: "text" };
+import runState from "./page/run_state.js" with { type: "text" };
+import sampleStyle from "./page/samples.css" with { type: "text" };
+import samples from "./page/samples.js" with { type: "text" };
+import scale from "./page/scale.js" with { type: "text" };
+import store from "./page/store.js" with { type: "text" };
+import tableStyle from "./page/tables.css" with { type: "text" };
+import tables from "./page/tables.js" with { type: "text" };
+import theme from "./page/theme.js" with { type: "text" };
+
+/** Each after those that it imports. */
+const MODULES = [
+  figures,
+  dom,
+  theme,
+  store,
+  runState,
+  link,
+  announcer,
+  overview,
+  scale,
+  chart,
+  chartList,
+  charts,
+  latency,
+  tables,
+  samples,
+  controls,
+  notices,
+  main,
+];
+
+const STYLES = [base, frame, overviewStyle, chartStyle, tableStyle, controlStyle, sampleStyle];
+
+/** The page. */
+export const PAGE_HTML: string = HTML;
+
+/** Its script: the modules of `page/` in one, since a report has no address to import from. */
+export const PAGE_JS: string = MODULES.map(withoutSeams).join("\n");
+
+/** Its style. */
+export const PAGE_CSS: string = STYLES.join("\n");
+
+/** The script of uPlot. */
+export const UPLOT_JS: string = UPLOT_SCRIPT;
+
+/** The style of uPlot. */
+export const UPLOT_CSS: string = UPLOT_STYLE;
+
+/** In one scope modules see one another without `import` and `export`. */
+function withoutSeams(module: string): string {
+  return module.replaceAll(/^import\s[^;]*;\n/gm, "").replaceAll(/^export (?=\w)/gm, "");
+}

@@ -1,0 +1,199 @@
+/**
+ * The whole run in a bounded number of points, for the charts of a page that is opened late.
+ *
+ * @module
+ */
+
+import { type History as WireHistory, HISTORY_COLUMNS, type HistoryColumn } from "./protocol.ts";
+
+/** The most points that are kept. */
+export const MAX_POINTS = 1_000;
+
+/** What a point stands for at first: as often as a page gets a snapshot. */
+const FIRST_POINT_S = 0.5;
+
+/** What is known at one moment. Counters only grow; gauges are as they are. */
+export interface Reading {
+  /** Seconds since the run could send its first row. */
+  readonly elapsedS: number;
+  /** Counters: rows that got their result, rows that failed, tokens, refusals for load. */
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly completionTokens: number;
+  readonly refusedForLoad: number;
+  /** Latency of the moment in milliseconds, or null where nothing was answered. */
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  /** Gauges. */
+  readonly inFlight: number;
+  readonly limit: number;
+  readonly concurrency: number;
+  readonly cpuPercent: number;
+  /** The largest of a point's time is kept. */
+  readonly lagMs: number;
+  readonly rssBytes: number;
+}
+
+/** What a gauge was during a point: the mean of its readings. */
+const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
+
+/** One point: counters and settings as they were at its end, gauges summed up. */
+interface Point {
+  /** Which time it stands for, counted in `#pointS`. */
+  slot: number;
+  elapsedS: number;
+  succeeded: number;
+  failed: number;
+  completionTokens: number;
+  refusedForLoad: number;
+  concurrency: number;
+  lagMs: number;
+  rssBytes: number;
+  /** For each of `MEANS`: the sum of its readings, and how many there were. */
+  sums: number[];
+  readings: number[];
+}
+
+/**
+ * Points of equal length in time. When there are too many, their length doubles and neighbours become
+ * one, so that a run of ten days has as many points as one of ten minutes. Rates are differences of
+ * counters and so survive any number of mergers exactly.
+ */
+export class History {
+  readonly #maxPoints: number;
+  #points: Point[] = [];
+  #pointS = FIRST_POINT_S;
+  #thinned = 0;
+  /** Where the run that is under way began: one generator may run more than once. */
+  #base: Point | undefined;
+
+  /** `maxPoints`: 2 and more. @default 1000 */
+  constructor(maxPoints: number = MAX_POINTS) {
+    this.#maxPoints = maxPoints;
+  }
+
+  /** How many points there are. */
+  get length(): number {
+    return this.#points.length;
+  }
+
+  /** How often points were merged: whoever follows has to read everything anew when it changes. */
+  get thinned(): number {
+    return this.#thinned;
+  }
+
+  /** Another run of the same generator begins: its counters and its clock start at 0 again. */
+  continue(): void {
+    const last = this.#points.at(-1);
+    // A copy: the last point goes on when the first reading of the next run falls into its time.
+    this.#base = last === undefined ? undefined : { ...last };
+  }
+
+  /** Adds a reading. One that is older than the last is left out. */
+  add(reading: Reading): void {
+    const point = pointOf(reading, this.#base);
+    const last = this.#points.at(-1);
+    if (last !== undefined && point.elapsedS < last.elapsedS) return;
+    point.slot = Math.floor(point.elapsedS / this.#pointS);
+    if (last?.slot === point.slot) merge(last, point);
+    else this.#points.push(point);
+    while (this.#points.length > this.#maxPoints) this.#thin();
+  }
+
+  /** One point as it is shown, in the order of `HISTORY_COLUMNS`. */
+  point(index: number): (number | null)[] {
+    const point = this.#points[index];
+    const before = this.#points[index - 1];
+    const seconds = point.elapsedS - (before?.elapsedS ?? 0);
+    const since = (name: "succeeded" | "failed" | "completionTokens" | "refusedForLoad") =>
+      point[name] - (before?.[name] ?? 0);
+    const perSecond = (amount: number) => seconds > 0 ? amount / seconds : 0;
+    const [p50, p90, p99, inFlight, limit, cpuPercent] = point.sums.map((sum, i) =>
+      point.readings[i] === 0 ? null : sum / point.readings[i]
+    );
+    const values: Record<HistoryColumn, number | null> = {
+      elapsed_s: point.elapsedS,
+      succeeded_per_s: perSecond(since("succeeded")),
+      failed_per_s: perSecond(since("failed")),
+      p50_ms: p50,
+      p90_ms: p90,
+      p99_ms: p99,
+      tokens_per_s: perSecond(since("completionTokens")),
+      in_flight: inFlight,
+      limit,
+      concurrency: point.concurrency,
+      refused_for_load: since("refusedForLoad"),
+      lag_ms: point.lagMs,
+      cpu_percent: cpuPercent,
+      rss_bytes: point.rssBytes,
+    };
+    return HISTORY_COLUMNS.map((name) =>
+      name === "elapsed_s" ? tenths(values[name]) : short(values[name])
+    );
+  }
+
+  /** All points, column by column. */
+  columns(): WireHistory {
+    const rows = this.#points.map((_, index) => this.point(index));
+    const columns = Object.fromEntries(
+      HISTORY_COLUMNS.map((name, column) => [name, rows.map((row) => row[column])]),
+    ) as WireHistory["columns"];
+    return { point_s: this.#pointS, columns };
+  }
+
+  #thin(): void {
+    this.#pointS *= 2;
+    this.#thinned++;
+    const merged: Point[] = [];
+    for (const point of this.#points) {
+      point.slot = Math.floor(point.elapsedS / this.#pointS);
+      const last = merged.at(-1);
+      if (last?.slot === point.slot) merge(last, point);
+      else merged.push(point);
+    }
+    this.#points = merged;
+  }
+}
+
+function pointOf(reading: Reading, base: Point | undefined): Point {
+  const values = MEANS.map((name) => reading[name]);
+  return {
+    slot: 0,
+    elapsedS: reading.elapsedS + (base?.elapsedS ?? 0),
+    succeeded: reading.succeeded + (base?.succeeded ?? 0),
+    failed: reading.failed + (base?.failed ?? 0),
+    completionTokens: reading.completionTokens + (base?.completionTokens ?? 0),
+    refusedForLoad: reading.refusedForLoad + (base?.refusedForLoad ?? 0),
+    concurrency: reading.concurrency,
+    lagMs: reading.lagMs,
+    rssBytes: reading.rssBytes,
+    sums: values.map((value) => value ?? 0),
+    readings: values.map((value) => value === null ? 0 : 1),
+  };
+}
+
+/** Makes one point of two: `into` and the later one. */
+function merge(into: Point, later: Point): void {
+  into.elapsedS = later.elapsedS;
+  into.succeeded = later.succeeded;
+  into.failed = later.failed;
+  into.completionTokens = later.completionTokens;
+  into.refusedForLoad = later.refusedForLoad;
+  into.concurrency = later.concurrency;
+  into.lagMs = Math.max(into.lagMs, later.lagMs);
+  into.rssBytes = Math.max(into.rssBytes, later.rssBytes);
+  for (let i = 0; i < MEANS.length; i++) {
+    into.sums[i] += later.sums[i];
+    into.readings[i] += later.readings[i];
+  }
+}
+
+/** Four digits are more than a chart can show. */
+function short(value: number | null): number | null {
+  return value === null ? null : Number(value.toPrecision(4));
+}
+
+function tenths(value: number | null): number | null {
+  return value === null ? null : Math.round(value * 10) / 10;
+}

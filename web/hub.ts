@@ -1,0 +1,240 @@
+/**
+ * Sends the run to its pages. Nothing here waits for a page, and nothing that a page does reaches the
+ * run but through the controls.
+ *
+ * @module
+ */
+
+import type { Notice, RunEvent } from "../lib/progress/events.ts";
+import type { MonitoredRun } from "./monitored_run.ts";
+import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
+import type { ServerMessage } from "./protocol.ts";
+import { RunRecord, type RunRecordOptions } from "./run_record.ts";
+import { fitted } from "./samples.ts";
+import { encodeSnapshot } from "./wire_snapshot.ts";
+
+/** Snapshots are sent on this beat: two a second at most. */
+export const BEAT_MS = 500;
+
+/** A hidden page gets every 10th snapshot: one in 5 s at most. */
+const HIDDEN_BEATS = 10;
+
+/** Samples are sent on every 4th beat: every 2 s at most. */
+const SAMPLE_BEATS = 4;
+
+/** More pages than this are turned away, which bounds what unread messages take. */
+export const MAX_PAGES = 100;
+
+/** A page as whoever holds its socket tells of it. None of these functions throws. */
+export interface PageEvents {
+  /** The socket is open. */
+  opened(): void;
+  /** The page has said something. */
+  received(data: unknown): void;
+  /** The socket is closed, or broken. */
+  left(): void;
+}
+
+/** What a hub is made from. */
+export interface HubOptions extends RunRecordOptions {
+  /** Calls back every `intervalMs` until the function that it gives back is called. */
+  every: (intervalMs: number, callback: () => void) => () => void;
+}
+
+/** Follows one generator and tells its pages. */
+export class Hub {
+  readonly #record: RunRecord;
+  readonly #options: HubOptions;
+  readonly #pages = new Set<PageLink>();
+  readonly #leave: readonly (() => void)[];
+  #retryWhenDone = false;
+  #faults = 0;
+  #beats = 0;
+  #beatAt: number;
+  #isNew = false;
+  #thinned = 0;
+  #closed = false;
+
+  /** Follows the run from now on. */
+  constructor(run: MonitoredRun, options: HubOptions) {
+    this.#options = options;
+    this.#record = new RunRecord(options);
+    this.#beatAt = options.now();
+    const snapshot = run.snapshot();
+    if (snapshot !== undefined) this.#hear(snapshot);
+    this.#leave = [
+      run.on((event) => this.#guarded(() => this.#hear(event))),
+      run.onOutcomes((outcomes) => this.#guarded(() => this.#record.addOutcomes(outcomes))),
+      options.every(BEAT_MS, () => this.#guarded(() => this.#beat())),
+    ];
+  }
+
+  /** What is known of the run. */
+  get record(): RunRecord {
+    return this.#record;
+  }
+
+  /** How many pages are open. */
+  get pages(): number {
+    return this.#pages.size;
+  }
+
+  /** How often something went wrong here; the run does not notice. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Whether failed rows are asked again when the run is done. */
+  get retryWhenDone(): boolean {
+    return this.#retryWhenDone;
+  }
+
+  /** Changes that; pages hear of it with the next snapshot. */
+  set retryWhenDone(value: boolean) {
+    this.#retryWhenDone = value;
+    this.#isNew = true;
+  }
+
+  /** A page has come. */
+  join(socket: PageSocket): PageEvents {
+    const page = new PageLink(socket);
+    return {
+      opened: () => this.#guarded(() => this.#welcome(page)),
+      received: (data) => this.#guarded(() => page.receive(data)),
+      left: () => void this.#pages.delete(page),
+    };
+  }
+
+  /** Says that the run has ended, closes all sockets and follows the run no more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const leave of this.#leave) leave();
+    this.#guarded(() => {
+      this.#tellAll();
+      if (this.#record.ended) return;
+      this.#record.end(null);
+      this.#tell({ type: "end", summary: null });
+    });
+    for (const page of this.#pages) page.close(CLOSE.goingAway, "the run has ended");
+    this.#pages.clear();
+  }
+
+  #welcome(page: PageLink): void {
+    if (this.#closed) return page.close(CLOSE.goingAway, "the run has ended");
+    if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
+    this.#pages.add(page);
+    this.#greet([page]);
+  }
+
+  #hear(event: RunEvent): void {
+    this.#record.add(event);
+    if (event.type === "snapshot") {
+      this.#isNew = true;
+    } else if (event.type === "notice") {
+      this.#tell({ type: "notice", notice: this.#record.notices.at(-1) as Notice });
+    } else if (event.type === "run-start") {
+      for (const page of this.#pages) page.needsHello = true;
+    } else {
+      // The process may not live to see another beat.
+      this.#tellAll();
+      this.#tell({ type: "end", summary: event });
+    }
+  }
+
+  #beat(): void {
+    const now = this.#options.now();
+    const lagMs = Math.max(0, now - this.#beatAt - BEAT_MS);
+    this.#beatAt = now;
+    this.#beats++;
+    this.#publish(lagMs);
+    if (this.#beats % SAMPLE_BEATS === 0) this.#publishSamples();
+    this.#greet(
+      [...this.#pages].filter((page) => page.needsHello && page.isVisible && !page.isSlow),
+    );
+  }
+
+  #tellAll(): void {
+    this.#publish(0);
+    this.#publishSamples();
+  }
+
+  /** Tells everything to those who know nothing. */
+  #greet(pages: readonly PageLink[]): void {
+    if (pages.length === 0) return;
+    const state = this.#record.state(this.#retryWhenDone);
+    const text = JSON.stringify({ type: "hello", ...state, samples: fitted(state.samples) });
+    for (const page of pages) {
+      page.needsHello = false;
+      page.missed = 0;
+      page.knownSamples = this.#record.samples.version;
+      this.#send(page, text);
+    }
+  }
+
+  /** Sends the snapshot if there is a new one: made and encoded once, for all pages. */
+  #publish(lagMs: number): void {
+    const { snapshot, history, latency } = this.#record;
+    if (!this.#isNew || snapshot === undefined) return;
+    this.#isNew = false;
+    this.#record.addPoint(lagMs);
+    if (history.thinned !== this.#thinned) {
+      this.#thinned = history.thinned;
+      for (const page of this.#pages) page.needsHello = true;
+    }
+    const due = [...this.#pages].filter(isDue);
+    if (due.length === 0) return;
+    const index = history.length - 1;
+    const text = encodeSnapshot({
+      type: "snapshot",
+      time: this.#options.wallClock(),
+      point_index: index,
+      point: history.point(index),
+      latency: latency.histogram(),
+      retry_when_done: this.#retryWhenDone,
+    }, snapshot);
+    for (const page of due) this.#send(page, text);
+  }
+
+  /** Sends the samples that a page does not have, encoded once for all pages that know the same ones. */
+  #publishSamples(): void {
+    const { samples } = this.#record;
+    const texts = new Map<number, string>();
+    for (const page of this.#pages) {
+      const known = page.knownSamples;
+      if (known === samples.version || page.needsHello || !page.isVisible || page.isSlow) continue;
+      const text = texts.get(known) ??
+        JSON.stringify({ type: "samples", ...fitted(samples.since(known)) });
+      texts.set(known, text);
+      page.knownSamples = samples.version;
+      this.#send(page, text);
+    }
+  }
+
+  #tell(message: ServerMessage): void {
+    const text = JSON.stringify(message);
+    for (const page of this.#pages) this.#send(page, text);
+  }
+
+  #send(page: PageLink, text: string): void {
+    if (!page.send(text)) this.#pages.delete(page);
+  }
+
+  /** Handlers of sockets and timers end the process with what they throw. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch {
+      this.#faults++;
+    }
+  }
+}
+
+/** A page that waits to be told everything is not sent snapshots: their points would not fit its charts.
+ * A hidden one gets one of ten. */
+function isDue(page: PageLink): boolean {
+  if (page.needsHello && page.isVisible) return false;
+  if (!page.isVisible && ++page.missed < HIDDEN_BEATS) return false;
+  page.missed = 0;
+  return true;
+}

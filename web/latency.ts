@@ -1,0 +1,147 @@
+/**
+ * How long rows take: over the whole run, and over the last half minute.
+ *
+ * @module
+ */
+
+import type { LatencyHistogram } from "./protocol.ts";
+
+/** Buckets for each doubling: neighbours differ by 9 %. */
+const PER_OCTAVE = 8;
+
+/** What the page is shown: 19 %. */
+const MERGED = 2;
+
+/** From 1 ms to 2^27 ms, 37 hours; what lies outside counts as the first or the last. */
+const BUCKETS = 27 * PER_OCTAVE;
+
+/** The window moves on in steps of this. */
+const SLOT_MS = 5_000;
+
+/** So many steps are the window: 30 s. */
+const SLOTS = 6;
+
+/** Percentiles in milliseconds, or null where nothing was measured. */
+export interface WindowPercentiles {
+  /** Half are at or below. */
+  readonly p50: number | null;
+  /** 90 % are at or below. */
+  readonly p90: number | null;
+  /** 99 % are at or below. */
+  readonly p99: number | null;
+}
+
+/**
+ * Durations in buckets that grow by 9 %: recording one is two increments, and a percentile is at most
+ * 4.5 % off. The snapshot's percentiles are exact and speak of the whole run; a chart over time needs
+ * those of the moment.
+ */
+export class Latency {
+  readonly #now: () => number;
+  readonly #all = new Float64Array(BUCKETS);
+  readonly #slots = Array.from({ length: SLOTS }, () => new Uint32Array(BUCKETS));
+  #slot = 0;
+  #sumMs = 0;
+  #count = 0;
+
+  /** `now`: milliseconds of a clock that never goes back. */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#slot = this.#slotNow();
+  }
+
+  /** How many were recorded. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** All of them together, in milliseconds. */
+  get sumMs(): number {
+    return this.#sumMs;
+  }
+
+  /** Records some durations that have just been measured. */
+  record(durationsMs: readonly number[]): void {
+    this.#moveOn();
+    const slot = this.#slots[this.#slot % SLOTS];
+    for (const durationMs of durationsMs) {
+      const bucket = bucketOf(durationMs);
+      this.#all[bucket]++;
+      slot[bucket]++;
+      this.#count++;
+      this.#sumMs += Math.max(0, durationMs) || 0;
+    }
+  }
+
+  /** The percentiles of the last half minute. */
+  window(): WindowPercentiles {
+    this.#moveOn();
+    const counts = new Float64Array(BUCKETS);
+    for (const slot of this.#slots) slot.forEach((count, bucket) => counts[bucket] += count);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    if (total === 0) return { p50: null, p90: null, p99: null };
+    return {
+      p50: percentile(counts, total * 0.5),
+      p90: percentile(counts, total * 0.9),
+      p99: percentile(counts, total * 0.99),
+    };
+  }
+
+  /** The whole run, from the first bucket that holds something to the last. */
+  histogram(): LatencyHistogram {
+    const counts: number[] = [];
+    for (let i = 0; i < BUCKETS; i += MERGED) counts.push(this.#all[i] + this.#all[i + 1]);
+    const first = counts.findIndex((count) => count > 0);
+    if (first < 0) return { bounds_ms: [], counts: [] };
+    const last = counts.findLastIndex((count) => count > 0);
+    const bounds: number[] = [];
+    for (let i = first; i <= last + 1; i++) bounds.push(rounded(lowerBound(i * MERGED)));
+    return { bounds_ms: bounds, counts: counts.slice(first, last + 1) };
+  }
+
+  /** How many took less than 2, 4, 8, … ms, up to 37 hours. */
+  octaves(): { upToMs: number; count: number }[] {
+    const found: { upToMs: number; count: number }[] = [];
+    let count = 0;
+    for (let i = 0; i < BUCKETS; i++) {
+      count += this.#all[i];
+      if ((i + 1) % PER_OCTAVE === 0) found.push({ upToMs: lowerBound(i + 1), count });
+    }
+    return found;
+  }
+
+  #moveOn(): void {
+    const slot = this.#slotNow();
+    for (let i = Math.max(this.#slot + 1, slot - SLOTS + 1); i <= slot; i++) {
+      this.#slots[i % SLOTS].fill(0);
+    }
+    this.#slot = slot;
+  }
+
+  #slotNow(): number {
+    return Math.floor(this.#now() / SLOT_MS);
+  }
+}
+
+function bucketOf(durationMs: number): number {
+  const bucket = Math.floor(Math.log2(durationMs) * PER_OCTAVE);
+  return bucket > 0 ? Math.min(bucket, BUCKETS - 1) : 0;
+}
+
+function lowerBound(bucket: number): number {
+  return 2 ** (bucket / PER_OCTAVE);
+}
+
+/** The middle of the bucket in which the given rank lies. */
+function percentile(counts: Float64Array, rank: number): number {
+  let seen = 0;
+  for (let i = 0; i < BUCKETS; i++) {
+    seen += counts[i];
+    if (seen >= rank && counts[i] > 0) return rounded(lowerBound(i + 0.5));
+  }
+  return rounded(lowerBound(BUCKETS));
+}
+
+function rounded(ms: number): number {
+  return Number(ms.toPrecision(4));
+}

@@ -1,0 +1,202 @@
+/**
+ * The run for Prometheus, in its text format 0.0.4. A scraper sends the token of the printed address as
+ * `Authorization: Bearer TOKEN`.
+ *
+ * @module
+ */
+
+import type { RunState, Snapshot } from "../lib/progress/events.ts";
+import type { Hub } from "./hub.ts";
+
+/** The content type of the text format. */
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** One value with its labels. */
+interface Value {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** What follows the name: `_bucket`, `_sum`, `_count`. */
+  readonly suffix?: string;
+}
+
+/** One metric. */
+interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly values: readonly Value[];
+}
+
+const STATES: readonly RunState[] = [
+  "preparing",
+  "running",
+  "backing_off",
+  "paused",
+  "disk_full",
+  "draining",
+  "done",
+  "halted",
+];
+
+/** Writes all metrics. Before the first snapshot there are those of the monitor itself only. */
+export function renderMetrics(hub: Hub): string {
+  const { snapshot } = hub.record;
+  const metrics = snapshot === undefined ? [] : [
+    ...rowMetrics(snapshot),
+    ...attemptMetrics(snapshot),
+    ...processMetrics(snapshot),
+    latencyHistogram(hub),
+  ];
+  return [...metrics, ...monitorMetrics(hub)].map(written).join("");
+}
+
+function rowMetrics(snapshot: Snapshot): Metric[] {
+  return [
+    gauge("rows", "Rows of the input.", snapshot.total),
+    counter("rows_finished_total", "Rows whose line is on disk.", [
+      { labels: { result: "succeeded" }, value: snapshot.succeeded },
+      { labels: { result: "failed" }, value: snapshot.failed },
+    ]),
+    gauge("rows_skipped", "Rows that needed nothing from this run.", snapshot.skipped),
+    gauge("rows_waiting", "Rows between two attempts.", snapshot.waiting),
+    gauge("rows_per_second", "Rows finished per second over the last 30 s.", snapshot.rate_per_s),
+    gauge("eta_seconds", "Time until the end.", snapshot.eta_s),
+    gauge("elapsed_seconds", "Time since the first row could be sent.", snapshot.elapsed_ms / 1000),
+    {
+      name: "state",
+      help: "What the run is doing: 1 for that state, 0 for the others.",
+      type: "gauge",
+      values: STATES.map((state) => ({
+        labels: { state },
+        value: state === snapshot.state ? 1 : 0,
+      })),
+    },
+  ];
+}
+
+function attemptMetrics(snapshot: Snapshot): Metric[] {
+  const { latency_ms: latency } = snapshot;
+  return [
+    counter("attempts_total", "Attempts made.", [{ value: snapshot.attempts }]),
+    counter("attempts_failed_total", "Attempts that failed or whose answer was rejected.", [
+      { value: snapshot.failed_attempts },
+    ]),
+    counter("attempts_refused_total", "Attempts refused for load (429, 503, 529).", [
+      { value: snapshot.refused_for_load },
+    ]),
+    {
+      name: "errors",
+      help: "Failed attempts by type and status.",
+      type: "gauge",
+      values: errorValues(snapshot),
+    },
+    gauge("in_flight", "Attempts under way.", snapshot.in_flight),
+    gauge("limit", "Attempts that may be under way: the adaptive limit.", snapshot.limit),
+    gauge("concurrency", "The concurrency that was asked for.", snapshot.concurrency),
+    counter("tokens_total", "Tokens paid for.", [
+      { labels: { kind: "prompt" }, value: snapshot.prompt_tokens },
+      { labels: { kind: "completion" }, value: snapshot.completion_tokens },
+    ]),
+    counter("wasted_tokens_total", "Completion tokens of answers that were not kept.", [
+      { value: snapshot.wasted_completion_tokens },
+    ]),
+    gauge("cost_usd", "Cost so far in US dollars.", snapshot.cost_usd),
+    gauge(
+      "projected_cost_usd",
+      "Cost of the whole run in US dollars.",
+      snapshot.projected_cost_usd,
+    ),
+    gauge("max_cost_usd", "What the run may cost in US dollars.", snapshot.max_cost_usd),
+    {
+      name: "latency_quantile_seconds",
+      help: "Latency of the attempts that succeeded, over the whole run.",
+      type: "gauge",
+      values: ([["0.5", latency.p50], ["0.9", latency.p90], ["0.99", latency.p99], [
+        "1",
+        latency.max,
+      ]] as const).map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
+    },
+    {
+      name: "teacher_up",
+      help: "Whether a teacher takes requests.",
+      type: "gauge",
+      values: snapshot.teachers.map(({ address, model, state }, index) => ({
+        labels: { index: String(index), address, model },
+        value: state === "up" ? 1 : 0,
+      })),
+    },
+  ];
+}
+
+function processMetrics(snapshot: Snapshot): Metric[] {
+  const lag = snapshot.event_loop_lag_ms;
+  return [
+    gauge("cpu_ratio", "CPU of the process: 1 is one core.", snapshot.cpu_percent / 100),
+    gauge("memory_bytes", "Resident memory of the process.", snapshot.rss_bytes),
+    gauge("event_loop_lag_seconds", "How late timers fire: 99th percentile.", lag.p99 / 1000),
+  ];
+}
+
+function monitorMetrics(hub: Hub): Metric[] {
+  return [
+    gauge("monitor_pages", "Pages that are open.", hub.pages),
+    counter("monitor_faults_total", "Errors of the monitor itself.", [{ value: hub.faults }]),
+  ];
+}
+
+function latencyHistogram(hub: Hub): Metric {
+  const { latency } = hub.record;
+  const bucket = (le: string, value: number): Value => ({
+    suffix: "_bucket",
+    labels: { le },
+    value,
+  });
+  return {
+    name: "latency_seconds",
+    help: "Latency of the last attempt of each row that succeeded.",
+    type: "histogram",
+    values: [
+      ...latency.octaves().map(({ upToMs, count }) => bucket(String(upToMs / 1000), count)),
+      bucket("+Inf", latency.count),
+      { suffix: "_sum", value: latency.sumMs / 1000 },
+      { suffix: "_count", value: latency.count },
+    ],
+  };
+}
+
+/** Groups of one type and status that differ in their message are one value: messages are no labels. */
+function errorValues({ errors }: Snapshot): Value[] {
+  const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
+  return [...counts.values()].map((groups) => ({
+    labels: { type: groups[0].type, status: String(groups[0].status ?? "") },
+    value: groups.reduce((sum, { count }) => sum + count, 0),
+  }));
+}
+
+function counter(name: string, help: string, values: readonly Value[]): Metric {
+  return { name, help, type: "counter", values };
+}
+
+/** What is not known has no value. */
+function gauge(name: string, help: string, value: number | null): Metric {
+  return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
+}
+
+function written({ name, help, type, values }: Metric): string {
+  if (values.length === 0) return "";
+  const fullName = `retort_${name}`;
+  const lines = values.map(({ suffix = "", labels, value }) =>
+    `${fullName}${suffix}${labelText(labels)} ${value}\n`
+  );
+  return `# HELP ${fullName} ${help}\n# TYPE ${fullName} ${type}\n${lines.join("")}`;
+}
+
+function labelText(labels: Value["labels"]): string {
+  if (labels === undefined) return "";
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}

@@ -1,0 +1,273 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * One chart over time: title, legend with the values under the cursor, the plot, and a table behind it.
+ *
+ * @module
+ */
+
+import { make, setText } from "./dom.js";
+import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
+import { evenly, roundScale } from "./scale.js";
+
+/** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
+/** @import { HistoryColumn } from "../protocol.ts" */
+/** @import { ChartGroup } from "./charts.js" */
+
+/**
+ * A line: its column of the history, its name, its colour (a custom property of the style), and how it is
+ * drawn, so that nobody needs the colour to tell lines apart.
+ *
+ * @typedef {object} Series
+ * @property {HistoryColumn} column
+ * @property {string} label
+ * @property {string} colour
+ * @property {"solid" | "dashed" | "dotted" | "marks"} line `marks`: a triangle at the bottom wherever it is above 0
+ * @property {boolean} [isFilled]
+ */
+
+/**
+ * What a chart shows.
+ *
+ * @typedef {object} ChartDefinition
+ * @property {string} title
+ * @property {string} description what the lines are, for those who do not see them
+ * @property {"large" | "small"} size
+ * @property {readonly Series[]} series
+ * @property {(value: number) => string} format
+ * @property {(value: number) => string} mark a round figure at the axis
+ * @property {boolean} [isTime] whether values are milliseconds
+ * @property {number} least the top of the scale is never below this
+ */
+
+/** Rows of the table behind a chart. */
+const TABLE_ROWS = 20;
+
+/** Dashes of lines, in pixels of the page. @type {Record<string, number[]>} */
+const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
+
+/** Missing where the browser names a language that there is not, as it does for `LANG=C`: uPlot then does
+ * not start, and the tables have to do. @type {typeof UPlot | undefined} */
+const Plot = Reflect.get(globalThis, "uPlot");
+
+/** The colour of a custom property in the theme of the moment. @param {string} name */
+export function themeColour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Draws one definition. */
+export class Chart {
+  #definition;
+  #group;
+  #plotBox = make("div", { class: "plot" });
+  #body = make("div");
+  #table = make("details", { class: "behind" });
+  /** @type {HTMLElement[]} */
+  #values = [];
+  /** @type {UPlot | undefined} */
+  #plot;
+  #width = 0;
+
+  /** @param {ChartDefinition} definition @param {ChartGroup} group */
+  constructor(definition, group) {
+    this.#definition = definition;
+    this.#group = group;
+    const { title, description } = definition;
+    this.#plotBox.setAttribute("role", "img");
+    this.#plotBox.setAttribute("aria-label", `${title} over time: ${description}`);
+    this.#table.append(
+      make("summary", {}, "Table", make("span", { class: "unseen" }, ` of ${title}`)),
+      this.#body,
+    );
+    this.#table.addEventListener("toggle", () => this.#fillTable());
+    this.element = make(
+      "figure",
+      { class: `chart ${definition.size}` },
+      make("figcaption", {}, make("h3", {}, title), this.#legend()),
+      this.#plotBox,
+      this.#table,
+    );
+  }
+
+  /** Fits the plot into its place. @param {number} width in pixels of the page */
+  setWidth(width) {
+    this.#width = Math.floor(width);
+    this.#plot?.setSize({ width: this.#width, height: this.#height });
+  }
+
+  /** Draws all points. */
+  draw() {
+    if (this.#width < 50 || Plot === undefined) return;
+    const data = this.#group.data(this.#definition.series.map(({ column }) => column));
+    if (data[0].length === 0) return;
+    if (this.#plot === undefined) this.#plot = new Plot(this.#options(), data, this.#plotBox);
+    else this.#plot.setData(data);
+    this.showValues(this.#group.cursorIndex);
+  }
+
+  /** Draws the same points in other colours. */
+  redraw() {
+    this.#plot?.redraw(false, true);
+  }
+
+  /** Writes the values of one point, or of the last one, into the legend. @param {number | null} index */
+  showValues(index) {
+    this.#definition.series.forEach(({ column }, i) => {
+      const value = this.#group.values(column).at(index ?? -1) ?? null;
+      setText(this.#values[i], value === null ? UNKNOWN : this.#definition.format(value));
+    });
+  }
+
+  get #height() {
+    return this.#definition.size === "large" ? 168 : 120;
+  }
+
+  #legend() {
+    const list = make("ul", { class: "legend" });
+    for (const { label, colour, line } of this.#definition.series) {
+      const value = make("span", { class: "value" }, UNKNOWN);
+      this.#values.push(value);
+      const key = make("span", { class: `key ${line} ${colour}`, "aria-hidden": "true" });
+      list.append(make("li", {}, key, `${label} `, value));
+    }
+    return list;
+  }
+
+  /** @returns {UPlot.Options} */
+  #options() {
+    const { series, mark } = this.#definition;
+    const font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    const axis = {
+      font,
+      stroke: () => themeColour("muted"),
+      ticks: { show: false },
+      grid: { stroke: () => themeColour("line"), width: 1 },
+    };
+    return {
+      width: this.#width,
+      height: this.#height,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { size: 7, width: 1.5 },
+        drag: { x: true, y: false, setScale: false, dist: 8 },
+        sync: { key: "run" },
+      },
+      scales: {
+        x: { time: true, range: () => this.#group.range() },
+        y: { range: (_plot, _min, max) => [0, this.#scale(max).top] },
+      },
+      series: [{}, ...series.map(seriesOptions)],
+      axes: [
+        {
+          ...axis,
+          grid: { show: false },
+          size: 24,
+          gap: 6,
+          space: 96,
+          values: (_plot, splits) => {
+            const stepMs = ((splits[1] ?? 0) - splits[0]) * 1000;
+            return splits.map((split) => formatAxisTime(split * 1000, stepMs));
+          },
+        },
+        {
+          ...axis,
+          size: 48,
+          gap: 8,
+          splits: (_plot, _axis, _min, max) => {
+            const { step } = this.#scale(max);
+            return Array.from({ length: Math.round(max / step) + 1 }, (_, i) => i * step);
+          },
+          values: (_plot, splits) => splits.map((value) => mark(value)),
+        },
+      ],
+      hooks: {
+        setCursor: [(plot) => this.#group.showCursor(plot.cursor.idx ?? null)],
+        setSelect: [(plot) => this.#zoom(plot)],
+        draw: [(plot) => this.#drawMarks(plot)],
+      },
+    };
+  }
+
+  /** @param {number | null} most */
+  #scale(most) {
+    const { least, isTime, size } = this.#definition;
+    return roundScale(Math.max(most ?? 0, least), size === "large" ? 4 : 3, isTime);
+  }
+
+  /** @param {UPlot} plot */
+  #zoom(plot) {
+    const { left, width } = plot.select;
+    if (width < 8) return;
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+  }
+
+  /** @param {UPlot} plot */
+  #drawMarks(plot) {
+    const place = this.#definition.series.findIndex(({ line }) => line === "marks");
+    if (place < 0) return;
+    const { ctx, bbox } = plot;
+    const size = 4 * devicePixelRatio;
+    const bottom = bbox.top + bbox.height;
+    ctx.save();
+    ctx.fillStyle = themeColour(this.#definition.series[place].colour);
+    ctx.beginPath();
+    plot.data[place + 1].forEach((value, index) => {
+      const x = plot.valToPos(plot.data[0][index], "x", true);
+      if (!value || x < bbox.left || x > bbox.left + bbox.width) return;
+      ctx.moveTo(x - size, bottom);
+      ctx.lineTo(x + size, bottom);
+      ctx.lineTo(x, bottom - size * 1.7);
+    });
+    ctx.fill();
+    ctx.restore();
+  }
+
+  /** About twenty points as figures, made when somebody wants to see them. */
+  #fillTable() {
+    this.#body.replaceChildren();
+    if (!this.#table.open) return;
+    const { title, series, format } = this.#definition;
+    const [times] = this.#group.data([]);
+    const head = make("tr", {}, make("th", { scope: "col" }, "Time"));
+    for (const { label } of series) head.append(make("th", { scope: "col" }, label));
+    const rows = make("tbody");
+    for (const index of evenly(times.length, TABLE_ROWS)) {
+      const row = make("tr", {}, make("th", { scope: "row" }, formatClock(times[index] * 1000)));
+      for (const { column } of series) {
+        const value = this.#group.values(column)[index];
+        row.append(make("td", {}, value === null ? UNKNOWN : format(value)));
+      }
+      rows.append(row);
+    }
+    const caption = make(
+      "caption",
+      { class: "unseen" },
+      `${title}: ${TABLE_ROWS} points of the run`,
+    );
+    this.#body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
+  }
+}
+
+/** @param {Series} series @returns {UPlot.Series} */
+function seriesOptions({ colour, line, isFilled }) {
+  if (line === "marks") {
+    return {
+      scale: "none",
+      show: true,
+      paths: () => null,
+      points: { show: false },
+    };
+  }
+  return {
+    stroke: () => themeColour(colour),
+    width: 1.5,
+    dash: DASHES[line],
+    fill: isFilled ? () => `${themeColour(colour)}1f` : undefined,
+    points: { show: false },
+    spanGaps: false,
+  };
+}

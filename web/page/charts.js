@@ -1,0 +1,187 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * All charts over time: one time axis, one cursor, and no more work than somebody can see.
+ *
+ * @module
+ */
+
+import { Chart } from "./chart.js";
+import { CHARTS } from "./chart_list.js";
+import { byId, setShown, setText } from "./dom.js";
+import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
+import { trailingMeans } from "./scale.js";
+
+/** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
+/** @import { HistoryColumn } from "../protocol.ts" */
+/** @import { RunStore } from "./store.js" */
+
+/** So few are drawn in one frame that the page never stutters. */
+const CHARTS_PER_FRAME = 2;
+
+/** In a long run a point lasts longer than a snapshot: it is drawn as it grows, but not more often than this. */
+const GROWING_POINT_MS = 2_000;
+
+/** Rates are means over the first of these that is no shorter than this part of the run, in seconds. */
+const MEANS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
+const MEAN_PART = 1 / 120;
+
+/** @type {readonly HistoryColumn[]} */
+const RATES = ["succeeded_per_s", "failed_per_s", "tokens_per_s"];
+
+/** Shares times, cursor and zoom among the charts. */
+export class ChartGroup {
+  /** @type {number | null} */
+  cursorIndex = null;
+  /** @type {Record<HistoryColumn, (number | null)[]> | undefined} */
+  columns;
+  /** Made when they are looked at. @type {Map<HistoryColumn, number[]>} */
+  #means = new Map();
+  #meanS = MEANS_S[0];
+  #charts = CHARTS.map((definition) => new Chart(definition, this));
+  /** @type {Set<Chart>} */
+  #visible = new Set();
+  /** @type {Set<Chart>} */
+  #stale = new Set();
+  /** @type {number[]} */
+  #times = [];
+  /** @type {[number, number] | undefined} */
+  #zoomed;
+  #zeroS = 0;
+  #drawnMs = 0;
+  #isDrawing = false;
+  #cursorTime = byId("cursor-time", HTMLElement);
+  #mean = byId("mean", HTMLElement);
+  #zoomOut = byId("zoom-out", HTMLButtonElement);
+
+  constructor() {
+    byId("charts", HTMLElement).append(...this.#charts.map(({ element }) => element));
+    this.#watch();
+    this.#zoomOut.addEventListener("click", () => this.#setZoom(undefined));
+  }
+
+  /** Takes the history as it is now and draws what can be seen. @param {RunStore} store @param {number} nowMs */
+  update({ history, zeroMs }, nowMs) {
+    if (history === null) return;
+    const { elapsed_s } = history.columns;
+    if (this.columns !== history.columns || this.#zeroS !== zeroMs / 1000) {
+      this.columns = history.columns;
+      this.#zeroS = zeroMs / 1000;
+      this.#times = [];
+    }
+    const first = Math.max(0, this.#times.length - 1);
+    for (let i = first; i < elapsed_s.length; i++) {
+      this.#times[i] = this.#zeroS + (elapsed_s[i] ?? 0);
+    }
+    this.#means.clear();
+    const partS = (elapsed_s.at(-1) ?? 0) * MEAN_PART;
+    this.#meanS = MEANS_S.find((seconds) => seconds >= partS) ?? partS;
+    setText(this.#mean, `Rates are means over ${formatLatencyMark(this.#meanS * 1000)}`);
+    if (first < elapsed_s.length - 1 || nowMs - this.#drawnMs >= GROWING_POINT_MS) {
+      this.#drawnMs = nowMs;
+      this.drawAll();
+    } else if (this.cursorIndex === null) {
+      for (const chart of this.#visible) chart.showValues(null);
+    }
+  }
+
+  /** Draws anew what can be seen, and the rest when it is seen. */
+  drawAll() {
+    for (const chart of this.#charts) this.#stale.add(chart);
+    this.#drawSome();
+  }
+
+  /** Draws in the colours of the theme. */
+  recolour() {
+    for (const chart of this.#charts) chart.redraw();
+  }
+
+  /** Times in Unix seconds, and these columns: what a chart is drawn from. @param {readonly HistoryColumn[]} names @returns {UPlot.AlignedData} */
+  data(names) {
+    return [this.#times, ...names.map((name) => this.values(name))];
+  }
+
+  /** A column as it is shown. @param {HistoryColumn} name */
+  values(name) {
+    const { columns } = this;
+    if (columns === undefined) return [];
+    if (!RATES.includes(name)) return columns[name];
+    const means = this.#means.get(name) ??
+      trailingMeans(columns.elapsed_s, columns[name], this.#meanS);
+    this.#means.set(name, means);
+    return means;
+  }
+
+  /** What the time axes show, in Unix seconds. @returns {[number, number]} */
+  range() {
+    if (this.#zoomed !== undefined) return this.#zoomed;
+    const first = this.#times[0] ?? 0;
+    return [first, Math.max(this.#times.at(-1) ?? 0, first + 10)];
+  }
+
+  /** All charts show the values under the cursor of one of them; without one, the latest. @param {number | null} index */
+  showCursor(index) {
+    if (index === this.cursorIndex) return;
+    this.cursorIndex = index;
+    const time = index === null ? undefined : this.#times[index];
+    setText(
+      this.#cursorTime,
+      time === undefined
+        ? ""
+        : `${formatClock(time * 1000)} · ${formatDuration((time - this.#zeroS) * 1000)} in`,
+    );
+    for (const chart of this.#visible) chart.showValues(index);
+  }
+
+  /** Shows a part of the run. @param {number} fromS @param {number} toS Unix seconds */
+  zoom(fromS, toS) {
+    this.#setZoom([fromS, toS]);
+  }
+
+  /** @param {[number, number] | undefined} range */
+  #setZoom(range) {
+    this.#zoomed = range;
+    setShown(this.#zoomOut, range !== undefined);
+    this.drawAll();
+  }
+
+  #watch() {
+    /** @type {Map<Element, Chart>} */
+    const owners = new Map(this.#charts.map((chart) => [chart.element, chart]));
+    const sight = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const chart = owners.get(target);
+        if (chart === undefined) continue;
+        if (isIntersecting) this.#visible.add(chart);
+        else this.#visible.delete(chart);
+      }
+      this.#drawSome();
+    }, { rootMargin: "64px" });
+    const size = new ResizeObserver((entries) => {
+      for (const { target, contentRect } of entries) {
+        owners.get(target)?.setWidth(contentRect.width);
+      }
+      this.drawAll();
+    });
+    for (const element of owners.keys()) {
+      sight.observe(element);
+      size.observe(element);
+    }
+  }
+
+  #drawSome() {
+    if (this.#isDrawing) return;
+    const due = [...this.#stale].filter((chart) => this.#visible.has(chart));
+    if (due.length === 0) return;
+    this.#isDrawing = true;
+    requestAnimationFrame(() => {
+      this.#isDrawing = false;
+      for (const chart of due.slice(0, CHARTS_PER_FRAME)) {
+        this.#stale.delete(chart);
+        chart.draw();
+      }
+      this.#drawSome();
+    });
+  }
+}

@@ -1,0 +1,130 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * The few things that the page does with the DOM. Text gets into it as text only: nothing here, and
+ * nothing in the page, reads a string as markup.
+ *
+ * @module
+ */
+
+/**
+ * The element with this id.
+ *
+ * @template {Element} T
+ * @param {string} id
+ * @param {{ new (): T, prototype: T }} type
+ * @returns {T}
+ */
+export function byId(id, type) {
+  const found = document.getElementById(id);
+  if (found instanceof type) return found;
+  throw new TypeError(`Cannot find "${id}" in the page: it must be a ${type.name}`);
+}
+
+/**
+ * Makes an element. Children that are strings become text.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, string | boolean>} [attributes] `true` sets an empty attribute, `false` none
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * One of the icons of the page. Icons stand beside words, so they say nothing themselves.
+ *
+ * @param {string} name of a symbol in the page: `icon-<name>`
+ */
+export function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/** Shows another icon. @param {Element} svg @param {string} name */
+export function setIcon(svg, name) {
+  const use = svg.querySelector("use");
+  if (use !== null) setAttribute(use, "href", `#icon-${name}`);
+}
+
+/** Writes a text where it differs: what stays the same costs no layout. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  const { firstChild } = element;
+  if (firstChild instanceof Text && firstChild.nextSibling === null) {
+    if (firstChild.data !== text) firstChild.data = text;
+  } else {
+    element.textContent = text;
+  }
+}
+
+/**
+ * Sets or removes an attribute where that changes something.
+ *
+ * @param {Element} element
+ * @param {string} name
+ * @param {string | boolean} value
+ */
+export function setAttribute(element, name, value) {
+  if (value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+    return;
+  }
+  const text = value === true ? "" : value;
+  if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+}
+
+/** Shows or hides. @param {HTMLElement} element @param {boolean} isShown */
+export function setShown(element, isShown) {
+  if (element.hidden === isShown) element.hidden = !isShown;
+}
+
+/**
+ * Brings the children of an element into this order and moves only those that stand elsewhere, so that
+ * focus, selection and open `<details>` stay as they are.
+ *
+ * @param {Element} parent
+ * @param {readonly Element[]} children
+ */
+export function setChildren(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) {
+    if (!wanted.has(child)) child.remove();
+  }
+  let place = parent.firstElementChild;
+  for (const child of children) {
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
+}
+
+/**
+ * Rows that are used again: one for each of `items`, made by `create`, filled by `fill`.
+ *
+ * @template T, R
+ * @param {Element} parent
+ * @param {(R & { element: Element })[]} rows those there are; changed
+ * @param {readonly T[]} items
+ * @param {() => R & { element: Element }} create
+ * @param {(row: R & { element: Element }, item: T) => void} fill
+ */
+export function fillRows(parent, rows, items, create, fill) {
+  while (rows.length > items.length) rows.pop()?.element.remove();
+  while (rows.length < items.length) {
+    const row = create();
+    parent.append(row.element);
+    rows.push(row);
+  }
+  items.forEach((item, index) => fill(rows[index], item));
+}

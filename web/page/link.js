@@ -1,0 +1,142 @@
+// @ts-check
+/**
+ * The page's end of the socket: connects, and connects again.
+ *
+ * @module
+ */
+
+/** @import { PageMessage, ServerMessage } from "../protocol.ts" */
+
+/** The first wait before another try; doubled with each that fails. */
+const FIRST_DELAY_MS = 500;
+/** The longest wait. */
+const LONGEST_DELAY_MS = 15_000;
+
+/**
+ * Whether there is a connection, how often it was tried since there was one, and when it is tried again
+ * (Unix milliseconds; null while it is being tried, and when there is nothing more to hear).
+ *
+ * @typedef {{ isOpen: boolean, tries: number, nextMs: number | null }} LinkStatus
+ */
+
+/**
+ * What a link is made from.
+ *
+ * @typedef {object} LinkOptions
+ * @property {() => WebSocket} connect opens a socket
+ * @property {(message: ServerMessage) => void} onMessage
+ * @property {() => boolean} isOver whether the run has ended, so that nobody is there to connect to
+ * @property {() => number} [now] Unix milliseconds
+ * @property {() => number} [random] in [0, 1)
+ */
+
+/** The socket's address beside the page: another port, a path prefix and TLS come by themselves. @param {string} base @returns {string} */
+export function socketAddress(base) {
+  const url = new URL("ws", base);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = "";
+  url.hash = "";
+  return url.href;
+}
+
+/**
+ * How long to wait before the given try, counted from 1: half of it by chance, so that the pages of a
+ * server that comes back do not all come at once.
+ *
+ * @param {number} attempt
+ * @param {number} chance in [0, 1)
+ * @returns {number} milliseconds
+ */
+export function reconnectDelayMs(attempt, chance) {
+  const wholeMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 10));
+  return wholeMs / 2 + wholeMs / 2 * chance;
+}
+
+/** Hears the server for as long as the run goes on. */
+export class Link {
+  #options;
+  /** @type {WebSocket | undefined} */
+  #socket;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #isVisible = true;
+  /** @type {LinkStatus} */
+  #status = { isOpen: false, tries: 0, nextMs: null };
+
+  /** @param {LinkOptions} options */
+  constructor(options) {
+    this.#options = {
+      now: Date.now,
+      random: Math.random,
+      ...options,
+    };
+  }
+
+  /** What is known of the connection. */
+  get status() {
+    return this.#status;
+  }
+
+  /** Connects now. */
+  start() {
+    const socket = this.#options.connect();
+    this.#timer = undefined;
+    this.#socket = socket;
+    this.#status = { isOpen: false, tries: this.#status.tries + 1, nextMs: null };
+    socket.onopen = () => {
+      this.#status = { isOpen: true, tries: 0, nextMs: null };
+      if (!this.#isVisible) this.#tellVisibility();
+    };
+    socket.onmessage = ({ data }) => {
+      const message = readMessage(data);
+      if (message !== undefined) this.#options.onMessage(message);
+    };
+    socket.onclose = () => this.#again(socket);
+  }
+
+  /** Says whether somebody can see the page; one that is seen does not wait to connect. @param {boolean} isVisible */
+  setVisible(isVisible) {
+    if (this.#isVisible === isVisible) return;
+    this.#isVisible = isVisible;
+    if (this.#status.isOpen) this.#tellVisibility();
+    else if (isVisible) this.retry();
+  }
+
+  /** Does not wait for the next try. */
+  retry() {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.start();
+  }
+
+  /** @param {WebSocket} socket */
+  #again(socket) {
+    if (socket !== this.#socket) return;
+    const { now, random, isOver } = this.#options;
+    const { tries } = this.#status;
+    this.#socket = undefined;
+    if (isOver()) {
+      this.#status = { isOpen: false, tries, nextMs: null };
+      return;
+    }
+    const delayMs = reconnectDelayMs(tries + 1, random());
+    this.#status = { isOpen: false, tries, nextMs: now() + delayMs };
+    this.#timer = setTimeout(() => this.start(), delayMs);
+  }
+
+  #tellVisibility() {
+    /** @type {PageMessage} */
+    const message = { visible: this.#isVisible };
+    this.#socket?.send(JSON.stringify(message));
+  }
+}
+
+/** @param {unknown} data @returns {ServerMessage | undefined} */
+function readMessage(data) {
+  if (typeof data !== "string") return undefined;
+  try {
+    return JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,147 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Starts the page: live beside its server, or as a report that holds its run.
+ *
+ * @module
+ */
+
+import { Announcer } from "./announcer.js";
+import { ChartGroup } from "./charts.js";
+import { Controls } from "./controls.js";
+import { byId, setAttribute, setShown, setText } from "./dom.js";
+import { formatAge, formatDate } from "./figures.js";
+import { LatencyView } from "./latency.js";
+import { Link, socketAddress } from "./link.js";
+import { NoticesView } from "./notices.js";
+import { Overview } from "./overview.js";
+import { SamplesView } from "./samples.js";
+import { ALL_PARTS, RunStore } from "./store.js";
+import { ErrorTable, TeacherTable } from "./tables.js";
+import { startTheme } from "./theme.js";
+
+/** @import { MonitorState } from "../protocol.ts" */
+/** @import { Part } from "./store.js" */
+
+/** Without a snapshot for so long, what the page shows is old. */
+const STALE_MS = 5_000;
+
+/** The page as a whole. */
+class Page {
+  #store = new RunStore();
+  #overview = new Overview();
+  #charts = new ChartGroup();
+  #latency = new LatencyView();
+  #teachers = new TeacherTable();
+  #errors = new ErrorTable();
+  #samples = new SamplesView();
+  #notices = new NoticesView();
+  #announcer = new Announcer();
+  #controls = new Controls((text) => this.#announcer.say(text));
+  /** @type {Set<Part>} */
+  #changed = new Set();
+  #heardMs = Date.now();
+  #isReport = false;
+
+  /** Shows a run that is in the page already. @param {MonitorState} state */
+  showReport(state) {
+    this.#isReport = true;
+    this.#store.replace(state, state.time);
+    setAttribute(document.documentElement, "data-mode", "report");
+    setText(byId("report-date", HTMLElement), `Report of ${formatDate(state.time)}`);
+    this.#draw(ALL_PARTS);
+  }
+
+  /** Follows the run that the server tells of. */
+  follow() {
+    const link = new Link({
+      connect: () => new WebSocket(socketAddress(document.baseURI)),
+      onMessage: (message) => {
+        this.#heardMs = Date.now();
+        this.#mark(this.#store.apply(message, this.#heardMs));
+      },
+      isOver: () => this.#store.ended,
+    });
+    const tellVisibility = () => link.setVisible(document.visibilityState === "visible");
+    document.addEventListener("visibilitychange", tellVisibility);
+    addEventListener("online", () => link.retry());
+    byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
+    link.start();
+    tellVisibility();
+    setInterval(() => this.#tick(link), 500);
+  }
+
+  /** Draws in the colours of the theme. */
+  recolour() {
+    this.#charts.recolour();
+  }
+
+  /** All that comes between two frames is drawn once. @param {readonly Part[]} parts */
+  #mark(parts) {
+    const isWaiting = this.#changed.size > 0;
+    for (const part of parts) this.#changed.add(part);
+    if (isWaiting || this.#changed.size === 0) return;
+    requestAnimationFrame(() => {
+      const changed = [...this.#changed];
+      this.#changed.clear();
+      this.#draw(changed);
+    });
+  }
+
+  /** @param {readonly Part[]} parts */
+  #draw(parts) {
+    const store = this.#store;
+    const nowMs = this.#nowMs;
+    if (parts.includes("run")) this.#overview.updateRun(store);
+    if (parts.includes("snapshot")) {
+      this.#overview.update(store, nowMs);
+      this.#latency.update(store);
+      this.#teachers.update(store);
+      this.#errors.update(store, nowMs);
+      this.#announcer.update(store, nowMs);
+    }
+    if (parts.includes("history")) this.#charts.update(store, nowMs);
+    if (parts.includes("samples")) this.#samples.update(store);
+    if (parts.includes("notices")) this.#notices.update(store, nowMs);
+  }
+
+  /** The moment that the page speaks of: a report has only one. */
+  get #nowMs() {
+    return this.#isReport ? this.#store.time : Date.now();
+  }
+
+  /** Ages and waits go on, whether anything comes or not. @param {Link} link */
+  #tick(link) {
+    const nowMs = Date.now();
+    const { isOpen, nextMs } = link.status;
+    const { ended } = this.#store;
+    const ageMs = nowMs - this.#heardMs;
+    const isStale = !ended && ageMs > STALE_MS;
+    setAttribute(document.documentElement, "data-stale", isStale);
+    setShown(byId("stale", HTMLElement), isStale);
+    if (isStale) {
+      const next = isOpen
+        ? "Connected, waiting for it."
+        : nextMs === null
+        ? "Connecting …"
+        : `Trying again in ${formatAge(nextMs - nowMs + 999)}.`;
+      setText(byId("stale-age", HTMLElement), `${formatAge(ageMs)} without word from the run.`);
+      setText(byId("stale-next", HTMLElement), next);
+      setShown(byId("reconnect", HTMLElement), !isOpen);
+    }
+    this.#overview.updateState(this.#store, nowMs);
+    this.#controls.update(this.#store, isOpen);
+  }
+}
+
+/** The run of a report, which stands in the page as JSON. @returns {MonitorState | undefined} */
+function embeddedState() {
+  const text = document.getElementById("report-state")?.textContent;
+  return text ? JSON.parse(text) : undefined;
+}
+
+const page = new Page();
+startTheme(() => page.recolour());
+const state = embeddedState();
+if (state === undefined) page.follow();
+else page.showReport(state);

@@ -1,0 +1,137 @@
+// @ts-check
+/**
+ * What the run is doing, in words.
+ *
+ * @module
+ */
+
+import { formatAge, formatClock, formatCount, formatDuration, formatMoment } from "./figures.js";
+
+/** @import { RunStore } from "./store.js" */
+
+/**
+ * The state of a run: `tone` is its colour, `icon` and `word` say the same without it.
+ *
+ * @typedef {object} StateWords
+ * @property {"good" | "calm" | "wait" | "bad"} tone
+ * @property {string} icon
+ * @property {string} word
+ * @property {string} detail
+ */
+
+/**
+ * The state line.
+ *
+ * @param {RunStore} store
+ * @param {number} nowMs
+ * @returns {StateWords}
+ */
+export function stateWords(store, nowMs) {
+  const { snapshot } = store;
+  if (store.ended) return endWords(store);
+  if (snapshot === null) {
+    return { tone: "calm", icon: "dots", word: "Starting", detail: "nothing is known yet" };
+  }
+  const why = snapshot.reason ?? "";
+  switch (snapshot.state) {
+    case "preparing":
+      return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
+    case "running":
+      return { tone: "good", icon: "play", word: "Running", detail: runningDetail(store) };
+    case "backing_off":
+      return {
+        tone: "wait",
+        icon: "clock",
+        word: "Backing off",
+        detail: backOffDetail(store, nowMs),
+      };
+    case "paused":
+      return { tone: "wait", icon: "pause", word: "Paused", detail: why || pausedDetail(store) };
+    case "disk_full":
+      return {
+        tone: "bad",
+        icon: "alert",
+        word: "Disk full",
+        detail: why || "nothing is sent until there is room",
+      };
+    case "draining":
+      return { tone: "calm", icon: "drain", word: "Draining", detail: drainingDetail(store) };
+    case "halted":
+      return { tone: "bad", icon: "stop", word: "Halted", detail: why || "rows are left" };
+    default:
+      return { tone: "good", icon: "check", word: "Done", detail: "" };
+  }
+}
+
+/** @param {RunStore} store @returns {StateWords} */
+function endWords(store) {
+  const { summary, snapshot } = store;
+  if (summary === null) {
+    return {
+      tone: "bad",
+      icon: "stop",
+      word: "Ended",
+      detail: snapshot?.reason ?? "with an error; the terminal has it",
+    };
+  }
+  const took = `after ${formatDuration(summary.elapsed_ms)}`;
+  const left = summary.pending > 0 ? `, ${formatCount(summary.pending)} rows left` : "";
+  const why = summary.reason === null ? "" : `: ${summary.reason}`;
+  if (summary.state === "halted") {
+    return { tone: "bad", icon: "stop", word: "Halted", detail: `${took}${left}${why}` };
+  }
+  if (summary.state === "interrupted") {
+    return { tone: "wait", icon: "stop", word: "Stopped", detail: `${took}${left}${why}` };
+  }
+  return { tone: "good", icon: "check", word: "Done", detail: took };
+}
+
+/** @param {RunStore} store */
+function runningDetail({ snapshot }) {
+  const troubled = snapshot?.teachers.filter(({ state }) => state !== "up").length ?? 0;
+  if (snapshot === null) return "";
+  if (troubled === 0) return `for ${formatDuration(snapshot.elapsed_ms)}`;
+  return `${formatCount(troubled)} of ${formatCount(snapshot.teachers_total)} teachers not up`;
+}
+
+/** `until 12:03:07, in 12s (429: tokens per min)`. @param {RunStore} store @param {number} nowMs */
+function backOffDetail(store, nowMs) {
+  const { reason, backing_off_until } = store.snapshot ?? {};
+  const why = reason ? ` (${reason})` : "";
+  if (!backing_off_until) return `all rows wait to be tried again${why}`;
+  const untilMs = store.localTime(backing_off_until);
+  const wait = untilMs > nowMs ? `, in ${formatAge(untilMs - nowMs)}` : "";
+  return `until ${formatClock(untilMs)}${wait}${why}`;
+}
+
+/** @param {RunStore} store */
+function pausedDetail({ snapshot }) {
+  const inFlight = snapshot?.in_flight ?? 0;
+  return inFlight > 0
+    ? `${formatCount(inFlight)} still in flight`
+    : "nothing is sent until it is resumed";
+}
+
+/** @param {RunStore} store */
+function drainingDetail({ snapshot }) {
+  return `${formatCount(snapshot?.in_flight ?? 0)} in flight are finished, nothing more is sent`;
+}
+
+/**
+ * When the last result came to the disk: the time, and how long ago where that still changes.
+ *
+ * @param {RunStore} store
+ * @param {number} nowMs
+ */
+export function durableWords(store, nowMs) {
+  const { snapshot, ended } = store;
+  if (snapshot === null || snapshot.last_durable === null) return { time: "", age: "none yet" };
+  const timeMs = store.localTime(snapshot.last_durable);
+  if (nowMs - timeMs > 86_400_000) return { time: formatMoment(timeMs, nowMs), age: "" };
+  return { time: formatClock(timeMs), age: ended ? "" : `${formatAge(nowMs - timeMs)} ago` };
+}
+
+/** Rows that need nothing any more, from earlier runs and from this one. @param {RunStore} store */
+export function settledRows({ snapshot }) {
+  return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
+}

@@ -1,0 +1,241 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * Answers and failures to look at, as cards that open. Every text of theirs is a model's or a prompt's,
+ * and gets into the page as text only.
+ *
+ * @module
+ */
+
+import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
+import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
+
+/** @import { Sample } from "../protocol.ts" */
+/** @import { RunStore, SampleList } from "./store.js" */
+
+/** What is shown of a text while its card is closed. */
+const GLIMPSE = 240;
+
+/** @type {Record<SampleList, string>} */
+const NOTHING = {
+  latest: "No answer yet",
+  reservoir: "No answer yet",
+  failures: "No row has failed",
+};
+
+/** @type {readonly SampleList[]} */
+const LISTS = ["latest", "reservoir", "failures"];
+
+/** Three lists of cards, one of them shown. */
+export class SamplesView {
+  #panel = byId("samples-panel", HTMLElement);
+  #list = byId("samples-list", HTMLElement);
+  #none = byId("samples-none", HTMLElement);
+  #hold = byId("samples-hold", HTMLElement);
+  #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
+  /** @type {SampleList} */
+  #shown = "latest";
+  /** @type {Map<number, HTMLDetailsElement>} */
+  #cards = new Map();
+  /** @type {RunStore | undefined} */
+  #store;
+
+  constructor() {
+    this.#tabs.forEach((tab, i) => {
+      tab.addEventListener("click", () => this.#show(LISTS[i]));
+      tab.addEventListener("keydown", (event) => this.#move(event, i));
+    });
+    byId("samples-newest", HTMLButtonElement).addEventListener("click", () => {
+      this.#tabs[LISTS.indexOf(this.#shown)].focus();
+      this.#fill(false);
+    });
+    // `toggle` does not bubble.
+    this.#list.addEventListener("toggle", () => this.#fill(true), { capture: true });
+  }
+
+  /** Takes the samples there are. @param {RunStore} store */
+  update(store) {
+    this.#store = store;
+    LISTS.forEach((name, i) => {
+      const count = this.#tabs[i].querySelector(".count");
+      if (count !== null) setText(count, formatCount(store.lists[name].length));
+    });
+    this.#fill(true);
+  }
+
+  /** @param {SampleList} name */
+  #show(name) {
+    this.#shown = name;
+    LISTS.forEach((other, i) => {
+      setAttribute(this.#tabs[i], "aria-selected", String(other === name));
+      setAttribute(this.#tabs[i], "tabindex", other === name ? "0" : "-1");
+    });
+    setAttribute(this.#panel, "aria-labelledby", `tab-${name}`);
+    this.#fill(false);
+  }
+
+  /** Arrows go from tab to tab, as the pattern of tabs has it. @param {KeyboardEvent} event @param {number} i */
+  #move(event, i) {
+    const places = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: LISTS.length - 1 };
+    const place = Reflect.get(places, event.key);
+    if (place === undefined) return;
+    event.preventDefault();
+    const next = (place + LISTS.length) % LISTS.length;
+    this.#show(LISTS[next]);
+    this.#tabs[next].focus();
+  }
+
+  /**
+   * What somebody reads stays where it is: while a card is open, new ones wait.
+   *
+   * @param {boolean} mayHold
+   */
+  #fill(mayHold) {
+    const store = this.#store;
+    if (store === undefined) return;
+    const ids = store.lists[this.#shown];
+    const isHeld = mayHold && this.#list.querySelector("details[open]") !== null;
+    const shown = new Set([...this.#cards.keys()]);
+    const waiting = ids.filter((id) => !shown.has(id)).length;
+    setShown(this.#hold, isHeld && waiting > 0);
+    if (isHeld) {
+      setText(
+        byId("samples-waiting", HTMLElement),
+        `${formatCount(waiting)} newer, held back while you read`,
+      );
+      return;
+    }
+    /** @type {Map<number, HTMLDetailsElement>} */
+    const cards = new Map();
+    for (const id of ids) {
+      const sample = store.byId.get(id);
+      const card = this.#cards.get(id) ?? (sample && makeCard(sample, store));
+      if (card !== undefined) cards.set(id, card);
+    }
+    this.#cards = cards;
+    setChildren(this.#list, [...cards.values()]);
+    setShown(this.#none, cards.size === 0);
+    setText(this.#none, NOTHING[this.#shown]);
+  }
+}
+
+/** A closed card is its summary only; the rest is made when it is opened. @param {Sample} sample @param {RunStore} store */
+function makeCard(sample, store) {
+  const { failure, prompt, response, tool_calls } = sample;
+  const timeMs = sample.time - store.clockOffsetMs;
+  const said = failure === null ? response || tool_calls : failure.message;
+  const card = make(
+    "details",
+    { class: `card ${failure === null ? "answer" : "failure"}` },
+    make(
+      "summary",
+      {},
+      make(
+        "span",
+        { class: "card-head" },
+        icon("chevron"),
+        make("span", { class: "uid" }, sample.uid),
+        makeBadge(sample),
+        make("span", { class: "card-figures" }, figuresOf(sample)),
+        make(
+          "time",
+          { datetime: new Date(timeMs).toISOString() },
+          formatMoment(timeMs, Date.now()),
+        ),
+      ),
+      make("span", { class: "glimpse prompt" }, glimpse(prompt)),
+      make("span", { class: "glimpse" }, glimpse(said)),
+    ),
+  );
+  let isFilled = false;
+  card.addEventListener("toggle", () => {
+    if (!isFilled) card.append(makeWhole(sample));
+    isFilled = true;
+  });
+  return card;
+}
+
+/** @param {Sample} sample */
+function makeBadge({ failure, finish_reason }) {
+  if (failure === null) {
+    const isWhole = finish_reason === "stop" || finish_reason === "";
+    const tone = isWhole ? "badge" : "badge wait";
+    return make("span", { class: tone }, finish_reason || "no finish reason");
+  }
+  const status = failure.status === null ? "" : ` ${failure.status}`;
+  return make("span", { class: "badge bad" }, icon("cross"), failure.type + status);
+}
+
+/** @param {Sample} sample */
+function figuresOf({ completion_tokens, latency_ms, attempts }) {
+  const figures = [formatLatency(latency_ms)];
+  if (completion_tokens !== null) figures.unshift(`${formatCount(completion_tokens)} tokens`);
+  if (attempts > 1) figures.push(`${formatCount(attempts)} attempts`);
+  return figures.join(" · ");
+}
+
+/** @param {Sample} sample */
+function makeWhole(sample) {
+  const { failure, prompt, reasoning, response, tool_calls, reasoning_tokens } = sample;
+  const whole = make("div", { class: "whole" });
+  if (failure !== null) whole.append(makeText("Failure", failure.message));
+  whole.append(makeText("Prompt", prompt));
+  if (reasoning !== "") {
+    const tokens = reasoning_tokens === null ? "" : ` (${formatCount(reasoning_tokens)} tokens)`;
+    whole.append(
+      make(
+        "details",
+        { class: "reasoning" },
+        make("summary", {}, `Reasoning${tokens}`),
+        makePre(reasoning, "Reasoning"),
+      ),
+    );
+  }
+  if (response !== "" || failure === null) whole.append(makeText("Answer", response));
+  if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
+  if (sample.is_cut) {
+    whole.append(
+      make("p", { class: "note" }, "Long texts are cut here; the results file has them whole."),
+    );
+  }
+  whole.append(makeFacts(sample));
+  return whole;
+}
+
+/** @param {string} title @param {string} text */
+function makeText(title, text) {
+  return make("div", {}, make("h3", {}, title), makePre(text === "" ? "(empty)" : text, title));
+}
+
+/** A long text scrolls in its box, so the keyboard has to get there. @param {string} text @param {string} label */
+function makePre(text, label) {
+  return make("pre", { tabindex: "0", role: "group", "aria-label": label, dir: "auto" }, text);
+}
+
+/** @param {Sample} sample */
+function makeFacts(sample) {
+  /** @type {[string, string | number | null][]} */
+  const facts = [
+    ["Finish reason", sample.finish_reason],
+    ["Prompt tokens", sample.prompt_tokens],
+    ["Completion tokens", sample.completion_tokens],
+    ["Latency", formatLatency(sample.latency_ms)],
+    ["Attempts", sample.attempts],
+    ["Cost", sample.cost_usd > 0 ? formatUsd(sample.cost_usd) : ""],
+    ["Model", sample.model],
+    ["Teacher", sample.teacher],
+  ];
+  const list = make("dl", { class: "facts" });
+  for (const [name, value] of facts) {
+    if (value === null || value === "") continue;
+    const text = typeof value === "number" ? formatCount(value) : value;
+    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, text)));
+  }
+  return list;
+}
+
+/** @param {string} text */
+function glimpse(text) {
+  return text.slice(0, GLIMPSE).replaceAll(/\s+/g, " ");
+}

@@ -1,0 +1,58 @@
+// @ts-check
+/**
+ * Scales of charts.
+ *
+ * @module
+ */
+
+/** Distances between two marks that a person counts in, per power of ten. */
+const ROUND_STEPS = [1, 2, 5, 10];
+
+/** The same for times, in milliseconds, where tens are not round. */
+const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
+  .map((seconds) => seconds * 1_000);
+
+/**
+ * A scale from 0 whose marks are round: the distance between two of them, and its top, which is a mark too.
+ *
+ * @param {number} most the largest value
+ * @param {number} marks so many at most, without the 0
+ * @param {boolean} [isTime] whether values are milliseconds
+ */
+export function roundScale(most, marks, isTime = false) {
+  const least = most / marks;
+  const power = 10 ** Math.floor(Math.log10(least));
+  const tens = ROUND_STEPS.find((step) => step * power >= least) ?? 10;
+  const isLong = isTime && least > 5_000;
+  const step = (isLong ? TIME_STEPS.find((time) => time >= least) : undefined) ?? tens * power;
+  return { step, top: Math.ceil(most / step - 1e-9) * step };
+}
+
+/** The places of at most `most` points among `length`, evenly, the last one included. @param {number} length @param {number} most */
+export function evenly(length, most) {
+  const count = Math.min(length, most);
+  return Array.from({ length: count }, (_, i) => Math.round((i + 1) * length / count) - 1);
+}
+
+/**
+ * Rates as means over the last `windowS` seconds: a few rows in half a second say little. Each value stands
+ * for the time since the one before it.
+ *
+ * @param {readonly (number | null)[]} endsS when each value's time ends, in seconds, rising from 0
+ * @param {readonly (number | null)[]} rates
+ * @param {number} windowS
+ * @returns {number[]}
+ */
+export function trailingMeans(endsS, rates, windowS) {
+  let first = 0, amount = 0;
+  const end = (/** @type {number} */ i) => i < 0 ? 0 : endsS[i] ?? 0;
+  const amountOf = (/** @type {number} */ i) => (rates[i] ?? 0) * (end(i) - end(i - 1));
+  return rates.map((rate, i) => {
+    amount += amountOf(i);
+    while (first < i && end(first) <= end(i) - windowS) amount -= amountOf(first++);
+    const spanS = end(i) - end(first - 1);
+    const mean = spanS > 0 ? amount / spanS : rate ?? 0;
+    // What is left when equal amounts were added and taken away is not a rate.
+    return mean < 1e-6 ? 0 : mean;
+  });
+}

@@ -1,0 +1,53 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Light or dark: as the system has it, until somebody chooses; the choice is remembered.
+ *
+ * @module
+ */
+
+import { byId, setAttribute, setIcon, setText } from "./dom.js";
+
+const THEME_KEY = "retort-theme";
+
+/** Follows the button and the system. @param {() => void} onChange called after each change */
+export function startTheme(onChange) {
+  const button = byId("theme", HTMLButtonElement);
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const show = () => {
+    const isDark = (rememberedTheme() ?? (system.matches ? "dark" : "light")) === "dark";
+    setAttribute(document.documentElement, "data-theme", isDark ? "dark" : "light");
+    setIcon(button, isDark ? "sun" : "moon");
+    setText(byId("theme-word", HTMLElement), isDark ? "Light theme" : "Dark theme");
+    onChange();
+  };
+  button.addEventListener("click", () => {
+    const { theme } = document.documentElement.dataset;
+    rememberTheme(theme === "dark" ? "light" : "dark");
+    show();
+  });
+  system.addEventListener("change", show);
+  show();
+}
+
+/** @type {string | null} */
+let chosenTheme = null;
+
+/** Storage may be forbidden, as it is for some files opened from disk. */
+function rememberedTheme() {
+  try {
+    return chosenTheme ?? localStorage.getItem(THEME_KEY);
+  } catch {
+    return chosenTheme;
+  }
+}
+
+/** @param {string} theme */
+function rememberTheme(theme) {
+  chosenTheme = theme;
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    // It lasts as long as the page.
+  }
+}

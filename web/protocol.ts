@@ -1,0 +1,240 @@
+/**
+ * What server and page say to each other. The page knows the run through these messages only; each is
+ * one JSON text in one WebSocket frame.
+ *
+ * Server to page, over `ws`: `hello` first and whenever the page has to start over (it replaces all that
+ * the page holds), then `snapshot`, `samples`, `notice` and `end` as they come. Page to server, over
+ * `ws`: `PageMessage` and nothing else. Controls are POSTs to `control/…` with a JSON body.
+ *
+ * @module
+ */
+
+import type { ErrorGroup, Notice, RunStart, Snapshot, Summary } from "../lib/progress/events.ts";
+
+/** What the server sends. */
+export type ServerMessage =
+  | HelloMessage
+  | SnapshotMessage
+  | SamplesMessage
+  | NoticeMessage
+  | EndMessage;
+
+/** Everything that is known of the run: on connect, when a hidden page is seen again, when the history
+ * was thinned, and when another run begins. Replaces all that came before. */
+export interface HelloMessage extends MonitorState {
+  /** Always "hello". */
+  type: "hello";
+}
+
+/** Everything that the monitor knows of a run; what a report is made from. */
+export interface MonitorState {
+  /** When it was put together: Unix milliseconds, clock of the server. */
+  time: number;
+  /** How the run began, or null before its first event. */
+  run: RunStart | null;
+  /** The latest snapshot, or null before the first. */
+  snapshot: WireSnapshot | null;
+  /** The run so far, for the charts. */
+  history: History;
+  /** How long answered rows took, over the whole run. */
+  latency: LatencyHistogram;
+  /** Samples; `added` holds all of them. */
+  samples: Samples;
+  /** The latest notices, oldest first, 100 at most. Controls are among them. */
+  notices: Notice[];
+  /** Whether failed rows are asked again when the run is done. */
+  retry_when_done: boolean;
+  /** How the run ended, or null where it has not, or ended with an error. */
+  summary: Summary | null;
+  /** Whether the run has ended. */
+  ended: boolean;
+}
+
+/** The run at one moment: at most two a second, at most 8 KB each. */
+export interface SnapshotMessage {
+  /** Always "snapshot". */
+  type: "snapshot";
+  /** When it was taken: Unix milliseconds, clock of the server. */
+  time: number;
+  /** The snapshot. */
+  snapshot: WireSnapshot;
+  /** Which point of the history this is: the last one (it grows while its time lasts), or a new one. */
+  point_index: number;
+  /** The point: one value for each of `history.columns`, in their order. */
+  point: (number | null)[];
+  /** How long answered rows took, over the whole run. */
+  latency: LatencyHistogram;
+  /** Whether failed rows are asked again when the run is done. */
+  retry_when_done: boolean;
+}
+
+/** A snapshot that fits into 8 KB: the most frequent errors only, and long texts cut (`…`). */
+export interface WireSnapshot extends Omit<Snapshot, "type"> {
+  /** Always "snapshot". */
+  type: "snapshot";
+  /** The most frequent kinds of failed attempts. */
+  errors: ErrorGroup[];
+  /** How many kinds there are, those that do not fit included. */
+  errors_total: number;
+  /** How many teachers there are, those that do not fit included. */
+  teachers_total: number;
+}
+
+/** The names of the history's columns, in their order. */
+export const HISTORY_COLUMNS = [
+  /** Seconds since the run could send its first row: the end of the time that the point stands for. */
+  "elapsed_s",
+  /** Rows per second that got their result. */
+  "succeeded_per_s",
+  /** Rows per second that failed for good. */
+  "failed_per_s",
+  /** Latency of the answers of the last 30 s in milliseconds: half are at or below. Null without answers. */
+  "p50_ms",
+  /** 90 % are at or below. */
+  "p90_ms",
+  /** 99 % are at or below. */
+  "p99_ms",
+  /** Completion tokens per second. */
+  "tokens_per_s",
+  /** Attempts under way, on average. */
+  "in_flight",
+  /** Attempts that may be under way (the adaptive limit), on average. */
+  "limit",
+  /** The concurrency that was asked for. */
+  "concurrency",
+  /** How many attempts were refused for load (429, 503, 529) in the time of the point. */
+  "refused_for_load",
+  /** How late the server's timer fired in milliseconds: the worst of the time of the point. */
+  "lag_ms",
+  /** CPU of the process in per cent of one core, on average. */
+  "cpu_percent",
+  /** Memory of the process: the largest. */
+  "rss_bytes",
+] as const;
+
+/** The name of one column of the history. */
+export type HistoryColumn = typeof HISTORY_COLUMNS[number];
+
+/** The run in at most 1,000 points, column by column, oldest first. */
+export interface History {
+  /** Seconds that a point stands for; doubles whenever the history is thinned. */
+  point_s: number;
+  /** One array for each name, all of one length. */
+  columns: Record<HistoryColumn, (number | null)[]>;
+}
+
+/** How many rows took how long: bucket `i` holds those from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
+export interface LatencyHistogram {
+  /** Milliseconds, rising by the same factor (the fourth root of 2); one more than `counts`. Empty while
+   * nothing was measured. */
+  bounds_ms: number[];
+  /** Rows in each bucket. */
+  counts: number[];
+}
+
+/** One answer, or one failure, as text. The texts are a model's: never to be read as markup. */
+export interface Sample {
+  /** A number of its own within the run. */
+  id: number;
+  /** When it was settled: Unix milliseconds. */
+  time: number;
+  /** The row. */
+  uid: string;
+  /** The last user message, cut. */
+  prompt: string;
+  /** The reasoning, cut; "" where there is none. */
+  reasoning: string;
+  /** The answer, cut; "" where there is none. */
+  response: string;
+  /** The tool calls as JSON, cut; "" where there are none. */
+  tool_calls: string;
+  /** Why the answer ended; "" where there is none. */
+  finish_reason: string;
+  /** Tokens of the prompt, or null where the teacher says nothing of them. */
+  prompt_tokens: number | null;
+  /** Tokens of answer and reasoning, or null. */
+  completion_tokens: number | null;
+  /** Tokens of the reasoning, or null. */
+  reasoning_tokens: number | null;
+  /** How long the last attempt took. */
+  latency_ms: number;
+  /** Attempts made. */
+  attempts: number;
+  /** What all attempts cost in US dollars; 0 where no price is known. */
+  cost_usd: number;
+  /** Who answered: the address, without credentials; "" where nobody did. */
+  teacher: string;
+  /** The model that answered; "" where none did. */
+  model: string;
+  /** Why the row failed, or null where it has its answer. */
+  failure: { type: string; message: string; status: number | null } | null;
+  /** Whether prompt, reasoning, answer or tool calls are longer than what is here. */
+  is_cut: boolean;
+}
+
+/** Which samples there are, by id, and those that are new. The page keeps samples by their id and forgets
+ * those that no list names. */
+export interface Samples {
+  /** The latest answers, newest first, 20 at most. */
+  latest: number[];
+  /** A random choice of all answers of the run, 20 at most, each answer with the same chance. */
+  reservoir: number[];
+  /** The latest failed rows, newest first, 20 at most. */
+  failures: number[];
+  /** Samples that the page does not have yet. */
+  added: Sample[];
+}
+
+/** The samples have changed: at most every 2 s, and to visible pages only. */
+export interface SamplesMessage extends Samples {
+  /** Always "samples". */
+  type: "samples";
+}
+
+/** Something was said, or somebody used a control. */
+export interface NoticeMessage {
+  /** Always "notice". */
+  type: "notice";
+  /** What, when, and whether it tells of trouble. */
+  notice: Notice;
+}
+
+/** The run has ended; soon after, the server closes the socket with code 1001 and does not come back. */
+export interface EndMessage {
+  /** Always "end". */
+  type: "end";
+  /** How it ended, or null where it ended with an error. */
+  summary: Summary | null;
+}
+
+/** What a page may say over the socket. Anything else closes it: 1003 for binary frames, 1009 for more
+ * than 256 characters, 1008 for the rest. */
+export interface PageMessage {
+  /** Whether the page can be seen: a hidden one gets a snapshot every 5 s only, and no samples. When it is
+   * seen again it gets a `hello`. */
+  visible: boolean;
+}
+
+/** The bodies of the controls: POST `control/<name>` with `content-type: application/json`. */
+export interface ControlBodies {
+  /** Starts no attempt until `resume`. */
+  pause: Record<string, never>;
+  /** Goes on. */
+  resume: Record<string, never>;
+  /** Another concurrency: 1 to 100,000. */
+  concurrency: { concurrency: number };
+  /** What the run may cost in US dollars, or null for no limit. */
+  budget: { max_cost_usd: number | null };
+  /** Whether failed rows are asked again when the run is done. */
+  retry: { retry_when_done: boolean };
+  /** Finishes what is in flight and starts nothing more. */
+  stop: Record<string, never>;
+  /** Ends at once; calls in flight are given up. */
+  abort: { confirm: "abort" };
+}
+
+/** The name of a control. */
+export type ControlName = keyof ControlBodies;
+
+/** The answer to a control: with status 200 it was done, else it was not and `error` says why. */
+export type ControlAnswer = { ok: true } | { ok: false; error: string };

@@ -1,0 +1,161 @@
+/**
+ * What the monitor remembers of a run, whether or not a page is open.
+ *
+ * @module
+ */
+
+import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/events.ts";
+import type { Outcome } from "../lib/row.ts";
+import { cut } from "./cut.ts";
+import { History } from "./history.ts";
+import { Latency } from "./latency.ts";
+import type { MonitorState } from "./protocol.ts";
+import { Samples } from "./samples.ts";
+import { wireSnapshot } from "./wire_snapshot.ts";
+
+/** The most notices that are kept. */
+const MAX_NOTICES = 100;
+
+/** The longest notice, in UTF-16 units. */
+const MAX_NOTICE = 1_000;
+
+/** What a record is made from. */
+export interface RunRecordOptions {
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  /** Unix milliseconds. */
+  wallClock: () => number;
+  /** Numbers in [0, 1). */
+  random: () => number;
+}
+
+/** A fold over the events and outcomes of one generator. Its memory is bounded whatever the run does. */
+export class RunRecord {
+  readonly #wallClock: () => number;
+  readonly #history = new History();
+  readonly #latency: Latency;
+  readonly #samples: Samples;
+  #notices: Notice[] = [];
+  #run: RunStart | null = null;
+  #snapshot: Snapshot | undefined;
+  #summary: Summary | null = null;
+  #ended = false;
+
+  /** Starts with nothing. */
+  constructor(options: RunRecordOptions) {
+    this.#wallClock = options.wallClock;
+    this.#latency = new Latency(options.now);
+    this.#samples = new Samples(options.random);
+  }
+
+  /** The latest snapshot, whole. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** How the run began. */
+  get run(): RunStart | null {
+    return this.#run;
+  }
+
+  /** How it ended. */
+  get summary(): Summary | null {
+    return this.#summary;
+  }
+
+  /** Whether it has ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** What was said, oldest first. */
+  get notices(): readonly Notice[] {
+    return this.#notices;
+  }
+
+  /** The charts' points. */
+  get history(): History {
+    return this.#history;
+  }
+
+  /** How long rows took. */
+  get latency(): Latency {
+    return this.#latency;
+  }
+
+  /** Answers and failures to look at. */
+  get samples(): Samples {
+    return this.#samples;
+  }
+
+  /** Takes an event. */
+  add(event: RunEvent): void {
+    if (event.type === "snapshot") this.#snapshot = event;
+    else if (event.type === "run-start") this.#begin(event);
+    else if (event.type === "run-end") this.end(event);
+    else this.#addNotice(event);
+  }
+
+  /** Takes rows that were settled. */
+  addOutcomes(outcomes: readonly Outcome[]): void {
+    this.#samples.add(outcomes);
+    const answered = outcomes.filter(({ failure }) => failure === undefined);
+    this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
+  }
+
+  /** The run has ended; without a summary where an error ended it. */
+  end(summary: Summary | null): void {
+    if (!this.#ended) this.#summary = summary;
+    this.#ended = true;
+  }
+
+  /** Adds a point to the history: the latest snapshot, with what the monitor itself has measured. */
+  addPoint(lagMs: number): void {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return;
+    this.#history.add({
+      elapsedS: snapshot.elapsed_ms / 1000,
+      succeeded: snapshot.succeeded,
+      failed: snapshot.failed,
+      completionTokens: snapshot.completion_tokens,
+      refusedForLoad: snapshot.refused_for_load,
+      ...this.#latency.window(),
+      inFlight: snapshot.in_flight,
+      limit: snapshot.limit,
+      concurrency: snapshot.concurrency,
+      cpuPercent: snapshot.cpu_percent,
+      lagMs,
+      rssBytes: snapshot.rss_bytes,
+    });
+  }
+
+  /** Everything, for a page or a report. */
+  state(retryWhenDone: boolean): MonitorState {
+    return {
+      time: this.#wallClock(),
+      run: this.#run,
+      snapshot: this.#snapshot === undefined ? null : wireSnapshot(this.#snapshot),
+      history: this.#history.columns(),
+      latency: this.#latency.histogram(),
+      samples: this.#samples.since(),
+      notices: this.#notices,
+      retry_when_done: retryWhenDone,
+      summary: this.#summary,
+      ended: this.#ended,
+    };
+  }
+
+  #addNotice(notice: Notice): void {
+    const short = { ...notice, message: cut(notice.message, MAX_NOTICE) };
+    this.#notices = [...this.#notices, short].slice(-MAX_NOTICES);
+  }
+
+  /** One generator may run again, for the failed rows; the page goes on with the same charts. */
+  #begin(event: RunStart): void {
+    if (this.#run !== null) this.#history.continue();
+    this.#run = event;
+    this.#snapshot = undefined;
+    this.#summary = null;
+    this.#ended = false;
+  }
+}

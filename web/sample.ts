@@ -1,0 +1,97 @@
+/**
+ * A settled row as a person looks at it.
+ *
+ * @module
+ */
+
+import type { Outcome, Row } from "../lib/row.ts";
+import { cut } from "./cut.ts";
+import type { Sample } from "./protocol.ts";
+
+/** The most that is kept of a text, in UTF-16 units. */
+export const MAX_TEXT = 4_000;
+
+/** Takes from an outcome what is shown of it; of each text `MAX_TEXT` units are left. */
+export function sampleOf(outcome: Outcome, id: number): Sample {
+  const { row, completion, failure } = outcome;
+  const prompt = promptOf(row);
+  const reasoning = completion?.reasoning ?? "";
+  const response = completion?.response ?? "";
+  const toolCalls = asJson(completion?.toolCalls);
+  const longest = Math.max(
+    ...[prompt, reasoning, response, toolCalls].map((text) => text.length),
+  );
+  return {
+    id,
+    time: outcome.settledAt,
+    uid: cut(row.uid, MAX_UID),
+    prompt: cut(prompt, MAX_TEXT),
+    reasoning: cut(reasoning, MAX_TEXT),
+    response: cut(response, MAX_TEXT),
+    tool_calls: cut(toolCalls, MAX_TEXT),
+    finish_reason: cut(completion?.finishReason ?? "", MAX_UID),
+    prompt_tokens: completion?.usage?.promptTokens ?? null,
+    completion_tokens: completion?.usage?.completionTokens ?? null,
+    reasoning_tokens: completion?.usage?.reasoningTokens ?? null,
+    latency_ms: Math.round(outcome.latencyMs),
+    attempts: outcome.attempts,
+    cost_usd: outcome.costUsd,
+    teacher: cut(completion?.teacher ?? outcome.teacher?.address ?? "", MAX_UID),
+    model: cut(completion?.model ?? outcome.teacher?.model ?? "", MAX_UID),
+    failure: failure === undefined ? null : {
+      type: failure.type,
+      message: cut(failure.message, MAX_MESSAGE),
+      status: failure.status,
+    },
+    is_cut: longest > MAX_TEXT,
+  };
+}
+
+/** The same sample with shorter texts. */
+export function shortened(sample: Sample, maxText: number): Sample {
+  const { prompt, reasoning, response, tool_calls } = sample;
+  return {
+    ...sample,
+    prompt: cut(prompt, maxText),
+    reasoning: cut(reasoning, maxText),
+    response: cut(response, maxText),
+    tool_calls: cut(tool_calls, maxText),
+    is_cut: sample.is_cut ||
+      [prompt, reasoning, response, tool_calls].some((text) => text.length > maxText),
+  };
+}
+
+/** About how much memory an outcome keeps alive, in UTF-16 units. */
+export function weightOf({ row, completion }: Outcome): number {
+  return row.text.length + (completion?.response.length ?? 0) +
+    (completion?.reasoning?.length ?? 0);
+}
+
+const MAX_UID = 200;
+const MAX_MESSAGE = 1_000;
+
+/** The last user message as text; images and other parts are named in brackets. */
+function promptOf(row: Row): string {
+  const message = row.messages.findLast(({ role }) => role === "user") ?? row.messages.at(-1);
+  const content = message?.content;
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return asJson(content);
+  return content.map(partText).join("\n");
+}
+
+function partText(part: unknown): string {
+  if (typeof part === "string") return part;
+  if (typeof part !== "object" || part === null) return String(part);
+  if ("text" in part && typeof part.text === "string") return part.text;
+  return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_UID) : "?"}]`;
+}
+
+/** What a plugged-in teacher gives need not be JSON. */
+function asJson(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch {
+    return String(value);
+  }
+}

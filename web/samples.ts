@@ -1,0 +1,107 @@
+/**
+ * Answers to look at: the latest, a random choice of all, and the latest failures.
+ *
+ * @module
+ */
+
+import type { Outcome } from "../lib/row.ts";
+import { byteLength } from "./cut.ts";
+import type { Sample, Samples as WireSamples } from "./protocol.ts";
+import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
+
+/** How many of each kind are kept. */
+export const SAMPLES_OF_A_KIND = 20;
+
+/** Rows that are larger are cut at once, so that 60 of them stay below 16 MB. */
+const MAX_WEIGHT = 128 * 1024;
+
+/** Texts become shorter until all of them fit. */
+const TEXT_LENGTHS = [MAX_TEXT, 2_000, 1_000, 500, 250];
+
+/** The most bytes in which samples are sent, so that a page behind a slow line keeps up. */
+export const MAX_SAMPLES_BYTES = 400_000;
+
+/** An outcome until somebody looks at it, then what is shown of it. */
+interface Held {
+  readonly id: number;
+  content: Outcome | Sample;
+}
+
+/**
+ * Keeps 60 settled rows at most. Nobody watches most of the time, hence a row costs one small object and a
+ * random number; texts are cut when they are asked for.
+ */
+export class Samples {
+  readonly #random: () => number;
+  readonly #latest: Held[] = [];
+  readonly #failures: Held[] = [];
+  readonly #reservoir: Held[] = [];
+  #answers = 0;
+  #lastId = 0;
+
+  /** `random`: numbers in [0, 1). @default Math.random */
+  constructor(random: () => number = Math.random) {
+    this.#random = random;
+  }
+
+  /** Grows with every row that was added; 0 where there was none. */
+  get version(): number {
+    return this.#lastId;
+  }
+
+  /** Takes rows in the order in which they were settled. */
+  add(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      const id = ++this.#lastId;
+      const isHeavy = weightOf(outcome) > MAX_WEIGHT;
+      const held: Held = { id, content: isHeavy ? sampleOf(outcome, id) : outcome };
+      if (outcome.failure !== undefined) {
+        push(this.#failures, held);
+      } else {
+        push(this.#latest, held);
+        this.#consider(held);
+      }
+    }
+  }
+
+  /** Which samples there are, and those that came after `version`. @default all */
+  since(version = 0): WireSamples {
+    const lists = [this.#latest.toReversed(), this.#reservoir, this.#failures.toReversed()];
+    const held = new Map(lists.flat().map((one) => [one.id, one]));
+    const [latest, reservoir, failures] = lists.map((list) => list.map(({ id }) => id));
+    const added = [...held.values()].filter(({ id }) => id > version).map(look);
+    return { latest, reservoir, failures, added };
+  }
+
+  /** Algorithm R (Vitter, 1985): every answer so far is in the reservoir with the same chance. */
+  #consider(held: Held): void {
+    this.#answers++;
+    if (this.#reservoir.length < SAMPLES_OF_A_KIND) {
+      this.#reservoir.push(held);
+      return;
+    }
+    const place = Math.floor(this.#random() * this.#answers);
+    if (place < SAMPLES_OF_A_KIND) this.#reservoir[place] = held;
+  }
+}
+
+/** Shortens the texts of all samples alike until they fit into `MAX_SAMPLES_BYTES`. */
+export function fitted(samples: WireSamples): WireSamples {
+  for (const length of TEXT_LENGTHS) {
+    const added = samples.added.map((sample) => shortened(sample, length));
+    const fits = byteLength(JSON.stringify(added)) <= MAX_SAMPLES_BYTES;
+    if (fits || length === TEXT_LENGTHS.at(-1)) return { ...samples, added };
+  }
+  return samples;
+}
+
+/** What is shown is all that is kept from then on. */
+function look(held: Held): Sample {
+  if ("row" in held.content) held.content = sampleOf(held.content, held.id);
+  return held.content;
+}
+
+function push(list: Held[], held: Held): void {
+  list.push(held);
+  if (list.length > SAMPLES_OF_A_KIND) list.shift();
+}
