@@ -47,7 +47,7 @@ export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
 /** Memory and CPU of a run that sleeps most of the time, and what a page is sent. The run without pages
  * shares the machine and the time with it. */
 export async function monitorCosts(bench: Bench): Promise<Figure[]> {
-  const windowS = bench.full ? 60 : 4;
+  const windowS = bench.full ? 60 : 6;
   const ours: WatchedWindow[] = [], theirs: WatchedWindow[] = [];
   let snapshotBytes = 0;
   for (let round = 0; round < bench.rounds(1); round++) {

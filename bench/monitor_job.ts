@@ -8,7 +8,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import process from "node:process";
 import { ResponseGenerator, type Teacher, TeacherError } from "../mod.ts";
 import type { Completion } from "../lib/teacher/teacher.ts";
-import { type ServedMonitor, serveMonitor } from "../web/server.ts";
+import type { ServedMonitor } from "../web/server.ts";
 import { alternate, type Rounds } from "./measure.ts";
 import { openPages, type PagesReport } from "./monitor_pages.ts";
 import { COMPLETION, questionOf } from "./rows.ts";
@@ -92,6 +92,8 @@ interface MonitoredRun extends AsyncDisposable {
 
 /** Rows without end, which are written nowhere. Dispose of it. */
 async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
+  // Here, so that no other scenario has the monitor in its memory.
+  const { serveMonitor } = await import("../web/server.ts");
   const teacher = grumblingTeacher(answerTime);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
   const served = serveMonitor(generator);

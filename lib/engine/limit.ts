@@ -127,7 +127,7 @@ export class Limit {
 
   /** The teacher has too much to do: a refusal for load (429, 503, 529), a timeout, a connection that
    * was refused. All refusals of one burst are one: those of attempts that were made before the last
-   * decrease do not count. */
+   * decrease, or right after it, do not count. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();

@@ -78,6 +78,17 @@ Deno.test("Attempts.make() says when the next attempt is due, or that there is n
   assertEquals([await second, work.dueInMs, work.faults], [undefined, 0, 1]);
 });
 
+Deno.test("Attempts.make() lets a row sit out a cool-down unless somebody else may be asked", async () => {
+  for (const isResting of [true, false]) {
+    const { attempts, teacher, workOf } = attemptsOf({ isResting: () => isResting });
+    const work = workOf("a");
+    const made = attempts.make(work);
+    await teacher.call("a").refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 900 }));
+    await made;
+    assertEquals(work.dueInMs, isResting ? 900 : 0);
+  }
+});
+
 Deno.test("Attempts.make() frees the place at the teacher only once it is known what follows", async () => {
   const { attempts, teacher, told, workOf } = attemptsOf({
     spending: new Spending({ maxCompletionTokens: 5 }),

@@ -118,6 +118,25 @@ Deno.test("Fleet.pick() calls back sooner where another teacher is ready sooner"
   using clock = new FakeClock();
   const ready: number[] = [];
   const fleet = fleetOf({
+    teachers: [channelOf(A), channelOf(B, { maxConcurrency: 1 })],
+    now: clock.now,
+    onReady: () => ready.push(clock.now()),
+  });
+  const [a, b] = [send(fleet), send(fleet)];
+  fail(a, later(8_000));
+  assertEquals(fleet.pick(), undefined);
+  fail(b, later(3_000));
+  assertEquals(fleet.pick(), undefined);
+  assertEquals(clock.pendingTimers, 1);
+  await clock.advance(3_000);
+  assertEquals(ready, [3_000]);
+  fleet.close();
+});
+
+Deno.test("Fleet.pick() calls back again where it takes longer than it was said at first", async () => {
+  using clock = new FakeClock();
+  const ready: number[] = [];
+  const fleet = fleetOf({
     teachers: [channelOf(A)],
     now: clock.now,
     onReady: () => ready.push(clock.now()),

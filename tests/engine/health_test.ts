@@ -54,6 +54,8 @@ Deno.test("Health takes no burst for an outage", () => {
   bench.health.answered(bench.now);
   bench.fail(1_000, "load", 4);
   assertEquals(bench.health.isDown, false);
+  // A refusal for load says nothing of its row.
+  assertEquals(bench.fail(9), Array(9).fill(true));
 });
 
 Deno.test("Health is down where nearly all fails, although older attempts are still answered", () => {

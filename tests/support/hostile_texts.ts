@@ -69,7 +69,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   "&lt;script&gt;hacked=1&lt;/script&gt;",
   "&#60;img src=x onerror=hacked=1&#62;",
   "[look](javascript:hacked=1)",
-  "![x](x\"onerror=\"hacked=1)",
+  '![x](x"onerror="hacked=1)',
   "$& $' $` $1 $$",
   // One text for many places.
   "jaVasCript:/*-/*`/*\\`/*'/*\"/**/(hacked=1)//</stYle/</scRipt/--!>\\x3csVg/<sVg/oNloAd=hacked=1//>",
@@ -87,7 +87,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   "\x1b[2J\x1b[H\x1b[31mred\x1b[0m",
   "\x1b]0;owned\x07\x1b]52;c;aGFja2Vk\x07",
   "\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x1b\\",
-  "\x1bP$q\"p\x1b\\\x1b_G\x1b\\\x1bc\x1b[6n\x1b[?1049h",
+  '\x1bP$q"p\x1b\\\x1b_G\x1b\\\x1bc\x1b[6n\x1b[?1049h',
   "\x9b31m\x9d0;owned\x9c\x90q\x9c",
   "line\r\x1b[A\x1b[Kforged line\n\b\b\bforged",
 ];

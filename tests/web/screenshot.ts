@@ -15,15 +15,17 @@ const WINDOW = { width: 1440, height: 900 };
 /** What is done of the run when the picture is taken, in per cent. */
 const SHARE = 65;
 
-/** It is refused for load at more than 56, and fails now and then. */
-const TEACHER =
-  "latency=1500,jitter=0.7,tokens=400,reasoning=250,errors=0.015,refusals=0.05,capacity=56,seed=7";
+const ROWS = 5_000;
 
-const JOB = "-m qwen3-32b -c 64 --samples 120 --price-in 0.2 --price-out 0.6 --max-cost 5";
+/** Refuses more than 56 at once for load, fails now and then, and does not like some prompts. */
+const TEACHER =
+  "latency=1500,jitter=0.7,tokens=400,reasoning=250,errors=0.015,refusals=0.01,capacity=56,seed=7";
+
+const JOB = "-m qwen3-32b -c 64 --price-in 0.2 --price-out 0.6 --max-cost 5";
 
 async function takeScreenshot(path: string): Promise<void> {
   await using dir = await tempDir();
-  const prompts = `${REPOSITORY}/examples/prompts.jsonl`;
+  const prompts = await dir.write("prompts.jsonl", await makePrompts(ROWS));
   await using job = await startCli([
     prompts,
     ...["-o", dir.path("out/"), `--simulate=${TEACHER}`, "--monitor", ...JOB.split(" ")],
@@ -31,8 +33,26 @@ async function takeScreenshot(path: string): Promise<void> {
   await using browser = await launchChromium();
   const page = await browser.newPage({ viewport: WINDOW, colorScheme: "light", locale: "en-GB" });
   await page.goto(await addressOf(job));
-  await untilShare(page, SHARE);
+  await Promise.race([untilShare(page, SHARE), failAtEnd(job)]);
   await page.screenshot({ path });
+}
+
+/** The examples again and again, each time with other figures. */
+async function makePrompts(count: number): Promise<{ id: string; prompt: string }[]> {
+  const text = await Deno.readTextFile(`${REPOSITORY}/examples/prompts.jsonl`);
+  const examples: { id: string; prompt: string }[] = text.trim().split("\n")
+    .map((line) => JSON.parse(line)).filter(({ prompt }) => typeof prompt === "string");
+  return Array.from({ length: count }, (_, i) => {
+    const round = Math.floor(i / examples.length);
+    const { id, prompt } = examples[i % examples.length];
+    const other = prompt.replaceAll(/\d+/g, (figure) => String(Number(figure) + round));
+    return { id: `${id}-${round}`, prompt: `${other} Take at most ${200 + round} words.` };
+  });
+}
+
+async function failAtEnd(job: CliProcess): Promise<never> {
+  const { stderr } = await job.output();
+  throw new Error(`Cannot take a screenshot: the run has ended: ${stderr}`);
 }
 
 async function addressOf(job: CliProcess): Promise<string> {
