@@ -30,6 +30,8 @@ export interface JobOptions {
   readonly concurrency: number;
   /** Who answers: nobody at once by default. */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
+  /** Whether the run starts with one row at a time. @default true */
+  readonly carefulStart?: boolean;
   /** Whether a terminal bar listens; what it draws is thrown away. @default false */
   readonly bar?: boolean;
   /** A file to run first, without latency, so that the code is compiled. @default none */
@@ -67,9 +69,9 @@ export async function job(options: JobOptions): Promise<JobReport> {
 }
 
 async function run(options: JobOptions): Promise<JobReport> {
-  const { input, output, concurrency } = options;
+  const { input, output, concurrency, carefulStart } = options;
   const teacher = teacherOf(options.teacher);
-  const generator = new ResponseGenerator({ teacher, concurrency });
+  const generator = new ResponseGenerator({ teacher, concurrency, carefulStart });
   if (options.bar) {
     generator.on(createBar({ write: () => {}, columns: () => 100, color: true }));
   }

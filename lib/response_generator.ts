@@ -7,6 +7,7 @@
 import { Activity, type OutcomeListener } from "./run/activity.ts";
 import { Engine } from "./engine/engine.ts";
 import { checkConcurrency } from "./engine/lanes.ts";
+import { checkLimits } from "./engine/spending.ts";
 import { HaltedError } from "./errors.ts";
 import type { RunListener, RunState, Snapshot, Summary } from "./progress/events.ts";
 import { engineOptions, lineFormat, type RunContext } from "./run/context.ts";
@@ -109,6 +110,7 @@ export class ResponseGenerator {
   /** Sets what a run may cost in US dollars, from now on; null takes the limit away. A run that has cost
    * as much already is halted. */
   setMaxCost(usd: number | null): void {
+    checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activity?.setMaxCost(usd);
     this.#maxCostUsd = usd;
   }
@@ -172,6 +174,8 @@ export class ResponseGenerator {
         ...engineOptions(context),
         concurrency: this.#concurrency,
         source: generation.rows(rows),
+        // Whoever gives the rows may wait for the last outcome before the next one.
+        holdsSuspects: false,
         sink: generation,
       });
       activity.attach(engine);

@@ -10,7 +10,8 @@ import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/teacher.ts";
 import { isCompletion, type Rejection } from "./acceptance.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
-import { judge, type Judgement } from "./judgement.ts";
+import { isAboutRow, judge, type Judgement } from "./judgement.ts";
+import type { Channel } from "./channel.ts";
 import { Suspects } from "./suspects.ts";
 import { asTeacherError, outcomeOf, type Work } from "./work.ts";
 
@@ -18,7 +19,15 @@ import { asTeacherError, outcomeOf, type Work } from "./work.ts";
 export interface AttemptsOptions extends
   Pick<
     EngineOptions,
-    "listener" | "acceptance" | "spending" | "retryPolicy" | "rowTimeoutMs" | "onAttempt"
+    | "listener"
+    | "acceptance"
+    | "spending"
+    | "retryPolicy"
+    | "rowTimeoutMs"
+    | "onAttempt"
+    | "isCareful"
+    | "isProven"
+    | "holdsSuspects"
   > {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -32,10 +41,12 @@ export interface AttemptsOptions extends
   readonly onHalt: (reason: string) => void;
   /** A teacher will not be asked again. */
   readonly onChannelHalt: (reason: string) => void;
+  /** A row that was held back is to be asked again. */
+  readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** Whether no teacher may be asked for a while. */
-  readonly isResting: () => boolean;
+  /** How long no teacher may be asked, in milliseconds; 0 while one may. */
+  readonly restMs: () => number;
 }
 
 /** What an attempt has settled: its row, or that and others; undefined when the row is not settled. */
@@ -44,7 +55,7 @@ export type Settled = Outcome | readonly Outcome[] | undefined;
 /** Makes attempts. One run has one. */
 export class Attempts {
   readonly #options: AttemptsOptions;
-  readonly #suspects = new Suspects();
+  readonly #suspects = new Map<Channel, Suspects>();
   #inFlight = 0;
 
   /** Nothing is sent yet. */
@@ -65,7 +76,7 @@ export class Attempts {
     const timeoutMs = this.#timeLeft(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
-      channel.abandoned();
+      channel.returned();
       return outcomeOf(work, 0, undefined, this.#lateness(work));
     }
     // The time at which its place was taken.
@@ -105,14 +116,21 @@ export class Attempts {
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
     listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
-    const cleared = this.#suspects.succeeded();
+    const cleared = this.#suspectsOf(channel).succeeded();
     return cleared.length === 0 ? outcome : [...cleared, outcome];
   }
 
-  /** The run is over: gives back the rows that are settled by that. Where it was halted because of what
-   * they were refused for, they stay pending. */
-  leave(): readonly Outcome[] {
-    return this.#suspects.clear();
+  /** The run is over: gives back what is settled by that, of the rows that were held back and of `waiting`,
+   * those that wait for another attempt. Where a teacher was halted because of what rows were refused
+   * for, these stay pending; an answer that was paid for is kept beside its failure. */
+  leave(waiting: readonly Work[]): readonly Outcome[] {
+    const held = [...this.#suspects.values()].flatMap((suspects) => suspects.clear());
+    const paid = waiting.flatMap((work) =>
+      work.rejected === undefined
+        ? []
+        : [outcomeOf(work, 0, work.rejected.completion, work.rejected.failure)]
+    );
+    return [...held, ...paid];
   }
 
   /** How long a row may still take in milliseconds; undefined while it has all the time. */
@@ -139,10 +157,10 @@ export class Attempts {
     rejection: Rejection,
   ): Settled {
     const { failure, follow, params } = rejection;
-    const action = params === undefined ? "failed" : this.#again;
-    this.#note(work, { failure, action, completion });
-    if (params === undefined) return outcomeOf(work, latencyMs, completion, failure);
-    work.rejected = completion;
+    const isLast = params === undefined || this.#options.isOver();
+    this.#note(work, { failure, action: isLast ? "failed" : "retried", completion });
+    if (isLast) return outcomeOf(work, latencyMs, completion, failure);
+    work.rejected = { completion, failure };
     if (follow === "resample") work.resamples++;
     work.params = params;
     work.dueInMs = 0;
@@ -158,7 +176,8 @@ export class Attempts {
     }
     const error = asTeacherError(thrown);
     const judgement = judgeFor(work, error);
-    const counts = channel.failed(startedAt, error, judgement, work.sequence);
+    const isFirst = work.faults === 0 && work.loads === 0;
+    const counts = channel.failed(startedAt, error, judgement, isFirst);
     const { type, message, status = null } = error;
     const failure: Failure = { type, message, status };
     if (judgement.action === "halt") return this.#halted(work, failure, judgement);
@@ -172,7 +191,8 @@ export class Attempts {
       return outcomeOf(work, latencyMs, undefined, this.#lateness(work, message));
     }
     const outcome = outcomeOf(work, latencyMs, undefined, failure);
-    return judgement.action === "fail" ? this.#suspect({ ...outcome, failure }) : outcome;
+    const isSuspect = judgement.action === "fail" && !isAboutRow(error);
+    return isSuspect ? this.#suspect(work, { ...outcome, failure }) : outcome;
   }
 
   /** Whether there will be another attempt; `dueInMs` says when. One that would come after the row's time
@@ -189,8 +209,8 @@ export class Attempts {
     // The time of an outage is not the row's, and neither is that of a cool-down.
     if (!counts || judgement.cause === "unreachable") work.deadlineAt = undefined;
     const waitMs = Math.max(0, work.dueInMs - (judgement.coolDownMs ?? 0));
-    // Somebody else may be asked meanwhile.
-    if (!this.#options.isResting()) work.dueInMs = waitMs;
+    // Somebody else may be asked meanwhile, or sooner.
+    work.dueInMs = Math.min(work.dueInMs, this.#options.restMs() + waitMs);
     const leftMs = this.#timeLeft(work);
     return leftMs === undefined || waitMs < leftMs;
   }
@@ -208,12 +228,9 @@ export class Attempts {
   #halted(work: Work, failure: Failure, { advice }: Judgement): undefined {
     const channel = work.channel!;
     if (!channel.isHalted) {
-      const place = channel.teacher.address ? ` at ${channel.teacher.address}` : "";
       const status = failure.status === null ? "" : ` (${failure.status})`;
-      const words = `The teacher${place} refuses all rows${status}: ${failure.message}`;
-      const reason = advice === undefined ? words : `${words}. ${advice}`;
-      channel.halt(reason);
-      this.#options.onChannelHalt(reason);
+      const words = `refuses all rows${status}: ${failure.message}`;
+      this.#haltChannel(channel, advice === undefined ? words : `${words}. ${advice}`);
     }
     this.#note(work, { failure, action: this.#again });
     work.dueInMs = 0;
@@ -225,16 +242,40 @@ export class Attempts {
     return this.#options.isOver() ? "halted" : "retried";
   }
 
-  #suspect(outcome: Outcome & { readonly failure: Failure }): readonly Outcome[] {
-    const cleared = this.#suspects.add(outcome);
-    if (this.#suspects.isConclusive) {
+  /** A row that was refused for what may not be its own fault. */
+  #suspect(work: Work, outcome: Outcome & { readonly failure: Failure }): readonly Outcome[] {
+    const channel = work.channel!;
+    const suspects = this.#suspectsOf(channel);
+    const cleared = suspects.add({ outcome, work });
+    if (!suspects.isConclusive) return cleared;
+    if (!channel.isHalted) {
       const { message, status } = outcome.failure;
-      this.#options.onHalt(
-        `The teacher refused ${this.#suspects.count} rows in a row with the same words` +
-          `${status === null ? "" : ` (${status})`}: ${message}`,
-      );
+      const words = `refused ${suspects.count} rows in a row with the same words` +
+        `${status === null ? "" : ` (${status})`}: ${message}`;
+      this.#haltChannel(channel, words);
+    }
+    for (const acquitted of suspects.acquit()) {
+      acquitted.dueInMs = 0;
+      this.#options.onAgain(acquitted);
     }
     return cleared;
+  }
+
+  #suspectsOf(channel: Channel): Suspects {
+    let suspects = this.#suspects.get(channel);
+    if (suspects === undefined) {
+      const { isCareful, isProven = false, holdsSuspects = true } = this.#options;
+      suspects = new Suspects({ isProven: isProven || !isCareful, holds: holdsSuspects });
+      this.#suspects.set(channel, suspects);
+    }
+    return suspects;
+  }
+
+  #haltChannel(channel: Channel, words: string): void {
+    const place = channel.teacher.address ? ` at ${channel.teacher.address}` : "";
+    const reason = `The teacher${place} ${words}`;
+    channel.halt(reason);
+    this.#options.onChannelHalt(reason);
   }
 
   #note(

@@ -41,6 +41,8 @@ export interface ChannelContext {
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
+  /** A teacher is down, or is there again. */
+  readonly onHealth?: (channel: Channel) => void;
 }
 
 /** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
@@ -94,6 +96,11 @@ export class Channel {
   /** How many attempts may be under way. */
   get limit(): number {
     return this.#limit.value;
+  }
+
+  /** Whether it has ever answered. */
+  get hasAnswered(): boolean {
+    return this.#answered > 0;
   }
 
   /** Whether it will not be asked again. */
@@ -153,9 +160,9 @@ export class Channel {
     this.#pace.answered(completion);
   }
 
-  /** It did not answer; rows are told apart by a number. Gives whether the attempt counts against its
-   * row. */
-  failed(startedAt: number, error: TeacherError, judgement: Judgement, row: number): boolean {
+  /** It did not answer. `isFirst`: nothing has counted against the row until now. Gives whether this
+   * attempt does. */
+  failed(startedAt: number, error: TeacherError, judgement: Judgement, isFirst: boolean): boolean {
     const inFlight = this.inFlight--;
     this.#failed++;
     const { cause, action, coolDownMs } = judgement;
@@ -168,13 +175,24 @@ export class Channel {
     if (PRESSURE.has(cause)) this.#limit.pressed({ startedAt, inFlight });
     if (error.status === 429) this.#pace.refused(startedAt);
     if (coolDownMs !== undefined) this.#coolDown(coolDownMs);
-    return this.#health.failed(cause, startedAt, row);
+    const wasDown = this.isDown;
+    const counts = this.#health.failed(cause, startedAt, isFirst);
+    if (this.isDown && !wasDown) this.#context.onHealth?.(this);
+    return counts;
   }
 
   /** An attempt was given up before it ended. */
   abandoned(): void {
     this.inFlight--;
     this.#pace.failed();
+  }
+
+  /** An attempt was not made after all: its place is free for the next one at once. */
+  returned(): void {
+    this.inFlight--;
+    this.attempts--;
+    this.#pace.returned();
+    this.#health.unasked();
   }
 
   /** It will not be asked again. */
@@ -189,8 +207,8 @@ export class Channel {
 
   /** Lets time have its effect; called about ten times a second. */
   tick(): void {
-    // A limit that nothing makes use of has nothing to learn.
-    if (this.inFlight > 0) this.#limit.tick();
+    // A limit that nothing makes use of has nothing to learn, and probes say nothing of it.
+    if (this.inFlight > 0 && !this.isDown) this.#limit.tick();
   }
 
   /** Where it stands, for people. */
@@ -223,7 +241,9 @@ export class Channel {
 
   /** It has said something. After an outage it gets little at first. */
   #isThere(startedAt: number): void {
-    if (this.#health.answered(startedAt)) this.#limit.restart();
+    if (!this.#health.answered(startedAt)) return;
+    this.#limit.restart();
+    this.#context.onHealth?.(this);
   }
 
   #coolDown(ms: number): void {

@@ -6,35 +6,30 @@
  */
 
 import type { RunState, TeacherStatus } from "../progress/events.ts";
-import type { Outcome, Row } from "../row.ts";
+import type { Outcome } from "../row.ts";
 import { Attempts } from "./attempts.ts";
 import type { Channel } from "./channel.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { Clock } from "./clock.ts";
 import { Fleet, type Rest } from "./fleet.ts";
-import { Intake } from "./intake.ts";
 import { Lanes } from "./lanes.ts";
-import { RetryBudget } from "./retry_budget.ts";
 import { RowClock } from "./row_clock.ts";
-import { WaitingRoom } from "./waiting_room.ts";
-import { newWork, type Work } from "./work.ts";
+import type { Work } from "./work.ts";
+import { WorkQueue } from "./work_queue.ts";
 
 /** Runs rows through teachers. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
-  readonly #intake: Intake<Row>;
-  readonly #room: WaitingRoom<Work>;
+  readonly #queue: WorkQueue;
   readonly #fleet: Fleet;
   readonly #lanes: Lanes<Work>;
-  readonly #retryBudget: RetryBudget;
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
   readonly #calls = new AbortController();
   readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
-  #sequence = 0;
   /** Rows whose outcome the sink has taken. */
   #settled = 0;
   /** Where the last new row went: the other samples of its input row follow it. */
@@ -49,11 +44,20 @@ export class Engine {
     this.#options = options;
     const clock = new Clock(options.now ?? (() => performance.now()));
     this.#now = clock.read;
-    this.#intake = new Intake(options.source);
+    this.#queue = new WorkQueue({
+      ...options,
+      clock,
+      hasRetryBudget: options.rowTimeoutMs === undefined,
+      onReady: () => this.#wake(),
+      onError: (error) => {
+        this.#crash ??= { error };
+        this.stop();
+      },
+    });
     this.#lanes = new Lanes<Work>(options.concurrency, {
       next: () => this.#next(),
       work: (work) => this.#attempt(work),
-      isFinished: () => this.#intake.exhausted && this.#room.size === 0 && this.#held === 0,
+      isFinished: () => this.#queue.isExhausted && this.#queue.waiting === 0 && this.#held === 0,
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
@@ -65,6 +69,7 @@ export class Engine {
       random: options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => this.#onTick(),
+      onHealth: (channel) => this.#onHealth(channel),
     });
     this.#rowClock = new RowClock(this.#now);
     this.#attempts = new Attempts({
@@ -75,18 +80,17 @@ export class Engine {
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onChannelHalt: (reason) => this.#onChannelHalt(reason),
+      onAgain: (work) => this.#await(work),
       isOver: () => this.#lanes.isClosed,
-      isResting: () => this.#fleet.rest !== undefined,
+      restMs: () => this.#fleet.rest?.inMs ?? 0,
     });
-    this.#retryBudget = new RetryBudget(clock.last);
-    this.#room = new WaitingRoom<Work>(this.#now, () => this.#wake());
   }
 
   /** What the engine is doing. */
   get state(): RunState {
     if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "draining");
     if (this.#gates.size > 0) return this.#gates.has("pause") ? "paused" : "disk_full";
-    const isWaiting = this.#held === 0 && this.#room.size > 0;
+    const isWaiting = this.#held === 0 && this.#queue.waiting > 0;
     return isWaiting || this.#fleet.rest !== undefined ? "backing_off" : "running";
   }
 
@@ -97,7 +101,7 @@ export class Engine {
 
   /** Rows between two attempts. */
   get waiting(): number {
-    return this.#room.size;
+    return this.#queue.waiting;
   }
 
   /** The target number of lanes. */
@@ -115,13 +119,13 @@ export class Engine {
     if (this.#lanes.isClosed) return undefined;
     const rest = this.#fleet.rest;
     if (rest !== undefined || this.state !== "backing_off") return rest;
-    const waitMs = Math.max(0, this.#room.dueAt - this.#now());
-    return { until: Date.now() + waitMs, reason: "every row that is left waits to be tried again" };
+    const inMs = Math.max(0, this.#queue.dueAt - this.#now());
+    return { until: Date.now() + inMs, inMs, reason: "every row left waits to be tried again" };
   }
 
-  /** Why the run was halted, in words, or undefined. */
+  /** Why the run was halted, in words, or undefined; one that was done all the same was not. */
   get haltReason(): string | undefined {
-    return this.#haltReason;
+    return this.#end === "done" ? undefined : this.#haltReason;
   }
 
   /** Where each teacher stands. */
@@ -135,10 +139,13 @@ export class Engine {
     this.#fleet.open();
     await this.#lanes.run();
     this.#fleet.close();
-    if (this.#crash === undefined) await this.#settle(this.#attempts.leave());
+    if (this.#crash === undefined) {
+      const left = this.#attempts.leave(this.#queue.clear());
+      await this.#settle(left).catch((error) => this.#fail(error));
+    }
     this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
-    this.#room.clear();
-    await this.#intake.close().catch((error) => this.#fail(error));
+    this.#queue.clear();
+    await this.#queue.close().catch((error) => this.#fail(error));
     this.#noteState();
     if (this.#crash !== undefined) throw this.#crash.error;
   }
@@ -183,7 +190,7 @@ export class Engine {
   #next(): Work | undefined {
     if (this.#gates.size > 0) return undefined;
     const channel = this.#fleet.pick();
-    const work = channel && this.#choose(channel.isDown);
+    const work = channel && this.#queue.take(this.#isRoomFull(), channel.isDown);
     if (work === undefined) return undefined;
     work.channel = channel;
     if (work.attempts === 0) {
@@ -195,49 +202,22 @@ export class Engine {
     return work;
   }
 
-  /** A due retry before a new row, as long as retries have a place. To a teacher that is down, a row that
-   * has failed there proves less than a new one. */
-  #choose(isProbe: boolean): Work | undefined {
-    if (this.#room.size > 0) {
-      const isFull = this.#isRoomFull();
-      const isNewFirst = !isFull && (isProbe || !this.#retryBudget.allows);
-      const due = isNewFirst && !this.#intake.isEmpty ? undefined : this.#room.takeDue();
-      if (due !== undefined) {
-        if (isNewFirst) this.#pull();
-        this.#retryBudget.retry();
-        return due;
-      }
-      if (isFull) return undefined;
-    }
-    const row = this.#intake.take();
-    if (row === undefined) return undefined;
-    this.#retryBudget.first();
-    return newWork(row, this.#sequence++, this.#options.params);
-  }
-
   /** Counts the rows that lanes hold too, for each may come back to the room. */
   #isRoomFull(): boolean {
-    return this.#room.size + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
+    return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
   /** Whether no row is left pending. */
   #isDone(): boolean {
     const { rowCount } = this.#options;
     if (rowCount !== undefined) return this.#settled === rowCount;
-    return this.#intake.exhausted && this.#settled === this.#sequence;
+    return this.#queue.isExhausted && this.#settled === this.#queue.taken;
   }
 
+  /** Reads on, behind closed gates too: a run that has no more rows ends there as well. */
   #onIdle(): void {
     this.#noteState();
-    if (this.#gates.size === 0 && !this.#isRoomFull()) this.#pull();
-  }
-
-  #pull(): void {
-    this.#intake.pull((error) => {
-      if (error === undefined) return this.#wake();
-      this.#crash ??= { error };
-      this.stop();
-    });
+    if (!this.#isRoomFull()) this.#queue.pull();
   }
 
   #wake(): void {
@@ -253,29 +233,50 @@ export class Engine {
   /** One attempt at a row, from a lane. */
   async #attempt(work: Work): Promise<void> {
     const after = await this.#attempts.make(work);
-    if (after !== undefined) await this.#settle(after);
-    else if (work.dueInMs !== undefined && !this.#lanes.isClosed) {
-      this.#room.add(work, work.dueInMs);
+    try {
+      if (after === undefined) this.#await(work);
+      else if ("row" in after) {
+        await this.#options.sink.put(after);
+        this.#settled++;
+      } else await this.#settle(after);
+    } catch (cause) {
+      this.#fail(cause);
     }
     this.#held--;
     this.#wakeParked();
   }
 
+  /** Lets a row wait for its next attempt, if there will be one; it stays pending otherwise. */
+  #await(work: Work): void {
+    if (work.dueInMs !== undefined && !this.#lanes.isClosed) this.#queue.add(work, work.dueInMs);
+  }
+
   /** Hands outcomes over. One that is rejected ends the run; its row stays pending. */
-  async #settle(outcomes: Outcome | readonly Outcome[]): Promise<void> {
-    try {
-      for (const outcome of "row" in outcomes ? [outcomes] : outcomes) {
-        await this.#options.sink.put(outcome);
-        this.#settled++;
-      }
-    } catch (cause) {
-      this.#fail(cause);
+  async #settle(outcomes: readonly Outcome[]): Promise<void> {
+    for (const outcome of outcomes) {
+      await this.#options.sink.put(outcome);
+      this.#settled++;
     }
   }
 
   #onTick(): void {
     this.#rowClock.tick(this.#gates.size > 0 || this.#fleet.rest !== undefined);
     this.#noteState();
+  }
+
+  /** Says what a person would not see otherwise: that one of several is gone or back, or that there may
+   * never be anybody at an address. */
+  #onHealth({ isDown, hasAnswered, reason, teacher }: Channel): void {
+    const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
+    const { onNotice, teachers } = this.#options;
+    if (isDown && !hasAnswered) {
+      onNotice?.(
+        `Nothing comes from ${place} (${reason}): is it running, and is that its address? ` +
+          "It is asked again from time to time; Ctrl-C ends the run",
+      );
+    } else if (teachers.length > 1) {
+      onNotice?.(isDown ? `Lost ${place} (${reason}); the others go on` : `Found ${place} again`);
+    }
   }
 
   /** The run ends with the last teacher that could be asked. */

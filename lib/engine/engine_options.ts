@@ -62,6 +62,10 @@ export interface EngineOptions {
   isExploring: boolean;
   /** Whether a run starts with one attempt at a time. */
   isCareful: boolean;
+  /** Whether rows were answered before with the same key, model and parameters. @default false */
+  isProven?: boolean;
+  /** Whether rows that were refused are held back until it is known who is to blame. @default true */
+  holdsSuspects?: boolean;
   /** When to try again. */
   retryPolicy: RetryPolicy;
   /** Which answers are kept. */

@@ -27,6 +27,8 @@ export interface FleetOptions extends ChannelContext {
 export interface Rest {
   /** Until when, in Unix milliseconds. */
   readonly until: number;
+  /** The same in milliseconds from now. */
+  readonly inMs: number;
   /** In words. */
   readonly reason: string;
 }
@@ -73,7 +75,8 @@ export class Fleet {
       }
     }
     if (first === Infinity) return undefined;
-    return { until: this.#options.wallClock() + Math.max(0, first - now), reason };
+    const inMs = Math.max(0, first - now);
+    return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
   /** Lets time have its effect from now on. */
@@ -149,7 +152,8 @@ export class Fleet {
 function leastBusy(channels: readonly Channel[], sharePerWeight: number): Channel | undefined {
   let best: Channel | undefined;
   for (const channel of channels) {
-    if (channel.inFlight >= channel.weight * sharePerWeight) continue;
+    // A probe is made all the same: what hangs since it went says nothing of a teacher that is down.
+    if (channel.inFlight >= channel.weight * sharePerWeight && !channel.isDown) continue;
     if (best === undefined || channel.attempts * best.weight < best.attempts * channel.weight) {
       best = channel;
     }

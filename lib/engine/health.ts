@@ -8,7 +8,8 @@
 import type { Judgement } from "./judgement.ts";
 
 /** So many rows that fail are an outage where nothing is answered meanwhile, or nearly nothing of what
- * was sent since … A row that fails again and again may itself be to blame: it counts once. */
+ * was sent since … A row that failed before, while others were answered, may itself be to blame: it does
+ * not count, or the last rows of a run would pass for an outage. */
 const ROWS_FOR_OUTAGE = 10;
 
 /** … for so long, in milliseconds: where a thousand are in flight and half of them fail, ten in a row
@@ -18,7 +19,7 @@ const FAULTS_ALONE_MS = 300;
 /** Nearly everything. */
 const NEARLY_ALL = 0.9;
 
-/** So many refusals for load are an outage too, for no row is to blame for those … */
+/** So many rows that are refused for load are an outage too … */
 const LOADS_FOR_OUTAGE = 10;
 
 /** … but not a burst of them. In milliseconds. */
@@ -85,6 +86,12 @@ export class Health {
     if (this.isDown) this.#waitForProbe();
   }
 
+  /** The attempt was not made after all: while it is down, the probe is still to come. */
+  unasked(): void {
+    this.#made--;
+    if (this.isDown) this.#probeAt = this.#options.now();
+  }
+
   /** It has said something that is no sign of trouble, to an attempt made at `startedAt`. Gives whether it
    * was down until now. */
   answered(startedAt: number): boolean {
@@ -101,9 +108,9 @@ export class Health {
     return wasDown;
   }
 
-  /** An attempt at a row failed that was made at `startedAt`; rows are told apart by a number. Gives
-   * whether that counts against the row. */
-  failed(cause: Judgement["cause"], startedAt: number, row: number): boolean {
+  /** An attempt at a row failed that was made at `startedAt`. `isFirst`: nothing has counted against the
+   * row until now. Gives whether this does. */
+  failed(cause: Judgement["cause"], startedAt: number, isFirst: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {
       const isOfRow = cause === "fault" || cause === "timeout";
@@ -111,8 +118,8 @@ export class Health {
     }
     if (this.#trouble.length === 0) this.#made = this.#madeInVain = 0;
     else if (startedAt >= this.#trouble.since) this.#madeInVain++;
-    this.#silence.add(cause, row, now);
-    this.#trouble.add(cause, row, now);
+    this.#silence.add(cause, isFirst, now);
+    this.#trouble.add(cause, isFirst, now);
     if (!this.#isOutage(cause, now)) return true;
     this.#silence.end();
     this.#trouble.end();
@@ -126,7 +133,7 @@ export class Health {
     const silence = this.#silence;
     if (cause === "unreachable") return silence.refusals >= REFUSALS_FOR_OUTAGE;
     if (cause === "load") {
-      return silence.length >= LOADS_FOR_OUTAGE && now - silence.since >= LOADS_ALONE_MS;
+      return silence.loads >= LOADS_FOR_OUTAGE && now - silence.since >= LOADS_ALONE_MS;
     }
     if (silence.rows >= ROWS_FOR_OUTAGE && now - silence.since >= FAULTS_ALONE_MS) return true;
     const { rows, since } = this.#trouble;
@@ -149,24 +156,26 @@ class Streak {
   length = 0;
   /** Connections that could not be made. */
   refusals = 0;
-  readonly #rows = new Set<number>();
-
-  /** How many rows failed; what says nothing of a row is not counted. */
-  get rows(): number {
-    return this.#rows.size;
-  }
+  /** Rows that were refused for load and had not failed before. */
+  loads = 0;
+  /** Rows that failed otherwise and had not failed before. */
+  rows = 0;
 
   /** One more. */
-  add(cause: Judgement["cause"], row: number, now: number): void {
+  add(cause: Judgement["cause"], isFirst: boolean, now: number): void {
     if (this.length++ === 0) this.since = now;
     if (cause === "unreachable") this.refusals++;
-    else if (cause !== "load" && this.#rows.size < ROWS_FOR_OUTAGE) this.#rows.add(row);
+    else if (isFirst && cause === "load") this.loads++;
+    else if (isFirst) this.rows++;
   }
 
   /** There is none any more. */
   end(): void {
     this.since = Infinity;
-    this.length = this.refusals = 0;
-    this.#rows.clear();
+    this.length =
+      this.refusals =
+      this.loads =
+      this.rows =
+        0;
   }
 }

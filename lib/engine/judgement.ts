@@ -125,6 +125,11 @@ export function judge(error: TeacherError): Judgement {
   return verdict.action === "fail" ? FAULT : verdict;
 }
 
+/** Whether the teacher says itself that it refuses this row, and not what all rows share. */
+export function isAboutRow({ message, code }: TeacherError): boolean {
+  return codeCause(code) === "request" || isFiltered(message, code) || neverFits(message);
+}
+
 function judgeUnasked(error: TeacherError): Judgement {
   if (error.isUnreachable) return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;

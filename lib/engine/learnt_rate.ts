@@ -83,6 +83,12 @@ export class LearntRate {
     this.#bucket?.take(1, now);
   }
 
+  /** The attempt that was taken last was not sent after all. */
+  returned(now: number): void {
+    this.#sentSinceCut--;
+    this.#bucket?.take(-1, now);
+  }
+
   /** An attempt that was sent at `startedAt` was refused for the rate. */
   refused(startedAt: number, now: number): void {
     this.#refused.add(now);

@@ -37,8 +37,8 @@ const LOW_CALLS = 20;
 const WIDEST_SPACING_MS = 5_000;
 
 /**
- * The pace at one teacher. Every attempt is a `take()`, then exactly one of `answered()` and
- * `failed()`; `refused()` is told besides.
+ * The pace at one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
+ * `returned()`; `refused()` is told besides.
  */
 export class Pace {
   readonly #now: () => number;
@@ -114,6 +114,14 @@ export class Pace {
   failed(): void {
     this.#inFlight--;
     this.#charge(0);
+  }
+
+  /** It was not sent after all: its request is given back, too. */
+  returned(): void {
+    const now = this.#now();
+    this.#requests?.take(-1, now);
+    this.#learnt.returned(now);
+    this.failed();
   }
 
   /** The teacher refused an attempt that was sent at `startedAt` with 429. Counts once per burst. */

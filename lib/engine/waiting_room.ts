@@ -53,10 +53,11 @@ export class WaitingRoom<T> {
     return first.item;
   }
 
-  /** Sends everybody home and frees the timer. */
-  clear(): void {
-    this.#heap.clear();
+  /** Sends everybody home, in the order in which they would have been due, and frees the timer. */
+  clear(): T[] {
+    const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();
+    return items;
   }
 
   #arm(): void {

@@ -34,7 +34,7 @@ export interface Work extends AttemptHistory {
   costUsd: number;
   /** The last answer that was not kept: it was paid for, so it stands beside the failure if there will be
    * no better one. */
-  rejected: Completion | undefined;
+  rejected: { readonly completion: Completion; readonly failure: Failure } | undefined;
   /** How long it waits for its next attempt, in milliseconds; undefined when there is none to wait for. */
   dueInMs: number | undefined;
   /** When its time is up (on the clock of rows), or undefined while it has all the time. */
@@ -80,7 +80,7 @@ export function outcomeOf(
     latencyMs,
     firstFailedAt: work.firstFailedAt,
     settledAt: Date.now(),
-    completion: completion ?? work.rejected,
+    completion: completion ?? work.rejected?.completion,
     failure,
     teacher: work.channel?.teacher,
     costUsd: work.costUsd,

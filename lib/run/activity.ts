@@ -65,6 +65,8 @@ export class Activity {
   /** Makes what the work needs; rejects when it cannot be done as it was asked for. */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
+    // It may have been set meanwhile.
+    prepared.spending.setMaxCost(this.#maxCostUsd);
     this.#spending = prepared.spending;
     return prepared;
   }

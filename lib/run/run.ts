@@ -170,6 +170,7 @@ export class Run {
       source: readAhead(rowsOf(this.#jobs)),
       sink: { put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome) },
       concurrency: this.#concurrency,
+      isProven: this.#jobs.some(({ found }) => found.succeeded > 0),
       rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
     });
     this.#engine = engine;
@@ -270,8 +271,7 @@ export class Run {
   }
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { generator } = this.#context;
-    const { params } = generator;
+    const { generator, generator: { params } } = this.#context;
     // A retry may have other parameters, and the command that it belongs to must go on as before.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const file: RunFile = {

@@ -221,6 +221,28 @@ Deno.test("an error of the rows is thrown after the outcomes of the calls in fli
   assertEquals([teacher.inFlight, generator.state], [0, "done"]);
 });
 
+Deno.test("generate() gives a refused row at once to whoever waits for it before the next one", async () => {
+  const teacher = new CountingTeacher((request) => {
+    if (textOf(request) === "prompt 0") throw new TeacherError("Not this", { status: 400 });
+    return answerTo(request);
+  });
+  const taken: boolean[] = [];
+  let next = Promise.withResolvers<void>();
+  async function* rows() {
+    for (let i = 0; i < 3; i++) {
+      yield { prompt: `prompt ${i}` };
+      await next.promise;
+      next = Promise.withResolvers();
+    }
+  }
+  const generator = new ResponseGenerator({ teacher });
+  for await (const { ok } of generator.generate(rows())) {
+    taken.push(ok);
+    next.resolve();
+  }
+  assertEquals(taken, [false, true, true]);
+});
+
 Deno.test("an aborted signal ends generate() with its reason, before and while it works", async () => {
   const teacher = new CountingTeacher(() => undefined);
   const controller = new AbortController();

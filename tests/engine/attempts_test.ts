@@ -34,14 +34,16 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
     spending: new Spending(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
+    isCareful: true,
     now: () => 0,
     rowNow: () => 0,
     signal: new AbortController().signal,
     onEnd: () => told.push("end"),
     onHalt: () => told.push("halt"),
+    onAgain: () => {},
     onChannelHalt: () => told.push("channel halt"),
     isOver: () => told.includes("halt"),
-    isResting: () => channel.restsUntil(0) !== undefined,
+    restMs: () => channel.restsUntil(0) ?? 0,
     ...options,
   });
   const workOf = (uid: string): Work => {
@@ -79,13 +81,14 @@ Deno.test("Attempts.make() says when the next attempt is due, or that there is n
 });
 
 Deno.test("Attempts.make() lets a row sit out a cool-down unless somebody else may be asked", async () => {
-  for (const isResting of [true, false]) {
-    const { attempts, teacher, workOf } = attemptsOf({ isResting: () => isResting });
+  // All rest for longer, somebody may be asked sooner, somebody may be asked now.
+  for (const [restMs, dueInMs] of [[950, 900], [300, 300], [0, 0]]) {
+    const { attempts, teacher, workOf } = attemptsOf({ restMs: () => restMs });
     const work = workOf("a");
     const made = attempts.make(work);
     await teacher.call("a").refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 900 }));
     await made;
-    assertEquals(work.dueInMs, isResting ? 900 : 0);
+    assertEquals(work.dueInMs, dueInMs);
   }
 });
 

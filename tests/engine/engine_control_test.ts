@@ -251,3 +251,13 @@ Deno.test("Engine is halted, not done, when rows were left pending", async () =>
   await aborted.ended;
   assertEquals(aborted.engine.state, "halted");
 });
+
+Deno.test("Engine ends behind a closed gate when there are no more rows", async () => {
+  const fixture = new Fixture({ rows: rowsOf(2) });
+  await fixture.start();
+  fixture.engine.closeGate("pause");
+  await fixture.teacher.call("0").answer();
+  await fixture.teacher.call("1").answer();
+  await fixture.ended;
+  assertEquals([fixture.engine.state, fixture.outcomes.length], ["done", 2]);
+});

@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { Fixture, rowsOf } from "./engine_fixture.ts";
+import { channelOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 const broken = (retryAfterMs?: number) => new TeacherError("Broken", { status: 500, retryAfterMs });
 const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
@@ -114,4 +114,26 @@ Deno.test("Engine takes neither a cool-down nor a pause from a row's time", asyn
   }
   assertEquals(left.length, 2);
   assertEquals(left.every((ms) => ms > 8_700 && ms <= 9_000), true, left.join());
+});
+
+Deno.test("Engine gives the place of a row that came too late to the next one", async () => {
+  using clock = new FakeClock();
+  const teacher = new FakeTeacher();
+  const fixture = new Fixture({
+    rows: rowsOf(3),
+    teachers: [channelOf(teacher, { rpm: 6 })],
+    concurrency: 1,
+    rowTimeoutMs: 15_000,
+    now: clock.now,
+  });
+  await fixture.start();
+  await teacher.call("0").refuse(broken(11_000));
+  await clock.advance(10_000);
+  assertEquals(teacher.uids, ["1"]);
+  await clock.advance(20_000);
+  await teacher.call("1").answer();
+  assertEquals(teacher.uids, ["2"]);
+  await teacher.call("2").answer();
+  await fixture.ended;
+  assertEquals(fixture.settledUids, ["1", "0", "2"]);
 });

@@ -128,24 +128,55 @@ Deno.test("Engine halts for an unknown model, but fails a row alone that names i
 });
 
 Deno.test("Engine halts at the third refusal with the same words, and the rows stay pending", async () => {
-  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 5 });
+  const fixture = new Fixture({ rows: rowsOf(20), concurrency: 5, isCareful: true });
   await fixture.start();
   for (const uid of ["0", "1", "2"]) await fixture.teacher.call(uid).refuse(badRequest());
+  await fixture.ended;
   assertEquals(
     fixture.engine.haltReason,
     "The teacher refused 3 rows in a row with the same words (400): " +
       "max_tokens is not supported with this model",
   );
-  const { asked } = fixture.teacher;
-  const count = asked.length;
-  // What is in flight still gets what it gets.
-  await fixture.teacher.call("3").refuse(badRequest());
-  await fixture.teacher.call("4").refuse(badRequest("Your prompt is too long"));
-  await fixture.finish();
-  assertEquals(asked.length, count);
-  const failed = fixture.outcomes.filter(({ failure }) => failure !== undefined);
-  assertEquals(failed.map(({ row }) => row.uid), ["4"]);
+  assertEquals(fixture.teacher.asked, ["0", "1", "2"]);
+  assertEquals(fixture.outcomes, []);
   assertEquals(fixture.engine.state, "halted");
+});
+
+Deno.test("Engine lets what is in flight come to its end when it halts for refusals", async () => {
+  const fixture = new Fixture({ rows: rowsOf(40), concurrency: 25 });
+  await fixture.start();
+  for (let row = 0; row < 20; row++) {
+    await fixture.teacher.call(String(row)).refuse(badRequest());
+  }
+  assertEquals(fixture.engine.state, "draining");
+  const count = fixture.teacher.asked.length;
+  const [same, other] = fixture.teacher.uids;
+  await fixture.teacher.call(same).refuse(badRequest());
+  await fixture.teacher.call(other).refuse(badRequest("Your prompt is too long"));
+  await fixture.finish();
+  assertEquals(fixture.teacher.asked.length, count);
+  const failed = fixture.outcomes.filter(({ failure }) => failure !== undefined);
+  assertEquals(failed.map(({ row }) => row.uid), [other]);
+  assertEquals(fixture.engine.state, "halted");
+});
+
+Deno.test("Engine asks another teacher for the rows that one refused in the same words", async () => {
+  const healthy = new FakeTeacher(), misled = new FakeTeacher();
+  const fixture = new Fixture({
+    rows: rowsOf(12),
+    concurrency: 2,
+    isCareful: true,
+    teachers: [channelOf(healthy), channelOf(misled)],
+  });
+  await fixture.start();
+  while (!fixture.hasEnded) {
+    if (misled.open.length > 0) await misled.open[0].refuse(badRequest());
+    else await healthy.open[0].answer();
+  }
+  await fixture.ended;
+  assertEquals(misled.asked.length, 3);
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  assertEquals([fixture.outcomes.length, fixture.engine.state], [12, "done"]);
 });
 
 Deno.test("Engine halts at the twentieth refusal with the same words once a row has succeeded", async () => {
@@ -212,4 +243,23 @@ Deno.test("Engine leaves refused rows pending when the sink breaks", async () =>
   await fixture.teacher.call("1").refuse(badRequest("Two"));
   await fixture.ended.catch(() => {});
   assertEquals(settledUids, ["0"]);
+});
+
+Deno.test("Engine fails rows that a filter refuses, however many follow each other", async () => {
+  const filtered = () => new TeacherError("The prompt was filtered", { status: 400 });
+  const fixture = new Fixture({ rows: rowsOf(30), concurrency: 1 });
+  await fixture.start();
+  for (let i = 0; i < 30; i++) await fixture.teacher.call(`${i}`).refuse(filtered());
+  await fixture.ended;
+  assertEquals([fixture.engine.state, fixture.engine.haltReason], ["done", undefined]);
+  assertEquals(fixture.settledUids.length, 30);
+});
+
+Deno.test("Engine has no reason for a halt when all rows were answered by what was in flight", async () => {
+  const fixture = new Fixture({ rows: rowsOf(2), rowCount: 2 });
+  await fixture.start();
+  fixture.engine.halt("The budget is spent");
+  assertEquals(fixture.engine.haltReason, "The budget is spent");
+  await fixture.finish();
+  assertEquals([fixture.engine.state, fixture.engine.haltReason], ["done", undefined]);
 });

@@ -155,7 +155,7 @@ Deno.test("Engine halts when the budget is used up, and what is in flight finish
   assertEquals(fixture.engine.state, "halted");
 });
 
-Deno.test("Engine leaves a row pending that it may not ask again because the budget is used up", async () => {
+Deno.test("Engine keeps the answer of a row that it may not ask again because the budget is used up", async () => {
   const fixture = resampling({
     rows: rowsOf(2),
     concurrency: 1,
@@ -164,6 +164,20 @@ Deno.test("Engine leaves a row pending that it may not ask again because the bud
   await fixture.start();
   await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });
   await fixture.ended;
-  assertEquals(fixture.outcomes, []);
-  assertEquals(fixture.failed.map(({ action }) => action), ["halted"]);
+  const [{ failure, completion }] = fixture.outcomes;
+  assertEquals([failure?.type, completion?.response], ["rejected", "no"]);
+  assertEquals(fixture.failed.map(({ action }) => action), ["failed"]);
+});
+
+Deno.test("Engine keeps the answer of a row that waits to be asked again when it is stopped", async () => {
+  const fixture = resampling({ rows: rowsOf(2), concurrency: 1 });
+  await fixture.start();
+  fixture.engine.closeGate("pause");
+  await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });
+  assertEquals([fixture.outcomes.length, fixture.engine.waiting], [0, 1]);
+  fixture.engine.stop();
+  await fixture.ended;
+  const [{ row, failure, completion }] = fixture.outcomes;
+  assertEquals([row.uid, failure?.type, completion?.response], ["0", "rejected", "no"]);
+  assertEquals(fixture.outcomes.length, 1);
 });

@@ -10,7 +10,7 @@ import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
 /** A run of 2,000 rows of which 40 % fail once, after as long as the others take. */
-function failingOnce(clock: FakeClock) {
+function failingOnce(clock: FakeClock, rowTimeoutMs?: number) {
   const random = seededRandom();
   const rows = rowsOf(2_000);
   const failing = new Set(rows.filter(() => random() < 0.4).map(({ uid }) => uid));
@@ -29,6 +29,7 @@ function failingOnce(clock: FakeClock) {
     source: batchesOf(rows, 100),
     teacher,
     concurrency: 20,
+    rowTimeoutMs,
     now: clock.now,
     random,
   });
@@ -71,4 +72,14 @@ Deno.test("Engine takes due retries whatever the budget when no new row is there
   await clock.advance(0);
   assertEquals(fixture.teacher.open.length, 60);
   await fixture.finish();
+});
+
+Deno.test("Engine fails no row whose time is short for want of a place among the retries", async () => {
+  using clock = new FakeClock();
+  const { fixture } = failingOnce(clock, 30_000);
+  await fixture.start();
+  while (!fixture.hasEnded) await clock.advance(10_000);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 2_000);
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
 });

@@ -38,7 +38,7 @@ function send(fleet: Fleet, preferred?: Channel): Channel {
 }
 
 function fail(channel: Channel, error: TeacherError): void {
-  channel.failed(0, error, judge(error), 0);
+  channel.failed(0, error, judge(error), true);
 }
 
 for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
@@ -161,11 +161,11 @@ Deno.test("Fleet.rest says until when all teachers rest, and why", () => {
   fail(a, later(5_000));
   assertEquals(fleet.rest, undefined);
   fail(b, new TeacherError("Overloaded", { status: 529, retryAfterMs: 9_000 }));
-  assertEquals(fleet.rest, { until: 1_005_000, reason: "429: Later" });
+  assertEquals(fleet.rest, { until: 1_005_000, inMs: 5_000, reason: "429: Later" });
   now = 5_000;
   assertEquals(fleet.rest, undefined);
   a.halt("The key is wrong");
-  assertEquals(fleet.rest, { until: 1_009_000, reason: "529: Overloaded" });
+  assertEquals(fleet.rest, { until: 1_009_000, inMs: 4_000, reason: "529: Overloaded" });
   assertEquals(fleet.isHalted, false);
   b.halt("No credit");
   assertEquals(fleet.rest, undefined);
@@ -222,4 +222,20 @@ Deno.test("Fleet calls back when time has raised a limit", async () => {
   await clock.advance(200);
   assertEquals([fleet.limit, ready], [2, 1]);
   fleet.close();
+});
+
+Deno.test("Fleet probes a teacher that is down although more hangs there than its share", () => {
+  let now = 0;
+  const fleet = fleetOf({ now: () => now });
+  const sent = Array.from({ length: 30 }, () => send(fleet));
+  const [inA, inB] = [A, B].map((teacher) => sent.filter((one) => one.teacher === teacher));
+  for (let i = 0; i < 3; i++) {
+    fail(inA[i], new TeacherError("Nobody listens", { type: "network", isUnreachable: true }));
+  }
+  assertEquals([inA[0].isDown, inA[0].inFlight], [true, 12]);
+  for (const channel of inB.slice(5)) channel.answered(0, 0, completionOf());
+  assertEquals(send(fleet).teacher, B);
+  now = 2_000;
+  assertEquals(send(fleet).teacher, A);
+  assertEquals(send(fleet).teacher, B);
 });

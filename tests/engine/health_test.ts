@@ -12,13 +12,13 @@ class Bench {
     this.health = new Health({ now: () => this.now, random: () => random });
   }
 
-  /** Attempts of so many rows fail, one every `everyMs`. */
+  /** The first attempts of so many rows fail, one every `everyMs`. */
   fail(rows: number, cause: "fault" | "load" | "timeout" | "unreachable" = "fault", everyMs = 100) {
     const counted: boolean[] = [];
     for (let row = 0; row < rows; row++) {
       this.now += everyMs;
       this.health.asked();
-      counted.push(this.health.failed(cause, this.now, row));
+      counted.push(this.health.failed(cause, this.now, true));
     }
     return counted;
   }
@@ -28,15 +28,21 @@ Deno.test("Health is down once ten rows have failed one after the other", () => 
   const bench = new Bench();
   assertEquals(bench.fail(9), Array(9).fill(true));
   assertEquals(bench.health.isDown, false);
-  assertEquals(bench.health.failed("fault", bench.now, 9), false);
+  assertEquals(bench.health.failed("fault", bench.now, true), false);
   assertEquals(bench.health.isDown, true);
 });
 
-Deno.test("Health takes a row that fails again and again for one", () => {
+Deno.test("Health does not count rows that have failed before", () => {
   const bench = new Bench();
-  for (let time = 0; time < 100; time++) bench.fail(9);
+  bench.fail(9);
+  for (const cause of ["fault", "timeout", "load"] as const) {
+    for (let time = 0; time < 100; time++) {
+      bench.now += 100;
+      assertEquals(bench.health.failed(cause, bench.now, false), true);
+    }
+  }
   assertEquals(bench.health.isDown, false);
-  assertEquals(bench.health.failed("timeout", bench.now, 9), false);
+  assertEquals(bench.fail(1, "timeout"), [false]);
 });
 
 Deno.test("Health is not down while others are answered", () => {
@@ -62,7 +68,7 @@ Deno.test("Health is down where nearly all fails, although older attempts are st
   const bench = new Bench();
   for (let row = 0; !bench.health.isDown && row < 100; row++) {
     bench.fail(1, "fault", 40);
-    bench.health.failed("fault", bench.now, row);
+    bench.health.failed("fault", bench.now, true);
     // Half a minute old.
     bench.health.answered(bench.now - 30_000);
   }
@@ -75,14 +81,14 @@ Deno.test("Health is not down where one in five attempts fails at once and the o
   for (let row = 0; row < 500; row++) {
     bench.now += 20;
     bench.health.asked();
-    if (row % 5 === 0) bench.health.failed("fault", bench.now, row);
+    if (row % 5 === 0) bench.health.failed("fault", bench.now, true);
     // What was sent long before is answered.
     else bench.health.answered(bench.now - 30_000);
   }
   assertEquals(bench.health.isDown, false);
 });
 
-Deno.test("Health is down when nothing but refusals for load came for 5 s, of whatever row", () => {
+Deno.test("Health is down when nothing but refusals for load came for 5 s", () => {
   const bench = new Bench();
   for (let time = 0; time < 9; time++) bench.fail(1, "load", 500);
   assertEquals(bench.health.isDown, false);
@@ -108,7 +114,7 @@ Deno.test("Health lets a probe go every second at most, and less often as time p
       if (bench.now < bench.health.probeAt) continue;
       probes.push(bench.now);
       bench.health.asked();
-      bench.health.failed("fault", bench.now, 0);
+      bench.health.failed("fault", bench.now, true);
     }
     const waits = probes.slice(1).map((at, index) => at - probes[index]);
     assert(waits.every((wait) => wait >= 1_000 && wait <= 18_010), waits.join());
@@ -121,12 +127,12 @@ Deno.test("Health counts nothing against a row while it is down, up to a quarter
   bench.fail(10);
   const downAt = bench.now;
   const causes = ["load", "fault", "timeout", "unreachable"] as const;
-  for (const cause of causes) assertEquals(bench.health.failed(cause, bench.now, 1), false);
+  for (const cause of causes) assertEquals(bench.health.failed(cause, bench.now, true), false);
   bench.now = downAt + 15 * MINUTE_MS - 1;
-  for (const cause of causes) assertEquals(bench.health.failed(cause, bench.now, 1), false);
+  for (const cause of causes) assertEquals(bench.health.failed(cause, bench.now, true), false);
   bench.now++;
   // A refusal for load and a connection that cannot be made say nothing of a row, however often.
-  assertEquals(causes.map((cause) => bench.health.failed(cause, bench.now, 1)), [
+  assertEquals(causes.map((cause) => bench.health.failed(cause, bench.now, true)), [
     false,
     true,
     true,
@@ -156,4 +162,14 @@ Deno.test("Health lets a probe go at once when an attempt from before the outage
   assertEquals(bench.health.probeAt, bench.now);
   bench.health.asked();
   assertEquals(bench.health.probeAt, bench.now + 1_000);
+});
+
+Deno.test("Health is to be probed at once where a probe was not made after all", () => {
+  const bench = new Bench();
+  bench.fail(3, "unreachable");
+  bench.now = bench.health.probeAt;
+  bench.health.asked();
+  assert(bench.health.probeAt > bench.now);
+  bench.health.unasked();
+  assertEquals(bench.health.probeAt, bench.now);
 });

@@ -264,3 +264,17 @@ Deno.test("Pace goes on as before once a teacher's limit is reset, or no longer 
   pace.answered(completion(400, { ...low, requestsLeft: 100 }));
   assertEquals(pace.delayMs(), 0);
 });
+
+Deno.test("Pace gives back the request of an attempt that was not sent after all", () => {
+  for (const { clock, pace } of [paced({ rpm: 60 }), paced({ tpm: 30_000 }), paced()]) {
+    if (clock.now === 0) pace.refused(0);
+    clock.now = 60_000;
+    for (let n = 0; n < 20; n++) {
+      pace.take();
+      pace.returned();
+    }
+    assertEquals(pace.delayMs(), 0);
+    for (let n = 0; n < 20; n++) pace.take();
+    assertGreater(pace.delayMs(), 0);
+  }
+});

@@ -16,9 +16,9 @@ Deno.test("newWork() shares the parameters of the run until a row sets its own",
 Deno.test("outcomeOf() puts the last answer that was not kept beside a failure", () => {
   const work = newWork(rowOf("a"), 7, {});
   assertEquals(outcomeOf(work, 5, undefined, FAILURE).completion, undefined);
-  work.rejected = completionOf({ response: "half of an" });
+  work.rejected = { completion: completionOf({ response: "half of an" }), failure: FAILURE };
   const { completion, failure, sequence, latencyMs } = outcomeOf(work, 5, undefined, FAILURE);
-  assertEquals(completion, work.rejected);
+  assertEquals(completion, work.rejected.completion);
   assertEquals({ failure, sequence, latencyMs }, { failure: FAILURE, sequence: 7, latencyMs: 5 });
   const better = completionOf();
   assert(outcomeOf(work, 5, better, undefined).completion === better);

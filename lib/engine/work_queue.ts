@@ -1,0 +1,116 @@
+/**
+ * What is to be done next: a row that waits for its next attempt, or a new one.
+ *
+ * @module
+ */
+
+import type { Row } from "../row.ts";
+import type { Params } from "../teacher/teacher.ts";
+import type { Clock } from "./clock.ts";
+import { Intake } from "./intake.ts";
+import { RetryBudget } from "./retry_budget.ts";
+import { WaitingRoom } from "./waiting_room.ts";
+import { newWork, type Work } from "./work.ts";
+
+/** What a queue is made from. */
+export interface WorkQueueOptions {
+  /** Rows to do, in batches, in input order. */
+  readonly source: AsyncIterable<readonly Row[]>;
+  /** The run's parameters. */
+  readonly params: Params;
+  /** Whether retries go before new rows as long as they have a place, and not whenever they are due: a row
+   * whose time runs would not wait for a place but fail for want of one. */
+  readonly hasRetryBudget: boolean;
+  /** The engine's clock. */
+  readonly clock: Clock;
+  /** There may be something to do that was not there before. */
+  readonly onReady: () => void;
+  /** The source has failed. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Rows on their way to the lanes, new ones and others. */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #intake: Intake<Row>;
+  readonly #room: WaitingRoom<Work>;
+  readonly #budget: RetryBudget;
+  #taken = 0;
+
+  /** Nothing is read yet. */
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+    this.#intake = new Intake(options.source);
+    this.#room = new WaitingRoom<Work>(options.clock.read, options.onReady);
+    this.#budget = new RetryBudget(options.clock.last);
+  }
+
+  /** Whether there will be no new rows. */
+  get isExhausted(): boolean {
+    return this.#intake.exhausted;
+  }
+
+  /** New rows that were taken. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Rows between two attempts. */
+  get waiting(): number {
+    return this.#room.size;
+  }
+
+  /** When the first of them is due, on the clock; Infinity while none waits. */
+  get dueAt(): number {
+    return this.#room.dueAt;
+  }
+
+  /**
+   * Takes what is to be done now, if there is anything: a due retry before a new row, as long as retries
+   * have a place.
+   *
+   * @param isFull Whether no more rows may come to wait.
+   * @param isProbe Whether it is for a teacher that is down: a row that has failed there proves less than
+   * a new one.
+   */
+  take(isFull: boolean, isProbe: boolean): Work | undefined {
+    if (this.#room.size > 0) {
+      const mayRetry = !this.#options.hasRetryBudget || this.#budget.allows;
+      const isNewFirst = !isFull && (isProbe || !mayRetry);
+      const due = isNewFirst && !this.#intake.isEmpty ? undefined : this.#room.takeDue();
+      if (due !== undefined) {
+        if (isNewFirst) this.pull();
+        this.#budget.retry();
+        return due;
+      }
+      if (isFull) return undefined;
+    }
+    const row = this.#intake.take();
+    if (row === undefined) return undefined;
+    this.#budget.first();
+    return newWork(row, this.#taken++, this.#options.params);
+  }
+
+  /** Lets a row wait for its next attempt, so many milliseconds. */
+  add(work: Work, delayMs: number): void {
+    this.#room.add(work, delayMs);
+  }
+
+  /** Reads on, unless there are new rows already. */
+  pull(): void {
+    this.#intake.pull((error) => {
+      if (error === undefined) this.#options.onReady();
+      else this.#options.onError(error);
+    });
+  }
+
+  /** Sends home those that wait, and gives them back. */
+  clear(): Work[] {
+    return this.#room.clear();
+  }
+
+  /** Lets the source free what it holds. */
+  async close(): Promise<void> {
+    await this.#intake.close();
+  }
+}

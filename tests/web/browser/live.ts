@@ -1,0 +1,195 @@
+/// <reference lib="dom" />
+/** The page beside a run: what it shows while time passes, and what after. */
+
+import { assert, assertEquals, assertMatch } from "../../../lib/deps/std_assert.ts";
+import type { Locator } from "../../../lib/deps/playwright.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import { makeErrorGroup, makeSnapshot } from "../../progress/fixtures.ts";
+import { visit } from "./browser.ts";
+import { startJob } from "./job.ts";
+import { section, stateWord, tileShows } from "./parts.ts";
+import { makeRunStart, stageRun } from "./staged_run.ts";
+import { openTunnel } from "./tunnel.ts";
+
+Deno.test("page: a run is shown live, from its start to its end, and stays when it is over", async () => {
+  await using job = await startJob(100);
+  await using visited = await visit(job.served.url);
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  await tileShows(page, "In flight / limit", "8 / 8");
+  job.teacher.release(30);
+  await tileShows(page, "Done", "30");
+  job.teacher.release(20);
+  await tileShows(page, "Done", "50");
+  await tileShows(page, "Cost now / projected", /^\s*\$0\.025/);
+  assertMatch(await page.getByRole("progressbar").getAttribute("aria-valuenow") ?? "", /^50/);
+  await page.getByRole("status").getByText("50 % of the rows are settled").waitFor({
+    state: "attached",
+  });
+  job.teacher.open();
+  assertEquals((await job.summary).state, "done");
+  await job.served.close();
+  await stateWord(page, "Done").waitFor();
+  await page.getByText("The run has ended").waitFor();
+  await tileShows(page, "Done", "100");
+  assertEquals(await page.getByRole("button", { name: "Pause" }).count(), 0);
+  await section(page, "Samples").getByText("The answer to row-99").first().waitFor();
+  assertEquals(new URL(page.url()).search, "", "the token is out of the address");
+});
+
+Deno.test("page: one that loses its run turns grey, says how old it is, and comes back by itself", async () => {
+  await using job = await startJob(100);
+  await using tunnel = openTunnel(job.served.port);
+  const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);
+  await using visited = await visit("about:blank", { expected: /WebSocket connection/ });
+  const { page } = visited;
+  await page.clock.install();
+  await page.goto(url);
+  job.teacher.release(10);
+  await tileShows(page, "Done", "10");
+  const fresh = await filterOf(page.getByRole("progressbar"));
+  tunnel.cut();
+  job.teacher.release(10);
+  await page.clock.fastForward(6_000);
+  const age = page.getByRole("banner").getByText(/\d+s without word from the run/);
+  await age.waitFor();
+  assert(await filterOf(page.getByRole("progressbar")) !== fresh, "what is old looks old");
+  assert(await page.getByRole("button", { name: "Apply concurrency" }).isDisabled());
+  await page.clock.fastForward(60_000);
+  await page.getByText(/1m 0\ds without word from the run/).waitFor();
+  tunnel.mend();
+  await page.clock.fastForward(16_000);
+  await tileShows(page, "Done", "20");
+  await age.waitFor({ state: "hidden" });
+  assertEquals(await filterOf(page.getByRole("progressbar")), fresh);
+  tunnel.cut();
+  await page.clock.fastForward(6_000);
+  await age.waitFor();
+  tunnel.mend();
+  await page.getByRole("button", { name: "Try now" }).click();
+  await age.waitFor({ state: "hidden" });
+  job.teacher.release(10);
+  await tileShows(page, "Done", "30");
+});
+
+/** What is grey has a filter, or is not opaque, itself or in what it stands in. */
+async function filterOf(locator: Locator): Promise<string> {
+  return await locator.evaluate((element) => {
+    const looks: string[] = [];
+    for (let one: Element | null = element; one !== null; one = one.parentElement) {
+      const { filter, opacity } = getComputedStyle(one);
+      looks.push(filter, opacity);
+    }
+    return looks.join(" ");
+  });
+}
+
+Deno.test("page: one that is opened late shows the whole run", async () => {
+  await using job = await startJob(60);
+  job.teacher.release(3, new TeacherError("Slow down, please", { status: 429, retryAfterMs: 1 }));
+  job.teacher.release(1, new TeacherError("This prompt is not allowed", { status: 400 }));
+  job.teacher.release(40);
+  {
+    await using first = await visit(job.served.url);
+    await tileShows(first.page, "Done", "40");
+  }
+  job.generator.notice("warning", "The disk is nearly full");
+  await using visited = await visit(job.served.url);
+  const { page } = visited;
+  await tileShows(page, "Done", "40");
+  await tileShows(page, "Failed", "1");
+  const errors = section(page, "Errors");
+  await errors.getByRole("row").filter({ hasText: "Slow down, please" }).getByText("3", {
+    exact: true,
+  }).waitFor();
+  await errors.getByText("This prompt is not allowed").waitFor();
+  await section(page, "Events").getByText("The disk is nearly full").waitFor();
+  const table = page.locator("details").filter({ hasText: "Table of Rows per second" });
+  await table.locator("summary").click();
+  await table.getByRole("row").nth(2).waitFor();
+  const samples = section(page, "Samples");
+  await samples.getByText("The answer to row-").first().waitFor();
+  await samples.getByRole("tab", { name: /Failures/ }).click();
+  await samples.getByText("This prompt is not allowed").first().click();
+  await samples.getByRole("group", { name: "Prompt" }).getByText(/^What is \d+ \+ \d+\?$/)
+    .waitFor();
+});
+
+Deno.test("page: what cannot be shown stops nothing else from being shown", async () => {
+  await using stage = stageRun();
+  await using visited = await visit(stage.served.url, { expected: /undefined/ });
+  const { page } = visited;
+  await stateWord(page, "Starting").waitFor();
+  stage.run.emit(makeRunStart());
+  const unknown = makeErrorGroup({ action: "forgiven" as "failed" });
+  stage.run.emit(makeSnapshot({ succeeded: 381, errors: [unknown] }));
+  stage.strike();
+  await tileShows(page, "Done", "381");
+  await page.getByRole("status").getByText(/^Running/).waitFor({ state: "attached" });
+  const dateless = makeErrorGroup({ message: "no date", first_seen: "", last_seen: "soon" });
+  stage.run.emit(makeSnapshot({ succeeded: 382, last_durable: "", errors: [dateless] }));
+  stage.strike();
+  await tileShows(page, "Done", "382");
+  const row = section(page, "Errors").getByRole("row").filter({ hasText: "no date" });
+  assertEquals(await row.getByRole("cell", { name: "–", exact: true }).count(), 2);
+});
+
+Deno.test("page: opens from a link of another site, and without the token in its address", async () => {
+  await using job = await startJob(50);
+  const link = `<a href="${job.served.url}">to the run</a>`;
+  await using site = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response(link, { headers: { "content-type": "text/html" } }),
+  );
+  await using visited = await visit(`http://localhost:${site.addr.port}/`, {
+    expected: /favicon|404/,
+  });
+  const { page } = visited;
+  await page.getByRole("link", { name: "to the run" }).click();
+  await stateWord(page, "Running").waitFor();
+  assertEquals(page.url(), `http://127.0.0.1:${job.served.port}/`);
+  await page.goBack();
+  await page.getByRole("link", { name: "to the run" }).waitFor();
+});
+
+Deno.test("page: two runs are open in one browser, each with its own page", async () => {
+  await using one = await startJob(50);
+  await using two = await startJob(50);
+  await using first = await visit(one.served.url);
+  await using second = await visit(two.served.url, { beside: first });
+  one.teacher.release(11);
+  two.teacher.release(22);
+  await tileShows(first.page, "Done", "11");
+  await tileShows(second.page, "Done", "22");
+  await first.page.reload();
+  await second.page.reload();
+  await tileShows(first.page, "Done", "11");
+  await tileShows(second.page, "Done", "22");
+  await second.page.getByRole("button", { name: "Pause" }).click();
+  await stateWord(second.page, "Paused").waitFor();
+  assertEquals([one.generator.state, two.generator.state], ["running", "paused"]);
+});
+
+for (const prefix of ["", "/user/ada/proxy"]) {
+  const way = prefix === "" ? "a tunnel with another port" : "a proxy that takes a prefix away";
+  Deno.test(`page: works behind ${way}, with socket, controls and report`, async () => {
+    await using job = await startJob(50);
+    await using tunnel = openTunnel(job.served.port, prefix);
+    const base = `http://127.0.0.1:${tunnel.port}${prefix}/`;
+    await using visited = await visit(`${base}?token=${job.served.monitor.token}`);
+    const { page, requests } = visited;
+    job.teacher.release(7);
+    await tileShows(page, "Done", "7");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await stateWord(page, "Paused").waitFor();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("link", { name: "Download report" }).click();
+    assertEquals(await (await downloading).failure(), null);
+    assertEquals(page.url(), base);
+    const elsewhere = requests.filter((url) =>
+      !url.startsWith(base) && !url.startsWith(base.replace("http", "ws")) &&
+      !url.startsWith("data:")
+    );
+    assertEquals(elsewhere, []);
+  });
+}

@@ -1,0 +1,188 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** The page for everybody: by keyboard, on a narrow screen, in the dark, and read aloud. */
+
+import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
+import { AXE_JS, type AxeResults } from "../../../lib/deps/axe.ts";
+import type { Page } from "../../../lib/deps/playwright.ts";
+import { makeSummary } from "../../progress/fixtures.ts";
+import { tempDir } from "../../support/temp.ts";
+import { visit, type VisitOptions } from "./browser.ts";
+import { overflow, section, stateWord } from "./parts.ts";
+import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
+
+const NOTICES = ["Concurrency set to 64 (from the monitor)", `Cannot reach ${"gpu1".repeat(40)}`];
+
+/** A run in its middle with something in every part of the page. */
+function stageFullRun(): StagedRun {
+  const stage = stageRun();
+  stage.run.emit(makeRunStart());
+  for (const notice of NOTICES) stage.run.notice("warning", notice);
+  stage.play(120);
+  return stage;
+}
+
+/** The page in each of its three lives. */
+const LIVES = ["running", "done", "report"] as const;
+
+/** Opens the page of a full run. */
+async function open(
+  life: typeof LIVES[number],
+  options: VisitOptions,
+): Promise<AsyncDisposable & { page: Page }> {
+  await using stack = new AsyncDisposableStack();
+  const stage = stack.use(stageFullRun());
+  if (life !== "running") stage.run.emit(makeSummary({ ended: new Date().toISOString() }));
+  let url = stage.served.url;
+  if (life === "report") {
+    const dir = stack.use(await tempDir());
+    url = `file://${await dir.write("report.html", stage.served.monitor.report())}`;
+  }
+  const { page } = stack.use(await visit(url, options));
+  await stateWord(page, life === "running" ? "Running" : "Done").waitFor();
+  if (life === "running") {
+    await page.getByRole("button", { name: "Pause", disabled: false }).waitFor();
+  }
+  const rest = stack.move();
+  return { page, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+}
+
+/** Opens a sample with its reasoning, and the table behind a chart. */
+async function openBoxes(page: Page): Promise<void> {
+  const samples = section(page, "Samples");
+  await samples.getByText(/^prompt of row-/).first().click();
+  await samples.getByText(/^Reasoning/).first().click();
+  await page.getByText("Table of Latency", { exact: true }).click();
+  await page.getByText("Table of latency of the whole run", { exact: true }).click();
+}
+
+for (const life of LIVES) {
+  for (const theme of ["light", "dark"] as const) {
+    Deno.test(`page: axe finds nothing in the ${theme} page (${life})`, async () => {
+      await using scene = await open(life, { theme });
+      await openBoxes(scene.page);
+      assertEquals(await violations(scene.page), []);
+      if (life !== "running") return;
+      for (const name of ["Drain and stop", "Abort …"]) {
+        await scene.page.getByRole("button", { name }).click();
+        assertEquals(await violations(scene.page), []);
+        await scene.page.keyboard.press("Escape");
+      }
+    });
+  }
+
+  Deno.test(`page: 360 pixels are wide enough (${life})`, async () => {
+    await using scene = await open(life, { width: 360 });
+    assertEquals(await overflow(scene.page), 0);
+    await openBoxes(scene.page);
+    assertEquals(await overflow(scene.page), 0);
+    assertEquals(await violations(scene.page), []);
+    assertEquals(await cutOff(scene.page), []);
+  });
+}
+
+/** What axe has to say, each with the place. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE_JS);
+  const results = await page.evaluate(async (): Promise<AxeResults> => {
+    return await Reflect.get(globalThis, "axe").run();
+  });
+  assert(results.passes.length > 5, "axe has seen the page");
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`)
+  );
+}
+
+/** Controls of which a part is outside of the window. */
+async function cutOff(page: Page): Promise<string[]> {
+  return await page.evaluate(() =>
+    [...document.querySelectorAll("button, input, a[href], summary")]
+      .map((element) => ({ element, box: element.getBoundingClientRect() }))
+      .filter(({ element, box }) =>
+        box.width > 0 && !element.classList.contains("skip") && (box.left < 0 || box.right > 360)
+      )
+      .map(({ element }) => element.outerHTML)
+  );
+}
+
+Deno.test("page: the keyboard gets everywhere, in order, and shows where it is", async () => {
+  await using scene = await open("running", {});
+  const { page } = scene;
+  await page.evaluate(() => {
+    for (const box of document.querySelectorAll("details")) box.open = true;
+  });
+  const expected = await page.evaluate(() => {
+    const selector = "a[href], button, input, summary, [tabindex]";
+    const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((one) =>
+      one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true }) &&
+      !one.matches(":disabled")
+    );
+    all.forEach((one, i) => one.dataset.place = String(i));
+    return all.map((one) => one.outerHTML.slice(0, 120));
+  });
+  assert(expected.length > 25);
+  for (let i = 0; i < expected.length; i++) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const one = document.activeElement as HTMLElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(one);
+      const { top, bottom } = one.getBoundingClientRect();
+      const isInSight = bottom > 0 && top < innerHeight;
+      return { place: one.dataset.place, outlineStyle, width: parseFloat(outlineWidth), isInSight };
+    });
+    assertEquals([focus.place, focus.isInSight], [String(i), true], expected[i]);
+    assert(focus.outlineStyle !== "none" && focus.width >= 2, `no focus is seen: ${expected[i]}`);
+  }
+});
+
+Deno.test("page: dialogs take the focus, keep it, and give it back", async () => {
+  await using scene = await open("running", {});
+  const { page } = scene;
+  const abort = page.getByRole("button", { name: "Abort …" });
+  await abort.focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Abort the run?" });
+  await dialog.waitFor();
+  for (let i = 0; i < 6; i++) {
+    const isInside = await dialog.evaluate((one) =>
+      one.contains(document.activeElement) || document.activeElement === document.body
+    );
+    assert(isInside, "the page behind is out of reach");
+    await page.keyboard.press("Tab");
+  }
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
+  assert(await abort.evaluate((one) => one === document.activeElement));
+});
+
+Deno.test("page: tabs of samples go by arrows", async () => {
+  await using scene = await open("running", {});
+  const samples = section(scene.page, "Samples");
+  await samples.getByRole("tab", { name: /^Latest/ }).focus();
+  await scene.page.keyboard.press("ArrowRight");
+  await scene.page.keyboard.press("ArrowRight");
+  await samples.getByRole("tab", { name: /^Failures/, selected: true }).waitFor();
+  await samples.getByText(/^This prompt cannot be answered/).first().waitFor();
+});
+
+Deno.test("page: follows the theme of the system until somebody chooses", async () => {
+  await using scene = await open("running", { theme: "dark" });
+  const { page } = scene;
+  const toDark = page.getByRole("button", { name: "Dark theme" });
+  const toLight = page.getByRole("button", { name: "Light theme" });
+  const isDark = () =>
+    page.evaluate(() => {
+      const [red] = getComputedStyle(document.body).backgroundColor.match(/\d+/g) ?? [];
+      return Number(red) < 100;
+    });
+  assertEquals(await isDark(), true);
+  await page.emulateMedia({ colorScheme: "light" });
+  await toDark.waitFor();
+  assertEquals(await isDark(), false);
+  await toDark.click();
+  await toLight.waitFor();
+  assertEquals(await isDark(), true);
+  await page.reload();
+  await toLight.waitFor();
+  assertEquals(await isDark(), true, "the choice is remembered");
+});

@@ -1,0 +1,157 @@
+/// <reference lib="dom" />
+/**
+ * Measures the page: how long it works for a snapshot, and what it keeps of many.
+ *
+ * @module
+ */
+
+import type { visit } from "./browser.ts";
+import { makeRunStart, type StagedRun } from "./staged_run.ts";
+
+/** How long scripts of the page worked for one snapshot, in milliseconds: handling of the message and all
+ * frames that it is drawn in. */
+export interface DrawCosts {
+  medianMs: number;
+  p95Ms: number;
+  /** The longest frame of each snapshot. */
+  frameMedianMs: number;
+  frameP95Ms: number;
+  /** All that the page's thread did, style and layout included, a snapshot. */
+  threadMs: number;
+}
+
+/** What the measuring script leaves in the page. */
+interface Meter {
+  messages: number;
+  workMs: number;
+  longestMs: number;
+}
+
+/** Frames in which all charts of a snapshot are drawn. */
+const FRAMES = 9;
+
+/** High enough for all charts. */
+const VIEW = { width: 1440, height: 2400 };
+
+/** Just below the most points that there can be. */
+const FIRST_POINTS = 900;
+
+/** Times everything that the page does when a message comes, and in the frames that follow. */
+function installMeter(): void {
+  const meter: Meter = { messages: 0, workMs: 0, longestMs: 0 };
+  Reflect.set(globalThis, "meter", meter);
+  // deno-lint-ignore no-explicit-any -- any function, with its own `this`
+  const timed = (work: any) =>
+    function (this: unknown, ...args: unknown[]) {
+      const startMs = performance.now();
+      work.apply(this, args);
+      // uPlot draws in a microtask, which comes before this one.
+      queueMicrotask(() => {
+        const tookMs = performance.now() - startMs;
+        meter.workMs += tookMs;
+        meter.longestMs = Math.max(meter.longestMs, tookMs);
+      });
+    };
+  const { requestAnimationFrame } = globalThis;
+  globalThis.requestAnimationFrame = (callback) => requestAnimationFrame(timed(callback));
+  const onmessage = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+  Object.defineProperty(WebSocket.prototype, "onmessage", {
+    set(handler) {
+      const work = timed(handler);
+      onmessage?.set?.call(this, (event: MessageEvent) => {
+        work(event);
+        meter.messages++;
+      });
+    },
+  });
+}
+
+async function openMetered(stage: StagedRun, open: typeof visit, points: number) {
+  stage.run.emit(makeRunStart());
+  stage.play(points);
+  const visited = await open("about:blank", { initScript: installMeter });
+  await visited.page.setViewportSize(VIEW);
+  await visited.page.goto(stage.served.url);
+  await visited.page.getByRole("banner").getByText("Running").waitFor();
+  return visited;
+}
+
+/** Draws so many snapshots one after the other (100 at most), each with all charts in sight. */
+export async function drawCosts(
+  stage: StagedRun,
+  open: typeof visit,
+  snapshots: number,
+): Promise<DrawCosts> {
+  await using visited = await openMetered(stage, open, FIRST_POINTS);
+  const { page } = visited;
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const threadS = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "TaskDuration")?.value ?? NaN;
+  };
+  await page.evaluate(settle, { messages: 0, frames: FRAMES * 4 });
+  const startS = await threadS();
+  const work: number[] = [], longest: number[] = [];
+  for (let i = 0; i < snapshots; i++) {
+    await page.evaluate(() => {
+      Object.assign(Reflect.get(globalThis, "meter"), { messages: 0, workMs: 0, longestMs: 0 });
+    });
+    stage.play(1);
+    const { workMs, longestMs } = await page.evaluate(settle, { messages: 1, frames: FRAMES });
+    work.push(workMs);
+    longest.push(longestMs);
+  }
+  return {
+    medianMs: quantile(work, 0.5),
+    p95Ms: quantile(work, 0.95),
+    frameMedianMs: quantile(longest, 0.5),
+    frameP95Ms: quantile(longest, 0.95),
+    threadMs: (await threadS() - startS) * 1000 / snapshots,
+  };
+}
+
+/** Snapshots that are sent before the page is waited for: far less than 1 MB. */
+const BURST = 20;
+
+/** Bytes that the page's heap has grown by, garbage collected, over so many snapshots. */
+export async function heapGrowth(
+  stage: StagedRun,
+  open: typeof visit,
+  snapshots: number,
+): Promise<number> {
+  await using visited = await openMetered(stage, open, FIRST_POINTS);
+  const { page } = visited;
+  const session = await page.context().newCDPSession(page);
+  const used = async () => {
+    for (let i = 0; i < 3; i++) await session.send("HeapProfiler.collectGarbage");
+    return (await session.send("Runtime.getHeapUsage")).usedSize;
+  };
+  let messages = await page.evaluate(settle, { messages: 1, frames: 2 }).then((one) =>
+    one.messages
+  );
+  const send = async (count: number) => {
+    for (let sent = 0; sent < count; sent += BURST) {
+      stage.play(BURST);
+      messages = (await page.evaluate(settle, { messages: messages + BURST, frames: 1 })).messages;
+    }
+  };
+  // What is made once: code, and the history at its longest.
+  await send(200);
+  const before = await used();
+  await send(snapshots);
+  return await used() - before;
+}
+
+/** Waits for so many messages in all, and so many frames after them. */
+async function settle({ messages, frames }: { messages: number; frames: number }): Promise<Meter> {
+  const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  const meter: Meter = Reflect.get(globalThis, "meter");
+  while (meter.messages < messages) await nextFrame();
+  for (let i = 0; i < frames; i++) await nextFrame();
+  return { ...meter };
+}
+
+function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1];
+}

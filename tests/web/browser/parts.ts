@@ -1,0 +1,42 @@
+/// <reference lib="dom" />
+/**
+ * The parts of the page as a person knows them.
+ *
+ * @module
+ */
+
+import type { Locator, Page } from "../../../lib/deps/playwright.ts";
+
+/** The word at the top that says what the run is doing. */
+export function stateWord(page: Page, word: string): Locator {
+  return page.getByRole("banner").getByText(word, { exact: true });
+}
+
+/** A tile of the overview, by its title. */
+export function tile(page: Page, title: string): Locator {
+  const term = page.locator("dt").getByText(title, { exact: true });
+  return page.locator("dl > div").filter({ has: term });
+}
+
+/** Waits until a tile's figure is this. */
+export async function tileShows(page: Page, title: string, figure: string | RegExp): Promise<void> {
+  const value = tile(page, title).locator("dd").first();
+  await value.filter({ hasText: typeof figure === "string" ? exactly(figure) : figure }).waitFor();
+}
+
+function exactly(figure: string): RegExp {
+  return new RegExp(`^\\s*${RegExp.escape(figure)}(?![\\d.,])`);
+}
+
+/** A part of the page by its heading. */
+export function section(page: Page, title: string): Locator {
+  return page.getByRole("region", { name: title, exact: true });
+}
+
+/** How many pixels the page is wider than its window. */
+export async function overflow(page: Page): Promise<number> {
+  return await page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth - clientWidth;
+  });
+}

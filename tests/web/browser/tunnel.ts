@@ -1,0 +1,93 @@
+/**
+ * What may stand between a browser and the monitor: a tunnel with a port of its own, as `ssh -L` makes
+ * it, or a proxy that takes a path prefix away.
+ *
+ * @module
+ */
+
+/** Hands bytes on. */
+export interface Tunnel extends AsyncDisposable {
+  /** The port at this end. */
+  readonly port: number;
+  /** Cuts all connections, and lets nobody in until `mend()`. */
+  cut(): void;
+  /** Lets everybody in again. */
+  mend(): void;
+}
+
+/** Opens a tunnel to a port of this machine. `prefix` (`/runs/7`) is taken out of each request's path. */
+export function openTunnel(target: number, prefix = ""): Tunnel {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const pipes = new Map<Deno.Conn, Promise<unknown>>();
+  let isCut = false;
+  const accept = async () => {
+    for await (const near of listener) {
+      if (isCut) {
+        near.close();
+        continue;
+      }
+      const far = await Deno.connect({ hostname: "127.0.0.1", port: target });
+      const close = () => {
+        for (const end of [near, far]) closeOnce(end);
+      };
+      const both = Promise.all([
+        pass(near, far, (bytes) => withoutPrefix(bytes, prefix)),
+        pass(far, near, (bytes) => bytes),
+      ]);
+      pipes.set(near, both.finally(close));
+    }
+  };
+  const accepting = accept();
+  const cut = () => {
+    isCut = true;
+    for (const near of pipes.keys()) closeOnce(near);
+  };
+  return {
+    port: listener.addr.port,
+    cut,
+    mend: () => void (isCut = false),
+    async [Symbol.asyncDispose]() {
+      cut();
+      listener.close();
+      await accepting;
+      await Promise.all(pipes.values());
+    },
+  };
+}
+
+async function pass(
+  from: Deno.Conn,
+  to: Deno.Conn,
+  change: (bytes: Uint8Array) => Uint8Array,
+): Promise<void> {
+  const buffer = new Uint8Array(65_536);
+  try {
+    for (let n = await from.read(buffer); n !== null; n = await from.read(buffer)) {
+      const bytes = change(buffer.subarray(0, n));
+      for (let sent = 0; sent < bytes.length;) sent += await to.write(bytes.subarray(sent));
+    }
+  } catch {
+    // Either end was closed.
+  }
+  closeOnce(to);
+}
+
+function closeOnce(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // It is closed.
+  }
+}
+
+/** A browser begins a request in a packet of its own; other bytes do not look like one. */
+function withoutPrefix(bytes: Uint8Array, prefix: string): Uint8Array {
+  if (prefix === "") return bytes;
+  const text = decoder.decode(bytes);
+  const [start, path] = /^(?:GET|POST) (\S+) HTTP\/1\.1\r\n/.exec(text) ?? [];
+  if (start === undefined || !path.startsWith(`${prefix}/`)) return bytes;
+  return encoder.encode(text.replace(prefix, ""));
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
