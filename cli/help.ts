@@ -41,6 +41,9 @@ const EXAMPLES: Record<Command, string[]> = {
   simulate: ["distill simulate --port 8000 latency=200,errors=0.05,rpm=600"],
 };
 
+/** The width of what stands before the help of a flag. */
+const FLAG_COLUMNS = 28;
+
 /** More are shown only when all are asked for. */
 const MOST_FLAGS = 20;
 
@@ -75,5 +78,8 @@ function flagLine(flag: Flag): string {
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  return `  ${short} --${name}${value}`.padEnd(28) + ` ${flag.help}`;
+  const flagText = `  ${short} --${name}${value}`;
+  // A flag that is too long for its column has a line of its own.
+  const gap = flagText.length > FLAG_COLUMNS ? `\n${" ".repeat(FLAG_COLUMNS)}` : "";
+  return `${flagText.padEnd(FLAG_COLUMNS)}${gap} ${flag.help}`;
 }

@@ -41,6 +41,7 @@ export interface RunMonitor {
 
 const MOST_PORT = 65_535;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+const EVERYWHERE = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
 
 /** Reads what is asked for. */
@@ -99,7 +100,7 @@ export async function openMonitor(
 }
 
 function show({ hostname, isOpened }: PageRequest, url: string, say: (text: string) => void): void {
-  say(`Monitor: ${url}`);
+  say(`Monitor: ${EVERYWHERE.test(hostname ?? "") ? addressElsewhere(url) : url}`);
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
       "Warning: anybody who has this address can read the prompts and steer the run, and it goes " +
@@ -110,4 +111,10 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   openBrowser(url).catch((error: Error) =>
     say(`Cannot open a browser: ${error.message}. Open the address above`)
   );
+}
+
+/** Other machines know this one by an address that it does not know itself. */
+function addressElsewhere(url: string): string {
+  const { port, pathname, search } = new URL(url);
+  return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;
 }

@@ -22,7 +22,7 @@ export async function readParams(settings: Settings, config: Params): Promise<Pa
     const value = settings.text(name);
     if (value === undefined) continue;
     if (value.trim() === "" || !Number.isFinite(Number(value))) {
-      throw new UsageError(`Cannot use --${name} ${JSON.stringify(value)}: it must be a number`);
+      throw new UsageError(`Cannot use ${settings.given(name, value)}: it must be a number`);
     }
     setParam(params, name.replace("-", "_"), value);
   }

@@ -64,6 +64,12 @@ export class Settings {
     }
   }
 
+  /** A flag with its value as a person gave it, and the file where it stands in one. */
+  given(name: string, value: string): string {
+    const text = `--${name} ${JSON.stringify(value)}`;
+    return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
+  }
+
   /** Whether it stands among the flags, whatever the configuration says. */
   isTyped(name: string): boolean {
     return this.#flags.has(name);
@@ -97,7 +103,7 @@ export class Settings {
     const found = choices.find((choice) => choice === value);
     if (found !== undefined) return found;
     throw new UsageError(
-      `Cannot use --${name} ${JSON.stringify(value)}: it must be one of ${choices.join(", ")}`,
+      `Cannot use ${this.given(name, value)}: it must be one of ${choices.join(", ")}`,
     );
   }
 
@@ -123,7 +129,7 @@ export class Settings {
     const number = value.trim() === "" ? NaN : Number(value.replaceAll("_", ""));
     if (number < Infinity && (number > 0 || (mayBeZero && number === 0))) return number;
     throw new UsageError(
-      `Cannot use --${name} ${JSON.stringify(value)}: it must be a number` +
+      `Cannot use ${this.given(name, value)}: it must be a number` +
         (mayBeZero ? ", 0 or more" : " above 0"),
     );
   }
@@ -136,7 +142,7 @@ export class Settings {
     const milliseconds = match === null ? 0 : Number(match[1]) * UNITS_MS[match[2] ?? "s"];
     if (milliseconds > 0) return milliseconds;
     throw new UsageError(
-      `Cannot use --${name} ${JSON.stringify(value)}: it must be a time, as in 90, 90s, 20m or 1h`,
+      `Cannot use ${this.given(name, value)}: it must be a time, as in 90, 90s, 20m or 1h`,
     );
   }
 
@@ -151,7 +157,7 @@ export class Settings {
       ? `${least} or more`
       : `between ${least} and ${most}`;
     throw new UsageError(
-      `Cannot use --${name} ${JSON.stringify(value)}: it must be a whole number, ${range}${others}`,
+      `Cannot use ${this.given(name, value)}: it must be a whole number, ${range}${others}`,
     );
   }
 

@@ -35,8 +35,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
 function describe(found: Verification): string {
   const lines = [
     `${found.input} -> ${found.results}`,
-    count(found.rows, "rows"),
-    ...(found.samples > 1 ? [count(found.total, `answers, ${found.samples} for each row`)] : []),
+    count(found.total, found.samples > 1 ? samplesText(found) : "rows"),
     count(found.succeeded, "have a result"),
     count(found.failed, "failed for good"),
     count(found.pending, "pending"),
@@ -57,6 +56,11 @@ function describe(found: Verification): string {
     lines.push(`  … and ${found.damageCount - found.damage.length} more`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** A run, too, counts each sample of a row as a row. */
+function samplesText({ rows, samples }: Verification): string {
+  return `rows: ${samples} samples of ${rows.toLocaleString("en-US")} in the input`;
 }
 
 function count(number: number, words: string): string {

@@ -48,6 +48,8 @@ export type FailureType =
   | "rate_limit"
   /** The teacher answered 408, 409 or 5xx. */
   | "server"
+  /** The teacher refuses all rows: the key, the bill, the model or the address. No row fails of it. */
+  | "account"
   /** The teacher refused the request with another status. */
   | "request"
   /** The teacher answered 2xx with something that is no completion. */
@@ -70,6 +72,7 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "timeout",
   "rate_limit",
   "server",
+  "account",
   "request",
   "response",
   "truncated",

@@ -58,13 +58,17 @@ async function compile(schema: unknown): Promise<Compiled> {
   }
   const validator = await validatorOf(dialect);
   try {
+    validator.validateSchema(keywords);
+    const [first] = validator.errors ?? [];
+    if (first !== undefined) {
+      const value = valueAt(keywords, first.instancePath);
+      throw new TypeError(`${inWords([first])}: current value is ${shown(value)}`);
+    }
     const compiled = validator.compile(keywords);
     if ("$async" in compiled) throw new TypeError('"$async" is not supported');
     return compiled;
   } catch (cause) {
-    const reason = (cause as Error).message.replace(/^schema is invalid: /, "")
-      .replaceAll("data/", "/");
-    throw new TypeError(`Cannot use the JSON Schema: ${reason}`, { cause });
+    throw new TypeError(`Cannot use the JSON Schema: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -87,6 +91,15 @@ async function validatorOf(dialect: unknown) {
     'Cannot use the JSON Schema: "$schema" must name draft 7, 2019-09 or 2020-12: current value is ' +
       shown(dialect),
   );
+}
+
+/** What a JSON Pointer points at. */
+function valueAt(root: unknown, pointer: string): unknown {
+  const keys = pointer.split("/").slice(1);
+  return keys.reduce((value: unknown, key) => {
+    const name = decodeURIComponent(key).replaceAll("~1", "/").replaceAll("~0", "~");
+    return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
+  }, root);
 }
 
 function inWords(errors: readonly ErrorObject[]): string {

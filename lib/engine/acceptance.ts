@@ -217,8 +217,8 @@ function limitInWords(params: Params, { usage }: Completion): string {
 
 function wayOut(onTruncated: OnTruncated): string {
   return onTruncated === "escalate"
-    ? "raise maxTokensCap"
-    : 'raise max_tokens, or set onTruncated to "escalate"';
+    ? "raise --max-tokens-cap (maxTokensCap)"
+    : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
 }
 
 function failed(failure: Failure): Rejection {

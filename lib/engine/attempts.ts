@@ -10,6 +10,7 @@ import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/teacher.ts";
 import { isCompletion, type Rejection } from "./acceptance.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
+import { adviceForRefusals, haltReason } from "./halt_reason.ts";
 import { isAboutRow, judge, type Judgement } from "./judgement.ts";
 import type { Channel } from "./channel.ts";
 import { Suspects } from "./suspects.ts";
@@ -227,12 +228,8 @@ export class Attempts {
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
   #halted(work: Work, failure: Failure, { advice }: Judgement): undefined {
     const channel = work.channel!;
-    if (!channel.isHalted) {
-      const status = failure.status === null ? "" : ` (${failure.status})`;
-      const words = `refuses all rows${status}: ${failure.message}`;
-      this.#haltChannel(channel, advice === undefined ? words : `${words}. ${advice}`);
-    }
-    this.#note(work, { failure, action: this.#again });
+    this.#haltChannel(channel, "refuses all rows", failure, advice);
+    this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again });
     work.dueInMs = 0;
     return undefined;
   }
@@ -248,12 +245,9 @@ export class Attempts {
     const suspects = this.#suspectsOf(channel);
     const cleared = suspects.add({ outcome, work });
     if (!suspects.isConclusive) return cleared;
-    if (!channel.isHalted) {
-      const { message, status } = outcome.failure;
-      const words = `refused ${suspects.count} rows in a row with the same words` +
-        `${status === null ? "" : ` (${status})`}: ${message}`;
-      this.#haltChannel(channel, words);
-    }
+    const { count } = suspects;
+    const what = `refused ${count} rows in a row with the same words`;
+    this.#haltChannel(channel, what, outcome.failure, adviceForRefusals(count));
     for (const acquitted of suspects.acquit()) {
       acquitted.dueInMs = 0;
       this.#options.onAgain(acquitted);
@@ -271,11 +265,11 @@ export class Attempts {
     return suspects;
   }
 
-  #haltChannel(channel: Channel, words: string): void {
-    const place = channel.teacher.address ? ` at ${channel.teacher.address}` : "";
-    const reason = `The teacher${place} ${words}`;
-    channel.halt(reason);
-    this.#options.onChannelHalt(reason);
+  #haltChannel(channel: Channel, what: string, failure: Failure, advice?: string): void {
+    if (channel.isHalted) return;
+    const { cause, sentence } = haltReason(channel.teacher, what, failure, advice);
+    channel.halt(cause);
+    this.#options.onChannelHalt(sentence);
   }
 
   #note(

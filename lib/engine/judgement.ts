@@ -63,8 +63,7 @@ const TIMEOUT: Judgement = { action: "retry", cause: "timeout" };
 const UNREACHABLE: Judgement = { action: "retry", cause: "unreachable" };
 
 const KEY = halt(
-  "Check the API key: it is read from the variable OPENAI_API_KEY, the variable that --api-key-env " +
-    "names, the file that --api-key-file names, or the option apiKey",
+  "Check the API key (OPENAI_API_KEY, or what --api-key-env or --api-key-file names)",
 );
 const PERMISSION = halt(
   "Check what the API key may do (its project, its limits, the country and the address it is used " +
@@ -77,10 +76,7 @@ const MODEL: Judgement = {
   ...halt("Check the name of the model (--model), and that the account may use it"),
   isAboutModel: true,
 };
-const ADDRESS = halt(
-  'Check the address (--base-url): "/chat/completions" is added to it, and most teachers want "/v1" ' +
-    "before that",
-);
+const ADDRESS = halt('Check the address (--base-url): "/chat/completions" is added to it');
 const PROXY = halt("Check the user name and the password in the address of the proxy");
 const CERTIFICATE = halt(
   "Check the address, and that this machine trusts whoever signed the certificate (DENO_CERT names " +

@@ -85,8 +85,8 @@ export class Spending {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
     if (maxCostUsd !== null && this.#costUsd >= maxCostUsd) {
-      return `The run has cost ${dollars(this.#costUsd)} of at most ${dollars(maxCostUsd)} ` +
-        "(--max-cost)";
+      const cost = dollarsBeside(this.#costUsd, maxCostUsd);
+      return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
     }
     if (this.#completionTokens >= maxTokens) {
       return `The run has had ${count(this.#completionTokens)} completion tokens of at most ` +
@@ -154,10 +154,24 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
 }
 
 /** `$1,234.50`; under a cent as many digits as say something. */
-function dollars(usd: number): string {
+function dollars(usd: number, fractionDigits = 2): string {
   const isTiny = usd > 0 && usd < 0.01;
-  const digits = isTiny ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 2 };
+  const digits = isTiny
+    ? { maximumSignificantDigits: fractionDigits + 1 }
+    : { maximumFractionDigits: fractionDigits };
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
+}
+
+/** A run that is less than a millionth of a dollar above its limit has met it. */
+const MOST_DIGITS = 6;
+
+/** An amount with as many digits as tell it from another: `$2.0031` beside `$2.00`. */
+function dollarsBeside(usd: number, other: number): string {
+  for (let digits = 2; digits <= MOST_DIGITS; digits++) {
+    const text = dollars(usd, digits);
+    if (text !== dollars(other, digits)) return text;
+  }
+  return dollars(usd);
 }
 
 function count(tokens: number): string {

@@ -9,7 +9,7 @@ import type { Failure, Outcome } from "../row.ts";
 import type { Work } from "./work.ts";
 
 /** So many end a run in which nothing has succeeded yet. */
-const FIRST_LIMIT = 3;
+export const FIRST_LIMIT = 3;
 
 /** So many end any run. */
 const LATER_LIMIT = 20;

@@ -50,10 +50,10 @@ export function checkPrices({ priceIn, priceOut }: PriceOptions): void {
   }
   if ((priceIn === undefined) === (priceOut === undefined)) return;
   const [given, missing] = priceIn === undefined
-    ? ["priceOut", '"priceIn" (--price-in)']
-    : ["priceIn", '"priceOut" (--price-out)'];
+    ? ["--price-out (priceOut)", "--price-in (priceIn)"]
+    : ["--price-in (priceIn)", "--price-out (priceOut)"];
   throw new RangeError(
-    `Cannot use "${given}" alone: add ${missing}, US dollars for a million tokens, 0 where they are free`,
+    `Cannot use ${given} alone: add ${missing}, US dollars for a million tokens, 0 where they are free`,
   );
 }
 

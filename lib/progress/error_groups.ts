@@ -29,7 +29,7 @@ interface Group {
   readonly status: number | null;
   readonly uids: string[];
   readonly firstSeen: number;
-  message: string;
+  readonly message: string;
   count: number;
   action: FailureAction;
   lastSeen: number;
@@ -66,17 +66,13 @@ export class ErrorGroups {
 
   #find(failure: Failure, nowMs: number): Group {
     const { type, status } = failure;
-    const message = normaliseMessage(failure.message);
-    const key = `${type} ${status} ${message}`;
+    const key = `${type} ${status} ${normaliseMessage(failure.message)}`;
     let group = this.#groups.get(key);
-    if (group !== undefined) {
-      if (group.message !== shownMessage(failure.message)) group.message = message;
-      return group;
-    }
+    if (group !== undefined) return group;
     if (this.#groups.size === MOST_GROUPS) {
       return this.#other ??= newGroup("other", null, "other causes", nowMs);
     }
-    group = newGroup(type, status, shownMessage(failure.message), nowMs);
+    group = newGroup(type, status, oneLine(failure.message), nowMs);
     this.#groups.set(key, group);
     return group;
   }
@@ -133,8 +129,8 @@ export function normaliseMessage(message: string): string {
   return shortened(text);
 }
 
-/** The message as it is: what a group shows for as long as all of its messages are the same. */
-function shownMessage(message: string): string {
+/** The message as it is: a group shows its first one. */
+function oneLine(message: string): string {
   return shortened(printable(message.slice(0, MOST_RAW_CHARS)));
 }
 

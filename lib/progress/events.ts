@@ -36,7 +36,7 @@ export interface ErrorGroup {
   type: string;
   /** The HTTP status, or null. */
   status: number | null;
-  /** The message. Where messages differ in numbers and ids only, these are replaced (`#`, `<id>`). */
+  /** The first message of the group, cut to 200 characters. Others may differ in numbers and ids. */
   message: string;
   /** How many attempts failed so. */
   count: number;
@@ -221,6 +221,10 @@ export interface Summary {
   total: number;
   /** Rows that needed nothing from this run. */
   skipped: number;
+  /** How many attempts could be under way at the end, all teachers together. */
+  limit: number;
+  /** Whether that was looked for (`concurrency: "auto"`). */
+  concurrency_is_auto: boolean;
   /** Rows that got their result in this run. */
   succeeded: number;
   /** Rows that failed for good in this run. */

@@ -200,6 +200,8 @@ export class Progress {
       ended: new Date(wallClock()).toISOString(),
       total: parts.total,
       skipped: parts.skipped,
+      limit: gauges.limit,
+      concurrency_is_auto: this.#options.isExploring,
       succeeded: counters.succeeded,
       failed: counters.failed,
       pending: parts.pending,

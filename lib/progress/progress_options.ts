@@ -35,6 +35,8 @@ export interface Gauges {
 export interface ProgressOptions {
   /** The number of lanes at the start. */
   concurrency: number;
+  /** Whether the number of attempts under way is looked for. @default false */
+  isExploring?: boolean;
   /** Rows that finish between two snapshots. @default by concurrency: 5, 10, 20, 50 */
   updateInterval?: number;
   /** Reads what the engine is doing; called ten times a second at most. */
@@ -69,6 +71,7 @@ export interface SummaryParts extends
 export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {
   return {
     concurrency: options.concurrency,
+    isExploring: options.isExploring ?? false,
     updateInterval: options.updateInterval ?? defaultUpdateInterval(options.concurrency),
     gauges: options.gauges,
     now: options.now ?? (() => performance.now()),

@@ -17,8 +17,9 @@ import {
   formatUsd,
 } from "./figures.ts";
 import { printable } from "./printable.ts";
+import { shortReason } from "./reason.ts";
 import { troubleText } from "./teacher_text.ts";
-import { clip, type Segment } from "./terminal.ts";
+import type { Segment } from "./terminal.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
@@ -31,13 +32,16 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
+/** Less is shown as `0.0 s`. */
+const LEAST_ETA_MS = 50;
+
 /**
  * What the run is doing, and why where nothing is sent: `backing off until 12:03:07 (429: tokens per
  * min)`. The reason is cut to `mostReasonCells`.
  */
 export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
-  const reason = clip(printable(snapshot.reason ?? ""), mostReasonCells);
+  const reason = shortReason(reasonOf(snapshot), mostReasonCells);
   const why = reason === "" || state === "running" ? "" : ` (${reason})`;
   if (state === "halted" && why !== "") return `halted${why}`;
   if (state !== "backing_off") return STATE_WORDS[state] + why;
@@ -45,6 +49,12 @@ export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
     return `backing off until ${formatTime(backing_off_until)}${why}`;
   }
   return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
+}
+
+/** Where the only teacher ended it, what that said: the run's own reason begins with its address. */
+function reasonOf({ reason, teachers }: Snapshot): string | null {
+  const [only, ...others] = teachers;
+  return only?.state === "halted" && others.length === 0 ? only.reason : reason;
 }
 
 /** Rows that need nothing any more: from earlier runs and from this one. */
@@ -67,10 +77,12 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
 
 /** When it will be over, how many failed, and what is under way. */
 export function workSegments(snapshot: Snapshot): Segment[] {
-  const { eta_s, eta_is_lower_bound, failed, waiting, refused_for_load } = snapshot;
+  const { eta_is_lower_bound, failed, waiting, refused_for_load } = snapshot;
   const segments: Segment[] = [];
-  if (!hasEnded(snapshot) && eta_s !== null && eta_s > 0) {
-    const eta = formatDuration(eta_s * 1000);
+  const etaMs = (snapshot.eta_s ?? 0) * 1000;
+  // While nothing is sent, nobody knows when something will be.
+  if (!hasEnded(snapshot) && snapshot.state !== "backing_off" && etaMs >= LEAST_ETA_MS) {
+    const eta = formatDuration(etaMs);
     segments.push({ text: `ETA ${eta_is_lower_bound ? ">= " : ""}${eta}`, colour: "bold" });
   }
   if (failed > 0) segments.push({ text: `${formatCount(failed)} failed`, colour: "red" });

@@ -21,6 +21,7 @@ import { clip, type Colour, createPaint, type Paint } from "./terminal.ts";
 const MOST_ERRORS = 3;
 const MOST_FILES = 2;
 const MOST_ERROR_CELLS = 100;
+const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 /** How the summary is written. */
 export interface SummaryTextOptions {
@@ -34,7 +35,7 @@ export interface SummaryTextOptions {
 type Line = readonly [label: string, text: string];
 
 /**
- * Writes the summary: at most 31 lines, the last with its line break. A figure that is zero has no line.
+ * Writes the summary: at most 33 lines, the last with its line break. A figure that is zero has no line.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
@@ -51,8 +52,14 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     lines.push(["To continue", continueCommand]);
   } else if (continueCommand !== undefined && summary.failures_on_disk > 0) {
     lines.push(["To retry", continueCommand]);
+    if (hasTruncated(summary)) lines.push(["", TRUNCATED_ADVICE]);
   }
   return headline(summary, paint) + "\n\n" + align(lines, paint);
+}
+
+/** Asked the same again, they would be cut off again. */
+function hasTruncated({ errors }: Summary): boolean {
+  return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }
 
 function align(lines: readonly Line[], paint: Paint): string {
@@ -133,6 +140,7 @@ function costLines(summary: Summary): Line[] {
   const process = `${cpu} of CPU · ${formatBytes(summary.peak_rss_bytes)} of memory`;
   return present([
     ["Speed", succeeded + failed === 0 ? "" : formatRate(summary.rate_per_s, "rows")],
+    ["Concurrency", concurrency(summary)],
     ["Latency", max === 0 ? "" : latency],
     ["Tokens", tokens(summary)],
     ["Wasted", wasted(summary)],
@@ -142,6 +150,12 @@ function costLines(summary: Summary): Line[] {
     ["Crashed", unlessZero(crashed_in_flight, crashText)],
     ["Process", attempts === 0 ? "" : process],
   ]);
+}
+
+/** What a person chose needs not be told; a teacher that was halted leaves nothing. */
+function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
+  if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
+  return `${formatCount(limit)}, found by auto`;
 }
 
 function tokens({ prompt_tokens, completion_tokens }: Summary): string {

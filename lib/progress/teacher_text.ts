@@ -8,6 +8,7 @@ import { stringWidth } from "../deps/string_width.ts";
 import type { TeacherStatus } from "./events.ts";
 import { formatCount, formatTime } from "./figures.ts";
 import { printable } from "./printable.ts";
+import { shortReason } from "./reason.ts";
 import { clip } from "./terminal.ts";
 
 const STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
@@ -61,7 +62,7 @@ function column(texts: readonly string[]): string[] {
 /** `cooling down until 12:03:07 (429: tokens per min)`. */
 function stateText({ state, until, reason }: TeacherStatus): string {
   const time = until === null || state === "halted" ? "" : ` until ${formatTime(until)}`;
-  const why = clip(printable(reason ?? ""), MOST_REASON_CELLS);
+  const why = shortReason(reason, MOST_REASON_CELLS);
   return `${STATE_WORDS[state]}${time}${why === "" ? "" : ` (${why})`}`;
 }
 

@@ -51,6 +51,7 @@ export class Activity {
     this.#maxCostUsd = parts.maxCostUsd;
     this.progress = new Progress({
       concurrency: parts.concurrency,
+      isExploring: options.isExploring,
       updateInterval: options.updateInterval,
       gauges: () => this.#gauges(),
     });

@@ -74,7 +74,12 @@ for (
 
 for (
   const [schema, type, message] of [
-    [{ type: "intger" }, TypeError, "Cannot use the JSON Schema: /type must be equal to one of"],
+    [
+      { properties: { "a/b": { type: "intger" } } },
+      TypeError,
+      "Cannot use the JSON Schema: /properties/a~1b/type must be equal to one of the allowed values: " +
+      '["array","boolean","integer","null","number","object","string"]: current value is "intger"',
+    ],
     [{ $ref: "http://example.org/x" }, TypeError, "can't resolve reference http://example.org/x"],
     [{ pattern: "(" }, TypeError, "Cannot use the JSON Schema: "],
     [{ $async: true }, TypeError, '"$async" is not supported'],

@@ -137,6 +137,23 @@ for (const text of ["0", "-1", "", " ", "abc", "NaN", "Infinity", "1e400", "$5",
   });
 }
 
+Deno.test("Settings names the file that a value stands in", () => {
+  const config = { config: "run.yaml" };
+  const refusal = (flags: Record<string, FlagValue>) =>
+    assertThrows(
+      () => settingsOf({ ...config, ...flags }, { "max-cost": "five" }).number("max-cost"),
+      UsageError,
+    ).message;
+  assertEquals(
+    refusal({}),
+    'Cannot use --max-cost "five" of "run.yaml": it must be a number above 0',
+  );
+  assertEquals(
+    refusal({ "max-cost": "6€" }),
+    'Cannot use --max-cost "6€": it must be a number above 0',
+  );
+});
+
 Deno.test("Settings.number() takes 0 where something may be free", () => {
   const read = (text: string) =>
     settingsOf({ "price-in": text }).number("price-in", { mayBeZero: true });

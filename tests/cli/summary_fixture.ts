@@ -18,6 +18,8 @@ export function summaryOf(fields: Partial<Summary> = {}): Summary {
     ended: "2026-01-01T00:01:00.000Z",
     total: 100,
     skipped: 0,
+    limit: 20,
+    concurrency_is_auto: false,
     succeeded: 100,
     failed: 0,
     pending: 0,

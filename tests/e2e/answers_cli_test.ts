@@ -4,6 +4,7 @@ import {
   assertEquals,
   assertGreaterOrEqual,
   assertLessOrEqual,
+  assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
@@ -80,9 +81,21 @@ Deno.test("--samples asks for several answers, later for those that are missing,
   assertExit(await distill(server, [...args, "--samples", "4"]), 0);
   assertEquals([...server.prompts.values()], [4, 4, 4]);
   assertExit(await runCli(["verify", ...args]), 0);
+  const whole = await runCli(["verify", ...args, "--samples", "4"]);
+  assertStringIncludes(whole.stdout, "12  rows: 4 samples of 3 in the input\n");
   const more = await runCli(["verify", ...args, "--samples", "5"]);
   assertExit(more, 3);
   assertStringIncludes(more.stdout, "3  pending");
+});
+
+Deno.test("-c auto says in the end what it has found", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", numberedRows(3));
+  const args = [input, "-o", dir.path("out/"), "-c", "auto", "--progress", "plain"];
+  const result = await distill(server, args);
+  assertExit(result, 0);
+  assertMatch(result.stderr, /^ {2}Concurrency {2}\d+, found by auto$/m);
 });
 
 Deno.test("--rpm spreads requests evenly, and --no-careful-start begins with all of them", async () => {
@@ -135,7 +148,10 @@ const REFUSED: readonly [flags: string[], message: string][] = [
   [["--resample", "-1"], 'Cannot use --resample "-1": it must be a whole number, 0 or more'],
   [["--max-cost", "$5"], 'Cannot use --max-cost "$5": it must be a number above 0'],
   [["--max-cost", "5"], "Add --price-in and --price-out"],
-  [["--price-in", "1"], "(--price-out), US dollars for a million tokens"],
+  [
+    ["--price-in", "1"],
+    "Cannot use --price-in (priceIn) alone: add --price-out (priceOut), US dollars",
+  ],
   [["--price-in", "-1", "--price-out", "1"], 'Cannot use --price-in "-1": it must be a number, 0'],
   [["--max-completion-tokens-total", "0"], "it must be a whole number, 1 or more"],
   [["--reject-pattern", "("], 'Cannot use the reject pattern "("'],

@@ -236,7 +236,7 @@ Deno.test("a monitor or a report that cannot be is exit 2, and nothing is asked"
   await Deno.rename(input, dir.path("in.html"));
   const cases: [string[], string][] = [
     [["--open"], "Cannot use --open alone"],
-    [["--monitor", `${server.port}`], `Cannot serve the monitor on 127.0.0.1:${server.port}`],
+    [["--monitor", `${server.port}`], `127.0.0.1:${server.port}: the port is taken: name another`],
     [["--report", dir.path("in.html")], "it is the input"],
     [["--report", dir.path("out/in.jsonl")], "must be a file that ends in .html"],
   ];

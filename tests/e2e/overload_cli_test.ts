@@ -72,10 +72,10 @@ const NEVER: readonly [name: string, response: () => Response, posts: number, wo
     ["(404)", "The model `test-model` does not exist", "Check the name of the model (--model)"],
   ],
   [
-    "an address without /v1",
+    "a wrong address",
     () => new Response("404 page not found", { status: 404 }),
     3,
-    ["(404)", "Check the address (--base-url)", '"/v1"'],
+    ["(404)", 'Check the address (--base-url): "/chat/completions" is added to it'],
   ],
   [
     "an account without credit",

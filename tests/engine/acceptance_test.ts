@@ -110,21 +110,21 @@ for (
       { max_completion_tokens: 64 },
       "keep",
       "The reasoning used up the token limit (max_completion_tokens 64) before the answer began: " +
-      'raise max_tokens, or set onTruncated to "escalate"',
+      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
     ],
     [
       { response: "", finishReason: "length", usage },
       {},
       "error",
       "The reasoning used up the teacher's own token limit (after 4000) before the answer began: " +
-      'raise max_tokens, or set onTruncated to "escalate"',
+      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
     ],
     [
       onlyReasoning,
       { max_tokens: 800 },
       "escalate",
       "The reasoning used up the token limit (max_tokens 800) before the answer began: " +
-      "raise maxTokensCap",
+      "raise --max-tokens-cap (maxTokensCap)",
     ],
     [
       { ...onlyReasoning, finishReason: "model_context_window_exceeded" },

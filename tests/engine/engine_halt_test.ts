@@ -26,8 +26,7 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   assertEquals(
     run.engine.haltReason,
     "The teacher at http://a/v1 refuses all rows (401): Incorrect API key provided. " +
-      "Check the API key: it is read from the variable OPENAI_API_KEY, the variable that " +
-      "--api-key-env names, the file that --api-key-file names, or the option apiKey",
+      "Check the API key (OPENAI_API_KEY, or what --api-key-env or --api-key-file names)",
   );
   await named.call("0").answer();
   await named.call("2").refuse(badKey());
@@ -35,9 +34,13 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   await run.ended;
   assertEquals(run.settledUids, ["0", "3"]);
   assertEquals(named.asked.length, 4);
-  assertEquals(run.failed.map(({ action }) => action), ["halted", "halted"]);
+  assertEquals(run.failed.map(({ action, failure }) => [action, failure.type]), [
+    ["halted", "account"],
+    ["halted", "account"],
+  ]);
   assertEquals(run.engine.state, "halted");
-  assertEquals(run.engine.teacherStatuses()[0].state, "halted");
+  const { state, reason } = run.engine.teacherStatuses()[0];
+  assertEquals([state, reason], ["halted", "401: Incorrect API key provided"]);
 });
 
 Deno.test("Engine has no reason for a halt that a person asked for, nor for one that comes after", async () => {
@@ -135,7 +138,8 @@ Deno.test("Engine halts at the third refusal with the same words, and the rows s
   assertEquals(
     fixture.engine.haltReason,
     "The teacher refused 3 rows in a row with the same words (400): " +
-      "max_tokens is not supported with this model",
+      "max_tokens is not supported with this model. If a parameter is to blame, change or remove it " +
+      "(-p, --params); if the rows are, add --no-careful-start",
   );
   assertEquals(fixture.teacher.asked, ["0", "1", "2"]);
   assertEquals(fixture.outcomes, []);

@@ -9,7 +9,7 @@ const ADVICE: Readonly<Record<Mend, RegExp>> = {
   permission: /what the API key may do/,
   billing: /credit.*spending limit/,
   model: /--model/,
-  address: /--base-url.*\/v1/,
+  address: /--base-url.*\/chat\/completions/,
   proxy: /proxy/,
   certificate: /certificate/,
   tls: /http:\/\//,

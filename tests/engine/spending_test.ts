@@ -63,6 +63,21 @@ Deno.test("Spending.exhausted says what was spent as soon as the limit is reache
   assertEquals(spending.exhausted, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
 });
 
+for (
+  const [costUsd, maxCostUsd, words] of [
+    [0.0203, 0.02, "$0.0203 of at most $0.02 "],
+    [2.003, 2, "$2.003 of at most $2.00 "],
+    [0.001_000_4, 0.001, "$0.0010004 of at most $0.001 "],
+    [2.000_000_000_1, 2, "$2.00 of at most $2.00 "],
+  ] as const
+) {
+  Deno.test(`Spending.exhausted tells ${costUsd} from ${maxCostUsd}`, () => {
+    const spending = new Spending({ priceOf: () => costUsd, maxCostUsd });
+    spending.add(answer({}), TEACHER);
+    assertStringIncludes(spending.exhausted!, words);
+  });
+}
+
 Deno.test("Spending.exhausted shows amounts under a cent", () => {
   const spending = new Spending({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
   spending.add(answer({}), TEACHER);

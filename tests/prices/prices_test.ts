@@ -83,8 +83,8 @@ Deno.test("pricesOf() prices each teacher, and each model that a row asks for, o
 });
 
 Deno.test("checkPrices() wants both prices or none, and amounts of money", async () => {
-  assertThrows(() => checkPrices({ priceIn: 1 }), RangeError, '"priceOut" (--price-out)');
-  assertThrows(() => checkPrices({ priceOut: 1 }), RangeError, '"priceIn" (--price-in)');
+  assertThrows(() => checkPrices({ priceIn: 1 }), RangeError, "add --price-out (priceOut)");
+  assertThrows(() => checkPrices({ priceOut: 1 }), RangeError, "add --price-in (priceIn)");
   for (const usd of [-1, NaN, Infinity]) {
     assertThrows(() => checkPrices({ priceIn: usd, priceOut: 1 }), RangeError, `value is ${usd}`);
     assertThrows(() => checkPrices({ priceIn: 1, priceOut: usd }), RangeError, "--price-out");

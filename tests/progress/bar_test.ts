@@ -94,7 +94,7 @@ Deno.test("createBar() says in four lines what holds a run up and what it costs"
   const { bar, screen } = setUp(200);
   bar(makeSnapshot(TROUBLE));
   assertEquals(screen.lines.slice(1), [
-    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · ETA 13 s · 20 failed · " +
+    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · 20 failed · " +
     "0/200 in flight, limit 7 · 4 waiting · 1,312 refused for load",
     " 38.3 rows/s · 1,240 tokens/s · $1.20 of ~$14 (max $20) · 4,830 tokens wasted · " +
     "latency p50 512 ms, p99 1.24 s · lag 1.2 ms · CPU 12% · 85 MB",
@@ -107,7 +107,7 @@ Deno.test("createBar() keeps what matters most at 80 columns", () => {
   const { bar, screen } = setUp(80);
   bar(makeSnapshot(TROUBLE));
   assertEquals(screen.lines.slice(1, 3), [
-    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · ETA 13 s",
+    " backing off until 12:03:07 (429: tokens per min) · 500/1,000 rows · 20 failed",
     " 38.3 rows/s · 1,240 tokens/s · $1.20 of ~$14 (max $20) · 4,830 tokens wasted",
   ]);
 });

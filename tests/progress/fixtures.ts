@@ -202,6 +202,8 @@ export function makeSummary(changes: Partial<Summary> = {}): Summary {
     ended: "2026-01-01T00:00:34.000Z",
     total: 1319,
     skipped: 0,
+    limit: 20,
+    concurrency_is_auto: false,
     succeeded: 1319,
     failed: 0,
     pending: 0,

@@ -43,7 +43,9 @@ export class Bench {
   #sequence = 0;
 
   /** Makes it with 20 lanes, or as `options` say. */
-  constructor(options: { concurrency?: number; updateInterval?: number } = {}) {
+  constructor(
+    options: { concurrency?: number; updateInterval?: number; isExploring?: boolean } = {},
+  ) {
     const { clock, gauges, meter } = this;
     this.progress = new Progress({
       concurrency: 20,

@@ -81,7 +81,7 @@ const PARTS: SummaryParts = {
 };
 
 Deno.test("Progress sums a run up from the same counters", () => {
-  const bench = new Bench();
+  const bench = new Bench({ isExploring: true });
   const { progress } = bench;
   bench.gauges.costUsd = 1.25;
   progress.start({ total: 100, skipped: 10 });
@@ -105,6 +105,8 @@ Deno.test("Progress sums a run up from the same counters", () => {
     ended: "2023-11-14T22:14:22.000Z",
     total: 100,
     skipped: 10,
+    limit: 20,
+    concurrency_is_auto: true,
     succeeded: 4,
     failed: 1,
     pending: 85,

@@ -30,6 +30,26 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
   [{ state: "halted", reason: "The key\n\x1b[2Jwas refused" }, "halted (The key was refused)"],
   [{ state: "halted", reason: "x".repeat(60) }, `halted (${"x".repeat(39)}…)`],
   [{ state: "done" }, "done"],
+  [
+    { state: "backing_off", reason: `Cannot connect to ${"x".repeat(40)}: connection refused` },
+    `backing off (connection refused: Cannot connect to x…)`,
+  ],
+  [
+    {
+      state: "halted",
+      reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
+      teachers: [makeTeacher({ state: "halted", reason: "401: Incorrect API key" })],
+    },
+    "halted (401: Incorrect API key)",
+  ],
+  [
+    {
+      state: "halted",
+      reason: "The budget is spent",
+      teachers: [makeTeacher({ state: "halted", reason: "401: Wrong key" }), makeTeacher()],
+    },
+    "halted (The budget is spent)",
+  ],
 ];
 
 for (const [changes, expected] of STATES) {
@@ -47,6 +67,15 @@ Deno.test("workSegments() names the limit only where it is below the concurrency
   const flight = { in_flight: 37, concurrency: 200 };
   assertEquals(inFlight({ ...flight, limit: 64 }), "37/200 in flight, limit 64");
   assertEquals(inFlight({ ...flight, limit: 200 }), "37/200 in flight");
+});
+
+Deno.test("workSegments() has no time left while nothing is sent, nor one of nothing", () => {
+  const eta = (changes: Partial<Snapshot>) =>
+    workSegments(makeSnapshot({ eta_s: 60, eta_is_lower_bound: true, ...changes }))
+      .find(({ text }) => text.includes("ETA"))?.text;
+  assertEquals(eta({}), "ETA >= 1m 00s");
+  assertEquals(eta({ state: "backing_off" }), undefined);
+  assertEquals(eta({ eta_s: 0.04 }), undefined);
 });
 
 const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: string | undefined][] = [

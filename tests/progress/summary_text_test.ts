@@ -28,7 +28,7 @@ Finished in 35 s: every row has a result
   );
 });
 
-Deno.test("summaryText() tells all there is in at most 31 lines", () => {
+Deno.test("summaryText() tells all there is in at most 33 lines", () => {
   const files = Array.from({ length: 9 }, (_, i) => ({
     input: `${i}.jsonl`,
     results: `out/${i}.jsonl`,
@@ -100,7 +100,30 @@ Interrupted after 35 s: 200 rows still to do
   To continue  deno task distill in.jsonl -o out/
 `,
   );
-  assertLessOrEqual(text.split("\n").length - 1, 31);
+  assertLessOrEqual(text.split("\n").length - 1, 33);
+});
+
+Deno.test("summaryText() says what auto found, where something was found", () => {
+  const auto = { concurrency_is_auto: true, limit: 256, succeeded_attempts: 9 };
+  const text = (changes: Partial<Summary>) =>
+    summaryText(makeSummary({ ...auto, ...changes }), { color: false });
+  assert(text({}).includes("  Concurrency  256, found by auto\n"));
+  assertEquals(text({ concurrency_is_auto: false }).includes("Concurrency"), false);
+  assertEquals(text({ succeeded_attempts: 0 }).includes("Concurrency"), false);
+  assertEquals(text({ limit: 0 }).includes("Concurrency"), false);
+});
+
+Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
+  const last = (action: "failed" | "retried", type: string) => {
+    const errors = [makeErrorGroup({ type, action, status: null })];
+    const summary = makeSummary({ failed: 1, failures_on_disk: 1, errors });
+    const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+    return text.trimEnd().split("\n").at(-1)!.trim();
+  };
+  const advice = "with a higher --max-tokens, or --on-truncated escalate";
+  assertEquals(last("failed", "truncated"), advice);
+  assertEquals(last("retried", "truncated"), `To retry   ${COMMAND}`);
+  assertEquals(last("failed", "rejected"), `To retry   ${COMMAND}`);
 });
 
 Deno.test("summaryText() gives the command that retries where only failures are left", () => {
