@@ -67,6 +67,15 @@ export function isOwnRead(headers: Headers): boolean {
   return site === null || site === "same-origin" || site === "none";
 }
 
+/** Whether a browser came here by a link of another site, as far as it can be told. Where it follows a
+ * redirect from here, it still counts as sent by that site and leaves `SameSite=Strict` cookies behind. To
+ * an address without TLS in a network it says nothing of the site, so there it may have. */
+export function isFromElsewhere(headers: Headers): boolean {
+  const site = headers.get("sec-fetch-site");
+  const isBrowser = headers.get("accept")?.includes("text/html") ?? false;
+  return site === null ? isBrowser : site === "cross-site";
+}
+
 /** The token of `Authorization: Bearer TOKEN`, or undefined. */
 export function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];

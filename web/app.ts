@@ -6,7 +6,14 @@
  */
 
 import { bodyLimit, type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
-import { bearerToken, isOwnHost, isOwnPage, isOwnRead, isSameSecret } from "./access.ts";
+import {
+  bearerToken,
+  isFromElsewhere,
+  isOwnHost,
+  isOwnPage,
+  isOwnRead,
+  isSameSecret,
+} from "./access.ts";
 import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
 import type { Hub } from "./hub.ts";
@@ -52,12 +59,24 @@ const ASSETS = {
 const HTML = "text/html; charset=utf-8";
 const NO_TOKEN = "Open the address that the run has printed: it holds the token";
 
+/** Goes on to the page by itself: other than a redirect, that is a request of this site. */
+const DOORSTEP = `<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta http-equiv="refresh" content="0; url=./">
+    <title>Retort</title>
+  </head>
+  <body><a href="./">Go on to the run</a></body>
+</html>
+`;
+
 /** Bodies of controls are smaller. */
 const MAX_BODY_BYTES = 1024;
 
-/** Browsers answer pings by themselves, those of hidden pages too: one that does not answer for so many
- * seconds is gone. */
-const IDLE_TIMEOUT_S = 30;
+/** No pings: the runtime forgets to end their timer when a page is lost, and lives on for it. A page that
+ * is gone is noticed by what it is sent: TCP gives up, or its backlog grows too large. */
+const IDLE_TIMEOUT_S = 0;
 
 /** What follows a path prefix, which a proxy may leave in place. */
 const OWN_PATH = /\/(?:(?:page|uplot)\.(?:js|css)|ws|report|metrics|control\/[a-z]*|)$/;
@@ -84,7 +103,9 @@ export function createApp(options: AppOptions): Hono {
     }
     if (!isSameSecret(given, token)) return c.text(NO_TOKEN, 401);
     setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
-    return c.redirect("./", 303);
+    return isFromElsewhere(c.req.raw.headers)
+      ? c.body(DOORSTEP, 200, { "content-type": HTML })
+      : c.redirect("./", 303);
   });
 
   app.use("/*", async (c, next) => {

@@ -16,8 +16,11 @@ import { encodeSnapshot } from "./wire_snapshot.ts";
 /** Snapshots are sent on this beat: two a second at most. */
 export const BEAT_MS = 500;
 
-/** A hidden page gets every 10th snapshot: one in 5 s at most. */
-const HIDDEN_BEATS = 10;
+/** Every 4th beat without a snapshot is one that asks for it: a page turns grey after 5 s without any. */
+const SILENT_BEATS = 4;
+
+/** A hidden page gets a snapshot on every 8th beat at most, so that it is not grey when it is seen again. */
+const HIDDEN_BEATS = 8;
 
 /** Samples are sent on every 4th beat: every 2 s at most. */
 const SAMPLE_BEATS = 4;
@@ -43,6 +46,7 @@ export interface HubOptions extends RunRecordOptions {
 
 /** Follows one generator and tells its pages. */
 export class Hub {
+  readonly #run: MonitoredRun;
   readonly #record: RunRecord;
   readonly #options: HubOptions;
   readonly #pages = new Set<PageLink>();
@@ -50,6 +54,7 @@ export class Hub {
   #retryWhenDone = false;
   #faults = 0;
   #beats = 0;
+  #publishedAt = 0;
   #beatAt: number;
   #isNew = false;
   #thinned = 0;
@@ -57,6 +62,7 @@ export class Hub {
 
   /** Follows the run from now on. */
   constructor(run: MonitoredRun, options: HubOptions) {
+    this.#run = run;
     this.#options = options;
     this.#record = new RunRecord(options);
     this.#beatAt = options.now();
@@ -147,6 +153,7 @@ export class Hub {
     const lagMs = Math.max(0, now - this.#beatAt - BEAT_MS);
     this.#beatAt = now;
     this.#beats++;
+    if (this.#beats - this.#publishedAt >= SILENT_BEATS) this.#ask();
     this.#publish(lagMs);
     if (this.#beats % SAMPLE_BEATS === 0) this.#publishSamples();
     this.#greet(
@@ -154,9 +161,20 @@ export class Hub {
     );
   }
 
+  /** The run has said nothing for a while, and may be well for all that. */
+  #ask(): void {
+    if (this.#isNew || this.#record.ended) return;
+    this.#publishedAt = this.#beats;
+    const snapshot = this.#run.snapshot() ?? this.#record.snapshot;
+    if (snapshot !== undefined) this.#hear(snapshot);
+    else for (const page of this.#pages) page.needsHello = true;
+  }
+
   #tellAll(): void {
     this.#publish(0);
     this.#publishSamples();
+    // When a hidden page is seen again, there may be nobody to ask.
+    this.#greet([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
   /** Tells everything to those who know nothing. */
@@ -166,7 +184,7 @@ export class Hub {
     const text = JSON.stringify({ type: "hello", ...state, samples: fitted(state.samples) });
     for (const page of pages) {
       page.needsHello = false;
-      page.missed = 0;
+      page.toldAt = this.#beats;
       page.knownSamples = this.#record.samples.version;
       this.#send(page, text);
     }
@@ -177,12 +195,13 @@ export class Hub {
     const { snapshot, history, latency } = this.#record;
     if (!this.#isNew || snapshot === undefined) return;
     this.#isNew = false;
+    this.#publishedAt = this.#beats;
     this.#record.addPoint(lagMs);
     if (history.thinned !== this.#thinned) {
       this.#thinned = history.thinned;
       for (const page of this.#pages) page.needsHello = true;
     }
-    const due = [...this.#pages].filter(isDue);
+    const due = [...this.#pages].filter((page) => this.#isDue(page));
     if (due.length === 0) return;
     const index = history.length - 1;
     const text = encodeSnapshot({
@@ -193,7 +212,15 @@ export class Hub {
       latency: latency.histogram(),
       retry_when_done: this.#retryWhenDone,
     }, snapshot);
-    for (const page of due) this.#send(page, text);
+    for (const page of due) {
+      page.toldAt = this.#beats;
+      this.#send(page, text);
+    }
+  }
+
+  /** A page that waits to be told everything is not sent snapshots: their points would not fit its charts. */
+  #isDue({ needsHello, isVisible, toldAt }: PageLink): boolean {
+    return isVisible ? !needsHello : this.#beats - toldAt >= HIDDEN_BEATS;
   }
 
   /** Sends the samples that a page does not have, encoded once for all pages that know the same ones. */
@@ -228,13 +255,4 @@ export class Hub {
       this.#faults++;
     }
   }
-}
-
-/** A page that waits to be told everything is not sent snapshots: their points would not fit its charts.
- * A hidden one gets one of ten. */
-function isDue(page: PageLink): boolean {
-  if (page.needsHello && page.isVisible) return false;
-  if (!page.isVisible && ++page.missed < HIDDEN_BEATS) return false;
-  page.missed = 0;
-  return true;
 }

@@ -43,8 +43,8 @@ export class PageLink {
   isVisible = true;
   /** Whether it has to be told everything. */
   needsHello = true;
-  /** Snapshots that it was not sent because it is hidden. */
-  missed = 0;
+  /** The beat on which it was told of the run last. */
+  toldAt = 0;
   /** Which samples it knows: the version of the last list that it was sent. */
   knownSamples = 0;
 

@@ -20,7 +20,8 @@ export type ServerMessage =
   | EndMessage;
 
 /** Everything that is known of the run: on connect, when a hidden page is seen again, when the history
- * was thinned, and when another run begins. Replaces all that came before. */
+ * was thinned, when another run begins, and every 2 s before the first snapshot. Replaces all that came
+ * before. */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */
   type: "hello";
@@ -50,7 +51,7 @@ export interface MonitorState {
   ended: boolean;
 }
 
-/** The run at one moment: at most two a second, at most 8 KB each. */
+/** The run at one moment: two a second at most, one in 2 s at least, at most 8 KB each. */
 export interface SnapshotMessage {
   /** Always "snapshot". */
   type: "snapshot";
@@ -210,8 +211,8 @@ export interface EndMessage {
 /** What a page may say over the socket. Anything else closes it: 1003 for binary frames, 1009 for more
  * than 256 characters, 1008 for the rest. */
 export interface PageMessage {
-  /** Whether the page can be seen: a hidden one gets a snapshot every 5 s only, and no samples. When it is
-   * seen again it gets a `hello`. */
+  /** Whether the page can be seen: a hidden one gets a snapshot every 4 s only, and no samples. When it is
+   * seen again, and when the run ends, it gets a `hello`. */
   visible: boolean;
 }
 

@@ -179,8 +179,8 @@ function listen(
   } catch (error) {
     monitor.close();
     throw new UsageError(
-      `Cannot serve the monitor on ${bracketed(hostname)}:${port}: ${reasonOf(error)}. ` +
-        "Give another port, or none for any that is free",
+      `Cannot serve the monitor on ${bracketed(hostname)}:${port}: ${reasonOf(error)}: ` +
+        "name another port, or none for any free one",
       { cause: error },
     );
   }
@@ -193,6 +193,7 @@ function shownHost(hostname: string): string {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "the port is taken";
   return error instanceof Error ? error.message : String(error);
 }
 

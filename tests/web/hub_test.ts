@@ -85,13 +85,28 @@ Deno.test("Hub sends at most two snapshots a second, each encoded once for all p
   assert(pages.every(({ texts }) => texts.every((text, i) => text === pages[0].texts[i])));
 });
 
-Deno.test("Hub sends nothing while nothing changes", () => {
+Deno.test("Hub sends a snapshot every 2 s while nothing changes, and none when the run has ended", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   stage.step();
   socket.taken();
-  stage.clock.advance(60_000);
+  stage.run.now = makeSnapshot({ state: "paused", elapsed_ms: 2_500 });
+  stage.clock.advance(20_000);
+  const sent = socket.messages as SnapshotMessage[];
+  assertEquals(sent.map(({ type }) => type), Array(10).fill("snapshot"));
+  assertEquals(sent[0].snapshot.state, "paused");
+  stage.run.emit(makeSummary());
+  socket.taken();
+  stage.clock.advance(20_000);
   assertEquals(socket.taken(), []);
+});
+
+Deno.test("Hub tells a page every 2 s that there is no snapshot yet", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  socket.taken();
+  stage.clock.advance(6_000);
+  assertEquals(socket.taken(), Array(3).fill("hello"));
 });
 
 Deno.test("Hub sends the point of the history with each snapshot", () => {
@@ -120,7 +135,7 @@ Deno.test("Hub tells pages everything anew when the history was thinned", () => 
   assertEquals(hellos, 2, "at 500 s and at 1,000 s");
 });
 
-Deno.test("Hub sends a hidden page one snapshot in 5 s, and everything when it is seen again", () => {
+Deno.test("Hub sends a hidden page one snapshot in 4 s, and everything when it is seen again", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
   page.received('{"visible":false}');
@@ -129,7 +144,7 @@ Deno.test("Hub sends a hidden page one snapshot in 5 s, and everything when it i
     stage.run.settle([makeAnswer("u")]);
     stage.step();
   }
-  assertEquals(socket.taken(), Array(4).fill("snapshot"));
+  assertEquals(socket.taken(), Array(5).fill("snapshot"));
   page.received('{"visible":true}');
   assertEquals(socket.taken(), []);
   stage.step();
@@ -138,25 +153,52 @@ Deno.test("Hub sends a hidden page one snapshot in 5 s, and everything when it i
   assertEquals(socket.taken(), ["snapshot"]);
 });
 
-Deno.test("Hub sends new samples every 2 s, each once, and none without news", () => {
+Deno.test("Hub sends a hidden page a snapshot in 4 s of a run that says little", () => {
+  const stage = new Stage(makeSnapshot());
+  const { socket, page } = stage.open();
+  page.received('{"visible":false}');
+  socket.taken();
+  stage.clock.advance(40_000);
+  assertEquals(socket.taken(), Array(9).fill("snapshot"), "the first after 4.5 s");
+});
+
+Deno.test("Hub tells a hidden page everything when the run ends: there may be nobody to ask later", () => {
   const stage = new Stage();
+  const { socket, page } = stage.open();
+  page.received('{"visible":false}');
+  socket.taken();
+  stage.run.settle([makeAnswer("u")]);
+  stage.run.emit(makeSnapshot({ state: "done", succeeded: 381 }));
+  stage.run.emit(makeSummary());
+  const [hello] = socket.messages as HelloMessage[];
+  assertEquals([hello.type, hello.ended, hello.snapshot?.succeeded], ["hello", true, 381]);
+  assertEquals(hello.samples.added.map(({ uid }) => uid), ["u"]);
+  assertEquals(socket.taken(), ["hello", "end"]);
+});
+
+/** What a page was sent of samples. */
+function samplesOf(socket: FakeSocket): SamplesMessage[] {
+  return socket.messages.filter((message) => message.type === "samples");
+}
+
+Deno.test("Hub sends new samples every 2 s, each once, and none without news", () => {
+  const stage = new Stage(makeSnapshot());
   const { socket } = stage.open();
   socket.taken();
   for (let i = 0; i < 8; i++) {
     stage.run.settle([makeAnswer(`u${i}`)]);
     stage.clock.advance(BEAT_MS);
   }
-  const sent = socket.messages as SamplesMessage[];
-  assertEquals(sent.map(({ type }) => type), ["samples", "samples"]);
+  const sent = samplesOf(socket);
   assertEquals(sent.map(({ added }) => added.length), [4, 4]);
   assertEquals(sent[1].latest, [8, 7, 6, 5, 4, 3, 2, 1]);
   socket.taken();
   stage.clock.advance(10_000);
-  assertEquals(socket.taken(), []);
+  assertEquals(samplesOf(socket), []);
 });
 
 Deno.test("Hub gives a page that reads slowly its samples when it has caught up", () => {
-  const stage = new Stage();
+  const stage = new Stage(makeSnapshot());
   const slow = stage.open().socket, quick = stage.open().socket;
   slow.taken();
   quick.taken();
@@ -167,7 +209,7 @@ Deno.test("Hub gives a page that reads slowly its samples when it has caught up"
   slow.bufferedAmount = 0;
   stage.clock.advance(4 * BEAT_MS);
   const added = (socket: FakeSocket) =>
-    (socket.messages as SamplesMessage[]).map((one) => one.added.map(({ uid }) => uid).toSorted());
+    samplesOf(socket).map((one) => one.added.map(({ uid }) => uid).toSorted());
   assertEquals(added(slow), [["u1", "u2"]]);
   assertEquals(added(quick), [["u1"], ["u2"]]);
 });

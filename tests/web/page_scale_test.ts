@@ -1,7 +1,13 @@
 /** Scales of the page's charts. @module */
 
-import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { evenly, roundScale, trailingMeans } from "../../web/page/scale.js";
+import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import {
+  evenly,
+  roundScale,
+  TIME_AXIS_SPACE,
+  TIME_AXIS_STEPS,
+  trailingMeans,
+} from "../../web/page/scale.js";
 
 Deno.test("a scale ends at a round mark that is not below the largest value", () => {
   assertEquals(roundScale(2.4, 4), { step: 1, top: 3 });
@@ -14,6 +20,17 @@ Deno.test("marks of times are round as times", () => {
   assertEquals(roundScale(70_000, 4, true), { step: 30_000, top: 90_000 });
   assertEquals(roundScale(3_300_000, 4, true), { step: 1_800_000, top: 3_600_000 });
   assertEquals(roundScale(800, 4, true), { step: 200, top: 800 });
+});
+
+Deno.test("a time axis has two marks at least, however long the run and narrow the chart", () => {
+  for (const width of [270, 440, 900]) {
+    for (let spanS = 10; spanS < 60 * 86_400; spanS *= 1.02) {
+      // As uPlot chooses.
+      const step = TIME_AXIS_STEPS.find((one) => one / spanS * width >= TIME_AXIS_SPACE);
+      const marks = Math.floor(spanS / (step ?? Infinity));
+      assert(marks >= 2, `${marks} marks for ${spanS} s in ${width} pixels`);
+    }
+  }
 });
 
 Deno.test("the table behind a chart spans the run and ends with its last point", () => {

@@ -7,9 +7,12 @@ import {
   formatBytes,
   formatBytesMark,
   formatCapUsd,
+  formatClock,
+  formatDate,
   formatDuration,
   formatLatency,
   formatLatencyMark,
+  formatMoment,
   formatRate,
   formatRoughUsd,
   formatShare,
@@ -134,4 +137,19 @@ Deno.test("a time axis has seconds, minutes or days, as its marks are apart", ()
   assertEquals(formatAxisTime(noon, 1_000), "12:03:07");
   assertEquals(formatAxisTime(noon, 60_000), "12:03");
   assertEquals(formatAxisTime(midnight, 3_600_000), formatAxisTime(noon, 86_400_000));
+});
+
+Deno.test("a time that is none is a dash", () => {
+  const times = [
+    formatClock(NaN),
+    formatMoment(NaN, NOW_MS),
+    formatMoment(Infinity, NOW_MS),
+    formatDate(NaN),
+    formatAxisTime(NaN, 1_000),
+    formatAxisTime(NaN, 3_600_000),
+  ];
+  assertEquals(times, Array(6).fill("–"));
+  const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
+  assertMatch(stateWords(store, NOW_MS).detail, /^all rows wait/);
+  assertEquals(durableWords(store, NOW_MS).age, "none yet");
 });

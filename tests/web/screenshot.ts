@@ -25,11 +25,9 @@ const JOB = "-m qwen3-32b -c 64 --price-in 0.2 --price-out 0.6 --max-cost 5";
 
 async function takeScreenshot(path: string): Promise<void> {
   await using dir = await tempDir();
-  const prompts = await dir.write("prompts.jsonl", await makePrompts(ROWS));
-  await using job = await startCli([
-    prompts,
-    ...["-o", dir.path("out/"), `--simulate=${TEACHER}`, "--monitor", ...JOB.split(" ")],
-  ]);
+  await dir.write("prompts.jsonl", await makePrompts(ROWS));
+  const args = `prompts.jsonl -o out/ --monitor --simulate=${TEACHER} ${JOB}`;
+  await using job = await startCli(args.split(" "), { cwd: dir.root });
   await using browser = await launchChromium();
   const page = await browser.newPage({ viewport: WINDOW, colorScheme: "light", locale: "en-GB" });
   await page.goto(await addressOf(job));

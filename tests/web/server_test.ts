@@ -303,20 +303,54 @@ Deno.test("serveMonitor() needs the network and no other permission, and does no
     const response = await fetch(served.url);
     console.log(response.status, await response.text());
   `;
-  const output = await new Deno.Command(Deno.execPath(), {
+  assertMatch(await runScript(script), /^401 /, "fetch keeps no cookies");
+});
+
+Deno.test("ServedMonitor.close() lets the process end, also where a page was lost with its last words unread", async () => {
+  const script = `
+    import { serveMonitor } from "${new URL("../../web/server.ts", import.meta.url)}";
+    const nothing = () => {};
+    const run = { on: () => nothing, onOutcomes: () => nothing, snapshot: nothing };
+    const served = serveMonitor(run);
+    const { cookieName, token, app } = served.monitor;
+    const host = "127.0.0.1:" + served.port;
+    const page = await Deno.connect({ hostname: "127.0.0.1", port: served.port });
+    const head = ["GET /ws HTTP/1.1", "Host: " + host, "Origin: http://" + host,
+      "Cookie: " + cookieName + "=" + token, "Upgrade: websocket", "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""];
+    await page.write(new TextEncoder().encode(head.join("\\r\\n")));
+    const headers = { host, authorization: "Bearer " + token };
+    const untilPages = async (count) => {
+      const wanted = "retort_monitor_pages " + count + "\\n";
+      while (!(await (await app.request("/metrics", { headers })).text()).includes(wanted)) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    await untilPages(1);
+    page.close();
+    await untilPages(0);
+    await served.close();
+    const closedMs = Date.now();
+    addEventListener("unload", () => console.log(Date.now() - closedMs));
+  `;
+  assertLess(Number(await runScript(script)), 3_000);
+});
+
+/** What a script prints that may use the network and nothing else. */
+async function runScript(script: string): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "--no-prompt", "--allow-net", "--ext=ts", "-"],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const writer = output.stdin.getWriter();
+  const writer = process.stdin.getWriter();
   await writer.write(new TextEncoder().encode(script));
   await writer.close();
-  const { code, stdout, stderr } = await output.output();
-  const text = new TextDecoder().decode(stdout);
+  const { code, stdout, stderr } = await process.output();
   assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
-  assertMatch(text, /^401 /, "fetch keeps no cookies");
-});
+  return new TextDecoder().decode(stdout);
+}
 
 /** How many pages the server holds, as it says itself. */
 async function openPages({ monitor, port }: ServedMonitor): Promise<number> {

@@ -9,7 +9,7 @@
 
 import { make, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
-import { evenly, roundScale } from "./scale.js";
+import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
 /** @import { HistoryColumn } from "../protocol.ts" */
@@ -51,9 +51,16 @@ const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
  * not start, and the tables have to do. @type {typeof UPlot | undefined} */
 const Plot = Reflect.get(globalThis, "uPlot");
 
+/** To compute the style anew for each line costs as much as to draw it. @type {Map<string, string>} */
+const COLOURS = new Map();
+
 /** The colour of a custom property in the theme of the moment. @param {string} name */
-export function themeColour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+function themeColour(name) {
+  const root = document.documentElement;
+  const key = `${root.dataset.theme} ${name}`;
+  const colour = COLOURS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  COLOURS.set(key, colour);
+  return colour;
 }
 
 /** Draws one definition. */
@@ -166,7 +173,8 @@ export class Chart {
           grid: { show: false },
           size: 24,
           gap: 6,
-          space: 96,
+          space: TIME_AXIS_SPACE,
+          incrs: TIME_AXIS_STEPS,
           values: (_plot, splits) => {
             const stepMs = ((splits[1] ?? 0) - splits[0]) * 1000;
             return splits.map((split) => formatAxisTime(split * 1000, stepMs));

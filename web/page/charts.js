@@ -17,9 +17,6 @@ import { trailingMeans } from "./scale.js";
 /** @import { HistoryColumn } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** So few are drawn in one frame that the page never stutters. */
-const CHARTS_PER_FRAME = 2;
-
 /** In a long run a point lasts longer than a snapshot: it is drawn as it grows, but not more often than this. */
 const GROWING_POINT_MS = 2_000;
 
@@ -170,18 +167,18 @@ export class ChartGroup {
     }
   }
 
+  /** One chart a frame, so that the page never stutters. */
   #drawSome() {
     if (this.#isDrawing) return;
-    const due = [...this.#stale].filter((chart) => this.#visible.has(chart));
-    if (due.length === 0) return;
+    const chart = [...this.#stale].find((one) => this.#visible.has(one));
+    if (chart === undefined) return;
     this.#isDrawing = true;
     requestAnimationFrame(() => {
       this.#isDrawing = false;
-      for (const chart of due.slice(0, CHARTS_PER_FRAME)) {
-        this.#stale.delete(chart);
-        chart.draw();
-      }
+      this.#stale.delete(chart);
+      // First, so that one that fails does not stop the others.
       this.#drawSome();
+      chart.draw();
     });
   }
 }

@@ -19,8 +19,8 @@ const ABORT_WORD = "abort";
 export class Controls {
   #say;
   #pause = byId("pause", HTMLButtonElement);
-  #concurrency = byId("concurrency", HTMLInputElement);
-  #budget = byId("budget", HTMLInputElement);
+  #concurrency = new Field(byId("concurrency", HTMLInputElement));
+  #budget = new Field(byId("budget", HTMLInputElement));
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #answer = byId("control-answer", HTMLElement);
@@ -36,13 +36,16 @@ export class Controls {
       else this.#send("pause", {}, "Paused");
     });
     onSubmit("concurrency-form", () => {
-      const concurrency = this.#concurrency.valueAsNumber;
-      this.#send("concurrency", { concurrency }, `Concurrency is ${formatCount(concurrency)}`);
+      const { value } = this.#concurrency;
+      const concurrency = Number(value);
+      const words = `Concurrency is ${formatCount(concurrency)}`;
+      this.#send("concurrency", { concurrency }, words, () => this.#concurrency.release(value));
     });
     onSubmit("budget-form", () => {
-      const usd = this.#budget.value === "" ? null : this.#budget.valueAsNumber;
+      const { value } = this.#budget;
+      const usd = value === "" ? null : Number(value);
       const words = usd === null ? "No budget" : `The budget is ${formatUsd(usd)}`;
-      this.#send("budget", { max_cost_usd: usd }, words);
+      this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.release(value));
     });
     this.#retry.addEventListener("change", () => {
       const { checked } = this.#retry;
@@ -76,8 +79,8 @@ export class Controls {
     for (const name of ["pause", "stop"]) byId(name, HTMLButtonElement).disabled = isClosing;
     if (snapshot === null) return;
     const { concurrency, limit, cost_usd, max_cost_usd } = snapshot;
-    showValue(this.#concurrency, String(concurrency));
-    showValue(this.#budget, max_cost_usd === null ? "" : String(max_cost_usd));
+    this.#concurrency.show(String(concurrency));
+    this.#budget.show(max_cost_usd === null ? "" : String(max_cost_usd));
     setText(
       byId("concurrency-note", HTMLElement),
       limit < concurrency
@@ -121,15 +124,15 @@ export class Controls {
    * @param {N} name
    * @param {ControlBodies[N]} body
    * @param {string} words what was done
+   * @param {() => void} [done]
    */
-  async #send(name, body, words) {
+  async #send(name, body, words, done) {
     const error = await post(name, body);
     if (error !== undefined && name === "retry") this.#retryWanted = undefined;
     setAttribute(this.#answer, "data-tone", error === undefined ? "good" : "bad");
     setText(this.#answer, error ?? words);
     this.#say(error ?? words);
-    if (error === undefined && name === "concurrency") release(this.#concurrency);
-    if (error === undefined && name === "budget") release(this.#budget);
+    if (error === undefined) done?.();
   }
 }
 
@@ -156,17 +159,35 @@ async function post(name, body) {
   }
 }
 
-/** What somebody types is not written over. @param {HTMLInputElement} input @param {string} value */
-function showValue(input, value) {
-  if (input.dataset.shown === value) return;
-  if (input.value !== (input.dataset.shown ?? "")) return;
-  input.dataset.shown = value;
-  input.value = value;
-}
+/** A field that shows what the run has, but for what somebody is typing into it. */
+class Field {
+  #input;
+  #isTyped = false;
+  /** What the run has, as far as is known. */
+  #known = "";
 
-/** The field follows the run again. @param {HTMLInputElement} input */
-function release(input) {
-  input.dataset.shown = input.value;
+  /** @param {HTMLInputElement} input */
+  constructor(input) {
+    this.#input = input;
+    input.addEventListener("input", () => this.#isTyped = input.value !== this.#known);
+  }
+
+  /** What is in it. */
+  get value() {
+    return this.#input.value;
+  }
+
+  /** The run has this. @param {string} value */
+  show(value) {
+    if (value === this.#known) return;
+    this.#known = value;
+    if (!this.#isTyped) this.#input.value = value;
+  }
+
+  /** The run has taken this, and will say so: what it said before is not shown again. @param {string} value */
+  release(value) {
+    if (this.#input.value === value) this.#isTyped = false;
+  }
 }
 
 /** Enter and the button do the same, and the page stays. @param {string} id @param {() => void} act */

@@ -221,9 +221,19 @@ export function formatBytesMark(bytes) {
   return bytes === 0 ? WHOLE.format(0) : formatBytes(bytes).replace(/[.,]0(?=\D)/, "");
 }
 
+/**
+ * A time that is none must not stop the page: `Intl` throws at it.
+ *
+ * @param {Intl.DateTimeFormat} format
+ * @param {number} timeMs
+ */
+function formatTime(format, timeMs) {
+  return Number.isNaN(new Date(timeMs).getTime()) ? UNKNOWN : format.format(timeMs);
+}
+
 /** The time of day: `12:03:07`. @param {number} timeMs Unix milliseconds */
 export function formatClock(timeMs) {
-  return CLOCK.format(timeMs);
+  return formatTime(CLOCK, timeMs);
 }
 
 /**
@@ -234,12 +244,12 @@ export function formatClock(timeMs) {
  */
 export function formatMoment(timeMs, nowMs) {
   const isSameDay = new Date(timeMs).toDateString() === new Date(nowMs).toDateString();
-  return isSameDay ? SHORT_CLOCK.format(timeMs) : DAY_AND_CLOCK.format(timeMs);
+  return formatTime(isSameDay ? SHORT_CLOCK : DAY_AND_CLOCK, timeMs);
 }
 
 /** A date with its time. @param {number} timeMs Unix milliseconds */
 export function formatDate(timeMs) {
-  return WHOLE_DATE.format(timeMs);
+  return formatTime(WHOLE_DATE, timeMs);
 }
 
 /**
@@ -249,8 +259,7 @@ export function formatDate(timeMs) {
  * @param {number} stepMs between two marks
  */
 export function formatAxisTime(timeMs, stepMs) {
-  if (stepMs < 60_000) return CLOCK.format(timeMs);
+  if (stepMs < 60_000) return formatClock(timeMs);
   const isMidnight = new Date(timeMs).getHours() === 0 && new Date(timeMs).getMinutes() === 0;
-  if (stepMs >= 86_400_000 || isMidnight) return DAY.format(timeMs);
-  return SHORT_CLOCK.format(timeMs);
+  return formatTime(stepMs >= 86_400_000 || isMidnight ? DAY : SHORT_CLOCK, timeMs);
 }

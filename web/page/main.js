@@ -40,12 +40,12 @@ class Page {
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
   #changed = new Set();
+  /** None in a report. @type {Link | undefined} */
+  #link;
   #heardMs = Date.now();
-  #isReport = false;
 
   /** Shows a run that is in the page already. @param {MonitorState} state */
   showReport(state) {
-    this.#isReport = true;
     this.#store.replace(state, state.time);
     setAttribute(document.documentElement, "data-mode", "report");
     setText(byId("report-date", HTMLElement), `Report of ${formatDate(state.time)}`);
@@ -62,6 +62,7 @@ class Page {
       },
       isOver: () => this.#store.ended,
     });
+    this.#link = link;
     const tellVisibility = () => link.setVisible(document.visibilityState === "visible");
     document.addEventListener("visibilitychange", tellVisibility);
     addEventListener("online", () => link.retry());
@@ -91,23 +92,25 @@ class Page {
   /** @param {readonly Part[]} parts */
   #draw(parts) {
     const store = this.#store;
-    const nowMs = this.#nowMs;
-    if (parts.includes("run")) this.#overview.updateRun(store);
-    if (parts.includes("snapshot")) {
-      this.#overview.update(store, nowMs);
-      this.#latency.update(store);
-      this.#teachers.update(store);
-      this.#errors.update(store, nowMs);
-      this.#announcer.update(store, nowMs);
+    const link = this.#link;
+    // The moment that the page speaks of: a report has only one.
+    const nowMs = link === undefined ? store.time : Date.now();
+    /** @type {[Part, () => void][]} */
+    const views = [
+      ["run", () => this.#overview.updateRun(store)],
+      ["snapshot", () => this.#overview.update(store, nowMs)],
+      ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
+      ["snapshot", () => this.#latency.update(store)],
+      ["snapshot", () => this.#teachers.update(store)],
+      ["snapshot", () => this.#errors.update(store, nowMs)],
+      ["snapshot", () => this.#announcer.update(store, nowMs)],
+      ["history", () => this.#charts.update(store, nowMs)],
+      ["samples", () => this.#samples.update(store)],
+      ["notices", () => this.#notices.update(store, nowMs)],
+    ];
+    for (const [part, update] of views) {
+      if (parts.includes(part)) guarded(update);
     }
-    if (parts.includes("history")) this.#charts.update(store, nowMs);
-    if (parts.includes("samples")) this.#samples.update(store);
-    if (parts.includes("notices")) this.#notices.update(store, nowMs);
-  }
-
-  /** The moment that the page speaks of: a report has only one. */
-  get #nowMs() {
-    return this.#isReport ? this.#store.time : Date.now();
   }
 
   /** Ages and waits go on, whether anything comes or not. @param {Link} link */
@@ -129,8 +132,17 @@ class Page {
       setText(byId("stale-next", HTMLElement), next);
       setShown(byId("reconnect", HTMLElement), !isOpen);
     }
-    this.#overview.updateState(this.#store, nowMs);
-    this.#controls.update(this.#store, isOpen);
+    guarded(() => this.#overview.updateState(this.#store, nowMs));
+    guarded(() => this.#controls.update(this.#store, isOpen));
+  }
+}
+
+/** A view that fails does not stop the others; the console has why. @param {() => void} update */
+function guarded(update) {
+  try {
+    update();
+  } catch (error) {
+    reportError(error);
   }
 }
 

@@ -98,8 +98,8 @@ function runningDetail({ snapshot }) {
 function backOffDetail(store, nowMs) {
   const { reason, backing_off_until } = store.snapshot ?? {};
   const why = reason ? ` (${reason})` : "";
-  if (!backing_off_until) return `all rows wait to be tried again${why}`;
-  const untilMs = store.localTime(backing_off_until);
+  const untilMs = store.localTime(backing_off_until ?? "");
+  if (Number.isNaN(untilMs)) return `all rows wait to be tried again${why}`;
   const wait = untilMs > nowMs ? `, in ${formatAge(untilMs - nowMs)}` : "";
   return `until ${formatClock(untilMs)}${wait}${why}`;
 }
@@ -125,8 +125,8 @@ function drainingDetail({ snapshot }) {
  */
 export function durableWords(store, nowMs) {
   const { snapshot, ended } = store;
-  if (snapshot === null || snapshot.last_durable === null) return { time: "", age: "none yet" };
-  const timeMs = store.localTime(snapshot.last_durable);
+  const timeMs = store.localTime(snapshot?.last_durable ?? "");
+  if (Number.isNaN(timeMs)) return { time: "", age: "none yet" };
   if (nowMs - timeMs > 86_400_000) return { time: formatMoment(timeMs, nowMs), age: "" };
   return { time: formatClock(timeMs), age: ended ? "" : `${formatAge(nowMs - timeMs)} ago` };
 }

@@ -140,7 +140,7 @@ function makeCard(sample, store) {
         make("span", { class: "card-figures" }, figuresOf(sample)),
         make(
           "time",
-          { datetime: new Date(timeMs).toISOString() },
+          { datetime: Number.isNaN(timeMs) ? false : new Date(timeMs).toISOString() },
           formatMoment(timeMs, Date.now()),
         ),
       ),

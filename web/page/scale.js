@@ -12,6 +12,18 @@ const ROUND_STEPS = [1, 2, 5, 10];
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
 
+const DAY_S = 86_400;
+
+/** Distances between two marks of a time axis, in seconds. Each is at most twice the one before it, so
+ * that a narrow chart has two marks at least. */
+export const TIME_AXIS_STEPS = [
+  ...[1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600],
+  ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
+];
+
+/** Pixels of the page between two marks of a time axis, at least: `12:03:07` and some air. */
+export const TIME_AXIS_SPACE = 64;
+
 /**
  * A scale from 0 whose marks are round: the distance between two of them, and its top, which is a mark too.
  *

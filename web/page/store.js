@@ -104,12 +104,13 @@ export class RunStore {
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
     // An ended run is told of at any later time: its end tells where its clock stood.
-    const lastMs = state.summary === null ? nowMs : this.localTime(state.summary.ended);
+    const endMs = this.localTime(state.summary?.ended ?? "");
+    const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.zeroMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
     this.#isBehind = false;
   }
 
-  /** A time of the server on the page's clock. @param {string} iso @returns {number} Unix milliseconds */
+  /** A time of the server on the page's clock. @param {string} iso @returns {number} Unix milliseconds, NaN for what is no time */
   localTime(iso) {
     return Date.parse(iso) - this.clockOffsetMs;
   }

@@ -13,8 +13,15 @@ import {
   type Page,
 } from "../../../lib/deps/playwright.ts";
 
-/** Not those of the package: they switch off what keeps sites apart. Root cannot have a sandbox. */
-const ARGS = ["--no-sandbox", "--disable-quic", "--disable-dev-shm-usage"];
+/** Not those of the package: they switch off what keeps sites apart. Root cannot have a sandbox; frames
+ * that nobody sees wait for no screen. */
+const ARGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--disable-dev-shm-usage",
+  "--disable-frame-rate-limit",
+  "--disable-gpu-vsync",
+];
 
 /** Longer than anything takes on a busy machine. */
 const PATIENCE_MS = 15_000;

@@ -61,6 +61,32 @@ Deno.test("page: another concurrency, which has to be one", async () => {
   assertEquals(job.generator.concurrency, 5);
 });
 
+Deno.test("page: what is typed while an answer is on its way is not written over", async () => {
+  await using job = await startJob(50);
+  await using visited = await visit(job.served.url);
+  const { page } = visited;
+  const { promise: isReleased, resolve: release } = Promise.withResolvers<void>();
+  await page.route("**/control/concurrency", async (route) => {
+    const response = await route.fetch();
+    await isReleased;
+    await route.fulfill({ response });
+  });
+  const field = page.getByRole("spinbutton", { name: "Concurrency" });
+  await stateWord(page, "Running").waitFor();
+  await field.fill("12");
+  await field.press("Enter");
+  await tileShows(page, "In flight / limit", "12 / 12");
+  await field.fill("5");
+  release();
+  await section(page, "Controls").getByText("Concurrency is 12").waitFor();
+  job.teacher.release(3);
+  await tileShows(page, "Done", "3");
+  assertEquals(await field.inputValue(), "5");
+  await field.press("Enter");
+  await section(page, "Controls").getByText("Concurrency is 5").waitFor();
+  assertEquals(job.generator.concurrency, 5);
+});
+
 Deno.test("page: another budget, and none", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);

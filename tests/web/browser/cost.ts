@@ -8,13 +8,13 @@ import { stageRun } from "./staged_run.ts";
 
 Deno.test("page: a snapshot with a full history is drawn in no time", async () => {
   await using stage = stageRun();
-  const costs = await drawCosts(stage, visit, 40);
+  const costs = await drawCosts(stage, visit, 25);
   // A third of this is the target; other tests run beside this one.
   assertLess(costs.medianMs, 24, JSON.stringify(costs));
 });
 
 Deno.test("page: memory does not grow with the number of snapshots", async () => {
   await using stage = stageRun();
-  const bytes = await heapGrowth(stage, visit, 2_000);
-  assertLess(bytes, 2e6, "a tenth of what 20,000 may take");
+  const bytes = await heapGrowth(stage, visit, 1_000);
+  assertLess(bytes, 1e6, "a twentieth of what 20,000 may take");
 });
