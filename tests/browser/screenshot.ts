@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { Page } from "../../lib/deps/playwright.ts";
+import type { Page } from "./deps/playwright.ts";
 import { type CliProcess, REPOSITORY, startCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { launchChromium } from "./browser/browser.ts";
+import { launchChromium } from "./browser.ts";
 
 const WINDOW = { width: 1440, height: 900 };
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Locator, Page } from "../../../lib/deps/playwright.ts";
+import type { Locator, Page } from "./deps/playwright.ts";
 
 /** The word at the top that says what the run is doing. */
 export function stateWord(page: Page, word: string): Locator {

@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
 /** The page beside a run: what it shows while time passes, and what after. */
 
-import { assert, assertEquals, assertMatch } from "../../../lib/deps/std_assert.ts";
-import type { Locator } from "../../../lib/deps/playwright.ts";
-import { TeacherError } from "../../../lib/errors.ts";
-import { makeErrorGroup, makeSnapshot } from "../../progress/fixtures.ts";
+import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import type { Locator } from "./deps/playwright.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { section, stateWord, tileShows } from "./parts.ts";

@@ -1,6 +1,6 @@
 /** Everything that a person can do to a run from its page, by the page. */
 
-import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { section, stateWord, tileShows } from "./parts.ts";

@@ -4,14 +4,9 @@
  * @module
  */
 
-import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import { chromiumPackage } from "../../../lib/deps/chromium.ts";
-import {
-  type Browser,
-  type BrowserContext,
-  chromium,
-  type Page,
-} from "../../../lib/deps/playwright.ts";
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { chromiumPackage } from "./deps/chromium.ts";
+import { type Browser, type BrowserContext, chromium, type Page } from "./deps/playwright.ts";
 
 /** Not those of the package: they switch off what keeps sites apart. Root cannot have a sandbox; frames
  * that nobody sees wait for no screen. */

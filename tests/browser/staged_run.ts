@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { RunStart, Snapshot } from "../../../lib/progress/events.ts";
-import type { Outcome } from "../../../lib/row.ts";
-import { type ServedMonitor, serveMonitor } from "../../../web/server.ts";
-import { makeErrorGroup, makeSnapshot, makeTeacher } from "../../progress/fixtures.ts";
-import { FakeRun, makeAnswer } from "../fake_run.ts";
+import type { RunStart, Snapshot } from "../../lib/progress/events.ts";
+import type { Outcome } from "../../lib/row.ts";
+import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
 const BEAT_MS = 500;
 

@@ -2,11 +2,11 @@
 /// <reference lib="dom.iterable" />
 /** The page for everybody: by keyboard, on a narrow screen, in the dark, and read aloud. */
 
-import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
-import { AXE_JS, type AxeResults } from "../../../lib/deps/axe.ts";
-import type { Page } from "../../../lib/deps/playwright.ts";
-import { makeSummary } from "../../progress/fixtures.ts";
-import { tempDir } from "../../support/temp.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { AXE_JS, type AxeResults } from "./deps/axe.ts";
+import type { Page } from "./deps/playwright.ts";
+import { makeSummary } from "../progress/fixtures.ts";
+import { tempDir } from "../support/temp.ts";
 import { visit, type VisitOptions } from "./browser.ts";
 import { overflow, section, stateWord } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** What the page costs whoever leaves it open: time for each snapshot, and memory over many. */
 
-import { assertLess } from "../../../lib/deps/std_assert.ts";
+import { assertLess } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
 import { drawCosts, heapGrowth } from "./measure_page.ts";
 import { stageRun } from "./staged_run.ts";

@@ -2,13 +2,13 @@
 /// <reference lib="dom.iterable" />
 /** Texts of prompts, models and servers stay texts, in the page and in the report. */
 
-import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
-import type { Page } from "../../../lib/deps/playwright.ts";
-import { makeErrorGroup, makeSnapshot, makeTeacher } from "../../progress/fixtures.ts";
-import { HOSTILE_TEXTS } from "../../support/hostile_texts.ts";
-import { tempDir } from "../../support/temp.ts";
-import type { FakeRun } from "../fake_run.ts";
-import { makeAnswer } from "../fake_run.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Page } from "./deps/playwright.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
+import { tempDir } from "../support/temp.ts";
+import type { FakeRun } from "../web/fake_run.ts";
+import { makeAnswer } from "../web/fake_run.ts";
 import { visit } from "./browser.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 

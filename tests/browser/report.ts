@@ -2,9 +2,9 @@
 /// <reference lib="dom.iterable" />
 /** The report: the same page from disk, with nobody to ask. */
 
-import { assert, assertEquals } from "../../../lib/deps/std_assert.ts";
-import { TeacherError } from "../../../lib/errors.ts";
-import { tempDir } from "../../support/temp.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { section, stateWord, tileShows } from "./parts.ts";

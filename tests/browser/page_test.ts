@@ -1,0 +1,17 @@
+/**
+ * The page of the monitor in a real Chromium, which all of these tests share.
+ *
+ * @module
+ */
+
+import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
+import "./controls.ts";
+import "./cost.ts";
+import "./hostile.ts";
+import "./live.ts";
+import "./looks.ts";
+import "./report.ts";
+
+Deno.test.beforeAll(startBrowser);
+Deno.test.afterEach(assertNoProblems);
+Deno.test.afterAll(stopBrowser);
