@@ -74,11 +74,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const seconds = (performance.now() - openedMs) / 1_000;
   console.log(JSON.stringify({ seconds, ...report }));
   for (const page of reading) page.close();
-  for (const connection of await Promise.all(stalled)) {
-    // Without a proper end, the runtime at the other end would wait 15 s for one. The monitor may have
-    // dropped the page before.
-    await endProperly(connection).catch(() => {});
-  }
+  for (const connection of await Promise.all(stalled)) connection.close();
 }
 
 const encoder = new TextEncoder();
@@ -96,14 +92,6 @@ function openPage({ port, cookie }: PagesOptions, listener: PageListener): WebSo
   socket.onerror = (event) => event.preventDefault();
   return socket;
 }
-
-async function endProperly(connection: Deno.TcpConn): Promise<void> {
-  await connection.write(CLOSE_FRAME);
-  await connection.readable.pipeTo(new WritableStream());
-}
-
-/** RFC 6455: the opcode of Close with its final bit, no content, masked with zeros. */
-const CLOSE_FRAME = new Uint8Array([0x88, 0x80, 0, 0, 0, 0]);
 
 const SWITCHED = "HTTP/1.1 101";
 

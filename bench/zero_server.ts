@@ -5,6 +5,7 @@
  * @module
  */
 
+import { startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION_BODY } from "./rows.ts";
 
 /** A server that runs. Dispose of it. */
@@ -15,23 +16,10 @@ export interface ZeroServer extends AsyncDisposable {
 
 /** Starts the server in a new process. */
 export async function startZeroServer(): Promise<ZeroServer> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--allow-all", import.meta.filename!],
-    cwd: import.meta.dirname,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-  const { value } = await reader.read();
-  if (value === undefined) throw new Error("Cannot start the server without latency");
+  const helper = await startHelper(import.meta.filename!, {});
   return {
-    baseUrl: value.trim(),
-    async [Symbol.asyncDispose]() {
-      await child.stdin.close();
-      await child.status;
-      await reader.cancel();
-    },
+    baseUrl: helper.greeting,
+    [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
   };
 }
 
@@ -46,7 +34,7 @@ async function serve(): Promise<void> {
     await request.bytes();
     return new Response(bytes, { headers });
   });
-  for await (const _ of Deno.stdin.readable);
+  await untilEnd();
   await server.shutdown();
 }
 

@@ -9,8 +9,10 @@ import { Engine } from "./engine/engine.ts";
 import { checkConcurrency } from "./engine/lanes.ts";
 import { checkLimits } from "./engine/spending.ts";
 import { HaltedError } from "./errors.ts";
+import { Listeners } from "./progress/listeners.ts";
 import type { RunListener, RunState, Snapshot, Summary } from "./progress/events.ts";
 import { engineOptions, lineFormat, type RunContext } from "./run/context.ts";
+import type { Outcome } from "./row.ts";
 import type { Preview } from "./run/preview.ts";
 import { type GeneratedOutcome, Generation } from "./run/generation.ts";
 import type { ResponseGeneratorOptions, RunOptions } from "./run/options.ts";
@@ -37,7 +39,7 @@ import { createRowParser } from "./source/parse_row.ts";
 export class ResponseGenerator {
   readonly #options: ResolvedOptions;
   readonly #listeners = new Set<RunListener>();
-  readonly #outcomeListeners = new Set<OutcomeListener>();
+  readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
   #concurrency: number;
   #maxCostUsd: number | null;
   #activity: Activity | undefined;
@@ -77,8 +79,7 @@ export class ResponseGenerator {
   /** Calls `listener` with rows once they are settled (on disk, or taken by whoever iterates), many at
    * a time, until the function that it gives back is called. It should only take them and return. */
   onOutcomes(listener: OutcomeListener): () => void {
-    this.#outcomeListeners.add(listener);
-    return () => void this.#outcomeListeners.delete(listener);
+    return this.#outcomeListeners.add(listener);
   }
 
   /** Says something to everybody who listens. */

@@ -1,5 +1,5 @@
 /**
- * Timers for times of any length.
+ * Timers that do not keep the process alive.
  *
  * @module
  */
@@ -19,4 +19,12 @@ export function after(ms: number, callback: () => void): () => void {
   };
   arm(ms);
   return () => clearTimeout(timer);
+}
+
+/** Calls back every `intervalMs` until the function that it gives back is called. Does not keep the process
+ * alive: a run that goes on has sockets that do. */
+export function every(intervalMs: number, callback: () => void): () => void {
+  const timer = setInterval(callback, intervalMs);
+  Deno.unrefTimer(timer);
+  return () => clearInterval(timer);
 }

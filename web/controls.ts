@@ -35,7 +35,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     return `Concurrency set to ${concurrency}`;
   },
   budget(body, { run }) {
-    const usd = only("max_cost_usd", body, isBudget, "US dollars from 0, or null for no limit");
+    const usd = only("max_cost_usd", body, isBudget, "US dollars above 0, or null for no limit");
     run.setMaxCost(usd);
     return usd === null ? "Budget lifted" : `Budget set to $${usd}`;
   },
@@ -114,7 +114,7 @@ function isCount(value: unknown): value is number {
 }
 
 function isBudget(value: unknown): value is number | null {
-  return value === null || (typeof value === "number" && Number.isFinite(value) && value >= 0);
+  return value === null || (typeof value === "number" && Number.isFinite(value) && value > 0);
 }
 
 function isBoolean(value: unknown): value is boolean {

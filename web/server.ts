@@ -21,6 +21,7 @@
 
 import type { Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
+import { every } from "../lib/timer.ts";
 import { bracketed, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
@@ -106,7 +107,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     now: options.now ?? (() => performance.now()),
     wallClock: options.wallClock ?? Date.now,
     random: options.random ?? Math.random,
-    every: options.every ?? everyInterval,
+    every: options.every ?? every,
   });
   const token = options.token ?? createToken();
   const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(NAME_BYTES)).toHex()}`;
@@ -195,10 +196,4 @@ function shownHost(hostname: string): string {
 function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.AddrInUse) return "the port is taken";
   return error instanceof Error ? error.message : String(error);
-}
-
-function everyInterval(intervalMs: number, callback: () => void): () => void {
-  const id = setInterval(callback, intervalMs);
-  Deno.unrefTimer(id);
-  return () => clearInterval(id);
 }

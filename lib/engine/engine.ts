@@ -139,12 +139,11 @@ export class Engine {
     this.#fleet.open();
     await this.#lanes.run();
     this.#fleet.close();
+    const waiting = this.#queue.clear();
     if (this.#crash === undefined) {
-      const left = this.#attempts.leave(this.#queue.clear());
-      await this.#settle(left).catch((error) => this.#fail(error));
+      await this.#settle(this.#attempts.leave(waiting)).catch((error) => this.#fail(error));
     }
     this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
-    this.#queue.clear();
     await this.#queue.close().catch((error) => this.#fail(error));
     this.#noteState();
     if (this.#crash !== undefined) throw this.#crash.error;

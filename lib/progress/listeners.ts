@@ -1,14 +1,12 @@
 /**
- * Those who hear what a run says.
+ * Those who hear what a run says and does.
  *
  * @module
  */
 
-import type { RunEvent, RunListener } from "./events.ts";
-
 /** A list of listeners, none of which can stop the run. */
-export class Listeners {
-  #listeners: readonly RunListener[] = [];
+export class Listeners<T> {
+  #listeners: readonly ((value: T) => void)[] = [];
   #errors = 0;
 
   /** How many listeners there are. */
@@ -22,22 +20,21 @@ export class Listeners {
   }
 
   /** Adds a listener; the function that comes back takes it away again. */
-  add(listener: RunListener): () => void {
+  add(listener: (value: T) => void): () => void {
     // A wrapper of its own, so that a listener that was added twice is taken away once at a time.
-    const entry: RunListener = (event) => listener(event);
+    const entry = (value: T) => listener(value);
     this.#listeners = [...this.#listeners, entry];
     return () => {
       this.#listeners = this.#listeners.filter((other) => other !== entry);
     };
   }
 
-  /** Gives all listeners the same frozen event. What they throw is counted and forgotten. */
-  emit(event: RunEvent): void {
-    deepFreeze(event);
+  /** Gives all listeners the same value. What they throw is counted and forgotten. */
+  emit(value: T): void {
     // The list is replaced, never changed, so a listener may add and remove others meanwhile.
     for (const listener of this.#listeners) {
       try {
-        const result: unknown = listener(event);
+        const result: unknown = listener(value);
         if (isThenable(result)) result.then(undefined, () => this.#errors++);
       } catch {
         this.#errors++;
@@ -49,10 +46,4 @@ export class Listeners {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value &&
     typeof value.then === "function";
-}
-
-function deepFreeze(value: unknown): void {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
-  Object.freeze(value);
-  Object.values(value).forEach(deepFreeze);
 }

@@ -42,7 +42,7 @@ export class Progress {
   readonly #counters = new Counters();
   readonly #groups = new ErrorGroups();
   readonly #lag = new DurationHistogram();
-  readonly #listeners = new Listeners();
+  readonly #listeners = new Listeners<RunEvent>();
   #forecast: Forecast;
   #total: number | null = null;
   #skipped = 0;
@@ -77,11 +77,6 @@ export class Progress {
     this.#forecast = new Forecast(this.#options.gauges().concurrency, this.#rows, nowMs);
     this.#options.meter.start(nowMs);
     this.#startBeat();
-  }
-
-  /** The number of rows of the input is known now. */
-  setTotal(total: number): void {
-    this.#total = total;
   }
 
   /** An attempt is made. */
@@ -131,6 +126,8 @@ export class Progress {
 
   /** Gives an event to all listeners. */
   emit(event: RunEvent): void {
+    // All listeners get the same one.
+    deepFreeze(event);
     this.#listeners.emit(event);
   }
 
@@ -288,4 +285,10 @@ function isoOf(unixMs: number | null): string | null {
 
 function withoutP90({ p50, p99, max }: Percentiles): Omit<Percentiles, "p90"> {
   return { p50, p99, max };
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
 }

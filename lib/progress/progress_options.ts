@@ -5,6 +5,7 @@
  */
 
 import type { RunState, Summary, TeacherStatus } from "./events.ts";
+import { every } from "../timer.ts";
 import { createProcessMeter, type ProcessMeter } from "./process_meter.ts";
 
 /** What the engine is doing at the moment. */
@@ -77,7 +78,7 @@ export function resolveProgressOptions(options: ProgressOptions): Required<Progr
     now: options.now ?? (() => performance.now()),
     wallClock: options.wallClock ?? Date.now,
     meter: options.meter ?? createProcessMeter(),
-    every: options.every ?? everyInterval,
+    every: options.every ?? every,
   };
 }
 
@@ -86,11 +87,4 @@ function defaultUpdateInterval(concurrency: number): number {
   if (concurrency < 10) return 5;
   if (concurrency <= 100) return 10;
   return concurrency <= 500 ? 20 : 50;
-}
-
-function everyInterval(intervalMs: number, callback: () => void): () => void {
-  const id = setInterval(callback, intervalMs);
-  // A run that was dropped must not hold the process; one that goes on has sockets that do.
-  Deno.unrefTimer(id);
-  return () => clearInterval(id);
 }

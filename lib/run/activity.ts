@@ -7,6 +7,7 @@
 import type { Engine } from "../engine/engine.ts";
 import type { Spending } from "../engine/spending.ts";
 import type { RunListener, RunState } from "../progress/events.ts";
+import type { Listeners } from "../progress/listeners.ts";
 import { Progress } from "../progress/progress.ts";
 import type { Gauges } from "../progress/progress_options.ts";
 import type { Outcome } from "../row.ts";
@@ -27,7 +28,7 @@ export class Activity {
   /** The run over files, if it is one. */
   run: Run | undefined;
   readonly #options: ResolvedOptions;
-  readonly #outcomeListeners: ReadonlySet<OutcomeListener>;
+  readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
   #maxCostUsd: number | null;
   #spending: Spending | undefined;
@@ -42,7 +43,7 @@ export class Activity {
       concurrency: number;
       maxCostUsd: number | null;
       listeners: Iterable<RunListener>;
-      outcomeListeners: ReadonlySet<OutcomeListener>;
+      outcomeListeners: Listeners<readonly Outcome[]>;
     },
   ) {
     this.#options = options;
@@ -86,13 +87,7 @@ export class Activity {
   /** Rows are settled. */
   settled(outcomes: readonly Outcome[]): void {
     this.progress.settled(outcomes);
-    for (const listener of this.#outcomeListeners) {
-      try {
-        listener(outcomes);
-      } catch {
-        // Whoever watches cannot hurt the run.
-      }
-    }
+    this.#outcomeListeners.emit(outcomes);
   }
 
   /** Starts no attempt until `resume()`. */

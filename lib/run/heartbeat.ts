@@ -9,6 +9,7 @@
  * @module
  */
 
+import { every as everyMs } from "../timer.ts";
 import type { Lock, RunNote } from "../sink/lock.ts";
 
 /** What a heartbeat is told. */
@@ -40,7 +41,7 @@ export class Heartbeat implements Disposable {
   constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
     this.#locks = locks;
     this.#options = options;
-    const { every = everyInterval, now = Date.now } = options;
+    const { every = everyMs, now = Date.now } = options;
     this.#started = new Date(now()).toISOString();
     this.#note(0, true);
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
@@ -93,10 +94,4 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
     }
   }
   return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
-}
-
-function everyInterval(intervalMs: number, callback: () => void): () => void {
-  const id = setInterval(callback, intervalMs);
-  Deno.unrefTimer(id);
-  return () => clearInterval(id);
 }

@@ -182,6 +182,19 @@ Deno.test("Pace takes one burst of refusals for one, and does not stop for it", 
   assertLessOrEqual(counts[0], 95);
 });
 
+Deno.test("Pace never comes to a standstill, however seldom something is sent and refused", () => {
+  const { clock, pace } = warm();
+  for (let time = 0; time < 50; time++) {
+    clock.now += 7_000;
+    assertEquals(pace.delayMs(), 0);
+    pace.take();
+    clock.now++;
+    pace.failed();
+    pace.refused(clock.now - 1);
+    assertLessOrEqual(pace.delayMs(), 5_001);
+  }
+});
+
 Deno.test("Pace goes on trying where everything is refused, about once a second, and is back soon", () => {
   const { clock, pace } = warm();
   const sentAt: number[] = [];

@@ -20,3 +20,26 @@ Deno.test("Activity holds a run to a cost that is set while the run is prepared"
   }
   assertEquals([answers, message], [2, "The run has cost $4.00 of at most $4.00 (--max-cost)"]);
 });
+
+Deno.test("Activity is not hurt by listeners that throw or reject, and tells the others", async () => {
+  const teacher: Teacher = {
+    complete: () =>
+      Promise.resolve({ response: "42", finishReason: "stop", usage: null, model: "m" }),
+  };
+  const generator = new ResponseGenerator({ teacher });
+  const seen: string[] = [];
+  generator.onOutcomes(() => {
+    throw new Error("Thrown");
+  });
+  generator.onOutcomes(() => Promise.reject(new Error("Rejected")) as unknown as void);
+  const leave = generator.onOutcomes((outcomes) => {
+    seen.push(...outcomes.map(({ row }) => row.uid));
+  });
+  const rows = ["a", "b"].map((uid) => ({ uid, prompt: uid }));
+  for await (const { ok } of generator.generate(rows)) assertEquals(ok, true);
+  leave();
+  for await (const { ok } of generator.generate([{ uid: "c", prompt: "c" }])) {
+    assertEquals(ok, true);
+  }
+  assertEquals(seen, ["a", "b"]);
+});
