@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setImmediate as turn } from "node:timers/promises";
 import type { Engine } from "../engine/engine.ts";
 import { IdTable } from "../index/id_table.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
@@ -58,6 +59,9 @@ export interface GenerationOptions {
 /** The name that rows of an iterable have in place of a file's. */
 const SOURCE = "rows";
 
+/** Where rows are there and answered at once, nothing else gives timers and sockets their turn. */
+const LONGEST_TURN_MS = 20;
+
 /** Source and sink of one `generate()`. */
 export class Generation {
   readonly #options: GenerationOptions;
@@ -84,7 +88,12 @@ export class Generation {
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let number = 0;
+    let turnAt = performance.now() + LONGEST_TURN_MS;
     for await (const value of values) {
+      if (performance.now() >= turnAt) {
+        await turn();
+        turnAt = performance.now() + LONGEST_TURN_MS;
+      }
       if (this.#handoff.isClosed) return;
       number++;
       const row = this.#rowOf(value, number);

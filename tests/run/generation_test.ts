@@ -1,6 +1,6 @@
 /** Tests of lib/run/generation.ts. The engine's part is played by the tests. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
 import { createRowParser } from "../../lib/source/parse_row.ts";
 
@@ -50,4 +50,22 @@ Deno.test("rows() gives one answer to each row unless it is told otherwise", asy
   const generation = generationOf({ params: { seed: 7 } });
   const rows = (await Array.fromAsync(generation.rows([{ id: "a", prompt: "p" }]))).flat();
   assertEquals(rows.map(({ uid, params }) => [uid, params]), [["a", undefined]]);
+});
+
+Deno.test("rows() lets timers have their turn although every row is there at once", async () => {
+  let isOver = false;
+  const over = new Promise<void>((resolve) =>
+    setTimeout(() => {
+      isOver = true;
+      resolve();
+    }, 1)
+  );
+  function* values() {
+    // Ends only when a timer fires, which needs a turn of the event loop.
+    for (let id = 0; !isOver && id < 10_000_000; id++) yield { id, prompt: "p" };
+  }
+  let count = 0;
+  for await (const rows of generationOf().rows(values())) count += rows.length;
+  assert(isOver, `${count} rows went by without a turn`);
+  await over;
 });

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import {
   assert,
   assertEquals,
@@ -37,6 +38,45 @@ Deno.test("Journal writes 2,000 appends of one turn in one call", async () => {
   await journal.flush();
   assertEquals(durable, numbers);
   assertEquals(await dir.rows("x.jsonl"), numbers.map((n) => ({ n })));
+});
+
+Deno.test("Journal lets lanes go on within the turn that brought many rows", async () => {
+  await using dir = await tempDir();
+  const order: string[] = [];
+  await using journal = await Journal.open<number>(dir.path("x"), {
+    openFile: async (path) => {
+      const file = await Deno.open(path, { append: true, create: true });
+      return Object.assign(file, {
+        write: () => {
+          throw new Error("a thread would take a turn");
+        },
+        writeSync: (bytes: Uint8Array) => {
+          order.push(new TextDecoder().decode(bytes));
+          return bytes.length;
+        },
+      });
+    },
+  });
+  const turnEnds = new Promise<void>((resolve) =>
+    setImmediate(() => {
+      order.push("the turn ends");
+      resolve();
+    })
+  );
+  const few = journal.append("a", 0);
+  await few;
+  await turnEnds;
+  await Promise.all(["b", "c", "d", "e", "f", "g", "h", "i"].map((line, i) => {
+    if (i === 0) setImmediate(() => order.push("the next turn ends"));
+    return journal.append(line, i);
+  }));
+  order.push("lanes go on");
+  assertEquals(order, [
+    "the turn ends",
+    "a\n",
+    "b\nc\nd\ne\nf\ng\nh\ni\n",
+    "lanes go on",
+  ]);
 });
 
 Deno.test("Journal gathers what is appended while a write is under way", async () => {
