@@ -5,6 +5,8 @@
  * @module
  */
 
+import { KeptUids } from "./kept_uids.ts";
+
 /** What to do about an answer. */
 export enum Todo {
   /** Nothing: it is settled, or the row is a copy of another one. */
@@ -17,6 +19,10 @@ export enum Todo {
   Bad = 3,
 }
 
+const TODO_BITS = 3;
+/** Stands in the byte of a row's first answer. */
+const UID_IS_KEPT = 4;
+
 /** The decisions on each line that is not blank, in their order: one for each of a row's answers. */
 export class Plan {
   readonly #samples: number;
@@ -24,6 +30,7 @@ export class Plan {
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
   readonly #names = new Map<number, string>();
+  readonly #uids = new KeptUids();
 
   /** Nothing is decided yet. `samples` is how many answers a row has. */
   constructor(samples = 1) {
@@ -60,13 +67,25 @@ export class Plan {
 
   /** Decides on another answer of the last line. */
   decide(sample: number, todo: Todo): void {
-    this.#todos[(this.#length - 1) * this.#samples + sample] = todo;
+    this.#todos[(this.#length - 1) * this.#samples + sample] |= todo;
     this.#counts[todo]++;
   }
 
   /** The decision on an answer: by line and by sample, both from 0. */
   at(index: number, sample = 0): Todo {
-    return this.#todos[index * this.#samples + sample];
+    return this.#todos[index * this.#samples + sample] & TODO_BITS;
+  }
+
+  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. */
+  keepUid(uid: string): void {
+    this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
+    this.#uids.keep(uid);
+  }
+
+  /** The id of a row where it was kept. To be asked for once for each row whose id was, in their order. */
+  takeUid(index: number): string | undefined {
+    const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
+    return isKept ? this.#uids.take() : undefined;
   }
 
   /** Gives the row of the last line another id than its own: it is a copy that was asked for. */

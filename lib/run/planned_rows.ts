@@ -12,7 +12,7 @@ import type { RowParser } from "../source/parse_row.ts";
 import type { Params } from "../teacher/teacher.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
-import { type Preflight, stampOf } from "./preflight.ts";
+import { isUnchanged, type Preflight, stampOf } from "./preflight.ts";
 import { sampleRow } from "./samples.ts";
 
 /** What the second pass needs. */
@@ -57,6 +57,7 @@ export async function* plannedRows(
   for await (const lines of openLines(path)) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
+    if (!isUnchanged(path, found.stamp)) pass.trustNoUid();
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
@@ -80,9 +81,17 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   /** How many lines were taken. */
   #index = 0;
+  /** Whether each line is the one whose id was kept. */
+  #isTrusting = true;
 
   constructor(options: PlannedRowsOptions) {
     this.#options = options;
+  }
+
+  /** The file is written to while it is read, so the next lines may be others than those of the first
+   * pass: rows are hashed again. */
+  trustNoUid(): void {
+    this.#isTrusting = false;
   }
 
   /** Adds what is to be asked about the next line, which is parsed once; gives the line where it is to be
@@ -96,7 +105,7 @@ class SecondPass {
       const todo = plan.at(index, sample);
       if (todo === Todo.Skip) continue;
       if (todo === Todo.Bad) return this.#badRowOf(line, plan.nameOf(index), sample);
-      first ??= this.#rowOf(line, plan.nameOf(index));
+      first ??= this.#rowOf(line, this.#uidOf(index));
       const row = sampleRow(first, sample, params);
       if (todo === Todo.AskAgain) onAskAgain(row.uid);
       rows.push(row);
@@ -111,11 +120,17 @@ class SecondPass {
     );
   }
 
+  #uidOf(index: number): string | undefined {
+    const { plan } = this.#options.found;
+    const kept = this.#isTrusting ? plan.takeUid(index) : undefined;
+    return kept ?? plan.nameOf(index);
+  }
+
   #rowOf({ text, number }: Line, uid: string | undefined): Row {
     const { parser, name, input } = this.#options;
-    const parsed = text === undefined ? undefined : parser.parse(text);
+    const parsed = text === undefined ? undefined : parser.parse(text, uid);
     if (parsed === undefined || "problem" in parsed) throw this.changedUnderway();
-    return parsed.at({ uid: uid ?? parsed.uid, input, source: `${name}:${number}` });
+    return parsed.at({ uid: parsed.uid, input, source: `${name}:${number}` });
   }
 
   /** What the first pass found wrong with a line, in the same words. */

@@ -109,14 +109,26 @@ export async function preflight(path: string, options: PreflightOptions): Promis
 /** Tells whether a file is still what it was. */
 export async function stampOf(path: string): Promise<string> {
   try {
-    const { size, mtime } = await Deno.stat(path);
-    return `${size}:${mtime?.getTime()}`;
+    return stamp(await Deno.stat(path));
   } catch (cause) {
     const reason = cause instanceof Deno.errors.NotFound
       ? "no such file"
       : (cause as Error).message;
     throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
   }
+}
+
+/** Whether a file is what it was when `stampOf` told. At once, for it is asked very often: 3 µs. */
+export function isUnchanged(path: string, before: string): boolean {
+  try {
+    return stamp(Deno.statSync(path)) === before;
+  } catch {
+    return false;
+  }
+}
+
+function stamp({ size, mtime }: Deno.FileInfo): string {
+  return `${size}:${mtime?.getTime()}`;
 }
 
 /**
@@ -141,6 +153,8 @@ class RowJudge {
   readonly #admission: Admission;
   /** Whether an answer to the row at hand was settled before the row was edited. */
   #isChanged = false;
+  /** Whether an answer to the row at hand is to be asked for. */
+  #isAsked = false;
   /** The prompt hash of the row at hand, once it was needed: its answers share it. */
   #promptHash: string | undefined;
 
@@ -156,7 +170,7 @@ class RowJudge {
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
     if ("problem" in parsed) return this.#bad(line, parsed.problem);
-    this.#isChanged = false;
+    this.#isChanged = this.#isAsked = false;
     this.#promptHash = undefined;
     const admitted = this.#admission.admit(parsed, this.#decide);
     if (admitted === undefined) {
@@ -167,6 +181,7 @@ class RowJudge {
     else this.#bad(line, admitted.problem, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
     if (uid !== parsed.uid) found.plan.rename(uid);
+    else if (this.#isAsked && parsed.isUidDerived) found.plan.keepUid(uid);
   }
 
   #bad(line: Line, problem: string, sample = 0): void {
@@ -194,6 +209,7 @@ class RowJudge {
       !table.checkEquals(slot, this.#promptHash ??= row.promptHash);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
+    this.#isAsked ||= todo !== Todo.Skip;
     if (sample === 0) plan.push(todo);
     else plan.decide(sample, todo);
   };

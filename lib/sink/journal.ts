@@ -26,7 +26,7 @@
 import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
-import { Batch } from "./batch.ts";
+import { Batch, KeptBytes } from "./batch.ts";
 import { cannotWrite, reasonOf, syncFolderOf } from "./durable_file.ts";
 import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 
@@ -54,6 +54,8 @@ export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
+  /** Used by one write at a time, as the writer is busy with one. */
+  readonly #bytes = new KeptBytes();
   /** One for the writer, one for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
@@ -215,7 +217,7 @@ export class Journal<T> implements AsyncDisposable {
   async #writeNext(): Promise<void> {
     const batch = this.#waiting.shift()!;
     try {
-      await this.#appender.append(batch.encode());
+      await this.#appender.append(batch.encode(this.#bytes));
     } catch (error) {
       batch.written.reject(error);
       throw error;

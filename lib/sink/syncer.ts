@@ -72,6 +72,7 @@ export class Syncer<T> {
     this.#unsyncedRows += batch.records.length;
     this.#unsyncedBytes += batch.byteLength;
     this.#written.push(batch);
+    if (this.#isHalfFull) this.#hurry?.();
     this.#running ??= this.#run();
   }
 
@@ -129,13 +130,23 @@ export class Syncer<T> {
   /** Spaces the calls, unless somebody waits after all. */
   async #pause(): Promise<void> {
     const waitMs = this.#lastSyncAt + INTERVAL_MS - performance.now();
-    if (waitMs <= 0 || this.#flushes.length > 0 || this.#roomMade !== undefined) return;
+    if (waitMs <= 0 || this.#isHalfFull || this.#isAwaited) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, waitMs);
     this.#hurry = resolve;
     await promise;
     this.#hurry = undefined;
     clearTimeout(timer);
+  }
+
+  /** Whether rows would have to wait for room if this call began any later. */
+  get #isHalfFull(): boolean {
+    return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
+      this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
+  }
+
+  get #isAwaited(): boolean {
+    return this.#flushes.length > 0 || this.#roomMade !== undefined;
   }
 
   async #syncAll(): Promise<void> {

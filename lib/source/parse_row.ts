@@ -41,8 +41,8 @@ export interface RowParserOptions {
 
 /** Reads rows. */
 export interface RowParser {
-  /** Reads one row from its JSON text. Never throws. */
-  parse(text: string): ParsedRow | BadRow;
+  /** Reads one row from its JSON text. Never throws. `uid` is its identity where that is known already. */
+  parse(text: string, uid?: string): ParsedRow | BadRow;
 }
 
 /** What one row sends. */
@@ -74,8 +74,9 @@ export class ParsedRow {
   readonly text: string;
   /** Names in it that Retort writes too. */
   readonly clashes: readonly string[];
+  /** Whether its identity was made from the row itself. */
+  readonly isUidDerived: boolean;
   readonly #json: ParsedJson;
-  readonly #isUidDerived: boolean;
 
   /** For `RowParser` to call. */
   constructor(fields: ParsedFields) {
@@ -86,7 +87,7 @@ export class ParsedRow {
     this.text = fields.text;
     this.clashes = fields.clashes;
     this.#json = fields.json;
-    this.#isUidDerived = fields.isUidDerived;
+    this.isUidDerived = fields.isUidDerived;
   }
 
   /** The row on its way to the teacher for its first answer, under the id and from the place that the
@@ -116,7 +117,7 @@ export class ParsedRow {
   /** 16 hex digits that tell two rows of one uid apart: xxHash64 over the row's canonical JSON, or
    * the start of the uid where that was made from the row itself. */
   get contentHash(): string {
-    if (this.#isUidDerived) return this.uid.slice(0, HASH_LENGTH);
+    if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
     return xxHash64Hex(canonicalJson(this.text, this.#json));
   }
 }
@@ -145,7 +146,7 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     return messages instanceof BadRow ? messages : { messages, params };
   }
 
-  function parse(text: string): ParsedRow | BadRow {
+  function parse(text: string, known?: string): ParsedRow | BadRow {
     const json = parseJson(text);
     if (json instanceof BadRow) return json;
     const shape = detectShape(json, prompts);
@@ -157,7 +158,7 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
       if (sent instanceof BadRow) return sent;
     }
     const isArray = Array.isArray(json);
-    const given = isArray ? undefined : givenUid(json, text, uidFields);
+    const given = known ?? (isArray ? undefined : givenUid(json, text, uidFields));
     if (given instanceof BadRow) return given;
     const trimmed = text.trim();
     return new ParsedRow({

@@ -51,3 +51,17 @@ Deno.test("Plan.rename() gives the row of the last line another id, and only tha
   plan.push(Todo.Ask);
   assertEquals([0, 1, 2].map((index) => plan.nameOf(index)), [undefined, "a~2", undefined]);
 });
+
+Deno.test("Plan keeps ids beside its decisions, for those lines that are given one", () => {
+  const plan = new Plan(2);
+  const uids = Array.from({ length: 5_000 }, (_, i) => i.toString(16).padStart(32, "0"));
+  for (const [i, uid] of uids.entries()) {
+    plan.push(Todo.Skip);
+    plan.decide(1, Todo.AskAgain);
+    if (i % 3 === 0) plan.keepUid(uid);
+  }
+  assertEquals(uids.map((_, i) => plan.takeUid(i)), uids.map((uid, i) => i % 3 ? undefined : uid));
+  assertEquals(plan.toAsk, 5_000);
+  const todos = new Set(uids.map((_, i) => `${plan.at(i, 0)} ${plan.at(i, 1)}`));
+  assertEquals([...todos], [`${Todo.Skip} ${Todo.AskAgain}`]);
+});

@@ -189,3 +189,63 @@ Deno.test("the second pass stops where the file is not what it was", async () =>
   await dir.write("in.jsonl", [{ id: "a", prompt: "p", more: 1 }]);
   await assertRejects(() => readAll(path, found), SourceError, "was changed while the run read it");
 });
+
+/** Rows without ids of their own, each of one length. */
+function unnamedRows(count: number, word: string): { prompt: string }[] {
+  return Array.from({ length: count }, (_, i) => ({ prompt: `${word} ${i}`.padEnd(400, ".") }));
+}
+
+/** Rows of the second pass whose id is not that of what they hold. */
+function misnamed(rows: readonly Row[]): string[] {
+  return rows.filter(({ uid, text }) => (parser.parse(text) as { uid: string }).uid !== uid)
+    .map(({ source }) => source);
+}
+
+Deno.test("the second pass gives each row the id that the first one has made", async () => {
+  await using dir = await tempDir();
+  const rows = unnamedRows(5_000, "q").flatMap((row, i) =>
+    i % 7 === 0 ? [row, { id: i, ...row }] : i % 11 === 0 ? [row, row] : [row]
+  );
+  const path = await dir.write("in.jsonl", rows);
+  const first = (await readAll(path, await look(path))).batches.flat();
+  assertEquals(first.length, 5_715);
+  assertEquals(misnamed(first), []);
+  // Of these, some need nothing and others are asked again.
+  const flags = Object.fromEntries(
+    first.map(({ uid }, i) => [uid, [0, HAS_RESULT, HAS_FAILURE, HAS_FAILURE | ASK_AGAIN][i % 4]]),
+  );
+  const left = (await readAll(path, await look(path, {}, flags))).batches.flat();
+  assertEquals(
+    left.map(({ uid }) => uid),
+    first.map(({ uid }) => uid).filter((_, i) => i % 4 % 3 === 0),
+  );
+  assertEquals(misnamed(left), []);
+  const copies = await look(path, { duplicates: "keep", samples: 2 });
+  const { uids } = await readAll(path, copies);
+  assertEquals(uids.filter((uid) => uid.endsWith("~2")).length, 390);
+  assertEquals(new Set(uids).size, uids.length);
+});
+
+Deno.test("a file that is rewritten during the second pass gives no row the id of another", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", unnamedRows(2_000, "old"));
+  const found = await look(path);
+  const rows: Row[] = [];
+  const pass = plannedRows(path, {
+    found,
+    parser,
+    params: {},
+    name: "in.jsonl",
+    input: 0,
+    onAskAgain: () => {},
+    onBadRow: () => Promise.resolve(),
+    signal: new AbortController().signal,
+  });
+  for await (const batch of pass) {
+    if (rows.length === 0) await dir.write("in.jsonl", unnamedRows(2_000, "new"));
+    rows.push(...batch);
+  }
+  assertEquals(rows.length, 2_000);
+  assertEquals(rows.some(({ text }) => text.includes("new")), true);
+  assertEquals(misnamed(rows), []);
+});
