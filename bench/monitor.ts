@@ -17,7 +17,7 @@ const MEGABYTE = 1e6, KILOBYTE = 1024;
 /** Throughput of a run that has no time to spare. */
 export async function monitorSpeed(bench: Bench): Promise<Figure[]> {
   const { ours, theirs } = await inChild("watchedByTurns", {
-    rounds: bench.rounds(3),
+    rounds: bench.rounds(9),
     // Within 2 s pages hear of everything that there is to hear.
     windowS: bench.full ? 10 : 2,
     watchers: WATCHERS,
