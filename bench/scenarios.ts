@@ -52,8 +52,16 @@ export interface JobReport {
   readonly wholeCpuSeconds: number;
   /** The largest memory of the process, looked at every 50 ms; 0 unless watched. */
   readonly peakRssBytes: number;
-  /** CPU microseconds a row, for each 10,000 rows that became durable; none unless watched. */
-  readonly cpuMicrosPerRow: readonly number[];
+  /** What a row took, for each 10,000 rows that became durable; none unless watched. */
+  readonly windows: readonly CpuPerRow[];
+}
+
+/** CPU of all threads, in microseconds a row. */
+export interface CpuPerRow {
+  /** Of our code, the runtime's and the libraries'. */
+  readonly user: number;
+  /** Of the system. */
+  readonly system: number;
 }
 
 /** Rows between two figures of CPU. */
@@ -84,7 +92,7 @@ async function run(options: JobOptions): Promise<JobReport> {
     wholeMs: performance.now() - startedMs,
     cpuSeconds: summary.cpu_seconds,
     wholeCpuSeconds: cpuSeconds() - startedCpu,
-    ...watch?.end() ?? { peakRssBytes: 0, cpuMicrosPerRow: [] },
+    ...watch?.end() ?? { peakRssBytes: 0, windows: [] },
   };
   await teacher.close?.();
   await checkAndRemove(summary, output);
@@ -115,23 +123,26 @@ function cpuSeconds(): number {
 }
 
 interface Watch {
-  end(): Pick<JobReport, "peakRssBytes" | "cpuMicrosPerRow">;
+  end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
 /** Looks 20 times a second; CPU between two looks is taken as spread evenly over their rows. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
-  let cpu = 0;
-  /** CPU seconds when each multiple of 10,000 rows was durable. */
-  const marks: number[] = [];
+  let cpu = process.cpuUsage();
+  /** CPU when each multiple of 10,000 rows was durable. */
+  const marks: CpuPerRow[] = [];
   function look(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
     const nowRows = generator.snapshot()?.succeeded ?? rows;
-    const nowCpu = cpuSeconds();
+    const nowCpu = process.cpuUsage();
     while (marks.length * WINDOW_ROWS <= nowRows && nowRows > rows) {
       const share = (marks.length * WINDOW_ROWS - rows) / (nowRows - rows);
-      marks.push(cpu + share * (nowCpu - cpu));
+      marks.push({
+        user: cpu.user + share * (nowCpu.user - cpu.user),
+        system: cpu.system + share * (nowCpu.system - cpu.system),
+      });
     }
     rows = nowRows;
     cpu = nowCpu;
@@ -140,9 +151,11 @@ function watchRun(generator: ResponseGenerator): Watch {
   return {
     end() {
       clearInterval(timer);
-      const cpuMicrosPerRow = marks.slice(1)
-        .map((mark, i) => (mark - marks[i]) * 1e6 / WINDOW_ROWS);
-      return { peakRssBytes, cpuMicrosPerRow };
+      const windows = marks.slice(1).map((mark, i) => ({
+        user: (mark.user - marks[i].user) / WINDOW_ROWS,
+        system: (mark.system - marks[i].system) / WINDOW_ROWS,
+      }));
+      return { peakRssBytes, windows };
     },
   };
 }
