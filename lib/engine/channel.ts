@@ -12,6 +12,7 @@ import { Health } from "./health.ts";
 import type { Judgement } from "./judgement.ts";
 import { Limit } from "./limit.ts";
 import { Pace } from "./pace.ts";
+import { RefusalShare } from "./refusal_share.ts";
 
 /** A teacher and what is known of it beforehand. */
 export interface ChannelOptions {
@@ -66,6 +67,7 @@ export class Channel {
   readonly #maxConcurrency: number;
   readonly #limit: Limit;
   readonly #pace: Pace;
+  readonly #refusals = new RefusalShare();
   readonly #health: Health;
   #answered = 0;
   #failed = 0;
@@ -145,6 +147,7 @@ export class Channel {
   take(): void {
     this.inFlight++;
     this.attempts++;
+    this.#refusals.sent(this.#context.now(), this.#limit.value);
     this.#pace.take();
     this.#health.asked();
   }
@@ -172,8 +175,7 @@ export class Channel {
       return true;
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
-    if (PRESSURE.has(cause)) this.#limit.pressed({ startedAt, inFlight });
-    if (error.status === 429) this.#pace.refused(startedAt);
+    if (PRESSURE.has(cause)) this.#pressed(startedAt, inFlight, error.status === 429);
     if (coolDownMs !== undefined) this.#coolDown(coolDownMs);
     const wasDown = this.isDown;
     const counts = this.#health.failed(cause, startedAt, isFirst);
@@ -237,6 +239,14 @@ export class Channel {
       failed: this.#failed,
       completion_tokens: this.#completionTokens,
     };
+  }
+
+  /** It has too much to do; whether it is we who send too much is another matter. */
+  #pressed(startedAt: number, inFlight: number, isRate: boolean): void {
+    const verdict = this.#refusals.refused(startedAt, this.#context.now(), this.#limit.value);
+    if (isRate) this.#pace.refused(startedAt, verdict === "excess");
+    if (verdict === "excess") this.#limit.pressed({ startedAt, inFlight });
+    else if (verdict === "vain") this.#limit.resume(this.#refusals.sizeBefore);
   }
 
   /** It has said something. After an outage it gets little at first. */

@@ -89,11 +89,12 @@ export class LearntRate {
     this.#bucket?.take(-1, now);
   }
 
-  /** An attempt that was sent at `startedAt` was refused for the rate. */
-  refused(startedAt: number, now: number): void {
+  /** An attempt that was sent at `startedAt` was refused for the rate; `isExcess`: more than the teacher
+   * refuses anyway. */
+  refused(startedAt: number, now: number, isExcess: boolean): void {
     this.#refused.add(now);
-    // It was sent at the rate before: the cut has not had its effect on it.
-    if (startedAt <= this.#cutAt) return;
+    // One that was sent at the rate before: the cut has not had its effect on it.
+    if (!isExcess || startedAt <= this.#cutAt) return;
     const before = this.#before(now);
     const isGuess = this.#knowsLittle(now);
     const accepted = isGuess ? 0 : before * this.#acceptedShare(now);

@@ -149,6 +149,16 @@ export class Limit {
     this.#explorer?.interrupted();
   }
 
+  /** Sending less has brought no fewer refusals: goes on from `size` as a careful start does, with no bound
+   * but the ceiling. */
+  resume(size: number): void {
+    this.#passTime();
+    this.#growth = new Growth();
+    this.#isProven = false;
+    this.#startRefusedAt = 0;
+    this.#setStart(size);
+  }
+
   /** Lets time have its effect. It is called about ten times a second while attempts are in flight. */
   tick(): void {
     this.#passTime();

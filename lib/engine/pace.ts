@@ -124,10 +124,11 @@ export class Pace {
     this.failed();
   }
 
-  /** The teacher refused an attempt that was sent at `startedAt` with 429. Counts once per burst. */
-  refused(startedAt: number): void {
-    this.#learnt.refused(startedAt, this.#now());
-    this.#isBound = true;
+  /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them than it
+   * refuses anyway. Counts once per burst. */
+  refused(startedAt: number, isExcess: boolean): void {
+    this.#learnt.refused(startedAt, this.#now(), isExcess);
+    this.#isBound ||= this.#learnt.isBound;
   }
 
   /** Takes `spent` tokens, and corrects what the attempts in flight are expected to take. */

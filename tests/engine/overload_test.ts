@@ -66,7 +66,8 @@ Deno.test("Engine follows a capacity of 400, 100 and 400 in flight within a minu
       );
       const perSecond = await goodput(clock, teacher, MINUTE_S);
       assertGreaterOrEqual(perSecond, 0.9 * capacity * 1_000 / latencyMs);
-      assertLessOrEqual(teacher.refused - refusedBefore, 0.01 * 2 * MINUTE_S * perSecond);
+      // Of attempts, 3 % may be refused before less is sent; looking for more takes a share of that.
+      assertLessOrEqual(teacher.refused - refusedBefore, 0.03 * 2 * MINUTE_S * perSecond);
     }
     assertEquals(failedRows(fixture), 0);
     await abort(clock, fixture);

@@ -174,7 +174,7 @@ function warm() {
 Deno.test("Pace takes one burst of refusals for one, and does not stop for it", () => {
   const counts = [1, 50].map((refusals) => {
     const { clock, pace } = warm();
-    for (let n = 0; n < refusals; n++) pace.refused(9_990 - n);
+    for (let n = 0; n < refusals; n++) pace.refused(9_990 - n, true);
     return sendFor(pace, clock, 1_000).length;
   });
   assertEquals(counts[0], counts[1]);
@@ -190,7 +190,7 @@ Deno.test("Pace never comes to a standstill, however seldom something is sent an
     pace.take();
     clock.now++;
     pace.failed();
-    pace.refused(clock.now - 1);
+    pace.refused(clock.now - 1, true);
     assertLessOrEqual(pace.delayMs(), 5_001);
   }
 });
@@ -204,7 +204,7 @@ Deno.test("Pace goes on trying where everything is refused, about once a second,
     pace.take();
     clock.now++;
     pace.failed();
-    pace.refused(clock.now - 1);
+    pace.refused(clock.now - 1, true);
   }
   const later = sentAt.filter((time) => time > 20_000);
   assertLessOrEqual(later.length, 110);
@@ -215,7 +215,7 @@ Deno.test("Pace goes on trying where everything is refused, about once a second,
 
 Deno.test("Pace forgets a rate that is not used", () => {
   const { clock, pace } = warm();
-  pace.refused(9_990);
+  pace.refused(9_990, true);
   pace.take();
   assertGreater(pace.delayMs(), 0);
   for (const end = clock.now + 60_000; clock.now < end; clock.now += 100) {
@@ -280,7 +280,7 @@ Deno.test("Pace goes on as before once a teacher's limit is reset, or no longer 
 
 Deno.test("Pace gives back the request of an attempt that was not sent after all", () => {
   for (const { clock, pace } of [paced({ rpm: 60 }), paced({ tpm: 30_000 }), paced()]) {
-    if (clock.now === 0) pace.refused(0);
+    if (clock.now === 0) pace.refused(0, true);
     clock.now = 60_000;
     for (let n = 0; n < 20; n++) {
       pace.take();

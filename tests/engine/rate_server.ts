@@ -93,7 +93,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
         } else {
           refusals++;
           pace.failed();
-          pace.refused(startedAt);
+          pace.refused(startedAt, true);
           at(now + random() * Math.min(60_000, 1_000 * 2 ** refused), () => {
             due.push(refused + 1);
             dispatch();
