@@ -45,16 +45,17 @@ export class RefusalShare {
   #sent = 0;
   #refused = 0;
   #tolerated = TOLERATED;
-  /** Refusals without another attempt between them. */
+  /** Attempts that were refused, each made after the one before was and with no other between them. */
   #streak = 0;
   #sentSinceRefusal = 0;
+  #refusedAt = -Infinity;
 
   /** What was in flight before it was lowered again and again; 0 before that. */
   #sizeBefore = 0;
   /** Which of `SIZES` is measured, the first and the last attempt that count, and what came of them. */
   #stage = 0;
   #firstAt = Infinity;
-  #lastAt = -Infinity;
+  #lastAt = Infinity;
   #attempts = 0;
   #refusals = 0;
   #isMeasured = false;
@@ -73,17 +74,20 @@ export class RefusalShare {
     if (this.#tolerated > TOLERATED && this.#isGone) this.#tolerated = TOLERATED;
     if (this.#isMeasured || size > SIZES[this.#stage] * this.#sizeBefore + 1) return;
     if (this.#attempts++ === 0) this.#firstAt = now;
-    this.#lastAt = now;
     this.#isMeasured = this.#attempts >= MOST_ATTEMPTS ||
       this.#attempts >= LEAST_ATTEMPTS && this.#refusals >= LEAST_REFUSALS;
+    // The clock may be looked at once more before it is under way.
+    if (this.#isMeasured) this.#lastAt = now + 1;
   }
 
   /** One that was made at `startedAt` was refused at `now`, with a limit of `size` attempts in flight. */
   refused(startedAt: number, now: number, size: number): Verdict {
     this.#refused++;
     if (startedAt >= this.#firstAt && startedAt <= this.#lastAt) this.#refusals++;
-    this.#streak = this.#sentSinceRefusal <= 1 ? this.#streak + 1 : 1;
+    const isNext = this.#sentSinceRefusal <= 1 && startedAt >= this.#refusedAt;
+    this.#streak = isNext ? this.#streak + 1 : 1;
     this.#sentSinceRefusal = 0;
+    this.#refusedAt = now;
     const isSettled = this.#isMeasured && now > this.#lastAt + SETTLING_MS;
     if (isSettled && this.#isVain(size)) return "vain";
     if (this.#isUsual) return "usual";
@@ -112,7 +116,7 @@ export class RefusalShare {
   #measure(stage: number): void {
     this.#stage = stage;
     this.#firstAt = Infinity;
-    this.#lastAt = -Infinity;
+    this.#lastAt = Infinity;
     this.#attempts = this.#refusals = 0;
     this.#isMeasured = false;
   }

@@ -8,7 +8,7 @@ import { SourceError } from "../errors.ts";
 import type { Row } from "../row.ts";
 import type { BadRow } from "../sink/line.ts";
 import { type Line, openLines } from "../source/lines.ts";
-import type { RowParser } from "../source/parse_row.ts";
+import type { ParsedRow, RowParser } from "../source/parse_row.ts";
 import type { Params } from "../teacher/teacher.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
@@ -57,7 +57,8 @@ export async function* plannedRows(
   for await (const lines of openLines(path)) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
-    if (!isUnchanged(path, found.stamp)) pass.trustNoUid();
+    if (isUnchanged(path, found.stamp)) pass.checkUids();
+    else pass.trustNoUid();
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
@@ -83,9 +84,17 @@ class SecondPass {
   #index = 0;
   /** Whether each line is the one whose id was kept. */
   #isTrusting = true;
+  /** So many of the next ids that were kept are compared with what their lines give. */
+  #toCheck = 0;
 
   constructor(options: PlannedRowsOptions) {
     this.#options = options;
+  }
+
+  /** The next lines may be others all the same: the time of a file can be set back. Two of them are hashed
+   * again; the first may be half an old line. */
+  checkUids(): void {
+    this.#toCheck = 2;
   }
 
   /** The file is written to while it is read, so the next lines may be others than those of the first
@@ -105,7 +114,7 @@ class SecondPass {
       const todo = plan.at(index, sample);
       if (todo === Todo.Skip) continue;
       if (todo === Todo.Bad) return this.#badRowOf(line, plan.nameOf(index), sample);
-      first ??= this.#rowOf(line, this.#uidOf(index));
+      first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
       if (todo === Todo.AskAgain) onAskAgain(row.uid);
       rows.push(row);
@@ -120,17 +129,24 @@ class SecondPass {
     );
   }
 
-  #uidOf(index: number): string | undefined {
-    const { plan } = this.#options.found;
+  #rowOf({ text, number }: Line, index: number): Row {
+    const { name, input, found: { plan } } = this.#options;
     const kept = this.#isTrusting ? plan.takeUid(index) : undefined;
-    return kept ?? plan.nameOf(index);
+    const parsed = this.#parse(text, this.#toCheck > 0 ? undefined : kept);
+    if (kept !== undefined && this.#toCheck > 0) {
+      this.#toCheck--;
+      if (parsed.uid !== kept) this.trustNoUid();
+    }
+    const copy = plan.nameOf(index);
+    // A copy is named by what it is a copy of; what stands there now may be another row.
+    if (copy !== undefined && !copy.startsWith(`${parsed.uid}~`)) throw this.changedUnderway();
+    return parsed.at({ uid: copy ?? parsed.uid, input, source: `${name}:${number}` });
   }
 
-  #rowOf({ text, number }: Line, uid: string | undefined): Row {
-    const { parser, name, input } = this.#options;
-    const parsed = text === undefined ? undefined : parser.parse(text, uid);
+  #parse(text: string | undefined, uid: string | undefined): ParsedRow {
+    const parsed = text === undefined ? undefined : this.#options.parser.parse(text, uid);
     if (parsed === undefined || "problem" in parsed) throw this.changedUnderway();
-    return parsed.at({ uid: parsed.uid, input, source: `${name}:${number}` });
+    return parsed;
   }
 
   /** What the first pass found wrong with a line, in the same words. */

@@ -35,6 +35,10 @@ export type { JournalFile } from "./appender.ts";
 /** So many rows are written without waiting for more. */
 const ENOUGH_ROWS = 8;
 
+/** Where a teacher answers without a turn of the event loop, nothing else gives timers and sockets
+ * theirs. */
+const LONGEST_TURN_MS = 20;
+
 /** What a journal is told. */
 export interface JournalOptions<T> extends AppenderOptions {
   /** What is on disk for good, in the order of the appends. */
@@ -65,6 +69,8 @@ export class Journal<T> implements AsyncDisposable {
   #writer: Promise<void> | undefined;
   /** Ends the writer's wait for more lines. */
   #hurry: (() => void) | undefined;
+  /** From then on the event loop has to have a turn. */
+  #turnAt = 0;
   /** Why nothing can be appended any more: it is closed, or has come to an end. */
   #refusal: SinkError | undefined;
   /** Why nothing becomes durable any more: it is broken or abandoned. */
@@ -206,10 +212,14 @@ export class Journal<T> implements AsyncDisposable {
   /** Until a call is worth it, or this turn of the event loop brings no more: who waits for the turn's end
    * sends the next requests a turn later, and the teacher stands idle meanwhile. */
   async #gather(): Promise<void> {
-    if (isWorthACall(this.#waiting[0])) return;
+    const isTurnDue = performance.now() >= this.#turnAt;
+    if (!isTurnDue && isWorthACall(this.#waiting[0])) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#hurry = resolve;
-    setImmediate(resolve);
+    if (!isTurnDue) this.#hurry = resolve;
+    setImmediate(() => {
+      this.#turnAt = performance.now() + LONGEST_TURN_MS;
+      resolve();
+    });
     await promise;
     this.#hurry = undefined;
   }

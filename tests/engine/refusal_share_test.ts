@@ -165,3 +165,15 @@ Deno.test("RefusalShare takes three in a row for too much, whatever went before"
   for (let now = 0; now < 1_000; now++) share.sent(now, 10);
   assertEquals(verdicts(share, 3), ["usual", "usual", "excess"]);
 });
+
+Deno.test("RefusalShare finds out with one attempt at a time, whose clock is a little ahead", () => {
+  const share = new RefusalShare();
+  const found = new Set<Verdict>();
+  let now = 0;
+  for (let attempt = 0; attempt < 300; attempt++) {
+    share.sent(now, 1);
+    if (attempt % 3 === 0) found.add(share.refused(now + 0.4, now + 1, 1));
+    now += 200;
+  }
+  assertEquals(found.has("vain"), true);
+});

@@ -226,9 +226,17 @@ Deno.test("the second pass gives each row the id that the first one has made", a
   assertEquals(new Set(uids).size, uids.length);
 });
 
-Deno.test("a file that is rewritten during the second pass gives no row the id of another", async () => {
+for (const keepsTime of [false, true]) {
+  const time = keepsTime ? ", its time set back," : "";
+  Deno.test(`a file that is rewritten during the second pass${time} gives no row the id of another`, async () => {
+    await rewritten(keepsTime);
+  });
+}
+
+async function rewritten(keepsTime: boolean): Promise<void> {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", unnamedRows(2_000, "old"));
+  const { mtime } = await Deno.stat(path);
   const found = await look(path);
   const rows: Row[] = [];
   const pass = plannedRows(path, {
@@ -242,10 +250,24 @@ Deno.test("a file that is rewritten during the second pass gives no row the id o
     signal: new AbortController().signal,
   });
   for await (const batch of pass) {
-    if (rows.length === 0) await dir.write("in.jsonl", unnamedRows(2_000, "new"));
+    if (rows.length === 0) {
+      await dir.write("in.jsonl", unnamedRows(2_000, "new"));
+      if (keepsTime) await Deno.utime(path, mtime!, mtime!);
+    }
     rows.push(...batch);
   }
   assertEquals(rows.length, 2_000);
   assertEquals(rows.some(({ text }) => text.includes("new")), true);
   assertEquals(misnamed(rows), []);
+}
+
+Deno.test("a copy in a file that is rewritten is not given the name of another row", async () => {
+  await using dir = await tempDir();
+  const twice = (word: string) => unnamedRows(10, word).flatMap((row) => [row, row]);
+  const path = await dir.write("in.jsonl", twice("old"));
+  const { mtime } = await Deno.stat(path);
+  const found = await look(path, { duplicates: "keep" });
+  await dir.write("in.jsonl", twice("new"));
+  await Deno.utime(path, mtime!, mtime!);
+  await assertRejects(() => readAll(path, found), SourceError, "was changed while the run read it");
 });

@@ -79,6 +79,24 @@ Deno.test("Journal lets lanes go on within the turn that brought many rows", asy
   ]);
 });
 
+Deno.test("Journal gives timers their turn although every write is quick", async () => {
+  await using dir = await tempDir();
+  await using journal = await Journal.open<number>(dir.path("x"), {
+    fsync: "never",
+    openFile: async (path) => {
+      const file = await Deno.open(path, { append: true, create: true });
+      return Object.assign(file, { writeSync: (bytes: Uint8Array) => bytes.length });
+    },
+  });
+  let isOver = false;
+  setTimeout(() => isOver = true, 1);
+  let batches = 0;
+  for (; !isOver && batches < 1_000_000; batches++) {
+    await Promise.all(Array.from({ length: 16 }, (_, i) => journal.append("line", i)));
+  }
+  assert(isOver, `${batches} batches went by without a turn`);
+});
+
 Deno.test("Journal gathers what is appended while a write is under way", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
