@@ -137,6 +137,7 @@ export class Job {
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
       isOnDisk: (line) => this.#ledger.hasBadRow(line),
+      name: this.files.input,
       signal,
     });
     if (options.limit === undefined) this.#ledger.dropMendedRows();

@@ -111,11 +111,11 @@ export type { ThinkStyle } from "../think.ts";
 
 /** What `run()` reads and writes. */
 export interface RunOptions {
-  /** Input files (`.jsonl`, `.ndjson`, also `.gz`). */
+  /** Input files (`.jsonl`, `.ndjson`, also packed with gzip), or `-` for `stdin`. */
   input: string[];
   /** A folder (ends in `/`, or is one already), or the one results file (`.jsonl`). */
   output: string;
-  /** A stream to read in place of the input named `-`. */
+  /** A stream to read in place of the input named `-`, which may be gzip, too. */
   stdin?: ReadableStream<Uint8Array>;
   /** At most this many rows of each input, from its start. */
   limit?: number;

@@ -54,7 +54,7 @@ export async function* plannedRows(
   if (left === 0) return;
   const pass = new SecondPass(options);
   if (await stampOf(path) !== found.stamp) throw pass.changedUnderway();
-  for await (const lines of openLines(path)) {
+  for await (const lines of openLines(path, { name: options.name })) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
     if (isUnchanged(path, found.stamp)) pass.checkUids();

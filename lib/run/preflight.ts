@@ -30,6 +30,8 @@ export interface PreflightOptions {
   readonly onlyFailures: boolean;
   /** Whether a line that is no row stands in the failures file already. */
   readonly isOnDisk: (line: number) => boolean;
+  /** What an error calls the input. @default its path */
+  readonly name?: string;
   /** Ends the pass early. */
   readonly signal?: AbortSignal;
 }
@@ -96,7 +98,7 @@ export async function preflight(path: string, options: PreflightOptions): Promis
   const found = new Preflight(options.samples);
   found.stamp = await stampOf(path);
   const judge = new RowJudge(found, options);
-  for await (const batch of openLines(path)) {
+  for await (const batch of openLines(path, { name: options.name })) {
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       judge.take(line);

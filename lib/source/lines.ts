@@ -27,6 +27,8 @@ export interface Line {
 export interface LinesOptions {
   /** A longer line is not read, only reported. @default 67108864 (64 MiB) */
   maxLineBytes?: number;
+  /** What an error calls the file. @default its path */
+  name?: string;
 }
 
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20 } satisfies LinesOptions;
@@ -37,13 +39,13 @@ const BATCH_LINES = 32;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Opens a file and reads its lines; one whose name ends in `.gz` is unpacked on the way. The file is
- * closed at the end, also when the reader leaves early.
+ * Opens a file and reads its lines; one that begins as gzip does, or whose name ends in `.gz`, is
+ * unpacked on the way. The file is closed at the end, also when the reader leaves early.
  *
  * @throws {SourceError} when the file cannot be read or its gzip data is damaged
  */
 export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
-  return readLines(openBytes(path), options);
+  return readLines(openBytes(path, options.name ?? path), options);
 }
 
 /** Reads lines in small batches. The stream may use its chunk's memory again once it
@@ -173,28 +175,45 @@ function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
   return joined;
 }
 
-async function* openBytes(path: string): AsyncGenerator<Uint8Array> {
-  using file = await open(path);
-  yield* path.endsWith(".gz") ? unpacked(file, path) : chunksOf(file, path);
+async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
+  using file = await open(path, name);
+  const chunks = chunksOf(file, name);
+  // The copy of standard input has no name that tells.
+  const { value: first = new Uint8Array() } = await chunks.next();
+  const all = startingWith(first, chunks);
+  yield* path.endsWith(".gz") || startsAsGzip(first) ? unpacked(all, name) : all;
 }
 
-async function open(path: string): Promise<Deno.FsFile> {
+async function open(path: string, name: string): Promise<Deno.FsFile> {
   try {
     return await Deno.open(path);
   } catch (cause) {
-    throw cannotRead(path, cause);
+    throw cannotRead(name, cause);
   }
 }
 
+/** RFC 1952, 2.3.1. No line of JSON begins so: the second byte starts no character of UTF-8. */
+function startsAsGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+async function* startingWith(
+  first: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
 /** Every chunk stands in the same memory. */
-async function* chunksOf(file: Deno.FsFile, path: string): AsyncGenerator<Uint8Array> {
+async function* chunksOf(file: Deno.FsFile, name: string): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   while (true) {
     let length: number | null;
     try {
       length = await file.read(buffer);
     } catch (cause) {
-      throw cannotRead(path, cause);
+      throw cannotRead(name, cause);
     }
     if (length === null) return;
     yield buffer.subarray(0, length);
@@ -203,16 +222,19 @@ async function* chunksOf(file: Deno.FsFile, path: string): AsyncGenerator<Uint8A
 
 /** Not `DecompressionStream`: it fails at the second member of a file that was put together from
  * several, as `cat a.gz b.gz`, pigz and bgzip do. */
-async function* unpacked(file: Deno.FsFile, path: string): AsyncGenerator<Uint8Array> {
+async function* unpacked(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   // Its failure comes out of the loop below, too.
-  const fed = pipeline(Readable.from(copiesOf(chunksOf(file, path))), gunzip).catch(() => {});
+  const fed = pipeline(Readable.from(copiesOf(chunks)), gunzip).catch(() => {});
   try {
     yield* gunzip;
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
     const reason = `its gzip data is damaged (${(cause as Error).message})`;
-    throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
+    throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
   } finally {
     gunzip.destroy();
     await fed;
@@ -223,8 +245,8 @@ async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
   for await (const chunk of chunks) yield chunk.slice();
 }
 
-function cannotRead(path: string, cause: unknown): SourceError {
-  return new SourceError(`Cannot read "${path}": ${reasonOf(cause)}`, { path, cause });
+function cannotRead(name: string, cause: unknown): SourceError {
+  return new SourceError(`Cannot read "${name}": ${reasonOf(cause)}`, { path: name, cause });
 }
 
 function reasonOf(cause: unknown): string {

@@ -53,6 +53,24 @@ Deno.test("standard input is a file like any other, and nothing of it stays behi
   assertEquals(await dir.exists("out.input"), false);
 });
 
+Deno.test("standard input is unpacked where it is gzip, and one that is damaged is refused", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const args = ["-", "-o", dir.path("out.jsonl")];
+  const plain = jsonl(numberedRows(300));
+  const packed = gzipSync(ENCODER.encode(plain));
+  assertExit(await distill(server, [...args, "--limit", "200"], { stdin: packed }), 0);
+  const members = [...packed, ...gzipSync(ENCODER.encode(jsonl([{ prompt: "more" }])))];
+  assertExit(await distill(server, args, { stdin: new Uint8Array(members) }), 0);
+  assertEquals([server.posts, (await dir.rows("out.jsonl")).length], [301, 301]);
+  // The rows are those of the same text that is not packed.
+  assertExit(await distill(server, args, { stdin: plain }), 0);
+  const damaged = await distill(server, args, { stdin: packed.subarray(0, packed.length - 9) });
+  assertExit(damaged, 2);
+  assertStringIncludes(damaged.stderr, 'Cannot read "-": its gzip data is damaged (');
+  assertEquals([server.posts, await dir.exists("out.input")], [301, false]);
+});
+
 Deno.test("--limit takes the first rows, and the run goes on without it", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();

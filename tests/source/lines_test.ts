@@ -135,6 +135,29 @@ Deno.test("openLines() unpacks .gz, also one of several members", async () => {
   assertEquals((await collect(openLines(largePath))).length, 200_000);
 });
 
+Deno.test("openLines() unpacks what begins as gzip does, whatever its name", async () => {
+  await using dir = await tempDir();
+  const packed = [...gzipSync("a\nb"), ...gzipSync("c\nd\n")];
+  const path = await dir.write("in.input", new Uint8Array(packed));
+  assertEquals(short(await collect(openLines(path))), [[1, "a"], [2, "bc"], [3, "d"]]);
+  const large = await dir.write("large.input", gzipSync("line of text\n".repeat(200_000)));
+  assertEquals((await collect(openLines(large))).length, 200_000);
+  const [byte] = await collect(openLines(await dir.write("byte.input", new Uint8Array([0x1f]))));
+  assertEquals(byte.text, "\x1f");
+  assertEquals(await collect(openLines(await dir.write("empty.input", ""))), []);
+});
+
+Deno.test("openLines() calls a file in its errors what it is told to", async () => {
+  await using dir = await tempDir();
+  const cut = await dir.write("in.input", gzipSync("text\n".repeat(1_000)).subarray(0, 25));
+  const damaged = await assertRejects(() => collect(openLines(cut, { name: "-" })), SourceError);
+  assertStringIncludes(damaged.message, 'Cannot read "-": its gzip data is damaged (');
+  assertEquals(damaged.path, "-");
+  const missing = openLines(dir.path("none.input"), { name: "-" });
+  const { message } = await assertRejects(() => collect(missing), SourceError);
+  assertEquals(message, 'Cannot read "-": no such file');
+});
+
 Deno.test("openLines() closes the file when the reader leaves early", async () => {
   await using dir = await tempDir();
   const noise = Array.from(
@@ -158,7 +181,12 @@ Deno.test("openLines() tells of a damaged .gz with its path", async () => {
   const packed = gzipSync("text\n".repeat(1_000));
   const wrongSum = packed.slice();
   wrongSum[wrongSum.length - 6] ^= 1;
-  const damaged = { cut: packed.subarray(0, 25), wrongSum, garbage: bytesOf("not gzip at all") };
+  const damaged = {
+    empty: new Uint8Array(),
+    cut: packed.subarray(0, 25),
+    wrongSum,
+    garbage: bytesOf("not gzip at all"),
+  };
   for (const [name, bytes] of Object.entries(damaged)) {
     const path = await dir.write(`${name}.jsonl.gz`, bytes);
     const error = await assertRejects(() => collect(openLines(path)), SourceError);
