@@ -6,10 +6,10 @@
 
 import type { Summary } from "../lib/progress/events.ts";
 import { COMMANDS, type Flag } from "./flag.ts";
-import { FLAGS } from "./flags.ts";
+import { flagsOf } from "./flags.ts";
 import type { ParsedArgs } from "./parse.ts";
 
-/** What would be thrown away, or asked once too often, if it were said a second time. */
+/** What would throw answers away if it were said a second time. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
 /** The command that goes on where a run was interrupted or halted, does the pending rows, or asks the
@@ -21,10 +21,8 @@ export function nextCommand(
 ): string | undefined {
   const isCut = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // Old answers are thrown away or set aside just before the first row is sent.
+  // Old answers are thrown away just before the first row is sent.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
-  // Kept ones are met again each time.
-  if (summary.elapsed_ms > 0 && args.flags.get("changed") !== "keep") dropped.push("changed");
   if (isCut && isRetry && summary.pending === 0) {
     // What is left of a retry is among the failed rows, of the types that were asked for.
     return commandLine(args, program, args.command === "retry" ? ["retry"] : [], dropped);
@@ -42,9 +40,11 @@ function commandLine(
   dropped: readonly string[],
 ): string {
   const words = [program, ...command, ...args.inputs.map(inputWord)];
+  const known = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
-    if (dropped.includes(name)) continue;
-    const flag = FLAGS.find((one) => one.name === name)!;
+    const flag = known.find((one) => one.name === name);
+    // A retry that the monitor was told to make comes with the flags of the run before it.
+    if (flag === undefined || dropped.includes(name)) continue;
     const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
     if (typeof value === "boolean") words.push(written);
     else if (flag.isValueOptional) {

@@ -1,5 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { nextCommand } from "../../cli/continue.ts";
+import type { Flag } from "../../cli/flag.ts";
+import { flagsOf } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
 
@@ -31,16 +33,7 @@ Deno.test("nextCommand() asks failed rows again when none is pending", () => {
 });
 
 Deno.test("nextCommand() starts over no second time and retries nothing by itself", () => {
-  const args = [
-    "a.jsonl",
-    "-o",
-    "out/",
-    "--no-resume",
-    "--overwrite",
-    "--retry",
-    "--changed",
-    "reask",
-  ];
+  const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "--retry"];
   assertEquals(next(args), "retort a.jsonl -o out/");
   assertEquals(next(["retry", "a.jsonl", "-o", "out/", "--retry=429"]), "retort a.jsonl -o out/");
 });
@@ -82,10 +75,36 @@ Deno.test("nextCommand() goes on with a halted retry, whose rows are among the f
   assertEquals(next(["a.jsonl", "--retry"], left), "retort a.jsonl --retry");
 });
 
-Deno.test("nextCommand() keeps old answers again, which the next run meets as well", () => {
-  const args = ["a.jsonl", "-o", "out/", "--changed", "keep"];
-  assertEquals(next(args, FAILED), "retort retry a.jsonl -o out/ --changed keep");
+Deno.test("nextCommand() says again what is to become of edited rows, which the next run meets as well", () => {
+  for (const changed of ["keep", "reask"]) {
+    const args = ["a.jsonl", "-o", "out/", "--changed", changed];
+    assertEquals(next(args), `retort a.jsonl -o out/ --changed ${changed}`);
+    assertEquals(next(args, FAILED), `retort retry a.jsonl -o out/ --changed ${changed}`);
+  }
 });
+
+Deno.test("nextCommand() leaves out what a retry does not know", () => {
+  // The monitor had failed rows asked again, and that was interrupted while the input was read.
+  const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
+  const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "-c", "5"];
+  const asked = { ...parseCommandLine(args), command: "retry" as const };
+  assertEquals(nextCommand(asked, unread, "retort"), "retort retry a.jsonl -o out/ -c 5");
+});
+
+Deno.test("nextCommand() drops no flag but those that start over", () => {
+  const told = flagsOf("run").filter(({ name, group }) => group !== "Help" && name !== "retry");
+  const args = told.flatMap((flag) => flag.isNegated ? `--no-${flag.name}` : writtenOf(flag));
+  const again = parseCommandLine(next(["a.jsonl", ...args])!.split(" ").slice(1));
+  assertEquals(again.inputs, ["a.jsonl"]);
+  const before = parseCommandLine(["a.jsonl", ...args]).flags;
+  const missing = [...before.keys()].filter((name) => !again.flags.has(name));
+  assertEquals(missing, ["resume", "overwrite"]);
+  for (const [name, value] of again.flags) assertEquals(value, before.get(name), name);
+});
+
+function writtenOf({ name, value }: Flag): string {
+  return value === undefined ? `--${name}` : `--${name}=7`;
+}
 
 Deno.test("nextCommand() writes every other flag again", () => {
   const args = [

@@ -145,6 +145,38 @@ Deno.test("rows that were edited since they were answered are refused, asked aga
   assertStringIncludes(await dir.read(`out/${aside[0]}`), `"response":"answer to prompt 1"`);
 });
 
+/** The arguments of the command that the summary of a run names to go on. */
+function argsToContinue({ stderr }: { stderr: string }): string[] {
+  const [, command] = /To continue +deno task distill (.+)/.exec(stderr)!;
+  return command.split(" ");
+}
+
+Deno.test("a run over edited rows that was halted goes on with the command that it names", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ prompt }) =>
+    prompt === "prompt 2" ? errorAnswer(400) : undefined
+  );
+  const rows = numberedRows(3);
+  const input = await dir.write("in.jsonl", rows);
+  const args = [input, "-o", dir.path("out/"), "-c", "1"];
+  assertExit(await distill(server, args), 3);
+  await dir.write("in.jsonl", rows.map((row) => ({ ...row, prompt: `${row.prompt}, edited` })));
+  const halted = await distill(server, [
+    ...args,
+    "--changed",
+    "reask",
+    "--max-completion-tokens-total",
+    "1",
+  ]);
+  assertExit(halted, 5);
+  // Edited rows that have failed are still to be asked.
+  let next = halted;
+  for (let i = 0; i < 2; i++) next = await runCli(argsToContinue(next));
+  assertExit(next, 0);
+  assertEquals(server.posts, 6);
+  await assertVerified(dir, "in.jsonl", "out/");
+});
+
 Deno.test("identical rows are one row, or as many as there are with --duplicates keep", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
