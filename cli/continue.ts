@@ -12,8 +12,8 @@ import type { ParsedArgs } from "./parse.ts";
 /** What would throw answers away if it were said a second time. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
-/** The command that goes on where a run was interrupted or halted, does the pending rows, or asks the
- * failed ones again; undefined when all is done. */
+/** The command that goes on where a run or a retry was interrupted or halted, does the pending rows, or
+ * asks the failed ones again; undefined when all is done. */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
@@ -23,8 +23,9 @@ export function nextCommand(
   const isRetry = args.command === "retry" || args.flags.has("retry");
   // Old answers are thrown away just before the first row is sent.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
-  if (isCut && isRetry && summary.pending === 0) {
-    // What is left of a retry is among the failed rows, of the types that were asked for.
+  if (isCut && isRetry) {
+    // What is left of a retry is among the failed rows, of the types that were asked for. Rows that were
+    // never asked come after it: a retry may have other parameters, which they must not be asked with.
     return commandLine(args, program, args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");

@@ -33,9 +33,12 @@ Deno.test("nextCommand() asks failed rows again when none is pending", () => {
 });
 
 Deno.test("nextCommand() starts over no second time and retries nothing by itself", () => {
-  const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "--retry"];
-  assertEquals(next(args), "retort a.jsonl -o out/");
-  assertEquals(next(["retry", "a.jsonl", "-o", "out/", "--retry=429"]), "retort a.jsonl -o out/");
+  const over = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite"];
+  assertEquals(next(over), "retort a.jsonl -o out/");
+  const ended = summaryOf({ pending: 5, failures_on_disk: 2 });
+  const types = ["a.jsonl", "-o", "out/", "--retry=429"];
+  assertEquals(next(types, ended), "retort a.jsonl -o out/");
+  assertEquals(next(["retry", ...types], ended), "retort a.jsonl -o out/");
 });
 
 Deno.test("nextCommand() says the same again when the input was not read to its end", () => {
@@ -48,16 +51,18 @@ Deno.test("nextCommand() says the same again when the input was not read to its 
 });
 
 Deno.test("nextCommand() goes on with an interrupted retry as it was asked for", () => {
-  const left = summaryOf({ state: "interrupted", failures_on_disk: 2 });
   const types = ["a.jsonl", "-o", "out/", "--retry=429"];
-  assertEquals(next(["retry", ...types], left), "retort retry a.jsonl -o out/ --retry=429");
-  assertEquals(next(types, left), "retort a.jsonl -o out/ --retry=429");
-  assertEquals(next(["retry", "a.jsonl"], left), "retort retry a.jsonl");
+  for (const pending of [0, 5]) {
+    const left = summaryOf({ state: "interrupted", pending, failures_on_disk: 2 });
+    assertEquals(next(["retry", ...types], left), "retort retry a.jsonl -o out/ --retry=429");
+    assertEquals(next(types, left), "retort a.jsonl -o out/ --retry=429");
+    assertEquals(next(["retry", "a.jsonl"], left), "retort retry a.jsonl");
+  }
 });
 
 Deno.test("nextCommand() goes on after a halt with the same command, its limits included", () => {
   const halted = summaryOf({ state: "halted", pending: 5, failures_on_disk: 2 });
-  const args = ["a.jsonl", "-o", "out/", "--max-cost", "5", "--deadline", "2h", "--retry"];
+  const args = ["a.jsonl", "-o", "out/", "--max-cost", "5", "--deadline", "2h"];
   assertEquals(next(args, halted), "retort a.jsonl -o out/ --max-cost 5 --deadline 2h");
   assertEquals(
     next(["a.jsonl", "--base-url", "http://a/v1", "--base-url", "http://b/v1", "-cauto"], halted),

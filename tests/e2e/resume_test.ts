@@ -177,6 +177,24 @@ Deno.test("a run over edited rows that was halted goes on with the command that 
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
+Deno.test("a retry that was halted goes on with the command that it names, rows that were never asked left alone", async () => {
+  await using dir = await tempDir();
+  const refused = new Set(["prompt 1", "prompt 2"]);
+  await using server = serveLedger(({ prompt }) =>
+    refused.has(prompt) ? errorAnswer(400) : undefined
+  );
+  const args = [await dir.write("in.jsonl", numberedRows(4)), "-o", dir.path("out/"), "-c", "1"];
+  assertExit(await distill(server, [...args, "--limit", "3"]), 3);
+  refused.clear();
+  const more = ["--max-tokens", "500", "--max-completion-tokens-total", "1"];
+  const halted = await distill(server, ["retry", ...args, ...more]);
+  assertExit(halted, 5);
+  const next = await runCli(argsToContinue(halted));
+  assertStringIncludes(next.stderr, "Ended after");
+  assertEquals([server.posts, server.prompts.get("prompt 2")], [5, 2]);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 3);
+});
+
 Deno.test("identical rows are one row, or as many as there are with --duplicates keep", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
