@@ -119,7 +119,7 @@ export class Job {
 
   /** Reads the index and makes the first pass over the input. Writes nothing. */
   async look(): Promise<void> {
-    const { options, parser, duplicates, signal } = this.#context;
+    const { options, parser, duplicates, identity, signal } = this.#context;
     const { samples } = this;
     const { limit = Infinity } = options;
     using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
@@ -138,6 +138,7 @@ export class Job {
       onlyFailures: Boolean(options.retry),
       isOnDisk: (line) => this.#ledger.hasBadRow(line),
       name: this.files.input,
+      uidFields: identity.uid_field,
       signal,
     });
     if (options.limit === undefined) this.#ledger.dropMendedRows();

@@ -32,6 +32,8 @@ export interface PreflightOptions {
   readonly isOnDisk: (line: number) => boolean;
   /** What an error calls the input. @default its path */
   readonly name?: string;
+  /** The fields that a person has named for the ids of rows. @default [] */
+  readonly uidFields?: readonly string[];
   /** Ends the pass early. */
   readonly signal?: AbortSignal;
 }
@@ -65,6 +67,10 @@ export class Preflight {
   failed = 0;
   /** Identical rows that were merged into one. */
   merged = 0;
+  /** Rows whose id is a hash of themselves. */
+  hashed = 0;
+  /** The fields that a person has named for the ids of rows, as long as no row has any of them. */
+  unmetUidFields: readonly string[] = [];
   /** Rows that were edited after an answer was settled. */
   changed = 0;
   /** Ids of answers to an older prompt, which are to be made again. */
@@ -97,6 +103,7 @@ export const MODELS_SHOWN = 3;
 export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
   const found = new Preflight(options.samples);
   found.stamp = await stampOf(path);
+  found.unmetUidFields = options.uidFields ?? [];
   const judge = new RowJudge(found, options);
   for await (const batch of openLines(path, { name: options.name })) {
     for (const line of batch) {
@@ -199,7 +206,15 @@ class RowJudge {
     const model = row.params?.model;
     if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
     found.shapes.set(row.shape, (found.shapes.get(row.shape) ?? 0) + 1);
+    if (row.isUidDerived) found.hashed++;
+    else if (found.unmetUidFields.length > 0) this.#lookForUidField(row);
     if (this.#isChanged) found.changed++;
+  }
+
+  /** Of a row that is named by a hash it is known that it has none of them. */
+  #lookForUidField(row: ParsedRow): void {
+    const found = this.#found;
+    if (found.unmetUidFields.some((field) => row.has(field))) found.unmetUidFields = [];
   }
 
   /** Decides on one answer, from what the table knows of it. */

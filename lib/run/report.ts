@@ -21,6 +21,8 @@ type Found = Pick<
   | "failed"
   | "merged"
   | "models"
+  | "hashed"
+  | "unmetUidFields"
 >;
 
 /**
@@ -74,8 +76,12 @@ function checkChanged(found: readonly Found[]): void {
   );
 }
 
-/** One line for each input: what was found in it. */
+/** One line for each input: what was found in it. Another one where no row has a field of `--uid-field`. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
+  return [...countLines(inputs, found), ...uidFieldLines(inputs, found)];
+}
+
+function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.map((one, index) => {
     const name = inputs[index] === "-" ? "standard input" : inputs[index];
     const parts = [`${name}: ${plural(one.rows, "row")}`];
@@ -94,6 +100,23 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
     // Batch files do, and it is what will be paid for, whatever `model` says.
     if (one.models.size > 0) said.push(`asks models of its own: ${listed(one.models)}`);
     return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
+  });
+}
+
+/** Without a word of it, a mistyped name is found out when the results are to be joined by their uids. */
+function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
+    if (rows === 0 || unmetUidFields.length === 0) return [];
+    const name = inputs[index] === "-" ? "standard input" : `"${inputs[index]}"`;
+    const fields = unmetUidFields.map((field) => `"${field}"`).join(" or ");
+    const names = [
+      ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
+      ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ];
+    return [
+      `No row of ${name} has a value for the field ${fields} of --uid-field: ` +
+      `rows are named ${names.join(", or ")}`,
+    ];
   });
 }
 

@@ -107,6 +107,12 @@ export class ParsedRow {
     };
   }
 
+  /** Whether the row itself has a field with a value. */
+  has(field: string): boolean {
+    const json = this.#json;
+    return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
+  }
+
   /** 16 hex digits of xxHash64 over the messages and the row's parameters as sent: tells that a
    * prompt was edited. Made each time it is asked for, which is once for most rows. */
   get promptHash(): string {

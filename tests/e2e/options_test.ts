@@ -108,6 +108,23 @@ Deno.test("--dry-run shows the first request and the number of rows, calls nobod
   assertEquals(server.posts, 2);
 });
 
+Deno.test("--uid-field that no row has is told before the first call, and by --dry-run", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", [{ prompt: "one" }, { sku: "b", prompt: "two" }]);
+  const args = [input, "-o", dir.path("out/"), "--uid-field"];
+  const told = `No row of "${input}" has a value for the field "skuu" of --uid-field: ` +
+    "rows are named by a hash of themselves\n";
+  for (const last of ["--dry-run", "--limit=1"]) {
+    const mistyped = await distill(server, [...args, "skuu", last]);
+    assertExit(mistyped, 0);
+    assertStringIncludes(mistyped.stderr, told);
+  }
+  const right = await distill(server, [...args, "sku", "-o", dir.path("right/")]);
+  assertExit(right, 0);
+  assert(!right.stderr.includes("No row of"), right.stderr);
+});
+
 Deno.test("--final-messages adds what was sent and the answer, with the reasoning as --think says", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(() =>

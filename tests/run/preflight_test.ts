@@ -133,6 +133,25 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   assertEquals([known.badCount, known.plan.bad], [1, 0]);
 });
 
+Deno.test("preflight() tells whether any row has one of the fields that were to name rows", async () => {
+  await using dir = await tempDir();
+  const uidFields = ["sku", "ean"];
+  const unmet = async (...rows: unknown[]) => {
+    const parser = createRowParser({ uidField: uidFields });
+    const path = await dir.write("in.jsonl", rows);
+    const { unmetUidFields, hashed } = await look(path, { parser, uidFields });
+    return [unmetUidFields.length, hashed];
+  };
+  const prompt = "p";
+  assertEquals(await unmet({ prompt: "a" }, { prompt: "b" }), [2, 2]);
+  assertEquals(await unmet({ prompt, sku: null }, { id: 1, prompt }), [2, 1]);
+  assertEquals(await unmet([{ role: "user", content: "sku" }]), [2, 1]);
+  assertEquals(await unmet({ prompt }, { ean: 7, prompt }), [0, 1]);
+  // It is the id that names the row, and still the field is there.
+  assertEquals(await unmet({ id: 1, sku: "s", prompt }), [0, 0]);
+  assertEquals(await unmet({ id: 1, prompt, params: { sku: 1 } }), [2, 0]);
+});
+
 Deno.test("both passes say the same of an id that is taken", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [

@@ -41,3 +41,25 @@ Deno.test("describeInput() names the models that rows bring, which are what is p
     "y.jsonl: 9 rows (9 openai-batch), asks models of its own: a, b, c, …",
   ]);
 });
+
+Deno.test("describeInput() says that no row has the field of --uid-field, and what names rows then", () => {
+  const shape = "prompt";
+  const hashed = foundOf({ rows: 2, shape });
+  const named = foundOf({ rows: 2, shape });
+  const some = foundOf({ rows: 2, shape });
+  const empty = foundOf({ rows: 0, shape });
+  hashed.hashed = 2;
+  some.hashed = 1;
+  for (const found of [hashed, named, empty]) found.unmetUidFields = ["sku"];
+  some.unmetUidFields = ["sku", "ean"];
+  const inputs = ["a.jsonl", "b.jsonl", "empty.jsonl", "-"];
+  assertEquals(describeInput(inputs, [hashed, named, empty, some]).slice(4), [
+    'No row of "a.jsonl" has a value for the field "sku" of --uid-field: ' +
+    "rows are named by a hash of themselves",
+    'No row of "b.jsonl" has a value for the field "sku" of --uid-field: ' +
+    "rows are named by their uid, custom_id or id",
+    'No row of standard input has a value for the field "sku" or "ean" of --uid-field: ' +
+    "rows are named by their uid, custom_id or id, or by a hash of themselves",
+  ]);
+  assertEquals(describeInput(["a.jsonl"], [foundOf({ rows: 2, shape })]).length, 1);
+});
