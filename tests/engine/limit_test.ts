@@ -215,3 +215,15 @@ Deno.test("Limit follows a capacity of 400, 100 and 400 within 60 s, with 90 % o
     }
   }
 });
+
+Deno.test("Limit goes on from a size as a careful start does, forgetting what it was cut for", () => {
+  const bench = new Bench({ isCareful: false, ceiling: 100 });
+  bench.refusal();
+  bench.wait(1);
+  for (let cut = 0; cut < 20; cut++) bench.refusal();
+  assertLess(bench.limit.value, 10);
+  bench.limit.resume(40);
+  assertEquals(bench.limit.value, 40);
+  assertEquals(bench.answers(80).at(-1), 100);
+  assertEquals(bench.wait(60), 100);
+});
