@@ -85,6 +85,10 @@ function readFlag(
     const names = [...KNOWN.map((one) => one.name), ...OWN_KEYS];
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
   }
+  if (flag.name === "overwrite" && value === true) {
+    // The command that a run ends with, to go on, names the file again.
+    return fail(`${key} throws answers away each time the file is used: say it in the command`);
+  }
   if (flag.value !== undefined && [value].flat().some((one) => typeof one === "object")) {
     return fail(`${key} must be a text, a number or a list of them: put a text into quotes`);
   }
