@@ -7,6 +7,10 @@
 /** Past this, `setTimeout` fires at once: it takes a signed 32-bit number of milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Where rows and answers are there at once, the event loop has to be given a turn so often: nothing else gives
+ * timers and sockets theirs. */
+export const LONGEST_TURN_MS = 20;
+
 /** Calls back after `ms` milliseconds, however many, unless the function that it gives back is called
  * before. Does not keep the process alive. */
 export function after(ms: number, callback: () => void): () => void {

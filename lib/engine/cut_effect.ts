@@ -53,7 +53,7 @@ export class CutEffect {
 
   /** An attempt is made at `now`, with a limit of `size` attempts in flight. */
   sent(now: number, size: number): void {
-    if (this.#isMeasured || size > SIZES[this.#stage] * this.#sizeBefore + 1) return;
+    if (this.#isMeasured || !this.#covers(size)) return;
     if (this.#attempts++ === 0) this.#firstAt = now;
     this.#isMeasured = this.#attempts >= MOST_ATTEMPTS ||
       this.#attempts >= LEAST_ATTEMPTS && this.#refusals >= LEAST_REFUSALS;
@@ -64,7 +64,8 @@ export class CutEffect {
   /** An attempt that was made at `startedAt` was refused at `now`, with a limit of `size` attempts in flight.
    * Gives the share that is refused whatever is sent, once that is known. */
   refused(startedAt: number, now: number, size: number): number | undefined {
-    if (startedAt >= this.#firstAt && startedAt <= this.#lastAt) this.#refusals++;
+    const counts = startedAt >= this.#firstAt && startedAt <= this.#lastAt;
+    if (counts && this.#covers(size)) this.#refusals++;
     if (!this.#isMeasured || now <= this.#lastAt + SETTLING_MS) return undefined;
     const share = Math.min(1, this.#refusals / this.#attempts);
     const first = this.#firstShare;
@@ -80,6 +81,11 @@ export class CutEffect {
     this.#measure(0);
     // Few refusals were counted, and chance makes them fewer as often as more.
     return Math.max(share, first);
+  }
+
+  /** Whether what becomes of attempts at this limit is measured now. */
+  #covers(size: number): boolean {
+    return size <= SIZES[this.#stage] * this.#sizeBefore + 1;
   }
 
   #begin(size: number): void {

@@ -152,10 +152,7 @@ export class Limit {
   /** Sending less has brought no fewer refusals: goes on from `size` as a careful start does, with no bound
    * but the ceiling. */
   resume(size: number): void {
-    this.#passTime();
-    this.#growth = new Growth();
-    this.#isProven = false;
-    this.#startRefusedAt = 0;
+    this.#forget();
     this.#setStart(size);
   }
 
@@ -168,16 +165,21 @@ export class Limit {
 
   /** The teacher is back after an outage: starts at 1 again, up to what it took before. */
   restart(): void {
-    this.#passTime();
-    this.#growth = new Growth();
+    this.#forget();
     if (this.#held < Infinity) {
       // As if it had been cut so long ago that it is back by now.
       this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
-    this.#isProven = false;
-    this.#startRefusedAt = 0;
     this.#explorer?.interrupted();
     this.#setStart(1);
+  }
+
+  /** Forgets what was refused until now. */
+  #forget(): void {
+    this.#passTime();
+    this.#growth = new Growth();
+    this.#isProven = false;
+    this.#startRefusedAt = 0;
   }
 
   get #exact(): number {

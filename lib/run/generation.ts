@@ -11,6 +11,7 @@ import type { Failure, Outcome, Row } from "../row.ts";
 import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/line.ts";
 import type { RowParser } from "../source/parse_row.ts";
 import type { Params } from "../teacher/teacher.ts";
+import { LONGEST_TURN_MS } from "../timer.ts";
 import { Admission } from "./admission.ts";
 import { Handoff } from "./handoff.ts";
 import { sampleRow } from "./samples.ts";
@@ -58,9 +59,6 @@ export interface GenerationOptions {
 
 /** The name that rows of an iterable have in place of a file's. */
 const SOURCE = "rows";
-
-/** Where rows are there and answered at once, nothing else gives timers and sockets their turn. */
-const LONGEST_TURN_MS = 20;
 
 /** Source and sink of one `generate()`. */
 export class Generation {

@@ -25,6 +25,7 @@
 
 import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
+import { LONGEST_TURN_MS } from "../timer.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
 import { Batch, KeptBytes } from "./batch.ts";
 import { cannotWrite, reasonOf, syncFolderOf } from "./durable_file.ts";
@@ -34,10 +35,6 @@ export type { JournalFile } from "./appender.ts";
 
 /** So many rows are written without waiting for more. */
 const ENOUGH_ROWS = 8;
-
-/** Where a teacher answers without a turn of the event loop, nothing else gives timers and sockets
- * theirs. */
-const LONGEST_TURN_MS = 20;
 
 /** What a journal is told. */
 export interface JournalOptions<T> extends AppenderOptions {
@@ -58,6 +55,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
+  readonly #now: () => number;
   /** Used by one write at a time, as the writer is busy with one. */
   readonly #bytes = new KeptBytes();
   /** One for the writer, one for the syncer. */
@@ -87,6 +85,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#path = path;
     this.#files = files;
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.#appender = new Appender(path, files[0], size, options);
     this.#syncer = new Syncer(files[1], {
       onDurable: options.onDurable,
@@ -212,12 +211,12 @@ export class Journal<T> implements AsyncDisposable {
   /** Until a call is worth it, or this turn of the event loop brings no more: who waits for the turn's end
    * sends the next requests a turn later, and the teacher stands idle meanwhile. */
   async #gather(): Promise<void> {
-    const isTurnDue = performance.now() >= this.#turnAt;
+    const isTurnDue = this.#now() >= this.#turnAt;
     if (!isTurnDue && isWorthACall(this.#waiting[0])) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     if (!isTurnDue) this.#hurry = resolve;
     setImmediate(() => {
-      this.#turnAt = performance.now() + LONGEST_TURN_MS;
+      this.#turnAt = this.#now() + LONGEST_TURN_MS;
       resolve();
     });
     await promise;

@@ -44,6 +44,7 @@ Deno.test("Journal lets lanes go on within the turn that brought many rows", asy
   await using dir = await tempDir();
   const order: string[] = [];
   await using journal = await Journal.open<number>(dir.path("x"), {
+    now: () => 0,
     openFile: async (path) => {
       const file = await Deno.open(path, { append: true, create: true });
       return Object.assign(file, {
