@@ -292,12 +292,3 @@ async function deno(home: string, args: string[]): Promise<{ code: number; text:
   const decoder = new TextDecoder();
   return { code: output.code, text: decoder.decode(output.stdout) + decoder.decode(output.stderr) };
 }
-
-Deno.test("docs/architecture.md has a line for each file, and for no other", async () => {
-  const text = await Deno.readTextFile(`${REPOSITORY}/docs/architecture.md`);
-  const named = [...text.matchAll(/^\| `((?:lib|cli)\/[\w/]+\.ts)` +\|/gm)].map(([, path]) => path);
-  const files = SOURCES.map(({ path }) => path).filter((path) =>
-    /^(lib|cli)\//.test(path) && !path.endsWith(".d.ts")
-  );
-  assertEquals(named.toSorted(), files.toSorted());
-});
