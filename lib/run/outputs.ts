@@ -5,6 +5,7 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
+import { outdatedPathOf } from "../sink/set_aside.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -31,7 +32,8 @@ const INPUT_ENDING = /(\.(jsonl|ndjson|json))?(\.gz)?$/;
  * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
  * one results file that `output` names.
  *
- * @throws {UsageError} when two would be one file, or when one is an input
+ * @throws {UsageError} when two would be one file, when one is an input, or when one exists and is no
+ * regular file
  */
 export async function outputFilesOf(
   inputs: readonly string[],
@@ -65,6 +67,7 @@ export async function outputFilesOf(
   });
   checkCollisions(files);
   await checkNotAnInput(inputs, files);
+  await checkRegular(files);
   return files;
 }
 
@@ -150,4 +153,27 @@ async function checkNotAnInput(
       }
     }
   }
+}
+
+/**
+ * A FIFO without a reader blocks the process when it is opened, and none of these can be read back by
+ * the run that continues. Links are followed: what counts is where they lead.
+ */
+async function checkRegular(files: readonly OutputFiles[]): Promise<void> {
+  for (const { results, failures, runJson, lock, spool } of files) {
+    for (const path of [results, failures, runJson, lock, spool, outdatedPathOf(results)]) {
+      const info = await statOf(path);
+      if (info === undefined || info.isFile) continue;
+      throw new UsageError(
+        `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
+          "Name another output",
+      );
+    }
+  }
+}
+
+function kindOf(info: Deno.FileInfo): string {
+  if (info.isDirectory) return "a folder";
+  if (info.isFifo) return "a FIFO";
+  return info.isSocket ? "a socket" : "a device";
 }

@@ -18,7 +18,7 @@ import { repairTail } from "./tail.ts";
  * @throws {SinkError} when a file cannot be written; the results are then as they were
  */
 export async function setAside(path: string, uids: ReadonlySet<string>): Promise<string> {
-  const keptAt = `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
+  const keptAt = outdatedPathOf(path);
   await repairTail(keptAt);
   await using results = await Replacement.open(path);
   using aside = await openAside(keptAt);
@@ -38,6 +38,11 @@ export async function setAside(path: string, uids: ReadonlySet<string>): Promise
   await syncFolderOf(keptAt);
   await results.commit();
   return keptAt;
+}
+
+/** Where answers to edited prompts are kept: `out/x.outdated.jsonl` for the results `out/x.jsonl`. */
+export function outdatedPathOf(path: string): string {
+  return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
 }
 
 async function openAside(path: string): Promise<Deno.FsFile> {

@@ -139,6 +139,44 @@ Deno.test("outputFilesOf() refuses an output that is another input of the run", 
   await refusal([dir.path("b/b.jsonl"), dir.path("in/a.jsonl")], dir.path("out"));
 });
 
+/** Makes something at `path` that is no regular file. */
+const SPECIAL: Record<string, (path: string) => Promise<Disposable | void>> = {
+  "a FIFO": async (path) => {
+    await new Deno.Command("mkfifo", { args: [path] }).output();
+  },
+  "a socket": (path) => {
+    const listener = Deno.listen({ transport: "unix", path });
+    return Promise.resolve({ [Symbol.dispose]: () => listener.close() });
+  },
+  "a device": (path) => Deno.symlink("/dev/null", path),
+  "a folder": (path) => Deno.mkdir(path),
+};
+
+for (const [kind, make] of Object.entries(SPECIAL)) {
+  for (
+    const name of [
+      "a.jsonl",
+      "a_error.jsonl",
+      "a.run.json",
+      "a.lock",
+      "a.input",
+      "a.outdated.jsonl",
+    ]
+  ) {
+    Deno.test({
+      name: `outputFilesOf() refuses ${name} where it is ${kind}`,
+      ignore: Deno.build.os === "windows",
+      async fn() {
+        await using dir = await tempDir();
+        using _open = await make(dir.path(name)) ?? { [Symbol.dispose]() {} };
+        const message = await refusal(["in/a.jsonl"], dir.path("./"));
+        assertStringIncludes(message, name);
+        assertStringIncludes(message, `it must be a regular file, and it is ${kind}`);
+      },
+    });
+  }
+}
+
 Deno.test("makeFolders() makes what is missing and leaves what is there", async () => {
   await using dir = await tempDir();
   const files = await outputFilesOf(["a.jsonl", "b.jsonl"], dir.path("x/y/z/"));
