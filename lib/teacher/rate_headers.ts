@@ -4,6 +4,7 @@
  * @module
  */
 
+import { serverTime } from "./server_clock.ts";
 import type { RateLimit } from "./teacher.ts";
 
 /** The header fields of an answer, names in lower case. */
@@ -26,7 +27,8 @@ const EPOCH_MS = 1e12;
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`. Of
- * several limits of tokens the one counts of which the smallest share is left.
+ * several limits of tokens the one counts of which the smallest share is left. A reset that is a moment
+ * is on the teacher's clock.
  *
  * @param headers The header fields, names in lower case.
  * @param now Unix time in milliseconds.
@@ -44,9 +46,10 @@ export function rateLimitOf(
     headers["x-ratelimit-remaining-requests"] !== undefined ||
     headers["x-ratelimit-remaining-tokens"] !== undefined
   ) {
+    const time = serverNow(headers, now, ageMs);
     return together(
-      openAiBudget(headers, "requests", now, ageMs),
-      openAiBudget(headers, "tokens", now, ageMs),
+      openAiBudget(headers, "requests", time, ageMs),
+      openAiBudget(headers, "tokens", time, ageMs),
     );
   }
   if (
@@ -54,11 +57,17 @@ export function rateLimitOf(
     headers["anthropic-ratelimit-tokens-remaining"] !== undefined ||
     headers["anthropic-ratelimit-output-tokens-remaining"] !== undefined
   ) {
+    const time = serverNow(headers, now, ageMs);
     const tokens = ["tokens", "input-tokens", "output-tokens"]
-      .map((thing) => anthropicBudget(headers, thing, now, ageMs));
-    return together(anthropicBudget(headers, "requests", now, ageMs), tokens.reduce(tighter));
+      .map((thing) => anthropicBudget(headers, thing, time, ageMs));
+    return together(anthropicBudget(headers, "requests", time, ageMs), tokens.reduce(tighter));
   }
   return undefined;
+}
+
+/** What the teacher's clock shows when ours shows `now`. */
+function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
+  return serverTime(headers, now - ageMs) + ageMs;
 }
 
 function openAiBudget(headers: HeaderFields, thing: string, now: number, ageMs: number): Budget {

@@ -9,6 +9,7 @@ import { redactAddress } from "./address.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
+import { serverTime } from "./server_clock.ts";
 
 /** The header fields of an answer, names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -73,7 +74,8 @@ export function statedError(error: unknown, status: number, redact: Redact): Tea
 
 /**
  * How long a teacher asks to be left alone, in milliseconds: `retry-after-ms`, else `retry-after` (seconds,
- * also fractions, or an HTTP date). What is negative, no number or beyond a day is ignored.
+ * also fractions, or an HTTP date, which is on the teacher's clock). What is negative, no number or
+ * beyond a day is ignored.
  */
 export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
   const inMs = textOf(headers["retry-after-ms"]);
@@ -82,7 +84,9 @@ export function retryAfterMs(headers: AnswerHeaders, now: number): number | unde
   const after = textOf(headers["retry-after"]);
   if (after === "") return undefined;
   const seconds = Number(after);
-  return plausible(Number.isNaN(seconds) ? Date.parse(after) - now : seconds * 1_000);
+  return plausible(
+    Number.isNaN(seconds) ? Date.parse(after) - serverTime(headers, now) : seconds * 1_000,
+  );
 }
 
 function plausible(ms: number): number | undefined {

@@ -81,6 +81,24 @@ Deno.test("rateLimitOf() understands durations, seconds and moments", () => {
   for (const [text, ms] of cases) assertEquals(reset(text), ms, text);
 });
 
+Deno.test("rateLimitOf() reads a moment on the clock of the server that named it", () => {
+  const slow = NOW - 7_200_000;
+  for (const text of [new Date(slow + 30_000).toISOString(), `${slow / 1_000 + 30}`]) {
+    const headers = {
+      date: new Date(slow).toUTCString(),
+      "x-ratelimit-remaining-requests": "1",
+      "x-ratelimit-reset-requests": text,
+      "anthropic-ratelimit-requests-remaining": "1",
+      "anthropic-ratelimit-requests-reset": text,
+    };
+    const { "x-ratelimit-remaining-requests": _, ...anthropic } = headers;
+    for (const ageMs of [0, 10_000]) {
+      assertEquals(rateLimitOf(headers, NOW, ageMs)?.requestsResetMs, 30_000 - ageMs);
+      assertEquals(rateLimitOf(anthropic, NOW, ageMs)?.requestsResetMs, 30_000 - ageMs);
+    }
+  }
+});
+
 Deno.test("rateLimitOf() leaves out what makes no sense, and what has been reset since", () => {
   const one = (left: string) =>
     rateLimitOf({ "x-ratelimit-remaining-requests": left }, NOW)?.requestsLeft;

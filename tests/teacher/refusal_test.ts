@@ -133,6 +133,17 @@ Deno.test("retryAfterMs() prefers milliseconds, and reads seconds, fractions and
   assertEquals(retryAfterMs({ "retry-after": ["3", "4"] }, NOW), 3000);
 });
 
+Deno.test("retryAfterMs() reads a date on the clock of the server that named it", () => {
+  for (const hours of [-2, 2]) {
+    const at = (seconds: number) =>
+      new Date(NOW + hours * 3_600_000 + seconds * 1_000).toUTCString();
+    assertEquals(retryAfterMs({ "retry-after": at(5), date: at(0) }, NOW), 5_000);
+    assertEquals(retryAfterMs({ "retry-after": at(-5), date: at(0) }, NOW), undefined);
+  }
+  const inAMinute = new Date(NOW + 60_000).toUTCString();
+  assertEquals(retryAfterMs({ "retry-after": inAMinute, date: "yesterday" }, NOW), 60_000);
+});
+
 Deno.test("retryAfterMs() ignores nonsense", () => {
   const nonsense = [
     "-1",
