@@ -6,13 +6,12 @@
  */
 
 import type { TeacherError } from "../../lib/errors.ts";
+import { withGenerated } from "../support/generated_page.ts";
 import { type CaseGroup, type Expected, GROUPS, type Mend } from "./judgement_cases.ts";
 
 /** The page. */
 export const PAGE = new URL("../../docs/errors.md", import.meta.url);
 
-const START = "<!-- cases -->";
-const END = "<!-- end of cases -->";
 /** How much of a message is shown. */
 const SHOWN = 60;
 
@@ -34,17 +33,7 @@ export function tables(): string {
 
 /** The page with its tables as they should be. */
 export function withTables(page: string): string {
-  const start = page.indexOf(START) + START.length, end = page.indexOf(END);
-  if (start < START.length || end < start) throw new Error(`There is no ${START} … ${END}`);
-  return `${page.slice(0, start)}\n\n${tables()}\n\n${page.slice(end)}`;
-}
-
-/** Every line of the tables, without the spaces that a formatter aligns them with. */
-export function linesOf(page: string): string[] {
-  const text = page.slice(page.indexOf(START), page.indexOf(END));
-  return text.split("\n").filter((line) => line !== "").map((line) =>
-    line.replace(/\s*\|\s*/g, "|").replace(/-{3,}/g, "---")
-  );
+  return withGenerated(page, tables());
 }
 
 function table({ title, cases }: CaseGroup): string {

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts"
 import { judge } from "../../lib/engine/judgement.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { GROUPS, type Mend } from "./judgement_cases.ts";
-import { linesOf, PAGE, withTables } from "./judgement_table.ts";
+import { generatedLines } from "../support/generated_page.ts";
+import { PAGE, withTables } from "./judgement_table.ts";
 
 const ADVICE: Readonly<Record<Mend, RegExp>> = {
   key: /OPENAI_API_KEY.*--api-key-env.*--api-key-file/,
@@ -31,10 +32,12 @@ for (const { title, cases } of GROUPS) {
 Deno.test("docs/errors.md has a line for each case, and says what follows", async () => {
   const page = await Deno.readTextFile(PAGE);
   const remedy = "run tests/engine/judgement_table.ts";
-  assertEquals(linesOf(page), linesOf(withTables(page)), remedy);
+  assertEquals(generatedLines(page), generatedLines(withTables(page)), remedy);
   const cases = GROUPS.flatMap(({ cases }) => cases);
   assert(cases.length >= 60);
-  const lines = linesOf(page).filter((line) => line.startsWith("|") && !/^\|(---|who)/.test(line));
+  const lines = generatedLines(page).filter((line) =>
+    line.startsWith("|") && !/^\|(---|who)/.test(line)
+  );
   assertEquals(lines.length, cases.length);
 });
 

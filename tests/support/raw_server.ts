@@ -133,15 +133,20 @@ function answerBytes(prompt: string): Uint8Array {
   return concat(new TextEncoder().encode(`${head}\r\n\r\n`), body);
 }
 
-async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
+/** Writes all of it, in as many pieces as it takes. */
+export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) done += await connection.write(bytes.subarray(done));
 }
 
 /** Reads request after request from a connection. */
-class RequestReader {
+export class RequestReader {
+  /** The request line and the header fields of the last request. */
+  head = "";
+
   readonly #connection: Deno.Conn;
   #held = new Uint8Array(0);
 
+  /** Reads from `connection`. */
   constructor(connection: Deno.Conn) {
     this.#connection = connection;
   }
@@ -154,6 +159,7 @@ class RequestReader {
       if (line === undefined) return undefined;
       head += line;
     }
+    this.head = head;
     if (/^transfer-encoding:\s*chunked/im.test(head)) return await this.#chunks();
     const length = Number(/^content-length:\s*(\d+)/im.exec(head)?.[1] ?? 0);
     const body = await this.#bytes(length);

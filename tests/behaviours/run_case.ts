@@ -1,0 +1,99 @@
+/**
+ * Plays one behaviour of a server against the command line, with real sockets and real files.
+ *
+ * @module
+ */
+
+import { main } from "../../cli.ts";
+import type { Io } from "../../cli/io.ts";
+import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { argsFor, numberedRows } from "../e2e/fixture.ts";
+import { serveScript } from "../support/scripted_server.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import type { Part, ServerCase } from "./case.ts";
+
+/** Runs it, and fails where it comes to something else than expected. */
+export async function runCase({ script, flags = [], rows, expected }: ServerCase): Promise<void> {
+  await using dir = await tempDir();
+  await using server = serveScript(script);
+  const input = await dir.write("in.jsonl", rowsOf(rows));
+  const args = [input, "-o", dir.path("out/"), "--progress", "plain", ...flags];
+  const { code, stderr } = await run(argsFor(server, args));
+  const results = await linesOf(dir, "out/in.jsonl");
+  const failures = await linesOf(dir, "out/in_error.jsonl");
+  const { sent, result, failure, posts = 1, says } = expected;
+  const rowCount = rowsOf(rows).length;
+  const [answered, failed, pending] = expected.counts ??
+    [Number(result !== undefined), Number(failure !== undefined), 0];
+  const exit = expected.exit ?? (pending > 0 ? 5 : failed > 0 ? 3 : 0);
+  const written = JSON.stringify([...results, ...failures]);
+  const final = failures.filter(({ error }) => error.final !== false);
+  assertEquals(
+    [results.length, final.length, rowCount - results.length - final.length],
+    [answered, failed, pending],
+    `${stderr}${written}`,
+  );
+  if (sent !== undefined) assertPart(server.posts[0].body, sent, "sent");
+  if (result !== undefined) assertPart(firstOf(results), result, "result");
+  if (failure !== undefined) assertPart(firstOf(failures), failure, "failure");
+  if (says !== undefined) assertMatch(stderr, says);
+  assertEquals(code, exit, stderr);
+  assertEquals(server.posts.length, posts, `POSTs: ${stderr}${written}`);
+}
+
+/** No wait is longer than it must be. */
+async function run(args: readonly string[]): Promise<{ code: number; stderr: string }> {
+  let stderr = "";
+  const io: Io = {
+    writeOut() {},
+    writeErr: (text) => stderr += text,
+    env: () => undefined,
+    stdin: new ReadableStream(),
+    isTerminal: false,
+    columns: () => 80,
+    onSignal: () => () => {},
+    program: "retort",
+  };
+  const { random } = Math;
+  Math.random = () => 0;
+  try {
+    return { code: await main(args, io), stderr };
+  } finally {
+    Math.random = random;
+  }
+}
+
+function rowsOf(rows: ServerCase["rows"] = [{ id: "row-0", prompt: "hi" }]): readonly Part[] {
+  return typeof rows === "number" ? numberedRows(rows) : rows;
+}
+
+// deno-lint-ignore no-explicit-any -- lines of our own files
+async function linesOf(dir: TempDir, name: string): Promise<any[]> {
+  return await dir.exists(name) ? await dir.rows(name) : [];
+}
+
+function firstOf<T extends { uid: string }>(lines: readonly T[]): T | undefined {
+  return lines.find(({ uid }) => uid === "row-0") ?? lines[0];
+}
+
+/** Fails unless `actual` holds all of `part`. */
+function assertPart(actual: unknown, part: unknown, path: string): void {
+  if (part instanceof RegExp) return assertMatch(String(actual), part, path);
+  if (Array.isArray(part)) {
+    assertEquals(
+      (actual as unknown[] | undefined)?.length,
+      part.length,
+      `${path}: ${show(actual)}`,
+    );
+    part.forEach((one, i) => assertPart((actual as unknown[])[i], one, `${path}[${i}]`));
+  } else if (typeof part === "object" && part !== null) {
+    assertEquals(typeof actual, "object", `${path}: ${show(actual)}`);
+    for (const [name, one] of Object.entries(part)) {
+      assertPart((actual as Part)?.[name], one, `${path}.${name}`);
+    }
+  } else assertEquals(actual, part, path);
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value) ?? "undefined";
+}

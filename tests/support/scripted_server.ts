@@ -1,0 +1,153 @@
+/**
+ * An HTTP server on bare TCP that sends the bytes it is told to, whether or not they are valid HTTP,
+ * and that keeps what it was asked.
+ *
+ * @module
+ */
+
+import { promptOf } from "./ledger_server.ts";
+import { RequestReader, writeAll } from "./raw_server.ts";
+
+/** What the server sends for one POST. */
+export interface Reply {
+  /** The HTTP status. @default 200 */
+  readonly status?: number;
+  /** The header fields, but for those that frame the body. @default {} */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body as it goes over the wire; several pieces are several writes. */
+  readonly body: string | Uint8Array | readonly (string | Uint8Array)[];
+  /** How the end of the body is told: its length, chunks, or the end of the connection. @default "length" */
+  readonly framing?: "length" | "chunked" | "close";
+  /** Whether the connection closes before the end of the body that the framing announces. @default false */
+  readonly breaks?: boolean;
+  /** Whether nothing is sent at all: the connection closes. @default false */
+  readonly hangsUp?: boolean;
+  /** Whether the connection closes right after a body that is whole. @default false */
+  readonly closes?: boolean;
+}
+
+/** One POST that was read to its end. */
+export interface Post {
+  /** Which POST of the server it is, from 1. */
+  readonly n: number;
+  /** How many times this prompt has been asked, this one included. */
+  readonly asked: number;
+  /** The last user message. */
+  readonly prompt: string;
+  /** The parsed body. */
+  // deno-lint-ignore no-explicit-any -- a test knows what it sent
+  readonly body: any;
+  /** The request line and the header fields, as they came. */
+  readonly head: string;
+  /** How many POSTs are unanswered, this one included. */
+  readonly open: number;
+}
+
+/** Replies in turn, to each prompt anew, the last one over and over; or a function that gives them. */
+export type Script = readonly Reply[] | ((post: Post) => Reply | Promise<Reply>);
+
+/** A running scripted server. */
+export interface ScriptedServer extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT/v1`. */
+  readonly url: string;
+  /** Every POST, in the order in which they were read. */
+  readonly posts: readonly Post[];
+  /** How many connections were made. */
+  readonly connections: number;
+}
+
+/** Starts a server on 127.0.0.1 that follows a script. */
+export function serveScript(script: Script): ScriptedServer {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const replyTo = typeof script === "function" ? script : inTurn(script);
+  const sockets = new Set<Deno.Conn>(), running = new Set<Promise<void>>();
+  const prompts = new Map<string, number>();
+  const posts: Post[] = [];
+  let connections = 0, open = 0;
+
+  async function serve(connection: Deno.Conn): Promise<void> {
+    const reader = new RequestReader(connection);
+    try {
+      while (true) {
+        const text = await reader.next();
+        if (text === undefined) return;
+        const body = JSON.parse(text || "null"), prompt = promptOf(body);
+        const asked = (prompts.get(prompt) ?? 0) + 1;
+        prompts.set(prompt, asked);
+        const post = { n: posts.length + 1, asked, prompt, body, head: reader.head, open: ++open };
+        posts.push(post);
+        try {
+          const reply = await replyTo(post);
+          if (reply.hangsUp) return;
+          for (const bytes of bytesOf(reply)) await writeAll(connection, bytes);
+          if (reply.breaks || reply.closes || reply.framing === "close") return;
+        } finally {
+          open--;
+        }
+      }
+    } catch {
+      // The other side hung up.
+    } finally {
+      if (sockets.delete(connection)) connection.close();
+    }
+  }
+
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      connections++;
+      sockets.add(connection);
+      const served = serve(connection).finally(() => running.delete(served));
+      running.add(served);
+    }
+  })();
+  return {
+    url: `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/v1`,
+    posts,
+    get connections() {
+      return connections;
+    },
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      for (const connection of sockets) connection.close();
+      sockets.clear();
+      await Promise.all([accepting, ...running]);
+    },
+  };
+}
+
+function inTurn(replies: readonly Reply[]): (post: Post) => Reply {
+  return ({ asked }) => replies[Math.min(asked, replies.length) - 1];
+}
+
+/** More bytes than there are, for a body that breaks off. */
+const MISSING_BYTES = 1_000;
+
+function* bytesOf(reply: Reply): Generator<Uint8Array> {
+  const { status = 200, headers = {}, framing = "length", breaks = false } = reply;
+  const pieces = [reply.body].flat().map((piece) =>
+    typeof piece === "string" ? encoder.encode(piece) : piece as Uint8Array
+  ).filter((piece) => piece.length > 0);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const fields = {
+    ...headers,
+    ...framingFields(framing, breaks ? length + MISSING_BYTES : length),
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  yield encoder.encode(`HTTP/1.1 ${status} Scripted\r\n${lines.join("")}\r\n`);
+  for (const piece of pieces) {
+    if (framing !== "chunked") yield piece;
+    else {
+      yield encoder.encode(`${piece.length.toString(16)}\r\n`);
+      yield piece;
+      yield encoder.encode("\r\n");
+    }
+  }
+  if (framing === "chunked" && !breaks) yield encoder.encode("0\r\n\r\n");
+}
+
+function framingFields(framing: "length" | "chunked" | "close", length: number) {
+  if (framing === "chunked") return { "transfer-encoding": "chunked" };
+  return framing === "close" ? { connection: "close" } : { "content-length": String(length) };
+}
+
+const encoder = new TextEncoder();
