@@ -15,7 +15,7 @@ import { runCommand } from "./cli/run_command.ts";
 import { simulateCommand } from "./cli/simulate_command.ts";
 import { verifyCommand } from "./cli/verify_command.ts";
 import { RetortError } from "./lib/errors.ts";
-import { printable } from "./lib/progress/printable.ts";
+import { printable } from "./lib/printable.ts";
 import { VERSION } from "./lib/version.ts";
 
 const RUNNERS = {

@@ -37,42 +37,47 @@
  */
 
 export { ResponseGenerator } from "./lib/response_generator.ts";
-export type { GeneratedOutcome, OutputRow } from "./lib/run/generation.ts";
-export type {
-  AnsweredRow,
-  ResponseGeneratorOptions,
-  RowOptions,
-  RunOptions,
-  TeacherPlace,
-  ThinkStyle,
-  Validate,
-} from "./lib/run/options.ts";
-export type { Preview } from "./lib/run/preview.ts";
-export type { OutcomeListener } from "./lib/run/activity.ts";
+export {
+  type AnsweredRow,
+  type Damage,
+  type GeneratedOutcome,
+  type OutcomeListener,
+  type OutputRow,
+  type Preview,
+  type ResponseGeneratorOptions,
+  type RowOptions,
+  type RunOptions,
+  type TeacherPlace,
+  type ThinkStyle,
+  type Validate,
+  type Verification,
+  verify,
+  type VerifyOptions,
+} from "./lib/run/mod.ts";
 export type { Failure, Outcome, Row } from "./lib/row.ts";
-export { openaiCompatible, type OpenAICompatibleOptions } from "./lib/teacher/openai_compatible.ts";
-export type {
-  Completion,
-  Message,
-  Params,
-  RateLimit,
-  Teacher,
-  TeacherRequest,
-  Usage,
-} from "./lib/teacher/teacher.ts";
+export {
+  type Completion,
+  type Message,
+  openaiCompatible,
+  type OpenAICompatibleOptions,
+  type Params,
+  type RateLimit,
+  type Teacher,
+  type TeacherRequest,
+  type Usage,
+} from "./lib/teacher/mod.ts";
 export {
   serveSimulatedTeacher,
   type SimulatedTeacher,
   type SimulatedTeacherOptions,
-} from "./lib/simulate/simulated_teacher.ts";
-export type { SimulateOptions } from "./lib/simulate/options.ts";
-export { type Damage, type Verification, verify, type VerifyOptions } from "./lib/verify.ts";
+  type SimulateOptions,
+} from "./lib/simulate/mod.ts";
 export {
   type ExportFormat,
   type ExportOptions,
   type ExportReport,
   exportResults,
-} from "./lib/export/export_results.ts";
+} from "./lib/export/mod.ts";
 export type {
   ErrorGroup,
   FailureAction,
@@ -86,7 +91,7 @@ export type {
   Summary,
   SummaryFile,
   TeacherStatus,
-} from "./lib/progress/events.ts";
+} from "./lib/progress/mod.ts";
 export {
   DamagedFileError,
   type FailureType,

@@ -7,7 +7,7 @@
 
 import { inChild } from "./child.ts";
 import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
-import { createBar } from "../lib/progress/bar.ts";
+import { createBar } from "../lib/terminal/bar.ts";
 import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
 import { COMPLETION, messagesOf, rowText, writeRows } from "./rows.ts";

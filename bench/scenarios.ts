@@ -11,7 +11,7 @@ import { Agent } from "../lib/deps/undici.ts";
 import { openaiCompatible, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
 import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
-import { createBar } from "../lib/progress/bar.ts";
+import { createBar } from "../lib/terminal/bar.ts";
 import { openLines } from "../lib/source/lines.ts";
 import { messagesOf, writeAll } from "./rows.ts";
 import { COMPLETION } from "./rows.ts";

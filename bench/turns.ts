@@ -5,10 +5,10 @@
  */
 
 import { pooledMap } from "../lib/deps/std_async.ts";
-import { Acceptance } from "../lib/engine/acceptance.ts";
+import { AnswerPolicy } from "../lib/engine/answers/policy.ts";
 import { Engine } from "../lib/engine/engine.ts";
 import { RetryPolicy } from "../lib/engine/retry_policy.ts";
-import { Spending } from "../lib/engine/spending.ts";
+import { Budget } from "../lib/engine/answers/budget.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
 import { type Bench, type Figure, figure } from "./measure.ts";
@@ -87,8 +87,8 @@ async function overLanes(count: number, concurrency: number, teacher: Teacher): 
     isExploring: false,
     isCareful: false,
     retryPolicy: new RetryPolicy(),
-    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Spending(),
+    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Budget(),
   });
   await engine.run();
 }

@@ -5,7 +5,7 @@
  */
 
 import { closestString } from "../lib/deps/std_text.ts";
-import { MAX_CONCURRENCY } from "../lib/engine/lanes.ts";
+import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
 
 /** One of several teachers, as far as it differs from what holds for all. */

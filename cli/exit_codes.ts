@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Summary } from "../lib/progress/events.ts";
+import type { Summary } from "../lib/progress/mod.ts";
 import {
   DamagedFileError,
   LockedError,

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { exportResults } from "../lib/export/export_results.ts";
+import { exportResults } from "../lib/export/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions } from "./request.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { RunListener, Snapshot } from "../lib/progress/events.ts";
-import { formatDuration } from "../lib/progress/figures.ts";
+import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
+import { formatDuration } from "../lib/figures.ts";
 
 /** Shorter runs are over before a hint is of use. */
 const LEAST_SECONDS = 300;

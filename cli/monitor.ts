@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import type { RunOptions } from "../lib/run/options.ts";
+import type { RunOptions } from "../lib/run/mod.ts";
 import type { Monitor } from "../web/server.ts";
 import { openBrowser } from "./browser.ts";
 import { prepareReportFile, writeReportFile } from "./report_file.ts";

@@ -5,8 +5,8 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { parseLossless } from "../lib/source/lossless.ts";
-import type { Params } from "../lib/teacher/teacher.ts";
+import { parseLossless } from "../lib/source/mod.ts";
+import type { Params } from "../lib/teacher/mod.ts";
 import type { Settings } from "./settings.ts";
 
 /**

@@ -6,8 +6,8 @@
 
 import { dirname } from "node:path";
 import { UsageError } from "../lib/errors.ts";
-import type { RunOptions } from "../lib/run/options.ts";
-import { cannotWrite, writeFileDurably } from "../lib/sink/durable_file.ts";
+import type { RunOptions } from "../lib/run/mod.ts";
+import { cannotWrite, writeFileDurably } from "../lib/sink/mod.ts";
 
 /**
  * Makes sure that a report can be written: a run takes days, and at its end it is too late to hear that

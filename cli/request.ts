@@ -5,9 +5,8 @@
  */
 
 import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
-import { MAX_CONCURRENCY } from "../lib/engine/lanes.ts";
-import type { ResponseGeneratorOptions, RunOptions } from "../lib/run/options.ts";
-import { MOST_SAMPLES } from "../lib/run/samples.ts";
+import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
+import { MOST_SAMPLES, type ResponseGeneratorOptions, type RunOptions } from "../lib/run/mod.ts";
 import { readConfig } from "./config.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Summary } from "../lib/progress/events.ts";
-import { printable } from "../lib/progress/printable.ts";
-import { summaryText } from "../lib/progress/summary_text.ts";
+import type { Summary } from "../lib/progress/mod.ts";
+import { printable } from "../lib/printable.ts";
+import { summaryText } from "../lib/terminal/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
 import { nextCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Summary } from "../lib/progress/events.ts";
+import type { Summary } from "../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import type { RunOptions } from "../lib/run/options.ts";
+import type { RunOptions } from "../lib/run/mod.ts";
 import type { Monitor } from "../web/server.ts";
 
 /** What the run has to do with beside its generator. */

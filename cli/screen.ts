@@ -4,10 +4,8 @@
  * @module
  */
 
-import { createBar } from "../lib/progress/bar.ts";
-import type { RunListener } from "../lib/progress/events.ts";
-import { createJsonLines } from "../lib/progress/json_lines.ts";
-import { createPlain } from "../lib/progress/plain.ts";
+import { createBar, createJsonLines, createPlain } from "../lib/terminal/mod.ts";
+import type { RunListener } from "../lib/progress/mod.ts";
 import type { Io } from "./io.ts";
 
 /** How the run shows itself. */

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { parseSimulateOptions } from "../lib/simulate/options.ts";
-import { serveSimulatedTeacher } from "../lib/simulate/simulated_teacher.ts";
+import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { asUsage, Settings } from "./settings.ts";

@@ -5,10 +5,9 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import type { TeacherPlace } from "../lib/run/options.ts";
-import { parseSimulateOptions } from "../lib/simulate/options.ts";
-import { serveSimulatedTeacher } from "../lib/simulate/simulated_teacher.ts";
-import { openaiCompatible } from "../lib/teacher/openai_compatible.ts";
+import type { TeacherPlace } from "../lib/run/mod.ts";
+import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
+import { openaiCompatible } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE, readApiKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import type { Io } from "./io.ts";

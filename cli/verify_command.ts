@@ -5,8 +5,8 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { printable } from "../lib/progress/printable.ts";
-import { type Verification, verify } from "../lib/verify.ts";
+import { printable } from "../lib/printable.ts";
+import { type Verification, verify } from "../lib/run/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";

@@ -106,7 +106,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
 
 /**
  * One attempt at one row failed. A `Teacher` throws it; the engine decides whether to try again
- * (`lib/engine/judgement.ts`).
+ * (`lib/engine/errors/classify.ts`).
  */
 export class TeacherError extends RetortError {
   /** The name of the class, for logs. */

@@ -4,21 +4,33 @@
  * @module
  */
 
-import { Activity, type OutcomeListener } from "./run/activity.ts";
-import { Engine } from "./engine/engine.ts";
-import { checkConcurrency } from "./engine/lanes.ts";
-import { checkLimits } from "./engine/spending.ts";
+import {
+  ActiveRun,
+  engineOptions,
+  type GeneratedOutcome,
+  Generation,
+  lineFormat,
+  type OutcomeListener,
+  type Preview,
+  type ResolvedOptions,
+  resolveOptions,
+  type ResponseGeneratorOptions,
+  Run,
+  type RunContext,
+  type RunOptions,
+} from "./run/mod.ts";
+import { checkConcurrency, Engine } from "./engine/mod.ts";
+import { checkLimits } from "./engine/answers/mod.ts";
 import { HaltedError } from "./errors.ts";
-import { Listeners } from "./progress/listeners.ts";
-import type { RunListener, RunState, Snapshot, Summary } from "./progress/events.ts";
-import { engineOptions, lineFormat, type RunContext } from "./run/context.ts";
+import {
+  Listeners,
+  type RunListener,
+  type RunState,
+  type Snapshot,
+  type Summary,
+} from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
-import type { Preview } from "./run/preview.ts";
-import { type GeneratedOutcome, Generation } from "./run/generation.ts";
-import type { ResponseGeneratorOptions, RunOptions } from "./run/options.ts";
-import { type ResolvedOptions, resolveOptions } from "./run/resolve_options.ts";
-import { Run } from "./run/run.ts";
-import { createRowParser } from "./source/parse_row.ts";
+import { createRowParser } from "./source/mod.ts";
 
 /**
  * Turns prompts into answers of a teacher.
@@ -42,7 +54,7 @@ export class ResponseGenerator {
   readonly #outcomeListeners = new Listeners<readonly Outcome[]>();
   #concurrency: number;
   #maxCostUsd: number | null;
-  #activity: Activity | undefined;
+  #activity: ActiveRun | undefined;
 
   /**
    * Checks the options; nothing is sent.
@@ -189,11 +201,11 @@ export class ResponseGenerator {
     }
   }
 
-  async #runOf(activity: Activity, options: RunOptions): Promise<Run> {
+  async #runOf(activity: ActiveRun, options: RunOptions): Promise<Run> {
     return new Run(await this.#context(activity), options);
   }
 
-  async #context(activity: Activity): Promise<RunContext> {
+  async #context(activity: ActiveRun): Promise<RunContext> {
     const prepared = await activity.prepare();
     return {
       generator: { ...this.#options, concurrency: this.#concurrency },
@@ -205,7 +217,7 @@ export class ResponseGenerator {
     };
   }
 
-  async #during<T>(work: (activity: Activity) => Promise<T>): Promise<T> {
+  async #during<T>(work: (activity: ActiveRun) => Promise<T>): Promise<T> {
     const activity = this.#begin();
     try {
       return await work(activity);
@@ -214,11 +226,11 @@ export class ResponseGenerator {
     }
   }
 
-  #begin(): Activity {
+  #begin(): ActiveRun {
     if (this.#activity !== undefined) {
       throw new TypeError("Cannot start: this generator is at work already. Make another one");
     }
-    const activity = new Activity(this.#options, {
+    const activity = new ActiveRun(this.#options, {
       concurrency: this.#concurrency,
       maxCostUsd: this.#maxCostUsd,
       listeners: this.#listeners,
@@ -230,7 +242,7 @@ export class ResponseGenerator {
     return activity;
   }
 
-  #end(activity: Activity): void {
+  #end(activity: ActiveRun): void {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     activity.end();
     this.#activity = undefined;

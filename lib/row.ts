@@ -5,7 +5,7 @@
  */
 
 import type { FailureType } from "./errors.ts";
-import type { Completion, Message, Params, Teacher } from "./teacher/teacher.ts";
+import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 
 /** One input row, ready to be sent. */
 export interface Row {

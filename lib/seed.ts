@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Params } from "./teacher/teacher.ts";
+import type { Params } from "./teacher/mod.ts";
 
 /** What seeds are called: by OpenAI, vLLM, SGLang and nearly everyone, and by Mistral. */
 const NAMES: readonly string[] = ["seed", "random_seed"];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Message } from "./teacher/teacher.ts";
+import type { Message } from "./teacher/mod.ts";
 
 /** How reasoning is put into an assistant message. */
 export type ThinkStyle = "wrap" | "field" | "drop";

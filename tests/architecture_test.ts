@@ -25,7 +25,6 @@ interface Source {
   readonly imports: readonly Import[];
 }
 
-const STAGES = ["source", "teacher", "sink", "progress", "index", "checks", "prices"];
 /** Small files that everything in `lib/` may use; they use one another only. */
 const SHARED = [
   "errors",
@@ -37,11 +36,61 @@ const SHARED = [
   "line_blocks",
   "timer",
   "version",
+  "printable",
+  "figures",
 ]
   .map((name) => `lib/${name}.ts`);
-const TEACHER_TYPES = "lib/teacher/teacher.ts";
-const ENGINE_TYPES = ["lib/progress/events.ts", TEACHER_TYPES, "lib/row.ts", "lib/checks/check.ts"];
-const TOP = ["lib/response_generator.ts", "lib/verify.ts"];
+/** The packages that `mod.ts` loads before anything is asked of it. */
+const MAIN_PACKAGES = [
+  "deno-std",
+  "eventsource-parser",
+  "hash-wasm",
+  "undici",
+  "xxhash-wasm",
+];
+const TEACHER_TYPES = "lib/teacher/mod.ts";
+/** What stands above every folder of `lib/`. */
+const TOP = ["lib/response_generator.ts"];
+
+/**
+ * The folders of `lib/` and the folders whose doors each of them may import: all of a door, or its types only.
+ * `lib/deps/` and the shared files are open to all.
+ */
+const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonly string[] }>> = {
+  teacher: {},
+  source: { types: ["teacher"] },
+  index: {},
+  sink: { types: ["teacher"] },
+  checks: { types: ["teacher"] },
+  prices: { types: ["teacher"] },
+  progress: { types: ["teacher"] },
+  simulate: {},
+  terminal: { types: ["progress"] },
+  "engine/errors": { types: ["engine", "teacher"] },
+  "engine/answers": { types: ["checks", "teacher"] },
+  "engine/flow": {
+    types: ["engine/errors", "progress", "teacher"],
+  },
+  engine: {
+    all: ["engine/errors", "engine/answers", "engine/flow"],
+    types: ["checks", "progress", "teacher"],
+  },
+  run: {
+    all: [
+      "checks",
+      "engine",
+      "engine/answers",
+      "index",
+      "prices",
+      "progress",
+      "sink",
+      "source",
+      "teacher",
+    ],
+    types: ["engine/flow"],
+  },
+  export: { all: ["run", "sink", "source"], types: ["teacher"] },
+};
 
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [
   "mod.ts",
@@ -92,8 +141,19 @@ function resolve(from: string, specifier: string): string {
     : specifier;
 }
 
+/** The folder of `lib/` that a file stands in, as `engine/flow`; "" outside of them. */
 function folderOf(path: string): string {
-  return /^lib\/(\w+)\//.exec(path)?.[1] ?? "";
+  return /^lib\/(?!deps\/)(.+)\/[^/]+$/.exec(path)?.[1] ?? "";
+}
+
+function isLocal({ specifier }: Import): boolean {
+  return specifier.startsWith(".");
+}
+
+/** Whether the import leaves its folder for another one of `lib/`. */
+function crosses({ from, to }: Import): boolean {
+  const folder = folderOf(to);
+  return folder !== "" && folder !== folderOf(from);
 }
 
 function describe({ from, specifier, isTypeOnly }: Import): string {
@@ -108,7 +168,7 @@ function assertNone(broken: readonly Import[]): void {
 Deno.test("the scan sees the imports that it judges", () => {
   const seen = new Set(IMPORTS.map(describe));
   assert(seen.has("lib/engine/lanes.ts imports ../deps/std_async.ts"));
-  assert(seen.has("lib/engine/engine.ts imports types of ../progress/events.ts"));
+  assert(seen.has("lib/engine/attempts.ts imports types of ../teacher/mod.ts"));
   assert(seen.has("lib/deps/undici.ts imports npm:undici@8.12.4"));
   assert(seen.has("mod.ts imports ./lib/response_generator.ts"));
   assertEquals(
@@ -148,29 +208,41 @@ Deno.test("nothing in lib/ knows the doors: cli, web, tests, bench or mod.ts", (
   assertNone(IMPORTS.filter((one) => isTest(one) && !/^(tests|bench)\//.test(one.from)));
 });
 
-Deno.test("the stages of the picture know neither one another nor who uses them", () => {
-  const mayUse = ({ from, to, isTypeOnly }: Import) =>
-    folderOf(to) === folderOf(from) || folderOf(to) === "deps" || SHARED.includes(to) ||
-    (isTypeOnly && to === TEACHER_TYPES);
-  for (const stage of [...STAGES, "simulate"]) {
-    const files = LIB.filter(({ path }) => folderOf(path) === stage);
-    assert(files.length > 0, stage);
-    assertNone(
-      files.flatMap(({ imports }) => imports)
-        .filter((one) => one.specifier.startsWith(".") && !mayUse(one)),
+Deno.test("each folder of lib/ has one door, and others come in through it", () => {
+  for (const folder of Object.keys(LAYERS)) {
+    const door = LIB.find(({ path }) => path === `lib/${folder}/mod.ts`);
+    assert(door !== undefined, `lib/${folder}/ has no mod.ts`);
+    assert(/^\/\*\*\n( \*[^\n]*\n){4,}/.test(door.text), `${door.path} says what it is for`);
+    assertEquals(
+      door.imports.filter(crosses).map(describe),
+      [],
+      "a door opens its own folder only",
     );
   }
+  const folders = new Set(LIB.map(({ path }) => folderOf(path)));
+  assertEquals(
+    [...folders].filter((folder) => folder !== "" && folder !== "deps").toSorted(),
+    [
+      ...Object.keys(LAYERS),
+    ].toSorted(),
+  );
+  const isThroughDoor = ({ to }: Import) => to === `lib/${folderOf(to)}/mod.ts`;
+  const users = IMPORTS.filter(({ from }) => !/^(tests|bench)\//.test(from));
+  assertNone(users.filter((one) => isLocal(one) && crosses(one) && !isThroughDoor(one)));
 });
 
-Deno.test("the engine knows interfaces only", () => {
-  const files = LIB.filter(({ path }) => folderOf(path) === "engine");
-  const mayUse = ({ to, isTypeOnly }: Import) =>
-    folderOf(to) === "engine" || folderOf(to) === "deps" || SHARED.includes(to) ||
-    (isTypeOnly && ENGINE_TYPES.includes(to));
-  assertNone(
-    files.flatMap(({ imports }) => imports)
-      .filter((one) => one.specifier.startsWith(".") && !mayUse(one)),
-  );
+Deno.test("imports go down the layers, never up or sideways", () => {
+  for (const [folder, { all = [], types = [] }] of Object.entries(LAYERS)) {
+    const imports = LIB.filter(({ path }) => folderOf(path) === folder)
+      .flatMap(({ imports }) => imports).filter(isLocal);
+    assertNone(imports.filter((one) => {
+      if (one.to.startsWith("lib/deps/")) return false;
+      if (folderOf(one.to) === "") return !SHARED.includes(one.to);
+      if (!crosses(one)) return false;
+      const allowed = one.isTypeOnly ? [...all, ...types] : all;
+      return !allowed.includes(folderOf(one.to));
+    }));
+  }
 });
 
 Deno.test("files that are shared use one another only, and nothing stands above the top", () => {
@@ -178,20 +250,12 @@ Deno.test("files that are shared use one another only, and nothing stands above 
   assertEquals(shared.length, SHARED.length);
   assertNone(
     shared.flatMap(({ imports }) => imports).filter(({ to, specifier, isTypeOnly }) =>
-      specifier.startsWith(".") && !SHARED.includes(to) && folderOf(to) !== "deps" &&
+      specifier.startsWith(".") && !SHARED.includes(to) && !to.startsWith("lib/deps/") &&
       !(isTypeOnly && to === TEACHER_TYPES)
     ),
   );
   const topLevel = LIB.filter(({ path }) => /^lib\/[^/]+$/.test(path)).map(({ path }) => path);
   assertEquals(topLevel.sort(), [...SHARED, ...TOP].sort(), "a new file of lib/ needs a place");
-  const isBelow = (path: string) =>
-    [...STAGES, "engine", "run", "simulate"].includes(folderOf(path));
-  assertNone(IMPORTS.filter(({ from, to }) => isBelow(from) && TOP.includes(to)));
-  assertNone(
-    IMPORTS.filter(({ from, to }) =>
-      isBelow(from) && folderOf(from) !== "run" && ["run", "export"].includes(folderOf(to))
-    ),
-  );
 });
 
 Deno.test("no file imports itself by a detour", () => {
@@ -235,6 +299,31 @@ Deno.test("importing mod.ts needs no permission but undici's three variables", a
     script,
   ]);
   assertEquals([code, text], [0, "function\n"]);
+});
+
+Deno.test("importing mod.ts loads little, and a known set of packages", async () => {
+  const { code, text } = await deno(REPOSITORY, ["info", "--json", `${REPOSITORY}/mod.ts`]);
+  assertEquals(code, 0, text);
+  const { modules, roots } = JSON.parse(text) as {
+    roots: string[];
+    modules: {
+      specifier: string;
+      npmPackage?: string;
+      dependencies?: { isDynamic?: boolean; code?: { specifier: string } }[];
+    }[];
+  };
+  const byName = new Map(modules.map((module) => [module.specifier, module]));
+  const loaded = new Set<string>(roots);
+  for (const specifier of loaded) {
+    for (const { code, isDynamic } of byName.get(specifier)?.dependencies ?? []) {
+      if (code !== undefined && !isDynamic) loaded.add(code.specifier);
+    }
+  }
+  const packages = [...loaded].filter((specifier) => specifier.startsWith("npm:"))
+    .map((specifier) => /^npm:\/?(@?[^@]+)@/.exec(specifier)![1]);
+  assertEquals([...new Set(packages)].toSorted(), MAIN_PACKAGES);
+  const files = [...loaded].filter((specifier) => specifier.startsWith("file:"));
+  assert(files.length > 100 && files.length <= 190, `${files.length} modules`);
 });
 
 Deno.test("what lib/deps gives is never any to its user", async () => {

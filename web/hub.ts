@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Notice, RunEvent } from "../lib/progress/events.ts";
+import type { Notice, RunEvent } from "../lib/progress/mod.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { RunState, Snapshot } from "../lib/progress/events.ts";
+import type { RunState, Snapshot } from "../lib/progress/mod.ts";
 import type { Hub } from "./hub.ts";
 
 /** The content type of the text format. */

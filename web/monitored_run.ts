@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RunListener, Snapshot } from "../lib/progress/events.ts";
+import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 
 /** Hears of rows that were settled, in batches. */

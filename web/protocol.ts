@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { ErrorGroup, Notice, RunStart, Snapshot, Summary } from "../lib/progress/events.ts";
+import type { ErrorGroup, Notice, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
 
 /** What the server sends. */
 export type ServerMessage =

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/events.ts";
+import type { Notice, RunEvent, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import { History } from "./history.ts";

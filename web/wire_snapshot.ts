@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/events.ts";
+import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts";
 import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage, WireSnapshot } from "./protocol.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { Row } from "../row.ts";
-import type { Completion } from "../teacher/teacher.ts";
+import type { Completion } from "../teacher/mod.ts";
 
 /**
  * Judges an answer before it is kept. Gives the reason for rejecting it, or undefined when there is

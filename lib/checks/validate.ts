@@ -5,7 +5,7 @@
  */
 
 import type { Row } from "../row.ts";
-import type { Completion } from "../teacher/teacher.ts";
+import type { Completion } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
 /** A row with its answer, as `validate` sees it: the row's own fields, numbers as `JSON.parse` reads

@@ -5,15 +5,20 @@
  */
 
 import type { TeacherError } from "../errors.ts";
-import type { FailureAction } from "../progress/events.ts";
+import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
-import type { Completion } from "../teacher/teacher.ts";
-import { isCompletion, type Rejection } from "./acceptance.ts";
+import type { Completion } from "../teacher/mod.ts";
+import { isCompletion, type Rejection } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
-import { adviceForRefusals, haltReason } from "./halt_reason.ts";
-import { isAboutRow, judge, type Judgement } from "./judgement.ts";
-import type { Channel } from "./channel.ts";
-import { Suspects } from "./suspects.ts";
+import {
+  adviceForRefusals,
+  type Classification,
+  classify,
+  haltReason,
+  isAboutRow,
+  RepeatedRejections,
+} from "./errors/mod.ts";
+import type { Endpoint } from "./flow/mod.ts";
 import { asTeacherError, outcomeOf, type Work } from "./work.ts";
 
 /** What attempts are made with. */
@@ -41,7 +46,7 @@ export interface AttemptsOptions extends
   /** The run has to be halted. */
   readonly onHalt: (reason: string) => void;
   /** A teacher will not be asked again. */
-  readonly onChannelHalt: (reason: string) => void;
+  readonly onEndpointHalt: (reason: string) => void;
   /** A row that was held back is to be asked again. */
   readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
@@ -56,7 +61,7 @@ export type Settled = Outcome | readonly Outcome[] | undefined;
 /** Makes attempts. One run has one. */
 export class Attempts {
   readonly #options: AttemptsOptions;
-  readonly #suspects = new Map<Channel, Suspects>();
+  readonly #suspects = new Map<Endpoint, RepeatedRejections>();
   #inFlight = 0;
 
   /** Nothing is sent yet. */
@@ -73,15 +78,15 @@ export class Attempts {
    * one may be made; undefined leaves the row pending. Never rejects. */
   async make(work: Work): Promise<Settled> {
     const { listener, now, signal } = this.#options;
-    const channel = work.channel!;
+    const endpoint = work.endpoint!;
     const timeoutMs = this.#timeLeft(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
-      channel.returned();
+      endpoint.returned();
       return outcomeOf(work, 0, undefined, this.#lateness(work));
     }
     // The time at which its place was taken.
-    const startedAt = channel.now;
+    const startedAt = endpoint.now;
     work.attempts++;
     work.dueInMs = undefined;
     this.#inFlight++;
@@ -90,7 +95,7 @@ export class Attempts {
     let completion: Completion | undefined;
     let thrown: unknown;
     try {
-      completion = await channel.teacher.complete({
+      completion = await endpoint.teacher.complete({
         uid: work.row.uid,
         messages: work.row.messages,
         params: work.params,
@@ -108,16 +113,16 @@ export class Attempts {
       this.#options.onEnd();
       return settled;
     }
-    channel.answered(startedAt, latencyMs, completion);
+    endpoint.answered(startedAt, latencyMs, completion);
     this.#pay(work, completion);
     this.#options.onEnd();
     const { row, params, resamples } = work;
-    const judged = this.#options.acceptance.judge(completion, row, params, resamples);
+    const judged = this.#options.acceptance.decide(completion, row, params, resamples);
     const rejection = judged instanceof Promise ? await judged : judged;
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
     listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
-    const cleared = this.#suspectsOf(channel).succeeded();
+    const cleared = this.#suspectsOf(endpoint).succeeded();
     return cleared.length === 0 ? outcome : [...cleared, outcome];
   }
 
@@ -145,7 +150,7 @@ export class Attempts {
 
   #pay(work: Work, completion: Completion): void {
     const { spending } = this.#options;
-    work.costUsd += spending.add(completion, work.channel!.teacher);
+    work.costUsd += spending.add(completion, work.endpoint!.teacher);
     const reason = spending.exhausted;
     if (reason !== undefined) this.#options.onHalt(reason);
   }
@@ -170,20 +175,20 @@ export class Attempts {
 
   /** The row waits for another attempt, or it has failed. */
   #refused(work: Work, startedAt: number, latencyMs: number, thrown: unknown): Settled {
-    const channel = work.channel!;
+    const endpoint = work.endpoint!;
     if (this.#options.signal.aborted) {
-      channel.abandoned();
+      endpoint.abandoned();
       return undefined;
     }
     const error = asTeacherError(thrown);
-    const judgement = judgeFor(work, error);
+    const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
-    const counts = channel.failed(startedAt, error, judgement, isFirst);
+    const counts = endpoint.failed(startedAt, error, classification, isFirst);
     const { type, message, status = null } = error;
     const failure: Failure = { type, message, status };
-    if (judgement.action === "halt") return this.#halted(work, failure, judgement);
-    const isLoad = judgement.cause === "load";
-    if (judgement.action === "retry" && this.#waits(work, error, judgement, counts)) {
+    if (classification.action === "halt") return this.#halted(work, failure, classification);
+    const isLoad = classification.cause === "load";
+    if (classification.action === "retry" && this.#waits(work, error, classification, counts)) {
       this.#note(work, { failure, action: this.#again, isLoad });
       return undefined;
     }
@@ -192,24 +197,29 @@ export class Attempts {
       return outcomeOf(work, latencyMs, undefined, this.#lateness(work, message));
     }
     const outcome = outcomeOf(work, latencyMs, undefined, failure);
-    const isSuspect = judgement.action === "fail" && !isAboutRow(error);
+    const isSuspect = classification.action === "fail" && !isAboutRow(error);
     return isSuspect ? this.#suspect(work, { ...outcome, failure }) : outcome;
   }
 
   /** Whether there will be another attempt; `dueInMs` says when. One that would come after the row's time
    * is up is none. */
-  #waits(work: Work, error: TeacherError, judgement: Judgement, counts: boolean): boolean {
+  #waits(
+    work: Work,
+    error: TeacherError,
+    classification: Classification,
+    counts: boolean,
+  ): boolean {
     if (counts) {
-      if (judgement.cause === "load") work.loads++;
-      else if (judgement.cause !== "unreachable") work.faults++;
-      if (judgement.cause === "timeout") work.timeouts++;
+      if (classification.cause === "load") work.loads++;
+      else if (classification.cause !== "unreachable") work.faults++;
+      if (classification.cause === "timeout") work.timeouts++;
     }
-    work.dueInMs = this.#options.retryPolicy.delayMs(judgement, error, work);
+    work.dueInMs = this.#options.retryPolicy.delayMs(classification, error, work);
     if (counts) work.waits++;
     if (work.dueInMs === undefined) return false;
     // The time of an outage is not the row's, and neither is that of a cool-down.
-    if (!counts || judgement.cause === "unreachable") work.deadlineAt = undefined;
-    const waitMs = Math.max(0, work.dueInMs - (judgement.coolDownMs ?? 0));
+    if (!counts || classification.cause === "unreachable") work.deadlineAt = undefined;
+    const waitMs = Math.max(0, work.dueInMs - (classification.coolDownMs ?? 0));
     // Somebody else may be asked meanwhile, or sooner.
     work.dueInMs = Math.min(work.dueInMs, this.#options.restMs() + waitMs);
     const leftMs = this.#timeLeft(work);
@@ -226,9 +236,9 @@ export class Attempts {
   }
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
-  #halted(work: Work, failure: Failure, { advice }: Judgement): undefined {
-    const channel = work.channel!;
-    this.#haltChannel(channel, "refuses all rows", failure, advice);
+  #halted(work: Work, failure: Failure, { advice }: Classification): undefined {
+    const endpoint = work.endpoint!;
+    this.#haltEndpoint(endpoint, "refuses all rows", failure, advice);
     this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again });
     work.dueInMs = 0;
     return undefined;
@@ -241,13 +251,13 @@ export class Attempts {
 
   /** A row that was refused for what may not be its own fault. */
   #suspect(work: Work, outcome: Outcome & { readonly failure: Failure }): readonly Outcome[] {
-    const channel = work.channel!;
-    const suspects = this.#suspectsOf(channel);
+    const endpoint = work.endpoint!;
+    const suspects = this.#suspectsOf(endpoint);
     const cleared = suspects.add({ outcome, work });
     if (!suspects.isConclusive) return cleared;
     const { count } = suspects;
     const what = `refused ${count} rows in a row with the same words`;
-    this.#haltChannel(channel, what, outcome.failure, adviceForRefusals(count));
+    this.#haltEndpoint(endpoint, what, outcome.failure, adviceForRefusals(count));
     for (const acquitted of suspects.acquit()) {
       acquitted.dueInMs = 0;
       this.#options.onAgain(acquitted);
@@ -255,21 +265,21 @@ export class Attempts {
     return cleared;
   }
 
-  #suspectsOf(channel: Channel): Suspects {
-    let suspects = this.#suspects.get(channel);
+  #suspectsOf(endpoint: Endpoint): RepeatedRejections {
+    let suspects = this.#suspects.get(endpoint);
     if (suspects === undefined) {
       const { isCareful, isProven = false, holdsSuspects = true } = this.#options;
-      suspects = new Suspects({ isProven: isProven || !isCareful, holds: holdsSuspects });
-      this.#suspects.set(channel, suspects);
+      suspects = new RepeatedRejections({ isProven: isProven || !isCareful, holds: holdsSuspects });
+      this.#suspects.set(endpoint, suspects);
     }
     return suspects;
   }
 
-  #haltChannel(channel: Channel, what: string, failure: Failure, advice?: string): void {
-    if (channel.isHalted) return;
-    const { cause, sentence } = haltReason(channel.teacher, what, failure, advice);
-    channel.halt(cause);
-    this.#options.onChannelHalt(sentence);
+  #haltEndpoint(endpoint: Endpoint, what: string, failure: Failure, advice?: string): void {
+    if (endpoint.isHalted) return;
+    const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
+    endpoint.halt(cause);
+    this.#options.onEndpointHalt(sentence);
   }
 
   #note(
@@ -282,8 +292,8 @@ export class Attempts {
 }
 
 /** A row that names a model of its own fails alone when that is not there. */
-function judgeFor(work: Work, error: TeacherError): Judgement {
-  const judgement = judge(error);
-  const isOwnModel = judgement.isAboutModel && work.row.params?.model !== undefined;
-  return isOwnModel ? { action: "fail", cause: "request" } : judgement;
+function classifyFor(work: Work, error: TeacherError): Classification {
+  const classification = classify(error);
+  const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;
+  return isOwnModel ? { action: "fail", cause: "request" } : classification;
 }

@@ -5,13 +5,12 @@
  * @module
  */
 
-import type { RunState, TeacherStatus } from "../progress/events.ts";
+import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import type { Outcome } from "../row.ts";
 import { Attempts } from "./attempts.ts";
-import type { Channel } from "./channel.ts";
+import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { Clock } from "./clock.ts";
-import { Fleet, type Rest } from "./fleet.ts";
 import { Lanes } from "./lanes.ts";
 import { RowClock } from "./row_clock.ts";
 import type { Work } from "./work.ts";
@@ -22,7 +21,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
   readonly #queue: WorkQueue;
-  readonly #fleet: Fleet;
+  readonly #pool: TeacherPool;
   readonly #lanes: Lanes<Work>;
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
@@ -33,7 +32,7 @@ export class Engine {
   /** Rows whose outcome the sink has taken. */
   #settled = 0;
   /** Where the last new row went: the other samples of its input row follow it. */
-  #lastChannel: Channel | undefined;
+  #lastEndpoint: Endpoint | undefined;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
   #crash: { readonly error: unknown } | undefined;
@@ -61,7 +60,7 @@ export class Engine {
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
-    this.#fleet = new Fleet({
+    this.#pool = new TeacherPool({
       ...options,
       read: clock.read,
       now: clock.last,
@@ -69,7 +68,7 @@ export class Engine {
       random: options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => this.#onTick(),
-      onHealth: (channel) => this.#onHealth(channel),
+      onHealth: (endpoint) => this.#onHealth(endpoint),
     });
     this.#rowClock = new RowClock(this.#now);
     this.#attempts = new Attempts({
@@ -79,10 +78,10 @@ export class Engine {
       signal: this.#calls.signal,
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
-      onChannelHalt: (reason) => this.#onChannelHalt(reason),
+      onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onAgain: (work) => this.#await(work),
       isOver: () => this.#lanes.isClosed,
-      restMs: () => this.#fleet.rest?.inMs ?? 0,
+      restMs: () => this.#pool.rest?.inMs ?? 0,
     });
   }
 
@@ -91,7 +90,7 @@ export class Engine {
     if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "draining");
     if (this.#gates.size > 0) return this.#gates.has("pause") ? "paused" : "disk_full";
     const isWaiting = this.#held === 0 && this.#queue.waiting > 0;
-    return isWaiting || this.#fleet.rest !== undefined ? "backing_off" : "running";
+    return isWaiting || this.#pool.rest !== undefined ? "backing_off" : "running";
   }
 
   /** Attempts under way. */
@@ -111,13 +110,13 @@ export class Engine {
 
   /** How many attempts may be under way now. */
   get limit(): number {
-    return Math.min(this.#lanes.target, this.#fleet.limit);
+    return Math.min(this.#lanes.target, this.#pool.limit);
   }
 
   /** Why nothing is sent, and until when; undefined while something is. */
   get rest(): Rest | undefined {
     if (this.#lanes.isClosed) return undefined;
-    const rest = this.#fleet.rest;
+    const rest = this.#pool.rest;
     if (rest !== undefined || this.state !== "backing_off") return rest;
     const inMs = Math.max(0, this.#queue.dueAt - this.#now());
     return { until: Date.now() + inMs, inMs, reason: "every row left waits to be tried again" };
@@ -130,15 +129,15 @@ export class Engine {
 
   /** Where each teacher stands. */
   teacherStatuses(): TeacherStatus[] {
-    return this.#fleet.statuses();
+    return this.#pool.statuses();
   }
 
   /** Works until all rows are settled, or until it is stopped, halted or aborted. Rejects with what the
    * source or the sink threw, after all lanes have come home. */
   async run(): Promise<void> {
-    this.#fleet.open();
+    this.#pool.open();
     await this.#lanes.run();
-    this.#fleet.close();
+    this.#pool.close();
     const waiting = this.#queue.clear();
     if (this.#crash === undefined) {
       await this.#settle(this.#attempts.leave(waiting)).catch((error) => this.#fail(error));
@@ -152,7 +151,7 @@ export class Engine {
   /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
-    this.#fleet.setConcurrency(concurrency);
+    this.#pool.setConcurrency(concurrency);
     this.#wake();
   }
 
@@ -188,15 +187,15 @@ export class Engine {
   /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */
   #next(): Work | undefined {
     if (this.#gates.size > 0) return undefined;
-    const channel = this.#fleet.pick();
-    const work = channel && this.#queue.take(this.#isRoomFull(), channel.isDown);
+    const endpoint = this.#pool.pick();
+    const work = endpoint && this.#queue.take(this.#isRoomFull(), endpoint.isDown);
     if (work === undefined) return undefined;
-    work.channel = channel;
+    work.endpoint = endpoint;
     if (work.attempts === 0) {
-      if (work.row.sample > 0) work.channel = this.#fleet.pick(this.#lastChannel);
-      this.#lastChannel = work.channel;
+      if (work.row.sample > 0) work.endpoint = this.#pool.pick(this.#lastEndpoint);
+      this.#lastEndpoint = work.endpoint;
     }
-    work.channel!.take();
+    work.endpoint!.take();
     this.#held++;
     return work;
   }
@@ -259,13 +258,13 @@ export class Engine {
   }
 
   #onTick(): void {
-    this.#rowClock.tick(this.#gates.size > 0 || this.#fleet.rest !== undefined);
+    this.#rowClock.tick(this.#gates.size > 0 || this.#pool.rest !== undefined);
     this.#noteState();
   }
 
   /** Says what a person would not see otherwise: that one of several is gone or back, or that there may
    * never be anybody at an address. */
-  #onHealth({ isDown, hasAnswered, reason, teacher }: Channel): void {
+  #onHealth({ isDown, hasAnswered, reason, teacher }: Endpoint): void {
     const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
     const { onNotice, teachers } = this.#options;
     if (isDown && !hasAnswered) {
@@ -279,8 +278,8 @@ export class Engine {
   }
 
   /** The run ends with the last teacher that could be asked. */
-  #onChannelHalt(reason: string): void {
-    if (this.#fleet.isHalted) this.halt(reason);
+  #onEndpointHalt(reason: string): void {
+    if (this.#pool.isHalted) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 

@@ -4,13 +4,12 @@
  * @module
  */
 
-import type { FailureAction } from "../progress/events.ts";
+import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import type { Completion, Params } from "../teacher/teacher.ts";
-import type { Acceptance } from "./acceptance.ts";
-import type { ChannelOptions } from "./channel.ts";
+import type { Completion, Params } from "../teacher/mod.ts";
+import type { AnswerPolicy, Budget } from "./answers/mod.ts";
+import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
-import type { Spending } from "./spending.ts";
 
 /** Where outcomes go. The lane is free again once the promise resolves. */
 export interface OutcomeSink {
@@ -49,7 +48,7 @@ export interface EngineOptions {
   /** Rows to do, in batches, in input order. */
   source: AsyncIterable<readonly Row[]>;
   /** Who answers: one or more. */
-  teachers: readonly ChannelOptions[];
+  teachers: readonly EndpointOptions[];
   /** Where outcomes go. */
   sink: OutcomeSink;
   /** Who counts. */
@@ -69,9 +68,9 @@ export interface EngineOptions {
   /** When to try again. */
   retryPolicy: RetryPolicy;
   /** Which answers are kept. */
-  acceptance: Acceptance;
+  acceptance: AnswerPolicy;
   /** What may be spent. */
-  spending: Spending;
+  spending: Budget;
   /** The longest that one row may take, in milliseconds. */
   rowTimeoutMs?: number;
   /** How many rows there are, where that is known: the engine is done once they are settled, and

@@ -5,7 +5,7 @@
  */
 
 import type { TeacherError } from "../errors.ts";
-import type { Judgement } from "./judgement.ts";
+import type { Classification } from "./errors/mod.ts";
 
 /** What the policy goes by. */
 export interface RetryPolicyOptions {
@@ -71,8 +71,14 @@ export class RetryPolicy {
    * @param error The error, for how long its teacher wants to be left alone.
    * @param history What counts against the row.
    */
-  delayMs(judgement: Judgement, error: TeacherError, history: AttemptHistory): number | undefined {
-    if (judgement.action !== "retry" || this.#isSpent(judgement, history)) return undefined;
+  delayMs(
+    classification: Classification,
+    error: TeacherError,
+    history: AttemptHistory,
+  ): number | undefined {
+    if (classification.action !== "retry" || this.#isSpent(classification, history)) {
+      return undefined;
+    }
     const askedMs = askedForMs(error.retryAfterMs);
     const baseMs = error.status === 429 && askedMs === undefined
       ? RATE_LIMIT_BASE_MS
@@ -81,7 +87,7 @@ export class RetryPolicy {
     return (askedMs ?? 0) + this.#random() * bound;
   }
 
-  #isSpent({ cause }: Judgement, { faults, timeouts, loads }: AttemptHistory): boolean {
+  #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
     // Nothing was sent: a row does not fail because nobody listens.
     if (cause === "unreachable") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);

@@ -6,8 +6,8 @@
 
 import { TeacherError } from "../errors.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import type { Completion, Params } from "../teacher/teacher.ts";
-import type { Channel } from "./channel.ts";
+import type { Completion, Params } from "../teacher/mod.ts";
+import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
 /** A row and its history. The engine alone writes to it. */
@@ -19,7 +19,7 @@ export interface Work extends AttemptHistory {
   /** What is sent beside the messages; a longer answer or another seed may be asked for. */
   params: Params;
   /** Where the attempt under way, or the last one, is made. */
-  channel: Channel | undefined;
+  endpoint: Endpoint | undefined;
   /** Attempts made. */
   attempts: number;
   faults: number;
@@ -49,7 +49,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     row,
     sequence,
     params: row.params === undefined ? params : { ...params, ...row.params },
-    channel: undefined,
+    endpoint: undefined,
     attempts: 0,
     faults: 0,
     timeouts: 0,
@@ -82,7 +82,7 @@ export function outcomeOf(
     settledAt: Date.now(),
     completion: completion ?? work.rejected?.completion,
     failure,
-    teacher: work.channel?.teacher,
+    teacher: work.endpoint?.teacher,
     costUsd: work.costUsd,
   };
 }

@@ -5,11 +5,11 @@
  */
 
 import type { Row } from "../row.ts";
-import type { Params } from "../teacher/teacher.ts";
+import type { Params } from "../teacher/mod.ts";
 import type { Clock } from "./clock.ts";
-import { Intake } from "./intake.ts";
+import { RowBuffer } from "./row_buffer.ts";
 import { RetryBudget } from "./retry_budget.ts";
-import { WaitingRoom } from "./waiting_room.ts";
+import { RetryQueue } from "./retry_queue.ts";
 import { newWork, type Work } from "./work.ts";
 
 /** What a queue is made from. */
@@ -32,16 +32,16 @@ export interface WorkQueueOptions {
 /** Rows on their way to the lanes, new ones and others. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  readonly #intake: Intake<Row>;
-  readonly #room: WaitingRoom<Work>;
+  readonly #intake: RowBuffer<Row>;
+  readonly #room: RetryQueue<Work>;
   readonly #budget: RetryBudget;
   #taken = 0;
 
   /** Nothing is read yet. */
   constructor(options: WorkQueueOptions) {
     this.#options = options;
-    this.#intake = new Intake(options.source);
-    this.#room = new WaitingRoom<Work>(options.clock.read, options.onReady);
+    this.#intake = new RowBuffer(options.source);
+    this.#room = new RetryQueue<Work>(options.clock.read, options.onReady);
     this.#budget = new RetryBudget(options.clock.last);
   }
 

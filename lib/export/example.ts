@@ -5,13 +5,10 @@
  */
 
 import { UsageError } from "../errors.ts";
-import type { RunFile } from "../run/identity.ts";
-import type { RowOptions } from "../run/options.ts";
-import { parseSampleUid } from "../run/samples.ts";
-import { restoreRow } from "../sink/line.ts";
-import { createRowParser, ParsedRow, type RowParser } from "../source/parse_row.ts";
-import type { Message, Params } from "../teacher/teacher.ts";
-import { rowOptionsOf } from "../verify.ts";
+import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
+import { restoreRow } from "../sink/mod.ts";
+import { createRowParser, ParsedRow, type RowParser } from "../source/mod.ts";
+import type { Message, Params } from "../teacher/mod.ts";
 import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it has a format. */

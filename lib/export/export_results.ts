@@ -7,8 +7,7 @@
 
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
-import { readRunFile } from "../run/identity.ts";
-import type { RowOptions } from "../run/options.ts";
+import { readRunFile, type RowOptions } from "../run/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import { DamagedLine, type Example, ExampleReader } from "./example.ts";
 import {

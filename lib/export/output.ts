@@ -5,7 +5,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { Replacement } from "../sink/durable_file.ts";
+import { Replacement } from "../sink/mod.ts";
 
 const BUFFER_CHARS = 1 << 20;
 

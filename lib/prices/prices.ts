@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Completion, Teacher } from "../teacher/teacher.ts";
+import type { Completion, Teacher } from "../teacher/mod.ts";
 import type { PublicPrice } from "./public_prices.ts";
 
 /** What a person says of prices. */

@@ -14,7 +14,7 @@ import {
   type ModelPrice,
   type TieredPrices,
 } from "../deps/genai_prices.ts";
-import type { Usage } from "../teacher/teacher.ts";
+import type { Usage } from "../teacher/mod.ts";
 
 /** The prices of one model at one moment, in US dollars. */
 interface Rates {

@@ -5,7 +5,7 @@
  */
 
 import type { Failure, Outcome } from "../row.ts";
-import type { Completion } from "../teacher/teacher.ts";
+import type { Completion } from "../teacher/mod.ts";
 import type { FailureAction } from "./events.ts";
 import { DurationHistogram } from "./histogram.ts";
 

@@ -7,7 +7,7 @@
 import type { Failure } from "../row.ts";
 import type { FailedAttempt } from "./counters.ts";
 import type { ErrorGroup, FailureAction } from "./events.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 
 /** Causes that are told apart; what comes after them is "other". */
 const MOST_GROUPS = 50;

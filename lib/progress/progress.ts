@@ -6,7 +6,7 @@
  */
 
 import type { Outcome } from "../row.ts";
-import type { Completion } from "../teacher/teacher.ts";
+import type { Completion } from "../teacher/mod.ts";
 import { Counters, type FailedAttempt } from "./counters.ts";
 import { ErrorGroups } from "./error_groups.ts";
 import type {
@@ -20,7 +20,7 @@ import type {
 import { Forecast } from "./forecast.ts";
 import { DurationHistogram } from "./histogram.ts";
 import { Listeners } from "./listeners.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import {
   type Gauges,
   type ProgressOptions,

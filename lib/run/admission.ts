@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type IdTable, SEEN } from "../index/id_table.ts";
-import type { ParsedRow } from "../source/parse_row.ts";
+import { type IdTable, SEEN } from "../index/mod.ts";
+import type { ParsedRow } from "../source/mod.ts";
 import { parseSampleUid, sampleUid } from "./samples.ts";
 
 /** What decides about ids. */

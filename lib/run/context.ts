@@ -4,11 +4,10 @@
  * @module
  */
 
-import type { Engine } from "../engine/engine.ts";
-import type { EngineOptions } from "../engine/engine_options.ts";
-import type { Progress } from "../progress/progress.ts";
+import type { Engine, EngineOptions } from "../engine/mod.ts";
+import type { Progress } from "../progress/mod.ts";
 import type { Outcome } from "../row.ts";
-import type { LineFormat } from "../sink/line.ts";
+import type { LineFormat } from "../sink/mod.ts";
 import { paramsId } from "./identity.ts";
 import type { RunOptions } from "./options.ts";
 import type { Prepared } from "./prepare.ts";

@@ -7,11 +7,9 @@
  */
 
 import type { FailureType } from "../errors.ts";
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/id_table.ts";
-import { readIndex } from "../index/results_index.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable, readIndex } from "../index/mod.ts";
 import type { Outcome } from "../row.ts";
-import { rewriteFailures } from "../sink/failures.ts";
-import { BAD_ROW_PREFIX, badRowUid } from "../sink/line.ts";
+import { BAD_ROW_PREFIX, badRowUid, rewriteFailures } from "../sink/mod.ts";
 
 /** Which failed rows are to be asked again: all, or those of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];

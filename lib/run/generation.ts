@@ -5,12 +5,12 @@
  */
 
 import { setImmediate as turn } from "node:timers/promises";
-import type { Engine } from "../engine/engine.ts";
-import { IdTable } from "../index/id_table.ts";
+import type { Engine } from "../engine/mod.ts";
+import { IdTable } from "../index/mod.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/line.ts";
-import type { RowParser } from "../source/parse_row.ts";
-import type { Params } from "../teacher/teacher.ts";
+import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod.ts";
+import type { RowParser } from "../source/mod.ts";
+import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import { Admission } from "./admission.ts";
 import { Handoff } from "./handoff.ts";

@@ -10,7 +10,7 @@
  */
 
 import { every as everyMs } from "../timer.ts";
-import type { Lock, RunNote } from "../sink/lock.ts";
+import type { Lock, RunNote } from "../sink/mod.ts";
 
 /** What a heartbeat is told. */
 export interface HeartbeatOptions {

@@ -7,10 +7,10 @@
 
 import { SinkError, UsageError } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
-import { writeFileDurably } from "../sink/durable_file.ts";
-import { isRawJson, parseLossless, type RawJson } from "../source/lossless.ts";
-import type { Params } from "../teacher/teacher.ts";
-import type { Summary } from "../progress/events.ts";
+import { writeFileDurably } from "../sink/mod.ts";
+import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
+import type { Params } from "../teacher/mod.ts";
+import type { Summary } from "../progress/mod.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**

@@ -5,14 +5,18 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { HAS_RESULT, IdTable } from "../index/id_table.ts";
-import { readIndex } from "../index/results_index.ts";
-import type { SummaryFile } from "../progress/events.ts";
+import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
+import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
-import { acquireLock, type Lock } from "../sink/lock.ts";
-import { Sink, type SinkOptions } from "../sink/sink.ts";
-import { repairTail } from "../sink/tail.ts";
-import type { RowParser } from "../source/parse_row.ts";
+import {
+  acquireLock,
+  type Lock,
+  repairTail,
+  setAside,
+  Sink,
+  type SinkOptions,
+} from "../sink/mod.ts";
+import type { RowParser } from "../source/mod.ts";
 import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./identity.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
@@ -20,7 +24,6 @@ import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
 import { checkReadableTwice, Preflight, preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "./files.ts";
-import { setAside } from "../sink/set_aside.ts";
 import { plannedRows } from "./planned_rows.ts";
 
 /** What all inputs of a run share. */

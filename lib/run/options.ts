@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Validate } from "../checks/validate.ts";
+import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
-import type { Params, Teacher } from "../teacher/teacher.ts";
+import type { Params, Teacher } from "../teacher/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 
 /** How the rows of the input are read and turned into prompts. */
@@ -106,7 +106,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   random?: () => number;
 }
 
-export type { AnsweredRow, Validate } from "../checks/validate.ts";
+export type { AnsweredRow, Validate } from "../checks/mod.ts";
 export type { ThinkStyle } from "../think.ts";
 
 /** What `run()` reads and writes. */

@@ -5,7 +5,7 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
-import { outdatedPathOf } from "../sink/set_aside.ts";
+import { outdatedPathOf } from "../sink/mod.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {

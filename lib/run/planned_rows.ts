@@ -6,10 +6,9 @@
 
 import { SourceError } from "../errors.ts";
 import type { Row } from "../row.ts";
-import type { BadRow } from "../sink/line.ts";
-import { type Line, openLines } from "../source/lines.ts";
-import type { ParsedRow, RowParser } from "../source/parse_row.ts";
-import type { Params } from "../teacher/teacher.ts";
+import type { BadRow } from "../sink/mod.ts";
+import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
+import type { Params } from "../teacher/mod.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
 import { isUnchanged, type Preflight, stampOf } from "./preflight.ts";

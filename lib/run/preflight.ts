@@ -6,9 +6,8 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/id_table.ts";
-import { type Line, openLines } from "../source/lines.ts";
-import type { ParsedRow, RowParser } from "../source/parse_row.ts";
+import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
+import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
 import { Admission, type OnAnswer } from "./admission.ts";
 import { Plan, Todo } from "./plan.ts";
 

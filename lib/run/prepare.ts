@@ -4,19 +4,18 @@
  * @module
  */
 
-import { createChecks } from "../checks/checks.ts";
-import { Acceptance } from "../engine/acceptance.ts";
-import { Spending } from "../engine/spending.ts";
+import { createChecks } from "../checks/mod.ts";
+import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import { UsageError } from "../errors.ts";
-import { pricesOf } from "../prices/prices.ts";
+import { pricesOf } from "../prices/mod.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** What is made for each run. */
 export interface Prepared {
   /** Which answers are kept. */
-  readonly acceptance: Acceptance;
+  readonly acceptance: AnswerPolicy;
   /** What has been spent, and what may be. */
-  readonly spending: Spending;
+  readonly spending: Budget;
   /** What there is to say of it. */
   readonly notes: readonly string[];
 }
@@ -34,8 +33,8 @@ export async function prepare(
     const teachers = options.teachers.map(({ teacher }) => teacher);
     const { priceOf, unpriced, notes } = await pricesOf(teachers, options);
     return {
-      acceptance: new Acceptance({ ...options, checks: await createChecks(options) }),
-      spending: new Spending({
+      acceptance: new AnswerPolicy({ ...options, checks: await createChecks(options) }),
+      spending: new Budget({
         priceOf,
         unpriced,
         maxCostUsd: maxCostUsd ?? undefined,

@@ -4,15 +4,12 @@
  * @module
  */
 
-import type { ChannelOptions } from "../engine/channel.ts";
-import { checkConcurrency, MAX_CONCURRENCY } from "../engine/lanes.ts";
-import type { OnTruncated } from "../engine/acceptance.ts";
-import { RetryPolicy } from "../engine/retry_policy.ts";
-import { checkLimits } from "../engine/spending.ts";
-import { checkPrices } from "../prices/prices.ts";
-import { createRowParser } from "../source/parse_row.ts";
-import { checkParams } from "../teacher/params.ts";
-import type { Params } from "../teacher/teacher.ts";
+import type { EndpointOptions } from "../engine/flow/mod.ts";
+import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
+import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
+import { checkPrices } from "../prices/mod.ts";
+import { createRowParser } from "../source/mod.ts";
+import { checkParams, type Params } from "../teacher/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./samples.ts";
 
@@ -42,7 +39,7 @@ export interface ResolvedOptions extends
     | "random"
   > {
   /** Who answers: one or more. */
-  readonly teachers: readonly ChannelOptions[];
+  readonly teachers: readonly EndpointOptions[];
   /** The models that are asked, as the identity of a run names them. */
   readonly model: string;
   /** Where the teachers are, without credentials. */
@@ -83,7 +80,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   if (options.samples !== undefined) checkSamples(options.samples);
   const resolved: ResolvedOptions = {
     ...withoutUndefined(options),
-    teachers: places.map((place) => channelOf(place, options)),
+    teachers: places.map((place) => endpointOf(place, options)),
     model: unique(places.map(({ teacher }) => teacher.model ?? "")),
     address: unique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
@@ -110,7 +107,7 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
   return places;
 }
 
-function channelOf(place: TeacherPlace, options: ResponseGeneratorOptions): ChannelOptions {
+function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): EndpointOptions {
   const { teacher, weight = 1, maxConcurrency = MAX_CONCURRENCY } = place;
   const { rpm = options.rpm, tpm = options.tpm } = place;
   checkAbove({ weight, rpm, tpm }, ["weight", "rpm", "tpm"]);

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { Engine } from "../engine/engine.ts";
+import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
-import type { Summary } from "../progress/events.ts";
+import type { Summary } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
-import { createRowParser, type RowParser } from "../source/parse_row.ts";
+import { createRowParser, type RowParser } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
 import { engineOptions, lineFormat, type RunContext } from "./context.ts";
 import { crashedInFlight, Heartbeat } from "./heartbeat.ts";

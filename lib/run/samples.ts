@@ -5,7 +5,7 @@
  */
 
 import type { Row } from "../row.ts";
-import type { Params } from "../teacher/teacher.ts";
+import type { Params } from "../teacher/mod.ts";
 import { reseeded } from "../seed.ts";
 
 /** The most answers that a row may have. */

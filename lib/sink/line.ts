@@ -8,7 +8,7 @@
 import { SinkError } from "../errors.ts";
 import type { Outcome, Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
-import type { Completion } from "../teacher/teacher.ts";
+import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
 import { topLevelMembers, withoutMembers } from "./members.ts";
 

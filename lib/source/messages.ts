@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Message } from "../teacher/teacher.ts";
+import type { Message } from "../teacher/mod.ts";
 import { BadRow, mustBe } from "./problem.ts";
 
 /** How a conversation is read. */

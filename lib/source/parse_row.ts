@@ -7,7 +7,7 @@
 import { xxHash64Hex } from "../hash.ts";
 import type { Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
-import type { Message, Params } from "../teacher/teacher.ts";
+import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson } from "./canonical.ts";
 import { holdsNumber, parseLossless } from "./lossless.ts";
 import { BadRow, currentValue } from "./problem.ts";

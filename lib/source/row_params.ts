@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Params } from "../teacher/teacher.ts";
+import type { Params } from "../teacher/mod.ts";
 import { isObject } from "./messages.ts";
 import { BadRow, currentValue, mustBe } from "./problem.ts";
 import type { Shape } from "./shape.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Message } from "../teacher/teacher.ts";
+import type { Message } from "../teacher/mod.ts";
 import {
   conversationOf,
   type ConversationOptions,

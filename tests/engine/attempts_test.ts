@@ -1,14 +1,14 @@
 import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
-import { Acceptance } from "../../lib/engine/acceptance.ts";
+import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
-import { Channel } from "../../lib/engine/channel.ts";
+import { Endpoint } from "../../lib/engine/flow/endpoint.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
-import { Spending } from "../../lib/engine/spending.ts";
+import { Budget } from "../../lib/engine/answers/budget.ts";
 import { newWork, type Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
 const NOTHING = { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} };
 
@@ -16,7 +16,7 @@ const NOTHING = { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateC
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   const told: string[] = [];
   const teacher = new FakeTeacher();
-  const channel = new Channel(channelOf(teacher), {
+  const endpoint = new Endpoint(endpointOf(teacher), {
     concurrency: 9,
     isExploring: false,
     isCareful: false,
@@ -31,8 +31,8 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptAnswered: () => told.push("answered"),
       attemptFailed: ({ action }) => told.push(action),
     },
-    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Spending(),
+    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
     isCareful: true,
     now: () => 0,
@@ -41,29 +41,29 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onEnd: () => told.push("end"),
     onHalt: () => told.push("halt"),
     onAgain: () => {},
-    onChannelHalt: () => told.push("channel halt"),
+    onEndpointHalt: () => told.push("channel halt"),
     isOver: () => told.includes("halt"),
-    restMs: () => channel.restsUntil(0) ?? 0,
+    restMs: () => endpoint.restsUntil(0) ?? 0,
     ...options,
   });
   const workOf = (uid: string): Work => {
     const work = newWork(rowOf(uid), 0, {});
-    work.channel = channel;
-    channel.take();
+    work.endpoint = endpoint;
+    endpoint.take();
     return work;
   };
-  return { attempts, teacher, channel, told, workOf };
+  return { attempts, teacher, endpoint, told, workOf };
 }
 
 Deno.test("Attempts.make() gives the outcome of a row that was answered", async () => {
-  const { attempts, teacher, channel, told, workOf } = attemptsOf();
+  const { attempts, teacher, endpoint, told, workOf } = attemptsOf();
   const work = workOf("a");
   const made = attempts.make(work);
-  assertEquals([attempts.inFlight, channel.inFlight], [1, 1]);
+  assertEquals([attempts.inFlight, endpoint.inFlight], [1, 1]);
   await teacher.call("a").answer({ response: "yes" });
   const outcome = await made;
   assertEquals(outcome !== undefined && "row" in outcome && outcome.completion?.response, "yes");
-  assertEquals([attempts.inFlight, channel.inFlight], [0, 0]);
+  assertEquals([attempts.inFlight, endpoint.inFlight], [0, 0]);
   assertEquals(told, ["attempt", "end", "answered"]);
 });
 
@@ -73,7 +73,7 @@ Deno.test("Attempts.make() says when the next attempt is due, or that there is n
   const first = attempts.make(work);
   await teacher.call("a").refuse(new TeacherError("Later", { status: 500, retryAfterMs: 700 }));
   assertEquals([await first, work.dueInMs, work.faults, work.waits], [undefined, 700, 1, 1]);
-  work.channel!.take();
+  work.endpoint!.take();
   const second = attempts.make(work);
   assertEquals(work.dueInMs, undefined);
   await teacher.call("a").refuse(new TeacherError("Bad key", { status: 401 }));
@@ -94,7 +94,7 @@ Deno.test("Attempts.make() lets a row sit out a cool-down unless somebody else m
 
 Deno.test("Attempts.make() frees the place at the teacher only once it is known what follows", async () => {
   const { attempts, teacher, told, workOf } = attemptsOf({
-    spending: new Spending({ maxCompletionTokens: 5 }),
+    spending: new Budget({ maxCompletionTokens: 5 }),
   });
   const answered = attempts.make(workOf("a"));
   await teacher.call("a").answer({ usage: { promptTokens: 1, completionTokens: 5 } });
@@ -108,19 +108,19 @@ Deno.test("Attempts.make() frees the place at the teacher only once it is known 
 
 Deno.test("Attempts.make() says nothing of an attempt that was aborted", async () => {
   const calls = new AbortController();
-  const { attempts, channel, told, workOf } = attemptsOf({ signal: calls.signal });
+  const { attempts, endpoint, told, workOf } = attemptsOf({ signal: calls.signal });
   const work = workOf("a");
   const made = attempts.make(work);
   calls.abort();
   assertEquals([await made, work.dueInMs], [undefined, undefined]);
-  assertEquals([attempts.inFlight, channel.inFlight], [0, 0]);
+  assertEquals([attempts.inFlight, endpoint.inFlight], [0, 0]);
   assertEquals(told.filter((word) => word !== "end"), ["attempt"]);
 });
 
 Deno.test("Attempts counts refusals for load and faults apart, and neither halts nor connections", async () => {
   const { attempts, teacher, workOf } = attemptsOf();
   const work = workOf("a");
-  work.channel!.abandoned();
+  work.endpoint!.abandoned();
   const errors = [
     new TeacherError("Slow", { status: 429 }),
     new TeacherError("Broken", { status: 500 }),
@@ -129,7 +129,7 @@ Deno.test("Attempts counts refusals for load and faults apart, and neither halts
     new TeacherError("Bad key", { status: 401 }),
   ];
   for (const error of errors) {
-    work.channel!.take();
+    work.endpoint!.take();
     const made = attempts.make(work);
     await teacher.call("a").refuse(error);
     await made;
@@ -151,8 +151,8 @@ Deno.test("Attempts tells of each attempt once, whatever becomes of it", async (
     const fixture = new Fixture({
       rows: rowsOf(150),
       concurrency: 12,
-      teachers: [channelOf(new FakeTeacher()), channelOf(new FakeTeacher())].slice(seed % 2),
-      acceptance: new Acceptance({
+      teachers: [endpointOf(new FakeTeacher()), endpointOf(new FakeTeacher())].slice(seed % 2),
+      acceptance: new AnswerPolicy({
         onTruncated: "escalate",
         resample: 1,
         checks: [

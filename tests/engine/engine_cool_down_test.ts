@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { channelOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 const tooMany = (retryAfterMs?: number) =>
   new TeacherError("Too many requests", { status: 429, retryAfterMs });
@@ -69,7 +69,7 @@ Deno.test("Engine asks another teacher while one is cooling down", async () => {
   const fixture = new Fixture({
     rows: rowsOf(20),
     concurrency: 4,
-    teachers: [channelOf(a), channelOf(b)],
+    teachers: [endpointOf(a), endpointOf(b)],
     now: clock.now,
   });
   await fixture.start();
@@ -88,7 +88,7 @@ Deno.test("Engine asks another teacher for the last row, too, and does not wait 
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
     rows: rowsOf(1),
-    teachers: [channelOf(a), channelOf(b)],
+    teachers: [endpointOf(a), endpointOf(b)],
     now: clock.now,
   });
   await fixture.start();

@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { channelOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 const broken = (retryAfterMs?: number) => new TeacherError("Broken", { status: 500, retryAfterMs });
 const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
@@ -121,7 +121,7 @@ Deno.test("Engine gives the place of a row that came too late to the next one", 
   const teacher = new FakeTeacher();
   const fixture = new Fixture({
     rows: rowsOf(3),
-    teachers: [channelOf(teacher, { rpm: 6 })],
+    teachers: [endpointOf(teacher, { rpm: 6 })],
     concurrency: 1,
     rowTimeoutMs: 15_000,
     now: clock.now,

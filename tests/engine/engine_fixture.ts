@@ -4,12 +4,12 @@
  * @module
  */
 
-import { Acceptance, type OnTruncated } from "../../lib/engine/acceptance.ts";
-import type { ChannelOptions } from "../../lib/engine/channel.ts";
+import { AnswerPolicy, type OnTruncated } from "../../lib/engine/answers/policy.ts";
+import type { EndpointOptions } from "../../lib/engine/flow/endpoint.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { EngineOptions, FailedAttempt } from "../../lib/engine/engine_options.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
-import { Spending } from "../../lib/engine/spending.ts";
+import { Budget } from "../../lib/engine/answers/budget.ts";
 import type { RunState } from "../../lib/progress/events.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
@@ -143,7 +143,7 @@ export class Fixture {
     this.teachers = others.teachers?.map((one) => one.teacher) ?? [teacher];
     this.engine = new Engine({
       source: batchesOf(rows),
-      teachers: [channelOf(teacher)],
+      teachers: [endpointOf(teacher)],
       sink: {
         put: (outcome) => {
           this.outcomes.push(outcome);
@@ -164,8 +164,8 @@ export class Fixture {
       isExploring: false,
       isCareful: false,
       retryPolicy: new RetryPolicy({ random, maxAttempts }),
-      acceptance: new Acceptance({ onTruncated, checks: [], params: others.params ?? {} }),
-      spending: new Spending(),
+      acceptance: new AnswerPolicy({ onTruncated, checks: [], params: others.params ?? {} }),
+      spending: new Budget(),
       random,
       ...others,
     });
@@ -199,7 +199,10 @@ export class Fixture {
 }
 
 /** A teacher as an engine takes it. */
-export function channelOf(teacher: Teacher, options: Partial<ChannelOptions> = {}): ChannelOptions {
+export function endpointOf(
+  teacher: Teacher,
+  options: Partial<EndpointOptions> = {},
+): EndpointOptions {
   return { teacher, weight: 1, maxConcurrency: 100_000, ...options };
 }
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
 const badKey = () => new TeacherError("Incorrect API key provided", { status: 401 });
 const badRequest = (message = "max_tokens is not supported with this model") =>
@@ -70,7 +70,7 @@ Deno.test("Engine goes on with one of two teachers when the other refuses the ke
   const fixture = new Fixture({
     rows: rowsOf(9),
     concurrency: 2,
-    teachers: [channelOf(bad), channelOf(good)],
+    teachers: [endpointOf(bad), endpointOf(good)],
     onNotice: (message) => notices.push(message),
     now: clock.now,
   });
@@ -97,7 +97,7 @@ Deno.test("Engine halts when the last of several teachers does", async () => {
   const fixture = new Fixture({
     rows: rowsOf(9),
     concurrency: 2,
-    teachers: [channelOf(a), channelOf(b)],
+    teachers: [endpointOf(a), endpointOf(b)],
     now: clock.now,
   });
   await fixture.start();
@@ -170,7 +170,7 @@ Deno.test("Engine asks another teacher for the rows that one refused in the same
     rows: rowsOf(12),
     concurrency: 2,
     isCareful: true,
-    teachers: [channelOf(healthy), channelOf(misled)],
+    teachers: [endpointOf(healthy), endpointOf(misled)],
   });
   await fixture.start();
   while (!fixture.hasEnded) {

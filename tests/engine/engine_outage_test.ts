@@ -9,7 +9,7 @@ import {
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { batchesOf, channelOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
+import { batchesOf, endpointOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
 const MINUTE_MS = 60_000;
@@ -167,7 +167,7 @@ Deno.test("Engine takes a teacher out that goes down, probes it, and lets it in 
   });
   const fixture = new Fixture({
     source: endlessRows(),
-    teachers: [channelOf(steady), channelOf(shaky)],
+    teachers: [endpointOf(steady), endpointOf(shaky)],
     concurrency: 20,
     now: clock.now,
     random: seededRandom(),

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { Acceptance } from "../../lib/engine/acceptance.ts";
-import { Spending } from "../../lib/engine/spending.ts";
+import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
+import { Budget } from "../../lib/engine/answers/budget.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -15,13 +15,13 @@ function resampling(options: FixtureOptions = {}): Fixture {
   const params = { seed: 7 };
   return new Fixture({
     params,
-    acceptance: new Acceptance({
+    acceptance: new AnswerPolicy({
       onTruncated: "error",
       resample: 2,
       checks: [({ response }) => response === "yes" ? undefined : "It is not yes"],
       params,
     }),
-    spending: new Spending({ priceOf }),
+    spending: new Budget({ priceOf }),
     ...options,
   });
 }
@@ -88,7 +88,12 @@ Deno.test("Engine asks with twice the token limit for an answer that was cut off
   const fixture = new Fixture({
     rows: rowsOf(1),
     params,
-    acceptance: new Acceptance({ onTruncated: "escalate", maxTokensCap: 300, checks: [], params }),
+    acceptance: new AnswerPolicy({
+      onTruncated: "escalate",
+      maxTokensCap: 300,
+      checks: [],
+      params,
+    }),
     now: clock.now,
   });
   await fixture.start();
@@ -115,7 +120,7 @@ Deno.test("Engine waits for a check that takes its time, and holds no place at t
   const fixture = new Fixture({
     rows: rowsOf(2),
     concurrency: 2,
-    acceptance: new Acceptance({
+    acceptance: new AnswerPolicy({
       onTruncated: "error",
       checks: [(_, { uid }) => uid === "0" ? checked.promise : undefined],
       params: {},
@@ -136,7 +141,7 @@ Deno.test("Engine halts when the budget is used up, and what is in flight finish
   const fixture = new Fixture({
     rows: rowsOf(20),
     concurrency: 4,
-    spending: new Spending({ priceOf, maxCostUsd: 10 }),
+    spending: new Budget({ priceOf, maxCostUsd: 10 }),
   });
   await fixture.start();
   await fixture.teacher.call("0").answer({ usage: usage(4) });
@@ -159,7 +164,7 @@ Deno.test("Engine keeps the answer of a row that it may not ask again because th
   const fixture = resampling({
     rows: rowsOf(2),
     concurrency: 1,
-    spending: new Spending({ priceOf, maxCostUsd: 5 }),
+    spending: new Budget({ priceOf, maxCostUsd: 5 }),
   });
   await fixture.start();
   await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });

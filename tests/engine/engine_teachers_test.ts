@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import type { Row } from "../../lib/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { channelOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
 const broken = () => new TeacherError("Broken", { status: 500 });
@@ -20,7 +20,7 @@ for (const concurrency of [2, 10, 50]) {
       source: endlessRows(),
       concurrency,
       isCareful: true,
-      teachers: teachers.map(({ teacher, weight }) => channelOf(teacher, { weight })),
+      teachers: teachers.map(({ teacher, weight }) => endpointOf(teacher, { weight })),
       now: clock.now,
       random,
     });
@@ -39,7 +39,7 @@ Deno.test("Engine asks the teacher that has the least in flight", async () => {
   const fixture = new Fixture({
     rows: rowsOf(40),
     concurrency: 9,
-    teachers: [channelOf(a), channelOf(b), channelOf(c, { maxConcurrency: 2 })],
+    teachers: [endpointOf(a), endpointOf(b), endpointOf(c, { maxConcurrency: 2 })],
   });
   await fixture.start();
   assertEquals([a.open.length, b.open.length, c.open.length].toSorted(), [2, 3, 4]);
@@ -58,7 +58,7 @@ Deno.test("Engine says in each outcome who answered", async () => {
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
     rows: rowsOf(2),
-    teachers: [channelOf(a), channelOf(b)],
+    teachers: [endpointOf(a), endpointOf(b)],
   });
   await fixture.start();
   const asked = new Map([[a.asked[0], a], [b.asked[0], b]]);
@@ -97,7 +97,7 @@ Deno.test("Engine sends the samples of a row to the same teacher, one after the 
   const fixture = new Fixture({
     rows,
     concurrency: 12,
-    teachers: teachers.map((teacher) => channelOf(teacher, { maxConcurrency: 12 })),
+    teachers: teachers.map((teacher) => endpointOf(teacher, { maxConcurrency: 12 })),
     now: clock.now,
     random,
   });
@@ -117,7 +117,7 @@ Deno.test("Engine.setConcurrency() changes what all teachers may have in flight,
   const fixture = new Fixture({
     rows: rowsOf(200),
     concurrency: 4,
-    teachers: [channelOf(a), channelOf(b, { maxConcurrency: 5 })],
+    teachers: [endpointOf(a), endpointOf(b, { maxConcurrency: 5 })],
   });
   await fixture.start();
   const inFlight = () => [a.open.length, b.open.length];
@@ -145,7 +145,7 @@ Deno.test("Engine takes a row that one teacher put off for an hour to the first 
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
-  const fixture = new Fixture({ rows: rowsOf(2), teachers: [channelOf(a), channelOf(b)] });
+  const fixture = new Fixture({ rows: rowsOf(2), teachers: [endpointOf(a), endpointOf(b)] });
   await fixture.start();
   await b.call("1").refuse(later(1_000));
   assertEquals(a.uids, ["0", "1"]);

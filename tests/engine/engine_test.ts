@@ -5,14 +5,14 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import { Acceptance } from "../../lib/engine/acceptance.ts";
+import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import { MAX_CONCURRENCY } from "../../lib/engine/lanes.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
-import { Spending } from "../../lib/engine/spending.ts";
+import { Budget } from "../../lib/engine/answers/budget.ts";
 import type { Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { channelOf, completionOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import { completionOf, endpointOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
 Deno.test("Engine.run() ends at once without rows", async () => {
   const fixture = new Fixture({ rows: [] });
@@ -240,7 +240,7 @@ Deno.test("Engine.run() uses a clock of its own where none is given", async () =
     source: (async function* () {
       yield rowsOf(1);
     })(),
-    teachers: [channelOf({ complete: () => Promise.resolve(completionOf()) })],
+    teachers: [endpointOf({ complete: () => Promise.resolve(completionOf()) })],
     sink: { put: ({ latencyMs }) => Promise.resolve(void outcomes.push(latencyMs)) },
     listener: { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} },
     params: {},
@@ -248,8 +248,8 @@ Deno.test("Engine.run() uses a clock of its own where none is given", async () =
     isExploring: false,
     isCareful: true,
     retryPolicy: new RetryPolicy(),
-    acceptance: new Acceptance({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Spending(),
+    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    spending: new Budget(),
   });
   await engine.run();
   assertEquals(outcomes.length, 1);

@@ -5,7 +5,7 @@
  */
 
 import { BinaryHeap } from "../../lib/deps/std_data_structures.ts";
-import { Pace } from "../../lib/engine/pace.ts";
+import { RateLimiter } from "../../lib/engine/flow/rate.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 
 /** What is simulated. */
@@ -65,7 +65,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   let limit = isCareful ? 1 : concurrency, wakeAt = Infinity;
   const due: number[] = []; // how often each of those rows was refused
   const answeredAt: number[] = [];
-  const pace = new Pace({ now: () => now });
+  const pace = new RateLimiter({ now: () => now });
   const at = (time: number, run: () => void) => events.push({ at: time, run });
 
   function accepts(): boolean {

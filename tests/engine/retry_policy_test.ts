@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import {
   type AttemptHistory,
   BACKOFF_BASE_MS,
@@ -22,7 +22,7 @@ function delay(
   options?: RetryPolicyOptions,
 ) {
   const counts = { faults: 0, timeouts: 0, loads: 0, waits: 0, ...history };
-  return new RetryPolicy({ random: () => 0, ...options }).delayMs(judge(error), error, counts);
+  return new RetryPolicy({ random: () => 0, ...options }).delayMs(classify(error), error, counts);
 }
 
 Deno.test("RetryPolicy doubles the bound with every wait, up to its cap", () => {

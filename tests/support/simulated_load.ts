@@ -8,7 +8,7 @@
  */
 
 import { BinaryHeap } from "../../lib/deps/std_data_structures.ts";
-import type { Limit } from "../../lib/engine/limit.ts";
+import type { ConcurrencyLimit } from "../../lib/engine/flow/concurrency.ts";
 
 /** Numbers in [0, 1) that are the same for a seed (Park and Miller's generator). */
 export function seededRandom(seed = 1): () => number {
@@ -45,7 +45,7 @@ export interface SimulatedGate {
 }
 
 /** A limit alone. */
-export function limitGate(limit: Limit): SimulatedGate {
+export function limitGate(limit: ConcurrencyLimit): SimulatedGate {
   return {
     mayStart: (inFlight) => inFlight < limit.value,
     answered: ({ startedAt, tokens }, inFlight) =>

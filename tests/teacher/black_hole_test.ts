@@ -4,7 +4,7 @@ import {
   assertLess,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
@@ -60,7 +60,7 @@ Deno.test("a connection that is not made gives its lane back", async () => {
     connectTimeoutMs: DEADLINE_MS,
   }));
   for (const error of errors) {
-    assertEquals(judge(error).cause, "unreachable");
+    assertEquals(classify(error).cause, "unreachable");
     assertStringIncludes(error.message, "no connection within the time for it");
   }
 });
@@ -72,7 +72,7 @@ Deno.test("a TLS handshake that is never answered gives its lane back", async ()
     baseUrl: `https://127.0.0.1:${silent.port}/v1`,
     connectTimeoutMs: DEADLINE_MS,
   }));
-  for (const error of errors) assertEquals(judge(error).cause, "unreachable");
+  for (const error of errors) assertEquals(classify(error).cause, "unreachable");
 });
 
 Deno.test("a proxy that makes no tunnel gives its lane back", PROXY, async () => {
@@ -84,7 +84,7 @@ Deno.test("a proxy that makes no tunnel gives its lane back", PROXY, async () =>
     connectTimeoutMs: DEADLINE_MS,
   }));
   for (const error of errors) {
-    assertEquals(judge(error).cause, "unreachable");
+    assertEquals(classify(error).cause, "unreachable");
     assertStringIncludes(error.message, `through the proxy 127.0.0.1:${silent.port}`);
   }
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertInstanceOf, assertRejects } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
@@ -24,7 +24,7 @@ async function askMany(teacher: Teacher, lanes: number, each: number): Promise<n
         assertEquals((await ask(teacher, prompt)).response, `answer to ${prompt}`);
       } catch (error) {
         assertInstanceOf(error, TeacherError);
-        assertEquals([error.type, judge(error).cause], ["network", "fault"], error.message);
+        assertEquals([error.type, classify(error).cause], ["network", "fault"], error.message);
         failures++;
       }
     }

@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { ask, failure, pair, stream, token } from "./pair.ts";
@@ -14,7 +14,11 @@ Deno.test("complete() ends an attempt at its deadline", async () => {
   await using it = pair(() => new Promise<Response>(() => {}), { timeoutMs: 60 });
   const before = performance.now();
   const error = await failure(ask(it.teacher));
-  assertEquals([error.type, judge(error).cause, error.status], ["timeout", "timeout", undefined]);
+  assertEquals([error.type, classify(error).cause, error.status], [
+    "timeout",
+    "timeout",
+    undefined,
+  ]);
   assertStringIncludes(error.message, "within 60 ms");
   assertGreater(performance.now() - before, 55);
   assertLess(performance.now() - before, 5_000);
@@ -24,7 +28,7 @@ Deno.test("complete() ends a stream that falls silent after its first token", as
   const pings = [token("a"), ": ping\n\n", "data:\n\n"];
   await using it = pair(() => stream(pings, "hang"), { stream: true, streamIdleTimeoutMs: 60 });
   const error = await failure(ask(it.teacher));
-  assertEquals([error.type, judge(error).cause], ["timeout", "timeout"]);
+  assertEquals([error.type, classify(error).cause], ["timeout", "timeout"]);
   assertStringIncludes(error.message, "No token");
 });
 
@@ -113,7 +117,7 @@ Deno.test("complete() gives up a connection that is never made, or when it is ab
   const baseUrl = `https://127.0.0.1:${port}/v1`;
   const teacher = openaiCompatible({ model: "m", baseUrl, connectTimeoutMs: 50 });
   const error = await failure(ask(teacher));
-  assertEquals([error.type, judge(error).cause], ["network", "unreachable"]);
+  assertEquals([error.type, classify(error).cause], ["network", "unreachable"]);
   assertStringIncludes(error.message, `127.0.0.1:${port}`);
   await teacher.close?.();
   const patient = openaiCompatible({ model: "m", baseUrl });

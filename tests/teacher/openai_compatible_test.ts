@@ -4,7 +4,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import {
   openaiCompatible,
   type OpenAICompatibleOptions,
@@ -55,7 +55,7 @@ Deno.test("complete() names the host that refuses a connection", async () => {
   const teacher = openaiCompatible({ model: "m", baseUrl: `http://127.0.0.1:${port}/v1` });
   for (let n = 0; n < 2; n++) {
     const error = await failure(ask(teacher));
-    assertEquals([error.type, judge(error).cause], ["network", "unreachable"]);
+    assertEquals([error.type, classify(error).cause], ["network", "unreachable"]);
     assertEquals(error.message, `Cannot connect to 127.0.0.1:${port}: connection refused`);
   }
   await teacher.close?.();
@@ -77,7 +77,7 @@ Deno.test("complete() follows no redirect", async () => {
     new Response(null, { status: 308, headers: { location: "/elsewhere" } })
   );
   const error = await failure(ask(it.teacher));
-  assertEquals([error.status, judge(error).action, it.server.posts], [308, "halt", 1]);
+  assertEquals([error.status, classify(error).action, it.server.posts], [308, "halt", 1]);
   assertStringIncludes(error.message, '"/elsewhere"');
 });
 

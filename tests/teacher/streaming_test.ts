@@ -1,5 +1,5 @@
 import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
-import { judge } from "../../lib/engine/judgement.ts";
+import { classify } from "../../lib/engine/errors/classify.ts";
 import { ask, failure, pair, stream, token } from "./pair.ts";
 
 Deno.test("complete() asks for a stream and its counts, and keeps other stream options", async () => {
@@ -42,7 +42,7 @@ Deno.test("complete() fails where a stream ends before its answer does", async (
   for (const end of ["close", "break"] as const) {
     await using it = pair(() => stream([token("half an ans")], end), { stream: true });
     const error = await failure(ask(it.teacher));
-    assertEquals([error.type, judge(error).cause], ["network", "fault"]);
+    assertEquals([error.type, classify(error).cause], ["network", "fault"]);
   }
 });
 
@@ -56,5 +56,5 @@ Deno.test("complete() throws the error that comes in the middle of a stream", as
   await using it = pair(() => stream([token("a"), error], "hang"), { stream: true });
   const failed = await failure(ask(it.teacher));
   assertEquals([failed.message, failed.status], ["overloaded", 503]);
-  assertEquals(judge(failed), { action: "retry", cause: "load" });
+  assertEquals(classify(failed), { action: "retry", cause: "load" });
 });

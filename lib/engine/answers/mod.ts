@@ -1,0 +1,10 @@
+/**
+ * Which answers are kept, and what they cost.
+ *
+ * In: a completion. Out: keep, ask again, or fail. Nothing here sends a request or looks at the clock.
+ *
+ * @module
+ */
+
+export { Budget, checkLimits } from "./budget.ts";
+export { AnswerPolicy, isCompletion, type OnTruncated, type Rejection } from "./policy.ts";

@@ -1,0 +1,230 @@
+/**
+ * Whether a completion is an answer worth training on, and what follows where it is not.
+ *
+ * @module
+ */
+
+import type { Check } from "../../checks/mod.ts";
+import type { FailureType } from "../../errors.ts";
+import type { Failure, Row } from "../../row.ts";
+import { resampled } from "../../seed.ts";
+import type { Completion, Params } from "../../teacher/mod.ts";
+import { escalated, tokenLimitOf } from "./token_limit.ts";
+
+/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (where it
+ * hit the limit) another attempt with twice the limit. */
+export type OnTruncated = "error" | "keep" | "escalate";
+
+/** Why an answer is not kept, and what follows. */
+export interface Rejection {
+  /** Why. */
+  readonly failure: Failure;
+  /** The row has failed, or is asked once more: for another answer, or for a longer one. */
+  readonly follow: "fail" | "resample" | "escalate";
+  /** What it is asked with; undefined where the row has failed. */
+  readonly params: Params | undefined;
+}
+
+/** What answers are judged by. */
+export interface AnswerPolicyOptions {
+  /** What becomes of an answer that hit the token limit or a filter. */
+  readonly onTruncated: OnTruncated;
+  /** The highest token limit that `escalate` sets. @default 8 times the row's first one */
+  readonly maxTokensCap?: number;
+  /** How often a row is asked again whose answer was empty or was rejected by a check. @default 0 */
+  readonly resample?: number;
+  /** The checks that every answer has to pass that is kept, in this order. */
+  readonly checks: readonly Check[];
+  /** The run's parameters: with a row's own over them, they hold its first token limit. */
+  readonly params: Params;
+}
+
+type Ending = "limit" | "context" | "filter";
+
+/** How answers end that are not whole. Of other reasons there are as many as there are servers (`stop`,
+ * `eos`, `tool_calls`, …): they end a whole answer. */
+const ENDINGS: ReadonlyMap<string, Ending> = new Map<string, Ending>([
+  ["length", "limit"],
+  // Anthropic's and Gemini's own words, which some proxies pass on.
+  ["max_tokens", "limit"],
+  ["MAX_TOKENS", "limit"],
+  // Mistral, Z.ai: no token limit helps.
+  ["model_length", "context"],
+  ["model_context_window_exceeded", "context"],
+  ["content_filter", "filter"],
+  // Zhipu.
+  ["sensitive", "filter"],
+  // Anthropic, where a filter ends the answer.
+  ["refusal", "filter"],
+  // Gemini.
+  ["SAFETY", "filter"],
+  ["RECITATION", "filter"],
+  ["BLOCKLIST", "filter"],
+  ["PROHIBITED_CONTENT", "filter"],
+  ["SPII", "filter"],
+]);
+
+/** Whether a teacher gave a completion at all; one that was plugged in without types may give anything,
+ * and may leave the text out. */
+export function isCompletion(value: unknown): value is Completion {
+  if (typeof value !== "object" || value === null) return false;
+  const { response } = value as { response?: unknown };
+  return response === undefined || response === null || typeof response === "string";
+}
+
+/**
+ * Judges completions, in this order: was it cut off, is it empty, does it pass the checks. The first
+ * reason rejects it. A tool call is an answer. Answers that were cut off and are kept (`keep`) have to
+ * pass the checks like all others.
+ */
+export class AnswerPolicy {
+  readonly #options: AnswerPolicyOptions;
+
+  /** Takes options that were checked. */
+  constructor(options: AnswerPolicyOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Says whether an answer is kept (undefined). A promise only where a check has to wait.
+   *
+   * @param completion The answer.
+   * @param row The row that was asked.
+   * @param params What it was asked with.
+   * @param resamples How often it was asked again already because of an answer that was not kept.
+   */
+  decide(
+    completion: Completion,
+    row: Row,
+    params: Params,
+    resamples: number,
+  ): Rejection | undefined | Promise<Rejection | undefined> {
+    const ending = endingOf(completion.finishReason);
+    const hasAnswer = hasContent(completion);
+    if (ending !== undefined) {
+      const rejection = this.#cutOff(ending, hasAnswer, completion, row, params);
+      if (rejection !== undefined) return rejection;
+    }
+    if (!hasAnswer) {
+      const message = "The answer holds neither text nor a tool call";
+      return this.#unfit("empty", message, params, resamples);
+    }
+    const { checks } = this.#options;
+    for (let index = 0; index < checks.length; index++) {
+      const reason = checks[index](completion, row);
+      if (reason === undefined) continue;
+      if (typeof reason === "string") return this.#unfit("rejected", reason, params, resamples);
+      return this.#checked(reason, index + 1, completion, row)
+        .then((reason) =>
+          reason === undefined ? undefined : this.#unfit("rejected", reason, params, resamples)
+        );
+    }
+    return undefined;
+  }
+
+  /** The first reason of the checks from `next` on, after one that has to wait. */
+  async #checked(
+    waiting: Promise<string | undefined>,
+    next: number,
+    completion: Completion,
+    row: Row,
+  ): Promise<string | undefined> {
+    let reason = await waiting;
+    for (const check of this.#options.checks.slice(next)) {
+      if (reason !== undefined) break;
+      reason = await check(completion, row);
+    }
+    return reason;
+  }
+
+  /** An answer that is empty or was rejected: another one may be better. */
+  #unfit(type: FailureType, message: string, params: Params, resamples: number): Rejection {
+    const failure = failureOf(type, message);
+    if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
+    return { failure, follow: "resample", params: resampled(params) };
+  }
+
+  /** An answer that is not whole; undefined where it is kept all the same. */
+  #cutOff(
+    ending: Ending,
+    hasAnswer: boolean,
+    completion: Completion,
+    row: Row,
+    params: Params,
+  ): Rejection | undefined {
+    const { onTruncated } = this.#options;
+    const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
+    // Of an answer that had not begun there is nothing to keep.
+    if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
+    if (ending === "filter") {
+      return failed(failureOf("filtered", "The answer was stopped by a content filter"));
+    }
+    if (ending === "context") {
+      return failed(failureOf(
+        "truncated",
+        isOnlyReasoning
+          ? "The reasoning used up the model's context before the answer began"
+          : "The answer stopped at the end of the model's context",
+      ));
+    }
+    const limit = limitInWords(params, completion);
+    const failure = failureOf(
+      "truncated",
+      isOnlyReasoning
+        ? `The reasoning used up ${limit} before the answer began: ${wayOut(onTruncated)}`
+        : `The answer stopped at ${limit}`,
+    );
+    const longer = onTruncated === "escalate" ? this.#longer(completion, row, params) : undefined;
+    if (longer === undefined) return failed(failure);
+    return { failure, follow: "escalate", params: longer };
+  }
+
+  #longer(completion: Completion, row: Row, params: Params): Params | undefined {
+    const first = tokenLimitOf({ ...this.#options.params, ...row.params });
+    const cap = this.#options.maxTokensCap ??
+      (first === undefined ? undefined : DEFAULT_CAP_FACTOR * first.tokens);
+    return escalated(params, cap, completion.usage?.completionTokens);
+  }
+}
+
+const DEFAULT_CAP_FACTOR = 8;
+
+/** Teachers that were plugged in without types may give no reason. */
+function endingOf(finishReason: string | null | undefined): Ending | undefined {
+  if (finishReason === "stop" || typeof finishReason !== "string") return undefined;
+  const ending = ENDINGS.get(finishReason);
+  // Gemini behind its OpenAI endpoint: `content_filter: RECITATION`.
+  if (ending === undefined && finishReason.startsWith("content_filter:")) return "filter";
+  return ending;
+}
+
+function hasContent({ response, toolCalls }: Completion): boolean {
+  // Looks as far as the first letter, where trim() would look at both ends and may copy the rest.
+  return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
+}
+
+/** Whether the model thought; some teachers only say how long. */
+function hasReasoning({ reasoning, usage }: Completion): boolean {
+  return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
+}
+
+function limitInWords(params: Params, { usage }: Completion): string {
+  const limit = tokenLimitOf(params);
+  if (limit !== undefined) return `the token limit (${limit.name} ${limit.tokens})`;
+  const tokens = usage?.completionTokens ?? 0;
+  return tokens > 0 ? `the teacher's own token limit (after ${tokens})` : "the token limit";
+}
+
+function wayOut(onTruncated: OnTruncated): string {
+  return onTruncated === "escalate"
+    ? "raise --max-tokens-cap (maxTokensCap)"
+    : "raise max_tokens, or add --on-truncated escalate (onTruncated)";
+}
+
+function failed(failure: Failure): Rejection {
+  return { failure, follow: "fail", params: undefined };
+}
+
+function failureOf(type: FailureType, message: string): Failure {
+  return { type, message, status: null };
+}

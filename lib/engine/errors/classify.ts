@@ -1,0 +1,208 @@
+/**
+ * What an error means: the one place that decides whether an attempt is worth another, whether a row
+ * has failed, or whether no row can be answered until a person does something.
+ *
+ * `docs/errors.md` says the same in words, case by case.
+ *
+ * @module
+ */
+
+import type { TeacherError } from "../../errors.ts";
+import {
+  aboutFile,
+  aboutKey,
+  aboutModel,
+  aboutMoney,
+  aboutRegion,
+  type CodeCause,
+  codeCause,
+  isFiltered,
+  isPage,
+  neverFits,
+  nothingAllowed,
+} from "./provider_messages.ts";
+
+/** What follows a failed attempt. */
+export type FailureReaction = "retry" | "fail" | "halt";
+
+/**
+ * Why an attempt failed.
+ *
+ * - `account`: the key, the bill, the model or the address; no row will be answered
+ * - `request`: this row is refused, others may not be
+ * - `load`: the teacher has too much to do (429, 503, 529)
+ * - `unreachable`: no connection could be made, nothing was sent
+ * - `timeout`: a deadline passed
+ * - `fault`: something broke (500, 502, 504, 408, 409, cut connections)
+ */
+export type FailureCause =
+  | "account"
+  | "request"
+  | "load"
+  | "unreachable"
+  | "timeout"
+  | "fault";
+
+/** What an error means for its row and for its teacher. */
+export interface Classification {
+  /** What follows: another attempt, the end of this row, or the end of all sending. */
+  readonly action: FailureReaction;
+  /** Why. */
+  readonly cause: FailureCause;
+  /** How long nothing is sent to this teacher, in ms. @default undefined: no shared cool-down */
+  readonly coolDownMs?: number;
+  /** For halts: what to do about it, a sentence without a final period. */
+  readonly advice?: string;
+  /** Whether the model's name is to blame: a row that names its own model fails alone. @default false */
+  readonly isAboutModel?: boolean;
+}
+
+const FAIL: Classification = { action: "fail", cause: "request" };
+const FAULT: Classification = { action: "retry", cause: "fault" };
+const TIMEOUT: Classification = { action: "retry", cause: "timeout" };
+const UNREACHABLE: Classification = { action: "retry", cause: "unreachable" };
+
+const KEY = halt(
+  "Check the API key (OPENAI_API_KEY, or what --api-key-env or --api-key-file names)",
+);
+const PERMISSION = halt(
+  "Check what the API key may do (its project, its limits, the country and the address it is used " +
+    "from) in the teacher's settings",
+);
+const BILLING = halt(
+  "Add credit, or raise the spending limit, in the teacher's billing settings",
+);
+const MODEL: Classification = {
+  ...halt("Check the name of the model (--model), and that the account may use it"),
+  isAboutModel: true,
+};
+const ADDRESS = halt('Check the address (--base-url): "/chat/completions" is added to it');
+const PROXY = halt("Check the user name and the password in the address of the proxy");
+const CERTIFICATE = halt(
+  "Check the address, and that this machine trusts whoever signed the certificate (DENO_CERT names " +
+    "a file of further authorities)",
+);
+const NO_TLS = halt(
+  "Check the address: what answers there does not speak TLS, it may want http:// in place of https://",
+);
+
+const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
+  billing: BILLING,
+  key: KEY,
+  permission: PERMISSION,
+  model: MODEL,
+  request: FAIL,
+};
+
+/** Statuses at which the address is to blame, whatever the row. */
+const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
+/** 498 is Groq's word for a flex tier without capacity, 529 Anthropic's for overload. */
+const LOAD = new Set([429, 498, 503, 529]);
+/** 424 is what TGI and Bedrock say when generating failed, 499 what Groq says when it gave up. */
+const FAULTS = new Set([408, 409, 421, 424, 425, 499]);
+/** What cannot get better by asking again: not implemented, another version of HTTP. */
+const HOPELESS = new Set([501, 505]);
+
+/** A wait longer than this is no wait that anybody meant. */
+const DAY_MS = 86_400_000;
+
+/**
+ * Judges an error. The explicit word of whoever threw it (`error.retryable`, the header
+ * `x-should-retry`) is obeyed, as the OpenAI SDKs do, but never to ask in vain: what a person has to
+ * mend halts all the same, except a 429 that is said to pass.
+ */
+export function classify(error: TeacherError): Classification {
+  const verdict = classifyUnasked(error);
+  if (error.retryable === undefined) return verdict;
+  if (verdict.action === "halt") {
+    return error.retryable && error.status === 429 ? load(error) : verdict;
+  }
+  if (!error.retryable) return FAIL;
+  return verdict.action === "fail" ? FAULT : verdict;
+}
+
+/** Whether the teacher says itself that it refuses this row, and not what all rows share. */
+export function isAboutRow({ message, code }: TeacherError): boolean {
+  return codeCause(code) === "request" || isFiltered(message, code) || neverFits(message);
+}
+
+function classifyUnasked(error: TeacherError): Classification {
+  if (error.isUnreachable) return UNREACHABLE;
+  if (error.type === "timeout") return TIMEOUT;
+  if (error.type === "network") return ofConnection(error.code);
+  const { status } = error;
+  // What the plugged-in teacher or the stream says, without a status of its own.
+  if (status === undefined || status < 300) return ofWords(error);
+  if (status < 400) return ADDRESS;
+  if (status === 407) return PROXY;
+  const known = ofCode(error);
+  if (known !== undefined) return known;
+  return status < 500 ? ofClientError(error, status) : ofServerError(error, status);
+}
+
+function ofConnection(code: string | undefined): Classification {
+  if (code === "certificate") return CERTIFICATE;
+  return code === "no_tls" ? NO_TLS : FAULT;
+}
+
+function ofCode(error: TeacherError): Classification | undefined {
+  const cause = codeCause(error.code);
+  if (cause === undefined) return undefined;
+  // Gateways without a free channel name the model, too; that passes.
+  if (cause === "model" && (error.status ?? 0) >= 500) return undefined;
+  return BY_CODE[cause];
+}
+
+/** An error without a status of its own: plugged in, or stated in an answer that is 2xx. */
+function ofWords(error: TeacherError): Classification {
+  const known = ofCode(error);
+  if (known !== undefined) return known;
+  if (error.type === "rate_limit" || isLoadCode(error.code)) return load(error);
+  if (error.type === "server" || isFaultCode(error.code)) return FAULT;
+  // A page where a completion should be: another server, or a portal in between.
+  return error.type === "response" && isPage(error.message) ? ADDRESS : FAIL;
+}
+
+function ofServerError(error: TeacherError, status: number): Classification {
+  if (status === 511) return ADDRESS;
+  if (HOPELESS.has(status)) return FAIL;
+  return LOAD.has(status) || isLoadCode(error.code) ? load(error) : FAULT;
+}
+
+function ofClientError(error: TeacherError, status: number): Classification {
+  const { message } = error;
+  if (status === 401) return KEY;
+  if (neverFits(message)) return FAIL;
+  if (aboutMoney(message)) return BILLING;
+  if (status === 402) return error.retryAfterMs === undefined ? BILLING : load(error);
+  if (status === 429) {
+    return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : load(error);
+  }
+  if (LOAD.has(status)) return load(error);
+  if (FAULTS.has(status)) return FAULT;
+  // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
+  if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
+  if (aboutModel(message)) return MODEL;
+  if (aboutKey(message)) return KEY;
+  if (status === 403 || aboutRegion(message)) return PERMISSION;
+  return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
+}
+
+function load(error: TeacherError): Classification {
+  const ms = error.retryAfterMs;
+  if (ms === undefined || !(ms >= 0 && ms < Infinity)) return { action: "retry", cause: "load" };
+  return { action: "retry", cause: "load", coolDownMs: Math.min(ms, DAY_MS) };
+}
+
+function isLoadCode(code = ""): boolean {
+  return /overload|rate_?limit|too_?many|resource_?exhausted|capacity|throttl|slow_down|unavailable|busy/i
+    .test(code);
+}
+
+function isFaultCode(code = ""): boolean {
+  return /server|internal|api_error|upstream|provider|timeout|connection/i.test(code);
+}
+
+function halt(advice: string): Classification {
+  return { action: "halt", cause: "account", advice };
+}

@@ -1,0 +1,11 @@
+/**
+ * What a failed attempt means: ask again, give the row up, or stop asking its teacher.
+ *
+ * In: the error of an attempt. Out: its classification. Nothing here waits, counts time or sends.
+ *
+ * @module
+ */
+
+export { type Classification, classify, isAboutRow } from "./classify.ts";
+export { adviceForRefusals, haltReason } from "./halt_reason.ts";
+export { RepeatedRejections } from "./repeated_rejections.ts";

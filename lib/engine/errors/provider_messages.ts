@@ -1,0 +1,160 @@
+/**
+ * The codes and words by which teachers say what no status tells: that the money has run out, that
+ * there is no such model, that one prompt was filtered, that a request can never fit.
+ *
+ * They were collected from the documentation of providers and from what their users report; most
+ * have an example in `tests/engine/errors/classify_cases.ts`.
+ *
+ * @module
+ */
+
+/** What a code speaks of. */
+export type CodeCause = "billing" | "key" | "permission" | "model" | "request";
+
+const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
+  billing: [
+    // OpenAI
+    "insufficient_quota",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    // Anthropic
+    "billing_error",
+    "enforced_spend_limit_reached",
+    // OpenRouter
+    "openrouter_credits",
+    "openrouter_key_limit",
+    "openrouter_workspace_budget",
+    "openrouter_guardrail_budget",
+    // Moonshot, DashScope, New API, LiteLLM, Together
+    "exceeded_current_quota_error",
+    "arrearage",
+    "insufficient_user_quota",
+    "budget_exceeded",
+    "credit_limit",
+    "insufficient_balance",
+    "insufficient_credits",
+  ],
+  key: ["invalid_api_key", "api_key_invalid", "account_deactivated"],
+  permission: ["unsupported_country_region_territory"],
+  model: [
+    "model_not_found",
+    "model_not_available",
+    "model_not_supported",
+    "model_decommissioned",
+    "invalid_model",
+    "deploymentnotfound",
+    "dedicated_endpoint_not_running",
+    "key_model_access_denied",
+  ],
+  request: [
+    "content_filter",
+    "content_policy_violation",
+    "data_inspection_failed",
+    "flagged_input",
+    "weight_exceeds_budget",
+    "context_length_exceeded",
+  ],
+};
+
+const CAUSES: ReadonlyMap<string, CodeCause> = new Map(
+  Object.entries(CODES).flatMap(([cause, codes]) =>
+    codes.map((code) => [code, cause as CodeCause] as const)
+  ),
+);
+
+/** What a code speaks of, where that does not depend on the status. */
+export function codeCause(code: string | undefined): CodeCause | undefined {
+  return code === undefined ? undefined : CAUSES.get(code.toLowerCase());
+}
+
+/**
+ * How much of a message is looked at. Servers that quote what they were sent do so after their own
+ * words, and a prompt may speak of money and models.
+ */
+const OWN_WORDS = 250;
+/** Where vLLM and others begin to quote the request. */
+const QUOTED = /input_value|['"]input['"]/;
+
+/** That the account has no money, or may spend no more of it. */
+export function aboutMoney(message: string): boolean {
+  return says(
+    message,
+    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足/i,
+    /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
+    /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) limit/i,
+    /budget has been exceeded|exceeded ?budget|crossed budget|over budget/i,
+    /account \S+ is suspended|account is not active|account is in good standing/i,
+    /requires more credits/i,
+  );
+}
+
+/** That the key is none, in an answer that is not 401. */
+export function aboutKey(message: string): boolean {
+  return says(
+    message,
+    /api[ _]key (?:not valid|expired|not found)|(?:invalid|incorrect) api[ _]key/i,
+  );
+}
+
+/** That the teacher may not be asked from this country. */
+export function aboutRegion(message: string): boolean {
+  return says(message, /location is not supported|country, region,? or territory not supported/i);
+}
+
+/** That there is no such model, or none for this account. */
+export function aboutModel(message: string): boolean {
+  return says(
+    message,
+    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:is )?(?:does ?n[o']t exist|not exist|not found|not supported by)/i,
+    /\bmodels?[\s:/]*[`'"]?[^\s`'"]*[`'"]?\s+(?:has been (?:deprecated|decommissioned)|is no longer)/i,
+    /(?:not have )?access to (?:the )?model\b|not found the model|unable to access (?:\S+ )?model/i,
+    /\b(?:invalid|unknown) model\b|not a valid model|model identifier is invalid|^model: /i,
+    /no endpoints (?:found|available) (?:for|matching)|no allowed providers/i,
+    /deployment for this resource does not exist/i,
+  );
+}
+
+/** That a 404 speaks of something in the row, or of what the model cannot do with it. */
+export function aboutFile(message: string): boolean {
+  return says(message, /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i);
+}
+
+/** That a filter withheld this prompt, and no other. */
+export function isFiltered(message: string, code = ""): boolean {
+  if (/moderation|content_?(?:filter|policy)|safety|guardrail/i.test(code)) return true;
+  return says(
+    message,
+    /(?:input|prompt|content|request|messages?) (?:was|were|has been|is) (?:flagged|blocked|filtered)/i,
+    /requires moderation|blocked by (?:\S+ )?guardrail|content management policy|usage polic(?:y|ies)/i,
+  );
+}
+
+/** That one request is larger than what the account may send in a minute: waiting does not help. */
+export function neverFits(message: string): boolean {
+  if (says(message, /request too large/i)) return true;
+  const match = /\blimit:? ([\d,]+),(?: used:? [\d,]+,)? requested:? ([\d,]+)/i.exec(message);
+  return match !== null && toNumber(match[1]) > 0 && toNumber(match[2]) > toNumber(match[1]);
+}
+
+/** That the limit of the account is nothing at all (Gemini's free tier for a paid model). */
+export function nothingAllowed(message: string): boolean {
+  return /\blimit:? 0(?![\d.,]\d)/i.test(message);
+}
+
+/** Whether there is a web page in place of words. */
+export function isPage(message: string): boolean {
+  return /<!doctype html|<html/i.test(message);
+}
+
+function says(message: string, ...patterns: RegExp[]): boolean {
+  const words = message.slice(0, OWN_WORDS).split(QUOTED, 1)[0];
+  return patterns.some((pattern) => pattern.test(words));
+}
+
+function toNumber(digits: string): number {
+  return Number(digits.replaceAll(",", ""));
+}

@@ -1,0 +1,234 @@
+/**
+ * How many attempts may be in flight at one teacher: what it can take, and no more.
+ *
+ * The limit is the least of three: how far a careful start has come, what the teacher has refused
+ * and may take again by now (`growth.ts`), and what is allowed or, where that is looked for, serves
+ * best (`explorer.ts`).
+ *
+ * @module
+ */
+
+import { HillClimb } from "./hill_climb.ts";
+import { CubicGrowth, RECOVERY_MS } from "./cubic.ts";
+
+/** What a limit is made from. */
+export interface ConcurrencyLimitOptions {
+  /** The most attempts in flight, whatever the teacher takes: 1 or more. */
+  readonly ceiling: number;
+  /** Whether the number below the ceiling that serves best is looked for, from 32 up. */
+  readonly isExploring: boolean;
+  /** Whether it starts at 1. It starts at the ceiling otherwise, or at 32 when it explores. */
+  readonly isCareful: boolean;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Random numbers in [0, 1). @default Math.random */
+  readonly random?: () => number;
+}
+
+/** An answer, as the limit sees it. */
+export interface LimitAnswer {
+  /** When the attempt was made, on the clock. */
+  readonly startedAt: number;
+  /** Attempts in flight as the answer came, itself included. */
+  readonly inFlight: number;
+  /** Completion tokens; 0 where the teacher counts none. */
+  readonly tokens: number;
+  /** How long the attempt took. It is no signal: it follows the length of answers. */
+  readonly latencyMs: number;
+}
+
+/** A sign that the teacher has too much to do, as the limit sees it. */
+export interface LimitPressure {
+  /** When the attempt was made, on the clock. */
+  readonly startedAt: number;
+  /** Attempts in flight as the refusal came, itself included. */
+  readonly inFlight: number;
+}
+
+/** What is left of the attempts in flight when the teacher refuses one: CUBIC's 0.7 would leave too
+ * much idle at a teacher whose refusals cost next to nothing. */
+const DECREASE = 0.85;
+/** Attempts that are made so soon after a cut still meet the crowd that was refused. */
+const BURST_MS = 100;
+/** A careful start that is refused goes on from below: it doubles at a blow, and that may have been too
+ * much for a teacher that takes so many a second. Refused again before it has come so much further, it
+ * is at its end. */
+const FURTHER = 1.5;
+/** Below this each answer of a careful start doubles the limit, from here on it adds one, which
+ * doubles it with every round of answers. */
+const DOUBLING_BELOW = 16;
+/** A careful start doubles when so long nothing was refused: answers may take an hour. */
+const QUIET_MS = 10_000;
+/** The limit is in use while so much of it is. */
+const USED_SHARE = 0.8;
+/** Answers that come together see fewer and fewer in flight: what was in use is so for this long. */
+const USED_FOR_MS = 1_000;
+/** Time between two calls that counts. While attempts are in flight there are ten a second, so a
+ * longer silence means that there were none. */
+const LONGEST_SILENCE_MS = 3_000;
+
+/** An adaptive limit. */
+export class ConcurrencyLimit {
+  readonly #now: () => number;
+  readonly #explorer: HillClimb | undefined;
+  #ceiling: number;
+
+  /** How far a careful start has come; undefined when it is over. */
+  #start: number | undefined;
+  /** The size at which it was refused; 0: nowhere yet. */
+  #startRefusedAt = 0;
+  #quietSince: number;
+
+  #growth = new CubicGrowth();
+  /** The clock of growth: the time in which the limit was used. */
+  #usedMs = 0;
+  #lastDecreaseAt = -Infinity;
+  /** Whether an attempt made after the last decrease was answered. */
+  #isProven = false;
+  /** What the teacher took before refusals came without an answer between them. Infinity: not known. */
+  #held = Infinity;
+
+  #calledAt: number;
+  #lastUsedAt: number;
+  #lastUnusedAt = -Infinity;
+
+  /** Nothing is in flight yet. */
+  constructor(options: ConcurrencyLimitOptions) {
+    const { ceiling, isExploring, isCareful, now, random = Math.random } = options;
+    this.#now = now;
+    this.#ceiling = ceiling;
+    this.#explorer = isExploring ? new HillClimb({ ceiling, now, random }) : undefined;
+    this.#start = isCareful ? 1 : undefined;
+    this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
+  }
+
+  /** How many attempts may be in flight: a whole number, 1 or more. */
+  get value(): number {
+    return Math.floor(this.#exact);
+  }
+
+  /** Sets the most attempts in flight: 1 or more. */
+  setCeiling(ceiling: number): void {
+    this.#ceiling = ceiling;
+    this.#explorer?.setCeiling(ceiling);
+  }
+
+  /** The teacher has answered an attempt, whatever the answer is worth. */
+  answered(answer: LimitAnswer): void {
+    const isLimiting = this.#observe(answer.inFlight);
+    const isAfterCut = answer.startedAt > this.#lastDecreaseAt;
+    if (isAfterCut) this.#isProven = true;
+    if (this.#start !== undefined) {
+      if (isAfterCut) this.#advanceStart(this.#start, isLimiting);
+    } else if (this.#growth.at(this.#usedMs) < this.#top) return;
+    else if (isLimiting) this.#explorer?.answered(answer.tokens);
+    else this.#explorer?.discard();
+  }
+
+  /** The teacher has too much to do: a refusal for load (429, 503, 529), a timeout, a connection that
+   * was refused. All refusals of one burst are one: those of attempts that were made before the last
+   * decrease, or right after it, do not count. */
+  pressed(pressure: LimitPressure): void {
+    this.#observe(pressure.inFlight);
+    this.#quietSince = this.#now();
+    if (pressure.startedAt <= this.#lastDecreaseAt + BURST_MS) return;
+    const size = this.#exact;
+    if (this.#isProven && this.#start === undefined) this.#held = size;
+    const from = Math.max(1, Math.min(size, pressure.inFlight));
+    // At least one less: 15 % of a small limit would be grown back in a moment.
+    const to = Math.min(DECREASE * from, from - 1);
+    if (this.#start !== undefined && size >= FURTHER * this.#startRefusedAt) {
+      this.#start = Math.max(1, Math.floor(to));
+      this.#startRefusedAt = size;
+    } else {
+      this.#growth.cut(this.#usedMs, to, from);
+      this.#start = undefined;
+    }
+    this.#isProven = false;
+    this.#lastDecreaseAt = this.#now();
+    this.#explorer?.interrupted();
+  }
+
+  /** Sending less has brought no fewer refusals: goes on from `size` as a careful start does, with no bound
+   * but the ceiling. */
+  resume(size: number): void {
+    this.#forget();
+    this.#setStart(size);
+  }
+
+  /** Lets time have its effect. It is called about ten times a second while attempts are in flight. */
+  tick(): void {
+    this.#passTime();
+    if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;
+    if (this.#isUsed) this.#setStart(2 * this.#start);
+  }
+
+  /** The teacher is back after an outage: starts at 1 again, up to what it took before. */
+  restart(): void {
+    this.#forget();
+    if (this.#held < Infinity) {
+      // As if it had been cut so long ago that it is back by now.
+      this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
+    }
+    this.#explorer?.interrupted();
+    this.#setStart(1);
+  }
+
+  /** Forgets what was refused until now. */
+  #forget(): void {
+    this.#passTime();
+    this.#growth = new CubicGrowth();
+    this.#isProven = false;
+    this.#startRefusedAt = 0;
+  }
+
+  get #exact(): number {
+    return Math.max(1, Math.min(this.#start ?? Infinity, this.#bound));
+  }
+
+  /** What a careful start goes up to. */
+  get #bound(): number {
+    return Math.min(this.#top, this.#growth.at(this.#usedMs));
+  }
+
+  get #top(): number {
+    return this.#explorer?.limit ?? this.#ceiling;
+  }
+
+  /** Notes how much is in flight; whether the limit is what keeps more from being sent. */
+  #observe(inFlight: number): boolean {
+    if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();
+    else this.#lastUnusedAt = this.#now();
+    this.#passTime();
+    return this.#isUsed;
+  }
+
+  /** What was seen last counts until something else is seen: between two answers may lie an hour. */
+  get #isUsed(): boolean {
+    return this.#lastUnusedAt - this.#lastUsedAt < USED_FOR_MS;
+  }
+
+  /** Growth goes on while the limit is used: an idle run learns nothing of what the teacher takes. */
+  #passTime(): void {
+    const now = this.#now();
+    const sinceMs = now - this.#calledAt;
+    this.#calledAt = now;
+    if (sinceMs > LONGEST_SILENCE_MS) this.#explorer?.discard();
+    else if (this.#isUsed && this.#start === undefined) this.#usedMs += sinceMs;
+  }
+
+  #advanceStart(start: number, isLimiting: boolean): void {
+    if (start < DOUBLING_BELOW && this.#startRefusedAt === 0) this.#setStart(2 * start);
+    else if (isLimiting) this.#advanceTo(start + 1);
+  }
+
+  /** Sets how far a careful start has come, and waits for another quiet while before it doubles. */
+  #setStart(start: number): void {
+    this.#quietSince = this.#now();
+    this.#advanceTo(start);
+  }
+
+  #advanceTo(start: number): void {
+    this.#start = start < this.#bound ? start : undefined;
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * One teacher as the engine sees it: how many attempts may be under way there, when the next one may be
+ * made, and whether it is there at all.
+ *
+ * @module
+ */
+
+import type { TeacherError } from "../../errors.ts";
+import type { TeacherStatus } from "../../progress/mod.ts";
+import type { Completion, Teacher } from "../../teacher/mod.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
+import type { Classification } from "../errors/mod.ts";
+import { ConcurrencyLimit } from "./concurrency.ts";
+import { RateLimiter } from "./rate.ts";
+import { ThrottleTolerance } from "./throttle_tolerance.ts";
+
+/** A teacher and what is known of it beforehand. */
+export interface EndpointOptions {
+  /** Who answers. */
+  readonly teacher: Teacher;
+  /** Its share of the load beside those of the others: above 0. */
+  readonly weight: number;
+  /** The most attempts in flight at it, whatever the run allows. */
+  readonly maxConcurrency: number;
+  /** Requests a minute. */
+  readonly rpm?: number;
+  /** Tokens a minute. */
+  readonly tpm?: number;
+}
+
+/** What all channels of a run share. */
+export interface EndpointContext {
+  /** The most attempts in flight, all channels together. */
+  readonly concurrency: number;
+  /** Whether the limit looks for the number that serves best. */
+  readonly isExploring: boolean;
+  /** Whether the limit starts at one. */
+  readonly isCareful: boolean;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Unix milliseconds. */
+  readonly wallClock: () => number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
+  /** A teacher is down, or is there again. */
+  readonly onHealth?: (endpoint: Endpoint) => void;
+}
+
+/** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
+const COOL_DOWN_JITTER = 0.1;
+const COOL_DOWN_JITTER_CAP_MS = 1_000;
+
+/** Refusals for load and the like tell that less should be sent. */
+const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
+
+/** One teacher of a run. */
+export class Endpoint {
+  /** Who answers. */
+  readonly teacher: Teacher;
+  /** Its share of the load. */
+  readonly weight: number;
+  /** Attempts under way. */
+  inFlight = 0;
+  /** Attempts made. */
+  attempts = 0;
+  readonly #context: EndpointContext;
+  readonly #maxConcurrency: number;
+  readonly #limit: ConcurrencyLimit;
+  readonly #pace: RateLimiter;
+  readonly #refusals = new ThrottleTolerance();
+  readonly #health: CircuitBreaker;
+  #answered = 0;
+  #failed = 0;
+  #completionTokens = 0;
+  #coolUntil = 0;
+  #reason = "";
+  #haltReason: string | undefined;
+
+  /** Nothing is sent yet. */
+  constructor(options: EndpointOptions, context: EndpointContext) {
+    const { now, random, isExploring, isCareful } = context;
+    this.teacher = options.teacher;
+    this.weight = options.weight;
+    this.#context = context;
+    this.#maxConcurrency = options.maxConcurrency;
+    const ceiling = Math.min(options.maxConcurrency, context.concurrency);
+    this.#limit = new ConcurrencyLimit({ ceiling, isExploring, isCareful, now, random });
+    this.#pace = new RateLimiter({ rpm: options.rpm, tpm: options.tpm, now });
+    this.#health = new CircuitBreaker({ now, random });
+    this.#coolUntil = now();
+  }
+
+  /** The time as this channel has it, in milliseconds. */
+  get now(): number {
+    return this.#context.now();
+  }
+
+  /** How many attempts may be under way. */
+  get limit(): number {
+    return this.#limit.value;
+  }
+
+  /** Whether it has ever answered. */
+  get hasAnswered(): boolean {
+    return this.#answered > 0;
+  }
+
+  /** Whether it will not be asked again. */
+  get isHalted(): boolean {
+    return this.#haltReason !== undefined;
+  }
+
+  /** Why, where it will not be asked again. */
+  get haltReason(): string | undefined {
+    return this.#haltReason;
+  }
+
+  /** Whether it cannot be reached, or refuses everything. */
+  get isDown(): boolean {
+    return this.#health.isDown;
+  }
+
+  /** Why it rests, in the words of the last failure. */
+  get reason(): string {
+    return this.#haltReason ?? this.#reason;
+  }
+
+  /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
+   * undefined when it is not resting. */
+  restsUntil(now: number): number | undefined {
+    if (this.#health.isDown) return Math.max(this.#health.probeAt, this.#coolUntil);
+    return this.#coolUntil > now ? this.#coolUntil : undefined;
+  }
+
+  /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
+   * one under way has to end first. */
+  delayMs(now: number): number {
+    if (this.#haltReason !== undefined) return Infinity;
+    const restsUntil = this.restsUntil(now);
+    if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
+    // Whoever is there again takes a probe, however many attempts hang since it went.
+    if (this.inFlight >= this.#limit.value && !this.#health.isDown) return Infinity;
+    return this.#pace.delayMs();
+  }
+
+  /** An attempt is made. */
+  take(): void {
+    this.inFlight++;
+    this.attempts++;
+    this.#refusals.sent(this.#context.now(), this.#limit.value);
+    this.#pace.take();
+    this.#health.asked();
+  }
+
+  /** It gave a completion, which need not be one that is kept. */
+  answered(startedAt: number, latencyMs: number, completion: Completion): void {
+    const inFlight = this.inFlight--;
+    this.#answered++;
+    const tokens = completion.usage?.completionTokens ?? 0;
+    this.#completionTokens += tokens;
+    this.#isThere(startedAt);
+    this.#limit.answered({ startedAt, inFlight, tokens, latencyMs });
+    this.#pace.answered(completion);
+  }
+
+  /** It did not answer. `isFirst`: nothing has counted against the row until now. Gives whether this
+   * attempt does. */
+  failed(
+    startedAt: number,
+    error: TeacherError,
+    classification: Classification,
+    isFirst: boolean,
+  ): boolean {
+    const inFlight = this.inFlight--;
+    this.#failed++;
+    const { cause, action, coolDownMs } = classification;
+    this.#pace.failed();
+    if (action === "halt" || cause === "request") {
+      this.#isThere(startedAt);
+      return true;
+    }
+    this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
+    if (PRESSURE.has(cause)) this.#pressed(startedAt, inFlight, error.status === 429);
+    if (coolDownMs !== undefined) this.#coolDown(coolDownMs);
+    const wasDown = this.isDown;
+    const counts = this.#health.failed(cause, startedAt, isFirst);
+    if (this.isDown && !wasDown) this.#context.onHealth?.(this);
+    return counts;
+  }
+
+  /** An attempt was given up before it ended. */
+  abandoned(): void {
+    this.inFlight--;
+    this.#pace.failed();
+  }
+
+  /** An attempt was not made after all: its place is free for the next one at once. */
+  returned(): void {
+    this.inFlight--;
+    this.attempts--;
+    this.#pace.returned();
+    this.#health.unasked();
+  }
+
+  /** It will not be asked again. */
+  halt(reason: string): void {
+    this.#haltReason ??= reason;
+  }
+
+  /** Allows more or fewer attempts at once. */
+  setConcurrency(concurrency: number): void {
+    this.#limit.setCeiling(Math.min(this.#maxConcurrency, concurrency));
+  }
+
+  /** Lets time have its effect; called about ten times a second. */
+  tick(): void {
+    // A limit that nothing makes use of has nothing to learn, and probes say nothing of it.
+    if (this.inFlight > 0 && !this.isDown) this.#limit.tick();
+  }
+
+  /** Where it stands, for people. */
+  status(): TeacherStatus {
+    const now = this.#context.now();
+    const restsUntil = this.restsUntil(now);
+    const state = this.isHalted
+      ? "halted"
+      : this.isDown
+      ? "down"
+      : restsUntil === undefined
+      ? "up"
+      : "cooling_down";
+    return {
+      address: this.teacher.address ?? "",
+      model: this.teacher.model ?? "",
+      state,
+      until: restsUntil === undefined || this.isHalted
+        ? null
+        : new Date(this.#context.wallClock() + Math.max(0, restsUntil - now)).toISOString(),
+      reason: state === "up" ? null : this.reason,
+      weight: this.weight,
+      in_flight: this.inFlight,
+      limit: this.limit,
+      answered: this.#answered,
+      failed: this.#failed,
+      completion_tokens: this.#completionTokens,
+    };
+  }
+
+  /** It has too much to do; whether it is we who send too much is another matter. */
+  #pressed(startedAt: number, inFlight: number, isRate: boolean): void {
+    const verdict = this.#refusals.refused(startedAt, this.#context.now(), this.#limit.value);
+    if (isRate) this.#pace.refused(startedAt, verdict === "excess");
+    if (verdict === "excess") this.#limit.pressed({ startedAt, inFlight });
+    else if (verdict === "vain") this.#limit.resume(this.#refusals.sizeBefore);
+  }
+
+  /** It has said something. After an outage it gets little at first. */
+  #isThere(startedAt: number): void {
+    if (!this.#health.answered(startedAt)) return;
+    this.#limit.restart();
+    this.#context.onHealth?.(this);
+  }
+
+  #coolDown(ms: number): void {
+    const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
+    const until = this.#context.now() + ms + this.#context.random() * jitterMs;
+    this.#coolUntil = Math.max(this.#coolUntil, until);
+  }
+}

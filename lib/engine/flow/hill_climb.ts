@@ -1,0 +1,215 @@
+/**
+ * Looks for the number of attempts in flight with which a teacher answers most.
+ *
+ * A server of one's own (vLLM, SGLang) never says 429: it queues. How long an answer takes tells
+ * nothing, because that follows its length, and limits that go by latency (TCP Vegas, Netflix's
+ * gradient) shrink when prompts get harder. So this climbs the hill of goodput, as .NET's thread pool
+ * does: it compares what came in at two limits one after the other and keeps the better. All its
+ * windows are counted in answers, so that a lull is a longer window and not a bad one.
+ *
+ * @module
+ */
+
+/** The search begins here and goes no lower: with fewer in flight, a server that queues is no better
+ * off. A lower ceiling comes first. */
+export const EXPLORING_FROM = 32;
+
+/** The step of a climb, and those that look around from a limit that is good: one up, one down by
+ * turns. Where the one up pays, the climb goes on. */
+const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
+/** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
+ * limit. */
+const WORTHWHILE_POWER = 0.1;
+/** A lower one is as good where so much is left. A wrong step down costs more than a right one saves. */
+const AS_GOOD = 0.99;
+/** Where the mean length of answers differs by this factor, two windows are not comparable. */
+const REGIME_FACTOR = 1.5;
+/** A window is this many times as many answers as may be in flight … */
+const WINDOW_TURNOVERS = 2;
+/** … and so many ms at least. */
+const WINDOW_MIN_MS = 2_000;
+/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two
+ * runs at one teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
+const HOLD_WINDOWS = 8;
+
+/** What an explorer is made from. */
+export interface HillClimbOptions {
+  /** The highest limit. */
+  readonly ceiling: number;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What came in during one window. */
+interface Goodput {
+  /** Completion tokens a second; answers a second where the teacher counts no tokens. */
+  readonly perSecond: number;
+  /** 0 where the teacher counts none. */
+  readonly tokensPerAnswer: number;
+}
+
+/** Chooses a limit by what comes in. */
+export class HillClimb {
+  readonly #options: HillClimbOptions;
+  #ceiling: number;
+  /** The best limit so far. */
+  #held: number;
+  /** What came in at it lately. */
+  #reference: Goodput | undefined;
+  /** The limit in force: the best one, or one that is being tried. */
+  #limit: number;
+  /** What the best limit is multiplied with next. */
+  #step = CLIMB;
+  #windowsToHold = 1;
+  #window: Window;
+
+  /** Starts at 32, or at the ceiling where that is lower. */
+  constructor(options: HillClimbOptions) {
+    this.#options = options;
+    this.#ceiling = options.ceiling;
+    this.#held = this.#limit = Math.min(EXPLORING_FROM, options.ceiling);
+    this.#window = Window.afterSettling(this.#limit);
+  }
+
+  /** How many attempts may be in flight. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Sets the highest limit. */
+  setCeiling(ceiling: number): void {
+    this.#ceiling = ceiling;
+    if (ceiling < this.#limit) this.#limit = ceiling;
+    this.interrupted();
+  }
+
+  /** An answer came while the limit was in force and was what kept more from being sent. */
+  answered(tokens: number): void {
+    const now = this.#options.now();
+    const goodput = this.#window.answered(now, tokens);
+    if (goodput === undefined) return;
+    if (this.#limit === this.#held) this.#hold(goodput, now);
+    else this.#judge(goodput);
+  }
+
+  /** What is being measured no longer tells anything: too little was in flight. */
+  discard(): void {
+    this.#window = Window.afterSettling(this.#limit);
+  }
+
+  /** Something else has taken over. What was known is out of date; the limit stays. */
+  interrupted(): void {
+    this.#held = this.#limit;
+    this.#reference = undefined;
+    this.#step = CLIMB;
+    this.#windowsToHold = 1;
+    this.discard();
+  }
+
+  /** A window at the best limit: the last one before a step is what the step is compared with. */
+  #hold(goodput: Goodput, now: number): void {
+    this.#reference = goodput;
+    this.#windowsToHold--;
+    this.#window = Window.from(this.#limit, now);
+    if (this.#windowsToHold <= 0) this.#try();
+  }
+
+  /** A window at a limit that is being tried. */
+  #judge(goodput: Goodput): void {
+    const reference = this.#reference;
+    if (reference === undefined || !areComparable(goodput, reference)) {
+      this.#goBack(1);
+      return;
+    }
+    const wanted = this.#step > 1 ? this.#step ** WORTHWHILE_POWER : AS_GOOD;
+    if (goodput.perSecond >= wanted * reference.perSecond) {
+      this.#held = this.#limit;
+      this.#reference = goodput;
+      if (this.#step === UP) this.#step = CLIMB;
+      this.#try();
+    } else {
+      this.#goBack(this.#step === CLIMB ? 1 : this.#holdLength());
+      this.#lookElsewhere();
+    }
+  }
+
+  /** Tries the next limit. Where the step leads nowhere, another is tried after a while. */
+  #try(): void {
+    const floor = Math.min(EXPLORING_FROM, this.#ceiling);
+    const wanted = Math.round(this.#held * this.#step);
+    this.#limit = Math.max(floor, Math.min(this.#ceiling, wanted));
+    if (this.#limit === this.#held) {
+      this.#windowsToHold = this.#holdLength();
+      this.#lookElsewhere();
+    } else {
+      this.discard();
+    }
+  }
+
+  #lookElsewhere(): void {
+    this.#step = this.#step === UP ? DOWN : UP;
+  }
+
+  #holdLength(): number {
+    return HOLD_WINDOWS * (0.75 + this.#options.random() / 2);
+  }
+
+  #goBack(windowsToHold: number): void {
+    this.#limit = this.#held;
+    this.#windowsToHold = windowsToHold;
+    this.discard();
+  }
+}
+
+/** Answers and tokens until there are enough of them to tell the goodput. */
+class Window {
+  /** Attempts in flight: as many answers are one turnover. */
+  readonly #inFlight: number;
+  /** When it began; undefined while answers of another limit come in. */
+  #startedAt: number | undefined;
+  #answers = 0;
+  #tokens = 0;
+
+  private constructor(inFlight: number, startedAt?: number) {
+    this.#inFlight = inFlight;
+    this.#startedAt = startedAt;
+  }
+
+  /** Begins at once. */
+  static from(inFlight: number, now: number): Window {
+    return new Window(inFlight, now);
+  }
+
+  /** Begins after one turnover, when what was in flight before has come in. */
+  static afterSettling(inFlight: number): Window {
+    return new Window(inFlight);
+  }
+
+  /** Counts an answer. Gives the goodput with the last one. A window ends after whole turnovers only:
+   * answers that were asked for together come in together, and half of them would mislead. */
+  answered(now: number, tokens: number): Goodput | undefined {
+    this.#answers++;
+    if (this.#startedAt === undefined) {
+      if (this.#answers < this.#inFlight) return undefined;
+      this.#startedAt = now;
+      this.#answers = 0;
+      return undefined;
+    }
+    this.#tokens += tokens;
+    const elapsedMs = now - this.#startedAt;
+    if (this.#answers % this.#inFlight !== 0 || elapsedMs < WINDOW_MIN_MS) return undefined;
+    if (this.#answers < WINDOW_TURNOVERS * this.#inFlight) return undefined;
+    return {
+      perSecond: 1_000 * (this.#tokens > 0 ? this.#tokens : this.#answers) / elapsedMs,
+      tokensPerAnswer: this.#tokens / this.#answers,
+    };
+  }
+}
+
+/** Whether two windows saw answers of the same kind. */
+function areComparable(a: Goodput, b: Goodput): boolean {
+  const longer = Math.max(a.tokensPerAnswer, b.tokensPerAnswer);
+  return longer <= REGIME_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);
+}

@@ -1,0 +1,174 @@
+/**
+ * How fast attempts may be sent to one teacher: by hand (`--rpm`, `--tpm`), as its refusals have taught
+ * us, and as the headers of its answers say.
+ *
+ * @module
+ */
+
+import type { Completion, RateLimit } from "../../teacher/mod.ts";
+import { AdaptiveRate } from "./adaptive_rate.ts";
+import { TokenBucket } from "./token_bucket.ts";
+
+/** What a `RateLimiter` is made from. */
+export interface RateLimiterOptions {
+  /** Requests a minute. @default no bound */
+  readonly rpm?: number;
+  /** Tokens a minute, prompts and completions together. @default no bound */
+  readonly tpm?: number;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** What a call is expected to take before one has finished, in tokens, and how many finished calls that
+ * guess is worth. */
+const GUESS_TOKENS = 500;
+const GUESS_WEIGHT = 5;
+
+/** The mean follows about so many calls. */
+const MEAN_CALLS = 200;
+
+/** What is left is shared out when it is below this share of the limit … */
+const LOW_SHARE = 0.2;
+
+/** … or below so many calls, where the limit is not known. */
+const LOW_CALLS = 20;
+
+/** Headers only inform: they never keep two attempts further apart than this, in milliseconds. */
+const WIDEST_SPACING_MS = 5_000;
+
+/**
+ * The pace at one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
+ * `returned()`; `refused()` is told besides.
+ */
+export class RateLimiter {
+  readonly #now: () => number;
+  readonly #requests: TokenBucket | undefined;
+  readonly #tokens: TokenBucket | undefined;
+  readonly #learnt: AdaptiveRate;
+  #inFlight = 0;
+  #meanTokens = GUESS_TOKENS;
+  #measured = GUESS_WEIGHT;
+  /** What the attempts in flight have been charged, in tokens. */
+  #charged = 0;
+  #spacingMs = 0;
+  #spacedUntil = 0;
+  #takenAt = -Infinity;
+  /** Whether anything could hold an attempt back. */
+  #isBound: boolean;
+
+  /** Nothing was sent yet. */
+  constructor({ rpm, tpm, now }: RateLimiterOptions) {
+    const time = now();
+    this.#now = now;
+    this.#requests = rpm === undefined ? undefined : new TokenBucket(rpm / 60, time);
+    this.#tokens = tpm === undefined ? undefined : new TokenBucket(tpm / 60, time);
+    this.#learnt = new AdaptiveRate(time);
+    this.#isBound = rpm !== undefined || tpm !== undefined;
+  }
+
+  /**
+   * 0 when an attempt may be sent now, else milliseconds until it may. An answer or a failure may bring
+   * that forward, when fewer tokens were used than expected.
+   */
+  delayMs(): number {
+    if (!this.#isBound) return 0;
+    const now = this.#now();
+    const spacedMs = now < this.#spacedUntil ? this.#takenAt + this.#spacingMs - now : 0;
+    return Math.max(
+      0,
+      spacedMs,
+      this.#requests?.delayMs(now) ?? 0,
+      this.#tokens?.delayMs(now) ?? 0,
+      this.#learnt.delayMs(now),
+    );
+  }
+
+  /** An attempt is sent now: one request, and the tokens that a call takes in the mean. */
+  take(): void {
+    const now = this.#now();
+    this.#takenAt = now;
+    this.#inFlight++;
+    this.#requests?.take(1, now);
+    this.#charge(0);
+    this.#learnt.take(now);
+    // The rate that was learnt may have been forgotten, or the teacher's limit reset.
+    this.#checkBounds(now);
+  }
+
+  /** It was answered: what it took is known now. */
+  answered(completion: Completion): void {
+    const { usage, rateLimit } = completion;
+    this.#inFlight--;
+    let tokens = this.#meanTokens;
+    // A teacher that was plugged in without types may leave it out.
+    if (usage) {
+      tokens = usage.promptTokens + usage.completionTokens;
+      this.#measured = Math.min(MEAN_CALLS, this.#measured + 1);
+      this.#meanTokens += (tokens - this.#meanTokens) / this.#measured;
+    }
+    this.#charge(tokens);
+    if (rateLimit !== undefined) this.#inform(rateLimit, this.#now());
+  }
+
+  /** It failed, whatever the reason: its tokens are given back. */
+  failed(): void {
+    this.#inFlight--;
+    this.#charge(0);
+  }
+
+  /** It was not sent after all: its request is given back, too. */
+  returned(): void {
+    const now = this.#now();
+    this.#requests?.take(-1, now);
+    this.#learnt.returned(now);
+    this.failed();
+  }
+
+  /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them than it
+   * refuses anyway. Counts once per burst. */
+  refused(startedAt: number, isExcess: boolean): void {
+    this.#learnt.refused(startedAt, this.#now(), isExcess);
+    this.#isBound ||= this.#learnt.isBound;
+  }
+
+  /** Takes `spent` tokens, and corrects what the attempts in flight are expected to take. */
+  #charge(spent: number): void {
+    if (this.#tokens === undefined) return;
+    const charged = this.#inFlight * this.#meanTokens;
+    this.#tokens.take(spent + charged - this.#charged, this.#now());
+    this.#charged = charged;
+  }
+
+  #inform(limit: RateLimit, now: number): void {
+    const { requestsLeft, requestsLimit, requestsResetMs } = limit;
+    const { tokensLeft, tokensLimit, tokensResetMs } = limit;
+    this.#spacingMs = 0;
+    this.#share(requestsLeft, requestsLimit, requestsResetMs, 1, now);
+    this.#share(tokensLeft, tokensLimit, tokensResetMs, this.#meanTokens, now);
+    if (this.#spacingMs === 0) this.#spacedUntil = 0;
+    else this.#isBound = true;
+  }
+
+  /** Makes what is left last until the reset, where it is little. */
+  #share(
+    left: number | undefined,
+    limit: number | undefined,
+    resetMs: number | undefined,
+    perCall: number,
+    now: number,
+  ): void {
+    if (left === undefined || resetMs === undefined) return;
+    const low = limit === undefined ? LOW_CALLS * perCall : LOW_SHARE * limit;
+    if (left >= low) return;
+    const spacingMs = Math.min(WIDEST_SPACING_MS, resetMs / Math.max(1, left / perCall));
+    if (spacingMs <= this.#spacingMs) return;
+    this.#spacingMs = spacingMs;
+    this.#spacedUntil = now + resetMs;
+  }
+
+  #checkBounds(now: number): void {
+    if (!this.#isBound) return;
+    this.#isBound = this.#requests !== undefined || this.#tokens !== undefined ||
+      this.#learnt.isBound || now < this.#spacedUntil;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * All teachers of a run: which of them is asked next, and when.
+ *
+ * @module
+ */
+
+import type { TeacherStatus } from "../../progress/mod.ts";
+import { MAX_TIMER_MS } from "../../timer.ts";
+import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
+
+/** How often time has its effect on the limits, in milliseconds. */
+const TICK_MS = 100;
+
+/** What a fleet is made from. */
+export interface TeacherPoolOptions extends EndpointContext {
+  /** One channel for each teacher. */
+  readonly teachers: readonly EndpointOptions[];
+  /** Looks at the clock, which `now` remembers. @default now */
+  readonly read?: () => number;
+  /** An attempt may be possible that was not before. */
+  readonly onReady: () => void;
+  /** Time has passed; called ten times a second. */
+  readonly onTick: () => void;
+}
+
+/** Why nothing is sent. */
+export interface Rest {
+  /** Until when, in Unix milliseconds. */
+  readonly until: number;
+  /** The same in milliseconds from now. */
+  readonly inMs: number;
+  /** In words. */
+  readonly reason: string;
+}
+
+/** The teachers of a run. */
+export class TeacherPool {
+  readonly #endpoints: readonly Endpoint[];
+  readonly #options: TeacherPoolOptions;
+  readonly #read: () => number;
+  /** Those that may be asked now; for `pick()` only, which is on the hot path. */
+  readonly #ready: Endpoint[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+
+  /** Nothing runs before `open()`. */
+  constructor(options: TeacherPoolOptions) {
+    this.#options = options;
+    this.#read = options.read ?? options.now;
+    this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, options));
+  }
+
+  /** How many attempts may be under way, all teachers together. */
+  get limit(): number {
+    return this.#endpoints.reduce((sum, one) => one.isHalted ? sum : sum + one.limit, 0);
+  }
+
+  /** Whether no teacher will be asked again. */
+  get isHalted(): boolean {
+    return this.#endpoints.every((endpoint) => endpoint.isHalted);
+  }
+
+  /** Why nothing is sent, and until when; undefined while a teacher is not resting. */
+  get rest(): Rest | undefined {
+    const now = this.#options.now();
+    let first = Infinity, reason = "";
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.isHalted) continue;
+      const until = endpoint.restsUntil(now);
+      if (until === undefined) return undefined;
+      if (until < first) {
+        first = until;
+        reason = endpoint.reason;
+      }
+    }
+    if (first === Infinity) return undefined;
+    const inMs = Math.max(0, first - now);
+    return { until: this.#options.wallClock() + inMs, inMs, reason };
+  }
+
+  /** Lets time have its effect from now on. */
+  open(): void {
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Frees the timers. */
+  close(): void {
+    clearInterval(this.#ticker);
+    clearTimeout(this.#timer);
+    this.#ticker = this.#timer = undefined;
+  }
+
+  /** A teacher that may be asked now: one that has less in flight than its share, or `preferred` where
+   * that may be asked. Without one, `onReady` is called when time has brought one. */
+  pick(preferred?: Endpoint): Endpoint | undefined {
+    const now = this.#read();
+    if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
+    const ready = this.#ready;
+    ready.length = 0;
+    let inFlight = 0, weight = 0, soonest = Infinity;
+    for (let i = 0; i < this.#endpoints.length; i++) {
+      const endpoint = this.#endpoints[i];
+      const delayMs = endpoint.delayMs(now);
+      if (delayMs > 0) {
+        soonest = Math.min(soonest, delayMs);
+        continue;
+      }
+      ready.push(endpoint);
+      inFlight += endpoint.inFlight;
+      weight += endpoint.weight;
+    }
+    if (ready.length === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
+    return ready.length > 1 ? leastBusy(ready, (inFlight + 1) / weight) : ready[0];
+  }
+
+  /** Allows more or fewer attempts at once. */
+  setConcurrency(concurrency: number): void {
+    for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
+  }
+
+  /** Where each teacher stands. */
+  statuses(): TeacherStatus[] {
+    return this.#endpoints.map((endpoint) => endpoint.status());
+  }
+
+  #tick(): void {
+    this.#read();
+    const before = this.limit;
+    for (const endpoint of this.#endpoints) endpoint.tick();
+    if (this.limit > before) this.#options.onReady();
+    this.#options.onTick();
+  }
+
+  #wakeAt(at: number): void {
+    if (this.#timer !== undefined && this.#timerAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    // At least 1: the moment may have passed since it was computed, and a wait that is lost in the digits
+    // of the clock would be over again and again without any time passing.
+    const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#options.onReady();
+    }, Math.min(MAX_TIMER_MS, leftMs));
+  }
+}
+
+/** One of those that have less in flight than their share once one more is. Which of them: the one that
+ * was asked least often for its weight. With few in flight, the least busy one alone would be the same
+ * for every weight. */
+function leastBusy(endpoints: readonly Endpoint[], sharePerWeight: number): Endpoint | undefined {
+  let best: Endpoint | undefined;
+  for (const endpoint of endpoints) {
+    // A probe is made all the same: what hangs since it went says nothing of a teacher that is down.
+    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isDown) continue;
+    if (best === undefined || endpoint.attempts * best.weight < best.attempts * endpoint.weight) {
+      best = endpoint;
+    }
+  }
+  return best;
+}

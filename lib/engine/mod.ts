@@ -1,0 +1,14 @@
+/**
+ * Scheduling: which row is sent, to which teacher, and when.
+ *
+ * In: rows from a source. Out: an outcome for each row, given to a sink. The engine knows teachers, sinks
+ * and sources by their interfaces only; it never reads a file and never prints.
+ *
+ * @module
+ */
+
+export { Engine } from "./engine.ts";
+export type { EngineOptions } from "./engine_options.ts";
+export { checkConcurrency, MAX_CONCURRENCY } from "./lanes.ts";
+export { RetryPolicy } from "./retry_policy.ts";
+export type { Work } from "./work.ts";

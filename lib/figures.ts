@@ -1,0 +1,70 @@
+/**
+ * Figures as a person reads them.
+ *
+ * @module
+ */
+
+import { formatBytes as formatStdBytes } from "./deps/std_fmt.ts";
+
+/** A whole number: `1,319`. */
+export function formatCount(count: number): string {
+  return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
+/** A duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. */
+export function formatDuration(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return pair(whole, 60, "m", "s");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 24 * 60) return pair(minutes, 60, "h", "m");
+  return pair(Math.round(seconds / 3600), 24, "d", "h");
+}
+
+/** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. */
+export function formatLatency(latencyMs: number): string {
+  if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
+  if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
+  if (latencyMs < 9_995) return `${(latencyMs / 1000).toFixed(2)} s`;
+  return formatDuration(latencyMs);
+}
+
+/** How often a second, or a minute where that is seldom: `1,240 rows/s`, `3.5 rows/min`. */
+export function formatRate(perSecond: number, unit: string): string {
+  if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
+  return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
+}
+
+/** A share: `62.4%`. Rounded down, so that 100.0% is all of it. */
+export function formatPercent(part: number, whole: number): string {
+  const permille = whole > 0 ? Math.floor(part / whole * 1000) : 1000;
+  return `${(permille / 10).toFixed(1)}%`;
+}
+
+/** Bytes: `85 MB`, `1.2 GB`. */
+export function formatBytes(bytes: number): string {
+  return formatStdBytes(bytes, { maximumFractionDigits: bytes < 1e9 ? 0 : 1 });
+}
+
+/** US dollars: `$1,204.50`, `$1.20`, `$0.0042`. */
+export function formatUsd(usd: number): string {
+  if (usd > 0 && usd < 0.0995) return usd < 0.00005 ? "< $0.0001" : `$${usd.toFixed(4)}`;
+  const [dollars, cents] = usd.toFixed(2).split(".");
+  return `$${formatCount(Number(dollars))}.${cents}`;
+}
+
+/** US dollars that are a guess: `$14`, `$1.20`. */
+export function formatRoughUsd(usd: number): string {
+  return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
+}
+
+/** The time of day here: `12:03:07`. */
+export function formatTime(iso: string): string {
+  return new Date(iso).toTimeString().slice(0, 8);
+}
+
+function pair(value: number, base: number, big: string, small: string): string {
+  return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
+}

@@ -1,0 +1,11 @@
+/**
+ * Which ids an output file holds already.
+ *
+ * In: results and failures files. Out: a table of ids in one typed array. The files are the only record;
+ * nothing else is read or written.
+ *
+ * @module
+ */
+
+export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
+export { readIndex } from "./results_index.ts";

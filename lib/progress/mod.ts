@@ -1,0 +1,26 @@
+/**
+ * What a run has done so far, counted as it happens.
+ *
+ * In: attempts and outcomes. Out: snapshots and events for listeners. It knows nothing of terminals and
+ * pages, and a listener that fails never hurts the run.
+ *
+ * @module
+ */
+
+export type {
+  ErrorGroup,
+  FailureAction,
+  Notice,
+  Percentiles,
+  RunEvent,
+  RunListener,
+  RunStart,
+  RunState,
+  Snapshot,
+  Summary,
+  SummaryFile,
+  TeacherStatus,
+} from "./events.ts";
+export { Listeners } from "./listeners.ts";
+export { Progress } from "./progress.ts";
+export type { Gauges } from "./progress_options.ts";

@@ -1,0 +1,160 @@
+/**
+ * What a generator has under way: one run, or one `generate()`, from its preparation to its end.
+ *
+ * @module
+ */
+
+import type { Engine } from "../engine/mod.ts";
+import type { Budget } from "../engine/answers/mod.ts";
+import {
+  type Gauges,
+  type Listeners,
+  Progress,
+  type RunListener,
+  type RunState,
+} from "../progress/mod.ts";
+import type { Outcome } from "../row.ts";
+import { prepare, type Prepared } from "./prepare.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+import type { Run } from "./run.ts";
+import { after } from "../timer.ts";
+
+/** Hears of rows once they are settled: on disk, or taken by whoever asked for them. */
+export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
+
+/** What is under way. */
+export class ActiveRun {
+  /** Who counts and tells. */
+  readonly progress: Progress;
+  /** Ends the preparation of a run. */
+  readonly preparing = new AbortController();
+  /** The run over files, if it is one. */
+  run: Run | undefined;
+  readonly #options: ResolvedOptions;
+  readonly #outcomeListeners: Listeners<readonly Outcome[]>;
+  #concurrency: number;
+  #maxCostUsd: number | null;
+  #spending: Budget | undefined;
+  #engine: Engine | undefined;
+  #isPaused = false;
+  #cancelDeadline: (() => void) | undefined;
+
+  /** Nothing runs yet. */
+  constructor(
+    options: ResolvedOptions,
+    parts: {
+      concurrency: number;
+      maxCostUsd: number | null;
+      listeners: Iterable<RunListener>;
+      outcomeListeners: Listeners<readonly Outcome[]>;
+    },
+  ) {
+    this.#options = options;
+    this.#concurrency = parts.concurrency;
+    this.#outcomeListeners = parts.outcomeListeners;
+    this.#maxCostUsd = parts.maxCostUsd;
+    this.progress = new Progress({
+      concurrency: parts.concurrency,
+      isExploring: options.isExploring,
+      updateInterval: options.updateInterval,
+      gauges: () => this.#gauges(),
+    });
+    for (const listener of parts.listeners) this.progress.on(listener);
+  }
+
+  /** What is going on. */
+  get state(): RunState {
+    return this.#engine?.state ?? "preparing";
+  }
+
+  /** Makes what the work needs; rejects when it cannot be done as it was asked for. */
+  async prepare(): Promise<Prepared> {
+    const prepared = await prepare(this.#options, this.#maxCostUsd);
+    // It may have been set meanwhile.
+    prepared.spending.setMaxCost(this.#maxCostUsd);
+    this.#spending = prepared.spending;
+    return prepared;
+  }
+
+  /** Takes the engine over; what was asked for while there was none counts all the same. */
+  attach(engine: Engine): void {
+    this.#engine = engine;
+    if (this.#isPaused) engine.closeGate("pause");
+    if (this.preparing.signal.aborted) engine.stop();
+    const { deadlineMs } = this.#options;
+    if (deadlineMs === undefined) return;
+    const words = `The time for the run, ${deadlineMs / 1_000} s (--deadline), is up`;
+    this.#cancelDeadline = after(deadlineMs, () => engine.halt(words));
+  }
+
+  /** Rows are settled. */
+  settled(outcomes: readonly Outcome[]): void {
+    this.progress.settled(outcomes);
+    this.#outcomeListeners.emit(outcomes);
+  }
+
+  /** Starts no attempt until `resume()`. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#engine?.closeGate("pause");
+  }
+
+  /** Goes on. */
+  resume(): void {
+    this.#isPaused = false;
+    this.#engine?.openGate("pause");
+  }
+
+  /** Lets more or fewer rows be asked at once. */
+  setConcurrency(concurrency: number): void {
+    this.#concurrency = concurrency;
+    if (this.run !== undefined) this.run.setConcurrency(concurrency);
+    else this.#engine?.setConcurrency(concurrency);
+    this.progress.stateChanged();
+  }
+
+  /** Sets what the run may cost; a run that has cost as much already is halted. */
+  setMaxCost(usd: number | null): void {
+    this.#spending?.setMaxCost(usd);
+    this.#maxCostUsd = usd;
+    const reason = this.#spending?.exhausted;
+    if (reason !== undefined) this.#engine?.halt(reason);
+    this.progress.stateChanged();
+  }
+
+  /** Finishes what is in flight and starts nothing more. */
+  stop(): void {
+    this.preparing.abort();
+    this.#engine?.stop();
+  }
+
+  /** Stops, and aborts the calls in flight. */
+  abort(reason?: unknown): void {
+    this.preparing.abort(reason);
+    this.#engine?.abort(reason);
+    this.run?.giveUp();
+  }
+
+  /** It is over. */
+  end(): void {
+    this.#cancelDeadline?.();
+    this.progress.stop();
+  }
+
+  #gauges(): Gauges {
+    const engine = this.#engine;
+    const rest = engine?.rest;
+    return {
+      state: this.state,
+      inFlight: engine?.inFlight ?? 0,
+      waiting: engine?.waiting ?? 0,
+      concurrency: this.#concurrency,
+      limit: engine?.limit ?? this.#concurrency,
+      backingOffUntil: rest?.until ?? null,
+      reason: engine?.haltReason ?? rest?.reason ?? null,
+      costUsd: this.#spending?.costUsd ?? null,
+      maxCostUsd: this.#maxCostUsd,
+      teachers: () => engine?.teacherStatuses() ?? [],
+    };
+  }
+}

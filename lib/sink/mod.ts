@@ -1,0 +1,24 @@
+/**
+ * Durable output: lines that are on the disk before their row counts as done.
+ *
+ * In: outcomes. Out: results and failures lines, the lock, the repair of what a crash left. It never reads
+ * the input and never asks a teacher.
+ *
+ * @module
+ */
+
+export { cannotWrite, Replacement, writeFileDurably } from "./durable_file.ts";
+export { rewriteFailures } from "./failures.ts";
+export {
+  BAD_ROW_PREFIX,
+  type BadRow,
+  badRowLine,
+  badRowUid,
+  type LineFormat,
+  outcomeLine,
+  restoreRow,
+} from "./line.ts";
+export { acquireLock, type Lock, type RunNote } from "./lock.ts";
+export { outdatedPathOf, setAside } from "./set_aside.ts";
+export { Sink, type SinkOptions } from "./sink.ts";
+export { repairTail } from "./tail.ts";

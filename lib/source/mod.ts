@@ -1,0 +1,12 @@
+/**
+ * From bytes to rows that can be sent.
+ *
+ * In: files of prompts. Out: numbered rows with their messages, parameters and identity. A bad row is data;
+ * reading never pays for anything and never changes the input.
+ *
+ * @module
+ */
+
+export { type Line, openLines } from "./lines.ts";
+export { isRawJson, parseLossless, type RawJson } from "./lossless.ts";
+export { createRowParser, ParsedRow, type RowParser } from "./parse_row.ts";

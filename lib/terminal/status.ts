@@ -1,0 +1,174 @@
+/**
+ * What a snapshot says, piece by piece; the bar and the plain lines are put together from it.
+ *
+ * @module
+ */
+
+import type { ErrorGroup, Notice, RunStart, RunState, Snapshot } from "../progress/mod.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatPercent,
+  formatRate,
+  formatRoughUsd,
+  formatTime,
+  formatUsd,
+} from "../figures.ts";
+import { printable } from "../printable.ts";
+import { shortReason } from "./reason.ts";
+import { troubleText } from "./teacher_text.ts";
+import type { Segment } from "./columns.ts";
+
+const STATE_WORDS: Readonly<Record<RunState, string>> = {
+  preparing: "reading the input",
+  running: "running",
+  backing_off: "all rows wait to be tried again",
+  paused: "paused",
+  disk_full: "disk full, waiting for room",
+  draining: "finishing what is under way",
+  done: "done",
+  halted: "ended early",
+};
+
+/** Less is shown as `0.0 s`. */
+const LEAST_ETA_MS = 50;
+
+/**
+ * What the run is doing, and why where nothing is sent: `backing off until 12:03:07 (429: tokens per
+ * min)`. The reason is cut to `mostReasonCells`.
+ */
+export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
+  const { state, backing_off_until } = snapshot;
+  const reason = shortReason(reasonOf(snapshot), mostReasonCells);
+  const why = reason === "" || state === "running" ? "" : ` (${reason})`;
+  if (state === "halted" && why !== "") return `halted${why}`;
+  if (state !== "backing_off") return STATE_WORDS[state] + why;
+  if (backing_off_until !== null) {
+    return `backing off until ${formatTime(backing_off_until)}${why}`;
+  }
+  return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
+}
+
+/** Where the only teacher ended it, what that said: the run's own reason begins with its address. */
+function reasonOf({ reason, teachers }: Snapshot): string | null {
+  const [only, ...others] = teachers;
+  return only?.state === "halted" && others.length === 0 ? only.reason : reason;
+}
+
+/** Rows that need nothing any more: from earlier runs and from this one. */
+export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
+  return skipped + succeeded + failed;
+}
+
+/** `818/1,319 rows`. */
+export function rowsSegment(snapshot: Snapshot): Segment {
+  const done = formatCount(doneRows(snapshot));
+  const { total } = snapshot;
+  return { text: total === null ? `${done} rows done` : `${done}/${formatCount(total)} rows` };
+}
+
+/** `62.0%`, or nothing while the number of rows is not known. */
+export function shareSegments(snapshot: Snapshot): Segment[] {
+  const { total } = snapshot;
+  return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
+}
+
+/** When it will be over, how many failed, and what is under way. */
+export function workSegments(snapshot: Snapshot): Segment[] {
+  const { eta_is_lower_bound, failed, waiting, refused_for_load } = snapshot;
+  const segments: Segment[] = [];
+  const etaMs = (snapshot.eta_s ?? 0) * 1000;
+  // While nothing is sent, nobody knows when something will be.
+  if (!hasEnded(snapshot) && snapshot.state !== "backing_off" && etaMs >= LEAST_ETA_MS) {
+    const eta = formatDuration(etaMs);
+    segments.push({ text: `ETA ${eta_is_lower_bound ? ">= " : ""}${eta}`, colour: "bold" });
+  }
+  if (failed > 0) segments.push({ text: `${formatCount(failed)} failed`, colour: "red" });
+  segments.push({ text: flightText(snapshot) });
+  if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, colour: "yellow" });
+  if (refused_for_load > 0) {
+    segments.push({ text: `${formatCount(refused_for_load)} refused for load`, colour: "yellow" });
+  }
+  return segments;
+}
+
+/** `37/200 in flight, limit 64`. */
+function flightText({ in_flight, concurrency, limit }: Snapshot): string {
+  const limited = limit < concurrency ? `, limit ${formatCount(limit)}` : "";
+  return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
+}
+
+/** How fast it goes, what it costs in money, and what it costs here. */
+export function speedSegments(snapshot: Snapshot): Segment[] {
+  const { rate_per_s, tokens_per_s, wasted_completion_tokens: wasted, latency_ms } = snapshot;
+  const { event_loop_lag_ms, cpu_percent, rss_bytes } = snapshot;
+  const segments: Segment[] = [{ text: formatRate(rate_per_s, "rows") }];
+  if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
+  segments.push(...costSegments(snapshot));
+  if (wasted > 0) {
+    segments.push({ text: `${formatCount(wasted)} tokens wasted`, colour: "yellow" });
+  }
+  if (latency_ms.max > 0) {
+    const { p50, p99 } = latency_ms;
+    segments.push({ text: `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}` });
+  }
+  segments.push(
+    { text: `lag ${formatLatency(event_loop_lag_ms.p99)}`, colour: "dim" },
+    { text: `CPU ${Math.round(cpu_percent)}%`, colour: "dim" },
+    { text: formatBytes(rss_bytes), colour: "dim" },
+  );
+  return segments;
+}
+
+/** `$1.20 of ~$14 (max $20)`: so far, projected and allowed. */
+function costSegments(snapshot: Snapshot): Segment[] {
+  const { cost_usd, projected_cost_usd: projected, max_cost_usd: most } = snapshot;
+  if (cost_usd === null) return [];
+  const sign = snapshot.projected_cost_is_lower_bound ? ">= " : "~";
+  const end = projected === null || hasEnded(snapshot)
+    ? ""
+    : ` of ${sign}${formatRoughUsd(projected)}`;
+  const allowed = most === null ? "" : ` (max ${formatUsd(most).replace(/\.00$/, "")})`;
+  const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;
+  const text = formatUsd(cost_usd) + end + allowed;
+  return [isTooMuch ? { text, colour: "yellow" } : { text }];
+}
+
+function hasEnded({ state }: Snapshot): boolean {
+  return state === "done" || state === "halted";
+}
+
+/** `12 × rate_limit 429: Rate limit reached …`. */
+export function errorText({ type, status, message, count }: ErrorGroup): string {
+  const words = printable(message);
+  return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${words}`;
+}
+
+/** What goes wrong: teachers that are not up, and the most frequent kind of failed attempt. */
+export function troubleTexts({ teachers, errors }: Snapshot): string[] {
+  const texts = errors.slice(0, 1).map((group) => `failed attempts: ${errorText(group)}`);
+  const teacherTrouble = troubleText(teachers);
+  return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
+}
+
+/** The first line of a run. */
+export function startText(event: RunStart): string {
+  const { pending, skipped, concurrency } = event;
+  const rows = pending === null
+    ? "Rows"
+    : `${formatCount(pending)} ${pending === 1 ? "row" : "rows"}`;
+  const before = skipped > 0 ? ` (${formatCount(skipped)} done before)` : "";
+  const model = event.model === "" ? "the teacher" : event.model;
+  const teacher = event.teacher === "" ? "" : ` at ${event.teacher}`;
+  const most = formatCount(concurrency);
+  const lanes = event.concurrency_is_auto ? `auto (up to ${most})` : most;
+  return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
+}
+
+/** A notice as a line; trouble is told by a word, not by its colour alone. */
+export function noticeSegment({ level, message }: Notice): Segment {
+  const text = printable(message);
+  return level === "warning" ? { text: `Warning: ${text}`, colour: "yellow" } : { text };
+}

@@ -1,0 +1,231 @@
+/**
+ * The end of a run for people: what was done, what it took, and what to type next.
+ *
+ * @module
+ */
+
+import type { Summary } from "../progress/mod.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatRate,
+  formatUsd,
+} from "../figures.ts";
+import { printable } from "../printable.ts";
+import { errorText } from "./status.ts";
+import { teacherLines } from "./teacher_text.ts";
+import { clip, type Colour, createPaint, type Paint } from "./columns.ts";
+
+const MOST_ERRORS = 3;
+const MOST_FILES = 2;
+const MOST_ERROR_CELLS = 100;
+const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
+
+/** How the summary is written. */
+export interface SummaryTextOptions {
+  /** The command that continues the run or retries its failures, as it is to be typed. */
+  continueCommand?: string;
+  /** Whether colours may be used (`NO_COLOR`). */
+  color: boolean;
+}
+
+/** A line of the summary; lines after the first of a label have an empty one. */
+type Line = readonly [label: string, text: string];
+
+/**
+ * Writes the summary: at most 33 lines, the last with its line break. A figure that is zero has no line.
+ */
+export function summaryText(summary: Summary, options: SummaryTextOptions): string {
+  const paint = createPaint(options.color);
+  const lines: Line[] = [
+    ...rowLines(summary),
+    ...costLines(summary),
+    ...teachersLines(summary),
+    ...errorLines(summary),
+    ...fileLines(summary),
+  ];
+  const { continueCommand } = options;
+  const isUnfinished = summary.state !== "done" || summary.pending > 0;
+  if (continueCommand !== undefined && isUnfinished) {
+    lines.push(["To continue", continueCommand]);
+  } else if (continueCommand !== undefined && summary.failures_on_disk > 0) {
+    lines.push(["To retry", continueCommand]);
+    if (hasTruncated(summary)) lines.push(["", TRUNCATED_ADVICE]);
+  }
+  return headline(summary, paint) + "\n\n" + align(lines, paint);
+}
+
+/** Asked the same again, they would be cut off again. */
+function hasTruncated({ errors }: Summary): boolean {
+  return errors.some(({ type, action }) => type === "truncated" && action === "failed");
+}
+
+function align(lines: readonly Line[], paint: Paint): string {
+  const width = Math.max(...lines.map(([label]) => label.length)) + 2;
+  return lines.map(([label, text]) => `  ${paint(label.padEnd(width), "dim")}${text}\n`).join("");
+}
+
+function headline(summary: Summary, paint: Paint): string {
+  const [words, colour] = ending(summary);
+  return paint(words, colour);
+}
+
+function ending(summary: Summary): [string, Colour] {
+  const { state, pending } = summary;
+  const time = formatDuration(summary.elapsed_ms);
+  const left = `${formatCount(pending)} ${rows(pending)} still to do`;
+  if (state === "halted") {
+    const reason = printable(summary.reason ?? "") || "no reason was given";
+    // What a halted retry did not come to is not pending: it stands among the failures.
+    const rest = pending > 0 ? `, ${left}` : "";
+    return [`Halted after ${time}${rest}: ${reason}`, "red"];
+  }
+  if (state === "interrupted") return [interruption(summary, time, left), "yellow"];
+  if (pending > 0) return [`Ended after ${time}: ${left}`, "yellow"];
+  const [words, colour] = completion(summary);
+  return [`Finished in ${time}: ${words}`, colour];
+}
+
+/** The clock starts with the first row that could be sent. */
+function interruption(summary: Summary, time: string, left: string): string {
+  const { elapsed_ms, pending, failures_on_disk } = summary;
+  if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
+  if (pending > 0) return `Interrupted after ${time}: ${left}`;
+  // What a retry did not come to is not pending: it stands among the failures.
+  const without = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
+  return `Interrupted after ${time}${without}`;
+}
+
+function withoutResult(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? "row has" : "rows have"} no result`;
+}
+
+function completion({ total, failures_on_disk, bad_rows }: Summary): [string, Colour] {
+  const without = failures_on_disk + bad_rows;
+  if (total + bad_rows === 0) return ["the input has no rows", "yellow"];
+  if (without === 0) return ["every row has a result", "green"];
+  if (without === total + bad_rows) return ["no row has a result", "red"];
+  return [withoutResult(without), "yellow"];
+}
+
+function rowLines(summary: Summary): Line[] {
+  const { merged_duplicates, bad_rows, failed, failures_on_disk, elapsed_ms, state } = summary;
+  if (state === "interrupted" && elapsed_ms === 0) return [];
+  const total = formatCount(summary.total) +
+    unlessZero(merged_duplicates, (count) => ` · ${count} identical merged`) +
+    unlessZero(bad_rows, (count) => ` · ${count} bad left out`);
+  const onDisk = failures_on_disk === failed
+    ? ""
+    : ` (${formatCount(failures_on_disk)} in the failures files)`;
+  const failures = failed === 0
+    ? unlessZero(failures_on_disk, (count) => `${count} before this run`)
+    : formatCount(failed) + onDisk;
+  return present([
+    ["Rows", total],
+    ["Done before", unlessZero(summary.skipped)],
+    ["Succeeded", unlessZero(summary.succeeded)],
+    ["Failed", failures],
+    ["Pending", unlessZero(summary.pending)],
+  ]);
+}
+
+function costLines(summary: Summary): Line[] {
+  const { latency_ms, attempts, retries, succeeded, failed, cost_usd, crashed_in_flight } = summary;
+  const { p50, p90, p99, max } = latency_ms;
+  const latency = `p50 ${formatLatency(p50)} · p90 ${formatLatency(p90)} · ` +
+    `p99 ${formatLatency(p99)} · max ${formatLatency(max)}`;
+  const cpu = formatDuration(summary.cpu_seconds * 1000);
+  const process = `${cpu} of CPU · ${formatBytes(summary.peak_rss_bytes)} of memory`;
+  return present([
+    ["Speed", succeeded + failed === 0 ? "" : formatRate(summary.rate_per_s, "rows")],
+    ["Concurrency", concurrency(summary)],
+    ["Latency", max === 0 ? "" : latency],
+    ["Tokens", tokens(summary)],
+    ["Wasted", wasted(summary)],
+    ["Cost", cost_usd === null ? "" : formatUsd(cost_usd)],
+    ["Attempts", unlessZero(attempts) + unlessZero(retries, (count) => ` (${count} retries)`)],
+    ["", attemptsByEnd(summary)],
+    ["Crashed", unlessZero(crashed_in_flight, crashText)],
+    ["Process", attempts === 0 ? "" : process],
+  ]);
+}
+
+/** What a person chose needs not be told; a teacher that was halted leaves nothing. */
+function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
+  if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
+  return `${formatCount(limit)}, found by auto`;
+}
+
+function tokens({ prompt_tokens, completion_tokens }: Summary): string {
+  if (prompt_tokens + completion_tokens === 0) return "";
+  return `${formatCount(prompt_tokens)} prompt · ${formatCount(completion_tokens)} completion`;
+}
+
+/** `4,830 completion tokens: 3,000 truncated · 1,830 rejected`. */
+function wasted({ wasted_completion_tokens, wasted_by_reason }: Summary): string {
+  const reasons = Object.entries(wasted_by_reason).sort(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${formatCount(count)} ${printable(reason)}`).join(" · ");
+  return unlessZero(
+    wasted_completion_tokens,
+    (count) => `${count} completion tokens${reasons === "" ? "" : `: ${reasons}`}`,
+  );
+}
+
+/** `1,019 succeeded · 81 failed (12 refused for load) · 3 unanswered, may be billed`. */
+function attemptsByEnd(summary: Summary): string {
+  const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
+  if (failed_attempts + unknown_attempts === 0) return "";
+  const refused = unlessZero(refused_for_load, (count) => ` (${count} refused for load)`);
+  return [
+    unlessZero(succeeded_attempts, (count) => `${count} succeeded`),
+    unlessZero(failed_attempts, (count) => `${count} failed${refused}`),
+    unlessZero(unknown_attempts, (count) => `${count} unanswered, may be billed`),
+  ].filter((part) => part !== "").join(" · ");
+}
+
+function crashText(count: string): string {
+  const calls = count === "1" ? "1 call was" : `${count} calls at most were`;
+  return `${calls} in flight when the last run crashed, may be billed twice`;
+}
+
+function teachersLines({ teachers }: Summary): Line[] {
+  if (teachers.length < 2) return [];
+  return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
+}
+
+function errorLines({ errors }: Summary): Line[] {
+  const lines: Line[] = errors.slice(0, MOST_ERRORS).map((group, index) => [
+    index === 0 ? "Errors" : "",
+    clip(errorText(group), MOST_ERROR_CELLS),
+  ]);
+  const rest = errors.slice(MOST_ERRORS).reduce((sum, { count }) => sum + count, 0);
+  if (rest > 0) lines.push(["", `${formatCount(rest)} × other causes`]);
+  return lines;
+}
+
+function fileLines({ files, bad_rows }: Summary): Line[] {
+  const lines: Line[] = [];
+  for (const { results, failures, failed } of files.slice(0, MOST_FILES)) {
+    lines.push(["Results", printable(results)]);
+    if (failed > 0 || bad_rows > 0) lines.push(["Failures", printable(failures)]);
+  }
+  const rest = files.length - MOST_FILES;
+  if (rest > 0) {
+    lines.push(["", `and those of ${formatCount(rest)} more ${rest === 1 ? "input" : "inputs"}`]);
+  }
+  return lines;
+}
+
+function present(lines: readonly Line[]): Line[] {
+  return lines.filter(([, text]) => text !== "");
+}
+
+function unlessZero(count: number, words = (formatted: string) => formatted): string {
+  return count === 0 ? "" : words(formatCount(count));
+}
+
+function rows(count: number): string {
+  return count === 1 ? "row" : "rows";
+}

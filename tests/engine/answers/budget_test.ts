@@ -1,0 +1,171 @@
+import {
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "../../../lib/deps/std_assert.ts";
+import { Budget, checkLimits } from "../../../lib/engine/answers/budget.ts";
+import { UsageError } from "../../../lib/errors.ts";
+import type { Completion, Teacher, Usage } from "../../../lib/teacher/teacher.ts";
+
+const TEACHER: Teacher = {
+  model: "qwen3",
+  address: "http://127.0.0.1:8000/v1",
+  complete: () => Promise.reject(new Error("not asked here")),
+};
+
+/** A cent for a completion token. */
+const priceOf = ({ usage }: Completion) =>
+  usage === null ? undefined : usage.completionTokens / 100;
+
+function answer(usage: Partial<Usage> | null): Completion {
+  return {
+    response: "yes",
+    finishReason: "stop",
+    model: "qwen3",
+    usage: usage === null ? null : { promptTokens: 0, completionTokens: 0, ...usage },
+  };
+}
+
+Deno.test("Spending.add() gives the cost of an answer and adds it up", () => {
+  const spending = new Budget({ priceOf });
+  assertEquals(spending.costUsd, 0);
+  assertEquals(spending.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
+  assertEquals(spending.add(answer({ completionTokens: 50 }), TEACHER), 0.5);
+  assertEquals([spending.costUsd, spending.maxCostUsd], [2, null]);
+  assertEquals(spending.exhausted, undefined);
+});
+
+Deno.test("Spending.add() asks for the price at the teacher that answered", () => {
+  const other = { ...TEACHER, model: "free" };
+  const spending = new Budget({ priceOf: (_, teacher) => teacher === other ? 0 : 3 });
+  const given = [TEACHER, other].map((one) => spending.add(answer({ completionTokens: 1 }), one));
+  assertEquals([...given, spending.costUsd], [3, 0, 3]);
+});
+
+Deno.test("Spending without prices knows no cost", () => {
+  const spending = new Budget();
+  assertEquals(spending.add(answer({ completionTokens: 150 }), TEACHER), 0);
+  assertEquals([spending.costUsd, spending.maxCostUsd, spending.exhausted], [
+    null,
+    null,
+    undefined,
+  ]);
+});
+
+Deno.test("Spending.exhausted says what was spent as soon as the limit is reached", () => {
+  const spending = new Budget({ priceOf, maxCostUsd: 10 });
+  spending.add(answer({ completionTokens: 999 }), TEACHER);
+  assertEquals(spending.exhausted, undefined);
+  spending.add(answer({ completionTokens: 1 }), TEACHER);
+  assertEquals(spending.exhausted, "The run has cost $10.00 of at most $10.00 (--max-cost)");
+  spending.add(answer({ completionTokens: 234_502 }), TEACHER);
+  assertEquals(spending.exhausted, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
+});
+
+for (
+  const [costUsd, maxCostUsd, words] of [
+    [0.0203, 0.02, "$0.0203 of at most $0.02 "],
+    [2.003, 2, "$2.003 of at most $2.00 "],
+    [0.001_000_4, 0.001, "$0.0010004 of at most $0.001 "],
+    [2.000_000_000_1, 2, "$2.00 of at most $2.00 "],
+  ] as const
+) {
+  Deno.test(`Budget.exhausted tells ${costUsd} from ${maxCostUsd}`, () => {
+    const spending = new Budget({ priceOf: () => costUsd, maxCostUsd });
+    spending.add(answer({}), TEACHER);
+    assertStringIncludes(spending.exhausted!, words);
+  });
+}
+
+Deno.test("Spending.exhausted shows amounts under a cent", () => {
+  const spending = new Budget({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
+  spending.add(answer({}), TEACHER);
+  assertStringIncludes(spending.exhausted!, "has cost $0.000123 of at most $0.0001 ");
+});
+
+Deno.test("Spending counts completion tokens, with prices or without", () => {
+  const spending = new Budget({ maxCompletionTokens: 1_000_000 });
+  spending.add(answer({ promptTokens: 5_000_000, completionTokens: 999_999 }), TEACHER);
+  assertEquals(spending.exhausted, undefined);
+  spending.add(answer({ completionTokens: 124 }), TEACHER);
+  assertEquals(
+    spending.exhausted,
+    "The run has had 1,000,123 completion tokens of at most 1,000,000 " +
+      "(--max-completion-tokens-total)",
+  );
+});
+
+Deno.test("Spending.setMaxCost() holds from then on, and null takes the limit away", () => {
+  const spending = new Budget({ priceOf });
+  spending.add(answer({ completionTokens: 500 }), TEACHER);
+  spending.setMaxCost(4);
+  assertEquals(spending.maxCostUsd, 4);
+  assertStringIncludes(spending.exhausted!, "$5.00 of at most $4.00");
+  spending.setMaxCost(6);
+  assertEquals(spending.exhausted, undefined);
+  spending.setMaxCost(1);
+  spending.setMaxCost(null);
+  assertEquals([spending.maxCostUsd, spending.exhausted], [null, undefined]);
+});
+
+Deno.test("a limit to the cost needs a price, and the message says where one is missing", () => {
+  const unpriced = [TEACHER, TEACHER];
+  const error = assertThrows(() => new Budget({ maxCostUsd: 10, unpriced }), UsageError);
+  assertEquals(
+    error.message,
+    'Cannot hold the run to $10.00 (--max-cost): the price of "qwen3" at ' +
+      "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars for a " +
+      "million tokens",
+  );
+  const spending = new Budget({ maxCompletionTokens: 5 });
+  assertThrows(() => spending.setMaxCost(1), UsageError, "the price is not known");
+  spending.setMaxCost(null);
+});
+
+Deno.test("a limit cannot be held where most answers come without a count of their tokens", () => {
+  const limited = new Budget({ priceOf, maxCostUsd: 10 });
+  const unlimited = new Budget({ priceOf });
+  for (let i = 0; i < 9; i++) limited.add(answer(null), TEACHER);
+  assertEquals(limited.exhausted, undefined);
+  for (const spending of [limited, unlimited]) {
+    for (let i = 0; i < 11; i++) spending.add(answer(null), TEACHER);
+  }
+  assertEquals(
+    limited.exhausted,
+    "The limit --max-cost cannot be held: 20 of 20 answers came without a count of their tokens " +
+      "(usage)",
+  );
+  assertEquals(unlimited.exhausted, undefined);
+  for (let i = 0; i < 20; i++) limited.add(answer({ completionTokens: 1 }), TEACHER);
+  assertEquals(limited.exhausted, undefined);
+});
+
+Deno.test("what a teacher says of its tokens cannot take the limit away", () => {
+  const spending = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
+  for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
+    assertEquals(spending.add(answer({ completionTokens }), TEACHER), 0);
+  }
+  const tokens = new Budget({ maxCompletionTokens: 2_000 });
+  for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
+  assertStringIncludes(tokens.exhausted!, "2,000 completion tokens of at most 2,000");
+  const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
+  assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), 0);
+  assertEquals(nonsense.costUsd, 0);
+  assertAlmostEquals(spending.add(answer({ completionTokens: 1_500 }), TEACHER), 15);
+  assertStringIncludes(spending.exhausted!, "$15.00");
+});
+
+Deno.test("checkLimits() refuses what is no limit", () => {
+  for (const maxCostUsd of [0, -1, NaN, Infinity]) {
+    assertThrows(() => checkLimits({ maxCostUsd }), RangeError, `value is ${maxCostUsd}`);
+    const spending = new Budget({ priceOf });
+    assertThrows(() => spending.setMaxCost(maxCostUsd), RangeError, "--max-cost");
+  }
+  for (const maxCompletionTokens of [0, -1, 1.5, NaN, Infinity]) {
+    assertThrows(() => checkLimits({ maxCompletionTokens }), RangeError, "whole number");
+    assertThrows(() => new Budget({ maxCompletionTokens }), RangeError);
+  }
+  checkLimits({});
+  checkLimits({ maxCostUsd: 0.001, maxCompletionTokens: 1 });
+});

@@ -1,0 +1,263 @@
+import { assertEquals } from "../../../lib/deps/std_assert.ts";
+import type { Check } from "../../../lib/checks/check.ts";
+import {
+  AnswerPolicy,
+  type AnswerPolicyOptions,
+  isCompletion,
+  type OnTruncated,
+  type Rejection,
+} from "../../../lib/engine/answers/policy.ts";
+import type { Completion, Params } from "../../../lib/teacher/teacher.ts";
+import { completionOf, rowOf, TOOL_CALLS } from "../../checks/answers.ts";
+
+function acceptanceOf(options: Partial<AnswerPolicyOptions> = {}): AnswerPolicy {
+  return new AnswerPolicy({ onTruncated: "error", checks: [], params: {}, ...options });
+}
+
+function classify(
+  acceptance: AnswerPolicy,
+  fields: Partial<Completion>,
+  { params = {}, own, resamples = 0 }: { params?: Params; own?: Params; resamples?: number } = {},
+): Rejection | undefined {
+  const rejection = acceptance.decide(
+    completionOf(fields),
+    rowOf(undefined, own),
+    params,
+    resamples,
+  );
+  assertEquals(rejection instanceof Promise, false);
+  return rejection as Rejection | undefined;
+}
+
+const cut: Partial<Completion> = { response: "Half an ans", finishReason: "length" };
+const onlyReasoning: Partial<Completion> = {
+  response: "\n",
+  reasoning: "Hm",
+  finishReason: "length",
+};
+const filtered: Partial<Completion> = { finishReason: "content_filter" };
+const toolCall: Partial<Completion> = { response: "", toolCalls: TOOL_CALLS };
+const rejects = (reason: string): Check => () => reason;
+const rejectsLater = (reason: string): Check => () => Promise.resolve(reason);
+const passes: Check = () => undefined;
+const passesLater: Check = () => Promise.resolve(undefined);
+
+for (
+  const [what, fields, ...types] of [
+    ["an answer", {}, undefined, undefined],
+    ["one that ended for a reason of the server's own", { finishReason: "eos" }],
+    ["one that says nothing of its end", { finishReason: "" }],
+    ["one at the token limit", cut, "truncated", undefined],
+    ["one at Anthropic's token limit", { finishReason: "max_tokens" }, "truncated", undefined],
+    ["one at Gemini's token limit", { finishReason: "MAX_TOKENS" }, "truncated", undefined],
+    ["one at the end of the context", { finishReason: "model_length" }, "truncated", undefined],
+    ["a filtered answer", filtered, "filtered", undefined],
+    ["one that Gemini filtered", { finishReason: "content_filter: SPII" }, "filtered", undefined],
+    ["one that Zhipu filtered", { finishReason: "sensitive" }, "filtered", undefined],
+    ["an empty answer", { response: "" }, "empty", "empty"],
+    ["one of white space", { response: " \n\t\u00a0" }, "empty", "empty"],
+    ["nothing but reasoning", { response: "", reasoning: "Hm" }, "empty", "empty"],
+    ["nothing but reasoning at the token limit", onlyReasoning, "truncated", "truncated"],
+    [
+      "nothing but reasoning at the end of the context",
+      { ...onlyReasoning, finishReason: "model_length" },
+      "truncated",
+      "truncated",
+    ],
+    ["nothing but reasoning and a filter", { ...onlyReasoning, ...filtered }, "filtered", "empty"],
+    ["nothing at the token limit", { ...cut, response: "" }, "truncated", "empty"],
+    ["a tool call", { ...toolCall, finishReason: "tool_calls" }],
+    ["a tool call that says stop", toolCall],
+    ["half a tool call", { ...toolCall, finishReason: "length" }, "truncated", undefined],
+    ["an empty list of tool calls", { response: "", toolCalls: [] }, "empty", "empty"],
+  ] as [string, Partial<Completion>, ...(string | undefined)[]][]
+) {
+  const both: [OnTruncated, string | undefined][] = [["error", types[0]], ["keep", types[1]]];
+  for (const [onTruncated, type] of both) {
+    Deno.test(`classify() with "${onTruncated}" says ${type ?? "nothing"} of ${what}`, () => {
+      const rejection = classify(acceptanceOf({ onTruncated }), fields);
+      assertEquals<string | undefined>(rejection?.failure.type, type);
+      if (rejection === undefined) return;
+      assertEquals(rejection.failure.status, null);
+      assertEquals(rejection.follow, "fail");
+      assertEquals(rejection.params, undefined);
+    });
+  }
+}
+
+Deno.test("judge() takes what is missing for empty", () => {
+  const bare = { response: null, finishReason: null, toolCalls: null, usage: undefined, model: "" };
+  const acceptance = acceptanceOf({ checks: [passes] });
+  assertEquals(classify(acceptance, bare as unknown as Completion)?.failure.type, "empty");
+  const call = { ...bare, toolCalls: TOOL_CALLS };
+  assertEquals(classify(acceptance, call as unknown as Completion), undefined);
+});
+
+const usage = { promptTokens: 5, completionTokens: 4_000, reasoningTokens: 4_000 };
+
+for (
+  const [fields, params, onTruncated, message] of [
+    [cut, {}, "error", "The answer stopped at the token limit"],
+    [cut, { max_tokens: 64 }, "error", "The answer stopped at the token limit (max_tokens 64)"],
+    [
+      { ...cut, usage },
+      {},
+      "error",
+      "The answer stopped at the teacher's own token limit (after 4000)",
+    ],
+    [
+      onlyReasoning,
+      { max_completion_tokens: 64 },
+      "keep",
+      "The reasoning used up the token limit (max_completion_tokens 64) before the answer began: " +
+      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
+    ],
+    [
+      { response: "", finishReason: "length", usage },
+      {},
+      "error",
+      "The reasoning used up the teacher's own token limit (after 4000) before the answer began: " +
+      "raise max_tokens, or add --on-truncated escalate (onTruncated)",
+    ],
+    [
+      onlyReasoning,
+      { max_tokens: 800 },
+      "escalate",
+      "The reasoning used up the token limit (max_tokens 800) before the answer began: " +
+      "raise --max-tokens-cap (maxTokensCap)",
+    ],
+    [
+      { ...onlyReasoning, finishReason: "model_context_window_exceeded" },
+      { max_tokens: 64 },
+      "escalate",
+      "The reasoning used up the model's context before the answer began",
+    ],
+  ] as [Partial<Completion>, Params, OnTruncated, string][]
+) {
+  Deno.test(`classify() says: ${message}`, () => {
+    const acceptance = acceptanceOf({ onTruncated, maxTokensCap: 800 });
+    assertEquals(classify(acceptance, fields, { params })?.failure.message, message);
+  });
+}
+
+Deno.test("judge() with escalate asks for longer answers, to 8 times the run's limit", () => {
+  const first = { max_tokens: 100, temperature: 0 };
+  const acceptance = acceptanceOf({ onTruncated: "escalate", params: first });
+  const limits: unknown[] = [];
+  let params: Params | undefined = first;
+  while (params !== undefined) {
+    limits.push(params.max_tokens);
+    const rejection: Rejection | undefined = classify(acceptance, cut, { params });
+    assertEquals(rejection?.failure.type, "truncated");
+    assertEquals(rejection?.follow, rejection?.params === undefined ? "fail" : "escalate");
+    params = rejection?.params;
+  }
+  assertEquals(limits, [100, 200, 400, 800]);
+  assertEquals(first, { max_tokens: 100, temperature: 0 });
+});
+
+Deno.test("judge() with escalate counts from a row's own limit, and keeps to the cap", () => {
+  const options = { onTruncated: "escalate", params: { max_tokens: 100 } } as const;
+  const own = { max_tokens: 10 };
+  const last = { params: { max_tokens: 60 }, own };
+  assertEquals(classify(acceptanceOf(options), cut, last)?.params, { max_tokens: 80 });
+  const capped = acceptanceOf({ ...options, maxTokensCap: 70 });
+  assertEquals(classify(capped, cut, last)?.params, { max_tokens: 70 });
+  assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.follow, "fail");
+});
+
+Deno.test("judge() with escalate sets a limit where there is none, if it knows how long and how far", () => {
+  const capped = acceptanceOf({ onTruncated: "escalate", maxTokensCap: 6_000 });
+  assertEquals(classify(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });
+  assertEquals(classify(capped, cut)?.follow, "fail");
+  const uncapped = acceptanceOf({ onTruncated: "escalate" });
+  assertEquals(classify(uncapped, { ...cut, usage })?.follow, "fail");
+});
+
+Deno.test("judge() with escalate does not ask again what no token limit has cut", () => {
+  const acceptance = acceptanceOf({ onTruncated: "escalate", resample: 5 });
+  for (const finishReason of ["content_filter", "SAFETY", "refusal", "model_length"]) {
+    assertEquals(
+      classify(acceptance, { finishReason }, { params: { max_tokens: 9 } })?.follow,
+      "fail",
+      finishReason,
+    );
+  }
+});
+
+Deno.test("judge() gives the reason of the first check that has one", () => {
+  const rejection = classify(
+    acceptanceOf({ checks: [passes, rejects("one"), rejects("two")] }),
+    {},
+  );
+  assertEquals(rejection, {
+    failure: { type: "rejected", message: "one", status: null },
+    follow: "fail",
+    params: undefined,
+  });
+});
+
+for (
+  const [what, checks, message] of [
+    ["passes", [passesLater, passes, passesLater], undefined],
+    ["rejects", [passes, rejectsLater("one"), rejects("two")], "one"],
+    ["is followed by one that rejects", [passesLater, passesLater, rejects("two")], "two"],
+    ["is followed by one that rejects later", [passesLater, rejectsLater("two")], "two"],
+  ] as [string, Check[], string | undefined][]
+) {
+  Deno.test(`classify() waits for a check that takes its time and ${what}`, async () => {
+    const judged = acceptanceOf({ checks }).decide(completionOf(), rowOf(), {}, 0);
+    assertEquals(judged instanceof Promise, true);
+    assertEquals((await judged)?.failure.message, message);
+  });
+}
+
+Deno.test("judge() asks each check once", async () => {
+  const asked: string[] = [];
+  const checks: Check[] = ["a", "b", "c"].map((name) => () => {
+    asked.push(name);
+    return name === "b" ? Promise.resolve(undefined) : undefined;
+  });
+  assertEquals(await acceptanceOf({ checks }).decide(completionOf(), rowOf(), {}, 0), undefined);
+  assertEquals(asked, ["a", "b", "c"]);
+});
+
+Deno.test("judge() asks no check about an answer that is cut off or empty, and about one that is kept", () => {
+  const checks = [rejects("no")];
+  assertEquals(classify(acceptanceOf({ checks }), cut)?.failure.type, "truncated");
+  assertEquals(classify(acceptanceOf({ checks }), { response: "" })?.failure.type, "empty");
+  const keeping = acceptanceOf({ checks, onTruncated: "keep" });
+  assertEquals(classify(keeping, cut)?.failure.type, "rejected");
+});
+
+Deno.test("judge() asks a row again as often as it may, whose answer is empty or rejected", () => {
+  const acceptance = acceptanceOf({ checks: [rejects("no")], resample: 2 });
+  const params = { seed: 7 };
+  for (const fields of [{}, { response: "" }]) {
+    const follows = [0, 1, 2].map((resamples) =>
+      classify(acceptance, fields, { resamples })?.follow
+    );
+    assertEquals(follows, ["resample", "resample", "fail"]);
+    assertEquals(classify(acceptance, fields, { params })?.params, { seed: 1_007 });
+  }
+  assertEquals(params, { seed: 7 });
+  assertEquals(classify(acceptance, cut)?.follow, "fail");
+  assertEquals(classify(acceptance, filtered)?.follow, "fail");
+});
+
+Deno.test("judge() asks again after a check that takes its time, too", async () => {
+  const acceptance = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
+  const params = { temperature: 1 };
+  const first = await acceptance.decide(completionOf(), rowOf(), params, 0);
+  assertEquals([first?.follow, first?.params === params], ["resample", true]);
+  assertEquals((await acceptance.decide(completionOf(), rowOf(), params, 1))?.follow, "fail");
+});
+
+Deno.test("isCompletion() tells a completion from anything else that a teacher may give", () => {
+  for (const value of [completionOf(), { toolCalls: TOOL_CALLS }, { response: null }, {}]) {
+    assertEquals(isCompletion(value), true);
+  }
+  for (const value of [undefined, null, "text", 7, true, { response: 7 }, { response: [] }]) {
+    assertEquals(isCompletion(value), false);
+  }
+});

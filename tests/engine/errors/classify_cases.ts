@@ -1,0 +1,853 @@
+/**
+ * What teachers answer when they do not answer, and what follows: the table of `judgement_test.ts`
+ * and of `docs/errors.md`. After a change here, write the page anew:
+ * `deno run --allow-all tests/engine/errors/classify_table.ts`.
+ *
+ * @module
+ */
+
+import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import { networkError, type Stage } from "../../../lib/teacher/network_error.ts";
+import { refusal, statedError } from "../../../lib/teacher/refusal.ts";
+
+/** What a person has to mend. */
+export type Mend =
+  | "key"
+  | "permission"
+  | "billing"
+  | "model"
+  | "address"
+  | "proxy"
+  | "certificate"
+  | "tls";
+
+/** What is expected of `judge()`. */
+export interface Expected {
+  readonly action: FailureReaction;
+  readonly cause: FailureCause;
+  readonly coolDownMs?: number;
+  readonly isAboutModel?: boolean;
+  readonly mend?: Mend;
+}
+
+/** One way for an attempt to fail. */
+export interface JudgementCase {
+  /** Who says what. */
+  readonly what: string;
+  /** The error as the teacher throws it. */
+  readonly error: TeacherError;
+  /** The header fields that decide. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** What follows. */
+  readonly expected: Expected;
+}
+
+/** The time at which all answers come. */
+const NOW = Date.parse("2025-01-01T00:00:00Z");
+const same = (text: string) => text;
+
+const FAIL: Expected = { action: "fail", cause: "request" };
+const FAULT: Expected = { action: "retry", cause: "fault" };
+const LOAD: Expected = { action: "retry", cause: "load" };
+const TIMEOUT: Expected = { action: "retry", cause: "timeout" };
+const UNREACHABLE: Expected = { action: "retry", cause: "unreachable" };
+const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
+const PERMISSION = halts("permission"), PROXY = halts("proxy");
+const MODEL: Expected = { ...halts("model"), isAboutModel: true };
+
+function halts(mend: Mend): Expected {
+  return { action: "halt", cause: "account", mend };
+}
+
+function cools(coolDownMs: number): Expected {
+  return { ...LOAD, coolDownMs };
+}
+
+type Headers = Record<string, string>;
+type Row = readonly [what: string, error: TeacherError, expected: Expected, headers?: Headers];
+
+/** A section of the page. */
+export interface CaseGroup {
+  readonly title: string;
+  readonly cases: readonly JudgementCase[];
+}
+
+function group(title: string, rows: readonly Row[]): CaseGroup {
+  const cases = rows.map(([what, error, expected, headers = {}]) => ({
+    what,
+    error,
+    expected,
+    headers,
+  }));
+  return { title, cases };
+}
+
+/** One answer that is not 2xx. */
+function on(
+  what: string,
+  status: number,
+  body: unknown,
+  expected: Expected,
+  headers: Headers = {},
+): Row {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const address = { address: "https://api.example/v1", versioned: true };
+  const error = refusal({ status, headers, text, ...address, redact: same, now: NOW });
+  return [what, error, expected, headers];
+}
+
+/** An error that is stated in an answer or a stream of status 200. */
+function stated(what: string, error: unknown, expected: Expected): Row {
+  return [what, statedError(error, 200, same), expected];
+}
+
+function broken(what: string, code: string, stage: Stage, expected: Expected): Row {
+  const cause = Object.assign(new Error(code.toLowerCase()), { code });
+  return [what, networkError(cause, "api.example:443", stage, undefined), expected];
+}
+
+/** A teacher of one's own that throws. */
+function own(
+  what: string,
+  options: ConstructorParameters<typeof TeacherError>[1],
+  expected: Expected,
+): Row {
+  return [what, new TeacherError("Its own words", options), expected];
+}
+
+/** An error body as OpenAI writes it. */
+function openai(message: string, type: string, code: string | null = null) {
+  return { error: { message, type, param: null, code } };
+}
+
+/** … Anthropic … */
+function anthropic(type: string, message: string, details?: unknown) {
+  return { type: "error", error: { type, message, details }, request_id: "req_1" };
+}
+
+/** … Google (a list, by the OpenAI interface of Gemini) … */
+function google(code: number, status: string, message: string, details?: unknown[]) {
+  return [{ error: { code, message, status, details } }];
+}
+
+/** … OpenRouter … */
+function openrouter(code: number, message: string, metadata?: unknown) {
+  return { error: { code, message, metadata } };
+}
+
+/** … vLLM and SGLang. */
+function vllm(code: number, type: string, message: string) {
+  return { object: "error", message, type, param: null, code };
+}
+
+const QUOTA = "You exceeded your current quota, please check your plan and billing details.";
+const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "34.07s" };
+const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
+const PAGE = "<!DOCTYPE html><html><title>Just a moment</title></html>";
+
+/** All of them. */
+export const GROUPS: readonly CaseGroup[] = [
+  group("The key and what it may do", [
+    on(
+      "OpenAI: wrong key",
+      401,
+      openai("Incorrect API key provided: sk-1.", "invalid_request_error", "invalid_api_key"),
+      KEY,
+    ),
+    on(
+      "OpenAI: no organization",
+      401,
+      openai("You must be a member of an organization to use the API", "invalid_request_error"),
+      KEY,
+    ),
+    on(
+      "OpenAI: closed account",
+      401,
+      openai("The account is deactivated.", "invalid_request_error", "account_deactivated"),
+      KEY,
+    ),
+    on("Anthropic: wrong key", 401, anthropic("authentication_error", "invalid x-api-key"), KEY),
+    on("DeepSeek: wrong key", 401, openai("Authentication Fails", "authentication_error"), KEY),
+    on("Mistral: wrong key", 401, { message: "Unauthorized", request_id: "1" }, KEY),
+    on("vLLM with --api-key", 401, { error: "Unauthorized" }, KEY),
+    on(
+      "Gemini: wrong key",
+      400,
+      google(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", [BAD_KEY]),
+      KEY,
+    ),
+    on(
+      "Gemini: expired key",
+      400,
+      google(400, "INVALID_ARGUMENT", "API key expired. Please renew the API key."),
+      KEY,
+    ),
+    on("nothing but a status", 401, "", KEY),
+    on(
+      "OpenAI: country",
+      403,
+      openai(
+        "Country, region, or territory not supported",
+        "request_forbidden",
+        "unsupported_country_region_territory",
+      ),
+      PERMISSION,
+    ),
+    on(
+      "Gemini: country",
+      400,
+      google(400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
+      PERMISSION,
+    ),
+    on(
+      "Anthropic: no permission",
+      403,
+      anthropic("permission_error", "Your API key does not have permission to use this resource."),
+      PERMISSION,
+    ),
+    on("nothing but a status", 403, "", PERMISSION),
+    on("HTTP proxy: its own password", 407, "", PROXY),
+  ]),
+  group("Money", [
+    on(
+      "OpenAI: no credit",
+      429,
+      openai(QUOTA, "insufficient_quota", "insufficient_quota"),
+      BILLING,
+    ),
+    on("OpenAI: the same, years ago", 429, openai(QUOTA, "insufficient_quota"), BILLING),
+    on(
+      "OpenAI: a project's limit",
+      429,
+      openai(QUOTA, "insufficient_quota", "project_spend_limit_exceeded"),
+      BILLING,
+      { "x-should-retry": "false" },
+    ),
+    on(
+      "OpenAI: hard limit",
+      429,
+      openai("Billing hard limit has been reached", "requests", "billing_hard_limit_reached"),
+      BILLING,
+    ),
+    on(
+      "OpenAI: billing not active",
+      429,
+      openai("Your account is not active.", "billing_not_active", "billing_not_active"),
+      BILLING,
+    ),
+    on(
+      "Anthropic: no credit",
+      400,
+      anthropic(
+        "invalid_request_error",
+        "Your credit balance is too low to access the Anthropic API.",
+      ),
+      BILLING,
+    ),
+    on(
+      "Anthropic: spend limit",
+      400,
+      anthropic(
+        "invalid_request_error",
+        "You have reached your specified API usage limits. You will regain access on 2025-02-01.",
+      ),
+      BILLING,
+    ),
+    on(
+      "Anthropic: the tier's limit",
+      429,
+      anthropic("rate_limit_error", "Monthly spend limit reached", {
+        error_code: "enforced_spend_limit_reached",
+      }),
+      BILLING,
+    ),
+    on("Anthropic: billing", 402, anthropic("billing_error", "Payment failed"), BILLING),
+    on("DeepSeek: no credit", 402, openai("Insufficient Balance", "unknown_error"), BILLING),
+    on(
+      "OpenRouter: no credit",
+      402,
+      openrouter(402, "Insufficient credits. Add more using https://openrouter.ai/credits"),
+      BILLING,
+    ),
+    on(
+      "OpenRouter: little credit",
+      402,
+      openrouter(402, "This request requires more credits, or fewer max_tokens."),
+      BILLING,
+    ),
+    on(
+      "OpenRouter: the key's limit",
+      403,
+      openrouter(403, "Budget limit exceeded", { limit_source: "openrouter_key_limit" }),
+      BILLING,
+    ),
+    on(
+      "OpenRouter: too much in flight for the credit",
+      402,
+      openrouter(402, "In-flight budget exhausted", {
+        limit_source: "openrouter_in_flight_budget",
+      }),
+      cools(3_000),
+      { "retry-after": "3" },
+    ),
+    on(
+      "xAI: no credit",
+      429,
+      {
+        code: "Some resource has been exhausted",
+        error: "Your team 1 has either used all available credits or reached its monthly " +
+          "spending limit.",
+      },
+      BILLING,
+    ),
+    on(
+      "Moonshot: no credit",
+      429,
+      openai("Your account is suspended, please check your plan", "exceeded_current_quota_error"),
+      BILLING,
+    ),
+    on(
+      "DashScope: arrears",
+      400,
+      openai(
+        "Access denied, please make sure your account is in good standing.",
+        "Arrearage",
+        "Arrearage",
+      ),
+      BILLING,
+    ),
+    on(
+      "Fireworks: suspended",
+      412,
+      openai(
+        "Account acme is suspended, possibly due to reaching the monthly spending limit",
+        "error",
+        "PRECONDITION_FAILED",
+      ),
+      BILLING,
+    ),
+    on(
+      "Hugging Face: no credit",
+      402,
+      { error: "You have exceeded your monthly included credits for Inference Providers." },
+      BILLING,
+    ),
+    on(
+      "LiteLLM: budget",
+      400,
+      openai(
+        "Budget has been exceeded! Current cost: 14.2, Max budget: 10.0",
+        "budget_exceeded",
+        "400",
+      ),
+      BILLING,
+    ),
+    on(
+      "New API: no credit",
+      403,
+      openai("User quota is not enough", "new_api_error", "insufficient_user_quota"),
+      BILLING,
+    ),
+    on(
+      "Gemini: a paid model on the free tier",
+      429,
+      google(429, "RESOURCE_EXHAUSTED", `${QUOTA} * Quota exceeded, limit: 0, model: gemini-9`, [
+        RETRY_INFO,
+      ]),
+      { ...BILLING, isAboutModel: true },
+    ),
+  ]),
+  group("The model", [
+    on(
+      "OpenAI",
+      404,
+      openai(
+        "The model `x` does not exist or you do not have access to it.",
+        "invalid_request_error",
+        "model_not_found",
+      ),
+      MODEL,
+    ),
+    on(
+      "OpenAI: not in this project",
+      403,
+      openai(
+        "Project `p` does not have access to model `x`",
+        "invalid_request_error",
+        "model_not_found",
+      ),
+      MODEL,
+    ),
+    on(
+      "Azure OpenAI",
+      404,
+      {
+        error: {
+          code: "DeploymentNotFound",
+          message: "The API deployment for this resource does not exist.",
+        },
+      },
+      MODEL,
+    ),
+    on("Anthropic", 404, anthropic("not_found_error", "model: claude-x"), MODEL),
+    on(
+      "Gemini",
+      404,
+      google(404, "NOT_FOUND", "models/x is not found for API version v1main"),
+      MODEL,
+    ),
+    on(
+      "DeepSeek",
+      400,
+      openai("Model Not Exist", "invalid_request_error", "invalid_request_error"),
+      MODEL,
+    ),
+    on(
+      "Groq: retired",
+      400,
+      openai(
+        "The model `x` has been decommissioned and is no longer supported.",
+        "invalid_request_error",
+        "model_decommissioned",
+      ),
+      MODEL,
+    ),
+    on(
+      "Mistral",
+      400,
+      {
+        object: "error",
+        message: "Invalid model: x",
+        type: "invalid_model",
+        param: null,
+        code: "1500",
+      },
+      MODEL,
+    ),
+    on(
+      "Together",
+      400,
+      openai(
+        "Unable to access non-serverless model x.",
+        "invalid_request_error",
+        "model_not_available",
+      ),
+      MODEL,
+    ),
+    on("OpenRouter", 400, openrouter(400, "x is not a valid model ID"), MODEL),
+    on("OpenRouter: nobody serves it", 404, openrouter(404, "No endpoints found for x."), MODEL),
+    on(
+      "Moonshot",
+      404,
+      openai("Not found the model x or Permission denied", "resource_not_found_error"),
+      MODEL,
+    ),
+    on("vLLM", 404, vllm(404, "NotFoundError", "The model `x` does not exist."), MODEL),
+    on("Ollama", 404, openai('model "x" not found, try pulling it first', "api_error"), MODEL),
+    on(
+      "LiteLLM: not this key",
+      401,
+      openai(
+        "key not allowed to access model. Tried to access x",
+        "key_model_access_denied",
+        "401",
+      ),
+      MODEL,
+    ),
+    on(
+      "LiteLLM",
+      400,
+      openai("/chat/completions: Invalid model name passed in model=x", "None", "400"),
+      MODEL,
+    ),
+  ]),
+  group("The address", [
+    on("FastAPI: no such path", 404, { detail: "Not Found" }, ADDRESS),
+    on(
+      "OpenAI: no such path",
+      404,
+      openai("Invalid URL (POST /v1/v1/chat/completions)", "invalid_request_error"),
+      ADDRESS,
+    ),
+    on("Azure OpenAI: no such path", 404, {
+      error: { code: "404", message: "Resource not found" },
+    }, ADDRESS),
+    on("another server", 405, { detail: "Method Not Allowed" }, ADDRESS),
+    on("something that is gone", 410, "Gone", ADDRESS),
+    on("a redirect", 301, "", ADDRESS, { location: "https://api.example/v2" }),
+    on("a redirect", 308, "", ADDRESS, { location: "https://api.example/v2" }),
+    on("a portal that wants a login", 511, PAGE, ADDRESS),
+    [
+      "a web page as an answer",
+      new TeacherError(`The answer is not a JSON object: it starts with ${PAGE}`, {
+        type: "response",
+        status: 200,
+      }),
+      ADDRESS,
+    ],
+    broken(
+      "a certificate that nobody trusts",
+      "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+      "connecting",
+      halts("certificate"),
+    ),
+    broken("an expired certificate", "CERT_HAS_EXPIRED", "connecting", halts("certificate")),
+    broken(
+      "https:// where http:// is spoken",
+      "ERR_SSL_WRONG_VERSION_NUMBER",
+      "connecting",
+      halts("tls"),
+    ),
+  ]),
+  group("Load", [
+    on(
+      "OpenAI: too many requests",
+      429,
+      openai(
+        "Rate limit reached for x: Limit 500, Used 500, Requested 1.",
+        "requests",
+        "rate_limit_exceeded",
+      ),
+      cools(1_500),
+      { "retry-after-ms": "1500", "retry-after": "2" },
+    ),
+    on(
+      "OpenAI: nothing left, no Retry-After",
+      429,
+      openai("Rate limit reached for x", "requests", "rate_limit_exceeded"),
+      cools(6_120),
+      { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" },
+    ),
+    on(
+      "OpenAI: nothing left until tomorrow",
+      429,
+      openai("Rate limit reached for x", "tokens", "rate_limit_exceeded"),
+      cools(60_000),
+      { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "7h12m0s" },
+    ),
+    on(
+      "OpenAI: slow down",
+      503,
+      openai("Slow down", "service_unavailable_error", "slow_down"),
+      LOAD,
+    ),
+    on(
+      "Azure OpenAI",
+      429,
+      {
+        error: { code: "429", message: "Requests have exceeded call rate limit. Retry after 2 s." },
+      },
+      cools(2_000),
+      { "retry-after": "2" },
+    ),
+    on(
+      "Anthropic: too many requests",
+      429,
+      anthropic("rate_limit_error", "Number of requests"),
+      cools(11_000),
+      {
+        "retry-after": "11",
+        "x-should-retry": "true",
+      },
+    ),
+    on(
+      "Anthropic: nothing left",
+      429,
+      anthropic("rate_limit_error", "Number of tokens"),
+      cools(20_000),
+      {
+        "anthropic-ratelimit-tokens-limit": "8000",
+        "anthropic-ratelimit-tokens-remaining": "0",
+        "anthropic-ratelimit-tokens-reset": "2025-01-01T00:00:20Z",
+      },
+    ),
+    on("Anthropic: overload", 529, anthropic("overloaded_error", "Overloaded"), LOAD),
+    on(
+      "Gemini: too many requests",
+      429,
+      google(429, "RESOURCE_EXHAUSTED", QUOTA, [RETRY_INFO]),
+      cools(34_070),
+    ),
+    on(
+      "Groq: too many tokens",
+      429,
+      openai(
+        "Rate limit reached: Limit 6000, Used 5034, Requested 1443. Please try again in 4.77s.",
+        "tokens",
+        "rate_limit_exceeded",
+      ),
+      cools(4_770),
+      { "retry-after": "4.77" },
+    ),
+    on("Groq: flex tier full", 498, openai("Flex tier capacity exceeded", "api_error"), LOAD),
+    on("Mistral: too many requests", 429, { message: "Requests rate limit exceeded" }, LOAD),
+    on("Mistral: capacity", 429, {
+      object: "error",
+      message: "Service tier capacity exceeded for this model.",
+      type: "service_tier_capacity_exceeded",
+      param: null,
+      code: "3505",
+    }, LOAD),
+    on("DeepSeek: overload", 503, openai("Service is too busy", "service_unavailable"), LOAD),
+    on(
+      "Moonshot: overload",
+      429,
+      openai(
+        "The engine is currently overloaded, please try again later",
+        "engine_overloaded_error",
+      ),
+      LOAD,
+    ),
+    on("Together: overload", 503, openai("The server is overloaded", "service_unavailable"), LOAD),
+    on(
+      "New API: no channel for the model now",
+      503,
+      openai("No channel for model x", "new_api_error", "model_not_found"),
+      LOAD,
+    ),
+    on(
+      "LiteLLM: all are cooling down",
+      429,
+      openai("No deployments available for selected model", "None", "429"),
+      LOAD,
+    ),
+    on(
+      "SGLang: full queue",
+      503,
+      vllm(503, "ServiceUnavailable", "The request queue is full."),
+      LOAD,
+    ),
+    on("llama.cpp: loading", 503, {
+      error: { code: 503, message: "Loading model", type: "unavailable_error" },
+    }, LOAD),
+    on("Ollama: full queue", 503, {
+      error: "server busy, please try again. maximum pending requests exceeded",
+    }, LOAD),
+    on("TGI: full queue", 429, { error: "Model is overloaded", error_type: "overloaded" }, LOAD),
+    on("a date to come back at", 503, "", cools(30_000), {
+      "retry-after": "Wed, 01 Jan 2025 00:00:30 GMT",
+    }),
+    on("nonsense to come back at", 429, "", LOAD, { "retry-after": "-5" }),
+    on("nonsense to come back at", 503, "", LOAD, { "retry-after": "999999999" }),
+    on("OpenAI: no credit, but said to pass", 429, openai(QUOTA, "insufficient_quota"), LOAD, {
+      "x-should-retry": "true",
+    }),
+    stated(
+      "Anthropic: overload in a stream",
+      { type: "overloaded_error", message: "Overloaded" },
+      LOAD,
+    ),
+    stated("OpenRouter: load in a stream", { code: 429, message: "Provider returned error" }, LOAD),
+  ]),
+  group("Faults that pass", [
+    on(
+      "OpenAI",
+      500,
+      openai("The server had an error while processing your request", "server_error"),
+      FAULT,
+    ),
+    on("Anthropic", 500, anthropic("api_error", "Internal server error"), FAULT),
+    on(
+      "vLLM: dead engine",
+      500,
+      vllm(500, "InternalServerError", "EngineCore encountered an issue."),
+      FAULT,
+    ),
+    on("nginx", 502, "<html><title>502 Bad Gateway</title></html>", FAULT),
+    on("nginx", 504, "<html><title>504 Gateway Time-out</title></html>", FAULT),
+    on("Cloudflare", 520, "error code: 520", FAULT),
+    on("Cloudflare: too slow", 524, "error code: 524", FAULT),
+    on("TGI: generating failed", 424, {
+      error: "Request failed during generation",
+      error_type: "generation",
+    }, FAULT),
+    on("OpenRouter: too slow", 408, openrouter(408, "Request timed out"), FAULT),
+    on("Anthropic: conflict", 409, anthropic("conflict_error", "Conflict"), FAULT),
+    on("too early", 425, "", FAULT),
+    on("Groq: gave up", 499, openai("Request cancelled", "api_error"), FAULT),
+    on(
+      "a 4xx that is said to pass",
+      400,
+      openai("Try that again", "invalid_request_error"),
+      FAULT,
+      { "x-should-retry": "true" },
+    ),
+    stated("OpenRouter: fault in a stream", {
+      code: "server_error",
+      message: "Provider disconnected",
+    }, FAULT),
+    stated(
+      "vLLM: fault in a stream",
+      { code: 500, message: "oops", type: "InternalServerError" },
+      FAULT,
+    ),
+    broken("reset while it worked", "ECONNRESET", "sent", FAULT),
+    broken("cut in the middle", "UND_ERR_SOCKET", "answering", FAULT),
+  ]),
+  group("This row, and no other", [
+    on(
+      "OpenAI: prompt too long",
+      400,
+      openai(
+        "This model's maximum context length is 8192 tokens.",
+        "invalid_request_error",
+        "context_length_exceeded",
+      ),
+      FAIL,
+    ),
+    on(
+      "vLLM: prompt too long",
+      400,
+      vllm(400, "BadRequestError", "This model's maximum context length is 8192 tokens."),
+      FAIL,
+    ),
+    on(
+      "SGLang: prompt too long",
+      400,
+      vllm(
+        400,
+        "BadRequestError",
+        "The input (61709 tokens) is longer than the model's context length.",
+      ),
+      FAIL,
+    ),
+    on(
+      "OpenAI: parameter",
+      400,
+      openai(
+        "Unsupported parameter: 'max_tokens' is not supported with this model.",
+        "invalid_request_error",
+        "unsupported_parameter",
+      ),
+      FAIL,
+    ),
+    on(
+      "DeepSeek: parameter",
+      422,
+      openai("Failed to deserialize the JSON body", "invalid_request_error"),
+      FAIL,
+    ),
+    on("FastAPI: parameter", 422, {
+      detail: [{ loc: ["body", "messages"], msg: "field required" }],
+    }, FAIL),
+    on(
+      "vLLM: quotes a prompt that speaks of money",
+      400,
+      vllm(
+        400,
+        "BadRequestError",
+        "[{'type': 'missing', 'loc': ('body', 'messages'), 'input': 'Insufficient balance'}]",
+      ),
+      FAIL,
+    ),
+    on(
+      "a long message with a prompt in it",
+      400,
+      openai(`Cannot read${" this".repeat(60)}: insufficient balance`, "invalid_request_error"),
+      FAIL,
+    ),
+    on("Azure OpenAI: filter", 400, {
+      error: {
+        code: "content_filter",
+        message:
+          "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+        status: 400,
+      },
+    }, FAIL),
+    on(
+      "OpenRouter: moderation",
+      403,
+      openrouter(403, 'Your input was flagged for "violence".', {
+        reasons: ["violence"],
+        flagged_input: "…",
+      }),
+      FAIL,
+    ),
+    on(
+      "DashScope: inspection",
+      400,
+      openai(
+        "Input data may contain inappropriate content.",
+        "data_inspection_failed",
+        "data_inspection_failed",
+      ),
+      FAIL,
+    ),
+    on("DeepSeek: risk", 400, openai("Content Exists Risk", "invalid_request_error"), FAIL),
+    on("Cloudflare: firewall", 403, PAGE, FAIL),
+    on(
+      "OpenRouter: nobody can do that with the model",
+      404,
+      openrouter(404, "No endpoints found that support tool use."),
+      FAIL,
+    ),
+    on(
+      "a file of the row is missing",
+      404,
+      openai("No such File object: file-1", "invalid_request_error"),
+      FAIL,
+    ),
+    on(
+      "Anthropic: too long",
+      413,
+      anthropic("request_too_large", "Request exceeds the maximum size"),
+      FAIL,
+    ),
+    on("nginx: too long", 413, "<html><title>413 Request Entity Too Large</title></html>", FAIL),
+    on(
+      "OpenAI: more than a minute's tokens",
+      429,
+      openai(
+        "Request too large for x on tokens per min (TPM): Limit 30000, Requested 39000.",
+        "tokens",
+        "rate_limit_exceeded",
+      ),
+      FAIL,
+      { "retry-after": "1" },
+    ),
+    on(
+      "Groq: more than a minute's tokens",
+      413,
+      openai(
+        "Request too large for model x: Limit 12000, Requested 14137.",
+        "tokens",
+        "rate_limit_exceeded",
+      ),
+      FAIL,
+    ),
+    on(
+      "OpenRouter: more than the credit",
+      402,
+      openrouter(402, "Too expensive", {
+        error_type: "weight_exceeds_budget",
+        limit_source: "openrouter_credits",
+      }),
+      FAIL,
+    ),
+    on("not implemented", 501, "", FAIL),
+    on("another HTTP", 505, "", FAIL),
+    on("a 5xx that is said to stay", 500, openai("No", "server_error"), FAIL, {
+      "x-should-retry": "false",
+    }),
+    stated("an error without a code in an answer", "something odd", FAIL),
+  ]),
+  group("Without an answer", [
+    broken("nobody listens", "ECONNREFUSED", "connecting", UNREACHABLE),
+    broken("no such host", "ENOTFOUND", "connecting", UNREACHABLE),
+    broken("no name server", "EAI_AGAIN", "connecting", UNREACHABLE),
+    broken("no way there", "EHOSTUNREACH", "connecting", UNREACHABLE),
+    broken("no connection in time", "UND_ERR_CONNECT_TIMEOUT", "connecting", UNREACHABLE),
+    own("no answer in time", { type: "timeout" }, TIMEOUT),
+  ]),
+  group("A teacher of one's own", [
+    own("throws a network error", { type: "network" }, FAULT),
+    own("knows of a limit", { type: "rate_limit", retryAfterMs: 700 }, cools(700)),
+    own("asks for nonsense", { status: 503, retryAfterMs: NaN }, LOAD),
+    own("asks for a week", { status: 503, retryAfterMs: 7 * 86_400_000 }, cools(86_400_000)),
+    own("says no more than that", {}, FAIL),
+    own("says that it may pass", { retryable: true }, FAULT),
+    own("says that it will not pass", { status: 503, retryable: false }, FAIL),
+    own("says that a wrong key may pass", { status: 401, retryable: true }, KEY),
+  ]),
+];

@@ -1,0 +1,88 @@
+/**
+ * Writes the table of `docs/errors.md` from the cases that `judge()` is tested with:
+ * `deno run --allow-all tests/engine/errors/classify_table.ts`.
+ *
+ * @module
+ */
+
+import type { TeacherError } from "../../../lib/errors.ts";
+import { withGenerated } from "../../support/generated_page.ts";
+import { type CaseGroup, type Expected, GROUPS, type Mend } from "./classify_cases.ts";
+
+/** The page. */
+export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
+
+/** How much of a message is shown. */
+const SHOWN = 60;
+
+const MENDS: Readonly<Record<Mend, string>> = {
+  key: "the key",
+  permission: "what the key may do",
+  billing: "the bill",
+  model: "the model",
+  address: "the address",
+  proxy: "the proxy's password",
+  certificate: "the certificate",
+  tls: "the address (no TLS there)",
+};
+
+/** The tables as Markdown, a section for each group. */
+export function tables(): string {
+  return GROUPS.map(table).join("\n\n");
+}
+
+/** The page with its tables as they should be. */
+export function withTables(page: string): string {
+  return withGenerated(page, tables());
+}
+
+function table({ title, cases }: CaseGroup): string {
+  const rows = cases.map(({ what, error, headers, expected }) =>
+    `| ${cell(what)} | ${status(error)} | ${recognised(error, headers)} | ${follows(expected)} |`
+  );
+  return [
+    `### ${title}`,
+    "",
+    "| who | status | code, words, headers | what follows |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function status({ status, type }: TeacherError): string {
+  return status === undefined ? type : String(status);
+}
+
+function recognised(error: TeacherError, headers: Readonly<Record<string, string>>): string {
+  const parts = error.code === undefined ? [] : [code(error.code)];
+  parts.push(code(error.message));
+  for (const [name, value] of Object.entries(headers)) parts.push(code(`${name}: ${value}`));
+  return parts.join(", ");
+}
+
+function follows({ action, cause, coolDownMs, isAboutModel, mend }: Expected): string {
+  if (action === "halt") {
+    const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
+    return `the run halts: ${mend === undefined ? "" : MENDS[mend]}${own}`;
+  }
+  if (action === "fail") return "the row fails";
+  if (cause === "timeout") return "again, once";
+  if (cause === "unreachable") return "again when somebody listens; does not count";
+  if (cause === "fault") return "again";
+  return coolDownMs === undefined
+    ? "again, and slower"
+    : `again, nothing is sent for ${coolDownMs / 1_000} s`;
+}
+
+function code(text: string): string {
+  const line = text.replace(/\s+/g, " ").replaceAll("`", "'").replaceAll("|", "/").trim();
+  return `\`${line.length > SHOWN ? `${line.slice(0, SHOWN).trim()}…` : line}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+if (import.meta.main) {
+  await Deno.writeTextFile(PAGE, withTables(await Deno.readTextFile(PAGE)));
+}

@@ -1,0 +1,49 @@
+import { assert, assertEquals, assertMatch } from "../../../lib/deps/std_assert.ts";
+import { classify } from "../../../lib/engine/errors/classify.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import { GROUPS, type Mend } from "./classify_cases.ts";
+import { generatedLines } from "../../support/generated_page.ts";
+import { PAGE, withTables } from "./classify_table.ts";
+
+const ADVICE: Readonly<Record<Mend, RegExp>> = {
+  key: /OPENAI_API_KEY.*--api-key-env.*--api-key-file/,
+  permission: /what the API key may do/,
+  billing: /credit.*spending limit/,
+  model: /--model/,
+  address: /--base-url.*\/chat\/completions/,
+  proxy: /proxy/,
+  certificate: /certificate/,
+  tls: /http:\/\//,
+};
+
+for (const { title, cases } of GROUPS) {
+  for (const { what, error, expected } of cases) {
+    const status = error.status ?? error.type;
+    Deno.test(`classify() of ${status}, ${title.toLowerCase()}: ${what}`, () => {
+      const { advice, ...classification } = classify(error);
+      const { mend, ...rest } = expected;
+      assertEquals<unknown>(classification, rest, error.message);
+      if (mend === undefined) assertEquals(advice, undefined);
+      else assertMatch(advice ?? "", ADVICE[mend]);
+    });
+  }
+}
+
+Deno.test("docs/errors.md has a line for each case, and says what follows", async () => {
+  const page = await Deno.readTextFile(PAGE);
+  const remedy = "run tests/engine/errors/classify_table.ts";
+  assertEquals(generatedLines(page), generatedLines(withTables(page)), remedy);
+  const cases = GROUPS.flatMap(({ cases }) => cases);
+  assert(cases.length >= 60);
+  const lines = generatedLines(page).filter((line) =>
+    line.startsWith("|") && !/^\|(---|who)/.test(line)
+  );
+  assertEquals(lines.length, cases.length);
+});
+
+Deno.test("judge() takes no word for a status that it is not said with", () => {
+  const words = "The model `x` does not exist, and insufficient balance";
+  assertEquals(classify(new TeacherError(words, { status: 500 })).action, "retry");
+  assertEquals(classify(new TeacherError(words, { type: "response", status: 200 })).action, "fail");
+  assertEquals(classify(new TeacherError(words, { type: "network" })).action, "retry");
+});

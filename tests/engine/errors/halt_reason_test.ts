@@ -1,0 +1,37 @@
+import { assertEquals, assertStringIncludes } from "../../../lib/deps/std_assert.ts";
+import { adviceForRefusals, haltReason } from "../../../lib/engine/errors/halt_reason.ts";
+import type { Teacher } from "../../../lib/teacher/teacher.ts";
+
+const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };
+
+const ENDS: readonly [message: string, words: string][] = [
+  ["No credit", "No credit. Pay"],
+  ["No credit.", "No credit. Pay"],
+  ["No credit... ", "No credit. Pay"],
+  ["No credit!", "No credit! Pay"],
+  ["余额不足。", "余额不足。 Pay"],
+];
+for (const [message, words] of ENDS) {
+  Deno.test(`haltReason() joins ${JSON.stringify(message)} and the way out`, () => {
+    const failure = { type: "request", status: 402, message } as const;
+    const { sentence } = haltReason(TEACHER, "refuses all rows", failure, "Pay");
+    assertEquals(sentence, `The teacher refuses all rows (402): ${words}`);
+  });
+}
+
+Deno.test("haltReason() gives the cause alone, first its status", () => {
+  const teacher = { ...TEACHER, address: "http://a/v1" };
+  const failure = { type: "request", status: null, message: "It is closed." } as const;
+  assertEquals(haltReason(teacher, "refuses all rows", failure, undefined), {
+    cause: "It is closed.",
+    sentence: "The teacher at http://a/v1 refuses all rows: It is closed.",
+  });
+  const { cause } = haltReason(teacher, "refuses all rows", { ...failure, status: 401 }, "Pay");
+  assertEquals(cause, "401: It is closed.");
+});
+
+Deno.test("adviceForRefusals() names a flag only where that changes something", () => {
+  assertStringIncludes(adviceForRefusals(3), "-p, --params");
+  assertStringIncludes(adviceForRefusals(3), "--no-careful-start");
+  assertEquals(adviceForRefusals(20).includes("--no-careful-start"), false);
+});

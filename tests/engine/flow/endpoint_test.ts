@@ -1,0 +1,237 @@
+import { assert, assertEquals, assertGreater, assertLess } from "../../../lib/deps/std_assert.ts";
+import {
+  Endpoint,
+  type EndpointContext,
+  type EndpointOptions,
+} from "../../../lib/engine/flow/endpoint.ts";
+import { classify } from "../../../lib/engine/errors/classify.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import { completionOf, endpointOf } from "../engine_fixture.ts";
+
+const TEACHER = {
+  address: "http://one/v1",
+  model: "m",
+  complete: () => Promise.reject(new Error("Nobody asks")),
+};
+
+/** A channel on a clock that is moved by hand. */
+class Bench {
+  now = 1_000;
+  readonly endpoint: Endpoint;
+
+  constructor(options: Partial<EndpointOptions & EndpointContext> = {}) {
+    this.endpoint = new Endpoint(endpointOf(TEACHER, options), {
+      concurrency: 100,
+      isExploring: false,
+      isCareful: false,
+      now: () => this.now,
+      wallClock: () => this.now,
+      random: () => 0,
+      ...options,
+    });
+  }
+
+  get delayMs(): number {
+    return this.endpoint.delayMs(this.now);
+  }
+
+  /** Sends as many as may be sent. */
+  fill(): number {
+    let count = 0;
+    for (; this.delayMs === 0 && count < 1_000; count++) this.endpoint.take();
+    return count;
+  }
+
+  answer(startedAt = this.now): void {
+    this.endpoint.answered(startedAt, 0, completionOf({ usage: USAGE }));
+  }
+
+  /** Fails the attempt of a row of its own. */
+  fail(error: TeacherError, startedAt = this.now): boolean {
+    return this.endpoint.failed(startedAt, error, classify(error), true);
+  }
+}
+
+const USAGE = { promptTokens: 5, completionTokens: 7 };
+const tooMany = (retryAfterMs?: number) => new TeacherError("Slow", { status: 429, retryAfterMs });
+const broken = () => new TeacherError("Broken", { status: 500 });
+const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
+
+Deno.test("Channel takes as many attempts as the run allows, and no more than its own", () => {
+  assertEquals(new Bench().fill(), 100);
+  assertEquals(new Bench({ maxConcurrency: 7 }).fill(), 7);
+  assertEquals(new Bench({ isCareful: true }).fill(), 1);
+  const bench = new Bench({ maxConcurrency: 7 });
+  bench.endpoint.setConcurrency(3);
+  assertEquals(bench.fill(), 3);
+  bench.endpoint.setConcurrency(50);
+  assertEquals(bench.fill(), 4);
+  assertEquals(bench.delayMs, Infinity);
+  bench.answer();
+  assertEquals(bench.delayMs, 0);
+});
+
+Deno.test("Channel keeps to requests a minute", () => {
+  const bench = new Bench({ rpm: 60 });
+  bench.now += 60_000;
+  const sent: number[] = [];
+  for (const end = bench.now + 10_000; bench.now < end; bench.now += 10) {
+    if (bench.fill() > 0) sent.push(bench.now);
+  }
+  assert(sent.length >= 10 && sent.length <= 11, sent.join());
+});
+
+Deno.test("Channel rests after a refusal that says how long, and a little longer", () => {
+  for (const [random, moreMs] of [[0, 0], [0.5, 100], [1, 200]] as const) {
+    const bench = new Bench({ random: () => random });
+    bench.endpoint.take();
+    bench.endpoint.take();
+    bench.fail(tooMany(2_000));
+    assertEquals(bench.delayMs, 2_000 + moreMs);
+    assertEquals(bench.endpoint.restsUntil(bench.now), bench.now + 2_000 + moreMs);
+    // An answer that was under way changes nothing, and a shorter wait does not either.
+    bench.answer();
+    bench.endpoint.take();
+    bench.fail(tooMany(100));
+    assertEquals(bench.delayMs, 2_000 + moreMs);
+    bench.now += 2_000 + moreMs;
+    assertEquals(bench.endpoint.restsUntil(bench.now), undefined);
+  }
+  const long = new Bench({ random: () => 1 });
+  long.endpoint.take();
+  long.fail(tooMany(3_600_000));
+  assertEquals(long.delayMs, 3_601_000);
+});
+
+Deno.test("Channel lets pressure lower its limit, not faults", () => {
+  const errors: [TeacherError, boolean][] = [
+    [tooMany(), true],
+    [new TeacherError("Busy", { status: 503 }), true],
+    [new TeacherError("Too slow", { type: "timeout" }), true],
+    [gone(), true],
+    [broken(), false],
+    [new TeacherError("Cut", { type: "network" }), false],
+    [new TeacherError("Bad", { status: 400 }), false],
+    [new TeacherError("Bad key", { status: 401 }), false],
+  ];
+  for (const [error, isPressure] of errors) {
+    const bench = new Bench();
+    bench.fill();
+    for (let row = 0; row < 3; row++) bench.fail(error);
+    // Of the 98 that are left then.
+    assertEquals(bench.endpoint.limit, isPressure ? Math.floor(0.85 * 98) : 100, error.message);
+    assertEquals(bench.endpoint.inFlight, 97);
+  }
+});
+
+Deno.test("Channel does not send less for one refusal in fifty", () => {
+  const bench = new Bench();
+  for (let row = 0; row < 5_000; row++) {
+    bench.endpoint.take();
+    if (row % 50 === 0) bench.fail(new TeacherError("Busy", { status: row % 100 ? 503 : 429 }));
+    else bench.answer();
+    bench.now += 10;
+  }
+  assertEquals([bench.endpoint.limit, bench.delayMs], [100, 0]);
+});
+
+Deno.test("Channel is probed while it is down, however many attempts hang", () => {
+  const bench = new Bench({ concurrency: 20 });
+  bench.fill();
+  for (let row = 0; row < 3; row++) bench.fail(gone());
+  assertEquals(bench.endpoint.isDown, true);
+  assertGreater(bench.endpoint.inFlight, bench.endpoint.limit - 4);
+  assertEquals(bench.delayMs, 1_000);
+  bench.now += 1_000;
+  assertEquals(bench.fill(), 1);
+  assertEquals(bench.delayMs, 1_500);
+});
+
+Deno.test("Channel counts no failure against a row while it is down, and starts with one after", () => {
+  const bench = new Bench();
+  for (let row = 0; row < 40; row++) {
+    bench.endpoint.take();
+    assertEquals(bench.fail(gone()), row < 2);
+    bench.now += 1;
+  }
+  bench.now += 60_000;
+  bench.endpoint.take();
+  bench.answer();
+  assertEquals(bench.endpoint.isDown, false);
+  // One, and one more for the answer.
+  assertEquals(bench.endpoint.limit, 2);
+});
+
+Deno.test("Channel takes a refused request for a sign of life, and starts with one after an outage", () => {
+  const bench = new Bench();
+  for (let row = 0; row < 3; row++) {
+    bench.endpoint.take();
+    bench.fail(gone());
+  }
+  bench.now += 1_000;
+  bench.endpoint.take();
+  assertEquals(bench.fail(new TeacherError("Bad", { status: 400 })), true);
+  assertEquals(bench.endpoint.isDown, false);
+  assertEquals(bench.endpoint.limit, 1);
+});
+
+Deno.test("Channel does not let its limit grow while nothing is in flight", () => {
+  const bench = new Bench();
+  bench.fill();
+  for (let row = 0; row < 3; row++) bench.fail(tooMany());
+  const { limit } = bench.endpoint;
+  assertLess(limit, 100);
+  while (bench.endpoint.inFlight > 0) bench.endpoint.abandoned();
+  for (const end = bench.now + 600_000; bench.now < end; bench.now += 100) bench.endpoint.tick();
+  assertEquals(bench.endpoint.limit, limit);
+  bench.fill();
+  for (const end = bench.now + 30_000; bench.now < end; bench.now += 100) bench.endpoint.tick();
+  assertGreater(bench.endpoint.limit, limit);
+});
+
+Deno.test("Channel is never asked again once it is halted", () => {
+  const bench = new Bench();
+  bench.endpoint.halt("The key is wrong");
+  bench.endpoint.halt("Something else");
+  assertEquals(bench.delayMs, Infinity);
+  bench.now += 1e9;
+  assertEquals(bench.delayMs, Infinity);
+  assertEquals(bench.endpoint.haltReason, "The key is wrong");
+});
+
+Deno.test("Channel.status() tells where it stands", () => {
+  const bench = new Bench({ weight: 3 });
+  const at = (ms: number) => new Date(ms).toISOString();
+  assertEquals(bench.endpoint.status(), {
+    address: "http://one/v1",
+    model: "m",
+    state: "up",
+    until: null,
+    reason: null,
+    weight: 3,
+    in_flight: 0,
+    limit: 100,
+    answered: 0,
+    failed: 0,
+    completion_tokens: 0,
+  });
+  bench.fill();
+  bench.answer();
+  bench.fail(tooMany(5_000));
+  const cooling = bench.endpoint.status();
+  assertEquals(cooling.state, "cooling_down");
+  assertEquals(cooling.until, at(bench.now + 5_000));
+  assertEquals(cooling.reason, "429: Slow");
+  assertEquals([cooling.answered, cooling.failed, cooling.in_flight], [1, 1, 98]);
+  assertEquals(cooling.completion_tokens, 7);
+  bench.now += 5_000;
+  assertEquals(bench.endpoint.status().state, "up");
+  for (let row = 0; row < 3; row++) bench.fail(gone());
+  const down = bench.endpoint.status();
+  assertEquals([down.state, down.until], ["down", at(bench.now + 1_000)]);
+  assertEquals(down.reason, "Refused");
+  assertLess(down.limit, 100);
+  bench.endpoint.halt("No credit");
+  const halted = bench.endpoint.status();
+  assertEquals([halted.state, halted.until, halted.reason], ["halted", null, "No credit"]);
+});

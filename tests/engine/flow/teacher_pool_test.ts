@@ -1,0 +1,241 @@
+import { assert, assertAlmostEquals, assertEquals } from "../../../lib/deps/std_assert.ts";
+import type { Endpoint } from "../../../lib/engine/flow/endpoint.ts";
+import { TeacherPool, type TeacherPoolOptions } from "../../../lib/engine/flow/teacher_pool.ts";
+import { classify } from "../../../lib/engine/errors/classify.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import type { Teacher } from "../../../lib/teacher/teacher.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { seededRandom } from "../../support/simulated_load.ts";
+import { completionOf, endpointOf } from "../engine_fixture.ts";
+
+function teacherOf(address: string): Teacher {
+  return { address, complete: () => Promise.reject(new Error("Nobody asks")) };
+}
+
+const A = teacherOf("a"), B = teacherOf("b");
+const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
+
+function fleetOf(options: Partial<TeacherPoolOptions> = {}): TeacherPool {
+  return new TeacherPool({
+    teachers: [endpointOf(A), endpointOf(B)],
+    concurrency: 20,
+    isExploring: false,
+    isCareful: false,
+    now: () => 0,
+    wallClock: () => 0,
+    random: () => 0,
+    onReady: () => {},
+    onTick: () => {},
+    ...options,
+  });
+}
+
+/** Sends one attempt; gives who got it. */
+function send(pool: TeacherPool, preferred?: Endpoint): Endpoint {
+  const endpoint = pool.pick(preferred)!;
+  endpoint.take();
+  return endpoint;
+}
+
+function fail(endpoint: Endpoint, error: TeacherError): void {
+  endpoint.failed(0, error, classify(error), true);
+}
+
+for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
+  for (const [weightA, weightB] of [[3, 1], [1, 1], [0.2, 0.5]]) {
+    Deno.test(`TeacherPool shares load as ${weightA} to ${weightB} with ${concurrency} in flight`, () => {
+      const pool = fleetOf({
+        concurrency,
+        teachers: [
+          endpointOf(A, { weight: weightA }),
+          endpointOf(B, { weight: weightB }),
+        ],
+      });
+      const random = seededRandom();
+      const inFlight: Endpoint[] = [];
+      for (let attempt = 0; attempt < 4_000; attempt++) {
+        inFlight.push(send(pool));
+        if (inFlight.length < concurrency) continue;
+        const [ended] = inFlight.splice(Math.floor(random() * inFlight.length), 1);
+        ended.answered(0, 0, completionOf());
+      }
+      const [toA, toB] = pool.statuses().map(({ answered }) => answered);
+      assertAlmostEquals(toA / (toA + toB), weightA / (weightA + weightB), 0.02);
+    });
+  }
+}
+
+Deno.test("Fleet gives more to the teacher that is quicker, not to the one that answers last", () => {
+  const pool = fleetOf();
+  const [slow] = [send(pool)];
+  const quick = send(pool);
+  assert(slow !== quick);
+  while (slow.inFlight < 10) send(pool);
+  for (let attempt = 0; attempt < 50; attempt++) {
+    while (quick.inFlight > 0) quick.answered(0, 0, completionOf());
+    assert(send(pool) === quick);
+  }
+});
+
+Deno.test("Fleet.pick() stays with the preferred teacher while that may be asked", () => {
+  const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 3 }), endpointOf(B)] });
+  const first = send(pool);
+  assertEquals(first.teacher, A);
+  assert(send(pool, first) === first);
+  assert(send(pool, first) === first);
+  assertEquals(send(pool, first).teacher, B);
+});
+
+Deno.test("Fleet.pick() gives nobody when all are busy, and waits for no time then", () => {
+  using clock = new FakeClock();
+  const pool = fleetOf({ concurrency: 2, now: clock.now });
+  for (let attempt = 0; attempt < 4; attempt++) send(pool);
+  assertEquals(pool.pick(), undefined);
+  assertEquals(clock.pendingTimers, 0);
+});
+
+Deno.test("Fleet.pick() calls back when the first teacher may be asked again", async () => {
+  using clock = new FakeClock();
+  const ready: number[] = [];
+  const pool = fleetOf({ now: clock.now, onReady: () => ready.push(clock.now()) });
+  const [a, b] = [send(pool), send(pool)];
+  fail(a, later(5_000));
+  assert(pool.pick() === b);
+  assertEquals(clock.pendingTimers, 0);
+  fail(b, later(3_000));
+  assertEquals(pool.pick(), undefined);
+  assertEquals(pool.pick(), undefined);
+  assertEquals(clock.pendingTimers, 1);
+  await clock.advance(2_999);
+  assertEquals(ready, []);
+  await clock.advance(1);
+  assertEquals(ready, [3_000]);
+  assert(pool.pick() === b);
+  pool.close();
+});
+
+Deno.test("Fleet.pick() calls back sooner where another teacher is ready sooner", async () => {
+  using clock = new FakeClock();
+  const ready: number[] = [];
+  const pool = fleetOf({
+    teachers: [endpointOf(A), endpointOf(B, { maxConcurrency: 1 })],
+    now: clock.now,
+    onReady: () => ready.push(clock.now()),
+  });
+  const [a, b] = [send(pool), send(pool)];
+  fail(a, later(8_000));
+  assertEquals(pool.pick(), undefined);
+  fail(b, later(3_000));
+  assertEquals(pool.pick(), undefined);
+  assertEquals(clock.pendingTimers, 1);
+  await clock.advance(3_000);
+  assertEquals(ready, [3_000]);
+  pool.close();
+});
+
+Deno.test("Fleet.pick() calls back again where it takes longer than it was said at first", async () => {
+  using clock = new FakeClock();
+  const ready: number[] = [];
+  const pool = fleetOf({
+    teachers: [endpointOf(A)],
+    now: clock.now,
+    onReady: () => ready.push(clock.now()),
+  });
+  const endpoint = send(pool);
+  send(pool);
+  fail(endpoint, later(3_000));
+  pool.pick();
+  fail(endpoint, later(8_000));
+  await clock.advance(3_000);
+  assertEquals(ready, [3_000]);
+  assertEquals(pool.pick(), undefined);
+  await clock.advance(60_000);
+  assertEquals(ready, [3_000, 8_000]);
+});
+
+Deno.test("Fleet.rest says until when all teachers rest, and why", () => {
+  let now = 0;
+  const pool = fleetOf({ now: () => now, wallClock: () => 1_000_000 + now });
+  const [a, b] = [send(pool), send(pool)];
+  assertEquals(pool.rest, undefined);
+  fail(a, later(5_000));
+  assertEquals(pool.rest, undefined);
+  fail(b, new TeacherError("Overloaded", { status: 529, retryAfterMs: 9_000 }));
+  assertEquals(pool.rest, { until: 1_005_000, inMs: 5_000, reason: "429: Later" });
+  now = 5_000;
+  assertEquals(pool.rest, undefined);
+  a.halt("The key is wrong");
+  assertEquals(pool.rest, { until: 1_009_000, inMs: 4_000, reason: "529: Overloaded" });
+  assertEquals(pool.isHalted, false);
+  b.halt("No credit");
+  assertEquals(pool.rest, undefined);
+  assertEquals(pool.isHalted, true);
+});
+
+Deno.test("Fleet gives no halted teacher anything, and leaves it out of its limit", () => {
+  const pool = fleetOf();
+  assertEquals(pool.limit, 40);
+  const halted = send(pool);
+  halted.halt("The key is wrong");
+  assertEquals(pool.limit, 20);
+  for (let attempt = 0; attempt < 20; attempt++) assert(send(pool) !== halted);
+  assertEquals(pool.pick(), undefined);
+});
+
+Deno.test("Fleet.setConcurrency() changes the limits of all, each up to its own", () => {
+  const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 8 }), endpointOf(B)] });
+  assertEquals(pool.limit, 28);
+  pool.setConcurrency(50);
+  assertEquals(pool.limit, 58);
+  pool.setConcurrency(2);
+  assertEquals(pool.limit, 4);
+});
+
+Deno.test("Fleet ticks ten times a second while it is open, and leaves no timer behind", async () => {
+  using clock = new FakeClock();
+  let ticks = 0;
+  const pool = fleetOf({ teachers: [endpointOf(A)], now: clock.now, onTick: () => ticks++ });
+  pool.open();
+  pool.open();
+  await clock.advance(1_000);
+  assertEquals(ticks, 10);
+  fail(send(pool), later(60_000));
+  pool.pick();
+  assertEquals(clock.pendingTimers, 1);
+  pool.close();
+  assertEquals([clock.pendingTimers, clock.pendingIntervals], [0, 0]);
+});
+
+Deno.test("Fleet calls back when time has raised a limit", async () => {
+  using clock = new FakeClock();
+  let ready = 0;
+  const pool = fleetOf({
+    teachers: [endpointOf(A)],
+    isCareful: true,
+    now: clock.now,
+    onReady: () => ready++,
+  });
+  pool.open();
+  send(pool);
+  await clock.advance(9_900);
+  assertEquals([pool.limit, ready], [1, 0]);
+  await clock.advance(200);
+  assertEquals([pool.limit, ready], [2, 1]);
+  pool.close();
+});
+
+Deno.test("Fleet probes a teacher that is down although more hangs there than its share", () => {
+  let now = 0;
+  const pool = fleetOf({ now: () => now });
+  const sent = Array.from({ length: 30 }, () => send(pool));
+  const [inA, inB] = [A, B].map((teacher) => sent.filter((one) => one.teacher === teacher));
+  for (let i = 0; i < 3; i++) {
+    fail(inA[i], new TeacherError("Nobody listens", { type: "network", isUnreachable: true }));
+  }
+  assertEquals([inA[0].isDown, inA[0].inFlight], [true, 12]);
+  for (const endpoint of inB.slice(5)) endpoint.answered(0, 0, completionOf());
+  assertEquals(send(pool).teacher, B);
+  now = 2_000;
+  assertEquals(send(pool).teacher, A);
+  assertEquals(send(pool).teacher, B);
+});

@@ -1,0 +1,83 @@
+/** What prompts, models and servers say steers no terminal. */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { createBar } from "../../lib/terminal/bar.ts";
+import type { RunEvent } from "../../lib/progress/events.ts";
+import { createPlain } from "../../lib/terminal/plain.ts";
+import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
+import {
+  makeErrorGroup,
+  makeSnapshot,
+  makeSummary,
+  makeTeacher,
+  ManualClock,
+} from "../progress/fixtures.ts";
+
+/** A run that says a text wherever it can say one. */
+function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
+  const time = new Date(0).toISOString();
+  const group = makeErrorGroup({ message: text, uids: [text] });
+  const teachers = ["down", "halted"] as const;
+  const parts = {
+    reason: text,
+    errors: [group],
+    teachers: teachers.map((state) =>
+      makeTeacher({ state, address: text, model: text, reason: text })
+    ),
+  };
+  hear({
+    type: "run-start",
+    time,
+    model: text,
+    teacher: text,
+    total: 100,
+    skipped: 0,
+    pending: 100,
+    concurrency: 20,
+    concurrency_is_auto: false,
+  });
+  for (const state of ["running", "backing_off", "paused", "disk_full", "halted"] as const) {
+    hear(makeSnapshot({ ...parts, state }));
+  }
+  for (const level of ["info", "warning"] as const) {
+    hear({ type: "notice", time, level, message: text });
+  }
+  const file = { input: text, results: text, failures: text };
+  const [counts] = makeSummary().files;
+  hear(makeSummary({ ...parts, state: "halted", files: [{ ...counts, ...file }] }));
+}
+
+/** What is written of it, with time between any two events. */
+function written(text: string, isBar: boolean, color: boolean): string {
+  const clock = new ManualClock();
+  let output = "";
+  const write = (more: string) => void (output += more);
+  const listener = isBar
+    ? createBar({ write, columns: () => 100, color, now: clock.now, projectName: text })
+    : createPlain({ write, now: clock.now });
+  sayEverywhere(text, (event) => {
+    clock.advance(60_000);
+    listener(event);
+  });
+  return output;
+}
+
+/** What the bar itself writes: colours, and the cursor up and what follows cleared. */
+// deno-lint-ignore no-control-regex
+const OWN = /\x1b\[(?:[\d;]*m|\d+A|[JK])|[\r\n]/g;
+
+Deno.test("no text of a prompt, a model or a server steers the terminal", () => {
+  const harmless = new Set(written("harmless", true, true).match(OWN));
+  for (const text of HOSTILE_TEXTS) {
+    for (const [isBar, color] of [[true, true], [true, false], [false, false]]) {
+      const output = written(text, isBar, color);
+      assert(output.length > 200);
+      // deno-lint-ignore no-control-regex
+      const steering = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]/g;
+      const rest = output.replaceAll(isBar ? OWN : /\n/g, "");
+      assertEquals([text, rest.match(steering)], [text, null]);
+      const colours = new Set(output.match(OWN)).difference(harmless);
+      assertEquals([text, [...colours].filter((one) => one.endsWith("m"))], [text, []]);
+    }
+  }
+});

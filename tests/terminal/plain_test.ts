@@ -1,0 +1,108 @@
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { createPlain } from "../../lib/terminal/plain.ts";
+import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
+
+function setUp() {
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const plain = createPlain({ write: (text) => lines.push(text), now: clock.now });
+  return { clock, lines, plain };
+}
+
+Deno.test("createPlain() writes a snapshot as one line", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot());
+  assertEquals(lines, [
+    "[10 s] running: 500/1,000 rows · 50.0% · ETA 13 s · 20 failed · 19/20 in flight · " +
+    "4 waiting · 38.3 rows/s · 1,240 tokens/s · latency p50 512 ms, p99 1.24 s · lag 1.2 ms · " +
+    "CPU 12% · 85 MB · failed attempts: 12 × rate_limit 429: Slow down\n",
+  ]);
+});
+
+Deno.test("createPlain() writes a line every 30 s and at each change of state", () => {
+  const { clock, lines, plain } = setUp();
+  plain(makeSnapshot({ state: "preparing", elapsed_ms: 0 }));
+  for (let second = 0; second < 70; second++) {
+    plain(makeSnapshot({ elapsed_ms: second * 1000 }));
+    clock.advance(1000);
+  }
+  plain(makeSnapshot({ state: "paused", elapsed_ms: 70_000 }));
+  plain(makeSnapshot({ state: "paused", elapsed_ms: 70_100 }));
+  assertEquals(lines.map((line) => line.split(":")[0].trim()), [
+    "[0.0 s] reading the input",
+    "[0.0 s] running",
+    "[30 s] running",
+    "[1m 00s] running",
+    "[1m 10s] paused",
+  ]);
+});
+
+Deno.test("createPlain() writes no line each time that all rows wait for a moment", () => {
+  const { clock, lines, plain } = setUp();
+  for (let i = 0; i < 200; i++) {
+    plain(makeSnapshot({ state: i % 2 === 0 ? "running" : "backing_off", elapsed_ms: i * 100 }));
+    clock.advance(100);
+  }
+  plain(makeSnapshot({ state: "done", elapsed_ms: 20_000 }));
+  assertEquals(lines.map((line) => line.split(":")[0].trim()), [
+    "[0.0 s] running",
+    "[10 s] all rows wait to be tried again",
+    "[20 s] done",
+  ]);
+});
+
+Deno.test("createPlain() projects no end of a run that has ended", () => {
+  for (const state of ["done", "halted"] as const) {
+    const { lines, plain } = setUp();
+    plain(makeSnapshot({ state }));
+    assertEquals(lines[0].includes("ETA"), false);
+  }
+});
+
+Deno.test("createPlain() says why a run was halted", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot({ state: "halted", reason: "The key\x1b[2J was refused (401)" }));
+  assert(lines[0].startsWith("[10 s] halted (The key was refused (401)): 500/1,000 rows · "));
+});
+
+Deno.test("createPlain() cuts what a teacher says at length", () => {
+  const { lines, plain } = setUp();
+  plain(makeSnapshot({ state: "backing_off", reason: "x".repeat(100_000) }));
+  assert(lines[0].startsWith(`[10 s] backing off (${"x".repeat(119)}…): `));
+});
+
+Deno.test("createPlain() writes notices and the start at once, without control characters", () => {
+  const { lines, plain } = setUp();
+  const time = "2026-01-01T00:00:00.000Z";
+  plain({
+    type: "run-start",
+    time,
+    model: "",
+    teacher: "",
+    total: null,
+    skipped: 0,
+    pending: null,
+    concurrency: 20,
+    concurrency_is_auto: false,
+  });
+  plain({
+    type: "run-start",
+    time,
+    model: "m",
+    teacher: "",
+    total: 1,
+    skipped: 0,
+    pending: 1,
+    concurrency: 1_024,
+    concurrency_is_auto: true,
+  });
+  plain({ type: "notice", time, level: "info", message: "a\x1b[31mb\nc" });
+  plain({ type: "notice", time, level: "warning", message: "slow" });
+  plain(makeSummary());
+  assertEquals(lines, [
+    "Rows to do: the teacher, concurrency 20\n",
+    "1 row to do: m, concurrency auto (up to 1,024)\n",
+    "ab c\n",
+    "Warning: slow\n",
+  ]);
+});

@@ -1,0 +1,125 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Snapshot } from "../../lib/progress/events.ts";
+import { speedSegments, stateText, troubleTexts, workSegments } from "../../lib/terminal/status.ts";
+import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
+
+/** Local time, so that the clock that is shown is the same everywhere. */
+const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
+
+const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
+  [{ state: "running", reason: "what is over" }, "running"],
+  [{ state: "preparing" }, "reading the input"],
+  [{ state: "paused" }, "paused"],
+  [{ state: "backing_off" }, "all rows wait to be tried again"],
+  [{ state: "backing_off", reason: "connection refused" }, "backing off (connection refused)"],
+  [{ state: "backing_off", backing_off_until: UNTIL }, "backing off until 12:03:07"],
+  [
+    { state: "backing_off", backing_off_until: UNTIL, reason: "429: tokens per min" },
+    "backing off until 12:03:07 (429: tokens per min)",
+  ],
+  [{ state: "disk_full" }, "disk full, waiting for room"],
+  [
+    { state: "disk_full", reason: "No space left on device" },
+    "disk full, waiting for room (No space left on device)",
+  ],
+  [
+    { state: "draining", reason: "the budget of $20 is spent" },
+    "finishing what is under way (the budget of $20 is spent)",
+  ],
+  [{ state: "halted" }, "ended early"],
+  [{ state: "halted", reason: "The key\n\x1b[2Jwas refused" }, "halted (The key was refused)"],
+  [{ state: "halted", reason: "x".repeat(60) }, `halted (${"x".repeat(39)}…)`],
+  [{ state: "done" }, "done"],
+  [
+    { state: "backing_off", reason: `Cannot connect to ${"x".repeat(40)}: connection refused` },
+    `backing off (connection refused: Cannot connect to x…)`,
+  ],
+  [
+    {
+      state: "halted",
+      reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
+      teachers: [makeTeacher({ state: "halted", reason: "401: Incorrect API key" })],
+    },
+    "halted (401: Incorrect API key)",
+  ],
+  [
+    {
+      state: "halted",
+      reason: "The budget is spent",
+      teachers: [makeTeacher({ state: "halted", reason: "401: Wrong key" }), makeTeacher()],
+    },
+    "halted (The budget is spent)",
+  ],
+];
+
+for (const [changes, expected] of STATES) {
+  Deno.test(`stateText() says ${JSON.stringify(expected)}`, () => {
+    assertEquals(stateText(makeSnapshot(changes), 40), expected);
+  });
+}
+
+function inFlight(changes: Partial<Snapshot>): string | undefined {
+  return workSegments(makeSnapshot(changes)).map(({ text }) => text)
+    .find((text) => text.includes("in flight"));
+}
+
+Deno.test("workSegments() names the limit only where it is below the concurrency", () => {
+  const flight = { in_flight: 37, concurrency: 200 };
+  assertEquals(inFlight({ ...flight, limit: 64 }), "37/200 in flight, limit 64");
+  assertEquals(inFlight({ ...flight, limit: 200 }), "37/200 in flight");
+});
+
+Deno.test("workSegments() has no time left while nothing is sent, nor one of nothing", () => {
+  const eta = (changes: Partial<Snapshot>) =>
+    workSegments(makeSnapshot({ eta_s: 60, eta_is_lower_bound: true, ...changes }))
+      .find(({ text }) => text.includes("ETA"))?.text;
+  assertEquals(eta({}), "ETA >= 1m 00s");
+  assertEquals(eta({ state: "backing_off" }), undefined);
+  assertEquals(eta({ eta_s: 0.04 }), undefined);
+});
+
+const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: string | undefined][] = [
+  ["nothing without prices", { max_cost_usd: 20 }, undefined],
+  ["what was spent", { cost_usd: 1.2 }, "$1.20"],
+  ["what is allowed", { cost_usd: 0, max_cost_usd: 20 }, "$0.00 (max $20)"],
+  ["cents of what is allowed", { cost_usd: 1.2, max_cost_usd: 2.5 }, "$1.20 (max $2.50)"],
+  [
+    "a lower bound as one",
+    { cost_usd: 1.2, projected_cost_usd: 14.2, max_cost_usd: 20 },
+    "$1.20 of >= $14 (max $20)",
+  ],
+  [
+    "a projection as a guess",
+    { cost_usd: 1.2, projected_cost_usd: 14.2, projected_cost_is_lower_bound: false },
+    "$1.20 of ~$14",
+  ],
+  [
+    "no projection of a run that has ended",
+    { state: "halted", cost_usd: 20.01, projected_cost_usd: 35, max_cost_usd: 20 },
+    "$20.01 (max $20)",
+  ],
+];
+
+for (const [name, changes, expected] of COSTS) {
+  Deno.test(`speedSegments() tells ${name}`, () => {
+    const texts = speedSegments(makeSnapshot(changes)).map(({ text }) => text);
+    assertEquals(texts.find((text) => text.includes("$")), expected);
+  });
+}
+
+Deno.test("speedSegments() marks a cost that is going to exceed what is allowed", () => {
+  const colour = (projected_cost_usd: number) =>
+    speedSegments(makeSnapshot({ cost_usd: 1, projected_cost_usd, max_cost_usd: 20 }))
+      .find(({ text }) => text.includes("$"))!.colour;
+  assertEquals([colour(19), colour(21)], [undefined, "yellow"]);
+});
+
+Deno.test("troubleTexts() names teachers that are not up before failed attempts", () => {
+  const teachers = [makeTeacher(), makeTeacher({ address: "http://gpu2:8000/v1", state: "down" })];
+  const errors = [makeErrorGroup(), makeErrorGroup({ message: "Less frequent" })];
+  assertEquals(troubleTexts(makeSnapshot({ teachers, errors })), [
+    "1 of 2 teachers up: gpu2:8000 down",
+    "failed attempts: 12 × rate_limit 429: Slow down",
+  ]);
+  assertEquals(troubleTexts(makeSnapshot({ errors: [] })), []);
+});

@@ -1,0 +1,230 @@
+import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { summaryText } from "../../lib/terminal/summary_text.ts";
+import type { Summary } from "../../lib/progress/events.ts";
+import { makeErrorGroup, makeSummary, makeTeacher } from "../progress/fixtures.ts";
+
+const ERRORS = Array.from({ length: 51 }, (_, i) =>
+  makeErrorGroup({
+    status: i === 1 ? null : 429,
+    message: `cause ${i}`,
+    count: 60 - i,
+  }));
+const COMMAND = "deno task distill in.jsonl -o out/";
+
+Deno.test("summaryText() says no more than there is to say", () => {
+  assertEquals(
+    summaryText(makeSummary(), { color: false, continueCommand: COMMAND }),
+    `\
+Finished in 35 s: every row has a result
+
+  Rows       1,319
+  Succeeded  1,319
+  Speed      38.2 rows/s
+  Latency    p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Attempts   1,319
+  Process    2.4 s of CPU · 85 MB of memory
+  Results    out/in.jsonl
+`,
+  );
+});
+
+Deno.test("summaryText() tells all there is in at most 33 lines", () => {
+  const files = Array.from({ length: 9 }, (_, i) => ({
+    input: `${i}.jsonl`,
+    results: `out/${i}.jsonl`,
+    failures: `out/${i}_error.jsonl`,
+    total: 10,
+    succeeded: 5,
+    failed: i,
+    pending: 0,
+  }));
+  files[0].failed = 2;
+  const summary = makeSummary({
+    state: "interrupted",
+    skipped: 100,
+    succeeded: 1000,
+    failed: 19,
+    pending: 200,
+    failures_on_disk: 25,
+    bad_rows: 3,
+    merged_duplicates: 4,
+    attempts: 1103,
+    succeeded_attempts: 1000,
+    failed_attempts: 100,
+    unknown_attempts: 3,
+    refused_for_load: 12,
+    crashed_in_flight: 20,
+    retries: 81,
+    prompt_tokens: 100_710,
+    completion_tokens: 234_990,
+    wasted_completion_tokens: 4830,
+    wasted_by_reason: { rejected: 1830, truncated: 3000 },
+    cost_usd: 1.234,
+    errors: ERRORS,
+    teachers: Array.from({ length: 9 }, () => makeTeacher()),
+    files,
+  });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assertEquals(
+    text,
+    `\
+Interrupted after 35 s: 200 rows still to do
+
+  Rows         1,319 · 4 identical merged · 3 bad left out
+  Done before  100
+  Succeeded    1,000
+  Failed       19 (25 in the failures files)
+  Pending      200
+  Speed        38.2 rows/s
+  Latency      p50 512 ms · p90 900 ms · p99 1.24 s · max 3.10 s
+  Tokens       100,710 prompt · 234,990 completion
+  Wasted       4,830 completion tokens: 3,000 truncated · 1,830 rejected
+  Cost         $1.23
+  Attempts     1,103 (81 retries)
+               1,000 succeeded · 100 failed (12 refused for load) · 3 unanswered, may be billed
+  Crashed      20 calls at most were in flight when the last run crashed, may be billed twice
+  Process      2.4 s of CPU · 85 MB of memory
+  Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 failed
+               http://gpu1:8000/v1  qwen3  411 answered · 12 failed
+               http://gpu1:8000/v1  qwen3  411 answered · 12 failed
+               and 6 more
+  Errors       60 × rate_limit 429: cause 0
+               59 × rate_limit: cause 1
+               58 × rate_limit 429: cause 2
+               1,608 × other causes
+  Results      out/0.jsonl
+  Failures     out/0_error.jsonl
+  Results      out/1.jsonl
+  Failures     out/1_error.jsonl
+               and those of 7 more inputs
+  To continue  deno task distill in.jsonl -o out/
+`,
+  );
+  assertLessOrEqual(text.split("\n").length - 1, 33);
+});
+
+Deno.test("summaryText() says what auto found, where something was found", () => {
+  const auto = { concurrency_is_auto: true, limit: 256, succeeded_attempts: 9 };
+  const text = (changes: Partial<Summary>) =>
+    summaryText(makeSummary({ ...auto, ...changes }), { color: false });
+  assert(text({}).includes("  Concurrency  256, found by auto\n"));
+  assertEquals(text({ concurrency_is_auto: false }).includes("Concurrency"), false);
+  assertEquals(text({ succeeded_attempts: 0 }).includes("Concurrency"), false);
+  assertEquals(text({ limit: 0 }).includes("Concurrency"), false);
+});
+
+Deno.test("summaryText() says how to retry rows that ran out of tokens", () => {
+  const last = (action: "failed" | "retried", type: string) => {
+    const errors = [makeErrorGroup({ type, action, status: null })];
+    const summary = makeSummary({ failed: 1, failures_on_disk: 1, errors });
+    const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+    return text.trimEnd().split("\n").at(-1)!.trim();
+  };
+  const advice = "with a higher --max-tokens, or --on-truncated escalate";
+  assertEquals(last("failed", "truncated"), advice);
+  assertEquals(last("retried", "truncated"), `To retry   ${COMMAND}`);
+  assertEquals(last("failed", "rejected"), `To retry   ${COMMAND}`);
+});
+
+Deno.test("summaryText() gives the command that retries where only failures are left", () => {
+  const summary = makeSummary({ succeeded: 1318, failed: 1, failures_on_disk: 1 });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assert(text.startsWith("Finished in 35 s: 1 row has no result\n"));
+  assert(text.includes("  Failed     1\n"));
+  assert(text.endsWith(`  To retry   ${COMMAND}\n`));
+});
+
+const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: string][] = [
+  ["rows that failed", { failures_on_disk: 2 }, "Finished in 35 s: 2 rows have no result"],
+  ["rows that are bad", { bad_rows: 1 }, "Finished in 35 s: 1 row has no result"],
+  ["no result at all", { total: 3, failures_on_disk: 3 }, "Finished in 35 s: no row has a result"],
+  ["an input without rows", { total: 0 }, "Finished in 35 s: the input has no rows"],
+  [
+    "a retry that was interrupted",
+    { state: "interrupted", failures_on_disk: 30 },
+    "Interrupted after 35 s: 30 rows have no result",
+  ],
+  [
+    "an interruption before the first row could be sent",
+    { state: "interrupted", elapsed_ms: 0, total: 0 },
+    "Interrupted while the input was read: nothing was sent",
+  ],
+];
+for (const [name, changes, headline] of ENDINGS) {
+  Deno.test(`summaryText() begins with what there is to say of ${name}`, () => {
+    assertEquals(summaryText(makeSummary(changes), { color: false }).split("\n")[0], headline);
+  });
+}
+
+Deno.test("summaryText() gives the command that continues after any interruption", () => {
+  const summary = makeSummary({ state: "interrupted", elapsed_ms: 0, total: 0, pending: 0 });
+  const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+  assert(text.endsWith(`  To continue  ${COMMAND}\n`));
+  assertEquals(text.includes("Rows"), false);
+});
+
+Deno.test("summaryText() tells failures of earlier runs from those of this one", () => {
+  const text = summaryText(makeSummary({ failures_on_disk: 30 }), { color: false });
+  assert(text.includes("  Failed     30 before this run\n"));
+});
+
+Deno.test("summaryText() names the failures file of bad rows", () => {
+  const text = summaryText(makeSummary({ bad_rows: 1 }), { color: false });
+  assert(text.includes("  Failures   out/in_error.jsonl\n"));
+});
+
+Deno.test("summaryText() says why a run was halted, without control characters", () => {
+  const reason = "The key\x1b[2J was refused\n(401)";
+  const nothing = { succeeded: 0, attempts: 0, latency_ms: { p50: 0, p90: 0, p99: 0, max: 0 } };
+  const summary = makeSummary({ ...nothing, state: "halted", reason, pending: 1, files: [] });
+  assertEquals(
+    summaryText(summary, { color: false }),
+    `\
+Halted after 35 s, 1 row still to do: The key was refused (401)
+
+  Rows     1,319
+  Pending  1
+`,
+  );
+});
+
+Deno.test("summaryText() ends with the command that continues a halted run, a retry too", () => {
+  for (const pending of [0, 5]) {
+    const summary = makeSummary({ state: "halted", reason: "No credit", pending });
+    const text = summaryText(summary, { color: false, continueCommand: COMMAND });
+    const left = pending === 0 ? "" : ", 5 rows still to do";
+    assert(text.startsWith(`Halted after 35 s${left}: No credit\n`));
+    assert(text.endsWith(`  To continue  ${COMMAND}\n`));
+  }
+});
+
+const ATTEMPTS: readonly [changes: Partial<Summary>, expected: string][] = [
+  [{ succeeded_attempts: 7, failed_attempts: 2 }, "7 succeeded · 2 failed"],
+  [
+    { succeeded_attempts: 0, failed_attempts: 9, refused_for_load: 9 },
+    "9 failed (9 refused for load)",
+  ],
+  [
+    { succeeded_attempts: 8, unknown_attempts: 1 },
+    "8 succeeded · 1 unanswered, may be billed",
+  ],
+];
+for (const [changes, expected] of ATTEMPTS) {
+  Deno.test(`summaryText() says how attempts ended: ${expected}`, () => {
+    const text = summaryText(makeSummary({ ...changes, attempts: 9 }), { color: false });
+    assert(text.includes(`\n  Attempts   9\n             ${expected}\n`));
+  });
+}
+
+Deno.test("summaryText() tells of one call of a run that crashed", () => {
+  const text = summaryText(makeSummary({ crashed_in_flight: 1 }), { color: false });
+  assert(text.includes("  Crashed    1 call was in flight when the last run crashed"));
+});
+
+Deno.test("summaryText() says the same in colours", () => {
+  const summary = makeSummary({ failures_on_disk: 3, errors: ERRORS });
+  const coloured = summaryText(summary, { color: true });
+  assert(coloured.includes("\x1b[33mFinished"));
+  // deno-lint-ignore no-control-regex
+  assertEquals(coloured.replace(/\x1b\[\d+m/g, ""), summaryText(summary, { color: false }));
+});

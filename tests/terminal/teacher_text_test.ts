@@ -1,0 +1,43 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { teacherLines, troubleText } from "../../lib/terminal/teacher_text.ts";
+import { makeTeacher } from "../progress/fixtures.ts";
+
+const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
+
+Deno.test("troubleText() says nothing where all teachers are up, or only one is asked", () => {
+  assertEquals(troubleText([makeTeacher(), makeTeacher()]), undefined);
+  assertEquals(troubleText([makeTeacher({ state: "down" })]), undefined);
+  assertEquals(troubleText([]), undefined);
+});
+
+Deno.test("troubleText() names the teachers that are not up, and why", () => {
+  const teachers = [
+    makeTeacher({ state: "cooling_down", until: UNTIL, reason: "429" }),
+    makeTeacher({ address: "https://api.example.com/v1" }),
+    makeTeacher({ address: "a table", state: "halted", until: UNTIL, reason: "no\x1b[2J credit" }),
+  ];
+  assertEquals(
+    troubleText(teachers),
+    "1 of 3 teachers up: gpu1:8000 cooling down until 12:03:07 (429), a table halted (no credit)",
+  );
+});
+
+Deno.test("teacherLines() gives each teacher a line, in columns", () => {
+  const teachers = [
+    makeTeacher({ answered: 12_600, failed: 0 }),
+    makeTeacher({ address: "http://天地:80/v1", model: "qwen3-32b", answered: 400, failed: 1200 }),
+    makeTeacher({ address: "", model: "", answered: 0, state: "down", reason: "refused" }),
+  ];
+  assertEquals(teacherLines(teachers), [
+    "http://gpu1:8000/v1  qwen3      12,600 answered",
+    "http://天地:80/v1    qwen3-32b     400 answered · 1,200 failed",
+    "                                     0 answered · 12 failed · down (refused)",
+  ]);
+});
+
+Deno.test("teacherLines() leaves out a column that is empty, and counts teachers past the fourth", () => {
+  const teachers = Array.from({ length: 5 }, () => makeTeacher({ model: "", failed: 0 }));
+  const line = "http://gpu1:8000/v1  411 answered";
+  assertEquals(teacherLines(teachers.slice(1)), [line, line, line, line]);
+  assertEquals(teacherLines(teachers), [line, line, line, "and 2 more"]);
+});
