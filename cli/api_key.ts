@@ -5,8 +5,8 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/system_error.ts";
 import type { Io } from "./io.ts";
-import { readFailure } from "./settings.ts";
 
 /** Where a key is; the file is read where both are named. */
 export interface KeyPlace {
@@ -36,7 +36,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the key from "${path}": ${readFailure(cause)}`, { cause });
+    throw new UsageError(`Cannot read the key from "${path}": ${systemReason(cause)}`, { cause });
   }
   if (text.trim() === "") throw new UsageError(`Cannot read the key from "${path}": it is empty`);
   return checked(text.trim(), `"${path}"`);

@@ -8,11 +8,11 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
 import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/system_error.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
 import { readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
-import { readFailure } from "./settings.ts";
 
 /** What a configuration file says. */
 export interface Config {
@@ -60,7 +60,7 @@ async function readBlock(path: string, fail: Fail): Promise<Block> {
   try {
     text = await Deno.readTextFile(path);
   } catch (error) {
-    return fail(readFailure(error));
+    return fail(systemReason(error));
   }
   try {
     const value = parseYaml(text);

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/system_error.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
 /** Misuse of the library that a person at the command line has asked for is bad usage. */
@@ -170,16 +171,8 @@ async function readFileOf(name: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read "${path}" for --${name}: ${readFailure(cause)}`, { cause });
+    throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });
   }
-}
-
-/** Why a file cannot be read, in words; the name stands before it. */
-export function readFailure(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file";
-  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
-  const { message } = cause as Error;
-  return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { cannotRead } from "./system_error.ts";
+
 const BLOCK_BYTES = 1 << 20;
 const NEWLINE = 10;
 
@@ -23,7 +25,7 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   let filled = 0;
   while (true) {
     if (filled === buffer.length) buffer = enlarged(buffer);
-    const count = await file.read(buffer.subarray(filled));
+    const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
     // What was there before holds no line feed, so a very long line is not searched again and again.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
@@ -49,12 +51,24 @@ export function* linesOf(block: LineBlock): Generator<Uint8Array> {
   }
 }
 
+async function readInto(
+  file: Deno.FsFile,
+  buffer: Uint8Array,
+  path: string,
+): Promise<number | null> {
+  try {
+    return await file.read(buffer);
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
 async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
   try {
     return await Deno.open(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw cannotRead(path, error);
   }
 }
 

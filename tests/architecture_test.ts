@@ -32,6 +32,7 @@ const SHARED = [
   "row_fields",
   "hash",
   "seed",
+  "system_error",
   "think",
   "line_blocks",
   "timer",

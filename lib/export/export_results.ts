@@ -8,6 +8,7 @@
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions } from "../run/mod.ts";
+import { systemReason } from "../system_error.ts";
 import type { ThinkStyle } from "../think.ts";
 import { DamagedLine, type Example, ExampleReader } from "./example.ts";
 import {
@@ -221,6 +222,6 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
     return await Deno.stat(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(`Cannot read "${path}": ${(error as Error).message}`, { cause: error });
+    throw new UsageError(`Cannot read "${path}": ${systemReason(error)}`, { cause: error });
   }
 }

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { SinkError } from "../errors.ts";
-import { Replacement } from "../sink/mod.ts";
+import { cannotWrite, Replacement } from "../sink/mod.ts";
 
 const BUFFER_CHARS = 1 << 20;
 
@@ -68,8 +67,7 @@ export async function openOutput(output: string | WritableStream<Uint8Array>): P
     const slash = output.lastIndexOf("/");
     if (slash > 0) await Deno.mkdir(output.slice(0, slash), { recursive: true });
   } catch (cause) {
-    const reason = (cause as Error).message;
-    throw new SinkError(`Cannot write "${output}": ${reason}`, { path: output, cause });
+    throw cannotWrite(output, cause);
   }
   const replacement = await Replacement.open(output);
   return new Output(

@@ -4,13 +4,15 @@
  * @module
  */
 
+import { cannotRead } from "../system_error.ts";
+
 /** Whether there is such a file and it is not empty. */
 export async function hasContent(path: string): Promise<boolean> {
   try {
     return (await Deno.stat(path)).size > 0;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    throw cannotRead(path, error);
   }
 }
 

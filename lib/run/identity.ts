@@ -5,10 +5,11 @@
  * @module
  */
 
-import { SinkError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
 import { writeFileDurably } from "../sink/mod.ts";
 import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
+import { cannotRead } from "../system_error.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { Summary } from "../progress/mod.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
@@ -87,7 +88,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
     text = await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new SinkError(`Cannot read "${path}": ${(error as Error).message}`, { path });
+    throw cannotRead(path, error);
   }
   try {
     const value = parseLossless(text) as RunFile | null;

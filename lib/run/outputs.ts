@@ -6,6 +6,7 @@
 
 import { SinkError, UsageError } from "../errors.ts";
 import { outdatedPathOf } from "../sink/mod.ts";
+import { systemReason } from "../system_error.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -93,7 +94,7 @@ async function makeFolder(path: string): Promise<void> {
         `Cannot make the folder "${path}": there is a file of that name. Name another output`,
       );
     }
-    throw new SinkError(`Cannot make the folder "${path}": ${(cause as Error).message}`, {
+    throw new SinkError(`Cannot make the folder "${path}": ${systemReason(cause)}`, {
       path,
       cause,
     });

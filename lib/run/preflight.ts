@@ -8,6 +8,7 @@
 import { SourceError } from "../errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
 import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
+import { systemReason } from "../system_error.ts";
 import { Admission, type OnAnswer } from "./admission.ts";
 import { Plan, Todo } from "./plan.ts";
 
@@ -119,10 +120,7 @@ export async function stampOf(path: string): Promise<string> {
   try {
     return stamp(await Deno.stat(path));
   } catch (cause) {
-    const reason = cause instanceof Deno.errors.NotFound
-      ? "no such file"
-      : (cause as Error).message;
-    throw new SourceError(`Cannot read "${path}": ${reason}`, { path, cause });
+    throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
   }
 }
 

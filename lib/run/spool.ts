@@ -5,6 +5,7 @@
  */
 
 import { SinkError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
 
 /** Writes the stream to the file, in the place of what was there. Rejects when the signal is aborted:
  * a person at a terminal may never end the stream. */
@@ -18,7 +19,7 @@ export async function spool(
     const file = await Deno.open(path, { write: true, create: true, truncate: true });
     await stream.pipeTo(file.writable, { signal });
   } catch (cause) {
-    throw new SinkError(`Cannot write standard input to "${path}": ${(cause as Error).message}`, {
+    throw new SinkError(`Cannot write standard input to "${path}": ${systemReason(cause)}`, {
       path,
       cause,
     });

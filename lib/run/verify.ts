@@ -14,6 +14,7 @@ import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
 import { BAD_ROW_PREFIX, badRowUid } from "../sink/mod.ts";
 import { createRowParser, openLines } from "../source/mod.ts";
+import { cannotRead } from "../system_error.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
@@ -254,6 +255,6 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    throw cannotRead(path, error);
   }
 }

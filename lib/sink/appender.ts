@@ -8,7 +8,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { reasonOf } from "./durable_file.ts";
+import { systemReason } from "../system_error.ts";
 
 /** What is asked of a file; a `Deno.FsFile` that was opened for appending is one. */
 export interface JournalFile {
@@ -141,7 +141,7 @@ export class Appender {
 
   #problemOf(cause: unknown): SinkError {
     return new SinkError(
-      `Cannot write "${this.#path}": ${reasonOf(cause)}. Trying again until it can be written`,
+      `Cannot write "${this.#path}": ${systemReason(cause)}. Trying again until it can be written`,
       { path: this.#path, cause },
     );
   }

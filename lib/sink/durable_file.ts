@@ -5,6 +5,7 @@
  */
 
 import { SinkError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
 
 /**
  * Puts `text` in place of what the file holds, so that after a crash it is one or the other whole.
@@ -103,12 +104,7 @@ export async function syncFolderOf(path: string): Promise<void> {
 
 /** The error for a file that cannot be written. */
 export function cannotWrite(path: string, cause: unknown): SinkError {
-  return new SinkError(`Cannot write "${path}": ${reasonOf(cause)}`, { path, cause });
-}
-
-/** What an error of the operating system says. */
-export function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
 function folderOf(path: string): string {

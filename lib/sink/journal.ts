@@ -28,7 +28,8 @@ import { SinkError } from "../errors.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
 import { Batch, KeptBytes } from "./batch.ts";
-import { cannotWrite, reasonOf, syncFolderOf } from "./durable_file.ts";
+import { systemReason } from "../system_error.ts";
+import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 
 export type { JournalFile } from "./appender.ts";
@@ -238,7 +239,7 @@ export class Journal<T> implements AsyncDisposable {
   #break(cause: unknown, what: string): void {
     if (this.#end !== undefined) return;
     const error = new SinkError(
-      `Cannot ${what} "${this.#path}": ${reasonOf(cause)}. The last rows may not be on disk; ` +
+      `Cannot ${what} "${this.#path}": ${systemReason(cause)}. The last rows may not be on disk; ` +
         "look after the disk, then run the same command again",
       { path: this.#path, cause },
     );

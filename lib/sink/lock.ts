@@ -12,7 +12,8 @@
  */
 
 import { LockedError, SinkError } from "../errors.ts";
-import { cannotWrite, reasonOf } from "./durable_file.ts";
+import { systemReason } from "../system_error.ts";
+import { cannotWrite } from "./durable_file.ts";
 
 /** What a lock can be told. */
 export interface LockOptions {
@@ -117,7 +118,7 @@ async function tryLock(file: Deno.FsFile, path: string, required: boolean): Prom
     if (!required) return true;
     throw new SinkError(
       `Cannot lock "${path}": ${
-        reasonOf(cause)
+        systemReason(cause)
       }. Where the filesystem has no locks, add --no-lock ` +
         "and make sure that no other run writes there",
       { path, cause },

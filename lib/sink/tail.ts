@@ -67,7 +67,7 @@ async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
     return await Deno.open(path, { read: true, write: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    throw cannotWrite(path, error);
   }
 }
 

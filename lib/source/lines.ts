@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { formatBytes } from "../deps/std_fmt.ts";
 import { SourceError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
 
 /** One line of a file that is not blank. */
 export interface Line {
@@ -246,13 +247,5 @@ async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 }
 
 function cannotRead(name: string, cause: unknown): SourceError {
-  return new SourceError(`Cannot read "${name}": ${reasonOf(cause)}`, { path: name, cause });
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file";
-  if (cause instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder";
-  const { message } = cause as Error;
-  return message.startsWith("Is a directory") ? "it is a folder" : message;
+  return new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
 }

@@ -5,7 +5,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import type { FlagValue } from "../../cli/parse.ts";
-import { readFailure, Settings } from "../../cli/settings.ts";
+import { Settings } from "../../cli/settings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -206,9 +206,3 @@ for (const text of ["0", "0s", "-5", "", "5 s", "1d", "s", "1h30m", "1e3", ".5",
     }
   });
 }
-
-Deno.test("readFailure() says why a file cannot be read", async () => {
-  const read = (path: string) => Deno.readTextFile(path).then(() => "", readFailure);
-  assertEquals(await read("/no/such/file"), "no such file");
-  assertEquals(await read("/"), "it is a folder");
-});

@@ -1,0 +1,42 @@
+/**
+ * What the operating system or Deno says when a file or folder cannot be used, in Retort's own words.
+ *
+ * @module
+ */
+
+import { SinkError } from "./errors.ts";
+
+/** Classes of Deno's errors, and what each of them means to a user. */
+const REASONS: readonly (readonly [new (...args: never[]) => Error, string])[] = [
+  [Deno.errors.NotFound, "no such file"],
+  [Deno.errors.PermissionDenied, "permission denied"],
+  [Deno.errors.IsADirectory, "it is a folder"],
+  [Deno.errors.NotADirectory, "a part of its path is a file, not a folder"],
+  [Deno.errors.FilesystemLoop, "its links lead in a circle"],
+];
+
+/** What `deno task distill` may not touch, whatever its permissions to read and write say. */
+const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
+
+/** Why a file or folder cannot be read or written; stands after `Cannot read "…": `. */
+export function systemReason(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause instanceof Deno.errors.NotCapable) return permissionReason(cause.message);
+  const known = REASONS.find(([type]) => cause instanceof type);
+  if (known !== undefined) return known[1];
+  const { message } = cause;
+  return message.startsWith("Is a directory") ? "it is a folder" : message;
+}
+
+/** The error for a file of Retort's own that is there and cannot be read. */
+export function cannotRead(path: string, cause: unknown): SinkError {
+  return new SinkError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
+}
+
+/** Deno's own text tells the user to give up the sandbox: `Requires all access to "/proc/x", run again
+ * with the --allow-all flag`. */
+function permissionReason(message: string): string {
+  const kind = /^Requires (\w+) access/.exec(message)?.[1];
+  if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
+  return `Retort was started without the permission for it (--allow-${kind ?? "read"})`;
+}

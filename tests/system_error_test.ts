@@ -1,0 +1,77 @@
+/** Messages of the system and of Deno in Retort's own words. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "../lib/deps/std_assert.ts";
+import { systemReason } from "../lib/system_error.ts";
+import { runCli } from "./support/process.ts";
+import { tempDir } from "./support/temp.ts";
+
+Deno.test("systemReason() names what is wrong in a user's words", () => {
+  const cases: [Error, string][] = [
+    [new Deno.errors.NotFound("No such file or directory (os error 2)"), "no such file"],
+    [new Deno.errors.PermissionDenied("Permission denied (os error 13)"), "permission denied"],
+    [new Error("Is a directory (os error 21)"), "it is a folder"],
+    [
+      new Deno.errors.NotADirectory("Not a directory (os error 20)"),
+      "a part of its path is a file, not a folder",
+    ],
+    [new Error("No space left on device (os error 28)"), "No space left on device (os error 28)"],
+    [
+      new Deno.errors.NotCapable(
+        'Requires all access to "/proc/x", run again with the --allow-all flag',
+      ),
+      "programs have no access to /proc, /sys and most of /dev: name another place",
+    ],
+    [
+      new Deno.errors.NotCapable(
+        'Requires write access to "/x", run again with the --allow-write flag',
+      ),
+      "Retort was started without the permission for it (--allow-write)",
+    ],
+  ];
+  for (const [error, reason] of cases) assertEquals(systemReason(error), reason);
+  assertEquals(systemReason("odd"), "odd");
+});
+
+Deno.test("systemReason() knows what Deno says of a missing file and of a folder", async () => {
+  const read = (path: string) => Deno.readTextFile(path).then(() => "", systemReason);
+  assertEquals(await read("/no/such/file"), "no such file");
+  assertEquals(await read("/"), "it is a folder");
+});
+
+const TASK_PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-env"];
+
+Deno.test({
+  name: "no command tells the user to give up Deno's sandbox",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using dir = await tempDir();
+    const input = await dir.write("in.jsonl", [{ prompt: "why" }]);
+    const out = dir.path("out/");
+    const done = await runCli([input, "-o", out, "--simulate=latency=1"]);
+    assertEquals(done.code, 0, done.stderr);
+    const results = dir.path("out/in.jsonl");
+    const cases: [args: string[], code: number, message: string][] = [
+      [[input, "-o", "/proc/x/", "--simulate"], 6, 'Cannot make the folder "/proc/x"'],
+      [[input, "-o", "/sys/x.jsonl", "--simulate"], 6, 'Cannot make the folder "/sys"'],
+      [["/dev/fd/63", "-o", out, "--simulate"], 2, 'Cannot read "/dev/fd/63"'],
+      [[input, "-o", out, "--simulate", "--report", "/proc/a.html"], 6, '"/proc/a.html"'],
+      [["--config", "/proc/a.yaml"], 2, 'Cannot use "/proc/a.yaml"'],
+      [[input, "-o", out, "--system", "@/proc/a"], 2, 'Cannot read "/proc/a" for --system'],
+      [["verify", "/proc/a.jsonl", "-o", out], 2, 'Cannot read "/proc/a.jsonl"'],
+      [["verify", input, "-o", "/proc/x/"], 6, 'Cannot read "/proc/x/in'],
+      [
+        ["export", "/proc/a.jsonl", "-o", dir.path("t.jsonl"), "--format", "messages"],
+        2,
+        'Cannot read "/proc/a.jsonl"',
+      ],
+      [["export", results, "-o", "/proc/a.jsonl", "--format", "messages"], 2, '"/proc/a.jsonl"'],
+    ];
+    for (const [args, code, message] of cases) {
+      const ended = await runCli(args, { permissions: TASK_PERMISSIONS });
+      assertEquals(ended.code, code, `${args.join(" ")}\n${ended.stderr}`);
+      assertStringIncludes(ended.stderr, message);
+      assertStringIncludes(ended.stderr, "programs have no access to /proc, /sys");
+      assert(!/Requires|--allow-all|^\s+at /m.test(ended.stderr), ended.stderr);
+    }
+  },
+});
