@@ -10,10 +10,16 @@ import { exitCodeOfError } from "./cli/exit_codes.ts";
 import { helpText } from "./cli/help.ts";
 import type { Io } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
-import { parseCommandLine } from "./cli/parse.ts";
+import { parseCommandLine, type ParsedArgs } from "./cli/parse.ts";
 import { runCommand } from "./cli/run_command.ts";
 import { simulateCommand } from "./cli/simulate_command.ts";
 import { verifyCommand } from "./cli/verify_command.ts";
+import {
+  helpTopic,
+  refuseLateCommand,
+  refuseMistypedCommand,
+  withoutAliases,
+} from "./cli/words.ts";
 import { RetortError } from "./lib/errors.ts";
 import { printable } from "./lib/printable.ts";
 import { VERSION } from "./lib/version.ts";
@@ -24,21 +30,23 @@ const RUNNERS = {
   verify: verifyCommand,
   export: exportCommand,
   simulate: simulateCommand,
+  help: helpCommand,
+  version: versionCommand,
 };
 
 /** Does what the arguments say and gives the exit code (see the README for their meaning). */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
-    const parsed = parseCommandLine(args);
-    if (parsed.flags.get("version") === true) {
-      io.writeOut(`retort ${VERSION}\n`);
-      return 0;
-    }
+    const words = withoutAliases(args);
+    refuseMistypedCommand(words);
+    const parsed = parseCommandLine(words);
+    if (parsed.flags.get("version") === true) return versionCommand(parsed, io);
     const wantsAll = parsed.flags.get("help-all") === true;
     if (wantsAll || parsed.flags.get("help") === true) {
       io.writeOut(helpText(parsed.command, wantsAll));
       return 0;
     }
+    if (parsed.command === "run") refuseLateCommand(parsed.inputs);
     if (args.length === 0) {
       io.writeErr(helpText("run"));
       return 2;
@@ -49,6 +57,16 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     io.writeErr(`${describe(error)}\n`);
     return code;
   }
+}
+
+function helpCommand({ inputs }: ParsedArgs, io: Io): number {
+  io.writeOut(helpText(helpTopic(inputs)));
+  return 0;
+}
+
+function versionCommand(_args: ParsedArgs, io: Io): number {
+  io.writeOut(`retort ${VERSION}\n`);
+  return 0;
 }
 
 /** An expected error is its message; anything else is a fault whose place helps to mend it. */

@@ -31,6 +31,6 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     think: settings.choice("think", ["wrap", "field", "drop"]),
   });
   const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
-  io.writeErr(`Wrote ${count} to ${output}\n`);
+  if (!settings.isOn("quiet")) io.writeErr(`Wrote ${count} to ${output}\n`);
   return 0;
 }

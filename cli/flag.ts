@@ -5,7 +5,15 @@
  */
 
 /** What a person can ask for. */
-export const COMMANDS = ["run", "retry", "verify", "export", "simulate"] as const;
+export const COMMANDS = [
+  "run",
+  "retry",
+  "verify",
+  "export",
+  "simulate",
+  "help",
+  "version",
+] as const;
 
 /** A command. */
 export type Command = typeof COMMANDS[number];

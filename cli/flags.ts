@@ -230,6 +230,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     { name: "update-interval", value: "N", help: "rows between two snapshots" },
+    {
+      name: "quiet",
+      short: "q",
+      help: "say only what went wrong: no progress, no summary",
+      commands: ROWS,
+    },
   ],
   Monitor: [
     {

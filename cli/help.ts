@@ -13,6 +13,8 @@ const USAGE: Record<Command, string> = {
   verify: "distill verify INPUT… -o OUT",
   export: "distill export RESULTS… -o FILE --format NAME",
   simulate: "distill simulate [--port N] [latency=500,jitter=0.2,…]",
+  help: "distill help [COMMAND]",
+  version: "distill version",
 };
 
 const SUMMARY: Record<Command, string> = {
@@ -21,6 +23,8 @@ const SUMMARY: Record<Command, string> = {
   verify: "Proves that every row of INPUT has a result, has failed, or is pending.",
   export: "Writes a training set from results, in input order.",
   simulate: "Serves a simulated OpenAI-compatible teacher on this machine.",
+  help: "Shows how a command is used.",
+  version: "Shows the version.",
 };
 
 const EXAMPLES: Record<Command, string[]> = {
@@ -39,6 +43,8 @@ const EXAMPLES: Record<Command, string[]> = {
     "distill export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
   ],
   simulate: ["distill simulate --port 8000 latency=200,errors=0.05,rpm=600"],
+  help: ["distill help export"],
+  version: ["distill version"],
 };
 
 /** The width of what stands before the help of a flag. */
@@ -56,7 +62,7 @@ export function helpText(command: Command, all = false): string {
   const lines = [SUMMARY[command], "", `Usage: ${USAGE[command]}`];
   if (command === "run") {
     const others = COMMANDS.filter((name) => name !== "run").join(", ");
-    lines.push(`Other commands: ${others}; each has its own --help.`);
+    lines.push(`Commands: ${others}; each has its help.`);
   }
   lines.push("");
   if (all) lines.push(...byGroup(shown));

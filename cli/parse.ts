@@ -5,10 +5,10 @@
  */
 
 import { parseArgs } from "node:util";
-import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, type Flag } from "./flag.ts";
 import { FLAGS, flagsOf } from "./flags.ts";
+import { nearest } from "./words.ts";
 
 /** What a flag was given: `true` for a switch, `""` for an optional value that was left out. */
 export type FlagValue = string | boolean | string[];
@@ -23,6 +23,19 @@ export interface ParsedArgs {
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
+const VERBOSE = "Progress is verbose already: --quiet shows less, and -V the version";
+/** Flags of other programs, and what to do here. */
+const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
+  ["-v", VERBOSE],
+  ["--verbose", VERBOSE],
+  ["--silent", "Did you mean --quiet?"],
+  ["-f", "Inputs are named without a flag"],
+  ["--input", "Inputs are named without a flag"],
+  ["--force", "Did you mean --overwrite (with --no-resume), or --replace of export?"],
+  ["-y", "No command asks anything"],
+  ["--yes", "No command asks anything"],
+]);
+
 /** Past this many changes, or half of its letters, a word is not a mistyped one but another. */
 const MAX_TYPOS = 3;
 
@@ -36,6 +49,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
   const command = isNamed ? args[0] as Command : "run";
   const known = flagsOf(command);
   const rest = withOptionalValues(isNamed ? args.slice(1) : args, known);
+  refuseSingleDashes(rest, known);
   const { tokens } = parseArgs({
     args: rest,
     tokens: true,
@@ -106,6 +120,10 @@ function unknownFlag(name: string, rawName: string, command: Command): UsageErro
         "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
     );
   }
+  const other = OTHER_PROGRAMS.get(rawName);
+  if (other !== undefined) {
+    return new UsageError(`Cannot use ${rawName}: there is no such flag. ${other}`);
+  }
   const known = flagsOf(command);
   if (known.some((flag) => flag.isNegated && flag.name === name)) {
     return new UsageError(`Cannot use ${rawName}: it is so unless --no-${name} says otherwise`);
@@ -115,11 +133,19 @@ function unknownFlag(name: string, rawName: string, command: Command): UsageErro
     const at = elsewhere.commands.join(", ");
     return new UsageError(`Cannot use ${rawName} with "${command}": it belongs to ${at}`);
   }
-  const nearest = closestString(name, known.map(spelled));
-  const hint = levenshteinDistance(name, nearest) <= Math.min(MAX_TYPOS, Math.ceil(name.length / 2))
-    ? `Did you mean --${nearest}?`
-    : "See --help-all for every flag";
+  const meant = nearest(name, known.map(spelled), MAX_TYPOS);
+  const hint = meant === undefined ? "See --help-all for every flag" : `Did you mean --${meant}?`;
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
+}
+
+/** `-model x` would be read as `-m odel` with an input "x". */
+function refuseSingleDashes(args: readonly string[], known: readonly Flag[]): void {
+  for (const arg of args) {
+    if (arg === "--") return;
+    const name = /^-([a-z][a-z-]+)(=|$)/.exec(arg)?.[1];
+    if (name === undefined || !known.some((flag) => spelled(flag) === name)) continue;
+    throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
+  }
 }
 
 /** How a person writes it. */

@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly run: RunOptions;
   /** How it shows itself. */
   readonly progress: ProgressStyle;
+  /** Whether only what went wrong is said. */
+  readonly isQuiet: boolean;
   /** How it is seen in a browser. */
   readonly monitor: MonitorRequest;
   /** How many failed rows are still a success. */
@@ -64,6 +66,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
   }
   const allowance = settings.text("allow-failures");
+  const isQuiet = settings.isOn("quiet");
   return {
     settings,
     teachers: config?.teachers ?? [],
@@ -81,7 +84,8 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
       output: settings.required("output", "an output: add -o out/"),
       stdin: inputs.includes("-") ? io.stdin : undefined,
     },
-    progress: settings.choice("progress", PROGRESS_STYLES) ?? "auto",
+    progress: settings.choice("progress", PROGRESS_STYLES) ?? (isQuiet ? "none" : "auto"),
+    isQuiet,
     monitor: readMonitor(settings),
     allowance: allowance === undefined ? undefined : parseAllowance(allowance),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,

@@ -16,7 +16,7 @@ import { openMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
 import { runToEnd } from "./run_to_end.ts";
-import { openScreen, type ProgressStyle, usesColor } from "./screen.ts";
+import { openScreen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
@@ -24,17 +24,17 @@ import { openTeachers } from "./teachers.ts";
 /** Makes a run and gives the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
-  const { settings, progress, allowance } = request;
+  const { settings, progress, allowance, isQuiet } = request;
   await using open = await openTeachers(settings, request.teachers, io);
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);
   const screen = openScreen(progress, io);
-  generator.on(screen.listener);
-  if (settings.text("concurrency") === undefined && progress !== "none") {
-    generator.on(createConcurrencyHint(screen.say));
-  }
   const { say } = screen;
+  generator.on(screen.listener);
+  if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {
+    generator.on(createConcurrencyHint(say));
+  }
   const { monitor, end } = await openMonitor(generator, request.monitor, request.run, say);
   using signals = listenForSignals(generator, io, say, request.graceMs);
   const isInterrupted = () => signals.received !== undefined;
@@ -43,7 +43,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
     const asked = last.isRetry ? { ...args, command: "retry" as const } : args;
-    sayEnd(last.summary, nextCommand(asked, last.summary, io.program), progress, io);
+    sayEnd(last.summary, nextCommand(asked, last.summary, io.program), request, io);
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
     screen.close();
@@ -53,31 +53,36 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   return code === EXIT_DONE && !isReported ? EXIT_DISK : code;
 }
 
-/** What a halt wants of a person is said like an error, also to who wants to see no progress. */
+/** What a halt asks of the user is said like an error, also where no progress is shown. */
 function sayEnd(
   summary: Summary,
   continueCommand: string | undefined,
-  progress: ProgressStyle,
+  { progress, isQuiet }: RunRequest,
   io: Io,
 ): void {
-  if (progress !== "none" && progress !== "json") {
+  if (progress !== "none" && progress !== "json" && !isQuiet) {
     io.writeErr(summaryText(summary, { continueCommand, color: usesColor(io) }));
   } else if (summary.state === "halted") {
     const next = continueCommand === undefined ? "" : `To continue: ${continueCommand}\n`;
     io.writeErr(`${printable(summary.reason ?? "The run was halted")}\n${next}`);
+  } else if (isQuiet) {
+    for (const { failed, failures } of summary.files) {
+      if (failed > 0) io.writeErr(`${rowCount(failed)} failed: see ${printable(failures)}\n`);
+    }
   }
+}
+
+function rowCount(rows: number): string {
+  return `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
 }
 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
-  for (const note of preview.notes) io.writeErr(`${note}\n`);
-  const { toAsk } = preview;
-  const rows = `${toAsk.toLocaleString("en-US")} ${toAsk === 1 ? "row" : "rows"}`;
-  io.writeErr(
-    toAsk === 0
-      ? "No rows to ask; a request would look like this:\n"
-      : `${rows} to ask; the first request would be:\n`,
-  );
+  const { toAsk, notes } = preview;
+  const heading = toAsk === 0
+    ? "No rows to ask; a request would look like this:"
+    : `${rowCount(toAsk)} to ask; the first request would be:`;
+  if (!request.isQuiet) io.writeErr([...notes, heading].map((line) => `${line}\n`).join(""));
   io.writeOut(`${JSON.stringify(preview.request, null, 2)}\n`);
   return 0;
 }

@@ -26,10 +26,13 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     limit: settings.integer("limit", 1),
     samples: readSamples(settings),
   });
-  for (const one of found) io.writeOut(describe(one));
+  for (const one of found) if (!settings.isOn("quiet") || !isWhole(one)) io.writeOut(describe(one));
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
-  const isWhole = found.every((one) => one.succeeded === one.total && one.badRows === 0);
-  return isWhole ? EXIT_DONE : EXIT_FAILED_ROWS;
+  return found.every(isWhole) ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+function isWhole({ succeeded, total, badRows, damageCount }: Verification): boolean {
+  return succeeded === total && badRows === 0 && damageCount === 0;
 }
 
 function describe(found: Verification): string {

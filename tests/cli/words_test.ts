@@ -1,0 +1,103 @@
+/** What a user types in place of a command or a flag. @module */
+
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { VERSION } from "../../lib/version.ts";
+import { serveLedger } from "../support/ledger_server.ts";
+import { type CliOptions, runCli } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
+import { helpText } from "../../cli/help.ts";
+
+async function said(args: string[], code: number, options?: CliOptions): Promise<string> {
+  const result = await runCli(args, options);
+  assertExit(result, code);
+  return code === 0 ? result.stdout : result.stderr;
+}
+
+Deno.test("help and version are given however they are asked for", async () => {
+  for (const args of [["version"], ["-v"], ["-V"], ["--version"], ["-version"]]) {
+    assertEquals(await said(args, 0), `retort ${VERSION}\n`, args.join(" "));
+  }
+  for (const args of [["help"], ["-h"], ["-help"], ["-?"], ["help", "run"]]) {
+    assertEquals(await said(args, 0), helpText("run"), args.join(" "));
+  }
+  for (const args of [["help", "export"], ["export", "help"], ["export", "--help"]]) {
+    assertEquals(await said(args, 0), helpText("export"), args.join(" "));
+  }
+});
+
+Deno.test("a command that is mistyped, or in the wrong place, is named", async () => {
+  const cases: [args: string[], message: string][] = [
+    [
+      ["exprot", "a.jsonl"],
+      'Cannot run "exprot": it is neither a command nor a file. Did you mean "export"?',
+    ],
+    [["exprot", "a.jsonl", "--format", "messages"], 'Did you mean "export"?'],
+    [["verfiy", "a.jsonl"], 'Did you mean "verify"?'],
+    [["Export", "a.jsonl"], 'Did you mean "export"?'],
+    [["simluate"], 'Did you mean "simulate"?'],
+    [["retyr", "a.jsonl"], 'Did you mean "retry"?'],
+    [["halp"], 'Did you mean "help"?'],
+    [["resume", "a.jsonl"], "Run the same command again: a run continues by itself"],
+    [["check", "a.jsonl"], '"verify" proves an output, --dry-run checks an input'],
+    [["help", "exprot"], 'Cannot show help for "exprot": the commands are run, retry,'],
+    [["help", "exprot"], 'Did you mean "export"?'],
+    [["help", "export", "run"], 'Cannot show help for "export run"'],
+    [["-o", "out/", "retry", "a.jsonl"], 'The command "retry" has to be the first word'],
+  ];
+  for (const [args, message] of cases) {
+    assertStringIncludes(await said(args, 2), message, args.join(" "));
+  }
+});
+
+Deno.test("a file may have the name of nearly a command", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  await dir.write("exports", numberedRows(1));
+  const args = ["exports", "-o", "out/"];
+  const script = new URL("../../cli.ts", import.meta.url).pathname;
+  assertExit(await distill(server, args, { cwd: dir.root, script }), 0);
+  assertEquals(server.posts, 1);
+});
+
+Deno.test("a flag of other programs is told from its like here", async () => {
+  const cases: [args: string[], message: string][] = [
+    [["a.jsonl", "-v"], "Cannot use -v: there is no such flag. Progress is verbose already"],
+    [["a.jsonl", "--verbose"], "--quiet shows less, and -V the version"],
+    [["a.jsonl", "--silent"], "Did you mean --quiet?"],
+    [["a.jsonl", "--quite"], "Did you mean --quiet?"],
+    [["a.jsonl", "--input", "b"], "Inputs are named without a flag"],
+    [["a.jsonl", "-model", "x"], "Cannot use -model: long flags have two dashes, as in --model"],
+    [["a.jsonl", "-output=x"], "Cannot use -output: long flags have two dashes, as in --output"],
+  ];
+  for (const [args, message] of cases) assertStringIncludes(await said(args, 2), message);
+});
+
+Deno.test("--quiet says nothing of what went well, and names what did not", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ prompt }) =>
+    prompt === "prompt 2"
+      ? Response.json({ error: { message: "too long" } }, { status: 400 })
+      : undefined
+  );
+  const good = await dir.write("good.jsonl", numberedRows(2));
+  const bad = await dir.write("bad.jsonl", numberedRows(3));
+  const out = dir.path("out/");
+  const quiet = async (args: string[], code: number) => {
+    const result = await distill(server, args);
+    assertExit(result, code);
+    return result.stdout + result.stderr;
+  };
+  assertEquals(await quiet([good, "-o", out, "--quiet"], 0), "");
+  assertEquals(
+    await quiet([bad, "-o", out, "-q"], 3),
+    `1 row failed: see ${out}bad_error.jsonl\n`,
+  );
+  assertEquals(await said(["verify", good, "-o", out, "-q"], 0), "");
+  const exported = dir.path("train.jsonl");
+  const args = ["export", `${out}good.jsonl`, "-o", exported, "--format", "messages", "-q"];
+  const result = await runCli(args);
+  assertExit(result, 0);
+  assertEquals(result.stdout + result.stderr, "");
+  assertEquals((await dir.rows("train.jsonl")).length, 2);
+});
