@@ -29,6 +29,8 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     output,
     format,
     think: settings.choice("think", ["wrap", "field", "drop"]),
+    replace: settings.isOn("replace"),
+    allowEmpty: settings.isOn("allow-empty"),
   });
   const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
   if (!settings.isOn("quiet")) io.writeErr(`Wrote ${count} to ${output}\n`);

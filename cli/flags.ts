@@ -55,6 +55,13 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       commands: ["export"],
       isCommon: true,
     },
+    {
+      name: "replace",
+      help: "replace an output file that holds something",
+      commands: ["export"],
+      isCommon: true,
+    },
+    { name: "allow-empty", help: "exit 0 where there are no rows (default: 2)", commands: ROWS },
     { name: "fsync", value: "WHEN", help: "always (default), or never for throw-away runs" },
     { name: "lock", isNegated: true, help: "work where the filesystem has no locks" },
   ],

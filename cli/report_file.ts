@@ -24,6 +24,9 @@ export async function prepareReportFile(
   if (info?.isDirectory || output.replace(/\/+$/, "") === path) {
     throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
   }
+  if (info !== undefined && !info.isFile) {
+    throw new UsageError(`Cannot write the report to "${path}": it is no regular file`);
+  }
   for (const one of input) {
     const other = one === "-" ? undefined : await statOf(one);
     if (info !== undefined && other?.dev === info.dev && other.ino === info.ino) {
@@ -32,6 +35,7 @@ export async function prepareReportFile(
       );
     }
   }
+  await checkIsReport(path, info);
   const folder = dirname(path);
   try {
     await Deno.mkdir(folder, { recursive: true });
@@ -49,6 +53,7 @@ export async function writeReportFile(
   say: (message: string) => void,
 ): Promise<boolean> {
   try {
+    await checkIsReport(path, await statOf(path));
     await writeFileDurably(path, html);
     say(`Wrote the report to ${path}`);
     return true;
@@ -56,6 +61,23 @@ export async function writeReportFile(
     say(error instanceof Error ? error.message : String(error));
     return false;
   }
+}
+
+/** A report is replaced, another file never. */
+async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
+  if (info === undefined) return;
+  let isOurs: boolean;
+  const { isReport } = await import("../web/report_marker.ts");
+  try {
+    isOurs = await isReport(path);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  if (isOurs) return;
+  throw new UsageError(
+    `Cannot write the report to "${path}": the file there is no report of Retort. ` +
+      "Name another file, or move it away",
+  );
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo | undefined> {

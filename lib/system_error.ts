@@ -12,6 +12,7 @@ const REASONS: readonly (readonly [new (...args: never[]) => Error, string])[] =
   [Deno.errors.PermissionDenied, "permission denied"],
   [Deno.errors.IsADirectory, "it is a folder"],
   [Deno.errors.NotADirectory, "a part of its path is a file, not a folder"],
+  [Deno.errors.BrokenPipe, "its reader has ended"],
   [Deno.errors.FilesystemLoop, "its links lead in a circle"],
 ];
 

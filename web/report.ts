@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import { REPORT_MARKER } from "./report_marker.ts";
 import type { MonitorState } from "./protocol.ts";
 
 /** What a report has in place of the page's links, in the order of the page. */
@@ -32,7 +33,11 @@ export function renderReport(state: MonitorState): string {
   for (const [link, type, script] of SCRIPTS) {
     html = replaced(html, link, `<script${type}>${script}</script>`);
   }
-  html = replaced(html, '<meta charset="utf-8">', `<meta charset="utf-8">\n    ${policy()}`);
+  html = replaced(
+    html,
+    '<meta charset="utf-8">',
+    `<meta charset="utf-8">\n    ${REPORT_MARKER}\n    ${policy()}`,
+  );
   return replaced(html, "</body>", `${data}\n  </body>`);
 }
 

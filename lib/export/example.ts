@@ -17,6 +17,8 @@ export interface Example extends Origin {
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered. */
   readonly tools: readonly unknown[] | undefined;
+  /** The path of the input file, as the run was told it. */
+  readonly input: string;
   /** The answer, without the reasoning. */
   readonly response: string;
   /** The reasoning, or "". */
@@ -67,7 +69,7 @@ export class ExampleReader {
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
     if (fields instanceof DamagedLine) return fields;
-    const origin = /^(?:.*[/\\])?(.*):([1-9]\d{0,9})$/s.exec(fields.distill.source);
+    const origin = /^((?:.*[/\\])?(.*)):([1-9]\d{0,9})$/s.exec(fields.distill.source);
     if (origin === null) return new DamagedLine('"distill.source" must be file:line');
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
@@ -79,8 +81,9 @@ export class ExampleReader {
       reasoning: fields.reasoning ?? "",
       toolCalls: fields.tool_calls?.length ? fields.tool_calls : undefined,
       // The name only: a run that is continued from another folder names its input by another path.
-      file: origin[1],
-      line: Number(origin[2]),
+      file: origin[2],
+      line: Number(origin[3]),
+      input: origin[1],
       // A row may be called `x#1` itself.
       sample: sent.uid === fields.uid ? 0 : parseSampleUid(fields.uid)?.sample ?? 0,
     };

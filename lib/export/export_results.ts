@@ -20,6 +20,7 @@ import {
   type TrainingRow,
 } from "./formats.ts";
 import { openOutput } from "./output.ts";
+import { checkOutput } from "./output_guard.ts";
 import { RowOrder } from "./row_order.ts";
 
 export type { ExportFormat } from "./formats.ts";
@@ -34,6 +35,11 @@ export interface ExportOptions extends RowOptions {
   format: ExportFormat;
   /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
   think?: ThinkStyle;
+  /** Replaces an output file that holds something; never one that a run reads or has written.
+   * @default false */
+  replace?: boolean;
+  /** Takes results files without a result. @default false */
+  allowEmpty?: boolean;
 }
 
 /** What was exported. */
@@ -59,16 +65,27 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   checkOptions(options);
   const { output, format } = options;
   const paths = typeof options.results === "string" ? [options.results] : options.results;
-  await checkPaths(paths, output);
+  await checkPaths(paths);
+  const sources = await sourcesOf(paths);
+  const guard = { replace: options.replace, sources };
+  if (typeof output === "string") await checkOutput(output, guard);
   const optional = new Set<string>();
   const files: ResultsFile[] = [];
   for (const path of paths) {
     const file = await ResultsFile.open(path, options);
     await file.index(optional);
+    for (const input of file.inputs) sources.set(input, inputOf(path));
     files.push(file);
   }
+  if (!options.allowEmpty && files.every(({ rowCount }) => rowCount === 0)) {
+    throw new UsageError(
+      `Cannot export "${
+        paths.join('", "')
+      }": there is no result. Add --allow-empty if that is meant`,
+    );
+  }
   const added = Object.entries(OPTIONAL_COLUMNS[format]).filter(([name]) => optional.has(name));
-  await using target = await openOutput(output);
+  await using target = await openOutput(output, guard);
   let rows = 0, columns: string[] = [];
   for (const file of files) {
     for (const row of file.rows()) {
@@ -102,8 +119,16 @@ class ResultsFile {
     this.#reader = reader;
   }
 
+  /** The inputs of its rows, known once it was indexed. */
+  readonly inputs = new Set<string>();
+
+  /** How many rows it holds, known once it was indexed. */
+  get rowCount(): number {
+    return this.#order.length;
+  }
+
   static async open(path: string, options: ExportOptions): Promise<ResultsFile> {
-    const run = await readRunFile(path.replace(/\.(jsonl|ndjson)$/, "") + ".run.json");
+    const run = await readRunFile(runFileOf(path));
     return new ResultsFile(path, options, new ExampleReader(options, run));
   }
 
@@ -118,6 +143,7 @@ class ResultsFile {
         const row = this.#trainingRow(example, number);
         for (const name of names) if (row[name] !== undefined) optional.add(name);
         this.#order.add(offset, bytes.length, example);
+        this.inputs.add(example.input);
         offset += bytes.length + 1;
       }
     }
@@ -178,7 +204,7 @@ class ResultsFile {
   }
 }
 
-function checkOptions({ results, output, format, think = "wrap" }: ExportOptions): void {
+function checkOptions({ results, format, think = "wrap" }: ExportOptions): void {
   if (!EXPORT_FORMATS.includes(format)) {
     throw new UsageError(
       `Cannot export as "${format}": the formats are ${EXPORT_FORMATS.join(", ")}`,
@@ -191,27 +217,34 @@ function checkOptions({ results, output, format, think = "wrap" }: ExportOptions
     throw new UsageError("Cannot export reasoning as a field of alpaca: use think wrap or drop");
   }
   if (results.length === 0) throw new UsageError("Cannot export without a results file: name one");
-  if (output === "" || output === "-") {
-    throw new UsageError(`Cannot export to "${output}": name a file`);
-  }
 }
 
-async function checkPaths(
-  paths: readonly string[],
-  output: string | WritableStream<Uint8Array>,
-): Promise<void> {
-  const target = typeof output === "string" ? await statOf(output) : undefined;
-  if (target?.isDirectory) {
-    throw new UsageError(`Cannot export to "${output}": it is a folder: name a file in it`);
+/** What an export must not replace. */
+async function sourcesOf(paths: readonly string[]): Promise<Map<string, string>> {
+  const sources = new Map<string, string>();
+  for (const path of paths) {
+    sources.set(path, "a results file that is exported");
+    const run = await readRunFile(runFileOf(path));
+    if (run?.input !== undefined) sources.set(run.input, inputOf(path));
   }
+  return sources;
+}
+
+function inputOf(results: string): string {
+  return `the input that "${results}" was made from`;
+}
+
+function runFileOf(results: string): string {
+  return results.replace(/\.(jsonl|ndjson)$/, "") + ".run.json";
+}
+
+async function checkPaths(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     const info = await statOf(path);
     const problem = info === undefined
       ? "no such file"
       : info.isDirectory
       ? "it is a folder: name a results file in it"
-      : target?.isFile && info.dev === target.dev && info.ino === target.ino
-      ? "it is the output, too: name another output"
       : undefined;
     if (problem !== undefined) throw new UsageError(`Cannot export "${path}": ${problem}`);
   }

@@ -4,7 +4,10 @@
  * @module
  */
 
+import { dirname } from "node:path";
+import { SinkError } from "../errors.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
+import { checkOutput, type OutputGuard, standardStreamOf } from "./output_guard.ts";
 
 const BUFFER_CHARS = 1 << 20;
 
@@ -54,29 +57,61 @@ export class Output implements AsyncDisposable {
 }
 
 /**
- * Opens an output. The folder of a file is made where there is none.
+ * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. The
+ * folder of a file is made where there is none.
  *
+ * @throws {UsageError} when the file must not be written
  * @throws {SinkError} when it cannot be written
  */
-export async function openOutput(output: string | WritableStream<Uint8Array>): Promise<Output> {
+export async function openOutput(
+  output: string | WritableStream<Uint8Array>,
+  guard: OutputGuard,
+): Promise<Output> {
   if (typeof output !== "string") return toStream(output);
+  const path = await checkOutput(output, guard);
+  const standard = standardStreamOf(path);
+  if (standard !== undefined) return toPipe(Deno[standard].writable, output, { isOurs: false });
+  let replacement: Replacement;
   try {
-    const info = await Deno.stat(output).catch(() => undefined);
-    // A pipe or a device is written to; a rename would put a file in its place.
-    if (info && !info.isFile) return toStream((await Deno.open(output, { write: true })).writable);
-    const slash = output.lastIndexOf("/");
-    if (slash > 0) await Deno.mkdir(output.slice(0, slash), { recursive: true });
+    const info = await Deno.stat(path).catch(() => undefined);
+    // A rename would put a file in the place of a pipe or a device.
+    if (info && !info.isFile) {
+      const file = await Deno.open(path, { write: true });
+      return toPipe(file.writable, output, { isOurs: true });
+    }
+    await Deno.mkdir(dirname(path), { recursive: true });
+    replacement = await Replacement.open(path);
   } catch (cause) {
-    throw cannotWrite(output, cause);
+    throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
   }
-  const replacement = await Replacement.open(output);
   return new Output(
     (bytes) => replacement.write(bytes),
     async () => {
+      // Writing takes a while: a file may have appeared meanwhile.
+      await checkOutput(output, guard);
       await replacement.commit();
       await replacement[Symbol.asyncDispose]();
     },
     () => replacement[Symbol.asyncDispose](),
+  );
+}
+
+/** Our own end of a pipe is closed at its end; a stream of the process is only let go. */
+function toPipe(
+  stream: WritableStream<Uint8Array>,
+  name: string,
+  { isOurs }: { isOurs: boolean },
+): Output {
+  const writer = stream.getWriter();
+  const saying = <T>(work: Promise<T>) =>
+    work.catch((cause) => {
+      throw cannotWrite(name, cause);
+    });
+  const leave = async () => isOurs ? await writer.close() : writer.releaseLock();
+  return new Output(
+    (bytes) => saying(writer.write(bytes)),
+    () => saying(leave()),
+    () => leave().catch(() => {}),
   );
 }
 

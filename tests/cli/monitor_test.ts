@@ -81,15 +81,20 @@ Deno.test("openMonitor() says where the page is, and who else can open it", asyn
 
 Deno.test("openMonitor() writes the report of a run that has begun, and of no other", async () => {
   await using dir = await tempDir();
-  await dir.write("r.html", "an older one");
+  const older = "<title>Retort</title> an older one";
+  await dir.write("r.html", older);
   const report = dir.path("r.html");
   const idle = await openIn(dir, { report });
-  assertEquals([await idle.end(), await dir.read("r.html")], [true, "an older one"]);
+  assertEquals([await idle.end(), await dir.read("r.html")], [true, older]);
 
   const { said, run, end } = await openIn(dir, { report });
   await run();
   assertEquals([await end(), said], [true, [`Wrote the report to ${report}`]]);
   assertStringIncludes(await dir.read("r.html"), '"because"');
+  // The command that continues the run names the file again.
+  const next = await openIn(dir, { report });
+  await next.run();
+  assertEquals(await next.end(), true);
   assertEquals(await dir.exists("r.html.tmp"), false);
 });
 
@@ -115,6 +120,24 @@ Deno.test("openMonitor() refuses a report that cannot be written before the run"
   const below = await refused(dir.path("in.jsonl/r.html"));
   assert(below instanceof SinkError);
   assertStringIncludes(below.message, "Cannot write");
+});
+
+Deno.test("openMonitor() replaces no page that is no report", async () => {
+  await using dir = await tempDir();
+  const report = await dir.write("r.html", "<title>My thesis</title>");
+  const message =
+    `Cannot write the report to "${report}": the file there is no report of Retort. ` +
+    "Name another file, or move it away";
+  await assertRejects(() => openIn(dir, { report }), UsageError, message);
+  await Deno.remove(report);
+  const { said, run, end } = await openIn(dir, { report });
+  await run();
+  await dir.write("r.html", "written during the run");
+  assertEquals([await end(), said, await dir.read("r.html")], [
+    false,
+    [message],
+    "written during the run",
+  ]);
 });
 
 Deno.test("end() says that the report cannot be written, and throws nothing", async () => {

@@ -12,6 +12,7 @@ function exportFrom(dir: TempDir, options: Partial<ExportOptions> = {}) {
     results: dir.path("out.jsonl"),
     output: dir.path("train.jsonl"),
     format: "messages",
+    replace: true,
     ...options,
   });
 }
@@ -221,8 +222,8 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
     [{ results: dir.path("none.jsonl") }, "no such file"],
     [{ results: dir.root }, "it is a folder: name a results file in it"],
     [{ output: dir.root }, "it is a folder: name a file in it"],
-    [{ output: dir.path("out.jsonl") }, "it is the output, too"],
-    [{ output: "-" }, 'Cannot export to "-": name a file'],
+    [{ output: dir.path("out.jsonl") }, "it is a results file that is exported"],
+    [{ output: "" }, "Cannot write to nowhere"],
   ];
   for (const [options, message] of refused) {
     await assertRejects(() => exportFrom(dir, options), UsageError, message);

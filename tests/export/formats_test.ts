@@ -21,6 +21,7 @@ function example(fields: Partial<Example> = {}): Example {
     reasoning: "Easy",
     toolCalls: undefined,
     file: "prompts.jsonl",
+    input: "prompts.jsonl",
     line: 1,
     sample: 0,
     ...fields,
