@@ -5,11 +5,14 @@
  */
 
 import { TeacherError } from "../errors.ts";
-import { asCount, asObject, asText, contentText, type JsonObject, parseJson } from "./json.ts";
-import { reasoningField, splitReasoning } from "./reasoning.ts";
-import { statedError } from "./refusal.ts";
+import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import { MessageReader } from "./reasoning.ts";
+import { errorIn, statedError } from "./refusal.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
+import type { ThinkTags } from "./think_tags.ts";
+import { separateThoughts } from "./thoughts.ts";
+import { toolCallsOf } from "./tool_calls.ts";
 
 /** What an answer is read with. */
 export interface AnswerContext {
@@ -19,6 +22,8 @@ export interface AnswerContext {
   readonly modelAsked: string | undefined;
   /** The names of raw fields to keep. */
   readonly keep: readonly string[];
+  /** Tags around reasoning in the text, beside those that are known. */
+  readonly thinkTags?: ThinkTags;
   /** Takes secrets out of messages. */
   readonly redact: Redact;
 }
@@ -58,18 +63,17 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     throw responseError("The answer is not a JSON object", text, status, context.redact);
   }
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
-  const error = choice?.error ?? answer.error;
-  if (error !== undefined && error !== null) throw statedError(error, status, context.redact);
+  const error = errorIn(choice, answer);
+  if (error !== undefined) throw statedError(error, status, context.redact);
   const message = asObject(choice?.message);
   if (choice === undefined || message === undefined) {
     const lack = choice === undefined ? '"choices"' : '"message" in its choice';
     throw responseError(`The answer has no ${lack}`, text, status, context.redact);
   }
   return toCompletion({
-    content: contentText(message.content),
-    reasoning: reasoningField(message),
+    ...new MessageReader().read(message),
     refusal: asText(message.refusal),
-    toolCalls: toolCallsOf(message),
+    toolCalls: toolCallsOf(message, { text, path: ["choices", 0, "message"] }),
     finishReason: asText(choice.finish_reason),
     usage: answer.usage,
     model: asText(answer.model),
@@ -81,9 +85,11 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
 
 /** Makes a completion of its parts. A refusal is what the model answered: it becomes the response. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
-  let response = parts.content, reasoning = parts.reasoning;
-  // Reasoning in a field means that the server has split already; tags in the text are the answer's.
-  if (reasoning === "") ({ response, reasoning } = splitReasoning(response));
+  const { response, reasoning, toolCalls = [] } = separateThoughts(
+    parts.content,
+    parts.reasoning,
+    context.thinkTags,
+  );
   return {
     response: response === "" ? parts.refusal : response,
     reasoning,
@@ -92,7 +98,7 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
     model: parts.model || context.model,
     modelAsked: context.modelAsked,
     id: parts.id,
-    toolCalls: parts.toolCalls,
+    toolCalls: parts.toolCalls ?? (toolCalls.length > 0 ? toolCalls : undefined),
     ttftMs: parts.ttftMs,
     kept: parts.kept,
   };
@@ -126,17 +132,6 @@ export function responseError(
   const start = redact(text).trim().slice(0, 300);
   const message = start === "" ? `${what}: it is empty` : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status });
-}
-
-function toolCallsOf(message: JsonObject): readonly unknown[] | undefined {
-  const { tool_calls: calls, function_call: call } = message;
-  if (Array.isArray(calls) && calls.length > 0) return calls;
-  return asObject(call) === undefined ? undefined : [legacyCall(call)];
-}
-
-/** The form that tool calls had before there were tools, in today's form. */
-export function legacyCall(call: unknown): unknown {
-  return { id: "call_0", type: "function", function: call };
 }
 
 function keptOf(

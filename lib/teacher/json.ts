@@ -5,6 +5,8 @@
  * @module
  */
 
+import { repairedJson } from "./json_repair.ts";
+
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
@@ -20,24 +22,26 @@ export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value where it is a number of something, else undefined. */
+/** The value as a whole number of something, or undefined where it is none that can be true. */
 export function asCount(value: unknown): number | undefined {
-  return typeof value === "number" && value >= 0 ? value : undefined;
+  if (typeof value !== "number" || !(value >= 0)) return undefined;
+  const count = Math.round(value);
+  return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** The value parsed as JSON, or undefined where it is none. */
+/** The value parsed as JSON, also where it is JSON but for what servers do to it; else undefined. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined;
+    return parseRepaired(text);
   }
 }
 
-/** The text of a content: a string as it is, a list of parts joined. */
-export function contentText(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))
-    .join("");
+function parseRepaired(text: string): unknown {
+  try {
+    return JSON.parse(repairedJson(text));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,56 +1,77 @@
 /**
- * Where teachers put their reasoning: `reasoning_content` (DeepSeek, older vLLM), `reasoning` (OpenRouter,
- * Ollama, newer vLLM), or the content itself, before `</think>` (models whose server knows nothing of
- * reasoning; the opening tag is missing where the chat template has written it).
+ * Where servers put the reasoning: in a field of its own, in parts of the content, or in the text
+ * itself. It is read from one of them, however many hold it.
  *
  * @module
  */
 
-import type { JsonObject } from "./json.ts";
+import { asObject, asText, type JsonObject } from "./json.ts";
 
-/** An answer and the reasoning that led to it. */
-export interface Thought {
-  /** The answer. */
-  readonly response: string;
-  /** The reasoning, "" when there is none. */
+/** The text of a message, by what it is. */
+export interface ContentTexts {
+  /** The answer, with reasoning that stands in it between tags. */
+  readonly content: string;
+  /** Reasoning that came in fields or parts of its own. */
   readonly reasoning: string;
 }
 
-const OPEN = "<think>";
-const CLOSE = "</think>";
+/** Parts of a content that are no part of the answer: `thinking` (Mistral, Anthropic), `reasoning`,
+ * `reasoning_text`, `reasoning.text`, `thought`; `redacted_thinking`, which has no text. */
+const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
-/** The reasoning that a message, or a part of one, holds in a field of its own. */
-export function reasoningField(message: JsonObject): string {
-  const { reasoning_content: content, reasoning } = message;
-  if (typeof content === "string" && content !== "") return content;
-  return typeof reasoning === "string" ? reasoning : "";
-}
+/** Parts of parts: what is deeper is no text that was meant to be read. */
+const MOST_LEVELS = 4;
 
-/**
- * Takes the reasoning out of a content. Only a block that the content starts with is reasoning: a
- * `<think>` further on is part of the answer. Where the block is never closed, the answer had not
- * begun yet. Line ends around the two are dropped, nothing else is.
- */
-export function splitReasoning(content: string): Thought {
-  const close = content.indexOf(CLOSE);
-  const open = content.indexOf(OPEN);
-  if (close < 0 && open < 0) return { response: content, reasoning: "" };
-  const opened = open >= 0 && content.slice(0, open).trim() === "";
-  if (opened) {
-    const start = open + OPEN.length;
-    const end = content.indexOf(CLOSE, start);
-    if (end < 0) return { response: "", reasoning: trimLines(content.slice(start)) };
-    return thought(content.slice(start, end), content.slice(end + CLOSE.length));
+/** Reads messages, or the deltas of one stream. */
+export class MessageReader {
+  // A stream may end with a list that repeats what fields have brought before.
+  #hasField = false;
+
+  /** The texts of a message or a delta. */
+  read(message: JsonObject): ContentTexts {
+    const { content } = message;
+    const field = this.#field(message);
+    if (typeof content === "string") return { content, reasoning: field };
+    if (content === null || content === undefined) return { content: "", reasoning: field };
+    const parts = Array.isArray(content) ? content : [content];
+    return {
+      content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
+      reasoning: field !== "" || this.#hasField
+        ? field
+        : parts.map((part) => isReasoningPart(part) ? textOf(part) : "").join(""),
+    };
   }
-  // Without an opening tag of its own, it must not close one that stands in the answer.
-  if (close < 0 || (open >= 0 && open < close)) return { response: content, reasoning: "" };
-  return thought(content.slice(0, close), content.slice(close + CLOSE.length));
+
+  #field(message: JsonObject): string {
+    // `reasoning_content`: DeepSeek, Qwen, older vLLM. `reasoning`: OpenRouter, Ollama, newer vLLM.
+    // `thinking`: Ollama's own API. `reasoning_text`: GitHub.
+    const { reasoning_content, reasoning, thinking, reasoning_text } = message;
+    const field = textOf(reasoning_content) || textOf(reasoning) || textOf(thinking) ||
+      textOf(reasoning_text);
+    if (field !== "") this.#hasField = true;
+    if (this.#hasField) return field;
+    // They repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter, MiniMax.
+    // `thinking_blocks`: LiteLLM.
+    return textOf(message.reasoning_details) || textOf(message.thinking_blocks);
+  }
 }
 
-function thought(reasoning: string, response: string): Thought {
-  return { response: response.replace(/^[\r\n]+/, ""), reasoning: trimLines(reasoning) };
+function isReasoningPart(part: unknown): boolean {
+  return REASONING_PART.test(asText(asObject(part)?.type));
 }
 
-function trimLines(text: string): string {
-  return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
+/** The text of a part, or of a list of them, by the names that servers use. What is encrypted has none. */
+function textOf(part: unknown, levels = MOST_LEVELS): string {
+  if (typeof part === "string") return part;
+  if (typeof part !== "object" || part === null || levels === 0) return "";
+  if (Array.isArray(part)) return part.map((one) => textOf(one, levels - 1)).join("");
+  const { text, thinking, reasoning, summary, content } = part as JsonObject;
+  return textOf(text, levels - 1) || textOf(thinking, levels - 1) ||
+    textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||
+    textOf(content, levels - 1);
+}
+
+/** Beside an `effort`, a summary is a setting: `{"effort":"high","summary":"auto"}`. */
+function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
+  return effort === undefined ? textOf(summary, levels - 1) : "";
 }

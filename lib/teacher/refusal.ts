@@ -59,6 +59,21 @@ export function refusal(options: RefusalOptions): TeacherError {
 }
 
 /**
+ * The error that stands in an answer, or undefined where there is none. Some servers always send the
+ * field: as null, false, "", `{}`, or an object of nothing but such values.
+ */
+export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
+  if (saysSomething(choice?.error)) return choice?.error;
+  return saysSomething(answer.error) ? answer.error : undefined;
+}
+
+function saysSomething(value: unknown, levels = 3): boolean {
+  if (typeof value === "string") return value.trim() !== "";
+  if (typeof value !== "object" || value === null) return Boolean(value);
+  return levels === 0 || Object.values(value).some((one) => saysSomething(one, levels - 1));
+}
+
+/**
  * The error that a teacher states in an answer that is 2xx itself, or in a stream. A `code` that is
  * an HTTP status is taken for one (OpenRouter answers so).
  */

@@ -7,9 +7,11 @@
 import { createParser, type EventSourceMessage } from "../deps/eventsource_parser.ts";
 import { TeacherError } from "../errors.ts";
 import { type AnswerContext, type AnswerParts, responseError, toCompletion } from "./answer.ts";
-import { asObject, asText, contentText, type JsonObject, parseJson } from "./json.ts";
-import { reasoningField } from "./reasoning.ts";
-import { statedError } from "./refusal.ts";
+import { DeltaText } from "./delta_text.ts";
+import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import type { JsonPath } from "./json_text.ts";
+import { MessageReader } from "./reasoning.ts";
+import { errorIn, statedError } from "./refusal.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_call_deltas.ts";
 
@@ -24,6 +26,9 @@ export class StreamReader {
   readonly #context: AnswerContext;
   readonly #decoder = new TextDecoder();
   readonly #parser = createParser({ onEvent: (event) => this.#event(event) });
+  readonly #messages = new MessageReader();
+  readonly #content = new DeltaText();
+  readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
   readonly #parts: AnswerParts = {
     content: "",
@@ -38,6 +43,9 @@ export class StreamReader {
     ttftMs: undefined,
   };
   #tokenSeen = false;
+  #hasTokens = false;
+  // Of several choices (`n`) the one that came first is read, as in an answer that is not streamed.
+  #choiceIndex: number | undefined;
 
   /** Makes a reader for an answer of this status. */
   constructor(status: number, context: AnswerContext) {
@@ -68,6 +76,8 @@ export class StreamReader {
 
   /** The answer as far as it has come. */
   completion(ttftMs: number | undefined): Completion {
+    this.#parts.content = this.#content.text;
+    this.#parts.reasoning = this.#reasoning.text;
     this.#parts.toolCalls = this.#toolCalls.list();
     this.#parts.ttftMs = ttftMs;
     return toCompletion(this.#parts, this.#context);
@@ -89,14 +99,15 @@ export class StreamReader {
         : responseError("An event of the stream is not a JSON object", data, this.#status, redact);
       return;
     }
-    this.#chunk(chunk);
+    this.#chunk(chunk, data);
   }
 
-  #chunk(chunk: JsonObject): void {
+  #chunk(chunk: JsonObject, text: string): void {
     const parts = this.#parts;
-    const choice = Array.isArray(chunk.choices) ? asObject(chunk.choices[0]) : undefined;
-    const error = choice?.error ?? chunk.error;
-    if (error !== undefined && error !== null) {
+    const position = this.#positionIn(chunk.choices);
+    const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
+    const error = errorIn(choice, chunk);
+    if (error !== undefined) {
       this.error = statedError(error, this.#status, this.#context.redact);
       return;
     }
@@ -107,23 +118,49 @@ export class StreamReader {
     if (usage !== undefined && usage !== null) parts.usage = usage;
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) return;
-    const delta = asObject(choice.delta) ?? asObject(choice.message);
-    if (delta !== undefined) this.#delta(delta);
+    const delta = asObject(choice.delta), message = asObject(choice.message);
+    if (delta !== undefined) this.#delta(delta, text, ["choices", position, "delta"]);
+    if (message !== undefined) this.#message(message, text, ["choices", position, "message"]);
     parts.finishReason = asText(choice.finish_reason) || parts.finishReason;
   }
 
-  #delta(delta: JsonObject): void {
-    const parts = this.#parts;
-    const content = contentText(delta.content);
-    const reasoning = reasoningField(delta);
-    const refusal = asText(delta.refusal);
-    parts.content += content;
-    parts.reasoning += reasoning;
-    parts.refusal += refusal;
-    const called = this.#toolCalls.add(delta);
-    if (called || content !== "" || reasoning !== "" || refusal !== "") this.#tokenSeen = true;
+  /** Where the choice that is read stands in a chunk, or -1. */
+  #positionIn(choices: unknown): number {
+    if (!Array.isArray(choices)) return -1;
+    for (let position = 0; position < choices.length; position++) {
+      const choice = asObject(choices[position]);
+      if (choice === undefined) continue;
+      const index = typeof choice.index === "number" ? choice.index : 0;
+      this.#choiceIndex ??= index;
+      if (index === this.#choiceIndex) return position;
+    }
+    return -1;
   }
 
+  #delta(delta: JsonObject, text: string, path: JsonPath): void {
+    const { content, reasoning } = this.#messages.read(delta);
+    const refusal = asText(delta.refusal);
+    this.#content.add(content);
+    this.#reasoning.add(reasoning);
+    this.#parts.refusal += refusal;
+    const called = this.#toolCalls.add(delta, { text, path });
+    if (called || content !== "" || reasoning !== "" || refusal !== "") {
+      this.#tokenSeen = this.#hasTokens = true;
+    }
+  }
+
+  /** Some servers send messages in place of deltas, others the whole message after them. */
+  #message(message: JsonObject, text: string, path: JsonPath): void {
+    if (!this.#hasTokens) {
+      this.#delta(message, text, path);
+      this.#hasTokens = false;
+      return;
+    }
+    const { content, reasoning } = this.#messages.read(message);
+    this.#content.extendTo(content);
+    this.#reasoning.extendTo(reasoning);
+    if (this.#toolCalls.list() === undefined) this.#toolCalls.add(message, { text, path });
+  }
   /** Lists (those of `logprobs`) grow, of anything else the last word counts. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {

@@ -4,34 +4,55 @@
  * @module
  */
 
-import { legacyCall } from "./answer.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
+import { inside, type JsonPlace } from "./json_text.ts";
+import { argumentsText, legacyCall, shallowMembers } from "./tool_calls.ts";
 
 interface Call {
   id: string;
+  name: string;
+  /** Undefined until the stream has brought some, empty ones included. */
+  arguments: string | undefined;
   readonly fields: JsonObject;
-  readonly function: JsonObject & { name: string; arguments: string };
+  readonly functionFields: JsonObject;
+}
+
+/** What one part says. */
+interface Part {
+  /** Undefined where the server numbers nothing. */
+  readonly index: string | undefined;
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string | undefined;
 }
 
 /** The tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // Where each index of the stream stands in the list; some servers give all calls the same.
-  readonly #places = new Map<number, number>();
+  // The call that each index of the stream stands for; some servers give all calls the same.
+  readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
-  /** Reads the parts in one delta; returns whether there were any. */
-  add(delta: JsonObject): boolean {
+  /**
+   * Reads the parts in one delta; returns whether there were any.
+   *
+   * @param delta The delta.
+   * @param place Where it stands.
+   */
+  add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
     if (Array.isArray(parts)) {
-      for (const part of parts) this.#part(asObject(part) ?? {});
+      parts.forEach((part, i) => this.#add(asObject(part) ?? {}, place, i));
       return parts.length > 0;
     }
     const call = asObject(legacy);
     if (call === undefined) return false;
     this.#legacy ??= { name: "", arguments: "" };
     this.#legacy.name += asText(call.name);
-    this.#legacy.arguments += asText(call.arguments);
+    const { arguments: args } = call;
+    if (args !== undefined && args !== null) {
+      this.#legacy.arguments += argumentsText(args, inside(place, "function_call", "arguments"));
+    }
     return true;
   }
 
@@ -40,31 +61,109 @@ export class ToolCallDeltas {
     if (this.#calls.length === 0) {
       return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];
     }
-    return this.#calls.map((call) => ({ id: call.id, ...call.fields, function: call.function }));
+    return this.#calls.map(({ id, name, arguments: args = "{}", fields, functionFields }) => ({
+      id,
+      type: "function",
+      ...fields,
+      function: { name, ...functionFields, arguments: args },
+    }));
   }
 
-  #part(part: JsonObject): void {
-    const { index, id, function: called, ...fields } = part;
+  #add(raw: JsonObject, delta: JsonPlace, position: number): void {
+    const { index, id, function: called, ...fields } = raw;
     const { name, arguments: args, ...more } = asObject(called) ?? {};
-    const call = this.#callFor(index, asText(id), asText(name));
-    if (call.id === "") call.id = asText(id);
-    for (const [key, value] of Object.entries(fields)) {
-      if (value !== null) call.fields[key] = value;
-    }
-    Object.assign(call.function, more);
-    if (call.function.name === "") call.function.name = asText(name);
-    // A few servers send the arguments as an object.
-    call.function.arguments += asObject(args) === undefined ? asText(args) : JSON.stringify(args);
+    const place = () => inside(delta, "tool_calls", position);
+    const part: Part = {
+      index: typeof index === "number" || typeof index === "string" ? String(index) : undefined,
+      id: asText(id),
+      name: asText(name),
+      arguments: typeof args === "string"
+        ? args
+        : args === undefined || args === null
+        ? undefined
+        : argumentsText(args, inside(place(), "function", "arguments")),
+    };
+    const known = this.#known(part, position);
+    // A call that is sent once more, whole, as some servers do at the end.
+    if (known !== undefined && repeats(known, part)) return;
+    const call = known === undefined || isAnother(known, part) ? this.#make(part, known) : known;
+    if (call.id === "") call.id = part.id;
+    if (call.name === "") call.name = part.name;
+    if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
+    assignTold(call.fields, fields, place);
+    assignTold(call.functionFields, more, () => inside(place(), "function"));
   }
 
-  #callFor(index: unknown, id: string, name: string): Call {
-    const key = typeof index === "number" ? index : -1;
-    const place = this.#places.get(key);
-    const known = place === undefined ? undefined : this.#calls[place];
-    // Another id with a name of its own is another call, whatever the index says.
-    if (known !== undefined && !(id !== "" && name !== "" && id !== known.id)) return known;
-    const made: Call = { id, fields: { type: "function" }, function: { name: "", arguments: "" } };
-    this.#places.set(key, this.#calls.push(made) - 1);
-    return made;
+  /** The call that a part belongs to, as far as its index and its id tell. */
+  #known({ index, id, name }: Part, position: number): Call | undefined {
+    if (index !== undefined) return this.#byIndex.get(index);
+    if (id !== "") {
+      const call = this.#calls.findLast((call) => call.id === id);
+      if (call !== undefined || name !== "") return call ?? this.#nameless();
+    }
+    // Several parts in one delta without an index are several calls.
+    return position > 0 ? undefined : this.#calls.at(-1);
+  }
+
+  /** The last call where it has no id yet. */
+  #nameless(): Call | undefined {
+    const last = this.#calls.at(-1);
+    return last?.id === "" ? last : undefined;
+  }
+
+  #make({ index, id, name }: Part, before: Call | undefined): Call {
+    const call: Call = {
+      id,
+      // Gateways that lose the head of a second call have lost its name with it.
+      name: name === "" ? before?.name ?? "" : name,
+      arguments: undefined,
+      fields: {},
+      functionFields: {},
+    };
+    this.#calls.push(call);
+    if (index !== undefined) this.#byIndex.set(index, call);
+    return call;
+  }
+}
+
+/** Whether a part is the beginning of another call than the one that its index or its place says. */
+function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+  // Another id with a name of its own is another call, whatever the index says.
+  if (id !== "" && name !== "" && id !== known.id) {
+    return known.id !== "" || known.arguments !== undefined ||
+      (known.name !== "" && known.name !== name);
+  }
+  if (index === undefined && id === "" && name !== "" && known.name !== "" && name !== known.name) {
+    return true;
+  }
+  // Arguments are one JSON value: what follows a whole one belongs to the next call.
+  return /^\s*[{[]/.test(args) && isWhole(known.arguments);
+}
+
+function repeats(known: Call, { id, name, arguments: args = "" }: Part): boolean {
+  if (id === "" || id !== known.id || args === "" || args !== known.arguments) return false;
+  return (name === "" || name === known.name) && isWhole(args);
+}
+
+function isWhole(args = ""): boolean {
+  if (!/[}\]]\s*$/.test(args.slice(-8))) return false;
+  try {
+    JSON.parse(args);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What has a value wins over what was there; some servers repeat fields as null or "". */
+function assignTold(fields: JsonObject, told: JsonObject, place: () => JsonPlace): void {
+  const names = Object.keys(told);
+  if (names.length === 0) return;
+  if (names.every((name) => typeof told[name] !== "object")) {
+    for (const name of names) if (told[name] !== "") fields[name] = told[name];
+    return;
+  }
+  for (const [name, value] of Object.entries(shallowMembers(told, place()))) {
+    if (value !== null && value !== undefined && value !== "") fields[name] = value;
   }
 }

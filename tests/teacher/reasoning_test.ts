@@ -1,36 +1,59 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { reasoningField, splitReasoning } from "../../lib/teacher/reasoning.ts";
+import { MessageReader } from "../../lib/teacher/reasoning.ts";
 
-Deno.test("splitReasoning() takes a block at the start, with and without its opening tag", () => {
-  const expected = { response: "42", reasoning: "6 * 7" };
-  assertEquals(splitReasoning("<think>\n6 * 7\n</think>\n\n42"), expected);
-  assertEquals(splitReasoning("\n <think>6 * 7</think>42"), expected);
-  assertEquals(splitReasoning("6 * 7\n</think>\n\n42"), expected);
-  assertEquals(splitReasoning("</think>42"), { response: "42", reasoning: "" });
-  assertEquals(splitReasoning("<think>\n\n</think>\n\n42"), { response: "42", reasoning: "" });
-});
+function reasoningOf(message: Record<string, unknown>): string {
+  return new MessageReader().read(message).reasoning;
+}
 
-Deno.test("splitReasoning() leaves tags alone that are part of the answer", () => {
-  for (const content of ["plain", "Use <think>a</think> tags", "Write <think> first", ""]) {
-    assertEquals(splitReasoning(content), { response: content, reasoning: "" });
+Deno.test("MessageReader finds reasoning in every field that servers use", () => {
+  const text = { type: "reasoning.text", text: "why", signature: "s" };
+  const fields: Record<string, unknown>[] = [
+    { reasoning_content: "why" },
+    { reasoning: "why" },
+    { reasoning_content: null, reasoning: "why" },
+    { reasoning_content: "", reasoning: "why" },
+    { thinking: "why" },
+    { reasoning_text: "why" },
+    { reasoning: { content: "why" } },
+    { reasoning_details: [text] },
+    { reasoning_details: [{ type: "reasoning.summary", summary: "why" }] },
+    { reasoning_details: [{ type: "reasoning.encrypted", data: "x" }, text] },
+    { reasoning: "why", reasoning_content: "why", reasoning_details: [text] },
+    { thinking_blocks: [{ type: "thinking", thinking: "why", signature: "s" }] },
+    { content: [{ type: "thinking", thinking: [{ type: "text", text: "why" }] }] },
+    { content: [{ type: "thinking", thinking: "why" }, { type: "redacted_thinking", data: "x" }] },
+    { content: [{ type: "reasoning", text: "why" }] },
+    { reasoning: "why", content: [{ type: "thinking", thinking: "why" }] },
+  ];
+  for (const message of fields) {
+    assertEquals(reasoningOf(message), "why", JSON.stringify(message));
   }
 });
 
-Deno.test("splitReasoning() loses nothing but the line ends around the two", () => {
-  assertEquals(splitReasoning("<think>a <think> b</think>  c</think> d\n"), {
-    response: "  c</think> d\n",
-    reasoning: "a <think> b",
-  });
+Deno.test("MessageReader takes no setting for reasoning", () => {
+  for (const reasoning of [{ effort: "high", summary: "auto" }, true, 3, [], {}]) {
+    assertEquals(reasoningOf({ reasoning, reasoning_details: [] }), "");
+  }
 });
 
-Deno.test("splitReasoning() takes a block that was never closed for reasoning", () => {
-  assertEquals(splitReasoning("<think>\nlet me see"), { response: "", reasoning: "let me see" });
+Deno.test("MessageReader reads the answer from a text, from parts, and from a part alone", () => {
+  const part = { type: "text", text: "42" };
+  const thinking = { type: "thinking", thinking: [{ type: "text", text: "why" }] };
+  for (const content of ["42", [part], part, ["4", { text: "2" }], [thinking, part]]) {
+    assertEquals(new MessageReader().read({ content }).content, "42");
+  }
+  for (const content of [null, undefined, 3, {}, [null], [thinking]]) {
+    assertEquals(new MessageReader().read({ content }).content, "");
+  }
 });
 
-Deno.test("reasoningField() reads both names, and the one that holds something", () => {
-  assertEquals(reasoningField({ reasoning_content: "a" }), "a");
-  assertEquals(reasoningField({ reasoning: "b" }), "b");
-  assertEquals(reasoningField({ reasoning_content: null, reasoning: "b" }), "b");
-  assertEquals(reasoningField({ reasoning_content: "", reasoning: "b" }), "b");
-  assertEquals(reasoningField({ reasoning: { effort: "high" } }), "");
+Deno.test("MessageReader reads no list that repeats what fields have brought in one stream", () => {
+  const reader = new MessageReader();
+  const details = (text: string) => [{ type: "reasoning.text", text }];
+  const deltas = [
+    { reasoning: "wh", reasoning_details: details("wh") },
+    { reasoning: "y", reasoning_details: details("y") },
+    { content: "", reasoning_details: details("why") },
+  ];
+  assertEquals(deltas.map((delta) => reader.read(delta).reasoning), ["wh", "y", ""]);
 });

@@ -1,0 +1,75 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { splitThinkTags, THINK_TAGS, withoutTags } from "../../lib/teacher/think_tags.ts";
+
+Deno.test("splitThinkTags() takes a block at the start between any of the tags", () => {
+  for (const [open, close] of THINK_TAGS) {
+    const expected = { response: "42", reasoning: "6 * 7" };
+    assertEquals(splitThinkTags(`${open}\n6 * 7\n${close}\n\n42`), expected, open);
+    assertEquals(splitThinkTags(`\n ${open}6 * 7${close}42`), expected, open);
+  }
+});
+
+Deno.test("splitThinkTags() takes a block whose opening tag the template has written", () => {
+  const closed = ["</think>", "</seed:think>", "</mm:think>", "</longcat_think>", "[/THINK]"];
+  for (const close of closed) {
+    const expected = { response: "42", reasoning: "6 * 7" };
+    assertEquals(splitThinkTags(`6 * 7\n${close}\n\n42`), expected, close);
+  }
+  assertEquals(splitThinkTags("</think>42"), { response: "42", reasoning: "" });
+});
+
+Deno.test("splitThinkTags() takes an empty block out", () => {
+  const expected = { response: "42", reasoning: "" };
+  assertEquals(splitThinkTags("<think>\n\n</think>\n\n42"), expected);
+});
+
+Deno.test("splitThinkTags() leaves tags alone that are part of the answer", () => {
+  const answers = [
+    "plain",
+    "",
+    "  \n",
+    "Use <think>a</think> tags",
+    "Write <think> first",
+    "Use <thought>a</thought> tags",
+    "Close with </thought>",
+    "<thinking>a</thinking>42",
+    "<reasoning>a</reasoning><answer>42</answer>",
+    "I think> so",
+  ];
+  for (const content of answers) assertEquals(splitThinkTags(content), undefined, content);
+});
+
+Deno.test("splitThinkTags() loses nothing but the line ends around the two", () => {
+  assertEquals(splitThinkTags("<think>a <think> b</think>  c</think> d\n"), {
+    response: "  c</think> d\n",
+    reasoning: "a <think> b",
+  });
+});
+
+Deno.test("splitThinkTags() takes a block that was never closed for reasoning", () => {
+  assertEquals(splitThinkTags("<think>\nlet me see"), { response: "", reasoning: "let me see" });
+});
+
+Deno.test("splitThinkTags() takes several blocks before the answer", () => {
+  const expected = { response: "42", reasoning: "a\n\nb" };
+  assertEquals(splitThinkTags("<think>a</think>\n<think>b</think>\n42"), expected);
+  // Without its end, a second block is the answer's.
+  assertEquals(splitThinkTags("<think>a</think><think> is a tag"), {
+    response: "<think> is a tag",
+    reasoning: "a",
+  });
+});
+
+Deno.test("splitThinkTags() takes tags of the user's, closed and unopened too", () => {
+  const own = ["<<", ">>"] as const;
+  assertEquals(splitThinkTags("<<why>>42", own), { response: "42", reasoning: "why" });
+  assertEquals(splitThinkTags("why>>42", own), { response: "42", reasoning: "why" });
+  assertEquals(splitThinkTags("<think>why</think>42", own), { response: "42", reasoning: "why" });
+  assertEquals(splitThinkTags("42 << 3 >> 1", own), undefined);
+});
+
+Deno.test("withoutTags() takes tags off a field", () => {
+  assertEquals(withoutTags("<think>\nwhy\n</think>\n"), "why");
+  assertEquals(withoutTags("<think>why"), "why");
+  assertEquals(withoutTags("why <think>"), "why <think>");
+});

@@ -1,0 +1,77 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { separateThoughts } from "../../lib/teacher/thoughts.ts";
+
+const WHOLE = "<|channel|>analysis<|message|>why<|end|>" +
+  "<|start|>assistant<|channel|>final<|message|>42";
+
+Deno.test("separateThoughts() reads the channels of gpt-oss, whole or without their ends", () => {
+  const contents = [
+    WHOLE,
+    `${WHOLE}<|return|>`,
+    `<|start|>assistant${WHOLE}<|end|>`,
+    "<|channel|>analysis<|message|>why<|end|><|channel|>final<|message|>42",
+    "<|channel|>analysis<|message|>why<|channel|>final <|constrain|>json<|message|>42",
+    "<|channel|>analysis<|message|>why<|end|>42",
+    "analysis<|message|>why<|end|><|start|>assistant<|channel|>final<|message|>42",
+    "why<|end|><|start|>assistant<|channel|>final<|message|>42",
+    "analysiswhyassistantfinal42",
+  ];
+  for (const content of contents) {
+    const { response, reasoning, toolCalls } = separateThoughts(content, "");
+    assertEquals([response, reasoning, toolCalls], ["42", "why", []], content);
+  }
+});
+
+Deno.test("separateThoughts() makes tool calls of the commentary channel", () => {
+  const { response, reasoning, toolCalls } = separateThoughts(
+    "<|channel|>analysis<|message|>why<|end|><|start|>assistant<|channel|>commentary<|message|>" +
+      "I look it up<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather " +
+      '<|constrain|>json<|message|>{"city":"Bern"}<|call|>',
+    "",
+  );
+  assertEquals([response, reasoning], ["I look it up", "why"]);
+  assertEquals(toolCalls, [{
+    id: "call_0",
+    type: "function",
+    function: { name: "get_weather", arguments: '{"city":"Bern"}' },
+  }]);
+});
+
+Deno.test("separateThoughts() takes channels without a final one for reasoning alone", () => {
+  const { response, reasoning } = separateThoughts("<|channel|>analysis<|message|>let me see", "");
+  assertEquals([response, reasoning], ["", "let me see"]);
+});
+
+Deno.test("separateThoughts() leaves texts alone that speak of channels", () => {
+  const answers = [
+    "gpt-oss writes <|channel|>final<|message|> before its answer",
+    "analysis of the data",
+    "a |> b |> c",
+  ];
+  for (const content of answers) {
+    assertEquals(separateThoughts(content, "").response, content);
+  }
+});
+
+Deno.test("separateThoughts() has reasoning once that came as a field and in the text", () => {
+  const pairs: [content: string, field: string][] = [
+    ["<think>why, oh why</think>42", "why, oh why"],
+    ["<think>\nwhy,\noh  why\n</think>\n\n42", "why, oh why\n"],
+    ["why, oh why</think>42", "why, oh why"],
+    ["<think></think>42", "why, oh why"],
+    ["<think>why, oh</think>42", "why, oh why"],
+    ["42", "<think>why, oh why</think>"],
+    [WHOLE.replace("why", "why, oh why"), "why, oh why"],
+  ];
+  for (const [content, field] of pairs) {
+    const { response, reasoning } = separateThoughts(content, field);
+    assertEquals([response, reasoning.trim()], ["42", "why, oh why"], content);
+  }
+});
+
+Deno.test("separateThoughts() leaves tags in the answer that do not repeat the field", () => {
+  for (const content of ["<think>an example</think> is how", "<think>t</think>42"]) {
+    const { response, reasoning } = separateThoughts(content, "I explain t with an example");
+    assertEquals([response, reasoning], [content, "I explain t with an example"]);
+  }
+});
