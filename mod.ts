@@ -54,7 +54,14 @@ export {
   verify,
   type VerifyOptions,
 } from "./lib/run/mod.ts";
-export type { Failure, Outcome, Row } from "./lib/row.ts";
+export type {
+  EarlierAnswer,
+  Failure,
+  NextAttempt,
+  Outcome,
+  RejectedAnswer,
+  Row,
+} from "./lib/row.ts";
 export {
   type Completion,
   type Message,

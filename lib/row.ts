@@ -28,6 +28,32 @@ export interface Row {
   readonly source: string;
   /** Which answer to its input row it is for: 0 for the first or only one. */
   readonly sample: number;
+  /** Where an earlier run left it, if that run got an answer to it which was not accepted. */
+  readonly earlier?: EarlierAnswer;
+}
+
+/** What a row is asked with next, where its answer was not accepted and another one is asked for. */
+export interface NextAttempt {
+  /** How often the row will have been asked again for an answer that was empty or failed a check. */
+  readonly resample: number;
+  /** The token limit, or undefined where the parameters set none. */
+  readonly maxTokens: number | undefined;
+}
+
+/** An answer that was paid for and not accepted, and why. */
+export interface RejectedAnswer {
+  /** The answer. */
+  readonly completion: Completion;
+  /** Why it was not accepted. */
+  readonly failure: Failure;
+}
+
+/** What an earlier run left of a row that it could not finish. */
+export interface EarlierAnswer {
+  /** Where the row continues, or undefined where it starts over: its parameters have changed. */
+  readonly next: NextAttempt | undefined;
+  /** The last answer, or undefined where its line does not hold it. */
+  readonly rejected: RejectedAnswer | undefined;
 }
 
 /** What a failures line says under `error`. */
@@ -58,8 +84,10 @@ export interface Outcome {
   readonly settledAt: number;
   /** The answer; where there is a failure too, what was paid for all the same. */
   readonly completion: Completion | undefined;
-  /** Why the row failed; undefined when it succeeded. */
+  /** Why the row failed, or why its answer was not accepted; undefined when it succeeded. */
   readonly failure: Failure | undefined;
+  /** What the row is asked with next: it has not failed, it is pending. Undefined once it is finished. */
+  readonly next?: NextAttempt;
   /** Whom the last attempt was made at; undefined before there was one. */
   readonly teacher: Teacher | undefined;
   /** What all attempts have cost in US dollars; 0 where no price is known. */

@@ -43,9 +43,11 @@ export function reseeded(params: Params, by: number): Params {
 /**
  * Parameters for an answer in place of one that was rejected: `reseeded` by 1,000. A row has at most
  * that many samples, whose seeds follow each other, so that none of them gets the seed of another.
+ *
+ * @param times How many answers were rejected since the one that `params` were for.
  */
-export function resampled(params: Params): Params {
-  return reseeded(params, MOST_SAMPLES);
+export function resampled(params: Params, times: number = 1): Params {
+  return reseeded(params, times * MOST_SAMPLES);
 }
 
 function raised(seed: bigint, by: bigint): bigint {

@@ -19,7 +19,7 @@ import {
   RepeatedRejections,
 } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
-import { asTeacherError, outcomeOf, type Work } from "./work.ts";
+import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
 
 /** What attempts are made with. */
 export interface AttemptsOptions extends
@@ -30,7 +30,6 @@ export interface AttemptsOptions extends
     | "spending"
     | "retryPolicy"
     | "rowTimeoutMs"
-    | "onAttempt"
     | "isCareful"
     | "isProven"
     | "holdsSuspects"
@@ -41,6 +40,8 @@ export interface AttemptsOptions extends
   readonly rowNow: () => number;
   /** Ends the calls. */
   readonly signal: AbortSignal;
+  /** An attempt is about to be made. On the hot path. */
+  readonly onAttempt?: () => void;
   /** A teacher has a place free again. */
   readonly onEnd: () => void;
   /** The run has to be halted. */
@@ -55,7 +56,8 @@ export interface AttemptsOptions extends
   readonly restMs: () => number;
 }
 
-/** What an attempt has settled: its row, or that and others; undefined when the row is not settled. */
+/** What an attempt has settled: its row, or that and others. An outcome with a `next` is an answer that is
+ * to be kept before its row is asked again; undefined: there is nothing to keep and nothing settled. */
 export type Settled = Outcome | readonly Outcome[] | undefined;
 
 /** Makes attempts. One run has one. */
@@ -63,6 +65,7 @@ export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #suspects = new Map<Endpoint, RepeatedRejections>();
   #inFlight = 0;
+  #abandoned = 0;
 
   /** Nothing is sent yet. */
   constructor(options: AttemptsOptions) {
@@ -72,6 +75,11 @@ export class Attempts {
   /** Attempts under way. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Attempts that were given up before they were answered; they may have been billed. */
+  get abandoned(): number {
+    return this.#abandoned;
   }
 
   /** Makes one attempt at a row. Where that does not settle it, `dueInMs` of the work says when the next
@@ -90,10 +98,9 @@ export class Attempts {
     work.attempts++;
     work.dueInMs = undefined;
     this.#inFlight++;
-    this.#options.onAttempt?.(this.#inFlight);
+    this.#options.onAttempt?.();
     listener.attempt();
-    let completion: Completion | undefined;
-    let thrown: unknown;
+    let completion: Completion | undefined, thrown: unknown;
     try {
       completion = await endpoint.teacher.complete({
         uid: work.row.uid,
@@ -126,17 +133,10 @@ export class Attempts {
     return cleared.length === 0 ? outcome : [...cleared, outcome];
   }
 
-  /** The run is over: gives back what is settled by that, of the rows that were held back and of `waiting`,
-   * those that wait for another attempt. Where a teacher was halted because of what rows were refused
-   * for, these stay pending; an answer that was paid for is kept beside its failure. */
-  leave(waiting: readonly Work[]): readonly Outcome[] {
-    const held = [...this.#suspects.values()].flatMap((suspects) => suspects.clear());
-    const paid = waiting.flatMap((work) =>
-      work.rejected === undefined
-        ? []
-        : [outcomeOf(work, 0, work.rejected.completion, work.rejected.failure)]
-    );
-    return [...held, ...paid];
+  /** The run is over: gives back the rows that were held back and have failed. Where a teacher was halted
+   * because of what they were refused for, they stay pending. */
+  leave(): readonly Outcome[] {
+    return [...this.#suspects.values()].flatMap((suspects) => suspects.clear());
   }
 
   /** How long a row may still take in milliseconds; undefined while it has all the time. */
@@ -155,22 +155,22 @@ export class Attempts {
     if (reason !== undefined) this.#options.onHalt(reason);
   }
 
-  /** An answer that is not kept: the row has failed, or it is asked again. */
+  /** An answer that is not accepted: the row has failed, or it is asked again. */
   #rejected(
     work: Work,
     latencyMs: number,
     completion: Completion,
     rejection: Rejection,
-  ): Settled {
+  ): Outcome {
     const { failure, follow, params } = rejection;
-    const isLast = params === undefined || this.#options.isOver();
-    this.#note(work, { failure, action: isLast ? "failed" : "retried", completion });
-    if (isLast) return outcomeOf(work, latencyMs, completion, failure);
+    const action = params === undefined ? "failed" : this.#again;
+    this.#note(work, { failure, action, completion });
+    if (params === undefined) return outcomeOf(work, latencyMs, completion, failure);
     work.rejected = { completion, failure };
     if (follow === "resample") work.resamples++;
     work.params = params;
     work.dueInMs = 0;
-    return undefined;
+    return pendingOutcome(work, latencyMs);
   }
 
   /** The row waits for another attempt, or it has failed. */
@@ -178,6 +178,7 @@ export class Attempts {
     const endpoint = work.endpoint!;
     if (this.#options.signal.aborted) {
       endpoint.abandoned();
+      this.#abandoned++;
       return undefined;
     }
     const error = asTeacherError(thrown);

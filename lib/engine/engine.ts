@@ -6,11 +6,12 @@
  */
 
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
-import type { Outcome } from "../row.ts";
 import { Attempts } from "./attempts.ts";
 import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { Clock } from "./clock.ts";
+import { Delivery } from "./delivery.ts";
+import { healthNotice } from "./health_notice.ts";
 import { Lanes } from "./lanes.ts";
 import { RowClock } from "./row_clock.ts";
 import type { Work } from "./work.ts";
@@ -25,12 +26,11 @@ export class Engine {
   readonly #lanes: Lanes<Work>;
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
+  readonly #delivery: Delivery;
   readonly #calls = new AbortController();
   readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
-  /** Rows whose outcome the sink has taken. */
-  #settled = 0;
   /** Where the last new row went: the other samples of its input row follow it. */
   #lastEndpoint: Endpoint | undefined;
   #end: "done" | "halted" | undefined;
@@ -41,6 +41,7 @@ export class Engine {
   /** Throws `RangeError` when the concurrency is out of range. */
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#delivery = new Delivery(options.sink);
     const clock = new Clock(options.now ?? (() => performance.now()));
     this.#now = clock.read;
     this.#queue = new WorkQueue({
@@ -76,6 +77,7 @@ export class Engine {
       now: this.#now,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
+      onAttempt: () => options.onAttempt?.(this.#held),
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
@@ -96,6 +98,16 @@ export class Engine {
   /** Attempts under way. */
   get inFlight(): number {
     return this.#attempts.inFlight;
+  }
+
+  /** Rows whose attempt is under way, or whose answer the sink has not taken yet. */
+  get unwritten(): number {
+    return this.#held;
+  }
+
+  /** Calls that were given up because the run could not go on: they may have been billed. */
+  get lostCalls(): number {
+    return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
 
   /** Rows between two attempts. */
@@ -138,10 +150,10 @@ export class Engine {
     this.#pool.open();
     await this.#lanes.run();
     this.#pool.close();
-    const waiting = this.#queue.clear();
-    if (this.#crash === undefined) {
-      await this.#settle(this.#attempts.leave(waiting)).catch((error) => this.#fail(error));
-    }
+    for (const work of this.#queue.clear()) this.#delivery.leave(work);
+    const held = this.#crash === undefined ? this.#attempts.leave() : [];
+    await this.#delivery.putAll(held).catch((error) => this.#fail(error));
+    await this.#delivery.end().catch((error) => this.#fail(error));
     this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
     await this.#queue.close().catch((error) => this.#fail(error));
     this.#noteState();
@@ -208,8 +220,10 @@ export class Engine {
   /** Whether no row is left pending. */
   #isDone(): boolean {
     const { rowCount } = this.#options;
-    if (rowCount !== undefined) return this.#settled === rowCount;
-    return this.#queue.isExhausted && this.#settled === this.#queue.taken;
+    const { finished } = this.#delivery;
+    if (this.#held > 0) return false;
+    if (rowCount !== undefined) return finished === rowCount;
+    return this.#queue.isExhausted && finished === this.#queue.taken;
   }
 
   /** Reads on, behind closed gates too: a run that has no more rows ends there as well. */
@@ -233,10 +247,12 @@ export class Engine {
     const after = await this.#attempts.make(work);
     try {
       if (after === undefined) this.#await(work);
-      else if ("row" in after) {
-        await this.#options.sink.put(after);
-        this.#settled++;
-      } else await this.#settle(after);
+      else if (!("row" in after)) await this.#delivery.putAll(after);
+      else if (after.next === undefined) await this.#delivery.put(after);
+      else {
+        await this.#delivery.keep(after);
+        this.#await(work);
+      }
     } catch (cause) {
       this.#fail(cause);
     }
@@ -247,14 +263,7 @@ export class Engine {
   /** Lets a row wait for its next attempt, if there will be one; it stays pending otherwise. */
   #await(work: Work): void {
     if (work.dueInMs !== undefined && !this.#lanes.isClosed) this.#queue.add(work, work.dueInMs);
-  }
-
-  /** Hands outcomes over. One that is rejected ends the run; its row stays pending. */
-  async #settle(outcomes: readonly Outcome[]): Promise<void> {
-    for (const outcome of outcomes) {
-      await this.#options.sink.put(outcome);
-      this.#settled++;
-    }
+    else this.#delivery.leave(work);
   }
 
   #onTick(): void {
@@ -262,19 +271,10 @@ export class Engine {
     this.#noteState();
   }
 
-  /** Says what a person would not see otherwise: that one of several is gone or back, or that there may
-   * never be anybody at an address. */
-  #onHealth({ isDown, hasAnswered, reason, teacher }: Endpoint): void {
-    const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
+  #onHealth(endpoint: Endpoint): void {
     const { onNotice, teachers } = this.#options;
-    if (isDown && !hasAnswered) {
-      onNotice?.(
-        `Nothing comes from ${place} (${reason}): is it running, and is that its address? ` +
-          "It is asked again from time to time; Ctrl-C ends the run",
-      );
-    } else if (teachers.length > 1) {
-      onNotice?.(isDown ? `Lost ${place} (${reason}); the others go on` : `Found ${place} again`);
-    }
+    const notice = healthNotice(endpoint, teachers.length > 1);
+    if (notice !== undefined) onNotice?.(notice);
   }
 
   /** The run ends with the last teacher that could be asked. */

@@ -15,6 +15,10 @@ import type { RetryPolicy } from "./retry_policy.ts";
 export interface OutcomeSink {
   /** Takes an outcome; rejects when it can never be kept, which ends the run. */
   put(outcome: Outcome): Promise<void>;
+  /** Takes an answer that was not accepted before its row is asked again: the outcome has a `next`, and
+   * more of the row will follow. Resolves once the answer would outlive this process.
+   * @default `put` takes the last of them when the run ends before its row is finished */
+  keep?(outcome: Outcome): Promise<void>;
 }
 
 /** An attempt that failed, or whose answer was not kept. */
@@ -76,9 +80,9 @@ export interface EngineOptions {
   /** How many rows there are, where that is known: the engine is done once they are settled, and
    * halted before, whatever the source says to one that was stopped. */
   rowCount?: number;
-  /** Hears of each attempt before it is made, with the number in flight, itself included. On the hot
-   * path. */
-  onAttempt?: (inFlight: number) => void;
+  /** Hears of each attempt before it is made, with the rows that would be lost with this process: those
+   * in flight, itself included, and those whose answer the sink has not taken yet. On the hot path. */
+  onAttempt?: (unwritten: number) => void;
   /** Hears that one of several teachers will not be asked again. */
   onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */

@@ -5,8 +5,9 @@
  */
 
 import { TeacherError } from "../errors.ts";
-import type { Failure, Outcome, Row } from "../row.ts";
+import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
+import { type AnswerPolicy, tokenLimitOf } from "./answers/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
@@ -32,9 +33,9 @@ export interface Work extends AttemptHistory {
   busyMs: number;
   /** US dollars, all attempts together. */
   costUsd: number;
-  /** The last answer that was not kept: it was paid for, so it stands beside the failure if there will be
-   * no better one. */
-  rejected: { readonly completion: Completion; readonly failure: Failure } | undefined;
+  /** The last answer that was not accepted: it was paid for, so it stands beside the failure if there will
+   * be no better one. */
+  rejected: RejectedAnswer | undefined;
   /** How long it waits for its next attempt, in milliseconds; undefined when there is none to wait for. */
   dueInMs: number | undefined;
   /** When its time is up (on the clock of rows), or undefined while it has all the time. */
@@ -63,6 +64,22 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     deadlineAt: undefined,
     firstFailedAt: undefined,
   };
+}
+
+/** Lets a row continue where an earlier run left it. */
+export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
+  work.rejected = rejected;
+  if (next === undefined) return;
+  work.resamples = next.resample;
+  work.params = policy.continued(work.row, work.params, next);
+}
+
+/** Its last answer was not accepted, and it is asked again: what is written before that, so that the answer
+ * outlives the run. */
+export function pendingOutcome(work: Work, latencyMs: number): Outcome {
+  const { completion, failure } = work.rejected!;
+  const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
+  return { ...outcomeOf(work, latencyMs, completion, failure), next };
 }
 
 /** What became of it. */

@@ -6,11 +6,12 @@
 
 import type { Row } from "../row.ts";
 import type { Params } from "../teacher/mod.ts";
+import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./clock.ts";
 import { RowBuffer } from "./row_buffer.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { RetryQueue } from "./retry_queue.ts";
-import { newWork, type Work } from "./work.ts";
+import { newWork, resume, type Work } from "./work.ts";
 
 /** What a queue is made from. */
 export interface WorkQueueOptions {
@@ -18,6 +19,8 @@ export interface WorkQueueOptions {
   readonly source: AsyncIterable<readonly Row[]>;
   /** The run's parameters. */
   readonly params: Params;
+  /** What rows are asked with that an earlier run left between two answers. */
+  readonly acceptance: AnswerPolicy;
   /** Whether retries go before new rows as long as they have a place, and not whenever they are due: a row
    * whose time runs would not wait for a place but fail for want of one. */
   readonly hasRetryBudget: boolean;
@@ -88,7 +91,10 @@ export class WorkQueue {
     const row = this.#intake.take();
     if (row === undefined) return undefined;
     this.#budget.first();
-    return newWork(row, this.#taken++, this.#options.params);
+    const { params, acceptance } = this.#options;
+    const work = newWork(row, this.#taken++, params);
+    if (row.earlier !== undefined) resume(work, row.earlier, acceptance);
+    return work;
   }
 
   /** Lets a row wait for its next attempt, so many milliseconds. */

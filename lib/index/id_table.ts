@@ -29,10 +29,12 @@ const ENCODER = new TextEncoder();
 /**
  * Ids by 123 bits of their hash, each with four flags and 64 bits of its owner's choice.
  *
- * Slots are plain numbers, valid until the next `insert`.
+ * Slots are plain numbers, valid until the next `insert`. A column of line numbers takes another 4 bytes
+ * a slot once one is noted.
  */
 export class IdTable implements Disposable {
   #words: Uint32Array<ArrayBuffer>;
+  #lines: Uint32Array<ArrayBuffer> | undefined;
   #capacity: number;
   #size = 0;
   /** The key that is being looked up; kept here because a tuple per row would be garbage. */
@@ -52,13 +54,15 @@ export class IdTable implements Disposable {
 
   /** Memory in bytes. */
   get byteLength(): number {
-    return this.#words.byteLength;
+    return this.#words.byteLength + (this.#lines?.byteLength ?? 0);
   }
 
   /** Frees the memory now: it is much, and the garbage collector is in no hurry. */
   [Symbol.dispose](): void {
     this.#words.buffer.transfer(0);
     this.#words = new Uint32Array(0);
+    this.#lines?.buffer.transfer(0);
+    this.#lines = undefined;
   }
 
   /** The slot of an id, or -1. */
@@ -143,6 +147,17 @@ export class IdTable implements Disposable {
     return this.#words[slot * WORDS + 4] === 0 && this.#words[slot * WORDS + 5] === 0;
   }
 
+  /** Notes the number of a line, from 1, with the id. */
+  setLine(slot: number, line: number): void {
+    this.#lines ??= new Uint32Array(this.#capacity);
+    this.#lines[slot] = line;
+  }
+
+  /** The line that was noted last, or 0. */
+  lineOf(slot: number): number {
+    return this.#lines === undefined ? 0 : this.#lines[slot];
+  }
+
   /** How many ids have all the flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
@@ -220,15 +235,18 @@ export class IdTable implements Disposable {
   }
 
   #grow(): void {
-    const old = this.#words;
+    const old = this.#words, oldLines = this.#lines;
     const oldCapacity = this.#capacity;
     const key = this.#key.slice();
     this.#capacity = Math.ceil(oldCapacity * GROWTH);
     this.#words = new Uint32Array(this.#capacity * WORDS);
+    if (oldLines !== undefined) this.#lines = new Uint32Array(this.#capacity);
     for (let from = 0; from < oldCapacity * WORDS; from += WORDS) {
       if (old[from + 3] === 0) continue;
       this.#key.set(old.subarray(from, from + 4));
-      this.#words.set(old.subarray(from, from + WORDS), this.#probe() * WORDS);
+      const slot = this.#probe();
+      this.#words.set(old.subarray(from, from + WORDS), slot * WORDS);
+      if (oldLines !== undefined) this.#lines![slot] = oldLines[from / WORDS];
     }
     this.#key.set(key);
   }

@@ -8,4 +8,4 @@
  */
 
 export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
-export { readIndex } from "./results_index.ts";
+export { type IndexedLine, readIndex } from "./results_index.ts";

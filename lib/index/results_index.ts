@@ -13,15 +13,31 @@ import { DamagedFileError } from "../errors.ts";
 import { readLineBlocks } from "../line_blocks.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
-/** One line of the file. What costs a string is made when it is asked for, during the call only. */
+/** One line of the file. What costs a string is made when it is asked for. The same object stands for the
+ * next line, too: it is valid during the call only. */
 export interface IndexedLine {
   /** Its number, from 1. */
   readonly number: number;
+  /** Where it begins in the file, in bytes. */
+  readonly offset: number;
+  /** Its length in bytes, without the line feed. */
+  readonly byteLength: number;
+  /** Whether it has a prompt hash. */
+  readonly hasHash: boolean;
   /** Its id. */
   uid(): string;
   /** All of it. */
   text(): string;
+  /** The object that it is.
+   *
+   * @throws {DamagedFileError} when it is none: only lines that Retort did not write are parsed before */
+  value(): Readonly<Record<string, unknown>>;
+  /** Whether this ASCII text stands anywhere in it. */
+  includes(text: string): boolean;
 }
+
+/** Hears of each line once its id is in the table. `false`: its prompt hash is not to be noted. */
+export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
 const HEAD = '{"uid":"';
@@ -33,37 +49,120 @@ const END = "}}";
  * Enters every id of the file into the table and notes its prompt hash there, unless the id has a
  * result already. A file that does not exist holds nothing. Rejects when the signal is aborted.
  *
+ * @returns How many lines the file has.
  * @throws {DamagedFileError} when a line is no JSON object with a `uid`
  */
 export async function readIndex(
   path: string,
   table: IdTable,
-  onLine: (slot: number, line: IndexedLine) => void,
+  onLine: OnLine,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const scanner = new LineScanner(path, table, onLine);
   for await (const { bytes, isTail } of readLineBlocks(path)) {
     signal?.throwIfAborted();
     if (isTail) scanner.scanTail(bytes);
     else scanner.scan(bytes);
   }
+  return scanner.lines;
+}
+
+/** The line at hand. One object stands for all of them: a file may have millions. */
+class CurrentLine implements IndexedLine {
+  number = 0;
+  offset = 0;
+  byteLength = 0;
+  hasHash = false;
+  /** What the line is part of, as bytes and as a character for each byte, and where it ends there. */
+  #block: Uint8Array = new Uint8Array(0);
+  #characters = "";
+  #end = 0;
+  /** Where its id stands there, or its id. */
+  #uidStart = 0;
+  #uidEnd = 0;
+  #uid: string | undefined;
+  readonly #path: string;
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Goes on to a line that was not parsed. */
+  scanned(block: Uint8Array, characters: string, start: number, end: number): void {
+    this.#block = block;
+    this.#characters = characters;
+    this.#end = end;
+    this.byteLength = end - start;
+    this.hasHash = true;
+    this.#uid = undefined;
+  }
+
+  /** Where the id of the line stands in its block. */
+  uidAt(start: number, end: number): void {
+    this.#uidStart = start;
+    this.#uidEnd = end;
+  }
+
+  /** Goes on to a line that was parsed. */
+  parsed(line: Uint8Array, uid: string, hasHash: boolean): void {
+    this.#block = line;
+    this.#end = this.byteLength = line.length;
+    this.hasHash = hasHash;
+    this.#uid = uid;
+  }
+
+  uid(): string {
+    // Not a slice of the characters, which would keep the whole block in memory.
+    return this.#uid ?? this.#decoder.decode(this.#block.subarray(this.#uidStart, this.#uidEnd));
+  }
+
+  text(): string {
+    return this.#decoder.decode(this.#block.subarray(this.#end - this.byteLength, this.#end));
+  }
+
+  value(): Readonly<Record<string, unknown>> {
+    let value: unknown;
+    try {
+      value = JSON.parse(this.text());
+    } catch (cause) {
+      throw this.damage("it is not JSON", cause);
+    }
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+    throw this.damage("it is no object");
+  }
+
+  damage(what: string, cause?: unknown): DamagedFileError {
+    return new DamagedFileError(
+      `Cannot use "${this.#path}" line ${this.number}: ${what}. Repair or remove the line; ` +
+        `its row will be asked again`,
+      { path: this.#path, cause },
+    );
+  }
+
+  includes(text: string): boolean {
+    if (this.#uid !== undefined) return this.text().includes(text);
+    return this.#characters.slice(this.#end - this.byteLength, this.#end).includes(text);
+  }
 }
 
 class LineScanner {
-  readonly #path: string;
   readonly #table: IdTable;
-  readonly #onLine: (slot: number, line: IndexedLine) => void;
+  readonly #onLine: OnLine;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  #line = 0;
+  readonly #line: CurrentLine;
+  /** Where the block at hand begins in the file. */
+  #offset = 0;
 
-  constructor(
-    path: string,
-    table: IdTable,
-    onLine: (slot: number, line: IndexedLine) => void,
-  ) {
-    this.#path = path;
+  constructor(path: string, table: IdTable, onLine: OnLine) {
+    this.#line = new CurrentLine(path);
     this.#table = table;
     this.#onLine = onLine;
+  }
+
+  /** How many lines there were. */
+  get lines(): number {
+    return this.#line.number;
   }
 
   /** Looks at every line of the block. */
@@ -75,18 +174,21 @@ class LineScanner {
     let start = 0;
     while (start < block.length) {
       const end = characters.indexOf("\n", start);
-      this.#line++;
+      this.#line.number++;
+      this.#line.offset = this.#offset + start;
       if (hasNul || !this.#scanFast(block, characters, start, end)) {
         this.#scanParsed(block.subarray(start, end));
       }
       start = end + 1;
     }
+    this.#offset += block.length;
   }
 
   /** Looks at a last line that has no line ending: half of one holds nothing yet, and the next run
    * cuts it off. */
   scanTail(line: Uint8Array): void {
-    this.#line++;
+    this.#line.number++;
+    this.#line.offset = this.#offset;
     try {
       this.#scanParsed(line);
     } catch (error) {
@@ -107,13 +209,11 @@ class LineScanner {
     if (characters[hashEnd] !== '"' || !isHex(block, hashStart, hashEnd)) return false;
     const slot = this.#slotOf(block, uidStart, uidEnd);
     if (slot === -1) return false;
-    if (this.#isNewest(slot)) this.#table.setCheckHex(slot, block, hashStart);
-    this.#onLine(slot, {
-      number: this.#line,
-      // Not a slice of `characters`, which would keep the whole block in memory.
-      uid: () => this.#decoder.decode(block.subarray(uidStart, uidEnd)),
-      text: () => this.#decoder.decode(block.subarray(start, end)),
-    });
+    const isNewest = this.#isNewest(slot);
+    this.#line.scanned(block, characters, start, end);
+    this.#line.uidAt(uidStart, uidEnd);
+    const isNoted = this.#onLine(slot, this.#line) !== false;
+    if (isNewest && isNoted) this.#table.setCheckHex(slot, block, hashStart);
     return true;
   }
 
@@ -148,14 +248,10 @@ class LineScanner {
   #scanParsed(line: Uint8Array): void {
     const { uid, promptHash } = this.#parse(line);
     const slot = this.#table.insert(uid);
-    if (promptHash !== undefined && this.#isNewest(slot)) {
-      this.#table.setCheck(slot, promptHash);
-    }
-    this.#onLine(slot, {
-      number: this.#line,
-      uid: () => uid,
-      text: () => this.#decoder.decode(line),
-    });
+    const isNewest = this.#isNewest(slot);
+    this.#line.parsed(line, uid, promptHash !== undefined);
+    const isNoted = this.#onLine(slot, this.#line) !== false;
+    if (promptHash !== undefined && isNewest && isNoted) this.#table.setCheck(slot, promptHash);
   }
 
   #parse(line: Uint8Array): { uid: string; promptHash: string | undefined } {
@@ -163,23 +259,15 @@ class LineScanner {
     try {
       value = JSON.parse(this.#decoder.decode(line));
     } catch (cause) {
-      throw this.#damage("it is not JSON", cause);
+      throw this.#line.damage("it is not JSON", cause);
     }
     if (typeof value !== "object" || value === null || !("uid" in value)) {
-      throw this.#damage('it has no "uid"');
+      throw this.#line.damage('it has no "uid"');
     }
-    if (typeof value.uid !== "string") throw this.#damage('its "uid" is not a string');
+    if (typeof value.uid !== "string") throw this.#line.damage('its "uid" is not a string');
     const hash = "prompt_hash" in value ? value.prompt_hash : undefined;
     const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
     return { uid: value.uid, promptHash: isHash ? hash : undefined };
-  }
-
-  #damage(what: string, cause?: unknown): DamagedFileError {
-    return new DamagedFileError(
-      `Cannot use "${this.#path}" line ${this.#line}: ${what}. Repair or remove the line; ` +
-        `its row will be asked again`,
-      { path: this.#path, cause },
-    );
   }
 }
 

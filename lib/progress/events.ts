@@ -247,8 +247,9 @@ export interface Summary {
   unknown_attempts: number;
   /** Of the failed ones, those that the teacher refused because it had too much to do (429, 503, 529). */
   refused_for_load: number;
-  /** Calls that were in flight when the last run over this output crashed, at most; 0 where it ended
-   * in order. They may have been billed, and their rows were asked again. */
+  /** Calls that were in flight when the last run over this output crashed, at most, or whose answers it
+   * could not write; 0 where it ended in order. They may have been billed, and their rows were asked
+   * again. */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;

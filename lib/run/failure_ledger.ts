@@ -1,29 +1,59 @@
 /**
  * What the failures file of one input holds, and which of its lines are no longer true.
  *
- * All that is kept here grows with the rows that failed, not with the rows.
+ * A row may have two lines that stand: one that says it has failed, and after that one of a retry which
+ * was not finished. The second does not take the first back: the row has failed until it has a result.
+ *
+ * Lines are known by their numbers. Uids are held of rows under way only, and of rows that were between
+ * two answers when a run ended.
  *
  * @module
  */
 
 import type { FailureType } from "../errors.ts";
-import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable, readIndex } from "../index/mod.ts";
-import type { Outcome } from "../row.ts";
-import { BAD_ROW_PREFIX, badRowUid, rewriteFailures } from "../sink/mod.ts";
+import {
+  ASK_AGAIN,
+  HAS_FAILURE,
+  HAS_RESULT,
+  type IdTable,
+  type IndexedLine,
+  readIndex,
+} from "../index/mod.ts";
+import type { EarlierAnswer, Outcome, Row } from "../row.ts";
+import {
+  BAD_ROW_PREFIX,
+  badRowUid,
+  dropLines,
+  isPendingLine,
+  type LinePlace,
+  LineSet,
+  PENDING_MARKS,
+  readEarlierAnswer,
+} from "../sink/mod.ts";
 
 /** Which failed rows are to be asked again: all, or those of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
+
+/** A line of a row that is pending; where it stands is known of the lines of earlier runs only. */
+interface PendingLine {
+  readonly number: number;
+  readonly place?: LinePlace;
+}
 
 /** The failures of one input. */
 export class FailureLedger {
   readonly #path: string;
   readonly #input: string;
-  /** Lines to drop: their row has a result, or their input line is a row now. */
-  readonly #overcome = new Set<string>();
-  /** Bad rows of earlier runs that this run has not met again yet. */
-  readonly #badRows = new Set<string>();
-  /** Rows under way that have a line in the file. */
-  readonly #askedAgain = new Set<string>();
+  /** Lines that the file had before this run. */
+  #lines = 0;
+  /** Lines that are no longer true: their row has a newer one or a result, or their input line is a row. */
+  readonly #dropped = new LineSet();
+  /** Bad rows of earlier runs that this run has not met again yet, with the numbers of their lines. */
+  readonly #badRows = new Map<string, number>();
+  /** Rows under way that have failed before, with the numbers of their lines. */
+  readonly #askedAgain = new Map<string, number>();
+  /** Rows without a newer outcome than an answer that was not accepted. */
+  readonly #pending = new Map<string, PendingLine>();
 
   /** `path` is the failures file, `input` names the input in the ids of bad rows. */
   constructor(path: string, input: string) {
@@ -33,14 +63,16 @@ export class FailureLedger {
 
   /** Reads the file and flags its ids in the table, which knows the results already. */
   async read(table: IdTable, retry: RetryFilter): Promise<void> {
-    await readIndex(this.#path, table, (slot, line) => {
-      const uid = line.uid();
-      if (uid.startsWith(BAD_ROW_PREFIX)) this.#badRows.add(uid);
-      else if (table.has(slot, HAS_RESULT)) this.#overcome.add(uid);
-      else table.set(slot, HAS_FAILURE);
-      // The last failure of a row is the one that counts.
-      if (retry !== false && isAskedFor(retry, line.text)) table.set(slot, ASK_AGAIN);
-      else table.clear(slot, ASK_AGAIN);
+    this.#lines = await readIndex(this.#path, table, (slot, line) => {
+      if (isBadRow(line)) return this.#readBadRow(line);
+      if (table.has(slot, HAS_RESULT)) {
+        this.#dropped.add(line.number);
+      } else if (isPending(line)) {
+        const { number, offset, byteLength } = line;
+        this.#setPending(line.uid(), { number, place: { offset, byteLength } });
+        // Whether a prompt was edited is asked of rows that are finished.
+        return false;
+      } else this.#readFailure(table, slot, line, retry);
     });
   }
 
@@ -49,33 +81,86 @@ export class FailureLedger {
     return this.#badRows.delete(badRowUid(this.#input, line));
   }
 
-  /** The whole input was looked at: bad rows that were not met again have been mended. */
-  dropMendedRows(): void {
-    for (const uid of this.#badRows) this.#overcome.add(uid);
+  /** The whole input was looked at: bad rows that were not met again have been repaired. */
+  dropRepairedRows(): void {
+    for (const number of this.#badRows.values()) this.#dropped.add(number);
   }
 
-  /** A row of the file is asked again. */
-  askAgain(uid: string): void {
-    this.#askedAgain.add(uid);
+  /** A row of the file is asked again; `number` is that of its line. */
+  askAgain(uid: string, number: number): void {
+    this.#askedAgain.set(uid, number);
   }
 
-  /** Takes note of an outcome on disk; tells whether its row had a line here before. */
-  settle({ row, failure }: Outcome): boolean {
-    const stoodHere = this.#askedAgain.size > 0 && this.#askedAgain.delete(row.uid);
-    // A line that was overcome by an answer which is outdated by now: the newest one counts.
-    if (failure !== undefined) this.#overcome.delete(row.uid);
-    else if (stoodHere) this.#overcome.add(row.uid);
-    return stoodHere;
+  /** What an earlier run left of a row that it was still asking, if it left anything. */
+  earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
+    if (this.#pending.size === 0) return undefined;
+    const place = this.#pending.get(row.uid)?.place;
+    return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** Brings the file to hold exactly what failed for good. Nobody may have it open for writing. */
-  async tidy(): Promise<void> {
-    await rewriteFailures(this.#path, (uid) => !this.#overcome.has(uid));
+  /** An answer that was not accepted is written; its line is the `count`th that this run has added. */
+  keep(uid: string, count: number): void {
+    this.#setPending(uid, { number: this.#lines + count });
+  }
+
+  /** Takes note of an outcome on disk; tells whether its row had failed before. */
+  settle({ row: { uid } }: Outcome): boolean {
+    this.#dropPending(uid);
+    const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
+    if (number === undefined) return false;
+    this.#askedAgain.delete(uid);
+    this.#dropped.add(number);
+    return true;
+  }
+
+  /** Brings the file to hold what has failed and what is pending, one line for each. This run has added
+   * `count` lines; no process may have the file open for writing. False where the file was changed. */
+  async tidy(count: number): Promise<boolean> {
+    return await dropLines(this.#path, this.#dropped, this.#lines + count);
+  }
+
+  #readBadRow(line: IndexedLine): void {
+    const uid = line.uid();
+    const before = this.#badRows.get(uid);
+    if (before !== undefined) this.#dropped.add(before);
+    this.#badRows.set(uid, line.number);
+  }
+
+  /** The last failure of a row is the one that counts. */
+  #readFailure(table: IdTable, slot: number, line: IndexedLine, retry: RetryFilter): void {
+    const before = table.lineOf(slot);
+    if (before > 0) this.#dropped.add(before);
+    if (this.#pending.size > 0) this.#dropPending(line.uid());
+    table.setLine(slot, line.number);
+    table.set(slot, HAS_FAILURE);
+    if (retry !== false && isAskedFor(retry, line)) table.set(slot, ASK_AGAIN);
+    else table.clear(slot, ASK_AGAIN);
+  }
+
+  #setPending(uid: string, line: PendingLine): void {
+    this.#dropPending(uid);
+    this.#pending.set(uid, line);
+  }
+
+  #dropPending(uid: string): void {
+    const line = this.#pending.size === 0 ? undefined : this.#pending.get(uid);
+    if (line === undefined) return;
+    this.#pending.delete(uid);
+    this.#dropped.add(line.number);
   }
 }
 
-function isAskedFor(retry: Exclude<RetryFilter, false>, text: () => string): boolean {
+/** A row of the input may have such an id, too; the line of a bad row has no prompt hash. */
+function isBadRow(line: IndexedLine): boolean {
+  return !line.hasHash && line.uid().startsWith(BAD_ROW_PREFIX);
+}
+
+function isPending(line: IndexedLine): boolean {
+  return PENDING_MARKS.some((mark) => line.includes(mark)) && isPendingLine(line.value());
+}
+
+function isAskedFor(retry: Exclude<RetryFilter, false>, line: IndexedLine): boolean {
   if (retry === true) return true;
-  const { error } = JSON.parse(text()) as { error?: { type?: string; status?: number } };
+  const { error } = line.value() as { error?: { type?: string; status?: number } };
   return retry.some((wanted) => wanted === error?.type || wanted === error?.status);
 }

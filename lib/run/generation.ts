@@ -78,7 +78,8 @@ export class Generation {
   /** Takes an outcome of the engine. */
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#publish(outcome));
-    this.#options.onSettled([outcome]);
+    // A row that was not finished is not counted as one.
+    if (outcome.next === undefined) this.#options.onSettled([outcome]);
   }
 
   /** Reads rows one by one, only when a lane wants one, and gives the answers to one behind each other.

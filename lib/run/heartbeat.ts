@@ -1,6 +1,7 @@
 /**
  * How many calls a run has in flight, noted where the next run finds it after a crash: those calls may
- * have been billed, and their rows are asked again.
+ * have been billed, and their rows are asked again. A call counts from its start until its answer is
+ * written, so answers that wait in memory for a full disk count as well.
  *
  * The note is an upper bound at any moment, `kill -9` included. It is raised before the attempt that
  * would go beyond it, by doubling, so that a run that speeds up writes a handful of notes; and once a
@@ -14,8 +15,8 @@ import type { Lock, RunNote } from "../sink/mod.ts";
 
 /** What a heartbeat is told. */
 export interface HeartbeatOptions {
-  /** Attempts in flight now. */
-  readonly inFlight: () => number;
+  /** Rows whose attempt is in flight now, or whose answer is not written yet. */
+  readonly unwritten: () => number;
   /** Attempts that may be in flight: a note says no more unless there are more. */
   readonly ceiling: () => number;
   /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
@@ -33,7 +34,7 @@ export class Heartbeat implements Disposable {
   readonly #options: HeartbeatOptions;
   readonly #started: string;
   #noted = 0;
-  /** The most in flight since the last tick. */
+  /** The most rows at once since the last tick. */
   #peak = 0;
   #cancel: (() => void) | undefined;
 
@@ -47,19 +48,20 @@ export class Heartbeat implements Disposable {
     this.#cancel = every(INTERVAL_MS, () => this.#tick());
   }
 
-  /** An attempt is about to be made: `inFlight` with it. On the hot path. */
-  beforeAttempt(inFlight: number): void {
-    if (inFlight > this.#peak) this.#peak = inFlight;
-    if (inFlight <= this.#noted) return;
-    this.#note(Math.max(inFlight, Math.min(2 * inFlight, this.#options.ceiling())), true);
+  /** An attempt is about to be made: `unwritten` rows with it. On the hot path. */
+  beforeAttempt(unwritten: number): void {
+    if (unwritten > this.#peak) this.#peak = unwritten;
+    if (unwritten <= this.#noted) return;
+    this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /** The run has ended in order: nothing is in flight. Once is enough. */
-  stop(): void {
+  /** The run has ended, with nothing in flight. Where it had to give up answers (`lost`), that is noted as
+   * after a crash. Once is enough. */
+  stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
     this.#cancel = undefined;
-    this.#note(0, false);
+    this.#note(lost, lost > 0);
   }
 
   /** The same as `stop`. */
@@ -68,9 +70,9 @@ export class Heartbeat implements Disposable {
   }
 
   #tick(): void {
-    const inFlight = this.#options.inFlight();
-    const peak = Math.max(this.#peak, inFlight);
-    this.#peak = inFlight;
+    const unwritten = this.#options.unwritten();
+    const peak = Math.max(this.#peak, unwritten);
+    this.#peak = unwritten;
     if (peak !== this.#noted) this.#note(peak, true);
   }
 

@@ -17,7 +17,13 @@ import {
   type SinkOptions,
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
-import { checkSameIdentity, type Identity, readRunFile, type RunFile } from "./identity.ts";
+import {
+  checkSameIdentity,
+  type Identity,
+  paramsId,
+  readRunFile,
+  type RunFile,
+} from "./identity.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
 import type { OutputFiles } from "./outputs.ts";
@@ -144,7 +150,7 @@ export class Job {
       uidFields: identity.uid_field,
       signal,
     });
-    if (options.limit === undefined) this.#ledger.dropMendedRows();
+    if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 
   /** Takes away what the run makes anew. Not before everything is known to be as it should be. */
@@ -182,16 +188,30 @@ export class Job {
     return this.#sink;
   }
 
+  /** Lines that may not be in the output files, where writing has come to an early end. */
+  get missingLines(): number {
+    return this.#sink?.missingLines ?? 0;
+  }
+
+  /** Writes an answer that was not accepted, before its row is asked again. */
+  keep(outcome: Outcome): Promise<void> {
+    const written = this.sink.putPending(outcome);
+    this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
+    return written;
+  }
+
   /** The rows that the plan asks for; bad lines go to the failures on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { parser, identity, signal } = this.#context;
+    const params = paramsId(identity.params);
     return plannedRows(this.path, {
       found: this.found,
       parser,
       params: identity.params,
       name: this.files.input,
       input: inputIndex,
-      onAskAgain: (uid) => this.#ledger.askAgain(uid),
+      onAskAgain: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
+      earlierOf: (row) => this.#ledger.earlierOf(row, params),
       onBadRow: async (bad) => {
         await this.sink.putBadRow(bad);
         this.#badWritten++;
@@ -218,11 +238,16 @@ export class Job {
     }
   }
 
-  /** Ends the writing, and brings the failures file to hold exactly what failed for good. */
+  /** Ends the writing, and brings the failures file to hold exactly what failed and what is pending. */
   async tidy(): Promise<void> {
+    const { failureLines } = this.sink;
     await this.sink.close();
     this.#sink = undefined;
-    await this.#ledger.tidy();
+    if (await this.#ledger.tidy(failureLines)) return;
+    this.#context.notice(
+      "warning",
+      `"${this.files.failures}" was changed while the run added to it: lines that are out of date stay there`,
+    );
   }
 
   /** Frees the files, whatever has happened. With `abandon` a full disk is not waited for. */

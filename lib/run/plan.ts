@@ -31,6 +31,9 @@ export class Plan {
   readonly #counts = [0, 0, 0, 0];
   readonly #names = new Map<number, string>();
   readonly #uids = new KeptUids();
+  #failureLines = new Uint32Array(1_024);
+  #failures = 0;
+  #failuresTaken = 0;
 
   /** Nothing is decided yet. `samples` is how many answers a row has. */
   constructor(samples = 1) {
@@ -86,6 +89,21 @@ export class Plan {
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
     return isKept ? this.#uids.take() : undefined;
+  }
+
+  /** Keeps the number of the failures line of an answer that is asked for again, for `takeFailureLine`. */
+  keepFailureLine(line: number): void {
+    if (this.#failures === this.#failureLines.length) {
+      const larger = new Uint32Array(this.#failures * 2);
+      larger.set(this.#failureLines);
+      this.#failureLines = larger;
+    }
+    this.#failureLines[this.#failures++] = line;
+  }
+
+  /** The number for the next answer that is asked for again, in their order. */
+  takeFailureLine(): number {
+    return this.#failureLines[this.#failuresTaken++];
   }
 
   /** Gives the row of the last line another id than its own: it is a copy that was asked for. */

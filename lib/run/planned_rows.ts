@@ -5,7 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
-import type { Row } from "../row.ts";
+import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
 import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
@@ -26,8 +26,10 @@ export interface PlannedRowsOptions {
   readonly name: string;
   /** Which input of the run it is, from 0. */
   readonly input: number;
-  /** Hears of answers that are asked for again, before they are. */
-  readonly onAskAgain: (uid: string) => void;
+  /** Hears of answers that are asked for again, before they are, and the numbers of their failures lines. */
+  readonly onAskAgain: (uid: string, failureLine: number) => void;
+  /** What an earlier run left of a row that it was still asking. @default nothing */
+  readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
   /** Takes a line that is no row. */
   readonly onBadRow: (bad: BadRow) => Promise<void>;
   /** Ends the pass early. */
@@ -105,7 +107,7 @@ class SecondPass {
   /** Adds what is to be asked about the next line, which is parsed once; gives the line where it is to be
    * reported. */
   take(line: Line, rows: Row[]): BadRow | undefined {
-    const { params, onAskAgain } = this.#options;
+    const { params, onAskAgain, earlierOf } = this.#options;
     const { plan, samples } = this.#options.found;
     const index = this.#index++;
     let first: Row | undefined;
@@ -115,8 +117,9 @@ class SecondPass {
       if (todo === Todo.Bad) return this.#badRowOf(line, plan.nameOf(index), sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
-      if (todo === Todo.AskAgain) onAskAgain(row.uid);
-      rows.push(row);
+      if (todo === Todo.AskAgain) onAskAgain(row.uid, plan.takeFailureLine());
+      const earlier = earlierOf?.(row);
+      rows.push(earlier === undefined ? row : { ...row, earlier });
     }
   }
 

@@ -238,7 +238,9 @@ class RowJudge {
     }
     if (table.has(slot, HAS_FAILURE)) {
       found.failed++;
-      return askChanged || table.has(slot, ASK_AGAIN) ? Todo.AskAgain : Todo.Skip;
+      if (!askChanged && !table.has(slot, ASK_AGAIN)) return Todo.Skip;
+      found.plan.keepFailureLine(table.lineOf(slot));
+      return Todo.AskAgain;
     }
     return onlyFailures ? Todo.Skip : Todo.Ask;
   }

@@ -30,6 +30,7 @@ export class Run {
   readonly #started = new Date();
   #jobs: Job[] = [];
   #engine: Engine | undefined;
+  #heartbeat: Heartbeat | undefined;
   #concurrency: number;
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
@@ -63,6 +64,8 @@ export class Run {
       return await this.#finish();
     } finally {
       this.#flushNotices();
+      const missing = sum(this.#jobs, ({ missingLines }) => missingLines);
+      this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
       for (const [index, job] of this.#jobs.entries()) {
         await job.close({ abandon: this.#stalled.has(index) });
       }
@@ -160,15 +163,19 @@ export class Run {
       });
     }
     this.#announce();
-    using heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
-      inFlight: () => this.#engine?.inFlight ?? 0,
+    const heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
+      unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
     });
+    this.#heartbeat = heartbeat;
     const engine = new Engine({
       ...engineOptions(this.#context),
-      onAttempt: (inFlight) => heartbeat.beforeAttempt(inFlight),
+      onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
       source: readAhead(rowsOf(this.#jobs)),
-      sink: { put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome) },
+      sink: {
+        put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome),
+        keep: (outcome) => this.#jobs[outcome.row.input].keep(outcome),
+      },
       concurrency: this.#concurrency,
       isProven: this.#jobs.some(({ found }) => found.succeeded > 0),
       rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
@@ -218,10 +225,7 @@ export class Run {
   #onStall(index: number, error: SinkError): void {
     this.#stalled.add(index);
     this.#engine?.closeGate(`disk ${index}`);
-    this.#notice(
-      "warning",
-      `${error.message}; nothing more is sent meanwhile`,
-    );
+    this.#notice("warning", `${error.message}; nothing more is sent meanwhile`);
     if (this.#hasGivenUp) this.giveUp();
   }
 

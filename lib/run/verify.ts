@@ -12,7 +12,7 @@ import type { RowOptions } from "./options.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
-import { BAD_ROW_PREFIX, badRowUid } from "../sink/mod.ts";
+import { BAD_ROW_PREFIX, badRowUid, isPendingLine } from "../sink/mod.ts";
 import { createRowParser, openLines } from "../source/mod.ts";
 import { cannotRead } from "../system_error.ts";
 
@@ -167,7 +167,9 @@ class Audit {
       if (typeof row.error !== "object" || row.error === null) {
         this.#report(path, line, 'it has no "error"');
       }
-      if (row.uid.startsWith(BAD_ROW_PREFIX)) this.badRows.add(row.uid);
+      if (isBadRow(row)) this.badRows.add(row.uid);
+      // A row that is still asked is pending, unless it had failed before.
+      else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#enter(row), HAS_FAILURE);
     }
   }
@@ -217,6 +219,11 @@ class Audit {
   #report(path: string, line: number, problem: string): void {
     if (++this.damageCount <= DAMAGE_SHOWN) this.damage.push({ path, line, problem });
   }
+}
+
+/** A row of the input may have such an id, too; the line of a bad row has no prompt hash. */
+function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
+  return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;
 }
 
 interface AuditedRow {

@@ -65,6 +65,7 @@ export class Journal<T> implements AsyncDisposable {
   /** Not yet with the writer, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
+  #writtenRows = 0;
   #writer: Promise<void> | undefined;
   /** Ends the writer's wait for more lines. */
   #hurry: (() => void) | undefined;
@@ -75,6 +76,8 @@ export class Journal<T> implements AsyncDisposable {
   /** Why nothing becomes durable any more: it is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
+  /** Whether the disk has said that it may not hold what was written. */
+  #isSyncBroken = false;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -125,6 +128,18 @@ export class Journal<T> implements AsyncDisposable {
 
   set maxUnsyncedRows(rows: number) {
     this.#syncer.maxUnsyncedRows = rows;
+  }
+
+  /** Lines that were appended. */
+  get appendedRows(): number {
+    return this.#appendedRows;
+  }
+
+  /** Lines that were appended and may not be in the file: 0 unless the journal has come to an early end. */
+  get missingRows(): number {
+    if (this.#end === undefined) return 0;
+    const safe = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
+    return this.#appendedRows - safe;
   }
 
   /** Adds a line, given without its ending. Resolves once it is written, for all lines of a batch at
@@ -232,12 +247,14 @@ export class Journal<T> implements AsyncDisposable {
       batch.written.reject(error);
       throw error;
     }
+    this.#writtenRows += batch.records.length;
     batch.written.resolve();
     this.#syncer.add(batch);
   }
 
   #break(cause: unknown, what: string): void {
     if (this.#end !== undefined) return;
+    this.#isSyncBroken = what === "sync";
     const error = new SinkError(
       `Cannot ${what} "${this.#path}": ${systemReason(cause)}. The last rows may not be on disk; ` +
         "look after the disk, then run the same command again",

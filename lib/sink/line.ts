@@ -103,19 +103,22 @@ export function outcomeLine(
 
 /**
  * The failures line of a row, without its line ending. An answer that was paid for is kept under
- * `partial`.
+ * `partial`. Where the row is asked again, `error.final` is false and `error.next` says with what.
  */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
   const { type, message, status } = outcome.failure!;
+  const { next } = outcome;
   const own = ownMembers(row);
   const error = JSON.stringify({
     type,
     message,
     status,
     attempts: outcome.attempts,
+    final: next === undefined,
     first_seen: isoOf(outcome.firstFailedAt ?? outcome.settledAt),
     created: isoOf(outcome.settledAt),
+    next: next && { resample: next.resample, max_tokens: next.maxTokens },
   });
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
   const details = JSON.stringify({ source: row.source, params: format.paramsId });
@@ -138,6 +141,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
       message: problem,
       status: null,
       attempts: 0,
+      final: true,
       first_seen: created,
       created,
     },

@@ -29,9 +29,10 @@ export interface RunNote {
   readonly pid: number;
   /** When the run began to send, ISO 8601; "" before that. It tells runs apart. */
   readonly started: string;
-  /** Whether the run was at work. True in the note of an earlier run means that it has crashed. */
+  /** Whether the run was at work. True in the note of an earlier run means that it has crashed, or that it
+   * had to give up answers. */
   readonly running: boolean;
-  /** Calls that were in flight, at most. */
+  /** Calls that were in flight, or whose answers were not written, at most. */
   readonly in_flight: number;
 }
 

@@ -8,7 +8,13 @@
  */
 
 export { cannotWrite, Replacement, writeFileDurably } from "./durable_file.ts";
-export { rewriteFailures } from "./failures.ts";
+export {
+  isPendingLine,
+  type LinePlace,
+  PENDING_MARKS,
+  readEarlierAnswer,
+} from "./earlier_answer.ts";
+export { dropLines } from "./failures.ts";
 export {
   BAD_ROW_PREFIX,
   type BadRow,
@@ -18,6 +24,7 @@ export {
   outcomeLine,
   restoreRow,
 } from "./line.ts";
+export { LineSet } from "./line_set.ts";
 export { acquireLock, type Lock, type RunNote } from "./lock.ts";
 export { outdatedPathOf, setAside } from "./set_aside.ts";
 export { Sink, type SinkOptions } from "./sink.ts";

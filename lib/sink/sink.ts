@@ -1,5 +1,6 @@
 /**
- * Where the outcomes of one input go: results to one file, failures to the other.
+ * Where the outcomes of one input go: results to one file, failures to the other. Answers that were not
+ * accepted stand among the failures until their row is finished.
  *
  * @module
  */
@@ -13,7 +14,7 @@ import { type BadRow, badRowLine, type LineFormat, outcomeLine } from "./line.ts
 export interface SinkFiles {
   /** Finished rows. */
   readonly results: string;
-  /** Rows that failed for good. */
+  /** Rows that failed, and answers that were not accepted of rows that are pending. */
   readonly failures: string;
 }
 
@@ -43,7 +44,7 @@ export interface SinkOptions {
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #results: Journal<Outcome>;
-  /** A bad row is no outcome: it has no record. */
+  /** Neither a bad row nor a pending one is an outcome: they have no record. */
   readonly #failures: Journal<Outcome | undefined>;
 
   private constructor(
@@ -90,6 +91,22 @@ export class Sink implements AsyncDisposable {
     const written = outcomeLine(outcome, this.#format);
     const journal = written.outcome.failure === undefined ? this.#results : this.#failures;
     return journal.append(written.line, written.outcome);
+  }
+
+  /** Takes an answer that was not accepted, of a row that is asked again. Resolves once its line is written,
+   * which is enough to outlive this process; `onDurable` never tells of it. */
+  putPending(outcome: Outcome): Promise<void> {
+    return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
+  }
+
+  /** Lines that were given to the failures file. */
+  get failureLines(): number {
+    return this.#failures.appendedRows;
+  }
+
+  /** Lines that may not be in the files: 0 unless the sink has come to an early end. */
+  get missingLines(): number {
+    return this.#results.missingRows + this.#failures.missingRows;
   }
 
   /** Takes an input line that is no row. */

@@ -66,6 +66,11 @@ export class Syncer<T> {
     this.#roomMade?.resolve();
   }
 
+  /** Rows that are durable. */
+  get durableRows(): number {
+    return this.#durableRows;
+  }
+
   /** Takes what was written. */
   add(batch: Batch<T>): void {
     if (this.#options.fsync === "never") return this.#settle(batch);

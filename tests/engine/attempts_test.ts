@@ -190,7 +190,9 @@ Deno.test("Attempts tells of each attempt once, whatever becomes of it", async (
     assertEquals(fixture.attempts, told + aborted);
     assertGreater(told, 100);
     const failedOf = (uid: string) => fixture.failed.filter((one) => one.uid === uid).length;
-    for (const { row, attempts, failure } of fixture.outcomes) {
+    for (const { row, attempts, failure, next } of fixture.outcomes) {
+      // The last attempt of a row that is pending may have been given up.
+      if (next !== undefined) continue;
       assertEquals(attempts, opened.get(row.uid));
       assertEquals(failedOf(row.uid), failure === undefined ? attempts - 1 : attempts);
     }

@@ -115,6 +115,8 @@ export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "
   rows?: readonly Row[];
   /** In place of `rows`. */
   source?: AsyncIterable<readonly Row[]>;
+  /** Whether the sink keeps answers before their row is asked again. @default false */
+  keeps?: boolean;
   /** Attempts a row gets. @default 5 */
   maxAttempts?: number;
   /** The jitter. @default 0: no wait but what the teacher asks for */
@@ -128,6 +130,8 @@ export class Fixture {
   /** All teachers of the run. */
   readonly teachers: readonly Teacher[];
   readonly outcomes: Outcome[] = [];
+  /** Answers that were not accepted, where the sink keeps them. */
+  readonly kept: Outcome[] = [];
   readonly answered: Completion[] = [];
   readonly failures: Failure[] = [];
   readonly failed: FailedAttempt[] = [];
@@ -139,7 +143,11 @@ export class Fixture {
 
   constructor(options: FixtureOptions = {}) {
     const { rows = [], random = () => 0, maxAttempts, onTruncated = "error", ...rest } = options;
-    const { teacher = this.teacher, ...others } = rest;
+    const { teacher = this.teacher, keeps = false, ...others } = rest;
+    const keep = (outcome: Outcome) => {
+      this.kept.push(outcome);
+      return Promise.resolve();
+    };
     this.teachers = others.teachers?.map((one) => one.teacher) ?? [teacher];
     this.engine = new Engine({
       source: batchesOf(rows),
@@ -149,6 +157,7 @@ export class Fixture {
           this.outcomes.push(outcome);
           return Promise.resolve();
         },
+        keep: keeps ? keep : undefined,
       },
       listener: {
         attempt: () => this.attempts++,

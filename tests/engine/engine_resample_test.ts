@@ -3,7 +3,7 @@ import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
-import { FakeClock } from "../support/fake_clock.ts";
+import { FakeClock, settled } from "../support/fake_clock.ts";
 import { Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
 
 /** One dollar for each completion token. */
@@ -162,6 +162,7 @@ Deno.test("Engine halts when the budget is used up, and what is in flight finish
 
 Deno.test("Engine keeps the answer of a row that it may not ask again because the budget is used up", async () => {
   const fixture = resampling({
+    keeps: true,
     rows: rowsOf(2),
     concurrency: 1,
     spending: new Budget({ priceOf, maxCostUsd: 5 }),
@@ -169,12 +170,42 @@ Deno.test("Engine keeps the answer of a row that it may not ask again because th
   await fixture.start();
   await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });
   await fixture.ended;
-  const [{ failure, completion }] = fixture.outcomes;
+  const [{ failure, completion, next }] = fixture.kept;
   assertEquals([failure?.type, completion?.response], ["rejected", "no"]);
-  assertEquals(fixture.failed.map(({ action }) => action), ["failed"]);
+  assertEquals(next, { resample: 1, maxTokens: undefined });
+  assertEquals(fixture.outcomes, []);
+  assertEquals(fixture.failed.map(({ action }) => action), ["halted"]);
 });
 
-Deno.test("Engine keeps the answer of a row that waits to be asked again when it is stopped", async () => {
+Deno.test("Engine asks again only once the sink has taken the answer that was not accepted", async () => {
+  const written = Promise.withResolvers<void>();
+  const steps: string[] = [];
+  const fixture = resampling({
+    rows: rowsOf(1),
+    sink: {
+      put: ({ completion }) => {
+        steps.push(`put ${completion?.response}`);
+        return Promise.resolve();
+      },
+      keep: ({ completion }) => {
+        steps.push(`keep ${completion?.response}`);
+        return written.promise;
+      },
+    },
+    onAttempt: (unwritten) => void steps.push(`attempt ${unwritten}`),
+  });
+  await fixture.start();
+  await fixture.teacher.call("0").answer({ response: "no" });
+  assertEquals([fixture.teacher.open.length, fixture.engine.inFlight], [0, 0]);
+  assertEquals(fixture.engine.unwritten, 1);
+  written.resolve();
+  await settled();
+  await fixture.teacher.call("0").answer({ response: "yes" });
+  await fixture.ended;
+  assertEquals(steps, ["attempt 1", "keep no", "attempt 1", "put yes"]);
+});
+
+Deno.test("Engine gives a sink that keeps no answers the last one of each row that stays pending", async () => {
   const fixture = resampling({ rows: rowsOf(2), concurrency: 1 });
   await fixture.start();
   fixture.engine.closeGate("pause");
@@ -182,7 +213,7 @@ Deno.test("Engine keeps the answer of a row that waits to be asked again when it
   assertEquals([fixture.outcomes.length, fixture.engine.waiting], [0, 1]);
   fixture.engine.stop();
   await fixture.ended;
-  const [{ row, failure, completion }] = fixture.outcomes;
+  const [{ row, failure, completion, next }] = fixture.outcomes;
   assertEquals([row.uid, failure?.type, completion?.response], ["0", "rejected", "no"]);
-  assertEquals(fixture.outcomes.length, 1);
+  assertEquals([next?.resample, fixture.outcomes.length], [1, 1]);
 });

@@ -13,7 +13,7 @@ class TestRun {
 
   constructor(ceiling = 1_000) {
     this.heartbeat = new Heartbeat([{ note: (note) => this.notes.push(note) }], {
-      inFlight: () => this.inFlight,
+      unwritten: () => this.inFlight,
       ceiling: () => ceiling,
       every: (_, callback) => {
         this.second = callback;
@@ -73,6 +73,14 @@ Deno.test("Heartbeat.stop() tells an orderly end from a crash, once", () => {
   assertEquals(run.notes.filter(({ running }) => !running).length, 1);
 });
 
+Deno.test("Heartbeat.stop() notes answers that were given up as a crash does", () => {
+  const run = new TestRun();
+  run.startUpTo(3);
+  run.heartbeat.stop(2);
+  run.heartbeat.stop();
+  assertEquals(crashedInFlight([run.notes.at(-1)]), 2);
+});
+
 Deno.test("crashedInFlight() counts a run over several inputs once, and several runs all", () => {
   const note = { pid: 1, started: "a", running: true, in_flight: 20 };
   const sameRun = { ...note, pid: 2, in_flight: 18 };
@@ -92,7 +100,7 @@ Deno.test("what a killed process had in flight stands in its lock", async () => 
      import { Heartbeat } from ${lib("run/heartbeat.ts")};
      const lock = await acquireLock(Deno.args[0]);
      let inFlight = 0;
-     const heartbeat = new Heartbeat([lock], { inFlight: () => inFlight, ceiling: () => 20 });
+     const heartbeat = new Heartbeat([lock], { unwritten: () => inFlight, ceiling: () => 20 });
      while (inFlight < 17) heartbeat.beforeAttempt(++inFlight);
      if (Deno.args[1] === "stop") { heartbeat.stop(); Deno.exit(); }
      console.log("at work");

@@ -1,80 +1,70 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { DamagedFileError } from "../../lib/errors.ts";
-import { rewriteFailures } from "../../lib/sink/failures.ts";
+import { SinkError } from "../../lib/errors.ts";
+import { dropLines } from "../../lib/sink/failures.ts";
+import { LineSet } from "../../lib/sink/line_set.ts";
 import { tempDir } from "../support/temp.ts";
 
-const all = () => true;
+function setOf(...lines: number[]): LineSet {
+  const set = new LineSet();
+  for (const line of lines) set.add(line);
+  return set;
+}
 
-Deno.test("rewriteFailures() keeps the last line of each uid, in the order of the file", async () => {
-  await using dir = await tempDir();
-  const lines = ['{"uid":"a","n":1}', '{"uid":"b","n":1.0}', '{"uid":"a","n":2}', '{"uid":"c"}'];
-  const path = await dir.write("x_error.jsonl", lines.join("\n") + "\n");
-  await rewriteFailures(path, all);
-  assertEquals(await dir.read("x_error.jsonl"), lines.slice(1).join("\n") + "\n");
-  assertEquals(await dir.exists("x_error.jsonl.tmp"), false);
+Deno.test("LineSet knows its lines, each once, wherever they are", () => {
+  const lines = [1, 7, 8, 9, 64, 8_191, 8_192, 100_000, 3_000_000_001];
+  const set = setOf(...lines, 9, 1);
+  assertEquals(set.size, lines.length);
+  assertEquals(lines.filter((line) => !set.has(line)), []);
+  assertEquals([2, 10, 63, 65, 100_001, 4_000_000_000].filter((line) => set.has(line)), []);
 });
 
-Deno.test("rewriteFailures() drops the uids that keep() does not want", async () => {
+Deno.test("dropLines() keeps the other lines as they are, in their order", async () => {
   await using dir = await tempDir();
-  const path = await dir.write(
-    "x",
-    '{"uid":"a"}\n{"uid":"bad_row:f:1"}\n{"uid":"q\\"é","n":"ü"}\n',
-  );
-  const seen: [string, string][] = [];
-  await rewriteFailures(path, (uid, text) => {
-    seen.push([uid, text]);
-    return uid !== "a";
-  });
-  assertEquals(seen[2], ['q"é', '{"uid":"q\\"é","n":"ü"}']);
-  assertEquals(await dir.read("x"), '{"uid":"bad_row:f:1"}\n{"uid":"q\\"é","n":"ü"}\n');
-  await rewriteFailures(path, () => false);
-  assertEquals(await dir.read("x"), "");
-});
-
-Deno.test("rewriteFailures() writes nothing where nothing changes", async () => {
-  await using dir = await tempDir();
-  await rewriteFailures(dir.path("missing"), all);
-  assertEquals(await dir.exists("missing"), false);
-  const path = await dir.write("x", '{"uid":"a"}\n{"uid":"b"}\n');
-  const before = await Deno.stat(path);
-  await rewriteFailures(path, all);
-  const after = await Deno.stat(path);
-  assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
-});
-
-Deno.test("rewriteFailures() copes with files and lines larger than a block", async () => {
-  await using dir = await tempDir();
-  const rows = Array.from({ length: 40 }, (_, i) => ({
-    uid: `u${i % 30}`,
-    text: "x".repeat(i === 25 ? 3_000_000 : 90_000),
-    i,
-  }));
-  const path = await dir.write("x", rows);
-  await rewriteFailures(path, (uid) => uid !== "u12");
-  const expected = rows.filter(({ uid, i }) => i >= 10 && uid !== "u12");
-  assertEquals(await dir.rows("x"), expected);
-});
-
-Deno.test("rewriteFailures() refuses a damaged line and leaves the file", async () => {
-  await using dir = await tempDir();
-  for (const damaged of ['{"uid":3}', "{", "null", ""]) {
-    const content = `{"uid":"a"}\n{"uid":"a"}\n${damaged}\n{"uid":"b"}\n`;
-    const path = await dir.write("x", content);
-    await assertRejects(() => rewriteFailures(path, all), DamagedFileError, `"${path}" line 3`);
-    assertEquals(await dir.read("x"), content);
+  const lines = ['{"uid":"a","n":1}', '{"uid":"b","n":1.0}', "not JSON", "", '{"uid":"\u00fc"}'];
+  for (const dropped of [[1], [5], [2, 3], [1, 3, 5], [1, 2, 3, 4, 5]]) {
+    const path = await dir.write("x", lines.join("\n") + "\n");
+    assertEquals(await dropLines(path, setOf(...dropped), lines.length), true);
+    const kept = lines.filter((_, index) => !dropped.includes(index + 1));
+    assertEquals(await dir.read("x"), kept.map((line) => `${line}\n`).join(""));
     assertEquals(await dir.exists("x.tmp"), false);
   }
 });
 
-Deno.test("rewriteFailures() throws the new file away when keep() throws", async () => {
+Deno.test("dropLines() writes nothing where no line goes", async () => {
   await using dir = await tempDir();
-  const path = await dir.write("x", '{"uid":"a"}\n{"uid":"a"}\n');
-  await assertRejects(
-    () =>
-      rewriteFailures(path, () => {
-        throw new TypeError("no");
-      }),
-    TypeError,
-  );
+  assertEquals(await dropLines(dir.path("missing"), setOf(), 0), true);
+  assertEquals(await dir.exists("missing"), false);
+  const path = await dir.write("x", "a\nb\n");
+  const before = await Deno.stat(path);
+  await dropLines(path, setOf(), 2);
+  const after = await Deno.stat(path);
+  assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
+});
+
+Deno.test("dropLines() copes with files and lines larger than a block", async () => {
+  await using dir = await tempDir();
+  const lines = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(i === 25 ? 3_000_000 : 90_000));
+  const path = await dir.write("x", lines.join("\n") + "\n");
+  await dropLines(path, setOf(3, 13, 14, 27), 40);
+  const kept = lines.filter((_, index) => ![3, 13, 14, 27].includes(index + 1));
+  assertEquals(await dir.read("x") === kept.join("\n") + "\n", true);
+});
+
+Deno.test("dropLines() leaves a file that is not the one it is told of", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x", "a\nb\nc\n");
+  assertEquals(await dropLines(path, setOf(1), 4), false);
+  assertEquals(await dropLines(path, setOf(1), 2), false);
+  assertEquals(await dir.read("x"), "a\nb\nc\n");
   assertEquals(await dir.exists("x.tmp"), false);
+  assertEquals(await dropLines(dir.path("missing"), setOf(1), 2), false);
+  assertEquals(await dir.exists("missing"), false);
+});
+
+Deno.test("dropLines() leaves the file where the new one cannot be written", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x", "a\nb\n");
+  await Deno.mkdir(`${path}.tmp`);
+  await assertRejects(() => dropLines(path, setOf(1), 2), SinkError);
+  assertEquals(await dir.read("x"), "a\nb\n");
 });

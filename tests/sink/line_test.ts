@@ -5,6 +5,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
+import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, restoreRow, resultLine } from "../../lib/sink/line.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
@@ -112,7 +113,7 @@ Deno.test("failureLine() writes the error", () => {
   assertEquals(
     failureLine(failureOf(rowOf('{"a":1.0}')), FORMAT),
     '{"uid":"u1","prompt_hash":"0123456789abcdef","a":1.0,"error":{"type":"request",' +
-      String.raw`"message":"No \"thing\"\n","status":400,"attempts":2,` +
+      String.raw`"message":"No \"thing\"\n","status":400,"attempts":2,"final":true,` +
       '"first_seen":"2026-01-01T00:00:00.000Z","created":"2026-01-02T00:00:00.000Z"},' +
       '"distill":{"source":"in.jsonl:7","params":"p1"}}',
   );
@@ -139,6 +140,14 @@ Deno.test("failureLine() keeps an answer that was paid for", () => {
   });
 });
 
+Deno.test("failureLine() says what a row that has not failed is asked with next", () => {
+  const lineWith = (next: Outcome["next"]) =>
+    JSON.parse(failureLine(failureOf(rowOf("{}"), { next }), FORMAT)).error;
+  const { final, next } = lineWith({ resample: 2, maxTokens: 800 });
+  assertEquals([final, next], [false, { resample: 2, max_tokens: 800 }]);
+  assertEquals(lineWith({ resample: 1, maxTokens: undefined }).next, { resample: 1 });
+});
+
 Deno.test("badRowLine() keeps what was read, as text or as base64", () => {
   const place = { file: "in.jsonl", line: 3, problem: "it is not JSON" };
   const asText = JSON.parse(badRowLine({ ...place, text: '{"a":' }, 0));
@@ -151,6 +160,7 @@ Deno.test("badRowLine() keeps what was read, as text or as base64", () => {
       message: "it is not JSON",
       status: null,
       attempts: 0,
+      final: true,
       first_seen: "1970-01-01T00:00:00.000Z",
       created: "1970-01-01T00:00:00.000Z",
     },

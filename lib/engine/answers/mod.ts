@@ -8,3 +8,4 @@
 
 export { Budget, checkLimits } from "./budget.ts";
 export { AnswerPolicy, isCompletion, type OnTruncated, type Rejection } from "./policy.ts";
+export { tokenLimitOf } from "./token_limit.ts";

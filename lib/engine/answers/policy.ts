@@ -6,10 +6,10 @@
 
 import type { Check } from "../../checks/mod.ts";
 import type { FailureType } from "../../errors.ts";
-import type { Failure, Row } from "../../row.ts";
+import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
-import { escalated, tokenLimitOf } from "./token_limit.ts";
+import { escalated, tokenLimitOf, withTokenLimit } from "./token_limit.ts";
 
 /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (where it
  * hit the limit) another attempt with twice the limit. */
@@ -122,6 +122,20 @@ export class AnswerPolicy {
     return undefined;
   }
 
+  /**
+   * What a row is asked with where an earlier run left it. The settings of this run bound it: the limit is
+   * raised only where answers are escalated, and to the highest limit at most.
+   *
+   * @param row The row.
+   * @param params What it would be asked with first.
+   * @param next Where it was left.
+   */
+  continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
+    const seeded = resampled(params, resample);
+    if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;
+    return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
+  }
+
   /** The first reason of the checks from `next` on, after one that has to wait. */
   async #checked(
     waiting: Promise<string | undefined>,
@@ -180,10 +194,14 @@ export class AnswerPolicy {
   }
 
   #longer(completion: Completion, row: Row, params: Params): Params | undefined {
+    return escalated(params, this.#capOf(row), completion.usage?.completionTokens);
+  }
+
+  /** The highest token limit of a row. */
+  #capOf(row: Row): number | undefined {
     const first = tokenLimitOf({ ...this.#options.params, ...row.params });
-    const cap = this.#options.maxTokensCap ??
+    return this.#options.maxTokensCap ??
       (first === undefined ? undefined : DEFAULT_CAP_FACTOR * first.tokens);
-    return escalated(params, cap, completion.usage?.completionTokens);
   }
 }
 

@@ -57,6 +57,18 @@ export function escalated(
   return raised > completionTokens ? { ...params, max_tokens: raised } : undefined;
 }
 
+/** Parameters whose token limit is `tokens` at least: lower ones are raised, and `max_tokens` is set where
+ * there is none. `params` itself where nothing changes. */
+export function withTokenLimit(params: Params, tokens: number): Params {
+  const changed: Record<string, unknown> = {};
+  for (const name of NAMES) {
+    const limit = tokensOf(params, name);
+    if (limit !== undefined && limit < tokens) changed[name] = tokens;
+  }
+  if (tokenLimitOf(params) === undefined) changed.max_tokens = tokens;
+  return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
+}
+
 /** A number as JavaScript or `JSON.rawJSON` holds it, where it can be a limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
