@@ -12,10 +12,11 @@ import { TeacherError } from "../errors.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Address } from "./address.ts";
 import { type AnswerContext, readAnswer, responseError } from "./answer.ts";
-import type { Connection, Connections } from "./connections.ts";
+import type { Connection } from "./connection.ts";
+import type { Connections } from "./connections.ts";
 import { type Deadline, type Deadlines, lateness, silence, type Timed } from "./deadlines.ts";
 import { HeldBody } from "./held_body.ts";
-import { networkError, type Stage } from "./network_error.ts";
+import { isUnaskedContinue, networkError, type Stage } from "./network_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { type AnswerHeaders, refusal } from "./refusal.ts";
 import { brokenOff, StreamReader } from "./stream.ts";
@@ -45,6 +46,9 @@ export interface AttemptShared {
   readonly aborts: Aborts;
 }
 
+/** How long a connection that was idle is listened to before it is used. Deno's event loop hears of sockets
+ * at every 61st turn, or as soon as it has nothing else to do: a turn or two would not be enough. */
+const LISTEN_MS = 5;
 const MOST_ERROR_BYTES = 64 * 1024;
 const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
@@ -59,7 +63,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
-  readonly #connection: Connection;
+  #connection: Connection;
+  /** The request, until it is written. */
+  #request = "";
   #controller: Dispatcher.DispatchController | undefined;
   #settled = false;
   #released = false;
@@ -98,10 +104,12 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
   /** Sends the request. */
   start(body: string): void {
-    const { address, headers, deadlines, aborts } = this.#shared;
+    const { deadlines, aborts } = this.#shared;
     deadlines.add(this);
     aborts.add(this.#signal, this);
-    this.#connection.dispatch({ method: "POST", path: address.path, headers, body }, this);
+    this.#request = body;
+    if (this.#connection.isRested) setTimeout(() => this.#dispatch(), LISTEN_MS);
+    else this.#dispatch();
   }
 
   /** Ends it with the reason of its signal. */
@@ -120,7 +128,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   /** undici: the request is about to be written. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // It was ended while it waited for a connection of the proxy's.
+    this.#request = "";
+    // It was ended while it waited for a connection.
     if (this.#settled) controller.abort(CUT);
   }
 
@@ -132,6 +141,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   ): void {
     // 103 and its like come before the answer.
     if (status < 200) return;
+    this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
     this.#headers = headers;
     if (this.#isAnswer && this.#isStream(headers)) {
@@ -151,6 +161,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
   /** undici: the answer is whole, and the connection free. */
   onResponseEnd(): void {
+    this.#connection.onEnd();
     this.#release();
     if (this.#settled) return;
     try {
@@ -162,6 +173,10 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
   /** undici: it broke, or was cut by us. */
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
+      return this.#dispatchElsewhere();
+    }
+    if (this.isConnected && isUnaskedContinue(error)) this.#shared.connections.skipContinue();
     this.#release();
     if (this.#settled) return;
     // The answer is there; only its counts or the end of the connection are missing.
@@ -179,6 +194,23 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   #isStream(headers: AnswerHeaders): boolean {
     const type = String(headers["content-type"] ?? "");
     return type.includes("event-stream") || (this.#shared.stream && !type.includes("json"));
+  }
+
+  #dispatch(): void {
+    if (this.#released) return;
+    const { address, headers } = this.#shared;
+    const body = this.#request;
+    const { origin, path } = address;
+    this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
+  }
+
+  /** No byte was handed to the connection: this is still the first time that the request is sent. */
+  #dispatchElsewhere(): void {
+    const { connections } = this.#shared;
+    const closed = this.#connection;
+    this.#connection = connections.take();
+    connections.give(closed);
+    this.#dispatch();
   }
 
   #streamed(stream: StreamReader, chunk: Uint8Array): void {

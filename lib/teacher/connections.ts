@@ -6,53 +6,45 @@
  * @module
  */
 
-import { buildConnector, Client, type Dispatcher, ProxyAgent } from "../deps/undici.ts";
-
-/** Sends one request at a time. */
-export interface Connection {
-  /** Sends a request; everything after that is told to the handler. */
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
-  /** Cuts a request that was not sent yet, or leaves it to its handler where that is impossible. */
-  drop(): void;
-}
+import { buildConnector } from "../deps/undici.ts";
+import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
+import { Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
 
 /** What {@linkcode Connections} is made with. */
-export interface ConnectionsOptions {
-  /** Scheme, host and port of the teacher. */
-  origin: string;
-  /** After how long a proxy's connections are given up, in milliseconds. */
-  connectTimeoutMs: number;
-  /** The proxy to go through, or undefined. */
-  proxy: string | undefined;
+export interface ConnectionsOptions
+  extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
+  /** Makes sockets. @default undici's connector */
+  readonly connect?: Connect;
 }
 
-// HTTP/2 is off: over TLS, undici sends again what a GOAWAY left open, and the teacher bills twice.
-const PROTOCOL = { allowH2: false } as const;
-// Ours rule. Given with each request too: undici hands them on to no plain HTTP proxy.
-const NO_TIMEOUTS = { headersTimeout: 0, bodyTimeout: 0 } as const;
+/** Connections that are used up wait for their server to close them, at most this many: the side that
+ * closes first keeps the port busy for a minute. */
+const MOST_USED_UP = 256;
 
 /** The free connections to a teacher, and those that are taken. */
-export class Connections {
-  readonly #options: ConnectionsOptions;
-  readonly #connect: Connect;
-  readonly #free: DirectConnection[] = [];
-  readonly #all = new Set<DirectConnection>();
-  readonly #proxied: ProxiedConnection | undefined;
+export class Connections implements ConnectionShared {
+  readonly origin: string;
+  readonly proxy: string | undefined;
+  readonly connectTimeoutMs: number;
+  readonly connect: Connect;
+  readonly reuse = new Reuse();
+  skipsContinue = false;
+  readonly #all = new Set<Connection>();
+  /** Free ones that had a socket when they were given back; the last one is the first to be taken. */
+  readonly #free: Connection[] = [];
+  /** Free ones without a socket. */
+  readonly #closed: Connection[] = [];
+  /** Not used again, the oldest first. */
+  readonly #usedUp = new Set<Connection>();
 
   /** Makes it without a connection. */
-  constructor(options: ConnectionsOptions) {
-    this.#options = options;
-    // One for all, so that they share their TLS sessions. The time is kept by the attempts' deadlines:
-    // a timer of undici's would go on for a while after the last connection. That the connector
-    // returns its socket is not in undici's types.
-    this.#connect = buildConnector({ ...PROTOCOL, timeout: 0 }) as unknown as Connect;
-    if (options.proxy !== undefined) {
-      this.#proxied = new ProxiedConnection(
-        options.proxy,
-        options.origin,
-        options.connectTimeoutMs,
-      );
-    }
+  constructor({ origin, proxy, connectTimeoutMs, connect }: ConnectionsOptions) {
+    this.origin = origin;
+    this.proxy = proxy;
+    this.connectTimeoutMs = connectTimeoutMs;
+    // The time is kept by the attempts' deadlines: a timer of undici's would continue for a while after
+    // the last connection.
+    this.connect = connect ?? buildConnector({ ...PROTOCOL, timeout: 0 }) as unknown as Connect;
   }
 
   /** How many connections there are, open or not. */
@@ -60,103 +52,76 @@ export class Connections {
     return this.#all.size;
   }
 
-  /** A connection that nobody uses: the one that was given back last, or a new one. */
+  /** A connection that no one uses: the one that was given back last, or a new one. */
   take(): Connection {
-    if (this.#proxied !== undefined) return this.#proxied;
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const made = new DirectConnection(this.#options, this.#connect);
-    this.#all.add(made);
-    return made;
+    const now = performance.now();
+    this.reuse.attempted();
+    if (this.#usedUp.size > 0) this.#hangUp(now);
+    const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
+    connection.taken(now);
+    return connection;
   }
 
   /** Takes back a connection whose request has ended, well or not. */
   give(connection: Connection): void {
-    if (!(connection instanceof DirectConnection)) return;
-    if (connection.dropped) this.#all.delete(connection);
+    connection.given();
+    if (connection.isDropped) this.#all.delete(connection);
+    else if (!connection.isOpen) this.#closed.push(connection);
+    else if (this.reuse.isOnce || connection.isSpent) this.#usedUp.add(connection);
     else this.#free.push(connection);
+  }
+
+  /** The teacher has sent `100 Continue` unasked: it is skipped from now on. */
+  skipContinue(): void {
+    if (this.skipsContinue) return;
+    this.skipsContinue = true;
+    for (const connection of this.#all) connection.skipContinue();
+  }
+
+  onClosed(connection: Connection): void {
+    if (this.#usedUp.delete(connection)) this.#closed.push(connection);
   }
 
   /** Cuts all connections. */
   async close(): Promise<void> {
-    this.#free.length = 0;
+    this.#free.length = this.#closed.length = 0;
+    this.#usedUp.clear();
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    if (this.#proxied !== undefined) ending.push(this.#proxied.close());
     await Promise.all(ending);
   }
-}
 
-interface Socket {
-  destroy(error?: Error): void;
-}
-type Connect = (...args: Parameters<buildConnector.connector>) => Socket;
-
-/** One socket at a time; it is made again when the last one is gone and a request comes. */
-class DirectConnection implements Connection {
-  readonly #client: Client;
-  #socket: Socket | undefined;
-
-  constructor({ origin }: ConnectionsOptions, connect: Connect) {
-    this.#client = new Client(origin, {
-      ...PROTOCOL,
-      ...NO_TIMEOUTS,
-      pipelining: 1,
-      connect: (options, callback) => {
-        this.#socket = connect(options, callback);
-      },
-    });
+  #make(): Connection {
+    const made = new Connection(this);
+    this.#all.add(made);
+    return made;
   }
 
-  /** Whether it can be used no more. */
-  get dropped(): boolean {
-    return this.#client.destroyed;
+  #takeFree(now: number): Connection | undefined {
+    const { shortestIdleMs, longestIdleMs } = this.reuse;
+    const free = this.#free;
+    while (free.length > 0) {
+      const connection = shortestIdleMs > 0 ? free[0] : free[free.length - 1];
+      const idleMs = now - connection.idleSince;
+      if (connection.isOpen && idleMs < shortestIdleMs) return undefined;
+      if (shortestIdleMs > 0) free.shift();
+      else free.pop();
+      if (connection.isOpen && idleMs <= longestIdleMs) return connection;
+      if (connection.isOpen) connection.hangUp();
+      this.#closed.push(connection);
+    }
+    return undefined;
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#client.dispatch(options, handler);
-  }
-
-  drop(): void {
-    this.#client.destroy(() => {});
-    this.#abandon();
-  }
-
-  async close(): Promise<void> {
-    const closed = this.#client.destroy();
-    this.#abandon();
-    await closed;
-  }
-
-  /** undici lets a socket that is being made live until it is connected. */
-  #abandon(): void {
-    this.#socket?.destroy();
-  }
-}
-
-/** Any number of requests through a proxy; undici keeps the sockets. */
-class ProxiedConnection implements Connection {
-  readonly #agent: ProxyAgent;
-  readonly #origin: string;
-
-  constructor(proxy: string, origin: string, connectTimeout: number) {
-    this.#origin = origin;
-    this.#agent = new ProxyAgent({
-      uri: proxy,
-      connectTimeout,
-      ...PROTOCOL,
-      ...NO_TIMEOUTS,
-      proxyTls: PROTOCOL,
-    });
-  }
-
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#agent.dispatch({ ...options, ...NO_TIMEOUTS, origin: this.#origin }, handler);
-  }
-
-  drop(): void {}
-
-  close(): Promise<void> {
-    return this.#agent.destroy();
+  /** Closes what the server has left open. */
+  #hangUp(now: number): void {
+    for (const connection of this.#usedUp) {
+      const isLeftOpen = now - connection.idleSince > RIGHT_BEHIND_MS;
+      if (!isLeftOpen && this.#usedUp.size <= MOST_USED_UP) break;
+      this.#usedUp.delete(connection);
+      connection.hangUp();
+      this.#closed.push(connection);
+      if (isLeftOpen) this.reuse.leftOpen();
+    }
   }
 }

@@ -49,6 +49,10 @@ export function networkError(
       status: 407,
     });
   }
+  if (isUnaskedContinue(error)) {
+    const message = `${place} sent "100 Continue" unasked. From now on that is skipped`;
+    return new TeacherError(message, { type: "network", code });
+  }
   const reason = code === "UND_ERR_CONNECT_TIMEOUT"
     ? "no connection within the time for it"
     : REASONS[code] ?? message;
@@ -90,6 +94,11 @@ function rootOf(error: unknown): { code?: string; message: string } {
 /** What an HTTP proxy says, through undici, when it does not know us. */
 function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
+}
+
+/** Whether undici has destroyed a socket because of a `100 Continue` that no request has asked for. */
+export function isUnaskedContinue(error: unknown): boolean {
+  return error instanceof errors.SocketError && error.message === "bad response";
 }
 
 /** A parser's error carries the bytes that it could not read, which may be anything. */

@@ -24,6 +24,10 @@ export interface Reply {
   readonly hangsUp?: boolean;
   /** Whether the connection closes right after a body that is whole. @default false */
   readonly closes?: boolean;
+  /** How much later it does, in milliseconds. @default 0 */
+  readonly closesAfterMs?: number;
+  /** Bytes before the status line, such as an interim answer; several pieces are several writes. @default none */
+  readonly interim?: string | readonly string[];
 }
 
 /** One POST that was read to its end. */
@@ -80,6 +84,7 @@ export function serveScript(script: Script): ScriptedServer {
           const reply = await replyTo(post);
           if (reply.hangsUp) return;
           for (const bytes of bytesOf(reply)) await writeAll(connection, bytes);
+          if (reply.closesAfterMs) await later(reply.closesAfterMs);
           if (reply.breaks || reply.closes || reply.framing === "close") return;
         } finally {
           open--;
@@ -95,6 +100,8 @@ export function serveScript(script: Script): ScriptedServer {
   const accepting = (async () => {
     for await (const connection of listener) {
       connections++;
+      // Else a reply of several writes waits 40 ms for an acknowledgement on a reused connection.
+      connection.setNoDelay(true);
       sockets.add(connection);
       const served = serve(connection).finally(() => running.delete(served));
       running.add(served);
@@ -115,6 +122,10 @@ export function serveScript(script: Script): ScriptedServer {
   };
 }
 
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 function inTurn(replies: readonly Reply[]): (post: Post) => Reply {
   return ({ asked }) => replies[Math.min(asked, replies.length) - 1];
 }
@@ -133,6 +144,7 @@ function* bytesOf(reply: Reply): Generator<Uint8Array> {
     ...framingFields(framing, breaks ? length + MISSING_BYTES : length),
   };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  for (const piece of [reply.interim ?? []].flat()) yield encoder.encode(piece);
   yield encoder.encode(`HTTP/1.1 ${status} Scripted\r\n${lines.join("")}\r\n`);
   for (const piece of pieces) {
     if (framing !== "chunked") yield piece;

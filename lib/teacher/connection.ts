@@ -1,0 +1,212 @@
+/**
+ * One connection to a teacher: a socket at a time, made again when the last one is gone and a request
+ * comes.
+ *
+ * @module
+ */
+
+import {
+  type Agent,
+  type buildConnector,
+  Client,
+  type Dispatcher,
+  ProxyAgent,
+} from "../deps/undici.ts";
+import { type Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
+import { type ReadableSocket, UnaskedContinue } from "./unasked_continue.ts";
+
+/** What all connections to a teacher share. */
+export interface ConnectionShared {
+  /** Scheme, host and port of the teacher. */
+  readonly origin: string;
+  /** The proxy to go through, or undefined. */
+  readonly proxy: string | undefined;
+  /** After how long a proxy's connections are given up, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** Makes sockets. One for all, so that they share their TLS sessions. */
+  readonly connect: Connect;
+  /** Hears of what the teacher does with its connections. */
+  readonly reuse: Reuse;
+  /** Whether the teacher sends `100 Continue` unasked. */
+  readonly skipsContinue: boolean;
+  /** A connection has no socket any more. */
+  onClosed(connection: Connection): void;
+}
+
+/** undici's connector. What it returns is not in its types: its socket, or nothing yet. */
+export type Connect = (...args: Parameters<buildConnector.connector>) => Socket | Promise<void>;
+
+interface Socket extends ReadableSocket {
+  destroy(error?: Error): void;
+}
+
+// HTTP/2 is off: over TLS, undici sends again what a GOAWAY left open, and the teacher bills twice.
+export const PROTOCOL = { allowH2: false } as const;
+const CLIENT = {
+  ...PROTOCOL,
+  // Ours rule.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  pipelining: 1,
+  // Which idle connections are used is decided by `Reuse`; this only closes those that are not.
+  keepAliveTimeoutThreshold: 500,
+} as const;
+
+/** A connection. `Connections` gives it to one attempt at a time. */
+export class Connection {
+  /** Whether it has a socket that is connected, as far as is known. */
+  isOpen = false;
+  /** Whether it can be used no more. */
+  isDropped = false;
+  /** When its last answer ended, on the clock of `performance.now()`. */
+  idleSince = 0;
+
+  readonly #shared: ConnectionShared;
+  readonly #dispatcher: Client | ProxyAgent;
+  #socket: Socket | undefined;
+  #filter: UnaskedContinue | undefined;
+  #takenAt = -1;
+  #hasHead = false;
+  #wasOpen = false;
+  /** Answers on this socket, and how many the server allows. */
+  #answers = 0;
+  #allowed = Infinity;
+
+  /** Nothing is connected yet. */
+  constructor(shared: ConnectionShared) {
+    this.#shared = shared;
+    const { origin, proxy, connect } = shared;
+    this.#dispatcher = proxy === undefined ? this.#client(origin, connect) : new ProxyAgent({
+      ...PROTOCOL,
+      uri: proxy,
+      connectTimeout: shared.connectTimeoutMs,
+      proxyTls: PROTOCOL,
+      // The one client that carries the teacher's requests, to the proxy or through its tunnel.
+      factory: (to: string | URL, options: { connect?: Connect }) =>
+        this.#client(to, options.connect!),
+    });
+  }
+
+  /** Whether the server takes another request on this socket. */
+  get isSpent(): boolean {
+    return this.#answers >= this.#allowed;
+  }
+
+  /** Whether it was idle for so long that its socket may have been closed without being noticed: the event
+   * loop may have stood still. */
+  get isRested(): boolean {
+    return this.isOpen && this.#takenAt - this.idleSince > RIGHT_BEHIND_MS;
+  }
+
+  /** Whether the socket was found closed before any byte of the request was handed to it: the request
+   * may be sent on another connection. Asked when the request has failed without being started. */
+  get wasFoundClosed(): boolean {
+    return this.#wasOpen;
+  }
+
+  /** It belongs to an attempt from now on. */
+  taken(now: number): void {
+    this.#takenAt = now;
+    this.#hasHead = false;
+  }
+
+  /** It belongs to nobody. */
+  given(): void {
+    this.#takenAt = -1;
+  }
+
+  /** Sends a request; everything after that is told to the handler. */
+  dispatch(options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#wasOpen = this.isOpen;
+    this.#filter?.expect();
+    this.#dispatcher.dispatch(options, handler);
+  }
+
+  /** The head of the answer is there. */
+  onHead(keepAlive: string | string[] | undefined): void {
+    this.#hasHead = true;
+    if (keepAlive === undefined) return;
+    const requests = this.#shared.reuse.read(String(keepAlive));
+    // Some count down to 0, others say the same each time.
+    this.#allowed = Math.min(this.#allowed, this.#answers + requests);
+  }
+
+  /** The answer has ended, and the socket is free. */
+  onEnd(): void {
+    this.idleSince = performance.now();
+    if (++this.#answers > 1) this.#shared.reuse.reused();
+  }
+
+  /** Skips `100 Continue` from now on. */
+  skipContinue(): void {
+    if (this.isOpen && this.#socket !== undefined) {
+      this.#filter ??= new UnaskedContinue(this.#socket);
+    }
+  }
+
+  /** Closes the socket; the next request makes a new one. */
+  hangUp(): void {
+    this.isOpen = false;
+    this.#socket?.destroy();
+  }
+
+  /** Cuts a request that was not sent yet. */
+  drop(): void {
+    void this.close();
+  }
+
+  /** Cuts it; it can be used no more. */
+  async close(): Promise<void> {
+    this.isDropped = true;
+    this.#wasOpen = false;
+    const closed = this.#dispatcher.destroy();
+    // undici lets a socket that is being made live until it is connected.
+    this.#socket?.destroy();
+    await closed;
+  }
+
+  #client(origin: string | URL, connect: Connect): Client {
+    const client = new Client(origin, {
+      ...CLIENT,
+      connect: (options, callback) => {
+        // Whatever was open before is gone.
+        this.#wasOpen = false;
+        const made = connect(options, (...[error, socket]) => {
+          if (error) return callback(error, null);
+          this.#opened(socket as unknown as Socket);
+          callback(null, socket);
+        });
+        // While it is connected it can be cut, but for a tunnel that a proxy still has to make.
+        if (!(made instanceof Promise)) this.#socket = made;
+      },
+    });
+    // undici's own errors of this code are its reasons to close.
+    client.on("disconnect", (_origin, _clients, { code }) => this.#closed(code !== "UND_ERR_INFO"));
+    return client;
+  }
+
+  #opened(socket: Socket): void {
+    this.#socket = socket;
+    this.isOpen = true;
+    this.#answers = 0;
+    this.#allowed = Infinity;
+    this.#filter = this.#shared.skipsContinue ? new UnaskedContinue(socket) : undefined;
+  }
+
+  #closed(isByServer: boolean): void {
+    const wasOpen = this.isOpen;
+    this.isOpen = false;
+    this.#socket = this.#filter = undefined;
+    if (wasOpen && isByServer && this.#answers > 0) this.#learn();
+    this.#shared.onClosed(this);
+  }
+
+  /** The server closed a socket on which it had answered. */
+  #learn(): void {
+    const now = performance.now();
+    const isIdle = this.#takenAt < 0;
+    // What breaks in an answer, or long after the request was sent, is no idle connection.
+    if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;
+    this.#shared.reuse.closed((isIdle ? now : this.#takenAt) - this.idleSince);
+  }
+}

@@ -1,0 +1,267 @@
+/** Servers that close connections: where they say so, where they do not, and where they do something
+ * else than they say. @module */
+
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { assert, assertEquals, assertGreater, assertLess } from "../../lib/deps/std_assert.ts";
+import { parseAddress } from "../../lib/teacher/address.ts";
+import { Aborts } from "../../lib/teacher/aborts.ts";
+import { Attempt } from "../../lib/teacher/attempt.ts";
+import { Connections } from "../../lib/teacher/connections.ts";
+import { Deadlines } from "../../lib/teacher/deadlines.ts";
+import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
+import { Reuse } from "../../lib/teacher/reuse.ts";
+import type { Teacher } from "../../lib/teacher/teacher.ts";
+import { answer, delta, DONE, events, finish } from "../behaviours/replies.ts";
+import { type Reply, serveScript } from "../support/scripted_server.ts";
+
+const never = new AbortController().signal;
+
+function ask(teacher: Teacher, prompt: string) {
+  return teacher.complete(
+    { uid: prompt, messages: [{ role: "user", content: prompt }], params: {} },
+    never,
+  );
+}
+
+/** Asks `count` times from `lanes` lanes. Gives the attempts that failed, by their number from 1. */
+async function askMany(teacher: Teacher, lanes: number, count: number): Promise<number[]> {
+  const failed: number[] = [];
+  let next = 0;
+  await Promise.all(Array.from({ length: lanes }, async () => {
+    while (next < count) {
+      const n = ++next;
+      await ask(teacher, `${n}`).catch(() => failed.push(n));
+    }
+  }));
+  return failed;
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What llama.cpp's server announces with every answer. */
+const ANNOUNCED = { "keep-alive": "timeout=5, max=100" };
+const STREAMED = events([delta("4"), delta("2"), finish(), DONE], { headers: ANNOUNCED });
+const PLAIN: Reply = answer("42");
+const withHeaders = (headers: Record<string, string>): Reply => ({
+  ...PLAIN,
+  headers: { ...PLAIN.headers, ...headers },
+});
+
+for (const lanes of [1, 8, 32]) {
+  for (const closesAfterMs of [0, 3]) {
+    for (
+      const [kind, reply] of [["stream", STREAMED], [
+        "plain answer",
+        withHeaders(ANNOUNCED),
+      ]] as const
+    ) {
+      Deno.test(`no attempt after the first ten breaks where each ${kind} is followed by a close after ${closesAfterMs} ms: ${lanes} lanes`, async () => {
+        await using server = serveScript(() => ({ ...reply, closes: true, closesAfterMs }));
+        const teacher = openaiCompatible({ model: "m", baseUrl: server.url, stream: true });
+        const failed = await askMany(teacher, lanes, 200);
+        await teacher.close?.();
+        assertEquals(failed.filter((n) => n > 10), []);
+        assertLess(failed.length, 4);
+        // An attempt that breaks is not sent again.
+        assertEquals(server.posts.filter(({ asked }) => asked > 1), []);
+        assertEquals(server.connections, server.posts.length);
+      });
+    }
+  }
+}
+
+Deno.test("through a proxy that closes behind each answer no attempt after the first ten breaks", {
+  // undici's clock for connections to a proxy runs for a second after the last one.
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
+  await using proxy = serveScript(() => ({ ...PLAIN, closes: true, closesAfterMs: 3 }));
+  const teacher = openaiCompatible({
+    model: "m",
+    baseUrl: "http://teacher.invalid/v1",
+    proxy: proxy.url.replace(/\/v1$/, ""),
+  });
+  const failed = await askMany(teacher, 8, 100);
+  await teacher.close?.();
+  assertEquals(failed.filter((n) => n > 10), []);
+});
+
+Deno.test("a close that is announced breaks nothing", async () => {
+  const reply = { ...withHeaders({ connection: "close" }), closes: true };
+  await using server = serveScript(() => reply);
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  assertEquals(await askMany(teacher, 4, 50), []);
+  assertEquals(server.connections, 50);
+  await teacher.close?.();
+});
+
+for (
+  const [how, max] of [["says the same each time", () => 3], [
+    "counts down",
+    (n: number) => 3 - n,
+  ]] as const
+) {
+  Deno.test(`a connection takes as many requests as the server allows: it ${how}`, async () => {
+    await using server = serveScript(({ n }) => {
+      const before = (n - 1) % 3;
+      const reply = withHeaders({ "keep-alive": `max=${max(before)}` });
+      return { ...reply, closes: before === 2 };
+    });
+    const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+    assertEquals(await askMany(teacher, 1, 9), []);
+    assertEquals(server.connections, 3);
+    await teacher.close?.();
+  });
+}
+
+Deno.test("a connection is not used again shortly before the time that the server announces", async () => {
+  await using server = serveScript(() => withHeaders({ "keep-alive": "timeout=1" }));
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  await askMany(teacher, 1, 3);
+  assertEquals(server.connections, 1);
+  await sleep(600);
+  await askMany(teacher, 1, 1);
+  assertEquals(server.connections, 2);
+  await teacher.close?.();
+});
+
+Deno.test("connections are used again once the server leaves them open: it was restarted", async () => {
+  let closes = true;
+  await using server = serveScript(() => ({ ...PLAIN, closes }));
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  await askMany(teacher, 1, 10);
+  closes = false;
+  const before = server.connections;
+  await askMany(teacher, 40, 40);
+  assertEquals(server.connections - before, 40);
+  await sleep(120);
+  await askMany(teacher, 2, 40);
+  assertLess(server.connections - before, 45);
+  await teacher.close?.();
+});
+
+Deno.test("Reuse takes an idle timeout from the closes that it sees", () => {
+  const reuse = new Reuse();
+  assertEquals(reuse.longestIdleMs, Infinity);
+  reuse.closed(2_000);
+  assertEquals(reuse.longestIdleMs, 1_000);
+  reuse.closed(110);
+  assertGreater(reuse.longestIdleMs, 99);
+  assert(!reuse.isOnce);
+});
+
+Deno.test("Reuse is not misled by the few closes of a server that nearly always leaves connections open", () => {
+  const reuse = new Reuse();
+  for (let round = 0; round < 20; round++) {
+    reuse.closed(1);
+    for (let n = 0; n < 50; n++) reuse.reused();
+  }
+  assert(!reuse.isOnce);
+});
+
+/** A socket on which a server answers each request that is written to it. */
+function fakeSocket(): Duplex & { requests: number } {
+  const body = String(PLAIN.body);
+  const reply = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  const socket = Object.assign(
+    new Duplex({
+      read() {},
+      writev(_chunks, done) {
+        socket.requests++;
+        socket.push(reply);
+        done();
+      },
+    }),
+    { requests: 0 },
+  );
+  return socket;
+}
+
+Deno.test("a connection that is found reset before a byte was handed to it costs no attempt", async () => {
+  const teacher = parseAddress("http://teacher.invalid/v1");
+  const sockets: ReturnType<typeof fakeSocket>[] = [];
+  const connections = new Connections({
+    origin: teacher.origin,
+    proxy: undefined,
+    connectTimeoutMs: 1_000,
+    connect: (_options, callback) => {
+      const socket = fakeSocket();
+      sockets.push(socket);
+      queueMicrotask(() => callback(null, socket as unknown as Socket));
+      return socket;
+    },
+  });
+  const shared = {
+    address: teacher,
+    proxyHost: undefined,
+    headers: [],
+    stream: false,
+    timeoutMs: 60_000,
+    streamIdleTimeoutMs: 60_000,
+    now: Date.now,
+    connections,
+    deadlines: new Deadlines({
+      timeoutMs: 60_000,
+      connectTimeoutMs: 60_000,
+      streamIdleTimeoutMs: 60_000,
+      now: Date.now,
+    }),
+    aborts: new Aborts(),
+  };
+  const context = { model: "m", modelAsked: undefined, keep: [], redact: (text: string) => text };
+  const attempt = () => {
+    const made = new Attempt(shared, context, never);
+    made.start("{}");
+    return made.promise;
+  };
+  assertEquals((await attempt()).response, "42");
+  const second = attempt();
+  sockets[0].destroy(Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }));
+  assertEquals((await second).response, "42");
+  assertEquals(sockets.map(({ requests }) => requests), [1, 1]);
+  await connections.close();
+});
+
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
+
+for (
+  const [what, interim] of [
+    ["one", CONTINUE],
+    ["two with fields", "HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\nHTTP/1.0 100 C\r\n\r\n"],
+    ["one in pieces", ["HTTP/1.", "1 10", "0 Continue\r\n\r", "\n"]],
+  ] as const
+) {
+  for (const stream of [false, true]) {
+    Deno.test(`after ${what} 100 Continue that no one asked for the next attempts are answered, ${stream ? "streamed" : "plain"}`, async () => {
+      await using server = serveScript(() => ({ ...(stream ? STREAMED : PLAIN), interim }));
+      const teacher = openaiCompatible({ model: "m", baseUrl: server.url, stream });
+      const error = await ask(teacher, "first").catch((error) => error);
+      assertEquals(
+        [error.type, error.message],
+        [
+          "network",
+          `${new URL(server.url).host} sent "100 Continue" unasked. From now on that is skipped`,
+        ],
+      );
+      assertEquals((await ask(teacher, "second")).response, "42");
+      const { connections } = server;
+      assertEquals(await askMany(teacher, 8, 80), []);
+      // The connections that cope are used again like all others.
+      assertLess(server.connections - connections, 9);
+      await teacher.close?.();
+    });
+  }
+}
+
+Deno.test("an answer after 100 Continue is read as it is, even one that begins alike", async () => {
+  const content = "HTTP/1.1 100 Continue\r\n\r\n".repeat(3);
+  await using server = serveScript(({ n }) => ({
+    ...answer(content),
+    interim: n % 2 ? CONTINUE : [],
+  }));
+  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+  await ask(teacher, "first").catch(() => {});
+  for (let n = 0; n < 6; n++) assertEquals((await ask(teacher, `${n}`)).response, content);
+  await teacher.close?.();
+});
