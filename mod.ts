@@ -63,7 +63,9 @@ export type {
   Row,
 } from "./lib/row.ts";
 export {
+  type AskedSchema,
   type Completion,
+  type EndpointName,
   type Message,
   openaiCompatible,
   type OpenAICompatibleOptions,

@@ -102,6 +102,11 @@ export interface TeacherErrorOptions extends ErrorOptions {
   retryAfterMs?: number;
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
+  /** Whether the teacher sends something else from now on, so that the same row is asked again at once and
+   * without having used an attempt up. @default false */
+  isAdjusted?: boolean;
+  /** What the user should know of it, said once. @default nothing */
+  notice?: string;
 }
 
 /**
@@ -123,6 +128,10 @@ export class TeacherError extends RetortError {
   readonly retryAfterMs: number | undefined;
   /** Whether no connection could be made, so that nothing was sent. */
   readonly isUnreachable: boolean;
+  /** Whether the teacher sends something else from now on, so that this attempt does not count. */
+  readonly isAdjusted: boolean;
+  /** What the user should know of it, said once. */
+  readonly notice: string | undefined;
 
   /** Makes the error; the type is derived from the status where none is given. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
@@ -133,6 +142,8 @@ export class TeacherError extends RetortError {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.isUnreachable = options.isUnreachable ?? false;
+    this.isAdjusted = options.isAdjusted ?? false;
+    this.notice = options.notice;
   }
 }
 

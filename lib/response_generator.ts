@@ -15,9 +15,11 @@ import {
   type ResolvedOptions,
   resolveOptions,
   type ResponseGeneratorOptions,
+  rowParserOf,
   Run,
   type RunContext,
   type RunOptions,
+  teacherNotices,
 } from "./run/mod.ts";
 import { checkConcurrency, Engine } from "./engine/mod.ts";
 import { checkLimits } from "./engine/answers/mod.ts";
@@ -30,7 +32,6 @@ import {
   type Summary,
 } from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
-import { createRowParser } from "./source/mod.ts";
 
 /**
  * Turns prompts into answers of a teacher.
@@ -176,7 +177,7 @@ export class ResponseGenerator {
       const context = await this.#context(activity);
       options.signal?.throwIfAborted();
       const generation = new Generation({
-        parser: createRowParser({ ...options, runParams: options.params }),
+        parser: rowParserOf(options),
         duplicates: options.duplicates,
         samples: options.samples ?? 1,
         params: options.params,
@@ -193,6 +194,7 @@ export class ResponseGenerator {
       });
       activity.attach(engine);
       activity.progress.start({ total: null, skipped: 0 });
+      for (const notice of teacherNotices(options)) activity.progress.notice("warning", notice);
       yield* generation.outcomes(engine);
       options.signal?.throwIfAborted();
       if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);

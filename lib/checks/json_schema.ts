@@ -11,19 +11,20 @@
 import type { ErrorObject, Options } from "../deps/ajv.ts";
 import type { Check } from "./check.ts";
 import { jsonCheck } from "./json_answer.ts";
+import { unwrapSchema } from "./schema_file.ts";
 
 const NAMED_ERRORS = 3;
 const MOST_VALUE_CHARS = 100;
 
 /**
- * Compiles a schema of draft 7, 2019-09 or 2020-12 (when `$schema` names none). Formats are checked;
+ * Compiles a schema, also one that stands in a `response_format`, of draft 7, 2019-09 or 2020-12 (when `$schema` names none). Formats are checked;
  * keywords and formats that are unknown are ignored, as the standard wants it.
  *
  * @throws {TypeError} when it is no valid schema
  * @throws {RangeError} when `$schema` names another draft
  */
 export async function schemaCheck(schema: unknown): Promise<Check> {
-  const validate = await compile(schema);
+  const validate = await compile(unwrapSchema(schema).schema);
   return jsonCheck((value) => {
     try {
       if (validate(value)) return undefined;
@@ -49,13 +50,6 @@ async function compile(schema: unknown): Promise<Compiled> {
     );
   }
   const { $schema: dialect, ...keywords } = schema as Readonly<Record<string, unknown>>;
-  if ("schema" in keywords && "name" in keywords) {
-    // Every key of it would be unknown, so that it would accept everything.
-    throw new TypeError(
-      'Cannot use the JSON Schema: it is a response_format with the schema under "schema": ' +
-        "give that alone",
-    );
-  }
   const validator = await validatorOf(dialect);
   try {
     validator.validateSchema(keywords);

@@ -9,4 +9,5 @@
 
 export type { Check } from "./check.ts";
 export { createChecks } from "./checks.ts";
+export { askedSchemaOf } from "./schema_file.ts";
 export type { AnsweredRow, Validate } from "./validate.ts";

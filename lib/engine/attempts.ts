@@ -30,6 +30,8 @@ export interface AttemptsOptions extends
     | "spending"
     | "retryPolicy"
     | "rowTimeoutMs"
+    | "onNotice"
+    | "askedSchema"
     | "isCareful"
     | "isProven"
     | "holdsSuspects"
@@ -106,6 +108,7 @@ export class Attempts {
         uid: work.row.uid,
         messages: work.row.messages,
         params: work.params,
+        jsonSchema: this.#options.askedSchema,
         timeoutMs,
       }, signal);
     } catch (error) {
@@ -121,6 +124,7 @@ export class Attempts {
       return settled;
     }
     endpoint.answered(startedAt, latencyMs, completion);
+    if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
     this.#options.onEnd();
     const { row, params, resamples } = work;
@@ -182,6 +186,7 @@ export class Attempts {
       return undefined;
     }
     const error = asTeacherError(thrown);
+    if (error.notice !== undefined) this.#options.onNotice?.(error.notice);
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
     const counts = endpoint.failed(startedAt, error, classification, isFirst);

@@ -6,7 +6,7 @@
 
 import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
-import type { Completion, Params } from "../teacher/mod.ts";
+import type { AskedSchema, Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
@@ -59,6 +59,8 @@ export interface EngineOptions {
   listener: EngineListener;
   /** The run's parameters. */
   params: Params;
+  /** The JSON Schema that teachers are asked for. @default any text will do */
+  askedSchema?: AskedSchema;
   /** How many lanes there shall be: 1 to 100,000. */
   concurrency: number;
   /** Whether the limit of each teacher looks for the number that serves best. */
@@ -83,7 +85,8 @@ export interface EngineOptions {
   /** Hears of each attempt before it is made, with the rows that would be lost with this process: those
    * in flight, itself included, and those whose answer the sink has not taken yet. On the hot path. */
   onAttempt?: (unwritten: number) => void;
-  /** Hears that one of several teachers will not be asked again. */
+  /** Hears what the user should know of a teacher: that one of several will not be asked again, or that a
+   * field is left out from now on. */
   onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;

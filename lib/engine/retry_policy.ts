@@ -79,6 +79,8 @@ export class RetryPolicy {
     if (classification.action !== "retry" || this.#isSpent(classification, history)) {
       return undefined;
     }
+    // What is sent next is another request.
+    if (classification.cause === "adjusted") return 0;
     const askedMs = askedForMs(error.retryAfterMs);
     const baseMs = error.status === 429 && askedMs === undefined
       ? RATE_LIMIT_BASE_MS
@@ -89,7 +91,7 @@ export class RetryPolicy {
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
     // Nothing was sent: a row does not fail because nobody listens.
-    if (cause === "unreachable") return false;
+    if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }

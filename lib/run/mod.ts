@@ -21,7 +21,7 @@ export type {
   Validate,
 } from "./options.ts";
 export type { Preview } from "./preview.ts";
-export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
+export { type ResolvedOptions, resolveOptions, rowParserOf } from "./resolve_options.ts";
 export { Run } from "./run.ts";
 export { MOST_SAMPLES, parseSampleUid } from "./samples.ts";
 export {
@@ -31,3 +31,4 @@ export {
   verify,
   type VerifyOptions,
 } from "./verify.ts";
+export { teacherNotices } from "./teacher_notices.ts";

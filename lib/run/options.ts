@@ -77,8 +77,12 @@ export interface ResponseGeneratorOptions extends RowOptions {
   maxTokensCap?: number;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
-  /** Keeps only answers that are JSON of this JSON Schema (2020-12, or the draft that `$schema` names). */
+  /** Keeps only answers that are JSON of this JSON Schema (2020-12, or the draft that `$schema` names), and
+   * asks the teacher for them. It may stand in a `response_format`, whose name and `strict` are sent then. */
   jsonSchema?: unknown;
+  /** Asks the teacher for answers of `jsonSchema` (`response_format`), unless the parameters of the run or
+   * of a row set `response_format` or tools. One that refuses is asked without. @default true */
+  responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
   /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */

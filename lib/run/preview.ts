@@ -22,12 +22,20 @@ export interface Preview {
 /** The first request as it would be sent, or null when there is nothing to send. Makes no call. */
 export function firstRequest(
   found: readonly Preflight[],
-  { teachers: [{ teacher }], params }: Pick<ResolvedOptions, "teachers" | "params">,
+  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: Pick<
+    ResolvedOptions,
+    "teachers" | "params" | "askedSchema"
+  >,
 ): unknown {
   for (const { first } of found) {
     if (first === undefined) continue;
     const { uid, messages, params: own } = first;
-    const request = { uid, messages, params: own === undefined ? params : { ...params, ...own } };
+    const request = {
+      uid,
+      messages,
+      params: own === undefined ? params : { ...params, ...own },
+      jsonSchema,
+    };
     return teacher.preview?.(request) ?? request;
   }
   return null;

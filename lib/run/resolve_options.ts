@@ -4,12 +4,13 @@
  * @module
  */
 
+import { askedSchemaOf } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
-import { createRowParser } from "../source/mod.ts";
-import { checkParams, type Params } from "../teacher/mod.ts";
+import { createRowParser, type RowParser } from "../source/mod.ts";
+import { type AskedSchema, checkParams, type Message, type Params } from "../teacher/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./samples.ts";
 
@@ -46,6 +47,8 @@ export interface ResolvedOptions extends
   readonly address: string;
   /** The run's parameters. */
   readonly params: Params;
+  /** The JSON Schema that teachers are asked for. */
+  readonly askedSchema: AskedSchema | undefined;
   /** What there is to say of the options. */
   readonly notices: readonly string[];
   /** The number of lanes. */
@@ -84,6 +87,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     model: unique(places.map(({ teacher }) => teacher.model ?? "")),
     address: unique(places.map(({ teacher }) => teacher.address ?? "")),
     params,
+    askedSchema: askedSchema(options),
     notices,
     concurrency,
     isExploring,
@@ -92,8 +96,52 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
     onTruncated: options.onTruncated ?? "error",
     duplicates: options.duplicates ?? "merge",
   };
-  createRowParser({ ...resolved, runParams: params });
+  rowParserOf(resolved);
+  checkSendable(resolved);
   return resolved;
+}
+
+function askedSchema(
+  { jsonSchema, responseFormat = true }: ResponseGeneratorOptions,
+): AskedSchema | undefined {
+  return jsonSchema === undefined || !responseFormat ? undefined : askedSchemaOf(jsonSchema);
+}
+
+/** What reads the rows of a run. */
+export function rowParserOf(options: ResolvedOptions): RowParser {
+  return createRowParser({
+    ...options,
+    runParams: options.params,
+    problemOf: (messages, params) => problemOf(options.teachers, messages, params),
+  });
+}
+
+/** What every row is sent with must be something that all teachers can be sent. */
+function checkSendable(options: ResolvedOptions): void {
+  const { system, params } = options;
+  const user = { role: "user", content: "…" };
+  for (
+    const messages of [
+      [user],
+      ...(system === undefined ? [] : [[{ role: "system", content: system }, user]]),
+    ]
+  ) {
+    const problem = problemOf(options.teachers, messages, params);
+    if (problem !== undefined) throw new TypeError(`Cannot send any row: it ${problem}`);
+  }
+}
+
+/** Why one of the teachers cannot be sent a row at all; undefined where all can. */
+function problemOf(
+  teachers: readonly EndpointOptions[],
+  messages: readonly Message[],
+  params: Params,
+): string | undefined {
+  for (const { teacher } of teachers) {
+    const problem = teacher.problem?.({ messages, params });
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
 }
 
 function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly TeacherPlace[] {

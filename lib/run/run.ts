@@ -8,7 +8,7 @@ import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
-import { createRowParser, type RowParser } from "../source/mod.ts";
+import type { RowParser } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
 import { engineOptions, lineFormat, type RunContext } from "./context.ts";
 import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
@@ -19,7 +19,9 @@ import { makeFolders, outputFilesOf } from "./outputs.ts";
 import { firstRequest, type Preview } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { checkInput, describeInput } from "./report.ts";
+import { rowParserOf } from "./resolve_options.ts";
 import { spool } from "./spool.ts";
+import { teacherNotices } from "./teacher_notices.ts";
 
 /** A run over files. */
 export class Run {
@@ -43,7 +45,7 @@ export class Run {
     this.#options = options;
     const { generator } = context;
     this.#concurrency = generator.concurrency;
-    this.#parser = createRowParser({ ...generator, runParams: generator.params });
+    this.#parser = rowParserOf(generator);
     this.#identity = identityOf({
       ...generator,
       finalMessages: options.finalMessages ?? false,
@@ -87,7 +89,10 @@ export class Run {
     return {
       total: sum(found, ({ total }) => total),
       toAsk: sum(found, ({ plan }) => plan.toAsk),
-      notes: describeInput(this.#jobs.map((job) => job.files.input), found),
+      notes: [
+        ...describeInput(this.#jobs.map((job) => job.files.input), found),
+        ...teacherNotices(this.#context.generator, found),
+      ],
       request: firstRequest(found, this.#context.generator),
     };
   }
@@ -192,6 +197,7 @@ export class Run {
     for (const note of [...notes, ...generator.notices, ...prepared.notes]) {
       this.#notice("info", note);
     }
+    for (const notice of teacherNotices(generator, found)) this.#notice("warning", notice);
     const total = sum(found, (one) => one.total);
     const pending = sum(found, ({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });

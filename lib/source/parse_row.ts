@@ -37,6 +37,9 @@ export interface RowParserOptions {
   readonly uidField?: readonly string[];
   /** The run's parameters; only `continue_final_message` is looked at. */
   readonly runParams?: Params;
+  /** Why a row that is one cannot be sent to the teachers of the run. `params` are its own. @default each
+   * one can */
+  readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
 /** Reads rows. */
@@ -130,6 +133,7 @@ export class ParsedRow {
 
 const HASH_LENGTH = 16;
 const MAX_DEPTH = 1_000;
+const NO_PARAMS: Params = Object.freeze({});
 const NO_CLASHES: readonly string[] = Object.freeze([]);
 
 /**
@@ -138,7 +142,7 @@ const NO_CLASHES: readonly string[] = Object.freeze([]);
  * @throws {RangeError} when the template is malformed
  */
 export function createRowParser(options: RowParserOptions = {}): RowParser {
-  const { system, promptField, runParams } = options;
+  const { system, promptField, runParams, problemOf } = options;
   const template = options.template === undefined ? undefined : compileTemplate(options.template);
   const prompts: PromptOptions = { system, promptField, template };
   const runKeepsPrefill = runParams?.continue_final_message;
@@ -149,7 +153,9 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     if (params instanceof BadRow) return params;
     const keepsPrefill = (params?.continue_final_message ?? runKeepsPrefill) === true;
     const messages = messagesOf(json, { ...prompts, shape, text, keepsPrefill });
-    return messages instanceof BadRow ? messages : { messages, params };
+    if (messages instanceof BadRow) return messages;
+    const problem = problemOf?.(messages, params ?? NO_PARAMS);
+    return problem === undefined ? { messages, params } : new BadRow(problem);
   }
 
   function parse(text: string, known?: string): ParsedRow | BadRow {

@@ -10,23 +10,27 @@ export interface Address {
   readonly origin: string;
   /** `host:port`, for messages. */
   readonly host: string;
-  /** The path and query that completions are asked at. */
+  /** The path and query of the endpoint that is asked. */
   readonly path: string;
   /** `user:password` as it stood in the address, decoded, or undefined. */
   readonly credentials: string | undefined;
   /** The base URL without credentials, as it may be shown. */
   readonly shown: string;
-  /** The same with the path of the completions. */
+  /** The same with the path of the endpoint. */
   readonly shownUrl: string;
-  /** Whether the path holds a version (`/v1`), as those of nearly all teachers do. */
+  /** Whether there is a version in it, `/v1` as with nearly all teachers, or Azure's `api-version`. */
   readonly versioned: boolean;
+  /** Whether it is Azure, where keys go into a header of their own. */
+  readonly azure: boolean;
   /** Whether it is this machine, which no proxy can reach. */
   readonly loopback: boolean;
   /** The parts that must never be shown. */
   readonly secrets: readonly string[];
 }
 
-const COMPLETIONS = "/chat/completions";
+/** The paths of all endpoints: addresses are often copied with one of them. */
+const ENDPOINT_PATH = /\/(?:chat\/completions|completions|responses)$/;
+const AZURE = /\.(?:openai|cognitiveservices|services\.ai)\.azure\.(?:com|us|cn)$/;
 const REDACTED = "[redacted]";
 const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
@@ -35,7 +39,7 @@ const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
  *
  * @param baseUrl What a person gave, such as `http://localhost:8000/v1`.
  * @returns The parsed URL.
- * @throws {TypeError} If it is not an http or https URL, or holds the path of the completions already.
+ * @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint already.
  */
 export function checkBaseUrl(baseUrl: string): URL {
   const shown = JSON.stringify(redactAddress(String(baseUrl)));
@@ -46,9 +50,14 @@ export function checkBaseUrl(baseUrl: string): URL {
         'it must be a URL such as "https://api.openai.com/v1" or "http://localhost:8000/v1"',
     );
   }
-  if (trimSlashes(url.pathname).endsWith(COMPLETIONS)) {
+  const endpoint = ENDPOINT_PATH.exec(trimSlashes(url.pathname))?.[0];
+  if (endpoint !== undefined) {
+    const other = endpoint === "/chat/completions"
+      ? ""
+      : `, and add --endpoint ${endpoint.slice(1)}`;
     throw new TypeError(
-      `Cannot use ${shown} as the address of a teacher: "${COMPLETIONS}" is added to it, leave it out`,
+      `Cannot use ${shown} as the address of a teacher: ` +
+        `"${endpoint}" is added to it, leave it out${other}`,
     );
   }
   return url;
@@ -57,22 +66,24 @@ export function checkBaseUrl(baseUrl: string): URL {
 /**
  * Takes a base URL apart.
  *
+ * @param endpoint The path that is added to it, such as `/chat/completions`.
  * @throws {TypeError} As {@linkcode checkBaseUrl} does.
  */
-export function parseAddress(baseUrl: string): Address {
+export function parseAddress(baseUrl: string, endpoint: string): Address {
   const url = checkBaseUrl(baseUrl);
   const path = trimSlashes(url.pathname);
   const query = redactQuery(url.search);
   return {
     origin: url.origin,
     host: `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`,
-    path: path + COMPLETIONS + url.search,
+    path: path + endpoint + url.search,
     credentials: url.username || url.password
       ? `${decode(url.username)}:${decode(url.password)}`
       : undefined,
     shown: url.origin + path + query,
-    shownUrl: url.origin + path + COMPLETIONS + query,
-    versioned: /\/v\d/.test(path),
+    shownUrl: url.origin + path + endpoint + query,
+    versioned: /\/v\d/.test(path) || url.searchParams.has("api-version"),
+    azure: AZURE.test(url.hostname),
     loopback: isLoopback(url.hostname),
     secrets: secretsOf(url),
   };

@@ -5,6 +5,7 @@
  */
 
 import { TeacherError } from "../errors.ts";
+import type { ApiFormat } from "./api_format.ts";
 import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { MessageReader } from "./reasoning.ts";
 import { errorIn, statedError } from "./refusal.ts";
@@ -26,7 +27,12 @@ export interface AnswerContext {
   readonly thinkTags?: ThinkTags;
   /** Takes secrets out of messages. */
   readonly redact: Redact;
+  /** The endpoint. @default chat completions */
+  readonly format?: ApiFormat;
 }
+
+/** Stands for the JSON text of what was translated from another endpoint's words: nothing is found in it. */
+export const TRANSLATED = "";
 
 /** The parts of an answer, however they came. */
 export interface AnswerParts {
@@ -58,10 +64,12 @@ export interface AnswerParts {
  * @throws {TeacherError} If the body is no completion (type `response`), or says that there was an error.
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
-  const answer = asObject(parseJson(text));
-  if (answer === undefined) {
+  const body = asObject(parseJson(text));
+  if (body === undefined) {
     throw responseError("The answer is not a JSON object", text, status, context.redact);
   }
+  const translated = context.format?.answer?.(body);
+  const answer = translated ?? body;
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
   const error = errorIn(choice, answer);
   if (error !== undefined) throw statedError(error, status, context.redact);
@@ -73,7 +81,10 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   return toCompletion({
     ...new MessageReader().read(message),
     refusal: asText(message.refusal),
-    toolCalls: toolCallsOf(message, { text, path: ["choices", 0, "message"] }),
+    toolCalls: toolCallsOf(message, {
+      text: translated === undefined ? text : TRANSLATED,
+      path: ["choices", 0, "message"],
+    }),
     finishReason: asText(choice.finish_reason),
     usage: answer.usage,
     model: asText(answer.model),

@@ -4,7 +4,19 @@
  * @module
  */
 
-import type { Params, TeacherRequest } from "./teacher.ts";
+import type { Addition, ApiFormat } from "./api_format.ts";
+import type { JsonObject } from "./json.ts";
+import type { AskedSchema, Params, TeacherRequest } from "./teacher.ts";
+
+/** What one teacher is asked with, whatever the row. */
+export interface BodyOptions {
+  /** The endpoint. */
+  readonly format: ApiFormat;
+  /** The teacher's model. */
+  readonly model: string;
+  /** Whether answers are streamed. */
+  readonly stream: boolean;
+}
 
 /** A body and the model that it asks. */
 export interface RequestBody {
@@ -14,73 +26,92 @@ export interface RequestBody {
   readonly model: string;
   /** The same where the row's parameters name another one than the teacher's, else undefined. */
   readonly modelAsked: string | undefined;
+  /** The fields that the parameters do not ask for. */
+  readonly added: readonly Addition[];
 }
 
-interface Written {
-  /** `{"model":"…","messages":` */
+interface Written extends Omit<RequestBody, "text"> {
+  /** The schema that it was written for. */
+  readonly schema: AskedSchema | undefined;
+  /** `{"model":"…",` */
   readonly head: string;
   /** `,"temperature":1.0}` */
   readonly tail: string;
-  readonly model: string;
-  readonly modelAsked: string | undefined;
 }
 
 /** Writes bodies for one teacher. */
 export class BodyWriter {
-  readonly #model: string;
-  readonly #stream: boolean;
+  readonly #options: BodyOptions;
+  readonly #refused = new Set<Addition>();
   // The parameters of a run are one object for all of its rows: written once.
-  readonly #written = new WeakMap<Params, Written>();
+  #written = new WeakMap<Params, Written>();
 
   /** Makes a writer for a model, with or without streams. */
-  constructor(model: string, stream: boolean) {
-    this.#model = model;
-    this.#stream = stream;
+  constructor(options: BodyOptions) {
+    this.#options = options;
   }
 
   /** Writes the body of one request. Parameters stand in it as they were written. */
-  write(request: TeacherRequest): RequestBody {
-    let written = this.#written.get(request.params);
-    if (written === undefined) {
-      written = this.#writeParams(request.params);
-      this.#written.set(request.params, written);
+  write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
+    let written = this.#written.get(params);
+    if (written === undefined || written.schema !== jsonSchema) {
+      written = this.#writeParams(params, jsonSchema);
+      this.#written.set(params, written);
     }
-    const { head, tail, model, modelAsked } = written;
-    return { text: head + JSON.stringify(request.messages) + tail, model, modelAsked };
+    const { head, tail, model, modelAsked, added } = written;
+    const prompt = JSON.stringify(this.#options.format.prompt(messages)).slice(1, -1);
+    return { text: head + prompt + tail, model, modelAsked, added };
   }
 
   /** The same as an object. */
-  fields({ messages, params }: TeacherRequest): Record<string, unknown> {
-    return { model: this.#modelAsked(params) ?? this.#model, messages, ...this.#sent(params) };
+  fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
+    return {
+      model: this.#modelAsked(params) ?? this.#options.model,
+      ...this.#options.format.prompt(messages),
+      ...this.#sent(params, jsonSchema).fields,
+    };
+  }
+
+  /** Adds a field no more. Gives whether it was added until now. */
+  leaveOut(field: Addition): boolean {
+    if (this.#refused.has(field)) return false;
+    this.#refused.add(field);
+    this.#written = new WeakMap();
+    return true;
   }
 
   #modelAsked({ model }: Params): string | undefined {
-    return typeof model === "string" && model !== this.#model ? model : undefined;
+    return typeof model === "string" && model !== this.#options.model ? model : undefined;
   }
 
-  #sent(params: Params): Params {
-    const { model: _, messages: __, stream: ___, stream_options: streamOptions, ...rest } = params;
-    // Without a stream, its options are an error to OpenAI.
-    if (!this.#stream) return rest;
-    return { stream: true, stream_options: withUsage(streamOptions), ...rest };
+  #sent(params: Params, schema: AskedSchema | undefined): { fields: Params; added: Addition[] } {
+    const { format, stream } = this.#options;
+    const { model: _, messages: __, stream: ___, ...rest } = params;
+    const added: Addition[] = [];
+    const fields = format.params(rest, {
+      stream,
+      responseFormat: schema && responseFormatOf(schema),
+      add: (field) => !this.#refused.has(field) && added.push(field) > 0,
+    });
+    return { fields, added };
   }
 
-  #writeParams(params: Params): Written {
+  #writeParams(params: Params, schema: AskedSchema | undefined): Written {
     const modelAsked = this.#modelAsked(params);
-    const model = modelAsked ?? this.#model;
-    const fields = JSON.stringify(this.#sent(params)).slice(1);
+    const model = modelAsked ?? this.#options.model;
+    const { fields, added } = this.#sent(params, schema);
+    const tail = JSON.stringify(fields).slice(1);
     return {
-      head: `{"model":${JSON.stringify(model)},"messages":`,
-      tail: fields === "}" ? fields : `,${fields}`,
+      schema,
+      head: `{"model":${JSON.stringify(model)},`,
+      tail: tail === "}" ? tail : `,${tail}`,
       model,
       modelAsked,
+      added,
     };
   }
 }
 
-function withUsage(options: unknown): unknown {
-  if (options === undefined) return { include_usage: true };
-  // Not ours to judge: the teacher will say what it thinks of null or a number.
-  if (typeof options !== "object" || options === null) return options;
-  return { include_usage: true, ...options };
+function responseFormatOf({ name, schema, strict, description }: AskedSchema): JsonObject {
+  return { type: "json_schema", json_schema: { name, description, schema, strict } };
 }

@@ -13,6 +13,7 @@ import {
   ProxyAgent,
 } from "../deps/undici.ts";
 import { type Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
+import type { TlsSettings } from "./tls.ts";
 import { type ReadableSocket, UnaskedContinue } from "./unasked_continue.ts";
 
 /** What all connections to a teacher share. */
@@ -23,6 +24,8 @@ export interface ConnectionShared {
   readonly proxy: string | undefined;
   /** After how long a proxy's connections are given up, in milliseconds. */
   readonly connectTimeoutMs: number;
+  /** Certificates, for a teacher that is asked over TLS. */
+  readonly tls: TlsSettings;
   /** Makes sockets. One for all, so that they share their TLS sessions. */
   readonly connect: Connect;
   /** Hears of what the teacher does with its connections. */
@@ -80,7 +83,9 @@ export class Connection {
       ...PROTOCOL,
       uri: proxy,
       connectTimeout: shared.connectTimeoutMs,
-      proxyTls: PROTOCOL,
+      // A proxy of the same house has its certificate from the same authority; ours is for the teacher.
+      proxyTls: { ...PROTOCOL, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
+      requestTls: { ...PROTOCOL, ...shared.tls },
       // The one client that carries the teacher's requests, to the proxy or through its tunnel.
       factory: (to: string | URL, options: { connect?: Connect }) =>
         this.#client(to, options.connect!),

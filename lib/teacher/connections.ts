@@ -9,10 +9,13 @@
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
 import { Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
+import type { TlsSettings } from "./tls.ts";
 
 /** What {@linkcode Connections} is made with. */
 export interface ConnectionsOptions
   extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
+  /** Certificates, for a teacher that is asked over TLS. @default those that this machine trusts */
+  readonly tls?: TlsSettings;
   /** Makes sockets. @default undici's connector */
   readonly connect?: Connect;
 }
@@ -26,6 +29,7 @@ export class Connections implements ConnectionShared {
   readonly origin: string;
   readonly proxy: string | undefined;
   readonly connectTimeoutMs: number;
+  readonly tls: TlsSettings;
   readonly connect: Connect;
   readonly reuse = new Reuse();
   skipsContinue = false;
@@ -38,13 +42,15 @@ export class Connections implements ConnectionShared {
   readonly #usedUp = new Set<Connection>();
 
   /** Makes it without a connection. */
-  constructor({ origin, proxy, connectTimeoutMs, connect }: ConnectionsOptions) {
+  constructor({ origin, proxy, connectTimeoutMs, tls = {}, connect }: ConnectionsOptions) {
     this.origin = origin;
     this.proxy = proxy;
     this.connectTimeoutMs = connectTimeoutMs;
+    this.tls = tls;
     // The time is kept by the attempts' deadlines: a timer of undici's would continue for a while after
     // the last connection.
-    this.connect = connect ?? buildConnector({ ...PROTOCOL, timeout: 0 }) as unknown as Connect;
+    this.connect = connect ??
+      buildConnector({ ...PROTOCOL, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
   /** How many connections there are, open or not. */

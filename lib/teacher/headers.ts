@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Address } from "./address.ts";
+
 /** What the transport sets itself, or what would break it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
@@ -30,32 +32,34 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The value of `Authorization`: the key, else the credentials of the address, else nothing.
+ * The header field that holds the key, else the credentials of the address, else none. Azure takes
+ * keys in `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
  *
  * @throws {TypeError} If the key holds what no header field can. The key is not shown.
  */
-export function authorizationOf(
+export function keyHeader(
   apiKey: string | undefined,
-  credentials: string | undefined,
-): string | undefined {
+  { credentials, azure }: Pick<Address, "credentials" | "azure">,
+): Record<string, string> {
   if (apiKey !== undefined && apiKey !== "") {
     if (!isSendable(apiKey) || apiKey.trim() !== apiKey) {
       throw new TypeError(
         "Cannot use the API key: it must be one line of ASCII characters without spaces around it",
       );
     }
-    return `Bearer ${apiKey}`;
+    if (azure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
+    return { authorization: `Bearer ${apiKey}` };
   }
-  return credentials === undefined ? undefined : `Basic ${base64(credentials)}`;
+  return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
 /** Names and values in turn, as the transport reads them fastest. What is given replaces ours. */
 export function headerList(
-  ours: Readonly<Record<string, string | undefined>>,
+  ours: Readonly<Record<string, string>>,
   given: Readonly<Record<string, string>>,
 ): string[] {
   const all = new Map<string, string>();
-  for (const [name, value] of Object.entries(ours)) if (value !== undefined) all.set(name, value);
+  for (const [name, value] of Object.entries(ours)) all.set(name, value);
   for (const [name, value] of Object.entries(given)) all.set(name.toLowerCase(), value);
   return [...all].flat();
 }

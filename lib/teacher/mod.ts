@@ -7,9 +7,13 @@
  * @module
  */
 
-export { openaiCompatible, type OpenAICompatibleOptions } from "./openai_compatible.ts";
+export { type EndpointName, ENDPOINTS } from "./api_format.ts";
+export { openaiCompatible } from "./openai_compatible.ts";
 export { checkParams } from "./params.ts";
+export { isSecretHeader } from "./secrets.ts";
+export type { OpenAICompatibleOptions } from "./teacher_options.ts";
 export type {
+  AskedSchema,
   Completion,
   Message,
   Params,

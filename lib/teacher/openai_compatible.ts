@@ -1,80 +1,34 @@
 /**
- * A teacher that speaks the chat completions API of OpenAI: OpenAI itself, vLLM, Ollama, DeepSeek,
- * OpenRouter, LiteLLM and many more.
+ * A teacher that speaks the API of OpenAI: OpenAI itself, vLLM, Ollama, DeepSeek, OpenRouter, LiteLLM and
+ * many more.
  *
  * @module
  */
 
 import { VERSION } from "../version.ts";
 import { Aborts } from "./aborts.ts";
+import { withoutRefused } from "./additions.ts";
 import { type Address, parseAddress } from "./address.ts";
 import type { AnswerContext } from "./answer.ts";
+import { type Addition, type ApiFormat, formatOf } from "./api_format.ts";
 import { Attempt, type AttemptShared } from "./attempt.ts";
 import { BodyWriter } from "./body.ts";
 import { Connections } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
-import { authorizationOf, checkHeaders, headerList } from "./headers.ts";
+import { headerList, keyHeader } from "./headers.ts";
+import { KeptFields } from "./kept_fields.ts";
 import { isSecretHeader, redactHeader, redactor } from "./secrets.ts";
-import type { Completion, Teacher, TeacherRequest } from "./teacher.ts";
-
-/** What {@linkcode openaiCompatible} takes. */
-export interface OpenAICompatibleOptions {
-  /**
-   * Where the teacher is: `/chat/completions` is added to the path, a query string is kept.
-   * `user:password@` in it is sent as basic authorization when there is no `apiKey`.
-   *
-   * @default "https://api.openai.com/v1"
-   */
-  baseUrl?: string;
-  /** The model to ask. A row whose parameters hold `model` asks that one. */
-  model: string;
-  /** The API key, sent as `Authorization: Bearer …` and shown nowhere. @default none is sent */
-  apiKey?: string;
-  /** Whether answers are streamed (server-sent events, with token counts). @default false */
-  stream?: boolean;
-  /** The longest that one attempt may take, in milliseconds. @default 3_600_000 (an hour) */
-  timeoutMs?: number;
-  /** The longest that making a connection may take, in milliseconds. @default 10_000 */
-  connectTimeoutMs?: number;
-  /**
-   * The longest silence between two tokens of a stream, in milliseconds. Before the first token only
-   * `timeoutMs` counts: a model may think for long.
-   *
-   * @default 120_000
-   */
-  streamIdleTimeoutMs?: number;
-  /** Further header fields; they replace those of the same name. @default {} */
-  headers?: Readonly<Record<string, string>>;
-  /**
-   * Raw fields of the answer to keep, looked up in the choice and then at the top level: `logprobs`,
-   * `system_fingerprint`, … @default []
-   */
-  keep?: readonly string[];
-  /** An HTTP proxy to go through; a teacher on this machine is asked directly. @default none */
-  proxy?: string;
-  /** The clock: Unix time in milliseconds. @default a clock that is never set back */
-  now?: () => number;
-}
-
-const DEFAULTS = {
-  baseUrl: "https://api.openai.com/v1",
-  stream: false,
-  timeoutMs: 3_600_000,
-  connectTimeoutMs: 10_000,
-  streamIdleTimeoutMs: 120_000,
-  headers: {},
-  keep: [],
-  // Unix time that no correction of the system's clock moves: deadlines are measured with it.
-  now: () => performance.timeOrigin + performance.now(),
-} satisfies Partial<OpenAICompatibleOptions>;
-
-type Resolved = typeof DEFAULTS & Omit<OpenAICompatibleOptions, keyof typeof DEFAULTS> & {
-  headers: Readonly<Record<string, string>>;
-  keep: readonly string[];
-};
+import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
+import {
+  type OpenAICompatibleOptions,
+  type ResolvedTeacherOptions,
+  resolveTeacherOptions,
+} from "./teacher_options.ts";
+import { noticesOf } from "./teacher_notices.ts";
+import { tlsSettings } from "./tls.ts";
 
 /**
- * Makes a teacher of a server that speaks the OpenAI chat completions API.
+ * Makes a teacher of a server that speaks the OpenAI API: chat completions, or another `endpoint`.
  *
  * One `complete()` is one POST: nothing is ever sent again, not even when a connection breaks.
  *
@@ -91,33 +45,41 @@ type Resolved = typeof DEFAULTS & Omit<OpenAICompatibleOptions, keyof typeof DEF
  *
  * @param options The model, and where and how to ask it.
  * @returns The teacher; `close()` it when it is needed no more.
- * @throws {TypeError} If the model, the address, the key, a header field or the proxy cannot be used.
+ * @throws {TypeError} If the model, the address, the endpoint, the key, a header field, a certificate or
+ * the proxy cannot be used.
  * @throws {RangeError} If a time is not above 0.
  */
 export function openaiCompatible(options: OpenAICompatibleOptions): Required<Teacher> {
-  return new OpenAICompatibleTeacher(resolve(options));
+  return new OpenAICompatibleTeacher(resolveTeacherOptions(options));
 }
 
 class OpenAICompatibleTeacher implements Required<Teacher> {
   readonly model: string;
   readonly address: string;
 
+  readonly #options: ResolvedTeacherOptions;
+  readonly #format: ApiFormat;
   readonly #address: Address;
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
+  readonly #kept: KeptFields;
   // Serves every request for the teacher's own model.
   readonly #context: AnswerContext;
   #closed = false;
 
-  constructor(options: Resolved) {
-    const { stream, timeoutMs, streamIdleTimeoutMs, connectTimeoutMs, now } = options;
-    const address = parseAddress(options.baseUrl);
-    const authorization = authorizationOf(options.apiKey, address.credentials);
+  constructor(options: ResolvedTeacherOptions) {
+    const { model, stream, timeoutMs, streamIdleTimeoutMs, connectTimeoutMs, now } = options;
+    const format = formatOf(options.endpoint);
+    const address = parseAddress(options.baseUrl, format.path);
+    const key = keyHeader(options.apiKey, address);
     const proxy = address.loopback ? undefined : proxyUrl(options.proxy);
-    this.model = options.model;
+    this.model = model;
     this.address = address.shown;
+    this.#options = options;
+    this.#format = format;
     this.#address = address;
-    this.#bodies = new BodyWriter(options.model, stream);
+    this.#bodies = new BodyWriter({ format, model, stream });
+    this.#kept = new KeptFields(options.keep);
     this.#shared = {
       address,
       proxyHost: proxy?.host,
@@ -125,7 +87,7 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
         "content-type": "application/json",
         accept: stream ? "text/event-stream, application/json" : "application/json",
         "user-agent": `retort/${VERSION}`,
-        authorization,
+        ...key,
       }, options.headers),
       stream,
       timeoutMs,
@@ -135,15 +97,17 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
         origin: address.origin,
         connectTimeoutMs,
         proxy: proxy?.href,
+        tls: tlsSettings(options),
       }),
       deadlines: new Deadlines({ timeoutMs, connectTimeoutMs, streamIdleTimeoutMs, now }),
       aborts: new Aborts(),
     };
     this.#context = {
-      model: options.model,
+      model,
       modelAsked: undefined,
       keep: options.keep,
-      redact: redactor(secretsOf(options, address, authorization, proxy)),
+      redact: redactor(secretsOf(options, address, Object.values(key), proxy)),
+      format,
     };
   }
 
@@ -151,25 +115,36 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
     try {
       signal.throwIfAborted();
       if (this.#closed) throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
-      const { text, model, modelAsked } = this.#bodies.write(request);
+      const { text, model, modelAsked, added } = this.#bodies.write(request);
       const context = modelAsked === undefined
         ? this.#context
         : { ...this.#context, model, modelAsked };
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(text);
-      return attempt.promise;
+      return this.#watched(attempt.promise, added);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  problem({ messages, params }: Pick<TeacherRequest, "messages" | "params">): string | undefined {
+    return this.#format.problem?.(messages, params);
+  }
+
+  notices(params: Params): readonly string[] {
+    return noticesOf(this.#options, this.#format, this.address, params);
+  }
+
   /** The request as it would be sent, as an object that `JSON.stringify` writes as it would go out. */
   preview(request: TeacherRequest): unknown {
+    const { redact } = this.#context;
+    const { secrets } = this.#options;
     const headers: Record<string, string> = {};
     const list = this.#shared.headers;
     for (let i = 0; i < list.length; i += 2) {
       const value = list[i + 1];
-      headers[list[i]] = isSecretHeader(list[i]) ? redactHeader(value) : value;
+      const isSecret = isSecretHeader(list[i]) || secrets.includes(value);
+      headers[list[i]] = isSecret ? redactHeader(value) : redact(value);
     }
     return {
       method: "POST",
@@ -183,35 +158,29 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
     this.#closed = true;
     await this.#shared.connections.close();
   }
+
+  /** Learns from the outcome where there is something to learn. */
+  #watched(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
+    const { address } = this;
+    const watched = this.#kept.isWatching
+      ? promise.then((completion) => this.#kept.look(completion, address))
+      : promise;
+    if (added.length === 0) return watched;
+    return watched.catch((error) => {
+      throw withoutRefused(error, added, this.#bodies, address);
+    });
+  }
 }
 
-function resolve(options: OpenAICompatibleOptions): Resolved {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as Resolved;
-  if (typeof resolved.model !== "string" || resolved.model === "") {
-    throw new TypeError('Cannot make a teacher without a model: "model" must be its name');
-  }
-  for (const name of ["timeoutMs", "connectTimeoutMs", "streamIdleTimeoutMs"] as const) {
-    if (!(resolved[name] > 0)) {
-      throw new RangeError(
-        `Cannot make a teacher: "${name}" must be above 0: current value is ${resolved[name]}`,
-      );
-    }
-  }
-  checkHeaders(resolved.headers);
-  return resolved;
-}
-
-/** Everything that a teacher might quote and nobody should read. */
+/** Everything that a teacher might quote and no one should read. */
 function secretsOf(
-  { apiKey, headers }: Resolved,
+  { apiKey, headers, secrets: given }: ResolvedTeacherOptions,
   address: Address,
-  authorization: string | undefined,
+  keys: readonly string[],
   proxy: URL | undefined,
 ): string[] {
-  const secrets = [...address.secrets];
+  const secrets = [...address.secrets, ...given, ...keys.map(withoutScheme)];
   if (apiKey !== undefined) secrets.push(apiKey);
-  if (authorization !== undefined) secrets.push(withoutScheme(authorization));
   for (const [name, value] of Object.entries(headers)) {
     if (isSecretHeader(name)) secrets.push(value, withoutScheme(value));
   }

@@ -24,7 +24,7 @@ export interface RefusalOptions {
   text: string;
   /** The base URL as it may be shown. */
   address: string;
-  /** Whether the base URL names a version (`/v1`). */
+  /** Whether the base URL names a version (`/v1`, `api-version`). */
   versioned: boolean;
   /** Takes secrets out of messages. */
   redact: Redact;
@@ -175,7 +175,10 @@ function messageOf(
   const words = wordsOf(body) ?? redact(text).trim().slice(0, TEXT_LENGTH);
   const message = words === "" ? `The teacher answered ${status} without a word` : words;
   if (status !== 404 || versioned) return message;
-  return `${message} (${address} has no "/v1" in it: most teachers want one)`;
+  const wanted = /\.azure\./.test(address)
+    ? "Azure wants /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
+    : "most teachers want one";
+  return `${message} (${address} has no "/v1" in it: ${wanted})`;
 }
 
 /** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others. */

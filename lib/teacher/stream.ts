@@ -6,7 +6,14 @@
 
 import { createParser, type EventSourceMessage } from "../deps/eventsource_parser.ts";
 import { TeacherError } from "../errors.ts";
-import { type AnswerContext, type AnswerParts, responseError, toCompletion } from "./answer.ts";
+import type { EventReader } from "./api_format.ts";
+import {
+  type AnswerContext,
+  type AnswerParts,
+  responseError,
+  toCompletion,
+  TRANSLATED,
+} from "./answer.ts";
 import { DeltaText } from "./delta_text.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { JsonPath } from "./json_text.ts";
@@ -30,6 +37,7 @@ export class StreamReader {
   readonly #content = new DeltaText();
   readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
+  readonly #events: EventReader | undefined;
   readonly #parts: AnswerParts = {
     content: "",
     reasoning: "",
@@ -51,6 +59,7 @@ export class StreamReader {
   constructor(status: number, context: AnswerContext) {
     this.#status = status;
     this.#context = context;
+    this.#events = context.format?.events?.();
   }
 
   /** Whether the answer is complete: `[DONE]` or a finish reason came, and no error. */
@@ -99,7 +108,11 @@ export class StreamReader {
         : responseError("An event of the stream is not a JSON object", data, this.#status, redact);
       return;
     }
-    this.#chunk(chunk, data);
+    const events = this.#events;
+    if (events === undefined) return this.#chunk(chunk, data);
+    const translated = events.read(chunk);
+    if (translated !== undefined) this.#chunk(translated, TRANSLATED);
+    if (events.done) this.done = true;
   }
 
   #chunk(chunk: JsonObject, text: string): void {
@@ -161,6 +174,7 @@ export class StreamReader {
     this.#reasoning.extendTo(reasoning);
     if (this.#toolCalls.list() === undefined) this.#toolCalls.add(message, { text, path });
   }
+
   /** Lists (those of `logprobs`) grow, of anything else the last word counts. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {

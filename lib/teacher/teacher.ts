@@ -29,12 +29,27 @@ export interface TeacherRequest {
   readonly messages: readonly Message[];
   /** The run's parameters with the row's own over them. The same object for every row that sets none. */
   readonly params: Params;
+  /** The JSON Schema that answers should be of. A teacher that can be asked for that is, unless the
+   * parameters say something else of the form of the answer. @default any text will do */
+  readonly jsonSchema?: AskedSchema;
   /**
    * The longest that this attempt may take, in milliseconds: what is left of its row's time.
    *
    * @default the teacher's own
    */
   readonly timeoutMs?: number;
+}
+
+/** A JSON Schema as a teacher is asked for it: the fields of `response_format.json_schema`. */
+export interface AskedSchema {
+  /** Its name: letters, digits, `_` and `-`, at most 64. */
+  readonly name: string;
+  /** The schema. */
+  readonly schema: unknown;
+  /** Whether the teacher must follow it to the letter. @default the teacher's own */
+  readonly strict?: boolean;
+  /** What it is for. @default nothing is said */
+  readonly description?: string;
 }
 
 /** Tokens as the teacher counted them. */
@@ -94,6 +109,8 @@ export interface Completion {
   readonly kept?: Readonly<Record<string, unknown>>;
   /** What the teacher says of its rate limit. @default it says nothing */
   readonly rateLimit?: RateLimit;
+  /** What the user should know of this teacher, said once. @default nothing */
+  readonly notice?: string;
 }
 
 /**
@@ -110,6 +127,11 @@ export interface Teacher {
   readonly address?: string;
   /** Makes one attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
+  /** Why a request can never be sent to this teacher, fit to stand after `file:line: `, or undefined.
+   * Asked before a run, for each row. @default every request can */
+  problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
+  /** What the user should know before a run with these parameters. @default nothing */
+  notices?(params: Params): readonly string[];
   /** What would be sent, for `--dry-run`; no call is made. */
   preview?(request: TeacherRequest): unknown;
   /** Frees sockets and timers. Called by whoever made the teacher. */

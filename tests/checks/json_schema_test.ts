@@ -86,7 +86,7 @@ for (
     ["{}", TypeError, 'it must be an object: current value is "{}"'],
     [[], TypeError, "it must be an object: current value is []"],
     [null, TypeError, "it must be an object: current value is null"],
-    [{ name: "answer", schema: ANSWER }, TypeError, "it is a response_format"],
+    [{ type: "json_schema", json_schema: { name: "answer" } }, TypeError, "without a schema"],
     [
       { $schema: "http://json-schema.org/draft-04/schema#" },
       RangeError,

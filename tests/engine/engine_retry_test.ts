@@ -23,6 +23,25 @@ Deno.test("Engine.run() tries a row again while it may, then fails it", async ()
   assertEquals(fixture.failures.length, 3);
 });
 
+Deno.test("Engine.run() asks again at once, and free of charge, where the teacher is asked otherwise", async () => {
+  const notices: string[] = [];
+  const fixture = new Fixture({
+    rows: rowsOf(1),
+    maxAttempts: 1,
+    onNotice: (message) => notices.push(message),
+  });
+  await fixture.start();
+  const notice = "It is asked without response_format from now on";
+  const adjusted = { status: 400, isAdjusted: true };
+  await fixture.teacher.call("0").refuse(new TeacherError("No", { ...adjusted, notice }));
+  await fixture.teacher.call("0").refuse(new TeacherError("No", adjusted));
+  await fixture.finish();
+  assertEquals(fixture.outcomes.map(({ failure, attempts }) => [failure, attempts]), [
+    [undefined, 3],
+  ]);
+  assertEquals(notices, [notice]);
+});
+
 Deno.test("Engine.run() keeps in mind when a row that succeeded failed first", async () => {
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();

@@ -7,16 +7,25 @@ import {
 } from "../../lib/teacher/address.ts";
 
 Deno.test("parseAddress() adds the path of the completions and keeps the query", () => {
-  assertEquals(parseAddress("http://localhost:8000/v1/").path, "/v1/chat/completions");
-  assertEquals(parseAddress("http://localhost:8000").path, "/chat/completions");
   assertEquals(
-    parseAddress("https://x.example/openai/?api-version=2024-10-21").path,
+    parseAddress("http://localhost:8000/v1/", "/chat/completions").path,
+    "/v1/chat/completions",
+  );
+  assertEquals(
+    parseAddress("http://localhost:8000", "/chat/completions").path,
+    "/chat/completions",
+  );
+  assertEquals(
+    parseAddress("https://x.example/openai/?api-version=2024-10-21", "/chat/completions").path,
     "/openai/chat/completions?api-version=2024-10-21",
   );
 });
 
 Deno.test("parseAddress() takes credentials out of what is shown", () => {
-  const address = parseAddress("https://me:p%40ss@x.example/v1?key=abcd&api-version=2");
+  const address = parseAddress(
+    "https://me:p%40ss@x.example/v1?key=abcd&api-version=2",
+    "/chat/completions",
+  );
   assertEquals(address.credentials, "me:p@ss");
   assertEquals(address.shown, "https://x.example/v1?key=[redacted]&api-version=2");
   assertEquals(

@@ -5,10 +5,7 @@ import {
   assertThrows,
 } from "../../lib/deps/std_assert.ts";
 import { classify } from "../../lib/engine/errors/classify.ts";
-import {
-  openaiCompatible,
-  type OpenAICompatibleOptions,
-} from "../../lib/teacher/openai_compatible.ts";
+import { openaiCompatible, type OpenAICompatibleOptions } from "../../lib/teacher/mod.ts";
 import { chatAnswer, errorAnswer } from "../support/ledger_server.ts";
 import { ask, failure, pair } from "./pair.ts";
 

@@ -6,10 +6,7 @@
 
 import { assertInstanceOf, assertRejects } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
-import {
-  openaiCompatible,
-  type OpenAICompatibleOptions,
-} from "../../lib/teacher/openai_compatible.ts";
+import { openaiCompatible, type OpenAICompatibleOptions } from "../../lib/teacher/mod.ts";
 import type { Completion, Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
 

@@ -34,6 +34,7 @@ export type FailureReaction = "retry" | "fail" | "halt";
  * - `unreachable`: no connection could be made, nothing was sent
  * - `timeout`: a deadline passed
  * - `fault`: something broke (500, 502, 504, 408, 409, cut connections)
+ * - `adjusted`: the teacher refused a field that was added for the user, and is asked without it from now on
  */
 export type FailureCause =
   | "account"
@@ -41,7 +42,8 @@ export type FailureCause =
   | "load"
   | "unreachable"
   | "timeout"
-  | "fault";
+  | "fault"
+  | "adjusted";
 
 /** What an error means for its row and for its teacher. */
 export interface Classification {
@@ -60,6 +62,7 @@ export interface Classification {
 const FAIL: Classification = { action: "fail", cause: "request" };
 const FAULT: Classification = { action: "retry", cause: "fault" };
 const TIMEOUT: Classification = { action: "retry", cause: "timeout" };
+const ADJUSTED: Classification = { action: "retry", cause: "adjusted" };
 const UNREACHABLE: Classification = { action: "retry", cause: "unreachable" };
 
 const KEY = halt(
@@ -112,6 +115,7 @@ const DAY_MS = 86_400_000;
  * mend halts all the same, except a 429 that is said to pass.
  */
 export function classify(error: TeacherError): Classification {
+  if (error.isAdjusted) return ADJUSTED;
   const verdict = classifyUnasked(error);
   if (error.retryable === undefined) return verdict;
   if (verdict.action === "halt") {

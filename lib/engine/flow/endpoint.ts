@@ -179,6 +179,10 @@ export class Endpoint {
       this.#isThere(startedAt);
       return true;
     }
+    if (cause === "adjusted") {
+      this.#isThere(startedAt);
+      return false;
+    }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     if (PRESSURE.has(cause)) this.#pressed(startedAt, inFlight, error.status === 429);
     if (coolDownMs !== undefined) this.#coolDown(coolDownMs);

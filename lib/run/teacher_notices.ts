@@ -1,0 +1,19 @@
+/**
+ * What the teachers of a run say of how they will be asked.
+ *
+ * @module
+ */
+
+import type { Preflight } from "./preflight.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+
+/** What the user should know of the teachers before the first call; `found`: what the first row of each
+ * input is asked with counts, too. */
+export function teacherNotices(
+  { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
+  found: readonly Pick<Preflight, "first">[] = [],
+): string[] {
+  const rows = found.flatMap(({ first }) => first ?? []);
+  const asked = { ...params, ...rows.find((row) => row.params !== undefined)?.params };
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
+}

@@ -1,0 +1,86 @@
+/**
+ * `/completions`: one text in, its continuation out. For base models, which know no roles.
+ *
+ * @module
+ */
+
+import type { ApiFormat } from "./api_format.ts";
+import { wantsFormat, withUsage } from "./chat_format.ts";
+import { asObject, type JsonObject } from "./json.ts";
+import { promptText } from "./prompt_text.ts";
+import type { Message, Params } from "./teacher.ts";
+
+/** `/completions`. */
+export const COMPLETIONS: ApiFormat = {
+  path: "/completions",
+  logprobsExample: "logprobs=1",
+  prompt: ([message]) => ({ prompt: promptText(message?.content) }),
+  params(params, { stream, responseFormat, add }) {
+    const { stream_options: streamOptions, ...fields } = inOwnWords(params);
+    return {
+      ...(stream ? { stream, ...withUsage(streamOptions, add) } : {}),
+      ...fields,
+      ...(wantsFormat(params) && responseFormat !== undefined && add("response_format")
+        ? { response_format: responseFormat }
+        : {}),
+    };
+  },
+  problem,
+  notices: (params) =>
+    "max_tokens" in params || "max_completion_tokens" in params ? [] : [SHORT_ANSWERS],
+  answer: (body) => withChoice(body, (text) => ({ message: { content: text } })),
+  events: () => ({
+    done: false,
+    read: (event) => withChoice(event, (text) => ({ delta: { content: text } })),
+  }),
+};
+
+/** vLLM's default as much as OpenAI's. */
+const SHORT_ANSWERS =
+  "Most servers end a completion after 16 tokens unless they are told otherwise: " +
+  "add --max-tokens N";
+
+function problem(messages: readonly Message[], params: Params): string | undefined {
+  const wayOut = "the endpoint completions sends one text";
+  if ("tools" in params || "functions" in params) return `holds tools: ${wayOut}`;
+  if (messages.length !== 1) return `has ${messages.length} messages: ${wayOut}`;
+  const [{ role, content, ...rest }] = messages;
+  if (role !== "user") return `has a message of the role ${JSON.stringify(role)}: ${wayOut}`;
+  const others = Object.keys(rest).filter((name) => rest[name] !== null);
+  if (others.length > 0) return `has ${JSON.stringify(others[0])} in its message: ${wayOut}`;
+  if (typeof content === "string") return undefined;
+  const part = Array.isArray(content)
+    ? content.find((one) => typeof one !== "string" && asObject(one)?.type !== "text")
+    : content ?? null;
+  if (part === undefined) return undefined;
+  const type = asObject(part)?.type;
+  return `has content that is no text${
+    typeof type === "string" ? ` (${JSON.stringify(type)})` : ""
+  }: ${wayOut}`;
+}
+
+/** The names that chat completions have for the same things. */
+function inOwnWords(params: Params): Params {
+  const {
+    max_completion_tokens: limit,
+    logprobs,
+    top_logprobs: top,
+    ...fields
+  } = params;
+  const own: Record<string, unknown> = { ...fields };
+  if (limit !== undefined) own.max_tokens = fields.max_tokens ?? limit;
+  // Here it is a number: of the alternatives that are told for each token.
+  if (logprobs === true) own.logprobs = top ?? 1;
+  else if (logprobs !== undefined) own.logprobs = logprobs;
+  return own;
+}
+
+function withChoice(
+  body: JsonObject,
+  content: (text: string) => JsonObject,
+): JsonObject {
+  const choice = Array.isArray(body.choices) ? asObject(body.choices[0]) : undefined;
+  if (choice === undefined || typeof choice.text !== "string") return body;
+  const { text, ...rest } = choice;
+  return { ...body, choices: [{ ...rest, ...content(text as string) }] };
+}

@@ -1,0 +1,37 @@
+/**
+ * What the user should know of a teacher before a run.
+ *
+ * @module
+ */
+
+import type { ApiFormat } from "./api_format.ts";
+import type { Params } from "./teacher.ts";
+import type { ResolvedTeacherOptions } from "./teacher_options.ts";
+
+/** Says it, a sentence each. `params`: what the rows of the run are asked with. */
+export function noticesOf(
+  { insecureTls, keep }: ResolvedTeacherOptions,
+  format: ApiFormat,
+  address: string,
+  params: Params,
+): string[] {
+  const notices = [...format.notices?.(params) ?? []];
+  if (insecureTls === true) {
+    notices.push(
+      `The certificate of ${address} is not checked (--insecure-tls): ` +
+        "whoever stands in between can read the prompts, the answers and the key",
+    );
+  }
+  if (keep.includes("logprobs") && !asksForLogprobs(params)) {
+    notices.push(
+      "--keep logprobs keeps what the teacher sends, and no parameter asks it for logprobs: " +
+        `add -p ${format.logprobsExample}`,
+    );
+  }
+  return notices;
+}
+
+function asksForLogprobs({ logprobs, include }: Params): boolean {
+  if (Array.isArray(include) && include.some((one) => /logprobs/.test(String(one)))) return true;
+  return logprobs !== undefined && logprobs !== null && logprobs !== false;
+}

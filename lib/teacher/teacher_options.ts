@@ -1,0 +1,123 @@
+/**
+ * What a teacher is made with.
+ *
+ * @module
+ */
+
+import { type EndpointName, ENDPOINTS } from "./api_format.ts";
+import { checkHeaders } from "./headers.ts";
+
+/** What {@linkcode openaiCompatible} takes. */
+export interface OpenAICompatibleOptions {
+  /**
+   * Where the teacher is: the path of the endpoint (`/chat/completions`) is added, a query string is kept.
+   * `user:password@` in it is sent as basic authorization when there is no `apiKey`. For Azure:
+   * `https://NAME.openai.azure.com/openai/v1`, or
+   * `https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT?api-version=2024-10-21`.
+   *
+   * @default "https://api.openai.com/v1"
+   */
+  baseUrl?: string;
+  /**
+   * The endpoint to ask: `chat` is `/chat/completions`; `completions` is `/completions`, for base models,
+   * and takes rows of one text only; `responses` is `/responses`, which tells summaries of the reasoning.
+   *
+   * @default "chat"
+   */
+  endpoint?: EndpointName;
+  /** The model to ask. A row whose parameters hold `model` asks that one. */
+  model: string;
+  /** The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
+   * @default none is sent */
+  apiKey?: string;
+  /** Whether answers are streamed (server-sent events, with token counts). @default false */
+  stream?: boolean;
+  /** The longest that one attempt may take, in milliseconds. @default 3_600_000 (an hour) */
+  timeoutMs?: number;
+  /** The longest that making a connection may take, in milliseconds. @default 10_000 */
+  connectTimeoutMs?: number;
+  /**
+   * The longest silence between two tokens of a stream, in milliseconds. Before the first token only
+   * `timeoutMs` counts: a model may think for long.
+   *
+   * @default 120_000
+   */
+  streamIdleTimeoutMs?: number;
+  /** Further header fields; they replace those of the same name. @default {} */
+  headers?: Readonly<Record<string, string>>;
+  /** Texts that must be shown nowhere, such as values of `headers` whose names do not tell it. The key, and
+   * the values of header fields such as `api-key`, are among them anyway. @default [] */
+  secrets?: readonly string[];
+  /** Certificates (PEM) of the authorities that are trusted, in place of those that this machine trusts.
+   * @default those that this machine trusts */
+  ca?: string;
+  /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
+  clientCert?: string;
+  /** The private key (PEM, not encrypted) of `clientCert`. @default none */
+  clientKey?: string;
+  /** Accepts any certificate: whoever stands in between can read prompts, answers and the key.
+   * @default false */
+  insecureTls?: boolean;
+  /**
+   * Raw fields of the answer to keep, looked up in the choice and then at the top level: `logprobs`,
+   * `system_fingerprint`, … @default []
+   */
+  keep?: readonly string[];
+  /** An HTTP proxy to go through; a teacher on this machine is asked directly. @default none */
+  proxy?: string;
+  /** The clock: Unix time in milliseconds. @default a clock that is never set back */
+  now?: () => number;
+}
+
+const DEFAULTS = {
+  baseUrl: "https://api.openai.com/v1",
+  endpoint: "chat" as EndpointName,
+  stream: false,
+  timeoutMs: 3_600_000,
+  connectTimeoutMs: 10_000,
+  streamIdleTimeoutMs: 120_000,
+  headers: {},
+  secrets: [],
+  keep: [],
+  // Unix time that no correction of the system's clock moves: deadlines are measured with it.
+  now: () => performance.timeOrigin + performance.now(),
+} satisfies Partial<OpenAICompatibleOptions>;
+
+/** The same with nothing left open. */
+export type ResolvedTeacherOptions =
+  & typeof DEFAULTS
+  & Omit<OpenAICompatibleOptions, keyof typeof DEFAULTS>
+  & {
+    headers: Readonly<Record<string, string>>;
+    secrets: readonly string[];
+    keep: readonly string[];
+  };
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} If one cannot be used.
+ */
+export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedTeacherOptions;
+  if (typeof resolved.model !== "string" || resolved.model === "") {
+    throw new TypeError('Cannot make a teacher without a model: "model" must be its name');
+  }
+  for (const name of ["timeoutMs", "connectTimeoutMs", "streamIdleTimeoutMs"] as const) {
+    if (!(resolved[name] > 0)) {
+      throw new RangeError(
+        `Cannot make a teacher: "${name}" must be above 0: current value is ${resolved[name]}`,
+      );
+    }
+  }
+  if (!ENDPOINTS.includes(resolved.endpoint)) {
+    throw new TypeError(
+      `Cannot make a teacher: "endpoint" must be one of ${ENDPOINTS.join(", ")}: current value is ${
+        JSON.stringify(resolved.endpoint)
+      }`,
+    );
+  }
+  checkHeaders(resolved.headers);
+  return resolved;
+}

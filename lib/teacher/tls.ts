@@ -1,0 +1,97 @@
+/**
+ * Certificates for the connections to a teacher: checked before a run, for what a wrong one leads to says
+ * little (`unsupported protocol` for a key that belongs to another certificate).
+ *
+ * @module
+ */
+
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+
+/** What a teacher's certificate is checked by, and what is shown to the teacher. All are texts in the PEM form. */
+export interface TlsOptions {
+  /** Certificates of the authorities that are trusted, in place of those that everybody trusts. */
+  readonly ca?: string;
+  /** Our certificate, with the chain that leads to an authority. */
+  readonly clientCert?: string;
+  /** Its private key. */
+  readonly clientKey?: string;
+  /** Whether any certificate will do. */
+  readonly insecureTls?: boolean;
+}
+
+/** The same as the transport takes it. */
+export interface TlsSettings {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized?: false;
+}
+
+const CERTIFICATE =
+  /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
+
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError} If a certificate or key cannot be used, or one is there without the other. What a
+ * key holds is not shown.
+ */
+export function tlsSettings(options: TlsOptions): TlsSettings {
+  const { ca, clientCert, clientKey, insecureTls } = options;
+  if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca)");
+  if ((clientCert === undefined) !== (clientKey === undefined)) {
+    const [there, missing] = clientKey === undefined
+      ? ["clientCert", "clientKey"]
+      : ["clientKey", "clientCert"];
+    throw new TypeError(`Cannot use ${there} alone: it belongs to ${missing}`);
+  }
+  if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(clientCert === undefined ? {} : { cert: clientCert, key: clientKey }),
+    ...(insecureTls === true ? { rejectUnauthorized: false } : {}),
+  };
+}
+
+function checkPair(clientCert: string, clientKey: string): void {
+  const [certificate] = certificatesOf(clientCert, "the client certificate (clientCert)");
+  if (!certificate.checkPrivateKey(privateKeyOf(clientKey))) {
+    throw new TypeError(
+      "Cannot use the private key (clientKey): it belongs to another certificate than clientCert, " +
+        "whose first one must be the client's own",
+    );
+  }
+}
+
+function certificatesOf(pem: string, what: string): X509Certificate[] {
+  const found = typeof pem === "string" ? pem.match(CERTIFICATE) ?? [] : [];
+  if (found.length === 0) {
+    throw new TypeError(
+      `Cannot use ${what}: it must be text with "-----BEGIN CERTIFICATE-----" (PEM)`,
+    );
+  }
+  return found.map((one) => {
+    try {
+      return new X509Certificate(one);
+    } catch (cause) {
+      throw new TypeError(`Cannot use ${what}: one of them is damaged`, { cause });
+    }
+  });
+}
+
+function privateKeyOf(pem: string): KeyObject {
+  if (/ENCRYPTED/.test(pem)) {
+    throw new TypeError(
+      "Cannot use the private key (clientKey): it is encrypted. " +
+        "Decrypt it first: openssl pkey -in FILE -out NEW_FILE",
+    );
+  }
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // Without the cause, which may quote the key.
+    throw new TypeError(
+      'Cannot use the private key (clientKey): it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)',
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { schemaCheck } from "../../lib/checks/json_schema.ts";
+import { askedSchemaOf } from "../../lib/checks/schema_file.ts";
+import { completionOf, rowOf } from "./answers.ts";
+
+const SCHEMA = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] };
+const WRAPPERS = [
+  { type: "json_schema", json_schema: { name: "my-a", schema: SCHEMA, strict: true } },
+  { type: "json_schema", name: "my-a", schema: SCHEMA, strict: true },
+  { name: "my-a", schema: SCHEMA, strict: true },
+];
+
+for (const wrapper of WRAPPERS) {
+  Deno.test(`a schema is taken out of ${JSON.stringify(wrapper)}`, async () => {
+    const check = await schemaCheck(wrapper);
+    assertEquals(check(completionOf({ response: '{"a":1}' }), rowOf()), undefined);
+    assertEquals(
+      check(completionOf({ response: '{"a":"1"}' }), rowOf()),
+      "Does not match the schema: /a must be integer",
+    );
+    const { name, schema, strict } = askedSchemaOf(wrapper)!;
+    assertEquals([name, schema, strict], ["my-a", SCHEMA, true]);
+  });
+}
+
+Deno.test("askedSchemaOf() names a schema by its title, and asks for nothing where all will do", () => {
+  assertEquals(askedSchemaOf(SCHEMA), { schema: SCHEMA, name: "answer" });
+  assertEquals(askedSchemaOf({ ...SCHEMA, title: "My answer (v2)" })?.name, "My_answer_v2_");
+  assertEquals(askedSchemaOf({ ...SCHEMA, title: "答" })?.name, "_");
+  // Fields of the same names are no wrapper.
+  const own = { type: "object", properties: { schema: {}, name: {} } };
+  assertEquals(askedSchemaOf(own)?.schema, own);
+  assertEquals(askedSchemaOf(true), undefined);
+});
