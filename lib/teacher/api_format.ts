@@ -14,11 +14,11 @@ import type { JsonObject } from "./json.ts";
 import { RESPONSES } from "./responses_format.ts";
 import type { Message, Params } from "./teacher.ts";
 
-/** The endpoints that are spoken. */
-export const ENDPOINTS = ["chat", "completions", "responses"] as const;
-
 /** An endpoint: `/chat/completions`, `/completions` or `/responses`. */
-export type EndpointName = typeof ENDPOINTS[number];
+export type EndpointName = "chat" | "completions" | "responses";
+
+/** All of them. */
+export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "responses"];
 
 /** A field that Retort adds to a request unless the parameters set it. */
 export type Addition = "stream_options" | "response_format" | "reasoning.summary" | "store";
