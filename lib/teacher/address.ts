@@ -66,10 +66,10 @@ export function checkBaseUrl(baseUrl: string): URL {
 /**
  * Takes a base URL apart.
  *
- * @param endpoint The path that is added to it, such as `/chat/completions`.
+ * @param endpoint The path that is added to it.
  * @throws {TypeError} As {@linkcode checkBaseUrl} does.
  */
-export function parseAddress(baseUrl: string, endpoint: string): Address {
+export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): Address {
   const url = checkBaseUrl(baseUrl);
   const path = trimSlashes(url.pathname);
   const query = redactQuery(url.search);
