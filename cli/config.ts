@@ -10,7 +10,7 @@ import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system_error.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
-import { readTeachers, type TeacherSpec } from "./config_teachers.ts";
+import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 
@@ -30,7 +30,7 @@ export interface Config {
 const KNOWN = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
-const OWN_KEYS = ["input", "params", "teachers", "client-config", "chat-config"];
+const OWN_KEYS = ["input", "params", "headers", "teachers", "client-config", "chat-config"];
 
 /**
  * Reads a configuration file.
@@ -47,6 +47,7 @@ export async function readConfig(path: string): Promise<Config> {
     if (value === null) continue;
     if (name === "input") config.inputs.push(...[value].flat().map(String));
     else if (name === "params") Object.assign(config.params, blockOf(value, key, fail));
+    else if (name === "headers") readHeaderBlock(value, config, fail);
     else if (name === "teachers") config.teachers.push(...readTeachers(value, fail));
     else if (name === "client-config") readClient(blockOf(value, key, fail), config, fail);
     else if (name === "chat-config") readChat(blockOf(value, key, fail), config);
@@ -101,6 +102,14 @@ function readFlag(
   else if (flag.isValueOptional && typeof value === "boolean") {
     if (value) config.flags.set(flag.name, "");
   } else config.flags.set(flag.name, [value].flat().map(String).join(","));
+}
+
+/** Header fields for all teachers, as the values of --header. */
+function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
+  if (!isHeaders(value)) {
+    fail("headers must be a block of names and values, each a text or a number");
+  }
+  config.flags.set("header", Object.entries(value).map(([name, one]) => `${name}=${one}`));
 }
 
 /** ModelCall's `client_config`: how the client of the OpenAI library was made. */

@@ -6,6 +6,7 @@
 
 import { closestString } from "../lib/deps/std_text.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
+import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
 
 /** One of several teachers, as far as it differs from what holds for all. */
@@ -26,6 +27,18 @@ export interface TeacherSpec {
   readonly rpm?: number;
   /** Tokens a minute. */
   readonly tpm?: number;
+  /** The endpoint that is asked. */
+  readonly endpoint?: EndpointName;
+  /** Header fields, beside those for all. */
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** The file of the authorities whose certificates are trusted. */
+  readonly caFile?: string;
+  /** The file of the certificate that it is shown. */
+  readonly clientCert?: string;
+  /** The file of its private key. */
+  readonly clientKey?: string;
+  /** Whether any certificate will do. */
+  readonly insecureTls?: boolean;
 }
 
 /** What a value must be. */
@@ -48,6 +61,16 @@ const CONCURRENCY: Rule = {
     ABOVE_ZERO.takes(value) && Number.isInteger(value) && Number(value) <= MAX_CONCURRENCY,
 };
 
+const ENDPOINT: Rule = {
+  what: `one of ${ENDPOINTS.join(", ")}`,
+  takes: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
+};
+const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
+const HEADERS: Rule = {
+  what: "a block of names and values, each a text or a number",
+  takes: isHeaders,
+};
+
 const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map([
   ["base_url", ["baseUrl", TEXT]],
   ["model", ["model", TEXT]],
@@ -57,6 +80,12 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["max_concurrency", ["maxConcurrency", CONCURRENCY]],
   ["rpm", ["rpm", ABOVE_ZERO]],
   ["tpm", ["tpm", ABOVE_ZERO]],
+  ["endpoint", ["endpoint", ENDPOINT]],
+  ["headers", ["headers", HEADERS]],
+  ["ca_file", ["caFile", TEXT]],
+  ["client_cert", ["clientCert", TEXT]],
+  ["client_key", ["clientKey", TEXT]],
+  ["insecure_tls", ["insecureTls", SWITCH]],
 ]);
 
 /** Reads the list; what is wrong in it is told by the number of the teacher, from 1. */
@@ -83,9 +112,19 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     }
     if (value === null) continue;
     const [as, { what, takes }] = field;
-    if (!takes(value)) fail(`${key} must be ${what}: current value is ${JSON.stringify(value)}`);
+    if (!takes(value)) {
+      // Header fields may hold secrets.
+      const current = name === "headers" ? "" : `: current value is ${JSON.stringify(value)}`;
+      fail(`${key} must be ${what}${current}`);
+    }
     spec[as] = value;
   }
   // Each value has passed the rule of its name.
   return spec as TeacherSpec;
+}
+
+/** Whether a value is a block of header fields. */
+export function isHeaders(value: unknown): value is Readonly<Record<string, string | number>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((one) => typeof one === "string" || typeof one === "number");
 }

@@ -50,7 +50,11 @@ function commandLine(
     if (typeof value === "boolean") words.push(written);
     else if (flag.isValueOptional) {
       words.push(value === "" ? written : quoted(`${written}=${value}`));
-    } else for (const one of [value].flat()) words.push(...withValue(flag, written, one));
+    } else {
+      for (const one of [value].flat()) {
+        words.push(...withValue(flag, written, flag.shown?.(one) ?? one));
+      }
+    }
   }
   return words.join(" ");
 }

@@ -32,6 +32,8 @@ export interface Flag {
   readonly isMultiple?: boolean;
   /** A switch that is on unless `--no-…` is given. */
   readonly isNegated?: boolean;
+  /** How its value is shown where it may hold a secret. @default as it was given */
+  readonly shown?: (value: string) => string;
   /** What it does, in the help. */
   readonly help: string;
   /** Which commands know it. */

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { redactAddress } from "../lib/teacher/mod.ts";
 import { type Command, COMMANDS, type Flag } from "./flag.ts";
+import { shownHeader } from "./headers.ts";
 
 const RUN = ["run", "retry"] as const;
 const ROWS = ["run", "retry", "verify", "export"] as const;
@@ -71,6 +73,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "base-url",
       value: "URL",
       isMultiple: true,
+      shown: shownAddress,
       help: "its address, up to /v1; repeat it for several",
       isCommon: true,
     },
@@ -81,6 +84,22 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     { name: "api-key-file", value: "PATH", help: "the file that holds the key" },
+    {
+      name: "endpoint",
+      value: "NAME",
+      help: "chat (default), completions (base models) or responses",
+    },
+    {
+      name: "header",
+      value: "NAME=VALUE",
+      isMultiple: true,
+      shown: shownHeader,
+      help: "a header field; NAME=@env:VAR keeps its value secret",
+    },
+    { name: "ca-file", value: "FILE", help: "trust the authorities of this PEM file, no others" },
+    { name: "client-cert", value: "FILE", help: "the certificate to show (mTLS), PEM" },
+    { name: "client-key", value: "FILE", help: "its private key, PEM" },
+    { name: "insecure-tls", help: "take any certificate; others may read along" },
     { name: "stream", help: "have the answer streamed" },
     { name: "timeout", value: "TIME", help: "longest attempt: 3600, 90s, 20m (default 1h)" },
     {
@@ -182,7 +201,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     },
     { name: "max-tokens-cap", value: "N", help: "most tokens of escalate (default 8 × the first)" },
     { name: "require-json", help: "keep only answers that are JSON" },
-    { name: "json-schema", value: "FILE", help: "keep only JSON of this JSON Schema" },
+    { name: "json-schema", value: "FILE", help: "ask for and keep only JSON of this JSON Schema" },
+    {
+      name: "response-format",
+      isNegated: true,
+      help: "with --json-schema: only check, ask for nothing",
+    },
     { name: "reject-pattern", value: "RE", help: "keep only answers that this does not match" },
     {
       name: "resample",
@@ -273,6 +297,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
+
+/** An address without its secrets. What is no address, or has none, is shown as it was given. */
+function shownAddress(url: string): string {
+  return /[@?]/.test(url) && URL.parse(url) !== null ? redactAddress(url) : url;
+}
 
 /** The flags that a command knows. */
 export function flagsOf(command: Command): Flag[] {

@@ -135,6 +135,7 @@ async function readAcceptance(settings: Settings) {
     maxTokensCap,
     requireJson: settings.isOn("require-json"),
     jsonSchema: await settings.jsonFile("json-schema"),
+    responseFormat: !settings.isOff("response-format"),
     rejectPattern: settings.text("reject-pattern"),
     resample: settings.integer("resample", 0),
     samples: readSamples(settings),

@@ -50,6 +50,16 @@ export class Settings {
     return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
   }
 
+  /** What stands in the file at `own`, else in the one that is named, or undefined. */
+  async fileOr(
+    name: string,
+    own: string | undefined,
+    isOwn = own !== undefined,
+  ): Promise<string | undefined> {
+    const path = isOwn ? own : this.text(name);
+    return path === undefined ? undefined : await readFileOf(name, path);
+  }
+
   /** The JSON in the file that is named, or undefined. */
   async jsonFile(name: string): Promise<unknown> {
     const path = this.text(name);

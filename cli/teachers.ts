@@ -10,8 +10,10 @@ import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod
 import { openaiCompatible } from "../lib/teacher/mod.ts";
 import { DEFAULT_KEY_VARIABLE, readApiKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
+import { holdsKey } from "./headers.ts";
 import type { Io } from "./io.ts";
 import { asUsage, type Settings } from "./settings.ts";
+import { readReach } from "./teacher_options.ts";
 
 /** Teachers, and whatever was started for them. */
 export interface OpenTeachers extends AsyncDisposable {
@@ -53,6 +55,10 @@ const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpe
   ["api-key-file", "apiKeyEnv", "apiKeyFile"],
   ["rpm", "rpm"],
   ["tpm", "tpm"],
+  ["endpoint", "endpoint"],
+  ["ca-file", "caFile"],
+  ["client-cert", "clientCert", "clientKey"],
+  ["client-key", "clientCert", "clientKey"],
 ];
 
 function namedTeachers(
@@ -88,18 +94,21 @@ async function openReal(
   opened: AsyncDisposableStack,
 ): Promise<TeacherPlace[]> {
   const teachers: TeacherPlace[] = [];
-  for (const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } of named) {
+  for (const one of named) {
+    const { baseUrl, weight, maxConcurrency, rpm, tpm, ...own } = one;
     const model = own.model ?? settings.required(
       "model",
       "a model: add -m NAME, or --simulate to try Retort without a teacher",
     );
-    const apiKey = await keyFor({ ...own, baseUrl }, named, settings, io);
+    const reach = await readReach(own, settings, io);
+    const apiKey = await keyFor(one, named, holdsKey(reach.headers), settings, io);
     const teacher = asUsage(() =>
       openaiCompatible({
         baseUrl,
         model,
         apiKey,
         proxy: proxyOf(baseUrl, io),
+        ...reach,
         ...clientOptions(settings),
       })
     );
@@ -113,6 +122,7 @@ async function openReal(
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
   named: readonly NamedTeacher[],
+  isInHeaders: boolean,
   settings: Settings,
   io: Io,
 ): Promise<string | undefined> {
@@ -121,6 +131,7 @@ async function keyFor(
     ? { file: apiKeyFile, variable: apiKeyEnv }
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
+  if (!isNamed && isInHeaders) return undefined;
   // Beside OpenAI itself nobody else gets OpenAI's key by default.
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
@@ -146,6 +157,11 @@ function openSimulated(
 ): TeacherPlace {
   if (settings.list("base-url").length > 0) {
     throw new UsageError("Cannot use --base-url with --simulate: choose one teacher");
+  }
+  if ((settings.text("endpoint") ?? "chat") !== "chat") {
+    throw new UsageError(
+      "Cannot use --endpoint with --simulate: a simulated teacher has chat only",
+    );
   }
   if (specs.length > 0) {
     throw new UsageError(

@@ -1,0 +1,68 @@
+/**
+ * Header fields that the user adds to every request. Their values may be secrets: no message shows one.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { isSecretHeader } from "../lib/teacher/mod.ts";
+import type { Io } from "./io.ts";
+
+/** Header fields, and what of them must not be shown. */
+export interface HeaderFields {
+  /** Values by their names. */
+  readonly headers: Record<string, string>;
+  /** Values that come from the environment. */
+  readonly secrets: string[];
+}
+
+/** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
+const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
+/** A variable, after a scheme such as `Bearer` or alone. */
+const VARIABLE = /^(\w+ )?@env:(\w+)$/;
+/** Fields that hold a key: beside one of them the default key is not sent. */
+const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
+
+/**
+ * Reads them. A later field replaces an earlier one of its name.
+ *
+ * @throws {UsageError} when one is no field, or names a variable that is not set
+ */
+export function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
+  const headers: Record<string, string> = {};
+  const secrets: string[] = [];
+  for (const text of fields) {
+    const [, name, value] = FIELD.exec(text) ?? [];
+    if (name === undefined) {
+      throw new UsageError(
+        "Cannot use a --header: it must be NAME=VALUE, as in X-Team=search, or with the value in a " +
+          "variable, api-key=@env:AZURE_API_KEY",
+      );
+    }
+    const [, scheme = "", variable] = VARIABLE.exec(value) ?? [];
+    if (variable === undefined) headers[name] = value;
+    else {
+      const secret = io.env(variable)?.trim() ?? "";
+      if (secret === "") {
+        throw new UsageError(
+          `Cannot send the header "${name}": the variable ${variable}, which it names, is not set`,
+        );
+      }
+      headers[name] = scheme + secret;
+      secrets.push(secret, scheme + secret);
+    }
+  }
+  return { headers, secrets };
+}
+
+/** Whether one of them holds a key. */
+export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
+  return Object.keys(headers).some((name) => KEY_FIELD.test(name));
+}
+
+/** A `--header` as it may be shown: a secret that was typed is one for a variable. */
+export function shownHeader(text: string): string {
+  const [, name, value] = FIELD.exec(text) ?? [];
+  if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
+  return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
+}
