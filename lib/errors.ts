@@ -90,7 +90,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   status?: number;
   /**
    * The teacher's own code or type of the error, such as `insufficient_quota`; for connections that
-   * of the system (`ECONNREFUSED`), `certificate` or `no_tls`. @default none
+   * of the system (`ECONNREFUSED`), `certificate`, `client_certificate` or `no_tls`. @default none
    */
   code?: string;
   /**

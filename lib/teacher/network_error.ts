@@ -65,13 +65,16 @@ export function networkError(
   });
 }
 
-/** What does not get better by asking again: a certificate that is not trusted, or no TLS at all. */
+/** What does not get better by asking again: a certificate that is not trusted, ours or the teacher's, or
+ * no TLS at all. */
 function tlsTrouble(
   code: string,
   message: string,
   stage: Stage,
-): "certificate" | "no_tls" | undefined {
+): "certificate" | "client_certificate" | "no_tls" | undefined {
   const words = `${code} ${message}`;
+  // An alert is what the other side says: of certificates it has seen ours only, or none.
+  if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage !== "connecting") return undefined;
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;

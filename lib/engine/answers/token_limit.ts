@@ -6,8 +6,9 @@
 
 import type { Params } from "../../teacher/mod.ts";
 
-/** The name of OpenAI's older models and of nearly all other servers, and that of OpenAI's newer ones. */
-const NAMES = ["max_tokens", "max_completion_tokens"] as const;
+/** The name of OpenAI's older models and of nearly all other servers, that of OpenAI's newer ones, and
+ * that of the endpoint `/responses`. */
+const NAMES = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
 
 /** A token limit among parameters. */
 export interface TokenLimit {

@@ -9,6 +9,7 @@
 
 import type { TeacherError } from "../../errors.ts";
 import {
+  aboutClientCertificate,
   aboutFile,
   aboutKey,
   aboutModel,
@@ -66,7 +67,7 @@ const ADJUSTED: Classification = { action: "retry", cause: "adjusted" };
 const UNREACHABLE: Classification = { action: "retry", cause: "unreachable" };
 
 const KEY = halt(
-  "Check the API key (OPENAI_API_KEY, or what --api-key-env or --api-key-file names)",
+  "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
 );
 const PERMISSION = halt(
   "Check what the API key may do (its project, its limits, the country and the address it is used " +
@@ -79,11 +80,16 @@ const MODEL: Classification = {
   ...halt("Check the name of the model (--model), and that the account may use it"),
   isAboutModel: true,
 };
-const ADDRESS = halt('Check the address (--base-url): "/chat/completions" is added to it');
+const ADDRESS = halt(
+  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it',
+);
 const PROXY = halt("Check the user name and the password in the address of the proxy");
 const CERTIFICATE = halt(
-  "Check the address, and that this machine trusts whoever signed the certificate (DENO_CERT names " +
-    "a file of further authorities)",
+  "Check the address, and name the authority that signed the certificate (--ca-file)",
+);
+const CLIENT_CERTIFICATE = halt(
+  "Check the certificate that the teacher is shown (--client-cert, --client-key): it wants one that " +
+    "it trusts",
 );
 const NO_TLS = halt(
   "Check the address: what answers there does not speak TLS, it may want http:// in place of https://",
@@ -146,6 +152,7 @@ function classifyUnasked(error: TeacherError): Classification {
 
 function ofConnection(code: string | undefined): Classification {
   if (code === "certificate") return CERTIFICATE;
+  if (code === "client_certificate") return CLIENT_CERTIFICATE;
   return code === "no_tls" ? NO_TLS : FAULT;
 }
 
@@ -186,6 +193,7 @@ function ofClientError(error: TeacherError, status: number): Classification {
   if (FAULTS.has(status)) return FAULT;
   // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
   if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
+  if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
   if (aboutModel(message)) return MODEL;
   if (aboutKey(message)) return KEY;
   if (status === 403 || aboutRegion(message)) return PERMISSION;

@@ -38,7 +38,19 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     "insufficient_balance",
     "insufficient_credits",
   ],
-  key: ["invalid_api_key", "api_key_invalid", "account_deactivated"],
+  key: [
+    "invalid_api_key",
+    "api_key_invalid",
+    "api_key_required",
+    "account_deactivated",
+    "authentication_error",
+    "invalid_authentication_error",
+    // LiteLLM: without a database only its master key is good.
+    "no_db_connection",
+    "token_not_found_in_db",
+    "expired_key",
+    "auth_error",
+  ],
   permission: ["unsupported_country_region_territory"],
   model: [
     "model_not_found",
@@ -96,8 +108,16 @@ export function aboutMoney(message: string): boolean {
 export function aboutKey(message: string): boolean {
   return says(
     message,
-    /api[ _]key (?:not valid|expired|not found)|(?:invalid|incorrect) api[ _]key/i,
+    // xAI encodes it as for a URL.
+    /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
+    /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
+    /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
   );
+}
+
+/** That nginx wants a client certificate, or another one. */
+export function aboutClientCertificate(message: string): boolean {
+  return says(message, /no required SSL certificate|the SSL certificate error/i);
 }
 
 /** That the teacher may not be asked from this country. */

@@ -20,6 +20,7 @@ export type Mend =
   | "address"
   | "proxy"
   | "certificate"
+  | "client certificate"
   | "tls";
 
 /** What is expected of `judge()`. */
@@ -107,6 +108,13 @@ function broken(what: string, code: string, stage: Stage, expected: Expected): R
   return [what, networkError(cause, "api.example:443", stage, undefined), expected];
 }
 
+/** What the other side of a TLS handshake says. */
+function alert(what: string, name: string): Row {
+  const cause = new Error(`received fatal alert: ${name}`);
+  const error = networkError(cause, "api.example:443", "connecting", undefined);
+  return [what, error, halts("client certificate")];
+}
+
 /** A teacher of one's own that throws. */
 function own(
   what: string,
@@ -184,6 +192,40 @@ export const GROUPS: readonly CaseGroup[] = [
       KEY,
     ),
     on("nothing but a status", 401, "", KEY),
+    on(
+      "LiteLLM without a database: wrong key",
+      400,
+      openai("No connected db.", "no_db_connection", "400"),
+      KEY,
+    ),
+    on(
+      "LiteLLM: expired key",
+      400,
+      openai("Authentication Error - Expired Key. Key Expiry time …", "expired_key", "400"),
+      KEY,
+    ),
+    on(
+      "LiteLLM: wrong key, older",
+      400,
+      { detail: "Authentication Error, Invalid proxy server token passed." },
+      KEY,
+    ),
+    on("xAI: wrong key", 400, {
+      code: "Client specified an invalid argument",
+      error: "Incorrect API key provided: na***ys. You can obtain an API key from …",
+    }, KEY),
+    on("xAI: wrong key, encoded", 400, {
+      code: "Client specified an invalid argument",
+      error: "Incorrect%20API%20key%20provided:%20ba***na.",
+    }, KEY),
+    on("SiliconFlow: wrong key", 403, "Api key is invalid", KEY),
+    on("New API: wrong key", 403, openai("无效的令牌", "new_api_error"), KEY),
+    on(
+      "nginx: no client certificate",
+      400,
+      "<html><head><title>400 No required SSL certificate was sent</title></head></html>",
+      halts("client certificate"),
+    ),
     on(
       "OpenAI: country",
       403,
@@ -492,6 +534,8 @@ export const GROUPS: readonly CaseGroup[] = [
       "connecting",
       halts("certificate"),
     ),
+    alert("a server that wants a client certificate (TLS 1.2)", "HandshakeFailure"),
+    alert("a server that does not trust the client certificate", "UnknownCA"),
     broken("an expired certificate", "CERT_HAS_EXPIRED", "connecting", halts("certificate")),
     broken(
       "https:// where http:// is spoken",

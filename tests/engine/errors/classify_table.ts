@@ -23,6 +23,7 @@ const MENDS: Readonly<Record<Mend, string>> = {
   address: "the address",
   proxy: "the proxy's password",
   certificate: "the certificate",
+  "client certificate": "the client certificate",
   tls: "the address (no TLS there)",
 };
 

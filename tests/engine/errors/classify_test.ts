@@ -12,7 +12,8 @@ const ADVICE: Readonly<Record<Mend, RegExp>> = {
   model: /--model/,
   address: /--base-url.*\/chat\/completions/,
   proxy: /proxy/,
-  certificate: /certificate/,
+  certificate: /certificate.*--ca-file/,
+  "client certificate": /--client-cert, --client-key/,
   tls: /http:\/\//,
 };
 
