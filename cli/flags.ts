@@ -200,6 +200,13 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       help: "error (default), keep, or escalate: again with more tokens",
     },
     { name: "max-tokens-cap", value: "N", help: "most tokens of escalate (default 8 × the first)" },
+    {
+      name: "accept-ending",
+      value: "none|WORD",
+      isMultiple: true,
+      help: "take answers with this finish reason, or with none, as whole",
+    },
+    { name: "reject-refusals", help: "keep only answers that do not refuse" },
     { name: "require-json", help: "keep only answers that are JSON" },
     { name: "json-schema", value: "FILE", help: "ask for and keep only JSON of this JSON Schema" },
     {

@@ -133,6 +133,8 @@ async function readAcceptance(settings: Settings) {
   return {
     onTruncated,
     maxTokensCap,
+    acceptEndings: settings.list("accept-ending"),
+    rejectRefusals: settings.isOn("reject-refusals"),
     requireJson: settings.isOn("require-json"),
     jsonSchema: await settings.jsonFile("json-schema"),
     responseFormat: !settings.isOff("response-format"),

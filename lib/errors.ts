@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Completion } from "./teacher/mod.ts";
+
 /** The root of everything that Retort throws while it runs. */
 export class RetortError extends Error {
   /** The name of the class, for logs. */
@@ -54,12 +56,17 @@ export type FailureType =
   | "request"
   /** The teacher answered 2xx with something that is no completion. */
   | "response"
+  /** The answer ended in a way that does not prove it whole: `finish_reason` `abort`, `error` and the like,
+   * a word that is not known, or none. */
+  | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
   /** The answer was withheld or cut by a filter (`finish_reason` `content_filter`). */
   | "filtered"
   /** The answer holds neither text nor a tool call. */
   | "empty"
+  /** The model refused to answer (`rejectRefusals`). */
+  | "refused"
   /** The answer did not pass a check (`requireJson`, `jsonSchema`, `rejectPattern`, `validate`). */
   | "rejected"
   /** A teacher that was plugged in threw something else. */
@@ -75,9 +82,11 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "account",
   "request",
   "response",
+  "unfinished",
   "truncated",
   "filtered",
   "empty",
+  "refused",
   "rejected",
   "teacher",
 ];
@@ -107,6 +116,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
   isAdjusted?: boolean;
   /** What the user should know of it, said once. @default nothing */
   notice?: string;
+  /** What had come of the answer when the attempt failed: it may have been billed. @default nothing */
+  partial?: Completion;
 }
 
 /**
@@ -132,6 +143,8 @@ export class TeacherError extends RetortError {
   readonly isAdjusted: boolean;
   /** What the user should know of it, said once. */
   readonly notice: string | undefined;
+  /** What had come of the answer when the attempt failed; undefined where nothing had. */
+  readonly partial: Completion | undefined;
 
   /** Makes the error; the type is derived from the status where none is given. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
@@ -144,6 +157,7 @@ export class TeacherError extends RetortError {
     this.isUnreachable = options.isUnreachable ?? false;
     this.isAdjusted = options.isAdjusted ?? false;
     this.notice = options.notice;
+    this.partial = options.partial;
   }
 }
 

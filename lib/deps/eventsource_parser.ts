@@ -1,3 +1,7 @@
 /** Server-sent events. @module */
 
-export { createParser, type EventSourceMessage } from "npm:eventsource-parser@4.1.3";
+export {
+  createParser,
+  type EventSourceMessage,
+  type ParseError,
+} from "npm:eventsource-parser@4.1.3";

@@ -10,15 +10,8 @@ import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
-import {
-  adviceForRefusals,
-  type Classification,
-  classify,
-  haltReason,
-  isAboutRow,
-  RepeatedRejections,
-} from "./errors/mod.ts";
-import type { Endpoint } from "./flow/mod.ts";
+import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
+import { TeacherBlame } from "./teacher_blame.ts";
 import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
 
 /** What attempts are made with. */
@@ -65,13 +58,14 @@ export type Settled = Outcome | readonly Outcome[] | undefined;
 /** Makes attempts. One run has one. */
 export class Attempts {
   readonly #options: AttemptsOptions;
-  readonly #suspects = new Map<Endpoint, RepeatedRejections>();
+  readonly #blame: TeacherBlame;
   #inFlight = 0;
   #abandoned = 0;
 
   /** Nothing is sent yet. */
   constructor(options: AttemptsOptions) {
     this.#options = options;
+    this.#blame = new TeacherBlame(options);
   }
 
   /** Attempts under way. */
@@ -117,7 +111,10 @@ export class Attempts {
     this.#inFlight--;
     const latencyMs = now() - startedAt;
     work.busyMs += latencyMs;
-    if (!isCompletion(completion)) {
+    const { row, params, resamples } = work;
+    const { acceptance } = this.#options;
+    if (isCompletion(completion)) thrown = acceptance.unfinished(completion, params);
+    if (!isCompletion(completion) || thrown !== undefined) {
       const settled = this.#refused(work, startedAt, latencyMs, thrown);
       // Not before it is known whether more may be sent at all.
       this.#options.onEnd();
@@ -127,20 +124,20 @@ export class Attempts {
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
     this.#options.onEnd();
-    const { row, params, resamples } = work;
-    const judged = this.#options.acceptance.decide(completion, row, params, resamples);
+    if (acceptance.isWhole(completion, params)) this.#blame.wasWhole(endpoint);
+    const judged = acceptance.decide(completion, row, params, resamples);
     const rejection = judged instanceof Promise ? await judged : judged;
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
     listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
-    const cleared = this.#suspectsOf(endpoint).succeeded();
+    const cleared = this.#blame.succeeded(endpoint);
     return cleared.length === 0 ? outcome : [...cleared, outcome];
   }
 
   /** The run is over: gives back the rows that were held back and have failed. Where a teacher was halted
    * because of what they were refused for, they stay pending. */
   leave(): readonly Outcome[] {
-    return [...this.#suspects.values()].flatMap((suspects) => suspects.clear());
+    return this.#blame.clear();
   }
 
   /** How long a row may still take in milliseconds; undefined while it has all the time. */
@@ -180,31 +177,46 @@ export class Attempts {
   /** The row waits for another attempt, or it has failed. */
   #refused(work: Work, startedAt: number, latencyMs: number, thrown: unknown): Settled {
     const endpoint = work.endpoint!;
-    if (this.#options.signal.aborted) {
+    const error = asTeacherError(thrown);
+    const { type, message, status = null, partial } = error;
+    if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
       this.#abandoned++;
       return undefined;
     }
-    const error = asTeacherError(thrown);
     if (error.notice !== undefined) this.#options.onNotice?.(error.notice);
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
     const counts = endpoint.failed(startedAt, error, classification, isFirst);
-    const { type, message, status = null } = error;
     const failure: Failure = { type, message, status };
+    const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
     if (classification.action === "halt") return this.#halted(work, failure, classification);
     const isLoad = classification.cause === "load";
     if (classification.action === "retry" && this.#waits(work, error, classification, counts)) {
-      this.#note(work, { failure, action: this.#again, isLoad });
-      return undefined;
+      if (this.#blame.again(work, error, classification)) work.dueInMs = 0;
+      this.#note(work, { failure, action: this.#again, isLoad, completion: partial });
+      return isKept ? pendingOutcome(work, latencyMs) : undefined;
     }
-    this.#note(work, { failure, action: "failed", isLoad });
+    this.#note(work, { failure, action: "failed", isLoad, completion: partial });
     if (work.dueInMs !== undefined) {
       return outcomeOf(work, latencyMs, undefined, this.#lateness(work, message));
     }
-    const outcome = outcomeOf(work, latencyMs, undefined, failure);
+    const outcome = { ...outcomeOf(work, latencyMs, undefined, failure), failure };
     const isSuspect = classification.action === "fail" && !isAboutRow(error);
-    return isSuspect ? this.#suspect(work, { ...outcome, failure }) : outcome;
+    if (isSuspect) return this.#blame.rejected(work, outcome);
+    const failed = this.#blame.last(work, error, classification, outcome);
+    const isHeld = isKept && !failed.includes(outcome);
+    return isHeld ? [...failed, pendingOutcome(work, latencyMs)] : failed;
+  }
+
+  /** What came of an answer before it failed was paid for: the longest stands beside the failure. Gives
+   * whether this is it. */
+  #keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
+    this.#pay(work, partial);
+    const before = work.rejected?.completion;
+    if (before !== undefined && lengthOf(before) > lengthOf(partial)) return false;
+    work.rejected = { completion: partial, failure };
+    return true;
   }
 
   /** Whether there will be another attempt; `dueInMs` says when. One that would come after the row's time
@@ -243,8 +255,7 @@ export class Attempts {
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
   #halted(work: Work, failure: Failure, { advice }: Classification): undefined {
-    const endpoint = work.endpoint!;
-    this.#haltEndpoint(endpoint, "refuses all rows", failure, advice);
+    this.#blame.refusesAll(work.endpoint!, failure, advice);
     this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again });
     work.dueInMs = 0;
     return undefined;
@@ -255,39 +266,6 @@ export class Attempts {
     return this.#options.isOver() ? "halted" : "retried";
   }
 
-  /** A row that was refused for what may not be its own fault. */
-  #suspect(work: Work, outcome: Outcome & { readonly failure: Failure }): readonly Outcome[] {
-    const endpoint = work.endpoint!;
-    const suspects = this.#suspectsOf(endpoint);
-    const cleared = suspects.add({ outcome, work });
-    if (!suspects.isConclusive) return cleared;
-    const { count } = suspects;
-    const what = `refused ${count} rows in a row with the same words`;
-    this.#haltEndpoint(endpoint, what, outcome.failure, adviceForRefusals(count));
-    for (const acquitted of suspects.acquit()) {
-      acquitted.dueInMs = 0;
-      this.#options.onAgain(acquitted);
-    }
-    return cleared;
-  }
-
-  #suspectsOf(endpoint: Endpoint): RepeatedRejections {
-    let suspects = this.#suspects.get(endpoint);
-    if (suspects === undefined) {
-      const { isCareful, isProven = false, holdsSuspects = true } = this.#options;
-      suspects = new RepeatedRejections({ isProven: isProven || !isCareful, holds: holdsSuspects });
-      this.#suspects.set(endpoint, suspects);
-    }
-    return suspects;
-  }
-
-  #haltEndpoint(endpoint: Endpoint, what: string, failure: Failure, advice?: string): void {
-    if (endpoint.isHalted) return;
-    const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
-    endpoint.halt(cause);
-    this.#options.onEndpointHalt(sentence);
-  }
-
   #note(
     work: Work,
     failed: Omit<FailedAttempt, "uid" | "isLoad"> & Partial<Pick<FailedAttempt, "isLoad">>,
@@ -295,6 +273,10 @@ export class Attempts {
     work.firstFailedAt ??= Date.now();
     this.#options.listener.attemptFailed({ isLoad: false, uid: work.row.uid, ...failed });
   }
+}
+
+function lengthOf({ response, reasoning }: Completion): number {
+  return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
 /** A row that names a model of its own fails alone when that is not there. */

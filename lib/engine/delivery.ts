@@ -31,9 +31,11 @@ export class Delivery {
     return this.#sink.put(outcome);
   }
 
-  /** Hands over several, one after the other. */
+  /** Hands over several, one after the other: finished rows, and answers of rows that may be asked again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
-    for (const outcome of outcomes) await this.put(outcome);
+    for (const outcome of outcomes) {
+      await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
+    }
   }
 
   /** Hands over an answer that was not accepted; its row may be asked again once this resolves. */

@@ -24,6 +24,10 @@ export const RATE_LIMIT_BASE_MS = 1_000;
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
+/** The least wait of a row that has ended twice without a word that proves it whole, in milliseconds: what
+ * other rows show meanwhile may save a third answer. */
+const UNPROVEN_WAIT_MS = 1_000;
+
 /** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
 const RETRY_AFTER_CAP_MS = 24 * 60 * 60 * 1_000;
 
@@ -86,7 +90,10 @@ export class RetryPolicy {
       ? RATE_LIMIT_BASE_MS
       : BACKOFF_BASE_MS;
     const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** history.waits);
-    return (askedMs ?? 0) + this.#random() * bound;
+    const leastMs = classification.cause === "ending" && history.faults > 1
+      ? UNPROVEN_WAIT_MS
+      : askedMs ?? 0;
+    return leastMs + this.#random() * bound;
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {

@@ -75,6 +75,17 @@ export interface ResponseGeneratorOptions extends RowOptions {
   onTruncated?: "error" | "keep" | "escalate";
   /** With `onTruncated: "escalate"`: the highest token limit. @default 8 times the first one */
   maxTokensCap?: number;
+  /**
+   * Finish reasons that end a whole answer, beside those that are known (`stop`, `tool_calls`, `end_turn`,
+   * …); `none` stands for no finish reason at all. They are compared without case. Answers that end
+   * otherwise are asked for again, and a teacher that ends row after row so is asked no more.
+   *
+   * @default []
+   */
+  acceptEndings?: readonly string[];
+  /** Fails answers that refuse to answer, in the API's own field or in one of the common phrases; the
+   * type is `refused`. @default false: they are results, with `distill.refusal` where the API says so */
+  rejectRefusals?: boolean;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
   /** Keeps only answers that are JSON of this JSON Schema (2020-12, or the draft that `$schema` names), and
@@ -87,7 +98,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   rejectPattern?: string | RegExp;
   /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */
   validate?: Validate;
-  /** How often a row is asked again whose answer was rejected by a check. @default 0 */
+  /** How often a row is asked again whose answer was empty, refused or rejected by a check. @default 0 */
   resample?: number;
   /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
    * @default 1; a retry takes as many as the run before */

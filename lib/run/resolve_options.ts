@@ -7,7 +7,7 @@
 import { askedSchemaOf } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
-import { checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
+import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
 import { createRowParser, type RowParser } from "../source/mod.ts";
 import { type AskedSchema, checkParams, type Message, type Params } from "../teacher/mod.ts";
@@ -24,6 +24,8 @@ export interface ResolvedOptions extends
     ResponseGeneratorOptions,
     | "rowTimeoutMs"
     | "maxTokensCap"
+    | "acceptEndings"
+    | "rejectRefusals"
     | "resample"
     | "requireJson"
     | "jsonSchema"
@@ -79,6 +81,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   checkConcurrency(concurrency);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
   checkLimits(options);
+  checkEndings(options.acceptEndings ?? []);
   checkPrices(options);
   if (options.samples !== undefined) checkSamples(options.samples);
   const resolved: ResolvedOptions = {

@@ -210,6 +210,7 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"created":"${isoOf(outcome.settledAt)}"` +
     `,"source":${quoted(outcome.row.source)}` +
     `,"params":"${format.paramsId}"` +
+    `${completion.isRefusal ? ',"refusal":true' : ""}` +
     `${kept === undefined ? "" : `,"kept":${JSON.stringify(kept)}`}}`;
 }
 

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { TeacherError } from "../errors.ts";
 import type { ApiFormat } from "./api_format.ts";
+import { notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
+import { errorIn } from "./error_body.ts";
+import { finishReasonOf } from "./finish_reason.ts";
 import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { MessageReader } from "./reasoning.ts";
-import { errorIn, statedError } from "./refusal.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
 import type { ThinkTags } from "./think_tags.ts";
@@ -61,22 +62,23 @@ export interface AnswerParts {
 /**
  * Makes a completion of the body of a 2xx answer.
  *
- * @throws {TeacherError} If the body is no completion (type `response`), or says that there was an error.
+ * @throws {TeacherError} If the body is no completion, or says that there was an error.
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
+  const { redact } = context;
   const body = asObject(parseJson(text));
-  if (body === undefined) {
-    throw responseError("The answer is not a JSON object", text, status, context.redact);
-  }
+  if (body === undefined) throw notAnObject(text, status, redact);
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
   const error = errorIn(choice, answer);
-  if (error !== undefined) throw statedError(error, status, context.redact);
-  const message = asObject(choice?.message);
-  if (choice === undefined || message === undefined) {
-    const lack = choice === undefined ? '"choices"' : '"message" in its choice';
-    throw responseError(`The answer has no ${lack}`, text, status, context.redact);
+  if (error !== undefined) throw statedError(error, status, redact);
+  if (choice === undefined) throw withoutChoice(body, '"choices"', text, status, redact);
+  const finishReason = finishReasonOf(choice, answer);
+  // Gemini leaves the message out where reasoning has used up the token limit.
+  const message = asObject(choice.message) ?? (finishReason === "" ? undefined : {});
+  if (message === undefined) {
+    throw withoutChoice(body, '"message" in its choice', text, status, redact);
   }
   return toCompletion({
     ...new MessageReader().read(message),
@@ -85,7 +87,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
       text: translated === undefined ? text : TRANSLATED,
       path: ["choices", 0, "message"],
     }),
-    finishReason: asText(choice.finish_reason),
+    finishReason,
     usage: answer.usage,
     model: asText(answer.model),
     id: asText(answer.id),
@@ -103,6 +105,7 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
   );
   return {
     response: response === "" ? parts.refusal : response,
+    isRefusal: parts.refusal !== "",
     reasoning,
     finishReason: parts.finishReason,
     usage: readUsage(parts.usage),
@@ -131,18 +134,6 @@ export function readUsage(value: unknown): Usage | null {
     cachedTokens: asCount(asObject(prompt)?.cached_tokens) ??
       asCount(usage.prompt_cache_hit_tokens) ?? 0,
   };
-}
-
-/** An answer that is none, with the beginning of what came instead. */
-export function responseError(
-  what: string,
-  text: string,
-  status: number,
-  redact: Redact,
-): TeacherError {
-  const start = redact(text).trim().slice(0, 300);
-  const message = start === "" ? `${what}: it is empty` : `${what}: it starts with ${start}`;
-  return new TeacherError(message, { type: "response", status });
 }
 
 function keptOf(

@@ -11,7 +11,7 @@ import { type Dispatcher, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import type { Aborts } from "./aborts.ts";
 import type { Address } from "./address.ts";
-import { type AnswerContext, readAnswer, responseError } from "./answer.ts";
+import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { type Deadline, type Deadlines, lateness, silence, type Timed } from "./deadlines.ts";
@@ -19,7 +19,7 @@ import { HeldBody } from "./held_body.ts";
 import { isUnaskedContinue, networkError, type Stage } from "./network_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { type AnswerHeaders, refusal } from "./refusal.ts";
-import { brokenOff, StreamReader } from "./stream.ts";
+import { type StreamHabits, StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
 /** What all attempts at one teacher share. */
@@ -44,6 +44,8 @@ export interface AttemptShared {
   readonly deadlines: Deadlines;
   /** The signals of all attempts. */
   readonly aborts: Aborts;
+  /** What the streams of the teacher have shown. */
+  readonly streamHabits: StreamHabits;
 }
 
 /** How long a connection that was idle is listened to before it is used. Deno's event loop hears of sockets
@@ -118,9 +120,10 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#cut();
   }
 
-  /** Ends it: a deadline has passed. What is complete all the same is kept. */
+  /** Ends it: a deadline has passed. An answer that has said how it ends is kept: only its counts, or the
+   * end of the connection, are missing. */
   expire(deadline: Deadline): void {
-    if (this.#stream?.complete) this.#succeed(this.#stream);
+    if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
     else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
     this.#cut();
   }
@@ -145,7 +148,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#status = status;
     this.#headers = headers;
     if (this.#isAnswer && this.#isStream(headers)) {
-      this.#stream = new StreamReader(status, this.#context);
+      this.#stream = new StreamReader(status, this.#context, this.#shared.streamHabits);
       this.#headAt = this.#shared.now();
     }
   }
@@ -179,11 +182,9 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     if (this.isConnected && isUnaskedContinue(error)) this.#shared.connections.skipContinue();
     this.#release();
     if (this.#settled) return;
-    // The answer is there; only its counts or the end of the connection are missing.
-    if (this.#stream?.complete) this.#succeed(this.#stream);
-    // A refusal that was cut short is a refusal.
-    else if (this.#status >= 300) this.#fail(this.#refusal());
-    else this.#fail(this.#brokenBy(error));
+    // A refusal that was cut short is a refusal. An answer is not whole, whatever its finish reason: a
+    // proxy may have cut it, and some servers give a reason in every chunk.
+    this.#fail(this.#status >= 300 ? this.#refusal() : this.#brokenBy(error));
   }
 
   get #isAnswer(): boolean {
@@ -231,7 +232,6 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   }
 
   #finish(): void {
-    const { redact } = this.#context;
     if (!this.#isAnswer) {
       this.#fail(this.#refusal());
       return;
@@ -243,21 +243,26 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     }
     const stream = this.#stream;
     if (stream === undefined) {
-      const text = this.#body.text();
-      if (text === "") throw responseError("The answer has no body", "", this.#status, redact);
-      this.#answer(readAnswer(text, this.#status, this.#context), 0);
+      this.#answer(readAnswer(this.#body.text(), this.#status, this.#context), 0);
       return;
     }
     stream.end();
     if (stream.error !== undefined) this.#fail(stream.error);
-    else if (stream.complete) this.#succeed(stream);
-    else this.#fail(brokenOff());
+    else this.#succeed(stream);
   }
 
   #succeed(stream: StreamReader): void {
     if (this.#settled) return;
+    this.#answer(this.#completionOf(stream), this.#shared.now() - this.#headAt);
+  }
+
+  #completionOf(stream: StreamReader): Completion {
     const ttftMs = this.#firstTokenAt < 0 ? undefined : this.#firstTokenAt - this.startedAt;
-    this.#answer(stream.completion(ttftMs), this.#shared.now() - this.#headAt);
+    const completion = stream.completion(ttftMs);
+    // llama-cpp-python ends a running stream so when another request waits (`interrupt_requests`).
+    const isInterrupted = stream.done && completion.finishReason === "" &&
+      this.#shared.deadlines.size > 1;
+    return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
   #answer(completion: Completion, headAgeMs: number): void {
@@ -269,7 +274,18 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   #fail(reason: unknown): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#outcome.reject(reason);
+    this.#outcome.reject(reason instanceof TeacherError ? this.#withPartial(reason) : reason);
+  }
+
+  /** An answer that broke off may have been billed. */
+  #withPartial(error: TeacherError): TeacherError {
+    const stream = this.#stream;
+    if (stream === undefined || !stream.hasOutput) return error;
+    const { message, type, status, code, retryable, retryAfterMs, cause } = error;
+    const partial = this.#completionOf(stream);
+    return new TeacherError(message, {
+      ...{ type, status, code, retryable, retryAfterMs, cause, partial },
+    });
   }
 
   #refusal(): TeacherError {
@@ -325,6 +341,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#shared.connections.give(this.#connection);
   }
 }
+
+const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Made once: it is never shown, and an error is expensive to make. */
 const CUT = new Error("The attempt was ended");

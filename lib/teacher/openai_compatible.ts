@@ -101,6 +101,7 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
       }),
       deadlines: new Deadlines({ timeoutMs, connectTimeoutMs, streamIdleTimeoutMs, now }),
       aborts: new Aborts(),
+      streamHabits: { endsByDoneOnly: false },
     };
     this.#context = {
       model,

@@ -4,23 +4,30 @@
  * @module
  */
 
-import { createParser, type EventSourceMessage } from "../deps/eventsource_parser.ts";
-import { TeacherError } from "../errors.ts";
-import type { EventReader } from "./api_format.ts";
 import {
-  type AnswerContext,
-  type AnswerParts,
-  responseError,
-  toCompletion,
-  TRANSLATED,
-} from "./answer.ts";
+  createParser,
+  type EventSourceMessage,
+  type ParseError,
+} from "../deps/eventsource_parser.ts";
+import type { TeacherError } from "../errors.ts";
+import { type AnswerContext, type AnswerParts, toCompletion, TRANSLATED } from "./answer.ts";
+import type { EventReader } from "./api_format.ts";
+import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
 import { DeltaText } from "./delta_text.ts";
+import { errorIn, wordsOf } from "./error_body.ts";
+import { finishReasonOf } from "./finish_reason.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { JsonPath } from "./json_text.ts";
 import { MessageReader } from "./reasoning.ts";
-import { errorIn, statedError } from "./refusal.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_call_deltas.ts";
+
+/** What all streams of one teacher have shown. */
+export interface StreamHabits {
+  /** Whether a finish reason may stand in any chunk (Gemini-compatible servers write `stop` into each):
+   * then only `[DONE]` ends an answer. */
+  endsByDoneOnly: boolean;
+}
 
 /** Reads one streamed answer, chunk by chunk. */
 export class StreamReader {
@@ -31,8 +38,12 @@ export class StreamReader {
 
   readonly #status: number;
   readonly #context: AnswerContext;
+  readonly #habits: StreamHabits;
   readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({ onEvent: (event) => this.#event(event) });
+  readonly #parser = createParser({
+    onEvent: (event) => this.#event(event),
+    onError: (error) => this.#unknownLine(error),
+  });
   readonly #messages = new MessageReader();
   readonly #content = new DeltaText();
   readonly #reasoning = new DeltaText();
@@ -54,17 +65,32 @@ export class StreamReader {
   #hasTokens = false;
   // Of several choices (`n`) the one that came first is read, as in an answer that is not streamed.
   #choiceIndex: number | undefined;
+  #hasOutput = false;
+  /** The beginning of a line that the parser would forget. */
+  #held = "";
+  #isAtLineStart = true;
 
   /** Makes a reader for an answer of this status. */
-  constructor(status: number, context: AnswerContext) {
+  constructor(
+    status: number,
+    context: AnswerContext,
+    habits: StreamHabits = { endsByDoneOnly: false },
+  ) {
     this.#status = status;
     this.#context = context;
     this.#events = context.format?.events?.();
+    this.#habits = habits;
   }
 
-  /** Whether the answer is complete: `[DONE]` or a finish reason came, and no error. */
-  get complete(): boolean {
-    return this.error === undefined && (this.done || this.#parts.finishReason !== "");
+  /** Why the answer ended, in the server's own word; "" where it has not said so yet, or where its word
+   * proves nothing. */
+  get finishReason(): string {
+    return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
+  }
+
+  /** Whether anything was answered: text, reasoning or a part of a tool call. */
+  get hasOutput(): boolean {
+    return this.#hasOutput;
   }
 
   /**
@@ -74,13 +100,16 @@ export class StreamReader {
    */
   feed(chunk: Uint8Array): boolean {
     this.#tokenSeen = false;
-    this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+    this.#feed(this.#decoder.decode(chunk, { stream: true }));
     return this.#tokenSeen;
   }
 
   /** Reads what is left when the stream has ended, an event without its blank line included. */
   end(): void {
-    this.#parser.feed(`${this.#decoder.decode()}\n\n`);
+    this.#feed(`${this.#decoder.decode()}\n\n`);
+    if (this.error !== undefined || this.#choiceIndex !== undefined) return;
+    const { redact } = this.#context;
+    this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
   }
 
   /** The answer as far as it has come. */
@@ -89,7 +118,26 @@ export class StreamReader {
     this.#parts.reasoning = this.#reasoning.text;
     this.#parts.toolCalls = this.#toolCalls.list();
     this.#parts.ttftMs = ttftMs;
-    return toCompletion(this.#parts, this.#context);
+    return toCompletion({ ...this.#parts, finishReason: this.finishReason }, this.#context);
+  }
+
+  /** The parser forgets an incomplete line that cannot become a field it knows: such a line is held back
+   * until it is whole. */
+  #feed(text: string): void {
+    const whole = this.#held + text;
+    const lineStart = Math.max(whole.lastIndexOf("\n"), whole.lastIndexOf("\r")) + 1;
+    const last = lineStart > 0 || this.#isAtLineStart ? whole.slice(lineStart) : "";
+    this.#held = last !== "" && isForgotten(last) ? last : "";
+    const fed = this.#held === "" ? whole : whole.slice(0, lineStart);
+    if (fed === "") return;
+    this.#isAtLineStart = /[\r\n]$/.test(fed);
+    this.#parser.feed(fed);
+  }
+
+  /** llama.cpp reports errors in a line of their own (`error: {…}`), others as bare JSON. */
+  #unknownLine({ field, value = "", line = "" }: ParseError): void {
+    if (field === "error") this.#event({ event: "error", data: value });
+    else if (line.startsWith("{") && asObject(parseJson(line))) this.#event({ data: line });
   }
 
   #event({ event, data }: EventSourceMessage): void {
@@ -101,13 +149,19 @@ export class StreamReader {
     // Some servers keep a connection alive with empty events.
     if (data.trim() === "") return;
     const chunk = asObject(parseJson(data));
-    const { redact } = this.#context;
-    if (event === "error" || chunk === undefined) {
-      this.error = event === "error"
-        ? statedError(chunk?.error ?? chunk ?? data, this.#status, redact)
-        : responseError("An event of the stream is not a JSON object", data, this.#status, redact);
-      return;
+    if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
+    else if (chunk !== undefined) this.#translated(chunk, data);
+    else {
+      const what = "An event of the stream is not a JSON object";
+      this.error = brokenAnswer(what, data, this.#status, this.#context.redact);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.error = statedError(error, this.#status, this.#context.redact);
+  }
+
+  #translated(chunk: JsonObject, data: string): void {
     const events = this.#events;
     if (events === undefined) return this.#chunk(chunk, data);
     const translated = events.read(chunk);
@@ -120,8 +174,10 @@ export class StreamReader {
     const position = this.#positionIn(chunk.choices);
     const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
     const error = errorIn(choice, chunk);
-    if (error !== undefined) {
-      this.error = statedError(error, this.#status, this.#context.redact);
+    if (error !== undefined) return this.#fail(error);
+    if (choice === undefined && !("choices" in chunk) && wordsOf(chunk) !== undefined) {
+      const { redact } = this.#context;
+      this.error = withoutChoice(chunk, '"choices"', "", this.#status, redact);
       return;
     }
     if (parts.id === "") parts.id = asText(chunk.id);
@@ -134,7 +190,7 @@ export class StreamReader {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, text, ["choices", position, "delta"]);
     if (message !== undefined) this.#message(message, text, ["choices", position, "message"]);
-    parts.finishReason = asText(choice.finish_reason) || parts.finishReason;
+    parts.finishReason = finishReasonOf(choice, chunk) || parts.finishReason;
   }
 
   /** Where the choice that is read stands in a chunk, or -1. */
@@ -158,7 +214,8 @@ export class StreamReader {
     this.#parts.refusal += refusal;
     const called = this.#toolCalls.add(delta, { text, path });
     if (called || content !== "" || reasoning !== "" || refusal !== "") {
-      this.#tokenSeen = this.#hasTokens = true;
+      this.#tokenSeen = this.#hasTokens = this.#hasOutput = true;
+      if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
     }
   }
 
@@ -186,13 +243,12 @@ export class StreamReader {
   }
 }
 
-/** The error of a stream that ended before its answer did. */
-export function brokenOff(): TeacherError {
-  return new TeacherError('The stream ended without a finish reason or "[DONE]"', {
-    type: "network",
-    retryable: true,
-  });
+/** Whether the parser would forget this beginning of a line that may hold an error. */
+function isForgotten(start: string): boolean {
+  return start.startsWith("{") || start.startsWith(ERROR_FIELD) || ERROR_FIELD.startsWith(start);
 }
+
+const ERROR_FIELD = "error:";
 
 function merge(kept: unknown, value: unknown): unknown {
   if (Array.isArray(kept) && Array.isArray(value)) return [...kept, ...value];

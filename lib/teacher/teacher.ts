@@ -89,8 +89,14 @@ export interface Completion {
   readonly response: string;
   /** The reasoning. @default "" */
   readonly reasoning?: string;
-  /** Why it ended: `stop`, `length`, `content_filter`, `tool_calls`, … */
+  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" where
+   * it does not say. What is no known word for a whole answer is not kept (`acceptEndings`). */
   readonly finishReason: string;
+  /** Why it may not be whole, where more is known of it than the finish reason says: a sentence without a
+   * final period. @default nothing is known */
+  readonly doubt?: string;
+  /** Whether the model refused to answer (`message.refusal`); its words are the response. @default false */
+  readonly isRefusal?: boolean;
   /** Tokens, or null where the teacher says nothing of them. */
   readonly usage: Usage | null;
   /** The model that answered, as the teacher names it. */

@@ -1,9 +1,54 @@
-/** Answers of status 200 that are none. @module */
+/** Answers of status 200 that are none, and streams that break. @module */
 
-import type { ServerGroup } from "./case.ts";
-import { answer, json } from "./replies.ts";
+import type { Reply } from "../support/scripted_server.ts";
+import type { ServerCase, ServerGroup } from "./case.ts";
+import { answer, delta, DONE, events, finish, json } from "./replies.ts";
 
-/** Answers of status 200 that are none. */
+/** Something broken, then an answer: the row is asked again. */
+function passing(who: string, sends: string, reply: Reply, flags: string[] = []): ServerCase {
+  return {
+    who,
+    sends: `${sends}, then an answer`,
+    script: [reply, answer("42")],
+    flags,
+    expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
+  };
+}
+
+/** Something that no row gets past: the run halts and says so. */
+function halting(
+  who: string,
+  sends: string,
+  reply: Reply,
+  says: RegExp,
+  posts = 1,
+  flags: string[] = [],
+): ServerCase {
+  return {
+    who,
+    sends,
+    script: [reply],
+    rows: 5,
+    flags: ["-c", "1", ...flags],
+    expected: { counts: [0, 0, 5], says, posts },
+  };
+}
+
+function minimax(code: number, message: string): Reply {
+  return json({ id: "1", choices: null, base_resp: { status_code: code, status_msg: message } });
+}
+
+const PAGE: Reply = {
+  headers: { "content-type": "text/html" },
+  body: "<!DOCTYPE html><html><title>Welcome to nginx!</title></html>",
+};
+const STREAM = ["--stream"];
+const ONCE = ["--max-attempts", "1"];
+const HALF = JSON.stringify(
+  { id: "1", choices: [{ index: 0, message: { content: "4".repeat(300) } }] },
+).slice(0, 300);
+
+/** Answers of status 200 that are none, and streams that break. */
 export const BROKEN_ANSWERS: ServerGroup = {
   title: "Status 200 without an answer",
   cases: [
@@ -12,6 +57,204 @@ export const BROKEN_ANSWERS: ServerGroup = {
       sends: "500, then an answer",
       script: [json({ error: { message: "oops" } }, { status: 500 }), answer("42")],
       expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
+    },
+    passing("gateways whose upstream has failed", "`choices: []`", json({ choices: [] })),
+    passing("gateways whose upstream has failed", "`choices: null`", json({ choices: null })),
+    passing(
+      "gateways whose upstream has failed",
+      "a choice that is empty",
+      json({ choices: [{}] }),
+    ),
+    passing("gateways whose upstream has failed", "`{}`", json("{}")),
+    passing("proxies", "an empty body", json("")),
+    passing("proxies", "white space", json(" \n\n")),
+    passing("proxies", "JSON that was cut at 300 bytes", json(HALF)),
+    passing("proxies", "a body that breaks off", json(HALF, { breaks: true })),
+    passing("proxies", "plain text", json("upstream connect error or disconnect/reset")),
+    passing("proxies", "an empty stream", events([]), STREAM),
+    passing("proxies", "a stream of nothing but `[DONE]`", events([DONE]), STREAM),
+    passing("proxies", "a stream that breaks off", events([delta("4")], { breaks: true }), STREAM),
+    passing(
+      "proxies",
+      "a stream that breaks off after its finish reason",
+      events([delta("4"), finish()], { breaks: true }),
+      STREAM,
+    ),
+    passing("proxies", "a stream with an event that was cut", events(['data: {"cho\n\n']), STREAM),
+    {
+      who: "proxies",
+      sends: "a stream that breaks off, each time",
+      script: [events([delta("4")], { breaks: true })],
+      flags: [...STREAM, "--max-attempts", "2"],
+      expected: {
+        failure: {
+          error: { type: "network", message: /broke in the middle of the answer/ },
+          partial: { response: "4", finish_reason: "" },
+        },
+        posts: 2,
+      },
+    },
+    {
+      who: "a server whose connection breaks late",
+      sends: "a stream with `[DONE]` that breaks off after it",
+      script: [events([delta("42"), finish(), DONE], { breaks: true })],
+      flags: STREAM,
+      expected: { result: { response: "42", distill: { attempts: 1 } } },
+    },
+    {
+      who: "gateways whose upstream has failed",
+      sends: "`choices: []`, every third time",
+      script: ({ n }) => n % 3 === 0 ? json({ choices: [] }) : answer("42"),
+      rows: 20,
+      flags: ["-p", "temperature=0.5"],
+      expected: { counts: [20, 0, 0], result: { response: "42" }, posts: 29 },
+    },
+    {
+      who: "gateways whose upstream has failed",
+      sends: "`choices: []`, each time",
+      script: [json({ choices: [] })],
+      flags: ["--max-attempts", "3"],
+      expected: {
+        failure: { error: { type: "response", status: 200, attempts: 3 } },
+        posts: 3,
+      },
+    },
+    halting(
+      "a web server",
+      "a web page",
+      PAGE,
+      /not an OpenAI-compatible endpoint.*--base-url/,
+      3,
+      ONCE,
+    ),
+    halting(
+      "another API",
+      "JSON that is no completion",
+      json({ status: "ok" }),
+      /not an OpenAI-compatible endpoint/,
+      6,
+      ["--max-attempts", "2"],
+    ),
+    {
+      who: "a web server",
+      sends: "an answer, then a web page, then answers",
+      script: ({ n }) => n > 1 && n < 6 ? PAGE : answer("42"),
+      rows: 5,
+      flags: ["-c", "1"],
+      expected: { counts: [5, 0, 0], result: { response: "42" }, posts: 9 },
+    },
+    halting(
+      "MiniMax",
+      "`base_resp`: wrong key",
+      minimax(1004, "login fail"),
+      /login fail.*API key/,
+    ),
+    halting("MiniMax", "`base_resp`: no credit", minimax(1008, "insufficient balance"), /credit/),
+    passing("MiniMax", "`base_resp`: too many requests", minimax(1002, "rate limit")),
+    passing("MiniMax", "`base_resp`: unknown error", minimax(1000, "unknown error")),
+    {
+      who: "MiniMax",
+      sends: "`base_resp`: sensitive input",
+      script: [minimax(1026, "input new_sensitive")],
+      expected: { failure: { error: { type: "filtered", attempts: 1, message: /sensitive/ } } },
+    },
+    {
+      who: "Gemini, through a gateway",
+      sends: "`promptFeedback.blockReason`",
+      script: [json({ promptFeedback: { blockReason: "PROHIBITED_CONTENT" } })],
+      expected: {
+        failure: { error: { type: "filtered", attempts: 1, message: /PROHIBITED_CONTENT/ } },
+      },
+    },
+    halting(
+      "gateways",
+      "an error with status 200: wrong key",
+      json({ error: { message: "Incorrect API key provided", code: "invalid_api_key" } }),
+      /Incorrect API key/,
+    ),
+    passing(
+      "gateways",
+      "numbers of their own with status 200: too busy",
+      json({ code: 1305, msg: "The system is busy, please try again later" }),
+    ),
+    {
+      who: "llama.cpp's server",
+      sends: "`error: {…}` as a line of a stream, after a token",
+      script: [events([delta("4"), 'error: {"code":500,"message":"Compute error."}\n\n'])],
+      flags: [...STREAM, "--max-attempts", "2"],
+      expected: {
+        failure: {
+          error: { type: "server", status: 500, message: "Compute error.", attempts: 2 },
+          partial: { response: "4" },
+        },
+        posts: 2,
+      },
+    },
+    {
+      who: "vLLM, OpenRouter",
+      sends: "an error object in a stream, after a token",
+      script: [
+        events([delta("4"), { error: { message: "Engine died", code: 502 } }, DONE]),
+        events([delta("42"), finish(), DONE]),
+      ],
+      flags: STREAM,
+      expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
+    },
+    {
+      who: "Ollama",
+      sends: "an error without a code in a stream, after a token",
+      script: [events([delta("4"), { error: "model runner has unexpectedly stopped" }])],
+      flags: [...STREAM, "--max-attempts", "2"],
+      expected: {
+        failure: {
+          error: { type: "response", message: "model runner has unexpectedly stopped" },
+          partial: { response: "4" },
+        },
+        posts: 2,
+      },
+    },
+    {
+      who: "FastChat, older vLLM",
+      sends: '`{"object":"error",…}` as an event of a stream',
+      script: [
+        events([{ object: "error", message: "Internal Server Error", code: 50001 }]),
+        events([delta("42"), finish(), DONE]),
+      ],
+      flags: STREAM,
+      expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
+    },
+    {
+      who: "OpenAI",
+      sends: "`message.refusal`",
+      script: [answer(null, { message: { refusal: "I can't help with that." } })],
+      expected: {
+        result: { response: "I can't help with that.", distill: { refusal: true, attempts: 1 } },
+      },
+    },
+    {
+      who: "OpenAI",
+      sends: "`message.refusal`",
+      script: [answer(null, { message: { refusal: "I can't help with that." } })],
+      flags: ["--reject-refusals"],
+      expected: {
+        failure: {
+          error: { type: "refused", attempts: 1 },
+          partial: { response: "I can't help with that." },
+        },
+      },
+    },
+    {
+      who: "any model",
+      sends: "a refusal in the usual words",
+      script: [answer("I’m sorry, but I can’t assist with that request.")],
+      flags: ["--reject-refusals"],
+      expected: { failure: { error: { type: "refused", attempts: 1 } } },
+    },
+    {
+      who: "any model",
+      sends: "a refusal in the usual words",
+      script: [answer("I’m sorry, but I can’t assist with that request.")],
+      expected: { result: { distill: { refusal: undefined } } },
     },
   ],
 };

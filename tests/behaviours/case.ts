@@ -35,6 +35,8 @@ export interface Expected {
   readonly result?: Part;
   /** A part of the failures line of the first row. */
   readonly failure?: Part;
+  /** Parts of the failures lines of rows that stay pending, one for each: what was paid for. */
+  readonly kept?: readonly Part[];
   /** Rows that are answered, failed and pending. @default those of one row, by the two above */
   readonly counts?: readonly [answered: number, failed: number, pending: number];
   /** The exit code. @default 0, 3 where rows failed, 5 where rows are pending */

@@ -21,7 +21,7 @@ export async function runCase({ script, flags = [], rows, expected }: ServerCase
   const { code, stderr } = await run(argsFor(server, args));
   const results = await linesOf(dir, "out/in.jsonl");
   const failures = await linesOf(dir, "out/in_error.jsonl");
-  const { sent, result, failure, posts = 1, says } = expected;
+  const { sent, result, failure, kept, posts = 1, says } = expected;
   const rowCount = rowsOf(rows).length;
   const [answered, failed, pending] = expected.counts ??
     [Number(result !== undefined), Number(failure !== undefined), 0];
@@ -36,6 +36,9 @@ export async function runCase({ script, flags = [], rows, expected }: ServerCase
   if (sent !== undefined) assertPart(server.posts[0].body, sent, "sent");
   if (result !== undefined) assertPart(firstOf(results), result, "result");
   if (failure !== undefined) assertPart(firstOf(failures), failure, "failure");
+  if (kept !== undefined) {
+    assertPart(failures.filter(({ error }) => error.final === false), kept, "kept");
+  }
   if (says !== undefined) assertMatch(stderr, says);
   assertEquals(code, exit, stderr);
   assertEquals(server.posts.length, posts, `POSTs: ${stderr}${written}`);

@@ -1,5 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { generatedLines } from "../support/generated_page.ts";
+import { assertCurrent } from "../support/generated_page.ts";
 import { runCase } from "./run_case.ts";
 import { SERVERS } from "./servers.ts";
 import { PAGE, withTables } from "./teachers_page.ts";
@@ -14,6 +13,5 @@ for (const { title, cases } of SERVERS) {
 
 Deno.test("docs/teachers.md has a line for each behaviour", async () => {
   const page = await Deno.readTextFile(PAGE);
-  const remedy = "run tests/behaviours/teachers_page.ts";
-  assertEquals(generatedLines(page), generatedLines(withTables(page)), remedy);
+  assertCurrent(page, withTables(page), "tests/behaviours/teachers_page.ts");
 });

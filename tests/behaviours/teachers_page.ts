@@ -39,12 +39,14 @@ function sends({ sends, flags = [] }: ServerCase): string {
   return cell(flags.length === 0 ? sends : `${sends}; with ${code(flags.join(" "))}`);
 }
 
-function follows({ sent, result, failure, counts, posts = 1, exit, says }: Expected): string {
+function follows({ sent, result, failure, kept, counts, posts = 1, exit, says }: Expected): string {
   const parts: string[] = [];
   if (sent !== undefined) parts.push(`asked with ${code(show(sent))}`);
   if (result !== undefined) parts.push(`a result: ${code(show(result))}`);
   if (failure !== undefined) parts.push(`a failure: ${code(show(failure))}`);
-  if (counts !== undefined && counts[2] > 0) parts.push("rows stay pending");
+  if (counts !== undefined && counts[2] > 0) {
+    parts.push(kept === undefined ? "rows stay pending" : "rows stay pending, answers are kept");
+  }
   if (says !== undefined) parts.push(`the run says ${code(words(says))}`);
   if (posts !== 1) parts.push(`${posts} POSTs`);
   const code5 = exit ?? (counts !== undefined && counts[2] > 0 ? 5 : undefined);

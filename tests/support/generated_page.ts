@@ -4,6 +4,8 @@
  * @module
  */
 
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+
 const START = "<!-- cases -->";
 const END = "<!-- end of cases -->";
 
@@ -12,6 +14,18 @@ export function withGenerated(page: string, tables: string): string {
   const start = page.indexOf(START) + START.length, end = page.indexOf(END);
   if (start < START.length || end < start) throw new Error(`There is no ${START} … ${END}`);
   return `${page.slice(0, start)}\n\n${tables}\n\n${page.slice(end)}`;
+}
+
+/** Fails with the lines that differ unless the page is what the script `remedy` would write. */
+export function assertCurrent(page: string, wanted: string, remedy: string): void {
+  const there = generatedLines(page), right = generatedLines(wanted);
+  const without = (lines: string[], others: string[]) => {
+    const known = new Set(others);
+    return lines.filter((line) => !known.has(line));
+  };
+  const differences = { missing: without(right, there), outdated: without(there, right) };
+  assertEquals(differences, { missing: [], outdated: [] }, `Run ${remedy}`);
+  assertEquals(there.length, right.length, `Run ${remedy}`);
 }
 
 /** Every line of the generated part, without the spaces that a formatter aligns tables with. */

@@ -208,6 +208,7 @@ Deno.test("a connection that is found reset before a byte was handed to it costs
       now: Date.now,
     }),
     aborts: new Aborts(),
+    streamHabits: { endsByDoneOnly: false },
   };
   const context = { model: "m", modelAsked: undefined, keep: [], redact: (text: string) => text };
   const attempt = () => {

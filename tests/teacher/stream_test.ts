@@ -29,7 +29,7 @@ Deno.test("StreamReader puts text, reasoning, counts and names together", () => 
   stream.feed(event({ content: "4" }));
   stream.feed(event({ content: "2" }, { finish_reason: "stop" }));
   stream.feed(bytes('data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'));
-  assertEquals([stream.complete, stream.done], [true, false]);
+  assertEquals([stream.finishReason, stream.done], ["stop", false]);
   stream.feed(bytes("data: [DONE]\n\n"));
   assertEquals(stream.done, true);
   const { response, reasoning, finishReason, usage, id, model, ttftMs } = stream.completion(12);
@@ -73,16 +73,45 @@ Deno.test("StreamReader tells tokens from signs of life", () => {
   assertEquals(stream.feed(bytes('data: {"choices":[],"usage":null}\n\n')), false);
 });
 
-Deno.test("StreamReader is not complete without a finish reason or [DONE]", () => {
+Deno.test("StreamReader reports no finish reason where none came", () => {
   const stream = reader();
-  stream.feed(event({ content: "half an ans" }));
+  stream.feed(event({ content: "half an ans" }, { finish_reason: "" }));
   stream.end();
-  assertEquals(stream.complete, false);
+  assertEquals([stream.done, stream.completion(0).finishReason], [false, ""]);
   const done = reader();
-  done.feed(event({ content: "whole" }));
+  done.feed(event({ content: "whole" }, { finish_reason: "null" }));
   done.feed(bytes("data: [DONE]")); // no line end
   done.end();
-  assertEquals([done.complete, done.completion(0).finishReason], [true, ""]);
+  assertEquals([done.done, done.completion(0).finishReason], [true, ""]);
+});
+
+Deno.test("StreamReader believes only [DONE] once content has followed a finish reason", () => {
+  const habits = { endsByDoneOnly: false };
+  const first = new StreamReader(200, CONTEXT, habits);
+  first.feed(event({ content: "4" }, { finish_reason: "stop" }));
+  assertEquals(first.finishReason, "stop");
+  first.feed(event({ content: "2" }, { finish_reason: "stop" }));
+  assertEquals([first.finishReason, habits.endsByDoneOnly], ["", true]);
+  first.feed(bytes("data: [DONE]\n\n"));
+  assertEquals([first.completion(0).finishReason, first.completion(0).response], ["stop", "42"]);
+  const second = new StreamReader(200, CONTEXT, habits);
+  second.feed(event({ content: "4" }, { finish_reason: "stop" }));
+  second.end();
+  assertEquals(second.completion(0).finishReason, "");
+});
+
+Deno.test("StreamReader reads the error lines that are no events, however the bytes are cut", () => {
+  const error = '{"message":"oh","code":500}';
+  for (const line of [`error: ${error}`, `{"error":${error}}`]) {
+    const whole = bytes(`data: {"choices":[{"delta":{"content":"error: {"}}]}\n\n${line}\n\n`);
+    for (let size = 1; size < whole.length; size++) {
+      const stream = reader();
+      for (let at = 0; at < whole.length; at += size) stream.feed(whole.subarray(at, at + size));
+      stream.end();
+      assertEquals([stream.error?.message, stream.error?.status], ["oh", 500], `${size} ${line}`);
+      assertEquals(stream.completion(0).response, "error: {");
+    }
+  }
 });
 
 Deno.test("StreamReader puts tool calls together by index", () => {
@@ -123,7 +152,7 @@ Deno.test("StreamReader reads a function call of old", () => {
 Deno.test("StreamReader stops at an error, whatever follows", () => {
   const stated = reader();
   stated.feed(bytes('data: {"error":{"message":"overloaded","code":529}}\n\ndata: [DONE]\n\n'));
-  assertEquals([stated.error?.message, stated.error?.status, stated.complete], [
+  assertEquals([stated.error?.message, stated.error?.status, stated.done], [
     "overloaded",
     529,
     false,

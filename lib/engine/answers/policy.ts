@@ -5,10 +5,12 @@
  */
 
 import type { Check } from "../../checks/mod.ts";
-import type { FailureType } from "../../errors.ts";
+import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
+import { type Ending, endingOf, Endings } from "./endings.ts";
+import { isRefusal } from "./refusals.ts";
 import { escalated, tokenLimitOf, withTokenLimit } from "./token_limit.ts";
 
 /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (where it
@@ -31,38 +33,17 @@ export interface AnswerPolicyOptions {
   readonly onTruncated: OnTruncated;
   /** The highest token limit that `escalate` sets. @default 8 times the row's first one */
   readonly maxTokensCap?: number;
-  /** How often a row is asked again whose answer was empty or was rejected by a check. @default 0 */
+  /** How often a row is asked again whose answer was empty, refused or rejected by a check. @default 0 */
   readonly resample?: number;
+  /** Finish reasons that end a whole answer beside those that are known; `none`: no reason at all. */
+  readonly acceptEndings?: readonly string[];
+  /** Whether answers that refuse are failures. @default false */
+  readonly rejectRefusals?: boolean;
   /** The checks that every answer has to pass that is kept, in this order. */
   readonly checks: readonly Check[];
   /** The run's parameters: with a row's own over them, they hold its first token limit. */
   readonly params: Params;
 }
-
-type Ending = "limit" | "context" | "filter";
-
-/** How answers end that are not whole. Of other reasons there are as many as there are servers (`stop`,
- * `eos`, `tool_calls`, …): they end a whole answer. */
-const ENDINGS: ReadonlyMap<string, Ending> = new Map<string, Ending>([
-  ["length", "limit"],
-  // Anthropic's and Gemini's own words, which some proxies pass on.
-  ["max_tokens", "limit"],
-  ["MAX_TOKENS", "limit"],
-  // Mistral, Z.ai: no token limit helps.
-  ["model_length", "context"],
-  ["model_context_window_exceeded", "context"],
-  ["content_filter", "filter"],
-  // Zhipu.
-  ["sensitive", "filter"],
-  // Anthropic, where a filter ends the answer.
-  ["refusal", "filter"],
-  // Gemini.
-  ["SAFETY", "filter"],
-  ["RECITATION", "filter"],
-  ["BLOCKLIST", "filter"],
-  ["PROHIBITED_CONTENT", "filter"],
-  ["SPII", "filter"],
-]);
 
 /** Whether a teacher gave a completion at all; one that was plugged in without types may give anything,
  * and may leave the text out. */
@@ -73,16 +54,40 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Judges completions, in this order: was it cut off, is it empty, does it pass the checks. The first
- * reason rejects it. A tool call is an answer. Answers that were cut off and are kept (`keep`) have to
+ * Judges completions, in this order: did it end, was it cut off, is it empty, does it refuse, does it pass
+ * the checks. The first reason rejects it. A tool call is an answer. Answers that were cut off and are kept (`keep`) have to
  * pass the checks like all others.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
+  readonly #endings: Endings;
 
   /** Takes options that were checked. */
   constructor(options: AnswerPolicyOptions) {
     this.#options = options;
+    this.#endings = new Endings(options.acceptEndings);
+  }
+
+  /** Whether the teacher says that it finished an answer. */
+  isWhole(completion: Completion, params: Params): boolean {
+    return this.#endings.of(completion, params) === "whole";
+  }
+
+  /**
+   * The failure of an attempt whose answer the teacher did not finish, or does not say that it has: the
+   * row is asked again. Undefined for all others.
+   *
+   * @param completion The answer.
+   * @param params What it was asked for with.
+   */
+  unfinished(completion: Completion, params: Params): TeacherError | undefined {
+    const ending = this.#endings.of(completion, params);
+    if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
+    return new TeacherError(unfinishedInWords(ending, completion), {
+      type: "unfinished",
+      code: ending === "broken" ? "broken_off" : "unproven_ending",
+      partial: completion,
+    });
   }
 
   /**
@@ -99,9 +104,9 @@ export class AnswerPolicy {
     params: Params,
     resamples: number,
   ): Rejection | undefined | Promise<Rejection | undefined> {
-    const ending = endingOf(completion.finishReason);
+    const ending = this.#endings.of(completion, params);
     const hasAnswer = hasContent(completion);
-    if (ending !== undefined) {
+    if (ending === "limit" || ending === "context" || ending === "filter") {
       const rejection = this.#cutOff(ending, hasAnswer, completion, row, params);
       if (rejection !== undefined) return rejection;
     }
@@ -109,7 +114,10 @@ export class AnswerPolicy {
       const message = "The answer holds neither text nor a tool call";
       return this.#unfit("empty", message, params, resamples);
     }
-    const { checks } = this.#options;
+    const { checks, rejectRefusals = false } = this.#options;
+    if (rejectRefusals && (completion.isRefusal || isRefusal(completion.response ?? ""))) {
+      return this.#unfit("refused", "The model refused to answer", params, resamples);
+    }
     for (let index = 0; index < checks.length; index++) {
       const reason = checks[index](completion, row);
       if (reason === undefined) continue;
@@ -160,7 +168,7 @@ export class AnswerPolicy {
 
   /** An answer that is not whole; undefined where it is kept all the same. */
   #cutOff(
-    ending: Ending,
+    ending: CutOff,
     hasAnswer: boolean,
     completion: Completion,
     row: Row,
@@ -186,7 +194,9 @@ export class AnswerPolicy {
       "truncated",
       isOnlyReasoning
         ? `The reasoning used up ${limit} before the answer began: ${wayOut(onTruncated)}`
-        : `The answer stopped at ${limit}`,
+        : endingOf(completion.finishReason) === "limit"
+        ? `The answer stopped at ${limit}`
+        : `The answer has as many tokens as ${limit} allows, whatever its finish reason says`,
     );
     const longer = onTruncated === "escalate" ? this.#longer(completion, row, params) : undefined;
     if (longer === undefined) return failed(failure);
@@ -207,13 +217,19 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
-/** Teachers that were plugged in without types may give no reason. */
-function endingOf(finishReason: string | null | undefined): Ending | undefined {
-  if (finishReason === "stop" || typeof finishReason !== "string") return undefined;
-  const ending = ENDINGS.get(finishReason);
-  // Gemini behind its OpenAI endpoint: `content_filter: RECITATION`.
-  if (ending === undefined && finishReason.startsWith("content_filter:")) return "filter";
-  return ending;
+/** How an answer ended that is cut off for a known reason. */
+type CutOff = "limit" | "context" | "filter";
+
+/** What is known of an answer that was not finished, and the flag that takes those like it. */
+function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion): string {
+  if (ending === "none") {
+    const what = "The answer ended without a finish reason";
+    return doubt === undefined ? what : `${what}: ${doubt}`;
+  }
+  const word = JSON.stringify(finishReason);
+  return ending === "broken"
+    ? `The teacher broke the answer off (finish reason ${word})`
+    : `The answer ended with a finish reason that is not known (${word})`;
 }
 
 function hasContent({ response, toolCalls }: Completion): boolean {

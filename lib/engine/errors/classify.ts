@@ -10,8 +10,10 @@
 import type { TeacherError } from "../../errors.ts";
 import {
   aboutClientCertificate,
+  aboutFault,
   aboutFile,
   aboutKey,
+  aboutLoad,
   aboutModel,
   aboutMoney,
   aboutRegion,
@@ -34,8 +36,9 @@ export type FailureReaction = "retry" | "fail" | "halt";
  * - `load`: the teacher has too much to do (429, 503, 529)
  * - `unreachable`: no connection could be made, nothing was sent
  * - `timeout`: a deadline passed
- * - `fault`: something broke (500, 502, 504, 408, 409, cut connections)
  * - `adjusted`: the teacher refused a field that was added for the user, and is asked without it from now on
+ * - `fault`: something broke (500, 502, 504, 408, 409, cut connections, half answers)
+ * - `ending`: there is an answer, but nothing says that the teacher finished it
  */
 export type FailureCause =
   | "account"
@@ -44,6 +47,7 @@ export type FailureCause =
   | "unreachable"
   | "timeout"
   | "fault"
+  | "ending"
   | "adjusted";
 
 /** What an error means for its row and for its teacher. */
@@ -58,12 +62,16 @@ export interface Classification {
   readonly advice?: string;
   /** Whether the model's name is to blame: a row that names its own model fails alone. @default false */
   readonly isAboutModel?: boolean;
+  /** Whether something else than a teacher answers at the address, where it has never answered anything
+   * else: for certain, or as it seems. @default undefined: no */
+  readonly isOtherServer?: "certainly" | "probably";
 }
 
 const FAIL: Classification = { action: "fail", cause: "request" };
 const FAULT: Classification = { action: "retry", cause: "fault" };
 const TIMEOUT: Classification = { action: "retry", cause: "timeout" };
 const ADJUSTED: Classification = { action: "retry", cause: "adjusted" };
+const UNPROVEN: Classification = { action: "retry", cause: "ending" };
 const UNREACHABLE: Classification = { action: "retry", cause: "unreachable" };
 
 const KEY = halt(
@@ -80,9 +88,12 @@ const MODEL: Classification = {
   ...halt("Check the name of the model (--model), and that the account may use it"),
   isAboutModel: true,
 };
-const ADDRESS = halt(
-  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it',
-);
+
+/** The way out where something else than a teacher answers. */
+export const OTHER_SERVER =
+  'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
+
+const ADDRESS = halt(OTHER_SERVER);
 const PROXY = halt("Check the user name and the password in the address of the proxy");
 const CERTIFICATE = halt(
   "Check the address, and name the authority that signed the certificate (--ca-file)",
@@ -112,6 +123,14 @@ const FAULTS = new Set([408, 409, 421, 424, 425, 499]);
 /** What cannot get better by asking again: not implemented, another version of HTTP. */
 const HOPELESS = new Set([501, 505]);
 
+/** Answers of status 200 that hold neither a completion nor a word about it. A page where a completion
+ * should be is another server, or a portal in between. */
+const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
+  ["broken_answer", FAULT],
+  ["web_page", { ...FAULT, isOtherServer: "certainly" }],
+  ["other_api", { ...FAULT, isOtherServer: "probably" }],
+]);
+
 /** A wait longer than this is no wait that anybody meant. */
 const DAY_MS = 86_400_000;
 
@@ -123,12 +142,18 @@ const DAY_MS = 86_400_000;
 export function classify(error: TeacherError): Classification {
   if (error.isAdjusted) return ADJUSTED;
   const verdict = classifyUnasked(error);
-  if (error.retryable === undefined) return verdict;
+  if (error.retryable === undefined) {
+    // What is refused is not answered in part: something broke.
+    const hasBroken = verdict.action === "fail" && error.partial !== undefined;
+    return hasBroken && !isAboutRow(error) ? FAULT : verdict;
+  }
   if (verdict.action === "halt") {
     return error.retryable && error.status === 429 ? load(error) : verdict;
   }
   if (!error.retryable) return FAIL;
-  return verdict.action === "fail" ? FAULT : verdict;
+  // In an answer of status 200 it is only that its words may say nothing that is known.
+  const isFinal = (error.status ?? 0) < 300 && isAboutRow(error);
+  return verdict.action === "fail" && !isFinal ? FAULT : verdict;
 }
 
 /** Whether the teacher says itself that it refuses this row, and not what all rows share. */
@@ -140,6 +165,7 @@ function classifyUnasked(error: TeacherError): Classification {
   if (error.isUnreachable) return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
   if (error.type === "network") return ofConnection(error.code);
+  if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
   const { status } = error;
   // What the plugged-in teacher or the stream says, without a status of its own.
   if (status === undefined || status < 300) return ofWords(error);
@@ -170,8 +196,22 @@ function ofWords(error: TeacherError): Classification {
   if (known !== undefined) return known;
   if (error.type === "rate_limit" || isLoadCode(error.code)) return load(error);
   if (error.type === "server" || isFaultCode(error.code)) return FAULT;
-  // A page where a completion should be: another server, or a portal in between.
-  return error.type === "response" && isPage(error.message) ? ADDRESS : FAIL;
+  const broken = BROKEN_ANSWERS.get(error.code ?? "");
+  if (broken !== undefined) return broken;
+  return error.status === undefined ? FAIL : ofStatedError(error);
+}
+
+/** An error that an answer of status 200 states without a code that says enough. */
+function ofStatedError(error: TeacherError): Classification {
+  const { message, code } = error;
+  if (neverFits(message)) return FAIL;
+  if (aboutMoney(message)) return BILLING;
+  if (isFiltered(message, code)) return FAIL;
+  if (aboutModel(message)) return MODEL;
+  if (aboutKey(message)) return KEY;
+  if (aboutRegion(message)) return PERMISSION;
+  if (aboutLoad(message)) return load(error);
+  return aboutFault(message) ? FAULT : FAIL;
 }
 
 function ofServerError(error: TeacherError, status: number): Classification {

@@ -6,6 +6,7 @@
  * @module
  */
 
-export { type Classification, classify, isAboutRow } from "./classify.ts";
+export { type Classification, classify, isAboutRow, OTHER_SERVER } from "./classify.ts";
 export { adviceForRefusals, haltReason } from "./halt_reason.ts";
+export { RepeatedAnswers } from "./repeated_answers.ts";
 export { RepeatedRejections } from "./repeated_rejections.ts";

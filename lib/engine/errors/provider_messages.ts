@@ -112,6 +112,28 @@ export function aboutKey(message: string): boolean {
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
     /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
+    /access token (?:is )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b/i,
+  );
+}
+
+/** That the teacher has too much to do, in an answer that has no status of its own. */
+export function aboutLoad(message: string): boolean {
+  return says(
+    message,
+    /rate ?limit|too many requests|request limit reached|overloaded|over capacity|at capacity/i,
+    /\b(?:server|service|system|engine|model)s? (?:is |are )?(?:currently )?(?:too )?busy\b/i,
+    /限流|繁忙|过于频繁|并发超限/,
+  );
+}
+
+/** That something broke, in an answer that has no status of its own. */
+export function aboutFault(message: string): boolean {
+  return says(
+    message,
+    /internal (?:server )?error|server error|unexpected (?:error|eof|end)|try again|temporar/i,
+    /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
+    /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed to generate/i,
+    /内部错误|服务异常|系统异常|超时|稍后/,
   );
 }
 

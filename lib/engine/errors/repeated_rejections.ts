@@ -12,7 +12,7 @@ import type { Work } from "../mod.ts";
 export const FIRST_LIMIT = 3;
 
 /** So many end any run. */
-const LATER_LIMIT = 20;
+export const LATER_LIMIT = 20;
 
 /** Ids of requests and answers differ from message to message. */
 const IDS = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;

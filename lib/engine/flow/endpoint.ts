@@ -174,8 +174,10 @@ export class Endpoint {
     const inFlight = this.inFlight--;
     this.#failed++;
     const { cause, action, coolDownMs } = classification;
-    this.#pace.failed();
-    if (action === "halt" || cause === "request") {
+    if (error.partial === undefined) this.#pace.failed();
+    else this.#pace.answered(error.partial);
+    this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
+    if (action === "halt" || cause === "request" || cause === "ending") {
       this.#isThere(startedAt);
       return true;
     }

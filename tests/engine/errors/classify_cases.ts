@@ -9,7 +9,8 @@
 import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, type Stage } from "../../../lib/teacher/network_error.ts";
-import { refusal, statedError } from "../../../lib/teacher/refusal.ts";
+import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
+import { refusal } from "../../../lib/teacher/refusal.ts";
 
 /** What a person has to mend. */
 export type Mend =
@@ -29,6 +30,7 @@ export interface Expected {
   readonly cause: FailureCause;
   readonly coolDownMs?: number;
   readonly isAboutModel?: boolean;
+  readonly isOtherServer?: "certainly" | "probably";
   readonly mend?: Mend;
 }
 
@@ -115,6 +117,15 @@ function alert(what: string, name: string): Row {
   return [what, error, halts("client certificate")];
 }
 
+/** An answer of status 200 that holds no completion. */
+function without(what: string, body: unknown, expected: Expected): Row {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const error = typeof body === "string"
+    ? notAnObject(text, 200, same)
+    : withoutChoice(body as Record<string, unknown>, '"choices"', text, 200, same);
+  return [what, error, expected];
+}
+
 /** A teacher of one's own that throws. */
 function own(
   what: string,
@@ -147,6 +158,11 @@ function openrouter(code: number, message: string, metadata?: unknown) {
 /** … vLLM and SGLang. */
 function vllm(code: number, type: string, message: string) {
   return { object: "error", message, type, param: null, code };
+}
+
+/** … MiniMax, always with status 200. */
+function minimax(code: number, message: string) {
+  return { id: "1", choices: null, base_resp: { status_code: code, status_msg: message } };
 }
 
 const QUOTA = "You exceeded your current quota, please check your plan and billing details.";
@@ -520,14 +536,6 @@ export const GROUPS: readonly CaseGroup[] = [
     on("a redirect", 301, "", ADDRESS, { location: "https://api.example/v2" }),
     on("a redirect", 308, "", ADDRESS, { location: "https://api.example/v2" }),
     on("a portal that wants a login", 511, PAGE, ADDRESS),
-    [
-      "a web page as an answer",
-      new TeacherError(`The answer is not a JSON object: it starts with ${PAGE}`, {
-        type: "response",
-        status: 200,
-      }),
-      ADDRESS,
-    ],
     broken(
       "a certificate that nobody trusts",
       "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
@@ -728,6 +736,35 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     broken("reset while it worked", "ECONNRESET", "sent", FAULT),
     broken("cut in the middle", "UND_ERR_SOCKET", "answering", FAULT),
+  ]),
+  group("Status 200 without an answer", [
+    without("an empty body", "", FAULT),
+    without("white space", " \n", FAULT),
+    without("JSON that was cut", '{"choices":[{"mess', FAULT),
+    without("no choice", { choices: [] }, FAULT),
+    without("a proxy, in plain text", "upstream connect error or disconnect", FAULT),
+    without("a gateway, in plain text", "Insufficient balance", BILLING),
+    without("a web page", PAGE, { ...FAULT, isOtherServer: "certainly" }),
+    without("another API", { status: "ok" }, { ...FAULT, isOtherServer: "probably" }),
+    without("MiniMax: wrong key", minimax(1004, "login fail"), KEY),
+    without("MiniMax: no credit", minimax(1008, "insufficient balance"), BILLING),
+    without("MiniMax: too many requests", minimax(1002, "rate limit"), LOAD),
+    without("MiniMax: filter", minimax(1026, "input new_sensitive"), FAIL),
+    without("MiniMax: something broke", minimax(1000, "unknown error"), FAULT),
+    without("Gemini: filter", { promptFeedback: { blockReason: "SAFETY" } }, FAIL),
+    without("Baidu: no such token", {
+      error_code: 110,
+      error_msg: "Access token invalid or no longer valid",
+    }, KEY),
+    without("Baidu: too many requests", {
+      error_code: 18,
+      error_msg: "Open api qps request limit reached",
+    }, LOAD),
+    without("a gateway: its own numbers", { code: 1305, msg: "服务繁忙，请稍后再试" }, LOAD),
+    without("a gateway: nothing that is known", { code: 7, msg: "oh" }, FAULT),
+    without("a gateway: a status among the numbers", { code: 401, message: "No" }, KEY),
+    stated("Ollama: fault in a stream", "unexpected EOF", FAULT),
+    stated("an error with other words", "Insufficient balance", BILLING),
   ]),
   group("This row, and no other", [
     on(

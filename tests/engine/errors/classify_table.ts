@@ -61,7 +61,9 @@ function recognised(error: TeacherError, headers: Readonly<Record<string, string
   return parts.join(", ");
 }
 
-function follows({ action, cause, coolDownMs, isAboutModel, mend }: Expected): string {
+function follows(
+  { action, cause, coolDownMs, isAboutModel, isOtherServer, mend }: Expected,
+): string {
   if (action === "halt") {
     const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
     return `the run halts: ${mend === undefined ? "" : MENDS[mend]}${own}`;
@@ -69,6 +71,7 @@ function follows({ action, cause, coolDownMs, isAboutModel, mend }: Expected): s
   if (action === "fail") return "the row fails";
   if (cause === "timeout") return "again, once";
   if (cause === "unreachable") return "again when somebody listens; does not count";
+  if (isOtherServer !== undefined) return "again; the run halts while nothing has succeeded";
   if (cause === "fault") return "again";
   return coolDownMs === undefined
     ? "again, and slower"

@@ -1,0 +1,129 @@
+/**
+ * What the words mean by which servers say why an answer ended.
+ *
+ * @module
+ */
+
+import type { Completion, Params } from "../../teacher/mod.ts";
+import { tokenLimitOf } from "./token_limit.ts";
+
+/**
+ * How an answer ended.
+ *
+ * - `whole`: the teacher finished it
+ * - `limit`: at the token limit
+ * - `context`: at the end of the model's context, where no token limit helps
+ * - `filter`: a filter withheld or cut it
+ * - `broken`: the teacher gave it up
+ * - `unknown`: in a word that is not known
+ * - `none`: the teacher does not say
+ */
+export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
+
+/** The word of `acceptEndings` for answers without a finish reason. */
+export const NO_REASON = "none";
+
+/** The words, by what they mean, as their keys. Most servers use those of OpenAI; the others are the words
+ * of Anthropic, Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu,
+ * DeepSeek, Baidu, AI21 and OpenAI's Responses API, which gateways pass on. */
+const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
+  whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
+    stop_sequence stop_sequence_reached stop_string_found stop_token stop_token_reached eos eos_token
+    eos_found end_of_text endoftext end_of_sequence complete completed completion finish finished done
+    normal success`,
+  limit:
+    `length max_tokens max_token max_length max_new_tokens max_completion_tokens max_output_tokens
+    maximum_tokens token_limit token_limit_reached max_tokens_reached max_predicted_tokens_reached
+    limit`,
+  context: `model_length model_context_window_exceeded context_length context_length_reached
+    context_length_exceeded context_window_exceeded context error_limit`,
+  filter: `content_filter content_filtered content_filter_stop sensitive refusal safety recitation
+    blocklist prohibited_content spii language image_safety image_prohibited_content image_recitation
+    model_armor guardrail guardrail_intervened guardrails error_toxic content_moderation moderation
+    blocked`,
+  broken: `abort aborted error errored failed failure timeout timed_out time_limit cancel canceled
+    cancelled cancellation user_cancel user_cancelled user_stopped interrupted incomplete not_finished
+    unfinished repetition network_error insufficient_system_resource engine_overloaded overloaded other
+    image_other no_image malformed_function_call malformed_tool_use malformed_model_output
+    malformed_response unexpected_tool_call too_many_tool_calls missing_thought_signature pause_turn load
+    unload model_unloaded preempted evicted disconnect disconnected server_error internal_error`,
+};
+
+const ENDINGS: ReadonlyMap<string, Ending> = new Map(
+  Object.entries(WORDS).flatMap(([ending, words]) =>
+    words.split(/\s+/).map((word) => [keyOf(word), ending as Ending] as const)
+  ),
+);
+
+/** Says how answers ended. */
+export class Endings {
+  readonly #accepted: ReadonlySet<string>;
+
+  /** `accepted`: further words that end a whole answer, or `none`. */
+  constructor(accepted: readonly string[] = []) {
+    this.#accepted = new Set(accepted.map(keyOf));
+  }
+
+  /** How an answer ended that was asked for with `params`. */
+  of(completion: Completion, params: Params): Ending {
+    const ending = this.#ofWord(completion.finishReason);
+    const mayBeCut = ending === "whole" || ending === "unknown" || ending === "none";
+    return mayBeCut && hasMetLimit(completion, params) ? "limit" : ending;
+  }
+
+  #ofWord(finishReason: string | null | undefined): Ending {
+    // A teacher that was plugged in without types and never names a reason answers for it.
+    if (finishReason === "stop" || finishReason === undefined) return "whole";
+    const ending = endingOf(finishReason);
+    // What a filter or a token limit has cut is not the user's to call whole.
+    const isOpen = ending === "unknown" || ending === "none" || ending === "broken";
+    if (!isOpen || this.#accepted.size === 0) return ending;
+    const key = ending === "none" ? NO_REASON : keyOf(finishReason!);
+    return this.#accepted.has(key) ? "whole" : ending;
+  }
+}
+
+/** How an answer ended, by the server's word alone. */
+export function endingOf(finishReason: string | null): Ending {
+  if (typeof finishReason !== "string") return "none";
+  const key = keyOf(finishReason);
+  if (key === "") return "none";
+  const ending = ENDINGS.get(key);
+  // Gemini behind its OpenAI endpoint: `content_filter: RECITATION`.
+  return ending ?? (key.startsWith("contentfilter") ? "filter" : "unknown");
+}
+
+/**
+ * Checks the endings that a user wants to accept.
+ *
+ * @throws {RangeError} when one is not a word, or that of an answer that was cut
+ */
+export function checkEndings(words: readonly string[]): void {
+  for (const word of words) {
+    const shown = JSON.stringify(word);
+    if (typeof word !== "string" || keyOf(word) === "") {
+      throw new RangeError(
+        `Cannot accept the ending ${shown} (--accept-ending): it must be a finish reason, or none`,
+      );
+    }
+    const ending = endingOf(word);
+    if (ending === "limit" || ending === "context" || ending === "filter") {
+      const what = ending === "filter" ? "filtered" : "truncated";
+      throw new RangeError(
+        `Cannot accept the ending ${shown} (--accept-ending): it is that of a ${what} answer; ` +
+          "--on-truncated keep keeps those",
+      );
+    }
+  }
+}
+
+/** Whether an answer has as many tokens as it may have: then it was cut, whatever its server says. */
+function hasMetLimit({ usage }: Completion, params: Params): boolean {
+  const tokens = usage?.completionTokens ?? 0;
+  return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
+}
+
+/** A word as it is compared: `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` are one. */
+function keyOf(word: string): string {
+  return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
+}

@@ -1,0 +1,180 @@
+/**
+ * Whether what happens to rows is their teacher's doing: then it is asked no more, and none of them has
+ * failed. They go to another teacher, or stay pending.
+ *
+ * @module
+ */
+
+import type { TeacherError } from "../errors.ts";
+import type { Failure, Outcome } from "../row.ts";
+import { NO_REASON } from "./answers/mod.ts";
+import type { EngineOptions } from "./engine_options.ts";
+import {
+  adviceForRefusals,
+  type Classification,
+  haltReason,
+  OTHER_SERVER,
+  RepeatedAnswers,
+  RepeatedRejections,
+} from "./errors/mod.ts";
+import type { Endpoint } from "./flow/mod.ts";
+import type { Work } from "./work.ts";
+
+/** What it works with. */
+export interface TeacherBlameOptions
+  extends Pick<EngineOptions, "isCareful" | "isProven" | "holdsSuspects"> {
+  /** A teacher will not be asked again. */
+  readonly onEndpointHalt: (reason: string) => void;
+  /** A row that was held back is to be asked again. */
+  readonly onAgain: (work: Work) => void;
+}
+
+/** A row without a further attempt. */
+type FailedOutcome = Outcome & { readonly failure: Failure };
+
+interface Records {
+  /** Rows that were refused in the same words. */
+  readonly rejections: RepeatedRejections;
+  /** Rows whose answers were never said to be whole. */
+  readonly endings: RepeatedAnswers;
+  /** Rows that something else than a teacher answered. */
+  readonly others: RepeatedAnswers;
+}
+
+/** Keeps what speaks against each teacher of a run. */
+export class TeacherBlame {
+  readonly #options: TeacherBlameOptions;
+  readonly #records = new Map<Endpoint, Records>();
+
+  /** Nothing speaks against any of them yet. */
+  constructor(options: TeacherBlameOptions) {
+    this.#options = options;
+  }
+
+  /** The teacher refuses all rows, whatever they hold. */
+  refusesAll(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
+    this.#halt(endpoint, "refuses all rows", failure, advice);
+  }
+
+  /** A row was refused for what may not be its own fault. Gives what has failed. */
+  rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
+    const endpoint = work.endpoint!;
+    const { rejections } = this.#of(endpoint);
+    const failed = rejections.add({ outcome, work });
+    if (!rejections.isConclusive) return failed;
+    const { count } = rejections;
+    const what = `refused ${count} rows in a row with the same words`;
+    this.#halt(endpoint, what, outcome.failure, adviceForRefusals(count));
+    this.#release(rejections.acquit());
+    return failed;
+  }
+
+  /** A row has to be asked again. Gives whether its teacher is not to be asked any more. */
+  again(work: Work, error: TeacherError, classification: Classification): boolean {
+    const answers = this.#speaking(work, classification);
+    if (answers === undefined) return false;
+    answers.add(work, classification.isOtherServer === "certainly");
+    this.#judge(work, error, classification, answers);
+    return work.endpoint!.isHalted;
+  }
+
+  /** A row has no attempt left. Gives what has failed. */
+  last(
+    work: Work,
+    error: TeacherError,
+    classification: Classification,
+    outcome: FailedOutcome,
+  ): readonly Outcome[] {
+    const answers = this.#speaking(work, classification);
+    if (answers === undefined) return [outcome];
+    const failed = answers.addLast({ outcome, work });
+    this.#judge(work, error, classification, answers);
+    return failed;
+  }
+
+  /** A teacher has given a whole answer, which need not be one that is kept. */
+  wasWhole(endpoint: Endpoint): void {
+    const { endings, others } = this.#of(endpoint);
+    endings.wasGood();
+    others.wasGood();
+  }
+
+  /** An answer of a teacher is kept. Gives the rows that were held back and have failed. */
+  succeeded(endpoint: Endpoint): readonly Outcome[] {
+    const { rejections, endings, others } = this.#of(endpoint);
+    const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
+    if (unproven.length === 0 && foreign.length === 0) return failed;
+    return [...failed, ...unproven, ...foreign];
+  }
+
+  /** The run is over: gives back the rows that were held back and have failed. */
+  clear(): readonly Outcome[] {
+    return [...this.#records.values()].flatMap(({ rejections, endings, others }) => [
+      ...rejections.clear(),
+      ...endings.clear(),
+      ...others.clear(),
+    ]);
+  }
+
+  /** What the answer speaks of, where it speaks against the teacher. */
+  #speaking(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
+    const endpoint = work.endpoint!;
+    if (cause === "ending") return this.#of(endpoint).endings;
+    if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
+    return this.#of(endpoint).others;
+  }
+
+  #judge(
+    work: Work,
+    error: TeacherError,
+    { cause }: Classification,
+    answers: RepeatedAnswers,
+  ): void {
+    if (!answers.isConclusive) return;
+    const { type, message, status = null, partial } = error;
+    const failure: Failure = { type, message, status };
+    const [what, advice] = cause === "ending"
+      ? [
+        `did not say of the answers to ${answers.count} rows that they are whole`,
+        adviceForEnding(partial?.finishReason),
+      ]
+      : ["is not an OpenAI-compatible endpoint", OTHER_SERVER];
+    this.#halt(work.endpoint!, what, failure, advice);
+    this.#release(answers.release());
+  }
+
+  #release(works: readonly Work[]): void {
+    for (const work of works) {
+      work.dueInMs = 0;
+      this.#options.onAgain(work);
+    }
+  }
+
+  #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {
+    if (endpoint.isHalted) return;
+    const { cause, sentence } = haltReason(endpoint.teacher, what, failure, advice);
+    endpoint.halt(cause);
+    this.#options.onEndpointHalt(sentence);
+  }
+
+  #of(endpoint: Endpoint): Records {
+    let records = this.#records.get(endpoint);
+    if (records === undefined) {
+      const { isCareful, isProven = false, holdsSuspects: holds = true } = this.#options;
+      records = {
+        rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
+        endings: new RepeatedAnswers({ isProven: isProven || !isCareful, onlyFirst: false, holds }),
+        others: new RepeatedAnswers({ isProven, onlyFirst: true, holds }),
+      };
+      this.#records.set(endpoint, records);
+    }
+    return records;
+  }
+}
+
+/** The flag that takes such answers. */
+function adviceForEnding(finishReason = ""): string {
+  const word = finishReason === "" ? NO_REASON : finishReason;
+  const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return `If they are whole all the same, add --accept-ending ${shown}`;
+}

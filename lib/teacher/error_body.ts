@@ -1,0 +1,147 @@
+/**
+ * Reads the body of an error: the words, the code, the status and the time to wait in it, in the forms of
+ * the servers and gateways that are known.
+ *
+ * @module
+ */
+
+import { asObject, asText, type JsonObject } from "./json.ts";
+import type { Redact } from "./secrets.ts";
+
+const DAY_MS = 86_400_000;
+/** A code is one word with a letter in it; numbers repeat the status, sentences are words. */
+const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
+/** What servers write that have none. */
+const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
+
+/** MiniMax's numbers in the words that others have for them. It answers all errors with status 200. */
+const MINIMAX: ReadonlyMap<number, string> = new Map([
+  [1000, "server_error"],
+  [1001, "timeout"],
+  [1002, "rate_limit"],
+  [1004, "invalid_api_key"],
+  [1008, "insufficient_balance"],
+  [1013, "server_error"],
+  [1024, "server_error"],
+  [1026, "content_filter"],
+  [1027, "content_filter"],
+  [1033, "server_error"],
+  [1039, "rate_limit"],
+  [1041, "rate_limit"],
+  [2049, "invalid_api_key"],
+]);
+
+/** The code of an answer that says which filter blocked the prompt. */
+const BLOCKED = "content_filter";
+
+/**
+ * The error that stands in an answer, or undefined where there is none. Some servers always send the
+ * field: as null, false, "", `{}`, or an object of nothing but such values.
+ */
+export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
+  if (saysSomething(choice?.error)) return choice?.error;
+  return saysSomething(answer.error) ? answer.error : undefined;
+}
+
+function saysSomething(value: unknown, levels = 3): boolean {
+  if (typeof value === "string") return value.trim() !== "";
+  if (typeof value !== "object" || value === null) return Boolean(value);
+  return levels === 0 || Object.values(value).some((one) => saysSomething(one, levels - 1));
+}
+
+/**
+ * The code of an error body. The narrowest comes first: Anthropic and OpenRouter say what was
+ * exceeded beside a type that is that of any 429, Google names the reason in a list of details.
+ */
+export function codeOf(body: unknown, redact: Redact): string | undefined {
+  if (Array.isArray(body)) return codeOf(body[0], redact);
+  const top = asObject(body) ?? {};
+  const error = asObject(top.error) ?? asObject(top.detail) ?? firstOf(top.errors) ?? {};
+  const metadata = asObject(error.metadata) ?? {};
+  const candidates = [
+    asObject(error.details)?.error_code,
+    detailOf(error, "ErrorInfo")?.reason,
+    metadata.error_type,
+    metadata.limit_source,
+    "flagged_input" in metadata ? "flagged_input" : undefined,
+    ...[error.code, error.type, error.status],
+    MINIMAX.get(minimaxStatus(top)),
+    blockReason(top) === "" ? undefined : BLOCKED,
+    ...[top.code, top.error_code, top.error_type, top.type],
+  ];
+  const code = candidates.map(asText).find((text) => CODE.test(text) && !NO_CODE.test(text));
+  return code === undefined ? undefined : redact(code);
+}
+
+/** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there
+ * are none. */
+export function wordsOf(body: unknown): string | undefined {
+  if (Array.isArray(body)) return wordsOf(body[0]);
+  const object = asObject(body);
+  if (object === undefined) return undefined;
+  const { error, message, detail } = object;
+  const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
+    detailWords(detail) || asText(asObject(detail)?.message) || gatewayWords(object);
+  if (words !== "") return words;
+  return asObject(error) === undefined ? undefined : JSON.stringify(error);
+}
+
+/** A status among the numbers of an error, where one is an HTTP status (OpenRouter answers so). */
+export function statedStatus(error: unknown): number | undefined {
+  const { code, status, status_code: statusCode } = asObject(error) ?? {};
+  for (const value of [code, status, statusCode]) {
+    const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
+    if (Number.isInteger(number) && number >= 400 && number <= 599) return number;
+  }
+  return undefined;
+}
+
+/** Google gives the time to wait in the body: `"retryDelay": "34.07s"`. */
+export function statedDelayMs(body: unknown): number | undefined {
+  if (Array.isArray(body)) return statedDelayMs(body[0]);
+  const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
+  const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
+  const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
+  return ms <= DAY_MS ? Math.ceil(ms) : undefined;
+}
+
+/** MiniMax, Gemini, Baidu, Cloudflare and the gateways that write `msg`. */
+function gatewayWords(body: JsonObject): string {
+  const blocked = blockReason(body);
+  if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
+  const { base_resp: base, msg, error_msg: errorMsg, error_message: errorMessage } = body;
+  const minimax = minimaxStatus(body) === 0 ? "" : asText(asObject(base)?.status_msg);
+  return minimax || asText(msg) || asText(errorMsg) || asText(errorMessage) ||
+    asText(body.errorMessage) || asText(firstOf(body.errors)?.message);
+}
+
+function minimaxStatus({ base_resp: base }: JsonObject): number {
+  const status = asObject(base)?.status_code;
+  return typeof status === "number" ? status : 0;
+}
+
+/** Why Gemini has not even looked at a prompt. */
+function blockReason(body: JsonObject): string {
+  const feedback = asObject(body.promptFeedback) ?? asObject(body.prompt_feedback);
+  return asText(feedback?.blockReason) || asText(feedback?.block_reason);
+}
+
+/** One of Google's details, by the end of its type. */
+function detailOf({ details }: JsonObject, type: string): JsonObject | undefined {
+  if (!Array.isArray(details)) return undefined;
+  return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
+}
+
+/** FastAPI: a text, or a list of what is wrong where. */
+function detailWords(detail: unknown): string {
+  if (!Array.isArray(detail)) return asText(detail);
+  return detail.map((entry) => {
+    const { loc, msg } = asObject(entry) ?? {};
+    const place = Array.isArray(loc) ? `${loc.join(".")}: ` : "";
+    return place + asText(msg);
+  }).filter((words) => words !== "").join("; ");
+}
+
+function firstOf(list: unknown): JsonObject | undefined {
+  return Array.isArray(list) ? asObject(list[0]) : undefined;
+}
