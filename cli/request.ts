@@ -158,6 +158,7 @@ function readRunOptions(settings: Settings) {
   return {
     limit: settings.integer("limit", 1),
     skipBadRows: settings.isOn("skip-bad-rows"),
+    allowEmpty: settings.isOn("allow-empty"),
     changed: settings.choice("changed", ["reask", "keep"]),
     allowMixed: settings.isOn("allow-mixed"),
     resume: !settings.isOff("resume"),

@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { printable } from "../lib/printable.ts";
-import { type Verification, verify } from "../lib/run/mod.ts";
+import { emptyMessage, type Verification, verify } from "../lib/run/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -28,6 +28,11 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   });
   for (const one of found) if (!settings.isOn("quiet") || !isWhole(one)) io.writeOut(describe(one));
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
+  const isEmpty = found.every(({ rows, badRows }) => rows + badRows === 0);
+  // An input that was emptied by accident would pass for one that is done.
+  if (isEmpty && !settings.isOn("allow-empty")) {
+    throw new UsageError(emptyMessage("verify", args.inputs));
+  }
   return found.every(isWhole) ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 

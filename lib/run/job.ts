@@ -4,7 +4,7 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
+import { SourceError, UsageError } from "../errors.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
@@ -28,7 +28,8 @@ import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
 import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
-import { checkReadableTwice, Preflight, preflight } from "./preflight.ts";
+import { checkReadableTwice } from "./input_file.ts";
+import { Preflight, preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "./files.ts";
 import { plannedRows } from "./planned_rows.ts";
 
@@ -80,12 +81,21 @@ export class Job {
     this.#ledger = new FailureLedger(files.failures, files.input);
   }
 
-  /** Makes sure that there is something to read, before anything is made.
-   *
-   * @throws {SourceError} when there is no such file, or when it can be read once only
-   */
+  /** Looks whether there is something that can be read twice, before anything is made; `found` says why
+   * it cannot be. */
   async checkInput(): Promise<void> {
-    if (this.path === this.files.input) await checkReadableTwice(this.path);
+    if (this.path === this.files.input) await this.#reading(checkReadableTwice(this.path));
+  }
+
+  /** Keeps a failure to read the input, which is told with what is wrong with the others. */
+  async #reading<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      this.found.unreadable = error.message;
+      return undefined;
+    }
   }
 
   /** Takes the lock, mends the tails and makes sure that what is there may be added to.
@@ -128,6 +138,7 @@ export class Job {
 
   /** Reads the index and makes the first pass over the input. Writes nothing. */
   async look(): Promise<void> {
+    if (this.found.unreadable !== undefined) return;
     const { options, parser, duplicates, identity, signal } = this.#context;
     const { samples } = this;
     const { limit = Infinity } = options;
@@ -137,7 +148,7 @@ export class Job {
       await readIndex(this.files.results, table, note, signal);
       await this.#ledger.read(table, options.retry ?? false);
     }
-    this.found = await preflight(this.path, {
+    const found = await this.#reading(preflight(this.path, {
       parser,
       table,
       duplicates,
@@ -148,8 +159,11 @@ export class Job {
       isOnDisk: (line) => this.#ledger.hasBadRow(line),
       name: this.files.input,
       uidFields: identity.uid_field,
+      promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
       signal,
-    });
+    }));
+    if (found === undefined) return;
+    this.found = found;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 

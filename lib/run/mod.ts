@@ -11,6 +11,7 @@ export { ActiveRun, type OutcomeListener } from "./active_run.ts";
 export { engineOptions, lineFormat, type RunContext } from "./context.ts";
 export { type GeneratedOutcome, Generation, type OutputRow } from "./generation.ts";
 export { readRunFile, type RunFile } from "./identity.ts";
+export { emptyMessage } from "./input_problems.ts";
 export type {
   AnsweredRow,
   ResponseGeneratorOptions,

@@ -136,6 +136,8 @@ export interface RunOptions {
   limit?: number;
   /** Writes bad rows to the failures file and goes on. @default false */
   skipBadRows?: boolean;
+  /** Takes inputs that hold no row at all. @default false */
+  allowEmpty?: boolean;
   /** A row was edited after its result was made: ask again, or keep the answer. @default refuse */
   changed?: "reask" | "keep";
   /** Goes on although the results were made with another model or parameters. @default false */

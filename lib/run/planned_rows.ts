@@ -11,7 +11,8 @@ import { type Line, openLines, type ParsedRow, type RowParser } from "../source/
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
-import { isUnchanged, type Preflight, stampOf } from "./preflight.ts";
+import { isUnchanged, stampOf } from "./input_file.ts";
+import type { Preflight } from "./preflight.ts";
 import { sampleRow } from "./samples.ts";
 
 /** What the second pass needs. */

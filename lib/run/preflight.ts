@@ -5,11 +5,18 @@
  * @module
  */
 
-import { SourceError } from "../errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
-import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
-import { systemReason } from "../system_error.ts";
+import {
+  foreignFormatError,
+  foreignText,
+  type Line,
+  openLines,
+  type ParsedRow,
+  type RowParser,
+} from "../source/mod.ts";
+import { BadLines } from "./bad_lines.ts";
 import { Admission, type OnAnswer } from "./admission.ts";
+import { stampOf } from "./input_file.ts";
 import { Plan, Todo } from "./plan.ts";
 
 /** What decides about rows. */
@@ -32,18 +39,12 @@ export interface PreflightOptions {
   readonly isOnDisk: (line: number) => boolean;
   /** What an error calls the input. @default its path */
   readonly name?: string;
-  /** The fields that a person has named for the ids of rows. @default [] */
+  /** The fields that the user has named for the ids of rows. @default [] */
   readonly uidFields?: readonly string[];
+  /** The field that the user has named for the prompt. @default none */
+  readonly promptField?: string;
   /** Ends the pass early. */
   readonly signal?: AbortSignal;
-}
-
-/** A line that is no row. */
-export interface BadLine {
-  /** Its number, from 1. */
-  readonly line: number;
-  /** What is wrong with it. */
-  readonly problem: string;
 }
 
 /** What the first pass found. Lines and rows are counted as such; what is settled is counted in
@@ -55,10 +56,12 @@ export class Preflight {
   readonly plan: Plan;
   /** Rows by shape. */
   readonly shapes = new Map<string, number>();
-  /** The first 20 lines that are no rows. */
-  readonly badLines: BadLine[] = [];
-  /** How many lines are no rows. */
-  badCount = 0;
+  /** The line of the first row of each shape. */
+  readonly shapeStarts = new Map<string, number>();
+  /** The lines that are no rows. */
+  readonly bad = new BadLines();
+  /** Why the input cannot be read; undefined where it can. */
+  unreadable: string | undefined;
   /** Rows, duplicates merged. */
   rows = 0;
   /** Answers that are results. */
@@ -71,6 +74,10 @@ export class Preflight {
   hashed = 0;
   /** The fields that a person has named for the ids of rows, as long as no row has any of them. */
   unmetUidFields: readonly string[] = [];
+  /** The field that the user has named for the prompt, as long as no row has it. */
+  unmetPromptField: string | undefined;
+  /** Rows that are lines which an earlier run has written. */
+  fromRuns = 0;
   /** Rows that were edited after an answer was settled. */
   changed = 0;
   /** Ids of answers to an older prompt, which are to be made again. */
@@ -94,8 +101,6 @@ export class Preflight {
   }
 }
 
-const BAD_LINES_SHOWN = 20;
-
 /** How many of the models that rows name are told. */
 export const MODELS_SHOWN = 3;
 
@@ -104,67 +109,53 @@ export async function preflight(path: string, options: PreflightOptions): Promis
   const found = new Preflight(options.samples);
   found.stamp = await stampOf(path);
   found.unmetUidFields = options.uidFields ?? [];
-  const judge = new RowJudge(found, options);
+  found.unmetPromptField = options.promptField;
+  const judge = new RowJudge(found, options, options.name ?? path);
   for await (const batch of openLines(path, { name: options.name })) {
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       judge.take(line);
     }
+    if (found.rows === 0) judge.refuseForeign(FEW_LINES);
     options.signal?.throwIfAborted();
   }
+  judge.refuseForeign(1);
   return found;
 }
 
-/** Tells whether a file is still what it was. */
-export async function stampOf(path: string): Promise<string> {
-  try {
-    return stamp(await Deno.stat(path));
-  } catch (cause) {
-    throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
-  }
+/** Bad lines without a good one after which a file of another format is not read on. */
+const FEW_LINES = 1_000;
+
+/** What is wrong with a line. */
+interface Problem {
+  readonly problem: string;
+  readonly hint?: () => string;
 }
 
-/** Whether a file is what it was when `stampOf` told. At once, for it is asked very often: 3 µs. */
-export function isUnchanged(path: string, before: string): boolean {
-  try {
-    return stamp(Deno.statSync(path)) === before;
-  } catch {
-    return false;
-  }
-}
+const NO_HINT = () => "";
+const START_CHARS = 4_096;
 
-function stamp({ size, mtime }: Deno.FileInfo): string {
-  return `${size}:${mtime?.getTime()}`;
-}
-
-/**
- * Makes sure that both passes can read a file.
- *
- * @throws {SourceError} when there is no such file, or when what is read of it is gone, as with a pipe
- */
-export async function checkReadableTwice(path: string): Promise<void> {
-  await stampOf(path);
-  const { isFile, isDirectory } = await Deno.stat(path);
-  if (isFile || isDirectory) return;
-  throw new SourceError(
-    `Cannot read "${path}" twice, as a run has to: it is no regular file. ` +
-      "Name - to read standard input, which is kept for the second time",
-    { path },
-  );
+function startOf({ text, bytes }: Line): string {
+  return text?.slice(0, START_CHARS) ??
+    new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
 class RowJudge {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
+  readonly #name: string;
   /** Whether an answer to the row at hand was settled before the row was edited. */
   #isChanged = false;
   /** Whether an answer to the row at hand is to be asked for. */
   #isAsked = false;
   /** The prompt hash of the row at hand, once it was needed: its answers share it. */
   #promptHash: string | undefined;
+  /** How the first line begins, where it is no row. */
+  #firstLine: string | undefined;
 
-  constructor(found: Preflight, options: PreflightOptions) {
+  constructor(found: Preflight, options: PreflightOptions, name: string) {
+    this.#name = name;
     this.#found = found;
     this.#options = options;
     this.#admission = new Admission(options);
@@ -175,7 +166,7 @@ class RowJudge {
     const parsed = line.text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
-    if ("problem" in parsed) return this.#bad(line, parsed.problem);
+    if ("problem" in parsed) return this.#bad(line, parsed);
     this.#isChanged = this.#isAsked = false;
     this.#promptHash = undefined;
     const admitted = this.#admission.admit(parsed, this.#decide);
@@ -183,26 +174,44 @@ class RowJudge {
       found.merged++;
       return found.plan.push(Todo.Skip);
     }
-    if (typeof admitted === "string") this.#count(parsed);
-    else this.#bad(line, admitted.problem, admitted.sample);
+    if (typeof admitted === "string") this.#count(parsed, line.number);
+    else this.#bad(line, admitted, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
     if (uid !== parsed.uid) found.plan.rename(uid);
     else if (this.#isAsked && parsed.isUidDerived) found.plan.keepUid(uid);
   }
 
-  #bad(line: Line, problem: string, sample = 0): void {
+  /**
+   * Stops at a file of another format: it begins like one, and most of its lines are no rows. The last
+   * element of an array may be one.
+   *
+   * @throws {SourceError} with the format and what converts it
+   */
+  refuseForeign(leastLines: number): void {
+    const { bad, rows } = this.#found;
+    if (this.#firstLine === undefined || bad.count < leastLines || bad.count <= rows) return;
+    const format = foreignText(this.#firstLine, this.#name);
+    if (format !== undefined) throw foreignFormatError(this.#name, format);
+  }
+
+  #bad(line: Line, { problem, hint = NO_HINT }: Problem, sample = 0): void {
     const found = this.#found;
-    if (++found.badCount <= BAD_LINES_SHOWN) found.badLines.push({ line: line.number, problem });
+    if (found.bad.count === 0 && found.rows === 0) this.#firstLine = startOf(line);
+    found.bad.add(line.number, problem, hint);
     found.plan.push(this.#options.isOnDisk(line.number) ? Todo.Skip : Todo.Bad, sample);
   }
 
-  #count(row: ParsedRow): void {
+  #count(row: ParsedRow, line: number): void {
     const found = this.#found;
     found.rows++;
     found.first ??= row;
     const model = row.params?.model;
     if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
-    found.shapes.set(row.shape, (found.shapes.get(row.shape) ?? 0) + 1);
+    const ofShape = found.shapes.get(row.shape) ?? 0;
+    if (ofShape === 0) found.shapeStarts.set(row.shape, line);
+    found.shapes.set(row.shape, ofShape + 1);
+    if (row.shape === "prompt-field") found.unmetPromptField = undefined;
+    if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) found.fromRuns++;
     if (row.isUidDerived) found.hashed++;
     else if (found.unmetUidFields.length > 0) this.#lookForUidField(row);
     if (this.#isChanged) found.changed++;

@@ -1,18 +1,15 @@
 /**
- * What a person hears of the input before the first call is paid for, and what stops a run there.
+ * What a run says of its input before the first call is paid for.
  *
  * @module
  */
 
-import { SourceError, UsageError } from "../errors.ts";
-import type { RowOptions, RunOptions } from "./options.ts";
 import { MODELS_SHOWN, type Preflight } from "./preflight.ts";
 
 /** The least that a first pass has to know to be judged. */
 type Found = Pick<
   Preflight,
-  | "badLines"
-  | "badCount"
+  | "bad"
   | "shapes"
   | "changed"
   | "rows"
@@ -23,62 +20,44 @@ type Found = Pick<
   | "models"
   | "hashed"
   | "unmetUidFields"
+  | "unmetPromptField"
+  | "fromRuns"
 >;
 
-/**
- * Stops a run whose input is not what it should be.
- *
- * @throws {SourceError} for bad rows, with the first 20 of them by `file:line`
- * @throws {UsageError} for shapes that are mixed, and for rows that were edited
- */
-export function checkInput(
-  found: readonly Found[],
-  options: Pick<RunOptions, "input" | "skipBadRows" | "changed">,
-  rows: Pick<RowOptions, "mixedShapes">,
-): void {
-  if (!options.skipBadRows) checkBadRows(options.input, found);
-  if (!rows.mixedShapes) checkShapes(found);
-  if (options.changed === undefined) checkChanged(found);
-}
-
-function checkBadRows(inputs: readonly string[], found: readonly Found[]): void {
-  const count = found.reduce((total, { badCount }) => total + badCount, 0);
-  if (count === 0) return;
-  const lines = found.flatMap(({ badLines }, index) =>
-    badLines.map(({ line, problem }) => `  ${inputs[index]}:${line}: ${problem}`)
-  ).slice(0, 20);
-  if (count > lines.length) lines.push(`  … and ${count - lines.length} more`);
-  throw new SourceError(
-    `Cannot send ${count} ${count === 1 ? "line" : "lines"} of the input; nothing was sent\n` +
-      `${lines.join("\n")}\n` +
-      "Mend them, or add --skip-bad-rows to write them to the failures file and do the rest",
-  );
-}
-
-function checkShapes(found: readonly Found[]): void {
-  const shapes = new Map<string, number>();
-  for (const one of found) {
-    for (const [shape, count] of one.shapes) shapes.set(shape, (shapes.get(shape) ?? 0) + count);
-  }
-  if (shapes.size < 2) return;
-  throw new UsageError(
-    `Cannot send rows of ${shapes.size} shapes in one run: ${counted(shapes)}. ` +
-      "Add --mixed-shapes if that is meant",
-  );
-}
-
-function checkChanged(found: readonly Found[]): void {
-  const count = found.reduce((total, { changed }) => total + changed, 0);
-  if (count === 0) return;
-  throw new UsageError(
-    `Cannot go on: ${count} ${count === 1 ? "row was" : "rows were"} edited after being settled. ` +
-      "Add --changed reask to ask again, or --changed keep to keep the old answers",
-  );
-}
-
-/** One line for each input: what was found in it. Another one where no row has a field of `--uid-field`. */
+/** One line for each input: what was found in it. Others for what is probably not meant. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
-  return [...countLines(inputs, found), ...uidFieldLines(inputs, found)];
+  return [
+    ...countLines(inputs, found),
+    ...uidFieldLines(inputs, found),
+    ...promptFieldLines(inputs, found),
+    ...fromRunLines(inputs, found),
+  ];
+}
+
+/** The prompt is then taken from where the rows' shape has it. */
+function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, unmetPromptField: field }, index) =>
+    rows === 0 || field === undefined
+      ? []
+      : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
+  );
+}
+
+/** Results handed over in place of prompts would be paid for a second time. */
+function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ fromRuns }, index) =>
+    fromRuns === 0 ? [] : [
+      `${plural(fromRuns, "row")} of ${nameOf(inputs[index])} ${
+        fromRuns === 1 ? "is a line" : "are lines"
+      } ` +
+      "that an earlier run has written: their prompts are asked again. " +
+      '"export" makes a training set of results, and "retry" asks failed rows again',
+    ]
+  );
+}
+
+function nameOf(input: string): string {
+  return input === "-" ? "standard input" : `"${input}"`;
 }
 
 function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
@@ -92,7 +71,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
       [one.failed, "failed before"],
       [one.merged, "merged as identical"],
       [one.changed, "edited since"],
-      [one.badCount, "bad"],
+      [one.bad.count, "bad"],
     ] as const;
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${count.toLocaleString("en-US")} ${what}`
@@ -107,7 +86,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
 function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
     if (rows === 0 || unmetUidFields.length === 0) return [];
-    const name = inputs[index] === "-" ? "standard input" : `"${inputs[index]}"`;
+    const name = nameOf(inputs[index]);
     const fields = unmetUidFields.map((field) => `"${field}"`).join(" or ");
     const names = [
       ...(hashed < rows ? ["by their uid, custom_id or id"] : []),

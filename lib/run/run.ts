@@ -18,8 +18,9 @@ import type { RunOptions } from "./options.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
 import { firstRequest, type Preview } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
-import { checkInput, describeInput } from "./report.ts";
 import { rowParserOf } from "./resolve_options.ts";
+import { checkInput } from "./input_problems.ts";
+import { describeInput } from "./report.ts";
 import { spool } from "./spool.ts";
 import { teacherNotices } from "./teacher_notices.ts";
 
@@ -58,10 +59,11 @@ export class Run {
     try {
       this.#jobs = await this.#makeJobs();
       for (const job of this.#jobs) await job.checkInput();
+      if (this.#jobs.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
       await makeFolders(this.#jobs.map((job) => job.files));
       for (const job of this.#jobs) await job.claim();
       if (!(await this.#look())) return this.#tell(this.#summarise({ isReady: false }));
-      checkInput(this.#jobs.map((job) => job.found), this.#options, this.#context.generator);
+      this.#checkInput();
       await this.#work();
       return await this.#finish();
     } finally {
@@ -81,11 +83,12 @@ export class Run {
       throw new UsageError("Cannot try out standard input: name a file");
     }
     for (const job of this.#jobs) {
+      await job.checkInput();
       await job.checkIdentity();
       await job.look();
     }
+    this.#checkInput();
     const found = this.#jobs.map((job) => job.found);
-    checkInput(found, this.#options, this.#context.generator);
     return {
       total: sum(found, ({ total }) => total),
       toAsk: sum(found, ({ plan }) => plan.toAsk),
@@ -95,6 +98,19 @@ export class Run {
       ],
       request: firstRequest(found, this.#context.generator),
     };
+  }
+
+  /** Tells what is wrong with all inputs where one of them cannot be read. */
+  async #refuse(): Promise<void> {
+    for (const job of this.#jobs) {
+      if (job.files.input !== "-") await job.look();
+    }
+    this.#checkInput();
+  }
+
+  #checkInput(): void {
+    const { mixedShapes } = this.#context.generator;
+    checkInput(this.#jobs.map((job) => job.found), { ...this.#options, mixedShapes });
   }
 
   /** From now on the run ends rather than wait for a full disk. */
@@ -274,7 +290,7 @@ export class Run {
       pending: sum(files, (file) => file.pending),
       failuresOnDisk: sum(files, (file) => file.failed),
       crashedInFlight: crashedInFlight(this.#jobs.map(({ lock }) => lock?.previous)),
-      badRows: sum(found, (one) => one.badCount),
+      badRows: sum(found, (one) => one.bad.count),
       mergedDuplicates: sum(found, (one) => one.merged),
       files,
     });

@@ -120,7 +120,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     succeeded: found.succeeded,
     failed: found.failed,
     pending: found.total - found.succeeded - found.failed,
-    badRows: found.badCount,
+    badRows: found.bad.count,
     mergedDuplicates: found.merged,
     changed: found.changed,
     surplus,

@@ -11,6 +11,7 @@ import { createGunzip } from "node:zlib";
 import { formatBytes } from "../deps/std_fmt.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../system_error.ts";
+import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
 
 /** One line of a file that is not blank. */
 export interface Line {
@@ -182,7 +183,26 @@ async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array
   // The copy of standard input has no name that tells.
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
-  yield* path.endsWith(".gz") || startsAsGzip(first) ? unpacked(all, name) : all;
+  const bytes = path.endsWith(".gz") || startsAsGzip(first) ? unpacked(all, name) : all;
+  let isStart = true;
+  for await (const chunk of bytes) {
+    if (isStart) refuseForeign(chunk, name);
+    isStart = false;
+    yield chunk;
+  }
+}
+
+function refuseForeign(start: Uint8Array, name: string): void {
+  const format = foreignBytes(start);
+  if (format !== undefined) throw foreignFormatError(name, format);
+}
+
+/** The error for a file in another format than JSON Lines. */
+export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
+  return new SourceError(
+    `Cannot read "${name}": it is ${what}, and rows are read from JSON Lines. ${advice(name)}`,
+    { path: name },
+  );
 }
 
 async function open(path: string, name: string): Promise<Deno.FsFile> {

@@ -7,6 +7,7 @@
  * @module
  */
 
-export { type Line, openLines } from "./lines.ts";
+export { foreignText } from "./foreign_format.ts";
+export { foreignFormatError, type Line, openLines } from "./lines.ts";
 export { isRawJson, parseLossless, type RawJson } from "./lossless.ts";
 export { createRowParser, ParsedRow, type RowParser } from "./parse_row.ts";

@@ -195,7 +195,7 @@ function parseJson(text: string): ParsedJson | BadRow {
   } catch (error) {
     // The engine's own line and column are those of the one line; the file's line stands before.
     const reason = (error as Error).message.replace(/ \(line 1 column \d+\)$/, "");
-    return new BadRow(`not JSON: ${reason}`);
+    return new BadRow(`not JSON: ${reason}`, () => notJsonHint(text));
   }
   if (typeof value !== "object" || value === null) {
     return new BadRow(`must be an object or an array: ${currentValue(value)}`);
@@ -205,6 +205,17 @@ function parseJson(text: string): ParsedJson | BadRow {
     return new BadRow(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
   return value as ParsedJson;
+}
+
+/** What other programs write in place of JSON. */
+function notJsonHint(text: string): string {
+  if (text.includes("\0")) return "NUL bytes: the file was not written whole";
+  if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {
+    return "written as Python: write rows with json.dumps";
+  }
+  if (/[\[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "NaN and Infinity are no JSON: use null";
+  if (/,\s*$/.test(text)) return "lines must not end with a comma";
+  return "";
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

@@ -4,14 +4,19 @@
  * @module
  */
 
+const NO_HINT = () => "";
+
 /** A row that cannot be sent. */
 export class BadRow {
   /** What is wrong, fit to stand after `file:line: `. */
   readonly problem: string;
+  /** Finds what helps all rows that are like it, often a flag; "" where nothing is known to. */
+  readonly hint: () => string;
 
   /** Makes it from the words. */
-  constructor(problem: string) {
+  constructor(problem: string, hint: () => string = NO_HINT) {
     this.problem = problem;
+    this.hint = hint;
   }
 }
 

@@ -14,6 +14,7 @@ import {
   withSystem,
 } from "./messages.ts";
 import { BadRow, mustBe } from "./problem.ts";
+import { promptHint } from "./prompt_hint.ts";
 import type { Template } from "./template.ts";
 
 /** What a row looks like. */
@@ -74,6 +75,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ba
   return new BadRow(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
       `"instruction", or a template: ${fieldsOf(row)}`,
+    () => promptHint(row),
   );
 }
 

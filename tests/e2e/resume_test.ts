@@ -122,7 +122,7 @@ Deno.test("rows that were edited since they were answered are refused, asked aga
   ]);
   const refused = await distill(server, args);
   assertExit(refused, 2);
-  assertStringIncludes(refused.stderr, "1 row was edited after being settled");
+  assertStringIncludes(refused.stderr, "1 row was edited after being answered");
   assertExit(await distill(server, [...args, "--changed", "keep"]), 0);
   assertEquals([server.posts, await dir.read("out/in.jsonl")], [3, before]);
 

@@ -120,7 +120,7 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   }];
   const path = await dir.write("in.jsonl", lines);
   const found = await look(path, { samples: 4 });
-  assertEquals([found.rows, found.total, found.merged, found.badCount, found.plan.bad], [
+  assertEquals([found.rows, found.total, found.merged, found.bad.count, found.plan.bad], [
     2,
     8,
     1,
@@ -128,9 +128,9 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
     1,
   ]);
   const limited = await look(path, { samples: 4, limit: 3 });
-  assertEquals([limited.rows, limited.total, limited.badCount], [1, 4, 1]);
+  assertEquals([limited.rows, limited.total, limited.bad.count], [1, 4, 1]);
   const known = await look(path, { samples: 4, isOnDisk: (line) => line === 3 });
-  assertEquals([known.badCount, known.plan.bad], [1, 0]);
+  assertEquals([known.bad.count, known.plan.bad], [1, 0]);
 });
 
 Deno.test("preflight() tells whether any row has one of the fields that were to name rows", async () => {
@@ -167,7 +167,7 @@ Deno.test("both passes say the same of an id that is taken", async () => {
   ]);
   const found = await look(path, { samples: 3, duplicates: "keep" });
   const { uids, bad } = await readAll(path, found);
-  assertEquals(bad, found.badLines);
+  assertEquals(bad, found.bad.groups.flatMap(({ examples }) => examples));
   assertEquals(bad.slice(0, 4), [
     {
       line: 3,

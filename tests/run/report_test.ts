@@ -16,7 +16,7 @@ Deno.test("describeInput() says what was found in each input", () => {
   const one = foundOf({ rows: 1, shape: "prompt" });
   const many = foundOf({ rows: 1200, shape: "messages" });
   many.succeeded = 5;
-  many.badCount = 2;
+  for (const line of [1, 2]) many.bad.add(line, "not JSON", () => "");
   assertEquals(describeInput(["a.jsonl", "-"], [one, many]), [
     "a.jsonl: 1 row (1 prompt)",
     "standard input: 1,200 rows (1,200 messages), 5 have a result, 2 bad",

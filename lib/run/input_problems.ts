@@ -1,0 +1,132 @@
+/**
+ * What stops a run before its first call: everything that is wrong with its inputs, told at once, each with
+ * the flag or command that helps.
+ *
+ * @module
+ */
+
+import { SourceError, UsageError } from "../errors.ts";
+import type { BadLineGroup } from "./bad_lines.ts";
+import type { RowOptions, RunOptions } from "./options.ts";
+import type { Preflight } from "./preflight.ts";
+
+/** The least that a first pass has to know to be judged. */
+type Found = Pick<
+  Preflight,
+  "bad" | "shapes" | "shapeStarts" | "changed" | "rows" | "unreadable"
+>;
+
+/** What of it may be told in one message. */
+type Options =
+  & Pick<RunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
+  & Pick<RowOptions, "mixedShapes">;
+
+/** Groups and shapes that are listed. */
+const MOST_LISTED = 20;
+
+/**
+ * Stops a run whose input is not what it should be.
+ *
+ * @throws {SourceError} for inputs that cannot be read, bad rows and inputs without any
+ * @throws {UsageError} for shapes that are mixed, and for rows that were edited
+ */
+export function checkInput(found: readonly Found[], options: Options): void {
+  const source = [
+    ...found.flatMap(({ unreadable }) => unreadable ?? []),
+    ...options.skipBadRows ? [] : badRowProblem(options.input, found),
+  ];
+  const usage = [
+    ...options.mixedShapes ? [] : shapeProblem(options.input, found),
+    ...options.changed === undefined ? changedProblem(found) : [],
+  ];
+  if (source.length + usage.length === 0 && !options.allowEmpty) {
+    source.push(...emptyProblem(options.input, found));
+  }
+  if (source.length + usage.length === 0) return;
+  const message = [...source, ...usage].join("\n");
+  throw source.length > 0 ? new SourceError(message) : new UsageError(message);
+}
+
+function badRowProblem(inputs: readonly string[], found: readonly Found[]): string[] {
+  const count = found.reduce((total, { bad }) => total + bad.count, 0);
+  if (count === 0) return [];
+  const blocks = found.flatMap(({ bad }, index) =>
+    bad.groups.map((group) => ({ group, input: inputs[index] }))
+  );
+  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, input }) =>
+    groupLines(group, input, inputs.length > 1)
+  );
+  if (blocks.length > MOST_LISTED) {
+    lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
+  }
+  return [
+    `Cannot send ${plural(count, "line")} of the input; nothing was sent\n` +
+    `${lines.join("\n")}\n` +
+    "Fix them, or add --skip-bad-rows to write them to the failures file and send the rest",
+  ];
+}
+
+/** One line for a problem of one line, else a heading with examples under it. */
+function groupLines(
+  { kind, hint, count, examples }: BadLineGroup,
+  input: string,
+  isOneOfMany: boolean,
+): string[] {
+  const way = hint === "" ? "" : `: ${hint}`;
+  if (count === 1) return [`  ${input}:${examples[0].line}: ${examples[0].problem}${way}`];
+  const where = isOneOfMany ? ` of ${input}` : "";
+  const lines = [`  ${plural(count, "line")}${where}: ${kind}${way}`];
+  for (const { line, problem } of examples) lines.push(`    ${input}:${line}: ${problem}`);
+  const more = count - examples.length;
+  if (more > 0) lines.push(`    … and ${more.toLocaleString("en-US")} more`);
+  return lines;
+}
+
+function shapeProblem(inputs: readonly string[], found: readonly Found[]): string[] {
+  const shapes = new Map<string, { count: number; place: string }>();
+  for (const [index, { shapes: counts, shapeStarts }] of found.entries()) {
+    for (const [shape, count] of counts) {
+      const before = shapes.get(shape);
+      const place = before?.place ?? `${inputs[index]}:${shapeStarts.get(shape)}`;
+      shapes.set(shape, { count: count + (before?.count ?? 0), place });
+    }
+  }
+  if (shapes.size < 2) return [];
+  const counted = [...shapes].map(([shape, { count }]) =>
+    `${count.toLocaleString("en-US")} ${shape}`
+  );
+  return [
+    [
+      `Cannot send rows of ${shapes.size} shapes in one run: ${counted.join(", ")}. ` +
+      "Add --mixed-shapes if that is meant",
+      ...[...shapes].map(([shape, { place }]) => `  ${place}: the first ${shape}`),
+    ].join("\n"),
+  ];
+}
+
+function changedProblem(found: readonly Found[]): string[] {
+  const count = found.reduce((total, { changed }) => total + changed, 0);
+  if (count === 0) return [];
+  return [
+    `Cannot continue: ${plural(count, "row")} ${count === 1 ? "was" : "were"} edited after being ` +
+    "answered. Add --changed reask to ask again, or --changed keep to keep the old answers",
+  ];
+}
+
+function emptyProblem(inputs: readonly string[], found: readonly Found[]): string[] {
+  if (found.some(({ rows }) => rows > 0)) return [];
+  const bad = found.reduce((total, one) => total + one.bad.count, 0);
+  const what = bad === 0 ? undefined : `no row that can be sent (${plural(bad, "bad line")})`;
+  return [emptyMessage("start", inputs, what)];
+}
+
+/** Says that inputs hold nothing to work with. */
+export function emptyMessage(doing: string, inputs: readonly string[], what = "no rows"): string {
+  const names = inputs.map((input) => input === "-" ? "standard input" : `"${input}"`);
+  return `Cannot ${doing}: ${names.join(", ")} ${names.length === 1 ? "holds" : "hold"} ${what}. ` +
+    "Add --allow-empty if that is meant";
+}
+
+function plural(count: number, word: string): string {
+  return `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
+}
