@@ -21,6 +21,12 @@ export interface ServerCase {
   readonly script: Script;
   /** The flags of the run; `-o`, `-m`, `--base-url` and `--progress` are there already. @default [] */
   readonly flags?: readonly string[];
+  /** Variables of the environment. @default {} */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Files by their names, which `flags` may hold. @default {} */
+  readonly files?: Readonly<Record<string, unknown>>;
+  /** The path and query of the address. @default "/v1" */
+  readonly path?: string;
   /** The rows. @default one row with the prompt "hi" and the id "row-0" */
   readonly rows?: number | readonly Part[];
   /** What is expected. */
@@ -31,6 +37,10 @@ export interface ServerCase {
 export interface Expected {
   /** A part of the body of the first POST. */
   readonly sent?: Part;
+  /** A part of the body of the last POST. */
+  readonly sentLast?: Part;
+  /** What the request line and the header fields of the first POST hold, as they came. */
+  readonly head?: readonly string[];
   /** A part of the results line of the first row. */
   readonly result?: Part;
   /** A part of the failures line of the first row. */

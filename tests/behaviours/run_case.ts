@@ -6,22 +6,28 @@
 
 import { main } from "../../cli.ts";
 import type { Io } from "../../cli/io.ts";
-import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { argsFor, numberedRows } from "../e2e/fixture.ts";
 import { serveScript } from "../support/scripted_server.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import type { Part, ServerCase } from "./case.ts";
 
 /** Runs it, and fails where it comes to something else than expected. */
-export async function runCase({ script, flags = [], rows, expected }: ServerCase): Promise<void> {
+export async function runCase(one: ServerCase): Promise<void> {
+  const { script, flags = [], rows, expected, files = {}, path = "/v1" } = one;
   await using dir = await tempDir();
   await using server = serveScript(script);
   const input = await dir.write("in.jsonl", rowsOf(rows));
-  const args = [input, "-o", dir.path("out/"), "--progress", "plain", ...flags];
-  const { code, stderr } = await run(argsFor(server, args));
+  for (const [name, content] of Object.entries(files)) {
+    await dir.write(name, JSON.stringify(content));
+  }
+  const given = flags.map((flag) => flag in files ? dir.path(flag) : flag);
+  const args = [input, "-o", dir.path("out/"), "--progress", "plain", ...given];
+  const url = server.url.replace(/\/v1$/, path);
+  const { code, stderr } = await run(argsFor({ url }, args), one.env);
   const results = await linesOf(dir, "out/in.jsonl");
   const failures = await linesOf(dir, "out/in_error.jsonl");
-  const { sent, result, failure, kept, posts = 1, says } = expected;
+  const { sent, sentLast, head, result, failure, kept, posts = 1, says } = expected;
   const rowCount = rowsOf(rows).length;
   const [answered, failed, pending] = expected.counts ??
     [Number(result !== undefined), Number(failure !== undefined), 0];
@@ -34,6 +40,8 @@ export async function runCase({ script, flags = [], rows, expected }: ServerCase
     `${stderr}${written}`,
   );
   if (sent !== undefined) assertPart(server.posts[0].body, sent, "sent");
+  if (sentLast !== undefined) assertPart(server.posts.at(-1)!.body, sentLast, "sent last");
+  for (const text of head ?? []) assertStringIncludes(server.posts[0].head, text);
   if (result !== undefined) assertPart(firstOf(results), result, "result");
   if (failure !== undefined) assertPart(firstOf(failures), failure, "failure");
   if (kept !== undefined) {
@@ -45,12 +53,15 @@ export async function runCase({ script, flags = [], rows, expected }: ServerCase
 }
 
 /** No wait is longer than it must be. */
-async function run(args: readonly string[]): Promise<{ code: number; stderr: string }> {
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; stderr: string }> {
   let stderr = "";
   const io: Io = {
     writeOut() {},
     writeErr: (text) => stderr += text,
-    env: () => undefined,
+    env: (name) => env[name],
     stdin: new ReadableStream(),
     isTerminal: false,
     columns: () => 80,

@@ -10,6 +10,7 @@ import { ANSWER_FORMS } from "./answer_forms.ts";
 import { BROKEN_ANSWERS } from "./broken_answers.ts";
 import type { ServerGroup } from "./case.ts";
 import { CONNECTIONS } from "./connections.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import { ENDINGS } from "./endings.ts";
 import { REACHING } from "./reaching.ts";
 import { REASONING } from "./reasoning.ts";
@@ -24,4 +25,5 @@ export const SERVERS: readonly ServerGroup[] = [
   TOOL_CALLS,
   CONNECTIONS,
   REACHING,
+  ENDPOINTS,
 ];

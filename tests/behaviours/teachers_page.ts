@@ -39,9 +39,12 @@ function sends({ sends, flags = [] }: ServerCase): string {
   return cell(flags.length === 0 ? sends : `${sends}; with ${code(flags.join(" "))}`);
 }
 
-function follows({ sent, result, failure, kept, counts, posts = 1, exit, says }: Expected): string {
+function follows(expected: Expected): string {
+  const { sent, sentLast, head, result, failure, kept, counts, posts = 1, exit, says } = expected;
   const parts: string[] = [];
   if (sent !== undefined) parts.push(`asked with ${code(show(sent))}`);
+  if (head !== undefined) parts.push(`asked with ${head.map(code).join(" and ")}`);
+  if (sentLast !== undefined) parts.push(`asked again with ${code(show(sentLast))}`);
   if (result !== undefined) parts.push(`a result: ${code(show(result))}`);
   if (failure !== undefined) parts.push(`a failure: ${code(show(failure))}`);
   if (counts !== undefined && counts[2] > 0) {
@@ -55,7 +58,10 @@ function follows({ sent, result, failure, kept, counts, posts = 1, exit, says }:
 }
 
 function show(part: unknown): string {
-  return JSON.stringify(part, (_, value) => value instanceof RegExp ? words(value) : value);
+  return JSON.stringify(part, (_, value) => {
+    if (value === undefined) return "(nothing)";
+    return value instanceof RegExp ? words(value) : value;
+  });
 }
 
 /** A regular expression as the words that it looks for. */

@@ -169,7 +169,9 @@ export function errorAnswer(
 
 /** The last user message of a request body; its text parts where it has parts. */
 export function promptOf(body: unknown): string {
-  const messages = (body as { messages?: { role?: string; content?: unknown }[] })?.messages;
+  const fields = body as { prompt?: unknown; messages?: unknown; input?: unknown } | undefined;
+  if (typeof fields?.prompt === "string") return fields.prompt;
+  const messages = (fields?.messages ?? fields?.input) as { role?: string; content?: unknown }[];
   const last = Array.isArray(messages) ? messages.findLast((m) => m?.role === "user") : undefined;
   if (typeof last?.content === "string") return last.content;
   if (!Array.isArray(last?.content)) return "";
