@@ -274,6 +274,19 @@ Deno.test("no file imports itself by a detour", () => {
   for (const { path } of LIB) visit(path, []);
 });
 
+Deno.test("each worker is embedded in the executable", async () => {
+  const workers = SOURCES.filter(({ path }) => /^(lib|cli|web)\//.test(path)).flatMap((
+    { path, code },
+  ) =>
+    [...code.matchAll(/new Worker\(\s*new URL\("([^"]+)", import\.meta\.url\)/g)]
+      .map(([, specifier]) => resolve(path, specifier))
+  );
+  assert(workers.length >= 1);
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.json`));
+  const missing = workers.filter((path) => !tasks.compile.command.includes(`--include ${path} `));
+  assertEquals(missing, [], "deno compile does not find workers by itself");
+});
+
 Deno.test("only cli.ts touches arguments, environment, exit code, standard streams and console", () => {
   const world =
     /\bDeno\s*\.\s*(args|env|exit|exitCode|stdin|stdout|stderr|consoleSize|addSignalListener)\b|\bconsole\s*\.|\bprocess\s*\.\s*(env|argv|exit|std\w+)\b/;

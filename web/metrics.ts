@@ -90,7 +90,11 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
       type: "gauge",
       values: errorValues(snapshot),
     },
-    gauge("in_flight", "Attempts under way.", snapshot.in_flight),
+    gauge(
+      "in_flight",
+      "Attempts under way, and answers that are being checked.",
+      snapshot.in_flight,
+    ),
     gauge("limit", "Attempts that may be under way: the adaptive limit.", snapshot.limit),
     gauge("concurrency", "The concurrency that was asked for.", snapshot.concurrency),
     counter("tokens_total", "Tokens paid for.", [

@@ -7,11 +7,19 @@
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 
-/**
- * Judges an answer before it is kept. Gives the reason for rejecting it, or undefined when there is
- * none; a promise only where it has to wait. Neither throws nor rejects.
- */
-export type Check = (
-  completion: Completion,
-  row: Row,
-) => string | undefined | Promise<string | undefined>;
+/** An answer of which it is not known whether it passes. */
+export interface Unchecked {
+  /** Why, in words. */
+  readonly unchecked: string;
+  /** Whether it never will be known: the row has failed. Otherwise it stays pending. */
+  readonly isFinal: boolean;
+  /** Why the run must not continue; undefined while it may. */
+  readonly halt?: string;
+}
+
+/** What a check says of an answer: nothing where it passes, why it is rejected, or that it could not be
+ * checked. */
+export type Verdict = string | Unchecked | undefined;
+
+/** Checks an answer before it is kept. A promise only where it has to wait. Neither throws nor rejects. */
+export type Check = (completion: Completion, row: Row) => Verdict | Promise<Verdict>;

@@ -1,5 +1,5 @@
 /**
- * The checks that a person asks for.
+ * The checks that the options of a run ask for.
  *
  * @module
  */
@@ -7,10 +7,11 @@
 import type { Check } from "./check.ts";
 import { jsonCheck } from "./json_answer.ts";
 import { schemaCheck } from "./json_schema.ts";
-import { patternCheck } from "./reject_pattern.ts";
+import { compilePattern, patternCheck } from "./reject_pattern.ts";
 import { type Validate, validateCheck } from "./validate.ts";
+import { WorkerCheck } from "./worker_check.ts";
 
-export type { Check } from "./check.ts";
+export type { Check, Unchecked, Verdict } from "./check.ts";
 export type { AnsweredRow, Validate } from "./validate.ts";
 
 /** Which answers are kept: those that pass all checks. */
@@ -26,20 +27,48 @@ export interface CheckOptions {
   readonly validate?: Validate;
 }
 
+/** The checks of a run. Dispose of them when it has ended. */
+export class Checks implements Disposable {
+  /** They are made in this order. */
+  readonly list: readonly Check[];
+  readonly #worker: WorkerCheck | undefined;
+
+  /** Made by `createChecks`. */
+  constructor(list: readonly Check[], worker?: WorkerCheck) {
+    this.list = list;
+    this.#worker = worker;
+  }
+
+  /** Ends their worker, whatever it is doing. */
+  [Symbol.dispose](): void {
+    this.#worker?.close();
+  }
+}
+
 /**
  * Makes the checks, in the order in which they are to be made: JSON, pattern, `validate`.
  *
- * @throws {TypeError} when an option is of the wrong type, or the JSON Schema is none
+ * A regular expression can take hours for one answer, also inside of a JSON Schema, and nothing can end
+ * it but the end of its thread: patterns and schemas are checked in a worker. Where a runtime has none,
+ * they are checked here.
+ *
+ * @throws {TypeError} when an option is of the wrong type, the JSON Schema is none, or no worker can be
+ * started
  * @throws {RangeError} when the pattern is no regular expression, or the schema is of an unknown draft
  */
-export async function createChecks(options: CheckOptions): Promise<Check[]> {
+export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate } = options;
-  const checks: Check[] = [];
   // The pattern is looked at first: a schema takes its time to compile.
-  const pattern = rejectPattern === undefined ? undefined : patternCheck(rejectPattern);
-  if (jsonSchema !== undefined) checks.push(await schemaCheck(jsonSchema));
-  else if (requireJson) checks.push(jsonCheck());
-  if (pattern !== undefined) checks.push(pattern);
-  if (validate !== undefined) checks.push(validateCheck(validate));
-  return checks;
+  const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
+  const own = validate === undefined ? [] : [validateCheck(validate)];
+  // Also made where the worker checks: what is wrong with it is said here.
+  const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
+  const json = schema === undefined && requireJson ? [jsonCheck()] : [];
+  if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
+  if (typeof Worker === "undefined") {
+    const here = [schema, pattern && patternCheck(pattern)].filter((check) => check !== undefined);
+    return new Checks([...json, ...here, ...own]);
+  }
+  const worker = await WorkerCheck.start({ pattern, jsonSchema });
+  return new Checks([...json, worker.check, ...own], worker);
 }

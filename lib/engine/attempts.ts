@@ -11,6 +11,7 @@ import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
+import { PendingChecks } from "./pending_checks.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
 
@@ -59,6 +60,7 @@ export type Settled = Outcome | readonly Outcome[] | undefined;
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
+  readonly #checks: PendingChecks;
   #inFlight = 0;
   #abandoned = 0;
 
@@ -66,11 +68,12 @@ export class Attempts {
   constructor(options: AttemptsOptions) {
     this.#options = options;
     this.#blame = new TeacherBlame(options);
+    this.#checks = new PendingChecks(options.signal);
   }
 
-  /** Attempts under way. */
+  /** Attempts under way, and answers that are being checked. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#inFlight + this.#checks.size;
   }
 
   /** Attempts that were given up before they were answered; they may have been billed. */
@@ -125,8 +128,10 @@ export class Attempts {
     this.#pay(work, completion);
     this.#options.onEnd();
     if (acceptance.isWhole(completion, params)) this.#blame.wasWhole(endpoint);
-    const judged = acceptance.decide(completion, row, params, resamples);
-    const rejection = judged instanceof Promise ? await judged : judged;
+    const decided = acceptance.decide(completion, row, params, resamples);
+    const rejection = decided instanceof Promise
+      ? await this.#checks.wait(decided, params)
+      : decided;
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
     listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
@@ -163,7 +168,8 @@ export class Attempts {
     completion: Completion,
     rejection: Rejection,
   ): Outcome {
-    const { failure, follow, params } = rejection;
+    const { failure, follow, params, halt } = rejection;
+    if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
     this.#note(work, { failure, action, completion });
     if (params === undefined) return outcomeOf(work, latencyMs, completion, failure);

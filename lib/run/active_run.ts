@@ -35,6 +35,7 @@ export class ActiveRun {
   #concurrency: number;
   #maxCostUsd: number | null;
   #spending: Budget | undefined;
+  #checks: Disposable | undefined;
   #engine: Engine | undefined;
   #isPaused = false;
   #cancelDeadline: (() => void) | undefined;
@@ -73,6 +74,7 @@ export class ActiveRun {
     // It may have been set meanwhile.
     prepared.spending.setMaxCost(this.#maxCostUsd);
     this.#spending = prepared.spending;
+    this.#checks = prepared.checks;
     return prepared;
   }
 
@@ -138,6 +140,7 @@ export class ActiveRun {
   /** It is over. */
   end(): void {
     this.#cancelDeadline?.();
+    this.#checks?.[Symbol.dispose]();
     this.progress.stop();
   }
 

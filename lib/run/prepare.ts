@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createChecks } from "../checks/mod.ts";
+import { type Checks, createChecks } from "../checks/mod.ts";
 import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import { UsageError } from "../errors.ts";
 import { pricesOf } from "../prices/mod.ts";
@@ -12,6 +12,8 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** What is made for each run. */
 export interface Prepared {
+  /** The checks of answers; to be disposed of. */
+  readonly checks: Checks;
   /** Which answers are kept. */
   readonly acceptance: AnswerPolicy;
   /** What has been spent, and what may be. */
@@ -32,16 +34,16 @@ export async function prepare(
   try {
     const teachers = options.teachers.map(({ teacher }) => teacher);
     const { priceOf, unpriced, notes } = await pricesOf(teachers, options);
-    return {
-      acceptance: new AnswerPolicy({ ...options, checks: await createChecks(options) }),
-      spending: new Budget({
-        priceOf,
-        unpriced,
-        maxCostUsd: maxCostUsd ?? undefined,
-        maxCompletionTokens: options.maxCompletionTokens,
-      }),
-      notes,
-    };
+    const spending = new Budget({
+      priceOf,
+      unpriced,
+      maxCostUsd: maxCostUsd ?? undefined,
+      maxCompletionTokens: options.maxCompletionTokens,
+    });
+    // Last of all: they may hold a worker.
+    const checks = await createChecks(options);
+    const acceptance = new AnswerPolicy({ ...options, checks: checks.list });
+    return { checks, acceptance, spending, notes };
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new UsageError(error.message, { cause: error });

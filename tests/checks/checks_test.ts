@@ -1,16 +1,16 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { type CheckOptions, createChecks } from "../../lib/checks/checks.ts";
+import { type CheckOptions, createChecks, type Verdict } from "../../lib/checks/checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 /** What each check says of an answer. */
-async function reasons(options: CheckOptions, response: string): Promise<(string | undefined)[]> {
-  const checks = await createChecks(options);
-  return await Promise.all(checks.map((check) => check(completionOf({ response }), rowOf())));
+async function reasons(options: CheckOptions, response: string): Promise<Verdict[]> {
+  using checks = await createChecks(options);
+  return await Promise.all(checks.list.map((check) => check(completionOf({ response }), rowOf())));
 }
 
 Deno.test("createChecks() makes no check where none is asked for", async () => {
-  assertEquals(await createChecks({}), []);
-  assertEquals(await createChecks({ requireJson: false, jsonSchema: undefined }), []);
+  assertEquals((await createChecks({})).list, []);
+  assertEquals((await createChecks({ requireJson: false, jsonSchema: undefined })).list, []);
 });
 
 Deno.test("createChecks() makes checks in the order JSON, pattern, validate", async () => {

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { patternCheck } from "../../lib/checks/reject_pattern.ts";
+import { compilePattern, patternCheck } from "../../lib/checks/reject_pattern.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 function judge(pattern: string | RegExp, response: string) {
-  return patternCheck(pattern)(completionOf({ response }), rowOf());
+  return patternCheck(compilePattern(pattern))(completionOf({ response }), rowOf());
 }
 
 Deno.test("patternCheck() rejects what matches, anywhere in the answer", () => {
@@ -15,7 +15,7 @@ Deno.test("patternCheck() rejects what matches, anywhere in the answer", () => {
 });
 
 Deno.test("patternCheck() reads neither the reasoning nor a lack of text", () => {
-  const check = patternCheck("think|undefined|null");
+  const check = patternCheck(/think|undefined|null/u);
   assertEquals(check(completionOf({ reasoning: "I think" }), rowOf()), undefined);
   assertEquals(
     check({ ...completionOf(), response: null as unknown as string }, rowOf()),
@@ -27,7 +27,7 @@ for (const flags of ["g", "y", "gy"]) {
   Deno.test(`patternCheck() judges every answer alike with the flags ${flags}`, () => {
     const pattern = new RegExp("no", flags);
     pattern.lastIndex = 7;
-    const check = patternCheck(pattern);
+    const check = patternCheck(compilePattern(pattern));
     for (let answer = 0; answer < 3; answer++) {
       assertEquals(check(completionOf({ response: "no" }), rowOf()) === undefined, false);
     }
@@ -35,13 +35,13 @@ for (const flags of ["g", "y", "gy"]) {
   });
 }
 
-Deno.test("patternCheck() says what is wrong with a pattern", () => {
+Deno.test("compilePattern() says what is wrong with a pattern", () => {
   assertThrows(
-    () => patternCheck("("),
+    () => compilePattern("("),
     RangeError,
     'Cannot use the reject pattern "(": it must be a regular expression of JavaScript: /(/u: ' +
       "Unterminated group",
   );
-  assertThrows(() => patternCheck(""), RangeError, "it is empty");
-  assertThrows(() => patternCheck(7 as unknown as string), TypeError, "current value is 7");
+  assertThrows(() => compilePattern(""), RangeError, "it is empty");
+  assertThrows(() => compilePattern(7 as unknown as string), TypeError, "current value is 7");
 });

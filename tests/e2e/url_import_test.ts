@@ -44,7 +44,7 @@ function script(url: string, server: { url: string }): string {
   return `import { openaiCompatible, ResponseGenerator } from "${url}/mod.ts";
 
 const teacher = openaiCompatible({ baseUrl: "${server.url}", model: "test-model" });
-const generator = new ResponseGenerator({ teacher, concurrency: 20 });
+const generator = new ResponseGenerator({ teacher, concurrency: 20, rejectPattern: "(x+)+$" });
 for await (const outcome of generator.generate([{ prompt: "one" }, { prompt: "two" }])) {
   const said: string = outcome.ok ? outcome.row.response : outcome.error.message;
   console.log(said);

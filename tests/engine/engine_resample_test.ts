@@ -128,7 +128,8 @@ Deno.test("Engine waits for a check that takes its time, and holds no place at t
   });
   await fixture.start();
   await fixture.teacher.call("0").answer();
-  assertEquals([fixture.engine.inFlight, fixture.outcomes.length], [1, 0]);
+  // The answer that is checked counts: it is paid for and not written.
+  assertEquals([fixture.engine.inFlight, fixture.outcomes.length], [2, 0]);
   await fixture.teacher.call("1").answer();
   assertEquals(fixture.settledUids, ["1"]);
   assertEquals(fixture.hasEnded, false);

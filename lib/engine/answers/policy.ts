@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Check } from "../../checks/mod.ts";
+import type { Check, Verdict } from "../../checks/mod.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled } from "../../seed.ts";
@@ -21,10 +21,13 @@ export type OnTruncated = "error" | "keep" | "escalate";
 export interface Rejection {
   /** Why. */
   readonly failure: Failure;
-  /** The row has failed, or is asked once more: for another answer, or for a longer one. */
-  readonly follow: "fail" | "resample" | "escalate";
+  /** The row has failed, or is asked once more: for another answer, for a longer one, or (`repeat`) because
+   * its answer could not be checked before the run had to end. */
+  readonly follow: "fail" | "resample" | "escalate" | "repeat";
   /** What it is asked with; undefined where the row has failed. */
   readonly params: Params | undefined;
+  /** Why the run must not continue; undefined while it may. */
+  readonly halt?: string;
 }
 
 /** What answers are judged by. */
@@ -119,13 +122,11 @@ export class AnswerPolicy {
       return this.#unfit("refused", "The model refused to answer", params, resamples);
     }
     for (let index = 0; index < checks.length; index++) {
-      const reason = checks[index](completion, row);
-      if (reason === undefined) continue;
-      if (typeof reason === "string") return this.#unfit("rejected", reason, params, resamples);
-      return this.#checked(reason, index + 1, completion, row)
-        .then((reason) =>
-          reason === undefined ? undefined : this.#unfit("rejected", reason, params, resamples)
-        );
+      const verdict = checks[index](completion, row);
+      if (verdict === undefined) continue;
+      if (!(verdict instanceof Promise)) return this.#rejection(verdict, params, resamples);
+      return this.#checked(verdict, index + 1, completion, row)
+        .then((verdict) => this.#rejection(verdict, params, resamples));
     }
     return undefined;
   }
@@ -144,19 +145,29 @@ export class AnswerPolicy {
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** The first reason of the checks from `next` on, after one that has to wait. */
+  /** The first verdict of the checks from `next` on, after one that has to wait. */
   async #checked(
-    waiting: Promise<string | undefined>,
+    waiting: Promise<Verdict>,
     next: number,
     completion: Completion,
     row: Row,
-  ): Promise<string | undefined> {
-    let reason = await waiting;
+  ): Promise<Verdict> {
+    let verdict = await waiting;
     for (const check of this.#options.checks.slice(next)) {
-      if (reason !== undefined) break;
-      reason = await check(completion, row);
+      if (verdict !== undefined) break;
+      verdict = await check(completion, row);
     }
-    return reason;
+    return verdict;
+  }
+
+  #rejection(verdict: Verdict, params: Params, resamples: number): Rejection | undefined {
+    if (verdict === undefined) return undefined;
+    if (typeof verdict === "string") return this.#unfit("rejected", verdict, params, resamples);
+    const { unchecked, isFinal, halt } = verdict;
+    const failure = failureOf("rejected", unchecked);
+    // Another answer may be as hard to check: it is not paid for.
+    if (isFinal) return { ...failed(failure), halt };
+    return { failure, follow: "repeat", params, halt };
   }
 
   /** An answer that is empty or was rejected: another one may be better. */

@@ -1,0 +1,258 @@
+/**
+ * Checks answers in a worker, many at a time, and ends the worker when an answer takes too long.
+ *
+ * @module
+ */
+
+import type { Completion } from "../teacher/mod.ts";
+import type { Unchecked, Verdict } from "./check.ts";
+import {
+  type Batch,
+  IDLE,
+  Note,
+  NOTES,
+  Phase,
+  type Ready,
+  type Reasons,
+  type Setup,
+} from "./worker_protocol.ts";
+
+/** What the worker checks for. */
+export interface WorkerCheckOptions {
+  /** The reject pattern. */
+  readonly pattern: RegExp | undefined;
+  /** The JSON Schema, which compiles. */
+  readonly jsonSchema: unknown;
+}
+
+/** The longest that one answer may take, in milliseconds. */
+const MOST_MS = 1_000;
+/** After so many answers in a row that took longer, the run halts. */
+const MOST_IN_A_ROW = 3;
+const WATCH_MS = 50;
+/** A watch that comes later than this was held up itself, and so may the worker have been. */
+const MOST_WATCH_MS = 2 * WATCH_MS;
+/** The most that goes to the worker at once. */
+const BATCH_ANSWERS = 256;
+const BATCH_CHARS = 4_000_000;
+
+/** An answer that waits for its verdict. */
+interface Waiting {
+  readonly text: string;
+  readonly hasToolCalls: boolean;
+  readonly resolve: (verdict: Verdict) => void;
+}
+
+/** What the worker was seen at. */
+interface Watch {
+  readonly timer: ReturnType<typeof setInterval>;
+  /** When. */
+  at: number;
+  answer: number;
+  phase: number;
+  /** For how long it has been at that. */
+  forMs: number;
+}
+
+/** The worker, and what it still has to check. */
+export class WorkerCheck {
+  readonly #options: WorkerCheckOptions;
+  readonly #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
+  #worker: Worker | undefined;
+  #waiting: Waiting[] = [];
+  /** Were checked before an answer that took too long; only their verdicts were lost. */
+  #again: Waiting[] = [];
+  /** What the worker has; undefined while it has nothing or is being started. */
+  #batch: { readonly items: readonly Waiting[]; readonly isAgain: boolean } | undefined;
+  #isReady = false;
+  #tooLong = 0;
+  #end: Unchecked | undefined;
+  #watch: Watch | undefined;
+
+  private constructor(options: WorkerCheckOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts the worker.
+   *
+   * @throws {TypeError} when it cannot be started
+   */
+  static async start(options: WorkerCheckOptions): Promise<WorkerCheck> {
+    const made = new WorkerCheck(options);
+    const problem = await made.#start();
+    if (problem === undefined) return made;
+    made.close();
+    throw new TypeError(`Cannot start the worker that checks answers: ${problem}`);
+  }
+
+  /** The check. */
+  readonly check = ({ response, toolCalls }: Completion): Promise<Verdict> => {
+    if (this.#end !== undefined) return Promise.resolve(this.#end);
+    return new Promise((resolve) => {
+      const hasToolCalls = (toolCalls?.length ?? 0) > 0;
+      this.#waiting.push({ text: response ?? "", hasToolCalls, resolve });
+      this.#send();
+    });
+  };
+
+  /** Ends the worker. What waits stays unchecked. */
+  close(): void {
+    this.#giveUp({ unchecked: "The run has ended before the answer was checked", isFinal: false });
+  }
+
+  #giveUp(end: Unchecked): void {
+    this.#end ??= end;
+    this.#stop();
+    const left = [...this.#batch?.items ?? [], ...this.#again, ...this.#waiting];
+    this.#batch = undefined;
+    this.#again = this.#waiting = [];
+    for (const { resolve } of left) resolve(end);
+  }
+
+  #stop(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#isReady = false;
+    clearInterval(this.#watch?.timer);
+    this.#watch = undefined;
+  }
+
+  /** Gives the reason why it cannot be started, or undefined once it is ready. */
+  #start(): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    this.#progress[Note.Answer] = IDLE;
+    try {
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+      this.#worker = worker;
+      worker.onerror = (event) => {
+        event.preventDefault();
+        resolve(event.message);
+        if (this.#worker === worker) this.#onCrash(event.message);
+      };
+      worker.onmessage = ({ data }: MessageEvent<Ready>) => {
+        worker.onmessage = ({ data }: MessageEvent<Reasons>) => {
+          // It may have been ended with the message on its way.
+          if (this.#worker === worker) this.#onReasons(data);
+        };
+        this.#isReady = data.problem === undefined;
+        resolve(data.problem);
+        this.#send();
+      };
+      worker.postMessage(this.#setup());
+    } catch (error) {
+      resolve(String(error));
+    }
+    return promise;
+  }
+
+  #setup(): Setup {
+    const { pattern, jsonSchema } = this.#options;
+    return {
+      pattern: pattern && [pattern.source, pattern.flags],
+      jsonSchema: jsonSchema === undefined ? undefined : JSON.stringify(jsonSchema),
+      progress: this.#progress.buffer as SharedArrayBuffer,
+    };
+  }
+
+  /** Gives the worker what waits, unless it has something. */
+  #send(): void {
+    if (!this.#isReady || this.#batch !== undefined) return;
+    const isAgain = this.#again.length > 0;
+    const items = take(isAgain ? this.#again : this.#waiting);
+    if (items.length === 0) {
+      clearInterval(this.#watch?.timer);
+      this.#watch = undefined;
+      return;
+    }
+    this.#batch = { items, isAgain };
+    const withToolCalls = items.flatMap(({ hasToolCalls }, place) => hasToolCalls ? place : []);
+    const batch: Batch = { texts: items.map(({ text }) => text), withToolCalls };
+    this.#worker!.postMessage(batch);
+    this.#watch ??= {
+      timer: setInterval(() => this.#look(), WATCH_MS),
+      at: performance.now(),
+      answer: IDLE,
+      phase: IDLE,
+      forMs: 0,
+    };
+  }
+
+  #onReasons(reasons: Reasons): void {
+    const { items, isAgain } = this.#batch!;
+    this.#batch = undefined;
+    if (this.#watch !== undefined) this.#watch.answer = IDLE;
+    if (!isAgain) this.#tooLong = 0;
+    for (const [place, { resolve }] of items.entries()) resolve(reasons.get(place));
+    this.#send();
+  }
+
+  /** Looks whether the worker is at the same answer as before. */
+  #look(): void {
+    const watch = this.#watch!;
+    const now = performance.now();
+    const passedMs = Math.min(now - watch.at, MOST_WATCH_MS);
+    const answer = Atomics.load(this.#progress, Note.Answer);
+    const phase = Atomics.load(this.#progress, Note.Phase);
+    const isSame = answer !== IDLE && answer === watch.answer && phase === watch.phase;
+    watch.forMs = isSame ? watch.forMs + passedMs : 0;
+    watch.at = now;
+    watch.answer = answer;
+    watch.phase = phase;
+    if (watch.forMs >= MOST_MS) this.#onTooLong(answer, tooLong(phase));
+  }
+
+  #onCrash(message: string): void {
+    if (this.#batch === undefined) return;
+    const answer = Math.max(0, Atomics.load(this.#progress, Note.Answer));
+    this.#onTooLong(answer, `The answer could not be checked: ${message}`);
+  }
+
+  /** An answer of the batch is given up, and the worker with it. */
+  #onTooLong(place: number, reason: string): void {
+    const { items, isAgain } = this.#batch!;
+    this.#stop();
+    this.#batch = undefined;
+    // Others have passed in between.
+    if (place > 0 && !isAgain) this.#tooLong = 0;
+    this.#tooLong++;
+    this.#again.unshift(...items.slice(0, place));
+    this.#waiting.unshift(...items.slice(place + 1));
+    if (this.#tooLong < MOST_IN_A_ROW) {
+      items[place].resolve({ unchecked: reason, isFinal: true });
+      this.#restart();
+      return;
+    }
+    const halt = `${MOST_IN_A_ROW} answers in a row could not be checked. The last one: ${reason}`;
+    items[place].resolve({ unchecked: reason, isFinal: true, halt });
+    const unchecked = "The answer was not checked, as those before it could not be checked";
+    this.#giveUp({ unchecked, isFinal: false, halt });
+  }
+
+  #restart(): void {
+    void this.#start().then((problem) => {
+      if (problem === undefined || this.#end !== undefined) return;
+      const unchecked = `The worker that checks answers cannot be started again: ${problem}`;
+      this.#giveUp({ unchecked, isFinal: false, halt: unchecked });
+    });
+  }
+}
+
+/** Takes the first of them, as many as go to the worker at once. */
+function take(from: Waiting[]): Waiting[] {
+  let count = 0, chars = 0;
+  while (count < from.length && count < BATCH_ANSWERS && (count === 0 || chars < BATCH_CHARS)) {
+    chars += from[count++].text.length;
+  }
+  return from.splice(0, count);
+}
+
+function tooLong(phase: number): string {
+  const what = phase === Phase.Pattern
+    ? "the reject pattern (--reject-pattern)"
+    : "the JSON Schema (--json-schema)";
+  return `Cannot check the answer for ${what}: it takes more than ${
+    MOST_MS / 1_000
+  } s. A repetition ` +
+    "inside of a repetition, as in (a+)+, takes exponential time: write it as one";
+}
