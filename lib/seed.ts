@@ -43,10 +43,13 @@ export function reseeded(params: Params, by: number): Params {
 /**
  * Parameters for an answer in place of one that was rejected: `reseeded` by 1,000. A row has at most
  * that many samples, whose seeds follow each other, so that none of them gets the seed of another.
- *
- * @param times How many answers were rejected since the one that `params` were for.
  */
-export function resampled(params: Params, times: number = 1): Params {
+export function resampled(params: Params): Params {
+  return resampledTimes(params, 1);
+}
+
+/** The same after several answers, the one that `params` were for and those after it, were rejected. */
+export function resampledTimes(params: Params, times: number): Params {
   return reseeded(params, times * MOST_SAMPLES);
 }
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
 import { parseLossless } from "../lib/source/lossless.ts";
-import { resampled, reseeded } from "../lib/seed.ts";
+import { resampled, resampledTimes, reseeded } from "../lib/seed.ts";
 import type { Params } from "../lib/teacher/teacher.ts";
 
 for (
@@ -46,4 +46,12 @@ Deno.test("resampled() gives no seed that another sample of the row has", () => 
   assertEquals(first, { seed: 7 });
   const params = { top_p: 1 };
   assertEquals(resampled(params) === params, true);
+});
+
+Deno.test("resampledTimes() gives the seed of the answer after so many were rejected", () => {
+  let params: Params = { seed: 7, top_p: 1 };
+  for (let times = 0; times < 5; times++) {
+    assertEquals(resampledTimes({ seed: 7, top_p: 1 }, times), params);
+    params = resampled(params);
+  }
 });

@@ -1,6 +1,11 @@
 /** A disk that takes no more. The limit on the size of a file stands in for it. @module */
 
-import { assertEquals, assertLess, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
@@ -42,6 +47,13 @@ Deno.test({
     const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
     await until(/nothing more is sent/);
     const asked = server.posts;
+    // What waits in memory is what a crash would cost: the note holds it for as long as the disk is full.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    const unwritten = async () =>
+      server.posts - (await dir.read("out/in.jsonl")).split("\n").length + 1;
+    const note = async () => JSON.parse(await dir.read("out/in.lock"));
+    assertGreater(await unwritten(), 0);
+    assertLessOrEqual(await unwritten(), (await note()).in_flight);
     child.kill("SIGINT");
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     assertEquals(server.posts, asked);
@@ -51,6 +63,10 @@ Deno.test({
     assertLess(performance.now() - start, 2_000);
     await reader.cancel();
     assertEquals(code, 6, said);
+    const { running, in_flight } = await note();
+    assertEquals(running, true);
+    assertLessOrEqual(await unwritten(), in_flight);
+    assertLessOrEqual(in_flight, CONCURRENCY);
     assertExit(await distill(server, args), 0);
     await assertVerified(dir, "in.jsonl", "out/");
     assertLessOrEqual(server.posts, ROWS + CONCURRENCY);

@@ -64,6 +64,17 @@ Deno.test("IdTable takes a check of which one half is nothing for a check", () =
   }
 });
 
+Deno.test("IdTable keeps the number of a line with the id while it grows, and takes no memory before", () => {
+  using table = new IdTable(10);
+  const before = table.byteLength;
+  assertEquals(table.lineOf(table.insert("a")), 0);
+  assertEquals(table.byteLength, before);
+  for (let i = 1; i <= 5_000; i++) table.setLine(table.insert(`row-${i}`), i);
+  table.setLine(table.find("row-7"), 4_000_000_000);
+  for (let i = 8; i <= 5_000; i++) assertEquals(table.lineOf(table.find(`row-${i}`)), i);
+  assertEquals(["a", "row-7"].map((uid) => table.lineOf(table.find(uid))), [0, 4_000_000_000]);
+});
+
 Deno.test("IdTable takes any text for an id", () => {
   const table = new IdTable();
   const uids = [

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { DamagedFileError } from "../../lib/errors.ts";
 import { sha256Hex } from "../../lib/hash.ts";
 import { HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
@@ -18,10 +23,22 @@ interface Seen {
 async function indexOf(path: string): Promise<{ table: IdTable; seen: Seen[] }> {
   const table = new IdTable(10);
   const seen: Seen[] = [];
-  await readIndex(path, table, (slot, line) => {
+  const places: { offset: number; byteLength: number }[] = [];
+  const count = await readIndex(path, table, (slot, line) => {
     table.set(slot, HAS_RESULT);
-    seen.push({ uid: line.uid(), number: line.number, text: line.text() });
+    const { number, offset, byteLength } = line;
+    const text = line.text();
+    seen.push({ uid: line.uid(), number, text });
+    places.push({ offset, byteLength });
+    assertEquals([line.includes('"uid"'), line.includes("}}}}")], [true, text.includes("}}}}")]);
   });
+  // The last one may be half a line.
+  assert(count >= (seen.at(-1)?.number ?? 0));
+  const bytes = seen.length === 0 ? new Uint8Array() : await Deno.readFile(path);
+  const texts = places.map(({ offset, byteLength }) =>
+    new TextDecoder().decode(bytes.subarray(offset, offset + byteLength))
+  );
+  assertEquals(texts, seen.map(({ text }) => text));
   return { table, seen };
 }
 

@@ -7,7 +7,7 @@
 import type { Check, Verdict } from "../../checks/mod.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
-import { resampled } from "../../seed.ts";
+import { resampled, resampledTimes } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
 import { type Ending, endingOf, Endings } from "./endings.ts";
 import { isRefusal } from "./refusals.ts";
@@ -140,7 +140,7 @@ export class AnswerPolicy {
    * @param next Where it was left.
    */
   continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
-    const seeded = resampled(params, resample);
+    const seeded = resampledTimes(params, resample);
     if (this.#options.onTruncated !== "escalate" || maxTokens === undefined) return seeded;
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }

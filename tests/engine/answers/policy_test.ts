@@ -166,6 +166,20 @@ Deno.test("judge() with escalate counts from a row's own limit, and keeps to the
   assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.follow, "fail");
 });
 
+Deno.test("continued() gives the seed and the limit where a row was left, within what this run allows", () => {
+  const params = { max_tokens: 100, seed: 3 };
+  const left = { resample: 2, maxTokens: 400 };
+  const continued = (options: Partial<AnswerPolicyOptions>, next = left, row = rowOf("a")) =>
+    acceptanceOf({ params, ...options }).continued(row, { ...params, ...row.params }, next);
+  const escalating = { onTruncated: "escalate" } as const;
+  assertEquals(continued(escalating), { max_tokens: 400, seed: 2_003 });
+  assertEquals(continued({ ...escalating, maxTokensCap: 300 }), { max_tokens: 300, seed: 2_003 });
+  assertEquals(continued({ ...escalating, maxTokensCap: 50 }), { max_tokens: 100, seed: 2_003 });
+  assertEquals(continued({ onTruncated: "keep" }), { max_tokens: 100, seed: 2_003 });
+  const own = rowOf("b", { max_tokens: 20 });
+  assertEquals(continued(escalating, { resample: 0, maxTokens: 400 }, own).max_tokens, 160);
+});
+
 Deno.test("judge() with escalate sets a limit where there is none, if it knows how long and how far", () => {
   const capped = acceptanceOf({ onTruncated: "escalate", maxTokensCap: 6_000 });
   assertEquals(classify(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });

@@ -1,5 +1,9 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import { escalated, tokenLimitOf } from "../../../lib/engine/answers/token_limit.ts";
+import {
+  escalated,
+  tokenLimitOf,
+  withTokenLimit,
+} from "../../../lib/engine/answers/token_limit.ts";
 import { parseLossless } from "../../../lib/source/lossless.ts";
 import type { Params } from "../../../lib/teacher/teacher.ts";
 
@@ -43,6 +47,24 @@ for (
     const params = paramsOf(before);
     assertEquals(JSON.stringify(escalated(params, cap, completionTokens)), after);
     assertEquals(JSON.stringify(params), before);
+  });
+}
+
+for (
+  const [before, tokens, after] of [
+    [`{"max_tokens":100,"top_p":1.0}`, 400, `{"max_tokens":400,"top_p":1.0}`],
+    [`{"max_completion_tokens":100.0}`, 400, `{"max_completion_tokens":400}`],
+    [
+      `{"max_tokens":100,"max_completion_tokens":900}`,
+      400,
+      `{"max_tokens":400,"max_completion_tokens":900}`,
+    ],
+    [`{"max_tokens":100}`, 50, `{"max_tokens":100}`],
+    [`{"top_p":1.0}`, 400, `{"top_p":1.0,"max_tokens":400}`],
+  ] as const
+) {
+  Deno.test(`withTokenLimit() makes ${after} of ${before} and ${tokens}`, () => {
+    assertEquals(JSON.stringify(withTokenLimit(paramsOf(before), tokens)), after);
   });
 }
 
