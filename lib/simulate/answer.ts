@@ -20,7 +20,7 @@ export interface Plan {
   /** Tokens of the answer without the reasoning. */
   readonly answerTokens: number;
   /** `length` where the answer was cut. */
-  readonly finishReason: "stop" | "length";
+  readonly finishReason: "stop" | "length" | "abort";
   /** What it is asked, in tokens. */
   readonly promptTokens: number;
 }

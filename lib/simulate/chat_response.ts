@@ -55,6 +55,11 @@ export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuf
   return new Response(body, EVENTS_INIT);
 }
 
+/** Status 200 without an answer, as gateways send it whose upstream has failed. */
+export function emptyResponse(): Response {
+  return Response.json({ object: "chat.completion", choices: [] });
+}
+
 /** An error in the OpenAI form. */
 export function errorResponse(
   status: number,

@@ -18,6 +18,10 @@ export interface SimulateOptions {
   reasoning?: number;
   /** Fraction of requests that get 500. @default 0 */
   errors?: number;
+  /** Fraction of requests that get 200 without an answer in it. @default 0 */
+  broken?: number;
+  /** Fraction of requests whose answer is given up half-way (`finish_reason` `abort`). @default 0 */
+  aborted?: number;
   /** Fraction of prompts that always get 400. @default 0 */
   refusals?: number;
   /** Fraction of prompts whose answer is cut (`finish_reason` `length`). @default 0 */
@@ -40,6 +44,8 @@ export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   tokens: 300,
   reasoning: 0,
   errors: 0,
+  broken: 0,
+  aborted: 0,
   refusals: 0,
   truncated: 0,
   rpm: 0,
@@ -69,6 +75,8 @@ const RULES: Readonly<Record<Key, Rule>> = {
   tokens: { what: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
   reasoning: { what: "a whole number of tokens from 0 to 1000000", max: 1e6, whole: true },
   errors: FRACTION,
+  broken: FRACTION,
+  aborted: FRACTION,
   refusals: FRACTION,
   truncated: FRACTION,
   rpm: { what: "requests per minute, 0 or more", max: Number.MAX_SAFE_INTEGER, whole: false },

@@ -9,6 +9,7 @@ import { UsageError } from "../errors.ts";
 import { draw, type Plan, planAnswer } from "./answer.ts";
 import { readChatRequest } from "./chat_request.ts";
 import {
+  emptyResponse,
   errorResponse,
   eventsOf,
   eventsResponse,
@@ -42,6 +43,11 @@ export interface SimulatedTeacher extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What can go wrong with a request. */
+type Fault = "error" | "broken" | "aborted";
+
+const FAILED = "The simulated teacher failed, as it was asked to (errors)";
+
 /** The first piece of a stream comes after this fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
 
@@ -50,7 +56,7 @@ const FIRST_PIECE_AT = 0.2;
  *
  * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. What a prompt
  * gets (text, tokens, latency, refusal) follows from `seed` and the prompt; whether a request gets
- * 500 also from how many times the prompt was asked before. Each answer starts with a digest of its
+ * 500, an answer that broke or one that was given up also from how many times the prompt was asked before. Each answer starts with a digest of its
  * prompt and quotes it. Its memory does not grow with the number of requests.
  *
  * @throws {TypeError} An option is unknown or no number.
@@ -144,15 +150,13 @@ class Desk {
     this.#inFlight++;
     let streaming = false;
     try {
-      if (this.#fails(plan)) {
+      const fault = this.#faultOf(plan);
+      if (fault === "error" || fault === "broken" || !chat.stream) {
         if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
-        return errorResponse(500, "The simulated teacher failed, as it was asked to (errors)");
+        if (fault === "error") return errorResponse(500, FAILED);
+        return fault === "broken" ? emptyResponse() : wholeResponse(chat, given(plan, fault));
       }
-      if (!chat.stream) {
-        if (plan.latencyMs > 0) await this.#sleepers.sleep(plan.latencyMs);
-        return wholeResponse(chat, plan);
-      }
-      const events = eventsOf(chat, plan);
+      const events = eventsOf(chat, given(plan, fault));
       if (plan.latencyMs === 0) return eventsResponse(events.join(""));
       streaming = true;
       return eventsResponse(this.#stream(events, plan.latencyMs));
@@ -177,9 +181,14 @@ class Desk {
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
   }
 
-  #fails(plan: Plan): boolean {
-    const { errors } = this.#options;
-    return errors > 0 && draw(plan.hash, 99 + this.#attempts.count(plan.hash)) < errors;
+  /** What goes wrong with this request, where anything does. */
+  #faultOf(plan: Plan): Fault | undefined {
+    const { errors, broken, aborted } = this.#options;
+    if (errors === 0 && broken === 0 && aborted === 0) return undefined;
+    const luck = draw(plan.hash, 99 + this.#attempts.count(plan.hash));
+    if (luck < errors) return "error";
+    if (luck < errors + broken) return "broken";
+    return luck < errors + broken + aborted ? "aborted" : undefined;
   }
 
   #stream(events: string[], latencyMs: number): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -203,4 +212,10 @@ class Desk {
       cancel: leave,
     }, { highWaterMark: 0 });
   }
+}
+
+/** What is given of an answer. */
+function given(plan: Plan, fault: Fault | undefined): Plan {
+  if (fault !== "aborted") return plan;
+  return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };
 }

@@ -1,6 +1,6 @@
 /** How servers say that an answer has ended. @module */
 
-import type { Reply } from "../support/scripted_server.ts";
+import type { Reply, Script } from "../support/scripted_server.ts";
 import type { Expected, Part, ServerCase, ServerGroup } from "./case.ts";
 import { answer, delta, DONE, events, finish } from "./replies.ts";
 
@@ -62,6 +62,23 @@ function accepted(who: string, sends: string, reply: Reply, word: string, flags:
     script: [reply],
     flags: ["--accept-ending", word, ...flags],
     expected: { result: { response: "42", distill: { attempts: 1 } } },
+  };
+}
+
+/** llama-cpp-python, by default: a stream ends when another request waits. */
+function oneAtATime(): Script {
+  let interrupt = () => {};
+  return ({ prompt, asked }) => {
+    interrupt();
+    const interrupted = new Promise<void>((resolve) => interrupt = resolve);
+    const isFirst = prompt === "prompt 0" && asked === 1;
+    const body = async function* () {
+      yield `data: ${JSON.stringify(delta("year cups "))}\n\n`;
+      if (isFirst) await interrupted;
+      else yield `data: ${JSON.stringify(finish())}\n\n`;
+      yield DONE;
+    }();
+    return { headers: { "content-type": "text/event-stream" }, framing: "chunked", body };
   };
 }
 
@@ -254,6 +271,19 @@ export const ENDINGS: ServerGroup = {
         posts: 3,
       },
     },
+    {
+      who: "a server with words of its own",
+      sends: "`stop`, then `natural_end` for all others",
+      script: ({ prompt }) =>
+        ended({ finish_reason: prompt === "prompt 0" ? "stop" : "natural_end" }),
+      rows: 24,
+      flags: [...ONE_AT_A_TIME, "--max-attempts", "1"],
+      expected: {
+        counts: [1, 0, 23],
+        says: /answers to 20 rows.*--accept-ending natural_end/,
+        posts: 21,
+      },
+    },
     unproven(
       "a server that ends its streams so",
       "a stream that ends without a finish reason and without `[DONE]`",
@@ -297,6 +327,32 @@ export const ENDINGS: ServerGroup = {
       rows: 2,
       flags: [...STREAM, ...ONE_AT_A_TIME],
       expected: { counts: [2, 0, 0], result: { response: "42" }, posts: 3 },
+    },
+    {
+      who: "llama-cpp-python",
+      sends: "`[DONE]` in the middle of a stream, when another request waits",
+      script: oneAtATime(),
+      rows: 2,
+      flags: [...STREAM, "-c", "2", "--no-careful-start", "--max-attempts", "1"],
+      expected: {
+        counts: [1, 1, 0],
+        failure: {
+          error: {
+            type: "unfinished",
+            message: /serves one stream at a time: use -c 1 or leave out --stream/,
+          },
+          partial: { response: "year cups ", finish_reason: "" },
+        },
+        posts: 2,
+      },
+    },
+    {
+      who: "llama-cpp-python",
+      sends: "`[DONE]` in the middle of a stream, when another request waits",
+      script: oneAtATime(),
+      rows: 2,
+      flags: [...STREAM, "-c", "2", "--no-careful-start"],
+      expected: { counts: [2, 0, 0], result: { response: "year cups " }, posts: 3 },
     },
   ],
 };

@@ -228,3 +228,19 @@ Deno.test("serveSimulatedTeacher() says so when its port is taken", async () => 
   const message = `Cannot listen on port ${teacher.port}: another program does`;
   assertThrows(() => serve({ port: teacher.port }), UsageError, message);
 });
+
+Deno.test("serveSimulatedTeacher() breaks answers, and gives them up, as often as it was told", async () => {
+  await using teacher = serve({ broken: 0.3, aborted: 0.3 });
+  const seen = { broken: 0, abort: 0, stop: 0 };
+  for (let i = 0; i < 100; i++) {
+    const response = await post(teacher, chat(`prompt ${i}`));
+    const [choice] = (await response.json()).choices;
+    if (choice === undefined) seen.broken++;
+    else seen[choice.finish_reason as "abort" | "stop"]++;
+  }
+  assertEquals(seen.broken + seen.abort + seen.stop, 100);
+  for (const count of Object.values(seen)) assert(count > 15 && count < 55, JSON.stringify(seen));
+  await using aborting = serve({ aborted: 1 });
+  const events = await eventsOf(await post(aborting, chat("one", { stream: true })));
+  assert(events.some((event) => event.includes('"finish_reason":"abort"')));
+});

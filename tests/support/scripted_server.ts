@@ -8,14 +8,18 @@
 import { promptOf } from "./ledger_server.ts";
 import { RequestReader, writeAll } from "./raw_server.ts";
 
+/** A part of a body. */
+type Piece = string | Uint8Array;
+
 /** What the server sends for one POST. */
 export interface Reply {
   /** The HTTP status. @default 200 */
   readonly status?: number;
   /** The header fields, but for those that frame the body. @default {} */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as it goes over the wire; several pieces are several writes. */
-  readonly body: string | Uint8Array | readonly (string | Uint8Array)[];
+  /** The body as it goes over the wire; several pieces are several writes. One that comes bit by bit needs
+   * a framing that does not tell its length. */
+  readonly body: Piece | readonly Piece[] | AsyncIterable<Piece>;
   /** How the end of the body is told: its length, chunks, or the end of the connection. @default "length" */
   readonly framing?: "length" | "chunked" | "close";
   /** Whether the connection closes before the end of the body that the framing announces. @default false */
@@ -83,7 +87,7 @@ export function serveScript(script: Script): ScriptedServer {
         try {
           const reply = await replyTo(post);
           if (reply.hangsUp) return;
-          for (const bytes of bytesOf(reply)) await writeAll(connection, bytes);
+          for await (const bytes of bytesOf(reply)) await writeAll(connection, bytes);
           if (reply.closesAfterMs) await later(reply.closesAfterMs);
           if (reply.breaks || reply.closes || reply.framing === "close") return;
         } finally {
@@ -133,28 +137,32 @@ function inTurn(replies: readonly Reply[]): (post: Post) => Reply {
 /** More bytes than there are, for a body that breaks off. */
 const MISSING_BYTES = 1_000;
 
-function* bytesOf(reply: Reply): Generator<Uint8Array> {
+async function* bytesOf(reply: Reply): AsyncGenerator<Uint8Array> {
   const { status = 200, headers = {}, framing = "length", breaks = false } = reply;
-  const pieces = [reply.body].flat().map((piece) =>
-    typeof piece === "string" ? encoder.encode(piece) : piece as Uint8Array
-  ).filter((piece) => piece.length > 0);
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const fields = {
-    ...headers,
-    ...framingFields(framing, breaks ? length + MISSING_BYTES : length),
-  };
+  const pieces = piecesOf(reply.body);
+  const length = Array.isArray(pieces)
+    ? pieces.reduce((sum: number, piece) => sum + bytes(piece).length, breaks ? MISSING_BYTES : 0)
+    : 0;
+  const fields = { ...headers, ...framingFields(framing, length) };
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-  for (const piece of [reply.interim ?? []].flat()) yield encoder.encode(piece);
-  yield encoder.encode(`HTTP/1.1 ${status} Scripted\r\n${lines.join("")}\r\n`);
-  for (const piece of pieces) {
-    if (framing !== "chunked") yield piece;
-    else {
-      yield encoder.encode(`${piece.length.toString(16)}\r\n`);
-      yield piece;
-      yield encoder.encode("\r\n");
-    }
+  for (const piece of [reply.interim ?? []].flat()) yield bytes(piece);
+  yield bytes(`HTTP/1.1 ${status} Scripted\r\n${lines.join("")}\r\n`);
+  for await (const piece of pieces) {
+    const part = bytes(piece);
+    if (part.length === 0) continue;
+    if (framing === "chunked") yield bytes(`${part.length.toString(16)}\r\n`);
+    yield part;
+    if (framing === "chunked") yield bytes("\r\n");
   }
-  if (framing === "chunked" && !breaks) yield encoder.encode("0\r\n\r\n");
+  if (framing === "chunked" && !breaks) yield bytes("0\r\n\r\n");
+}
+
+function piecesOf(body: Reply["body"]): readonly Piece[] | AsyncIterable<Piece> {
+  return typeof body === "string" || body instanceof Uint8Array ? [body] : body;
+}
+
+function bytes(piece: Piece): Uint8Array {
+  return typeof piece === "string" ? encoder.encode(piece) : piece;
 }
 
 function framingFields(framing: "length" | "chunked" | "close", length: number) {

@@ -1,0 +1,50 @@
+import { assertEquals, assertThrows } from "../../../lib/deps/std_assert.ts";
+import { checkEndings, endingOf, Endings } from "../../../lib/engine/answers/endings.ts";
+import type { Completion } from "../../../lib/teacher/mod.ts";
+
+function completion(finishReason: unknown, completionTokens = 11): Completion {
+  const usage = { promptTokens: 7, completionTokens };
+  return { response: "42", finishReason: finishReason as string, usage, model: "m" };
+}
+
+const WORDS = {
+  whole: ["stop", "STOP", "Stop", "tool_calls", "tool_use", "function_call", "end_turn"],
+  limit: ["length", "max_tokens", "MAX_TOKENS", "maxPredictedTokensReached", "max-output-tokens"],
+  context: ["model_length", "model_context_window_exceeded"],
+  filter: ["content_filter", "content_filter: SPII", "SAFETY", "sensitive", "refusal"],
+  broken: ["abort", "error", "ERROR", "timeout", "cancelled", "repetition", "OTHER", "USER_CANCEL"],
+  unknown: ["natural_end", "结束", "stop!?x"],
+  none: ["", "  ", null, "…"],
+} as const;
+
+for (const [ending, words] of Object.entries(WORDS)) {
+  Deno.test(`endingOf() takes ${words.map((word) => JSON.stringify(word))} for ${ending}`, () => {
+    for (const word of words) assertEquals<string>(endingOf(word), ending, `${word}`);
+  });
+}
+
+Deno.test("Endings takes what the user accepts, but nothing that was cut", () => {
+  const endings = new Endings(["natural-end", "none", "OTHER"]);
+  assertEquals(endings.of(completion("NATURAL_END"), {}), "whole");
+  assertEquals(endings.of(completion(""), {}), "whole");
+  assertEquals(endings.of(completion(null), {}), "whole");
+  assertEquals(endings.of(completion("other"), {}), "whole");
+  assertEquals(endings.of(completion("abort"), {}), "broken");
+  assertEquals(endings.of(completion("other_end"), {}), "unknown");
+  for (const limit of [{ max_tokens: 11 }, { max_completion_tokens: 11 }]) {
+    assertEquals(endings.of(completion(""), limit), "limit");
+    assertEquals(endings.of(completion("stop"), limit), "limit");
+  }
+  assertEquals(endings.of(completion("stop", 10), { max_tokens: 11 }), "whole");
+});
+
+Deno.test("Endings believes a teacher that was plugged in and never names a reason", () => {
+  assertEquals(new Endings().of(completion(undefined), {}), "whole");
+});
+
+Deno.test("checkEndings() refuses what has a flag of its own, and what is no word", () => {
+  checkEndings(["none", "natural_end", "stop", "abort"]);
+  assertThrows(() => checkEndings(["length"]), RangeError, "--on-truncated keep");
+  assertThrows(() => checkEndings(["SAFETY"]), RangeError, "a filtered answer");
+  assertThrows(() => checkEndings([" "]), RangeError, "it must be a finish reason, or none");
+});
