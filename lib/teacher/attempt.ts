@@ -15,7 +15,8 @@ import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import { type Deadline, type Deadlines, lateness, silence, type Timed } from "./deadlines.ts";
-import { HeldBody } from "./held_body.ts";
+import { type BodyReader, IncomingBody, MOST_ANSWER_BYTES } from "./incoming_body.ts";
+import { asObject, parseJson } from "./json.ts";
 import { isUnaskedContinue, networkError, type Stage } from "./network_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { type AnswerHeaders, refusal } from "./refusal.ts";
@@ -30,8 +31,6 @@ export interface AttemptShared {
   readonly proxyHost: string | undefined;
   /** The header fields of every request, names and values in turn. */
   readonly headers: string[];
-  /** Whether answers are streamed. */
-  readonly stream: boolean;
   /** Milliseconds that a whole attempt may take, unless its row has less. */
   readonly timeoutMs: number;
   /** Milliseconds that a stream may be silent for. */
@@ -51,11 +50,9 @@ export interface AttemptShared {
 /** How long a connection that was idle is listened to before it is used. Deno's event loop hears of sockets
  * at every 61st turn, or as soon as it has nothing else to do: a turn or two would not be enough. */
 const LISTEN_MS = 5;
-const MOST_ERROR_BYTES = 64 * 1024;
-const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** One attempt. It is made, then started, then settles its promise exactly once. */
-export class Attempt implements Dispatcher.DispatchHandler, Timed {
+export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   readonly startedAt: number;
   readonly timeoutMs: number;
   lastTokenAt = -1;
@@ -76,8 +73,8 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   #headers: AnswerHeaders = {};
   #stream: StreamReader | undefined;
   #firstTokenAt = -1;
-  readonly #body = new HeldBody();
-  #streamedBytes = 0;
+  readonly #body = new IncomingBody(this);
+  #breakage: Error | undefined;
 
   /** Makes an attempt that has sent nothing yet. `timeoutMs`: what is left of its row's time. */
   constructor(
@@ -147,31 +144,20 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
     this.#headers = headers;
-    if (this.#isAnswer && this.#isStream(headers)) {
-      this.#stream = new StreamReader(status, this.#context, this.#shared.streamHabits);
-      this.#headAt = this.#shared.now();
-    }
+    this.#body.start(this.#isAnswer, headers);
+    if (this.#isAnswer) this.#headAt = this.#shared.now();
   }
 
   /** undici: a part of the body is there. */
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
-    if (this.#settled) return;
-    const bytes = this.#body.bytes + this.#streamedBytes + chunk.length;
-    if (bytes > (this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES)) this.#tooLong(chunk);
-    else if (this.#stream !== undefined) this.#streamed(this.#stream, chunk);
-    else this.#body.add(chunk);
+    if (!this.#settled) this.#body.receive(chunk);
   }
 
   /** undici: the answer is whole, and the connection free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
-    if (this.#settled) return;
-    try {
-      this.#finish();
-    } catch (error) {
-      this.#fail(error);
-    }
+    if (!this.#settled) this.#body.finish();
   }
 
   /** undici: it broke, or was cut by us. */
@@ -182,19 +168,52 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     if (this.isConnected && isUnaskedContinue(error)) this.#shared.connections.skipContinue();
     this.#release();
     if (this.#settled) return;
-    // A refusal that was cut short is a refusal. An answer is not whole, whatever its finish reason: a
-    // proxy may have cut it, and some servers give a reason in every chunk.
-    this.#fail(this.#status >= 300 ? this.#refusal() : this.#brokenBy(error));
+    this.#breakage = error;
+    this.#body.finish();
+  }
+
+  /** The body: a part of a stream. */
+  onEvents(chunk: Uint8Array): void {
+    if (this.#settled) return;
+    const { streamHabits } = this.#shared;
+    const stream = this.#stream ??= new StreamReader(this.#status, this.#context, streamHabits);
+    const isToken = stream.feed(chunk);
+    if (isToken) {
+      this.lastTokenAt = this.#shared.now();
+      if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
+    }
+    if (stream.error !== undefined) {
+      this.#fail(stream.error);
+      this.#cut();
+    } else if (stream.done) {
+      // The lane need not wait for the end of the connection's answer; the sweep sees to it.
+      this.completeAt = this.#shared.now();
+      this.#succeed(stream);
+    }
+  }
+
+  /** The body: it is too long. */
+  onTooLong(): void {
+    if (this.#isAnswer) {
+      const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
+      this.#fail(new TeacherError(what, { type: "response", status: this.#status }));
+    } else this.#fail(this.#refusal());
+    this.#cut();
+  }
+
+  /** The body: there is no more of it. */
+  onBodyEnd(error: Error | undefined = this.#breakage): void {
+    if (this.#settled) return;
+    try {
+      if (error === undefined) this.#finish();
+      else this.#finishBroken(error);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   get #isAnswer(): boolean {
     return this.#status >= 200 && this.#status < 300;
-  }
-
-  /** A server may stream unasked, or not stream although asked. */
-  #isStream(headers: AnswerHeaders): boolean {
-    const type = String(headers["content-type"] ?? "");
-    return type.includes("event-stream") || (this.#shared.stream && !type.includes("json"));
   }
 
   #dispatch(): void {
@@ -214,32 +233,24 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
     this.#dispatch();
   }
 
-  #streamed(stream: StreamReader, chunk: Uint8Array): void {
-    this.#streamedBytes += chunk.length;
-    const isToken = stream.feed(chunk);
-    if (isToken) {
-      this.lastTokenAt = this.#shared.now();
-      if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
-    }
-    if (stream.error !== undefined) {
-      this.#fail(stream.error);
-      this.#cut();
-    } else if (stream.done) {
-      // The lane need not wait for the end of the connection's answer; the sweep sees to it.
-      this.completeAt = this.#shared.now();
-      this.#succeed(stream);
-    }
+  #finishBroken(error: Error): void {
+    // A refusal that was cut short is a refusal.
+    if (this.#status >= 300) this.#fail(this.#refusal());
+    // A stream is not whole, whatever its finish reason: a proxy may have cut it, and some servers give
+    // a reason in every chunk.
+    else if (this.#stream === undefined && this.#isWholeDocument()) this.#finish();
+    else this.#fail(this.#brokenBy(error));
+  }
+
+  /** A JSON object tells its own end, also where the connection does not. */
+  #isWholeDocument(): boolean {
+    return asObject(parseJson(this.#body.text())) !== undefined;
   }
 
   #finish(): void {
     if (!this.#isAnswer) {
       this.#fail(this.#refusal());
       return;
-    }
-    const encoding = this.#headers["content-encoding"];
-    if (encoding !== undefined && encoding !== "identity") {
-      const what = `The answer is compressed (${encoding}) although nobody asked for that`;
-      throw new TeacherError(what, { type: "response", status: this.#status });
     }
     const stream = this.#stream;
     if (stream === undefined) {
@@ -267,6 +278,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
 
   #answer(completion: Completion, headAgeMs: number): void {
     this.#settled = true;
+    this.#body.drop();
     const rateLimit = rateLimitOf(this.#headers, this.#shared.now(), headAgeMs);
     this.#outcome.resolve(rateLimit === undefined ? completion : { ...completion, rateLimit });
   }
@@ -274,6 +286,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
   #fail(reason: unknown): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#body.drop();
     this.#outcome.reject(reason instanceof TeacherError ? this.#withPartial(reason) : reason);
   }
 
@@ -299,17 +312,6 @@ export class Attempt implements Dispatcher.DispatchHandler, Timed {
       redact: this.#context.redact,
       now: now(),
     });
-  }
-
-  #tooLong(chunk: Uint8Array): void {
-    if (this.#isAnswer) {
-      const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
-      this.#fail(new TeacherError(what, { type: "response", status: this.#status }));
-    } else {
-      this.#body.add(chunk.subarray(0, MOST_ERROR_BYTES - this.#body.bytes));
-      this.#fail(this.#refusal());
-    }
-    this.#cut();
   }
 
   #brokenBy(error: Error): TeacherError {

@@ -86,10 +86,12 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
       headers: headerList({
         "content-type": "application/json",
         accept: stream ? "text/event-stream, application/json" : "application/json",
+        // Without a word some gateways compress, which only costs both sides time, and others buffer
+        // a stream to do so.
+        "accept-encoding": "identity",
         "user-agent": `retort/${VERSION}`,
         ...key,
       }, options.headers),
-      stream,
       timeoutMs,
       streamIdleTimeoutMs,
       now,

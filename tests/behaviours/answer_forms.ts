@@ -1,6 +1,8 @@
 /** Whole answers in unusual forms: encodings, labels, numbers that are not JSON. @module */
 
-import type { ServerGroup } from "./case.ts";
+import * as zlib from "node:zlib";
+import type { Reply } from "../support/scripted_server.ts";
+import type { ServerCase, ServerGroup } from "./case.ts";
 import { answer, delta, DONE, events, finish, json, USAGE } from "./replies.ts";
 
 const RESULT = { result: { response: "42" } } as const;
@@ -11,10 +13,116 @@ function withLogprobs(text: string): string {
   return body.replace('"HERE"', text);
 }
 
+const WHOLE = answer("42"), STREAM = events([delta("4"), delta("2"), finish(), DONE]);
+
+/** The same bytes in another coding, whatever the label says. */
+function coded(
+  reply: Reply,
+  label: string | undefined,
+  encode: (bytes: string | Uint8Array) => Uint8Array,
+): Reply {
+  const bytes = [reply.body].flat().join("");
+  const headers: Record<string, string> = { ...reply.headers };
+  if (label !== undefined) headers["content-encoding"] = label;
+  return { ...reply, headers, body: encode(bytes) };
+}
+
+function typed(reply: Reply, type: string): Reply {
+  return { ...reply, headers: { "content-type": type } };
+}
+
+const CODINGS: readonly ServerCase[] = [
+  ["gzip", zlib.gzipSync],
+  ["br", zlib.brotliCompressSync],
+  ["deflate", zlib.deflateSync],
+  ["zstd", zlib.zstdCompressSync],
+  ["gzip, br", (bytes: string | Uint8Array) => zlib.brotliCompressSync(zlib.gzipSync(bytes))],
+].map(([label, encode]) => ({
+  who: "gateways that always compress",
+  sends: `\`content-encoding: ${label}\``,
+  script: [coded(WHOLE, label as string, encode as typeof zlib.gzipSync)],
+  expected: RESULT,
+}));
+
+const ENCODED: readonly ServerCase[] = [
+  ...CODINGS,
+  {
+    who: "gateways that always compress",
+    sends: "a stream in gzip",
+    flags: ["--stream"],
+    script: [coded(STREAM, "gzip", zlib.gzipSync)],
+    expected: RESULT,
+  },
+  {
+    who: "gateways that always compress",
+    sends: "a refusal in gzip, then an answer",
+    script: [
+      coded(json({ error: { message: "busy" } }, { status: 503 }), "gzip", zlib.gzipSync),
+      WHOLE,
+    ],
+    expected: { ...RESULT, posts: 2 },
+  },
+  {
+    who: "Cloudflare, at times",
+    sends: "gzip without a label",
+    script: [coded(WHOLE, undefined, zlib.gzipSync)],
+    expected: RESULT,
+  },
+  {
+    who: "proxies that decode and keep the label",
+    sends: "plain JSON labelled `gzip`",
+    script: [coded(WHOLE, "gzip", (bytes) => new TextEncoder().encode(bytes as string))],
+    expected: RESULT,
+  },
+  {
+    who: "gateways with one label for everything",
+    sends: "events labelled `application/json`",
+    flags: ["--stream"],
+    script: [typed(STREAM, "application/json")],
+    expected: RESULT,
+  },
+  {
+    who: "gateways that stream unasked",
+    sends: "events labelled `application/json`",
+    script: [typed(STREAM, "application/json")],
+    expected: RESULT,
+  },
+  {
+    who: "gateways with one label for everything",
+    sends: "JSON labelled `text/event-stream`",
+    flags: ["--stream"],
+    script: [typed(WHOLE, "text/event-stream")],
+    expected: RESULT,
+  },
+  {
+    who: "gateways with one label for everything",
+    sends: "JSON labelled `text/plain`, over several lines",
+    flags: ["--stream"],
+    script: [typed(
+      { body: JSON.stringify(JSON.parse(WHOLE.body as string), null, 2) },
+      "text/plain",
+    )],
+    expected: RESULT,
+  },
+  {
+    who: "DeepSeek under load",
+    sends: "empty lines before the answer",
+    script: [{ ...WHOLE, body: ["\n\n", "\n", WHOLE.body as string], framing: "chunked" }],
+    expected: RESULT,
+  },
+  {
+    who: "gateways that close early",
+    sends: "whole JSON, and a connection that closes before the end of its chunks",
+    script: [{ ...WHOLE, framing: "chunked", breaks: true }],
+    expected: RESULT,
+  },
+];
+
 /** Whole answers in unusual forms: encodings, labels, numbers that are not JSON. */
 export const ANSWER_FORMS: ServerGroup = {
   title: "Unusual forms of a whole answer",
   cases: [
+    ...ENCODED,
     {
       who: "vLLM and others in Python",
       sends: "`-Infinity` and `NaN` among the log probabilities",

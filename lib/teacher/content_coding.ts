@@ -1,0 +1,150 @@
+/**
+ * Undoes what a gateway has done to the bytes of a body: gzip, deflate, Brotli, Zstandard, one upon the
+ * other too. Nothing is compressed when it is asked not to be; some gateways compress all the same.
+ *
+ * @module
+ */
+
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from "node:zlib";
+import { startsAsText } from "./body_kind.ts";
+
+/** Where bytes go. */
+export interface ByteSink {
+  /** A part of them. */
+  data(chunk: Uint8Array): void;
+  /** There are no more. */
+  end(): void;
+  /** They cannot be decoded. Nothing follows. */
+  broken(error: Error): void;
+}
+
+/** Decodes the bytes that are put into it. */
+export interface ByteDecoder extends ByteSink {
+  /** Drops what is left to decode. */
+  destroy(): void;
+}
+
+type Coding = "gzip" | "deflate" | "br" | "zstd";
+type Decompressor = ReturnType<typeof createGunzip>;
+
+const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
+  ["gzip", "gzip"],
+  ["x-gzip", "gzip"],
+  ["deflate", "deflate"],
+  ["br", "br"],
+  ["zstd", "zstd"],
+]);
+
+/**
+ * The decoder of a body, or undefined where there is nothing to decode. Beside the label the first bytes
+ * count: some gateways leave the label out, others leave it on what they have decoded themselves.
+ *
+ * @param label The field `content-encoding`.
+ * @param first The first bytes.
+ * @param sink Where what is decoded goes.
+ */
+export function decoderFor(
+  label: string | readonly string[] | undefined,
+  first: Uint8Array,
+  sink: ByteSink,
+): ByteDecoder | undefined {
+  const named = label === undefined ? [] : codingsOf(String(label));
+  const codings = named.length === 0 ? unlabelled(first) : named;
+  if (codings.length === 0) return undefined;
+  // The last one was applied last. What it decodes to goes on to the one before.
+  let next: ByteSink = sink;
+  const steps = codings.map((coding) => (next = new Step(coding, next)) as Step);
+  const outer = steps.at(-1)!;
+  return {
+    data: (chunk) => outer.data(chunk),
+    end: () => outer.end(),
+    broken: (error) => outer.broken(error),
+    destroy: () => steps.forEach((step) => step.destroy()),
+  };
+}
+
+function codingsOf(label: string): Coding[] {
+  // What else stands there says nothing that would help (`identity`, `utf-8`).
+  const names = label.toLowerCase().split(",").map((name) => name.trim());
+  return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
+}
+
+function unlabelled([a, b, c, d]: Uint8Array): Coding[] {
+  if (a === 0x1f && b === 0x8b) return ["gzip"];
+  return a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd ? ["zstd"] : [];
+}
+
+/** Undoes one coding. */
+class Step implements ByteSink {
+  readonly #coding: Coding;
+  readonly #next: ByteSink;
+  #isBegun = false;
+  #decompressor: Decompressor | undefined;
+
+  constructor(coding: Coding, next: ByteSink) {
+    this.#coding = coding;
+    this.#next = next;
+  }
+
+  data(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    if (!this.#isBegun) this.#begin(chunk);
+    if (this.#decompressor === undefined) this.#next.data(chunk);
+    else this.#decompressor.write(chunk);
+  }
+
+  end(): void {
+    if (this.#decompressor === undefined) this.#next.end();
+    else this.#decompressor.end();
+  }
+
+  broken(error: Error): void {
+    this.#next.broken(error);
+  }
+
+  destroy(): void {
+    this.#decompressor?.destroy();
+  }
+
+  #begin(first: Uint8Array): void {
+    this.#isBegun = true;
+    if (!mayBe(this.#coding, first)) return;
+    const next = this.#next;
+    this.#decompressor = decompressor(this.#coding, first)
+      .on("data", (chunk: Uint8Array) => next.data(chunk))
+      .on("end", () => next.end())
+      .on("error", (error: Error) => next.broken(error));
+  }
+}
+
+/** Each gives what can be decoded where the rest is missing: whether it is enough, its reader sees. */
+function decompressor(coding: Coding, first: Uint8Array): Decompressor {
+  const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
+  if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
+  if (coding === "br") return createBrotliDecompress({ finishFlush: BROTLI_OPERATION_FLUSH });
+  if (coding === "zstd") return createZstdDecompress({ finishFlush: ZSTD_e_flush });
+  return hasZlibHeader(first)
+    ? createInflate({ finishFlush: Z_SYNC_FLUSH })
+    : createInflateRaw({ finishFlush: Z_SYNC_FLUSH });
+}
+
+/** Whether bytes may be coded so: gzip and Zstandard begin with marks of their own. */
+function mayBe(coding: Coding, first: Uint8Array): boolean {
+  const [a, b = 0x8b] = first;
+  if (coding === "gzip") return a === 0x1f && b === 0x8b;
+  // 0x28 begins a frame of data, 0x50 to 0x5f one to be skipped.
+  if (coding === "zstd") return a === 0x28 || (a & 0xf0) === 0x50;
+  return !startsAsText(first);
+}
+
+/** "deflate" is the format of zlib, but some servers send it without its header. */
+function hasZlibHeader([a, b]: Uint8Array): boolean {
+  return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
+}

@@ -1,0 +1,31 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { kindOf, startsAsText } from "../../lib/teacher/body_kind.ts";
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+Deno.test("kindOf() tells events from documents", () => {
+  for (const text of ["data: {", "data:[DONE]", ": ping\n", "\n\nevent: x", "id:1", "error: {"]) {
+    assertEquals(kindOf(bytes(text)), "events", text);
+    assertEquals(kindOf(bytes(`\ufeff${text}`)), "events", text);
+  }
+  for (const text of ['{"a":1}', " \n[", "<html>", "database", "identity: x", "Error: oh", "ok"]) {
+    assertEquals(kindOf(bytes(text)), "document", text);
+  }
+});
+
+Deno.test("kindOf() waits as long as the bytes do not tell", () => {
+  for (const text of ["", "\n \n", "d", "dat", "data", "\neve", "i"]) {
+    assertEquals(kindOf(bytes(text)), undefined, text);
+  }
+});
+
+Deno.test("startsAsText() knows JSON and events", () => {
+  for (const text of ['{"a"', "{", '\n{\n    "a"', "data: {", ": ping"]) {
+    assertEquals(startsAsText(bytes(text)), true, text);
+  }
+  for (const start of [[0x1f, 0x8b, 8], [0x78, 0x9c], [0x28, 0xb5, 0x2f, 0xfd], [0x7b, 0x8c]]) {
+    assertEquals(startsAsText(new Uint8Array(start)), false);
+  }
+});
