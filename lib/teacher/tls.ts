@@ -27,6 +27,8 @@ export interface TlsSettings {
   readonly rejectUnauthorized?: false;
 }
 
+const CLIENT_CERT = "the client certificate (clientCert, --client-cert)";
+const CLIENT_KEY = "the private key (clientKey, --client-key)";
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
@@ -38,11 +40,11 @@ const CERTIFICATE =
  */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, clientKey, insecureTls } = options;
-  if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca)");
+  if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
     const [there, missing] = clientKey === undefined
-      ? ["clientCert", "clientKey"]
-      : ["clientKey", "clientCert"];
+      ? [CLIENT_CERT, CLIENT_KEY]
+      : [CLIENT_KEY, CLIENT_CERT];
     throw new TypeError(`Cannot use ${there} alone: it belongs to ${missing}`);
   }
   if (clientCert !== undefined && clientKey !== undefined) checkPair(clientCert, clientKey);
@@ -54,11 +56,10 @@ export function tlsSettings(options: TlsOptions): TlsSettings {
 }
 
 function checkPair(clientCert: string, clientKey: string): void {
-  const [certificate] = certificatesOf(clientCert, "the client certificate (clientCert)");
+  const [certificate] = certificatesOf(clientCert, CLIENT_CERT);
   if (!certificate.checkPrivateKey(privateKeyOf(clientKey))) {
     throw new TypeError(
-      "Cannot use the private key (clientKey): it belongs to another certificate than clientCert, " +
-        "whose first one must be the client's own",
+      `Cannot use ${CLIENT_KEY}: it belongs to another certificate than the first one of ${CLIENT_CERT}`,
     );
   }
 }
@@ -82,8 +83,7 @@ function certificatesOf(pem: string, what: string): X509Certificate[] {
 function privateKeyOf(pem: string): KeyObject {
   if (/ENCRYPTED/.test(pem)) {
     throw new TypeError(
-      "Cannot use the private key (clientKey): it is encrypted. " +
-        "Decrypt it first: openssl pkey -in FILE -out NEW_FILE",
+      `Cannot use ${CLIENT_KEY}: it is encrypted. Decrypt it first: openssl pkey -in FILE -out NEW_FILE`,
     );
   }
   try {
@@ -91,7 +91,7 @@ function privateKeyOf(pem: string): KeyObject {
   } catch {
     // Without the cause, which may quote the key.
     throw new TypeError(
-      'Cannot use the private key (clientKey): it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)',
+      `Cannot use ${CLIENT_KEY}: it must be text with "-----BEGIN PRIVATE KEY-----" (PEM)`,
     );
   }
 }

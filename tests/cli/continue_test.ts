@@ -144,6 +144,23 @@ async function words(line: string): Promise<string[]> {
   return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);
 }
 
+Deno.test("nextCommand() shows no secret that was typed", () => {
+  const typed = [
+    ["--header", "api-key=azure-secret"],
+    ["--header", "Authorization: Bearer tok-1"],
+    ["--header", "X-Team=@env:TEAM"],
+    ["--header", "X-Title=mine"],
+    ["--base-url", "http://me:pass@h.example:8000/v1"],
+    ["--base-url", "https://h.example/openai?api-version=1&sig=abc"],
+  ];
+  assertEquals(
+    next(["a.jsonl", ...typed.flat()]),
+    "retort a.jsonl --header api-key=@env:API_KEY --header Authorization=@env:AUTHORIZATION " +
+      "--header X-Team=@env:TEAM --header X-Title=mine --base-url http://h.example:8000/v1 " +
+      "--base-url 'https://h.example/openai?api-version=1&sig=[redacted]'",
+  );
+});
+
 Deno.test("nextCommand() is read back by a shell as what was typed", async () => {
   const args = [
     "a b.jsonl",
