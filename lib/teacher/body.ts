@@ -33,7 +33,7 @@ export interface RequestBody {
 interface Written extends Omit<RequestBody, "text"> {
   /** The schema that it was written for. */
   readonly schema: AskedSchema | undefined;
-  /** `{"model":"…",` */
+  /** `{"model":"…"` */
   readonly head: string;
   /** `,"temperature":1.0}` */
   readonly tail: string;
@@ -59,8 +59,11 @@ export class BodyWriter {
       this.#written.set(params, written);
     }
     const { head, tail, model, modelAsked, added } = written;
-    const prompt = JSON.stringify(this.#options.format.prompt(messages)).slice(1, -1);
-    return { text: head + prompt + tail, model, modelAsked, added };
+    const prompt = this.#options.format.prompt(messages);
+    let text = head;
+    // To write the whole object and cut its braces off would copy every prompt once more.
+    for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
+    return { text: text + tail, model, modelAsked, added };
   }
 
   /** The same as an object. */
@@ -103,7 +106,7 @@ export class BodyWriter {
     const tail = JSON.stringify(fields).slice(1);
     return {
       schema,
-      head: `{"model":${JSON.stringify(model)},`,
+      head: `{"model":${JSON.stringify(model)}`,
       tail: tail === "}" ? tail : `,${tail}`,
       model,
       modelAsked,

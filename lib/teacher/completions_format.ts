@@ -42,6 +42,7 @@ const SHORT_ANSWERS =
 
 function problem(messages: readonly Message[], params: Params): string | undefined {
   const wayOut = "the endpoint completions sends one text";
+  if ("prompt" in params) return 'sets "prompt": it comes from the rows';
   if ("tools" in params || "functions" in params) return `holds tools: ${wayOut}`;
   if (messages.length !== 1) return `has ${messages.length} messages: ${wayOut}`;
   const [{ role, content, ...rest }] = messages;

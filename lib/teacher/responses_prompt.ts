@@ -20,7 +20,7 @@ export function promptOf(messages: readonly Message[]): JsonObject {
 /** Why a request cannot be sent here. */
 export function promptProblem(messages: readonly Message[], params: Params): string | undefined {
   for (const name of ["input", "instructions"]) {
-    if (name in params) return `sets "${name}": the endpoint responses makes it of the messages`;
+    if (name in params) return `sets "${name}": it comes from the messages`;
   }
   if (params.background === true) return 'sets "background": answers are waited for';
   for (const { role, tool_call_id: id } of messages) {

@@ -124,3 +124,30 @@ Deno.test("openaiCompatible() refuses what cannot be used", () => {
   assert(!proxy.message.includes("secret"));
   assertEquals(openaiCompatible({ model: "m" }).address, "https://api.openai.com/v1");
 });
+
+Deno.test("at Azure the key goes into its own header field, a token into Authorization", async () => {
+  const headersFor = async (baseUrl: string, apiKey: string) => {
+    const teacher = openaiCompatible({ model: "m", baseUrl, apiKey });
+    const request = { uid: "1", messages: [], params: {} };
+    const { headers, url } = teacher.preview(request) as {
+      headers: Record<string, string>;
+      url: string;
+    };
+    await teacher.close();
+    return { ...headers, url };
+  };
+  const key = await headersFor(
+    "https://me.openai.azure.com/openai/deployments/d?api-version=2024-10-21",
+    "azure-secret",
+  );
+  assertEquals([key["api-key"], key.authorization], ["[redacted]", undefined]);
+  assertEquals(
+    key.url,
+    "https://me.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+  );
+  const token = await headersFor(
+    "https://me.services.ai.azure.com/openai/v1",
+    "eyJhbGci.eyJh.c2ln",
+  );
+  assertEquals([token["api-key"], token.authorization], [undefined, "Bearer [redacted]"]);
+});

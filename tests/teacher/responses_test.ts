@@ -258,6 +258,6 @@ Deno.test("the endpoint responses says which rows it cannot send", async () => {
   assertEquals(problem([user], { background: true }), 'sets "background": answers are waited for');
   assertEquals(
     problem([user], { instructions: "x" }),
-    'sets "instructions": the endpoint responses makes it of the messages',
+    'sets "instructions": it comes from the messages',
   );
 });

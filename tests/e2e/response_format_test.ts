@@ -1,0 +1,65 @@
+/** The schema that answers are checked by is asked for, too. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { openaiCompatible, ResponseGenerator } from "../../mod.ts";
+import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
+import { tempDir } from "../support/temp.ts";
+import { assertExit, distill, numberedRows } from "./fixture.ts";
+
+const SCHEMA = { type: "object", required: ["a"] };
+const ASKED = { type: "json_schema", json_schema: { name: "answer", schema: SCHEMA } };
+const good = () => Response.json(chatAnswer('{"a":1}'));
+
+Deno.test("response_format is no part of a run's identity, and --dry-run shows it", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(good);
+  const schema = await dir.write("schema.json", JSON.stringify(SCHEMA));
+  const input = await dir.write("in.jsonl", numberedRows(4));
+  const args = [input, "-o", dir.path("out/"), "--json-schema", schema];
+  const dry = await distill(server, [...args, "--dry-run"]);
+  assertEquals(JSON.parse(dry.stdout).body.response_format, ASKED);
+  assertExit(await distill(server, [...args, "--limit", "2"]), 0);
+  const run = await dir.read("out/in.run.json");
+  assert(!run.includes("response_format") && !run.includes("json_schema"), run);
+  assertExit(await distill(server, [...args, "--no-response-format"]), 0);
+  const asked = server.requests.map(({ body }) => body.response_format);
+  assertEquals(asked, [ASKED, ASKED, undefined, undefined]);
+});
+
+Deno.test("generate() asks for the schema, and a row that asks for another form gets that", async () => {
+  await using server = serveLedger(good);
+  const teacher = openaiCompatible({ baseUrl: server.url, model: "m" });
+  const generator = new ResponseGenerator({ teacher, jsonSchema: SCHEMA, concurrency: 1 });
+  const rows = [
+    { prompt: "a" },
+    { prompt: "b", params: { response_format: { type: "json_object" } } },
+  ];
+  const outcomes = await Array.fromAsync(generator.generate(rows));
+  assertEquals(outcomes.map(({ ok }) => ok), [true, true]);
+  const asked = server.requests.map(({ body }) => body.response_format);
+  assertEquals(asked, [ASKED, { type: "json_object" }]);
+  await teacher.close();
+});
+
+Deno.test("rows that an endpoint cannot be sent are bad rows; the others are done", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(() =>
+    Response.json({ choices: [{ text: " a", finish_reason: "stop" }] })
+  );
+  const messages = [{ role: "user", content: "hi" }, { role: "assistant", content: "ho" }, {
+    role: "user",
+    content: "hi",
+  }];
+  const input = await dir.write("in.jsonl", [{ messages }, {
+    messages: [{ role: "user", content: "hi" }],
+  }]);
+  const args = [input, "-o", dir.path("out/"), "--endpoint", "completions", "--max-tokens", "9"];
+  const refused = await distill(server, args);
+  assertExit(refused, 2);
+  assertStringIncludes(refused.stderr, "in.jsonl:1: has 3 messages");
+  assertEquals(server.posts, 0);
+  assertExit(await distill(server, [...args, "--skip-bad-rows"]), 3);
+  assertEquals(server.requests.map(({ body }) => body.prompt), ["hi"]);
+  const [failure] = await dir.rows("out/in_error.jsonl");
+  assertEquals(failure.error.type, "bad_row");
+});
