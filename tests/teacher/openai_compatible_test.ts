@@ -126,7 +126,7 @@ Deno.test("openaiCompatible() refuses what cannot be used", () => {
 });
 
 Deno.test("at Azure the key goes into its own header field, a token into Authorization", async () => {
-  const headersFor = async (baseUrl: string, apiKey: string) => {
+  const headersFor = async (baseUrl: string, apiKey: string): Promise<Record<string, string>> => {
     const teacher = openaiCompatible({ model: "m", baseUrl, apiKey });
     const request = { uid: "1", messages: [], params: {} };
     const { headers, url } = teacher.preview(request) as {
