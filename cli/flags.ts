@@ -233,6 +233,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       value: "USD",
       help: "for a million prompt tokens (default: public prices)",
     },
+    {
+      name: "price-cached",
+      value: "USD",
+      help: "for a million of them out of the cache (--price-in)",
+    },
     { name: "price-out", value: "USD", help: "for a million completion tokens" },
     {
       name: "max-completion-tokens-total",

@@ -148,6 +148,7 @@ function readBudgets(settings: Settings) {
   return {
     maxCostUsd: settings.number("max-cost"),
     priceIn: settings.number("price-in", { mayBeZero: true }),
+    priceCached: settings.number("price-cached", { mayBeZero: true }),
     priceOut: settings.number("price-out", { mayBeZero: true }),
     maxCompletionTokens: settings.integer("max-completion-tokens-total", 1),
     deadlineMs: settings.milliseconds("deadline"),

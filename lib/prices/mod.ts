@@ -7,4 +7,4 @@
  * @module
  */
 
-export { checkPrices, pricesOf } from "./prices.ts";
+export { checkPrices, type PlainRates, type Prices, pricesOf } from "./prices.ts";

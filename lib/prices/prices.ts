@@ -1,51 +1,71 @@
 /**
- * What an answer costs: by the prices that a person gives, else by a list of public prices.
+ * What an answer costs: by the prices that the user gives, else by what the teacher says that it bills, else
+ * by a list of public prices.
  *
  * @module
  */
 
-import type { Completion, Teacher } from "../teacher/mod.ts";
-import type { PublicPrice } from "./public_prices.ts";
+import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
+import type { PublicPrice } from "./public_price.ts";
 
-/** What a person says of prices. */
+/** What the user says of prices. */
 export interface PriceOptions {
-  /** US dollars for a million prompt tokens, cached or not. @default what the list says */
+  /** US dollars for a million prompt tokens. @default what the list says */
   priceIn?: number;
+  /** US dollars for a million prompt tokens out of the cache. @default `priceIn`, or what the list says */
+  priceCached?: number;
   /** US dollars for a million completion tokens. @default what the list says */
   priceOut?: number;
 }
 
 /** What is known of the prices of a run's teachers. */
 export interface Prices {
+  /** US dollars for a million prompt and completion tokens of a teacher, for an estimate; undefined where
+   * they are not known. */
+  readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** What an answer of a teacher costs in US dollars; undefined where the teacher did not count its
    * tokens. Undefined itself unless the price of every teacher is known: a sum that leaves some out
    * would pass for the bill. */
   readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is not known. */
   readonly unpriced: readonly Teacher[];
-  /** Where prices come from that nobody gave, in words: one sentence for each model. */
+  /** Where prices come from that the user did not give, in words: one sentence for each model. */
   readonly notes: readonly string[];
+}
+
+/** US dollars for a million tokens. */
+export interface PlainRates {
+  /** Prompt tokens, out of no cache. */
+  readonly usdIn: number;
+  /** Completion tokens. */
+  readonly usdOut: number;
 }
 
 /** The cost of an answer at one teacher. */
 type CostOf = (completion: Completion) => number | undefined;
 
 /**
- * Checks what a person says of prices.
+ * Checks what the user says of prices.
  *
  * @throws {RangeError} when one is no amount of money, or one is there without the other
  */
-export function checkPrices({ priceIn, priceOut }: PriceOptions): void {
+export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
     const [name, flag, usd] of [
       ["priceIn", "--price-in", priceIn],
       ["priceOut", "--price-out", priceOut],
+      ["priceCached", "--price-cached", priceCached],
     ] as const
   ) {
     if (usd === undefined || (Number.isFinite(usd) && usd >= 0)) continue;
     throw new RangeError(
       `Cannot use "${name}" (${flag}): it must be US dollars for a million tokens, 0 and more: ` +
         `current value is ${usd}`,
+    );
+  }
+  if (priceCached !== undefined && priceIn === undefined) {
+    throw new RangeError(
+      "Cannot use --price-cached (priceCached) alone: add --price-in (priceIn) and --price-out (priceOut)",
     );
   }
   if ((priceIn === undefined) === (priceOut === undefined)) return;
@@ -57,46 +77,100 @@ export function checkPrices({ priceIn, priceOut }: PriceOptions): void {
   );
 }
 
+/** What beside the prices themselves decides what is paid. */
+export interface PricedRun extends PriceOptions {
+  /** The parameters of the run: `service_tier` has prices of its own. */
+  readonly params?: Params;
+  /** Unix milliseconds, for prices that change with the time of day. @default Date.now */
+  readonly now?: () => number;
+}
+
 /**
  * Finds out what the answers of some teachers cost. Prices that are given hold for all of them. No
- * call is made; the list is loaded when a teacher is at a public address and no price is given.
+ * call is made; the lists are loaded when a teacher is at a public address and no price is given.
  *
- * @param now Unix milliseconds, for prices that change with the time of day.
  * @throws {RangeError} as `checkPrices` does
  */
 export async function pricesOf(
   teachers: readonly Teacher[],
-  options: PriceOptions = {},
-  now?: () => number,
+  options: PricedRun = {},
 ): Promise<Prices> {
   checkPrices(options);
-  const { priceIn, priceOut } = options;
+  const { priceIn, priceOut, priceCached = priceIn } = options;
   if (priceIn !== undefined && priceOut !== undefined) {
-    const priceOf = (completion: Completion) => plainCost(completion, priceIn, priceOut);
-    return { priceOf, unpriced: [], notes: [] };
+    return {
+      priceOf: ({ usage }) => usage ? plainCost(usage, priceIn, priceCached!, priceOut) : undefined,
+      ratesOf: () => ({ usdIn: priceIn, usdOut: priceOut }),
+      unpriced: [],
+      notes: [],
+    };
   }
-  const costs = new Map<Teacher, CostOf>();
-  const notes = new Set<string>();
+  const tier = tierOf(options.params);
+  const known = new Map<Teacher, Known>();
   for (const teacher of teachers.filter(mayBePublic)) {
-    const { publicPrice } = await import("./public_prices.ts");
-    const priceAt = (model: string) => publicPrice(model, teacher.address ?? "", now);
-    const price = priceAt(teacher.model ?? "");
-    if (price === undefined) continue;
-    costs.set(teacher, costOfModels(price, priceAt));
-    notes.add(noteOn(teacher, price));
+    const one = await knownOf(teacher, tier, options.now);
+    if (one !== undefined) known.set(teacher, one);
   }
-  const unpriced = teachers.filter((teacher) => !costs.has(teacher));
+  const unpriced = teachers.filter((teacher) => !known.has(teacher));
   const isKnown = unpriced.length === 0 && teachers.length > 0;
   return {
-    priceOf: isKnown ? (completion, teacher) => costs.get(teacher)?.(completion) : undefined,
+    priceOf: isKnown ? (completion, teacher) => known.get(teacher)?.costOf(completion) : undefined,
+    ratesOf: (teacher) => known.get(teacher)?.rates,
     unpriced,
-    notes: [...notes],
+    notes: [...new Set([...known.values()].map(({ note }) => note))],
   };
 }
 
-function plainCost({ usage }: Completion, priceIn: number, priceOut: number): number | undefined {
-  if (!usage) return undefined;
-  return (usage.promptTokens * priceIn + usage.completionTokens * priceOut) / 1e6;
+/** What is known of one teacher. */
+interface Known {
+  readonly costOf: CostOf;
+  readonly rates: PlainRates | undefined;
+  readonly note: string;
+}
+
+async function knownOf(
+  teacher: Teacher,
+  tier: string | undefined,
+  now?: () => number,
+): Promise<Known | undefined> {
+  const { publicPrice } = await import("./public_prices.ts");
+  const { model = "", address = "" } = teacher;
+  const priceAt = (name: string) => publicPrice(name, address, now);
+  const price = priceAt(model);
+  const isStated = statesItsCost(address);
+  if (price === undefined && !isStated) return undefined;
+  const listed = price === undefined ? undefined : costOfModels(price, priceAt);
+  return {
+    costOf: (completion) =>
+      isStated && completion.usage?.costUsd !== undefined
+        ? completion.usage.costUsd
+        : listed?.(completion),
+    rates: price && { usdIn: price.usdIn(tier), usdOut: price.usdOut(tier) },
+    note: price === undefined
+      ? `Cost of "${model}" at ${address} as its answers say`
+      : noteOn(teacher, price, tier) +
+        (isStated ? "; an answer that says its cost is believed" : ""),
+  };
+}
+
+/** APIs whose answers say what they are billed, discounts and tools included. */
+const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
+
+function statesItsCost(address: string): boolean {
+  const url = URL.parse(address);
+  return url?.protocol === "https:" && url.port === "" && STATE_COST.includes(url.hostname);
+}
+
+function tierOf(params: Params | undefined): string | undefined {
+  const tier = params?.service_tier;
+  return typeof tier === "string" ? tier : undefined;
+}
+
+function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut: number): number {
+  const { promptTokens, completionTokens } = usage;
+  const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
+  return ((promptTokens - cached) * priceIn + cached * priceCached + completionTokens * priceOut) /
+    1e6;
 }
 
 /** Whether the list is worth loading: public APIs are at https addresses. */
@@ -111,16 +185,25 @@ function costOfModels(
   priceAt: (model: string) => PublicPrice | undefined,
 ): CostOf {
   const others = new Map<string, PublicPrice>();
-  return ({ usage, modelAsked }) => {
+  return ({ usage, modelAsked, serviceTier }) => {
     if (!usage) return undefined;
-    if (modelAsked === undefined) return own.costOf(usage);
+    if (modelAsked === undefined) return own.costOf(usage, serviceTier);
     let price = others.get(modelAsked);
     if (price === undefined) others.set(modelAsked, price = priceAt(modelAsked) ?? own);
-    return price.costOf(usage);
+    return price.costOf(usage, serviceTier);
   };
 }
 
-function noteOn({ model, address }: Teacher, { usdIn, usdOut }: PublicPrice): string {
-  return `Cost of "${model}" at ${address} by a list of public prices: $${usdIn} for a million ` +
-    `prompt tokens, $${usdOut} for a million completion tokens (--price-in and --price-out override it)`;
+function noteOn({ model, address }: Teacher, price: PublicPrice, tier: string | undefined): string {
+  const isTier = tier !== undefined && price.knowsTier(tier);
+  const at = tier === undefined
+    ? ""
+    : isTier
+    ? `, service_tier ${tier}`
+    : `, which has no price of its own for service_tier ${tier}`;
+  const usdIn = price.usdIn(tier), usdCached = price.usdCached(tier);
+  const cached = usdCached === usdIn ? "" : ` ($${usdCached} out of the cache)`;
+  return `Cost of "${model}" at ${address} by a list of public prices${at}: $${usdIn} for a million ` +
+    `prompt tokens${cached}, $${price.usdOut(tier)} for a million completion tokens ` +
+    `(--price-in and --price-out override it; ${price.source})`;
 }

@@ -107,6 +107,9 @@ export interface ResponseGeneratorOptions extends RowOptions {
   maxCostUsd?: number;
   /** US dollars for a million prompt tokens. @default what a list of public prices says */
   priceIn?: number;
+  /** US dollars for a million prompt tokens out of the teacher's cache.
+   * @default `priceIn`, else what a list of public prices says */
+  priceCached?: number;
   /** US dollars for a million completion tokens. @default what a list of public prices says */
   priceOut?: number;
   /** Completion tokens that the run may have. @default no limit */

@@ -32,6 +32,7 @@ export interface ResolvedOptions extends
     | "rejectPattern"
     | "validate"
     | "priceIn"
+    | "priceCached"
     | "priceOut"
     | "maxCostUsd"
     | "maxCompletionTokens"

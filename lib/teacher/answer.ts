@@ -8,13 +8,14 @@ import type { ApiFormat } from "./api_format.ts";
 import { notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
 import { errorIn } from "./error_body.ts";
 import { finishReasonOf } from "./finish_reason.ts";
-import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import { MessageReader } from "./reasoning.ts";
 import type { Redact } from "./secrets.ts";
-import type { Completion, Usage } from "./teacher.ts";
+import type { Completion } from "./teacher.ts";
 import type { ThinkTags } from "./think_tags.ts";
 import { separateThoughts } from "./thoughts.ts";
 import { toolCallsOf } from "./tool_calls.ts";
+import { readUsage } from "./usage.ts";
 
 /** What an answer is read with. */
 export interface AnswerContext {
@@ -22,6 +23,8 @@ export interface AnswerContext {
   readonly model: string;
   /** The same where the row asked for another one than the teacher's, else undefined. */
   readonly modelAsked: string | undefined;
+  /** The tier of service that was asked for, else undefined. */
+  readonly tierAsked?: string;
   /** The names of raw fields to keep. */
   readonly keep: readonly string[];
   /** Tags around reasoning in the text, beside those that are known. */
@@ -47,6 +50,8 @@ export interface AnswerParts {
   toolCalls: readonly unknown[] | undefined;
   /** Why it ended, or "". */
   finishReason: string;
+  /** The tier of service that the teacher names, or "". */
+  serviceTier: string;
   /** The raw token counts. */
   usage: unknown;
   /** The model that answered, or "". */
@@ -88,6 +93,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
       path: ["choices", 0, "message"],
     }),
     finishReason,
+    serviceTier: asText(answer.service_tier),
     usage: answer.usage,
     model: asText(answer.model),
     id: asText(answer.id),
@@ -108,31 +114,14 @@ export function toCompletion(parts: AnswerParts, context: AnswerContext): Comple
     isRefusal: parts.refusal !== "",
     reasoning,
     finishReason: parts.finishReason,
-    usage: readUsage(parts.usage),
+    usage: readUsage(parts.usage, parts.model || context.model),
     model: parts.model || context.model,
     modelAsked: context.modelAsked,
+    serviceTier: parts.serviceTier || context.tierAsked,
     id: parts.id,
     toolCalls: parts.toolCalls ?? (toolCalls.length > 0 ? toolCalls : undefined),
     ttftMs: parts.ttftMs,
     kept: parts.kept,
-  };
-}
-
-/** The tokens of an answer in one form, or null where the teacher says nothing of them. */
-export function readUsage(value: unknown): Usage | null {
-  const usage = asObject(value);
-  if (usage === undefined) return null;
-  const promptTokens = asCount(usage.prompt_tokens);
-  const completionTokens = asCount(usage.completion_tokens);
-  if (promptTokens === undefined && completionTokens === undefined) return null;
-  const { completion_tokens_details: completion, prompt_tokens_details: prompt } = usage;
-  return {
-    promptTokens: promptTokens ?? 0,
-    completionTokens: completionTokens ?? 0,
-    reasoningTokens: asCount(asObject(completion)?.reasoning_tokens) ??
-      asCount(usage.reasoning_tokens) ?? 0,
-    cachedTokens: asCount(asObject(prompt)?.cached_tokens) ??
-      asCount(usage.prompt_cache_hit_tokens) ?? 0,
   };
 }
 

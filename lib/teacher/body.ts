@@ -26,6 +26,8 @@ export interface RequestBody {
   readonly model: string;
   /** The same where the row's parameters name another one than the teacher's, else undefined. */
   readonly modelAsked: string | undefined;
+  /** The tier of service that is asked for, else undefined. */
+  readonly tierAsked: string | undefined;
   /** The fields that the parameters do not ask for. */
   readonly added: readonly Addition[];
 }
@@ -58,12 +60,12 @@ export class BodyWriter {
       written = this.#writeParams(params, jsonSchema);
       this.#written.set(params, written);
     }
-    const { head, tail, model, modelAsked, added } = written;
+    const { head, tail, model, modelAsked, tierAsked, added } = written;
     const prompt = this.#options.format.prompt(messages);
     let text = head;
     // To write the whole object and cut its braces off would copy every prompt once more.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
-    return { text: text + tail, model, modelAsked, added };
+    return { text: text + tail, model, modelAsked, tierAsked, added };
   }
 
   /** The same as an object. */
@@ -110,6 +112,7 @@ export class BodyWriter {
       tail: tail === "}" ? tail : `,${tail}`,
       model,
       modelAsked,
+      tierAsked: typeof params.service_tier === "string" ? params.service_tier : undefined,
       added,
     };
   }

@@ -118,10 +118,10 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
     try {
       signal.throwIfAborted();
       if (this.#closed) throw new Error(`Cannot ask the teacher at ${this.address}: it was closed`);
-      const { text, model, modelAsked, added } = this.#bodies.write(request);
-      const context = modelAsked === undefined
+      const { text, model, modelAsked, tierAsked, added } = this.#bodies.write(request);
+      const context = modelAsked === undefined && tierAsked === undefined
         ? this.#context
-        : { ...this.#context, model, modelAsked };
+        : { ...this.#context, model, modelAsked, tierAsked };
       const attempt = new Attempt(this.#shared, context, signal, request.timeoutMs);
       attempt.start(text);
       return this.#watched(attempt.promise, added);

@@ -55,6 +55,7 @@ export class StreamReader {
     refusal: "",
     toolCalls: undefined,
     finishReason: "",
+    serviceTier: "",
     usage: undefined,
     model: "",
     id: "",
@@ -182,6 +183,7 @@ export class StreamReader {
     }
     if (parts.id === "") parts.id = asText(chunk.id);
     if (parts.model === "") parts.model = asText(chunk.model);
+    parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     // Moonshot counts inside of the choice.
     const usage = chunk.usage ?? choice?.usage;
     if (usage !== undefined && usage !== null) parts.usage = usage;

@@ -62,6 +62,10 @@ export interface Usage {
   readonly reasoningTokens?: number;
   /** Prompt tokens that came out of a cache. @default 0 */
   readonly cachedTokens?: number;
+  /** Prompt tokens that were written to a cache. @default 0 */
+  readonly cacheWriteTokens?: number;
+  /** What the teacher says that it bills for the answer, in US dollars. @default it says nothing */
+  readonly costUsd?: number;
 }
 
 /**
@@ -103,6 +107,9 @@ export interface Completion {
   readonly model: string;
   /** The model that was asked for. @default the teacher's `model` */
   readonly modelAsked?: string;
+  /** The tier of service that the answer was given at (`flex`, `priority`, …): the one that the teacher
+   * names, else the one that was asked for. @default the teacher's standard */
+  readonly serviceTier?: string;
   /** The teacher's id for the answer. @default "" */
   readonly id?: string;
   /** Tool calls in the OpenAI form; an answer that is one is complete without text. */

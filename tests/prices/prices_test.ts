@@ -16,12 +16,17 @@ function teacherAt(address: string | undefined, model: string | undefined): Teac
   return { address, model, complete: () => Promise.reject(new Error("not asked here")) };
 }
 
-function answer(usage: Partial<Usage> | null, modelAsked?: string): Completion {
+function answer(
+  usage: Partial<Usage> | null,
+  modelAsked?: string,
+  serviceTier?: string,
+): Completion {
   return {
     response: "yes",
     finishReason: "stop",
     model: "whatever it is called there",
     modelAsked,
+    serviceTier,
     usage: usage === null ? null : { promptTokens: 0, completionTokens: 0, ...usage },
   };
 }
@@ -43,7 +48,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
 });
 
 Deno.test("pricesOf() takes public prices where none are given, and says so", async () => {
-  const { priceOf, unpriced, notes } = await pricesOf([OPENAI], {}, () => NOON);
+  const { priceOf, unpriced, notes } = await pricesOf([OPENAI], { now: () => NOON });
   assertEquals(unpriced, []);
   assertAlmostEquals(priceOf!(answer(MILLIONS), OPENAI)!, 0.25 + 0.025 + 3 * 2, 1e-9);
   assertEquals(priceOf!(answer(null), OPENAI), undefined);
@@ -51,7 +56,7 @@ Deno.test("pricesOf() takes public prices where none are given, and says so", as
   assertStringIncludes(
     notes[0],
     '"gpt-5-mini" at https://api.openai.com/v1 by a list of public prices: $0.25 for a million ' +
-      "prompt tokens, $2 for a million completion tokens (--price-in",
+      "prompt tokens ($0.025 out of the cache), $2 for a million completion tokens (--price-in",
   );
 });
 
@@ -65,7 +70,7 @@ Deno.test("pricesOf() knows no cost unless it knows the price of every teacher",
       [],
     ]
   ) {
-    const { priceOf, unpriced } = await pricesOf(teachers, {}, () => NOON);
+    const { priceOf, unpriced } = await pricesOf(teachers, { now: () => NOON });
     assertEquals(priceOf, undefined);
     assertEquals(unpriced, teachers.filter((teacher) => teacher !== OPENAI));
   }
@@ -73,13 +78,67 @@ Deno.test("pricesOf() knows no cost unless it knows the price of every teacher",
 
 Deno.test("pricesOf() prices each teacher, and each model that a row asks for, on its own", async () => {
   const big = teacherAt("https://api.openai.com/v1", "gpt-5");
-  const { priceOf, notes } = await pricesOf([OPENAI, big, OPENAI], {}, () => NOON);
+  const { priceOf, notes } = await pricesOf([OPENAI, big, OPENAI], { now: () => NOON });
   const usage = { completionTokens: 1e6 };
   assertEquals([OPENAI, big].map((one) => priceOf!(answer(usage), one)), [2, 10]);
   assertEquals(priceOf!(answer(usage, "gpt-5-nano"), big), 0.4);
   // Not free: a budget would not hold.
   assertEquals(priceOf!(answer(usage, "no such model"), big), 10);
   assertEquals(notes.length, 2);
+});
+
+Deno.test("pricesOf() prices the tier of service that an answer was given at", async () => {
+  const { priceOf, notes, ratesOf } = await pricesOf([OPENAI], {
+    params: { service_tier: "priority" },
+  });
+  const usage = { promptTokens: 1e6, completionTokens: 1e6 };
+  const cost = (tier?: string) => priceOf!(answer(usage, undefined, tier), OPENAI);
+  const costs: [tier: string | undefined, usd: number][] = [
+    [undefined, 2.25],
+    ["default", 2.25],
+    ["auto", 2.25],
+    ["flex", 1.125],
+    ["priority", 4.05],
+    ["fast", 4.05],
+    ["PRIORITY", 4.05],
+    ["batch", 1.125],
+    ["unheard-of", 2.25],
+  ];
+  for (const [tier, usd] of costs) assertAlmostEquals(cost(tier)!, usd, 1e-9, tier);
+  const cached = answer({ ...usage, cachedTokens: 1e6 }, undefined, "priority");
+  assertAlmostEquals(priceOf!(cached, OPENAI)!, 0.045 + 3.6, 1e-9);
+  assertStringIncludes(
+    notes[0],
+    "by a list of public prices, service_tier priority: $0.45 for a million prompt tokens " +
+      "($0.045 out of the cache), $3.6 for a million completion tokens",
+  );
+  assertEquals(ratesOf(OPENAI), { usdIn: 0.45, usdOut: 3.6 });
+  const unknown = await pricesOf([OPENAI], { params: { service_tier: "unheard-of" } });
+  assertStringIncludes(unknown.notes[0], "no price of its own for service_tier unheard-of: $0.25");
+});
+
+Deno.test("pricesOf() believes APIs that say what an answer costs, and no other server", async () => {
+  const at = (address: string) => teacherAt(address, "no model of the lists");
+  const router = at("https://openrouter.ai/api/v1");
+  const { priceOf, notes, ratesOf } = await pricesOf([router]);
+  assertEquals(priceOf!(answer({ completionTokens: 1, costUsd: 0.5 }), router), 0.5);
+  assertEquals(priceOf!(answer({ completionTokens: 1 }), router), undefined);
+  assertEquals([notes.length, ratesOf(router)], [1, undefined]);
+  for (const address of ["https://gateway.corp.example/v1", "http://openrouter.ai/api/v1"]) {
+    assertEquals((await pricesOf([at(address)])).priceOf, undefined);
+  }
+  const { priceOf: listed } = await pricesOf([OPENAI]);
+  assertEquals(listed!(answer({ completionTokens: 1e6, costUsd: 99 }), OPENAI), 2);
+  const given = await pricesOf([router], { priceIn: 1, priceOut: 1 });
+  assertEquals(given.priceOf!(answer({ completionTokens: 1e6, costUsd: 99 }), router), 1);
+});
+
+Deno.test("pricesOf() takes a price for cached tokens", async () => {
+  const prices = { priceIn: 1, priceOut: 4, priceCached: 0.1 };
+  const { priceOf } = await pricesOf([LOCAL], prices);
+  assertAlmostEquals(priceOf!(answer(MILLIONS), LOCAL)!, 1 + 0.1 + 12, 1e-9);
+  assertThrows(() => checkPrices({ priceCached: 1 }), RangeError, "Cannot use --price-cached");
+  assertThrows(() => checkPrices({ ...prices, priceCached: -1 }), RangeError, "--price-cached");
 });
 
 Deno.test("checkPrices() wants both prices or none, and amounts of money", async () => {

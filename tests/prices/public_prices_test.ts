@@ -3,9 +3,15 @@ import {
   assertAlmostEquals,
   assertEquals,
   assertGreater,
+  assertMatch,
 } from "../../lib/deps/std_assert.ts";
 import { calcPrice, findProvider } from "../../lib/deps/genai_prices.ts";
+import { genaiPrice } from "../../lib/prices/genai_list.ts";
+import { providerAt } from "../../lib/prices/hosts.ts";
+import { listedPrice } from "../../lib/prices/listed_prices.ts";
+import list from "../../lib/prices/public_prices.json" with { type: "json" };
 import { publicPrice } from "../../lib/prices/public_prices.ts";
+import { parseRates, pricesFor } from "../../lib/prices/rates.ts";
 
 const NOON = Date.UTC(2026, 8, 30, 12);
 const now = () => NOON;
@@ -29,8 +35,8 @@ Deno.test("publicPrice() knows the models of public APIs at their addresses", ()
   ) {
     const price = publicPrice(model, address, now);
     assert(price !== undefined, `${model} at ${address}`);
-    assertGreater(price.usdOut, 0);
-    assertAlmostEquals(price.costOf(MILLION_OUT), price.usdOut, 1e-9);
+    assertGreater(price.usdOut(), 0);
+    assertAlmostEquals(price.costOf(MILLION_OUT), price.usdOut(), 1e-9);
   }
 });
 
@@ -71,7 +77,7 @@ Deno.test("publicPrice() does not guess at models that the list does not know", 
   }
 });
 
-Deno.test("publicPrice() counts every model of the list as the list does", () => {
+Deno.test("genaiPrice() counts every model of the list as the list does", () => {
   let compared = 0;
   const usages = [0, 150, 250_000, 900_000].flatMap((promptTokens) =>
     [0, 0.3, 1].map((share) => ({
@@ -95,7 +101,7 @@ Deno.test("publicPrice() counts every model of the list as the list does", () =>
   ) {
     const provider = findProvider({ providerApiUrl: address })!;
     for (const { id } of provider.models) {
-      const price = publicPrice(id, address, now);
+      const price = genaiPrice(id, address, now);
       if (price === undefined) continue;
       for (const usage of usages) {
         const listed = calcPrice(
@@ -116,9 +122,9 @@ Deno.test("publicPrice() counts every model of the list as the list does", () =>
   assertGreater(compared, 5_000);
 });
 
-Deno.test("publicPrice() follows prices that change with the hour and from a day on", () => {
+Deno.test("genaiPrice() follows prices that change with the hour and from a day on", () => {
   let nowMs = Date.UTC(2026, 7, 16, 12);
-  const price = publicPrice("deepseek-v4-flash", "https://api.deepseek.com", () => nowMs)!;
+  const price = genaiPrice("deepseek-v4-flash", "https://api.deepseek.com", () => nowMs)!;
   assertAlmostEquals(price.costOf(MILLION_OUT), 0.28, 1e-9);
   nowMs = Date.UTC(2026, 7, 18, 0, 59, 30);
   assertAlmostEquals(price.costOf(MILLION_OUT), 0.66, 1e-9);
@@ -131,4 +137,65 @@ Deno.test("publicPrice() bears with counts that do not add up", () => {
   const odd = { promptTokens: 10, completionTokens: 5, cachedTokens: 1e9, reasoningTokens: 1e9 };
   const most = { ...odd, cachedTokens: 10, reasoningTokens: 5 };
   assertEquals(price.costOf(odd), price.costOf(most));
+});
+
+Deno.test("listedPrice() follows off-peak hours, long prompts, regions and written cache tokens", () => {
+  let nowMs = Date.UTC(2026, 10, 23, 2); // a Monday, within the dear hours
+  const chat = listedPrice("deepseek-v4-flash", "https://api.deepseek.com/v1", () => nowMs)!;
+  const dear = chat.costOf(MILLION_OUT), dearIn = chat.usdIn();
+  nowMs = Date.UTC(2026, 10, 23, 12);
+  assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
+  assertAlmostEquals(chat.usdIn(), dearIn / 2, 1e-9);
+  nowMs = Date.UTC(2026, 10, 28, 2); // a Saturday
+  assertAlmostEquals(chat.costOf(MILLION_OUT), dear / 2, 1e-9);
+
+  const gemini = listedPrice("gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta")!;
+  const long = { promptTokens: 200_001, completionTokens: 0 };
+  const short = { promptTokens: 200_000, completionTokens: 0 };
+  assertAlmostEquals(gemini.costOf(short), 0.25, 1e-9);
+  assertAlmostEquals(gemini.costOf(long), 0.5000025, 1e-9);
+  assertAlmostEquals(gemini.costOf(long, "flex"), 0.25000125, 1e-9);
+
+  const model = "gpt-5.6-terra", usage = { promptTokens: 1_000, completionTokens: 1_000 };
+  const world = listedPrice(model, "https://api.openai.com/v1")!;
+  const europe = listedPrice(model, "https://eu.api.openai.com/v1")!;
+  assertAlmostEquals(europe.costOf(usage), world.costOf(usage) * 1.1, 1e-12);
+  assertAlmostEquals(world.costOf({ ...usage, cacheWriteTokens: 1_000 }), 0.0145, 1e-9);
+});
+
+Deno.test("listedPrice() knows a fine-tuned model by its base", () => {
+  const at = "https://api.openai.com/v1";
+  const tuned = listedPrice("ft:gpt-4o-mini-2024-07-18:acme::abc123", at)!;
+  assertEquals([tuned.usdIn(), tuned.usdOut()], [0.3, 1.2]);
+});
+
+Deno.test("every model of the list has prices, and every provider models", () => {
+  let models = 0;
+  for (const [id, byName] of Object.entries(list.models)) {
+    assertGreater(Object.keys(byName).length, 0, id);
+    for (const [name, text] of Object.entries(byName)) {
+      const { tiers } = parseRates(text);
+      const { prompt, completion, cached } = pricesFor(parseRates(text), 0, "", 0);
+      assert([prompt, completion, cached].every((usd) => usd >= 0 && usd < 1_000), `${id} ${name}`);
+      assert(tiers.has(""), `${id} ${name}`);
+      models++;
+    }
+  }
+  assertGreater(models, 1_000);
+  assertMatch(list.source, /^LiteLLM \d/);
+  assertMatch(list.date, /^\d{4}-\d\d-\d\d$/);
+});
+
+Deno.test("providerAt() takes whole hosts over https only", () => {
+  assertEquals(providerAt("https://mine.openai.azure.com/openai/v1")?.id, "azure");
+  assertEquals(providerAt("https://openai.azure.com/v1"), undefined);
+  assertEquals(providerAt("https://api.openai.com.corp.example/v1"), undefined);
+  assertEquals(providerAt("http://api.openai.com/v1"), undefined);
+});
+
+Deno.test("pricesFor() reads days of another time zone beside hours in UTC", () => {
+  const rates = parseRates("2 2; at +8 1-5 16:00-24:00 1 1");
+  const at = (day: number, hour: number) => pricesFor(rates, 0, "", Date.UTC(2026, 10, day, hour));
+  // Sunday the 22nd at 16:00 UTC is Monday in Shanghai; Friday the 27th at 16:00 UTC is Saturday.
+  assertEquals([at(22, 16).prompt, at(26, 16).prompt, at(27, 16).prompt], [1, 1, 2]);
 });

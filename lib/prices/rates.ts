@@ -1,0 +1,170 @@
+/**
+ * What one model costs, as the list writes it down: clauses with semicolons between them, all prices in US
+ * dollars for a million tokens.
+ *
+ * ```text
+ * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5; at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
+ * ```
+ *
+ * A clause has the price of prompt tokens and that of completion tokens, then those of `cached` prompt tokens,
+ * of tokens `written` to the cache and of `reasoning` tokens, where they differ. It holds for standard service,
+ * for the tier that it begins with, for prompts longer than the number after `>`, or `at` the times that it
+ * names (days from Monday, 1; hours in UTC; `+8` where the days are those of another time zone).
+ *
+ * @module
+ */
+
+import type { Usage } from "../teacher/mod.ts";
+
+/** US dollars for a million tokens. */
+export interface Prices {
+  /** Prompt tokens. */
+  readonly prompt: number;
+  /** Prompt tokens out of the cache. */
+  readonly cached: number;
+  /** Prompt tokens that were written to the cache. */
+  readonly written: number;
+  /** Completion tokens. */
+  readonly completion: number;
+  /** Reasoning tokens. */
+  readonly reasoning: number;
+}
+
+/** Prices by the length of the prompt: the last step whose bound it is above. */
+export type Steps = readonly { readonly above: number; readonly prices: Prices }[];
+
+/** Times of the week, as spans of minutes since Monday, 00:00 UTC. */
+export type Times = readonly (readonly [fromMinute: number, toMinute: number])[];
+
+/** All prices of a model. */
+export interface Rates {
+  /** By the tier of service; "" is standard. */
+  readonly tiers: ReadonlyMap<string, Steps>;
+  /** Lower prices at some times, for standard service. */
+  readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
+  /** US dollars for a request. */
+  readonly request: number;
+  /** What prices are multiplied by in a region. */
+  readonly regions: ReadonlyMap<string, number>;
+}
+
+const MILLION = 1e6;
+const DAY_MINUTES = 24 * 60;
+const WEEK_MINUTES = 7 * DAY_MINUTES;
+
+/** Reads the text of one model. */
+export function parseRates(text: string): Rates {
+  const tiers = new Map<string, { above: number; prices: Prices }[]>();
+  const regions = new Map<string, number>();
+  let offPeak: Rates["offPeak"];
+  let request = 0;
+  for (const clause of text.split("; ")) {
+    const words = clause.split(" ");
+    if (words[0] === "request") request = Number(words[1]);
+    else if (words[0] === "region") regions.set(words[1], Number(words[2]));
+    else if (words[0] === "at") {
+      const { times, rest } = readTimes(words.slice(1));
+      offPeak = { times, steps: [{ above: 0, prices: readPrices(rest) }] };
+    } else {
+      const [, tier, bound] = /^([a-z]*)(?:>(\d+))?/.exec(words[0])!;
+      const hasLabel = tier !== "" || bound !== undefined;
+      const steps = tiers.get(tier) ?? [];
+      steps.push({ above: Number(bound ?? 0), prices: readPrices(words.slice(hasLabel ? 1 : 0)) });
+      tiers.set(tier, steps);
+    }
+  }
+  return { tiers, offPeak, request, regions };
+}
+
+/** The prices that hold for a prompt of this length; the tier's, where it has its own. */
+export function pricesFor(
+  { tiers, offPeak }: Rates,
+  promptTokens: number,
+  tier: string,
+  atMs: number,
+): Prices {
+  const own = tier === "" ? undefined : tiers.get(tier);
+  const steps = own ?? standardSteps(tiers, offPeak, atMs);
+  let { prices } = steps[0];
+  for (const step of steps) if (promptTokens > step.above) prices = step.prices;
+  return prices;
+}
+
+function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: number): Steps {
+  if (offPeak !== undefined && isWithin(offPeak.times, atMs)) return offPeak.steps;
+  return tiers.get("")!;
+}
+
+/** What an answer costs in US dollars. Counts that do not add up are bounded by those that they are part of. */
+export function costOf(prices: Prices, usage: Usage): number {
+  const { promptTokens, completionTokens } = usage;
+  const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
+  const written = Math.min(usage.cacheWriteTokens ?? 0, promptTokens - cached);
+  const reasoning = Math.min(usage.reasoningTokens ?? 0, completionTokens);
+  const millionths = (promptTokens - cached - written) * prices.prompt +
+    cached * prices.cached + written * prices.written +
+    (completionTokens - reasoning) * prices.completion + reasoning * prices.reasoning;
+  return millionths / MILLION;
+}
+
+/** Whether a moment is in one of the spans. */
+export function isWithin(times: Times, atMs: number): boolean {
+  const minute = minuteOfWeek(atMs);
+  return times.some(([from, to]) => minute >= from && minute < to);
+}
+
+/** 1 January 1970 was a Thursday. */
+function minuteOfWeek(atMs: number): number {
+  return (Math.floor(atMs / 60_000) + 3 * DAY_MINUTES) % WEEK_MINUTES;
+}
+
+function readPrices(words: readonly string[]): Prices {
+  const [prompt, completion] = words.map(Number);
+  const named = (name: string) => {
+    const at = words.indexOf(name);
+    return at === -1 ? undefined : Number(words[at + 1]);
+  };
+  return {
+    prompt,
+    completion,
+    cached: named("cached") ?? prompt,
+    written: named("written") ?? prompt,
+    reasoning: named("reasoning") ?? completion,
+  };
+}
+
+/** `+8 1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`, and what follows. */
+function readTimes(words: readonly string[]): { times: Times; rest: readonly string[] } {
+  const times: [number, number][] = [];
+  let at = 0;
+  const offset = words[0].startsWith("+") ? Number(words[at++]) * 60 : 0;
+  for (; /^\d-\d$/.test(words[at] ?? ""); at += 2) {
+    const [firstDay, lastDay] = words[at].split("-").map(Number);
+    const spans = words[at + 1].split(",").map((span) => span.split("-").map(minutesOf));
+    for (let day = firstDay; day <= lastDay; day++) {
+      for (const [from, to] of spans) addSpan(times, day, from, to, offset);
+    }
+  }
+  return { times, rest: words.slice(at) };
+}
+
+/** Hours are UTC while the day is that of the zone: the part of the span that is on that day. */
+function addSpan(times: [number, number][], day: number, from: number, to: number, offset: number) {
+  for (let utcDay = day - 1; utcDay <= day + 1; utcDay++) {
+    const dayStart = (day - 1) * DAY_MINUTES - offset;
+    const utcStart = (utcDay - 1) * DAY_MINUTES;
+    const start = Math.max(utcStart + from, dayStart);
+    const end = Math.min(utcStart + to, dayStart + DAY_MINUTES);
+    if (start >= end) continue;
+    // A span may begin in the week before, or end in the one after.
+    const shifted = (start + WEEK_MINUTES) % WEEK_MINUTES;
+    times.push([shifted, Math.min(shifted + end - start, WEEK_MINUTES)]);
+    const over = shifted + end - start - WEEK_MINUTES;
+    if (over > 0) times.push([0, over]);
+  }
+}
+
+function minutesOf(clock: string): number {
+  const [hours, minutes] = clock.split(":").map(Number);
+  return hours * 60 + minutes;
+}

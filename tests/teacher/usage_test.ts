@@ -1,0 +1,77 @@
+/** What an answer was billed by. @module */
+
+import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { readUsage } from "../../lib/teacher/usage.ts";
+import { chatAnswer } from "../support/ledger_server.ts";
+import { ask, pair, stream } from "./pair.ts";
+
+const COUNTS = { prompt_tokens: 20, completion_tokens: 198 };
+
+Deno.test("readUsage() counts the thoughts that Gemini counts in the total only", () => {
+  const read = (total: number, more = {}) => {
+    const usage = readUsage({ ...COUNTS, total_tokens: total, ...more }, "gemini-2.5-flash")!;
+    return [usage.completionTokens, usage.reasoningTokens];
+  };
+  assertEquals(read(623), [603, 405]);
+  assertEquals(read(218), [198, 0]);
+  assertEquals(read(0), [198, 0]);
+  // A gateway under another name counts them apart.
+  const counted = { completion_tokens_details: { reasoning_tokens: 60 } };
+  const gateway = { prompt_tokens: 21, completion_tokens: 0, total_tokens: 81 };
+  assertEquals(readUsage({ ...gateway, ...counted }, "m")?.completionTokens, 60);
+  assertEquals(readUsage(gateway, "m")?.completionTokens, 0);
+});
+
+Deno.test("readUsage() knows the names that servers give to caches", () => {
+  const cached = (more: object) => {
+    const { cachedTokens, cacheWriteTokens = 0 } = readUsage({ ...COUNTS, ...more })!;
+    return [cachedTokens, cacheWriteTokens];
+  };
+  assertEquals(cached({ cached_tokens: 7 }), [7, 0]);
+  assertEquals(cached({ prompt_cache_hit_tokens: 7 }), [7, 0]);
+  assertEquals(
+    cached({ prompt_tokens_details: { cached_tokens: 7, cache_write_tokens: 3 } }),
+    [7, 3],
+  );
+  assertEquals(cached({ prompt_tokens_details: { cache_creation_tokens: 3 } }), [0, 3]);
+});
+
+Deno.test("readUsage() reads what an answer costs, as each API says it", () => {
+  const cases: [more: object, usd: number | undefined][] = [
+    [{ cost: 0.95 }, 0.95],
+    [{ cost: 0.05, is_byok: true, cost_details: { upstream_inference_cost: 1 } }, 1.05],
+    [{ cost: 0.95, cost_details: { upstream_inference_cost: 1 } }, 0.95],
+    [{ cost: { total_cost: 0.2 } }, 0.2],
+    [{ estimated_cost: 0.3 }, 0.3],
+    [{ cost_in_usd_ticks: 37_756_000 }, 0.0037756],
+    [{ cost: -1 }, undefined],
+    [{ cost: "free" }, undefined],
+    [{}, undefined],
+  ];
+  for (const [more, usd] of cases) {
+    const { costUsd } = readUsage({ ...COUNTS, ...more })!;
+    if (usd === undefined) assertEquals(costUsd, undefined);
+    else assertAlmostEquals(costUsd!, usd, 1e-12);
+  }
+});
+
+Deno.test("an answer says at which tier of service it was given, else it is the one that was asked for", async () => {
+  let told: string | null | undefined;
+  for (const isStream of [false, true]) {
+    await using one = pair(() => {
+      if (!isStream) return Response.json(chatAnswer("hi", { service_tier: told }));
+      const choice = { index: 0, delta: { content: "hi" }, finish_reason: "stop" };
+      const chunk = { choices: [choice], service_tier: told };
+      return stream([`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`]);
+    }, { stream: isStream });
+    const tier = async (params = {}) => (await ask(one.teacher, params)).serviceTier;
+    told = undefined;
+    assertEquals(await tier(), undefined);
+    assertEquals(await tier({ service_tier: "flex" }), "flex");
+    // Priority was full: it is billed as standard.
+    told = "default";
+    assertEquals(await tier({ service_tier: "priority" }), "default");
+    told = null;
+    assertEquals(await tier({ service_tier: "priority" }), "priority");
+  }
+});

@@ -1,0 +1,160 @@
+/**
+ * Writes `lib/prices/public_prices.json` anew from the table that LiteLLM's package on PyPI carries. Takes
+ * `pip download litellm --no-deps` (or the wheel that is named) and Python for it.
+ *
+ * @module
+ */
+
+import { PROVIDER_IDS } from "../lib/prices/hosts.ts";
+
+type Listed = Readonly<Record<string, unknown>>;
+
+const TABLE = "litellm/model_prices_and_context_window_backup.json";
+const TARGET = new URL("../lib/prices/public_prices.json", import.meta.url);
+const MODES = ["chat", "completion", "responses"];
+/** What LiteLLM's names end with, and the value of `service_tier` in a request. */
+const TIERS = ["flex", "priority", "balanced", "ultrafast", "batches"];
+const MILLION = 1e6;
+
+if (import.meta.main) {
+  const wheel = Deno.args[0] ?? await download();
+  const version = /litellm-([\d.]+)-/.exec(wheel)?.[1] ?? "of an unknown version";
+  const table = JSON.parse(await fileIn(wheel, TABLE)) as Record<string, Listed>;
+  const date = new Date().toISOString().slice(0, 10);
+  const source = `LiteLLM ${version}`;
+  await Deno.writeTextFile(TARGET, `${JSON.stringify(listOf(table, source, date), null, 2)}\n`);
+}
+
+async function download(): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  await run("python3", ["-m", "pip", "download", "litellm", "--no-deps", "--quiet", "-d", folder]);
+  const [wheel] = await Array.fromAsync(Deno.readDir(folder));
+  return `${folder}/${wheel.name}`;
+}
+
+async function fileIn(wheel: string, name: string): Promise<string> {
+  const code =
+    "import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
+  return await run("python3", ["-c", code, wheel, name]);
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  const { success, stdout } = await new Deno.Command(command, { args, stderr: "inherit" }).output();
+  if (!success) throw new Error(`${command} has failed`);
+  return new TextDecoder().decode(stdout);
+}
+
+/** The facts of the table in our form: a line of text for each model. */
+export function listOf(table: Record<string, Listed>, source: string, date: string) {
+  const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
+  for (const [key, entry] of Object.entries(table)) {
+    const target = typeof entry.alias_of === "string" ? table[entry.alias_of] : entry;
+    const provider = models.get(String(target?.litellm_provider));
+    if (provider === undefined || !MODES.includes(String(target.mode ?? "chat"))) continue;
+    const rates = ratesOf(target);
+    if (rates !== undefined) provider[nameOf(key, String(target.litellm_provider))] = rates;
+  }
+  const sorted = [...models].map(([id, byName]) =>
+    [id, Object.fromEntries(Object.entries(byName).sort())] as const
+  );
+  return { source, date, models: Object.fromEntries(sorted) };
+}
+
+/** As the provider itself calls the model. */
+function nameOf(key: string, provider: string): string {
+  return key.startsWith(`${provider}/`) ? key.slice(provider.length + 1) : key;
+}
+
+/** `0.25 2 cached 0.025; flex 0.125 1 cached 0.0125; >272000 0.5 3`: see `lib/prices/rates.ts`. */
+function ratesOf(entry: Listed): string | undefined {
+  const base = entry.tiered_pricing === undefined ? clause(entry, "", "") : ranges(entry);
+  if (base === undefined) return undefined;
+  const clauses = [base];
+  for (const tier of ["", ...TIERS]) {
+    const ending = tier === "" ? "" : `_${tier}`;
+    const name = tier === "batches" ? "batch" : tier;
+    const own = tier === "" ? base : clause(entry, ending, name);
+    if (own === undefined) continue;
+    if (tier !== "") clauses.push(own);
+    for (const [bound, above] of thresholdsOf(entry)) {
+      const label = `${name}>${bound}`;
+      clauses.push(clause(entry, `${above}${ending}`, label) ?? clause(entry, above, label) ?? "");
+    }
+  }
+  const offPeak = entry.off_peak_pricing as Listed | undefined;
+  if (offPeak !== undefined) {
+    clauses.push(clause(offPeak, "", `at ${windowsOf(offPeak)}`) ?? "");
+  }
+  for (const region of ["eu", "us"]) {
+    const factor = entry[`regional_processing_uplift_multiplier_${region}`];
+    if (typeof factor === "number") clauses.push(`region ${region} ${factor}`);
+  }
+  const request = entry.input_cost_per_request;
+  if (typeof request === "number") clauses.push(`request ${rounded(request)}`);
+  return clauses.filter((text) => text !== "").join("; ");
+}
+
+function clause(entry: Listed, ending: string, label: string): string | undefined {
+  const price = (name: string) => {
+    const value = entry[`${name}${ending}`];
+    return typeof value === "number" ? rounded(value * MILLION) : undefined;
+  };
+  // What a tier does not say of its cache is said of the model, and never more than without a cache.
+  const standardCached = () => {
+    const value = entry.cache_read_input_token_cost;
+    return typeof value === "number" ? Math.min(rounded(value * MILLION), input!) : undefined;
+  };
+  const input = price("input_cost_per_token"), output = price("output_cost_per_token");
+  if (input === undefined || output === undefined) return undefined;
+  // What is free is more often not known, or a trial.
+  if (input === 0 && output === 0) return undefined;
+  const named = [
+    ["cached", price("cache_read_input_token_cost") ?? standardCached()],
+    // 0 stands for "no surcharge" in some entries, and for "the same" in others.
+    ["written", price("cache_creation_input_token_cost") || undefined],
+    ["reasoning", price("output_cost_per_reasoning_token")],
+  ].filter(([name, value]) =>
+    value !== undefined && value !== defaultOf(String(name), input, output)
+  );
+  return [label, input, output, ...named.flat()].filter((part) => part !== "").join(" ");
+}
+
+function defaultOf(name: string, input: number, output: number): number {
+  return name === "reasoning" ? output : input;
+}
+
+/** Prices by the length of the prompt, given as ranges. */
+function ranges(entry: Listed): string | undefined {
+  const tiers = entry.tiered_pricing as (Listed & { range: [number, number] })[];
+  const clauses = tiers.map((tier) =>
+    clause(tier, "", tier.range[0] === 0 ? "" : `>${tier.range[0]}`)
+  );
+  return clauses.includes(undefined) ? undefined : clauses.join("; ");
+}
+
+/** `["272000", "_above_272k_tokens"]` for each bound that is named. */
+function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
+  const endings = Object.keys(entry).flatMap((key) =>
+    /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
+  );
+  const bounds = new Map<number, string>();
+  for (let i = 0; i < endings.length; i += 3) {
+    bounds.set(Number(endings[i + 2]) * 1_000, endings[i + 1]);
+  }
+  return [...bounds].sort(([a], [b]) => a - b);
+}
+
+/** `1-5 00:00-01:00,04:00-06:00 6-7 00:00-24:00`: days from Monday, 1, and hours in UTC. */
+function windowsOf(offPeak: Listed): string {
+  const windows = offPeak.windows as { hours_utc: string | string[]; weekdays: number[] }[];
+  const zone = offPeak.weekday_timezone === "Asia/Shanghai" ? "+8 " : "";
+  return zone + windows.map(({ hours_utc, weekdays }) =>
+    `${weekdays[0]}-${weekdays.at(-1)} ` +
+    [hours_utc].flat().map((span) => span.replace(/-00:00$/, "-24:00")).join(",")
+  ).join(" ");
+}
+
+/** Without what is left of a division: 0.30000000000000004. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(10));
+}
