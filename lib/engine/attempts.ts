@@ -196,7 +196,10 @@ export class Attempts {
     const counts = endpoint.failed(startedAt, error, classification, isFirst);
     const failure: Failure = { type, message, status };
     const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
-    if (classification.action === "halt") return this.#halted(work, failure, classification);
+    if (classification.action === "halt") {
+      this.#halted(work, failure, classification, partial);
+      return isKept ? pendingOutcome(work, latencyMs) : undefined;
+    }
     const isLoad = classification.cause === "load";
     if (classification.action === "retry" && this.#waits(work, error, classification, counts)) {
       if (this.#blame.again(work, error, classification)) work.dueInMs = 0;
@@ -260,11 +263,15 @@ export class Attempts {
   }
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
-  #halted(work: Work, failure: Failure, { advice }: Classification): undefined {
+  #halted(
+    work: Work,
+    failure: Failure,
+    { advice }: Classification,
+    completion: Completion | undefined,
+  ): void {
     this.#blame.refusesAll(work.endpoint!, failure, advice);
-    this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again });
+    this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again, completion });
     work.dueInMs = 0;
-    return undefined;
   }
 
   /** What follows for a row that is not settled. */

@@ -4,7 +4,7 @@ import { Budget } from "../../lib/engine/answers/budget.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
+import { completionOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fixture.ts";
 
 /** One dollar for each completion token. */
 const priceOf = ({ usage }: Completion) => usage?.completionTokens;
@@ -204,6 +204,17 @@ Deno.test("Engine asks again only once the sink has taken the answer that was no
   await fixture.teacher.call("0").answer({ response: "yes" });
   await fixture.ended;
   assertEquals(steps, ["attempt 1", "keep no", "attempt 1", "put yes"]);
+});
+
+Deno.test("Engine keeps what came of an answer before its teacher refused all rows", async () => {
+  const fixture = resampling({ rows: rowsOf(1), keeps: true });
+  await fixture.start();
+  const partial = completionOf({ response: "half of an", finishReason: "" });
+  const error = new TeacherError("No credit left", { status: 402, partial });
+  await fixture.teacher.call("0").refuse(error);
+  await fixture.ended;
+  assertEquals(fixture.kept.map(({ completion }) => completion), [partial]);
+  assertEquals([fixture.outcomes, fixture.engine.state], [[], "halted"]);
 });
 
 Deno.test("Engine gives a sink that keeps no answers the last one of each row that stays pending", async () => {
