@@ -32,7 +32,7 @@ export interface IndexedLine {
    *
    * @throws {DamagedFileError} when it is none: only lines that Retort did not write are parsed before */
   value(): Readonly<Record<string, unknown>>;
-  /** Whether this ASCII text stands anywhere in it. */
+  /** Whether this ASCII text, which holds no line feed, stands anywhere in it. */
   includes(text: string): boolean;
 }
 
@@ -77,6 +77,8 @@ class CurrentLine implements IndexedLine {
   #block: Uint8Array = new Uint8Array(0);
   #characters = "";
   #end = 0;
+  /** Where each text that was asked for stands next in the block. */
+  readonly #found = new Map<string, number>();
   /** Where its id stands there, or its id. */
   #uidStart = 0;
   #uidEnd = 0;
@@ -88,10 +90,15 @@ class CurrentLine implements IndexedLine {
     this.#path = path;
   }
 
-  /** Goes on to a line that was not parsed. */
-  scanned(block: Uint8Array, characters: string, start: number, end: number): void {
-    this.#block = block;
+  /** The next lines are part of this block. */
+  startBlock(characters: string): void {
     this.#characters = characters;
+    this.#found.clear();
+  }
+
+  /** Moves to a line that was not parsed. */
+  scanned(block: Uint8Array, start: number, end: number): void {
+    this.#block = block;
     this.#end = end;
     this.byteLength = end - start;
     this.hasHash = true;
@@ -104,7 +111,7 @@ class CurrentLine implements IndexedLine {
     this.#uidEnd = end;
   }
 
-  /** Goes on to a line that was parsed. */
+  /** Moves to a line that was parsed. */
   parsed(line: Uint8Array, uid: string, hasHash: boolean): void {
     this.#block = line;
     this.#end = this.byteLength = line.length;
@@ -140,9 +147,17 @@ class CurrentLine implements IndexedLine {
     );
   }
 
+  /** The block is searched from match to match, not line by line: most files do not hold the text at all. */
   includes(text: string): boolean {
     if (this.#uid !== undefined) return this.text().includes(text);
-    return this.#characters.slice(this.#end - this.byteLength, this.#end).includes(text);
+    const start = this.#end - this.byteLength;
+    let at = this.#found.get(text) ?? -1;
+    if (at < start) {
+      at = this.#characters.indexOf(text, start);
+      if (at === -1) at = Infinity;
+      this.#found.set(text, at);
+    }
+    return at < this.#end;
   }
 }
 
@@ -171,6 +186,7 @@ class LineScanner {
     // them the search for line feeds and NUL bytes takes more than twice the time.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
+    this.#line.startBlock(characters);
     let start = 0;
     while (start < block.length) {
       const end = characters.indexOf("\n", start);
@@ -210,7 +226,7 @@ class LineScanner {
     const slot = this.#slotOf(block, uidStart, uidEnd);
     if (slot === -1) return false;
     const isNewest = this.#isNewest(slot);
-    this.#line.scanned(block, characters, start, end);
+    this.#line.scanned(block, start, end);
     this.#line.uidAt(uidStart, uidEnd);
     const isNoted = this.#onLine(slot, this.#line) !== false;
     if (isNewest && isNoted) this.#table.setCheckHex(slot, block, hashStart);
