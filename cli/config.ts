@@ -107,7 +107,7 @@ function readFlag(
 /** Header fields for all teachers, as the values of --header. */
 function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   if (!isHeaders(value)) {
-    fail("headers must be a block of names and values, each a text or a number");
+    fail("headers must be a block of names and values");
   }
   config.flags.set("header", Object.entries(value).map(([name, one]) => `${name}=${one}`));
 }

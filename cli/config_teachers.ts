@@ -30,7 +30,7 @@ export interface TeacherSpec {
   /** The endpoint that is asked. */
   readonly endpoint?: EndpointName;
   /** Header fields, beside those for all. */
-  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly headers?: Readonly<Record<string, HeaderValue>>;
   /** The file of the authorities whose certificates are trusted. */
   readonly caFile?: string;
   /** The file of the certificate that it is shown. */
@@ -40,6 +40,9 @@ export interface TeacherSpec {
   /** Whether any certificate will do. */
   readonly insecureTls?: boolean;
 }
+
+/** The value of a header field as YAML has it. */
+type HeaderValue = string | number | boolean;
 
 /** What a value must be. */
 interface Rule {
@@ -67,7 +70,7 @@ const ENDPOINT: Rule = {
 };
 const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
 const HEADERS: Rule = {
-  what: "a block of names and values, each a text or a number",
+  what: "a block of names and values",
   takes: isHeaders,
 };
 
@@ -124,7 +127,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
 }
 
 /** Whether a value is a block of header fields. */
-export function isHeaders(value: unknown): value is Readonly<Record<string, string | number>> {
+export function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((one) => typeof one === "string" || typeof one === "number");
+    Object.values(value).every((one) => /^(?:string|number|boolean)$/.test(typeof one));
 }

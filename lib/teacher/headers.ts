@@ -25,7 +25,8 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
     // The value may be a secret: it is not shown.
     if (typeof value !== "string" || !isSendable(value)) {
       throw new TypeError(
-        `Cannot send the header ${JSON.stringify(name)}: its value must be a line`,
+        `Cannot send the header ${JSON.stringify(name)}: ` +
+          "its value must be one line of ASCII characters",
       );
     }
   }

@@ -10,13 +10,16 @@ import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
 /** Says it, a sentence each. `params`: what the rows of the run are asked with. */
 export function noticesOf(
-  { insecureTls, keep }: ResolvedTeacherOptions,
+  { ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
   format: ApiFormat,
   address: string,
   params: Params,
 ): string[] {
   const notices = [...format.notices?.(params) ?? []];
-  if (insecureTls === true) {
+  const isPlain = address.startsWith("http:");
+  if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {
+    notices.push(`${address} is asked without TLS (http://): certificates have no effect there`);
+  } else if (insecureTls === true) {
     notices.push(
       `The certificate of ${address} is not checked (--insecure-tls): ` +
         "whoever stands in between can read the prompts, the answers and the key",

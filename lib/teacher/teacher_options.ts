@@ -53,7 +53,7 @@ export interface OpenAICompatibleOptions {
   ca?: string;
   /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
   clientCert?: string;
-  /** The private key (PEM, not encrypted) of `clientCert`. @default none */
+  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert` */
   clientKey?: string;
   /** Accepts any certificate: whoever stands in between can read prompts, answers and the key.
    * @default false */

@@ -29,6 +29,7 @@ export interface TlsSettings {
 
 const CLIENT_CERT = "the client certificate (clientCert, --client-cert)";
 const CLIENT_KEY = "the private key (clientKey, --client-key)";
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----[^]+?-----END [A-Z ]*PRIVATE KEY-----/;
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----/g;
 
@@ -39,7 +40,9 @@ const CERTIFICATE =
  * key holds is not shown.
  */
 export function tlsSettings(options: TlsOptions): TlsSettings {
-  const { ca, clientCert, clientKey, insecureTls } = options;
+  const { ca, clientCert, insecureTls } = options;
+  // As curl has it, the key may stand in the file of the certificate.
+  const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
     const [there, missing] = clientKey === undefined

@@ -75,7 +75,7 @@ const MISTAKES: readonly (readonly [field: string, says: string])[] = [
   [SECRET, "it must be NAME=VALUE"],
   [`content-length=${SECRET}`, "it is set by Retort"],
   [`X Team=${SECRET}`, "it must be NAME=VALUE"],
-  [`X-Team=${SECRET}ü`, "its value must be a line"],
+  [`X-Team=${SECRET}ü`, "its value must be one line of ASCII characters"],
 ];
 
 for (const [field, says] of MISTAKES) {

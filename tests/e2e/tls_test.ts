@@ -16,6 +16,7 @@ async function run(dir: TempDir, server: TlsServer, flags: readonly string[]) {
     "ca.pem": certificates.ca,
     "client.pem": certificates.client.cert,
     "client.key": certificates.client.key,
+    "both.pem": certificates.client.cert + certificates.client.key,
     "stranger.pem": certificates.stranger.cert,
     "stranger.key": certificates.stranger.key,
     "encrypted.key": certificates.encryptedKey,
@@ -70,6 +71,17 @@ Deno.test(
     ];
     assertExit(await run(dir, server, [...flags, "-c", "3"]), 0);
     assertEquals(server.clients, ["client", "client", "client"]);
+    // As curl has it, both may stand in one file.
+    const again = [
+      "--ca-file",
+      "ca.pem",
+      "--client-cert",
+      "both.pem",
+      "--no-resume",
+      "--overwrite",
+    ];
+    assertExit(await run(dir, server, again), 0);
+    assertEquals(server.clients.length, 6);
   },
 );
 

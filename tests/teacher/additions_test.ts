@@ -143,10 +143,15 @@ Deno.test("notices() tells what would be missed, and what is dangerous", async (
   assertEquals(it.teacher.notices({ logprobs: true }), []);
   await using responses = pair(undefined, { keep: ["logprobs"], endpoint: "responses" });
   assertEquals(responses.teacher.notices({ include: ["message.output_text.logprobs"] }), []);
-  await using base = pair(undefined, { endpoint: "completions", insecureTls: true });
+  const baseUrl = "https://h.example/v1";
+  await using base = pair(undefined, { endpoint: "completions", insecureTls: true, baseUrl });
   assertEquals(base.teacher.notices({}).length, 2);
   assertEquals(base.teacher.notices({ max_tokens: 9 }), [
-    `The certificate of ${base.server.url} is not checked (--insecure-tls): whoever stands in ` +
+    `The certificate of ${baseUrl} is not checked (--insecure-tls): whoever stands in ` +
     "between can read the prompts, the answers and the key",
+  ]);
+  await using plain = pair(undefined, { insecureTls: true });
+  assertEquals(plain.teacher.notices({}), [
+    `${plain.server.url} is asked without TLS (http://): certificates have no effect there`,
   ]);
 });

@@ -119,7 +119,7 @@ Deno.test("openaiCompatible() refuses what cannot be used", () => {
   refuse({ timeoutMs: NaN }, '"timeoutMs" must be above 0');
   refuse({ headers: { "content-length": "1" } }, "it is set by Retort");
   refuse({ headers: { "a b": "1" } }, "no header name");
-  refuse({ headers: { a: "1\r\nb: 2" } }, "must be a line");
+  refuse({ headers: { a: "1\r\nb: 2" } }, "must be one line of ASCII");
   const proxy = refuse({ proxy: "socks5://u:secret@h:1" }, '"socks5:"');
   assert(!proxy.message.includes("secret"));
   assertEquals(openaiCompatible({ model: "m" }).address, "https://api.openai.com/v1");
