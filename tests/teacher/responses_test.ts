@@ -246,6 +246,12 @@ Deno.test("the endpoint responses fails with the words of a stream that has fail
   }
 });
 
+Deno.test("the endpoint responses waits for nothing after the last event", async () => {
+  const last = `data: ${JSON.stringify({ type: "response.completed", response: ANSWER })}\n\n`;
+  await using it = pair(() => stream([last], "hang"), { endpoint: "responses", stream: true });
+  assertEquals((await ask(it.teacher)).response, "42");
+});
+
 Deno.test("the endpoint responses says which rows it cannot send", async () => {
   await using it = pair(undefined, { endpoint: "responses" });
   const user = { role: "user", content: "hi" };
