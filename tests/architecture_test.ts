@@ -31,6 +31,7 @@ const SHARED = [
   "row",
   "row_fields",
   "hash",
+  "json_depth",
   "seed",
   "system_error",
   "think",

@@ -8,6 +8,7 @@
 import { DamagedFileError, UsageError } from "../errors.ts";
 import { linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions } from "../run/mod.ts";
+import { jsonOf } from "../sink/mod.ts";
 import { systemReason } from "../system_error.ts";
 import type { ThinkStyle } from "../think.ts";
 import { DamagedLine, type Example, ExampleReader } from "./example.ts";
@@ -91,7 +92,7 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
     for (const row of file.rows()) {
       const whole = withColumns(row, added);
       if (rows++ === 0) columns = Object.keys(whole);
-      await target.write(`${JSON.stringify(whole)}\n`);
+      await target.write(`${jsonOf(whole)}\n`);
     }
   }
   await target.finish();

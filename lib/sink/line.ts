@@ -10,6 +10,7 @@ import type { Outcome, Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
+import { jsonOf, withDeepAsText } from "./json_value.ts";
 import { topLevelMembers, withoutMembers } from "./members.ts";
 
 /** What all lines of a run share. */
@@ -61,7 +62,8 @@ export function badRowUid(file: string, line: number): string {
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
   const completion = outcome.completion!;
-  const { response, reasoning = "", toolCalls } = completion;
+  const { response, reasoning = "" } = completion;
+  const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
   // An id that is ours already needs no second place.
   if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
@@ -71,34 +73,13 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
     quoted(reasoning)
   }`;
   if (toolCalls !== undefined && toolCalls.length > 0) {
-    line += `,"tool_calls":${JSON.stringify(toolCalls)}`;
+    line += `,"tool_calls":${jsonOf(toolCalls)}`;
   }
   if (format.finalMessages) {
     const answer = assistantMessage(response ?? "", reasoning, toolCalls, format.think);
-    line += `,"final_messages":${JSON.stringify([...row.messages, answer])}`;
+    line += `,"final_messages":${jsonOf([...row.messages, answer])}`;
   }
   return `${line},"distill":${withReplaced(resultDetails(outcome, completion, format), own)}}`;
-}
-
-/**
- * The line of an outcome, in the file that is its place. An answer that cannot be written (a teacher
- * that was plugged in gave a `BigInt` or a circle) makes the outcome a failure.
- */
-export function outcomeLine(
-  outcome: Outcome,
-  format: LineFormat,
-): { readonly outcome: Outcome; readonly line: string } {
-  const { completion, failure } = outcome;
-  try {
-    const line = failure === undefined ? resultLine(outcome, format) : failureLine(outcome, format);
-    return { outcome, line };
-  } catch (cause) {
-    if (completion === undefined) throw cause;
-    const message = `The answer cannot be written as JSON: ${(cause as Error).message}`;
-    const unwritable = { type: "response", message, status: null } as const;
-    const rest = { ...outcome, completion: undefined, failure: failure ?? unwritable };
-    return outcomeLine(rest, format);
-  }
 }
 
 /**
@@ -110,7 +91,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { type, message, status } = outcome.failure!;
   const { next } = outcome;
   const own = ownMembers(row);
-  const error = JSON.stringify({
+  const error = jsonOf({
     type,
     message,
     status,
@@ -121,7 +102,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
     next: next && { resample: next.resample, max_tokens: next.maxTokens },
   });
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
-  const details = JSON.stringify({ source: row.source, params: format.paramsId });
+  const details = jsonOf({ source: row.source, params: format.paramsId });
   const head = headOf(row, own.inside);
   return `${head},"error":${error}${partial},"distill":${withReplaced(details, own)}}`;
 }
@@ -130,7 +111,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
-  return JSON.stringify({
+  return jsonOf({
     uid: badRowUid(file, line),
     prompt_hash: "",
     ...(text === undefined && bytes !== undefined
@@ -187,7 +168,8 @@ function insideOf(text: string): string {
 }
 
 function headOf(row: Row, inside: string): string {
-  const head = `{"uid":${quoted(row.uid)},"prompt_hash":"${row.promptHash}"`;
+  // The row's own id, like all of the row, stands as it came.
+  const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return inside === "" ? head : `${head},${inside}`;
 }
 
@@ -211,12 +193,12 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"source":${quoted(outcome.row.source)}` +
     `,"params":"${format.paramsId}"` +
     `${completion.isRefusal ? ',"refusal":true' : ""}` +
-    `${kept === undefined ? "" : `,"kept":${JSON.stringify(kept)}`}}`;
+    `${kept === undefined ? "" : `,"kept":${jsonOf(withDeepAsText(kept))}`}}`;
 }
 
 function partialOf(completion: Completion): string {
   const { usage, toolCalls } = completion;
-  return JSON.stringify({
+  return jsonOf({
     response: completion.response ?? "",
     reasoning: completion.reasoning ?? "",
     finish_reason: completion.finishReason ?? "",
@@ -224,25 +206,30 @@ function partialOf(completion: Completion): string {
     completion_tokens: wholeNumber(usage?.completionTokens),
     reasoning_tokens: wholeNumber(usage?.reasoningTokens),
     model_returned: completion.model ?? "",
-    tool_calls: toolCalls !== undefined && toolCalls.length > 0 ? toolCalls : undefined,
+    tool_calls: toolCalls !== undefined && toolCalls.length > 0
+      ? withDeepAsText(toolCalls)
+      : undefined,
   });
 }
 
 /** Adds `replaced` to `distill`; its values are text, so it cannot be part of what is serialised. */
 function withReplaced(details: string, own: OwnMembers): string {
   if (own.replaced === NOTHING_REPLACED) return details;
-  const members = Object.entries(own.replaced).map(([name, value]) => `${quoted(name)}:${value}`);
+  const members = Object.entries(own.replaced).map(([name, value]) =>
+    `${JSON.stringify(name)}:${value}`
+  );
   if (members.length === 0) return details;
   return `${details.slice(0, -1)},"replaced":{${members.join(",")}}}`;
 }
 
 /** A teacher that was plugged in without types may leave a text out; the line must parse all the same. */
 function quoted(text: string | undefined): string {
-  return JSON.stringify(text ?? "");
+  return jsonOf(text ?? "");
 }
 
 function wholeNumber(value: number | undefined): number {
-  return Number.isFinite(value) ? Math.round(value!) : 0;
+  const number = Math.round(value!);
+  return Number.isSafeInteger(number) ? number : 0;
 }
 
 /** `quoted` for names that come again and again. */

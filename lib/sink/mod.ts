@@ -21,11 +21,12 @@ export {
   badRowLine,
   badRowUid,
   type LineFormat,
-  outcomeLine,
   restoreRow,
 } from "./line.ts";
+export { jsonOf } from "./json_value.ts";
 export { LineSet } from "./line_set.ts";
 export { acquireLock, type Lock, type RunNote } from "./lock.ts";
+export { outcomeLine } from "./outcome_line.ts";
 export { outdatedPathOf, setAside } from "./set_aside.ts";
 export { Sink, type SinkOptions } from "./sink.ts";
 export { repairTail } from "./tail.ts";

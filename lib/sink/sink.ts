@@ -8,7 +8,8 @@
 import type { SinkError } from "../errors.ts";
 import type { Outcome } from "../row.ts";
 import { Journal, type JournalFile } from "./journal.ts";
-import { type BadRow, badRowLine, type LineFormat, outcomeLine } from "./line.ts";
+import { type BadRow, badRowLine, type LineFormat } from "./line.ts";
+import { outcomeLine } from "./outcome_line.ts";
 
 /** The files of a sink. */
 export interface SinkFiles {

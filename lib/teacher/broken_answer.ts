@@ -5,7 +5,7 @@
  */
 
 import { TeacherError } from "../errors.ts";
-import { codeOf, statedDelayMs, statedStatus, wordsOf } from "./error_body.ts";
+import { codeOf, jsonOrLess, statedDelayMs, statedStatus, wordsOf } from "./error_body.ts";
 import type { JsonObject } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
@@ -80,7 +80,7 @@ function stated(
   redact: Redact,
   mayPass = false,
 ): TeacherError {
-  const words = wordsOf(body) ?? JSON.stringify(body.error ?? body);
+  const words = wordsOf(body) ?? jsonOrLess(body.error ?? body);
   const code = codeOf(body, redact);
   return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
     ...(statedStatus === undefined

@@ -54,7 +54,7 @@ function saysSomething(value: unknown, levels = 3): boolean {
  * exceeded beside a type that is that of any 429, Google names the reason in a list of details.
  */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
-  if (Array.isArray(body)) return codeOf(body[0], redact);
+  if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
   const top = asObject(body) ?? {};
   const error = asObject(top.error) ?? asObject(top.detail) ?? firstOf(top.errors) ?? {};
   const metadata = asObject(error.metadata) ?? {};
@@ -76,14 +76,14 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 /** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there
  * are none. */
 export function wordsOf(body: unknown): string | undefined {
-  if (Array.isArray(body)) return wordsOf(body[0]);
+  if (Array.isArray(body)) return wordsOf(asObject(body[0]));
   const object = asObject(body);
   if (object === undefined) return undefined;
   const { error, message, detail } = object;
   const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
     detailWords(detail) || asText(asObject(detail)?.message) || gatewayWords(object);
   if (words !== "") return words;
-  return asObject(error) === undefined ? undefined : JSON.stringify(error);
+  return asObject(error) === undefined ? undefined : jsonOrLess(error);
 }
 
 /** A status among the numbers of an error, where one is an HTTP status (OpenRouter answers so). */
@@ -98,7 +98,7 @@ export function statedStatus(error: unknown): number | undefined {
 
 /** Google gives the time to wait in the body: `"retryDelay": "34.07s"`. */
 export function statedDelayMs(body: unknown): number | undefined {
-  if (Array.isArray(body)) return statedDelayMs(body[0]);
+  if (Array.isArray(body)) return statedDelayMs(asObject(body[0]));
   const delay = detailOf(asObject(asObject(body)?.error) ?? {}, "RetryInfo")?.retryDelay;
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
   const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
@@ -144,4 +144,13 @@ function detailWords(detail: unknown): string {
 
 function firstOf(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
+}
+
+/** The JSON text of an error without words, as far as it can be shown. */
+export function jsonOrLess(error: unknown): string {
+  try {
+    return JSON.stringify(error);
+  } catch {
+    return "an error that is nested too deeply to be shown";
+  }
 }

@@ -34,14 +34,6 @@ export function inside({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace
   return { text, path: [...path, ...steps] };
 }
 
-/** Whether a parsed value has more than so many levels of objects and lists. */
-export function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  for (const one of Object.values(value)) if (isDeeperThan(one, levels - 1)) return true;
-  return false;
-}
-
 /** Of two members with one name the last, as `JSON.parse` has it. */
 function memberOf(text: string, start: number, name: string): number | undefined {
   if (text[start] !== "{") return undefined;

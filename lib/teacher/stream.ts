@@ -252,11 +252,16 @@ function isForgotten(start: string): boolean {
 
 const ERROR_FIELD = "error:";
 
-function merge(kept: unknown, value: unknown): unknown {
+/** Raw fields have three levels or so; what is deeper replaces what was there. */
+const MOST_LEVELS = 16;
+
+function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
   if (Array.isArray(kept) && Array.isArray(value)) return [...kept, ...value];
   const before = asObject(kept), after = asObject(value);
-  if (before === undefined || after === undefined) return value ?? kept;
+  if (before === undefined || after === undefined || levels === 0) return value ?? kept;
   const merged = { ...before };
-  for (const [name, part] of Object.entries(after)) merged[name] = merge(before[name], part);
+  for (const [name, part] of Object.entries(after)) {
+    merged[name] = merge(before[name], part, levels - 1);
+  }
   return merged;
 }

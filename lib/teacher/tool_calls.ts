@@ -4,11 +4,9 @@
  * @module
  */
 
+import { isTooDeep } from "../json_depth.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
-import { inside, isDeeperThan, type JsonPath, type JsonPlace, textAt } from "./json_text.ts";
-
-/** What is deeper becomes text: most programs that read JSON give up somewhere below 1,000 levels. */
-const MOST_LEVELS = 64;
+import { inside, type JsonPath, type JsonPlace, textAt } from "./json_text.ts";
 
 /**
  * The tool calls of a message, or undefined where it has none.
@@ -46,7 +44,7 @@ export function argumentsText(value: unknown, place: JsonPlace): string {
 export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
-    if (isDeeperThan(value, MOST_LEVELS)) members[name] = textAt(inside(place, name));
+    if (isTooDeep(value)) members[name] = textAt(inside(place, name));
   }
   return members;
 }
@@ -54,10 +52,10 @@ export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject
 function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
   const call = asObject(value);
   const called = asObject(call?.function);
-  const isOpenAIs = typeof called?.arguments === "string" && !isDeeperThan(call, MOST_LEVELS);
+  const isOpenAIs = typeof called?.arguments === "string" && !isTooDeep(call);
   if (isOpenAIs) return value;
   const place = inside(message, ...path);
-  if (call === undefined) return isDeeperThan(value, MOST_LEVELS) ? textAt(place) : value;
+  if (call === undefined) return isTooDeep(value) ? textAt(place) : value;
   if (called !== undefined) {
     const { function: _, ...rest } = call;
     return {

@@ -162,6 +162,37 @@ export const ANSWER_FORMS: ServerGroup = {
       expected: RESULT,
     },
     {
+      who: "models that write half of an emoji",
+      sends: "half of a surrogate pair, in the answer and in the row",
+      rows: [{ id: "row-0", prompt: "p\ud83d" }],
+      script: [answer("4\ud83d2", { message: { reasoning_content: "w\udc00hy" } })],
+      expected: {
+        sent: { messages: [{ role: "user", content: "p\ud83d" }] },
+        result: { prompt: "p\ud83d", response: "4\ufffd2", reasoning: "w\ufffdhy" },
+      },
+    },
+    {
+      who: "models that write half of an emoji",
+      sends: "half of a surrogate pair in an answer that is cut off",
+      script: [answer("4\ud83d", { choice: { finish_reason: "length" } })],
+      expected: {
+        failure: { error: { type: "truncated" }, partial: { response: "4\ufffd" } },
+      },
+    },
+    {
+      who: "servers whose words are cut",
+      sends: "half of a surrogate pair in an error",
+      script: [json({ error: { message: "no \ud83d" } }, { status: 400 })],
+      expected: { failure: { error: { type: "request", message: "no \ufffd" } } },
+    },
+    {
+      who: "servers that stream bytes",
+      sends: "a pair in two chunks, one half in each",
+      flags: ["--stream"],
+      script: [events([delta("4\ud83d"), delta("\ude00"), finish(), DONE])],
+      expected: { result: { response: "4\u{1f600}" } },
+    },
+    {
       who: "gateways that escape nothing",
       sends: "a line end inside of a string",
       script: [json((answer("4#2").body as string).replace("#", "\n"))],

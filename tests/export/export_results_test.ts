@@ -163,6 +163,19 @@ Deno.test("exportResults() gives back what a run moved out of the way, and numbe
   assert(text.startsWith('{"messages":[{"role":"user","content":"hi","w":1.0}'), text);
 });
 
+Deno.test("exportResults() writes U+FFFD for halves of surrogate pairs, of the row too", async () => {
+  await using dir = await tempDir();
+  const line = resultLineOf({ prompt: "p\ud83d" }, { response: "HERE" });
+  // As versions before this one wrote it.
+  await dir.write("out.jsonl", line.replace("HERE", String.raw`a\ud83d`) + "\n");
+  await exportFrom(dir, { format: "prompt-completion" });
+  assertEquals(
+    await dir.read("train.jsonl"),
+    '{"prompt":[{"role":"user","content":"p\ufffd"}],' +
+      '"completion":[{"role":"assistant","content":"a\ufffd"}]}\n',
+  );
+});
+
 Deno.test("exportResults() writes to a stream", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" })); // no line feed: complete all the same

@@ -88,7 +88,8 @@ Deno.test("resultLine() is one line that parses, whatever the teacher says", () 
   assertEquals(line.includes("\n"), false);
   assert(line.isWellFormed());
   const parsed = JSON.parse(line);
-  assertEquals([parsed.uid, parsed.response, parsed.reasoning], [row.uid, response, response]);
+  const whole = response.toWellFormed();
+  assertEquals([parsed.uid, parsed.response, parsed.reasoning], [row.uid, whole, whole]);
 });
 
 Deno.test("resultLine() parses where an untyped teacher leaves things out", () => {
@@ -217,4 +218,41 @@ Deno.test("restoreRow() refuses what is no line of ours", () => {
   for (const line of ["{", "null", "[]", '{"uid":1}', "3"]) {
     assertThrows(() => restoreRow(line), SinkError, "Cannot restore a row");
   }
+});
+
+Deno.test("lines have U+FFFD for halves of pairs in our fields, and the row as it came", () => {
+  const half = "a\ud800b\\ud800 C:\\udir \ud83d\ude00\udc00", whole = half.toWellFormed();
+  const row = rowOf(String.raw`{"prompt":"\ud800","response":"\udc00"}`, {
+    messages: [{ role: "user", content: half }],
+  });
+  const completion = completionOf({
+    ...{ response: half, reasoning: half, finishReason: half, model: half, id: half },
+    toolCalls: [{ id: half, function: { name: half, arguments: half } }],
+    kept: { [half]: [half] },
+  });
+  const format = { ...FORMAT, finalMessages: true };
+  const result = resultLine(successOf(row, { completion }), format);
+  assertStringIncludes(result, String.raw`,"prompt":"\ud800","response":"`);
+  assertStringIncludes(result, String.raw`"replaced":{"response":"\udc00"}`);
+  const { response, reasoning, tool_calls: [call], final_messages, distill } = JSON.parse(result);
+  const { finish_reason, model_returned, response_id, kept } = distill;
+  assertEquals([response, reasoning, finish_reason, model_returned], Array(4).fill(whole));
+  assertEquals([response_id, kept[whole], call.function.arguments], [whole, [whole], whole]);
+  assertEquals(final_messages[0].content, whole);
+  const failure = { type: "response", message: half, status: null } as const;
+  const failed = JSON.parse(failureLine(failureOf(row, { completion, failure }), FORMAT));
+  assertEquals([failed.prompt, failed.error.message], ["\ud800", whole]);
+  assertEquals([failed.partial.response, failed.partial.tool_calls[0].id], [whole, whole]);
+});
+
+Deno.test("resultLine() writes counts as whole numbers", () => {
+  const usage = {
+    promptTokens: 1e30,
+    completionTokens: 6.5,
+    reasoningTokens: -0,
+    cachedTokens: NaN,
+  };
+  const line = resultLine(successOf(rowOf("{}"), { completion: completionOf({ usage }) }), FORMAT);
+  const counts = '"prompt_tokens":0,"completion_tokens":7,"reasoning_tokens":0,"cached_tokens":0';
+  assertStringIncludes(line, counts);
 });
