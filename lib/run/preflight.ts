@@ -15,6 +15,7 @@ import {
   type RowParser,
 } from "../source/mod.ts";
 import { BadLines } from "./bad_lines.ts";
+import type { Params } from "../teacher/mod.ts";
 import { Admission, type OnAnswer } from "./admission.ts";
 import { stampOf } from "./input_file.ts";
 import { Plan, Todo } from "./plan.ts";
@@ -84,6 +85,8 @@ export class Preflight {
   readonly outdated = new Set<string>();
   /** Models that rows name for themselves, at most `MODELS_SHOWN` and one. */
   readonly models = new Set<string>();
+  /** Parameters that rows set for themselves, at most `PARAMS_NOTED`. */
+  readonly paramNames = new Set<string>();
   /** The first row that can be sent, for `--dry-run`. */
   first: ParsedRow | undefined;
   /** When the input was last written, and its size: the second pass compares. */
@@ -100,6 +103,9 @@ export class Preflight {
     return this.rows * this.samples;
   }
 }
+
+/** How many names of parameters of rows are noted. */
+const PARAMS_NOTED = 100;
 
 /** How many of the models that rows name are told. */
 export const MODELS_SHOWN = 3;
@@ -205,6 +211,7 @@ class RowJudge {
     const found = this.#found;
     found.rows++;
     found.first ??= row;
+    if (row.params !== undefined) this.#noteParams(row.params);
     const model = row.params?.model;
     if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
     const ofShape = found.shapes.get(row.shape) ?? 0;
@@ -215,6 +222,11 @@ class RowJudge {
     if (row.isUidDerived) found.hashed++;
     else if (found.unmetUidFields.length > 0) this.#lookForUidField(row);
     if (this.#isChanged) found.changed++;
+  }
+
+  #noteParams(params: Params): void {
+    const { paramNames } = this.#found;
+    for (const name in params) if (paramNames.size < PARAMS_NOTED) paramNames.add(name);
   }
 
   /** Of a row that is named by a hash it is known that it has none of them. */

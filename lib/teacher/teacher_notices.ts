@@ -5,6 +5,7 @@
  */
 
 import type { ApiFormat } from "./api_format.ts";
+import { unknownParamNotices } from "./known_params.ts";
 import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
@@ -15,7 +16,10 @@ export function noticesOf(
   address: string,
   params: Params,
 ): string[] {
-  const notices = [...format.notices?.(params) ?? []];
+  const notices = [
+    ...format.notices?.(params) ?? [],
+    ...unknownParamNotices(Object.keys(params)),
+  ];
   const isPlain = address.startsWith("http:");
   if (isPlain && (ca !== undefined || clientCert !== undefined || insecureTls === true)) {
     notices.push(`${address} is asked without TLS (http://): certificates have no effect there`);

@@ -1,0 +1,65 @@
+/** Parameters that servers know. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { unknownParamNotices } from "../../lib/teacher/known_params.ts";
+import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
+import { serveLedger } from "../support/ledger_server.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("unknownParamNotices() names the parameter that was probably meant", () => {
+  const cases: [name: string, meant: string | undefined][] = [
+    ["temprature", "temperature"],
+    ["Temperature", "temperature"],
+    ["tempature", "temperature"],
+    ["max_token", "max_tokens"],
+    ["maxTokens", "max_tokens"],
+    ["max-tokens", "max_tokens"],
+    ["maxCompletionTokens", "max_completion_tokens"],
+    ["topp", "top_p"],
+    ["top-k", "top_k"],
+    ["frequncy_penalty", "frequency_penalty"],
+    ["reponse_format", "response_format"],
+    ["service_teir", "service_tier"],
+    ["enable_thinkng", "enable_thinking"],
+    ["chat_template_kwarg", "chat_template_kwargs"],
+    ["reasonig_effort", "reasoning_effort"],
+    ["my_own_switch", undefined],
+    ["x", undefined],
+    ["__proto__", undefined],
+  ];
+  for (const [name, meant] of cases) {
+    const hint = meant === undefined ? "" : `. Did you mean "${meant}"?`;
+    assertEquals(unknownParamNotices([name]), [
+      `The parameter "${name}" is not one that servers are known to have, and is sent as it is${hint}`,
+    ]);
+  }
+});
+
+Deno.test("unknownParamNotices() is silent about what servers have", () => {
+  const names =
+    "temperature top_k min_p seed tools response_format chat_template_kwargs thinking " +
+    "guided_json repetition_penalty repeat_penalty provider reasoning service_tier enable_thinking " +
+    "extra_body num_ctx structured_outputs cache_salt logprobs prompt_cache_key stop_token_ids";
+  assertEquals(unknownParamNotices(names.split(" ")), []);
+});
+
+Deno.test("an unknown parameter is announced at the start and by --dry-run, and sent", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const rows = [...numberedRows(2), { prompt: "own", params: { topp: 0.5, seed: 1 } }];
+  const input = await dir.write("in.jsonl", rows);
+  const args = [input, "-o", dir.path("out/"), "-p", "temprature=0.7", "-p", "top_k=5"];
+  for (const more of [["--dry-run"], []]) {
+    const result = await distill(server, [...args, ...more]);
+    assertExit(result, 0);
+    for (const [name, meant] of [["temprature", "temperature"], ["topp", "top_p"]]) {
+      assertStringIncludes(
+        result.stderr,
+        `The parameter "${name}" is not one that servers are known to have, and is sent as it is. ` +
+          `Did you mean "${meant}"?`,
+      );
+    }
+    assert(!/parameter "(top_k|seed)"/.test(result.stderr), result.stderr);
+  }
+  assertEquals(server.requests.map(({ body }) => body.temprature), [0.7, 0.7, 0.7]);
+});
