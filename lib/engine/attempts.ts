@@ -29,7 +29,8 @@ export interface AttemptsOptions extends
     | "isCareful"
     | "isProven"
     | "holdsSuspects"
-  > {
+  >,
+  Partial<Pick<EngineOptions, "teachers">> {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** The same without the time in which nothing could be sent. */
@@ -195,6 +196,7 @@ export class Attempts {
     const isFirst = work.faults === 0 && work.loads === 0;
     const counts = endpoint.failed(startedAt, error, classification, isFirst);
     const failure: Failure = { type, message, status };
+    if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
     if (classification.action === "halt") {
       this.#halted(work, failure, classification, partial);

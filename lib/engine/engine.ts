@@ -200,9 +200,10 @@ export class Engine {
   #next(): Work | undefined {
     if (this.#gates.size > 0) return undefined;
     const endpoint = this.#pool.pick();
-    const work = endpoint && this.#queue.take(this.#isRoomFull(), endpoint.isDown);
+    if (endpoint === undefined) return undefined;
+    const work = this.#queue.take(this.#isRoomFull(), endpoint.isDown);
     if (work === undefined) return undefined;
-    work.endpoint = endpoint;
+    work.endpoint = work.avoided === endpoint ? this.#pool.pickOther(endpoint) : endpoint;
     if (work.attempts === 0) {
       if (work.row.sample > 0) work.endpoint = this.#pool.pick(this.#lastEndpoint);
       this.#lastEndpoint = work.endpoint;

@@ -22,7 +22,9 @@ import type { Work } from "./work.ts";
 
 /** What it works with. */
 export interface TeacherBlameOptions
-  extends Pick<EngineOptions, "isCareful" | "isProven" | "holdsSuspects"> {
+  extends
+    Pick<EngineOptions, "isCareful" | "isProven" | "holdsSuspects">,
+    Partial<Pick<EngineOptions, "teachers">> {
   /** A teacher will not be asked again. */
   readonly onEndpointHalt: (reason: string) => void;
   /** A row that was held back is to be asked again. */
@@ -73,7 +75,9 @@ export class TeacherBlame {
   again(work: Work, error: TeacherError, classification: Classification): boolean {
     const answers = this.#speaking(work, classification);
     if (answers === undefined) return false;
-    answers.add(work, classification.isOtherServer === "certainly");
+    // Where there are others, the row is not asked there twice.
+    const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
+    answers.add(work, isOnce || classification.isOtherServer === "certainly");
     this.#judge(work, error, classification, answers);
     return work.endpoint!.isHalted;
   }
@@ -135,7 +139,7 @@ export class TeacherBlame {
     const failure: Failure = { type, message, status };
     const [what, advice] = cause === "ending"
       ? [
-        `did not say of the answers to ${answers.count} rows that they are whole`,
+        `did not mark its answers to ${answers.count} rows as complete`,
         adviceForEnding(partial?.finishReason),
       ]
       : ["is not an OpenAI-compatible endpoint", OTHER_SERVER];
@@ -176,5 +180,5 @@ export class TeacherBlame {
 function adviceForEnding(finishReason = ""): string {
   const word = finishReason === "" ? NO_REASON : finishReason;
   const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  return `If they are whole all the same, add --accept-ending ${shown}`;
+  return `If they are complete all the same, add --accept-ending ${shown}`;
 }

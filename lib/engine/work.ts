@@ -21,6 +21,8 @@ export interface Work extends AttemptHistory {
   params: Params;
   /** Where the attempt under way, or the last one, is made. */
   endpoint: Endpoint | undefined;
+  /** The teacher that did not mark its last answer as complete: another one may do so. */
+  avoided: Endpoint | undefined;
   /** Attempts made. */
   attempts: number;
   faults: number;
@@ -51,6 +53,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     sequence,
     params: row.params === undefined ? params : { ...params, ...row.params },
     endpoint: undefined,
+    avoided: undefined,
     attempts: 0,
     faults: 0,
     timeouts: 0,

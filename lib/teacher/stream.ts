@@ -131,7 +131,7 @@ export class StreamReader {
     this.#held = last !== "" && isForgotten(last) ? last : "";
     const fed = this.#held === "" ? whole : whole.slice(0, lineStart);
     if (fed === "") return;
-    this.#isAtLineStart = /[\r\n]$/.test(fed);
+    this.#isAtLineStart = lineStart === whole.length || this.#held !== "";
     this.#parser.feed(fed);
   }
 
@@ -143,7 +143,7 @@ export class StreamReader {
 
   #event({ event, data }: EventSourceMessage): void {
     if (this.done || this.error !== undefined) return;
-    if (data === "[DONE]") {
+    if (data.trim() === "[DONE]") {
       this.done = true;
       return;
     }

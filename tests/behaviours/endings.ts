@@ -280,7 +280,7 @@ export const ENDINGS: ServerGroup = {
       flags: [...ONE_AT_A_TIME, "--max-attempts", "1"],
       expected: {
         counts: [1, 0, 23],
-        says: /answers to 20 rows.*--accept-ending natural_end/,
+        says: /answers to 20 rows as complete.*--accept-ending natural_end/,
         posts: 21,
       },
     },

@@ -96,9 +96,15 @@ export function endingOf(finishReason: string | null): Ending {
 /**
  * Checks the endings that a user wants to accept.
  *
+ * @throws {TypeError} when they are not a list
  * @throws {RangeError} when one is not a word, or that of an answer that was cut
  */
 export function checkEndings(words: readonly string[]): void {
+  if (!Array.isArray(words)) {
+    throw new TypeError(
+      `Cannot use acceptEndings ${JSON.stringify(words)}: it must be a list of finish reasons`,
+    );
+  }
   for (const word of words) {
     const shown = JSON.stringify(word);
     if (typeof word !== "string" || keyOf(word) === "") {

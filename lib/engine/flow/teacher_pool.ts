@@ -114,6 +114,13 @@ export class TeacherPool {
     return ready.length > 1 ? leastBusy(ready, (inFlight + 1) / weight) : ready[0];
   }
 
+  /** Another teacher than `avoided` that may be asked now, or that one where there is no other. */
+  pickOther(avoided: Endpoint): Endpoint {
+    const now = this.#read();
+    const isOther = (one: Endpoint) => one !== avoided && one.delayMs(now) === 0;
+    return this.#endpoints.find(isOther) ?? avoided;
+  }
+
   /** Allows more or fewer attempts at once. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);

@@ -46,5 +46,6 @@ Deno.test("checkEndings() refuses what has a flag of its own, and what is no wor
   checkEndings(["none", "natural_end", "stop", "abort"]);
   assertThrows(() => checkEndings(["length"]), RangeError, "--on-truncated keep");
   assertThrows(() => checkEndings(["SAFETY"]), RangeError, "a filtered answer");
+  assertThrows(() => checkEndings("none" as never), TypeError, "a list");
   assertThrows(() => checkEndings([" "]), RangeError, "it must be a finish reason, or none");
 });

@@ -1,0 +1,46 @@
+/** Answers that nothing proves whole: other teachers, the next run, and what they cost. @module */
+
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { chatAnswer, type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
+import { tempDir } from "../support/temp.ts";
+import { runLibrary } from "./library_run.ts";
+
+const WITHOUT_ENDING: LedgerHandler = ({ prompt }) =>
+  Response.json(chatAnswer(`maybe ${prompt}`, { finish_reason: null }));
+
+Deno.test("rows of a teacher that never proves an answer whole go to the others", async () => {
+  await using dir = await tempDir();
+  await using odd = serveLedger(WITHOUT_ENDING);
+  await using good = serveLedger();
+  const { summary } = await runLibrary(dir, [odd, good], { rows: 30, random: () => 0 });
+  assertEquals([summary.state, summary.succeeded, summary.failed], ["done", 30, 0]);
+  const [{ state, reason }] = summary.teachers.filter(({ address }) => address === odd.url);
+  assertEquals(state, "halted");
+  assertStringIncludes(reason ?? "", "without a finish reason");
+  for (const { response } of await dir.rows("out/in.jsonl")) {
+    assertStringIncludes(response, "answer to");
+  }
+});
+
+Deno.test("the next run takes answers whose ending the user accepts", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(WITHOUT_ENDING);
+  const first = await runLibrary(dir, [server], { rows: 5, random: () => 0 });
+  assertEquals([first.summary.state, first.summary.pending], ["halted", 5]);
+  assertStringIncludes(first.summary.reason ?? "", "--accept-ending none");
+  const { summary } = await runLibrary(dir, [server], { rows: 5, acceptEndings: ["none"] });
+  assertEquals([summary.state, summary.succeeded, summary.failures_on_disk], ["done", 5, 0]);
+});
+
+Deno.test("answers that the teacher gave up cost what they cost", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(({ asked, prompt }) =>
+    Response.json(chatAnswer(prompt, { finish_reason: asked < 3 ? "abort" : "stop" }))
+  );
+  const prices = { priceIn: 1_000_000, priceOut: 1_000_000 };
+  const { summary } = await runLibrary(dir, [server], { rows: 2, random: () => 0, ...prices });
+  assertEquals([summary.succeeded, summary.failed_attempts], [2, 4]);
+  assertEquals(summary.cost_usd, 6 * 18);
+  assertEquals(summary.wasted_by_reason, { unfinished: 4 * 11 });
+  assertEquals(summary.completion_tokens, 6 * 11);
+});
