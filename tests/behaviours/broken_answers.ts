@@ -43,6 +43,7 @@ const PAGE: Reply = {
   body: "<!DOCTYPE html><html><title>Welcome to nginx!</title></html>",
 };
 const STREAM = ["--stream"];
+const EVENTS = { "content-type": "text/event-stream" };
 const ONCE = ["--max-attempts", "1"];
 const HALF = JSON.stringify(
   { id: "1", choices: [{ index: 0, message: { content: "4".repeat(300) } }] },
@@ -126,6 +127,22 @@ export const BROKEN_ANSWERS: ServerGroup = {
       /not an OpenAI-compatible endpoint.*--base-url/,
       3,
       ONCE,
+    ),
+    halting(
+      "a web server",
+      "a web page",
+      PAGE,
+      /not an OpenAI-compatible endpoint.*--base-url/,
+      3,
+      [...ONCE, ...STREAM],
+    ),
+    passing("proxies", "an empty body", json(""), STREAM),
+    passing("proxies", "JSON that was cut at 300 bytes", json(HALF), STREAM),
+    passing(
+      "proxies",
+      "an error as JSON labelled as events",
+      { ...json({ error: { message: "upstream failed", code: 502 } }), headers: EVENTS },
+      STREAM,
     ),
     halting(
       "another API",
