@@ -8,7 +8,7 @@ import type { TeacherError } from "../errors.ts";
 import type { FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { isCompletion, type Rejection } from "./answers/mod.ts";
+import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
 import { PendingChecks } from "./pending_checks.ts";
@@ -117,7 +117,8 @@ export class Attempts {
     work.busyMs += latencyMs;
     const { row, params, resamples } = work;
     const { acceptance } = this.#options;
-    if (isCompletion(completion)) thrown = acceptance.unfinished(completion, params);
+    const ending = isCompletion(completion) ? acceptance.ending(completion, params) : undefined;
+    if (ending !== undefined) thrown = unfinished(completion!, ending);
     if (!isCompletion(completion) || thrown !== undefined) {
       const settled = this.#refused(work, startedAt, latencyMs, thrown);
       // Not before it is known whether more may be sent at all.
@@ -128,8 +129,8 @@ export class Attempts {
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
     this.#options.onEnd();
-    if (acceptance.isWhole(completion, params)) this.#blame.wasWhole(endpoint);
-    const decided = acceptance.decide(completion, row, params, resamples);
+    if (ending === "whole") this.#blame.wasWhole(endpoint);
+    const decided = acceptance.decide(completion, row, params, resamples, ending);
     const rejection = decided instanceof Promise
       ? await this.#checks.wait(decided, params)
       : decided;
@@ -191,7 +192,8 @@ export class Attempts {
       this.#abandoned++;
       return undefined;
     }
-    if (error.notice !== undefined) this.#options.onNotice?.(error.notice);
+    const notice = error.notice ?? partial?.notice;
+    if (notice !== undefined) this.#options.onNotice?.(notice);
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
     const counts = endpoint.failed(startedAt, error, classification, isFirst);

@@ -167,7 +167,7 @@ export class TeacherBlame {
       const { isCareful, isProven = false, holdsSuspects: holds = true } = this.#options;
       records = {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
-        endings: new RepeatedAnswers({ isProven: isProven || !isCareful, onlyFirst: false, holds }),
+        endings: new RepeatedAnswers({ isProven, onlyFirst: false, holds }),
         others: new RepeatedAnswers({ isProven, onlyFirst: true, holds }),
       };
       this.#records.set(endpoint, records);

@@ -26,7 +26,7 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   assertEquals(
     run.engine.haltReason,
     "The teacher at http://a/v1 refuses all rows (401): Incorrect API key provided. " +
-      "Check the API key (OPENAI_API_KEY, or what --api-key-env or --api-key-file names)",
+      "Check the API key (OPENAI_API_KEY, or what --api-key-env, --api-key-file or --header names)",
   );
   await named.call("0").answer();
   await named.call("2").refuse(badKey());

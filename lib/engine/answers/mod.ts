@@ -8,5 +8,11 @@
 
 export { Budget, checkLimits } from "./budget.ts";
 export { checkEndings, endingOf, NO_REASON } from "./endings.ts";
-export { AnswerPolicy, isCompletion, type OnTruncated, type Rejection } from "./policy.ts";
+export {
+  AnswerPolicy,
+  isCompletion,
+  type OnTruncated,
+  type Rejection,
+  unfinished,
+} from "./policy.ts";
 export { tokenLimitOf } from "./token_limit.ts";

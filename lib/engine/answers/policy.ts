@@ -71,26 +71,9 @@ export class AnswerPolicy {
     this.#endings = new Endings(options.acceptEndings);
   }
 
-  /** Whether the teacher says that it finished an answer. */
-  isWhole(completion: Completion, params: Params): boolean {
-    return this.#endings.of(completion, params) === "whole";
-  }
-
-  /**
-   * The failure of an attempt whose answer the teacher did not finish, or does not say that it has: the
-   * row is asked again. Undefined for all others.
-   *
-   * @param completion The answer.
-   * @param params What it was asked for with.
-   */
-  unfinished(completion: Completion, params: Params): TeacherError | undefined {
-    const ending = this.#endings.of(completion, params);
-    if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
-    return new TeacherError(unfinishedInWords(ending, completion), {
-      type: "unfinished",
-      code: ending === "broken" ? "broken_off" : "unproven_ending",
-      partial: completion,
-    });
+  /** How an answer ended that was asked for with `params`. */
+  ending(completion: Completion, params: Params): Ending {
+    return this.#endings.of(completion, params);
   }
 
   /**
@@ -100,14 +83,15 @@ export class AnswerPolicy {
    * @param row The row that was asked.
    * @param params What it was asked with.
    * @param resamples How often it was asked again already because of an answer that was not kept.
+   * @param ending How it ended.
    */
   decide(
     completion: Completion,
     row: Row,
     params: Params,
     resamples: number,
+    ending: Ending = this.ending(completion, params),
   ): Rejection | undefined | Promise<Rejection | undefined> {
-    const ending = this.#endings.of(completion, params);
     const hasAnswer = hasContent(completion);
     if (ending === "limit" || ending === "context" || ending === "filter") {
       const rejection = this.#cutOff(ending, hasAnswer, completion, row, params);
@@ -231,7 +215,20 @@ const DEFAULT_CAP_FACTOR = 8;
 /** How an answer ended that is cut off for a known reason. */
 type CutOff = "limit" | "context" | "filter";
 
-/** What is known of an answer that was not finished, and the flag that takes those like it. */
+/**
+ * The failure of an attempt whose answer the teacher did not finish, or does not say that it has: the row is
+ * asked again. Undefined for all others.
+ */
+export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
+  if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
+  return new TeacherError(unfinishedInWords(ending, completion), {
+    type: "unfinished",
+    code: ending === "broken" ? "broken_off" : "unproven_ending",
+    partial: completion,
+  });
+}
+
+/** What is known of such an answer. */
 function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion): string {
   if (ending === "none") {
     const what = "The answer ended without a finish reason";
