@@ -59,7 +59,8 @@ export function outputOf(items: unknown): Output {
       for (const part of asList(item.content)) {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
-        if (Array.isArray(part.logprobs)) logprobs.push(...part.logprobs);
+        // One by one: an answer may have more tokens than a call takes arguments.
+        for (const one of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(one);
       }
     }
   }

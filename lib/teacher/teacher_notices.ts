@@ -26,7 +26,7 @@ export function noticesOf(
   } else if (insecureTls === true) {
     notices.push(
       `The certificate of ${address} is not checked (--insecure-tls): ` +
-        "whoever stands in between can read the prompts, the answers and the key",
+        "anyone in between can read the prompts, the answers and the key",
     );
   }
   if (keep.includes("logprobs") && !asksForLogprobs(params)) {

@@ -55,7 +55,7 @@ export interface OpenAICompatibleOptions {
   clientCert?: string;
   /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert` */
   clientKey?: string;
-  /** Accepts any certificate: whoever stands in between can read prompts, answers and the key.
+  /** Accepts any certificate: anyone in between can read prompts, answers and the key.
    * @default false */
   insecureTls?: boolean;
   /**

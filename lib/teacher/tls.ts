@@ -9,7 +9,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
 /** What a teacher's certificate is checked by, and what is shown to the teacher. All are texts in the PEM form. */
 export interface TlsOptions {
-  /** Certificates of the authorities that are trusted, in place of those that everybody trusts. */
+  /** Certificates of the authorities that are trusted, in place of those that this machine trusts. */
   readonly ca?: string;
   /** Our certificate, with the chain that leads to an authority. */
   readonly clientCert?: string;

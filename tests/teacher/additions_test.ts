@@ -147,7 +147,7 @@ Deno.test("notices() tells what would be missed, and what is dangerous", async (
   await using base = pair(undefined, { endpoint: "completions", insecureTls: true, baseUrl });
   assertEquals(base.teacher.notices({}).length, 2);
   assertEquals(base.teacher.notices({ max_tokens: 9 }), [
-    `The certificate of ${baseUrl} is not checked (--insecure-tls): whoever stands in ` +
+    `The certificate of ${baseUrl} is not checked (--insecure-tls): anyone in ` +
     "between can read the prompts, the answers and the key",
   ]);
   await using plain = pair(undefined, { insecureTls: true });
