@@ -21,9 +21,15 @@ const SHOWN = 300;
 /** How much is shown of words that are meant for us; a text that is longer is no message. */
 const LONGEST_MESSAGE = 1_000;
 
-/** The error that a teacher states in an answer or a stream: the value of its `error` field. */
-export function statedError(error: unknown, status: number, redact: Redact): TeacherError {
-  return stated({ error }, statedStatus(error), status, redact);
+/** The error that a teacher states in an answer or a stream: the value of its `error` field, and what stands
+ * `beside` it (TGI: `"error_type": "overloaded"`). */
+export function statedError(
+  error: unknown,
+  status: number,
+  redact: Redact,
+  beside: JsonObject = {},
+): TeacherError {
+  return stated({ ...beside, error }, statedStatus(error), status, redact);
 }
 
 /** The error of the body of an answer that is no JSON object. */

@@ -158,8 +158,8 @@ export class StreamReader {
     }
   }
 
-  #fail(error: unknown): void {
-    this.error = statedError(error, this.#status, this.#context.redact);
+  #fail(error: unknown, beside?: JsonObject): void {
+    this.error = statedError(error, this.#status, this.#context.redact, beside);
   }
 
   #translated(chunk: JsonObject, data: string): void {
@@ -175,7 +175,7 @@ export class StreamReader {
     const position = this.#positionIn(chunk.choices);
     const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
     const error = errorIn(choice, chunk);
-    if (error !== undefined) return this.#fail(error);
+    if (error !== undefined) return this.#fail(error, chunk);
     if (choice === undefined && !("choices" in chunk) && wordsOf(chunk) !== undefined) {
       const { redact } = this.#context;
       this.error = withoutChoice(chunk, '"choices"', "", this.#status, redact);

@@ -34,6 +34,18 @@ function halting(
   };
 }
 
+/** Something that only looks odd: one POST, a result. */
+function whole(who: string, sends: string, reply: Reply, flags: string[] = []): ServerCase {
+  const expected = { result: { response: "42", distill: { attempts: 1 } } };
+  return { who, sends, script: [reply], flags, expected };
+}
+
+function crlf(): Reply {
+  const reply = events(STREAMED);
+  const lines = (reply.body as string[]).map((line) => line.replaceAll("\n", "\r\n"));
+  return { ...reply, body: lines };
+}
+
 function minimax(code: number, message: string): Reply {
   return json({ id: "1", choices: null, base_resp: { status_code: code, status_msg: message } });
 }
@@ -45,6 +57,7 @@ const PAGE: Reply = {
 const STREAM = ["--stream"];
 const EVENTS = { "content-type": "text/event-stream" };
 const ONCE = ["--max-attempts", "1"];
+const STREAMED = [delta("4"), delta("2"), finish(), DONE];
 const HALF = JSON.stringify(
   { id: "1", choices: [{ index: 0, message: { content: "4".repeat(300) } }] },
 ).slice(0, 300);
@@ -240,6 +253,47 @@ export const BROKEN_ANSWERS: ServerGroup = {
       flags: STREAM,
       expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
     },
+    passing(
+      "TGI",
+      "an error with its type beside it, in a stream",
+      events([{ error: "Request failed", error_type: "generation" }]),
+      STREAM,
+    ),
+    passing(
+      "OpenRouter",
+      "an error in a choice",
+      answer("4", { choice: { finish_reason: "error", error: { code: 502, message: "oops" } } }),
+    ),
+    passing("gateways", "204 without a body", { status: 204, body: "", framing: "close" }),
+    whole("DeepSeek, under load", "blank lines before the answer", {
+      headers: { "content-type": "application/json" },
+      body: ["\n\n", "\n", answer("42").body as string],
+      framing: "chunked",
+    }),
+    whole(
+      "OpenRouter, under load",
+      "comments in a stream",
+      events([": OPENROUTER PROCESSING\n\n", ...STREAMED]),
+      STREAM,
+    ),
+    whole(
+      "Azure",
+      "a chunk without choices before and after the answer",
+      events([{ choices: [], prompt_filter_results: [] }, ...STREAMED.slice(0, -1), {
+        choices: [{ index: 0, delta: {}, finish_reason: null, content_filter_offsets: {} }],
+      }, DONE]),
+      STREAM,
+    ),
+    whole("servers of the SSE standard", "lines that end in CR LF", crlf(), STREAM),
+    whole(
+      "gateways",
+      "`data:[DONE]` without the space",
+      events([
+        ...STREAMED.slice(0, -1),
+        "data:[DONE] \n\n",
+      ]),
+      STREAM,
+    ),
     {
       who: "OpenAI",
       sends: "`message.refusal`",

@@ -252,7 +252,7 @@ function isLoadCode(code = ""): boolean {
 }
 
 function isFaultCode(code = ""): boolean {
-  return /server|internal|api_error|upstream|provider|timeout|connection/i.test(code);
+  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
 
 function halt(advice: string): Classification {

@@ -132,7 +132,7 @@ export function aboutFault(message: string): boolean {
     message,
     /internal (?:server )?error|server error|unexpected (?:error|eof|end)|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
-    /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed to generate/i,
+    /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   );
 }
