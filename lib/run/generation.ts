@@ -30,7 +30,8 @@ export type GeneratedOutcome =
     readonly row: OutputRow & { response: string; reasoning: string };
   }
   | {
-    /** The row has failed for good. */
+    /** The row has failed, or the run ended while it was to be asked again after an answer that was paid
+     * for: `error.final` of `row` tells which. */
     readonly ok: false;
     /** Its identity; `bad_row:…` where the row has none. */
     readonly uid: string;

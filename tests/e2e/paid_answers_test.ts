@@ -332,7 +332,7 @@ Deno.test("generate() gives the paid answer of a row that it could not finish", 
         return Promise.resolve({ response: "No", finishReason: "stop", usage: null, model: "m" });
       },
     },
-    rejectPattern: "^No",
+    validate: ({ response }) => response !== "No",
     resample: 1,
   });
   const outcomes = await Array.fromAsync(generator.generate([{ prompt: "a" }, { prompt: "b" }]));
