@@ -44,6 +44,7 @@ export {
   type OutcomeListener,
   type OutputRow,
   type Preview,
+  type PreviewedRequest,
   type ResponseGeneratorOptions,
   type RowOptions,
   type RunOptions,

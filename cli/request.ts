@@ -101,6 +101,7 @@ export async function readRowOptions(settings: Settings) {
     uidField: settings.parts("uid-field"),
     duplicates: settings.choice("duplicates", ["merge", "keep"]),
     mixedShapes: settings.isOn("mixed-shapes"),
+    imagesRoot: settings.text("images-root"),
   };
 }
 

@@ -8,6 +8,7 @@ import type { Summary } from "../lib/progress/mod.ts";
 import { printable } from "../lib/printable.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
+import type { Preview } from "../lib/run/mod.ts";
 import { nextCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { createConcurrencyHint } from "./hint.ts";
@@ -78,11 +79,19 @@ function rowCount(rows: number): string {
 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
-  const { toAsk, notes } = preview;
-  const heading = toAsk === 0
-    ? "No rows to ask; a request would look like this:"
-    : `${rowCount(toAsk)} to ask; the first request would be:`;
-  if (!request.isQuiet) io.writeErr([...notes, heading].map((line) => `${line}\n`).join(""));
-  io.writeOut(`${JSON.stringify(preview.request, null, 2)}\n`);
+  if (!request.isQuiet) {
+    io.writeErr([...preview.notes, headingOf(preview)].map((line) => `${line}\n`).join(""));
+  }
+  const shown = preview.requests.length === 0 ? [null] : preview.requests.map((one) => one.request);
+  io.writeOut(shown.map((one) => `${JSON.stringify(one, null, 2)}\n`).join(""));
   return 0;
+}
+
+function headingOf({ toAsk, promptTokens, requests }: Preview): string {
+  const first = requests.length > 1
+    ? `the first request of each of ${requests.length} shapes`
+    : "the first request";
+  if (toAsk === 0) return `No rows to ask; ${first} would look like this:`;
+  const tokens = promptTokens.toLocaleString("en-US");
+  return `${rowCount(toAsk)} to ask, about ${tokens} prompt tokens; ${first} would be:`;
 }

@@ -32,6 +32,7 @@ import {
   type Summary,
 } from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
+import { ImageFolder } from "./source/mod.ts";
 
 /**
  * Turns prompts into answers of a teacher.
@@ -178,6 +179,7 @@ export class ResponseGenerator {
       options.signal?.throwIfAborted();
       const generation = new Generation({
         parser: rowParserOf(options),
+        images: new ImageFolder(options.imagesRoot),
         duplicates: options.duplicates,
         samples: options.samples ?? 1,
         params: options.params,

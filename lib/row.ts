@@ -30,6 +30,13 @@ export interface Row {
   readonly sample: number;
   /** Where an earlier run left it, if that run got an answer to it which was not accepted. */
   readonly earlier?: EarlierAnswer;
+  /**
+   * Gives the messages with the files that they name read in; these are read for each attempt and kept
+   * nowhere. Rejects with a `TeacherError` when one cannot be read any more.
+   *
+   * @default the messages name none
+   */
+  readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
 /** What a row is asked with next, where its answer was not accepted and another one is asked for. */

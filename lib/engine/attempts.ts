@@ -102,9 +102,10 @@ export class Attempts {
     listener.attempt();
     let completion: Completion | undefined, thrown: unknown;
     try {
+      const { uid, messages, readFiles } = work.row;
       completion = await endpoint.teacher.complete({
-        uid: work.row.uid,
-        messages: work.row.messages,
+        uid,
+        messages: readFiles === undefined ? messages : await readFiles(),
         params: work.params,
         jsonSchema: this.#options.askedSchema,
         timeoutMs,

@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { createRowParser, ParsedRow, type RowParser } from "../source/mod.ts";
+import { createRowParser, ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { Origin } from "./row_order.ts";
 
@@ -99,14 +99,18 @@ export class ExampleReader {
     const { promptHash, text } = restoreRow(lineText);
     const parser = this.#parserOf(paramsId);
     const row = parser.parse(text);
-    if (row instanceof ParsedRow && row.promptHash === promptHash) return row;
+    const { uid } = row instanceof ParsedRow ? row : {};
     // A row's own uid, which a template may name, is no longer in the restored text.
     const withUid = JSON.stringify({ uid: fields.uid }).slice(0, -1) +
       (text === "{}" ? "}" : `,${text.slice(1)}`);
-    const named = parser.parse(withUid);
-    if (named instanceof ParsedRow && named.promptHash === promptHash) return named;
+    for (const source of [text, withUid]) {
+      const sent = source === text ? row : parser.parse(source);
+      if (sent instanceof ParsedRow && sent.promptHash === promptHash) return sent;
+      const earlier = parser.earlier(source);
+      if (earlier !== undefined && requestHash(earlier) === promptHash) return { ...earlier, uid };
+    }
     if (fields.final_messages !== undefined) {
-      const { params, uid } = row instanceof ParsedRow ? row : {};
+      const { params } = row instanceof ParsedRow ? row : {};
       return { messages: fields.final_messages.slice(0, -1), params, uid };
     }
     throw new UsageError(

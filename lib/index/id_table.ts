@@ -142,6 +142,11 @@ export class IdTable implements Disposable {
       this.#words[slot * WORDS + 5] === parseInt(hex.slice(8, 16), 16);
   }
 
+  /** Counts up in the place of what is noted with an id, and gives the count: for ids that no row has. */
+  countUp(slot: number): number {
+    return ++this.#words[slot * WORDS + 5];
+  }
+
   /** Whether nothing was noted. */
   isCheckEmpty(slot: number): boolean {
     return this.#words[slot * WORDS + 4] === 0 && this.#words[slot * WORDS + 5] === 0;

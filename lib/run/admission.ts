@@ -12,7 +12,7 @@ import { parseSampleUid, sampleUid } from "./samples.ts";
 export interface AdmissionOptions {
   /** Which ids are taken: those that are flagged `SEEN`. */
   readonly table: IdTable;
-  /** Two identical rows: one row, or two of which the second is `<uid>~2`. */
+  /** Rows of one id: identical ones are one row and others bad rows, or the second is `<uid>~2`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
@@ -37,8 +37,6 @@ export class Admission {
   readonly #table: IdTable;
   readonly #duplicates: "merge" | "keep";
   readonly #samples: number;
-  /** How often each id of which there is more than one has come, for `duplicates: "keep"`. */
-  readonly #copies = new Map<string, number>();
 
   /** No id is taken but those that the table flags. */
   constructor(options: AdmissionOptions) {
@@ -53,15 +51,15 @@ export class Admission {
     const table = this.#table;
     let uid = row.uid;
     let slot = table.insert(uid);
-    if (table.has(slot, SEEN)) {
-      if (!table.checkEquals(slot, row.contentHash)) return this.#clash(uid, 0);
-      if (this.#duplicates === "merge") return undefined;
-      uid = this.#copyOf(uid);
-      slot = table.insert(uid);
-      if (table.has(slot, SEEN)) return this.#clash(uid, 0);
+    let taken = table.has(slot, SEEN) ? 0 : this.#takenSample(uid);
+    if (taken !== undefined && this.#duplicates === "merge") {
+      return taken === 0 && table.checkEquals(slot, row.contentHash)
+        ? undefined
+        : this.#clash(uid, taken);
     }
-    for (let sample = 1; sample < this.#samples; sample++) {
-      if (this.#isTaken(sampleUid(uid, sample))) return this.#clash(uid, sample);
+    for (; taken !== undefined; taken = table.has(slot, SEEN) ? 0 : this.#takenSample(uid)) {
+      uid = this.#nextCopyOf(row.uid);
+      slot = table.insert(uid);
     }
     const { contentHash } = row;
     for (let sample = 0; sample < this.#samples; sample++) {
@@ -74,15 +72,20 @@ export class Admission {
     return uid;
   }
 
-  #copyOf(uid: string): string {
-    const copy = (this.#copies.get(uid) ?? 1) + 1;
-    this.#copies.set(uid, copy);
-    return `${uid}~${copy}`;
+  /** The next id for one more row of an id. The table counts them under an id that no row has: a map of
+   * all that come twice would take 100 bytes for each. */
+  #nextCopyOf(uid: string): string {
+    const table = this.#table;
+    return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
   }
 
-  #isTaken(uid: string): boolean {
-    const slot = this.#table.find(uid);
-    return slot !== -1 && this.#table.has(slot, SEEN);
+  /** The first answer after the row's first one whose id is taken. */
+  #takenSample(uid: string): number | undefined {
+    for (let sample = 1; sample < this.#samples; sample++) {
+      const slot = this.#table.find(sampleUid(uid, sample));
+      if (slot !== -1 && this.#table.has(slot, SEEN)) return sample;
+    }
+    return undefined;
   }
 
   #clash(uid: string, sample: number): Clash {
@@ -97,8 +100,10 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
     return `uid ${JSON.stringify(uid)} needs ${taken} for one of its ${samples} samples, ` +
       "which belongs to an earlier row already";
   }
-  const problem = `uid ${taken} belongs to an earlier row already`;
+  const problem = `uid ${taken} belongs to an earlier row already, with other content`;
   const parent = parseSampleUid(uid);
   if (parent === undefined || parent.sample >= samples) return problem;
-  return `${problem}, or to one of the ${samples} samples of ${JSON.stringify(parent.uid)}`;
+  return `uid ${taken} belongs to an earlier row already, or to one of the ${samples} samples of ${
+    JSON.stringify(parent.uid)
+  }`;
 }

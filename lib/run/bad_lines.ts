@@ -35,6 +35,7 @@ const HINTED_LINES = 1_000;
 
 /** Kinds whose hint is the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
+  [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
   [/^invalid UTF-8/, "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8"],
 ];
 

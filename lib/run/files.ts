@@ -24,3 +24,10 @@ export async function removeIfThere(path: string): Promise<void> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
+
+/** The folder of an input; undefined for standard input. */
+export function folderOf(input: string): string | undefined {
+  if (input === "-") return undefined;
+  const slash = input.lastIndexOf("/");
+  return slash === -1 ? "." : input.slice(0, slash + 1);
+}

@@ -9,11 +9,12 @@ import type { Engine } from "../engine/mod.ts";
 import { IdTable } from "../index/mod.ts";
 import type { Failure, Outcome, Row } from "../row.ts";
 import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod.ts";
-import type { RowParser } from "../source/mod.ts";
+import type { ImageFolder, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import { Admission } from "./admission.ts";
 import { Handoff } from "./handoff.ts";
+import { fileProblem } from "./preflight.ts";
 import { sampleRow } from "./samples.ts";
 
 /** A row of a results or failures file as an object: the row's own fields and Retort's. */
@@ -45,7 +46,9 @@ export type GeneratedOutcome =
 export interface GenerationOptions {
   /** Reads a row. */
   readonly parser: RowParser;
-  /** Two identical rows: one row, or two. */
+  /** Where images that rows name are taken from. @default nowhere: paths are refused */
+  readonly images?: ImageFolder;
+  /** Rows of one id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. @default 1 */
   readonly samples?: number;
@@ -137,9 +140,12 @@ export class Generation {
     }
     const parsed = this.#options.parser.parse(text);
     if ("problem" in parsed) return parsed;
+    const { images } = this.#options;
+    const problem = fileProblem(parsed, images);
+    if (problem !== undefined) return { problem };
     const admitted = this.#admission.admit(parsed);
     if (typeof admitted !== "string") return admitted;
-    return parsed.at({ uid: admitted, input: 0, source: `${SOURCE}:${number}` });
+    return parsed.at({ uid: admitted, input: 0, source: `${SOURCE}:${number}` }, images);
   }
 
   #publish(settled: Outcome): GeneratedOutcome {

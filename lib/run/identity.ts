@@ -47,6 +47,9 @@ export interface RunFile {
   readonly rows: Pick<RowOptions, "duplicates" | "mixedShapes"> & {
     /** Answers for each row; absent in files that were written when there was always one. */
     readonly samples?: number;
+    /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
+     * version 0.1, in which they come after these. @default false */
+    readonly uidFieldFirst?: boolean;
   };
   /** The teacher's address, without credentials. */
   readonly teacher: string;

@@ -13,7 +13,7 @@ import type { Preflight } from "./preflight.ts";
 /** The least that a first pass has to know to be judged. */
 type Found = Pick<
   Preflight,
-  "bad" | "shapes" | "shapeStarts" | "changed" | "rows" | "unreadable"
+  "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable"
 >;
 
 /** What of it may be told in one message. */
@@ -106,11 +106,30 @@ function shapeProblem(inputs: readonly string[], found: readonly Found[]): strin
 
 function changedProblem(found: readonly Found[]): string[] {
   const count = found.reduce((total, { changed }) => total + changed, 0);
-  if (count === 0) return [];
+  const edited = count === 0
+    ? []
+    : [`${plural(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`];
+  const lines = resentLines(found);
+  const resent = lines.length === 0
+    ? []
+    : ["what is sent for rows has changed since version 0.1 asked them"];
+  if (count === 0 && lines.length === 0) return [];
   return [
-    `Cannot continue: ${plural(count, "row")} ${count === 1 ? "was" : "were"} edited after being ` +
-    "answered. Add --changed reask to ask again, or --changed keep to keep the old answers",
+    [
+      `Cannot continue: ${[...edited, ...resent].join(", and ")}. ` +
+      "Add --changed reask to ask again, or --changed keep to keep the old answers",
+      ...lines,
+    ].join("\n"),
   ];
+}
+
+/** What is sent in another way than by version 0.1, with the number of rows. */
+function resentLines(found: readonly Found[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { resent } of found) {
+    for (const [what, count] of resent) counts.set(what, (counts.get(what) ?? 0) + count);
+  }
+  return [...counts].map(([what, count]) => `  ${plural(count, "row")}: now ${what}`);
 }
 
 function emptyProblem(inputs: readonly string[], found: readonly Found[]): string[] {

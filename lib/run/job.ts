@@ -16,7 +16,7 @@ import {
   Sink,
   type SinkOptions,
 } from "../sink/mod.ts";
-import type { RowParser } from "../source/mod.ts";
+import { ImageFolder, type RowParser } from "../source/mod.ts";
 import {
   checkSameIdentity,
   type Identity,
@@ -30,17 +30,19 @@ import type { OutputFiles } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
 import { checkReadableTwice } from "./input_file.ts";
 import { Preflight, preflight } from "./preflight.ts";
-import { hasContent, removeIfThere } from "./files.ts";
+import { folderOf, hasContent, removeIfThere } from "./files.ts";
 import { plannedRows } from "./planned_rows.ts";
 
 /** What all inputs of a run share. */
 export interface JobContext {
   /** What the run was told. */
   readonly options: RunOptions;
-  /** Reads a row. */
-  readonly parser: RowParser;
-  /** Two identical rows: one row, or two. */
+  /** Makes what reads a row. */
+  readonly parserOf: (order: { namedLast: boolean }) => RowParser;
+  /** Rows of one id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
+  /** The folder of the images that rows name. @default that of the input */
+  readonly imagesRoot?: string;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
   readonly samples?: number;
   /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
@@ -62,6 +64,10 @@ export class Job {
   found = new Preflight();
   /** What `run.json` said before this run. */
   before: RunFile | undefined;
+  /** Whether rows are named in the order of version 0.1, which has begun this output. */
+  namedLast = false;
+  #parser: RowParser | undefined;
+  readonly #images: ImageFolder;
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
   #settled = 0;
@@ -79,6 +85,7 @@ export class Job {
     this.path = files.input === "-" ? files.spool : files.input;
     this.#context = context;
     this.#ledger = new FailureLedger(files.failures, files.input);
+    this.#images = new ImageFolder(context.imagesRoot ?? folderOf(files.input));
   }
 
   /** Looks whether there is something that can be read twice, before anything is made; `found` says why
@@ -127,8 +134,10 @@ export class Job {
     const { options, identity, notice } = this.#context;
     if (options.resume === false) return;
     this.before = await readRunFile(this.files.runJson);
-    if (this.before === undefined || options.allowMixed) return;
+    if (this.before === undefined) return;
     if (!(await hasContent(this.files.results)) && !(await hasContent(this.files.failures))) return;
+    this.namedLast = !this.before.rows?.uidFieldFirst;
+    if (options.allowMixed) return;
     const mayChangeParams = Boolean(options.retry);
     checkSameIdentity(this.files.results, this.before.identity, identity, { mayChangeParams });
     if (this.before.input !== this.files.input) {
@@ -139,8 +148,9 @@ export class Job {
   /** Reads the index and makes the first pass over the input. Writes nothing. */
   async look(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
-    const { options, parser, duplicates, identity, signal } = this.#context;
+    const { options, duplicates, identity, signal } = this.#context;
     const { samples } = this;
+    this.#parser = this.#context.parserOf({ namedLast: this.namedLast });
     const { limit = Infinity } = options;
     using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
     if (options.resume !== false) {
@@ -149,8 +159,9 @@ export class Job {
       await this.#ledger.read(table, options.retry ?? false);
     }
     const found = await this.#reading(preflight(this.path, {
-      parser,
+      parser: this.#parser,
       table,
+      images: this.#images,
       duplicates,
       samples,
       limit,
@@ -216,11 +227,13 @@ export class Job {
 
   /** The rows that the plan asks for; bad lines go to the failures on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
-    const { parser, identity, signal } = this.#context;
+    const { identity, signal } = this.#context;
+    if (this.#parser === undefined) throw new Error("The job was not looked at");
     const params = paramsId(identity.params);
     return plannedRows(this.path, {
       found: this.found,
-      parser,
+      parser: this.#parser,
+      images: this.#images,
       params: identity.params,
       name: this.files.input,
       input: inputIndex,

@@ -21,7 +21,7 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export type { Preview } from "./preview.ts";
+export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions, rowParserOf } from "./resolve_options.ts";
 export { Run } from "./run.ts";
 export { MOST_SAMPLES, parseSampleUid } from "./samples.ts";

@@ -15,13 +15,17 @@ export interface RowOptions {
   system?: string;
   /** Makes one user message of each row: `{{field}}` stands for a field of the row. */
   template?: string;
-  /** The field that holds the prompt, in place of `prompt` or `question`. */
+  /** The field that holds the prompt or the messages, in place of `prompt`, `question` or `messages`. */
   promptField?: string;
-  /** The fields that name a row, first match wins, before it falls back to the row's own hash; they
-   * come after `uid`, `custom_id` and `id`. */
+  /** The fields that name a row, first match wins, before `uid`, `custom_id`, `id` and the row's own
+   * hash. An output that version 0.1 has begun keeps that version's order: these after `id`. */
   uidField?: string[];
-  /** Two identical rows: one row, or two with `~2`, `~3`, … added. @default "merge" */
+  /** Rows of one id. `merge`: identical ones are one row, others bad rows. `keep`: each is a row, with
+   * `~2`, `~3`, … added. @default "merge" */
   duplicates?: "merge" | "keep";
+  /** The folder that image paths in rows are taken from; nothing outside it is read. @default the folder
+   * of the input; for standard input and `generate()` none, and paths are refused */
+  imagesRoot?: string;
   /** Sends rows of more than one shape in one run. @default false */
   mixedShapes?: boolean;
 }

@@ -29,7 +29,8 @@ export class Plan {
   #todos = new Uint8Array(4_096);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  readonly #names = new Map<number, string>();
+  /** Which row of its id each line is: 0 for the first. Empty while there is one of each. */
+  #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(1_024);
   #failures = 0;
@@ -106,13 +107,20 @@ export class Plan {
     return this.#failureLines[this.#failuresTaken++];
   }
 
-  /** Gives the row of the last line another id than its own: it is a copy that was asked for. */
-  rename(uid: string): void {
-    this.#names.set(this.#length - 1, uid);
+  /** Says that the row of the last line is not the first of its id, but the one of this number. */
+  isCopy(number: number): void {
+    const index = this.#length - 1;
+    if (index >= this.#copies.length) {
+      const larger = new Uint32Array(Math.max(this.#todos.length / this.#samples, index + 1));
+      larger.set(this.#copies);
+      this.#copies = larger;
+    }
+    this.#copies[index] = number;
   }
 
-  /** The id that was given to a row, if one was. */
-  nameOf(index: number): string | undefined {
-    return this.#names.get(index);
+  /** The id of a row whose own is `uid`. */
+  idOf(index: number, uid: string): string {
+    const copy = index < this.#copies.length ? this.#copies[index] : 0;
+    return copy === 0 ? uid : `${uid}~${copy}`;
   }
 }

@@ -7,12 +7,18 @@
 import { SourceError } from "../errors.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import { type Line, openLines, type ParsedRow, type RowParser } from "../source/mod.ts";
+import {
+  type ImageFolder,
+  type Line,
+  openLines,
+  type ParsedRow,
+  type RowParser,
+} from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
 import { isUnchanged, stampOf } from "./input_file.ts";
-import type { Preflight } from "./preflight.ts";
+import { fileProblem, type Preflight } from "./preflight.ts";
 import { sampleRow } from "./samples.ts";
 
 /** What the second pass needs. */
@@ -27,6 +33,8 @@ export interface PlannedRowsOptions {
   readonly name: string;
   /** Which input of the run it is, from 0. */
   readonly input: number;
+  /** Where images that rows name are taken from. @default nowhere: paths are refused */
+  readonly images?: ImageFolder;
   /** Hears of answers that are asked for again, before they are, and the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
   /** What an earlier run left of a row that it was still asking. @default nothing */
@@ -115,7 +123,7 @@ class SecondPass {
     for (let sample = 0; sample < samples; sample++) {
       const todo = plan.at(index, sample);
       if (todo === Todo.Skip) continue;
-      if (todo === Todo.Bad) return this.#badRowOf(line, plan.nameOf(index), sample);
+      if (todo === Todo.Bad) return this.#badRowOf(line, index, sample);
       first ??= this.#rowOf(line, index);
       const row = sampleRow(first, sample, params);
       if (todo === Todo.AskAgain) onAskAgain(row.uid, plan.takeFailureLine());
@@ -133,17 +141,15 @@ class SecondPass {
   }
 
   #rowOf({ text, number }: Line, index: number): Row {
-    const { name, input, found: { plan } } = this.#options;
+    const { name, input, images, found: { plan } } = this.#options;
     const kept = this.#isTrusting ? plan.takeUid(index) : undefined;
     const parsed = this.#parse(text, this.#toCheck > 0 ? undefined : kept);
     if (kept !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
       if (parsed.uid !== kept) this.trustNoUid();
     }
-    const copy = plan.nameOf(index);
-    // A copy is named by what it is a copy of; what stands there now may be another row.
-    if (copy !== undefined && !copy.startsWith(`${parsed.uid}~`)) throw this.changedUnderway();
-    return parsed.at({ uid: copy ?? parsed.uid, input, source: `${name}:${number}` });
+    const source = `${name}:${number}`;
+    return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, images);
   }
 
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
@@ -153,15 +159,14 @@ class SecondPass {
   }
 
   /** What the first pass found wrong with a line, in the same words. */
-  #badRowOf(line: Line, uid: string | undefined, sample: number): BadRow {
-    const { parser, name, found } = this.#options;
+  #badRowOf(line: Line, index: number, sample: number): BadRow {
+    const { parser, name, found, images } = this.#options;
     const { text, bytes } = line;
     const parsed = text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : parser.parse(text);
-    const problem = "problem" in parsed
-      ? parsed.problem
-      : clashProblem(uid ?? parsed.uid, sample, found.samples);
+    const problem = "problem" in parsed ? parsed.problem : fileProblem(parsed, images) ??
+      clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
     return { file: name, line: line.number, problem, text, bytes };
   }
 }

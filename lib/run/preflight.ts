@@ -7,16 +7,21 @@
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
 import {
+  differenceOf,
   foreignFormatError,
   foreignText,
+  ImageFolder,
   type Line,
   openLines,
   type ParsedRow,
+  requestHash,
   type RowParser,
+  type RowRequest,
 } from "../source/mod.ts";
 import { BadLines } from "./bad_lines.ts";
 import type { Params } from "../teacher/mod.ts";
 import { Admission, type OnAnswer } from "./admission.ts";
+import { promptTokensOf } from "./estimate.ts";
 import { stampOf } from "./input_file.ts";
 import { Plan, Todo } from "./plan.ts";
 
@@ -28,7 +33,7 @@ export interface PreflightOptions {
   readonly table: IdTable;
   /** At most this many rows, from the start of the file. */
   readonly limit: number;
-  /** Two identical rows: one row, or two. */
+  /** Rows of one id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
@@ -38,6 +43,8 @@ export interface PreflightOptions {
   readonly onlyFailures: boolean;
   /** Whether a line that is no row stands in the failures file already. */
   readonly isOnDisk: (line: number) => boolean;
+  /** Where images that rows name are taken from. @default nowhere: paths are refused */
+  readonly images?: ImageFolder;
   /** What an error calls the input. @default its path */
   readonly name?: string;
   /** The fields that the user has named for the ids of rows. @default [] */
@@ -81,14 +88,22 @@ export class Preflight {
   fromRuns = 0;
   /** Rows that were edited after an answer was settled. */
   changed = 0;
+  /** Rows that were answered by version 0.1 and are sent in another way now, by what differs. */
+  readonly resent = new Map<string, number>();
   /** Ids of answers to an older prompt, which are to be made again. */
   readonly outdated = new Set<string>();
-  /** Models that rows name for themselves, at most `MODELS_SHOWN` and one. */
+  /** Rows that set a model of their own. */
+  ownModels = 0;
+  /** The models that they name, at most `MODELS_SHOWN` and one. */
   readonly models = new Set<string>();
   /** Parameters that rows set for themselves, at most `PARAMS_NOTED`. */
   readonly paramNames = new Set<string>();
-  /** The first row that can be sent, for `--dry-run`. */
-  first: ParsedRow | undefined;
+  /** Fields of rows that are not sent, at most `MOST_UNSENT`. */
+  readonly unsent = new Set<string>();
+  /** About how many tokens the prompts have that are to be asked. */
+  promptTokens = 0;
+  /** The first row of each shape, for `--dry-run`. */
+  readonly firsts = new Map<string, ParsedRow>();
   /** When the input was last written, and its size: the second pass compares. */
   stamp = "";
 
@@ -109,6 +124,10 @@ const PARAMS_NOTED = 100;
 
 /** How many of the models that rows name are told. */
 export const MODELS_SHOWN = 3;
+/** The most fields that are noted as not sent: a file may have a name of its own in each row. */
+const MOST_UNSENT = 100;
+/** The most ways of being sent differently that are told apart. */
+const MOST_DIFFERENCES = 20;
 
 /** Makes the first pass. */
 export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
@@ -146,6 +165,18 @@ function startOf({ text, bytes }: Line): string {
     new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
+/** What is wrong with a file that a row names; undefined for a row that names none. */
+export function fileProblem(
+  { files }: ParsedRow,
+  images = ImageFolder.none,
+): string | undefined {
+  for (const path of files) {
+    const problem = images.problemOf(path);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
 class RowJudge {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
@@ -153,8 +184,10 @@ class RowJudge {
   readonly #name: string;
   /** Whether an answer to the row at hand was settled before the row was edited. */
   #isChanged = false;
-  /** Whether an answer to the row at hand is to be asked for. */
-  #isAsked = false;
+  /** How many answers to the row at hand are to be asked for. */
+  #asked = 0;
+  /** What is sent in another way than version 0.1 has sent it, where that has answered the row. */
+  #difference: string | undefined;
   /** The prompt hash of the row at hand, once it was needed: its answers share it. */
   #promptHash: string | undefined;
   /** How the first line begins, where it is no row. */
@@ -173,8 +206,11 @@ class RowJudge {
       ? { problem: line.problem ?? "unreadable" }
       : this.#options.parser.parse(line.text);
     if ("problem" in parsed) return this.#bad(line, parsed);
-    this.#isChanged = this.#isAsked = false;
-    this.#promptHash = undefined;
+    const problem = parsed.files.length === 0 ? undefined : this.#fileProblem(parsed);
+    if (problem !== undefined) return this.#bad(line, { problem });
+    this.#isChanged = false;
+    this.#asked = 0;
+    this.#difference = this.#promptHash = undefined;
     const admitted = this.#admission.admit(parsed, this.#decide);
     if (admitted === undefined) {
       found.merged++;
@@ -183,8 +219,16 @@ class RowJudge {
     if (typeof admitted === "string") this.#count(parsed, line.number);
     else this.#bad(line, admitted, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
-    if (uid !== parsed.uid) found.plan.rename(uid);
-    else if (this.#isAsked && parsed.isUidDerived) found.plan.keepUid(uid);
+    if (uid !== parsed.uid) found.plan.isCopy(Number(uid.slice(parsed.uid.length + 1)));
+    else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(uid);
+  }
+
+  /** The files of a row that has an answer are not sent, and need not be there any more. */
+  #fileProblem(row: ParsedRow): string | undefined {
+    const { table, images } = this.#options;
+    const slot = table.find(row.uid);
+    if (slot !== -1 && table.has(slot, HAS_RESULT)) return undefined;
+    return fileProblem(row, images);
   }
 
   /**
@@ -210,18 +254,33 @@ class RowJudge {
   #count(row: ParsedRow, line: number): void {
     const found = this.#found;
     found.rows++;
-    found.first ??= row;
     if (row.params !== undefined) this.#noteParams(row.params);
     const model = row.params?.model;
-    if (typeof model === "string" && found.models.size <= MODELS_SHOWN) found.models.add(model);
-    const ofShape = found.shapes.get(row.shape) ?? 0;
-    if (ofShape === 0) found.shapeStarts.set(row.shape, line);
-    found.shapes.set(row.shape, ofShape + 1);
+    if (typeof model === "string") {
+      found.ownModels++;
+      if (found.models.size <= MODELS_SHOWN) found.models.add(model);
+    }
+    const count = found.shapes.get(row.shape) ?? 0;
+    if (count === 0) {
+      found.firsts.set(row.shape, row);
+      found.shapeStarts.set(row.shape, line);
+    }
+    found.shapes.set(row.shape, count + 1);
+    this.#options.parser.addUnsent(row, found.unsent, MOST_UNSENT);
+    if (this.#asked > 0) found.promptTokens += this.#asked * promptTokensOf(row);
     if (row.shape === "prompt-field") found.unmetPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) found.fromRuns++;
     if (row.isUidDerived) found.hashed++;
     else if (found.unmetUidFields.length > 0) this.#lookForUidField(row);
-    if (this.#isChanged) found.changed++;
+    if (!this.#isChanged) return;
+    if (this.#difference === undefined) found.changed++;
+    else this.#countResent(this.#difference);
+  }
+
+  #countResent(difference: string): void {
+    const { resent } = this.#found;
+    const what = resent.has(difference) || resent.size < MOST_DIFFERENCES ? difference : "and more";
+    resent.set(what, (resent.get(what) ?? 0) + 1);
   }
 
   #noteParams(params: Params): void {
@@ -240,14 +299,25 @@ class RowJudge {
     const { table, changed } = this.#options;
     const { plan } = this.#found;
     const isSettled = table.has(slot, HAS_RESULT) || table.has(slot, HAS_FAILURE);
-    const isChanged = isSettled && !table.isCheckEmpty(slot) &&
-      !table.checkEquals(slot, this.#promptHash ??= row.promptHash);
+    const isChanged = isSettled && !table.isCheckEmpty(slot) && !this.#isAsSent(slot, row);
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
-    this.#isAsked ||= todo !== Todo.Skip;
+    if (todo !== Todo.Skip) this.#asked++;
     if (sample === 0) plan.push(todo);
     else plan.decide(sample, todo);
   };
+
+  /** Whether a row is what its answer was made of. Keys that held null are left out now; that is no other
+   * request. */
+  #isAsSent(slot: number, row: ParsedRow): boolean {
+    const { table, parser } = this.#options;
+    if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;
+    const earlier: RowRequest | undefined = parser.earlier(row.text, Array.isArray(row.json));
+    if (earlier === undefined || !table.checkEquals(slot, requestHash(earlier))) return false;
+    const difference = differenceOf(earlier, row);
+    if (difference !== "") this.#difference = difference;
+    return difference === "";
+  }
 
   #todoOf(slot: number, uid: string, askChanged: boolean): Todo {
     const { table, onlyFailures } = this.#options;

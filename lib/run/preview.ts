@@ -4,8 +4,18 @@
  * @module
  */
 
+import type { ParsedRow } from "../source/mod.ts";
+import type { Message } from "../teacher/mod.ts";
 import type { Preflight } from "./preflight.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
+
+/** A request as it would be sent. */
+export interface PreviewedRequest {
+  /** What its row looks like: `prompt`, `messages`, … */
+  shape: string;
+  /** The request. */
+  request: unknown;
+}
 
 /** What a run would do. */
 export interface Preview {
@@ -13,30 +23,53 @@ export interface Preview {
   total: number;
   /** Rows that would be asked. */
   toAsk: number;
+  /** About how many tokens their prompts have, all samples together; give or take a quarter. */
+  promptTokens: number;
   /** What there is to say of each input, in words. */
   notes: string[];
   /** The first request as it would be sent, or null when there is nothing to ask. */
   request: unknown;
+  /** The first request of each shape of rows; the first of them is `request`. */
+  requests: PreviewedRequest[];
 }
 
-/** The first request as it would be sent, or null when there is nothing to send. Makes no call. */
-export function firstRequest(
+/** What is taken from the generator. */
+type Asked = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
+
+/** The first request of each shape as it would be sent. Makes no call. */
+export function requestsOf(
   found: readonly Preflight[],
-  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: Pick<
-    ResolvedOptions,
-    "teachers" | "params" | "askedSchema"
-  >,
-): unknown {
-  for (const { first } of found) {
-    if (first === undefined) continue;
-    const { uid, messages, params: own } = first;
-    const request = {
-      uid,
-      messages,
-      params: own === undefined ? params : { ...params, ...own },
-      jsonSchema,
-    };
-    return teacher.preview?.(request) ?? request;
+  asked: Asked,
+): Pick<Preview, "request" | "requests"> {
+  const rows = new Map<string, ParsedRow>();
+  for (const { firsts } of found) {
+    for (const [shape, row] of firsts) if (!rows.has(shape)) rows.set(shape, row);
   }
-  return null;
+  const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, asked) }));
+  return { request: requests[0]?.request ?? null, requests };
+}
+
+function requestOf(
+  { uid, messages, params: own, files }: ParsedRow,
+  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: Asked,
+): unknown {
+  const request = {
+    uid,
+    messages: files.length === 0 ? messages : messages.map((message) => shown(message, files)),
+    params: own === undefined ? params : { ...params, ...own },
+    jsonSchema,
+  };
+  return teacher.preview?.(request) ?? request;
+}
+
+/** A message with a word in the place of the files that are read when they are sent. */
+function shown(message: Message, files: readonly string[]): Message {
+  if (!Array.isArray(message.content)) return message;
+  const content = message.content.map((part) => {
+    const url = part.image_url?.url;
+    return files.includes(url)
+      ? { ...part, image_url: { url: `data:image/…;base64,… (the file ${url})` } }
+      : part;
+  });
+  return { ...message, content };
 }

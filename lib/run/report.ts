@@ -18,6 +18,9 @@ type Found = Pick<
   | "failed"
   | "merged"
   | "models"
+  | "ownModels"
+  | "resent"
+  | "unsent"
   | "hashed"
   | "unmetUidFields"
   | "unmetPromptField"
@@ -31,7 +34,20 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
     ...uidFieldLines(inputs, found),
     ...promptFieldLines(inputs, found),
     ...fromRunLines(inputs, found),
+    ...unsentLines(found),
   ];
+}
+
+/** The most fields that are named. */
+const UNSENT_SHOWN = 20;
+
+function unsentLines(found: readonly Found[]): string[] {
+  const names = [...new Set(found.flatMap(({ unsent }) => [...unsent]))];
+  if (names.length === 0) return [];
+  const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
+    /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
+  );
+  return [`not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`];
 }
 
 /** The prompt is then taken from where the rows' shape has it. */
@@ -71,13 +87,17 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
       [one.failed, "failed before"],
       [one.merged, "merged as identical"],
       [one.changed, "edited since"],
+      [one.resent.values().reduce((total, count) => total + count, 0), "sent in another way now"],
       [one.bad.count, "bad"],
     ] as const;
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${count.toLocaleString("en-US")} ${what}`
     );
-    // Batch files do, and it is what will be paid for, whatever `model` says.
-    if (one.models.size > 0) said.push(`asks models of its own: ${listed(one.models)}`);
+    // It is what will be paid for, whatever `model` says.
+    if (one.ownModels > 0) {
+      const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
+      said.push(`${one.ownModels.toLocaleString("en-US")} ${set}: ${listed(one.models)}`);
+    }
     return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
   });
 }

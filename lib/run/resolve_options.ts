@@ -9,7 +9,7 @@ import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
-import { createRowParser, type RowParser } from "../source/mod.ts";
+import { createRowParser, type RowParser, type RowParserOptions } from "../source/mod.ts";
 import { type AskedSchema, checkParams, type Message, type Params } from "../teacher/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./samples.ts";
@@ -111,10 +111,14 @@ function askedSchema(
   return jsonSchema === undefined || !responseFormat ? undefined : askedSchemaOf(jsonSchema);
 }
 
-/** What reads the rows of a run. */
-export function rowParserOf(options: ResolvedOptions): RowParser {
+/** What reads the rows of a run; `order` says how they are named. */
+export function rowParserOf(
+  options: ResolvedOptions,
+  order: Pick<RowParserOptions, "namedLast"> = {},
+): RowParser {
   return createRowParser({
     ...options,
+    ...order,
     runParams: options.params,
     problemOf: (messages, params) => problemOf(options.teachers, messages, params),
   });

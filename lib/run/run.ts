@@ -8,7 +8,6 @@ import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
-import type { RowParser } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
 import { engineOptions, lineFormat, type RunContext } from "./context.ts";
 import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
@@ -16,7 +15,7 @@ import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from 
 import { Job } from "./job.ts";
 import type { RunOptions } from "./options.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
-import { firstRequest, type Preview } from "./preview.ts";
+import { type Preview, requestsOf } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
@@ -29,7 +28,6 @@ export class Run {
   readonly #context: RunContext;
   readonly #options: RunOptions;
   readonly #identity: Identity;
-  readonly #parser: RowParser;
   readonly #started = new Date();
   #jobs: Job[] = [];
   #engine: Engine | undefined;
@@ -46,7 +44,6 @@ export class Run {
     this.#options = options;
     const { generator } = context;
     this.#concurrency = generator.concurrency;
-    this.#parser = rowParserOf(generator);
     this.#identity = identityOf({
       ...generator,
       finalMessages: options.finalMessages ?? false,
@@ -96,7 +93,8 @@ export class Run {
         ...describeInput(this.#jobs.map((job) => job.files.input), found),
         ...teacherNotices(this.#context.generator, found),
       ],
-      request: firstRequest(found, this.#context.generator),
+      promptTokens: sum(found, ({ promptTokens }) => promptTokens),
+      ...requestsOf(found, this.#context.generator),
     };
   }
 
@@ -133,7 +131,8 @@ export class Run {
     return files.map((one) =>
       new Job(one, {
         options: this.#options,
-        parser: this.#parser,
+        parserOf: (order) => rowParserOf(generator, order),
+        imagesRoot: generator.imagesRoot,
         duplicates: generator.duplicates,
         samples: generator.samples,
         identity: this.#identity,
@@ -308,6 +307,7 @@ export class Run {
         duplicates: generator.duplicates,
         mixedShapes: generator.mixedShapes ?? false,
         samples: job.samples,
+        uidFieldFirst: !job.namedLast,
       },
       teacher: generator.address,
       params: { ...job.before?.params, [paramsId(params)]: params },

@@ -8,12 +8,12 @@ import type { Preflight } from "./preflight.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** What the user should know of the teachers before the first call; `found`: what the first row of each
- * input is asked with counts, too, and the names of the parameters of the others. */
+ * shape is asked with counts, too, and the names of the parameters of the others. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
-  found: readonly Pick<Preflight, "first" | "paramNames">[] = [],
+  found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
 ): string[] {
-  const rows = found.flatMap(({ first }) => first ?? []);
+  const rows = found.flatMap(({ firsts }) => [...firsts.values()]);
   const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
   const asked = {
     ...Object.fromEntries(names),

@@ -10,10 +10,11 @@ import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { readRunFile, type RunFile } from "./identity.ts";
 import type { RowOptions } from "./options.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
+import { folderOf } from "./files.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine } from "../sink/mod.ts";
-import { createRowParser, openLines } from "../source/mod.ts";
+import { createRowParser, ImageFolder, openLines, type RowParserOptions } from "../source/mod.ts";
 import { cannotRead } from "../system_error.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
@@ -62,6 +63,8 @@ export interface Verification {
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was settled. */
   readonly changed: number;
+  /** Rows that version 0.1 has answered, and that this one would send in another way. */
+  readonly resent: number;
   /** Results of rows that have more of them than `samples`: they were made when it was higher. */
   readonly surplus: number;
   /** Results whose row is not in the input. */
@@ -102,6 +105,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const found = await preflight(files.input, {
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,
+    images: new ImageFolder(options.imagesRoot ?? folderOf(files.input)),
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",
     samples,
@@ -123,6 +127,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     badRows: found.bad.count,
     mergedDuplicates: found.merged,
     changed: found.changed,
+    resent: found.resent.values().reduce((total, count) => total + count, 0),
     surplus,
     strangers: isWhole ? audit.strangers : 0,
     damage: audit.damage,
@@ -131,7 +136,10 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
 }
 
 /** The row options of a run that was made before, with what the caller says over them. */
-export function rowOptionsOf(run: RunFile | undefined, options: RowOptions): RowOptions {
+export function rowOptionsOf(
+  run: RunFile | undefined,
+  options: RowOptions,
+): RowOptions & Pick<RowParserOptions, "namedLast"> {
   const { identity, rows } = run ?? {};
   return {
     system: options.system ?? identity?.system ?? undefined,
@@ -140,6 +148,7 @@ export function rowOptionsOf(run: RunFile | undefined, options: RowOptions): Row
     uidField: options.uidField ?? identity?.uid_field as string[] | undefined,
     duplicates: options.duplicates ?? rows?.duplicates,
     mixedShapes: true,
+    namedLast: run !== undefined && !rows?.uidFieldFirst,
   };
 }
 

@@ -51,3 +51,24 @@ export function holdsNumber(value: unknown): boolean {
   }
   return false;
 }
+
+/** A number stands somewhere in a value. */
+export const HOLDS_NUMBER = 1;
+/** A null stands somewhere in a value. */
+export const HOLDS_NULL = 2;
+
+/** Which of both stand anywhere in a value: it is looked through once. */
+export function contentsOf(value: unknown): number {
+  if (typeof value === "string") return 0;
+  if (value === null) return HOLDS_NULL;
+  if (typeof value === "number") return HOLDS_NUMBER;
+  if (typeof value !== "object") return 0;
+  let found = 0;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) found |= contentsOf(value[i]);
+    return found;
+  }
+  const object = value as Record<string, unknown>;
+  for (const key in object) found |= contentsOf(object[key]);
+  return found;
+}

@@ -1,96 +1,123 @@
 /**
- * Conversations: what may be sent, and what of an old one is sent again.
+ * Conversations: which turns are sent, and as which messages.
  *
  * @module
  */
 
 import type { Message } from "../teacher/mod.ts";
+import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { BadRow, mustBe } from "./problem.ts";
+import type { Reading } from "./reading.ts";
+import { addCalls, callMessage, linkToolCalls } from "./tool_calls.ts";
 
-/** How a conversation is read. */
-export interface ConversationOptions {
-  /** The field that it stands in, for messages about it. */
-  readonly name: string;
-  /** Whether a trailing assistant turn is sent, as the start of the answer, not dropped. */
-  readonly keepsPrefill: boolean;
-}
+/** A turn of a conversation, as it stands in the row. */
+type Turn = Readonly<Record<string, unknown>>;
 
-/** The part of a conversation that is sent: everything before its trailing assistant turns. */
-export function conversationOf(value: unknown, options: ConversationOptions): Message[] | BadRow {
-  const { name, keepsPrefill } = options;
+/** A turn that calls functions; its text is the calls. */
+const CALLS = "calls";
+
+/**
+ * What speakers are called. `human`, `gpt` and the like are those of ShareGPT; `function_call` (answered
+ * by `observation`) is LLaMA-Factory's, `function_response` Glaive's, `tool_call` and `tool_response`
+ * are those of ms-swift, `prompter` is that of OpenAssistant, and `model` Gemini's.
+ */
+const ROLES = new Map([
+  ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
+  ...["human", "prompter"].map((role) => [role, "user"] as const),
+  ...["gpt", "chatgpt", "bot", "chatbot", "model", "ai", "bing", "bard", "claude"]
+    .map((role) => [role, "assistant"] as const),
+  ...["function_call", "function-call", "tool_call", "tool-call"]
+    .map((role) => [role, CALLS] as const),
+  ...["observation", "function", "function_response", "function-response", "tool_response"]
+    .map((role) => [role, "tool"] as const),
+]);
+
+/** The part of a conversation that is sent: everything before its trailing assistant turns. Where all of
+ * it are messages already, these are the same objects. */
+export function conversationOf(
+  value: unknown,
+  name: string,
+  reading: Reading,
+  keepsPrefill = reading.keepsPrefill,
+): Message[] | BadRow {
   if (!Array.isArray(value)) return mustBe(name, "an array of messages", value);
   if (value.length === 0) return new BadRow(`"${name}" must not be empty`);
-  for (let i = 0; i < value.length; i++) {
-    const problem = roleProblem(value[i], name, i);
-    if (problem !== undefined) return problem;
-  }
-  const turns = value as Message[];
-  let end = turns.length;
-  while (!keepsPrefill && end > 0 && turns[end - 1].role === "assistant") end--;
+  let end = value.length;
+  while (!keepsPrefill && end > 0 && isAnswer(value[end - 1])) end--;
   if (end === 0) return new BadRow(`"${name}" must hold more than assistant turns`);
+  const turns = end === value.length ? value : value.slice(0, end);
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
-    const problem = contentProblem(turns[i], name, i);
-    if (problem !== undefined) return problem;
-    isEmpty &&= isEmptyContent(turns[i].content);
+    const turn = turns[i];
+    if (reading.isLog || !isPlainMessage(turn)) return converted(turns, name, reading);
+    isEmpty &&= isBlank(turn.content);
+  }
+  return isEmpty ? new BadRow(`"${name}" must hold some text`) : turns as Message[];
+}
+
+/** A turn that needs no second look, as nearly all do: a message of text without calls. */
+function isPlainMessage(turn: unknown): turn is { content: string } {
+  if (!isObject(turn) || typeof turn.content !== "string") return false;
+  const { role } = turn;
+  if (role !== "user" && role !== "assistant" && role !== "system") return false;
+  return turn.from === undefined && turn.tool_calls === undefined;
+}
+
+/** Turns of all kinds as messages. */
+function converted(turns: readonly unknown[], name: string, reading: Reading): Message[] | BadRow {
+  const messages: Message[] = [];
+  let isEmpty = true, hasTools = false, wasCall = false;
+  for (let i = 0; i < turns.length; i++) {
+    const role = roleOf(turns[i], name, i);
+    if (role instanceof BadRow) return role;
+    const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
+    if (message instanceof BadRow) return message;
+    // Parallel calls stand in one turn each, and their answers follow the last of them.
+    if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
+    else messages.push(message);
+    wasCall = role === CALLS;
+    isEmpty &&= isEmptyContent(message.content);
+    hasTools ||= message.role === "tool" || message.tool_calls !== undefined;
   }
   if (isEmpty) return new BadRow(`"${name}" must hold some text`);
-  return end === turns.length ? turns : turns.slice(0, end);
+  return hasTools ? linkToolCalls(messages, name, reading) : messages;
+}
+
+function messageOf(turn: Turn, role: string, place: string, reading: Reading): Message | BadRow {
+  if (role === CALLS) return callMessage(contentOf(turn), place);
+  const isMessage = role === turn.role && !has(turn.from) && !reading.isLog;
+  const message = isMessage ? turn as Message : withOwnFields(turn, role, reading, place);
+  return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
+}
+
+/** A turn as a message: its role by the name that the API has, and of a log nothing but a message's own
+ * fields. */
+function withOwnFields(
+  turn: Turn,
+  role: string,
+  reading: Reading,
+  place: string,
+): Message {
+  const isShareGpt = has(turn.from) || contentName(turn) === "value";
+  const message: Message = isShareGpt ? { role, content: contentOf(turn) } : { role };
+  for (const key of Object.keys(turn)) {
+    if (isShareGpt && (key === "from" || key === "value")) continue;
+    if (reading.isLog && !MESSAGE_FIELDS.has(key)) {
+      if (has(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
+    } else if (key !== "role") define(message, key, turn[key]);
+  }
+  return message;
 }
 
 /** Puts a system message in front, unless there is one. */
-export function withSystem(messages: Message[], system: string | undefined): Message[] {
+export function withSystem(messages: Message[], system: unknown): Message[] {
   if (system === undefined || messages.some(isSystem)) return messages;
   return [{ role: "system", content: system }, ...messages];
 }
 
-/** The names that ShareGPT files give to speakers. `function_call` is a turn of the assistant, whose
- * answer stands under `observation` (LLaMA-Factory) or `function_response` (Glaive). */
-const SPEAKERS = new Map([
-  ["system", "system"],
-  ["human", "user"],
-  ["user", "user"],
-  ["gpt", "assistant"],
-  ["assistant", "assistant"],
-  ["chatgpt", "assistant"],
-  ["bing", "assistant"],
-  ["model", "assistant"],
-  ["function_call", "assistant"],
-  ["function-call", "assistant"],
-  ["tool", "tool"],
-  ["observation", "tool"],
-  ["function", "tool"],
-  ["function_response", "tool"],
-  ["function-response", "tool"],
-]);
-
-/** ShareGPT turns as messages. Turns that have `role` and `content` are messages already. */
-export function shareGptTurns(value: unknown, name: string): unknown[] | BadRow {
-  if (!Array.isArray(value)) return mustBe(name, "an array of turns", value);
-  const messages: unknown[] = [];
-  for (let i = 0; i < value.length; i++) {
-    const turn = value[i];
-    if (!isObject(turn)) {
-      return mustBe(`${name}[${i}]`, 'an object with "from" and "value"', turn);
-    }
-    if (turn.from === undefined || turn.from === null) {
-      messages.push(turn);
-      continue;
-    }
-    const role = typeof turn.from === "string" && SPEAKERS.get(turn.from.toLowerCase());
-    if (!role) {
-      return mustBe(
-        `${name}[${i}].from`,
-        "a speaker such as system, human, gpt or tool",
-        turn.from,
-      );
-    }
-    if (typeof turn.value !== "string" && !Array.isArray(turn.value)) {
-      return mustBe(`${name}[${i}].value`, "a string", turn.value);
-    }
-    messages.push({ role, content: turn.value });
-  }
-  return messages;
+/** Whether a message is a system message. */
+export function isSystem({ role }: Message): boolean {
+  return role === "system" || role === "developer";
 }
 
 /** Whether this is a JSON object. */
@@ -103,34 +130,74 @@ export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-function isSystem({ role }: Message): boolean {
-  return role === "system" || role === "developer";
+/** Whether a field is there: null counts as absent, because files made from Arrow tables hold every
+ * column in every row. */
+export function has(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
-function roleProblem(turn: unknown, name: string, index: number): BadRow | undefined {
+/** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
+export function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
+}
+
+/** The role of a turn by the name that the API has. One that is not known goes through under `role`,
+ * for the server to say what it thinks of it. */
+function roleOf(turn: unknown, name: string, index: number): string | BadRow {
   if (!isObject(turn)) {
-    return mustBe(`${name}[${index}]`, 'an object with "role" and "content"', turn);
+    const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
+    return mustBe(`${name}[${index}]`, `an object with ${fields}`, turn);
   }
-  if (typeof turn.role === "string" && turn.role !== "") return undefined;
-  return mustBe(`${name}[${index}].role`, "a role such as user", turn.role);
+  const { role } = turn;
+  if (typeof role === "string" && role !== "") {
+    // The API of OpenAI had this role before it had tools.
+    if (role === "function" && typeof turn.name === "string") return role;
+    return ROLES.get(role) ?? ROLES.get(role.toLowerCase()) ?? role;
+  }
+  const { from } = turn;
+  if (has(role) || !has(from)) {
+    return mustBe(`${name}[${index}].role`, "a role such as user", role);
+  }
+  const speaker = typeof from === "string" ? ROLES.get(from.toLowerCase()) : undefined;
+  return speaker ??
+    mustBe(`${name}[${index}].from`, "a speaker such as system, human, gpt or tool", from);
 }
 
-function contentProblem(turn: Message, name: string, index: number): BadRow | undefined {
-  const { content } = turn;
+function isAnswer(turn: unknown): boolean {
+  const role = roleOf(turn, "", 0);
+  return role === "assistant" || role === CALLS;
+}
+
+function contentName(turn: Turn): "content" | "value" {
+  return has(turn.content) || !(has(turn.value) || has(turn.from)) ? "content" : "value";
+}
+
+function contentOf(turn: Turn): unknown {
+  return turn[contentName(turn)];
+}
+
+function contentProblem(message: Message, place: string): BadRow | undefined {
+  const { content } = message;
   if (typeof content === "string") return undefined;
-  if (content === undefined || content === null) {
-    if (Array.isArray(turn.tool_calls) && turn.tool_calls.length > 0) return undefined;
-    if (isObject(turn.function_call)) return undefined;
-  }
-  if (!Array.isArray(content)) {
-    return mustBe(`${name}[${index}].content`, "a string or an array of parts", content);
-  }
+  if (!has(content) && callsSomething(message)) return undefined;
+  if (!Array.isArray(content)) return mustBe(place, "a string or an array of parts", content);
   for (let part = 0; part < content.length; part++) {
     if (isObject(content[part]) && typeof content[part].type === "string") continue;
-    const place = `${name}[${index}].content[${part}]`;
-    return mustBe(place, 'an object with "type"', content[part]);
+    return mustBe(`${place}[${part}]`, 'an object with "type"', content[part]);
   }
   return undefined;
+}
+
+function callsSomething({ tool_calls: calls, function_call: call }: Message): boolean {
+  if (isObject(call)) return true;
+  return Array.isArray(calls)
+    ? calls.length > 0
+    : typeof calls === "string" && /[^\s[\]]/.test(calls);
 }
 
 function isEmptyContent(content: unknown): boolean {

@@ -10,4 +10,7 @@
 export { foreignText } from "./foreign_format.ts";
 export { foreignFormatError, type Line, openLines } from "./lines.ts";
 export { isRawJson, parseLossless, type RawJson } from "./lossless.ts";
-export { createRowParser, ParsedRow, type RowParser } from "./parse_row.ts";
+export { differenceOf } from "./earlier_request.ts";
+export { ImageFolder } from "./image_files.ts";
+export { createRowParser, type RowParser, type RowParserOptions } from "./parse_row.ts";
+export { ParsedRow, requestHash, type RowRequest } from "./parsed_row.ts";

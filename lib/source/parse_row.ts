@@ -4,24 +4,29 @@
  * @module
  */
 
-import { xxHash64Hex } from "../hash.ts";
-import type { Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { canonicalJson } from "./canonical.ts";
-import { holdsNumber, parseLossless } from "./lossless.ts";
+import { isParameter } from "./chat_fields.ts";
+import { earlierRequest } from "./earlier_request.ts";
+import { contentsOf, HOLDS_NULL, HOLDS_NUMBER, holdsNumber, parseLossless } from "./lossless.ts";
+import { messagesWithoutNulls } from "./nulls.ts";
+import { NO_NAMES, ParsedRow, type RowRequest } from "./parsed_row.ts";
 import { BadRow, currentValue } from "./problem.ts";
-import { rowParams } from "./row_params.ts";
+import { Reading } from "./reading.ts";
+import { isRequest, rowParams } from "./row_params.ts";
 import {
   detectShape,
+  fieldsSent,
   messagesOf,
   type ParsedJson,
   type PromptOptions,
+  type RowObject,
   type Shape,
 } from "./shape.ts";
 import { compileTemplate } from "./template.ts";
 import { derivedUid, givenUid, uidFieldsOf } from "./uid.ts";
 
+export { ParsedRow } from "./parsed_row.ts";
 export { BadRow } from "./problem.ts";
 export type { Shape } from "./shape.ts";
 
@@ -33,8 +38,10 @@ export interface RowParserOptions {
   readonly template?: string;
   /** The prompt of every row that has this field. */
   readonly promptField?: string;
-  /** More fields that may name a row, after `uid`, `custom_id` and `id`. */
+  /** Fields that may name a row, before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
+  /** Whether they come after these, as in outputs that version 0.1 has begun. @default false */
+  readonly namedLast?: boolean;
   /** The run's parameters; only `continue_final_message` is looked at. */
   readonly runParams?: Params;
   /** Why a row that is one cannot be sent to the teachers of the run. `params` are its own. @default each
@@ -46,95 +53,23 @@ export interface RowParserOptions {
 export interface RowParser {
   /** Reads one row from its JSON text. Never throws. `uid` is its identity where that is known already. */
   parse(text: string, uid?: string): ParsedRow | BadRow;
+  /** What version 0.1 has sent for a row, given as its text in a line, which of a bare array is an object,
+   * too; undefined where it refused such rows. */
+  earlier(text: string, isArray?: boolean): RowRequest | undefined;
+  /** Adds the names of the row's fields that are not sent and do not name it, as far as they hold
+   * something; no more than `most` in all. */
+  addUnsent(row: ParsedRow, names: Set<string>, most: number): void;
 }
 
-/** What one row sends. */
-interface Sent {
-  readonly messages: Message[];
-  readonly params: Params | undefined;
+/** What one row sends, and what was noted on the way. */
+interface Sent extends RowRequest {
+  readonly reading: Reading;
 }
 
-interface ParsedFields extends Sent {
-  readonly uid: string;
-  readonly shape: Shape;
-  readonly text: string;
-  readonly clashes: readonly string[];
-  readonly json: ParsedJson;
-  readonly isUidDerived: boolean;
-}
-
-/** A row that can be sent. */
-export class ParsedRow {
-  /** Its identity. */
-  readonly uid: string;
-  /** What it looked like. */
-  readonly shape: Shape;
-  /** What is sent, oldest first. */
-  readonly messages: Message[];
-  /** The parameters that the row sets for itself. */
-  readonly params: Params | undefined;
-  /** Its JSON object as it stood in the input; a bare array stands here as `{"messages":[…]}`. */
-  readonly text: string;
-  /** Names in it that Retort writes too. */
-  readonly clashes: readonly string[];
-  /** Whether its identity was made from the row itself. */
-  readonly isUidDerived: boolean;
-  readonly #json: ParsedJson;
-
-  /** For `RowParser` to call. */
-  constructor(fields: ParsedFields) {
-    this.uid = fields.uid;
-    this.shape = fields.shape;
-    this.messages = fields.messages;
-    this.params = fields.params;
-    this.text = fields.text;
-    this.clashes = fields.clashes;
-    this.#json = fields.json;
-    this.isUidDerived = fields.isUidDerived;
-  }
-
-  /** The row on its way to the teacher for its first answer, under the id and from the place that the
-   * run gives it. */
-  at(place: Pick<Row, "uid" | "input" | "source">): Row {
-    const { promptHash, messages, params, text, clashes } = this;
-    return {
-      uid: place.uid,
-      promptHash,
-      messages,
-      params,
-      text,
-      clashes,
-      input: place.input,
-      source: place.source,
-      sample: 0,
-    };
-  }
-
-  /** Whether the row itself has a field with a value. */
-  has(field: string): boolean {
-    const json = this.#json;
-    return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
-  }
-
-  /** 16 hex digits of xxHash64 over the messages and the row's parameters as sent: tells that a
-   * prompt was edited. Made each time it is asked for, which is once for most rows. */
-  get promptHash(): string {
-    const params = this.params === undefined ? "" : JSON.stringify(this.params);
-    return xxHash64Hex(`${JSON.stringify(this.messages)}\n${params}`);
-  }
-
-  /** 16 hex digits that tell two rows of one uid apart: xxHash64 over the row's canonical JSON, or
-   * the start of the uid where that was made from the row itself. */
-  get contentHash(): string {
-    if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
-    return xxHash64Hex(canonicalJson(this.text, this.#json));
-  }
-}
-
-const HASH_LENGTH = 16;
+const RESERVED: ReadonlySet<string> = new Set(RESERVED_FIELDS);
 const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
-const NO_CLASHES: readonly string[] = Object.freeze([]);
+const NOTHING_NAMED: ReadonlySet<string> = new Set();
 
 /**
  * Makes a parser.
@@ -142,20 +77,33 @@ const NO_CLASHES: readonly string[] = Object.freeze([]);
  * @throws {RangeError} when the template is malformed
  */
 export function createRowParser(options: RowParserOptions = {}): RowParser {
-  const { system, promptField, runParams, problemOf } = options;
+  const { system, promptField, runParams, namedLast, problemOf } = options;
   const template = options.template === undefined ? undefined : compileTemplate(options.template);
   const prompts: PromptOptions = { system, promptField, template };
+  const named = template?.fields ?? NOTHING_NAMED;
   const runKeepsPrefill = runParams?.continue_final_message;
-  const uidFields = uidFieldsOf(options.uidField);
+  const uidFields = uidFieldsOf(options.uidField, { namedLast });
+  const sentFields = new Map<Shape, ReadonlySet<string>>();
 
-  function sentOf(json: ParsedJson, text: string, shape: Shape): Sent | BadRow {
-    const params = rowParams(shape, json as Readonly<Record<string, unknown>>);
+  function read(json: ParsedJson, text: string, shape: Shape): Sent | BadRow {
+    const params = rowParams(shape, json);
     if (params instanceof BadRow) return params;
     const keepsPrefill = (params?.continue_final_message ?? runKeepsPrefill) === true;
-    const messages = messagesOf(json, { ...prompts, shape, text, keepsPrefill });
-    if (messages instanceof BadRow) return messages;
-    const problem = problemOf?.(messages, params ?? NO_PARAMS);
-    return problem === undefined ? { messages, params } : new BadRow(problem);
+    const reading = new Reading(shape, text, keepsPrefill, named);
+    const messages = messagesOf(json, prompts, reading);
+    return messages instanceof BadRow ? messages : { messages, params, reading };
+  }
+
+  /** What is sent, with its numbers as they were written and without keys that hold null. */
+  function sentOf(json: ParsedJson, text: string, shape: Shape): Sent | BadRow {
+    const first = read(json, text, shape);
+    if (first instanceof BadRow) return first;
+    const contents = contentsOf(first.messages);
+    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
+      holdsNumber(first.params);
+    const sent = hasNumber ? read(parseLossless(text) as ParsedJson, text, shape) : first;
+    if (sent instanceof BadRow || (contents & HOLDS_NULL) === 0) return sent;
+    return { ...sent, messages: messagesWithoutNulls(sent.messages) };
   }
 
   function parse(text: string, known?: string): ParsedRow | BadRow {
@@ -163,29 +111,56 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     if (json instanceof BadRow) return json;
     const shape = detectShape(json, prompts);
     if (shape instanceof BadRow) return shape;
-    let sent = sentOf(json, text, shape);
+    const sent = sentOf(json, text, shape);
     if (sent instanceof BadRow) return sent;
-    if (holdsNumber(sent.params) || holdsNumber(sent.messages)) {
-      sent = sentOf(parseLossless(text) as ParsedJson, text, shape);
-      if (sent instanceof BadRow) return sent;
-    }
+    const problem = problemOf?.(sent.messages, sent.params ?? NO_PARAMS);
+    if (problem !== undefined) return new BadRow(problem);
     const isArray = Array.isArray(json);
     const given = known ?? (isArray ? undefined : givenUid(json, text, uidFields));
     if (given instanceof BadRow) return given;
     const trimmed = text.trim();
     return new ParsedRow({
       uid: given ?? derivedUid(json, text),
-      shape,
       messages: sent.messages,
       params: sent.params,
+      reading: sent.reading,
       text: isArray ? `{"messages":${trimmed}}` : trimmed,
-      clashes: isArray ? NO_CLASHES : clashesOf(json),
+      clashes: isArray ? NO_NAMES : clashesOf(json),
       json,
       isUidDerived: given === undefined,
     });
   }
 
-  return { parse };
+  function sentFieldsOf(shape: Shape): ReadonlySet<string> {
+    let sent = sentFields.get(shape);
+    if (sent === undefined) {
+      const parameters = shape === "openai-batch" ? [] : ["params", "tools"];
+      sent = new Set([...uidFields, ...parameters, ...fieldsSent(shape, prompts)]);
+      sentFields.set(shape, sent);
+    }
+    return sent;
+  }
+
+  function addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
+    if (Array.isArray(json)) return;
+    const row = json as RowObject;
+    const sent = sentFieldsOf(shape);
+    let isRaw: boolean | undefined;
+    for (const name in row) {
+      if (sent.has(name) || row[name] === null || names.has(name) || names.size >= most) continue;
+      isRaw ??= isRequest(shape, row);
+      if (!isRaw || !isParameter(name, row)) names.add(name);
+    }
+    for (const name of unsent ?? []) if (names.size < most) names.add(name);
+  }
+
+  function earlier(text: string, isArray = false): RowRequest | undefined {
+    // Neither a template nor a prompt field is for bare arrays.
+    const options = isArray ? { system } : prompts;
+    return earlierRequest(text, { ...options, keepsPrefill: runKeepsPrefill === true });
+  }
+
+  return { parse, addUnsent, earlier };
 }
 
 function parseJson(text: string): ParsedJson | BadRow {
@@ -229,11 +204,9 @@ function isDeeperThan(value: unknown, levels: number): boolean {
   return false;
 }
 
-function clashesOf(row: Readonly<Record<string, unknown>>): readonly string[] {
-  for (const name of RESERVED_FIELDS) {
-    if (Object.hasOwn(row, name)) {
-      return RESERVED_FIELDS.filter((other) => Object.hasOwn(row, other));
-    }
+function clashesOf(row: RowObject): readonly string[] {
+  for (const name in row) {
+    if (RESERVED.has(name)) return RESERVED_FIELDS.filter((other) => Object.hasOwn(row, other));
   }
-  return NO_CLASHES;
+  return NO_NAMES;
 }

@@ -5,48 +5,78 @@
  */
 
 import type { Params } from "../teacher/mod.ts";
-import { isObject } from "./messages.ts";
+import { isParameter, isRawRequest } from "./chat_fields.ts";
+import { define, has, isObject } from "./messages.ts";
+import { toolsWithoutNulls } from "./nulls.ts";
 import { BadRow, currentValue, mustBe } from "./problem.ts";
-import type { Shape } from "./shape.ts";
+import type { ParsedJson, RowObject, Shape } from "./shape.ts";
+import { toolsOf } from "./tool_calls.ts";
 
 /**
  * A row's own parameters, undefined when it has none. Of an OpenAI Batch row these are all of `body`
- * but its messages; of any other row its `params` with its `tools` over them (an empty list of tools
- * is none: the API refuses it). `extra_body` is flattened into them. Whether answers are streamed is
- * for the client to say, so `stream` and `stream_options` are left out.
+ * but its messages; of a raw request body all of it but messages and ids; of any other row its `params`
+ * with its `tools` over them. `extra_body` is flattened into them. Whether answers are streamed is for
+ * the client to say, so `stream` and `stream_options` are left out.
  */
-export function rowParams(
-  shape: Shape,
-  row: Readonly<Record<string, unknown>>,
-): Params | undefined | BadRow {
+export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | BadRow {
   if (shape === "message-array") return undefined;
+  const object = row as RowObject;
   if (shape === "openai-batch") {
-    const { messages: _messages, ...rest } = row.body as Record<string, unknown>;
+    const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
     return settle(rest, "body");
   }
-  const params = row.params ?? undefined;
-  const tools = row.tools ?? undefined;
+  if (isRequest(shape, object)) {
+    const own = ownParameters(object);
+    return own === undefined ? undefined : settle(own, "");
+  }
+  const params = object.params ?? undefined;
+  const tools = object.tools ?? undefined;
   if (params === undefined && tools === undefined) return undefined;
   if (params !== undefined && !isObject(params)) return mustBe("params", "an object", params);
-  if (tools !== undefined && !Array.isArray(tools)) return mustBe("tools", "an array", tools);
-  return settle(tools?.length ? { ...params, tools } : { ...params }, "params");
+  return settle(tools === undefined ? { ...params } : { ...params, tools }, "params");
+}
+
+/** Whether a row is a raw request body, whose parameters are its other fields. */
+export function isRequest(shape: Shape, row: RowObject): boolean {
+  return shape === "messages" && isRawRequest(row);
+}
+
+function ownParameters(row: RowObject): Record<string, unknown> | undefined {
+  let params: Record<string, unknown> | undefined;
+  for (const name in row) {
+    if (name === "messages" || !has(row[name]) || !isParameter(name, row)) continue;
+    define(params ??= {}, name, row[name]);
+  }
+  return params;
 }
 
 function settle(all: Record<string, unknown>, name: string): Params | undefined | BadRow {
   const { extra_body: extra, ...direct } = all;
+  const prefix = name === "" ? "" : `${name}.`;
   if (extra !== undefined && extra !== null && !isObject(extra)) {
-    return mustBe(`${name}.extra_body`, "an object", extra);
+    return mustBe(`${prefix}extra_body`, "an object", extra);
   }
   // OpenAI's own client lays `extra_body` over the rest, too.
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
   if (Object.hasOwn(params, "messages")) {
-    return new BadRow(`"${name}" must not hold "messages": they stand in the row itself`);
+    const holder = name === "" ? "extra_body" : name;
+    return new BadRow(`"${holder}" must not hold "messages": they stand in the row itself`);
   }
   // As text, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
     return new BadRow(
-      `"${name}.n" must be 1, for samples are rows of their own: ${currentValue(params.n)}`,
+      `"${prefix}n" must be 1, for samples are rows of their own: ${currentValue(params.n)}`,
     );
   }
-  return Object.keys(params).length === 0 ? undefined : params;
+  const settled = has(params.tools) ? withTools(params, name) : params;
+  if (settled instanceof BadRow) return settled;
+  return Object.keys(settled).length === 0 ? undefined : settled;
+}
+
+function withTools(params: Record<string, unknown>, name: string): Params | BadRow {
+  const tools = toolsOf(params.tools, name === "body" ? "body.tools" : "tools");
+  if (tools instanceof BadRow) return tools;
+  if (tools !== undefined) return { ...params, tools: toolsWithoutNulls(tools) };
+  const { tools: _none, ...rest } = params;
+  return rest;
 }

@@ -5,27 +5,22 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
-import {
-  conversationOf,
-  type ConversationOptions,
-  isBlank,
-  isObject,
-  shareGptTurns,
-  withSystem,
-} from "./messages.ts";
+import { hasImages, withImages } from "./images.ts";
+import { conversationOf, has, isBlank, isObject, isSystem, withSystem } from "./messages.ts";
 import { BadRow, mustBe } from "./problem.ts";
 import { promptHint } from "./prompt_hint.ts";
+import type { Reading } from "./reading.ts";
 import type { Template } from "./template.ts";
 
 /** What a row looks like. */
 export type Shape =
   /** Made by the run's template. */
   | "template"
-  /** The field that the run names. */
+  /** The field that the run names: a prompt or messages. */
   | "prompt-field"
   /** `{"custom_id","method","url","body":{"messages",…}}`: OpenAI Batch. */
   | "openai-batch"
-  /** `{"messages":[…]}`. */
+  /** `{"messages":[…]}`, also with the other fields of a request. */
   | "messages"
   /** `{"prompt":[messages]}`: TRL. */
   | "prompt-messages"
@@ -38,10 +33,15 @@ export type Shape =
   /** `{"question":"…"}`. */
   | "question"
   /** `{"instruction","input"?}`: Alpaca. */
-  | "instruction";
+  | "instruction"
+  /** `{"conversation":[{"role","content",…}]}`: LMSYS, WildChat. */
+  | "conversation";
 
 /** One JSON object or array, as it was parsed. */
-export type ParsedJson = unknown[] | Readonly<Record<string, unknown>>;
+export type ParsedJson = unknown[] | RowObject;
+
+/** A row that is an object. */
+export type RowObject = Readonly<Record<string, unknown>>;
 
 /** What the run says of prompts. */
 export interface PromptOptions {
@@ -54,9 +54,9 @@ export interface PromptOptions {
 }
 
 /**
- * The first shape of §4's table that fits. What the person asked for by name, a template or a prompt
- * field, comes before what is guessed. A field that is null counts as absent: files made from Arrow
- * tables hold every column in every row.
+ * The first shape that fits. What the user asked for by name, a template or a prompt field, comes
+ * before what is guessed. A field that is null counts as absent: files made from Arrow tables hold
+ * every column in every row.
  */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | BadRow {
   if (isArray(row)) return "message-array";
@@ -72,6 +72,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ba
   if (has(row.prompt)) return "prompt";
   if (has(row.question)) return "question";
   if (has(row.instruction)) return "instruction";
+  if (Array.isArray(row.conversation)) return "conversation";
   return new BadRow(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
       `"instruction", or a template: ${fieldsOf(row)}`,
@@ -79,58 +80,95 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ba
   );
 }
 
-/** How one row is turned into messages. */
-export interface MessagesOptions extends PromptOptions {
-  /** What `detectShape` found. */
-  readonly shape: Shape;
-  /** The row's JSON text. */
-  readonly text: string;
-  /** Whether a trailing assistant turn is sent, as the start of the answer. */
-  readonly keepsPrefill: boolean;
+/** Where a row's own system message stands: the second in OpenOrca. */
+const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
+
+/** Each field by its name: a loop over the names takes ten times as long, for every row. */
+function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
+  return system !== undefined || prompt !== undefined || message !== undefined;
+}
+
+const OF_PROMPT: readonly string[] = [...SYSTEM_FIELDS, "history", "images", "image"];
+const OF_CHAT: readonly string[] = [...SYSTEM_FIELDS, "images", "image"];
+
+/** The fields that are sent in rows of a shape, beside parameters and tools. */
+export function fieldsSent(shape: Shape, { promptField, template }: PromptOptions): string[] {
+  switch (shape) {
+    case "template":
+      return [...template?.fields ?? [], ...OF_CHAT];
+    case "prompt-field":
+      return [promptField ?? "", ...OF_PROMPT];
+    case "openai-batch":
+      return ["body", "method", "url", "images", "image"];
+    case "prompt-messages":
+      return ["prompt", ...OF_CHAT];
+    case "messages":
+    case "conversations":
+    case "conversation":
+      return [shape, ...OF_CHAT];
+    case "instruction":
+      return ["instruction", "input", ...OF_PROMPT];
+    case "prompt":
+    case "question":
+      return [shape, ...OF_PROMPT];
+    case "message-array":
+      return [];
+  }
 }
 
 /** What is sent for a row, oldest first, its system message included. */
-export function messagesOf(row: ParsedJson, options: MessagesOptions): Message[] | BadRow {
-  const messages = isArray(row)
-    ? conversation(row, "row", options)
-    : ownMessages(row as Readonly<Record<string, unknown>>, options);
+export function messagesOf(
+  row: ParsedJson,
+  options: PromptOptions,
+  reading: Reading,
+): Message[] | BadRow {
+  let messages = isArray(row)
+    ? conversationOf(row, "row", reading)
+    : ownMessages(row, options, reading);
+  if (messages instanceof BadRow) return messages;
+  if (!isArray(row)) {
+    if (hasSystem(row) && reading.shape !== "openai-batch") {
+      messages = withRowSystem(messages, row, reading);
+      if (messages instanceof BadRow) return messages;
+    }
+    if (hasImages(row, messages)) messages = withImages(messages, row, reading);
+  }
   return messages instanceof BadRow ? messages : withSystem(messages, options.system);
 }
 
 function ownMessages(
-  row: Readonly<Record<string, unknown>>,
-  options: MessagesOptions,
+  row: RowObject,
+  options: PromptOptions,
+  reading: Reading,
 ): Message[] | BadRow {
-  switch (options.shape) {
+  const { shape } = reading;
+  switch (shape) {
     case "template":
-      return userMessage(options.template!.render(row, options.text), "template");
+      return userMessage(options.template!.render(row, reading.text), "template");
     case "prompt-field":
-      return userMessage(row[options.promptField!], options.promptField!);
+      return promptField(row, options.promptField!, reading);
     case "openai-batch":
-      return batchMessages(row, options);
-    case "conversations":
-      return shareGpt(row, options);
-    case "instruction":
-      return alpaca(row);
+      return batchMessages(row, reading);
     case "messages":
-      return conversation(row.messages, "messages", options);
+    case "conversations":
+    case "conversation":
+      return conversationOf(row[shape], shape, reading);
+    case "instruction":
+      return withHistory(alpaca(row), row, reading);
     case "prompt-messages":
-      return conversation(row.prompt, "prompt", options);
+      return conversationOf(row.prompt, "prompt", reading);
     case "prompt":
-      return userMessage(row.prompt, "prompt");
     case "question":
-      return userMessage(row.question, "question");
+      return withHistory(userMessage(row[shape], shape), row, reading);
     case "message-array":
-      return conversation(row, "row", options);
+      return conversationOf(row, "row", reading);
   }
 }
 
-function conversation(
-  value: unknown,
-  name: string,
-  { keepsPrefill }: MessagesOptions,
-): Message[] | BadRow {
-  return conversationOf(value, { name, keepsPrefill } satisfies ConversationOptions);
+function promptField(row: RowObject, field: string, reading: Reading): Message[] | BadRow {
+  const value = row[field];
+  if (Array.isArray(value)) return conversationOf(value, field, reading);
+  return withHistory(userMessage(value, field), row, reading);
 }
 
 function userMessage(content: unknown, name: string): Message[] | BadRow {
@@ -142,51 +180,54 @@ function userMessage(content: unknown, name: string): Message[] | BadRow {
 
 const CHAT_PATH = "/chat/completions";
 
-function batchMessages(
-  row: Readonly<Record<string, unknown>>,
-  options: MessagesOptions,
-): Message[] | BadRow {
+function batchMessages(row: RowObject, reading: Reading): Message[] | BadRow {
   const { method, url } = row;
   if (has(method) && method !== "POST") return mustBe("method", '"POST"', method);
   if (has(url) && !(typeof url === "string" && url.endsWith(CHAT_PATH))) {
     return mustBe("url", `a path that ends in "${CHAT_PATH}"`, url);
   }
   const body = row.body as Record<string, unknown>;
-  return conversation(body.messages, "body.messages", options);
-}
-
-function shareGpt(
-  row: Readonly<Record<string, unknown>>,
-  options: MessagesOptions,
-): Message[] | BadRow {
-  const turns = shareGptTurns(row.conversations, "conversations");
-  if (turns instanceof BadRow) return turns;
-  const messages = conversation(turns, "conversations", options);
-  return messages instanceof BadRow ? messages : withSystem(messages, systemOf(row));
+  return conversationOf(body.messages, "body.messages", reading);
 }
 
 /**
  * Instruction and input with an empty line between them, as in the template of Stanford Alpaca
- * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. LLaMA-Factory's
- * additions are read as it reads them: `system`, and `history` with its pairs of earlier turns.
+ * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings.
  */
-function alpaca(row: Readonly<Record<string, unknown>>): Message[] | BadRow {
+function alpaca(row: RowObject): Message[] | BadRow {
   const { instruction } = row;
   const input = row.input ?? "";
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
   if (typeof input !== "string") return mustBe("input", "a string", input);
   const parts = [instruction, input].filter((part) => !isBlank(part));
-  const prompt = userMessage(parts.join("\n\n"), "instruction");
-  if (prompt instanceof BadRow) return prompt;
-  return withSystem([...earlierTurns(row.history), ...prompt], systemOf(row));
+  return userMessage(parts.join("\n\n"), "instruction");
 }
 
-function earlierTurns(history: unknown): Message[] {
-  if (!Array.isArray(history) || !history.every(isPairOfTexts)) return [];
-  return history.flatMap(([question, answer]) => [
-    { role: "user", content: question },
-    { role: "assistant", content: answer },
-  ]);
+/** Puts earlier turns in front: pairs of question and answer as LLaMA-Factory has them, or messages. A
+ * text is another kind of history. */
+function withHistory(
+  prompt: Message[] | BadRow,
+  { history }: RowObject,
+  reading: Reading,
+): Message[] | BadRow {
+  if (prompt instanceof BadRow || !has(history)) return prompt;
+  if (!Array.isArray(history)) {
+    reading.leaveOut("history");
+    return prompt;
+  }
+  if (history.length === 0) return prompt;
+  if (history.every(isPairOfTexts)) {
+    const earlier = history.flatMap(([question, answer]) => [
+      { role: "user", content: question },
+      { role: "assistant", content: answer },
+    ]);
+    return [...earlier, ...prompt];
+  }
+  if (!history.every(isObject)) {
+    return mustBe("history", "a list of pairs of question and answer, or of messages", history);
+  }
+  const earlier = conversationOf(history, "history", reading, true);
+  return earlier instanceof BadRow ? earlier : [...earlier, ...prompt];
 }
 
 function isPairOfTexts(value: unknown): value is [string, string] {
@@ -194,18 +235,31 @@ function isPairOfTexts(value: unknown): value is [string, string] {
     value.every((text) => typeof text === "string");
 }
 
-function systemOf({ system }: Readonly<Record<string, unknown>>): string | undefined {
-  return typeof system === "string" && !isBlank(system) ? system : undefined;
+/** Puts the row's own system message in front. One that stands among the messages comes first; then the
+ * field is not sent. */
+function withRowSystem(
+  messages: Message[],
+  row: RowObject,
+  reading: Reading,
+): Message[] | BadRow {
+  for (const field of SYSTEM_FIELDS) {
+    const content = row[field];
+    if (content === undefined || content === null || reading.named.has(field)) continue;
+    if (typeof content !== "string" && !Array.isArray(content)) {
+      return mustBe(field, "a string", content);
+    }
+    if (typeof content === "string" && isBlank(content)) continue;
+    const given = messages.find(isSystem);
+    if (given === undefined) messages = withSystem(messages, content);
+    else if (given.content !== content) reading.leaveOut(field);
+  }
+  return messages;
 }
 
 /** A `body` alone may be anything; with messages in it, or with what else a Batch line has, it is one. */
-function isBatch(row: Readonly<Record<string, unknown>>): boolean {
+function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return has(row.body.messages) || (has(row.custom_id) && (has(row.url) || has(row.method)));
-}
-
-function has(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function isArray(row: ParsedJson): row is unknown[] {
@@ -214,7 +268,7 @@ function isArray(row: ParsedJson): row is unknown[] {
 
 const FIELDS_SHOWN = 10;
 
-function fieldsOf(row: Readonly<Record<string, unknown>>): string {
+function fieldsOf(row: RowObject): string {
   const names = Object.keys(row);
   if (names.length === 0) return "the row is empty";
   const shown = names.slice(0, FIELDS_SHOWN).map((name) => JSON.stringify(name)).join(", ");

@@ -10,6 +10,8 @@ import { BadRow } from "./problem.ts";
 
 /** A template that was read once and is filled in for each row. */
 export interface Template {
+  /** The fields of the row that it names: of `a.b` both `a` and `a.b`. */
+  readonly fields: ReadonlySet<string>;
   /** The prompt, or what the row lacks. `text` is the row's JSON, for numbers as written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | BadRow;
 }
@@ -39,7 +41,8 @@ export function compileTemplate(source: string): Template {
     );
   }
   const slots = pieces.map((piece) => slotOf(piece, source));
-  return { render: (row, text) => fill(before, slots, row, text) };
+  const fields = new Set(slots.flatMap(({ name, path }) => [name, path[0]]));
+  return { fields, render: (row, text) => fill(before, slots, row, text) };
 }
 
 function slotOf(piece: string, source: string): Slot {

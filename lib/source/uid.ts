@@ -7,17 +7,22 @@
 import { sha256Hex } from "../hash.ts";
 import { canonicalJson } from "./canonical.ts";
 import { isRawJson, parseLossless } from "./lossless.ts";
-import { BadRow, mustBe } from "./problem.ts";
+import { type BadRow, mustBe } from "./problem.ts";
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** The fields that may name a row, in the order in which they are looked at. */
-export function uidFieldsOf(moreFields: readonly string[] = []): readonly string[] {
-  return [...DEFAULT_FIELDS, ...moreFields];
+/** The fields that may name a row, in the order in which they are looked at. `namedLast` is the order of
+ * version 0.1, in which fields that the user has named came after the others. */
+export function uidFieldsOf(
+  named: readonly string[] = [],
+  { namedLast = false }: { namedLast?: boolean } = {},
+): readonly string[] {
+  return namedLast ? [...DEFAULT_FIELDS, ...named] : [...named, ...DEFAULT_FIELDS];
 }
 
 /**
- * The uid that a row gives itself, always as a string; undefined when it gives none. A number
+ * The uid that a row gives itself, always as a string; undefined when it gives none. A field that is null
+ * or empty counts as absent. A number
  * becomes the text that it was written as, so `1` and `"1"` are one uid and `1.0` is another.
  */
 export function givenUid(
@@ -28,10 +33,9 @@ export function givenUid(
   for (const field of fields) {
     // `constructor` is there in every object, but not the row's own.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
-    if (value === undefined || value === null) continue;
+    if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);
-    if (typeof value !== "string") return mustBe(field, "a string or a number", value);
-    return value === "" ? new BadRow(`"${field}" must not be empty`) : value;
+    return typeof value === "string" ? value : mustBe(field, "a string or a number", value);
   }
   return undefined;
 }

@@ -24,7 +24,7 @@ export async function runCase(one: ServerCase): Promise<void> {
   const given = flags.map((flag) => flag in files ? dir.path(flag) : flag);
   const args = [input, "-o", dir.path("out/"), "--progress", "plain", ...given];
   const url = server.url.replace(/\/v1$/, path);
-  const { code, stderr } = await run(argsFor({ url }, args), one.env);
+  const { code, stderr } = await runInProcess(argsFor({ url }, args), one.env);
   const results = await linesOf(dir, "out/in.jsonl");
   const failures = await linesOf(dir, "out/in_error.jsonl");
   const { sent, sentLast, head, result, failure, kept, posts = 1, says } = expected;
@@ -52,8 +52,8 @@ export async function runCase(one: ServerCase): Promise<void> {
   assertEquals(server.posts.length, posts, `POSTs: ${stderr}${written}`);
 }
 
-/** No wait is longer than it must be. */
-async function run(
+/** The command line in this process; no wait is longer than it must be. */
+export async function runInProcess(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; stderr: string }> {

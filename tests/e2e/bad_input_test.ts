@@ -23,7 +23,7 @@ const BAD: [line: string | Uint8Array<ArrayBuffer>, problem: RegExp][] = [
   [`{"uid":"a","prompt":"another"}`, /uid "a" belongs to an earlier row already/],
   [`{"id":"2","prompt":"the id of 2"}`, /uid "2" belongs to an earlier row already/],
   [new Uint8Array([...ENCODER.encode(`{"prompt":"`), 0xff, 0xfe, 0x22, 0x7d]), /invalid UTF-8/],
-  [`{"uid":"","prompt":"x"}`, /"uid" must not be empty/],
+  [`{"prompt":"x","system":7}`, /"system" must be a string: current value is 7/],
   [`{"uid":true,"prompt":"x"}`, /"uid" must be a string or a number: current value is true/],
   [`{"id":["a"],"prompt":"x"}`, /"id" must be a string or a number: current value is an array/],
   [`{"prompt":"x","params":{"n":2}}`, /"params.n" must be 1/],

@@ -94,7 +94,10 @@ Deno.test("--dry-run shows the first request and the number of rows, calls nobod
   const key = "sk-secret-of-the-test";
   const result = await distill(server, [...args, "--dry-run"], { env: { OPENAI_API_KEY: key } });
   assertExit(result, 0);
-  assertStringIncludes(result.stderr, "5 rows to ask; the first request would be");
+  assertStringIncludes(
+    result.stderr,
+    "5 rows to ask, about 60 prompt tokens; the first request would be",
+  );
   assertStringIncludes(result.stdout, `"temperature": 1.0`);
   assertStringIncludes(result.stdout, "prompt 0");
   assertStringIncludes(result.stdout, "Be brief");

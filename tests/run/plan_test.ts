@@ -3,7 +3,7 @@ import { Plan, Todo } from "../../lib/run/plan.ts";
 
 Deno.test("Plan is empty at first", () => {
   const plan = new Plan();
-  assertEquals([plan.length, plan.toAsk, plan.bad, plan.nameOf(0)], [0, 0, 0, undefined]);
+  assertEquals([plan.length, plan.toAsk, plan.bad, plan.idOf(0, "a")], [0, 0, 0, "a"]);
 });
 
 Deno.test("Plan gives back each decision and counts them", () => {
@@ -43,13 +43,17 @@ Deno.test("Plan has nothing to do about the other answers of a line that is bad 
   assertEquals([plan.length, plan.bad, plan.toAsk], [2, 1, 1]);
 });
 
-Deno.test("Plan.rename() gives the row of the last line another id, and only that row", () => {
+Deno.test("Plan.isCopy() gives the row of the last line another id, and only that row", () => {
   const plan = new Plan(2);
+  const copies = [1, 4_000, 9_999];
+  for (let line = 0; line < 10_000; line++) {
+    plan.push(Todo.Ask);
+    if (copies.includes(line)) plan.isCopy(line + 1);
+  }
   plan.push(Todo.Ask);
-  plan.push(Todo.Ask);
-  plan.rename("a~2");
-  plan.push(Todo.Ask);
-  assertEquals([0, 1, 2].map((index) => plan.nameOf(index)), [undefined, "a~2", undefined]);
+  const ids = Array.from({ length: 10_001 }, (_, line) => plan.idOf(line, "a"));
+  assertEquals(copies.map((line) => ids[line]), ["a~2", "a~4001", "a~10000"]);
+  assertEquals(ids.filter((id) => id !== "a").length, 3);
 });
 
 Deno.test("Plan keeps ids beside its decisions, for those lines that are given one", () => {

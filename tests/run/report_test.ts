@@ -1,14 +1,17 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
 import { Preflight } from "../../lib/run/preflight.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { checkInput } from "../../lib/run/input_problems.ts";
 import { describeInput } from "../../lib/run/report.ts";
 
 function foundOf(
-  fields: { rows: number; shape: string; models?: string[]; samples?: number },
+  fields: { rows: number; shape: string; models?: string[]; samples?: number; ownModels?: number },
 ): Preflight {
   const found = new Preflight(fields.samples);
   found.rows = fields.rows;
   found.shapes.set(fields.shape, fields.rows);
   for (const model of fields.models ?? []) found.models.add(model);
+  found.ownModels = fields.ownModels ?? 0;
   return found;
 }
 
@@ -34,11 +37,13 @@ Deno.test("describeInput() says how many samples there are to be", () => {
 
 Deno.test("describeInput() names the models that rows bring, which are what is paid for", () => {
   const shape = "openai-batch";
-  const two = foundOf({ rows: 9, shape, models: ["gpt-4o", "o3"] });
-  const many = foundOf({ rows: 9, shape, models: ["a", "b", "c", "d"] });
-  assertEquals(describeInput(["x.jsonl", "y.jsonl"], [two, many]), [
-    "x.jsonl: 9 rows (9 openai-batch), asks models of its own: gpt-4o, o3",
-    "y.jsonl: 9 rows (9 openai-batch), asks models of its own: a, b, c, …",
+  const two = foundOf({ rows: 9, shape, models: ["gpt-4o", "o3"], ownModels: 9 });
+  const many = foundOf({ rows: 9, shape, models: ["a", "b", "c", "d"], ownModels: 1_200 });
+  const one = foundOf({ rows: 9, shape, models: ["a"], ownModels: 1 });
+  assertEquals(describeInput(["x.jsonl", "y.jsonl", "z.jsonl"], [two, many, one]), [
+    "x.jsonl: 9 rows (9 openai-batch), 9 set a model of their own: gpt-4o, o3",
+    "y.jsonl: 9 rows (9 openai-batch), 1,200 set a model of their own: a, b, c, …",
+    "z.jsonl: 9 rows (9 openai-batch), 1 sets a model of its own: a",
   ]);
 });
 
@@ -62,4 +67,35 @@ Deno.test("describeInput() says that no row has the field of --uid-field, and wh
     "rows are named by their uid, custom_id or id, or by a hash of themselves",
   ]);
   assertEquals(describeInput(["a.jsonl"], [foundOf({ rows: 2, shape })]).length, 1);
+});
+
+Deno.test("describeInput() names the fields that are not sent in one line", () => {
+  const shape = "question";
+  const [one, two] = [foundOf({ rows: 2, shape }), foundOf({ rows: 2, shape })];
+  for (const name of ["answer", "source"]) one.unsent.add(name);
+  for (const name of ["source", "a b\x1b[31m"]) two.unsent.add(name);
+  const [, , ...lines] = describeInput(["a.jsonl", "b.jsonl"], [one, two]);
+  assertEquals(lines, ['not sent: answer, source, "a b\\u001b[31m"']);
+  for (let i = 0; i < 100; i++) two.unsent.add(`field_${i}`);
+  const [, long] = describeInput(["b.jsonl"], [two]);
+  assertEquals([long.split(",").length, long.endsWith("field_17, …")], [21, true]);
+});
+
+Deno.test("checkInput() says what is sent in another way than by version 0.1", () => {
+  const found = foundOf({ rows: 5, shape: "prompt" });
+  found.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
+  const check = (changed?: "keep") => checkInput([found], { input: ["a.jsonl"], changed });
+  check("keep");
+  const { message } = assertThrows(() => check(), UsageError);
+  assertEquals(message.split("\n"), [
+    "Cannot continue: what is sent for rows has changed since version 0.1 asked them. " +
+    "Add --changed reask to ask again, or --changed keep to keep the old answers",
+    "  1,200 rows: now the system message is sent",
+    '  1 row: now "temperature" is sent',
+  ]);
+  found.changed = 2;
+  assertStringIncludes(
+    assertThrows(() => check()).message,
+    "2 rows were edited after being answered, and what is sent",
+  );
 });

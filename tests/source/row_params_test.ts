@@ -26,7 +26,7 @@ Deno.test("parse() takes params and tools of every other shape, as written", () 
     paramsOf(`{${MESSAGES},"tools":[{"n":1.0}],"params":null}`),
     '{"tools":[{"n":1.0}]}',
   );
-  assertEquals(paramsOf('{"prompt":"p","params":{"tools":[1]},"tools":null}'), '{"tools":[1]}');
+  assertEquals(paramsOf('{"prompt":"p","params":{"tools":[{}]},"tools":null}'), '{"tools":[{}]}');
   assertEquals(paramsOf('{"prompt":"p","params":{},"tools":[]}'), undefined);
 });
 
@@ -61,7 +61,7 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
   );
   assertEquals(
     paramsOf('{"prompt":"p","tools":{}}'),
-    '"tools" must be an array: current value is an object',
+    '"tools" must be an array of tools, or that as JSON text: current value is an object',
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"messages":[]}}'),

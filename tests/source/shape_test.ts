@@ -120,7 +120,7 @@ Deno.test("parse() maps the speakers of ShareGPT", () => {
   const conversations = [
     { from: "system", value: "s" },
     { from: "Human", value: "q" },
-    { from: "function_call", value: "f()" },
+    { from: "function_call", value: '{"name":"f","arguments":{"x":1.0}}' },
     { from: "observation", value: "42" },
     { from: "gpt", value: "a", weight: 0 },
     { from: "user", value: "r" },
@@ -129,8 +129,16 @@ Deno.test("parse() maps the speakers of ShareGPT", () => {
   assertEquals(read({ conversations }), ["conversations", [
     system("s"),
     user("q"),
-    assistant("f()"),
-    { role: "tool", content: "42" },
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: [{
+        id: "call00001",
+        type: "function",
+        function: { name: "f", arguments: '{"x":1.0}' },
+      }],
+    },
+    { role: "tool", content: "42", tool_call_id: "call00001" },
     assistant("a"),
     user("r"),
   ]]);
@@ -143,7 +151,7 @@ Deno.test("parse() maps the speakers of ShareGPT", () => {
 
 Deno.test("parse() names what is wrong with a ShareGPT turn", () => {
   const problems: [unknown, string][] = [
-    ["x", '"conversations" must be an array of turns: current value is "x"'],
+    ["x", '"conversations" must be an array of messages: current value is "x"'],
     [[], '"conversations" must not be empty'],
     [
       [null],
@@ -159,7 +167,19 @@ Deno.test("parse() names what is wrong with a ShareGPT turn", () => {
       '"conversations[0].from" must be a speaker such as system, human, gpt or tool: ' +
       'current value is "constructor"',
     ],
-    [[{ from: "gpt" }], '"conversations[0].value" must be a string: it is missing'],
+    [
+      [{ from: "human" }],
+      '"conversations[0].value" must be a string or an array of parts: it is missing',
+    ],
+    [
+      [{ from: "human", value: "q" }, { from: "function_call", value: "f()" }, { from: "human" }],
+      '"conversations[1]" must be a call or a list of calls such as {"name":"f","arguments":{}}: ' +
+      'current value is "f()"',
+    ],
+    [
+      [{ from: "human", value: "q" }, { from: "observation", value: "42" }],
+      '"conversations" holds the answer to a call without the call before it',
+    ],
     [[{ from: "gpt", value: "a" }], '"conversations" must hold more than assistant turns'],
   ];
   for (const [conversations, problem] of problems) {

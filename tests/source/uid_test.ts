@@ -2,16 +2,26 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { BadRow } from "../../lib/source/problem.ts";
 import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/uid.ts";
 
-function uidOf(text: string, moreFields: string[] = []): string | undefined {
-  const uid = givenUid(JSON.parse(text), text, uidFieldsOf(moreFields));
+function uidOf(text: string, named: string[] = [], namedLast = false): string | undefined {
+  const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { namedLast }));
   return uid instanceof BadRow ? `bad: ${uid.problem}` : uid;
 }
 
-Deno.test("givenUid() looks at uid, custom_id, id, then the named fields", () => {
+Deno.test("givenUid() looks at the named fields, uid, custom_id, id, and in this order", () => {
   const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
-  assertEquals(uidOf(JSON.stringify(row), ["A", "B"]), "1");
-  assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"]), "2");
-  assertEquals(uidOf(JSON.stringify({ ...row, uid: null, custom_id: null }), ["A", "B"]), "3");
+  assertEquals(uidOf(JSON.stringify(row), ["A", "B"]), "4");
+  assertEquals(uidOf(JSON.stringify({ ...row, A: null, B: "" }), ["A", "B"]), "1");
+  assertEquals(uidOf(JSON.stringify({ ...row, uid: null })), "2");
+  assertEquals(uidOf(JSON.stringify({ ...row, uid: "", custom_id: null })), "3");
+  assertEquals(uidOf('{"A":[1],"id":"3"}', ["A"])?.slice(0, 8), 'bad: "A"');
+});
+
+Deno.test("givenUid() looks at the named fields last where version 0.1 has begun", () => {
+  const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
+  assertEquals(uidOf(JSON.stringify(row), ["A", "B"], true), "1");
+  assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"], true), "2");
+  const last = { ...row, uid: null, custom_id: null };
+  assertEquals(uidOf(JSON.stringify(last), ["A", "B"], true), "3");
   assertEquals(uidOf('{"B":"5","A":"4"}', ["A", "B"]), "4");
   assertEquals(uidOf('{"B":"5","A":null}', ["A", "B"]), "5");
   assertEquals(uidOf('{"B":"5"}'), undefined);
@@ -45,7 +55,7 @@ Deno.test("givenUid() takes __proto__ and constructor as ids and as fields", () 
   assertEquals(uidOf('{"__proto__":2.0}', ["__proto__"]), "2.0");
 });
 
-Deno.test("givenUid() refuses other types and the empty string", () => {
+Deno.test("givenUid() refuses other types and passes over the empty string", () => {
   assertEquals(
     uidOf('{"uid":true,"id":"a"}'),
     'bad: "uid" must be a string or a number: current value is true',
@@ -54,7 +64,8 @@ Deno.test("givenUid() refuses other types and the empty string", () => {
     uidOf('{"id":{"$oid":"1"}}'),
     'bad: "id" must be a string or a number: current value is an object',
   );
-  assertEquals(uidOf('{"custom_id":""}'), 'bad: "custom_id" must not be empty');
+  assertEquals(uidOf('{"custom_id":"","id":0}'), "0");
+  assertEquals(uidOf('{"custom_id":""}'), undefined);
 });
 
 Deno.test("givenUid() keeps a lone surrogate", () => {

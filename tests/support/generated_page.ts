@@ -28,10 +28,11 @@ export function assertCurrent(page: string, wanted: string, remedy: string): voi
   assertEquals(there.length, right.length, `Run ${remedy}`);
 }
 
-/** Every line of the generated part, without the spaces that a formatter aligns tables with. */
+/** Every line of the generated part, without the spaces that a formatter aligns tables with, and each
+ * paragraph as one line. */
 export function generatedLines(page: string): string[] {
   const text = page.slice(page.indexOf(START), page.indexOf(END));
-  return text.split("\n").filter((line) => line !== "").map((line) =>
-    line.replace(/\s*\|\s*/g, "|").replace(/-{3,}/g, "---")
-  );
+  return text.split("\n\n").flatMap((block) => block.startsWith("|") ? block.split("\n") : block)
+    .map((line) => line.replace(/\s*\|\s*/g, "|").replace(/-{3,}/g, "---").replace(/\s+/g, " "))
+    .filter((line) => line.trim() !== "");
 }

@@ -69,6 +69,8 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     "flagged_input",
     "weight_exceeds_budget",
     "context_length_exceeded",
+    // Our own: a file that the row names
+    "unreadable_file",
   ],
 };
 

@@ -1,0 +1,106 @@
+/**
+ * The fields of a chat completions request: what tells a raw request body from a row of a dataset.
+ *
+ * @module
+ */
+
+/** What a field must hold. Words that are common names of columns have one type as a parameter. */
+type FieldType = "any" | "object" | "array" | "boolean";
+
+function fields(type: FieldType, names: string): [string, FieldType][] {
+  return names.split(/\s+/).filter((name) => name !== "").map((name) => [name, type]);
+}
+
+/**
+ * The API of OpenAI, and what servers that speak it take beside it. Names that as well may be a column
+ * of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`, `usage`, …).
+ */
+const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
+  // https://platform.openai.com/docs/api-reference/chat/create
+  ...fields(
+    "any",
+    `messages model frequency_penalty function_call functions logit_bias logprobs
+     max_completion_tokens max_tokens modalities n parallel_tool_calls presence_penalty
+     prompt_cache_key prompt_cache_retention reasoning_effort response_format safety_identifier seed
+     service_tier stop store stream stream_options temperature tool_choice tools top_logprobs top_p
+     user verbosity web_search_options`,
+  ),
+  ...fields("object", "prediction extra_body"),
+  // vLLM and SGLang
+  ...fields(
+    "any",
+    `add_generation_prompt add_special_tokens allowed_token_ids bad_words best_of cache_salt
+     chat_template continue_final_message custom_logit_processor ebnf guided_choice
+     guided_decoding_backend guided_grammar guided_json guided_regex guided_whitespace_pattern
+     ignore_eos include_reasoning include_stop_str_in_output length_penalty logits_processors lora_path
+     min_p min_tokens no_stop_trim prompt_logprobs repetition_penalty return_token_ids
+     return_tokens_as_token_ids separate_reasoning skip_special_tokens
+     spaces_between_special_tokens stop_regex stop_token_ids stream_reasoning structural_tag top_k
+     truncate_prompt_tokens use_beam_search`,
+  ),
+  ...fields(
+    "object",
+    `chat_template_kwargs custom_params kv_transfer_params mm_processor_kwargs structured_outputs
+     vllm_xargs`,
+  ),
+  // llama.cpp and Ollama
+  ...fields(
+    "any",
+    `cache_prompt dry_allowed_length dry_base dry_multiplier dry_penalty_last_n dynatemp_exponent
+     dynatemp_range id_slot keep_alive mirostat mirostat_eta mirostat_tau n_predict n_probs
+     parse_tool_calls reasoning_budget reasoning_format repeat_last_n repeat_penalty samplers tfs_z
+     thinking_forced_open typical_p xtc_probability xtc_threshold`,
+  ),
+  ...fields("boolean", "think"),
+  // OpenRouter, DeepSeek, DashScope, Mistral, Groq, Fireworks, Together, MiniMax, Zhipu, xAI, Perplexity
+  ...fields(
+    "any",
+    `citation_options context_length_exceeded_behavior do_sample enable_search enable_thinking
+     include_thoughts mask_sensitive_info prompt_mode prompt_truncate_len random_seed reasoning_split
+     return_citations return_images return_related_questions safe_prompt safety_model
+     search_domain_filter search_recency_filter thinking_budget top_a transforms`,
+  ),
+  ...fields(
+    "object",
+    "provider reasoning search_options search_parameters search_settings thinking",
+  ),
+  ...fields("array", "models plugins"),
+]);
+
+/** Fields of a raw request body that belong to the row and are not sent. `metadata` is a parameter too,
+ * which OpenAI takes together with `store` only. */
+const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
+
+/** Whether every field of a row is one of a chat completions request, or names the row. In LMSYS and
+ * WildChat, `model` is who answered long ago: other columns beside it tell. */
+export function isRawRequest(row: Readonly<Record<string, unknown>>): boolean {
+  for (const name in row) {
+    const type = REQUEST_FIELDS.get(name);
+    if (type === "any" || ROW_FIELDS.has(name)) continue;
+    if (type === undefined || !(row[name] === null || isOfType(row[name], type))) return false;
+  }
+  return true;
+}
+
+/** Whether a field of a raw request body is sent as a parameter. */
+export function isParameter(name: string, row: Readonly<Record<string, unknown>>): boolean {
+  return !ROW_FIELDS.has(name) || (name === "metadata" && row.store === true);
+}
+
+/** The fields of a message. What else stands in a turn of a conversation log is about the turn. */
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
+  "role",
+  "content",
+  "name",
+  "tool_calls",
+  "tool_call_id",
+  "function_call",
+  "refusal",
+  "reasoning",
+  "reasoning_content",
+]);
+
+function isOfType(value: unknown, type: FieldType): boolean {
+  if (type === "array") return Array.isArray(value);
+  return typeof value === type && !Array.isArray(value);
+}

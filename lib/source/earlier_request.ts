@@ -1,0 +1,186 @@
+/**
+ * What version 0.1 made of a row. It does not change any more: results that it has written are known by
+ * the hash of what was sent, and a row that is read in another way today must not look like an edited one.
+ *
+ * @module
+ */
+
+import type { Message, Params } from "../teacher/mod.ts";
+import { holdsNumber, parseLossless } from "./lossless.ts";
+import { has, isBlank, isObject, isSystem, withSystem } from "./messages.ts";
+import { messagesWithoutNulls } from "./nulls.ts";
+import type { RowRequest } from "./parsed_row.ts";
+import { BadRow } from "./problem.ts";
+import type { PromptOptions, RowObject } from "./shape.ts";
+
+/** How a row was read. */
+export interface EarlierOptions extends PromptOptions {
+  /** Whether the run's parameters ask for a trailing assistant turn to be continued. */
+  readonly keepsPrefill: boolean;
+}
+
+/** What was sent for a row; undefined for one that was refused, or is no such row. A bare array of
+ * messages stands in `{"messages":[…]}` here, as it does in its line. */
+export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
+  try {
+    const request = requestOf(JSON.parse(text), text, options);
+    const isExact = !holdsNumber(request?.messages) && !holdsNumber(request?.params);
+    return isExact ? request : requestOf(parseLossless(text) as RowObject, text, options);
+  } catch {
+    // It was checked then; here it is only read.
+    return undefined;
+  }
+}
+
+/** What is sent in another way today, in words; "" where only keys that held null are left out. */
+export function differenceOf(before: RowRequest, now: RowRequest): string {
+  const kept = messagesWithoutNulls(before.messages);
+  if (textOf(kept) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)) {
+    return "";
+  }
+  const added = Object.keys(now.params ?? {})
+    .filter((name) => textOf(now.params?.[name]) !== textOf(before.params?.[name]))
+    .map((name) => JSON.stringify(name));
+  const differences: string[] = [];
+  if (added.length > 0) {
+    differences.push(`${added.join(", ")} ${added.length === 1 ? "is" : "are"} sent`);
+  }
+  if (systemTextOf(now.messages) !== systemTextOf(kept)) {
+    differences.push("the system message is sent");
+  }
+  if (now.messages.some(({ content }) => holdsImage(content))) {
+    differences.push("images are sent");
+  }
+  if (now.messages.some(({ tool_calls: calls }) => has(calls))) {
+    differences.push("calls are sent as tool calls");
+  }
+  if (kept.length > now.messages.length) differences.push("the old answer is not sent");
+  return differences.length > 0 ? differences.join(", ") : "messages are sent in another form";
+}
+
+function isSameWithoutNulls(before: Params | undefined, now: Params | undefined): boolean {
+  return textOf(messagesWithoutNulls([before ?? {}])) === textOf(messagesWithoutNulls([now ?? {}]));
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value) ?? "";
+}
+
+function systemTextOf(messages: readonly Message[]): string {
+  return textOf(messages.find(isSystem)?.content);
+}
+
+function holdsImage(content: unknown): boolean {
+  return Array.isArray(content) &&
+    content.some((part) => isObject(part) && part.type === "image_url");
+}
+
+function requestOf(row: RowObject, text: string, options: EarlierOptions): RowRequest | undefined {
+  const params = paramsOf(row, options);
+  const prefill = params?.continue_final_message ?? undefined;
+  const keepsPrefill = prefill === undefined ? options.keepsPrefill : prefill === true;
+  const messages = ownMessages(row, text, { ...options, keepsPrefill });
+  return messages && { messages: withSystem(messages, options.system), params };
+}
+
+function paramsOf(row: RowObject, options: PromptOptions): Params | undefined {
+  let all: Record<string, unknown>;
+  if (isBatch(row) && options.template === undefined && !hasPromptField(row, options)) {
+    const { messages: _messages, ...rest } = row.body as Record<string, unknown>;
+    all = rest;
+  } else {
+    const tools = row.tools as unknown[] | null | undefined;
+    all = { ...row.params as object, ...(tools?.length ? { tools } : {}) };
+  }
+  const { extra_body: extra, ...direct } = all;
+  const { stream: _stream, stream_options: _options, ...params } = {
+    ...direct,
+    ...extra as object | null | undefined,
+  };
+  return Object.keys(params).length === 0 ? undefined : params;
+}
+
+function ownMessages(row: RowObject, text: string, options: EarlierOptions): Message[] | undefined {
+  const { template, promptField, keepsPrefill } = options;
+  if (template !== undefined) return user(template.render(row, text));
+  if (hasPromptField(row, options)) return user(row[promptField!]);
+  if (isBatch(row)) {
+    return conversation((row.body as Record<string, unknown>).messages, keepsPrefill);
+  }
+  if (has(row.messages)) return conversation(row.messages, keepsPrefill);
+  if (Array.isArray(row.prompt)) return conversation(row.prompt, keepsPrefill);
+  if (has(row.conversations)) {
+    const turns = (row.conversations as Record<string, unknown>[]).map(shareGptTurn);
+    const messages = conversation(turns, keepsPrefill);
+    return messages && withSystem(messages, systemOf(row));
+  }
+  if (has(row.prompt)) return user(row.prompt);
+  if (has(row.question)) return user(row.question);
+  return has(row.instruction) ? alpaca(row) : undefined;
+}
+
+function hasPromptField(row: RowObject, { promptField }: PromptOptions): boolean {
+  return promptField !== undefined && Object.hasOwn(row, promptField) && row[promptField] !== null;
+}
+
+function isBatch({ body, custom_id: id, url, method }: RowObject): boolean {
+  return isObject(body) && (has(body.messages) || (has(id) && (has(url) || has(method))));
+}
+
+function conversation(value: unknown, keepsPrefill: boolean): Message[] | undefined {
+  const turns = value as Message[];
+  let end = turns.length;
+  while (!keepsPrefill && end > 0 && turns[end - 1].role === "assistant") end--;
+  return end === 0 ? undefined : turns.slice(0, end);
+}
+
+function user(content: unknown): Message[] | undefined {
+  return content instanceof BadRow || typeof content !== "string"
+    ? undefined
+    : [{ role: "user", content }];
+}
+
+const SPEAKERS: Readonly<Record<string, string>> = {
+  system: "system",
+  human: "user",
+  user: "user",
+  gpt: "assistant",
+  assistant: "assistant",
+  chatgpt: "assistant",
+  bing: "assistant",
+  model: "assistant",
+  function_call: "assistant",
+  "function-call": "assistant",
+  tool: "tool",
+  observation: "tool",
+  function: "tool",
+  function_response: "tool",
+  "function-response": "tool",
+};
+
+function shareGptTurn(turn: Record<string, unknown>): Record<string, unknown> {
+  if (!has(turn.from)) return turn;
+  return { role: SPEAKERS[(turn.from as string).toLowerCase()], content: turn.value };
+}
+
+function alpaca(row: RowObject): Message[] | undefined {
+  const parts = [row.instruction as string, (row.input ?? "") as string];
+  const prompt = user(parts.filter((part) => !isBlank(part)).join("\n\n"));
+  if (prompt === undefined) return undefined;
+  const { history } = row;
+  const pairs = Array.isArray(history) && history.every(isPairOfTexts) ? history : [];
+  const earlier = pairs.flatMap(([question, answer]) => [
+    { role: "user", content: question },
+    { role: "assistant", content: answer },
+  ]);
+  return withSystem([...earlier, ...prompt], systemOf(row));
+}
+
+function isPairOfTexts(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 &&
+    value.every((text) => typeof text === "string");
+}
+
+function systemOf({ system }: RowObject): string | undefined {
+  return typeof system === "string" && !isBlank(system) ? system : undefined;
+}

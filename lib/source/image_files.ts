@@ -1,0 +1,120 @@
+/**
+ * Image files that rows name: checked before the run, read when they are sent.
+ *
+ * @module
+ */
+
+import { formatBytes } from "../deps/std_fmt.ts";
+import { TeacherError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
+import type { Message } from "../teacher/mod.ts";
+
+/** The largest image that is sent, in bytes: 20 MiB, as many providers have it. */
+const MOST_BYTES = 20 * 2 ** 20;
+/** What is looked at to tell the type. */
+const HEAD_BYTES = 16;
+
+/** The media type of an image by its first bytes; undefined where it is none that teachers read. */
+export function imageTypeOf(bytes: Uint8Array): string | undefined {
+  const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
+  if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
+  if (head.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  if (/^GIF8[79]a/.test(head)) return "image/gif";
+  return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
+}
+
+/** The folder that paths in rows are taken from and must stay in. */
+export class ImageFolder {
+  /** No folder: paths are refused. */
+  static readonly none = new ImageFolder(undefined);
+
+  readonly #root: string | undefined;
+  #realRoot: string | undefined;
+
+  /** `root` is the folder; undefined where there is none, and no path may be named. */
+  constructor(root: string | undefined) {
+    this.#root = root;
+  }
+
+  /** What is wrong with a path, or undefined. Looks at the file at once: 20 µs. */
+  problemOf(path: string): string | undefined {
+    try {
+      using file = Deno.openSync(this.#locate(path));
+      checkSize(file.statSync().size);
+      const head = new Uint8Array(HEAD_BYTES);
+      checkedType(head.subarray(0, file.readSync(head) ?? 0));
+      return undefined;
+    } catch (error) {
+      return `cannot send the image ${JSON.stringify(path)}: ${reasonOf(error)}`;
+    }
+  }
+
+  /** Messages with the files that they name read in, as data URLs. Reads them anew each time, so that
+   * nothing is kept of them.
+   *
+   * @throws {TeacherError} when one is no longer what it was
+   */
+  async readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]> {
+    const urls = new Map<unknown, string>();
+    for (const path of new Set(paths)) urls.set(path, await this.#dataUrl(path));
+    return messages.map((message) => {
+      if (!Array.isArray(message.content)) return message;
+      return { ...message, content: message.content.map((part) => readPart(part, urls)) };
+    });
+  }
+
+  async #dataUrl(path: string): Promise<string> {
+    try {
+      const real = this.#locate(path);
+      checkSize((await Deno.stat(real)).size);
+      const bytes = await Deno.readFile(real);
+      return `data:${checkedType(bytes)};base64,${bytes.toBase64()}`;
+    } catch (error) {
+      throw new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reasonOf(error)}`, {
+        type: "bad_row",
+        code: "unreadable_file",
+        cause: error,
+      });
+    }
+  }
+
+  /** The real path of a file, after all links. */
+  #locate(path: string): string {
+    if (this.#root === undefined) {
+      throw new Refusal("name the folder of the images (--images-root, imagesRoot)");
+    }
+    this.#realRoot ??= Deno.realPathSync(this.#root);
+    const root = this.#realRoot.replace(/\/$/, "");
+    const real = Deno.realPathSync(path.startsWith("/") ? path : `${root}/${path}`);
+    if (!real.startsWith(`${root}/`)) {
+      throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
+    }
+    // To open a pipe would wait for who writes into it.
+    if (!Deno.statSync(real).isFile) throw new Refusal("it is no regular file");
+    return real;
+  }
+}
+
+/** What stands in the way, in our own words. */
+class Refusal extends Error {}
+
+function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
+  const url = urls.get((part as { image_url?: { url?: unknown } }).image_url?.url);
+  return url === undefined ? part : { ...part as object, image_url: { url } };
+}
+
+function checkSize(size: number): void {
+  if (size <= MOST_BYTES) return;
+  const limit = formatBytes(MOST_BYTES, { binary: true });
+  throw new Refusal(`it must be ${limit} at most: it has ${formatBytes(size, { binary: true })}`);
+}
+
+function checkedType(bytes: Uint8Array): string {
+  const type = imageTypeOf(bytes);
+  if (type === undefined) throw new Refusal("it must be PNG, JPEG, GIF or WebP");
+  return type;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Refusal ? error.message : systemReason(error);
+}

@@ -1,0 +1,202 @@
+/**
+ * Images that stand in a column of their own, put where the prompt says `<image>`.
+ *
+ * @module
+ */
+
+import type { Message } from "../teacher/mod.ts";
+import { imageTypeOf } from "./image_files.ts";
+import { has, isObject } from "./messages.ts";
+import { BadRow, currentValue, mustBe } from "./problem.ts";
+import type { Reading } from "./reading.ts";
+
+const PLACEHOLDER = "<image>";
+/** Nothing else may be made of these than an answer to a prompt that lacks them. */
+const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
+/** Fields that hold images. */
+export const IMAGE_FIELDS = ["images", "image"] as const;
+
+type Row = Readonly<Record<string, unknown>>;
+type Part = Readonly<Record<string, unknown>>;
+
+/** Images that are still to be placed. */
+interface Column {
+  readonly name: string;
+  readonly values: readonly unknown[];
+}
+
+/** Whether `withImages` has anything to do. Each field by its name: a loop over the names takes ten times
+ * as long, for every row. */
+export function hasImages(row: Row, messages: readonly Message[]): boolean {
+  const { images, image, videos, video, audios, audio } = row;
+  if (images !== undefined || image !== undefined || videos !== undefined) return true;
+  if (video !== undefined || audios !== undefined || audio !== undefined) return true;
+  for (let i = 0; i < messages.length; i++) {
+    if (typeof messages[i].content === "object" && holdsImagePart(messages[i])) return true;
+  }
+  return false;
+}
+
+/**
+ * Puts the images of a row into its messages: in place of `<image>` (LLaMA-Factory, LLaVA), of parts
+ * `{"type":"image"}` without a source (TRL), and of those with one (Qwen).
+ */
+export function withImages(
+  messages: Message[],
+  row: Row,
+  reading: Reading,
+): Message[] | BadRow {
+  const { named } = reading;
+  for (const name of REFUSED_FIELDS) {
+    if (row[name] !== undefined && isMedia(row[name]) && !named.has(name)) {
+      return new BadRow(`"${name}" cannot be sent, only images can: ${currentValue(row[name])}`);
+    }
+  }
+  const name = IMAGE_FIELDS.find((field) => has(row[field]) && !named.has(field));
+  if (name === undefined && !messages.some(holdsImagePart)) return messages;
+  const column = name === undefined ? { name: "images", values: [] } : columnOf(name, row[name]);
+  if (column instanceof BadRow) return column;
+  return new Placing(column, reading).place(messages, name !== undefined);
+}
+
+class Placing {
+  readonly #column: Column;
+  readonly #reading: Reading;
+  #placed = 0;
+  #problem: BadRow | undefined;
+
+  constructor(column: Column, reading: Reading) {
+    this.#column = column;
+    this.#reading = reading;
+  }
+
+  place(messages: Message[], isColumn: boolean): Message[] | BadRow {
+    const { name, values } = this.#column;
+    const placed = messages.map((message) => this.#message(message, isColumn));
+    if (this.#placed === 0 && values.length > 0 && this.#reading.shape === "template") {
+      // A template takes the fields that it names.
+      this.#reading.leaveOut(name);
+      return messages;
+    }
+    if (this.#problem !== undefined) return this.#problem;
+    if (this.#placed === values.length) return placed;
+    const count = this.#placed === 1 ? "1 place" : `${this.#placed} places`;
+    return new BadRow(
+      `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt, which has ${count} for ` +
+        `them: ${values.length === 1 ? "1 image is" : `${values.length} images are`} there`,
+    );
+  }
+
+  #message(message: Message, isColumn: boolean): Message {
+    const { role, content } = message;
+    // What an assistant has said is text, and a model that answers with text sends no images.
+    if (role === "assistant") return message;
+    if (typeof content === "string") {
+      if (!isColumn || !content.includes(PLACEHOLDER)) return message;
+      return { ...message, content: this.#inText(content) };
+    }
+    if (!Array.isArray(content)) return message;
+    return { ...message, content: content.flatMap((part: Part) => this.#part(part, isColumn)) };
+  }
+
+  #part(part: Part, isColumn: boolean): Part | Part[] {
+    if (part.type === "text" && typeof part.text === "string") {
+      return isColumn && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
+    }
+    if (!isImagePart(part)) return part;
+    const source = part.image ?? part.url ?? part.path;
+    return has(source) ? this.#image(source, "image") : this.#next();
+  }
+
+  #inText(text: string): Part[] {
+    const parts: Part[] = [];
+    for (const [index, piece] of text.split(PLACEHOLDER).entries()) {
+      if (index > 0) parts.push(this.#next());
+      if (/\S/.test(piece)) parts.push({ type: "text", text: piece });
+    }
+    return parts;
+  }
+
+  #next(): Part {
+    const { name, values } = this.#column;
+    const index = this.#placed++;
+    // There are too few: the count says so in the end.
+    if (index >= values.length) return {};
+    return this.#image(values[index], `${name}[${index}]`);
+  }
+
+  #image(value: unknown, place: string): Part {
+    const address = addressOf(value, place, this.#reading);
+    if (address instanceof BadRow) {
+      this.#problem ??= address;
+      return {};
+    }
+    return { type: "image_url", image_url: { url: address } };
+  }
+}
+
+function columnOf(name: string, value: unknown): Column | BadRow {
+  if (Array.isArray(value)) return { name, values: value.filter(has) };
+  if (typeof value === "string" || isObject(value)) return { name, values: [value] };
+  return mustBe(name, "an image or a list of images", value);
+}
+
+/** Where an image is: an address as it stands there, its bytes as a data URL, or a path, which is
+ * noted. */
+function addressOf(value: unknown, place: string, reading: Reading): string | BadRow {
+  if (typeof value === "string") return ofText(value, place, reading);
+  if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
+  const { bytes, path, url, image_url: inner } = value;
+  if (has(bytes)) return ofBytes(bytes, `${place}.bytes`);
+  if (has(path)) return addressOf(path, place, reading);
+  if (has(url)) return addressOf(url, place, reading);
+  if (has(inner)) return addressOf(inner, place, reading);
+  return mustBe(place, 'an object with "bytes", "path" or "url"', value);
+}
+
+function ofText(text: string, place: string, reading: Reading): string | BadRow {
+  if (/^https?:\/\/\S/i.test(text) || /^data:image\//i.test(text)) return text;
+  const path = /^file:\/\//i.test(text) ? pathOf(text) : text;
+  if (path === undefined || path.trim() === "" || /^(data:|[a-z][\w+.-]*:\/\/)/i.test(path)) {
+    return mustBe(place, "an address (http, https, data:image/) or a path", text);
+  }
+  (reading.files ??= []).push(path);
+  return path;
+}
+
+function pathOf(address: string): string | undefined {
+  const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };
+  try {
+    return host === "" ? decodeURIComponent(pathname) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes as base64, or as a list of numbers. */
+function ofBytes(value: unknown, place: string): string | BadRow {
+  try {
+    const bytes = typeof value === "string"
+      ? Uint8Array.fromBase64(value)
+      : Uint8Array.from(value as number[]);
+    const type = imageTypeOf(bytes);
+    if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
+  } catch {
+    // Neither; the same is said of both.
+  }
+  return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
+}
+
+/** What may be a recording; a flag or a number is none. */
+function isMedia(value: unknown): boolean {
+  if (typeof value === "string") return value.trim() !== "";
+  return Array.isArray(value) ? value.some(has) : isObject(value);
+}
+
+function holdsImagePart({ content }: Message): boolean {
+  return Array.isArray(content) && content.some(isImagePart);
+}
+
+function isImagePart(part: Part): boolean {
+  return part.type === "image";
+}

@@ -1,0 +1,52 @@
+/**
+ * Keys that hold null. Files made from Arrow tables, as Hugging Face writes them, hold every key of a
+ * column in every row; servers refuse many of them.
+ *
+ * @module
+ */
+
+import { isRawJson } from "./lossless.ts";
+
+/** The same value without keys that hold null, at any level. What holds none stays the same object.
+ * Elements of arrays stay. `keeps` names keys that stay although they hold null. */
+export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
+  if (typeof value !== "object" || value === null || isRawJson(value)) return value;
+  if (Array.isArray(value)) {
+    let copy: unknown[] | undefined;
+    for (let i = 0; i < value.length; i++) {
+      const element = withoutNulls(value[i], keeps);
+      if (element !== value[i]) (copy ??= value.slice())[i] = element;
+    }
+    return (copy ?? value) as T;
+  }
+  const object = value as Record<string, unknown>;
+  let isSame = true;
+  const entries: [string, unknown][] = [];
+  for (const key of Object.keys(object)) {
+    const inner = object[key];
+    if (inner === null && !keeps?.(object, key)) {
+      isSame = false;
+      continue;
+    }
+    const kept = withoutNulls(inner, keeps);
+    if (kept !== inner) isSame = false;
+    entries.push([key, kept]);
+  }
+  return isSame ? value : Object.fromEntries(entries) as T;
+}
+
+/** Messages without keys that hold null; `content` stays beside tool calls, as the API wants it. */
+export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
+  return withoutNulls(messages, keepsContent);
+}
+
+/** Tools without keys that hold null; a default that is null may be meant. */
+export function toolsWithoutNulls<T>(tools: T): T {
+  return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
+}
+
+function keepsContent(holder: object, key: string): boolean {
+  if (key !== "content") return false;
+  const { tool_calls: calls, function_call: call, role } = holder as Record<string, unknown>;
+  return role !== undefined && Boolean(calls ?? call);
+}

@@ -1,0 +1,188 @@
+/**
+ * Tools, their calls and the answers to these, in the form that the API has.
+ *
+ * @module
+ */
+
+import type { Message } from "../teacher/mod.ts";
+import { holdsNumber, parseLossless } from "./lossless.ts";
+import { withoutNulls } from "./nulls.ts";
+import { BadRow, mustBe } from "./problem.ts";
+import type { Reading } from "./reading.ts";
+
+const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
+/** What our own export writes before the calls of a turn that thought first. */
+const THOUGHT = /^\s*(<think>.*<\/think>)\s*/s;
+
+/** The message of a turn whose text is one call, or a JSON array of calls. */
+export function callMessage(text: unknown, place: string): Message | BadRow {
+  const [start, thought = null] = (typeof text === "string" && THOUGHT.exec(text)) || [""];
+  const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
+  const calls = Array.isArray(value) ? value : [value];
+  if (calls.length === 0 || !calls.every(isNamed)) return mustBe(place, A_CALL, text);
+  return { role: "assistant", content: thought, tool_calls: calls.map(asStated) };
+}
+
+/** A call with its arguments as text. What is null in them was written so, and stays. */
+function asStated(call: Record<string, unknown>): Record<string, unknown> {
+  const { name, arguments: args, parameters } = call.function as typeof call | undefined ?? call;
+  const text = textOf(args ?? parameters ?? {});
+  return { ...(hasText(call.id) ? { id: call.id } : {}), name, arguments: text };
+}
+
+/** Adds the calls of a message to those of another one. */
+export function addCalls(message: Message, more: Message): void {
+  message.tool_calls = [...message.tool_calls as unknown[], ...more.tool_calls as unknown[]];
+}
+
+/**
+ * Gives calls the form of the API, an id where they have none, and that id to the answers that follow.
+ * Mistral takes no id but nine letters and digits, everyone else takes those, too.
+ */
+export function linkToolCalls(
+  messages: readonly Message[],
+  name: string,
+  reading: Reading,
+): Message[] | BadRow {
+  const linked: Message[] = [];
+  let unanswered: Record<string, unknown>[] = [];
+  let made = 0;
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "tool") {
+      const isAlone = messages[index + 1]?.role !== "tool";
+      const answers = answersOf(message, unanswered, isAlone);
+      if (answers.length === 0 && reading.isLog) {
+        return new BadRow(`"${name}" holds the answer to a call without the call before it`);
+      }
+      linked.push(...(answers.length === 0 ? [message] : answers));
+      unanswered = unanswered.filter(({ id }) =>
+        !answers.some(({ tool_call_id }) => id === tool_call_id)
+      );
+      continue;
+    }
+    unanswered = [];
+    if (message.tool_calls === undefined) {
+      linked.push(message);
+      continue;
+    }
+    const calls = callsOf(message.tool_calls, reading)
+      ?.map((call) => hasText(call.id) ? call : withId(call, ++made));
+    linked.push(withCalls(message, calls));
+    unanswered = calls ?? [];
+  }
+  return linked;
+}
+
+/** What answers which call: one message one call, or the only answer to several of them. */
+function answersOf(
+  message: Message,
+  unanswered: readonly Record<string, unknown>[],
+  isAlone: boolean,
+): Message[] {
+  if (hasText(message.tool_call_id)) return [message];
+  if (unanswered.length === 0) return [];
+  const named = unanswered.find((call) => nameOf(call) === message.name);
+  if (unanswered.length === 1 || named !== undefined || !isAlone) {
+    return [{ ...message, tool_call_id: (named ?? unanswered[0]).id }];
+  }
+  const { content } = message;
+  const list = typeof content === "string" ? parsed(content) : undefined;
+  const each = Array.isArray(list) && list.length === unanswered.length ? list : undefined;
+  return unanswered.map((call, i) => ({
+    ...message,
+    content: each === undefined ? content : textOf(each[i]),
+    tool_call_id: call.id,
+  }));
+}
+
+/** The calls of a message, whose list may stand there as JSON text; undefined where there are none. */
+function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | undefined {
+  const calls = typeof value === "string" ? parsed(value) : value;
+  if (!Array.isArray(calls) || calls.length === 0) return undefined;
+  return calls.map((call) => inForm(call, reading));
+}
+
+/** A call as the API has it; one that is so already stays the same object. */
+function inForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
+  if (typeof call !== "object" || call === null) return call;
+  if (call.function === undefined && typeof call.name === "string") {
+    const { name, arguments: args, parameters, ...rest } = call;
+    const given = { name, arguments: textOfArguments(args ?? parameters, reading) };
+    return { ...rest, type: "function", function: given };
+  }
+  const called = call.function as Record<string, unknown> | undefined;
+  if (typeof called !== "object" || called === null) return call;
+  if (typeof called.arguments === "string" && hasText(call.type)) return call;
+  const text = textOfArguments(called.arguments, reading);
+  return { ...call, type: call.type ?? "function", function: { ...called, arguments: text } };
+}
+
+function textOfArguments(args: unknown, reading: Reading): string {
+  if (typeof args === "string") return args;
+  if (holdsNumber(args)) reading.hasNumber = true;
+  // Where a file gives all calls the arguments of each other, those that a call has not are null.
+  return JSON.stringify(withoutNulls(args ?? {}));
+}
+
+function withId(call: Record<string, unknown>, number: number): Record<string, unknown> {
+  const { id: _id, ...rest } = call;
+  return { id: `call${String(number).padStart(5, "0")}`, ...rest };
+}
+
+function withCalls(message: Message, calls: Record<string, unknown>[] | undefined): Message {
+  if (calls !== undefined) return { ...message, tool_calls: calls };
+  const { tool_calls: _none, ...rest } = message;
+  return rest as Message;
+}
+
+/**
+ * The tools of a row: a list, or a list as JSON text. Functions that stand there as such, as in
+ * LLaMA-Factory's files, get the form of the API. Undefined for an empty list, which the API refuses.
+ */
+export function toolsOf(value: unknown, name: string): unknown[] | undefined | BadRow {
+  const tools = typeof value === "string" && value.trim() !== "" ? parsed(value) : value;
+  if (tools === "" || (typeof tools === "string" && tools.trim() === "")) return undefined;
+  if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
+  if (tools.length === 0) return undefined;
+  const formed: unknown[] = [];
+  for (let i = 0; i < tools.length; i++) {
+    const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
+    if (typeof tool !== "object" || tool === null || Array.isArray(tool)) {
+      return mustBe(
+        `${name}[${i}]`,
+        'an object such as {"type":"function","function":{…}}',
+        tools[i],
+      );
+    }
+    const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
+    formed.push(isBare ? { type: "function", function: tool } : tool);
+  }
+  return formed.every((tool, i) => tool === tools[i]) && tools === value ? tools : formed;
+}
+
+function isNamed(call: unknown): boolean {
+  if (typeof call !== "object" || call === null) return false;
+  return typeof nameOf(call as Record<string, unknown>) === "string";
+}
+
+function nameOf(call: Record<string, unknown>): unknown {
+  return (call.function as { name?: unknown } | null | undefined)?.name ?? call.name;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function hasText(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
+/** JSON with its numbers as written, or undefined where it is none. */
+// deno-lint-ignore no-explicit-any -- whoever asks looks at what came out
+function parsed(text: string): any {
+  try {
+    return parseLossless(text);
+  } catch {
+    return undefined;
+  }
+}

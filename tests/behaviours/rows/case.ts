@@ -1,0 +1,36 @@
+/**
+ * One shape of a row: what stands in the input, and what is sent and written for it. The tables of this
+ * folder are made of them; `rows.ts` brings the tables together.
+ *
+ * @module
+ */
+
+/** One shape of a row, or a few rows that belong together. */
+export interface RowCase {
+  /** Whose rows look like this, or what is special about them. */
+  readonly what: string;
+  /** The lines of the input, as they stand there. */
+  readonly rows: readonly string[];
+  /** The flags of the run; `-o`, `-c 1`, `-m test-model` and `--base-url` are there already. @default [] */
+  readonly flags?: readonly string[];
+  /** Files beside the input, by their paths; a text that begins with `->` is a link to what follows. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** The text of each request body, without its braces and `"model":"test-model",`. */
+  readonly sent?: readonly string[];
+  /** The uid of each results line. @default any */
+  readonly uids?: readonly string[];
+  /** What is wrong with the first line, where nothing may be sent. */
+  readonly bad?: string;
+  /** A line that the run says before it sends. */
+  readonly says?: string;
+}
+
+/** A section of the page. */
+export interface RowGroup {
+  /** Its heading. */
+  readonly title: string;
+  /** What all of it has in common, as Markdown. */
+  readonly intro: string;
+  /** Its lines. */
+  readonly cases: readonly RowCase[];
+}

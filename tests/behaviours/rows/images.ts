@@ -1,0 +1,215 @@
+/** Rows with images. @module */
+
+import type { RowCase, RowGroup } from "./case.ts";
+
+const PNG_BASE64 =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const PNG = Uint8Array.fromBase64(PNG_BASE64);
+const JPEG = new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 16]);
+const GIF = new TextEncoder().encode("GIF89a\x01");
+const WEBP = new TextEncoder().encode("RIFF\x04\0\0\0WEBPVP8 ");
+const PNG_URL = `data:image/png;base64,${PNG_BASE64}`;
+const MOST_BYTES = 20 * 1024 * 1024;
+
+function image(url: string): string {
+  return `{"type":"image_url","image_url":{"url":"${url}"}}`;
+}
+
+function text(text: string): string {
+  return `{"type":"text","text":${JSON.stringify(text)}}`;
+}
+
+function user(...parts: string[]): string {
+  return `"messages":[{"role":"user","content":[${parts.join(",")}]}]`;
+}
+
+function row(images: string, content = "<image>What?"): string {
+  return `{"messages":[{"role":"user","content":${JSON.stringify(content)}}],"images":${images}}`;
+}
+
+function padded(bytes: number): Uint8Array {
+  const padded = new Uint8Array(bytes);
+  padded.set(PNG);
+  return padded;
+}
+
+const IN_FOLDER = 'it must be in the folder "$DIR/in/" (--images-root)';
+
+function refused(what: string, path: string, reason: string, more: Partial<RowCase> = {}): RowCase {
+  return {
+    what,
+    rows: [row(JSON.stringify([path]))],
+    bad: `cannot send the image ${JSON.stringify(path)}: ${reason}`,
+    ...more,
+  };
+}
+
+/** Rows with images. */
+export const IMAGES: RowGroup = {
+  title: "Images",
+  intro:
+    "Images in a column `images` or `image` become content parts where the prompt says `<image>`. " +
+    "Addresses are sent as they are. Files are read when they are sent; they must be in the folder of " +
+    "the input, or that of `--images-root`, also after links, and PNG, JPEG, GIF or WebP of 20 MiB at " +
+    "most. Lines hold their paths only.",
+  cases: [
+    {
+      what: "an address",
+      rows: [row('["https://a.example/1.png"]')],
+      sent: [user(image("https://a.example/1.png"), text("What?"))],
+    },
+    {
+      what: "a file beside the input (LLaMA-Factory)",
+      rows: [row('["img/1.png"]')],
+      files: { "in/img/1.png": PNG },
+      sent: [user(image(PNG_URL), text("What?"))],
+    },
+    {
+      what: "JPEG, GIF and WebP, whatever their names",
+      rows: [row('["a.png","b","c.txt"]', "<image><image>and<image>")],
+      files: { "in/a.png": JPEG, "in/b": GIF, "in/c.txt": WEBP },
+      sent: [
+        user(
+          image(`data:image/jpeg;base64,${JPEG.toBase64()}`),
+          image(`data:image/gif;base64,${GIF.toBase64()}`),
+          text("and"),
+          image(`data:image/webp;base64,${WEBP.toBase64()}`),
+        ),
+      ],
+    },
+    {
+      what: "LLaVA",
+      rows: [
+        '{"id":"1","image":"coco/1.jpg","conversations":[{"from":"human","value":"<image>\\nWhat?"},{"from":"gpt","value":"old"}]}',
+      ],
+      files: { "in/coco/1.jpg": PNG },
+      sent: [user(image(PNG_URL), text("\nWhat?"))],
+      uids: ["1"],
+    },
+    {
+      what: "another folder, and an absolute path in it",
+      rows: [row('["1.png","$DIR/img/1.png"]', "<image><image>")],
+      flags: ["--images-root", "$DIR/img"],
+      files: { "img/1.png": PNG },
+      sent: [user(image(PNG_URL), image(PNG_URL))],
+    },
+    {
+      what: "a link that stays in the folder",
+      rows: [row('["link.png"]')],
+      files: { "in/1.png": PNG, "in/link.png": "-> 1.png" },
+      sent: [user(image(PNG_URL), text("What?"))],
+    },
+    {
+      what: "one image that is no list",
+      rows: [row('"https://a.example/1.png"')],
+      sent: [user(image("https://a.example/1.png"), text("What?"))],
+    },
+    {
+      what: "objects as Hugging Face writes them",
+      rows: [
+        row(
+          `[{"bytes":"${PNG_BASE64}","path":null},{"bytes":null,"path":"1.png"},{"url":"https://a.example/1.png"}]`,
+          "<image><image><image>",
+        ),
+      ],
+      files: { "in/1.png": PNG },
+      sent: [user(image(PNG_URL), image(PNG_URL), image("https://a.example/1.png"))],
+    },
+    {
+      what: "a data URL",
+      rows: [row(`["${PNG_URL}"]`)],
+      sent: [user(image(PNG_URL), text("What?"))],
+    },
+    {
+      what: "places among content parts (TRL)",
+      rows: [
+        '{"prompt":[{"role":"user","content":[{"type":"image","text":null},{"type":"text","text":"What?"}]}],"images":["https://a.example/1.png"]}',
+      ],
+      sent: [user(image("https://a.example/1.png"), text("What?"))],
+    },
+    {
+      what: "content parts with a source (Qwen)",
+      rows: [
+        '{"messages":[{"role":"user","content":[{"type":"image","image":"1.png"},{"type":"text","text":"What?"}]}]}',
+      ],
+      files: { "in/1.png": PNG },
+      sent: [user(image(PNG_URL), text("What?"))],
+    },
+    {
+      what: "a prompt and its image",
+      rows: ['{"prompt":"Look: <image> What?","image":"https://a.example/1.png","system":"s"}'],
+      sent: [
+        `"messages":[{"role":"system","content":"s"},{"role":"user","content":[${text("Look: ")},${
+          image("https://a.example/1.png")
+        },${text(" What?")}]}]`,
+      ],
+    },
+    {
+      what: "a text that speaks of `<image>`, and no column",
+      rows: ['{"prompt":"What is <image> in SVG?","images":null}'],
+      sent: ['"messages":[{"role":"user","content":"What is <image> in SVG?"}]'],
+    },
+    {
+      what: "a template that does not ask for the image",
+      rows: ['{"image":"1.png","caption":"a cat"}'],
+      flags: ["--template", "Rewrite: {{caption}}"],
+      sent: ['"messages":[{"role":"user","content":"Rewrite: a cat"}]'],
+      says: "not sent: image",
+    },
+    {
+      what: "fewer places than images",
+      rows: [row('["https://a.example/1.png"]', "What?")],
+      bad: '"images" must hold one image for each <image> of the prompt, which has 0 places for ' +
+        "them: 1 image is there",
+    },
+    {
+      what: "more places than images",
+      rows: [row('["https://a.example/1.png"]', "<image><image>What?")],
+      bad: '"images" must hold one image for each <image> of the prompt, which has 2 places for ' +
+        "them: 1 image is there",
+    },
+    refused("a path outside the folder", "/etc/passwd", IN_FOLDER),
+    refused("a path that leads out of the folder", "../secret.png", IN_FOLDER, {
+      files: { "secret.png": PNG },
+    }),
+    refused("a link that leads out of the folder", "link.png", IN_FOLDER, {
+      files: { "secret.png": PNG, "in/link.png": "-> ../secret.png" },
+    }),
+    refused("a link among folders that leads out", "link/secret.png", IN_FOLDER, {
+      files: { "other/secret.png": PNG, "in/link": "-> $DIR/other" },
+    }),
+    refused("a file address that leads out", "file:///etc/passwd", IN_FOLDER, {
+      bad: `cannot send the image "/etc/passwd": ${IN_FOLDER}`,
+    }),
+    refused("a file that is not there", "none.png", "no such file"),
+    refused("a folder", ".", IN_FOLDER),
+    refused("another kind of file", "1.png", "it must be PNG, JPEG, GIF or WebP", {
+      files: { "in/1.png": "<svg/>" },
+    }),
+    refused("a file that is too large", "1.png", "it must be 20 MiB at most: it has 20 MiB", {
+      files: { "in/1.png": padded(MOST_BYTES + 1) },
+    }),
+    {
+      what: "a kind of address that servers cannot read",
+      rows: [row('["s3://bucket/1.png"]')],
+      bad: '"images[0]" must be an address (http, https, data:image/) or a path: ' +
+        'current value is "s3://bucket/1.png"',
+    },
+    {
+      what: "bytes that are no image",
+      rows: [row('[{"bytes":"aGVsbG8="}]')],
+      bad: '"images[0].bytes" must be a PNG, JPEG, GIF or WebP image as base64: ' +
+        'current value is "aGVsbG8="',
+    },
+    {
+      what: "videos",
+      rows: ['{"prompt":"<video>What?","videos":["1.mp4"]}'],
+      bad: '"videos" cannot be sent, only images can: current value is an array',
+    },
+    {
+      what: "a recording",
+      rows: ['{"question":"Who speaks?","audio":{"path":"1.wav"}}'],
+      bad: '"audio" cannot be sent, only images can: current value is an object',
+    },
+  ],
+};

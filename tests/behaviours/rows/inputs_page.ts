@@ -1,0 +1,58 @@
+/**
+ * Writes the tables of `docs/inputs.md` from the rows that runs are tested with:
+ * `deno run --allow-all tests/behaviours/rows/inputs_page.ts`.
+ *
+ * @module
+ */
+
+import { withGenerated } from "../../support/generated_page.ts";
+import type { RowCase, RowGroup } from "./case.ts";
+import { ROWS } from "./rows.ts";
+
+/** The page. */
+export const PAGE = new URL("../../../docs/inputs.md", import.meta.url);
+
+/** The page with its tables as they should be. */
+export function withTables(page: string): string {
+  return withGenerated(page, ROWS.map(table).join("\n\n"));
+}
+
+function table({ title, intro, cases }: RowGroup): string {
+  return [
+    `### ${title}`,
+    "",
+    intro,
+    "",
+    "| what | row | what follows |",
+    "| --- | --- | --- |",
+    ...cases.map((one) => `| ${cell(one.what)} | ${rowOf(one)} | ${follows(one)} |`),
+  ].join("\n");
+}
+
+function rowOf({ rows, flags = [] }: RowCase): string {
+  const lines = rows.map(code).join("<br>");
+  return cell(flags.length === 0 ? lines : `${lines}<br>with ${code(flags.join(" "))}`);
+}
+
+function follows({ sent = [], bad, says, uids }: RowCase): string {
+  const parts = sent.map((text) => `sent: ${code(text)}`);
+  if (bad !== undefined) parts.push(`bad row: ${code(bad)}`);
+  if (uids !== undefined) parts.push(`uid ${uids.map(code).join(", ")}`);
+  if (says !== undefined) parts.push(`the run says ${code(says)}`);
+  return cell(parts.join("<br>"));
+}
+
+const SHOWN = 400;
+
+function code(text: string): string {
+  const line = text.replaceAll("`", "'").replaceAll("$DIR", "/data");
+  return `\`${line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|");
+}
+
+if (import.meta.main) {
+  await Deno.writeTextFile(PAGE, withTables(await Deno.readTextFile(PAGE)));
+}

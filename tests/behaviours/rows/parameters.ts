@@ -1,0 +1,75 @@
+/** Rows with parameters of their own. @module */
+
+import type { RowGroup } from "./case.ts";
+
+const HI = '"messages":[{"role":"user","content":"hi"}]';
+
+/** Rows with parameters of their own. */
+export const PARAMETERS: RowGroup = {
+  title: "Parameters",
+  intro: "A row's own parameters win over those of the run (`-p`, `--params`). Fields beside " +
+    "`messages` are parameters only where every field of the row is one of a chat completions request " +
+    "or `uid`, `custom_id`, `id` or `metadata`: elsewhere `model` may be who answered long ago.",
+  cases: [
+    {
+      what: "parameters of a row, with its numbers as written",
+      rows: ['{"prompt":"hi","params":{"temperature":1.0,"seed":1234567890123456789}}'],
+      flags: ["-p", "temperature=0.5", "-p", "top_p=0.90"],
+      sent: [`${HI},"temperature":1.0,"top_p":0.90,"seed":1234567890123456789`],
+    },
+    {
+      what: "OpenAI Batch",
+      rows: [
+        `{"custom_id":"r1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o",${HI},"max_tokens":5}}`,
+      ],
+      sent: [`"model":"gpt-4o",${HI},"max_tokens":5`],
+      uids: ["r1"],
+      says: "1 row (1 openai-batch), 1 sets a model of its own: gpt-4o",
+    },
+    {
+      what: "a raw request body",
+      rows: [`{"model":"gpt-4o",${HI},"temperature":0.2,"max_tokens":5,"stream":true}`],
+      sent: [`"model":"gpt-4o",${HI},"temperature":0.2,"max_tokens":5`],
+      says: "1 row (1 messages), 1 sets a model of its own: gpt-4o",
+    },
+    {
+      what: "a raw request body with an id and metadata",
+      rows: [`{"id":"r1","metadata":{"set":"a"},${HI},"top_k":20,"min_p":0.0,"stop":null}`],
+      sent: [`${HI},"top_k":20,"min_p":0.0`],
+      uids: ["r1"],
+      says: "not sent: metadata",
+    },
+    {
+      what: "metadata beside `store`, as OpenAI takes it",
+      rows: [`{${HI},"store":true,"metadata":{"set":"a"}}`],
+      sent: [`${HI},"store":true,"metadata":{"set":"a"}`],
+    },
+    {
+      what: "a raw request body with `extra_body` (Python)",
+      rows: [`{${HI},"extra_body":{"top_k":20}}`],
+      sent: [`${HI},"top_k":20`],
+    },
+    {
+      what: "one other column: nothing is a parameter",
+      rows: [`{"model":"gpt-4o",${HI},"temperature":0.2,"answer":"42"}`],
+      sent: [HI],
+      says: "not sent: model, temperature, answer",
+    },
+    {
+      what: "a column that has the name of a parameter, and another type",
+      rows: [`{"model":"gpt-4o",${HI},"reasoning":"because"}`],
+      sent: [HI],
+      says: "not sent: model, reasoning",
+    },
+    {
+      what: "the same parameter as OpenRouter has it",
+      rows: [`{"model":"gpt-4o",${HI},"reasoning":{"effort":"high"}}`],
+      sent: [`"model":"gpt-4o",${HI},"reasoning":{"effort":"high"}`],
+    },
+    {
+      what: "more than one answer",
+      rows: [`{${HI},"n":4}`],
+      bad: '"n" must be 1, for samples are rows of their own: current value is 4',
+    },
+  ],
+};
