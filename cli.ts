@@ -97,8 +97,24 @@ function denoIo(stdout: Output, stderr: Output): Io {
       Deno.addSignalListener(signal, handler);
       return () => Deno.removeSignalListener(signal, handler);
     },
+    guardSignals: startSignalWorker,
+    exit: (code) => Deno.exit(code),
+    parentPid: () => Deno.ppid,
     program: isStandalone ? Deno.execPath().split("/").at(-1)! : "deno task distill",
   };
+}
+
+/** Without its worker a run is as it would be, but for signals while its thread is frozen. */
+function startSignalWorker(): Disposable {
+  try {
+    const worker = new Worker(new URL("./cli/signal_worker.ts", import.meta.url), {
+      type: "module",
+    });
+    worker.onerror = (event) => event.preventDefault();
+    return { [Symbol.dispose]: () => worker.terminate() };
+  } catch {
+    return { [Symbol.dispose]() {} };
+  }
 }
 
 /** How long an interrupted run waits for its reader. */

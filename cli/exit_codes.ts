@@ -29,7 +29,8 @@ export const EXIT_HALTED = 5;
 /** The disk. */
 export const EXIT_DISK = 6;
 
-const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+/** The numbers of signals; a process that one has ended has the exit code 128 + its number. */
+export const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 /** How many failed rows are still a success: a number of rows, or a share of all. */
 export interface Allowance {

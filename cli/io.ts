@@ -23,6 +23,13 @@ export interface Io {
   columns(): number;
   /** Calls the handler at each such signal, until the function that it gives back is called. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
+  /** Hears signals on a thread of its own too, until it is disposed of, and ends the process at the second
+   * one in any case. @default nothing does */
+  readonly guardSignals?: () => Disposable;
+  /** Ends the process at once. @default it ends when `main` has returned */
+  readonly exit?: (code: number) => void;
+  /** The process that started this one. @default not known */
+  readonly parentPid?: () => number;
   /** How a person starts this program: `deno task distill`, or the name of the executable. */
   readonly program: string;
 }

@@ -5,13 +5,18 @@
  */
 
 import type { ResponseGenerator } from "../lib/response_generator.ts";
+import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
+import { watchParent } from "./parent.ts";
 
-/** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; nobody presses it twice so soon. */
+/** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; no one presses it twice so soon. */
 const SAME_SIGNAL_MS = 500;
 
 /** Past this, `setTimeout` fires at once (the delay is a signed 32-bit number). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** How long a run may take to end after the second signal; then its process ends all the same. */
+const LAST_MS = 1_500;
 
 /** Signals that have come, and the way to stop hearing them. */
 export interface Signals extends Disposable {
@@ -20,8 +25,9 @@ export interface Signals extends Disposable {
 }
 
 /**
- * Lets the first signal drain the run and the second end it. After SIGTERM and SIGHUP the run is
- * ended in any case when `graceMs` have passed.
+ * Lets the first signal drain the run and the second end it, the process with it within two seconds.
+ * After SIGTERM and SIGHUP the run is ended in any case when `graceMs` have passed. That npm, npx or
+ * `deno task` is gone, which started the run, counts as SIGTERM.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -39,6 +45,8 @@ export function listenForSignals(
     lastMs = nowMs;
     if (received !== undefined) {
       say("Ending now: calls that are still under way will be asked again");
+      // Not cleared with the others: what hangs may come after the run.
+      if (io.exit !== undefined) setTimeout(io.exit, LAST_MS, 128 + SIGNAL_NUMBERS[received]);
       return end();
     }
     received = signal;
@@ -50,12 +58,19 @@ export function listenForSignals(
   const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
     io.onSignal(signal, () => handle(signal))
   );
+  const parent = watchParent(io, () => {
+    say("The process that started this run has ended, so the run ends too");
+    handle("SIGTERM");
+  });
+  const guard = io.guardSignals?.();
   return {
     get received() {
       return received;
     },
     [Symbol.dispose]() {
       clearTimeout(timer);
+      parent[Symbol.dispose]();
+      guard?.[Symbol.dispose]();
       for (const stop of leave) stop();
     },
   };

@@ -9,7 +9,7 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { type LedgerServer, serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
-import { tempDir } from "../support/temp.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
 import {
   argsFor,
   assertExit,
@@ -275,3 +275,107 @@ Deno.test("Ctrl-C while standard input is still open ends the run before the fir
   assertEquals(events.at(-1).state, "interrupted");
   assertEquals([server.posts, await dir.exists("out/stdin.input")], [0, false]);
 });
+
+Deno.test("two signals end the process within two seconds while its thread is frozen", async () => {
+  await using dir = await tempDir();
+  const { server, release } = serveHolding(2);
+  await using _server = server;
+  const input = await dir.write("in.jsonl", numberedRows(9));
+  // Once two rows are on disk nothing else happens on the main thread.
+  const freeze = await dir.write(
+    "freeze.ts",
+    `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};
+     const timer = setInterval(() => {
+       try {
+         if (Deno.readTextFileSync(results).split("\\n").length < 3) return;
+       } catch {
+         return;
+       }
+       clearInterval(timer);
+       Deno.stderr.writeSync(new TextEncoder().encode("frozen"));
+       while (true);
+     }, 10);
+     // What is preloaded is waited for.
+     Deno.unrefTimer(timer);`,
+  );
+  const args = [input, "-o", dir.path("out/"), "-c", "2"];
+  using limit = patience();
+  const permissions = ["-A", "--preload", freeze];
+  await using child = await startDistill(server, args, { ...limit, permissions });
+  await child.untilStderr(/frozen/);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  child.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const sentAt = performance.now();
+  child.kill("SIGINT");
+  const result = await child.output();
+  assertLess(performance.now() - sentAt, 2_100);
+  assertEquals(result.signal, "SIGKILL", result.stderr);
+  assertStringIncludes(result.stderr, "hears no signals");
+  release();
+  assertExit(await distill(server, args), 0);
+  await assertVerified(dir, "in.jsonl", "out/");
+});
+
+Deno.test("a run that cannot end by itself is ended 1.5 s after the second signal, with its exit code", async () => {
+  await using dir = await tempDir();
+  const { server, release } = serveHolding(0);
+  await using _server = server;
+  const input = await dir.write("in.jsonl", numberedRows(2));
+  // A disk that hangs.
+  const hang = await dir.write(
+    "hang.ts",
+    "Deno.FsFile.prototype.syncData = () => new Promise(() => {});",
+  );
+  using limit = patience();
+  const options = { ...limit, permissions: ["-A", "--preload", hang] };
+  await using child = await startDistill(server, [input, "-o", dir.path("out/")], options);
+  await server.untilPosts(1);
+  child.kill("SIGTERM");
+  await child.untilStderr(/Waiting for 1 paid call/);
+  release();
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const sentAt = performance.now();
+  child.kill("SIGTERM");
+  assertExit(await child.output(), 143);
+  assertLess(performance.now() - sentAt, 2_000);
+});
+
+/** What a terminal, a scheduler or a container sees of a chain of programs: its first one. */
+async function startBehind(dir: TempDir, env: Record<string, string>, args: string[]) {
+  const outer = await dir.write(
+    "outer.ts",
+    `new Deno.Command(Deno.execPath(), { args: ["run", "-A", ...Deno.args] }).spawn();
+     setInterval(() => {}, 1_000);`,
+  );
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", outer, `${REPOSITORY}/cli.ts`, ...args],
+    clearEnv: true,
+    env: { ...cleanEnv(dir.root), ...env },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+}
+
+for (
+  const [runner, isRunner] of [["npm_command", true], ["INIT_CWD", true], ["TERM", false]] as const
+) {
+  Deno.test(`a run whose parent is gone ${isRunner ? "ends" : "continues"} with ${runner} in the environment`, async () => {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(1);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(9));
+    const args = argsFor(server, [input, "-o", dir.path("out/"), "-c", "1", "--progress", "none"]);
+    const outer = await startBehind(dir, { [runner]: "x" }, args);
+    await server.untilPosts(2);
+    outer.kill("SIGKILL");
+    await outer.status;
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    release();
+    // It holds its end of the pipe until it ends.
+    await outer.stderr.text();
+    assertEquals(server.posts, isRunner ? 2 : 9);
+    assertEquals((await dir.rows("out/in.jsonl")).length, isRunner ? 2 : 9);
+  });
+}

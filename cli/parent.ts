@@ -1,0 +1,28 @@
+/**
+ * Notices that the program which started this one is gone.
+ *
+ * @module
+ */
+
+import type { Io } from "./io.ts";
+
+const POLL_MS = 1_000;
+
+/**
+ * Calls `onGone` when the parent process has ended, where that was npm, npx or `deno task`. They may be
+ * ended without passing the signal on, and the run would continue to spend with no one to see it. Any other
+ * parent may end as it likes: that is how a run is put into the background.
+ */
+export function watchParent(io: Io, onGone: () => void): Disposable {
+  const { parentPid } = io;
+  const isByRunner = io.env("INIT_CWD") !== undefined || io.env("npm_command") !== undefined;
+  const first = parentPid?.();
+  // A container's first process has no parent that could end.
+  if (parentPid === undefined || !isByRunner || first === 1) return { [Symbol.dispose]() {} };
+  const timer = setInterval(() => {
+    if (parentPid() === first) return;
+    clearInterval(timer);
+    onGone();
+  }, POLL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
