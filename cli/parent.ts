@@ -15,14 +15,16 @@ const POLL_MS = 1_000;
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;
-  const isByRunner = io.env("INIT_CWD") !== undefined || io.env("npm_command") !== undefined;
-  const first = parentPid?.();
-  // A container's first process has no parent that could end.
-  if (parentPid === undefined || !isByRunner || first === 1) return { [Symbol.dispose]() {} };
+  if (parentPid === undefined || !isByRunner(io)) return { [Symbol.dispose]() {} };
+  const first = parentPid();
   const timer = setInterval(() => {
     if (parentPid() === first) return;
     clearInterval(timer);
     onGone();
   }, POLL_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function isByRunner(io: Io): boolean {
+  return io.env("INIT_CWD") !== undefined || io.env("npm_command") !== undefined;
 }

@@ -46,7 +46,8 @@ export function listenForSignals(
     if (received !== undefined) {
       say("Ending now: calls that are still under way will be asked again");
       // Not cleared with the others: what hangs may come after the run.
-      if (io.exit !== undefined) setTimeout(io.exit, LAST_MS, 128 + SIGNAL_NUMBERS[received]);
+      const code = 128 + SIGNAL_NUMBERS[received];
+      if (io.exit !== undefined) setTimeout(() => io.exit?.(code), LAST_MS);
       return end();
     }
     received = signal;

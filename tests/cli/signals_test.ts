@@ -12,9 +12,11 @@ class Scene implements Disposable {
   readonly said: string[] = [];
   readonly signals: Signals;
   readonly #handlers = new Map<StopSignal, Set<() => void>>();
+  readonly exits: number[] = [];
   abortReason: unknown;
+  parentPid = 77;
 
-  constructor({ inFlight = 3, graceMs = 20_000 } = {}) {
+  constructor({ inFlight = 3, graceMs = 20_000, env = {} as Record<string, string> } = {}) {
     const generator = {
       stop: () => this.did.push("stop"),
       abort: (reason: unknown) => {
@@ -29,6 +31,9 @@ class Scene implements Disposable {
         this.#handlers.set(signal, handlers.add(handler));
         return () => handlers.delete(handler);
       },
+      env: (name: string) => env[name],
+      exit: (code: number) => this.exits.push(code),
+      parentPid: () => this.parentPid,
     } as unknown as Io;
     this.signals = listenForSignals(generator, io, (message) => this.said.push(message), graceMs);
   }
@@ -90,6 +95,39 @@ Deno.test("listenForSignals() lets the second Ctrl-C end the run", async () => {
   assertEquals(scene.did, ["stop", "abort"]);
   assertMatch(scene.said[1], /asked again/);
   assertEquals((scene.abortReason as DOMException).name, "AbortError");
+});
+
+Deno.test("listenForSignals() ends the process 1.5 s after the second signal, also once it is disposed of", async () => {
+  using scene = new Scene();
+  scene.send("SIGTERM");
+  await scene.clock.advance(500);
+  scene.send("SIGINT");
+  scene.signals[Symbol.dispose]();
+  await scene.clock.advance(1_499);
+  assertEquals(scene.exits, []);
+  await scene.clock.advance(1);
+  assertEquals(scene.exits, [143]);
+});
+
+for (const name of ["INIT_CWD", "npm_command"]) {
+  Deno.test(`listenForSignals() takes it for SIGTERM that the parent is gone where there is ${name}`, async () => {
+    using scene = new Scene({ env: { [name]: "x" } });
+    await scene.clock.advance(5_000);
+    assertEquals(scene.did, []);
+    scene.parentPid = 1;
+    await scene.clock.advance(1_000);
+    assertEquals([scene.did, scene.signals.received], [["stop"], "SIGTERM"]);
+    assertMatch(scene.said[0], /process that started this run has ended/);
+    await scene.clock.advance(20_000);
+    assertEquals(scene.did, ["stop", "abort"]);
+  });
+}
+
+Deno.test("listenForSignals() does not mind that a parent is gone that is no runner", async () => {
+  using scene = new Scene();
+  scene.parentPid = 1;
+  await scene.clock.advance(60_000);
+  assertEquals(scene.did, []);
 });
 
 for (const signal of ["SIGTERM", "SIGHUP"] as const) {
