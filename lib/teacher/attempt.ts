@@ -9,43 +9,17 @@
 
 import { type Dispatcher, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
-import type { Aborts } from "./aborts.ts";
-import type { Address } from "./address.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
+import type { AttemptShared } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
-import { type Deadline, type Deadlines, lateness, silence, type Timed } from "./deadlines.ts";
+import { type Deadline, lateness, silence, type Timed } from "./deadlines.ts";
 import { type BodyReader, IncomingBody, MOST_ANSWER_BYTES } from "./incoming_body.ts";
 import { asObject, parseJson } from "./json.ts";
 import { isUnaskedContinue, networkError, type Stage } from "./network_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { type AnswerHeaders, refusal } from "./refusal.ts";
-import { type StreamHabits, StreamReader } from "./stream.ts";
+import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
-
-/** What all attempts at one teacher share. */
-export interface AttemptShared {
-  /** Where the teacher is. */
-  readonly address: Address;
-  /** The proxy's `host:port`, or undefined. */
-  readonly proxyHost: string | undefined;
-  /** The header fields of every request, names and values in turn. */
-  readonly headers: string[];
-  /** Milliseconds that a whole attempt may take, unless its row has less. */
-  readonly timeoutMs: number;
-  /** Milliseconds that a stream may be silent for. */
-  readonly streamIdleTimeoutMs: number;
-  /** The clock. */
-  readonly now: () => number;
-  /** The connections to the teacher. */
-  readonly connections: Connections;
-  /** The deadlines of all attempts. */
-  readonly deadlines: Deadlines;
-  /** The signals of all attempts. */
-  readonly aborts: Aborts;
-  /** What the streams of the teacher have shown. */
-  readonly streamHabits: StreamHabits;
-}
 
 /** How long a connection that was idle is listened to before it is used. Deno's event loop hears of sockets
  * at every 61st turn, or as soon as it has nothing else to do: a turn or two would not be enough. */
@@ -269,11 +243,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
 
   #completionOf(stream: StreamReader): Completion {
     const ttftMs = this.#firstTokenAt < 0 ? undefined : this.#firstTokenAt - this.startedAt;
-    const completion = stream.completion(ttftMs);
-    // llama-cpp-python ends a running stream so when another request waits (`interrupt_requests`).
-    const isInterrupted = stream.done && completion.finishReason === "" &&
-      this.#shared.deadlines.size > 1;
-    return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
+    return stream.completion(ttftMs, this.#shared.deadlines.size > 1);
   }
 
   #answer(completion: Completion, headAgeMs: number): void {
@@ -343,8 +313,6 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
     this.#shared.connections.give(this.#connection);
   }
 }
-
-const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Made once: it is never shown, and an error is expensive to make. */
 const CUT = new Error("The attempt was ended");

@@ -113,13 +113,16 @@ export class StreamReader {
     this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
   }
 
-  /** The answer as far as it has come. */
-  completion(ttftMs: number | undefined): Completion {
+  /** The answer as far as it has come. `othersWait`: the teacher has other requests, too. */
+  completion(ttftMs: number | undefined, othersWait: boolean = false): Completion {
     this.#parts.content = this.#content.text;
     this.#parts.reasoning = this.#reasoning.text;
     this.#parts.toolCalls = this.#toolCalls.list();
     this.#parts.ttftMs = ttftMs;
-    return toCompletion({ ...this.#parts, finishReason: this.finishReason }, this.#context);
+    const { finishReason } = this;
+    const completion = toCompletion({ ...this.#parts, finishReason }, this.#context);
+    const isInterrupted = this.done && finishReason === "" && othersWait;
+    return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
   /** The parser forgets an incomplete line that cannot become a field it knows: such a line is held back
@@ -251,6 +254,10 @@ function isForgotten(start: string): boolean {
 }
 
 const ERROR_FIELD = "error:";
+
+/** llama-cpp-python ends a running stream with `[DONE]` when another request waits
+ * (`interrupt_requests`, its default). */
+const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
 /** Raw fields have three levels or so; what is deeper replaces what was there. */
 const MOST_LEVELS = 16;
