@@ -14,7 +14,7 @@ export interface OutputFiles {
   readonly input: string;
   /** Finished rows. */
   readonly results: string;
-  /** Rows that failed for good. */
+  /** Rows that failed, and answers that were not accepted of rows that are pending. */
   readonly failures: string;
   /** What was run, and the last summary. */
   readonly runJson: string;
