@@ -78,7 +78,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
   const error = errorIn(choice, answer);
   if (error !== undefined) throw statedError(error, status, redact, body);
-  if (choice === undefined) throw withoutChoice(body, '"choices"', text, status, redact);
+  if (choice === undefined) throw withoutChoice(body, "choice", text, status, redact);
   const finishReason = finishReasonOf(choice, answer);
   // Gemini leaves the message out where reasoning has used up the token limit.
   const message = asObject(choice.message) ?? (finishReason === "" ? undefined : {});

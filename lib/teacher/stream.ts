@@ -181,7 +181,7 @@ export class StreamReader {
     if (error !== undefined) return this.#fail(error, chunk);
     if (choice === undefined && !("choices" in chunk) && wordsOf(chunk) !== undefined) {
       const { redact } = this.#context;
-      this.error = withoutChoice(chunk, '"choices"', "", this.#status, redact);
+      this.error = withoutChoice(chunk, "choice", "", this.#status, redact);
       return;
     }
     if (parts.id === "") parts.id = asText(chunk.id);

@@ -122,7 +122,7 @@ function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
     ? notAnObject(text, 200, same)
-    : withoutChoice(body as Record<string, unknown>, '"choices"', text, 200, same);
+    : withoutChoice(body as Record<string, unknown>, "choice", text, 200, same);
   return [what, error, expected];
 }
 
