@@ -51,6 +51,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       commands: ["run", "retry", "export"],
     },
     {
+      name: "think-tags",
+      value: "OPEN,CLOSE",
+      help: "tags around reasoning in answers, beside <think> and others",
+    },
+    {
       name: "format",
       value: "NAME",
       help: "messages, prompt-completion, sharegpt or alpaca",

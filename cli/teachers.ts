@@ -185,7 +185,19 @@ function clientOptions(settings: Settings) {
     timeoutMs: settings.milliseconds("timeout"),
     streamIdleTimeoutMs: settings.milliseconds("stream-timeout"),
     keep: settings.parts("keep"),
+    thinkTags: readThinkTags(settings),
   };
+}
+
+function readThinkTags(settings: Settings): readonly [string, string] | undefined {
+  const tags = settings.parts("think-tags");
+  if (tags === undefined) return undefined;
+  const [open, close, ...more] = tags;
+  if (close !== undefined && open !== close && more.length === 0) return [open, close];
+  throw new UsageError(
+    `Cannot use ${settings.given("think-tags", settings.text("think-tags")!)}: ` +
+      "it must be an opening and a closing tag, as in <reason>,</reason>",
+  );
 }
 
 /** The usual variables, in both spellings; `NO_PROXY` names hosts that are asked directly. */

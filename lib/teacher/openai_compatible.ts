@@ -110,6 +110,7 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
       model,
       modelAsked: undefined,
       keep: options.keep,
+      thinkTags: options.thinkTags,
       redact: redactor(secretsOf(options, address, Object.values(key), proxy)),
       format,
     };

@@ -63,6 +63,12 @@ export interface OpenAICompatibleOptions {
    * `system_fingerprint`, … @default []
    */
   keep?: readonly string[];
+  /**
+   * The tags between which the model's reasoning stands in the text of its answers, such as
+   * `["<reason>", "</reason>"]`. Those that are known (`<think>`, `[THINK]`, `<seed:think>`, the channels of
+   * gpt-oss, …) need not be named. @default none beside them
+   */
+  thinkTags?: readonly [open: string, close: string];
   /** An HTTP proxy to go through; a teacher on this machine is asked directly. @default none */
   proxy?: string;
   /** The clock: Unix time in milliseconds. @default a clock that is never set back */
@@ -119,5 +125,17 @@ export function resolveTeacherOptions(options: OpenAICompatibleOptions): Resolve
     );
   }
   checkHeaders(resolved.headers);
+  checkThinkTags(resolved.thinkTags);
   return resolved;
+}
+
+function checkThinkTags(tags: unknown): void {
+  if (tags === undefined) return;
+  const isPair = Array.isArray(tags) && tags.length === 2 && tags[0] !== tags[1] &&
+    tags.every((tag) => typeof tag === "string" && tag.trim() !== "");
+  if (isPair) return;
+  throw new TypeError(
+    'Cannot make a teacher: "thinkTags" must be an opening and a closing tag, as in ' +
+      `["<reason>", "</reason>"]: current value is ${JSON.stringify(tags)}`,
+  );
 }

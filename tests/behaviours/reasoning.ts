@@ -23,11 +23,16 @@ function one(
 }
 
 /** The same in a stream. Each delta holds what is not the text in `message`. */
-function streamed(who: string, sends: string, deltas: readonly Part[]): ServerCase {
+function streamed(
+  who: string,
+  sends: string,
+  deltas: readonly Part[],
+  flags: readonly string[] = [],
+): ServerCase {
   return {
     who,
     sends: `${sends}, streamed`,
-    flags: ["--stream"],
+    flags: ["--stream", ...flags],
     script: [events([
       ...deltas.map(({ content, ...fields }) => delta(null, { delta: { content, ...fields } })),
       finish(),
@@ -147,6 +152,13 @@ export const REASONING: ServerGroup = {
     one("gpt-oss without special tokens", "`analysis…assistantfinal…`", {
       content: "analysiswhyassistantfinal42",
     }),
+    one("models with tags of their own", "`<reason>…</reason>`", {
+      content: "<reason>why</reason>42",
+    }, { flags: ["--think-tags", "<reason>,</reason>"] }),
+    streamed("models with tags of their own", "`…</reason>`", [
+      { content: "why</rea" },
+      { content: "son>42" },
+    ], ["--think-tags", "<reason>,</reason>"]),
     one("a model asked about tags", "a tag further on in the answer", {
       content: "42. Use <think>a</think> tags",
     }, { expected: { result: { response: "42. Use <think>a</think> tags", reasoning: "" } } }),

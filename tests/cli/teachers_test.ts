@@ -153,6 +153,21 @@ for (
     [["--base-url", "http://b/v1", "--base-url", "http://c/v1"], [{}], "several addresses"],
     [["--simulate"], [OWN], "Cannot use --simulate with the teachers of the configuration"],
     [["--simulate", "--base-url", "http://a/v1"], [], "Cannot use --base-url with --simulate"],
+    [
+      ["--think-tags", "<a>"],
+      [{ baseUrl: "http://a/v1" }],
+      'Cannot use --think-tags "<a>": it must be an opening and a clos',
+    ],
+    [
+      ["--think-tags", "<a>,<b>,<c>"],
+      [{ baseUrl: "http://a/v1" }],
+      "it must be an opening and a closing tag, as in <reason>",
+    ],
+    [
+      ["--think-tags", "<a>,<a>"],
+      [{ baseUrl: "http://a/v1" }],
+      "it must be an opening and a closing tag",
+    ],
     [["--base-url", "nowhere"], [], 'Cannot use "nowhere" as the address of a teacher'],
     [[], [OWN, { baseUrl: "ftp://b" }], "Cannot read the key"],
     [[], [{ baseUrl: "http://a/v1" }, { baseUrl: "ftp://b" }], 'Cannot use "ftp://b" as the add'],

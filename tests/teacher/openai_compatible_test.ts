@@ -116,6 +116,12 @@ Deno.test("openaiCompatible() refuses what cannot be used", () => {
   refuse({ model: "" }, '"model" must be its name');
   refuse({ baseUrl: "nonsense" }, "it must be a URL such as");
   refuse({ timeoutMs: 0 }, '"timeoutMs" must be above 0');
+  for (const thinkTags of [["<a>"], ["<a>", ""], ["<a>", "<a>"], "<a>,</a>", [1, 2]]) {
+    refuse(
+      { thinkTags: thinkTags as unknown as [string, string] },
+      '"thinkTags" must be an opening',
+    );
+  }
   refuse({ timeoutMs: NaN }, '"timeoutMs" must be above 0');
   refuse({ headers: { "content-length": "1" } }, "it is set by Retort");
   refuse({ headers: { "a b": "1" } }, "no header name");
