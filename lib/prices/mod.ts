@@ -7,4 +7,5 @@
  * @module
  */
 
-export { checkPrices, type PlainRates, type Prices, pricesOf } from "./prices.ts";
+export { describeEstimate, type Estimate, estimate, type Range } from "./estimate.ts";
+export { checkPrices, type Prices, pricesOf } from "./prices.ts";

@@ -32,4 +32,4 @@ export {
   verify,
   type VerifyOptions,
 } from "./verify.ts";
-export { teacherNotices } from "./teacher_notices.ts";
+export { teacherNotices } from "./start_notices.ts";

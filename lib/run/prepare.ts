@@ -7,7 +7,7 @@
 import { type Checks, createChecks } from "../checks/mod.ts";
 import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import { UsageError } from "../errors.ts";
-import { pricesOf } from "../prices/mod.ts";
+import { type Prices, pricesOf } from "../prices/mod.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
 /** What is made for each run. */
@@ -18,6 +18,8 @@ export interface Prepared {
   readonly acceptance: AnswerPolicy;
   /** What has been spent, and what may be. */
   readonly spending: Budget;
+  /** What the teachers take for a million tokens, for an estimate. */
+  readonly ratesOf: Prices["ratesOf"];
   /** What there is to say of it. */
   readonly notes: readonly string[];
 }
@@ -33,7 +35,7 @@ export async function prepare(
 ): Promise<Prepared> {
   try {
     const teachers = options.teachers.map(({ teacher }) => teacher);
-    const { priceOf, unpriced, notes } = await pricesOf(teachers, options);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
     const spending = new Budget({
       priceOf,
       unpriced,
@@ -43,7 +45,7 @@ export async function prepare(
     // Last of all: they may hold a worker.
     const checks = await createChecks(options);
     const acceptance = new AnswerPolicy({ ...options, checks: checks.list });
-    return { checks, acceptance, spending, notes };
+    return { checks, acceptance, spending, ratesOf, notes };
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new UsageError(error.message, { cause: error });

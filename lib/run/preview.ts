@@ -25,7 +25,13 @@ export interface Preview {
   toAsk: number;
   /** About how many tokens their prompts have, all samples together; give or take a quarter. */
   promptTokens: number;
-  /** What there is to say of each input, in words. */
+  /** Completion tokens of one answer, from the least to the most. The most is the token limit; where
+   * none is set, both are an assumption. */
+  completionTokens: readonly [least: number, most: number];
+  /** What the run would cost in US dollars, from the least to the most, attempts that fail excepted; null
+   * where the price of a teacher is not known. */
+  costUsd: readonly [least: number, most: number] | null;
+  /** What a run says at its start: the inputs, the prices, the estimate, and what is probably not meant. */
   notes: string[];
   /** The first request as it would be sent, or null when there is nothing to ask. */
   request: unknown;

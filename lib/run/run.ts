@@ -14,14 +14,14 @@ import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
 import { Job } from "./job.ts";
 import type { RunOptions } from "./options.ts";
+import type { Preflight } from "./preflight.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
 import { type Preview, requestsOf } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
-import { describeInput } from "./report.ts";
 import { spool } from "./spool.ts";
-import { teacherNotices } from "./teacher_notices.ts";
+import { estimateOf, type StartNotices, startNotices } from "./start_notices.ts";
 
 /** A run over files. */
 export class Run {
@@ -86,14 +86,15 @@ export class Run {
     }
     this.#checkInput();
     const found = this.#jobs.map((job) => job.found);
+    const { info, warnings } = this.#startNotices(found);
+    const { promptTokens, completionTokens, costUsd } = estimateOf(this.#context, found);
     return {
       total: sum(found, ({ total }) => total),
       toAsk: sum(found, ({ plan }) => plan.toAsk),
-      notes: [
-        ...describeInput(this.#jobs.map((job) => job.files.input), found),
-        ...teacherNotices(this.#context.generator, found),
-      ],
-      promptTokens: sum(found, ({ promptTokens }) => promptTokens),
+      notes: [...info, ...warnings],
+      promptTokens,
+      completionTokens,
+      costUsd,
       ...requestsOf(found, this.#context.generator),
     };
   }
@@ -206,13 +207,11 @@ export class Run {
   }
 
   #announce(): void {
-    const { generator, prepared, progress } = this.#context;
+    const { generator, progress } = this.#context;
     const found = this.#jobs.map((job) => job.found);
-    const notes = describeInput(this.#jobs.map((job) => job.files.input), found);
-    for (const note of [...notes, ...generator.notices, ...prepared.notes]) {
-      this.#notice("info", note);
-    }
-    for (const notice of teacherNotices(generator, found)) this.#notice("warning", notice);
+    const { info, warnings } = this.#startNotices(found);
+    for (const notice of info) this.#notice("info", notice);
+    for (const notice of warnings) this.#notice("warning", notice);
     const total = sum(found, (one) => one.total);
     const pending = sum(found, ({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
@@ -228,6 +227,10 @@ export class Run {
       concurrency_is_auto: generator.isExploring,
     });
     this.#flushNotices();
+  }
+
+  #startNotices(found: readonly Preflight[]): StartNotices {
+    return startNotices(this.#context, this.#jobs.map((job) => job.files.input), found);
   }
 
   /** Says something; "run-start" is the first event of a run, so what comes up before it waits. */

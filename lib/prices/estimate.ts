@@ -1,0 +1,101 @@
+/**
+ * What a run will cost, as a range: how long answers get is not known before they are there.
+ *
+ * @module
+ */
+
+import { formatRoughUsd } from "../figures.ts";
+import type { PlainRates } from "./prices.ts";
+
+/** What is known before a run. */
+export interface EstimateOptions {
+  /** Answers that are to be asked for. */
+  readonly answers: number;
+  /** About how many tokens their prompts have, all together. */
+  readonly promptTokens: number;
+  /** The most completion tokens of an answer; undefined where the parameters set no limit. */
+  readonly maxTokens: number | undefined;
+  /** What each of the teachers takes; undefined for one whose price is not known. */
+  readonly rates: readonly (PlainRates | undefined)[];
+}
+
+/** From the least to the most. */
+export type Range = readonly [least: number, most: number];
+
+/** What a run will cost. */
+export interface Estimate {
+  /** Answers that are to be asked for. */
+  readonly answers: number;
+  /** Tokens of the prompts. */
+  readonly promptTokens: number;
+  /** Completion tokens of one answer. */
+  readonly completionTokens: Range;
+  /** Whether no limit is set, so that the most is an assumption. */
+  readonly isAssumed: boolean;
+  /** US dollars for all answers; null where the price of a teacher is not known. */
+  readonly costUsd: Range | null;
+}
+
+/** A short answer: a choice with its reason. */
+const SHORT_ANSWER_TOKENS = 100;
+/** A long one: the solution of a problem, with its reasoning. */
+const LONG_ANSWER_TOKENS = 4_000;
+/** Tokens are told from the length of the text. */
+const PROMPT_UNCERTAINTY = 0.25;
+const MILLION = 1e6;
+
+/** Estimates a run. Attempts that fail and answers that are asked for again come on top. */
+export function estimate({ answers, promptTokens, maxTokens, rates }: EstimateOptions): Estimate {
+  const most = maxTokens ?? LONG_ANSWER_TOKENS;
+  const completionTokens: Range = [Math.min(SHORT_ANSWER_TOKENS, most), most];
+  const known = rates.filter((rate) => rate !== undefined);
+  const costs = known.map(({ usdIn, usdOut }): Range => {
+    const prompts = promptTokens * usdIn, each = answers * usdOut;
+    return [
+      (prompts * (1 - PROMPT_UNCERTAINTY) + each * completionTokens[0]) / MILLION,
+      (prompts * (1 + PROMPT_UNCERTAINTY) + each * completionTokens[1]) / MILLION,
+    ];
+  });
+  const isKnown = known.length === rates.length && known.length > 0;
+  return {
+    answers,
+    promptTokens,
+    completionTokens,
+    isAssumed: maxTokens === undefined,
+    costUsd: isKnown
+      ? [Math.min(...costs.map(([least]) => least)), Math.max(...costs.map(([, most]) => most))]
+      : null,
+  };
+}
+
+/** A sentence for the start of a run, and another one where the budget is below it. Nothing where there
+ * is nothing to ask, or no price is known. */
+export function describeEstimate(
+  { answers, promptTokens, completionTokens: [fewest, most], isAssumed, costUsd }: Estimate,
+  maxCostUsd: number | null,
+): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
+  if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
+  const [least, dearest] = costUsd;
+  const range = `${formatRoughUsd(least)} to ${formatRoughUsd(dearest)}`;
+  const why = isAssumed ? "an assumption: no max_tokens is set" : "max_tokens is the most";
+  const info = `Estimated cost of ${count(answers)} ${answers === 1 ? "answer" : "answers"}: ` +
+    `${range} (about ${count(promptTokens)} prompt tokens in all, ` +
+    `${count(fewest)} to ${count(most)} completion tokens an answer, ${why})`;
+  return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
+}
+
+function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string[] {
+  if (maxCostUsd === null || maxCostUsd >= most) return [];
+  const budget = formatRoughUsd(maxCostUsd);
+  return [
+    maxCostUsd < least
+      ? `--max-cost ${budget} is below the estimated cost (${formatRoughUsd(least)} at least): ` +
+        "the run will end before all rows are answered"
+      : `--max-cost ${budget} is below the most that the run may cost (${formatRoughUsd(most)}): ` +
+        "it may end before all rows are answered",
+  ];
+}
+
+function count(number: number): string {
+  return number.toLocaleString("en-US");
+}

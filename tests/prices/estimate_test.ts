@@ -1,0 +1,115 @@
+/** What a run will cost is said before it, as a range. @module */
+
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
+import { describeEstimate, estimate } from "../../lib/prices/mod.ts";
+import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
+import { serveLedger } from "../support/ledger_server.ts";
+import { runCli } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+
+const GPT_5_MINI = { usdIn: 0.25, usdOut: 2 };
+const KNOWN = { answers: 1_000, promptTokens: 1e6, maxTokens: 1_000, rates: [GPT_5_MINI] };
+
+Deno.test("estimate() gives a range that holds what was paid in the end", () => {
+  const { costUsd, completionTokens, isAssumed } = estimate(KNOWN);
+  assertEquals([completionTokens, isAssumed], [[100, 1_000], false]);
+  const [least, most] = costUsd!;
+  assertAlmostEquals(least, 0.75 * 0.25 + 0.2, 1e-9);
+  assertAlmostEquals(most, 1.25 * 0.25 + 2, 1e-9);
+  assert(least < 2.25 && 2.25 < most);
+  const open = estimate({ ...KNOWN, maxTokens: undefined });
+  assertEquals([open.completionTokens, open.isAssumed], [[100, 4_000], true]);
+  assertEquals(estimate({ ...KNOWN, maxTokens: 5 }).completionTokens, [5, 5]);
+});
+
+Deno.test("estimate() goes from the cheapest to the dearest teacher, and guesses no price", () => {
+  const dear = { usdIn: 2.5, usdOut: 20 };
+  const both = estimate({ ...KNOWN, rates: [GPT_5_MINI, dear] }).costUsd!;
+  const [cheap, expensive] = [GPT_5_MINI, dear].map((rate) =>
+    estimate({ ...KNOWN, rates: [rate] }).costUsd!
+  );
+  assertEquals(both, [cheap[0], expensive[1]]);
+  assertEquals(estimate({ ...KNOWN, rates: [GPT_5_MINI, undefined] }).costUsd, null);
+  assertEquals(estimate({ ...KNOWN, rates: [] }).costUsd, null);
+});
+
+Deno.test("describeEstimate() says what it assumes, and that a budget is below it", () => {
+  const say = (maxCostUsd: number | null, more = {}) =>
+    describeEstimate(estimate({ ...KNOWN, ...more }), maxCostUsd);
+  assertEquals(say(null), {
+    info: [
+      "Estimated cost of 1,000 answers: $0.39 to $2.31 (about 1,000,000 prompt tokens in all, " +
+      "100 to 1,000 completion tokens an answer, max_tokens is the most)",
+    ],
+    warnings: [],
+  });
+  assertStringIncludes(
+    say(null, { maxTokens: undefined }).info[0],
+    "100 to 4,000 completion tokens an answer, an assumption: no max_tokens is set)",
+  );
+  assertEquals(say(2.4).warnings, []);
+  assertEquals(say(1).warnings, [
+    "--max-cost $1.00 is below the most that the run may cost ($2.31): " +
+    "it may end before all rows are answered",
+  ]);
+  assertEquals(say(0.1).warnings, [
+    "--max-cost $0.10 is below the estimated cost ($0.39 at least): " +
+    "the run will end before all rows are answered",
+  ]);
+  assertEquals(say(0.1, { answers: 0 }), { info: [], warnings: [] });
+  assertEquals(say(null, { rates: [undefined] }), { info: [], warnings: [] });
+});
+
+Deno.test("--dry-run and the start of a run estimate its cost, by the tier of service", async () => {
+  await using dir = await tempDir();
+  const rows = numberedRows(1_000).map((row) => ({
+    ...row,
+    prompt: row.prompt.padEnd(4_000, "."),
+  }));
+  const input = await dir.write("in.jsonl", rows);
+  const env = { OPENAI_API_KEY: "sk-x" };
+  const dryRun = async (args: string[]) => {
+    const all = [input, "-o", dir.path("out/"), "-m", "gpt-5-mini", "--dry-run", ...args];
+    const result = await runCli(all, { env });
+    assertExit(result, 0);
+    return result.stderr;
+  };
+  const limit = ["--max-tokens", "1000"];
+  const cases: [args: string[], range: string][] = [
+    [[], "$0.39 to $2.31"],
+    [["-p", "service_tier=flex"], "$0.19 to $1.16"],
+    [["-p", "service_tier=priority"], "$0.70 to $4.16"],
+    [["--price-in", "1", "--price-out", "1"], "$0.85 to $2.25"],
+    [["--samples", "2"], "$0.78 to $4.63"],
+  ];
+  for (const [args, range] of cases) {
+    assertStringIncludes(await dryRun([...limit, ...args]), `answers: ${range} (about `);
+  }
+  const priority = await dryRun([...limit, "-p", "service_tier=priority", "--max-cost", "0.5"]);
+  assertStringIncludes(priority, "service_tier priority: $0.45 for a million prompt tokens");
+  assertStringIncludes(priority, "--max-cost $0.50 is below the estimated cost ($0.70 at least)");
+});
+
+Deno.test("the estimate counts the rows that are left, and no estimate is made without a price", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", numberedRows(10));
+  const args = [input, "-o", dir.path("out/")];
+  const prices = ["--price-in", "1", "--price-out", "1"];
+  const start = await distill(server, [...args, "--limit", "4", ...prices, "--max-cost", "0.0001"]);
+  assertStringIncludes(start.stderr, "Estimated cost of 4 answers: ");
+  assertStringIncludes(start.stderr, "is below the estimated cost");
+  const rest = await distill(server, [...args, ...prices]);
+  assertExit(rest, 0);
+  const left = 10 - (await dir.rows("out/in.jsonl")).length;
+  assertEquals(left, 0);
+  const done = await distill(server, [...args, ...prices]);
+  assert(!done.stderr.includes("Estimated cost"), done.stderr);
+  const local = await distill(server, [input, "-o", dir.path("other/"), "--dry-run"]);
+  assert(!local.stderr.includes("Estimated cost"), local.stderr);
+});
