@@ -8,6 +8,7 @@ import { closestString } from "../lib/deps/std_text.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
+import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
 
 /** One of several teachers, as far as it differs from what holds for all. */
 export interface TeacherSpec {
@@ -39,6 +40,8 @@ export interface TeacherSpec {
   readonly clientKey?: string;
   /** Whether any certificate will do. */
   readonly insecureTls?: boolean;
+  /** The tags around its reasoning: `OPEN,CLOSE`. */
+  readonly thinkTags?: string;
 }
 
 /** The value of a header field as YAML has it. */
@@ -68,6 +71,10 @@ const ENDPOINT: Rule = {
   what: `one of ${ENDPOINTS.join(", ")}`,
   takes: (value) => ENDPOINTS.some((endpoint) => endpoint === value),
 };
+const THINK_TAGS: Rule = {
+  what: THINK_TAGS_RULE,
+  takes: (value) => typeof value === "string" && parseThinkTags(value) !== undefined,
+};
 const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
 const HEADERS: Rule = {
   what: "a block of names and values",
@@ -89,6 +96,7 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["client_cert", ["clientCert", TEXT]],
   ["client_key", ["clientKey", TEXT]],
   ["insecure_tls", ["insecureTls", SWITCH]],
+  ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
 /** Reads the list; what is wrong in it is told by the number of the teacher, from 1. */

@@ -13,6 +13,7 @@ import type { TeacherSpec } from "./config_teachers.ts";
 import { holdsKey } from "./headers.ts";
 import type { Io } from "./io.ts";
 import { asUsage, type Settings } from "./settings.ts";
+import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
 import { readReach } from "./teacher_options.ts";
 
 /** Teachers, and whatever was started for them. */
@@ -57,6 +58,7 @@ const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpe
   ["tpm", "tpm"],
   ["endpoint", "endpoint"],
   ["ca-file", "caFile"],
+  ["think-tags", "thinkTags"],
   ["client-cert", "clientCert", "clientKey"],
   ["client-key", "clientCert", "clientKey"],
 ];
@@ -109,7 +111,7 @@ async function openReal(
         apiKey,
         proxy: proxyOf(baseUrl, io),
         ...reach,
-        ...clientOptions(settings),
+        ...clientOptions(settings, own),
       })
     );
     opened.defer(() => teacher.close());
@@ -179,24 +181,23 @@ function openSimulated(
   return { teacher };
 }
 
-function clientOptions(settings: Settings) {
+function clientOptions(settings: Settings, { thinkTags }: Pick<TeacherSpec, "thinkTags"> = {}) {
   return {
     stream: settings.isOn("stream"),
     timeoutMs: settings.milliseconds("timeout"),
     streamIdleTimeoutMs: settings.milliseconds("stream-timeout"),
     keep: settings.parts("keep"),
-    thinkTags: readThinkTags(settings),
+    thinkTags: thinkTags === undefined ? readThinkTags(settings) : parseThinkTags(thinkTags),
   };
 }
 
 function readThinkTags(settings: Settings): readonly [string, string] | undefined {
-  const tags = settings.parts("think-tags");
-  if (tags === undefined) return undefined;
-  const [open, close, ...more] = tags;
-  if (close !== undefined && open !== close && more.length === 0) return [open, close];
+  const text = settings.text("think-tags");
+  if (text === undefined) return undefined;
+  const tags = parseThinkTags(text);
+  if (tags !== undefined) return tags;
   throw new UsageError(
-    `Cannot use ${settings.given("think-tags", settings.text("think-tags")!)}: ` +
-      "it must be an opening and a closing tag, as in <reason>,</reason>",
+    `Cannot use ${settings.given("think-tags", text)}: it must be ${THINK_TAGS_RULE}`,
   );
 }
 

@@ -224,7 +224,8 @@ function withReplaced(details: string, own: OwnMembers): string {
 
 /** A teacher that was plugged in without types may leave a text out; the line must parse all the same. */
 function quoted(text: string | undefined): string {
-  return jsonOf(text ?? "");
+  // For a text this is quicker than to look through its JSON.
+  return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
 function wholeNumber(value: number | undefined): number {

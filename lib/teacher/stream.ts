@@ -17,7 +17,6 @@ import { DeltaText } from "./delta_text.ts";
 import { errorIn, wordsOf } from "./error_body.ts";
 import { finishReasonOf } from "./finish_reason.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
-import type { JsonPath } from "./json_text.ts";
 import { MessageReader } from "./reasoning.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_call_deltas.ts";
@@ -155,7 +154,12 @@ export class StreamReader {
     const chunk = asObject(parseJson(data));
     if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) this.#translated(chunk, data);
-    else {
+    // Some gateways leave out the empty lines between events: their data comes in one.
+    else if (data.includes("\n")) {
+      for (const line of data.split("\n")) {
+        this.#event({ data: line });
+      }
+    } else {
       const what = "An event of the stream is not a JSON object";
       this.error = brokenAnswer(what, data, this.#status, this.#context.redact);
     }
@@ -193,8 +197,8 @@ export class StreamReader {
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) return;
     const delta = asObject(choice.delta), message = asObject(choice.message);
-    if (delta !== undefined) this.#delta(delta, text, ["choices", position, "delta"]);
-    if (message !== undefined) this.#message(message, text, ["choices", position, "message"]);
+    if (delta !== undefined) this.#delta(delta, "delta", text, position);
+    if (message !== undefined) this.#message(message, text, position);
     parts.finishReason = finishReasonOf(choice, chunk) || parts.finishReason;
   }
 
@@ -211,13 +215,14 @@ export class StreamReader {
     return -1;
   }
 
-  #delta(delta: JsonObject, text: string, path: JsonPath): void {
+  #delta(delta: JsonObject, name: "delta" | "message", text: string, position: number): void {
     const { content, reasoning } = this.#messages.read(delta);
     const refusal = asText(delta.refusal);
     this.#content.add(content);
     this.#reasoning.add(reasoning);
-    this.#parts.refusal += refusal;
-    const called = this.#toolCalls.add(delta, { text, path });
+    if (refusal !== "") this.#parts.refusal += refusal;
+    const called = hasToolCalls(delta) &&
+      this.#toolCalls.add(delta, { text, path: ["choices", position, name] });
     if (called || content !== "" || reasoning !== "" || refusal !== "") {
       this.#tokenSeen = this.#hasTokens = this.#hasOutput = true;
       if (this.#parts.finishReason !== "") this.#habits.endsByDoneOnly = true;
@@ -225,16 +230,17 @@ export class StreamReader {
   }
 
   /** Some servers send messages in place of deltas, others the whole message after them. */
-  #message(message: JsonObject, text: string, path: JsonPath): void {
+  #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasTokens) {
-      this.#delta(message, text, path);
+      this.#delta(message, "message", text, position);
       this.#hasTokens = false;
       return;
     }
     const { content, reasoning } = this.#messages.read(message);
     this.#content.extendTo(content);
     this.#reasoning.extendTo(reasoning);
-    if (this.#toolCalls.list() === undefined) this.#toolCalls.add(message, { text, path });
+    if (!hasToolCalls(message) || this.#toolCalls.list() !== undefined) return;
+    this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
   /** Lists (those of `logprobs`) grow, of anything else the last word counts. */
@@ -246,6 +252,10 @@ export class StreamReader {
       kept[name] = merge(kept[name], value);
     }
   }
+}
+
+function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
+  return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
 /** Whether the parser would forget this beginning of a line that may hold an error. */

@@ -254,6 +254,19 @@ export const ANSWER_FORMS: ServerGroup = {
       expected: { result: { response: "42!" } },
     },
     {
+      who: "gateways that leave out empty lines",
+      sends: "events one line after the other",
+      flags: ["--stream"],
+      script: [
+        events(
+          [delta("4"), delta("2"), finish(), DONE].map((one) =>
+            typeof one === "string" ? one : `data: ${JSON.stringify(one)}\n`
+          ),
+        ),
+      ],
+      expected: RESULT,
+    },
+    {
       who: "servers that stream messages",
       sends: "`message` in place of `delta`",
       flags: ["--stream"],

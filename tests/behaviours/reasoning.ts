@@ -129,6 +129,11 @@ export const REASONING: ServerGroup = {
       content: "<think>\nwhy\n</think>\n42",
       reasoning_content: "why",
     }),
+    streamed("MiniMax without `reasoning_split`", "`<think>…</think>` and the same in a field", [
+      { content: "<think>w", reasoning_content: "w" },
+      { content: "hy</th", reasoning_content: "hy" },
+      { content: "ink>\n42" },
+    ]),
     one("Qwen without thinking", "an empty `<think></think>` beside a field", {
       content: "<think>\n\n</think>\n\n42",
       reasoning_content: "why",

@@ -6,7 +6,8 @@ import { type OpenTeachers, openTeachers } from "../../cli/teachers.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import type { TeacherPlace } from "../../lib/run/options.ts";
-import { serveLedger } from "../support/ledger_server.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
+import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
 import { tempDir } from "../support/temp.ts";
 
 const REQUEST = { uid: "1", messages: [{ role: "user", content: "hi" }], params: {} };
@@ -40,8 +41,8 @@ async function refusal(...args: Parameters<typeof open>): Promise<string> {
   return (await assertRejects(() => open(...args), UsageError)).message;
 }
 
-async function ask({ teacher }: TeacherPlace): Promise<void> {
-  await teacher.complete(REQUEST, new AbortController().signal);
+async function ask({ teacher }: TeacherPlace): Promise<Completion> {
+  return await teacher.complete(REQUEST, new AbortController().signal);
 }
 
 function addressesOf({ teachers }: OpenTeachers): (string | undefined)[] {
@@ -127,6 +128,17 @@ Deno.test("openTeachers() gives OpenAI's key to nobody beside OpenAI that was no
   assertEquals(server.requests.map(({ headers }) => headers.get("authorization")), [
     null,
     "Bearer sk-own",
+  ]);
+});
+
+Deno.test("openTeachers() gives each teacher its tags around reasoning", async () => {
+  await using server = serveLedger(() => Response.json(chatAnswer("<a>why</a><b>42</b>")));
+  const specs = [{ baseUrl: server.url }, { baseUrl: server.url, thinkTags: "<a>why</a><b>,</b>" }];
+  await using opened = await open(["--think-tags", "<a>,</a>"], specs);
+  const answers = await Promise.all(opened.teachers.map((teacher) => ask(teacher)));
+  assertEquals(answers.map(({ response, reasoning }) => [response, reasoning]), [
+    ["<b>42</b>", "why"],
+    ["", "42"],
   ]);
 });
 
