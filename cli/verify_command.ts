@@ -52,7 +52,7 @@ function describe(found: Verification): string {
     [found.mergedDuplicates, "identical rows, merged"],
     [found.badRows, "bad rows in the input"],
     [found.changed, "edited since they were settled"],
-    [found.resent, "would be sent in another way now than by version 0.1"],
+    [found.resent, "would be sent in another way now than by an earlier version"],
     [found.surplus, "results beyond the samples of their row"],
     [found.strangers, "results of rows that are not in the input"],
     [found.damageCount, "damaged lines"],

@@ -48,7 +48,7 @@ export interface RunFile {
     /** Answers for each row; absent in files that were written when there was always one. */
     readonly samples?: number;
     /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
-     * version 0.1, in which they come after these. @default false */
+     * an earlier version, in which they come after these. @default false */
     readonly uidFieldFirst?: boolean;
   };
   /** The teacher's address, without credentials. */

@@ -112,7 +112,7 @@ function changedProblem(found: readonly Found[]): string[] {
   const lines = resentLines(found);
   const resent = lines.length === 0
     ? []
-    : ["what is sent for rows has changed since version 0.1 asked them"];
+    : ["what this version sends for rows differs from what an earlier version sent"];
   if (count === 0 && lines.length === 0) return [];
   return [
     [
@@ -123,7 +123,7 @@ function changedProblem(found: readonly Found[]): string[] {
   ];
 }
 
-/** What is sent in another way than by version 0.1, with the number of rows. */
+/** What is sent in another way than by an earlier version, with the number of rows. */
 function resentLines(found: readonly Found[]): string[] {
   const counts = new Map<string, number>();
   for (const { resent } of found) {

@@ -64,7 +64,7 @@ export class Job {
   found = new Preflight();
   /** What `run.json` said before this run. */
   before: RunFile | undefined;
-  /** Whether rows are named in the order of version 0.1, which has begun this output. */
+  /** Whether rows are named in the order of an earlier version, which has begun this output. */
   namedLast = false;
   #parser: RowParser | undefined;
   readonly #images: ImageFolder;

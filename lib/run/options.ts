@@ -18,7 +18,7 @@ export interface RowOptions {
   /** The field that holds the prompt or the messages, in place of `prompt`, `question` or `messages`. */
   promptField?: string;
   /** The fields that name a row, first match wins, before `uid`, `custom_id`, `id` and the row's own
-   * hash. An output that version 0.1 has begun keeps that version's order: these after `id`. */
+   * hash. An output that an earlier version has begun keeps that version's order: these after `id`. */
   uidField?: string[];
   /** Rows of one id. `merge`: identical ones are one row, others bad rows. `keep`: each is a row, with
    * `~2`, `~3`, … added. @default "merge" */

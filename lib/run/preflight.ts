@@ -88,7 +88,7 @@ export class Preflight {
   fromRuns = 0;
   /** Rows that were edited after an answer was settled. */
   changed = 0;
-  /** Rows that were answered by version 0.1 and are sent in another way now, by what differs. */
+  /** Rows that were answered by an earlier version and are sent in another way now, by what differs. */
   readonly resent = new Map<string, number>();
   /** Ids of answers to an older prompt, which are to be made again. */
   readonly outdated = new Set<string>();
@@ -186,7 +186,7 @@ class RowJudge {
   #isChanged = false;
   /** How many answers to the row at hand are to be asked for. */
   #asked = 0;
-  /** What is sent in another way than version 0.1 has sent it, where that has answered the row. */
+  /** What is sent in another way than an earlier version has sent it, where that has answered the row. */
   #difference: string | undefined;
   /** The prompt hash of the row at hand, once it was needed: its answers share it. */
   #promptHash: string | undefined;

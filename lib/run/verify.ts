@@ -63,7 +63,7 @@ export interface Verification {
   readonly mergedDuplicates: number;
   /** Rows whose prompt was edited since an answer was settled. */
   readonly changed: number;
-  /** Rows that version 0.1 has answered, and that this one would send in another way. */
+  /** Rows that an earlier version has answered, and that this one would send in another way. */
   readonly resent: number;
   /** Results of rows that have more of them than `samples`: they were made when it was higher. */
   readonly surplus: number;

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { define, has } from "./json_values.ts";
+import type { RowObject } from "./shape.ts";
+
 /** What a field must hold. Words that are common names of columns have one type as a parameter. */
 type FieldType = "any" | "object" | "array" | "boolean";
 
@@ -71,20 +74,33 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
  * which OpenAI takes together with `store` only. */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
-/** Whether every field of a row is one of a chat completions request, or names the row. In LMSYS and
- * WildChat, `model` is who answered long ago: other columns beside it tell. */
-export function isRawRequest(row: Readonly<Record<string, unknown>>): boolean {
+/**
+ * The parameters of a row that is a raw request body, undefined where it has none; `false` for any other
+ * row. Every field of a raw request body is one of a chat completions request, or names the row: in
+ * LMSYS and WildChat, `model` is who answered long ago, and other columns beside it tell.
+ */
+export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
+  let params: Record<string, unknown> | undefined;
   for (const name in row) {
+    if (name === "messages" || ROW_FIELDS.has(name)) continue;
     const type = REQUEST_FIELDS.get(name);
-    if (type === "any" || ROW_FIELDS.has(name)) continue;
-    if (type === undefined || !(row[name] === null || isOfType(row[name], type))) return false;
+    if (type === undefined) return false;
+    const value = row[name];
+    if (value === null) continue;
+    if (type !== "any" && !isOfType(value, type)) return false;
+    define(params ??= {}, name, value);
   }
-  return true;
+  if (sendsMetadata(row)) define(params ??= {}, "metadata", row.metadata);
+  return params;
 }
 
-/** Whether a field of a raw request body is sent as a parameter. */
-export function isParameter(name: string, row: Readonly<Record<string, unknown>>): boolean {
-  return !ROW_FIELDS.has(name) || (name === "metadata" && row.store === true);
+/** Whether a field of a raw request body is sent. */
+export function isSentInRequest(name: string, row: RowObject): boolean {
+  return name === "metadata" ? sendsMetadata(row) : !ROW_FIELDS.has(name);
+}
+
+function sendsMetadata(row: RowObject): boolean {
+  return row.store === true && has(row.metadata);
 }
 
 /** The fields of a message. What else stands in a turn of a conversation log is about the turn. */

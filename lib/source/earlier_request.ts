@@ -1,5 +1,5 @@
 /**
- * What version 0.1 made of a row. It does not change any more: results that it has written are known by
+ * What an earlier version made of a row. It does not change any more: results that it has written are known by
  * the hash of what was sent, and a row that is read in another way today must not look like an edited one.
  *
  * @module
@@ -7,8 +7,8 @@
 
 import type { Message, Params } from "../teacher/mod.ts";
 import { holdsNumber, parseLossless } from "./lossless.ts";
-import { has, isBlank, isObject, isSystem, withSystem } from "./messages.ts";
-import { messagesWithoutNulls } from "./nulls.ts";
+import { has, isBlank, isObject, messagesWithoutNulls } from "./json_values.ts";
+import { isSystem, withSystem } from "./messages.ts";
 import type { RowRequest } from "./parsed_row.ts";
 import { BadRow } from "./problem.ts";
 import type { PromptOptions, RowObject } from "./shape.ts";

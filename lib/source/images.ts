@@ -6,13 +6,14 @@
 
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
-import { has, isObject } from "./messages.ts";
-import { BadRow, currentValue, mustBe } from "./problem.ts";
+import { has, isObject } from "./json_values.ts";
+import { BadRow, mustBe } from "./problem.ts";
 import type { Reading } from "./reading.ts";
 
 const PLACEHOLDER = "<image>";
 /** Nothing else may be made of these than an answer to a prompt that lacks them. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
+const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 /** Fields that hold images. */
 export const IMAGE_FIELDS = ["images", "image"] as const;
 
@@ -48,9 +49,10 @@ export function withImages(
 ): Message[] | BadRow {
   const { named } = reading;
   for (const name of REFUSED_FIELDS) {
-    if (row[name] !== undefined && isMedia(row[name]) && !named.has(name)) {
-      return new BadRow(`"${name}" cannot be sent, only images can: ${currentValue(row[name])}`);
-    }
+    if (row[name] === undefined || named.has(name) || !isMedia(row[name])) continue;
+    // A template takes the fields that it names; anything else may be about a recording that it lacks.
+    if (reading.shape === "template") reading.leaveOut(name);
+    else return new BadRow(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
   const name = IMAGE_FIELDS.find((field) => has(row[field]) && !named.has(field));
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
@@ -74,7 +76,6 @@ class Placing {
     const { name, values } = this.#column;
     const placed = messages.map((message) => this.#message(message, isColumn));
     if (this.#placed === 0 && values.length > 0 && this.#reading.shape === "template") {
-      // A template takes the fields that it names.
       this.#reading.leaveOut(name);
       return messages;
     }
@@ -84,6 +85,8 @@ class Placing {
     return new BadRow(
       `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt, which has ${count} for ` +
         `them: ${values.length === 1 ? "1 image is" : `${values.length} images are`} there`,
+      () =>
+        values.length > this.#placed ? `put ${PLACEHOLDER} into the prompt, or ${TEXT_ALONE}` : "",
     );
   }
 

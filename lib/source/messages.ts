@@ -6,6 +6,7 @@
 
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
+import { define, has, isBlank, isObject } from "./json_values.ts";
 import { BadRow, mustBe } from "./problem.ts";
 import type { Reading } from "./reading.ts";
 import { addCalls, callMessage, linkToolCalls } from "./tool_calls.ts";
@@ -42,10 +43,11 @@ export function conversationOf(
 ): Message[] | BadRow {
   if (!Array.isArray(value)) return mustBe(name, "an array of messages", value);
   if (value.length === 0) return new BadRow(`"${name}" must not be empty`);
-  let end = value.length;
-  while (!keepsPrefill && end > 0 && isAnswer(value[end - 1])) end--;
+  const all = isPair(value[0]) ? value.flatMap(turnsOfPair) : value;
+  let end = all.length;
+  while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
   if (end === 0) return new BadRow(`"${name}" must hold more than assistant turns`);
-  const turns = end === value.length ? value : value.slice(0, end);
+  const turns = end === all.length ? all : all.slice(0, end);
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
     const turn = turns[i];
@@ -53,6 +55,31 @@ export function conversationOf(
     isEmpty &&= isBlank(turn.content);
   }
   return isEmpty ? new BadRow(`"${name}" must hold some text`) : turns as Message[];
+}
+
+const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
+const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
+
+/** Whether this is a question with its answer in one object, as XTuner, ms-swift and Capybara have it. */
+function isPair(turn: unknown): turn is Turn {
+  return isObject(turn) && turn.role === undefined && turn.from === undefined &&
+    textIn(turn, QUESTIONS) !== undefined;
+}
+
+/** The turns of a pair; one that is none stays, to be told as what it is. */
+function turnsOfPair(pair: unknown): unknown[] {
+  if (!isPair(pair)) return [pair];
+  const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
+  return [
+    ...(system === undefined || isBlank(system) ? [] : [{ role: "system", content: system }]),
+    { role: "user", content: textIn(pair, QUESTIONS) },
+    ...(answer === undefined ? [] : [{ role: "assistant", content: answer }]),
+  ];
+}
+
+function textIn(turn: Turn, names: readonly string[]): string | undefined {
+  const name = names.find((name) => typeof turn[name] === "string");
+  return name === undefined ? undefined : turn[name] as string;
 }
 
 /** A turn that needs no second look, as nearly all do: a message of text without calls. */
@@ -118,32 +145,6 @@ export function withSystem(messages: Message[], system: unknown): Message[] {
 /** Whether a message is a system message. */
 export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
-}
-
-/** Whether this is a JSON object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Whether there is nothing but white space. */
-export function isBlank(text: string): boolean {
-  return !/\S/.test(text);
-}
-
-/** Whether a field is there: null counts as absent, because files made from Arrow tables hold every
- * column in every row. */
-export function has(value: unknown): boolean {
-  return value !== undefined && value !== null;
-}
-
-/** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
-export function define(object: object, name: string, value: unknown): void {
-  Object.defineProperty(object, name, {
-    value,
-    enumerable: true,
-    writable: true,
-    configurable: true,
-  });
 }
 
 /** The role of a turn by the name that the API has. One that is not known goes through under `role`,

@@ -6,14 +6,14 @@
 
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { isParameter } from "./chat_fields.ts";
+import { isSentInRequest, requestParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";
 import { contentsOf, HOLDS_NULL, HOLDS_NUMBER, holdsNumber, parseLossless } from "./lossless.ts";
-import { messagesWithoutNulls } from "./nulls.ts";
+import { messagesWithoutNulls } from "./json_values.ts";
 import { NO_NAMES, ParsedRow, type RowRequest } from "./parsed_row.ts";
 import { BadRow, currentValue } from "./problem.ts";
 import { Reading } from "./reading.ts";
-import { isRequest, rowParams } from "./row_params.ts";
+import { rowParams } from "./row_params.ts";
 import {
   detectShape,
   fieldsSent,
@@ -40,7 +40,7 @@ export interface RowParserOptions {
   readonly promptField?: string;
   /** Fields that may name a row, before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Whether they come after these, as in outputs that version 0.1 has begun. @default false */
+  /** Whether they come after these, as in outputs that an earlier version has begun. @default false */
   readonly namedLast?: boolean;
   /** The run's parameters; only `continue_final_message` is looked at. */
   readonly runParams?: Params;
@@ -53,7 +53,7 @@ export interface RowParserOptions {
 export interface RowParser {
   /** Reads one row from its JSON text. Never throws. `uid` is its identity where that is known already. */
   parse(text: string, uid?: string): ParsedRow | BadRow;
-  /** What version 0.1 has sent for a row, given as its text in a line, which of a bare array is an object,
+  /** What an earlier version has sent for a row, given as its text in a line, which of a bare array is an object,
    * too; undefined where it refused such rows. */
   earlier(text: string, isArray?: boolean): RowRequest | undefined;
   /** Adds the names of the row's fields that are not sent and do not name it, as far as they hold
@@ -148,8 +148,8 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     let isRaw: boolean | undefined;
     for (const name in row) {
       if (sent.has(name) || row[name] === null || names.has(name) || names.size >= most) continue;
-      isRaw ??= isRequest(shape, row);
-      if (!isRaw || !isParameter(name, row)) names.add(name);
+      isRaw ??= shape === "messages" && requestParams(row) !== false;
+      if (!isRaw || !isSentInRequest(name, row)) names.add(name);
     }
     for (const name of unsent ?? []) if (names.size < most) names.add(name);
   }

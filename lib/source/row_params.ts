@@ -5,9 +5,8 @@
  */
 
 import type { Params } from "../teacher/mod.ts";
-import { isParameter, isRawRequest } from "./chat_fields.ts";
-import { define, has, isObject } from "./messages.ts";
-import { toolsWithoutNulls } from "./nulls.ts";
+import { requestParams } from "./chat_fields.ts";
+import { has, isObject, toolsWithoutNulls } from "./json_values.ts";
 import { BadRow, currentValue, mustBe } from "./problem.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
@@ -25,29 +24,13 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | B
     const { messages: _messages, ...rest } = object.body as Record<string, unknown>;
     return settle(rest, "body");
   }
-  if (isRequest(shape, object)) {
-    const own = ownParameters(object);
-    return own === undefined ? undefined : settle(own, "");
-  }
+  const own = shape === "messages" && requestParams(object);
+  if (own !== false) return own === undefined ? undefined : settle(own, "");
   const params = object.params ?? undefined;
   const tools = object.tools ?? undefined;
   if (params === undefined && tools === undefined) return undefined;
   if (params !== undefined && !isObject(params)) return mustBe("params", "an object", params);
   return settle(tools === undefined ? { ...params } : { ...params, tools }, "params");
-}
-
-/** Whether a row is a raw request body, whose parameters are its other fields. */
-export function isRequest(shape: Shape, row: RowObject): boolean {
-  return shape === "messages" && isRawRequest(row);
-}
-
-function ownParameters(row: RowObject): Record<string, unknown> | undefined {
-  let params: Record<string, unknown> | undefined;
-  for (const name in row) {
-    if (name === "messages" || !has(row[name]) || !isParameter(name, row)) continue;
-    define(params ??= {}, name, row[name]);
-  }
-  return params;
 }
 
 function settle(all: Record<string, unknown>, name: string): Params | undefined | BadRow {

@@ -6,7 +6,8 @@
 
 import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
-import { conversationOf, has, isBlank, isObject, isSystem, withSystem } from "./messages.ts";
+import { has, isBlank, isObject } from "./json_values.ts";
+import { conversationOf, isSystem, withSystem } from "./messages.ts";
 import { BadRow, mustBe } from "./problem.ts";
 import { promptHint } from "./prompt_hint.ts";
 import type { Reading } from "./reading.ts";
@@ -167,7 +168,10 @@ function ownMessages(
 
 function promptField(row: RowObject, field: string, reading: Reading): Message[] | BadRow {
   const value = row[field];
-  if (Array.isArray(value)) return conversationOf(value, field, reading);
+  if (Array.isArray(value)) {
+    if (has(row.history)) reading.leaveOut("history");
+    return conversationOf(value, field, reading);
+  }
   return withHistory(userMessage(value, field), row, reading);
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { isBlank } from "./json_values.ts";
 import { holdsNumber, parseLossless } from "./lossless.ts";
-import { isBlank } from "./messages.ts";
 import { BadRow } from "./problem.ts";
 
 /** A template that was read once and is filled in for each row. */

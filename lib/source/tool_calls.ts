@@ -6,7 +6,7 @@
 
 import type { Message } from "../teacher/mod.ts";
 import { holdsNumber, parseLossless } from "./lossless.ts";
-import { withoutNulls } from "./nulls.ts";
+import { withoutNulls } from "./json_values.ts";
 import { BadRow, mustBe } from "./problem.ts";
 import type { Reading } from "./reading.ts";
 

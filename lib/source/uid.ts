@@ -12,7 +12,7 @@ import { type BadRow, mustBe } from "./problem.ts";
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
 /** The fields that may name a row, in the order in which they are looked at. `namedLast` is the order of
- * version 0.1, in which fields that the user has named came after the others. */
+ * an earlier version, in which fields that the user has named came after the others. */
 export function uidFieldsOf(
   named: readonly string[] = [],
   { namedLast = false }: { namedLast?: boolean } = {},

@@ -1,4 +1,4 @@
-/** Outputs that version 0.1 has begun are continued, and nothing in them is paid for again. @module */
+/** Outputs that an earlier version has begun are continued, and nothing in them is paid for again. @module */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -6,7 +6,7 @@ import { type CliResult, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill } from "./fixture.ts";
 
-/** A row, and the uid and the hash that version 0.1 has written for it. */
+/** A row, and the uid and the hash that an earlier version has written for it. */
 type Answered = readonly [row: string, uid: string, hash: string];
 
 const NULLS: Answered = [
@@ -21,7 +21,7 @@ const RAW: Answered = [
   "4f1b70e48d8f08ca",
 ];
 
-/** Writes an input, and the output of version 0.1 for it. */
+/** Writes an input, and the output of an earlier version for it. */
 async function writeOutput(dir: TempDir, rows: readonly Answered[], uidField: string[] = []) {
   const lines = rows.map(([row, uid, hash], i) =>
     `{"uid":"${uid}","prompt_hash":"${hash}",${row.slice(1, -1)},"response":"old ${uid}",` +
@@ -79,7 +79,7 @@ Deno.test("the message says what is sent in another way, and both ways out work"
   assertExit(refused, 2);
   assertStringIncludes(
     refused.stderr,
-    "Cannot continue: what is sent for rows has changed since version 0.1 asked them. " +
+    "Cannot continue: what this version sends for rows differs from what an earlier version sent. " +
       "Add --changed reask to ask again, or --changed keep to keep the old answers\n" +
       "  1 row: now the system message is sent\n" +
       '  1 row: now "model", "temperature" are sent\n',

@@ -81,14 +81,14 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
   assertEquals([long.split(",").length, long.endsWith("field_17, …")], [21, true]);
 });
 
-Deno.test("checkInput() says what is sent in another way than by version 0.1", () => {
+Deno.test("checkInput() says what is sent in another way than by an earlier version", () => {
   const found = foundOf({ rows: 5, shape: "prompt" });
   found.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
   const check = (changed?: "keep") => checkInput([found], { input: ["a.jsonl"], changed });
   check("keep");
   const { message } = assertThrows(() => check(), UsageError);
   assertEquals(message.split("\n"), [
-    "Cannot continue: what is sent for rows has changed since version 0.1 asked them. " +
+    "Cannot continue: what this version sends for rows differs from what an earlier version sent. " +
     "Add --changed reask to ask again, or --changed keep to keep the old answers",
     "  1,200 rows: now the system message is sent",
     '  1 row: now "temperature" is sent',
@@ -96,6 +96,6 @@ Deno.test("checkInput() says what is sent in another way than by version 0.1", (
   found.changed = 2;
   assertStringIncludes(
     assertThrows(() => check()).message,
-    "2 rows were edited after being answered, and what is sent",
+    "2 rows were edited after being answered, and what this version sends",
   );
 });

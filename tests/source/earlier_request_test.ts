@@ -4,7 +4,7 @@ import { createRowParser, type RowParserOptions } from "../../lib/source/parse_r
 
 type Case = [row: string, hash: string, difference?: string, options?: RowParserOptions];
 
-/** Rows, the `prompt_hash` that version 0.1 has written for them, and what is sent in another way now:
+/** Rows, the `prompt_hash` that an earlier version has written for them, and what is sent in another way now:
  * undefined for nothing, "" where only null keys are left out. */
 const CASES: readonly Case[] = [
   ['{"prompt":"hi"}', "4f1b70e48d8f08ca"],
@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
 ];
 
 for (const [text, hash, difference, options] of CASES) {
-  Deno.test(`what version 0.1 has sent for ${text.slice(0, 80)} is known`, () => {
+  Deno.test(`what an earlier version has sent for ${text.slice(0, 80)} is known`, () => {
     const parser = createRowParser(options);
     const row = parser.parse(text);
     if (!(row instanceof ParsedRow)) throw new Error(row.problem);
@@ -96,7 +96,7 @@ for (const [text, hash, difference, options] of CASES) {
   });
 }
 
-Deno.test("what version 0.1 refused is known to be nothing", () => {
+Deno.test("what an earlier version refused is known to be nothing", () => {
   const parser = createRowParser();
   for (const text of ['{"prompt":7}', '{"conversations":[null]}', '{"label":1}', "[1]"]) {
     assertEquals(parser.earlier(text), undefined);

@@ -16,7 +16,7 @@ Deno.test("givenUid() looks at the named fields, uid, custom_id, id, and in this
   assertEquals(uidOf('{"A":[1],"id":"3"}', ["A"])?.slice(0, 8), 'bad: "A"');
 });
 
-Deno.test("givenUid() looks at the named fields last where version 0.1 has begun", () => {
+Deno.test("givenUid() looks at the named fields last where an earlier version has begun", () => {
   const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
   assertEquals(uidOf(JSON.stringify(row), ["A", "B"], true), "1");
   assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"], true), "2");

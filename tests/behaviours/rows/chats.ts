@@ -146,6 +146,17 @@ export const CHATS: RowGroup = {
         "conversation[].turn_identifier",
     },
     {
+      what: "questions with their answers (Capybara, XTuner, ms-swift)",
+      rows: [
+        '{"conversation":[{"system":"s","input":"hi","output":"yes"},{"input":"ho","output":"old"}]}',
+        '{"conversation":[{"human":"hi","assistant":"yes"},{"human":"ho","assistant":"old"}]}',
+      ],
+      sent: [
+        '"messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"},{"role":"assistant","content":"yes"},{"role":"user","content":"ho"}]',
+        '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"},{"role":"user","content":"ho"}]',
+      ],
+    },
+    {
       what: "nothing but an old answer",
       rows: ['{"messages":[{"role":"gpt","content":"old"}]}'],
       bad: '"messages" must hold more than assistant turns',

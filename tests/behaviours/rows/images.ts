@@ -157,6 +157,13 @@ export const IMAGES: RowGroup = {
       says: "not sent: image",
     },
     {
+      what: "a template beside a recording",
+      rows: ['{"audio":"1.wav","text":"a cat"}'],
+      flags: ["--template", "Rewrite: {{text}}"],
+      sent: ['"messages":[{"role":"user","content":"Rewrite: a cat"}]'],
+      says: "not sent: audio",
+    },
+    {
       what: "fewer places than images",
       rows: [row('["https://a.example/1.png"]', "What?")],
       bad: '"images" must hold one image for each <image> of the prompt, which has 0 places for ' +
@@ -204,12 +211,12 @@ export const IMAGES: RowGroup = {
     {
       what: "videos",
       rows: ['{"prompt":"<video>What?","videos":["1.mp4"]}'],
-      bad: '"videos" cannot be sent, only images can: current value is an array',
+      bad: '"videos" cannot be sent, only images can',
     },
     {
       what: "a recording",
       rows: ['{"question":"Who speaks?","audio":{"path":"1.wav"}}'],
-      bad: '"audio" cannot be sent, only images can: current value is an object',
+      bad: '"audio" cannot be sent, only images can',
     },
   ],
 };

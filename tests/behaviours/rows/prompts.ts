@@ -109,6 +109,13 @@ export const PROMPTS: RowGroup = {
       sent: ['"messages":[{"role":"user","content":"hi"}]'],
     },
     {
+      what: "messages that the run names, and a history",
+      rows: ['{"chat":[{"role":"user","content":"hi"}],"history":[["a","b"]]}'],
+      flags: ["--prompt-field", "chat"],
+      sent: ['"messages":[{"role":"user","content":"hi"}]'],
+      says: "not sent: history",
+    },
+    {
       what: "a template; it takes the fields that it names",
       rows: ['{"text":"cat","language":"German","note":"x"}'],
       flags: ["--template", "Translate into {{language}}: {{text}}"],

@@ -144,6 +144,26 @@ export const TOOLS: RowGroup = {
       ],
     },
     {
+      what: "calls as JSON text",
+      rows: [
+        `{"messages":[${USER},{"role":"assistant","content":"","tool_calls":${
+          quoted(`[${CALL}]`)
+        }},{"role":"tool","tool_call_id":"call00001","content":"42"}]}`,
+      ],
+      sent: [
+        `"messages":[${USER},{"role":"assistant","content":"","tool_calls":[${CALL}]},{"role":"tool","tool_call_id":"call00001","content":"42"}]`,
+      ],
+    },
+    {
+      what: "one answer to several calls",
+      rows: [
+        `{"conversations":[${HUMAN},{"from":"function_call","value":"[{\\"name\\":\\"f\\",\\"arguments\\":{\\"x\\":1.0}},{\\"name\\":\\"g\\",\\"arguments\\":{}}]"},{"from":"observation","value":"both"}]}`,
+      ],
+      sent: [
+        `"messages":[${USER},{"role":"assistant","content":null,"tool_calls":[${CALL},${CALL_2}]},{"role":"tool","content":"both","tool_call_id":"call00001"},{"role":"tool","content":"both","tool_call_id":"call00002"}]`,
+      ],
+    },
+    {
       what: "answers that name their call by its function",
       rows: [
         `{"messages":[${USER},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"f","arguments":"{\\"x\\":1.0}"}},{"name":"g","arguments":{}}]},{"role":"tool","name":"g","content":"b"},{"role":"tool","name":"f","content":"a"}]}`,

@@ -1,11 +1,37 @@
 /**
- * Keys that hold null. Files made from Arrow tables, as Hugging Face writes them, hold every key of a
- * column in every row; servers refuse many of them.
+ * Small looks at JSON values, and how keys that hold null are left out. Files made from Arrow tables, as
+ * Hugging Face writes them, hold every key of a column in every row; servers refuse many of them.
  *
  * @module
  */
 
 import { isRawJson } from "./lossless.ts";
+
+/** Whether this is a JSON object. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether there is nothing but white space. */
+export function isBlank(text: string): boolean {
+  return !/\S/.test(text);
+}
+
+/** Whether a field is there: null counts as absent, because files made from Arrow tables hold every
+ * column in every row. */
+export function has(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
+export function define(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, {
+    value,
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
+}
 
 /** The same value without keys that hold null, at any level. What holds none stays the same object.
  * Elements of arrays stay. `keeps` names keys that stay although they hold null. */
