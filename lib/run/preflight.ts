@@ -223,12 +223,13 @@ class RowJudge {
     else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(uid);
   }
 
-  /** The files of a row that has an answer are not sent, and need not be there any more. */
+  /** The files of a row that is not asked are not sent, and need not be there any more. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table, images } = this.#options;
     const slot = table.find(row.uid);
-    if (slot !== -1 && table.has(slot, HAS_RESULT)) return undefined;
-    return fileProblem(row, images);
+    const isDone = slot !== -1 && (table.has(slot, HAS_RESULT) ||
+      (table.has(slot, HAS_FAILURE) && !table.has(slot, ASK_AGAIN)));
+    return isDone ? undefined : fileProblem(row, images);
   }
 
   /**

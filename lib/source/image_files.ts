@@ -39,8 +39,9 @@ export class ImageFolder {
   /** What is wrong with a path, or undefined. Looks at the file at once: 20 µs. */
   problemOf(path: string): string | undefined {
     try {
-      using file = Deno.openSync(this.#locate(path));
-      checkSize(file.statSync().size);
+      const real = this.#inside(Deno.realPathSync(this.#absolute(path)));
+      checkFile(Deno.statSync(real));
+      using file = Deno.openSync(real);
       const head = new Uint8Array(HEAD_BYTES);
       checkedType(head.subarray(0, file.readSync(head) ?? 0));
       return undefined;
@@ -65,8 +66,8 @@ export class ImageFolder {
 
   async #dataUrl(path: string): Promise<string> {
     try {
-      const real = this.#locate(path);
-      checkSize((await Deno.stat(real)).size);
+      const real = this.#inside(await Deno.realPath(this.#absolute(path)));
+      checkFile(await Deno.stat(real));
       const bytes = await Deno.readFile(real);
       return `data:${checkedType(bytes)};base64,${bytes.toBase64()}`;
     } catch (error) {
@@ -78,20 +79,30 @@ export class ImageFolder {
     }
   }
 
-  /** The real path of a file, after all links. */
-  #locate(path: string): string {
+  #absolute(path: string): string {
+    return path.startsWith("/") ? path : `${this.#folder}/${path}`;
+  }
+
+  /** The path itself, where all links are followed and it is still in the folder. */
+  #inside(real: string): string {
+    if (real.startsWith(`${this.#folder}/`)) return real;
+    throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
+  }
+
+  /** The folder's real path, without a slash at its end. */
+  get #folder(): string {
     if (this.#root === undefined) {
       throw new Refusal("name the folder of the images (--images-root, imagesRoot)");
     }
-    this.#realRoot ??= Deno.realPathSync(this.#root);
-    const root = this.#realRoot.replace(/\/$/, "");
-    const real = Deno.realPathSync(path.startsWith("/") ? path : `${root}/${path}`);
-    if (!real.startsWith(`${root}/`)) {
-      throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
-    }
-    // To open a pipe would wait for who writes into it.
-    if (!Deno.statSync(real).isFile) throw new Refusal("it is no regular file");
-    return real;
+    return this.#realRoot ??= realFolder(this.#root);
+  }
+}
+
+function realFolder(root: string): string {
+  try {
+    return Deno.realPathSync(root).replace(/\/$/, "");
+  } catch (error) {
+    throw new Refusal(`the folder ${JSON.stringify(root)} cannot be read: ${systemReason(error)}`);
   }
 }
 
@@ -103,7 +114,9 @@ function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
   return url === undefined ? part : { ...part as object, image_url: { url } };
 }
 
-function checkSize(size: number): void {
+function checkFile({ isFile, size }: Deno.FileInfo): void {
+  // To open a pipe would wait for who writes into it.
+  if (!isFile) throw new Refusal("it is no regular file");
   if (size <= MOST_BYTES) return;
   const limit = formatBytes(MOST_BYTES, { binary: true });
   throw new Refusal(`it must be ${limit} at most: it has ${formatBytes(size, { binary: true })}`);

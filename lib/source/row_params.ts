@@ -51,9 +51,9 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
       `"${prefix}n" must be 1, for samples are rows of their own: ${currentValue(params.n)}`,
     );
   }
-  const settled = has(params.tools) ? withTools(params, name) : params;
-  if (settled instanceof BadRow) return settled;
-  return Object.keys(settled).length === 0 ? undefined : settled;
+  const checked = has(params.tools) ? withTools(params, name) : params;
+  if (checked instanceof BadRow) return checked;
+  return Object.keys(checked).length === 0 ? undefined : checked;
 }
 
 function withTools(params: Record<string, unknown>, name: string): Params | BadRow {

@@ -37,7 +37,7 @@ export function addCalls(message: Message, more: Message): void {
 
 /**
  * Gives calls the form of the API, an id where they have none, and that id to the answers that follow.
- * Mistral takes no id but nine letters and digits, everyone else takes those, too.
+ * Mistral accepts no ids but those of nine letters and digits; other servers accept these, too.
  */
 export function linkToolCalls(
   messages: readonly Message[],
@@ -178,7 +178,7 @@ function hasText(value: unknown): boolean {
 }
 
 /** JSON with its numbers as written, or undefined where it is none. */
-// deno-lint-ignore no-explicit-any -- whoever asks looks at what came out
+// deno-lint-ignore no-explicit-any -- each caller checks what it got
 function parsed(text: string): any {
   try {
     return parseLossless(text);

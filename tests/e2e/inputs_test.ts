@@ -70,6 +70,8 @@ Deno.test("a file that is gone when it is sent fails its row alone", async () =>
     PNG_URL,
     PNG_URL,
   ]);
+  assertExit(await distill(server, args), 3);
+  assertEquals(server.posts, 2);
   // An answered row needs its file no more; the failed one is sent once the file is back.
   await dir.write("2.png", PNG);
   await Deno.remove(dir.path("1.png"));

@@ -193,6 +193,14 @@ export const IMAGES: RowGroup = {
     refused("another kind of file", "1.png", "it must be PNG, JPEG, GIF or WebP", {
       files: { "in/1.png": "<svg/>" },
     }),
+    refused(
+      "a folder that is not there",
+      "1.png",
+      'the folder "$DIR/none" cannot be read: no such file',
+      {
+        flags: ["--images-root", "$DIR/none"],
+      },
+    ),
     refused("a file that is too large", "1.png", "it must be 20 MiB at most: it has 20 MiB", {
       files: { "in/1.png": padded(MOST_BYTES + 1) },
     }),
