@@ -15,7 +15,7 @@ const PLACEHOLDER = "<image>";
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 /** Fields that hold images. */
-export const IMAGE_FIELDS = ["images", "image"] as const;
+const IMAGE_FIELDS = ["images", "image"] as const;
 
 type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
@@ -54,7 +54,10 @@ export function withImages(
     if (reading.shape === "template") reading.leaveOut(name);
     else return new BadRow(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
-  const name = IMAGE_FIELDS.find((field) => has(row[field]) && !named.has(field));
+  const [name, second] = IMAGE_FIELDS.filter((field) => isColumn(row[field]) && !named.has(field));
+  if (second !== undefined) {
+    return new BadRow(`"${name}" and "${second}" must not both hold images`);
+  }
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
   const column = name === undefined ? { name: "images", values: [] } : columnOf(name, row[name]);
   if (column instanceof BadRow) return column;
@@ -188,6 +191,11 @@ function ofBytes(value: unknown, place: string): string | BadRow {
     // Neither; the same is said of both.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
+}
+
+/** Whether a field may hold images: an empty list is one, with none in it. */
+function isColumn(value: unknown): boolean {
+  return has(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
 /** What may be a recording; a flag or a number is none. */

@@ -6,7 +6,7 @@
 
 import type { Message } from "../teacher/mod.ts";
 import { holdsNumber, parseLossless } from "./lossless.ts";
-import { withoutNulls } from "./json_values.ts";
+import { isBlank, isObject, withoutNulls } from "./json_values.ts";
 import { BadRow, mustBe } from "./problem.ts";
 import type { Reading } from "./reading.ts";
 
@@ -25,7 +25,7 @@ export function callMessage(text: unknown, place: string): Message | BadRow {
 
 /** A call with its arguments as text. What is null in them was written so, and stays. */
 function asStated(call: Record<string, unknown>): Record<string, unknown> {
-  const { name, arguments: args, parameters } = call.function as typeof call | undefined ?? call;
+  const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
   return { ...(hasText(call.id) ? { id: call.id } : {}), name, arguments: text };
 }
@@ -104,14 +104,14 @@ function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | 
 
 /** A call as the API has it; one that is so already stays the same object. */
 function inForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
-  if (typeof call !== "object" || call === null) return call;
+  if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
     const { name, arguments: args, parameters, ...rest } = call;
     const given = { name, arguments: textOfArguments(args ?? parameters, reading) };
     return { ...rest, type: "function", function: given };
   }
-  const called = call.function as Record<string, unknown> | undefined;
-  if (typeof called !== "object" || called === null) return call;
+  const called = call.function;
+  if (!isObject(called)) return call;
   if (typeof called.arguments === "string" && hasText(call.type)) return call;
   const text = textOfArguments(called.arguments, reading);
   return { ...call, type: call.type ?? "function", function: { ...called, arguments: text } };
@@ -140,14 +140,14 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
  * LLaMA-Factory's files, get the form of the API. Undefined for an empty list, which the API refuses.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | BadRow {
-  const tools = typeof value === "string" && value.trim() !== "" ? parsed(value) : value;
-  if (tools === "" || (typeof tools === "string" && tools.trim() === "")) return undefined;
+  if (typeof value === "string" && isBlank(value)) return undefined;
+  const tools = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);
   if (tools.length === 0) return undefined;
   const formed: unknown[] = [];
   for (let i = 0; i < tools.length; i++) {
     const tool = typeof tools[i] === "string" ? parsed(tools[i]) : tools[i];
-    if (typeof tool !== "object" || tool === null || Array.isArray(tool)) {
+    if (!isObject(tool)) {
       return mustBe(
         `${name}[${i}]`,
         'an object such as {"type":"function","function":{…}}',
@@ -161,12 +161,11 @@ export function toolsOf(value: unknown, name: string): unknown[] | undefined | B
 }
 
 function isNamed(call: unknown): boolean {
-  if (typeof call !== "object" || call === null) return false;
-  return typeof nameOf(call as Record<string, unknown>) === "string";
+  return isObject(call) && typeof nameOf(call) === "string";
 }
 
 function nameOf(call: Record<string, unknown>): unknown {
-  return (call.function as { name?: unknown } | null | undefined)?.name ?? call.name;
+  return isObject(call.function) ? call.function.name : call.name;
 }
 
 function textOf(value: unknown): string {

@@ -164,6 +164,23 @@ export const IMAGES: RowGroup = {
       says: "not sent: audio",
     },
     {
+      what: "an empty column",
+      rows: ['{"prompt":"What is <image>?","images":"","video":false}'],
+      sent: ['"messages":[{"role":"user","content":"What is <image>?"}]'],
+      says: "not sent: video",
+    },
+    {
+      what: "a list without images",
+      rows: [row("[]")],
+      bad: '"images" must hold one image for each <image> of the prompt, which has 1 place for ' +
+        "them: 0 images are there",
+    },
+    {
+      what: "two columns of images",
+      rows: ['{"prompt":"<image>","images":["1.png"],"image":"1.png"}'],
+      bad: '"images" and "image" must not both hold images',
+    },
+    {
       what: "fewer places than images",
       rows: [row('["https://a.example/1.png"]', "What?")],
       bad: '"images" must hold one image for each <image> of the prompt, which has 0 places for ' +
