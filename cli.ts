@@ -22,6 +22,7 @@ import {
 } from "./cli/words.ts";
 import { RetortError } from "./lib/errors.ts";
 import { printable } from "./lib/printable.ts";
+import { systemReason } from "./lib/system_error.ts";
 import { VERSION } from "./lib/version.ts";
 
 const RUNNERS = {
@@ -71,6 +72,7 @@ function versionCommand(_args: ParsedArgs, io: Io): number {
 
 /** An expected error is its message; anything else is a fault whose place helps to mend it. */
 function describe(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) return `Cannot continue: ${systemReason(error)}`;
   if (error instanceof RetortError) return error.message.split("\n").map(indented).join("\n");
   if (error instanceof RangeError || error instanceof TypeError) {
     return `${error.message}\n${error.stack}`;
@@ -107,6 +109,8 @@ function denoIo(stdout: Output, stderr: Output): Io {
 /** Without its worker a run is as it would be, but for signals while its thread is frozen. */
 function startSignalWorker(): Disposable {
   try {
+    // Without it Deno would complain of the worker, whatever is caught here.
+    if (!mayRead(new URL(import.meta.url))) throw new Deno.errors.NotCapable();
     const worker = new Worker(new URL("./cli/signal_worker.ts", import.meta.url), {
       type: "module",
     });
@@ -115,6 +119,11 @@ function startSignalWorker(): Disposable {
   } catch {
     return { [Symbol.dispose]() {} };
   }
+}
+
+function mayRead(path: URL): boolean {
+  return path.protocol !== "file:" ||
+    Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }
 
 /** How long an interrupted run waits for its reader. */

@@ -72,7 +72,9 @@ export function exitCodeOf(
 /** The exit code of a run that ended with an error. */
 export function exitCodeOfError(error: unknown): number {
   if (error instanceof UsageError || error instanceof SourceError) return EXIT_USAGE;
-  if (error instanceof DamagedFileError) return EXIT_USAGE;
+  if (error instanceof DamagedFileError || error instanceof Deno.errors.NotCapable) {
+    return EXIT_USAGE;
+  }
   if (error instanceof LockedError) return EXIT_LOCKED;
   if (error instanceof SinkError) return EXIT_DISK;
   return EXIT_INTERNAL;

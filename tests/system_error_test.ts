@@ -75,3 +75,28 @@ Deno.test({
     }
   },
 });
+
+Deno.test("a run without the permission to connect ends at once, and says which one is missing", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "why" }]);
+  const args = [input, "-o", dir.path("out/"), "-m", "m", "--base-url", "http://127.0.0.1:9/v1"];
+  const permissions = ["--allow-read", "--allow-write", "--allow-env"];
+  const ended = await runCli(args, { permissions });
+  assertEquals(ended.code, 5, ended.stderr);
+  assertStringIncludes(
+    ended.stderr,
+    "Retort was started without the permission for it (--allow-net). Start it with --allow-net",
+  );
+  assert(!ended.stderr.includes("Requires"), ended.stderr);
+  // The program itself may not be read: it needs no more than the files that it is given.
+  const narrow = [
+    "--allow-env",
+    "--allow-net",
+    `--allow-read=${dir.root}`,
+    `--allow-write=${dir.root}`,
+  ];
+  const simulated = [input, "-o", dir.path("out2/"), "--simulate=latency=1"];
+  const done = await runCli(simulated, { permissions: narrow });
+  assertEquals(done.code, 0, done.stderr);
+  assert(!done.stderr.includes("Requires"), done.stderr);
+});

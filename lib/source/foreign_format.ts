@@ -107,7 +107,7 @@ function separatedText(line: string, path: string): ForeignFormat | undefined {
     return { what: "a CSV file", advice: withDuckDb };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
-    return { what: "a YAML file", advice: toJsonLines };
+    return { what: "a YAML file", advice: () => "A configuration is named with --config" };
   }
   if (extension !== "txt" && extension !== "md") return undefined;
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };

@@ -43,7 +43,9 @@ export function conversationOf(
 ): Message[] | BadRow {
   if (!Array.isArray(value)) return mustBe(name, "an array of messages", value);
   if (value.length === 0) return new BadRow(`"${name}" must not be empty`);
-  const all = isPair(value[0]) ? value.flatMap(turnsOfPair) : value;
+  // A bare array of pairs is no conversation: it is a whole file of rows on one line.
+  const isOfPairs = reading.shape !== "message-array" && isPair(value[0]);
+  const all = isOfPairs ? value.flatMap(turnsOfPair) : value;
   let end = all.length;
   while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
   if (end === 0) return new BadRow(`"${name}" must hold more than assistant turns`);

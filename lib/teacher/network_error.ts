@@ -53,6 +53,14 @@ export function networkError(
     const message = `${place} sent "100 Continue" unasked. From now on that is skipped`;
     return new TeacherError(message, { type: "network", code });
   }
+  if (/^Requires net access/.test(message)) {
+    const reason = "Retort was started without the permission for it (--allow-net)";
+    return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
+      type: "network",
+      code: "no_permission",
+      cause: error,
+    });
+  }
   const reason = code === "UND_ERR_CONNECT_TIMEOUT"
     ? "no connection within the time for it"
     : REASONS[code] ?? message;

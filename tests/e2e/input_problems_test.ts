@@ -27,6 +27,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "a JSON array",
     "jq -c '.[]' DIR/a.json > DIR/a.jsonl",
   ],
+  ["a2.json", `[{"instruction":"a","input":"","output":"b"}]`, "a JSON array", "jq"],
   ["b.json", `[\n  {\n    "prompt": "a"\n  }\n]\n`, "a JSON array", "jq -c '.[]'"],
   [
     "c.jsonl",
@@ -96,6 +97,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "packed with gzip twice", "gzip -dc"],
   ["x.xlsx", bytes("PK\x03\x04\x14\0\x06"), "a zip archive", "Convert it to JSON Lines"],
   ["y.csv.gz", gzipSync("id,prompt\n1,hello\n"), "a CSV file", "duckdb"],
+  ["run.yaml", "input: a.jsonl\n", "a YAML file", "A configuration is named with --config"],
   ["z.jsonl", `["prompt"]\n["a"]\n`, "a JSON array", "jq"],
 ];
 

@@ -105,6 +105,8 @@ const CLIENT_CERTIFICATE = halt(
 const NO_TLS = halt(
   "Check the address: what answers there does not speak TLS, it may want http:// in place of https://",
 );
+/** Deno's permission, not the teacher's. */
+const NO_PERMISSION = halt("Start it with --allow-net");
 
 const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
   billing: BILLING,
@@ -179,6 +181,7 @@ function classifyUnasked(error: TeacherError): Classification {
 function ofConnection(code: string | undefined): Classification {
   if (code === "certificate") return CERTIFICATE;
   if (code === "client_certificate") return CLIENT_CERTIFICATE;
+  if (code === "no_permission") return NO_PERMISSION;
   return code === "no_tls" ? NO_TLS : FAULT;
 }
 
