@@ -78,7 +78,11 @@ function ratesOf(entry: Listed): string | undefined {
     if (tier !== "") clauses.push(own);
     for (const [bound, above] of thresholdsOf(entry)) {
       const label = `${name}>${bound}`;
-      clauses.push(clause(entry, `${above}${ending}`, label) ?? clause(entry, above, label) ?? "");
+      const long = clause(entry, `${above}${ending}`, label);
+      // A tier without a price for long prompts takes that of standard service, or its own if it is dearer.
+      const isDearer = Number(entry[`input_cost_per_token${above}`]) >
+        Number(entry[`input_cost_per_token${ending}`]);
+      clauses.push(long ?? (isDearer ? clause(entry, above, label) : undefined) ?? "");
     }
   }
   const offPeak = entry.off_peak_pricing as Listed | undefined;
