@@ -109,6 +109,11 @@ export interface TeacherErrorOptions extends ErrorOptions {
   retryable?: boolean;
   /** The least time to wait before the next attempt, in milliseconds. */
   retryAfterMs?: number;
+  /**
+   * Whether the teacher says that nothing is left of one of its limits, so that it would throttle any
+   * other row as well until `retryAfterMs` is over. @default false
+   */
+  isExhausted?: boolean;
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
   /** Whether the teacher sends something else from now on, so that the same row is asked again at once and
@@ -137,6 +142,8 @@ export class TeacherError extends RetortError {
   readonly retryable: boolean | undefined;
   /** The least time to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** Whether the teacher says that nothing is left of one of its limits. */
+  readonly isExhausted: boolean;
   /** Whether no connection could be made, so that nothing was sent. */
   readonly isUnreachable: boolean;
   /** Whether the teacher sends something else from now on, so that this attempt does not count. */
@@ -154,6 +161,7 @@ export class TeacherError extends RetortError {
     this.code = options.code || undefined;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.isExhausted = options.isExhausted ?? false;
     this.isUnreachable = options.isUnreachable ?? false;
     this.isAdjusted = options.isAdjusted ?? false;
     this.notice = options.notice;

@@ -11,6 +11,7 @@ import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
+import type { FailureEffect } from "./flow/mod.ts";
 import { PendingChecks } from "./pending_checks.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
@@ -49,8 +50,8 @@ export interface AttemptsOptions extends
   readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** How long no teacher may be asked, in milliseconds; 0 while one may. */
-  readonly restMs: () => number;
+  /** How long no teacher may be asked for a row, in milliseconds; 0 while one may. */
+  readonly soonestMs: (work: Work) => number;
 }
 
 /** What an attempt has settled: its row, or that and others. An outcome with a `next` is an answer that is
@@ -87,6 +88,7 @@ export class Attempts {
   async make(work: Work): Promise<Settled> {
     const { listener, now, signal } = this.#options;
     const endpoint = work.endpoint!;
+    this.#release(work);
     const timeoutMs = this.#timeLeft(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
@@ -94,7 +96,7 @@ export class Attempts {
       return outcomeOf(work, 0, undefined, this.#lateness(work));
     }
     // The time at which its place was taken.
-    const startedAt = endpoint.now;
+    const startedAt = work.startedAt = endpoint.now;
     work.attempts++;
     work.dueInMs = undefined;
     this.#inFlight++;
@@ -121,12 +123,12 @@ export class Attempts {
     const ending = isCompletion(completion) ? acceptance.ending(completion, params) : undefined;
     if (ending !== undefined) thrown = unfinished(completion!, ending);
     if (!isCompletion(completion) || thrown !== undefined) {
-      const settled = this.#refused(work, startedAt, latencyMs, thrown);
+      const settled = this.#refused(work, latencyMs, thrown);
       // Not before it is known whether more may be sent at all.
       this.#options.onEnd();
       return settled;
     }
-    endpoint.answered(startedAt, latencyMs, completion);
+    endpoint.answered(work, completion);
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
     this.#options.onEnd();
@@ -157,6 +159,14 @@ export class Attempts {
     return work.deadlineAt - now;
   }
 
+  /** A row that was held back is asked again: that time was not its own. */
+  #release(work: Work): void {
+    const { held, deadlineAt } = work;
+    work.held = undefined;
+    if (held === undefined || deadlineAt === undefined) return;
+    work.deadlineAt = deadlineAt + Math.min(held.ms, this.#options.rowNow() - held.since);
+  }
+
   #pay(work: Work, completion: Completion): void {
     const { spending } = this.#options;
     work.costUsd += spending.add(completion, work.endpoint!.teacher);
@@ -184,7 +194,7 @@ export class Attempts {
   }
 
   /** The row waits for another attempt, or it has failed. */
-  #refused(work: Work, startedAt: number, latencyMs: number, thrown: unknown): Settled {
+  #refused(work: Work, latencyMs: number, thrown: unknown): Settled {
     const endpoint = work.endpoint!;
     const error = asTeacherError(thrown);
     const { type, message, status = null, partial } = error;
@@ -197,7 +207,7 @@ export class Attempts {
     if (notice !== undefined) this.#options.onNotice?.(notice);
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
-    const counts = endpoint.failed(startedAt, error, classification, isFirst);
+    const effect = endpoint.failed(work, error, classification, isFirst);
     const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
@@ -206,7 +216,7 @@ export class Attempts {
       return isKept ? pendingOutcome(work, latencyMs) : undefined;
     }
     const isLoad = classification.cause === "load";
-    if (classification.action === "retry" && this.#waits(work, error, classification, counts)) {
+    if (classification.action === "retry" && this.#waits(work, error, classification, effect)) {
       if (this.#blame.again(work, error, classification)) work.dueInMs = 0;
       this.#note(work, { failure, action: this.#again, isLoad, completion: partial });
       return isKept ? pendingOutcome(work, latencyMs) : undefined;
@@ -239,23 +249,33 @@ export class Attempts {
     work: Work,
     error: TeacherError,
     classification: Classification,
-    counts: boolean,
+    { counts, isTolerated }: FailureEffect,
   ): boolean {
+    const { cause, retryAfterMs = 0 } = classification;
     if (counts) {
-      if (classification.cause === "load") work.loads++;
-      else if (classification.cause !== "unreachable") work.faults++;
-      if (classification.cause === "timeout") work.timeouts++;
+      if (cause === "load") work.loads++;
+      else if (cause !== "unreachable") work.faults++;
+      if (cause === "timeout") work.timeouts++;
     }
-    work.dueInMs = this.#options.retryPolicy.delayMs(classification, error, work);
+    const delayMs = this.#options.retryPolicy.delayMs(classification, error, work, isTolerated);
+    work.dueInMs = delayMs;
     if (counts) work.waits++;
-    if (work.dueInMs === undefined) return false;
-    // The time of an outage is not the row's, and neither is that of a cool-down.
-    if (!counts || classification.cause === "unreachable") work.deadlineAt = undefined;
-    const waitMs = Math.max(0, work.dueInMs - (classification.coolDownMs ?? 0));
-    // Somebody else may be asked meanwhile, or sooner.
-    work.dueInMs = Math.min(work.dueInMs, this.#options.restMs() + waitMs);
+    if (delayMs === undefined) return false;
+    if (retryAfterMs > 0) this.#hold(work, retryAfterMs, delayMs - retryAfterMs);
+    // The time of an outage is not the row's, and neither is what the teacher asks for.
+    if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const leftMs = this.#timeLeft(work);
-    return leftMs === undefined || waitMs < leftMs;
+    return leftMs === undefined || delayMs - retryAfterMs < leftMs;
+  }
+
+  /** Holds a row back for as long as its teacher asks, or until another one has room. */
+  #hold(work: Work, askedMs: number, jitterMs: number): void {
+    const by = work.endpoint!;
+    const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
+    work.holds = [...others, { by, until: by.now + askedMs }];
+    const heldMs = this.#options.soonestMs(work);
+    work.dueInMs = heldMs + jitterMs;
+    work.held = { since: this.#options.rowNow(), ms: heldMs };
   }
 
   /** The row's time is up. */

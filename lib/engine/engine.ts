@@ -17,6 +17,9 @@ import { RowClock } from "./row_clock.ts";
 import type { Work } from "./work.ts";
 import { WorkQueue } from "./work_queue.ts";
 
+/** How soon a row that some teachers do not want yet is offered to the others again. */
+const LOOK_AGAIN_MS = 1_000;
+
 /** Runs rows through teachers. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
@@ -47,7 +50,6 @@ export class Engine {
     this.#queue = new WorkQueue({
       ...options,
       clock,
-      hasRetryBudget: options.rowTimeoutMs === undefined,
       onReady: () => this.#wake(),
       onError: (error) => {
         this.#crash ??= { error };
@@ -83,7 +85,7 @@ export class Engine {
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
       onAgain: (work) => this.#await(work),
       isOver: () => this.#lanes.isClosed,
-      restMs: () => this.#pool.rest?.inMs ?? 0,
+      soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
     });
   }
 
@@ -203,14 +205,28 @@ export class Engine {
     if (endpoint === undefined) return undefined;
     const work = this.#queue.take(this.#isRoomFull(), endpoint.isDown);
     if (work === undefined) return undefined;
-    work.endpoint = work.avoided === endpoint ? this.#pool.pickOther(endpoint) : endpoint;
+    work.endpoint = this.#endpointFor(work, endpoint);
+    if (work.endpoint === undefined) return this.#next();
     if (work.attempts === 0) {
       if (work.row.sample > 0) work.endpoint = this.#pool.pick(this.#lastEndpoint);
       this.#lastEndpoint = work.endpoint;
     }
-    work.endpoint!.take();
+    work.ticket = work.endpoint!.take();
     this.#held++;
     return work;
+  }
+
+  /** Who is asked for a row that some teachers do not want yet, or not again; it is offered again later
+   * where none is. */
+  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
+    const { avoided, holds } = work;
+    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
+    const endpoint = this.#pool.pickFor(holds);
+    if (endpoint === undefined) {
+      const inMs = Math.max(1, this.#pool.soonestMs(holds));
+      this.#queue.add(work, Math.min(inMs, LOOK_AGAIN_MS));
+    }
+    return endpoint;
   }
 
   /** Counts the rows that lanes hold too, for each may come back to the room. */

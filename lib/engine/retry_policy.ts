@@ -31,6 +31,12 @@ const UNPROVEN_WAIT_MS = 1_000;
 /** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
 const RETRY_AFTER_CAP_MS = 24 * 60 * 60 * 1_000;
 
+/** A row may have had bad luck this often before its waits grow, half as fast as those of others. */
+const BAD_LUCK = 5;
+
+/** Rows that have had bad luck are spread over this part of the time that the teacher asks for. */
+const JITTER = 0.1;
+
 /** A timeout after sending may have been billed, so it is tried again once only. */
 const MAX_TIMEOUTS = 2;
 
@@ -74,11 +80,14 @@ export class RetryPolicy {
    * @param judgement What the error means.
    * @param error The error, for how long its teacher wants to be left alone.
    * @param history What counts against the row.
+   * @param isTolerated Whether the teacher throttles no more than usual. The row has had bad luck then: its
+   * waits do not double, and come little later than the teacher asked for.
    */
   delayMs(
     classification: Classification,
     error: TeacherError,
     history: AttemptHistory,
+    isTolerated = false,
   ): number | undefined {
     if (classification.action !== "retry" || this.#isSpent(classification, history)) {
       return undefined;
@@ -86,10 +95,14 @@ export class RetryPolicy {
     // What is sent next is another request.
     if (classification.cause === "adjusted") return 0;
     const askedMs = askedForMs(error.retryAfterMs);
-    const baseMs = error.status === 429 && askedMs === undefined
+    const doublings = isTolerated ? Math.max(0, history.waits - BAD_LUCK) / 2 : history.waits;
+    const isPatient = isTolerated && askedMs !== undefined && askedMs > 0;
+    const baseMs = isPatient
+      ? Math.min(BACKOFF_BASE_MS, JITTER * askedMs)
+      : error.status === 429 && askedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS
       : BACKOFF_BASE_MS;
-    const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** history.waits);
+    const bound = Math.min(BACKOFF_CAP_MS, baseMs * 2 ** doublings);
     const leastMs = classification.cause === "ending" && history.faults > 1
       ? UNPROVEN_WAIT_MS
       : askedMs ?? 0;

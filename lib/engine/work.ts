@@ -11,6 +11,14 @@ import { type AnswerPolicy, tokenLimitOf } from "./answers/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
+/** A teacher has asked not to be sent a row for a time. */
+export interface Hold {
+  /** The teacher. */
+  readonly by: Endpoint;
+  /** Until when, on the clock. */
+  readonly until: number;
+}
+
 /** A row and its history. The engine alone writes to it. */
 export interface Work extends AttemptHistory {
   /** The row. */
@@ -23,6 +31,10 @@ export interface Work extends AttemptHistory {
   endpoint: Endpoint | undefined;
   /** The teacher that did not mark its last answer as complete: another one may do so. */
   avoided: Endpoint | undefined;
+  /** The number of the attempt under way, or of the last one, among those of its teacher. */
+  ticket: number;
+  /** When it was made, on the clock. */
+  startedAt: number;
   /** Attempts made. */
   attempts: number;
   faults: number;
@@ -38,8 +50,12 @@ export interface Work extends AttemptHistory {
   /** The last answer that was not accepted: it was paid for, so it stands beside the failure if there will
    * be no better one. */
   rejected: RejectedAnswer | undefined;
+  /** The teachers that have asked not to be sent it for a time; undefined while there is none. */
+  holds: Hold[] | undefined;
   /** How long it waits for its next attempt, in milliseconds; undefined when there is none to wait for. */
   dueInMs: number | undefined;
+  /** Since when (on the clock of rows) and for how long it is held back; undefined otherwise. */
+  held: { readonly since: number; readonly ms: number } | undefined;
   /** When its time is up (on the clock of rows), or undefined while it has all the time. */
   deadlineAt: number | undefined;
   /** When the first attempt failed, in Unix milliseconds. */
@@ -54,6 +70,8 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     params: row.params === undefined ? params : { ...params, ...row.params },
     endpoint: undefined,
     avoided: undefined,
+    ticket: 0,
+    startedAt: 0,
     attempts: 0,
     faults: 0,
     timeouts: 0,
@@ -63,7 +81,9 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     busyMs: 0,
     costUsd: 0,
     rejected: undefined,
+    holds: undefined,
     dueInMs: undefined,
+    held: undefined,
     deadlineAt: undefined,
     firstFailedAt: undefined,
   };

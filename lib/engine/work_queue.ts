@@ -9,7 +9,6 @@ import type { Params } from "../teacher/mod.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./clock.ts";
 import { RowBuffer } from "./row_buffer.ts";
-import { RetryBudget } from "./retry_budget.ts";
 import { RetryQueue } from "./retry_queue.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
@@ -21,9 +20,6 @@ export interface WorkQueueOptions {
   readonly params: Params;
   /** What rows are asked with that an earlier run left between two answers. */
   readonly acceptance: AnswerPolicy;
-  /** Whether retries go before new rows as long as they have a place, and not whenever they are due: a row
-   * whose time runs would not wait for a place but fail for want of one. */
-  readonly hasRetryBudget: boolean;
   /** The engine's clock. */
   readonly clock: Clock;
   /** There may be something to do that was not there before. */
@@ -37,7 +33,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #intake: RowBuffer<Row>;
   readonly #room: RetryQueue<Work>;
-  readonly #budget: RetryBudget;
+  /** Whether the last one taken was a retry. */
+  #hasRetried = false;
   #taken = 0;
 
   /** Nothing is read yet. */
@@ -45,7 +42,6 @@ export class WorkQueue {
     this.#options = options;
     this.#intake = new RowBuffer(options.source);
     this.#room = new RetryQueue<Work>(options.clock.read, options.onReady);
-    this.#budget = new RetryBudget(options.clock.last);
   }
 
   /** Whether there will be no new rows. */
@@ -69,8 +65,8 @@ export class WorkQueue {
   }
 
   /**
-   * Takes what is to be done now, if there is anything: a due retry before a new row, as long as retries
-   * have a place.
+   * Takes what is to be done now, if there is anything: due retries and new rows by turns, so that neither
+   * have to wait for the others to end.
    *
    * @param isFull Whether no more rows may come to wait.
    * @param isProbe Whether it is for a teacher that is down: a row that has failed there proves less than
@@ -78,19 +74,17 @@ export class WorkQueue {
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
     if (this.#room.size > 0) {
-      const mayRetry = !this.#options.hasRetryBudget || this.#budget.allows;
-      const isNewFirst = !isFull && (isProbe || !mayRetry);
+      const isNewFirst = !isFull && (isProbe || this.#hasRetried);
       const due = isNewFirst && !this.#intake.isEmpty ? undefined : this.#room.takeDue();
+      this.#hasRetried = due !== undefined;
       if (due !== undefined) {
         if (isNewFirst) this.pull();
-        this.#budget.retry();
         return due;
       }
       if (isFull) return undefined;
     }
     const row = this.#intake.take();
     if (row === undefined) return undefined;
-    this.#budget.first();
     const { params, acceptance } = this.#options;
     const work = newWork(row, this.#taken++, params);
     if (row.earlier !== undefined) resume(work, row.earlier, acceptance);

@@ -65,6 +65,41 @@ export function rateLimitOf(
   return undefined;
 }
 
+/** What a field is called that says how much is left, whoever sends it: `x-ratelimit-remaining-requests`,
+ * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`, … */
+const REMAINING = /(?:rate|token)-?limit.*remaining/;
+/** `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */
+const NONE_LEFT = /;\s*r=0(?![\d.])/, RESETS_IN = /;\s*t=(\d+)/;
+
+/**
+ * Whether the header fields of a refusal say that nothing is left of a limit, and when there will be
+ * something again.
+ *
+ * @param headers The header fields, names in lower case.
+ * @param now Unix time in milliseconds.
+ * @returns undefined where something is left of every limit, or nothing is said of that. Of several limits
+ * of which nothing is left the last to be reset counts.
+ */
+export function exhaustion(
+  headers: HeaderFields,
+  now: number,
+): { readonly resetMs: number | undefined } | undefined {
+  const time = serverTime(headers, now);
+  const resets = Object.entries(headers).flatMap(([name, field]) => {
+    const text = textOf(field);
+    if (REMAINING.test(name)) {
+      if (countOf(field) !== 0) return [];
+      return [resetOf(textOf(headers[name.replace("remaining", "reset")]), time, 0)];
+    }
+    if (name === "x-ratelimit-over-limit") return text === "yes" ? [undefined] : [];
+    if (name !== "ratelimit" || !NONE_LEFT.test(text)) return [];
+    return [resetOf(RESETS_IN.exec(text)?.[1] ?? "", time, 0)];
+  });
+  if (resets.length === 0) return undefined;
+  const known = resets.filter((ms) => ms !== undefined && ms >= 0) as number[];
+  return { resetMs: known.length === 0 ? undefined : Math.max(...known) };
+}
+
 /** What the teacher's clock shows when ours shows `now`. */
 function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;

@@ -8,7 +8,7 @@ import { TeacherError } from "../errors.ts";
 import { redactAddress } from "./address.ts";
 import { codeOf, statedDelayMs, wordsOf } from "./error_body.ts";
 import { parseJson } from "./json.ts";
-import { rateLimitOf } from "./rate_headers.ts";
+import { exhaustion } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
 import { serverTime } from "./server_clock.ts";
 
@@ -45,13 +45,15 @@ const RESET_CAP_MS = 60_000;
 export function refusal(options: RefusalOptions): TeacherError {
   const { status, headers, redact } = options;
   const body = parseJson(options.text);
+  const limit = usedUp(options);
+  const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
   // Redacted before it is cut, here and below: half a key would not be found.
   return new TeacherError(redact(messageOf(options, body)).slice(0, WORDS_LENGTH), {
     status,
     code: codeOf(body, redact),
     retryable: shouldRetry(headers),
-    retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ??
-      resetMs(status, headers, options.now),
+    retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ?? resetMs,
+    isExhausted: limit !== undefined,
   });
 }
 
@@ -82,16 +84,9 @@ function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   return word === "true" ? true : word === "false" ? false : undefined;
 }
 
-/** When what is used up will be there again, where a refusal for load says nothing else. */
-function resetMs(status: number, headers: AnswerHeaders, now: number): number | undefined {
-  if (status !== 429 && status !== 503 && status !== 529) return undefined;
-  const { requestsLeft, requestsResetMs, tokensLeft, tokensResetMs } = rateLimitOf(headers, now) ??
-    {};
-  const resets = [
-    requestsLeft === 0 ? requestsResetMs : undefined,
-    tokensLeft === 0 ? tokensResetMs : undefined,
-  ].filter((ms) => ms !== undefined && ms >= 0) as number[];
-  return resets.length === 0 ? undefined : Math.ceil(Math.min(RESET_CAP_MS, Math.max(...resets)));
+/** What is used up, where a refusal for load says so. */
+function usedUp({ status, headers, now }: RefusalOptions): ReturnType<typeof exhaustion> {
+  return status === 429 || status === 503 || status === 529 ? exhaustion(headers, now) : undefined;
 }
 
 function messageOf(

@@ -3,6 +3,7 @@
 import {
   assertEquals,
   assertGreater,
+  assertGreaterOrEqual,
   assertLess,
   assertLessOrEqual,
   assertStringIncludes,
@@ -14,32 +15,67 @@ import { runLibrary } from "./library_run.ts";
 
 const CONCURRENCY = 20;
 
-Deno.test("after one 429 or 503 with Retry-After: 2 nothing is sent for 2 s, then all goes on", async () => {
-  const rows = 400, waitMs = 2_000;
+/** How a teacher refuses some of 400 rows. */
+interface Refusals {
+  /** The first requests that are refused: from the 201st on. */
+  readonly count: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A run past refusals in its middle; gives when requests came after the last of them, in ms. */
+async function runPast(status: number, { count, headers }: Refusals) {
+  const rows = 400;
+  await using dir = await tempDir();
+  const refused: LedgerEntry[] = [];
+  await using server = serveLimited({
+    latencyMs: 50,
+    answer(_, entry) {
+      if (entry.n <= rows / 2 || refused.length === count) return undefined;
+      refused.push(entry);
+      return errorAnswer(status, "Slow down", headers);
+    },
+  });
+  const options = { rows, concurrency: CONCURRENCY };
+  const { summary, snapshots } = await runLibrary(dir, [server], options);
+  assertEquals([summary.succeeded, summary.failed, summary.refused_for_load], [rows, 0, count]);
+  const from = refused.at(-1)!.answeredAt!;
+  const laterMs = server.ledger.map(({ at }) => at - from).filter((ms) => ms > 0);
+  return { laterMs, snapshots };
+}
+
+const RESTS: readonly [name: string, Refusals][] = [
+  ["one refusal that says that nothing is left of a limit", {
+    count: 1,
+    headers: { "retry-after": "2", "x-ratelimit-remaining-requests": "0" },
+  }],
+  ["three refusals in a row", { count: 3, headers: { "retry-after": "2" } }],
+];
+for (const [name, refusals] of RESTS) {
+  Deno.test(`after ${name} nothing is sent until Retry-After is over, then all goes on`, async () => {
+    await Promise.all([429, 503].map(async (status) => {
+      const { laterMs, snapshots } = await runPast(status, refusals);
+      const waitMs = 2_000;
+      // Calls that were on their way as the refusal was.
+      const under = laterMs.filter((ms) => ms < waitMs - 100);
+      assertLessOrEqual(under.length, CONCURRENCY);
+      assertLess(Math.max(0, ...under), 100);
+      assertLess(Math.min(...laterMs.filter((ms) => ms >= waitMs - 100)), waitMs + 1_000);
+      const resting = snapshots.find(({ state }) => state === "backing_off");
+      assertStringIncludes(resting?.reason ?? "", `${status}: Slow down`);
+      assertEquals(resting?.teachers[0].state, "cooling_down");
+    }));
+  });
+}
+
+Deno.test("one refusal with Retry-After holds back its row and no other", async () => {
   await Promise.all([429, 503].map(async (status) => {
-    await using dir = await tempDir();
-    let refused: LedgerEntry | undefined;
-    await using server = serveLimited({
-      latencyMs: 50,
-      answer(_, entry) {
-        if (refused !== undefined || entry.n <= rows / 2) return undefined;
-        refused = entry;
-        return errorAnswer(status, "Slow down", { "retry-after": String(waitMs / 1_000) });
-      },
-    });
-    const options = { rows, concurrency: CONCURRENCY };
-    const { summary, snapshots } = await runLibrary(dir, [server], options);
-    assertEquals([summary.succeeded, summary.failed, summary.refused_for_load], [rows, 0, 1]);
-    const from = refused!.answeredAt!;
-    const later = server.ledger.map(({ at }) => at - from).filter((ms) => ms > 0);
-    // Calls that were on their way as the refusal was.
-    const under = later.filter((ms) => ms < waitMs);
-    assertLessOrEqual(under.length, CONCURRENCY);
-    assertLess(Math.max(0, ...under), 100);
-    assertLess(Math.min(...later.filter((ms) => ms >= waitMs)), waitMs + 1_000);
-    const resting = snapshots.find(({ state }) => state === "backing_off");
-    assertStringIncludes(resting?.reason ?? "", `${status}: Slow down`);
-    assertEquals(resting?.teachers[0].state, "cooling_down");
+    const headers = { "retry-after": "2" };
+    const { laterMs, snapshots } = await runPast(status, { count: 1, headers });
+    // 200 rows of 50 ms in 20 lanes are half a second.
+    assertGreaterOrEqual(laterMs.filter((ms) => ms < 1_500).length, 150);
+    assertEquals(laterMs.filter((ms) => ms >= 1_900).length, 1);
+    const states = snapshots.flatMap(({ teachers }) => teachers.map(({ state }) => state));
+    assertEquals(states.includes("cooling_down"), false);
   }));
 });
 

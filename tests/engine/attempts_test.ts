@@ -43,7 +43,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onAgain: () => {},
     onEndpointHalt: () => told.push("channel halt"),
     isOver: () => told.includes("halt"),
-    restMs: () => endpoint.restsUntil(0) ?? 0,
+    soonestMs: ({ holds = [] }) => Math.max(...holds.map(({ until }) => until)),
     ...options,
   });
   const workOf = (uid: string): Work => {
@@ -80,10 +80,9 @@ Deno.test("Attempts.make() says when the next attempt is due, or that there is n
   assertEquals([await second, work.dueInMs, work.faults], [undefined, 0, 1]);
 });
 
-Deno.test("Attempts.make() lets a row sit out a cool-down unless somebody else may be asked", async () => {
-  // All rest for longer, somebody may be asked sooner, somebody may be asked now.
-  for (const [restMs, dueInMs] of [[950, 900], [300, 300], [0, 0]]) {
-    const { attempts, teacher, workOf } = attemptsOf({ restMs: () => restMs });
+Deno.test("Attempts.make() holds a row back as long as its teacher asks, unless another one has room", async () => {
+  for (const [soonestMs, dueInMs] of [[900, 900], [300, 300], [0, 0]]) {
+    const { attempts, teacher, workOf } = attemptsOf({ soonestMs: () => soonestMs });
     const work = workOf("a");
     const made = attempts.make(work);
     await teacher.call("a").refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 900 }));

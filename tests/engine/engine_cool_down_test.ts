@@ -1,34 +1,79 @@
 import { assertAlmostEquals, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
-import { endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
+import { batchesOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fixture.ts";
 
 const tooMany = (retryAfterMs?: number) =>
   new TeacherError("Too many requests", { status: 429, retryAfterMs });
 
-Deno.test("Engine sends nothing to a teacher until its Retry-After is over, and calls in flight finish", async () => {
+/** Nothing is left of a limit, so all rows have to wait. */
+const usedUp = (retryAfterMs: number, status = 429) =>
+  new TeacherError("Too many requests", { status, retryAfterMs, isExhausted: true });
+
+Deno.test("Engine holds back the one row that a teacher puts off, and sends it others meanwhile", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(20), concurrency: 4, now: clock.now });
   await fixture.start();
   await fixture.teacher.call("1").refuse(tooMany(5_000));
-  assertEquals(fixture.engine.state, "backing_off");
-  assertEquals(fixture.engine.rest?.reason, "429: Too many requests");
-  assertAlmostEquals(fixture.engine.rest!.until, Date.now() + 5_000, 1_000);
-  for (const uid of ["0", "2", "3"]) await fixture.teacher.call(uid).answer();
-  assertEquals(fixture.settledUids, ["0", "2", "3"]);
+  assertEquals(fixture.teacher.uids, ["0", "2", "3", "4"]);
+  assertEquals([fixture.engine.state, fixture.engine.rest], ["running", undefined]);
   await clock.advance(4_999);
-  assertEquals(fixture.teacher.uids, []);
+  while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();
+  assertEquals(fixture.outcomes.length, 19);
   assertEquals(fixture.engine.state, "backing_off");
+  assertEquals(fixture.engine.rest?.reason, "every row left waits to be tried again");
   await clock.advance(1);
-  assertGreater(fixture.teacher.open.length, 0);
-  assertEquals(fixture.engine.state, "running");
-  assertEquals(fixture.engine.rest, undefined);
-  assertEquals(fixture.states, ["backing_off", "running"]);
-  for (; !fixture.hasEnded; await clock.advance(1_000)) {
-    while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();
+  assertEquals(fixture.teacher.uids, ["1"]);
+  await fixture.finish();
+  assertEquals(fixture.states, ["backing_off", "running", "done"].slice(0, fixture.states.length));
+});
+
+for (
+  const [name, refused, error] of [
+    ["from the third refusal in a row", ["0", "1", "2"], tooMany(5_000)],
+    ["at once where nothing is left of a limit", ["1"], usedUp(5_000)],
+  ] as const
+) {
+  Deno.test(`Engine sends nothing to a teacher until its Retry-After is over, ${name}`, async () => {
+    using clock = new FakeClock();
+    const fixture = new Fixture({ rows: rowsOf(20), concurrency: 6, now: clock.now });
+    await fixture.start();
+    for (const uid of refused) await fixture.teacher.call(uid).refuse(error);
+    assertEquals(fixture.engine.state, "backing_off");
+    assertEquals(fixture.engine.rest?.reason, "429: Too many requests");
+    assertAlmostEquals(fixture.engine.rest!.until, Date.now() + 5_000, 1_000);
+    const underWay = [...fixture.teacher.open];
+    for (const { answer } of underWay) await answer();
+    assertEquals(fixture.outcomes.length, underWay.length);
+    await clock.advance(4_999);
+    assertEquals(fixture.teacher.uids, []);
+    assertEquals(fixture.engine.state, "backing_off");
+    await clock.advance(1);
+    assertGreater(fixture.teacher.open.length, 0);
+    assertEquals(fixture.engine.state, "running");
+    assertEquals(fixture.engine.rest, undefined);
+    assertEquals(fixture.states, ["backing_off", "running"]);
+    for (; !fixture.hasEnded; await clock.advance(1_000)) {
+      while (fixture.teacher.open.length > 0) await fixture.teacher.open[0].answer();
+    }
+    assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+    assertEquals(clock.pendingTimers, 0);
+  });
+}
+
+Deno.test("Engine counts no refusals as in a row that have an answer between them", async () => {
+  using clock = new FakeClock();
+  const source = batchesOf(rowsOf(100), 100);
+  const fixture = new Fixture({ source, concurrency: 1, now: clock.now });
+  await fixture.start();
+  for (let round = 0; round < 4; round++) {
+    await fixture.teacher.open[0].refuse(tooMany(60_000));
+    await fixture.teacher.open[0].refuse(tooMany(60_000));
+    assertEquals([round, fixture.engine.state], [round, "running"]);
+    for (let row = 0; row < 10; row++) await fixture.teacher.open[0].answer();
   }
-  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
-  assertEquals(clock.pendingTimers, 0);
+  fixture.engine.abort();
+  await fixture.ended;
 });
 
 Deno.test("Engine obeys the Retry-After of a 503 and a 529, and the longest of several", async () => {
@@ -36,9 +81,7 @@ Deno.test("Engine obeys the Retry-After of a 503 and a 529, and the longest of s
   const fixture = new Fixture({ rows: rowsOf(20), concurrency: 3, now: clock.now });
   await fixture.start();
   for (const [uid, status, retryAfterMs] of [["0", 503, 1_000], ["1", 529, 4_000], ["2", 503, 0]]) {
-    await fixture.teacher.call(String(uid)).refuse(
-      new TeacherError("Busy", { status: Number(status), retryAfterMs: Number(retryAfterMs) }),
-    );
+    await fixture.teacher.call(String(uid)).refuse(usedUp(Number(retryAfterMs), Number(status)));
   }
   await clock.advance(3_999);
   assertEquals(fixture.teacher.asked.length, 3);
@@ -53,7 +96,7 @@ Deno.test("Engine says in time that a cool-down is over although no lane waits f
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 2, now: clock.now });
   await fixture.start();
   fixture.engine.setConcurrency(1);
-  await fixture.teacher.call("0").refuse(tooMany(2_000));
+  await fixture.teacher.call("0").refuse(usedUp(2_000));
   assertEquals(fixture.engine.inFlight, 1);
   await clock.advance(100);
   assertEquals(fixture.states.splice(0), ["backing_off"]);
@@ -74,7 +117,7 @@ Deno.test("Engine asks another teacher while one is cooling down", async () => {
   });
   await fixture.start();
   assertEquals([a.open.length, b.open.length], [2, 2]);
-  await a.open[0].refuse(tooMany(60_000));
+  await a.open[0].refuse(usedUp(60_000));
   assertEquals([a.open.length, b.open.length], [1, 3]);
   await a.open[0].answer();
   assertEquals([a.open.length, b.open.length], [0, 4]);
@@ -109,7 +152,7 @@ Deno.test("Engine waits for the end of a cool-down that is over before it was pa
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(4), concurrency: 1, now: clock.now });
   await fixture.start();
-  await fixture.teacher.call("0").refuse(tooMany(1_000));
+  await fixture.teacher.call("0").refuse(usedUp(1_000));
   fixture.engine.closeGate("pause");
   assertEquals(fixture.engine.state, "paused");
   await clock.advance(60_000);

@@ -113,7 +113,7 @@ Deno.test("Engine takes neither a cool-down nor a pause from a row's time", asyn
     }
   }
   assertEquals(left.length, 2);
-  assertEquals(left.every((ms) => ms > 8_700 && ms <= 9_000), true, left.join());
+  assertEquals(left.every((ms) => ms > 8_400 && ms <= 9_000), true, left.join());
 });
 
 Deno.test("Engine gives the place of a row that came too late to the next one", async () => {

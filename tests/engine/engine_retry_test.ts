@@ -159,7 +159,7 @@ Deno.test("Engine.run() lets others go on while a row waits", async () => {
   assertEquals(fixture.engine.waiting, 0);
 });
 
-Deno.test("Engine.run() takes due retries before new rows, the longest due first", async () => {
+Deno.test("Engine.run() takes due retries and new rows by turns, the longest due first", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 3, now: clock.now });
   await fixture.start();
@@ -169,10 +169,11 @@ Deno.test("Engine.run() takes due retries before new rows, the longest due first
   assertEquals(fixture.teacher.uids, ["3", "4", "5"]);
   await clock.advance(2_500);
   for (const uid of ["3", "4", "5"]) await fixture.teacher.call(uid).answer();
-  assertEquals(fixture.teacher.uids, ["1", "2", "6"]);
+  assertEquals(fixture.teacher.uids, ["1", "6", "2"]);
   await clock.advance(500);
+  await fixture.teacher.call("1").answer();
   await fixture.teacher.call("6").answer();
-  assertEquals(fixture.teacher.uids, ["1", "2", "0"]);
+  assertEquals(fixture.teacher.uids, ["2", "0", "7"]);
   await fixture.finish();
 });
 

@@ -13,22 +13,21 @@ async function answerAll({ teacher }: Fixture): Promise<number> {
 Deno.test("Engine.run() starts with one call, and has twice as many in flight after each answer", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
-    rows: rowsOf(200),
-    concurrency: 20,
+    rows: rowsOf(400),
+    concurrency: 140,
     isCareful: true,
     now: clock.now,
   });
   await fixture.start();
   const inFlight: number[] = [];
-  for (let answer = 0; answer < 6; answer++) {
+  for (let answer = 0; answer < 9; answer++) {
     inFlight.push(fixture.teacher.open.length);
     await fixture.teacher.open[0].answer();
   }
-  // Up to 16 it doubles, then each answer adds one.
-  assertEquals(inFlight, [1, 2, 4, 8, 16, 17]);
-  for (let round = 0; round < 2; round++) await answerAll(fixture);
-  assertEquals(fixture.teacher.open.length, 20);
-  assertEquals(fixture.engine.limit, 20);
+  // Up to 128 it doubles, then each answer adds one.
+  assertEquals(inFlight, [1, 2, 4, 8, 16, 32, 64, 128, 129]);
+  await answerAll(fixture);
+  assertEquals(fixture.engine.limit, 140);
   await fixture.finish();
 });
 

@@ -141,18 +141,23 @@ Deno.test("Engine.setConcurrency() changes what all teachers may have in flight,
   await fixture.ended;
 });
 
-Deno.test("Engine takes a row that one teacher put off for an hour to the first that is back", async () => {
+Deno.test("Engine takes a row that one teacher puts off for an hour to the first that will take it", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
   const fixture = new Fixture({ rows: rowsOf(2), teachers: [endpointOf(a), endpointOf(b)] });
   await fixture.start();
   await b.call("1").refuse(later(1_000));
+  await clock.advance(0);
   assertEquals(a.uids, ["0", "1"]);
   await a.call("0").refuse(later(3_600_000));
   await a.call("1").refuse(later(3_600_000));
-  assertEquals([a.uids, b.uids, fixture.engine.waiting], [[], [], 2]);
-  await clock.advance(1_100);
+  await clock.advance(0);
+  assertEquals([a.uids, b.uids, fixture.engine.waiting], [[], ["0"], 1]);
+  await b.call("0").refuse(later(1_000));
+  await clock.advance(999);
+  assertEquals([a.uids, b.uids], [[], []]);
+  await clock.advance(101);
   while (b.open.length > 0) await b.open[0].answer();
   await fixture.ended;
   assertEquals(clock.now(), 1_100);

@@ -24,6 +24,8 @@ export interface SimulatedTime {
 
 /** One POST. */
 export interface SimulatedAttempt {
+  /** Its number, from 1. */
+  readonly ticket: number;
   /** When it was sent, in ms. */
   readonly startedAt: number;
   /** How long its answer will be. */
@@ -35,7 +37,7 @@ export interface SimulatedGate {
   /** Whether an attempt may be sent now, besides those in flight. */
   mayStart(inFlight: number): boolean;
   /** One was sent. */
-  started?(): void;
+  started?(attempt: SimulatedAttempt): void;
   /** One was answered. `inFlight`: itself included. */
   answered(attempt: SimulatedAttempt, inFlight: number): void;
   /** One was refused for load. `inFlight`: itself included. */
@@ -48,8 +50,7 @@ export interface SimulatedGate {
 export function limitGate(limit: ConcurrencyLimit): SimulatedGate {
   return {
     mayStart: (inFlight) => inFlight < limit.value,
-    answered: ({ startedAt, tokens }, inFlight) =>
-      limit.answered({ startedAt, inFlight, tokens, latencyMs: 0 }),
+    answered: ({ startedAt, tokens }, inFlight) => limit.answered({ startedAt, inFlight, tokens }),
     refused: ({ startedAt }, inFlight) => limit.pressed({ startedAt, inFlight }),
     tick: () => limit.tick(),
   };
@@ -99,6 +100,7 @@ export class SimulatedLoad {
   readonly #tokens: () => number;
   readonly #refusals: { at: number; attempt: SimulatedAttempt }[] = [];
   #tickAt: number;
+  #sent = 0;
   /** Attempts under way. */
   inFlight = 0;
 
@@ -149,9 +151,9 @@ export class SimulatedLoad {
   #send(): void {
     const now = this.#time.now;
     while (this.#gate.mayStart(this.inFlight)) {
-      const attempt = { startedAt: now, tokens: this.#tokens() };
+      const attempt = { ticket: ++this.#sent, startedAt: now, tokens: this.#tokens() };
       this.inFlight++;
-      this.#gate.started?.();
+      this.#gate.started?.(attempt);
       if (!this.#server.take(now, attempt)) {
         this.#refusals.push({ at: now + REFUSAL_MS, attempt });
       }

@@ -56,8 +56,11 @@ export interface Classification {
   readonly action: FailureReaction;
   /** Why. */
   readonly cause: FailureCause;
-  /** How long nothing is sent to this teacher, in ms. @default undefined: no shared cool-down */
-  readonly coolDownMs?: number;
+  /** How long the teacher asks to wait, in ms. @default undefined: it says nothing of that */
+  readonly retryAfterMs?: number;
+  /** Whether the teacher says that nothing is left of a limit: no other row is sent to it until then.
+   * @default false */
+  readonly isExhausted?: boolean;
   /** For halts: what to do about it, a sentence without a final period. */
   readonly advice?: string;
   /** Whether the model's name is to blame: a row that names its own model fails alone. @default false */
@@ -244,9 +247,14 @@ function ofClientError(error: TeacherError, status: number): Classification {
 }
 
 function load(error: TeacherError): Classification {
-  const ms = error.retryAfterMs;
-  if (ms === undefined || !(ms >= 0 && ms < Infinity)) return { action: "retry", cause: "load" };
-  return { action: "retry", cause: "load", coolDownMs: Math.min(ms, DAY_MS) };
+  const { retryAfterMs: ms, isExhausted } = error;
+  const load: Classification = {
+    action: "retry",
+    cause: "load",
+    ...isExhausted && { isExhausted },
+  };
+  if (ms === undefined || !(ms >= 0 && ms < Infinity)) return load;
+  return { ...load, retryAfterMs: Math.min(ms, DAY_MS) };
 }
 
 function isLoadCode(code = ""): boolean {

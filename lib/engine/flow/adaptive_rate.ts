@@ -25,7 +25,7 @@ const DEEPEST_CUT = 0.5;
 const LEAST_PER_S = 0.2;
 
 /** The rate before the first refusal, in requests a second, is taken for at least this. */
-const FIRST_PER_S = 40;
+const FIRST_PER_S = 100;
 
 /** A guessed rate that was not refused for so long was not too high from the start, in milliseconds. */
 const CONFIRM_MS = 1_000;
@@ -38,6 +38,9 @@ const REFRESH_MS = 100;
 
 /** The rate grows while at least this share of it is used. */
 const USED = 1 / 3;
+
+/** A rate of which at least this share is used is what keeps more from being sent. */
+const LIMITING = 0.9;
 
 /** A rate of which less than this share is used holds nobody back; after so long it is forgotten. */
 const IDLE = 1 / 2;
@@ -102,6 +105,18 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
+  /** Whether most of the rate was used lately. */
+  isLimiting(now: number): boolean {
+    return this.isBound && this.#sentLately(now) >= LIMITING * this.#perSecond;
+  }
+
+  /** Holds the rate at `perSecond` for now: more was refused. */
+  decrease(perSecond: number, now: number): void {
+    const rate = Math.max(LEAST_PER_S, perSecond);
+    this.#cut(rate, rate / CUT, now);
+    this.#isGuess = false;
+  }
+
   #cut(rate: number, before: number, now: number): void {
     this.#growth.cut(0, rate, Math.max(before, rate / CUT));
     this.#cutAt = this.#refreshedAt = now;
@@ -144,7 +159,7 @@ export class AdaptiveRate {
     this.#refreshedAt = now;
     this.#idleMs = used < IDLE ? this.#idleMs + elapsedMs : 0;
     if (this.#idleMs >= IDLE_MS) {
-      this.#forget();
+      this.forget();
       return;
     }
     if (used < USED) return;
@@ -155,7 +170,8 @@ export class AdaptiveRate {
     bucket.setRate(this.#perSecond, now);
   }
 
-  #forget(): void {
+  /** Whether refusals come has nothing to do with the rate. */
+  forget(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;
   }

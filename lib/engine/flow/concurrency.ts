@@ -33,8 +33,6 @@ export interface LimitAnswer {
   readonly inFlight: number;
   /** Completion tokens; 0 where the teacher counts none. */
   readonly tokens: number;
-  /** How long the attempt took. It is no signal: it follows the length of answers. */
-  readonly latencyMs: number;
 }
 
 /** A sign that the teacher has too much to do, as the limit sees it. */
@@ -43,11 +41,15 @@ export interface LimitPressure {
   readonly startedAt: number;
   /** Attempts in flight as the refusal came, itself included. */
   readonly inFlight: number;
+  /** Whether everything is refused now. @default false */
+  readonly isRun?: boolean;
 }
 
 /** What is left of the attempts in flight when the teacher refuses one: CUBIC's 0.7 would leave too
  * much idle at a teacher whose refusals cost next to nothing. */
 const DECREASE = 0.85;
+/** Less than this part of what was in flight tells nothing of what is accepted. */
+const LEAST_SHRUNK = 0.1;
 /** Attempts that are made so soon after a cut still meet the crowd that was refused. */
 const BURST_MS = 100;
 /** A careful start that is refused goes on from below: it doubles at a blow, and that may have been too
@@ -55,8 +57,10 @@ const BURST_MS = 100;
  * is at its end. */
 const FURTHER = 1.5;
 /** Below this each answer of a careful start doubles the limit, from here on it adds one, which
- * doubles it with every round of answers. */
-const DOUBLING_BELOW = 16;
+ * doubles it with every round of answers. The first answers prove the key, the model and the parameters. */
+const DOUBLING_BELOW = 128;
+/** The same for a teacher that was down, and where the limit explores: what it measures first is at 32. */
+const GENTLE_BELOW = 16;
 /** A careful start doubles when so long nothing was refused: answers may take an hour. */
 const QUIET_MS = 10_000;
 /** The limit is in use while so much of it is. */
@@ -75,6 +79,7 @@ export class ConcurrencyLimit {
 
   /** How far a careful start has come; undefined when it is over. */
   #start: number | undefined;
+  #doublingBelow: number;
   /** The size at which it was refused; 0: nowhere yet. */
   #startRefusedAt = 0;
   #quietSince: number;
@@ -83,6 +88,8 @@ export class ConcurrencyLimit {
   /** The clock of growth: the time in which the limit was used. */
   #usedMs = 0;
   #lastDecreaseAt = -Infinity;
+  /** The size before that. */
+  #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
   /** What the teacher took before refusals came without an answer between them. Infinity: not known. */
@@ -99,7 +106,13 @@ export class ConcurrencyLimit {
     this.#ceiling = ceiling;
     this.#explorer = isExploring ? new HillClimb({ ceiling, now, random }) : undefined;
     this.#start = isCareful ? 1 : undefined;
+    this.#doublingBelow = isExploring ? GENTLE_BELOW : DOUBLING_BELOW;
     this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
+  }
+
+  /** Whether it is still in its careful start. */
+  get isStarting(): boolean {
+    return this.#start !== undefined;
   }
 
   /** How many attempts may be in flight: a whole number, 1 or more. */
@@ -131,12 +144,20 @@ export class ConcurrencyLimit {
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
-    if (pressure.startedAt <= this.#lastDecreaseAt + BURST_MS) return;
+    if (pressure.startedAt <= this.#lastDecreaseAt + BURST_MS) {
+      if (pressure.isRun && this.#start === undefined) this.#shrink(pressure.inFlight - 1);
+      return;
+    }
+    const from = Math.max(1, Math.min(this.#exact, pressure.inFlight));
+    this.decrease(from, DECREASE * from);
+  }
+
+  /** `from` attempts in flight are too many, `towards` may be right. */
+  decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#held = size;
-    const from = Math.max(1, Math.min(size, pressure.inFlight));
     // At least one less: 15 % of a small limit would be grown back in a moment.
-    const to = Math.min(DECREASE * from, from - 1);
+    const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER * this.#startRefusedAt) {
       this.#start = Math.max(1, Math.floor(to));
       this.#startRefusedAt = size;
@@ -145,6 +166,7 @@ export class ConcurrencyLimit {
       this.#start = undefined;
     }
     this.#isProven = false;
+    this.#decreasedFrom = size;
     this.#lastDecreaseAt = this.#now();
     this.#explorer?.interrupted();
   }
@@ -171,7 +193,17 @@ export class ConcurrencyLimit {
       this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
     this.#explorer?.interrupted();
+    this.#doublingBelow = GENTLE_BELOW;
     this.#setStart(1);
+  }
+
+  /** While everything is refused, no place that a refusal leaves is filled again: what is in flight then is
+   * what was accepted, and a place that is filled would be refused many times a second. Where next to
+   * nothing is left in flight, the refusals tell nothing of the right size. */
+  #shrink(inFlight: number): void {
+    const to = Math.max(1, inFlight), size = this.#decreasedFrom;
+    if (to < LEAST_SHRUNK * size) this.#growth.cut(this.#usedMs, DECREASE * size, size);
+    else if (to < this.#exact) this.#growth.cut(this.#usedMs, to, to / DECREASE);
   }
 
   /** Forgets what was refused until now. */
@@ -218,7 +250,7 @@ export class ConcurrencyLimit {
   }
 
   #advanceStart(start: number, isLimiting: boolean): void {
-    if (start < DOUBLING_BELOW && this.#startRefusedAt === 0) this.#setStart(2 * start);
+    if (start < this.#doublingBelow && this.#startRefusedAt === 0) this.#setStart(2 * start);
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 

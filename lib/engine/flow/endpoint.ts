@@ -10,9 +10,7 @@ import type { TeacherStatus } from "../../progress/mod.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Classification } from "../errors/mod.ts";
-import { ConcurrencyLimit } from "./concurrency.ts";
-import { RateLimiter } from "./rate.ts";
-import { ThrottleTolerance } from "./throttle_tolerance.ts";
+import { LoadControl, type Sent } from "./load_control.ts";
 
 /** A teacher and what is known of it beforehand. */
 export interface EndpointOptions {
@@ -46,6 +44,14 @@ export interface EndpointContext {
   readonly onHealth?: (endpoint: Endpoint) => void;
 }
 
+/** What a failed attempt means beyond its row. */
+export interface FailureEffect {
+  /** Whether it counts against the row. */
+  readonly counts: boolean;
+  /** Whether the teacher throttles no more than usual: other rows are sent all the same. */
+  readonly isTolerated: boolean;
+}
+
 /** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
@@ -65,9 +71,7 @@ export class Endpoint {
   attempts = 0;
   readonly #context: EndpointContext;
   readonly #maxConcurrency: number;
-  readonly #limit: ConcurrencyLimit;
-  readonly #pace: RateLimiter;
-  readonly #refusals = new ThrottleTolerance();
+  readonly #load: LoadControl;
   readonly #health: CircuitBreaker;
   #answered = 0;
   #failed = 0;
@@ -78,14 +82,13 @@ export class Endpoint {
 
   /** Nothing is sent yet. */
   constructor(options: EndpointOptions, context: EndpointContext) {
-    const { now, random, isExploring, isCareful } = context;
+    const { now, random } = context;
     this.teacher = options.teacher;
     this.weight = options.weight;
     this.#context = context;
     this.#maxConcurrency = options.maxConcurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
-    this.#limit = new ConcurrencyLimit({ ceiling, isExploring, isCareful, now, random });
-    this.#pace = new RateLimiter({ rpm: options.rpm, tpm: options.tpm, now });
+    this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
     this.#health = new CircuitBreaker({ now, random });
     this.#coolUntil = now();
   }
@@ -97,7 +100,7 @@ export class Endpoint {
 
   /** How many attempts may be under way. */
   get limit(): number {
-    return this.#limit.value;
+    return this.#load.limit;
   }
 
   /** Whether it has ever answered. */
@@ -139,72 +142,68 @@ export class Endpoint {
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
     // Whoever is there again takes a probe, however many attempts hang since it went.
-    if (this.inFlight >= this.#limit.value && !this.#health.isDown) return Infinity;
-    return this.#pace.delayMs();
+    if (this.inFlight >= this.#load.limit && !this.#health.isDown) return Infinity;
+    return this.#load.delayMs(now);
   }
 
-  /** An attempt is made. */
-  take(): void {
+  /** An attempt is made. Gives its number. */
+  take(): number {
     this.inFlight++;
     this.attempts++;
-    this.#refusals.sent(this.#context.now(), this.#limit.value);
-    this.#pace.take();
+    this.#load.sent(this.attempts);
     this.#health.asked();
+    return this.attempts;
   }
 
   /** It gave a completion, which need not be one that is kept. */
-  answered(startedAt: number, latencyMs: number, completion: Completion): void {
+  answered(sent: Sent, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.#answered++;
-    const tokens = completion.usage?.completionTokens ?? 0;
-    this.#completionTokens += tokens;
-    this.#isThere(startedAt);
-    this.#limit.answered({ startedAt, inFlight, tokens, latencyMs });
-    this.#pace.answered(completion);
+    this.#completionTokens += completion.usage?.completionTokens ?? 0;
+    this.#isThere(sent);
+    this.#load.answered(sent, inFlight, completion);
   }
 
-  /** It did not answer. `isFirst`: nothing has counted against the row until now. Gives whether this
-   * attempt does. */
+  /** It did not answer. `isFirst`: nothing has counted against the row until now. */
   failed(
-    startedAt: number,
+    sent: Sent,
     error: TeacherError,
     classification: Classification,
     isFirst: boolean,
-  ): boolean {
+  ): FailureEffect {
     const inFlight = this.inFlight--;
     this.#failed++;
-    const { cause, action, coolDownMs } = classification;
-    if (error.partial === undefined) this.#pace.failed();
-    else this.#pace.answered(error.partial);
+    const { cause, action } = classification;
+    this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
     if (action === "halt" || cause === "request" || cause === "ending") {
-      this.#isThere(startedAt);
-      return true;
+      this.#isThere(sent);
+      return { counts: true, isTolerated: false };
     }
     if (cause === "adjusted") {
-      this.#isThere(startedAt);
-      return false;
+      this.#isThere(sent);
+      return { counts: false, isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
-    if (PRESSURE.has(cause)) this.#pressed(startedAt, inFlight, error.status === 429);
-    if (coolDownMs !== undefined) this.#coolDown(coolDownMs);
+    const isTolerated = PRESSURE.has(cause) &&
+      this.#pressed(sent, inFlight, error, classification);
     const wasDown = this.isDown;
-    const counts = this.#health.failed(cause, startedAt, isFirst);
+    const counts = this.#health.failed(cause, sent.startedAt, isFirst);
     if (this.isDown && !wasDown) this.#context.onHealth?.(this);
-    return counts;
+    return { counts, isTolerated };
   }
 
   /** An attempt was given up before it ended. */
   abandoned(): void {
     this.inFlight--;
-    this.#pace.failed();
+    this.#load.failed(undefined);
   }
 
   /** An attempt was not made after all: its place is free for the next one at once. */
   returned(): void {
     this.inFlight--;
     this.attempts--;
-    this.#pace.returned();
+    this.#load.returned();
     this.#health.unasked();
   }
 
@@ -215,13 +214,12 @@ export class Endpoint {
 
   /** Allows more or fewer attempts at once. */
   setConcurrency(concurrency: number): void {
-    this.#limit.setCeiling(Math.min(this.#maxConcurrency, concurrency));
+    this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
   /** Lets time have its effect; called about ten times a second. */
   tick(): void {
-    // A limit that nothing makes use of has nothing to learn, and probes say nothing of it.
-    if (this.inFlight > 0 && !this.isDown) this.#limit.tick();
+    this.#load.tick(this.inFlight > 0 && !this.isDown);
   }
 
   /** Where it stands, for people. */
@@ -252,18 +250,26 @@ export class Endpoint {
     };
   }
 
-  /** It has too much to do; whether it is we who send too much is another matter. */
-  #pressed(startedAt: number, inFlight: number, isRate: boolean): void {
-    const verdict = this.#refusals.refused(startedAt, this.#context.now(), this.#limit.value);
-    if (isRate) this.#pace.refused(startedAt, verdict === "excess");
-    if (verdict === "excess") this.#limit.pressed({ startedAt, inFlight });
-    else if (verdict === "vain") this.#limit.resume(this.#refusals.sizeBefore);
+  /** It has too much to do. Gives whether that is no more than usual. */
+  #pressed(
+    { ticket, startedAt }: Sent,
+    inFlight: number,
+    error: TeacherError,
+    { retryAfterMs, isExhausted }: Classification,
+  ): boolean {
+    const isRate = error.status === 429;
+    const verdict = this.#load.throttled({ ticket, startedAt, inFlight, isRate });
+    if (retryAfterMs !== undefined && (isExhausted || this.#load.isRun)) {
+      this.#coolDown(retryAfterMs);
+      return false;
+    }
+    return verdict !== "excess";
   }
 
   /** It has said something. After an outage it gets little at first. */
-  #isThere(startedAt: number): void {
+  #isThere({ startedAt }: Sent): void {
     if (!this.#health.answered(startedAt)) return;
-    this.#limit.restart();
+    this.#load.restart();
     this.#context.onHealth?.(this);
   }
 
@@ -271,5 +277,6 @@ export class Endpoint {
     const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
     const until = this.#context.now() + ms + this.#context.random() * jitterMs;
     this.#coolUntil = Math.max(this.#coolUntil, until);
+    this.#load.rested();
   }
 }

@@ -7,5 +7,5 @@
  * @module
  */
 
-export type { Endpoint, EndpointOptions } from "./endpoint.ts";
+export type { Endpoint, EndpointOptions, FailureEffect } from "./endpoint.ts";
 export { type Rest, TeacherPool } from "./teacher_pool.ts";

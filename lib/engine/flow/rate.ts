@@ -131,6 +131,22 @@ export class RateLimiter {
     this.#isBound ||= this.#learnt.isBound;
   }
 
+  /** Sends no more than this a second for now: more was throttled. */
+  decrease(perSecond: number): void {
+    this.#learnt.decrease(perSecond, this.#now());
+    this.#isBound = true;
+  }
+
+  /** Whether the rate that refusals have taught is what keeps more from being sent. */
+  get isLimiting(): boolean {
+    return this.#learnt.isLimiting(this.#now());
+  }
+
+  /** Forgets the rate that refusals have taught: it does not lower their share. */
+  forget(): void {
+    this.#learnt.forget();
+  }
+
   /** Takes `spent` tokens, and corrects what the attempts in flight are expected to take. */
   #charge(spent: number): void {
     if (this.#tokens === undefined) return;

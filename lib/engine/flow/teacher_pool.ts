@@ -33,6 +33,12 @@ export interface Rest {
   readonly reason: string;
 }
 
+/** A teacher does not want a row before a time. */
+interface Hold {
+  readonly by: Endpoint;
+  readonly until: number;
+}
+
 /** The teachers of a run. */
 export class TeacherPool {
   readonly #endpoints: readonly Endpoint[];
@@ -79,6 +85,18 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
+  /** How long no teacher may be asked for a row that some do not want yet, in milliseconds. */
+  soonestMs(holds: readonly Hold[]): number {
+    const now = this.#options.now();
+    let soonest = Infinity;
+    for (const endpoint of this.#endpoints) {
+      if (endpoint.isHalted) continue;
+      const until = Math.max(endpoint.restsUntil(now) ?? now, heldUntil(holds, endpoint));
+      soonest = Math.min(soonest, until);
+    }
+    return soonest === Infinity ? 0 : Math.max(0, soonest - now);
+  }
+
   /** Lets time have its effect from now on. */
   open(): void {
     this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
@@ -119,6 +137,20 @@ export class TeacherPool {
     const now = this.#read();
     const isOther = (one: Endpoint) => one !== avoided && one.delayMs(now) === 0;
     return this.#endpoints.find(isOther) ?? avoided;
+  }
+
+  /** A teacher that may be asked now for a row that some do not want yet: the least busy one for its
+   * weight. */
+  pickFor(holds: readonly Hold[]): Endpoint | undefined {
+    const now = this.#read();
+    let best: Endpoint | undefined;
+    for (const endpoint of this.#endpoints) {
+      if (heldUntil(holds, endpoint) > now || endpoint.delayMs(now) > 0) continue;
+      if (best === undefined || endpoint.inFlight * best.weight < best.inFlight * endpoint.weight) {
+        best = endpoint;
+      }
+    }
+    return best;
   }
 
   /** Allows more or fewer attempts at once. */
@@ -166,4 +198,9 @@ function leastBusy(endpoints: readonly Endpoint[], sharePerWeight: number): Endp
     }
   }
   return best;
+}
+
+/** Until when a teacher does not want a row; -Infinity where it does. */
+function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
+  return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }

@@ -28,7 +28,8 @@ export type Mend =
 export interface Expected {
   readonly action: FailureReaction;
   readonly cause: FailureCause;
-  readonly coolDownMs?: number;
+  readonly retryAfterMs?: number;
+  readonly isExhausted?: boolean;
   readonly isAboutModel?: boolean;
   readonly isOtherServer?: "certainly" | "probably";
   readonly mend?: Mend;
@@ -63,8 +64,14 @@ function halts(mend: Mend): Expected {
   return { action: "halt", cause: "account", mend };
 }
 
-function cools(coolDownMs: number): Expected {
-  return { ...LOAD, coolDownMs };
+function asksFor(retryAfterMs: number): Expected {
+  return { ...LOAD, retryAfterMs };
+}
+
+/** Nothing is left of a limit. */
+function rests(retryAfterMs?: number): Expected {
+  const until = retryAfterMs === undefined ? {} : { retryAfterMs };
+  return { ...LOAD, isExhausted: true, ...until };
 }
 
 type Headers = Record<string, string>;
@@ -346,7 +353,7 @@ export const GROUPS: readonly CaseGroup[] = [
       openrouter(402, "In-flight budget exhausted", {
         limit_source: "openrouter_in_flight_budget",
       }),
-      cools(3_000),
+      asksFor(3_000),
       { "retry-after": "3" },
     ),
     on(
@@ -561,22 +568,80 @@ export const GROUPS: readonly CaseGroup[] = [
         "requests",
         "rate_limit_exceeded",
       ),
-      cools(1_500),
+      asksFor(1_500),
       { "retry-after-ms": "1500", "retry-after": "2" },
     ),
     on(
       "OpenAI: nothing left, no Retry-After",
       429,
       openai("Rate limit reached for x", "requests", "rate_limit_exceeded"),
-      cools(6_120),
+      rests(6_120),
       { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" },
     ),
     on(
       "OpenAI: nothing left until tomorrow",
       429,
       openai("Rate limit reached for x", "tokens", "rate_limit_exceeded"),
-      cools(60_000),
+      rests(60_000),
       { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "7h12m0s" },
+    ),
+    on(
+      "OpenAI: nothing left, and when to come back",
+      429,
+      openai("Rate limit reached for x", "requests", "rate_limit_exceeded"),
+      rests(2_000),
+      { "retry-after": "2", "x-ratelimit-remaining-requests": "0" },
+    ),
+    on(
+      "OpenRouter: nothing left",
+      429,
+      openai("Rate limit exceeded: free-models-per-min", "rate_limit", "429"),
+      rests(30_000),
+      { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1735689630000" },
+    ),
+    on(
+      "LiteLLM: nothing left of a key's limit",
+      429,
+      openai("Rate limit exceeded for api_key", "None", "429"),
+      rests(60_000),
+      { "retry-after": "60", "x-ratelimit-api_key-remaining-requests": "0" },
+    ),
+    on(
+      "Cerebras: no request left this minute",
+      429,
+      openai("Too many requests", "too_many_requests_error", "request_quota_exceeded"),
+      rests(12_500),
+      {
+        "x-ratelimit-remaining-requests-minute": "0",
+        "x-ratelimit-reset-requests-minute": "12.5",
+        "x-ratelimit-remaining-tokens-minute": "50000",
+      },
+    ),
+    on(
+      "Fireworks: over the limit",
+      429,
+      openai("Too many requests", "error", "RATE_LIMIT_EXCEEDED"),
+      rests(),
+      { "x-ratelimit-over-limit": "yes" },
+    ),
+    on(
+      "a gateway that follows the draft of IETF",
+      429,
+      "Too many requests",
+      rests(12_000),
+      { ratelimit: '"minute";r=0;t=12' },
+    ),
+    on(
+      "something left of every limit",
+      429,
+      openai("Rate limit reached for x", "tokens", "rate_limit_exceeded"),
+      asksFor(1_000),
+      {
+        "retry-after": "1",
+        "x-ratelimit-remaining-requests": "120",
+        "x-ratelimit-remaining-tokens": "801",
+        ratelimit: '"minute";r=12;t=12',
+      },
     ),
     on(
       "OpenAI: slow down",
@@ -590,14 +655,14 @@ export const GROUPS: readonly CaseGroup[] = [
       {
         error: { code: "429", message: "Requests have exceeded call rate limit. Retry after 2 s." },
       },
-      cools(2_000),
+      asksFor(2_000),
       { "retry-after": "2" },
     ),
     on(
       "Anthropic: too many requests",
       429,
       anthropic("rate_limit_error", "Number of requests"),
-      cools(11_000),
+      asksFor(11_000),
       {
         "retry-after": "11",
         "x-should-retry": "true",
@@ -607,7 +672,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "Anthropic: nothing left",
       429,
       anthropic("rate_limit_error", "Number of tokens"),
-      cools(20_000),
+      rests(20_000),
       {
         "anthropic-ratelimit-tokens-limit": "8000",
         "anthropic-ratelimit-tokens-remaining": "0",
@@ -619,7 +684,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "Gemini: too many requests",
       429,
       google(429, "RESOURCE_EXHAUSTED", QUOTA, [RETRY_INFO]),
-      cools(34_070),
+      asksFor(34_070),
     ),
     on(
       "Groq: too many tokens",
@@ -629,7 +694,7 @@ export const GROUPS: readonly CaseGroup[] = [
         "tokens",
         "rate_limit_exceeded",
       ),
-      cools(4_770),
+      asksFor(4_770),
       { "retry-after": "4.77" },
     ),
     on("Groq: flex tier full", 498, openai("Flex tier capacity exceeded", "api_error"), LOAD),
@@ -677,7 +742,7 @@ export const GROUPS: readonly CaseGroup[] = [
       error: "server busy, please try again. maximum pending requests exceeded",
     }, LOAD),
     on("TGI: full queue", 429, { error: "Model is overloaded", error_type: "overloaded" }, LOAD),
-    on("a date to come back at", 503, "", cools(30_000), {
+    on("a date to come back at", 503, "", asksFor(30_000), {
       "retry-after": "Wed, 01 Jan 2025 00:00:30 GMT",
     }),
     on("nonsense to come back at", 429, "", LOAD, { "retry-after": "-5" }),
@@ -923,9 +988,9 @@ export const GROUPS: readonly CaseGroup[] = [
   ]),
   group("A teacher of one's own", [
     own("throws a network error", { type: "network" }, FAULT),
-    own("knows of a limit", { type: "rate_limit", retryAfterMs: 700 }, cools(700)),
+    own("knows of a limit", { type: "rate_limit", retryAfterMs: 700 }, asksFor(700)),
     own("asks for nonsense", { status: 503, retryAfterMs: NaN }, LOAD),
-    own("asks for a week", { status: 503, retryAfterMs: 7 * 86_400_000 }, cools(86_400_000)),
+    own("asks for a week", { status: 503, retryAfterMs: 7 * 86_400_000 }, asksFor(86_400_000)),
     own("says no more than that", {}, FAIL),
     own("says that it may pass", { retryable: true }, FAULT),
     own("says that it will not pass", { status: 503, retryable: false }, FAIL),

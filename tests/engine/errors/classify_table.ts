@@ -62,7 +62,7 @@ function recognised(error: TeacherError, headers: Readonly<Record<string, string
 }
 
 function follows(
-  { action, cause, coolDownMs, isAboutModel, isOtherServer, mend }: Expected,
+  { action, cause, retryAfterMs, isExhausted, isAboutModel, isOtherServer, mend }: Expected,
 ): string {
   if (action === "halt") {
     const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
@@ -73,9 +73,11 @@ function follows(
   if (cause === "unreachable") return "again when somebody listens; does not count";
   if (isOtherServer !== undefined) return "again; the run halts while nothing has succeeded";
   if (cause === "fault") return "again";
-  return coolDownMs === undefined
-    ? "again, and slower"
-    : `again, nothing is sent for ${coolDownMs / 1_000} s`;
+  const time = retryAfterMs === undefined ? undefined : `${retryAfterMs / 1_000} s`;
+  if (isExhausted) {
+    return `again, nothing is sent ${time === undefined ? "for now" : `for ${time}`}`;
+  }
+  return time === undefined ? "again" : `again, after ${time}`;
 }
 
 function code(text: string): string {

@@ -41,7 +41,6 @@ class Bench {
         startedAt,
         inFlight: inFlight ?? this.limit.value,
         tokens: 1,
-        latencyMs: 1,
       });
       return this.limit.value;
     });
@@ -65,11 +64,11 @@ class Bench {
   }
 }
 
-Deno.test("Limit starts at one, doubles with each answer up to 16, then with each round of them", () => {
+Deno.test("Limit starts at one, doubles with each answer up to 128, then with each round of them", () => {
   const bench = new Bench();
   assertEquals(bench.limit.value, 1);
-  assertEquals(bench.answers(6), [2, 4, 8, 16, 17, 18]);
-  assertEquals(bench.answers(18).at(-1), 36);
+  assertEquals(bench.answers(9), [2, 4, 8, 16, 32, 64, 128, 129, 130]);
+  assertEquals(bench.answers(130).at(-1), 260);
 });
 
 Deno.test("Limit starts at the ceiling, or at 32 when it explores, where nobody wants it careful", () => {
@@ -91,17 +90,17 @@ Deno.test("Limit doubles after every 10 s in which nothing was refused", () => {
   const bench = new Bench();
   assertEquals(bench.wait(9.9), 1);
   assertEquals([bench.wait(0.1), bench.wait(10), bench.wait(10)], [2, 4, 8]);
-  bench.answers(3);
-  assertEquals(bench.limit.value, 18);
-  assertEquals(bench.wait(10), 36);
+  bench.answers(1);
+  assertEquals(bench.limit.value, 16);
+  assertEquals(bench.wait(10), 32);
 });
 
 Deno.test("Limit does not raise a careful start that is not used", () => {
   const bench = new Bench();
-  bench.answers(4);
+  bench.answers(7);
   bench.wait(2);
-  assertEquals(bench.answers(20, 3).at(-1), 16);
-  assertEquals(bench.wait(60), 16);
+  assertEquals(bench.answers(20, 3).at(-1), 128);
+  assertEquals(bench.wait(60), 128);
 });
 
 Deno.test("Limit.pressed() leaves 85 % of what was in flight", () => {
@@ -112,15 +111,15 @@ Deno.test("Limit.pressed() leaves 85 % of what was in flight", () => {
 
 Deno.test("Limit.pressed() ends a careful start when it has come no further than the last time", () => {
   const bench = new Bench();
-  bench.answers(16);
-  assertEquals(bench.limit.value, 28);
+  bench.answers(19);
+  assertEquals(bench.limit.value, 140);
   // The first doublings come in bursts, which say little of what is taken.
-  assertEquals(bench.refusal(), 23);
-  assertEquals(bench.answers(19).at(-1), 42);
-  assertEquals(bench.refusal(), 35);
-  assertEquals(bench.answers(19).at(-1), 54);
-  assertEquals(bench.refusal(), 45);
-  assertEquals(bench.answers(5).at(-1), 45);
+  assertEquals(bench.refusal(), 119);
+  assertEquals(bench.answers(95).at(-1), 214);
+  assertEquals(bench.refusal(), 181);
+  assertEquals(bench.answers(95).at(-1), 276);
+  assertEquals(bench.refusal(), 234);
+  assertEquals(bench.answers(5).at(-1), 234);
 });
 
 Deno.test("Limit goes on with a refused start when an attempt is answered that was made after that", () => {
@@ -128,7 +127,7 @@ Deno.test("Limit goes on with a refused start when an attempt is answered that w
   bench.answers(3);
   const startedAt = bench.time.now;
   assertEquals(bench.refusal(), 6);
-  bench.limit.answered({ startedAt, inFlight: 6, tokens: 1, latencyMs: 1 });
+  bench.limit.answered({ startedAt, inFlight: 6, tokens: 1 });
   assertEquals(bench.limit.value, 6);
   bench.time.now++;
   assertEquals(bench.answers(2), [7, 8]);

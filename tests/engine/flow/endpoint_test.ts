@@ -4,6 +4,7 @@ import {
   type EndpointContext,
   type EndpointOptions,
 } from "../../../lib/engine/flow/endpoint.ts";
+import type { Sent } from "../../../lib/engine/flow/load_control.ts";
 import { classify } from "../../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { completionOf, endpointOf } from "../engine_fixture.ts";
@@ -18,6 +19,7 @@ const TEACHER = {
 class Bench {
   now = 1_000;
   readonly endpoint: Endpoint;
+  #ended = 0;
 
   constructor(options: Partial<EndpointOptions & EndpointContext> = {}) {
     this.endpoint = new Endpoint(endpointOf(TEACHER, options), {
@@ -35,6 +37,11 @@ class Bench {
     return this.endpoint.delayMs(this.now);
   }
 
+  /** The next attempt that ends, as if it had been made at a time: they end in their order. */
+  sent(startedAt: number): Sent {
+    return { ticket: ++this.#ended, startedAt };
+  }
+
   /** Sends as many as may be sent. */
   fill(): number {
     let count = 0;
@@ -43,17 +50,20 @@ class Bench {
   }
 
   answer(startedAt = this.now): void {
-    this.endpoint.answered(startedAt, 0, completionOf({ usage: USAGE }));
+    this.endpoint.answered(this.sent(startedAt), completionOf({ usage: USAGE }));
   }
 
   /** Fails the attempt of a row of its own. */
   fail(error: TeacherError, startedAt = this.now): boolean {
-    return this.endpoint.failed(startedAt, error, classify(error), true);
+    return this.endpoint.failed(this.sent(startedAt), error, classify(error), true).counts;
   }
 }
 
 const USAGE = { promptTokens: 5, completionTokens: 7 };
 const tooMany = (retryAfterMs?: number) => new TeacherError("Slow", { status: 429, retryAfterMs });
+/** Nothing is left of a limit. */
+const usedUp = (retryAfterMs: number) =>
+  new TeacherError("Slow", { status: 429, retryAfterMs, isExhausted: true });
 const broken = () => new TeacherError("Broken", { status: 500 });
 const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
 
@@ -81,26 +91,46 @@ Deno.test("Channel keeps to requests a minute", () => {
   assert(sent.length >= 10 && sent.length <= 11, sent.join());
 });
 
-Deno.test("Channel rests after a refusal that says how long, and a little longer", () => {
+Deno.test("Endpoint rests at once where nothing is left of a limit, and a little longer than it is told", () => {
   for (const [random, moreMs] of [[0, 0], [0.5, 100], [1, 200]] as const) {
     const bench = new Bench({ random: () => random });
     bench.endpoint.take();
     bench.endpoint.take();
-    bench.fail(tooMany(2_000));
+    bench.fail(usedUp(2_000));
     assertEquals(bench.delayMs, 2_000 + moreMs);
     assertEquals(bench.endpoint.restsUntil(bench.now), bench.now + 2_000 + moreMs);
     // An answer that was under way changes nothing, and a shorter wait does not either.
     bench.answer();
     bench.endpoint.take();
-    bench.fail(tooMany(100));
+    bench.fail(usedUp(100));
     assertEquals(bench.delayMs, 2_000 + moreMs);
     bench.now += 2_000 + moreMs;
     assertEquals(bench.endpoint.restsUntil(bench.now), undefined);
   }
   const long = new Bench({ random: () => 1 });
   long.endpoint.take();
-  long.fail(tooMany(3_600_000));
+  long.fail(usedUp(3_600_000));
   assertEquals(long.delayMs, 3_601_000);
+});
+
+Deno.test("Endpoint rests from the third refusal in a row that says how long, not before", () => {
+  const bench = new Bench();
+  for (let row = 0; row < 100; row++) {
+    bench.endpoint.take();
+    bench.answer();
+  }
+  for (const [refused, delayMs] of [[2, 0], [3, 4_000]]) {
+    bench.now += 1_000;
+    for (let row = 0; row < refused; row++) {
+      assertEquals(bench.delayMs, 0);
+      bench.endpoint.take();
+      bench.fail(tooMany(4_000));
+    }
+    assertEquals(bench.delayMs, delayMs);
+    bench.now += delayMs;
+    bench.endpoint.take();
+    bench.answer();
+  }
 });
 
 Deno.test("Channel lets pressure lower its limit, not faults", () => {
@@ -217,7 +247,7 @@ Deno.test("Channel.status() tells where it stands", () => {
   });
   bench.fill();
   bench.answer();
-  bench.fail(tooMany(5_000));
+  bench.fail(usedUp(5_000));
   const cooling = bench.endpoint.status();
   assertEquals(cooling.state, "cooling_down");
   assertEquals(cooling.until, at(bench.now + 5_000));

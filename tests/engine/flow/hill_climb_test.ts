@@ -165,7 +165,7 @@ Deno.test("Explorer measures nothing while refusals keep the limit below its own
   const limit = new ConcurrencyLimit({ ceiling: 1_024, isExploring: true, isCareful: false, now });
   limit.pressed({ startedAt: 0, inFlight: 20 });
   while (time.now++ < 3_000) {
-    limit.answered({ startedAt: time.now, inFlight: limit.value, tokens: 10, latencyMs: 1 });
+    limit.answered({ startedAt: time.now, inFlight: limit.value, tokens: 10 });
   }
   assertLessOrEqual(limit.value, 20);
   for (let tick = 0; tick < 600; tick++) {
@@ -182,7 +182,7 @@ Deno.test("Explorer measures nothing while its limit is not used", () => {
   for (let answer = 0; answer < 20_000; answer++) {
     time.now += 100;
     limit.tick();
-    limit.answered({ startedAt: time.now, inFlight: 3, tokens: 10, latencyMs: 100 });
+    limit.answered({ startedAt: time.now, inFlight: 3, tokens: 10 });
   }
   assertEquals(limit.value, before);
 });

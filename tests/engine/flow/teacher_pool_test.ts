@@ -13,7 +13,9 @@ function teacherOf(address: string): Teacher {
 }
 
 const A = teacherOf("a"), B = teacherOf("b");
-const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
+/** Nothing is left of a limit. */
+const later = (retryAfterMs: number) =>
+  new TeacherError("Later", { status: 429, retryAfterMs, isExhausted: true });
 
 function fleetOf(options: Partial<TeacherPoolOptions> = {}): TeacherPool {
   return new TeacherPool({
@@ -37,8 +39,10 @@ function send(pool: TeacherPool, preferred?: Endpoint): Endpoint {
   return endpoint;
 }
 
+const FIRST = { ticket: 1, startedAt: 0 };
+
 function fail(endpoint: Endpoint, error: TeacherError): void {
-  endpoint.failed(0, error, classify(error), true);
+  endpoint.failed(FIRST, error, classify(error), true);
 }
 
 for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
@@ -57,7 +61,7 @@ for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
         inFlight.push(send(pool));
         if (inFlight.length < concurrency) continue;
         const [ended] = inFlight.splice(Math.floor(random() * inFlight.length), 1);
-        ended.answered(0, 0, completionOf());
+        ended.answered(FIRST, completionOf());
       }
       const [toA, toB] = pool.statuses().map(({ answered }) => answered);
       assertAlmostEquals(toA / (toA + toB), weightA / (weightA + weightB), 0.02);
@@ -72,7 +76,7 @@ Deno.test("Fleet gives more to the teacher that is quicker, not to the one that 
   assert(slow !== quick);
   while (slow.inFlight < 10) send(pool);
   for (let attempt = 0; attempt < 50; attempt++) {
-    while (quick.inFlight > 0) quick.answered(0, 0, completionOf());
+    while (quick.inFlight > 0) quick.answered(FIRST, completionOf());
     assert(send(pool) === quick);
   }
 });
@@ -160,7 +164,8 @@ Deno.test("Fleet.rest says until when all teachers rest, and why", () => {
   assertEquals(pool.rest, undefined);
   fail(a, later(5_000));
   assertEquals(pool.rest, undefined);
-  fail(b, new TeacherError("Overloaded", { status: 529, retryAfterMs: 9_000 }));
+  const overloaded = { status: 529, retryAfterMs: 9_000, isExhausted: true };
+  fail(b, new TeacherError("Overloaded", overloaded));
   assertEquals(pool.rest, { until: 1_005_000, inMs: 5_000, reason: "429: Later" });
   now = 5_000;
   assertEquals(pool.rest, undefined);
@@ -233,7 +238,7 @@ Deno.test("Fleet probes a teacher that is down although more hangs there than it
     fail(inA[i], new TeacherError("Nobody listens", { type: "network", isUnreachable: true }));
   }
   assertEquals([inA[0].isDown, inA[0].inFlight], [true, 12]);
-  for (const endpoint of inB.slice(5)) endpoint.answered(0, 0, completionOf());
+  for (const endpoint of inB.slice(5)) endpoint.answered(FIRST, completionOf());
   assertEquals(send(pool).teacher, B);
   now = 2_000;
   assertEquals(send(pool).teacher, A);

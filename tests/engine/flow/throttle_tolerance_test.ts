@@ -5,8 +5,11 @@ import {
   assertGreaterOrEqual,
   assertLessOrEqual,
 } from "../../../lib/deps/std_assert.ts";
-import { ConcurrencyLimit } from "../../../lib/engine/flow/concurrency.ts";
-import { ThrottleTolerance, type Verdict } from "../../../lib/engine/flow/throttle_tolerance.ts";
+import { LoadControl } from "../../../lib/engine/flow/load_control.ts";
+import {
+  ThrottleTolerance,
+  type ThrottleVerdict,
+} from "../../../lib/engine/flow/throttle_tolerance.ts";
 import {
   RefusingServer,
   seededRandom,
@@ -16,6 +19,8 @@ import {
   type SimulatedServer,
   type SimulatedTime,
 } from "../../support/simulated_load.ts";
+
+const COMPLETION = { response: "", finishReason: "stop", usage: null, model: "m" };
 
 interface Scene {
   /** Attempts that the teacher answers at once. */
@@ -57,20 +62,17 @@ class FlakyServer implements SimulatedServer {
   }
 }
 
-/** What a channel does with refusals. */
-function gateOf(limit: ConcurrencyLimit, time: SimulatedTime): SimulatedGate {
-  const share = new ThrottleTolerance();
+/** The load of one teacher as an endpoint controls it. */
+function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
   return {
-    mayStart: (inFlight) => inFlight < limit.value,
-    started: () => share.sent(time.now, limit.value),
-    answered: ({ startedAt, tokens }, inFlight) =>
-      limit.answered({ startedAt, inFlight, tokens, latencyMs: 0 }),
-    refused: ({ startedAt }, inFlight) => {
-      const verdict = share.refused(startedAt, time.now, limit.value);
-      if (verdict === "excess") limit.pressed({ startedAt, inFlight });
-      else if (verdict === "vain") limit.resume(share.sizeBefore);
+    mayStart: (inFlight) => inFlight < load.limit && load.delayMs(time.now) === 0,
+    started: ({ ticket }) => load.sent(ticket),
+    answered: (attempt, inFlight) => load.answered(attempt, inFlight, COMPLETION),
+    refused: (attempt, inFlight) => {
+      load.failed(undefined);
+      load.throttled({ ...attempt, inFlight, isRate: true });
     },
-    tick: () => limit.tick(),
+    tick: () => load.tick(true),
   };
 }
 
@@ -79,7 +81,7 @@ function courseOf(scene: Scene): Course {
   const { capacity = () => Infinity, share, latencyMs, ceiling, isCareful = false } = scene;
   const time = { now: 0 };
   const random = seededRandom(7);
-  const limit = new ConcurrencyLimit({
+  const control = new LoadControl({
     ceiling,
     isExploring: false,
     isCareful,
@@ -88,14 +90,14 @@ function courseOf(scene: Scene): Course {
   });
   const inner = new RefusingServer(capacity(0), () => latencyMs);
   const server = new FlakyServer(inner, (now) => random() < share(now / 1_000));
-  const load = new SimulatedLoad(time, server, gateOf(limit, time));
+  const load = new SimulatedLoad(time, server, gateOf(control, time));
   const course: Course = { answersPerS: [], refused: [], limits: [] };
   for (let half = 0; half < 10; half++) {
     inner.capacity = capacity(time.now / 1_000);
     const { answersPerS, refused } = load.run(30);
     course.answersPerS.push(answersPerS);
     course.refused.push(refused);
-    course.limits.push(limit.value);
+    course.limits.push(control.limit);
   }
   return course;
 }
@@ -108,7 +110,7 @@ for (const share of [0.001, 0.01, 0.03, 0.05, 0.1, 0.2, 0.4, 0.6]) {
       const { answersPerS } = courseOf({ share: () => share, latencyMs, ceiling, isCareful });
       const ideal = ceiling / (latencyMs + 20 * share / (1 - share)) * 1_000;
       const last = answersPerS.slice(6);
-      assertGreaterOrEqual(last.reduce((sum, one) => sum + one) / last.length, 0.5 * ideal);
+      assertGreaterOrEqual(last.reduce((sum, one) => sum + one) / last.length, 0.95 * ideal);
     });
   }
 }
@@ -130,10 +132,13 @@ Deno.test("a teacher that is full is not sent more because of that", () => {
       latencyMs: 1_000,
       ceiling: 400,
     });
-    for (const limit of limits.slice(2)) assertLessOrEqual(limit, 70);
-    for (const perS of answersPerS.slice(2)) assertGreaterOrEqual(perS, 50);
+    // Where both come together, how much is too much shows only by trying.
+    const isFlaky = share > 0.1;
+    for (const limit of limits.slice(2)) assertLessOrEqual(limit, isFlaky ? 120 : 70);
+    const last = answersPerS.slice(2);
+    assertGreaterOrEqual(last.reduce((sum, one) => sum + one) / last.length, isFlaky ? 40 : 50);
     for (const count of refused.slice(2)) {
-      assertLessOrEqual(count, 30 * 60 * (share / (1 - share) + 0.1));
+      assertLessOrEqual(count, 30 * 60 * (share / (1 - share) + (isFlaky ? 0.4 : 0.1)));
     }
   }
 });
@@ -154,32 +159,52 @@ Deno.test("a capacity of 400, 100 and 400 is followed, flaky or not", () => {
   }
 });
 
-/** What becomes of refusals one after the other. */
-function verdicts(share: ThrottleTolerance, count: number): Verdict[] {
+/** What is thought of attempts that are throttled one after the other. */
+function verdicts(tolerance: ThrottleTolerance, from: number, count: number): ThrottleVerdict[] {
   return Array.from({ length: count }, (_, i) => {
-    share.sent(i, 10);
-    return share.refused(i, i, 10);
+    const ticket = from + i;
+    tolerance.sent(ticket, ticket);
+    const attempt = { ticket, startedAt: ticket, inFlight: 10, isStarting: false };
+    return tolerance.throttled(attempt, ticket + 0.5);
   });
 }
 
-Deno.test("RefusalShare takes the second refusal of two attempts for too much", () => {
-  assertEquals(verdicts(new ThrottleTolerance(), 2), ["usual", "excess"]);
+Deno.test("ThrottleTolerance takes three in a row for too much, at first and after many answers", () => {
+  const expected: ThrottleVerdict[] = ["tolerated", "tolerated", "excess"];
+  assertEquals(verdicts(new ThrottleTolerance(), 1, 3), expected);
+  const tolerance = new ThrottleTolerance();
+  for (let ticket = 1; ticket <= 1_000; ticket++) tolerance.sent(ticket, ticket);
+  assertEquals(verdicts(tolerance, 1_001, 3), expected);
+  assertEquals(tolerance.isRun, true);
 });
 
-Deno.test("RefusalShare takes three in a row for too much, whatever went before", () => {
-  const share = new ThrottleTolerance();
-  for (let now = 0; now < 1_000; now++) share.sent(now, 10);
-  assertEquals(verdicts(share, 3), ["usual", "usual", "excess"]);
-});
-
-Deno.test("RefusalShare finds out with one attempt at a time, whose clock is a little ahead", () => {
-  const share = new ThrottleTolerance();
-  const found = new Set<Verdict>();
-  let now = 0;
-  for (let attempt = 0; attempt < 300; attempt++) {
-    share.sent(now, 1);
-    if (attempt % 3 === 0) found.add(share.refused(now + 0.4, now + 1, 1));
-    now += 200;
+Deno.test("ThrottleTolerance sees a run in the order in which attempts were sent, whichever comes back first", () => {
+  for (const tickets of [[5, 6, 7], [7, 5, 6], [6, 7, 5]]) {
+    const tolerance = new ThrottleTolerance();
+    for (let ticket = 1; ticket <= 20; ticket++) tolerance.sent(ticket, 0);
+    const isRun = tickets.map((ticket) => {
+      tolerance.throttled({ ticket, startedAt: 0, inFlight: 10, isStarting: false }, 20);
+      return tolerance.isRun;
+    });
+    assertEquals(isRun, [false, false, true], tickets.join());
   }
-  assertEquals(found.has("vain"), true);
+  const tolerance = new ThrottleTolerance();
+  for (let ticket = 1; ticket <= 20; ticket++) tolerance.sent(ticket, 0);
+  for (const ticket of [3, 5, 7, 9]) {
+    tolerance.throttled({ ticket, startedAt: 0, inFlight: 10, isStarting: false }, 20);
+  }
+  assertEquals(tolerance.isRun, false);
+});
+
+Deno.test("ThrottleTolerance finds out with one attempt at a time, whose clock is a little ahead", () => {
+  const tolerance = new ThrottleTolerance();
+  const found = new Set<ThrottleVerdict>();
+  let now = 0;
+  for (let ticket = 1; ticket <= 300; ticket++, now += 200) {
+    tolerance.sent(ticket, now);
+    if (ticket % 3 !== 0) continue;
+    const attempt = { ticket, startedAt: now + 0.4, inFlight: 1, isStarting: false };
+    found.add(tolerance.throttled(attempt, now + 1));
+  }
+  assertEquals(found.has("ineffective"), true);
 });

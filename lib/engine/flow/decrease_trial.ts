@@ -1,0 +1,128 @@
+/**
+ * Whether sending less lowers the share of throttled attempts.
+ *
+ * Some teachers throttle a share of whatever is sent: a gateway with a flaw, a router with one replica
+ * gone. Others throttle what exceeds their capacity. A trial tells them apart: for a while no more is in
+ * flight, and no more is sent a second, than was accepted before. Of a teacher at its capacity hardly
+ * anything is throttled then; of the others the same share is. Both bounds are needed: where throttled attempts come back at once, a few lanes
+ * send more than many teachers take; and what is in flight for minutes follows a rate too slowly.
+ *
+ * The decision is a sequential probability ratio test (Wald, 1945) between these two shares: it needs as
+ * few attempts as the difference allows.
+ *
+ * @module
+ */
+
+import { TokenBucket } from "./token_bucket.ts";
+
+/** The part of what was accepted that is sent during a trial … */
+const BELOW_ACCEPTED = 0.9;
+/** … within these bounds of what was sent before. */
+const LEAST_PART = 0.4, MOST_PART = 0.85;
+/** Attempts a second that are always sent. */
+const LEAST_PER_S = 0.2;
+/** The part of the share that a teacher at its capacity may still throttle, for chance brings attempts
+ * together. */
+const REMAINDER = 0.35;
+/** Log likelihood ratios at which a trial ends: odds of 100 to 1, and of 20 to 1. */
+const INEFFECTIVE_AT = Math.log(100), EFFECTIVE_AT = -Math.log(20);
+/** Fewer attempts say nothing of the share that a trial ends up with. */
+const LEAST_ATTEMPTS = 24;
+/** A trial without a clear result ends after this many attempts, by the likelier result. */
+const MOST_ATTEMPTS = 240;
+/** How long the last attempts have to be throttled, in milliseconds, before silence counts as acceptance. */
+const SETTLING_MS = 1_000;
+
+/** What was seen before a trial. */
+export interface TrialOptions {
+  /** Attempts in flight. */
+  readonly size: number;
+  /** Attempts a second that were accepted. */
+  readonly acceptedPerSecond: number;
+  /** The share of attempts that was throttled … */
+  readonly share: number;
+  /** … and the number of attempts over which that is known. */
+  readonly attempts: number;
+}
+
+/** What a trial has shown. */
+export type TrialResult = "effective" | "ineffective";
+
+/** One trial. Times are milliseconds of any clock. */
+export class DecreaseTrial {
+  /** The attempts in flight before. */
+  readonly size: number;
+  /** The most attempts in flight during the trial. */
+  readonly cap: number;
+  /** The most attempts a second during the trial. */
+  readonly perSecond: number;
+  readonly #startedAt: number;
+  readonly #bucket: TokenBucket;
+  readonly #ifThrottled: number;
+  readonly #ifAccepted: number;
+  /** When each attempt was sent, and how many of them would have been throttled by now. */
+  readonly #sentAt = new Float64Array(MOST_ATTEMPTS);
+  #attempts = 0;
+  #known = 0;
+  #throttled = 0;
+  #throttledInMs = 0;
+  #effectiveSince: number | undefined;
+
+  /** Nothing is sent in it yet at `now`. */
+  constructor({ size, acceptedPerSecond, share, attempts }: TrialOptions, now: number) {
+    const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
+    // A trial begins when chance has brought many, so the true share is usually smaller.
+    const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
+    const atCapacity = Math.max(REMAINDER * expected, 1 - (1 - expected) / part);
+    this.size = size;
+    this.cap = Math.max(1, Math.floor(part * size));
+    this.perSecond = Math.max(LEAST_PER_S, BELOW_ACCEPTED * acceptedPerSecond);
+    this.#bucket = new TokenBucket(this.perSecond, now);
+    this.#startedAt = now;
+    this.#ifThrottled = Math.log(expected / atCapacity);
+    this.#ifAccepted = Math.log((1 - expected) / (1 - atCapacity));
+  }
+
+  /** The share of its attempts that was throttled. */
+  get share(): number {
+    return this.#throttled / Math.max(1, this.#known);
+  }
+
+  /** 0 when the trial lets an attempt be sent now, else milliseconds until then. */
+  delayMs(now: number): number {
+    return this.#bucket.delayMs(now);
+  }
+
+  /** An attempt is sent. */
+  sent(now: number): void {
+    if (this.#attempts < MOST_ATTEMPTS) this.#sentAt[this.#attempts++] = now;
+    this.#bucket.take(1, now);
+  }
+
+  /** An attempt that was sent at `startedAt` was throttled. */
+  throttled(startedAt: number, now: number): void {
+    // In the millisecond in which the trial began, others were sent before it.
+    if (startedAt <= this.#startedAt) return;
+    this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
+    this.#throttled++;
+  }
+
+  /** What the trial has shown at `now`, or undefined while it has to continue. */
+  result(now: number): TrialResult | undefined {
+    const knownUntil = now - this.#throttledInMs;
+    while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;
+    const accepted = Math.max(0, this.#known - this.#throttled);
+    const evidence = this.#throttled * this.#ifThrottled + accepted * this.#ifAccepted;
+    if (evidence >= INEFFECTIVE_AT) {
+      return this.#known < LEAST_ATTEMPTS ? undefined : "ineffective";
+    }
+    const isOver = this.#known >= MOST_ATTEMPTS;
+    if (evidence > EFFECTIVE_AT && !isOver) {
+      this.#effectiveSince = undefined;
+      return undefined;
+    }
+    this.#effectiveSince ??= now;
+    if (now - this.#effectiveSince < SETTLING_MS) return undefined;
+    return isOver && evidence > 0 ? "ineffective" : "effective";
+  }
+}

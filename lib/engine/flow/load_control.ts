@@ -1,0 +1,156 @@
+/**
+ * What one teacher may be sent: how many attempts at once, how many a second, and what it means for both
+ * when it throttles.
+ *
+ * @module
+ */
+
+import type { Completion } from "../../teacher/mod.ts";
+import { ConcurrencyLimit } from "./concurrency.ts";
+import { RateLimiter } from "./rate.ts";
+import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
+
+/** What a `LoadControl` is made from. */
+export interface LoadControlOptions {
+  /** The most attempts in flight. */
+  readonly ceiling: number;
+  /** Requests a minute. @default no bound */
+  readonly rpm?: number;
+  /** Tokens a minute. @default no bound */
+  readonly tpm?: number;
+  /** Whether the limit looks for the number that serves best. */
+  readonly isExploring: boolean;
+  /** Whether the limit starts at one. */
+  readonly isCareful: boolean;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** An attempt that was made. */
+export interface Sent {
+  /** Its number among those of its teacher, from 1. */
+  readonly ticket: number;
+  /** When it was made, on the clock. */
+  readonly startedAt: number;
+}
+
+/** An attempt that was throttled, or that timed out. */
+export interface Pressure extends Sent {
+  /** Attempts in flight as it came back, itself included. */
+  readonly inFlight: number;
+  /** Whether the teacher spoke of a rate (429). */
+  readonly isRate: boolean;
+}
+
+/** One more or less of so few attempts in flight is a large step: a rate is needed, too. */
+const FEW = 8;
+
+/** A careful start takes no more attempts than this many times the ceiling: by then it is stuck. */
+const START_TURNS = 4;
+
+/** The load of one teacher. Each attempt is one `sent()`, and then one of `answered()`, `failed()` and
+ * `returned()`; `throttled()` is called besides. */
+export class LoadControl {
+  readonly #now: () => number;
+  readonly #limit: ConcurrencyLimit;
+  readonly #rate: RateLimiter;
+  readonly #tolerance = new ThrottleTolerance();
+  #ceiling: number;
+
+  /** Nothing is sent yet. */
+  constructor(options: LoadControlOptions) {
+    this.#now = options.now;
+    this.#ceiling = options.ceiling;
+    this.#limit = new ConcurrencyLimit(options);
+    this.#rate = new RateLimiter(options);
+  }
+
+  /** How many attempts may be under way. */
+  get limit(): number {
+    return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
+  }
+
+  /** Whether attempts are throttled one after the other, so that the next one would be, too. */
+  get isRun(): boolean {
+    return this.#tolerance.isRun;
+  }
+
+  /** 0 when the rate lets an attempt be made now, else milliseconds until then. */
+  delayMs(now: number): number {
+    const { trial } = this.#tolerance;
+    const delayMs = this.#rate.delayMs();
+    return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
+  }
+
+  /** An attempt is made. */
+  sent(ticket: number): void {
+    this.#tolerance.sent(ticket, this.#now());
+    this.#rate.take();
+  }
+
+  /** It was answered. `inFlight`: itself included. */
+  answered({ startedAt }: Sent, inFlight: number, completion: Completion): void {
+    const tokens = completion.usage?.completionTokens ?? 0;
+    this.#limit.answered({ startedAt, inFlight, tokens });
+    this.#rate.answered(completion);
+  }
+
+  /** It failed, and took the tokens of `partial`, if that is anything. */
+  failed(partial: Completion | undefined): void {
+    if (partial === undefined) this.#rate.failed();
+    else this.#rate.answered(partial);
+  }
+
+  /** It was not made after all. */
+  returned(): void {
+    this.#rate.returned();
+  }
+
+  /** It was throttled, or has timed out. */
+  throttled({ ticket, startedAt, inFlight, isRate }: Pressure): ThrottleVerdict {
+    const { trial } = this.#tolerance;
+    const isStarting = this.#limit.isStarting && !this.#rate.isLimiting &&
+      ticket < START_TURNS * this.#ceiling;
+    const verdict = this.#tolerance.throttled(
+      { ticket, startedAt, inFlight, isStarting },
+      this.#now(),
+    );
+    const isExcess = verdict === "excess";
+    if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
+    if (isRate) this.#rate.refused(startedAt, isExcess);
+    if (verdict === "ineffective") {
+      this.#limit.resume(trial!.size);
+      this.#rate.forget();
+    }
+    return verdict;
+  }
+
+  /** Nothing is sent for a while. */
+  rested(): void {
+    this.#tolerance.rested();
+  }
+
+  /** The teacher is back after an outage. */
+  restart(): void {
+    this.#limit.restart();
+  }
+
+  /** Allows more or fewer attempts at once. */
+  setCeiling(ceiling: number): void {
+    this.#ceiling = ceiling;
+    this.#limit.setCeiling(ceiling);
+  }
+
+  /** Lets time have its effect; called about ten times a second. `isInUse`: attempts are in flight that
+   * are no probes. A limit that nothing makes use of has nothing to learn. */
+  tick(isInUse: boolean): void {
+    const trial = this.#tolerance.effectiveTrial(this.#now());
+    if (trial !== undefined) {
+      this.#limit.decrease(trial.size, trial.cap);
+      if (this.#limit.value < FEW || this.#rate.isLimiting) this.#rate.decrease(trial.perSecond);
+    }
+    if (isInUse) this.#limit.tick();
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * A whole run against a teacher in simulated time: what it took, and what it sent for that.
+ *
+ * @module
+ */
+
+import type { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { seededRandom } from "../support/simulated_load.ts";
+import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
+import { TimedTeacher } from "./timed_teacher.ts";
+
+/** Unix time at which a scene begins: the first second of a minute. */
+const EPOCH_MS = 1_700_000_040_000;
+
+/** One run. */
+export interface Scene {
+  /** Rows to answer. */
+  readonly rows: number;
+  /** Attempts in flight at most. */
+  readonly concurrency: number;
+  /** How long an answer takes, in ms. */
+  readonly latencyMs: number;
+  /** By how much of that it varies. @default 0: all take the same */
+  readonly spread?: number;
+  /** How long a refusal takes, in ms. @default 20 */
+  readonly refusalMs?: number;
+  /** Whether the run starts with one attempt. @default true, as every new run does */
+  readonly isCareful?: boolean;
+  /** Seconds into a minute at which it begins. @default 0 */
+  readonly startS?: number;
+  /** What the random numbers begin with. @default 1 */
+  readonly seed?: number;
+  /** The error that an attempt meets, or undefined when it is answered. */
+  readonly refuse: (attempt: SceneAttempt) => TeacherError | undefined;
+}
+
+/** An attempt as the teacher of a scene sees it. */
+export interface SceneAttempt {
+  /** Unix time in ms. */
+  readonly at: number;
+  /** Attempts that are being answered, without this one. */
+  readonly inFlight: number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What came of a run. */
+export interface SceneResult {
+  /** From the first attempt to the last outcome, in ms. */
+  readonly wallMs: number;
+  /** The same in units of the least that the answers alone take at that concurrency. */
+  readonly byCalls: number;
+  /** Attempts. */
+  readonly posts: number;
+  /** Those that were refused. */
+  readonly refused: number;
+  /** Rows without an answer. */
+  readonly failed: number;
+  /** Rows answered in each second. */
+  readonly perSecond: readonly number[];
+  /** What the run said of itself while it rested, each time once. */
+  readonly reasons: readonly string[];
+}
+
+/** Plays a scene to its end, or for `mostS` simulated seconds. */
+export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
+  const { rows, concurrency, latencyMs, spread = 0, startS = 0, seed = 1 } = scene;
+  using clock = new FakeClock();
+  const random = seededRandom(seed), serverRandom = seededRandom(seed + 1_000);
+  const epochMs = EPOCH_MS + startS * 1_000;
+  const perSecond: number[] = [];
+  const teacher = new TimedTeacher(clock, {
+    latencyMs: () => latencyMs * (1 + spread * (2 * serverRandom() - 1)),
+    refusalMs: scene.refusalMs,
+    refuse: (_, inFlight, now) =>
+      scene.refuse({ at: epochMs + now, inFlight, random: serverRandom }),
+  });
+  const fixture = new Fixture({
+    source: batchesOf(rowsOf(rows), 100),
+    rowCount: rows,
+    teacher,
+    concurrency,
+    isCareful: scene.isCareful ?? true,
+    now: clock.now,
+    random,
+  });
+  const reasons = new Set<string>();
+  await fixture.start();
+  while (!fixture.hasEnded && clock.now() < mostS * 1_000) {
+    const before = fixture.outcomes.length;
+    await clock.advance(100);
+    const second = Math.floor((clock.now() - 1) / 1_000);
+    perSecond[second] = (perSecond[second] ?? 0) + fixture.outcomes.length - before;
+    const { rest } = fixture.engine;
+    if (rest !== undefined) reasons.add(rest.reason);
+  }
+  const wallMs = clock.now();
+  if (!fixture.hasEnded) {
+    fixture.engine.abort();
+    await clock.advance(3_600_000);
+  }
+  await fixture.ended;
+  return {
+    wallMs,
+    byCalls: wallMs / (rows * latencyMs / concurrency),
+    posts: teacher.askedAt.length,
+    refused: teacher.refused,
+    failed: rows - fixture.outcomes.filter(({ failure }) => failure === undefined).length,
+    perSecond,
+    reasons: [...reasons],
+  };
+}
