@@ -42,6 +42,12 @@ export async function outputFilesOf(
 ): Promise<OutputFiles[]> {
   if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
   if (output === "") throw new UsageError("Cannot write results to nowhere: name a file or folder");
+  if (output === "-") {
+    throw new UsageError(
+      "Cannot write results to standard output, where a run could not read them back: name a file " +
+        "or folder, as in out/",
+    );
+  }
   const isFile = RESULTS_NAME.test(output) && !(await isFolder(output));
   if (OTHER_FILE_NAME.test(output) && !(await isFolder(output))) {
     throw new UsageError(

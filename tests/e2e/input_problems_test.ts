@@ -282,6 +282,17 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertEquals(server.posts, 2);
 });
 
+Deno.test("a run does not take standard output for a folder of that name", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const input = await dir.write("in.jsonl", numberedRows(1));
+  const script = new URL("../../cli.ts", import.meta.url).pathname;
+  const result = await distill(server, [input, "-o", "-"], { cwd: dir.root, script });
+  assertExit(result, 2);
+  assertStringIncludes(result.stderr, "Cannot write results to standard output");
+  assertEquals([server.posts, await dir.exists("-")], [0, false]);
+});
+
 Deno.test("an input that cannot be opened is told, with the way out", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
