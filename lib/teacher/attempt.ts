@@ -21,10 +21,6 @@ import { type AnswerHeaders, refusal } from "./refusal.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
-/** How long a connection that was idle is listened to before it is used. Deno's event loop hears of sockets
- * at every 61st turn, or as soon as it has nothing else to do: a turn or two would not be enough. */
-const LISTEN_MS = 5;
-
 /** One attempt. It is made, then started, then settles its promise exactly once. */
 export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   readonly startedAt: number;
@@ -77,11 +73,12 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
 
   /** Sends the request. */
   start(body: string): void {
-    const { deadlines, aborts } = this.#shared;
+    const { deadlines, aborts, connections } = this.#shared;
     deadlines.add(this);
     aborts.add(this.#signal, this);
     this.#request = body;
-    if (this.#connection.isRested) setTimeout(() => this.#dispatch(), LISTEN_MS);
+    const listenMs = this.#connection.listenMs();
+    if (listenMs > 0) connections.listening.add(listenMs, () => this.#dispatch());
     else this.#dispatch();
   }
 

@@ -97,10 +97,9 @@ export class Connection {
     return this.#answers >= this.#allowed;
   }
 
-  /** Whether it was idle for so long that its socket may have been closed without being noticed: the event
-   * loop may have stood still. */
-  get isRested(): boolean {
-    return this.isOpen && this.#takenAt - this.idleSince > RIGHT_BEHIND_MS;
+  /** How long to listen to it before a request is sent, in milliseconds: the server may have closed it. */
+  listenMs(): number {
+    return this.isOpen ? this.#shared.reuse.listenMs(this.#takenAt - this.idleSince) : 0;
   }
 
   /** Whether the socket was found closed before any byte of the request was handed to it: the request
@@ -122,6 +121,8 @@ export class Connection {
 
   /** Sends a request; everything after that is told to the handler. */
   dispatch(options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    // That may have been learnt while it was listened to.
+    if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
     this.#wasOpen = this.isOpen;
     this.#filter?.expect();
     this.#dispatcher.dispatch(options, handler);

@@ -8,7 +8,8 @@
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
-import { Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
+import { Listening } from "./listening.ts";
+import { Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./reuse.ts";
 import type { TlsSettings } from "./tls.ts";
 
 /** What {@linkcode Connections} is made with. */
@@ -31,7 +32,8 @@ export class Connections implements ConnectionShared {
   readonly connectTimeoutMs: number;
   readonly tls: TlsSettings;
   readonly connect: Connect;
-  readonly reuse = new Reuse();
+  readonly listening = new Listening();
+  readonly reuse = new Reuse(() => this.listening.end());
   skipsContinue = false;
   readonly #all = new Set<Connection>();
   /** Free ones that had a socket when they were given back; the last one is the first to be taken. */
@@ -40,6 +42,9 @@ export class Connections implements ConnectionShared {
   readonly #closed: Connection[] = [];
   /** Not used again, the oldest first. */
   readonly #usedUp = new Set<Connection>();
+  /** The one of them that shows whether the server still closes connections. */
+  #watched: Connection | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes it without a connection. */
   constructor({ origin, proxy, connectTimeoutMs, tls = {}, connect }: ConnectionsOptions) {
@@ -62,7 +67,6 @@ export class Connections implements ConnectionShared {
   take(): Connection {
     const now = performance.now();
     this.reuse.attempted();
-    if (this.#usedUp.size > 0) this.#hangUp(now);
     const connection = this.#takeFree(now) ?? this.#closed.pop() ?? this.#make();
     connection.taken(now);
     return connection;
@@ -73,7 +77,7 @@ export class Connections implements ConnectionShared {
     connection.given();
     if (connection.isDropped) this.#all.delete(connection);
     else if (!connection.isOpen) this.#closed.push(connection);
-    else if (this.reuse.isOnce || connection.isSpent) this.#usedUp.add(connection);
+    else if (this.reuse.isOnce || connection.isSpent) this.#useUp(connection);
     else this.#free.push(connection);
   }
 
@@ -85,6 +89,7 @@ export class Connections implements ConnectionShared {
   }
 
   onClosed(connection: Connection): void {
+    if (this.#watched === connection) this.#watched = undefined;
     if (this.#usedUp.delete(connection)) this.#closed.push(connection);
   }
 
@@ -92,8 +97,11 @@ export class Connections implements ConnectionShared {
   async close(): Promise<void> {
     this.#free.length = this.#closed.length = 0;
     this.#usedUp.clear();
+    clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
+    // They fail, for their connections are closed.
+    this.listening.end();
     await Promise.all(ending);
   }
 
@@ -104,30 +112,42 @@ export class Connections implements ConnectionShared {
   }
 
   #takeFree(now: number): Connection | undefined {
-    const { shortestIdleMs, longestIdleMs } = this.reuse;
-    const free = this.#free;
-    while (free.length > 0) {
-      const connection = shortestIdleMs > 0 ? free[0] : free[free.length - 1];
-      const idleMs = now - connection.idleSince;
-      if (connection.isOpen && idleMs < shortestIdleMs) return undefined;
-      if (shortestIdleMs > 0) free.shift();
-      else free.pop();
-      if (connection.isOpen && idleMs <= longestIdleMs) return connection;
-      if (connection.isOpen) connection.hangUp();
-      this.#closed.push(connection);
+    const { longestIdleMs } = this.reuse;
+    for (let free; (free = this.#free.pop()) !== undefined;) {
+      if (free.isOpen && now - free.idleSince <= longestIdleMs) return free;
+      if (free.isOpen) free.hangUp();
+      this.#closed.push(free);
     }
     return undefined;
   }
 
-  /** Closes what the server has left open. */
+  /** Leaves it to the server to close. */
+  #useUp(connection: Connection): void {
+    this.#usedUp.add(connection);
+    if (this.reuse.isOnce) this.#watched ??= connection;
+    if (this.#usedUp.size > MOST_USED_UP) this.#hangUp(performance.now());
+    else this.#timer ??= this.#later();
+  }
+
+  /** Some servers have a thread for each connection: one that is left open keeps others waiting. */
+  #later(): ReturnType<typeof setTimeout> {
+    return setTimeout(() => {
+      this.#timer = undefined;
+      this.#hangUp(performance.now());
+    }, RIGHT_BEHIND_MS);
+  }
+
+  /** Closes what the server has left open, and the oldest where there are too many. */
   #hangUp(now: number): void {
     for (const connection of this.#usedUp) {
-      const isLeftOpen = now - connection.idleSince > RIGHT_BEHIND_MS;
+      const isWatched = connection === this.#watched;
+      const isLeftOpen = now - connection.idleSince > (isWatched ? WATCH_MS : RIGHT_BEHIND_MS);
+      if (!isLeftOpen && isWatched) continue;
       if (!isLeftOpen && this.#usedUp.size <= MOST_USED_UP) break;
-      this.#usedUp.delete(connection);
+      this.onClosed(connection);
       connection.hangUp();
-      this.#closed.push(connection);
-      if (isLeftOpen) this.reuse.leftOpen();
+      if (isWatched) this.reuse.leftOpen();
     }
+    if (this.#usedUp.size > 0) this.#timer ??= this.#later();
   }
 }

@@ -15,11 +15,18 @@ const FEW_CLOSES = 3;
 /** What one answer on a reused connection takes from the number of closes. Connections are used once
  * where more than one answer in 32 is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** Connections in a row that the server left open although they were used once, after which they are
- * used again: the closes may have been those of a restart. */
-const MANY_LEFT_OPEN = 32;
-/** The first attempts reuse connections at once, which tells most servers apart. */
-const TRIALS = 10;
+/** So long one of them is watched that was used once, to see whether the server closes it after all … */
+export const WATCH_MS = 500;
+/** … and if it leaves so many in a row open, they are used again: the closes were those of a restart. */
+const MANY_LEFT_OPEN = 4;
+/** How long one of the first connections is listened to before it is used again: nearly every close is
+ * heard of by then. All others wait until that is answered, or for `RIGHT_BEHIND_MS`. */
+const TRIAL_LISTEN_MS = 10;
+/** So many attempts at a teacher are the first ones. */
+const FIRST_ATTEMPTS = 10;
+/** An idle connection is listened to for so long before it is used. Deno's event loop hears of sockets at
+ * every 61st turn, or as soon as it has nothing else to do: the turn that undici waits is not enough. */
+const LISTEN_MS = 5;
 /** How far ahead of the announced timeout a connection is given up: the request is on its way. */
 const MARGIN_MS = 1_000;
 
@@ -34,15 +41,22 @@ interface Hint {
 
 /** Decides about the reuse of connections to one teacher, from what it says and does. */
 export class Reuse {
+  readonly #onDecided: () => void;
   #closes = 0;
   #leftOpen = 0;
   #isOnce = false;
   #isProven = false;
+  #isTried = false;
   #attempts = 0;
   #hintedMs = Infinity;
   #learntMs = Infinity;
   // Every answer of a server says the same.
   #hint: Hint = { text: "", timeout: undefined, max: undefined };
+
+  /** `onDecided`: it is known now whether connections are used again, so no request has to listen longer. */
+  constructor(onDecided: () => void = () => {}) {
+    this.#onDecided = onDecided;
+  }
 
   /** Whether each connection is used for one request only. */
   get isOnce(): boolean {
@@ -54,10 +68,14 @@ export class Reuse {
     return this.#isOnce ? -1 : Math.min(this.#hintedMs, this.#learntMs);
   }
 
-  /** The shortest. Until a connection was used twice, it has to be seen that the server left it open. */
-  get shortestIdleMs(): number {
-    const isTrial = this.#attempts <= TRIALS && this.#closes === 0;
-    return this.#isProven || isTrial ? 0 : RIGHT_BEHIND_MS;
+  /** How long a connection that was idle for `idleMs` has to be listened to before it is used: the server
+   * may have closed it, and what is sent then is lost. */
+  listenMs(idleMs: number): number {
+    if (idleMs > RIGHT_BEHIND_MS) return LISTEN_MS;
+    if (this.#isProven) return 0;
+    const isTrial = !this.#isTried && this.#attempts <= FIRST_ATTEMPTS;
+    this.#isTried = true;
+    return Math.max(0, (isTrial ? TRIAL_LISTEN_MS : RIGHT_BEHIND_MS) - idleMs);
   }
 
   /** An attempt is made. */
@@ -67,7 +85,10 @@ export class Reuse {
 
   /** An answer came on a connection that had brought one before. */
   reused(): void {
-    this.#isProven = true;
+    if (!this.#isProven) {
+      this.#isProven = true;
+      this.#onDecided();
+    }
     if (this.#closes > 0) this.#closes = Math.max(0, this.#closes - REUSE_WEIGHT);
   }
 
@@ -77,10 +98,13 @@ export class Reuse {
     if (idleMs > RIGHT_BEHIND_MS) {
       // An idle timeout that it does not announce, or a restart; only surplus connections feel it.
       this.#learntMs = Math.min(this.#learntMs, Math.max(RIGHT_BEHIND_MS, idleMs / 2));
-    } else if (++this.#closes >= FEW_CLOSES) this.#isOnce = true;
+    } else if (++this.#closes >= FEW_CLOSES && !this.#isOnce) {
+      this.#isOnce = true;
+      this.#onDecided();
+    }
   }
 
-  /** A connection that was used once was still open after `RIGHT_BEHIND_MS`. */
+  /** A connection that was used once was still open after `WATCH_MS`. */
   leftOpen(): void {
     if (!this.#isOnce || ++this.#leftOpen < MANY_LEFT_OPEN) return;
     this.#isOnce = false;
