@@ -6,11 +6,10 @@
  */
 
 import { closestString } from "../lib/deps/std_text.ts";
-import { parse as parseYaml } from "../lib/deps/std_yaml.ts";
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/system_error.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
 import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
+import { readYaml } from "./config_yaml.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 
@@ -42,7 +41,11 @@ export async function readConfig(path: string): Promise<Config> {
   const fail: Fail = (what) => {
     throw new UsageError(`Cannot use "${path}": ${what}`);
   };
-  for (const [key, value] of Object.entries(await readBlock(path, fail))) {
+  for (
+    const [key, value] of Object.entries(
+      blockOf(await readYaml(path, fail) ?? {}, "the file", fail),
+    )
+  ) {
     const name = key.replaceAll("_", "-");
     if (value === null) continue;
     if (name === "input") config.inputs.push(...[value].flat().map(String));
@@ -54,22 +57,6 @@ export async function readConfig(path: string): Promise<Config> {
     else readFlag(name, key, value, config, fail);
   }
   return config;
-}
-
-async function readBlock(path: string, fail: Fail): Promise<Block> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    return fail(systemReason(error));
-  }
-  try {
-    const value = parseYaml(text);
-    return value === null ? {} : blockOf(value, "the file", fail);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    return fail(`it is not YAML: ${(error as Error).message}`);
-  }
 }
 
 function readFlag(

@@ -6,6 +6,7 @@
  */
 
 import { bodyLimit, type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
+import { UsageError } from "../lib/errors.ts";
 import {
   bearerToken,
   isFromElsewhere,
@@ -151,13 +152,25 @@ function upgrade(c: Context, hub: Hub): Response {
   if (raw.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return c.text("Cannot connect: this address is for WebSockets", 426);
   }
-  const { socket, response } = Deno.upgradeWebSocket(raw, { idleTimeout: IDLE_TIMEOUT_S });
+  const upgraded = upgradeOf(raw);
+  if (upgraded === undefined) return c.text("Cannot connect: the handshake is incomplete", 400);
+  const { socket, response } = upgraded;
   const page = hub.join(socket satisfies PageSocket);
   socket.onopen = () => page.opened();
   socket.onmessage = ({ data }) => page.received(data);
   socket.onclose = () => page.left();
   socket.onerror = () => page.left();
   return response;
+}
+
+/** Undefined for a request without the header fields of a handshake: the runtime throws. */
+function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
+  try {
+    return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 async function control(c: Context, name: string, { run, hub }: AppOptions): Promise<Response> {
@@ -173,10 +186,14 @@ async function control(c: Context, name: string, { run, hub }: AppOptions): Prom
     return c.json({ ok: true } satisfies ControlAnswer);
   } catch (error) {
     if (error instanceof SyntaxError) return refuse(c, 400, "the body must be JSON");
-    const isRefused = error instanceof TypeError || error instanceof RangeError;
-    if (isRefused) return c.json({ ok: false, error: error.message } satisfies ControlAnswer, 400);
-    throw error;
+    if (!isRefusal(error)) throw error;
+    return c.json({ ok: false, error: error.message } satisfies ControlAnswer, 400);
   }
+}
+
+/** Whether the run cannot do what it was asked for: a budget, where a price is not known. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }
 
 function refuse(c: Context, status: 400 | 403 | 404 | 409 | 413 | 415, why: string): Response {

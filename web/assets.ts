@@ -66,8 +66,12 @@ export const PAGE_JS: string = MODULES.map(withoutSeams).join("\n");
 /** Its style. */
 export const PAGE_CSS: string = STYLES.join("\n");
 
-/** The script of uPlot. */
-export const UPLOT_JS: string = UPLOT_SCRIPT;
+/**
+ * The script of uPlot. It writes numbers in the browser's language and dies of one that `Intl` does not know,
+ * such as `en-US@posix`: it is shown the page's own language in place of the browser's.
+ */
+export const UPLOT_JS: string =
+  `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;
 
 /** The style of uPlot. */
 export const UPLOT_CSS: string = UPLOT_STYLE;

@@ -68,7 +68,7 @@ export function isControl(name: string): name is ControlName {
  * Does what a page asks, and says so as an event of the run. Nothing is done where the body is not what
  * the control takes.
  *
- * @throws {TypeError | RangeError} when the body is not right, or the run refuses what it says
+ * @throws {TypeError | RangeError | UsageError} when the body is not right, or the run refuses what it says
  */
 export function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
   const words = CONTROLS[name](body, target);

@@ -12,6 +12,7 @@ import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
 import { cannotRead } from "../system_error.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { Summary } from "../progress/mod.ts";
+import { checkedRunFile } from "./checked_run_file.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
@@ -94,9 +95,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
     throw cannotRead(path, error);
   }
   try {
-    const value = parseLossless(text) as RunFile | null;
-    if (typeof value?.identity?.model !== "string") throw new SyntaxError("it has no identity");
-    return value;
+    return checkedRunFile(parseLossless(text));
   } catch (cause) {
     throw new UsageError(
       `Cannot read "${path}": ${(cause as Error).message}. ` +

@@ -18,6 +18,7 @@ import { Connections } from "./connections.ts";
 import { Deadlines } from "./deadlines.ts";
 import { headerList, keyHeader } from "./headers.ts";
 import { KeptFields } from "./kept_fields.ts";
+import { proxyUrl } from "./proxy.ts";
 import { isSecretHeader, redactHeader, redactor } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
 import {
@@ -195,17 +196,4 @@ function secretsOf(
 
 function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
-}
-
-function proxyUrl(proxy: string | undefined): URL | undefined {
-  if (proxy === undefined || proxy === "") return undefined;
-  const url = URL.parse(proxy) ?? URL.parse(`http://${proxy}`);
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new TypeError(
-      "Cannot use the proxy that was given: " +
-        'it must be an address such as "http://proxy.example:3128"' +
-        (url === null ? "" : `: its scheme is ${JSON.stringify(url.protocol)}`),
-    );
-  }
-  return url;
 }

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { readConfig } from "../../cli/config.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
@@ -187,4 +192,63 @@ Deno.test("readConfig() says that there is no such file", async () => {
   const path = dir.path("none.yaml");
   const error = await assertRejects(() => readConfig(path), UsageError);
   assertEquals(error.message, `Cannot use "${path}": no such file`);
+});
+
+/** Aliases of aliases: 2^30 values in 600 bytes. */
+const BOMB = Array.from(
+  { length: 30 },
+  (_, i) => `a${i}: &a${i} ${i === 0 ? "[x]" : `[*a${i - 1}, *a${i - 1}]`}\n`,
+).join("");
+const MANY_KEYS = Array.from({ length: 20_000 }, (_, i) => `k${i}: 1`).join(", ");
+
+for (
+  const [name, yaml, problem] of [
+    ["a value that holds itself", "params: &p\n  a: *p\n", "has no end"],
+    ["a list that holds itself", "input: &i [a.jsonl, *i]\n", "has no end"],
+    ["a key that holds itself", "model: &m\n  m: *m\n", "has no end"],
+    ["aliases of aliases", BOMB, "at most 100,000 values"],
+    [
+      "aliases of aliases in the parameters",
+      `params:\n${BOMB.replaceAll(/^/gm, "  ")}`,
+      "at most 100,000",
+    ],
+    [
+      "merges of merges",
+      `b: &b {${MANY_KEYS}}\na: {<<: [${"*b, ".repeat(1_000)}*b]}\n`,
+      "merges keys",
+    ],
+    ["deep lists", `params: {a: ${"[".repeat(100)}${"]".repeat(100)}}\n`, "at most 64 levels"],
+    ["bottomless lists", `params: ${"[".repeat(500_000)}`, "nested too deeply"],
+    ["bottomless dashes", "- ".repeat(200_000), "nested too deeply"],
+    ["a huge file", `# ${"x".repeat(1_000_000)}\n`, "more than 1,000,000 bytes"],
+  ]
+) {
+  Deno.test(`readConfig() refuses ${name} at once`, async () => {
+    const startedAt = performance.now();
+    assertStringIncludes(await refusal(yaml), problem);
+    assertLess(performance.now() - startedAt, 5_000);
+  });
+}
+
+Deno.test("readConfig() takes what is referred to and merged in a usual way", async () => {
+  const { teachers } = await read(
+    "teachers:\n  - &first {base_url: http://a/v1, rpm: 60}\n  - {<<: *first, base_url: http://b/v1}\n",
+  );
+  assertEquals(teachers, [
+    { baseUrl: "http://a/v1", rpm: 60 },
+    { baseUrl: "http://b/v1", rpm: 60 },
+  ]);
+});
+
+Deno.test("readConfig() quotes no line of a file that is not YAML", async () => {
+  const message = await refusal("model: m\nbase_url: http://me:secret@h/v1\nmodel: n\n");
+  assertStringIncludes(message, "duplicated key at line 3, column 1");
+  const cut = await refusal('model: m\nbase_url: "http://me:secret@h/v1\n');
+  assertStringIncludes(cut, "it is not YAML: ");
+  assertEquals([message, cut].filter((one) => one.includes("secret") || one.includes("\n")), []);
+});
+
+Deno.test("readConfig() does not read a device to its end", async () => {
+  const error = await assertRejects(() => readConfig("/dev/zero"), UsageError);
+  assertStringIncludes(error.message, 'Cannot use "/dev/zero": it has more than 1,000,000 bytes');
 });

@@ -215,3 +215,49 @@ Deno.test("readRunFile() keeps the numbers of older parameter sets as they were 
   await writeRunFile(path, (await readRunFile(path))!);
   assertEquals(await Deno.readTextFile(path), text);
 });
+
+Deno.test("readRunFile() names what is wrong in a file that something else has written", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("a.run.json");
+  const whole = JSON.parse(JSON.stringify(runFile({})));
+  const { rows: _rows, ...noRows } = whole;
+  const withRows = (rows: unknown) => ({ ...whole, rows });
+  const withIdentity = (more: unknown) => ({
+    ...whole,
+    identity: { ...whole.identity, ...more as object },
+  });
+  const cases: [content: unknown, problem: string][] = [
+    [noRows, 'it has no "rows"'],
+    [{ ...whole, identity: undefined }, 'it has no "identity"'],
+    [withRows(null), '"rows" must be an object'],
+    [withRows([]), '"rows" must be an object'],
+    [withRows({ samples: 0 }), '"rows.samples" must be a whole number'],
+    [withRows({ samples: "3" }), '"rows.samples" must be a whole number'],
+    [withRows({ samples: 1e15 }), '"rows.samples" must be a whole number'],
+    [withRows({ duplicates: "drop" }), '"rows.duplicates" must be one of merge, keep'],
+    [withRows({ uidFieldFirst: 1 }), '"rows.uidFieldFirst" must be true or false'],
+    [withIdentity({ model: 3 }), '"identity.model" must be a text'],
+    [withIdentity({ uid_field: "id" }), '"identity.uid_field" must be a list of names'],
+    [withIdentity({ uid_field: [1] }), '"identity.uid_field" must be a list of names'],
+    [withIdentity({ params: [] }), '"identity.params" must be an object'],
+    [withIdentity({ template: {} }), '"identity.template" must be a text'],
+    [{ ...whole, params: { a: 1 } }, '"params" must be an object of objects'],
+    [{ ...whole, input: 3 }, '"input" must be a text'],
+    [[], "it must hold an object"],
+    ["x", "it must hold an object"],
+    [null, "it must hold an object"],
+  ];
+  for (const [content, problem] of cases) {
+    await Deno.writeTextFile(path, JSON.stringify(content));
+    const error = await assertRejects(() => readRunFile(path), UsageError, problem);
+    assertStringIncludes(error.message, `Cannot read "${path}": `);
+  }
+  for (const depth of [600, 50_000]) {
+    const deep = "[".repeat(depth) + "]".repeat(depth);
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify(whole).replace('"params":{', `"params":{"x":${deep},`),
+    );
+    await assertRejects(() => readRunFile(path), UsageError, `Cannot read "${path}": `);
+  }
+});

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
@@ -62,4 +62,24 @@ Deno.test("a proxy that cannot be reached is named, its password is not", OPTION
   );
   assertEquals(error.type, "network");
   await teacher.close?.();
+});
+
+Deno.test("a proxy whose password cannot be decoded is refused, and not shown", () => {
+  const bad = ["http://me:hid%ZZden@p:3128", "http://me%:hidden@p:3128", "me:hidden%@p:3128"];
+  for (const proxy of bad) {
+    const make = () =>
+      openaiCompatible({ model: "m", baseUrl: "https://teacher.invalid/v1", proxy });
+    const { message } = assertThrows(make, TypeError, '"%25" in place of each "%"');
+    assertEquals([message.includes("hid"), message.includes("me:")], [false, false]);
+  }
+});
+
+Deno.test("a proxy without a scheme is one of http://", async () => {
+  for (const proxy of ["me:hidden@p:3128", "proxy.example:3128", "127.0.0.1:3128", "p"]) {
+    const make = { model: "m", baseUrl: "https://teacher.invalid/v1", proxy };
+    await openaiCompatible(make).close();
+  }
+  const make = () =>
+    openaiCompatible({ model: "m", baseUrl: "https://h/v1", proxy: "socks5://p:1" });
+  assertThrows(make, TypeError, 'its scheme is "socks5:"');
 });

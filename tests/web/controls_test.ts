@@ -3,6 +3,7 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { makeSummary } from "../progress/fixtures.ts";
 import { get, own, post, stage } from "./app_fixture.ts";
+import { UNPRICED_USD } from "./fake_run.ts";
 
 const CONTROLS: [string, unknown, string | undefined, string][] = [
   ["pause", {}, "pause()", "Paused (from the monitor)"],
@@ -97,6 +98,16 @@ Deno.test("a control with a body that it does not take does nothing and says wha
     assertEquals([name, body, response.status, answer.ok], [name, body, 400, false]);
     assertMatch(answer.error, /^Cannot /);
   }
+  assertEquals([run.calls, monitor.state().notices], [[], []]);
+});
+
+Deno.test("a budget that the run cannot be held to is refused with the run's own words", async () => {
+  const { run, monitor } = stage();
+  const response = await post(monitor, "budget", { max_cost_usd: UNPRICED_USD });
+  assertEquals([response.status, await response.json()], [400, {
+    ok: false,
+    error: "Cannot hold the run to it: no price is known",
+  }]);
   assertEquals([run.calls, monitor.state().notices], [[], []]);
 });
 

@@ -4,12 +4,16 @@
  * @module
  */
 
+import { UsageError } from "../../lib/errors.ts";
 import type { RunEvent, RunListener, Snapshot } from "../../lib/progress/events.ts";
 import { makeOutcome } from "../progress/fixtures.ts";
 import type { Outcome } from "../../lib/row.ts";
 import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts";
 import type { PageSocket } from "../../web/page_link.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
+
+/** A budget that this run cannot be held to. */
+export const UNPRICED_USD = 404;
 
 /** Remembers what was asked of it, and says what the test wants said. */
 export class FakeRun implements MonitoredRun {
@@ -53,6 +57,7 @@ export class FakeRun implements MonitoredRun {
   }
 
   setMaxCost(usd: number | null): void {
+    if (usd === UNPRICED_USD) throw new UsageError("Cannot hold the run to it: no price is known");
     this.calls.push(`setMaxCost(${usd})`);
   }
 

@@ -394,3 +394,41 @@ async function connect(
   await connection.write(new TextEncoder().encode(head));
   return connection;
 }
+
+/** Sends a request byte by byte as it is given and reads the first line of what comes back. */
+async function statusLine({ port }: ServedMonitor, text: string): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  await connection.write(new TextEncoder().encode(text));
+  const bytes = new Uint8Array(4096);
+  const length = await connection.read(bytes) ?? 0;
+  return new TextDecoder().decode(bytes.subarray(0, length)).split("\r\n")[0];
+}
+
+Deno.test("no request of a known page or of a stranger is answered with an internal error", async () => {
+  await using served = serveMonitor(new FakeRun());
+  const { cookieName, token } = served.monitor;
+  const host = `127.0.0.1:${served.port}`;
+  const own = `Host: ${host}\r\nCookie: ${cookieName}=${token}\r\nOrigin: http://${host}\r\n`;
+  const json = "Content-Type: application/json\r\n";
+  const socket = "Upgrade: websocket\r\n";
+  const cases: [request: string, status: number][] = [
+    [`GET /ws HTTP/1.1\r\n${own}${socket}Connection: Upgrade\r\n\r\n`, 400],
+    [`GET /ws HTTP/1.1\r\n${own}${socket}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`, 400],
+    [`GET /ws HTTP/1.1\r\n${own}\r\n`, 426],
+    [`POST /control/pause HTTP/1.1\r\n${own}${json}Content-Length: 2\r\n\r\n{]`, 400],
+    [`POST /control/pause HTTP/1.1\r\n${own}${json}Content-Length: 0\r\n\r\n`, 400],
+    [
+      `POST /control/budget HTTP/1.1\r\n${own}${json}Content-Length: 800\r\n\r\n${"[".repeat(800)}`,
+      400,
+    ],
+    [`POST /control/%ZZ HTTP/1.1\r\n${own}${json}Content-Length: 2\r\n\r\n{}`, 404],
+    [`GET /%ZZ HTTP/1.1\r\n${own}\r\n`, 404],
+    [`GET /?token=%ZZ HTTP/1.1\r\n${own}\r\n`, 401],
+    [`GET / HTTP/1.1\r\nHost: ${host}\r\nCookie: ${cookieName}=%ZZ; %=%; ;=\r\n\r\n`, 401],
+    [`GET / HTTP/1.1\r\nHost: [::1\r\n\r\n`, 403],
+  ];
+  for (const [request, status] of cases) {
+    const line = await statusLine(served, request);
+    assertEquals([request, line.split(" ")[1]], [request, String(status)]);
+  }
+});

@@ -1,0 +1,89 @@
+/**
+ * Reads a YAML file. YAML can refer to a part of itself, so a small file may hold a value without end, and
+ * what walks over such a value never comes back.
+ *
+ * @module
+ */
+
+import { parse } from "../lib/deps/std_yaml.ts";
+import { systemReason } from "../lib/system_error.ts";
+import type { Fail } from "./config_block.ts";
+
+/** Far above any configuration; a device or a data set that was named by mistake is not read to its end. */
+const MOST_BYTES = 1_000_000;
+
+/** Values in all, each counted as often as it is referred to. */
+const MOST_VALUES = 100_000;
+
+/** Schemas in parameters are nested, but not so deeply. */
+const MOST_LEVELS = 64;
+
+/** References times UTF-16 units where keys are merged (`<<`): the parser copies every key for each
+ * reference, which took 23 s for 1,000 references to 20,000 keys. */
+const MOST_MERGING = 20_000_000;
+
+/**
+ * The value that a YAML file holds; null where it is empty.
+ *
+ * @param fail Ends the reading. No text of the file is quoted: an address in it may hold a password.
+ */
+export async function readYaml(path: string, fail: Fail): Promise<unknown> {
+  const text = await readText(path, fail);
+  if (mergingIn(text) > MOST_MERGING) {
+    return fail('it merges keys ("<<") too often to be read: write them out');
+  }
+  const value = parsed(text, fail);
+  const isTooMuch = new ValueCounter().isTooMuch(value, MOST_LEVELS);
+  if (isTooMuch) {
+    return fail(
+      `it must hold at most ${MOST_VALUES.toLocaleString("en-US")} values, nested in at most ` +
+        `${MOST_LEVELS} levels: a reference (*name) that stands in what it refers to has no end`,
+    );
+  }
+  return value;
+}
+
+async function readText(path: string, fail: Fail): Promise<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "", length = 0;
+  try {
+    using file = await Deno.open(path);
+    for await (const bytes of file.readable) {
+      length += bytes.length;
+      if (length > MOST_BYTES) break;
+      text += decoder.decode(bytes, { stream: true });
+    }
+    if (length <= MOST_BYTES) return text + decoder.decode();
+  } catch (error) {
+    return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error));
+  }
+  return fail(
+    `it has more than ${MOST_BYTES.toLocaleString("en-US")} bytes, too many for a configuration`,
+  );
+}
+
+function mergingIn(text: string): number {
+  if (!text.includes("<<")) return 0;
+  return text.length * (text.match(/(?<![^\s,[{:-])\*[^\s,[\]{}*]/g)?.length ?? 0);
+}
+
+function parsed(text: string, fail: Fail): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof RangeError) return fail("it is nested too deeply");
+    // What follows is the line itself.
+    return fail(`it is not YAML: ${(error as Error).message.split(/:\n/)[0]}`);
+  }
+}
+
+/** Counts a value as whatever walks over it would. */
+class ValueCounter {
+  #count = 0;
+
+  isTooMuch(value: unknown, levels: number): boolean {
+    if (++this.#count > MOST_VALUES || levels < 0) return true;
+    if (typeof value !== "object" || value === null) return false;
+    return Object.values(value).some((one) => this.isTooMuch(one, levels - 1));
+  }
+}
