@@ -119,7 +119,8 @@ Deno.test("a row with the uid of another one's sample stops the run before the f
     refused.message.split("\n")[1].split(".jsonl:")[1],
     [
       '3: uid "row-1#2" belongs to an earlier row already',
-      'or to one of the 3 samples of "row-1"',
+      'or to one of the 3 samples of "row-1": add --duplicates keep to keep each',
+      "as <uid>~2 and so on",
     ].join(", "),
   );
   assertEquals(server.posts, 0);
