@@ -43,7 +43,7 @@ interface ResultFields {
   uid: string;
   response: string;
   reasoning?: string;
-  tool_calls?: unknown[];
+  tool_calls?: unknown[] | string;
   final_messages?: Message[];
   distill: { source: string; params?: string };
 }
@@ -79,7 +79,7 @@ export class ExampleReader {
       tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
       response: fields.response,
       reasoning: fields.reasoning ?? "",
-      toolCalls: fields.tool_calls?.length ? fields.tool_calls : undefined,
+      toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
       // The name only: a run that is continued from another folder names its input by another path.
       file: origin[2],
       line: Number(origin[3]),
@@ -148,6 +148,8 @@ function parseFields(text: string): ResultFields | DamagedLine {
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
   }
+  // Earlier versions wrote the list itself, and none where it is empty.
+  if (typeof value.tool_calls === "string") value.tool_calls = listIn(value.tool_calls);
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
       return new DamagedLine(`"${name}" must be an array`);
@@ -161,4 +163,14 @@ function parseFields(text: string): ResultFields | DamagedLine {
     return new DamagedLine('"distill" must hold the "source" of the row');
   }
   return value as unknown as ResultFields;
+}
+
+/** The list that a text holds; the text itself where it holds none. */
+function listIn(text: string): unknown {
+  if (text === "[]") return [];
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

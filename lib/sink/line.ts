@@ -56,8 +56,10 @@ export function badRowUid(file: string, line: number): string {
 }
 
 /**
- * The results line of a row that succeeded, without its line ending. Every key has one type: a number
- * that the teacher did not report is 0, a text "".
+ * The results line of a row that succeeded, without its line ending. Every key of ours is in every line,
+ * with one type, because Arrow takes the types of the first lines for those of all: counts that the
+ * teacher doesn't report are 0, texts "". What differs from line to line in its shape (`tool_calls`,
+ * `kept`, `replaced`) is the text of its JSON.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -71,15 +73,14 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   }
   let line = `${headOf(row, own.inside)},"response":${quoted(response)},"reasoning":${
     quoted(reasoning)
-  }`;
-  if (toolCalls !== undefined && toolCalls.length > 0) {
-    line += `,"tool_calls":${jsonOf(toolCalls)}`;
-  }
+  },"tool_calls":${toolCalls?.length ? quoted(jsonOf(toolCalls)) : '"[]"'}`;
   if (format.finalMessages) {
     const answer = assistantMessage(response ?? "", reasoning, toolCalls, format.think);
     line += `,"final_messages":${jsonOf([...row.messages, answer])}`;
   }
-  return `${line},"distill":${withReplaced(resultDetails(outcome, completion, format), own)}}`;
+  return `${line},"distill":${resultDetails(outcome, completion, format)},"replaced":${
+    quoted(replacedOf(own))
+  }}}`;
 }
 
 /**
@@ -102,9 +103,9 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
     next: next && { resample: next.resample, max_tokens: next.maxTokens },
   });
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
-  const details = jsonOf({ source: row.source, params: format.paramsId });
-  const head = headOf(row, own.inside);
-  return `${head},"error":${error}${partial},"distill":${withReplaced(details, own)}}`;
+  const { source } = row;
+  const details = jsonOf({ source, params: format.paramsId, replaced: replacedOf(own) });
+  return `${headOf(row, own.inside)},"error":${error}${partial},"distill":${details}}`;
 }
 
 /** The failures line of an input line that is no row. What was read of it is kept, as text or base64. */
@@ -126,7 +127,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
       first_seen: created,
       created,
     },
-    distill: { source: `${file}:${line}`, params: "" },
+    distill: { source: `${file}:${line}`, params: "", replaced: "{}" },
   });
 }
 
@@ -142,7 +143,8 @@ export function restoreRow(lineText: string): RestoredRow {
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [insideOf(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
-  if (replaced) members.push(insideOf(replaced));
+  // Earlier versions wrote the object itself.
+  if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }
 
@@ -173,6 +175,7 @@ function headOf(row: Row, inside: string): string {
   return inside === "" ? head : `${head},${inside}`;
 }
 
+/** The members of `distill` without its end. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage, kept } = completion;
   const { teacher } = outcome;
@@ -192,8 +195,8 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"created":"${isoOf(outcome.settledAt)}"` +
     `,"source":${quoted(outcome.row.source)}` +
     `,"params":"${format.paramsId}"` +
-    `${completion.isRefusal ? ',"refusal":true' : ""}` +
-    `${kept === undefined ? "" : `,"kept":${jsonOf(withDeepAsText(kept))}`}}`;
+    `,"refusal":${completion.isRefusal === true}` +
+    `,"kept":${kept === undefined ? '"{}"' : quoted(jsonOf(withDeepAsText(kept)))}`;
 }
 
 function partialOf(completion: Completion): string {
@@ -212,14 +215,13 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** Adds `replaced` to `distill`; its values are text, so it cannot be part of what is serialised. */
-function withReplaced(details: string, own: OwnMembers): string {
-  if (own.replaced === NOTHING_REPLACED) return details;
-  const members = Object.entries(own.replaced).map(([name, value]) =>
+/** The members as the text of an object: its values stay as the row has them. */
+function replacedOf({ replaced }: OwnMembers): string {
+  if (replaced === NOTHING_REPLACED) return "{}";
+  const members = Object.entries(replaced).map(([name, value]) =>
     `${JSON.stringify(name)}:${value}`
   );
-  if (members.length === 0) return details;
-  return `${details.slice(0, -1)},"replaced":{${members.join(",")}}}`;
+  return `{${members.join(",")}}`;
 }
 
 /** A teacher that was plugged in without types may leave a text out; the line must parse all the same. */

@@ -325,7 +325,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
       who: "any model",
       sends: "a refusal in the usual words",
       script: [answer("I’m sorry, but I can’t assist with that request.")],
-      expected: { result: { distill: { refusal: undefined } } },
+      expected: { result: { distill: { refusal: false } } },
     },
   ],
 };

@@ -93,6 +93,10 @@ function firstOf<T extends { uid: string }>(lines: readonly T[]): T | undefined 
 /** Fails unless `actual` holds all of `part`. */
 function assertPart(actual: unknown, part: unknown, path: string): void {
   if (part instanceof RegExp) return assertMatch(String(actual), part, path);
+  // Results hold tool calls and what is kept as the text of their JSON.
+  if (typeof actual === "string" && typeof part === "object" && part !== null) {
+    return assertPart(JSON.parse(actual), part, path);
+  }
   if (Array.isArray(part)) {
     assertEquals(
       (actual as unknown[] | undefined)?.length,

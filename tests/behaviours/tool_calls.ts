@@ -63,7 +63,7 @@ const ODD = '{"id":12345678901234567890,"x":1.0}';
 /** How servers send tool calls. */
 export const TOOL_CALLS: ServerGroup = {
   title: "Tool calls",
-  intro: "They stand in `tool_calls` in the form of OpenAI; `arguments` is always JSON as text.",
+  intro: "They stand in `tool_calls`, as JSON text in the form of OpenAI; so do their `arguments`.",
   cases: [
     whole("OpenAI", "arguments as text", [call('{"x":1}')], expected({ args: '{"x":1}' })),
     whole(

@@ -168,7 +168,7 @@ Deno.test("--keep holds on to more of the raw answer", async () => {
   const keep = ["--keep", "logprobs,system_fingerprint", "-p", "logprobs=true"];
   assertExit(await distill(server, [input, "-o", dir.path("out/"), ...keep]), 0);
   const [row] = await dir.rows("out/in.jsonl");
-  assertEquals(row.distill.kept, { logprobs, system_fingerprint: "fp" });
+  assertEquals(JSON.parse(row.distill.kept), { logprobs, system_fingerprint: "fp" });
   assertEquals(server.requests[0].body.logprobs, true);
 });
 

@@ -209,7 +209,7 @@ Deno.test("exportResults() names a damaged line and what is wrong with it", asyn
     [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],
     [good.replace(/"distill":.*/, '"distill":{}}'), '"distill" must hold the "source"'],
     [good.replace('"reasoning":""', '"reasoning":3'), '"reasoning" must be a string'],
-    [good.replace('"response"', '"tool_calls":1,"response"'), '"tool_calls" must be an array'],
+    [good.replace('"tool_calls":"[]"', '"tool_calls":1'), '"tool_calls" must be an array'],
     [good.replace('"response"', '"error":{},"response"'), "it is a failure, not a result"],
     [new Uint8Array([0x7b, 0xff]), "invalid UTF-8"],
   ];

@@ -18,10 +18,11 @@ Deno.test("resultLine() writes every field of the results, with one type each", 
   assertEquals(
     line,
     '{"uid":"u1","prompt_hash":"0123456789abcdef","prompt":"Hi","id":1.0,"response":"Hello",' +
-      '"reasoning":"","distill":{"model":"asked-model","model_returned":"m-1","response_id":"",' +
+      '"reasoning":"","tool_calls":"[]","distill":{"model":"asked-model","model_returned":"m-1","response_id":"",' +
       '"teacher":"http://127.0.0.1:1/v1","finish_reason":"stop","prompt_tokens":0,' +
       '"completion_tokens":0,"reasoning_tokens":0,"cached_tokens":0,"attempts":2,"latency_ms":13,' +
-      '"ttft_ms":13,"created":"2026-01-02T00:00:00.000Z","source":"in.jsonl:7","params":"p1"}}',
+      '"ttft_ms":13,"created":"2026-01-02T00:00:00.000Z","source":"in.jsonl:7","params":"p1",' +
+      '"refusal":false,"kept":"{}","replaced":"{}"}}',
   );
 });
 
@@ -38,10 +39,10 @@ Deno.test("resultLine() takes what the completion says", () => {
   });
   const line = JSON.parse(resultLine(successOf(rowOf('{"prompt":"Hi"}'), { completion }), FORMAT));
   assertEquals(line.reasoning, "hm");
-  assertEquals(line.tool_calls, [{ id: "c" }]);
+  assertEquals(line.tool_calls, '[{"id":"c"}]');
   const { model, teacher, response_id, ttft_ms, kept } = line.distill;
   assertEquals([model, teacher, response_id, ttft_ms], ["other", "http://second", "r1", 3]);
-  assertEquals(kept, { logprobs: [1] });
+  assertEquals(kept, '{"logprobs":[1]}');
   const { prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens } = line.distill;
   assertEquals([prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens], [5, 6, 2, 1]);
 });
@@ -67,7 +68,8 @@ Deno.test("resultLine() moves own fields of our names to distill.replaced, as wr
   const line = resultLine(successOf(rowOf(text, { uid: "7" })), FORMAT);
   assert(
     line.endsWith(
-      ',"params":"p1","replaced":{"uid":7,"response":1.0,"distill":{"x":1e400},"error":null,"partial":[]}}}',
+      String
+        .raw`,"replaced":"{\"uid\":7,\"response\":1.0,\"distill\":{\"x\":1e400},\"error\":null,\"partial\":[]}"}}`,
     ),
     line,
   );
@@ -77,7 +79,7 @@ Deno.test("resultLine() moves own fields of our names to distill.replaced, as wr
 Deno.test("resultLine() drops an own uid that is ours already", () => {
   const line = resultLine(successOf(rowOf(String.raw`{"uid":"\u00751","a":1}`)), FORMAT);
   assertEquals(line.match(/"uid"/g)?.length, 1);
-  assertEquals(JSON.parse(line).distill.replaced, undefined);
+  assertEquals(JSON.parse(line).distill.replaced, "{}");
 });
 
 Deno.test("resultLine() is one line that parses, whatever the teacher says", () => {
@@ -116,7 +118,7 @@ Deno.test("failureLine() writes the error", () => {
     '{"uid":"u1","prompt_hash":"0123456789abcdef","a":1.0,"error":{"type":"request",' +
       String.raw`"message":"No \"thing\"\n","status":400,"attempts":2,"final":true,` +
       '"first_seen":"2026-01-01T00:00:00.000Z","created":"2026-01-02T00:00:00.000Z"},' +
-      '"distill":{"source":"in.jsonl:7","params":"p1"}}',
+      '"distill":{"source":"in.jsonl:7","params":"p1","replaced":"{}"}}',
   );
 });
 
@@ -165,7 +167,7 @@ Deno.test("badRowLine() keeps what was read, as text or as base64", () => {
       first_seen: "1970-01-01T00:00:00.000Z",
       created: "1970-01-01T00:00:00.000Z",
     },
-    distill: { source: "in.jsonl:3", params: "" },
+    distill: { source: "in.jsonl:3", params: "", replaced: "{}" },
   });
   const asBytes = JSON.parse(badRowLine({ ...place, bytes: new Uint8Array([0xff, 0xfe]) }));
   assertEquals([asBytes.raw_base64, "raw" in asBytes], ["//4=", false]);
@@ -200,6 +202,11 @@ Deno.test("restoreRow() puts own fields of our names back, as written", () => {
   const row = rowOf(text);
   assertEquals(restoreRow(failureLine(failureOf(row), FORMAT)).text, back);
   assertEquals(restoreRow(resultLine(successOf(row), FORMAT)).text, back);
+  // Earlier versions wrote `replaced` as an object, and none where it is empty.
+  const earlier = resultLine(successOf(row), FORMAT)
+    .replace(/"replaced":("(?:[^"\\]|\\.)*")/, (_, text) => `"replaced":${JSON.parse(text)}`);
+  assertEquals(restoreRow(earlier).text, back);
+  assertEquals(typeof JSON.parse(earlier).distill.replaced, "object");
   assertEquals(
     restoreRow(failureLine(failureOf(rowOf('{"uid":"u1"}')), FORMAT)).text,
     '{"uid":"u1"}',
@@ -233,9 +240,10 @@ Deno.test("lines have U+FFFD for halves of pairs in our fields, and the row as i
   const format = { ...FORMAT, finalMessages: true };
   const result = resultLine(successOf(row, { completion }), format);
   assertStringIncludes(result, String.raw`,"prompt":"\ud800","response":"`);
-  assertStringIncludes(result, String.raw`"replaced":{"response":"\udc00"}`);
-  const { response, reasoning, tool_calls: [call], final_messages, distill } = JSON.parse(result);
-  const { finish_reason, model_returned, response_id, kept } = distill;
+  assertStringIncludes(result, String.raw`"replaced":"{\"response\":\"\\udc00\"}"`);
+  const { response, reasoning, tool_calls, final_messages, distill } = JSON.parse(result);
+  const { finish_reason, model_returned, response_id } = distill;
+  const [[call], kept] = [JSON.parse(tool_calls), JSON.parse(distill.kept)];
   assertEquals([response, reasoning, finish_reason, model_returned], Array(4).fill(whole));
   assertEquals([response_id, kept[whole], call.function.arguments], [whole, [whole], whole]);
   assertEquals(final_messages[0].content, whole);

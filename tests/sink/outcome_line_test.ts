@@ -21,13 +21,14 @@ Deno.test("outcomeLine() writes as text what is nested too deeply", () => {
   for (const text of DEEP_TEXTS) {
     const deep = JSON.parse(text);
     const parts = { toolCalls: [deep, { id: "b" }], kept: { logprobs: deep, seed: 1 } };
-    const { response, tool_calls, distill, failure } = lineOf(parts);
+    const { response, distill, failure, ...line } = lineOf(parts);
+    const [tool_calls, kept] = [JSON.parse(line.tool_calls), JSON.parse(distill.kept)];
     assertEquals([response, tool_calls.length, failure], ["Hello", 2, undefined]);
     const { partial } = lineOf(parts, true);
     // The difference of two such texts is nothing to read.
-    const written = [tool_calls[0], distill.kept.logprobs, partial.tool_calls[0]];
+    const written = [tool_calls[0], kept.logprobs, partial.tool_calls[0]];
     assertEquals(written.map((one) => one === text), [true, true, true]);
-    assertEquals([tool_calls[1], distill.kept.seed], [{ id: "b" }, 1]);
+    assertEquals([tool_calls[1], kept.seed], [{ id: "b" }, 1]);
   }
 });
 

@@ -76,7 +76,7 @@ function checkLine(
 
 function holds(line: string, row: string): boolean {
   if (row.startsWith("[")) return line.includes(`"messages":${row}`);
-  const own = JSON.parse(row), { replaced = {} } = JSON.parse(line).distill;
+  const own = JSON.parse(row), replaced = JSON.parse(JSON.parse(line).distill.replaced);
   if (Object.keys(replaced).length === 0) return line.includes(row.slice(1, -1));
   // Fields with a name of ours are moved within the line.
   return Object.entries(replaced).every(([name, value]) =>
