@@ -42,7 +42,7 @@ export class ToolCallDeltas {
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
     if (Array.isArray(parts)) {
-      parts.forEach((part, i) => this.#add(asObject(part) ?? {}, place, i));
+      parts.forEach((part, i) => this.#add(part, inside(place, "tool_calls", i), i));
       return parts.length > 0;
     }
     const call = asObject(legacy);
@@ -69,29 +69,29 @@ export class ToolCallDeltas {
     }));
   }
 
-  #add(raw: JsonObject, delta: JsonPlace, position: number): void {
-    const { index, id, function: called, ...fields } = raw;
-    const { name, arguments: args, ...more } = asObject(called) ?? {};
-    const place = () => inside(delta, "tool_calls", position);
-    const part: Part = {
-      index: typeof index === "number" || typeof index === "string" ? String(index) : undefined,
-      id: asText(id),
-      name: asText(name),
-      arguments: typeof args === "string"
-        ? args
-        : args === undefined || args === null
-        ? undefined
-        : argumentsText(args, inside(place(), "function", "arguments")),
-    };
+  #add(raw: unknown, place: JsonPlace, position: number): void {
+    const object = asObject(raw);
+    if (object === undefined) return this.#addFormless(raw, place);
+    const { index: _, id: __, function: called, ...fields } = object;
+    const { name: ___, arguments: args, ...more } = asObject(called) ?? {};
+    const part = partOf(object, args, place);
     const known = this.#known(part, position);
     // A call that is sent once more, whole, as some servers do at the end.
     if (known !== undefined && repeats(known, part)) return;
-    const call = known === undefined || isAnother(known, part) ? this.#make(part, known) : known;
+    const isOfKnown = known !== undefined && !isAnother(known, part);
+    const call = isOfKnown ? known : this.#make(part, known);
     if (call.id === "") call.id = part.id;
     if (call.name === "") call.name = part.name;
     if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
     assignTold(call.fields, fields, place);
-    assignTold(call.functionFields, more, () => inside(place(), "function"));
+    assignTold(call.functionFields, more, inside(place, "function"));
+  }
+
+  /** What has no form of a call: its text is kept all the same. */
+  #addFormless(raw: unknown, place: JsonPlace): void {
+    if (raw === null) return;
+    const part = { index: undefined, id: "", name: "", arguments: undefined };
+    this.#make(part, undefined).arguments = argumentsText(raw, place);
   }
 
   /** The call that a part belongs to, as far as its index and its id tell. */
@@ -126,6 +126,21 @@ export class ToolCallDeltas {
   }
 }
 
+function partOf(
+  { index, id, function: called }: JsonObject,
+  args: unknown,
+  place: JsonPlace,
+): Part {
+  const isIndex = typeof index === "number" || typeof index === "string";
+  const isTold = args !== undefined && args !== null;
+  return {
+    index: isIndex ? String(index) : undefined,
+    id: asText(id),
+    name: asText(asObject(called)?.name),
+    arguments: isTold ? argumentsText(args, inside(place, "function", "arguments")) : undefined,
+  };
+}
+
 /** Whether a part is the beginning of another call than the one that its index or its place says. */
 function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
   // Another id with a name of its own is another call, whatever the index says.
@@ -156,14 +171,14 @@ function isWhole(args = ""): boolean {
 }
 
 /** What has a value wins over what was there; some servers repeat fields as null or "". */
-function assignTold(fields: JsonObject, told: JsonObject, place: () => JsonPlace): void {
+function assignTold(fields: JsonObject, told: JsonObject, place: JsonPlace): void {
   const names = Object.keys(told);
   if (names.length === 0) return;
   if (names.every((name) => typeof told[name] !== "object")) {
     for (const name of names) if (told[name] !== "") fields[name] = told[name];
     return;
   }
-  for (const [name, value] of Object.entries(shallowMembers(told, place()))) {
+  for (const [name, value] of Object.entries(shallowMembers(told, place))) {
     if (value !== null && value !== undefined && value !== "") fields[name] = value;
   }
 }

@@ -97,6 +97,32 @@ export const TOOL_CALLS: ServerGroup = {
       )],
       expected: { result: { tool_calls: [{ id: "a", extra: /^\[{20000}\]{20000}$/ }] } },
     },
+    {
+      who: "a model gone astray",
+      sends: "lists nested 20,000 deep in place of calls",
+      script: [
+        json((answer(null, { message: { tool_calls: ["DEEP"] } }).body as string).replace(
+          '"DEEP"',
+          DEEP,
+        )),
+      ],
+      expected: { result: { tool_calls: [/^\[{20000}\]{20000}$/] } },
+    },
+    {
+      who: "a model gone astray",
+      sends: "lists nested 20,000 deep in place of calls, streamed",
+      flags: ["--stream"],
+      script: [
+        events([
+          `data: ${
+            JSON.stringify(delta(null, { delta: { tool_calls: ["DEEP"] } })).replace('"DEEP"', DEEP)
+          }\n\n`,
+          finish("tool_calls"),
+          DONE,
+        ]),
+      ],
+      expected: { result: { tool_calls: [{ function: { arguments: /^\[{20000}\]{20000}$/ } }] } },
+    },
     whole("some gateways", "no arguments at all", [call(null)], expected({ args: "{}" })),
     whole("some gateways", "a call without its wrapper", [{ name: "f", arguments: { x: 1 } }], {
       tool_calls: [{ name: "f", arguments: '{"x":1}' }],
