@@ -87,6 +87,8 @@ export {
   type ExportOptions,
   type ExportReport,
   exportResults,
+  type LoaderHint,
+  type ToolArguments,
 } from "./lib/export/mod.ts";
 export type {
   ErrorGroup,

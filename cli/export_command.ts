@@ -23,16 +23,20 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (format === undefined) {
     throw new UsageError(`Cannot export without a format: add --format ${formats.join("|")}`);
   }
-  const { rows } = await exportResults({
+  const { rows, notes, hints } = await exportResults({
     ...await readRowOptions(settings),
     results: args.inputs,
     output,
     format,
     think: settings.choice("think", ["wrap", "field", "drop"]),
+    toolArguments: settings.choice("tool-arguments", ["object", "string"]),
     replace: settings.isOn("replace"),
     allowEmpty: settings.isOn("allow-empty"),
   });
   const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
-  if (!settings.isOn("quiet")) io.writeErr(`Wrote ${count} to ${output}\n`);
+  for (const note of notes) io.writeErr(`Note: ${note}\n`);
+  if (settings.isOn("quiet")) return 0;
+  for (const { place, text } of hints) io.writeErr(`For ${place}:\n${text}\n`);
+  io.writeErr(`Wrote ${count} to ${output}\n`);
   return 0;
 }

@@ -63,6 +63,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     {
+      name: "tool-arguments",
+      value: "HOW",
+      help: "arguments of tool calls: object (default; for chat templates) or string",
+      commands: ["export"],
+    },
+    {
       name: "replace",
       help: "replace an output file that holds something",
       commands: ["export"],

@@ -15,14 +15,19 @@ import { DamagedLine, type Example, ExampleReader } from "./example.ts";
 import {
   EXPORT_FORMATS,
   type ExportFormat,
+  hasParts,
   NoPlace,
   OPTIONAL_COLUMNS,
+  type RowStyle,
   toTrainingRow,
   type TrainingRow,
 } from "./formats.ts";
+import { type LoaderHint, loaderHints } from "./loaders.ts";
 import { openOutput } from "./output.ts";
 import { checkOutput } from "./output_guard.ts";
 import { RowOrder } from "./row_order.ts";
+import type { ToolArguments } from "./tool_arguments.ts";
+import { TrainerNotes } from "./trainer_notes.ts";
 
 export type { ExportFormat } from "./formats.ts";
 
@@ -36,6 +41,9 @@ export interface ExportOptions extends RowOptions {
   format: ExportFormat;
   /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
   think?: ThinkStyle;
+  /** How the arguments of tool calls stand in `messages` and `prompt-completion`: as an object, which
+   * chat templates read, or as JSON text. @default "object" */
+  toolArguments?: ToolArguments;
   /** Replaces an output file that holds something; never one that a run reads or has written.
    * @default false */
   replace?: boolean;
@@ -49,6 +57,10 @@ export interface ExportReport {
   readonly rows: number;
   /** The columns of each of its rows. */
   readonly columns: readonly string[];
+  /** What a trainer may make of the rows that is not what they say. */
+  readonly notes: readonly string[];
+  /** What trainers have to be told to read the file. */
+  readonly hints: readonly LoaderHint[];
 }
 
 /**
@@ -71,9 +83,10 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
   const guard = { replace: options.replace, sources };
   if (typeof output === "string") await checkOutput(output, guard);
   const optional = new Set<string>();
+  const style = new Style(options);
   const files: ResultsFile[] = [];
   for (const path of paths) {
-    const file = await ResultsFile.open(path, options);
+    const file = await ResultsFile.open(path, options, style);
     await file.index(optional);
     for (const input of file.inputs) sources.set(input, inputOf(path));
     files.push(file);
@@ -96,7 +109,28 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
     }
   }
   await target.finish();
-  return { rows, columns };
+  const isFile = typeof output === "string" && /\.\w+$/.test(output);
+  const hints = isFile ? loaderHints(format, output, columns) : [];
+  return { rows, columns, notes: style.notes.notes(), hints };
+}
+
+/** What is the same for all rows, and known once all were read. */
+class Style implements RowStyle {
+  readonly think: ThinkStyle;
+  readonly toolArguments: ToolArguments;
+  readonly notes: TrainerNotes;
+  parts = false;
+
+  constructor({ format, think = "wrap", toolArguments = "object" }: ExportOptions) {
+    this.think = think;
+    this.toolArguments = toolArguments;
+    this.notes = new TrainerNotes(format, think, toolArguments);
+  }
+
+  add(example: Example): void {
+    this.notes.add(example);
+    if (!this.parts && hasParts(example)) this.parts = true;
+  }
 }
 
 /** Every row gets the columns that any has: Arrow takes those of the first rows for those of all. */
@@ -110,12 +144,14 @@ class ResultsFile {
   readonly #path: string;
   readonly #options: ExportOptions;
   readonly #reader: ExampleReader;
+  readonly #style: Style;
   readonly #order = new RowOrder();
   // `ignoreBOM`: a byte order mark that was not dropped is damage that is seen.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  private constructor(path: string, options: ExportOptions, reader: ExampleReader) {
+  private constructor(path: string, options: ExportOptions, reader: ExampleReader, style: Style) {
     this.#path = path;
+    this.#style = style;
     this.#options = options;
     this.#reader = reader;
   }
@@ -128,9 +164,9 @@ class ResultsFile {
     return this.#order.length;
   }
 
-  static async open(path: string, options: ExportOptions): Promise<ResultsFile> {
+  static async open(path: string, options: ExportOptions, style: Style): Promise<ResultsFile> {
     const run = await readRunFile(runFileOf(path));
-    return new ResultsFile(path, options, new ExampleReader(options, run));
+    return new ResultsFile(path, options, new ExampleReader(options, run), style);
   }
 
   /** Reads every line, and notes the optional columns that are needed. */
@@ -142,6 +178,7 @@ class ResultsFile {
         number++;
         const example = this.#read(bytes, number, block.isTail);
         const row = this.#trainingRow(example, number);
+        this.#style.add(example);
         for (const name of names) if (row[name] !== undefined) optional.add(name);
         this.#order.add(offset, bytes.length, example);
         this.inputs.add(example.input);
@@ -190,8 +227,8 @@ class ResultsFile {
   }
 
   #trainingRow(example: Example, number: number | undefined): TrainingRow {
-    const { format, think = "wrap" } = this.#options;
-    const row = toTrainingRow(example, format, think);
+    const { format } = this.#options;
+    const row = toTrainingRow(example, format, this.#style);
     if (!(row instanceof NoPlace)) return row;
     throw new UsageError(
       `Cannot export "${this.#path}" line ${number} as ${format}: the format has no place for ` +
@@ -205,7 +242,9 @@ class ResultsFile {
   }
 }
 
-function checkOptions({ results, format, think = "wrap" }: ExportOptions): void {
+function checkOptions(
+  { results, format, think = "wrap", toolArguments = "object" }: ExportOptions,
+): void {
   if (!EXPORT_FORMATS.includes(format)) {
     throw new UsageError(
       `Cannot export as "${format}": the formats are ${EXPORT_FORMATS.join(", ")}`,
@@ -213,6 +252,11 @@ function checkOptions({ results, format, think = "wrap" }: ExportOptions): void 
   }
   if (!["wrap", "field", "drop"].includes(think)) {
     throw new UsageError(`Cannot export with think "${think}": it must be wrap, field or drop`);
+  }
+  if (!["object", "string"].includes(toolArguments)) {
+    throw new UsageError(
+      `Cannot export with toolArguments "${toolArguments}": it must be object or string`,
+    );
   }
   if (format === "alpaca" && think === "field") {
     throw new UsageError("Cannot export reasoning as a field of alpaca: use think wrap or drop");

@@ -7,6 +7,7 @@
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
+import { type ToolArguments, withArguments } from "./tool_arguments.ts";
 
 /** A format of a training set. */
 export type ExportFormat =
@@ -43,31 +44,51 @@ export class NoPlace {
 
 /** What a column holds in the rows that have nothing for it; the columns of all rows are the same. */
 export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
-  // Not []: templates test for null, and would announce tools.
-  "messages": { tools: null },
-  "prompt-completion": { tools: null },
-  "sharegpt": { tools: "" },
-  "alpaca": { system: "", history: [], tools: "" },
+  // The text of a list: nulls and nested schemas break datasets, polars and pyarrow where tools appear
+  // late. TRL and Axolotl parse it; Axolotl fails at "".
+  "messages": { tools: "[]" },
+  "prompt-completion": { tools: "[]" },
+  "sharegpt": { tools: "[]" },
+  "alpaca": { system: "", history: [], tools: "[]" },
 };
+
+/** How rows are put into a format. */
+export interface RowStyle {
+  /** How reasoning stands in the answer. */
+  readonly think: ThinkStyle;
+  /** How the arguments of tool calls stand in messages. */
+  readonly toolArguments: ToolArguments;
+  /** Whether the content of every message is a list of parts, because one message has an image. */
+  readonly parts: boolean;
+}
 
 /** Puts an example into a format. */
 export function toTrainingRow(
   example: Example,
   format: ExportFormat,
-  think: ThinkStyle,
+  style: RowStyle,
 ): TrainingRow | NoPlace {
-  const { prompt, answer } = turnsOf(example, think);
+  const { prompt, answer } = turnsOf(example, style.think);
   const { tools } = example;
+  const styled = (messages: readonly Message[]) => {
+    const called = withArguments(messages, style.toolArguments);
+    return style.parts ? called.map(withParts) : called;
+  };
   switch (format) {
     case "messages":
-      return withTools({ messages: [...prompt, answer] }, tools);
+      return withTools({ messages: styled([...prompt, answer]) }, tools);
     case "prompt-completion":
-      return withTools({ prompt, completion: [answer] }, tools);
+      return withTools({ prompt: styled(prompt), completion: styled([answer]) }, tools);
     case "sharegpt":
       return toShareGpt([...prompt, answer], tools);
     case "alpaca":
       return toAlpaca(prompt, answer, tools);
   }
+}
+
+/** Whether a message of the row has content that is a list of parts. */
+export function hasParts(example: Example): boolean {
+  return example.messages.some(({ content }) => Array.isArray(content));
 }
 
 interface Turns {
@@ -87,12 +108,15 @@ function turnsOf(example: Example, think: ThinkStyle): Turns {
   return { prompt: example.messages.slice(0, -1), answer };
 }
 
-function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
-  return tools === undefined ? row : { ...row, tools };
+/** Content is text or a list of parts: a file that mixes both is read by no loader. */
+function withParts(message: Message): Message {
+  return typeof message.content === "string"
+    ? { ...message, content: [{ type: "text", text: message.content }] }
+    : message;
 }
 
-/** LLaMA-Factory takes the tools as the text of a JSON array. */
-function withToolsText(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
+/** Tools are the text of a JSON list, for every trainer: no two have the same schema. */
+function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
 
@@ -122,7 +146,7 @@ function toShareGpt(
     if (reasoning !== undefined) turn.reasoning_content = reasoning;
     conversations.push(turn);
   }
-  return withToolsText({ conversations }, tools);
+  return withTools({ conversations }, tools);
 }
 
 /** The calls as LLaMA-Factory reads them: a JSON array, after reasoning in its tags, if any. */
@@ -173,7 +197,7 @@ function toAlpaca(
   };
   if (system.length > 0) row.system = system.join("\n\n");
   if (history.length > 0) row.history = history;
-  return withToolsText(row, tools);
+  return withTools(row, tools);
 }
 
 /** The text of a message, undefined when there is more to it, such as an image. */

@@ -13,3 +13,5 @@ export {
   type ExportReport,
   exportResults,
 } from "./export_results.ts";
+export type { LoaderHint } from "./loaders.ts";
+export type { ToolArguments } from "./tool_arguments.ts";

@@ -31,7 +31,7 @@ Deno.test("exportResults() writes only what is trained on, in input order", asyn
   );
   await dir.write("out.jsonl", lines.join("\n") + "\n");
   const report = await exportFrom(dir, { format: "prompt-completion" });
-  assertEquals(report, { rows: 5, columns: ["prompt", "completion"] });
+  assertEquals([report.rows, report.columns], [5, ["prompt", "completion"]]);
   assertEquals(
     await dir.rows("train.jsonl"),
     [1, 2, 3, 7, 12].map((line) => ({
@@ -105,7 +105,7 @@ Deno.test("exportResults() reads how rows were sent from run.json", async () => 
       user("sum of u1"),
       { role: "assistant", content: "an answer" },
     ],
-    tools,
+    tools: JSON.stringify(tools),
   }]);
 });
 
@@ -146,10 +146,20 @@ Deno.test("exportResults() gives all rows the columns that one has", async () =>
   ];
   await dir.write("out.jsonl", lines.join("\n") + "\n");
   await exportFrom(dir);
-  assertEquals((await dir.rows("train.jsonl")).map((row) => row.tools), [null, tools, null]);
+  assertEquals((await dir.rows("train.jsonl")).map((row) => row.tools), [
+    "[]",
+    JSON.stringify(tools),
+    "[]",
+  ]);
   await exportFrom(dir, { format: "alpaca" });
   const [one, two, three] = await dir.rows("train.jsonl");
-  assertEquals(one, { instruction: "one", input: "", output: "an answer", system: "", tools: "" });
+  assertEquals(one, {
+    instruction: "one",
+    input: "",
+    output: "an answer",
+    system: "",
+    tools: "[]",
+  });
   assertEquals(two.tools, JSON.stringify(tools));
   assertEquals(three.system, "s");
 });
@@ -258,4 +268,100 @@ Deno.test("exportResults() writes into a device and does not replace it", async 
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
   assertEquals((await exportFrom(dir, { output: "/dev/null" })).rows, 1);
   assert((await Deno.stat("/dev/null")).isCharDevice);
+});
+
+const ADD = { type: "function", function: { name: "add" } };
+
+function call(args: string) {
+  return { id: "c", type: "function", function: { name: "add", arguments: args } };
+}
+
+Deno.test("exportResults() writes arguments of tool calls as objects, with every digit", async () => {
+  await using dir = await tempDir();
+  const earlier = [
+    user("hi"),
+    { role: "assistant", content: "", tool_calls: [call('{"a":1.0}')] },
+    { role: "tool", tool_call_id: "c", content: "1" },
+  ];
+  const line = resultLineOf({ messages: earlier, tools: [ADD] }, {
+    response: "",
+    toolCalls: [call('{"a":12345678901234567890}'), call("")],
+  });
+  // Earlier versions wrote the list itself.
+  const before = line.replace(
+    /"tool_calls":("\[\{(?:[^"\\]|\\.)*")/,
+    (_, text) => `"tool_calls":${JSON.parse(text)}`,
+  );
+  for (const text of [line, before]) {
+    await dir.write("out.jsonl", `${text}\n`);
+    for (const format of ["messages", "prompt-completion"] as const) {
+      await exportFrom(dir, { format });
+      const written = await dir.read("train.jsonl");
+      assert(written.includes('"arguments":{"a":12345678901234567890}'), written);
+      assert(written.includes('"arguments":{"a":1.0}') && written.includes('"arguments":{}'));
+    }
+  }
+  assert(before !== line);
+  await exportFrom(dir, { toolArguments: "string" });
+  const [{ messages, tools }] = await dir.rows("train.jsonl");
+  assertEquals(messages[3].tool_calls[0], call('{"a":12345678901234567890}'));
+  assertEquals(JSON.parse(tools), [ADD]);
+});
+
+Deno.test("exportResults() says what a trainer would make of the rows", async () => {
+  await using dir = await tempDir();
+  const calls = (args: string[], reasoning = "") =>
+    args.map((text, i) =>
+      resultLineOf({ prompt: `${i}`, tools: [ADD] }, {
+        response: "",
+        reasoning,
+        toolCalls: [call(text)],
+        source: `p.jsonl:${i + 1}`,
+      })
+    ).join("\n") + "\n";
+  const notesOf = async (args: string[], options: Partial<ExportOptions> = {}, reasoning = "") => {
+    await dir.write("out.jsonl", calls(args, reasoning));
+    return (await exportFrom(dir, options)).notes.join("\n");
+  };
+  assertEquals(await notesOf(['{"a":1}', '{"a":2.5}']), "");
+  assert((await notesOf(['{"a":1}', '{"a":"1"}'])).includes('"a" is a number and a string'));
+  assert((await notesOf(['{"a":1}', '{"b":1}'])).includes('not every call has "b"'));
+  assert((await notesOf(['{"a":1}', "{}"])).includes('not every call has "a"'));
+  assert((await notesOf(['{"a":'])).includes("1 tool calls have arguments that are no JSON"));
+  assert((await notesOf(["{}"], { toolArguments: "string" })).includes("JSON text"));
+  assert((await notesOf(["{}"], { format: "sharegpt" })).includes("Axolotl does not"));
+  const field = { format: "sharegpt", think: "field" } as const;
+  assert((await notesOf(["{}"], field, "why")).includes("LLaMA-Factory does not read it"));
+  assert((await notesOf(["{}"], {}, "why")).includes("need --think field"));
+});
+
+Deno.test("exportResults() makes content lists of parts in every message where one has an image", async () => {
+  await using dir = await tempDir();
+  const image = { type: "image_url", image_url: { url: "https://x/y.png" } };
+  const lines = [
+    resultLineOf({ prompt: "one" }, { source: "p.jsonl:1" }),
+    resultLineOf({ messages: [{ role: "user", content: [{ type: "text", text: "t" }, image] }] }, {
+      source: "p.jsonl:2",
+    }),
+  ];
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await exportFrom(dir);
+  const [first] = await dir.rows("train.jsonl");
+  assertEquals(first.messages[0].content, [{ type: "text", text: "one" }]);
+  assertEquals(first.messages[1].content, [{ type: "text", text: "an answer" }]);
+});
+
+Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the columns that are there", async () => {
+  await using dir = await tempDir();
+  const line = resultLineOf({ prompt: "p", tools: [ADD] });
+  await dir.write("out.jsonl", `${line}\n`);
+  const { hints } = await exportFrom(dir, { format: "sharegpt" });
+  assertEquals(JSON.parse(hints[0].text), {
+    train: {
+      file_name: "train.jsonl",
+      formatting: "sharegpt",
+      columns: { messages: "conversations", tools: "tools" },
+    },
+  });
+  assert(hints[1].text.includes("field_messages: conversations"));
 });

@@ -29,7 +29,7 @@ function example(fields: Partial<Example> = {}): Example {
 }
 
 function row(format: ExportFormat, fields: Partial<Example> = {}, think: ThinkStyle = "wrap") {
-  return toTrainingRow(example(fields), format, think);
+  return toTrainingRow(example(fields), format, { think, toolArguments: "string", parts: false });
 }
 
 const WRAPPED = "<think>\nEasy\n</think>\n\n4";
@@ -44,7 +44,7 @@ Deno.test("toTrainingRow() writes prompt and completion", () => {
   assertEquals(row("prompt-completion", { tools: TOOLS }, "drop"), {
     prompt: example().messages,
     completion: [{ role: "assistant", content: "4" }],
-    tools: TOOLS,
+    tools: JSON.stringify(TOOLS),
   });
 });
 

@@ -1,0 +1,86 @@
+/**
+ * How a trainer is told about an export: the entry or the lines of its configuration.
+ *
+ * @module
+ */
+
+import { basename } from "node:path";
+import type { ExportFormat } from "./formats.ts";
+
+/** One piece of configuration, ready to be pasted. */
+export interface LoaderHint {
+  /** Where it belongs. */
+  readonly place: string;
+  /** The text. */
+  readonly text: string;
+}
+
+/**
+ * What the trainers that read a format want to be told.
+ *
+ * @param format The format.
+ * @param path The file that was written.
+ * @param columns The columns that it has.
+ */
+export function loaderHints(
+  format: ExportFormat,
+  path: string,
+  columns: readonly string[],
+): LoaderHint[] {
+  switch (format) {
+    case "messages":
+      return [axolotl(path, [])];
+    case "sharegpt":
+      return [
+        llamaFactory(format, path, columns),
+        axolotl(path, [
+          "field_messages: conversations",
+          "message_property_mappings: { role: from, content: value }",
+        ]),
+      ];
+    case "alpaca":
+      return [llamaFactory(format, path, columns)];
+    default:
+      return [];
+  }
+}
+
+/** What LLaMA-Factory calls a column, and what we call it. */
+const LLAMA_FACTORY_COLUMNS: Readonly<Record<string, readonly [string, string][]>> = {
+  sharegpt: [["messages", "conversations"], ["tools", "tools"]],
+  alpaca: [
+    ["prompt", "instruction"],
+    ["query", "input"],
+    ["response", "output"],
+    ["system", "system"],
+    ["history", "history"],
+    ["tools", "tools"],
+  ],
+};
+
+function llamaFactory(
+  format: ExportFormat,
+  path: string,
+  columns: readonly string[],
+): LoaderHint {
+  const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
+  const named = LLAMA_FACTORY_COLUMNS[format].filter(([, ours]) => columns.includes(ours));
+  const entry = {
+    file_name: basename(path),
+    ...(format === "sharegpt" ? { formatting: "sharegpt" } : {}),
+    columns: Object.fromEntries(named),
+  };
+  return {
+    place: "data/dataset_info.json of LLaMA-Factory",
+    text: JSON.stringify({ [name]: entry }, null, 2),
+  };
+}
+
+function axolotl(path: string, fields: readonly string[]): LoaderHint {
+  const type = /\.(json|jsonl)(\.|$)/.test(path)
+    ? "json"
+    : /\.(\w+)(\.\w+)?$/.exec(path)?.[1] ?? "json";
+  const lines = [`ds_type: ${type}`, "type: chat_template", ...fields];
+  const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
+  return { place: "the configuration of Axolotl", text };
+}

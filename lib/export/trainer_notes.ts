@@ -1,0 +1,141 @@
+/**
+ * What a trainer would make of an export that is not what it says: found while the rows are read, and
+ * told once at the end. Each case was seen in training with the loader that it names.
+ *
+ * @module
+ */
+
+import { isRawJson } from "../source/mod.ts";
+import type { ThinkStyle } from "../think.ts";
+import type { Example } from "./example.ts";
+import type { ExportFormat } from "./formats.ts";
+import { argumentsOf, type ToolArguments } from "./tool_arguments.ts";
+
+/** Looks at each row that is exported. */
+export class TrainerNotes {
+  readonly #format: ExportFormat;
+  readonly #think: ThinkStyle;
+  readonly #toolArguments: ToolArguments;
+  #rowsWithCalls = 0;
+  #rowsWithReasoning = 0;
+  #callsOfText = 0;
+  #rowsWithoutTools = 0;
+  /** Each argument, and the type that it had first. */
+  readonly #types = new Map<string, string>();
+  #firstKeys: string | undefined;
+  /** An argument that differs between calls. */
+  #different: string | undefined;
+
+  /** For one export. */
+  constructor(format: ExportFormat, think: ThinkStyle, toolArguments: ToolArguments) {
+    this.#format = format;
+    this.#think = think;
+    this.#toolArguments = toolArguments;
+  }
+
+  /** Looks at one row. */
+  add(example: Example): void {
+    if (example.reasoning !== "") this.#rowsWithReasoning++;
+    if (example.tools === undefined) this.#rowsWithoutTools++;
+    let hasCalls = false;
+    for (const message of example.messages) {
+      if (this.#addCalls(message.tool_calls)) hasCalls = true;
+    }
+    if (this.#addCalls(example.toolCalls)) hasCalls = true;
+    if (hasCalls) this.#rowsWithCalls++;
+  }
+
+  /** What is worth telling, a sentence or two each. */
+  notes(): string[] {
+    const notes: string[] = [];
+    const rows = (count: number) =>
+      `${count.toLocaleString("en-US")} ${count === 1 ? "row" : "rows"}`;
+    const isChat = this.#format === "messages" || this.#format === "prompt-completion";
+    if (isChat && this.#toolArguments === "object") {
+      if (this.#different !== undefined) {
+        notes.push(
+          `Tool calls differ in their arguments (${this.#different}): load the file with datasets 4.8 ` +
+            "or newer; older versions give each call the keys of all others. " +
+            "--tool-arguments string loads everywhere",
+        );
+      }
+      if (this.#callsOfText > 0) {
+        notes.push(
+          `${
+            this.#callsOfText.toLocaleString("en-US")
+          } tool calls have arguments that are no JSON ` +
+            "object: they stay text",
+        );
+      }
+    }
+    if (isChat && this.#toolArguments === "string" && this.#rowsWithCalls > 0) {
+      notes.push(
+        "Arguments of tool calls are JSON text: chat templates encode it a second time, or refuse it. " +
+          "Parse it before training, or use --tool-arguments object with JSONL",
+      );
+    }
+    if (this.#format === "sharegpt" && this.#rowsWithCalls > 0) {
+      notes.push(
+        `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
+          "Axolotl does not. For Axolotl use --format messages",
+      );
+    }
+    if (this.#format === "sharegpt" && this.#think === "field" && this.#rowsWithReasoning > 0) {
+      notes.push(
+        `${
+          rows(this.#rowsWithReasoning)
+        } with reasoning in a field: LLaMA-Factory does not read it. ` +
+          "Use --think wrap, or --format messages for TRL and Axolotl",
+      );
+    }
+    if (isChat && this.#think === "wrap" && this.#rowsWithReasoning > 0) {
+      notes.push(
+        `${
+          rows(this.#rowsWithReasoning)
+        } with reasoning in <think> tags in the content. Templates that ` +
+          "write the tags themselves (Qwen3.5 and newer, GLM, gpt-oss) need --think field",
+      );
+    }
+    return notes;
+  }
+
+  #addCalls(calls: unknown): boolean {
+    if (!Array.isArray(calls) || calls.length === 0) return false;
+    for (const call of calls) this.#addCall(call);
+    return true;
+  }
+
+  #addCall(call: unknown): void {
+    const object = argumentsOf(call);
+    if (object === undefined) {
+      this.#callsOfText++;
+      return;
+    }
+    if (this.#different !== undefined) return;
+    const keys = Object.keys(object).sort();
+    for (const key of keys) {
+      const type = typeOf(object[key]);
+      const first = this.#types.get(key);
+      if (first === undefined) this.#types.set(key, type);
+      else if (first !== type) this.#different = `"${key}" is ${first} and ${type}`;
+    }
+    this.#firstKeys ??= keys.join("\n");
+    if (this.#different !== undefined || this.#firstKeys === keys.join("\n")) return;
+    const first = new Set(this.#firstKeys.split("\n"));
+    const odd = keys.find((key) => !first.has(key)) ??
+      [...first].find((key) => !keys.includes(key));
+    this.#different = `not every call has "${odd}"`;
+  }
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) {
+    const types = [...new Set(value.map(typeOf))].sort();
+    return `a list of ${types.join(" and ") || "nothing"}`;
+  }
+  if (isRawJson(value)) return "a number";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  const members = Object.entries(value).map(([key, one]) => `${key}: ${typeOf(one)}`).sort();
+  return `an object {${members.join(", ")}}`;
+}
