@@ -24,6 +24,7 @@ const LOOK_AGAIN_MS = 1_000;
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
+  readonly #wallClock: () => number;
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
   readonly #lanes: Lanes<Work>;
@@ -47,6 +48,7 @@ export class Engine {
     this.#delivery = new Delivery(options.sink);
     const clock = new Clock(options.now ?? (() => performance.now()));
     this.#now = clock.read;
+    this.#wallClock = options.wallClock ?? Date.now;
     this.#queue = new WorkQueue({
       ...options,
       clock,
@@ -67,7 +69,7 @@ export class Engine {
       ...options,
       read: clock.read,
       now: clock.last,
-      wallClock: Date.now,
+      wallClock: this.#wallClock,
       random: options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => this.#onTick(),
@@ -93,8 +95,7 @@ export class Engine {
   get state(): RunState {
     if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "draining");
     if (this.#gates.size > 0) return this.#gates.has("pause") ? "paused" : "disk_full";
-    const isWaiting = this.#held === 0 && this.#queue.waiting > 0;
-    return isWaiting || this.#pool.rest !== undefined ? "backing_off" : "running";
+    return this.rest === undefined ? "running" : "backing_off";
   }
 
   /** Attempts under way. */
@@ -130,10 +131,20 @@ export class Engine {
   /** Why nothing is sent, and until when; undefined while something is. */
   get rest(): Rest | undefined {
     if (this.#lanes.isClosed) return undefined;
-    const rest = this.#pool.rest;
-    if (rest !== undefined || this.state !== "backing_off") return rest;
-    const inMs = Math.max(0, this.#queue.dueAt - this.#now());
-    return { until: Date.now() + inMs, inMs, reason: "every row left waits to be tried again" };
+    return this.#pool.rest ?? this.#rowsRest;
+  }
+
+  /** Until when all rows wait that could be sent: those that were not asked yet could be, unless too many
+   * wait. */
+  get #rowsRest(): Rest | undefined {
+    const { waiting, dueAt, isExhausted, taken } = this.#queue;
+    if (this.#held > 0 || waiting === 0) return undefined;
+    const inMs = dueAt - this.#now();
+    if (inMs <= 0) return undefined;
+    const isAll = isExhausted || taken === this.#options.rowCount;
+    if (!isAll && !this.#isRoomFull()) return undefined;
+    const who = isAll ? "every row left waits" : `${waiting} rows wait`;
+    return { until: this.#wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }
 
   /** Why the run was halted, in words, or undefined; one that was done all the same was not. */

@@ -90,6 +90,8 @@ export interface EngineOptions {
   onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;
+  /** Unix milliseconds. @default Date.now */
+  wallClock?: () => number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
 }

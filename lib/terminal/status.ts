@@ -24,7 +24,7 @@ import type { Segment } from "./columns.ts";
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
   running: "running",
-  backing_off: "all rows wait to be tried again",
+  backing_off: "backing off",
   paused: "paused",
   disk_full: "disk full, waiting for room",
   draining: "finishing what is under way",

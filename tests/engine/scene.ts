@@ -10,6 +10,8 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
+/** How often is looked at a run, in ms. */
+const STEP_MS = 50;
 /** Unix time at which a scene begins: the first second of a minute. */
 const EPOCH_MS = 1_700_000_040_000;
 
@@ -49,7 +51,7 @@ export interface SceneAttempt {
 export interface SceneResult {
   /** From the first attempt to the last outcome, in ms. */
   readonly wallMs: number;
-  /** The same in units of the least that the answers alone take at that concurrency. */
+  /** The same in units of what the calls alone take at that concurrency. */
   readonly byCalls: number;
   /** Attempts. */
   readonly posts: number;
@@ -59,20 +61,23 @@ export interface SceneResult {
   readonly failed: number;
   /** Rows answered in each second. */
   readonly perSecond: readonly number[];
-  /** What the run said of itself while it rested, each time once. */
+  /** What the run said of itself while it rested, each reason once … */
   readonly reasons: readonly string[];
+  /** … and the rows that had been asked when it did so first. */
+  readonly asked: readonly number[];
 }
 
 /** Plays a scene to its end, or for `mostS` simulated seconds. */
 export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   const { rows, concurrency, latencyMs, spread = 0, startS = 0, seed = 1 } = scene;
+  const { refusalMs = 20 } = scene;
   using clock = new FakeClock();
   const random = seededRandom(seed), serverRandom = seededRandom(seed + 1_000);
   const epochMs = EPOCH_MS + startS * 1_000;
   const perSecond: number[] = [];
   const teacher = new TimedTeacher(clock, {
     latencyMs: () => latencyMs * (1 + spread * (2 * serverRandom() - 1)),
-    refusalMs: scene.refusalMs,
+    refusalMs,
     refuse: (_, inFlight, now) =>
       scene.refuse({ at: epochMs + now, inFlight, random: serverRandom }),
   });
@@ -83,17 +88,20 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     concurrency,
     isCareful: scene.isCareful ?? true,
     now: clock.now,
+    wallClock: () => epochMs + clock.now(),
     random,
   });
-  const reasons = new Set<string>();
+  const reasons = new Map<string, number>();
   await fixture.start();
   while (!fixture.hasEnded && clock.now() < mostS * 1_000) {
     const before = fixture.outcomes.length;
-    await clock.advance(100);
+    await clock.advance(STEP_MS);
     const second = Math.floor((clock.now() - 1) / 1_000);
     perSecond[second] = (perSecond[second] ?? 0) + fixture.outcomes.length - before;
     const { rest } = fixture.engine;
-    if (rest !== undefined) reasons.add(rest.reason);
+    if (rest !== undefined && !reasons.has(rest.reason)) {
+      reasons.set(rest.reason, new Set(teacher.asked).size);
+    }
   }
   const wallMs = clock.now();
   if (!fixture.hasEnded) {
@@ -103,11 +111,12 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   await fixture.ended;
   return {
     wallMs,
-    byCalls: wallMs / (rows * latencyMs / concurrency),
+    byCalls: wallMs * concurrency / (rows * latencyMs + teacher.refused * refusalMs),
     posts: teacher.askedAt.length,
     refused: teacher.refused,
     failed: rows - fixture.outcomes.filter(({ failure }) => failure === undefined).length,
     perSecond,
-    reasons: [...reasons],
+    reasons: [...reasons.keys()],
+    asked: [...reasons.values()],
   };
 }

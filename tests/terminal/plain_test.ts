@@ -46,7 +46,7 @@ Deno.test("createPlain() writes no line each time that all rows wait for a momen
   plain(makeSnapshot({ state: "done", elapsed_ms: 20_000 }));
   assertEquals(lines.map((line) => line.split(":")[0].trim()), [
     "[0.0 s] running",
-    "[10 s] all rows wait to be tried again",
+    "[10 s] backing off",
     "[20 s] done",
   ]);
 });

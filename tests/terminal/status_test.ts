@@ -10,7 +10,7 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
   [{ state: "running", reason: "what is over" }, "running"],
   [{ state: "preparing" }, "reading the input"],
   [{ state: "paused" }, "paused"],
-  [{ state: "backing_off" }, "all rows wait to be tried again"],
+  [{ state: "backing_off" }, "backing off"],
   [{ state: "backing_off", reason: "connection refused" }, "backing off (connection refused)"],
   [{ state: "backing_off", backing_off_until: UNTIL }, "backing off until 12:03:07"],
   [

@@ -150,6 +150,6 @@ Deno.test("a time that is none is a dash", () => {
   ];
   assertEquals(times, Array(6).fill("–"));
   const store = storeOf({ state: "backing_off", backing_off_until: "", last_durable: "soon" });
-  assertMatch(stateWords(store, NOW_MS).detail, /^all rows wait/);
+  assertMatch(stateWords(store, NOW_MS).detail, /^waiting to try again/);
   assertEquals(durableWords(store, NOW_MS).age, "none yet");
 });

@@ -99,7 +99,7 @@ function backOffDetail(store, nowMs) {
   const { reason, backing_off_until } = store.snapshot ?? {};
   const why = reason ? ` (${reason})` : "";
   const untilMs = store.localTime(backing_off_until ?? "");
-  if (Number.isNaN(untilMs)) return `all rows wait to be tried again${why}`;
+  if (Number.isNaN(untilMs)) return `waiting to try again${why}`;
   const wait = untilMs > nowMs ? `, in ${formatAge(untilMs - nowMs)}` : "";
   return `until ${formatClock(untilMs)}${wait}${why}`;
 }

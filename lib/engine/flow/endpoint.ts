@@ -123,6 +123,11 @@ export class Endpoint {
     return this.#health.isDown;
   }
 
+  /** Whether single attempts find out when it is back, or takes anything again. */
+  get isProbed(): boolean {
+    return this.isDown || this.#load.closedUntil !== undefined;
+  }
+
   /** Why it rests, in the words of the last failure. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
@@ -132,6 +137,8 @@ export class Endpoint {
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
     if (this.#health.isDown) return Math.max(this.#health.probeAt, this.#coolUntil);
+    const { closedUntil } = this.#load;
+    if (closedUntil !== undefined) return Math.max(closedUntil, this.#coolUntil);
     return this.#coolUntil > now ? this.#coolUntil : undefined;
   }
 
@@ -142,7 +149,7 @@ export class Endpoint {
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
     // Whoever is there again takes a probe, however many attempts hang since it went.
-    if (this.inFlight >= this.#load.limit && !this.#health.isDown) return Infinity;
+    if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
 
@@ -185,8 +192,11 @@ export class Endpoint {
       return { counts: false, isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
-    const isTolerated = PRESSURE.has(cause) &&
-      this.#pressed(sent, inFlight, error, classification);
+    const verdict = PRESSURE.has(cause)
+      ? this.#pressed(sent, inFlight, error, classification)
+      : undefined;
+    if (verdict === "closed") return { counts: false, isTolerated: false };
+    const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
     const counts = this.#health.failed(cause, sent.startedAt, isFirst);
     if (this.isDown && !wasDown) this.#context.onHealth?.(this);
@@ -219,7 +229,7 @@ export class Endpoint {
 
   /** Lets time have its effect; called about ten times a second. */
   tick(): void {
-    this.#load.tick(this.inFlight > 0 && !this.isDown);
+    this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }
 
   /** Where it stands, for people. */
@@ -250,25 +260,28 @@ export class Endpoint {
     };
   }
 
-  /** It has too much to do. Gives whether that is no more than usual. */
+  /** It has too much to do: no more than usual, or too much, or it takes nothing now. */
   #pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,
-    error: TeacherError,
-    { retryAfterMs, isExhausted }: Classification,
-  ): boolean {
-    const isRate = error.status === 429;
-    const verdict = this.#load.throttled({ ticket, startedAt, inFlight, isRate });
-    if (retryAfterMs !== undefined && (isExhausted || this.#load.isRun)) {
+    { status }: TeacherError,
+    { retryAfterMs, isExhausted = false }: Classification,
+  ): "tolerated" | "excess" | "closed" {
+    const isDated = retryAfterMs !== undefined, isRate = status === 429;
+    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, isDated };
+    const verdict = this.#load.throttled(pressure);
+    const isClosed = verdict === "closed";
+    if (isDated && (isClosed || isExhausted || this.#load.isRun)) {
       this.#coolDown(retryAfterMs);
-      return false;
+      return isClosed ? "closed" : "excess";
     }
-    return verdict !== "excess";
+    return isClosed || verdict === "excess" ? verdict : "tolerated";
   }
 
   /** It has said something. After an outage it gets little at first. */
-  #isThere({ startedAt }: Sent): void {
-    if (!this.#health.answered(startedAt)) return;
+  #isThere(sent: Sent): void {
+    this.#load.responded(sent);
+    if (!this.#health.answered(sent.startedAt)) return;
     this.#load.restart();
     this.#context.onHealth?.(this);
   }

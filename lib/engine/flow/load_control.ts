@@ -7,6 +7,7 @@
 
 import type { Completion } from "../../teacher/mod.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
+import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
@@ -24,6 +25,8 @@ export interface LoadControlOptions {
   readonly isCareful: boolean;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  /** Unix milliseconds. */
+  readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
 }
@@ -42,6 +45,10 @@ export interface Pressure extends Sent {
   readonly inFlight: number;
   /** Whether the teacher spoke of a rate (429). */
   readonly isRate: boolean;
+  /** Whether it said that nothing is left of a limit. */
+  readonly isExhausted: boolean;
+  /** Whether it said when to come back. */
+  readonly isDated: boolean;
 }
 
 /** One more or less of so few attempts in flight is a large step: a rate is needed, too. */
@@ -57,6 +64,7 @@ export class LoadControl {
   readonly #limit: ConcurrencyLimit;
   readonly #rate: RateLimiter;
   readonly #tolerance = new ThrottleTolerance();
+  readonly #window: QuotaWindow;
   #ceiling: number;
 
   /** Nothing is sent yet. */
@@ -65,10 +73,12 @@ export class LoadControl {
     this.#ceiling = options.ceiling;
     this.#limit = new ConcurrencyLimit(options);
     this.#rate = new RateLimiter(options);
+    this.#window = new QuotaWindow(options);
   }
 
   /** How many attempts may be under way. */
   get limit(): number {
+    if (this.closedUntil !== undefined) return 1;
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
@@ -77,16 +87,25 @@ export class LoadControl {
     return this.#tolerance.isRun;
   }
 
+  /** When the teacher may be asked again that takes nothing now, although nothing is in flight: a limit by the
+   * minute is used up. undefined otherwise. */
+  get closedUntil(): number | undefined {
+    return this.#window.closedUntil;
+  }
+
   /** 0 when the rate lets an attempt be made now, else milliseconds until then. */
   delayMs(now: number): number {
+    if (this.closedUntil !== undefined) return this.#window.delayMs(now);
     const { trial } = this.#tolerance;
-    const delayMs = this.#rate.delayMs();
+    const delayMs = Math.max(this.#rate.delayMs(), this.#window.delayMs(now));
     return trial === undefined ? delayMs : Math.max(delayMs, trial.delayMs(now));
   }
 
   /** An attempt is made. */
   sent(ticket: number): void {
-    this.#tolerance.sent(ticket, this.#now());
+    const now = this.#now();
+    this.#tolerance.sent(ticket, now);
+    this.#window.sent(ticket, now);
     this.#rate.take();
   }
 
@@ -95,6 +114,11 @@ export class LoadControl {
     const tokens = completion.usage?.completionTokens ?? 0;
     this.#limit.answered({ startedAt, inFlight, tokens });
     this.#rate.answered(completion);
+  }
+
+  /** It said something, be it that it does not want this row. */
+  responded({ ticket, startedAt }: Sent): void {
+    this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
   /** It failed, and took the tokens of `partial`, if that is anything. */
@@ -106,17 +130,25 @@ export class LoadControl {
   /** It was not made after all. */
   returned(): void {
     this.#rate.returned();
+    this.#window.unsent(this.#now());
   }
 
-  /** It was throttled, or has timed out. */
-  throttled({ ticket, startedAt, inFlight, isRate }: Pressure): ThrottleVerdict {
+  /** It was throttled, or has timed out. Gives what that means; `closed`: the teacher takes nothing now. */
+  throttled(pressure: Pressure): ThrottleVerdict | "closed" {
+    const now = this.#now(), { isRate, isExhausted, isDated } = pressure;
+    const size = this.#limit.value;
+    const isClosed = this.closedUntil !== undefined;
+    const verdict = isClosed ? "closed" : this.#press(pressure, now);
+    if (!isClosed && (isDated || !isRate && !isExhausted)) return verdict;
+    const { isRun } = this.#tolerance;
+    return this.#window.throttledAt(now, { ...pressure, size, isRun }) ? "closed" : verdict;
+  }
+
+  #press({ ticket, startedAt, inFlight, isRate }: Pressure, now: number): ThrottleVerdict {
     const { trial } = this.#tolerance;
     const isStarting = this.#limit.isStarting && !this.#rate.isLimiting &&
       ticket < START_TURNS * this.#ceiling;
-    const verdict = this.#tolerance.throttled(
-      { ticket, startedAt, inFlight, isStarting },
-      this.#now(),
-    );
+    const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
     if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
     if (isRate) this.#rate.refused(startedAt, isExcess);
@@ -151,6 +183,16 @@ export class LoadControl {
       this.#limit.decrease(trial.size, trial.cap);
       if (this.#limit.value < FEW || this.#rate.isLimiting) this.#rate.decrease(trial.perSecond);
     }
+    this.#reopen(this.#window.tick(this.#now()));
     if (isInUse) this.#limit.tick();
+  }
+
+  /** Goes back to `size` attempts in flight once a window is open: what was throttled at its end said nothing
+   * of the size or the rate. */
+  #reopen(size: number | undefined): void {
+    if (size === undefined) return;
+    this.#limit.resume(size);
+    this.#rate.forget();
+    this.#tolerance.rested();
   }
 }

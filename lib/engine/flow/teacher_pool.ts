@@ -191,8 +191,8 @@ export class TeacherPool {
 function leastBusy(endpoints: readonly Endpoint[], sharePerWeight: number): Endpoint | undefined {
   let best: Endpoint | undefined;
   for (const endpoint of endpoints) {
-    // A probe is made all the same: what hangs since it went says nothing of a teacher that is down.
-    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isDown) continue;
+    // A probe is made all the same: what hangs since it went says nothing of a teacher that is down, or closed.
+    if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.attempts * best.weight < best.attempts * endpoint.weight) {
       best = endpoint;
     }

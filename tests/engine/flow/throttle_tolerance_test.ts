@@ -70,7 +70,7 @@ function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
     answered: (attempt, inFlight) => load.answered(attempt, inFlight, COMPLETION),
     refused: (attempt, inFlight) => {
       load.failed(undefined);
-      load.throttled({ ...attempt, inFlight, isRate: true });
+      load.throttled({ ...attempt, inFlight, isRate: true, isExhausted: false, isDated: false });
     },
     tick: () => load.tick(true),
   };
@@ -86,6 +86,7 @@ function courseOf(scene: Scene): Course {
     isExploring: false,
     isCareful,
     now: () => time.now,
+    wallClock: () => time.now,
     random,
   });
   const inner = new RefusingServer(capacity(0), () => latencyMs);

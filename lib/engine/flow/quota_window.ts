@@ -1,0 +1,272 @@
+/**
+ * Limits that are counted by the minute: a teacher answers so many requests, then none until the next
+ * window opens, and does not say when that is.
+ *
+ * Such a teacher looks like one that is closed: everything is throttled although nothing is in flight. To
+ * send less, or more slowly, is no help. So the limit and the rate stay what they were, single probes find
+ * out when the window opens, and the next one is filled to the number that the last one took.
+ *
+ * @module
+ */
+
+/** A window is closed when at least this much has been throttled, for at least this long (in ms) … */
+const LEAST_THROTTLED = 3, LEAST_MS = 500;
+/** … while at most this part of what was in flight before still is: the rest holds no capacity. */
+const REMAINDER = 0.1;
+/** What is closed for less than this (in ms), or took fewer attempts before, is a slow rate. */
+const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;
+/** The wait before the first probe and the longest one, in ms; half as long again after each. */
+const PROBE_BASE_MS = 1_000, PROBE_CAP_MS = 15_000, PROBE_GROWTH = 1.5;
+/** Most windows are minutes: by the clock, or from the first request on. In ms. */
+const MINUTE_MS = 60_000;
+/** A probe at the turn of a window comes this much later, up to twice as much, in ms. */
+const MARGIN_MS = 30;
+/** A probe that is not throttled after this long (in ms), or three times as long as others took to be, has
+ * been accepted: its answer may take minutes. */
+const GRACE_MS = 500;
+/** An open window takes 1, 2, 4 … attempts in steps of at least this long, in ms, up to this many. */
+const STEP_MS = 100, MOST_STEP = 256;
+/** Attempts are throttled at the end of a window from this part of its quota on. */
+const END = 0.9;
+
+/** What a `QuotaWindow` is made from. */
+export interface QuotaWindowOptions {
+  /** Unix milliseconds. */
+  readonly wallClock: () => number;
+  /** Random numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** A throttled attempt, as a window sees it. */
+export interface ThrottledAttempt {
+  /** Its number among those of its teacher, from 1. */
+  readonly ticket: number;
+  /** When it was made. */
+  readonly startedAt: number;
+  /** Attempts in flight as it came back, itself included. */
+  readonly inFlight: number;
+  /** How many were allowed in flight. */
+  readonly size: number;
+  /** Whether it is part of a run that is no chance. */
+  readonly isRun: boolean;
+  /** Whether the teacher says that nothing is left. */
+  readonly isExhausted: boolean;
+}
+
+/** Throttled attempts since which none was answered. */
+interface Run {
+  readonly ticket: number;
+  readonly at: number;
+  readonly inFlight: number;
+  readonly size: number;
+  count: number;
+}
+
+/** The windows of one teacher. Times are milliseconds of one monotonic clock. */
+export class QuotaWindow {
+  readonly #options: QuotaWindowOptions;
+  #run: Run | undefined;
+  /** While it is closed: since when, the last attempt before, and when the next probe may be made. */
+  #closed: { readonly run: Run; readonly ticket: number } | undefined;
+  #probeAt = 0;
+  #probeMs = PROBE_BASE_MS;
+  #probeSentAt: number | undefined;
+  /** When the window opened, if that was seen; its first attempt; and how many of its were throttled. */
+  #openedAt: number | undefined;
+  #firstAt: number | undefined;
+  #firstTicket = 1;
+  #throttled = 0;
+  #lastTicket = 0;
+  #throttledInMs = 0;
+  /** What a window takes, as far as that is known. */
+  #quota: number | undefined;
+  /** Windows are longer than the first and no longer than the second, in ms: when a probe was still throttled,
+   * and when one was not. */
+  #longerThanMs = 0;
+  #periodMs: number | undefined;
+  /** The last attempt that is allowed for now, and the size and the time of the next step. */
+  #allowed = Infinity;
+  #step = MOST_STEP;
+  #stepAt = 0;
+  /** Whether the quota is used up, and more is tried. */
+  #isPast = false;
+
+  /** Open, and nothing is known. */
+  constructor(options: QuotaWindowOptions) {
+    this.#options = options;
+  }
+
+  /** When the next probe may be made while it is closed; undefined otherwise. */
+  get closedUntil(): number | undefined {
+    return this.#closed === undefined ? undefined : this.#probeAt;
+  }
+
+  /** 0 when an attempt may be made at `now`, else milliseconds until then. */
+  delayMs(now: number): number {
+    if (this.#closed !== undefined) return Math.max(0, this.#probeAt - now);
+    if (this.#quota === undefined) return 0;
+    this.#turn(now);
+    if (this.#lastTicket < this.#allowed) return 0;
+    if (now < this.#stepAt) return this.#stepAt - now;
+    this.#raise(now);
+    return 0;
+  }
+
+  /** An attempt is made. */
+  sent(ticket: number, now: number): void {
+    this.#lastTicket = ticket;
+    this.#firstAt ??= now;
+    if (this.#closed === undefined) return;
+    this.#probeSentAt = now;
+    this.#waitForProbe(now);
+  }
+
+  /** The attempt that was sent last was not made after all: the probe is still to come. */
+  unsent(now: number): void {
+    this.#lastTicket--;
+    if (this.#closed === undefined) return;
+    this.#probeSentAt = undefined;
+    this.#probeAt = now;
+  }
+
+  /** An attempt was answered that was made at `startedAt`. Gives the limit to go back to, where a window has
+   * opened. */
+  answered(ticket: number, startedAt: number): number | undefined {
+    if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
+    const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
+    return isProbe ? this.#open(ticket, startedAt) : undefined;
+  }
+
+  /** A probe may have been accepted by now: its answer takes longer than to be throttled. Gives the limit to
+   * go back to, where a window has opened. */
+  tick(now: number): number | undefined {
+    if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
+    const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
+    if (now - this.#probeSentAt < graceMs) return undefined;
+    return this.#open(this.#lastTicket, this.#probeSentAt);
+  }
+
+  /** An attempt was throttled at `now`. Gives whether that is because the window is closed. */
+  throttledAt(now: number, attempt: ThrottledAttempt): boolean {
+    const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
+    this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);
+    if (this.#closed !== undefined) {
+      if (ticket > this.#closed.ticket) this.#stillClosed(startedAt);
+      return true;
+    }
+    this.#throttled++;
+    this.#run ??= { ticket, at: startedAt, inFlight, size, count: 0 };
+    const run = this.#run;
+    run.count++;
+    const isDrained = inFlight - 1 <= REMAINDER * run.inFlight;
+    const isLong = run.count >= LEAST_THROTTLED && now - run.at >= LEAST_MS;
+    if (this.#isAtEnd || isDrained && (isExhausted || isRun && isLong)) this.#close(run, now);
+    return this.#closed !== undefined;
+  }
+
+  /** Whether so much was sent since the window opened that it may be used up, or so little that it may not
+   * be open. */
+  get #isAtEnd(): boolean {
+    if (this.#quota === undefined) return false;
+    return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
+  }
+
+  #stillClosed(startedAt: number): void {
+    this.#probeSentAt = undefined;
+    if (this.#openedAt === undefined) return;
+    const longerThanMs = startedAt - this.#openedAt;
+    // One that was skipped, or another length of windows.
+    if (longerThanMs >= (this.#periodMs ?? Infinity)) this.#periodMs = undefined;
+    else this.#longerThanMs = Math.max(this.#longerThanMs, longerThanMs);
+  }
+
+  #close(run: Run, now: number): void {
+    const accepted = run.ticket - this.#firstTicket - (this.#throttled - run.count);
+    // One that closes again at once was never open.
+    if (this.#quota === undefined || accepted >= LEAST_QUOTA) this.#quota = Math.max(0, accepted);
+    this.#closed = { run, ticket: this.#lastTicket };
+    this.#run = undefined;
+    this.#probeSentAt = undefined;
+    this.#probeMs = this.#periodMs === undefined ? PROBE_BASE_MS : PROBE_CAP_MS;
+    this.#waitForProbe(now);
+  }
+
+  #open(ticket: number, at: number): number | undefined {
+    const { run } = this.#closed!;
+    this.#closed = undefined;
+    this.#throttled = 0;
+    this.#firstTicket = ticket;
+    const isFirst = this.#openedAt === undefined;
+    const isWindow = at - run.at >= LEAST_CLOSED_MS &&
+      ((this.#quota ?? 0) >= LEAST_QUOTA || run.ticket === 1);
+    if (!isWindow) {
+      this.#quota = this.#periodMs = this.#openedAt = undefined;
+      this.#longerThanMs = 0;
+      this.#allowed = Infinity;
+      return undefined;
+    }
+    if (!isFirst) this.#learnPeriod(at - this.#openedAt!);
+    this.#openedAt = this.#firstAt = at;
+    this.#step = 1;
+    this.#isPast = false;
+    this.#allowed = ticket;
+    this.#stepAt = at;
+    return run.size;
+  }
+
+  #learnPeriod(periodMs: number): void {
+    this.#periodMs = Math.min(periodMs, this.#periodMs ?? Infinity);
+    if (this.#longerThanMs >= this.#periodMs) this.#longerThanMs = 0;
+  }
+
+  /** Lets more through: up to the quota, and past it from one on again. */
+  #raise(now: number): void {
+    const end = this.#firstTicket + this.#quota! - 1;
+    const isPast = this.#lastTicket >= end;
+    this.#step = isPast && !this.#isPast ? 1 : 2 * this.#step;
+    this.#isPast = isPast;
+    this.#stepAt = now + Math.max(STEP_MS, 2 * this.#throttledInMs);
+    const allowed = this.#lastTicket + this.#step;
+    if (!isPast) this.#allowed = this.#step >= MOST_STEP ? end : Math.min(end, allowed);
+    else if (this.#step < MOST_STEP) this.#allowed = allowed;
+    else {
+      // It takes more than it took before.
+      this.#allowed = Infinity;
+      this.#quota = undefined;
+    }
+  }
+
+  /** The next window has begun, as it seems. */
+  #turn(now: number): void {
+    const periodMs = this.#periodMs ?? MINUTE_MS;
+    if (this.#openedAt === undefined || now < this.#openedAt + periodMs) return;
+    this.#openedAt += periodMs * Math.floor((now - this.#openedAt) / periodMs);
+    this.#firstAt = now;
+    this.#firstTicket = this.#lastTicket + 1;
+    this.#throttled = 0;
+    this.#step = MOST_STEP;
+    this.#isPast = false;
+    this.#allowed = this.#lastTicket + this.#quota!;
+  }
+
+  /** Later rather than sooner, so that many runs do not probe at once; and when a window may open. */
+  #waitForProbe(now: number): void {
+    const { random, wallClock } = this.#options;
+    const waitMs = this.#probeMs * (1 + 0.2 * random());
+    const marginMs = MARGIN_MS * (1 + random());
+    const openings = [
+      now + MINUTE_MS - wallClock() % MINUTE_MS,
+      (this.#firstAt ?? now) + MINUTE_MS,
+      ...this.#openedAt === undefined || this.#periodMs === undefined
+        ? []
+        : [this.#openedAt + this.#longerThanMs, this.#openedAt + this.#periodMs],
+    ].map((at) => at + marginMs).filter((at) => at > now);
+    const opening = Math.min(...openings);
+    const isOpening = opening <= now + waitMs;
+    this.#probeAt = isOpening ? opening : now + waitMs;
+    // Clocks differ: what does not open at the turn may do so soon after it.
+    this.#probeMs = isOpening
+      ? PROBE_BASE_MS
+      : Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);
+  }
+}

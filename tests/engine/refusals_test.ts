@@ -1,0 +1,244 @@
+/** Whole runs against teachers that refuse: at random, at a limit, and by the minute. @module */
+
+import {
+  assert,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
+import { play, type Scene, type SceneAttempt, type SceneResult } from "./scene.ts";
+import { tooMany } from "./timed_teacher.ts";
+
+/** 200 lanes and answers after 0.2 s. */
+const QUICK = { concurrency: 200, latencyMs: 200, refusalMs: 5 };
+
+/** Refuses a share of whatever is sent. */
+function atRandom(share: number, retryAfterMs?: number): Scene["refuse"] {
+  return ({ random }) => random() < share ? tooMany(retryAfterMs) : undefined;
+}
+
+for (const retryAfterMs of [undefined, 1_000]) {
+  const header = retryAfterMs === undefined ? "" : " and asks to come back after 1 s";
+  for (const share of [0.01, 0.05, 0.1, 0.2]) {
+    Deno.test(`a teacher that refuses ${100 * share} % at random${header} costs 20 % at most`, async () => {
+      const refuse = atRandom(share, retryAfterMs);
+      const result = await play({ ...QUICK, rows: 40_000, refuse });
+      assertLessOrEqual(result.byCalls, 1.2);
+      assertEquals(result.failed, 0);
+      assertEquals(result.posts, 40_000 + result.refused);
+    });
+  }
+
+  Deno.test(`a teacher that refuses 1 % at random${header} costs 50 % of a run of four seconds`, async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const refuse = atRandom(0.01, retryAfterMs);
+      const { byCalls, failed } = await play({ ...QUICK, rows: 4_000, refuse, seed });
+      assertLessOrEqual(byCalls, 1.5);
+      assertEquals(failed, 0);
+    }
+  });
+}
+
+/** The part of the answers that there would be with all lanes busy, from one second to another. */
+function goodput({ perSecond }: SceneResult, idealPerS: number, fromS: number, untilS: number) {
+  const answers = perSecond.slice(fromS, untilS).reduce((sum, count) => sum + count, 0);
+  return answers / (untilS - fromS) / idealPerS;
+}
+
+for (const share of [0.03, 0.04, 0.05, 0.06, 0.1, 0.2, 0.4]) {
+  Deno.test(`a steady ${100 * share} % of refusals leaves all lanes busy in minutes 6 to 15`, async () => {
+    const scene = { rows: 100_000, concurrency: 100, latencyMs: 1_000, spread: 0.3 };
+    const result = await play({ ...scene, refuse: atRandom(share) }, 15 * 60);
+    assertGreaterOrEqual(goodput(result, 100, 5 * 60, 15 * 60), 0.97);
+  });
+}
+
+for (const share of [0.1, 0.2, 0.4]) {
+  Deno.test(`a careful start climbs in a minute where ${100 * share} % are refused and answers take 10 s`, async () => {
+    const scene = { rows: 10_000, concurrency: 200, latencyMs: 10_000, spread: 0.3 };
+    const result = await play({ ...scene, refuse: atRandom(share) }, 2 * 60);
+    assertGreaterOrEqual(goodput(result, 20, 60, 120), 0.9);
+  });
+}
+
+/** Takes so many attempts a second, and refuses what is more. */
+function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene["refuse"] {
+  let level = burst, seenAt: number | undefined;
+  return ({ at }) => {
+    level = Math.min(burst, level + (at - (seenAt ?? at)) * perSecond / 1_000);
+    seenAt = at;
+    if (level < 1) return tooMany(retryAfterMs);
+    level--;
+    return undefined;
+  };
+}
+
+/** Works on so many attempts at once, and refuses what is more. */
+function atCapacity(capacity: number, retryAfterMs?: number): Scene["refuse"] {
+  return ({ inFlight }) => inFlight >= capacity ? tooMany(retryAfterMs) : undefined;
+}
+
+/** Scenes whose teachers are at a limit: the least time, how much of it may be taken, and the share of
+ * attempts that may be refused. */
+const LIMITED: readonly [
+  name: string,
+  scene: Omit<Scene, "refuse">,
+  refuse: () => Scene["refuse"],
+  leastS: number,
+  mostTimes: number,
+  mostRefused: number,
+][] = [
+  [
+    "takes 100 a second",
+    { rows: 3_000, concurrency: 200, latencyMs: 50, refusalMs: 2 },
+    () => atRate(100, 10),
+    30,
+    1.3,
+    0.1,
+  ],
+  [
+    "takes 100 a second and asks to come back after 1 s",
+    { rows: 3_000, concurrency: 200, latencyMs: 50, refusalMs: 2 },
+    () => atRate(100, 10, 1_000),
+    30,
+    1.5,
+    0.1,
+  ],
+  [
+    "takes 100 a second and refuses after 60 ms",
+    { rows: 3_000, concurrency: 200, latencyMs: 50, refusalMs: 60 },
+    () => atRate(100, 10),
+    30,
+    1.3,
+    0.15,
+  ],
+  [
+    "takes 20 a second, with answers after 1 s",
+    { rows: 2_000, concurrency: 100, latencyMs: 1_000 },
+    () => atRate(20, 5),
+    100,
+    1.4,
+    0.15,
+  ],
+  [
+    "takes one every two seconds",
+    { rows: 100, concurrency: 20, latencyMs: 500 },
+    () => atRate(0.5, 1),
+    200,
+    1.7,
+    0.6,
+  ],
+  [
+    "works on 50 at once",
+    { rows: 6_000, concurrency: 200, latencyMs: 1_000, spread: 0.3 },
+    () => atCapacity(50),
+    120,
+    1.15,
+    0.05,
+  ],
+  [
+    "works on 50 at once and asks to come back after 1 s",
+    { rows: 6_000, concurrency: 200, latencyMs: 1_000, spread: 0.3 },
+    () => atCapacity(50, 1_000),
+    120,
+    1.2,
+    0.05,
+  ],
+  [
+    "works on 50 at once and refuses after 0.9 s",
+    { rows: 6_000, concurrency: 200, latencyMs: 1_000, spread: 0.3, refusalMs: 900 },
+    () => atCapacity(50),
+    120,
+    1.2,
+    0.25,
+  ],
+  [
+    "works on 4 at once, with answers after 10 s",
+    { rows: 300, concurrency: 50, latencyMs: 10_000, spread: 0.3 },
+    () => atCapacity(4),
+    750,
+    1.6,
+    0.4,
+  ],
+];
+for (const [name, scene, refuse, leastS, mostTimes, mostRefused] of LIMITED) {
+  Deno.test(`a teacher that ${name} is kept busy, and refuses little`, async () => {
+    for (const seed of [1, 2]) {
+      const result = await play({ ...scene, refuse: refuse(), seed });
+      assertEquals(result.failed, 0);
+      assertLessOrEqual(result.wallMs / 1_000, mostTimes * leastS);
+      assertLessOrEqual(result.refused / result.posts, mostRefused);
+    }
+  });
+}
+
+/** Answers so many in each window: of the calendar, or from the first request on. */
+function byWindow(quota: number, kind: "calendar" | "sliding", lengthMs = 60_000, lagMs = 0) {
+  let window = -Infinity, count = 0;
+  return ({ at }: SceneAttempt) => {
+    const isOver = kind === "sliding"
+      ? at - window >= lengthMs
+      : Math.floor((at - lagMs) / lengthMs) !== window;
+    if (isOver) {
+      window = kind === "sliding" ? at : Math.floor((at - lagMs) / lengthMs);
+      count = 0;
+    }
+    return count < quota ? (count++, undefined) : tooMany();
+  };
+}
+
+const LANES = { concurrency: 100, latencyMs: 300, spread: 0.3 };
+/** Windows, the rows that are asked, and the seconds until the last window opens. */
+const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
+  [
+    "300 in a minute of the clock, 900 rows",
+    { ...LANES, rows: 900, startS: 55, refuse: byWindow(300, "calendar") },
+    65,
+  ],
+  ["300 in a minute, 900 rows", { ...LANES, rows: 900, refuse: byWindow(300, "sliding") }, 120],
+  [
+    "120 in a minute, 200 rows, 20 at once",
+    { ...LANES, rows: 200, concurrency: 20, refuse: byWindow(120, "sliding") },
+    60,
+  ],
+  [
+    "120 in a minute, 200 rows of 2 s",
+    { ...LANES, rows: 200, latencyMs: 2_000, refuse: byWindow(120, "sliding") },
+    62,
+  ],
+  ["10 in a minute, 40 rows", { ...LANES, rows: 40, refuse: byWindow(10, "sliding") }, 180],
+  [
+    "300 in a minute of a clock that is 3 s slow",
+    { ...LANES, rows: 1_200, refuse: byWindow(300, "calendar", 60_000, 3_000) },
+    183,
+  ],
+  [
+    "100 in half a minute",
+    { ...LANES, rows: 600, startS: 7, refuse: byWindow(100, "calendar", 30_000) },
+    143,
+  ],
+  [
+    "1,000 in five minutes",
+    { ...LANES, rows: 3_000, refuse: byWindow(1_000, "sliding", 300_000) },
+    600,
+  ],
+];
+for (const [name, scene, leastS] of WINDOWS) {
+  Deno.test(`a teacher that answers ${name}, without a word when to come back, is asked when it will answer`, async () => {
+    const { wallMs, failed, refused, reasons } = await play(scene);
+    assertEquals(failed, 0);
+    assertLessOrEqual(wallMs / 1_000, 1.03 * leastS + 4);
+    assertLessOrEqual(refused, 0.15 * scene.rows + 50);
+    assert(reasons.includes("429: Too many requests"), reasons.join());
+  });
+}
+
+Deno.test("a run never says that every row left waits while some were not asked yet", async () => {
+  for (const refuse of [byWindow(120, "sliding"), atRate(2, 1), atRandom(0.3, 5_000)]) {
+    const rows = 300;
+    const { asked, reasons } = await play({ ...LANES, concurrency: 5, rows, refuse });
+    for (const [reason, before] of reasons.map((one, i) => [one, asked[i]] as const)) {
+      if (reason.startsWith("every row left")) assertEquals(before, rows);
+    }
+  }
+});
