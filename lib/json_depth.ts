@@ -5,7 +5,7 @@
  * @module
  */
 
-/** What is deeper than so many levels of objects and lists is kept as text. */
+/** The number of levels of objects and lists up to which a value is written as it is; deeper ones become text. */
 export const MOST_LEVELS = 64;
 
 /** Whether a value that came out of `JSON.parse` is nested too deeply. */

@@ -58,7 +58,7 @@ export function decoderFor(
   const named = label === undefined ? [] : codingsOf(String(label));
   const codings = named.length === 0 ? unlabelled(first) : named;
   if (codings.length === 0) return undefined;
-  // The last one was applied last. What it decodes to goes on to the one before.
+  // The last coding in the label was applied last, so it is undone first.
   let next: ByteSink = sink;
   const steps = codings.map((coding) => (next = new Step(coding, next)) as Step);
   const outer = steps.at(-1)!;

@@ -4,9 +4,9 @@
  * @module
  */
 
-/** From so many pieces on a stream of snapshots is taken for one. */
+/** The number of pieces that tell a stream of snapshots from one whose second piece begins like the first. */
 const LEAST_SNAPSHOTS = 3;
-/** From so many on nothing but the last snapshot is kept. */
+/** The number of snapshots after which only the last one is held in memory. */
 const CERTAIN_SNAPSHOTS = 16;
 
 /**
