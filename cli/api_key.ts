@@ -7,6 +7,7 @@
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system_error.ts";
 import type { Io } from "./io.ts";
+import { notSet, unreadable, variableOf } from "./named_secret.ts";
 
 /** Where a key is; the file is read where both are named. */
 export interface KeyPlace {
@@ -23,12 +24,10 @@ export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 export async function readApiKey(place: KeyPlace, io: Io): Promise<string | undefined> {
   if (place.file !== undefined) return await readKeyFile(place.file);
   const variable = place.variable ?? DEFAULT_KEY_VARIABLE;
-  const key = io.env(variable)?.trim();
+  const key = variableOf(variable, io)?.trim();
   if (key !== undefined && key !== "") return checked(key, `the variable ${variable}`);
   if (place.variable === undefined) return undefined;
-  throw new UsageError(
-    `Cannot find the key: the variable ${variable}, which api-key-env names, is not set`,
-  );
+  throw new UsageError(`Cannot find the key: ${notSet(variable, "api-key-env")}`);
 }
 
 async function readKeyFile(path: string): Promise<string> {
@@ -36,7 +35,8 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new UsageError(`Cannot read the key from "${path}": ${systemReason(cause)}`, { cause });
+    // Without the cause, which quotes the path.
+    throw new UsageError(await unreadable(path, "api-key-file", systemReason(cause)));
   }
   if (text.trim() === "") throw new UsageError(`Cannot read the key from "${path}": it is empty`);
   return checked(text.trim(), `"${path}"`);

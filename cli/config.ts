@@ -7,6 +7,7 @@
 
 import { closestString } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
+import { secretParam } from "../lib/secret_names.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
 import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
 import { readYaml } from "./config_yaml.ts";
@@ -49,11 +50,11 @@ export async function readConfig(path: string): Promise<Config> {
     const name = key.replaceAll("_", "-");
     if (value === null) continue;
     if (name === "input") config.inputs.push(...[value].flat().map(String));
-    else if (name === "params") Object.assign(config.params, blockOf(value, key, fail));
+    else if (name === "params") readParamBlock(blockOf(value, key, fail), key, config, fail);
     else if (name === "headers") readHeaderBlock(value, config, fail);
     else if (name === "teachers") config.teachers.push(...readTeachers(value, fail));
     else if (name === "client-config") readClient(blockOf(value, key, fail), config, fail);
-    else if (name === "chat-config") readChat(blockOf(value, key, fail), config);
+    else if (name === "chat-config") readChat(blockOf(value, key, fail), key, config, fail);
     else readFlag(name, key, value, config, fail);
   }
   return config;
@@ -119,11 +120,17 @@ function readClient(block: Block, config: Config, fail: Fail): void {
 }
 
 /** ModelCall's `chat_config`: the arguments of the call, messages excepted. */
-function readChat(block: Block, config: Config): void {
-  for (const [key, value] of Object.entries(block)) {
-    if (value === null) continue;
-    if (key === "model") config.flags.set("model", String(value));
-    else if (key === "stream") config.flags.set("stream", value === true);
-    else config.params[key] = value;
-  }
+function readChat(block: Block, key: string, config: Config, fail: Fail): void {
+  const { model, stream, ...params } = block;
+  if (model !== undefined && model !== null) config.flags.set("model", String(model));
+  if (stream !== undefined && stream !== null) config.flags.set("stream", stream === true);
+  const given = Object.entries(params).filter(([, value]) => value !== null);
+  readParamBlock(Object.fromEntries(given), key, config, fail);
+}
+
+/** Sampling parameters, which are written to files. */
+function readParamBlock(block: Block, key: string, config: Config, fail: Fail): void {
+  const secret = secretParam(block);
+  if (secret !== undefined) refuseKey(`${key}.${secret}`, fail);
+  Object.assign(config.params, block);
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { redactAddress } from "../lib/teacher/mod.ts";
+
 /** Names and values, as YAML gives them. */
 export type Block = Record<string, unknown>;
 
@@ -13,7 +15,17 @@ export type Fail = (what: string) => never;
 /** A value that must be a block; `key` names it in the message. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
-  return fail(`${key} must be a block of names and values: current value is ${String(value)}`);
+  return fail(
+    `${key} must be a block of names and values: current value is ${shownValue(value)}`,
+  );
+}
+
+/** A wrong value as a message may show it: a text may be a key, or an address with a password. */
+export function shownValue(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value !== "string") return String(value);
+  if (value === "") return '""';
+  return URL.parse(value) === null ? "a text" : redactAddress(value);
 }
 
 /** Whether a name, written with underscores, is one that a person puts the key itself under. */

@@ -7,7 +7,14 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
-import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
+import {
+  type Block,
+  blockOf,
+  type Fail,
+  isKeyName,
+  refuseKey,
+  shownValue,
+} from "./config_block.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
 
 /** One of several teachers, as far as it differs from what holds for all. */
@@ -99,6 +106,9 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
+/** Their values may hold a secret, or be one that was put in the place of a name. */
+const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
+
 /** Reads the list; what is wrong in it is told by the number of the teacher, from 1. */
 export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
   if (!Array.isArray(value) || value.length === 0) {
@@ -124,9 +134,8 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     if (value === null) continue;
     const [as, { what, takes }] = field;
     if (!takes(value)) {
-      // Header fields may hold secrets.
-      const current = name === "headers" ? "" : `: current value is ${JSON.stringify(value)}`;
-      fail(`${key} must be ${what}${current}`);
+      const current = MAY_BE_SECRET.test(name) ? shownValue(value) : JSON.stringify(value);
+      fail(`${key} must be ${what}${name === "headers" ? "" : `: current value is ${current}`}`);
     }
     spec[as] = value;
   }

@@ -7,10 +7,14 @@
 import type { Summary } from "../lib/progress/mod.ts";
 import { COMMANDS, type Flag } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
+import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
 /** What would throw answers away if it were said a second time. */
 const NOT_AGAIN = ["resume", "overwrite"];
+
+/** A simulated teacher is asked without them, so they have not been looked at: one may be the key itself. */
+const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
 /** The command that goes on where a run or a retry was interrupted or halted, does the pending rows, or
  * asks the failed ones again; undefined when all is done. */
@@ -18,29 +22,33 @@ export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
   program: string,
+  env: Io["env"] = () => undefined,
 ): string | undefined {
+  const commandLine = (command: string[], dropped: readonly string[]) =>
+    commandLineOf(args, { program, env }, command, dropped);
   const isCut = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
   // Old answers are thrown away just before the first row is sent.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
+  if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isCut && isRetry) {
     // What is left of a retry is among the failed rows, of the types that were asked for. Rows that were
     // never asked come after it: a retry may have other parameters, which they must not be asked with.
-    return commandLine(args, program, args.command === "retry" ? ["retry"] : [], dropped);
+    return commandLine(args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
-  if (isCut || summary.pending > 0) return commandLine(args, program, [], dropped);
-  if (summary.failures_on_disk > 0) return commandLine(args, program, ["retry"], dropped);
+  if (isCut || summary.pending > 0) return commandLine([], dropped);
+  if (summary.failures_on_disk > 0) return commandLine(["retry"], dropped);
   return undefined;
 }
 
-function commandLine(
+function commandLineOf(
   args: ParsedArgs,
-  program: string,
+  io: Pick<Io, "program" | "env">,
   command: string[],
   dropped: readonly string[],
 ): string {
-  const words = [program, ...command, ...args.inputs.map(inputWord)];
+  const words = [io.program, ...command, ...args.inputs.map(inputWord)];
   const known = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = known.find((one) => one.name === name);
@@ -51,8 +59,8 @@ function commandLine(
     else if (flag.isValueOptional) {
       words.push(value === "" ? written : quoted(`${written}=${value}`));
     } else {
-      for (const one of [value].flat()) {
-        words.push(...withValue(flag, written, flag.shown?.(one) ?? one));
+      for (const [index, one] of [value].flat().entries()) {
+        words.push(...withValue(flag, written, flag.shown?.(one, index, io) ?? one));
       }
     }
   }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Io } from "./io.ts";
+
 /** What a person can ask for. */
 export const COMMANDS = [
   "run",
@@ -32,8 +34,11 @@ export interface Flag {
   readonly isMultiple?: boolean;
   /** A switch that is on unless `--no-…` is given. */
   readonly isNegated?: boolean;
-  /** How its value is shown where it may hold a secret. @default as it was given */
-  readonly shown?: (value: string) => string;
+  /** How its value is shown where it may hold a secret, the first value with index 0.
+   * @default as it was given */
+  readonly shown?: (value: string, index: number, io: Pick<Io, "env">) => string;
+  /** Whether a secret stands in its value, or may be typed in the place of a name. */
+  readonly mayBeSecret?: boolean;
   /** What it does, in the help. */
   readonly help: string;
   /** Which commands know it. */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { redactAddress } from "../lib/teacher/mod.ts";
+import { holdsSecret } from "../lib/teacher/mod.ts";
 import { type Command, COMMANDS, type Flag } from "./flag.ts";
 import { shownHeader } from "./headers.ts";
+import type { Io } from "./io.ts";
 
 const RUN = ["run", "retry"] as const;
 const ROWS = ["run", "retry", "verify", "export"] as const;
@@ -85,16 +86,23 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       value: "URL",
       isMultiple: true,
       shown: shownAddress,
+      mayBeSecret: true,
       help: "its address, up to /v1; repeat it for several",
       isCommon: true,
     },
     {
       name: "api-key-env",
       value: "NAME",
+      mayBeSecret: true,
       help: "the variable that holds the key (OPENAI_API_KEY)",
       isCommon: true,
     },
-    { name: "api-key-file", value: "PATH", help: "the file that holds the key" },
+    {
+      name: "api-key-file",
+      value: "PATH",
+      mayBeSecret: true,
+      help: "the file that holds the key",
+    },
     {
       name: "endpoint",
       value: "NAME",
@@ -105,6 +113,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       value: "NAME=VALUE",
       isMultiple: true,
       shown: shownHeader,
+      mayBeSecret: true,
       help: "a header field; NAME=@env:VAR keeps its value secret",
     },
     { name: "ca-file", value: "FILE", help: "trust the authorities of this PEM file, no others" },
@@ -327,9 +336,12 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
 
-/** An address without its secrets. What is no address, or has none, is shown as it was given. */
-function shownAddress(url: string): string {
-  return /[@?]/.test(url) && URL.parse(url) !== null ? redactAddress(url) : url;
+/** An address that holds a secret is one in a variable: the one that is read where no address is given,
+ * unless it holds another one. */
+function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
+  if (!holdsSecret(url)) return url;
+  const isFree = index === 0 && [undefined, "", url].includes(env("OPENAI_BASE_URL"));
+  return `@env:${isFree ? "OPENAI_BASE_URL" : `TEACHER_URL_${index + 1}`}`;
 }
 
 /** The flags that a command knows. */

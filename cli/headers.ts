@@ -5,8 +5,9 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { isSecretHeader } from "../lib/teacher/mod.ts";
+import { isSecretHeader } from "../lib/secret_names.ts";
 import type { Io } from "./io.ts";
+import { notSet, variableOf } from "./named_secret.ts";
 
 /** Header fields, and what of them must not be shown. */
 export interface HeaderFields {
@@ -18,8 +19,8 @@ export interface HeaderFields {
 
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
-/** A variable, after a scheme such as `Bearer` or alone. */
-const VARIABLE = /^(\w+ )?@env:(\w+)$/;
+/** A variable, after a scheme such as `Bearer` or alone. What is no name of one may be the secret itself. */
+const VARIABLE = /^(\w+ )?@env:(.*)$/s;
 /** Fields that hold a key: beside one of them the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
@@ -42,11 +43,9 @@ export function readHeaders(fields: readonly string[], io: Pick<Io, "env">): Hea
     const [, scheme = "", variable] = VARIABLE.exec(value) ?? [];
     if (variable === undefined) headers[name] = value;
     else {
-      const secret = io.env(variable)?.trim() ?? "";
+      const secret = variableOf(variable, io)?.trim() ?? "";
       if (secret === "") {
-        throw new UsageError(
-          `Cannot send the header "${name}": the variable ${variable}, which it names, is not set`,
-        );
+        throw new UsageError(`Cannot send the header "${name}": ${notSet(variable, "it")}`);
       }
       headers[name] = scheme + secret;
       secrets.push(secret, scheme + secret);

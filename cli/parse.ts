@@ -164,6 +164,12 @@ function valueOf(flag: Flag, token: { rawName: string; value?: unknown; inlineVa
   }
   // `-o -m x`: the value was forgotten. A negative number is a value.
   if (!inlineValue && /^-\D/.test(value)) {
+    if (flag.mayBeSecret) {
+      throw new UsageError(
+        `Cannot use ${rawName}: it needs a value, ${flag.value}, and what follows begins with a dash. ` +
+          `If that is meant, write --${flag.name}=${flag.value}`,
+      );
+    }
     throw new UsageError(
       `Cannot use ${rawName} with "${value}": it needs a value, ${flag.value}. ` +
         `If that is meant, write --${flag.name}=${value}`,

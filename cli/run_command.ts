@@ -44,7 +44,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
     const last = await runToEnd(generator, request.run, { monitor, isInterrupted, say });
     screen.close();
     const asked = last.isRetry ? { ...args, command: "retry" as const } : args;
-    sayEnd(last.summary, nextCommand(asked, last.summary, io.program), request, io);
+    sayEnd(last.summary, nextCommand(asked, last.summary, io.program, io.env), request, io);
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
     screen.close();

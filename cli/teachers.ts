@@ -12,6 +12,7 @@ import { DEFAULT_KEY_VARIABLE, readApiKey } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { holdsKey } from "./headers.ts";
 import type { Io } from "./io.ts";
+import { addressOf } from "./named_secret.ts";
 import { asUsage, type Settings } from "./settings.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
 import { readReach } from "./teacher_options.ts";
@@ -68,7 +69,7 @@ function namedTeachers(
   specs: readonly TeacherSpec[],
   io: Io,
 ): NamedTeacher[] {
-  const urls = settings.list("base-url");
+  const urls = settings.list("base-url").map((url) => addressOf(url, io));
   const ownUrl = io.env("OPENAI_BASE_URL") || OPENAI_URL;
   if (specs.length === 0) {
     return (urls.length > 0 ? urls : [ownUrl]).map((baseUrl) => ({ baseUrl }));
@@ -86,7 +87,10 @@ function namedTeachers(
       );
     }
   }
-  return specs.map((spec) => ({ ...spec, baseUrl: spec.baseUrl ?? urls[0] ?? ownUrl }));
+  return specs.map((spec) => ({
+    ...spec,
+    baseUrl: spec.baseUrl === undefined ? urls[0] ?? ownUrl : addressOf(spec.baseUrl, io),
+  }));
 }
 
 async function openReal(

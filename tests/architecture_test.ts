@@ -39,6 +39,7 @@ const SHARED = [
   "timer",
   "version",
   "printable",
+  "secret_names",
   "figures",
 ]
   .map((name) => `lib/${name}.ts`);

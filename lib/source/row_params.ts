@@ -4,6 +4,7 @@
  * @module
  */
 
+import { secretParam } from "../secret_names.ts";
 import type { Params } from "../teacher/mod.ts";
 import { requestParams } from "./chat_fields.ts";
 import { has, isObject, toolsWithoutNulls } from "./json_values.ts";
@@ -41,6 +42,10 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   }
   // OpenAI's own client lays `extra_body` over the rest, too.
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
+  const secret = secretParam(params);
+  if (secret !== undefined) {
+    return new BadRow(`"${prefix}${secret}" must not stand in a row: it holds a credential`);
+  }
   if (Object.hasOwn(params, "messages")) {
     const holder = name === "" ? "extra_body" : name;
     return new BadRow(`"${holder}" must not hold "messages": they stand in the row itself`);

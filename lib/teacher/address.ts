@@ -104,6 +104,12 @@ export function redactAddress(url: string): string {
   return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
 }
 
+/** Whether an address holds what {@linkcode redactAddress} does not show. */
+export function holdsSecret(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && secretsOf(parsed).length > 0;
+}
+
 /** Whether a host name (as `URL.hostname` gives it) is this machine. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") ||

@@ -10,8 +10,7 @@
 export { type EndpointName, ENDPOINTS } from "./api_format.ts";
 export { openaiCompatible } from "./openai_compatible.ts";
 export { checkParams } from "./params.ts";
-export { redactAddress } from "./address.ts";
-export { isSecretHeader } from "./secrets.ts";
+export { holdsSecret, redactAddress } from "./address.ts";
 export type { OpenAICompatibleOptions } from "./teacher_options.ts";
 export type {
   AskedSchema,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isSecretHeader } from "../secret_names.ts";
 import { VERSION } from "../version.ts";
 import { Aborts } from "./aborts.ts";
 import { withoutRefused } from "./additions.ts";
@@ -19,7 +20,7 @@ import { Deadlines } from "./deadlines.ts";
 import { headerList, keyHeader } from "./headers.ts";
 import { KeptFields } from "./kept_fields.ts";
 import { proxyUrl } from "./proxy.ts";
-import { isSecretHeader, redactHeader, redactor } from "./secrets.ts";
+import { redactHeader, redactor } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
 import {
   type OpenAICompatibleOptions,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { secretParam } from "../secret_names.ts";
 import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";
 
@@ -21,10 +22,18 @@ export interface CheckedParams {
  * @returns The parameters with `extra_body` flattened: it is how the Python client is told of further
  * fields; sent as it is, a server would ignore it.
  * @throws {RangeError} If `n` asks for more than one answer.
- * @throws {TypeError} If a parameter is one that Retort sets itself.
+ * @throws {TypeError} If a parameter is one that Retort sets itself, or holds a credential, which is not
+ * shown.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
+  const secret = secretParam(params);
+  if (secret !== undefined) {
+    throw new TypeError(
+      `Cannot send the parameter "${secret}": parameters are written to files, and it holds a ` +
+        "credential. Put a key into OPENAI_API_KEY, --api-key-file or --header NAME=@env:VARIABLE",
+    );
+  }
   const flat = "extra_body" in params ? flatten(params, notices) : params;
   const n = numberOf(flat.n);
   if (n !== undefined && n > 1) {

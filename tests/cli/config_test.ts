@@ -142,9 +142,22 @@ for (
     "api-key: sk-secret",
     "key: sk-secret",
     "client_config: {api_key: sk-secret}",
+    "chat_config: {api_key: sk-secret}",
+    "chat-config: {model: m, API-KEY: sk-secret}",
+    "chat_config: {extra_body: {api_key: sk-secret}}",
+    "chat_config: {extra_headers: {Authorization: Bearer sk-secret}}",
+    "chat_config: {extra_query: {sig: x, api-key: sk-secret}}",
+    "params: {api_key: sk-secret}",
+    "params: {apikey: sk-secret}",
+    "params: {OPENAI_API_KEY: sk-secret}",
+    "params: {Authorization: Bearer sk-secret}",
+    "params: {token: sk-secret}",
+    "params: {access_token: sk-secret}",
+    "params: {password: sk-secret}",
+    "params: {client_secret: sk-secret}",
   ]
 ) {
-  Deno.test(`readConfig() refuses the key in ${yaml.split(":")[0]}, with the way to do it`, async () => {
+  Deno.test(`readConfig() refuses the key in ${yaml.split("sk-")[0]}, with the way to do it`, async () => {
     const message = await refusal(yaml);
     assertEquals(message.includes("sk-secret"), false);
     for (const way of ["OPENAI_API_KEY", "api_key_env", "api_key_file"]) {
@@ -251,4 +264,33 @@ Deno.test("readConfig() quotes no line of a file that is not YAML", async () => 
 Deno.test("readConfig() does not read a device to its end", async () => {
   const error = await assertRejects(() => readConfig("/dev/zero"), UsageError);
   assertStringIncludes(error.message, 'Cannot use "/dev/zero": it has more than 1,000,000 bytes');
+});
+
+Deno.test("readConfig() takes parameters whose names only sound like secrets", async () => {
+  const { params } = await read(
+    "params: {max_tokens: 5, stop_token_ids: [1], prompt_cache_key: x, skip_special_tokens: true, " +
+      "tools: [{function: {parameters: {properties: {password: {type: string}}}}}]}\n",
+  );
+  assertEquals(Object.keys(params).length, 5);
+});
+
+Deno.test("readConfig() echoes no secret that stands in a wrong place", async () => {
+  for (
+    const yaml of [
+      "teachers: ['http://me:sk-secret@h/v1']",
+      "teachers: [{base_url: [http://me:sk-secret@h/v1]}]",
+      "teachers: [{api_key_env: [sk-secret]}]",
+      "teachers: [{api_key_file: {x: sk-secret}}]",
+      "teachers: [{headers: [sk-secret]}]",
+      "teachers: sk-secret",
+      "client_config: sk-secret",
+      "chat_config: [sk-secret]",
+      "headers: sk-secret",
+      "base_url: {x: sk-secret}",
+      "api_key_env: {x: sk-secret}",
+      "token: sk-secret",
+    ]
+  ) {
+    assertEquals([yaml, (await refusal(yaml)).includes("sk-secret")], [yaml, false]);
+  }
 });

@@ -97,7 +97,10 @@ Deno.test("nextCommand() leaves out what a retry does not know", () => {
 });
 
 Deno.test("nextCommand() drops no flag but those that start over", () => {
-  const told = flagsOf("run").filter(({ name, group }) => group !== "Help" && name !== "retry");
+  const others = ["retry", "simulate"];
+  const told = flagsOf("run").filter(({ name, group }) =>
+    group !== "Help" && !others.includes(name)
+  );
   const args = told.flatMap((flag) => flag.isNegated ? `--no-${flag.name}` : writtenOf(flag));
   const again = parseCommandLine(next(["a.jsonl", ...args])!.split(" ").slice(1));
   assertEquals(again.inputs, ["a.jsonl"]);
@@ -151,14 +154,42 @@ Deno.test("nextCommand() shows no secret that was typed", () => {
     ["--header", "X-Team=@env:TEAM"],
     ["--header", "X-Title=mine"],
     ["--base-url", "http://me:pass@h.example:8000/v1"],
+    ["--base-url", "http://plain.example/v1?api-version=1"],
     ["--base-url", "https://h.example/openai?api-version=1&sig=abc"],
   ];
-  assertEquals(
-    next(["a.jsonl", ...typed.flat()]),
+  const before =
     "retort a.jsonl --header api-key=@env:API_KEY --header Authorization=@env:AUTHORIZATION " +
-      "--header X-Team=@env:TEAM --header X-Title=mine --base-url http://h.example:8000/v1 " +
-      "--base-url 'https://h.example/openai?api-version=1&sig=[redacted]'",
-  );
+    "--header X-Team=@env:TEAM --header X-Title=mine --base-url ";
+  const after = " --base-url 'http://plain.example/v1?api-version=1' --base-url @env:TEACHER_URL_3";
+  assertEquals(next(["a.jsonl", ...typed.flat()]), `${before}@env:OPENAI_BASE_URL${after}`);
+});
+
+Deno.test("nextCommand() names the variable that holds the address, and none that holds another", () => {
+  for (
+    const url of [
+      "http://me:pass@h/v1",
+      "http://token@h/v1",
+      "https://h/v1?api_key=x",
+      "https://h/v1?sig=x",
+    ]
+  ) {
+    const shown = (env: string | undefined) =>
+      nextCommand(
+        parseCommandLine(["a.jsonl", "--base-url", url]),
+        INTERRUPTED,
+        "retort",
+        () => env,
+      );
+    for (const env of [undefined, "", url]) {
+      assertEquals(shown(env), "retort a.jsonl --base-url @env:OPENAI_BASE_URL");
+    }
+    assertEquals(shown("http://other/v1"), "retort a.jsonl --base-url @env:TEACHER_URL_1");
+  }
+});
+
+Deno.test("nextCommand() does not echo what a simulated run has not looked at", () => {
+  const args = ["--api-key-env", "sk-1", "--api-key-file=sk-2", "--header", "X=@env:sk-3"];
+  assertEquals(next(["a.jsonl", "--simulate", ...args]), "retort a.jsonl --simulate");
 });
 
 Deno.test("nextCommand() is read back by a shell as what was typed", async () => {

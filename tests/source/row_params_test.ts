@@ -84,3 +84,18 @@ Deno.test("parse() refuses more than one sample a row", () => {
   );
   assertEquals(paramsOf('{"prompt":"p","params":{"n":1.0}}'), '{"n":1.0}');
 });
+
+Deno.test("parse() refuses credentials in the parameters of a row", () => {
+  assertEquals(
+    paramsOf('{"prompt":"p","params":{"api_key":"sk-secret"}}'),
+    '"params.api_key" must not stand in a row: it holds a credential',
+  );
+  assertEquals(
+    paramsOf(`{"body":{"model":"m","token":"sk-secret",${MESSAGES}}}`),
+    '"body.token" must not stand in a row: it holds a credential',
+  );
+  assertEquals(
+    paramsOf('{"prompt":"p","params":{"max_tokens":5,"prompt_cache_key":"k"}}'),
+    '{"max_tokens":5,"prompt_cache_key":"k"}',
+  );
+});

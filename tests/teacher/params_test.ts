@@ -30,3 +30,17 @@ Deno.test("checkParams() refuses what Retort sets itself", () => {
   assertThrows(() => checkParams({ stream: true }), TypeError, "--stream");
   assertThrows(() => checkParams({ messages: [] }), TypeError, '"messages"');
 });
+
+Deno.test("checkParams() refuses credentials without showing them", () => {
+  const cases: [params: Record<string, unknown>, name: string][] = [
+    [{ api_key: "sk-secret" }, "api_key"],
+    [{ temperature: 1, Authorization: "Bearer sk-secret" }, "Authorization"],
+    [{ extra_body: { token: "sk-secret" } }, "extra_body.token"],
+    [{ extra_headers: { "X-Auth-Token": "sk-secret" } }, "extra_headers.X-Auth-Token"],
+  ];
+  for (const [params, name] of cases) {
+    const { message } = assertThrows(() => checkParams(params), TypeError);
+    assertStringIncludes(message, `Cannot send the parameter "${name}": `);
+    assertEquals(message.includes("sk-secret"), false);
+  }
+});

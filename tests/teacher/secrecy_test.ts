@@ -20,11 +20,15 @@ Deno.test("the key is shown nowhere, not even where the teacher quotes it", asyn
     () => Response.json({ error: { message: KEY, code: 429 } }),
     () => stream([`data: {"error":{"message":"${KEY}"}}\n\n`]),
     () => stream([`data: ${KEY}\n\n`]),
+    () => errorAnswer(401, `The upstream said {"key":"\\u0073${KEY.slice(1)}"}`),
+    () => new Response(`<p>?key=${KEY.replaceAll("-", "%2d")}</p>`, { status: 502 }),
+    () => new Response(`<p>key=${KEY.replaceAll("-", "&#45;")}</p>`, { status: 502 }),
   ];
   await using it = pair((request) => quotes[request.n - 1](request), { apiKey: KEY });
   for (const _ of quotes) {
     const shown = Deno.inspect(await failure(ask(it.teacher)), { depth: 10 });
     assert(!shown.includes(KEY.slice(0, 10)), shown);
+    assert(!shown.includes(KEY.slice(-10)), shown);
   }
   assertEquals(it.server.posts, quotes.length);
   assert(!Deno.inspect(it.teacher, { depth: 10 }).includes(KEY));
