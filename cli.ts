@@ -21,7 +21,7 @@ import {
   withoutAliases,
 } from "./cli/words.ts";
 import { RetortError } from "./lib/errors.ts";
-import { printable } from "./lib/printable.ts";
+import { printableLines } from "./lib/printable.ts";
 import { systemReason } from "./lib/system_error.ts";
 import { VERSION } from "./lib/version.ts";
 
@@ -70,19 +70,17 @@ function versionCommand(_args: ParsedArgs, io: Io): number {
   return 0;
 }
 
-/** An expected error is its message; anything else is a fault whose place helps to mend it. */
+/** An expected error is its message; anything else is a fault whose place helps to mend it. Either may quote a
+ * file or a teacher. */
 function describe(error: unknown): string {
-  if (error instanceof Deno.errors.NotCapable) return `Cannot continue: ${systemReason(error)}`;
-  if (error instanceof RetortError) return error.message.split("\n").map(indented).join("\n");
-  if (error instanceof RangeError || error instanceof TypeError) {
-    return `${error.message}\n${error.stack}`;
+  if (error instanceof Deno.errors.NotCapable) {
+    return printableLines(`Cannot continue: ${systemReason(error)}`);
   }
-  return error instanceof Error ? error.stack ?? error.message : String(error);
-}
-
-/** The message may quote a file or a teacher; its own line breaks and indents are kept. */
-function indented(line: string): string {
-  return `${/^ */.exec(line)![0]}${printable(line)}`;
+  if (error instanceof RetortError) return printableLines(error.message);
+  if (error instanceof RangeError || error instanceof TypeError) {
+    return printableLines(`${error.message}\n${error.stack}`);
+  }
+  return printableLines(error instanceof Error ? error.stack ?? error.message : String(error));
 }
 
 /** The world as Deno gives it. */

@@ -5,6 +5,7 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
+import { withEscapes } from "../lib/printable.ts";
 import { COMMANDS, type Flag } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
@@ -78,7 +79,16 @@ function withValue(flag: Flag, written: string, value: string): string[] {
   return /^-\D/.test(value) ? [quoted(`--${flag.name}=${value}`)] : [written, quoted(value)];
 }
 
-/** As a POSIX shell reads it back. */
+/** As a POSIX shell reads it back. What a terminal would act on stands as its bytes, in octal. */
 function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
+  const harmless = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
+  return withEscapes(word, () => "") === word
+    ? `'${word.replaceAll("'", `'\\''`)}'`
+    : `$'${harmless}'`;
+}
+
+function octal(character: string): string {
+  const bytes = [...new TextEncoder().encode(character)];
+  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }

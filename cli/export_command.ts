@@ -6,6 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { exportResults } from "../lib/export/mod.ts";
+import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions } from "./request.ts";
@@ -34,9 +35,9 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     allowEmpty: settings.isOn("allow-empty"),
   });
   const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
-  for (const note of notes) io.writeErr(`Note: ${note}\n`);
+  for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
-  for (const { place, text } of hints) io.writeErr(`For ${place}:\n${text}\n`);
-  io.writeErr(`Wrote ${count} to ${output}\n`);
+  for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
+  io.writeErr(`Wrote ${count} to ${printable(output)}\n`);
   return 0;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
-import { printable } from "../lib/printable.ts";
+import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
 import type { Preview } from "../lib/run/mod.ts";
@@ -80,10 +80,12 @@ function rowCount(rows: number): string {
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
   const preview = await generator.preview(request.run);
   if (!request.isQuiet) {
-    io.writeErr([...preview.notes, headingOf(preview)].map((line) => `${line}\n`).join(""));
+    io.writeErr(
+      [...preview.notes, headingOf(preview)].map((line) => `${printableLines(line)}\n`).join(""),
+    );
   }
   const shown = preview.requests.length === 0 ? [null] : preview.requests.map((one) => one.request);
-  io.writeOut(shown.map((one) => `${JSON.stringify(one, null, 2)}\n`).join(""));
+  io.writeOut(shown.map((one) => `${printableJson(JSON.stringify(one, null, 2))}\n`).join(""));
   return 0;
 }
 

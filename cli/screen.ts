@@ -4,6 +4,7 @@
  * @module
  */
 
+import { printableLines } from "../lib/printable.ts";
 import { createBar, createJsonLines, createPlain } from "../lib/terminal/mod.ts";
 import type { RunListener } from "../lib/progress/mod.ts";
 import type { Io } from "./io.ts";
@@ -26,7 +27,7 @@ export interface Screen {
 
 /** Opens it. */
 export function openScreen(style: ProgressStyle, io: Io): Screen {
-  const writeLine = (message: string) => io.writeErr(`${message}\n`);
+  const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
   if (isBar) {
     const newBar = () =>

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { printable } from "../lib/printable.ts";
+import { printableLines } from "../lib/printable.ts";
 import { emptyMessage, type Verification, verify } from "../lib/run/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -59,12 +59,12 @@ function describe(found: Verification): string {
   ];
   for (const [number, words] of extras) if (number > 0) lines.push(count(number, words));
   for (const { path, line, problem } of found.damage) {
-    lines.push(`  ${path}:${line}: ${printable(problem)}`);
+    lines.push(`  ${path}:${line}: ${problem}`);
   }
   if (found.damageCount > found.damage.length) {
     lines.push(`  … and ${found.damageCount - found.damage.length} more`);
   }
-  return `${lines.join("\n")}\n`;
+  return lines.map((line) => `${printableLines(line)}\n`).join("");
 }
 
 /** A run, too, counts each sample of a row as a row. */

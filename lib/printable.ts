@@ -18,7 +18,7 @@ const ESCAPE_SEQUENCES =
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
 /** Characters that are not seen, but turn the direction of what follows or hide in it. */
-const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
  * Makes one line of `text` that changes nothing in a terminal but the cells that it stands in: escape
@@ -38,4 +38,27 @@ export function printable(text: string): string {
     .replace(INVISIBLE, "")
     .toWellFormed()
     .trim();
+}
+
+/** What a terminal may act on or hide; line breaks and tabs are what they seem. */
+const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** The same for text of several lines: line breaks and indents stay. */
+export function printableLines(text: string): string {
+  return text.split("\n").map((line) => `${/^ */.exec(line)![0]}${printable(line)}`).join("\n");
+}
+
+/** Writes each character that a terminal may act on or hide in another way. Nothing is lost. */
+export function withEscapes(text: string, escape: (character: string) => string): string {
+  return text.replace(UNPRINTABLE, escape);
+}
+
+/** JSON that means the same and changes nothing in a terminal. */
+export function printableJson(json: string): string {
+  return withEscapes(
+    json,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { printable } from "../lib/printable.ts";
+import { printable, printableJson, printableLines } from "../lib/printable.ts";
 
 const CASES: readonly [name: string, text: string, expected: string][] = [
   ["leaves plain text as it is", "Rate limit: 3 €, 天地 👍", "Rate limit: 3 €, 天地 👍"],
@@ -20,3 +20,23 @@ const CASES: readonly [name: string, text: string, expected: string][] = [
 for (const [name, text, expected] of CASES) {
   Deno.test(`printable() ${name}`, () => assertEquals(printable(text), expected));
 }
+
+/** Every character that a terminal may act on, and every one that turns the direction of others. */
+const CONTROLS = [...Array(0x20).keys(), ...Array.from({ length: 0x21 }, (_, i) => 0x7f + i)]
+  .map((code) => String.fromCharCode(code)).join("") +
+  "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff";
+// deno-lint-ignore no-control-regex
+const STEERING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/;
+
+Deno.test("printableLines() keeps line breaks and indents, and no control", () => {
+  assertEquals(printableLines("a\x1b[2J\n  b\u202e\tc\n\nd\r"), "a\n  b c\n\nd");
+  assertEquals(STEERING.test(printableLines(CONTROLS)), false);
+});
+
+Deno.test("printableJson() means the same and holds no control", () => {
+  for (const value of [CONTROLS, { [CONTROLS]: [CONTROLS, "a\x1b[31m\x9b31m\u202eb"] }]) {
+    const text = printableJson(JSON.stringify(value, null, 2));
+    assertEquals(JSON.parse(text), value);
+    assertEquals(STEERING.test(text), false);
+  }
+});

@@ -142,8 +142,8 @@ Deno.test("nextCommand() quotes words that a shell would not leave alone", () =>
 });
 
 /** What a POSIX shell makes of a command line. */
-async function words(line: string): Promise<string[]> {
-  const shell = new Deno.Command("sh", { args: ["-c", `printf '%s\\0' ${line}`] });
+async function words(line: string, program = "sh"): Promise<string[]> {
+  const shell = new Deno.Command(program, { args: ["-c", `printf '%s\\0' ${line}`] });
   return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);
 }
 
@@ -209,5 +209,23 @@ Deno.test("nextCommand() is read back by a shell as what was typed", async () =>
   const before = parseCommandLine(args);
   const [program, ...again] = await words(nextCommand(before, INTERRUPTED, "retort")!);
   assertEquals(program, "retort");
+  assertEquals(parseCommandLine(again), before);
+});
+
+Deno.test("nextCommand() holds no control, and is read back by bash as what was typed", async () => {
+  const args = [
+    "a\x1b]0;owned\x07\u202e'\\x.jsonl",
+    "-o",
+    "out\x9b31m/",
+    "--system",
+    "two\nlines\r\u2066 and it's\x7f1",
+    "-m",
+    "m\x1b[2J",
+  ];
+  const before = parseCommandLine(args);
+  const line = nextCommand(before, INTERRUPTED, "retort")!;
+  // deno-lint-ignore no-control-regex
+  assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(line), false);
+  const [, ...again] = await words(line, "bash");
   assertEquals(parseCommandLine(again), before);
 });
