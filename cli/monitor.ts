@@ -94,7 +94,7 @@ export async function openMonitor(
       monitor.close();
       // Before a run has begun there is nothing to report, and an older report is worth more.
       if (report === undefined || monitor.state().run === null) return true;
-      return await writeReportFile(report, monitor.report(), say);
+      return await writeReportFile(report, monitor.report(), files.input, say);
     },
   };
 }

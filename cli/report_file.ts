@@ -7,7 +7,7 @@
 import { dirname } from "node:path";
 import { UsageError } from "../lib/errors.ts";
 import type { RunOptions } from "../lib/run/mod.ts";
-import { cannotWrite, writeFileDurably } from "../lib/sink/mod.ts";
+import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
 
 /**
  * Makes sure that a report can be written: a run takes days, and at its end it is too late to hear that
@@ -50,11 +50,13 @@ export async function prepareReportFile(
 export async function writeReportFile(
   path: string,
   html: string,
+  input: readonly string[],
   say: (message: string) => void,
 ): Promise<boolean> {
   try {
     await checkIsReport(path, await statOf(path));
-    await writeFileDurably(path, html);
+    const mode = await modeMadeFrom(input.filter((one) => one !== "-"));
+    await writeFileDurably(path, html, { mode });
     say(`Wrote the report to ${path}`);
     return true;
   } catch (error) {

@@ -13,16 +13,18 @@ const NEWLINE = 10;
 export interface LineBlock {
   /** Whole lines, each with its line feed; half a line only where `isTail` is set. */
   readonly bytes: Uint8Array;
+  /** Where it begins in the file, in bytes. */
+  readonly offset: number;
   /** Whether this is what follows the last line feed of the file. */
   readonly isTail: boolean;
 }
 
-/** Reads a file from its start. A file that does not exist holds nothing. */
+/** Reads a file from its start, without its byte order mark. A file that does not exist holds nothing. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await openIfThere(path);
   if (file === undefined) return;
   let buffer = new Uint8Array(BLOCK_BYTES);
-  let filled = 0;
+  let filled = 0, offset = 0, isStart = true;
   while (true) {
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
@@ -32,11 +34,29 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
     if (end === 0) continue;
-    yield { bytes: buffer.subarray(0, end), isTail: false };
+    const start = isStart ? markLength(buffer.subarray(0, end)) : 0;
+    isStart = false;
+    yield { bytes: buffer.subarray(start, end), offset: offset + start, isTail: false };
+    offset += end;
     buffer.copyWithin(0, end, filled);
     filled -= end;
   }
-  if (filled > 0) yield { bytes: buffer.subarray(0, filled), isTail: true };
+  const start = isStart ? markLength(buffer.subarray(0, filled)) : 0;
+  if (filled > start) {
+    yield { bytes: buffer.subarray(start, filled), offset: offset + start, isTail: true };
+  }
+}
+
+/** The length of a byte order mark, which editors put at the start of a file. */
+function markLength(bytes: Uint8Array): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+}
+
+/** Whether a line holds nothing but spaces, tabs and carriage returns. */
+export function isBlankLine(line: Uint8Array): boolean {
+  // Lines that hold something do so from their first byte.
+  for (const byte of line) if (byte !== 32 && byte !== 9 && byte !== 13) return false;
+  return true;
 }
 
 /** The lines of a block, without their line feeds. */

@@ -36,6 +36,7 @@ const SHARED = [
   "system_error",
   "think",
   "line_blocks",
+  "own_line",
   "timer",
   "version",
   "printable",

@@ -6,9 +6,9 @@
  */
 
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { linesOf, readLineBlocks } from "../line_blocks.ts";
+import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions } from "../run/mod.ts";
-import { jsonOf } from "../sink/mod.ts";
+import { jsonOf, modeMadeFrom } from "../sink/mod.ts";
 import { systemReason } from "../system_error.ts";
 import type { ThinkStyle } from "../think.ts";
 import { DamagedLine, type Example, ExampleReader } from "./example.ts";
@@ -99,7 +99,7 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
     );
   }
   const added = Object.entries(OPTIONAL_COLUMNS[format]).filter(([name]) => optional.has(name));
-  await using target = await openOutput(output, guard);
+  await using target = await openOutput(output, guard, await modeMadeFrom(paths));
   let rows = 0, columns: string[] = [];
   for (const file of files) {
     for (const row of file.rows()) {
@@ -146,7 +146,7 @@ class ResultsFile {
   readonly #reader: ExampleReader;
   readonly #style: Style;
   readonly #order = new RowOrder();
-  // `ignoreBOM`: a byte order mark that was not dropped is damage that is seen.
+  // `ignoreBOM`: a byte order mark that is not that of the file is damage that is seen.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
   private constructor(path: string, options: ExportOptions, reader: ExampleReader, style: Style) {
@@ -172,10 +172,15 @@ class ResultsFile {
   /** Reads every line, and notes the optional columns that are needed. */
   async index(optional: Set<string>): Promise<void> {
     const names = Object.keys(OPTIONAL_COLUMNS[this.#options.format]);
-    let offset = 0, number = 0;
+    let number = 0;
     for await (const block of readLineBlocks(this.#path)) {
+      let { offset } = block;
       for (const bytes of linesOf(block)) {
         number++;
+        if (isBlankLine(bytes)) {
+          offset += bytes.length + 1;
+          continue;
+        }
         const example = this.#read(bytes, number, block.isTail);
         const row = this.#trainingRow(example, number);
         this.#style.add(example);

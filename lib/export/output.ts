@@ -58,7 +58,7 @@ export class Output implements AsyncDisposable {
 
 /**
  * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. The
- * folder of a file is made where there is none.
+ * folder of a file is made where there is none, and a new file has the permissions `mode`.
  *
  * @throws {UsageError} when the file must not be written
  * @throws {SinkError} when it cannot be written
@@ -66,6 +66,7 @@ export class Output implements AsyncDisposable {
 export async function openOutput(
   output: string | WritableStream<Uint8Array>,
   guard: OutputGuard,
+  mode?: number,
 ): Promise<Output> {
   if (typeof output !== "string") return toStream(output);
   const path = await checkOutput(output, guard);
@@ -80,7 +81,7 @@ export async function openOutput(
       return toPipe(file.writable, output, { isOurs: true });
     }
     await Deno.mkdir(dirname(path), { recursive: true });
-    replacement = await Replacement.open(path);
+    replacement = await Replacement.open(path, { mode });
   } catch (cause) {
     throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
   }

@@ -10,7 +10,8 @@
 
 import { Buffer } from "node:buffer";
 import { DamagedFileError } from "../errors.ts";
-import { readLineBlocks } from "../line_blocks.ts";
+import { isBlankLine, type LineBlock, readLineBlocks } from "../line_blocks.ts";
+import { foreignLineProblem, type LineKind } from "../own_line.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /** One line of the file. What costs a string is made when it is asked for. The same object stands for the
@@ -45,24 +46,33 @@ const HASH = '","prompt_hash":"';
 const HASH_DIGITS = 16;
 const END = "}}";
 
+/** A file to index. */
+export interface IndexedFile {
+  /** Where it is. */
+  readonly path: string;
+  /** What its lines are. */
+  readonly kind: LineKind;
+}
+
 /**
  * Enters every id of the file into the table and notes its prompt hash there, unless the id has a
- * result already. A file that does not exist holds nothing. Rejects when the signal is aborted.
+ * result already. A file that does not exist holds nothing, and neither does a blank line. Rejects when
+ * the signal is aborted.
  *
  * @returns How many lines the file has.
- * @throws {DamagedFileError} when a line is no JSON object with a `uid`
+ * @throws {DamagedFileError} when a line is none of Retort's
  */
 export async function readIndex(
-  path: string,
+  file: IndexedFile,
   table: IdTable,
   onLine: OnLine,
   signal?: AbortSignal,
 ): Promise<number> {
-  const scanner = new LineScanner(path, table, onLine);
-  for await (const { bytes, isTail } of readLineBlocks(path)) {
+  const scanner = new LineScanner(file, table, onLine);
+  for await (const block of readLineBlocks(file.path)) {
     signal?.throwIfAborted();
-    if (isTail) scanner.scanTail(bytes);
-    else scanner.scan(bytes);
+    if (block.isTail) scanner.scanTail(block);
+    else scanner.scan(block);
   }
   return scanner.lines;
 }
@@ -166,11 +176,11 @@ class LineScanner {
   readonly #onLine: OnLine;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #line: CurrentLine;
-  /** Where the block at hand begins in the file. */
-  #offset = 0;
+  readonly #kind: LineKind;
 
-  constructor(path: string, table: IdTable, onLine: OnLine) {
+  constructor({ path, kind }: IndexedFile, table: IdTable, onLine: OnLine) {
     this.#line = new CurrentLine(path);
+    this.#kind = kind;
     this.#table = table;
     this.#onLine = onLine;
   }
@@ -181,7 +191,7 @@ class LineScanner {
   }
 
   /** Looks at every line of the block. */
-  scan(block: Uint8Array): void {
+  scan({ bytes: block, offset }: LineBlock): void {
     // A character for each byte. Strings are searched many bytes at a time, typed arrays one by one: with
     // them the search for line feeds and NUL bytes takes more than twice the time.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
@@ -191,22 +201,21 @@ class LineScanner {
     while (start < block.length) {
       const end = characters.indexOf("\n", start);
       this.#line.number++;
-      this.#line.offset = this.#offset + start;
+      this.#line.offset = offset + start;
       if (hasNul || !this.#scanFast(block, characters, start, end)) {
         this.#scanParsed(block.subarray(start, end));
       }
       start = end + 1;
     }
-    this.#offset += block.length;
   }
 
   /** Looks at a last line that has no line ending: half of one holds nothing yet, and the next run
    * cuts it off. */
-  scanTail(line: Uint8Array): void {
+  scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
-    this.#line.offset = this.#offset;
+    this.#line.offset = offset;
     try {
-      this.#scanParsed(line);
+      this.#scanParsed(bytes);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;
     }
@@ -262,6 +271,7 @@ class LineScanner {
   }
 
   #scanParsed(line: Uint8Array): void {
+    if (isBlankLine(line)) return;
     const { uid, promptHash } = this.#parse(line);
     const slot = this.#table.insert(uid);
     const isNewest = this.#isNewest(slot);
@@ -277,13 +287,11 @@ class LineScanner {
     } catch (cause) {
       throw this.#line.damage("it is not JSON", cause);
     }
-    if (typeof value !== "object" || value === null || !("uid" in value)) {
-      throw this.#line.damage('it has no "uid"');
-    }
-    if (typeof value.uid !== "string") throw this.#line.damage('its "uid" is not a string');
-    const hash = "prompt_hash" in value ? value.prompt_hash : undefined;
-    const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    return { uid: value.uid, promptHash: isHash ? hash : undefined };
+    const problem = foreignLineProblem(value, this.#kind);
+    if (problem !== undefined) throw this.#line.damage(problem);
+    const { uid, prompt_hash: hash } = value as { uid: string; prompt_hash: string };
+    const isHash = /^[0-9a-f]{16}$/.test(hash);
+    return { uid, promptHash: isHash ? hash : undefined };
   }
 }
 

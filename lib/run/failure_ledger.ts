@@ -63,7 +63,7 @@ export class FailureLedger {
 
   /** Reads the file and flags its ids in the table, which knows the results already. */
   async read(table: IdTable, retry: RetryFilter): Promise<void> {
-    this.#lines = await readIndex(this.#path, table, (slot, line) => {
+    this.#lines = await readIndex({ path: this.#path, kind: "failures" }, table, (slot, line) => {
       if (isBadRow(line)) return this.#readBadRow(line);
       if (table.has(slot, HAS_RESULT)) {
         this.#dropped.add(line.number);
@@ -115,8 +115,8 @@ export class FailureLedger {
 
   /** Brings the file to hold what has failed and what is pending, one line for each. This run has added
    * `count` lines; no process may have the file open for writing. False where the file was changed. */
-  async tidy(count: number): Promise<boolean> {
-    return await dropLines(this.#path, this.#dropped, this.#lines + count);
+  async tidy(count: number, token?: string): Promise<boolean> {
+    return await dropLines(this.#path, this.#dropped, this.#lines + count, token);
   }
 
   #readBadRow(line: IndexedLine): void {

@@ -7,7 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { sha256Hex } from "../hash.ts";
-import { writeFileDurably } from "../sink/mod.ts";
+import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
 import { cannotRead } from "../system_error.ts";
 import type { Params } from "../teacher/mod.ts";
@@ -106,8 +106,12 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
 }
 
 /** Writes the file whole: a crash leaves the old one or the new one. */
-export async function writeRunFile(path: string, file: RunFile): Promise<void> {
-  await writeFileDurably(path, `${JSON.stringify(file, null, 2)}\n`);
+export async function writeRunFile(
+  path: string,
+  file: RunFile,
+  options?: ReplacementOptions,
+): Promise<void> {
+  await writeFileDurably(path, `${JSON.stringify(file, null, 2)}\n`, options);
 }
 
 /**

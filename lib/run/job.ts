@@ -6,15 +6,19 @@
 
 import { SourceError, UsageError } from "../errors.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
+import { checkOwnFile } from "../own_line.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
 import {
   acquireLock,
   type Lock,
+  modeMadeFrom,
   repairTail,
+  type ReplacementOptions,
   setAside,
   Sink,
   type SinkOptions,
+  targetOf,
 } from "../sink/mod.ts";
 import { ImageFolder, type RowParser } from "../source/mod.ts";
 import {
@@ -26,11 +30,12 @@ import {
 } from "./identity.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
-import type { OutputFiles } from "./outputs.ts";
+import { type OutputFiles, spoolPathOf, temporaryFilesOf } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
 import { checkReadableTwice } from "./input_file.ts";
 import { Preflight, preflight } from "./preflight.ts";
 import { folderOf, hasContent, removeIfThere } from "./files.ts";
+import { spool } from "./spool.ts";
 import { plannedRows } from "./planned_rows.ts";
 
 /** What all inputs of a run share. */
@@ -59,7 +64,9 @@ export class Job {
   /** The files. */
   readonly files: OutputFiles;
   /** Where the rows are read from: the input itself, or the copy of standard input. */
-  readonly path: string;
+  get path(): string {
+    return this.#path;
+  }
   /** What the first pass found. */
   found = new Preflight();
   /** What `run.json` said before this run. */
@@ -76,13 +83,15 @@ export class Job {
   #succeeded = 0;
   #failed = 0;
   #recovered = 0;
+  #path: string;
+  #mode: number | undefined;
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
   /** Nothing is touched yet. */
   constructor(files: OutputFiles, context: JobContext) {
     this.files = files;
-    this.path = files.input === "-" ? files.spool : files.input;
+    this.#path = files.input;
     this.#context = context;
     this.#ledger = new FailureLedger(files.failures, files.input);
     this.#images = new ImageFolder(context.imagesRoot ?? folderOf(files.input));
@@ -91,7 +100,7 @@ export class Job {
   /** Looks whether there is something that can be read twice, before anything is made; `found` says why
    * it cannot be. */
   async checkInput(): Promise<void> {
-    if (this.path === this.files.input) await this.#reading(checkReadableTwice(this.path));
+    if (this.path !== "-") await this.#reading(checkReadableTwice(this.path));
   }
 
   /** Keeps a failure to read the input, which is told with what is wrong with the others. */
@@ -105,14 +114,23 @@ export class Job {
     }
   }
 
-  /** Takes the lock, mends the tails and makes sure that what is there may be added to.
+  /** Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
    * @throws {LockedError} when another run works here
-   * @throws {UsageError} when what is there was made otherwise
+   * @throws {UsageError} when a file there is not ours, or what is there was made otherwise
    */
   async claim(): Promise<void> {
     const { options, notice } = this.#context;
-    this.#lock = await acquireLock(this.files.lock, { required: options.lock ?? true });
+    const { input, lock, results, failures, runJson } = this.files;
+    this.#mode = input === "-" ? undefined : await modeMadeFrom([input]);
+    this.#lock = await acquireLock(lock, {
+      required: options.lock ?? true,
+      mode: this.#mode,
+      onLeftovers: (token) => this.#removeLeftovers(token),
+    });
+    await readRunFile(runJson);
+    await checkOwnFile(results, "results");
+    await checkOwnFile(failures, "failures");
     if (options.resume === false) return await this.#checkOverwrite();
     for (const path of [this.files.results, this.files.failures]) {
       const tail = await repairTail(path);
@@ -127,6 +145,24 @@ export class Job {
       }
     }
     await this.checkIdentity();
+  }
+
+  /** Removes what the run that had the lock before has left. */
+  async #removeLeftovers(token: string): Promise<void> {
+    for (const path of await temporaryFilesOf(this.files, token)) {
+      await removeIfThere(path).catch(() => {});
+    }
+  }
+
+  /** Keeps standard input for the second pass. */
+  async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
+    this.#path = spoolPathOf(this.files, this.#lock!.token);
+    await spool(stream, this.#path, this.#context.signal);
+  }
+
+  /** How files are replaced and made. */
+  get replacing(): ReplacementOptions {
+    return { token: this.#lock?.token, mode: this.#mode };
   }
 
   /** Reads `run.json` and compares. */
@@ -155,7 +191,7 @@ export class Job {
     using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
-      await readIndex(this.files.results, table, note, signal);
+      await readIndex({ path: this.files.results, kind: "results" }, table, note, signal);
       await this.#ledger.read(table, options.retry ?? false);
     }
     const found = await this.#reading(preflight(this.path, {
@@ -183,16 +219,17 @@ export class Job {
     const { results, failures, runJson } = this.files;
     const { outdated } = this.found;
     if (this.#context.options.resume === false) {
-      for (const path of [results, failures, runJson]) await removeIfThere(path);
+      for (const path of [results, failures]) await removeIfThere(await targetOf(path));
+      await removeIfThere(runJson);
     } else if (outdated.size > 0) {
-      const kept = await setAside(results, outdated);
+      const kept = await setAside(results, outdated, this.#lock?.token);
       this.#context.notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
     }
   }
 
   /** Opens the output for writing. */
   async open(sinkOptions: SinkOptions): Promise<void> {
-    this.#sink = await Sink.open(this.files, sinkOptions);
+    this.#sink = await Sink.open(this.files, { ...sinkOptions, mode: this.#mode });
   }
 
   /** Answers for each row. A retry that is told nothing wants as many as the run before: the failed ones
@@ -270,7 +307,7 @@ export class Job {
     const { failureLines } = this.sink;
     await this.sink.close();
     this.#sink = undefined;
-    if (await this.#ledger.tidy(failureLines)) return;
+    if (await this.#ledger.tidy(failureLines, this.#lock?.token)) return;
     this.#context.notice(
       "warning",
       `"${this.files.failures}" was changed while the run added to it: lines that are out of date stay there`,

@@ -5,7 +5,8 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
-import { outdatedPathOf } from "../sink/mod.ts";
+import { holdsOwnLines } from "../own_line.ts";
+import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { systemReason } from "../system_error.ts";
 
 /** The files that belong to one input. */
@@ -20,8 +21,18 @@ export interface OutputFiles {
   readonly runJson: string;
   /** Held by the run that writes here. */
   readonly lock: string;
-  /** The copy of standard input, while a run needs it. */
-  readonly spool: string;
+}
+
+/** Where the copy of standard input stands, while a run needs it. */
+export function spoolPathOf({ lock }: OutputFiles, token: string): string {
+  return `${lock.replace(/\.lock$/, "")}.input.${token}`;
+}
+
+/** What a run that has crashed may have left beside its output. */
+export async function temporaryFilesOf(files: OutputFiles, token: string): Promise<string[]> {
+  const { results, failures, runJson } = files;
+  const replaced = await Promise.all([results, failures, runJson].map(targetOf));
+  return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
 const RESULTS_NAME = /\.(jsonl|ndjson)$/;
@@ -69,12 +80,13 @@ export async function outputFilesOf(
       failures: `${stem}_error.jsonl`,
       runJson: `${stem}.run.json`,
       lock: `${stem}.lock`,
-      spool: `${stem}.input`,
     };
   });
   checkCollisions(files);
   await checkNotAnInput(inputs, files);
   await checkRegular(files);
+  await checkOneFileEach(files);
+  await checkSiblings(inputs, files);
   return files;
 }
 
@@ -124,18 +136,67 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
+/** All files of an input that stay; those that are named after a number are never written over. */
+function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
+  return [results, failures, ...sideFilesOf({ results, runJson, lock })];
+}
+
+function sideFilesOf(
+  { results, runJson, lock }: Pick<OutputFiles, "results" | "runJson" | "lock">,
+): string[] {
+  return [runJson, lock, outdatedPathOf(results)];
+}
+
 function checkCollisions(files: readonly OutputFiles[]): void {
   const owners = new Map<string, string>();
-  for (const { input, results, failures } of files) {
-    for (const path of [results, failures]) {
+  for (const one of files) {
+    for (const path of pathsOf(one)) {
       const other = owners.get(path);
-      if (other !== undefined) {
-        throw new UsageError(
-          `Cannot write "${path}" for both "${other}" and "${input}": run them into two folders`,
-        );
-      }
-      owners.set(path, input);
+      if (other !== undefined) throw sharedFile(path, other, one.input);
+      owners.set(path, one.input);
     }
+  }
+}
+
+function sharedFile(path: string, one: string, other: string): UsageError {
+  return new UsageError(
+    `Cannot write "${path}" for both "${one}" and "${other}": run them into two folders`,
+  );
+}
+
+/** Two names may lead to one file. */
+async function checkOneFileEach(files: readonly OutputFiles[]): Promise<void> {
+  const owners = new Map<string, string>();
+  for (const one of files) {
+    for (const path of pathsOf(one)) {
+      const info = await statOf(path);
+      if (!info?.ino) continue;
+      const id = `${info.dev}:${info.ino}`;
+      const other = owners.get(id);
+      if (other !== undefined) throw sharedFile(path, other, one.input);
+      owners.set(id, one.input);
+    }
+  }
+}
+
+/** `x.jsonl` and `x.ndjson` would share the failures, the lock and all other files. */
+async function checkSiblings(
+  inputs: readonly string[],
+  files: readonly OutputFiles[],
+): Promise<void> {
+  for (const { results, runJson } of files) {
+    const stem = results.replace(RESULTS_NAME, "");
+    const sibling = results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
+    const info = await statOf(sibling);
+    if (!info?.isFile || inputs.includes(sibling)) continue;
+    const isOwner = info.size === 0
+      ? await statOf(runJson) !== undefined && await statOf(results) === undefined
+      : await holdsOwnLines(sibling, "results");
+    if (!isOwner) continue;
+    throw new UsageError(
+      `Cannot write "${results}": the results in "${sibling}" have the same "${runJson}", lock and ` +
+        "failures file. Name another output",
+    );
   }
 }
 
@@ -149,8 +210,8 @@ async function checkNotAnInput(
     const info = input === "-" ? undefined : await statOf(input);
     if (info !== undefined) taken.set(`${info.dev}:${info.ino}`, input);
   }
-  for (const { results, failures, runJson, lock } of files) {
-    for (const path of [results, failures, runJson, lock]) {
+  for (const one of files) {
+    for (const path of pathsOf(one)) {
       const info = await statOf(path);
       const input = info && taken.get(`${info.dev}:${info.ino}`);
       if (input !== undefined) {
@@ -164,12 +225,14 @@ async function checkNotAnInput(
 
 /**
  * A FIFO without a reader blocks the process when it is opened, and none of these can be read back by
- * the run that continues. Links are followed: what counts is where they lead.
+ * the run that continues. Results and failures may be links, and what counts is where they lead; what we
+ * name ourselves is never written through one.
  */
 async function checkRegular(files: readonly OutputFiles[]): Promise<void> {
-  for (const { results, failures, runJson, lock, spool } of files) {
-    for (const path of [results, failures, runJson, lock, spool, outdatedPathOf(results)]) {
-      const info = await statOf(path);
+  for (const one of files) {
+    const sideFiles = sideFilesOf(one);
+    for (const path of pathsOf(one)) {
+      const info = sideFiles.includes(path) ? await linkInfoOf(path) : await statOf(path);
       if (info === undefined || info.isFile) continue;
       throw new UsageError(
         `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
@@ -179,7 +242,15 @@ async function checkRegular(files: readonly OutputFiles[]): Promise<void> {
   }
 }
 
+/** A link to a device, say, is told as what it leads to. */
+async function linkInfoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  const target = await statOf(path);
+  if (target !== undefined && !target.isFile) return target;
+  return await Deno.lstat(path).catch(() => undefined);
+}
+
 function kindOf(info: Deno.FileInfo): string {
+  if (info.isSymlink) return "a link";
   if (info.isDirectory) return "a folder";
   if (info.isFifo) return "a FIFO";
   return info.isSocket ? "a socket" : "a device";

@@ -20,7 +20,6 @@ import { type Preview, requestsOf } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
-import { spool } from "./spool.ts";
 import { estimateOf, type StartNotices, startNotices } from "./start_notices.ts";
 
 /** A run over files. */
@@ -161,7 +160,7 @@ export class Run {
     if (this.#options.stdin === undefined) {
       throw new UsageError('Cannot read "-": no standard input was given');
     }
-    await spool(this.#options.stdin, job.path, this.#context.signal);
+    await job.spool(this.#options.stdin);
   }
 
   async #work(): Promise<void> {
@@ -316,7 +315,7 @@ export class Run {
       params: { ...job.before?.params, [paramsId(params)]: params },
       summary,
     };
-    await writeRunFile(job.files.runJson, file);
+    await writeRunFile(job.files.runJson, file, job.replacing);
   }
 }
 

@@ -15,6 +15,7 @@ import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine } from "../sink/mod.ts";
 import { createRowParser, ImageFolder, openLines, type RowParserOptions } from "../source/mod.ts";
+import { foreignLineProblem, type LineKind } from "../own_line.ts";
 import { cannotRead } from "../system_error.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
@@ -160,22 +161,19 @@ class Audit {
   damageCount = 0;
 
   async readResults(path: string): Promise<void> {
-    for await (const { line, row } of this.#audited(path)) {
+    for await (const { line, row } of this.#audited(path, "results")) {
       const slot = this.#enter(row);
       if (this.table.has(slot, HAS_RESULT)) {
         this.#report(path, line, `uid ${JSON.stringify(row.uid)} has a result already`);
       } else if (typeof row.response !== "string") {
-        this.#report(path, line, 'it has no "response"');
+        this.#report(path, line, 'its "response" is not a string');
       }
       this.table.set(slot, HAS_RESULT);
     }
   }
 
   async readFailures(path: string): Promise<void> {
-    for await (const { line, row } of this.#audited(path)) {
-      if (typeof row.error !== "object" || row.error === null) {
-        this.#report(path, line, 'it has no "error"');
-      }
+    for await (const { row } of this.#audited(path, "failures")) {
       if (isBadRow(row)) this.badRows.add(row.uid);
       // A row that is still asked is pending, unless it had failed before.
       else if (isPendingLine(row)) this.table.insert(row.uid);
@@ -193,7 +191,7 @@ class Audit {
   async claimSurplus(path: string): Promise<number> {
     if (this.strangers === 0) return 0;
     let surplus = 0;
-    for await (const { row } of rowsOf(path)) {
+    for await (const { row } of rowsOf(path, "results")) {
       const parent = typeof row === "string" ? undefined : parseSampleUid(row.uid);
       if (parent === undefined || typeof row === "string") continue;
       if (!this.#isSeen(this.table.find(parent.uid))) continue;
@@ -218,8 +216,11 @@ class Audit {
     return slot;
   }
 
-  async *#audited(path: string): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row } of rowsOf(path)) {
+  async *#audited(
+    path: string,
+    kind: LineKind,
+  ): AsyncGenerator<{ line: number; row: AuditedRow }> {
+    for await (const { line, row } of rowsOf(path, kind)) {
       if (typeof row === "string") this.#report(path, line, row);
       else yield { line, row };
     }
@@ -243,26 +244,30 @@ interface AuditedRow {
 }
 
 /** The rows of an output file, or what is wrong with their lines; none where there is no file. */
-async function* rowsOf(path: string): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
+async function* rowsOf(
+  path: string,
+  kind: LineKind,
+): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
   if (!(await exists(path))) return;
   for await (const batch of openLines(path)) {
     for (const { number, text, problem } of batch) {
-      yield { line: number, row: text === undefined ? problem ?? "unreadable" : readRow(text) };
+      yield {
+        line: number,
+        row: text === undefined ? problem ?? "unreadable" : readRow(text, kind),
+      };
     }
   }
 }
 
 /** The row of a line, or what is wrong with the line. */
-function readRow(text: string): AuditedRow | string {
+function readRow(text: string, kind: LineKind): AuditedRow | string {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     return `it is not JSON: ${(error as Error).message}`;
   }
-  if (typeof value !== "object" || value === null) return "it is no object";
-  if (!("uid" in value) || typeof value.uid !== "string") return 'it has no "uid" that is a string';
-  return value as AuditedRow;
+  return foreignLineProblem(value, kind) ?? value as AuditedRow;
 }
 
 async function exists(path: string): Promise<boolean> {

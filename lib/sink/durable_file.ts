@@ -7,18 +7,43 @@
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../system_error.ts";
 
+/** How a new version is made. */
+export interface ReplacementOptions {
+  /** Stands in the name of the new version until it is whole. A run takes what its lock says, so that the next
+   * one can remove what a crash has left. @default 64 random bits */
+  token?: string;
+  /** The permissions of a file that was not there before. @default 0o666 */
+  mode?: number;
+}
+
 /**
  * Puts `text` in place of what the file holds, so that after a crash it is one or the other whole.
  *
  * @throws {SinkError} when it cannot be written; the old version then stands
  */
-export async function writeFileDurably(path: string, text: string): Promise<void> {
-  await using replacement = await Replacement.open(path);
+export async function writeFileDurably(
+  path: string,
+  text: string,
+  options?: ReplacementOptions,
+): Promise<void> {
+  await using replacement = await Replacement.open(path, options);
   await replacement.write(new TextEncoder().encode(text));
   await replacement.commit();
 }
 
-/** The next version of a file, written beside it. It goes away unless it is committed. */
+/** A name of 16 hex digits that nobody can guess. */
+export function randomToken(): string {
+  return crypto.getRandomValues(new Uint8Array(8)).toHex();
+}
+
+/** Where the next version of a file is written. */
+export function temporaryPathOf(path: string, token: string): string {
+  return `${path}.${token}.tmp`;
+}
+
+/** The next version of a file, written beside it. It goes away unless it is committed. It gets the permissions
+ * and, where that is allowed, the owner of the file that it replaces; a link stays one, and what it leads to
+ * is replaced. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -32,12 +57,18 @@ export class Replacement implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Starts an empty version. What a crash left of an earlier one is overwritten. */
-  static async open(path: string): Promise<Replacement> {
-    const temporaryPath = `${path}.tmp`;
+  /** Starts an empty version, in a file that is not there yet. */
+  static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
+    const target = await targetOf(path);
+    const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
     try {
-      const file = await Deno.open(temporaryPath, { write: true, create: true, truncate: true });
-      return new Replacement(path, temporaryPath, file);
+      const old = await infoOf(target);
+      // Nobody else reads what the old version keeps to its owner, not even for a moment.
+      const mode = old === undefined ? options.mode : PRIVATE_MODE;
+      const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
+      const replacement = new Replacement(target, temporaryPath, file);
+      if (old !== undefined) await takeAfter(temporaryPath, old);
+      return replacement;
     } catch (cause) {
       throw cannotWrite(temporaryPath, cause);
     }
@@ -100,6 +131,49 @@ export async function syncFolderOf(path: string): Promise<void> {
     const { code } = error as { code?: string };
     if (!["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EACCES"].includes(code ?? "")) throw error;
   }
+}
+
+/** Where a path leads: the end of its links; the path itself where it is none or leads nowhere. */
+export async function targetOf(path: string): Promise<string> {
+  try {
+    return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
+  } catch {
+    return path;
+  }
+}
+
+/** The permissions of a file that is made from others: who may not read all of those may not read it. Undefined
+ * where the system decides. */
+export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
+  let made: number | undefined;
+  for (const path of paths) {
+    const mode = (await infoOf(path))?.mode ?? undefined;
+    if (mode !== undefined) made = (made ?? READ_AND_WRITE) & mode;
+  }
+  // The next run has to write to it, whatever its source allows.
+  return made === undefined ? undefined : made | PRIVATE_MODE;
+}
+
+const READ_AND_WRITE = 0o666;
+const PRIVATE_MODE = 0o600;
+/** Who may read and write, for each class. */
+const ACCESS_BITS = 0o777;
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Gives a file the permissions of another one, and its owner where that is allowed. */
+async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
+  if (mode === null) return; // Windows has none.
+  const made = await Deno.lstat(path);
+  if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
+  await Deno.chmod(path, mode & ACCESS_BITS);
 }
 
 /** The error for a file that cannot be written. */

@@ -17,6 +17,7 @@ const NEWLINE = 10;
  *
  * The file is read once and what stands in its lines does not matter, so memory does not grow with it.
  *
+ * @param token Stands in the name of the new file until it is whole.
  * @returns Whether it was done. A file that has another number of lines by now is not the one that the
  * numbers were taken from, and stays as it is.
  * @throws {SinkError} when the new file cannot be written
@@ -25,9 +26,10 @@ export async function dropLines(
   path: string,
   dropped: LineSet,
   lineCount: number,
+  token?: string,
 ): Promise<boolean> {
   if (dropped.size === 0) return true;
-  await using replacement = await Replacement.open(path);
+  await using replacement = await Replacement.open(path, { token });
   let lines = 0;
   for await (const { bytes } of readLineBlocks(path)) {
     let kept = 0, start = 0;

@@ -47,8 +47,10 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly maxUnsyncedRows?: number;
   /** `never`: a row counts as durable once it is written. @default "always" */
   readonly fsync?: "always" | "never";
+  /** The permissions of a file that is made now. @default 0o666 */
+  readonly mode?: number;
   /** Opens the file for appending; called twice. @default Deno.open */
-  readonly openFile?: (path: string) => Promise<JournalFile>;
+  readonly openFile?: (path: string, mode?: number) => Promise<JournalFile>;
 }
 
 /** Appends lines to one file and says when they are durable. */
@@ -108,9 +110,9 @@ export class Journal<T> implements AsyncDisposable {
     const { openFile = openForAppending } = options;
     const opened: JournalFile[] = [];
     try {
-      const writeFile = await openFile(path);
+      const writeFile = await openFile(path, options.mode);
       opened.push(writeFile);
-      const syncFile = await openFile(path);
+      const syncFile = await openFile(path, options.mode);
       opened.push(syncFile);
       const { size } = await writeFile.stat();
       if (size === 0) await syncFolderOf(path);
@@ -278,6 +280,6 @@ function isWorthACall(batch: Batch<unknown>): boolean {
   return batch.records.length >= ENOUGH_ROWS;
 }
 
-function openForAppending(path: string): Promise<JournalFile> {
-  return Deno.open(path, { append: true, create: true });
+function openForAppending(path: string, mode?: number): Promise<JournalFile> {
+  return Deno.open(path, { append: true, create: true, mode });
 }

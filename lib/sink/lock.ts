@@ -11,16 +11,20 @@
  * @module
  */
 
-import { LockedError, SinkError } from "../errors.ts";
+import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../system_error.ts";
-import { cannotWrite } from "./durable_file.ts";
+import { cannotWrite, randomToken } from "./durable_file.ts";
 
 /** What a lock can be told. */
 export interface LockOptions {
   /** Refuses to go on where the filesystem has no locks. @default true */
   required?: boolean;
+  /** Removes what a crashed run has left under its temporary names. @default nothing */
+  onLeftovers?: (token: string) => Promise<void>;
+  /** The permissions of a lock file that is made now. @default 0o666 */
+  mode?: number;
   /** Opens the lock file. @default Deno.open */
-  openFile?: (path: string) => Promise<Deno.FsFile>;
+  openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
 }
 
 /** What a run leaves in its lock file for the next one. */
@@ -34,15 +38,24 @@ export interface RunNote {
   readonly running: boolean;
   /** Calls that were in flight, or whose answers were not written, at most. */
   readonly in_flight: number;
+  /** Stands in the names of the run's temporary files; absent in notes of earlier versions. */
+  readonly token?: string;
 }
+
+/** What a run says in its note; the lock knows the rest. */
+export type RunState = Omit<RunNote, "token">;
 
 /** Longer than any note; they are filled up with spaces, so that each covers the one before it. */
 const NOTE_BYTES = 128;
+/** More is in no file of ours, not even one that was written by several versions. */
+const MOST_BYTES = 256;
 
 /** A lock that is held. It is freed by `release`, or at the end of a `using` block. */
 export class Lock implements Disposable {
   /** The last note of the run that had the lock before; undefined where there is none. */
   readonly previous: RunNote | undefined;
+  /** Stands in the names of this run's temporary files: the next holder removes what a crash leaves. */
+  readonly token: string = randomToken();
   #file: Deno.FsFile | undefined;
 
   /** Made by `acquireLock`. */
@@ -58,11 +71,11 @@ export class Lock implements Disposable {
    * Without leaving the event loop: a microsecond for 128 bytes that are only copied into memory, and
    * notes cannot overtake each other.
    */
-  note(note: RunNote): void {
+  note(state: RunState): void {
     if (this.#file === undefined) return;
     try {
       this.#file.seekSync(0, Deno.SeekMode.Start);
-      this.#file.writeSync(new TextEncoder().encode(noteLine(note)));
+      this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
     } catch {
       // A run does not end for want of a note.
     }
@@ -85,31 +98,55 @@ export class Lock implements Disposable {
  * be there.
  *
  * @throws {LockedError} when another run holds it
+ * @throws {UsageError} when the file there is not ours; it is not touched then
  * @throws {SinkError} when the file cannot be opened, or its filesystem has no locks
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
-  const file = await openFile(path).catch((cause) => {
-    throw cannotWrite(path, cause);
+  const file = await openFile(path, options.mode).catch((cause) => {
+    throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
   });
   try {
-    if (await tryLock(file, path, required)) {
-      const previous = await readNote(file);
-      const lock = new Lock(file, previous);
-      // What a crashed run has left stays until this one sends something: it may end before that.
-      lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
-      await file.truncate(NOTE_BYTES).catch(() => {});
-      return lock;
-    }
-    throw await lockedError(file, path);
+    const text = await readText(file);
+    if (!isOurs(text)) throw foreignFile(path);
+    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(text));
+    // Read again: the run that had the lock until now may have said more.
+    const previous = noteOf(await readText(file));
+    if (previous?.token !== undefined) await options.onLeftovers?.(previous.token);
+    const lock = new Lock(file, previous);
+    // What a crashed run has left stays until this one sends something: it may end before that.
+    lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
+    await file.truncate(NOTE_BYTES).catch(() => {});
+    return lock;
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function openLockFile(path: string): Promise<Deno.FsFile> {
-  return Deno.open(path, { read: true, write: true, create: true });
+/** Opens the file, or makes it. What is there may be the user's and is not touched. */
+async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
+  const options = { read: true, write: true };
+  try {
+    return await Deno.open(path, { ...options, createNew: true, mode });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+  if ((await Deno.lstat(path)).isSymlink) throw foreignFile(path);
+  return await Deno.open(path, options);
+}
+
+/** A file called `poetry.lock` may be that of Poetry. Ours holds a note, or half of one; one of the first
+ * versions a number; and one that was made just before a crash nothing, or the NUL bytes of a power cut. */
+function isOurs(text: string): boolean {
+  return text.length <= MOST_BYTES && (text.startsWith('{"pid":') || /^\d*$/.test(text));
+}
+
+function foreignFile(path: string): UsageError {
+  return new UsageError(
+    `Cannot lock "${path}": the file there is no lock file of Retort. ` +
+      "Name another output, or move the file away",
+  );
 }
 
 async function tryLock(file: Deno.FsFile, path: string, required: boolean): Promise<boolean> {
@@ -127,19 +164,26 @@ async function tryLock(file: Deno.FsFile, path: string, required: boolean): Prom
   }
 }
 
-const NO_RUN: Omit<RunNote, "pid"> = { started: "", running: false, in_flight: 0 };
+const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };
 
-function noteLine({ pid, started, running, in_flight }: RunNote): string {
-  const line = JSON.stringify({ pid, started, running, in_flight });
+function noteLine({ pid, started, running, in_flight }: RunState, token: string): string {
+  const line = JSON.stringify({ pid, started, running, in_flight, token });
   return `${line.padEnd(NOTE_BYTES - 1)}\n`;
 }
 
-/** What the file says; undefined where that is no note. */
-async function readNote(file: Deno.FsFile): Promise<RunNote | undefined> {
+/** The start of the file, without the white space and NUL bytes at its end. */
+async function readText(file: Deno.FsFile): Promise<string> {
+  const buffer = new Uint8Array(MOST_BYTES + 1);
+  await file.seek(0, Deno.SeekMode.Start);
+  const count = await file.read(buffer) ?? 0;
+  const text = new TextDecoder().decode(buffer.subarray(0, count));
+  return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
+}
+
+/** What the text says; undefined where that is no note. */
+function noteOf(text: string): RunNote | undefined {
   try {
-    const buffer = new Uint8Array(NOTE_BYTES);
-    const count = await file.read(buffer) ?? 0;
-    const note: unknown = JSON.parse(new TextDecoder().decode(buffer.subarray(0, count)));
+    const note: unknown = JSON.parse(text);
     return isRunNote(note) ? note : undefined;
   } catch {
     return undefined;
@@ -148,13 +192,13 @@ async function readNote(file: Deno.FsFile): Promise<RunNote | undefined> {
 
 function isRunNote(value: unknown): value is RunNote {
   if (typeof value !== "object" || value === null) return false;
-  const { pid, started, running, in_flight } = value as Partial<RunNote>;
+  const { pid, started, running, in_flight, token } = value as Partial<RunNote>;
   return Number.isSafeInteger(pid) && typeof started === "string" && started.length <= 40 &&
-    typeof running === "boolean" && Number.isSafeInteger(in_flight) && in_flight! >= 0;
+    typeof running === "boolean" && Number.isSafeInteger(in_flight) && in_flight! >= 0 &&
+    (token === undefined || /^[0-9a-f]{16}$/.test(token));
 }
 
-async function lockedError(file: Deno.FsFile, path: string): Promise<LockedError> {
-  const note = await readNote(file);
+function lockedError(path: string, note: RunNote | undefined): LockedError {
   const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
   return new LockedError(
     `Cannot lock "${path}": it is ${holder}, a run that writes to the same output. ` +

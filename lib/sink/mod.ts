@@ -7,7 +7,15 @@
  * @module
  */
 
-export { cannotWrite, Replacement, writeFileDurably } from "./durable_file.ts";
+export {
+  cannotWrite,
+  modeMadeFrom,
+  Replacement,
+  type ReplacementOptions,
+  targetOf,
+  temporaryPathOf,
+  writeFileDurably,
+} from "./durable_file.ts";
 export {
   isPendingLine,
   type LinePlace,

@@ -37,6 +37,8 @@ export interface SinkOptions {
   readonly fsync?: "always" | "never";
   /** Waits before the disk is tried again. */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** The permissions of files that are made now. @default 0o666 */
+  readonly mode?: number;
   /** Opens a file for appending. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
@@ -71,6 +73,7 @@ export class Sink implements AsyncDisposable {
       maxUnsyncedRows: maxUnsyncedRows(options.concurrency),
       fsync: options.fsync,
       delay: options.delay,
+      mode: options.mode,
       openFile: options.openFile,
     };
     const results = await Journal.open<Outcome>(files.results, { ...shared, onDurable });

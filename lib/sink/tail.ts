@@ -151,7 +151,7 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
 
 /** Copies what stands from `start` to the end of the file. */
 async function keep(path: string, file: Deno.FsFile, start: number): Promise<string> {
-  const [keptAt, copy] = await createBeside(path);
+  const [keptAt, copy] = await createBeside(path, (await file.stat()).mode ?? undefined);
   using kept = copy;
   await file.seek(start, Deno.SeekMode.Start);
   const block = new Uint8Array(BLOCK_BYTES);
@@ -165,12 +165,15 @@ async function keep(path: string, file: Deno.FsFile, start: number): Promise<str
 }
 
 /** Takes the first number that is free: what an earlier crash left is never written over. */
-async function createBeside(path: string): Promise<[string, Deno.FsFile]> {
+async function createBeside(
+  path: string,
+  mode: number | undefined,
+): Promise<[string, Deno.FsFile]> {
   const stem = path.replace(/\.jsonl$/, "");
   for (let number = 1;; number++) {
     const keptAt = `${stem}.tail-${number}`;
     try {
-      return [keptAt, await Deno.open(keptAt, { write: true, createNew: true })];
+      return [keptAt, await Deno.open(keptAt, { write: true, createNew: true, mode })];
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     }

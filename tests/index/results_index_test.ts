@@ -24,7 +24,7 @@ async function indexOf(path: string): Promise<{ table: IdTable; seen: Seen[] }> 
   const table = new IdTable(10);
   const seen: Seen[] = [];
   const places: { offset: number; byteLength: number }[] = [];
-  const count = await readIndex(path, table, (slot, line) => {
+  const count = await readIndex({ path, kind: "results" }, table, (slot, line) => {
     table.set(slot, HAS_RESULT);
     const { number, offset, byteLength } = line;
     const text = line.text();
@@ -80,17 +80,32 @@ Deno.test("readIndex() reads a line that Python wrote again, with spaces", async
   const lines = [
     `{"uid": "a", "prompt_hash": "${HASH}", "response": "x", "distill": {"attempts": 1}}`,
     `{"response": "x", "uid": "b\\u00e9", "prompt_hash": "${HASH}"}\r`,
-    `{"uid":"c","response":"x"}`,
-    `{"uid":"d","prompt_hash":"","error":{"type":"bad_row"}}`,
-    `{"uid":"e","prompt_hash":"${HASH}","x":1,"distill":{"a":1}} `,
+    `{"uid":"c","prompt_hash":"","response":"x"}`,
+    `{"uid":"e","prompt_hash":"${HASH}","response":"","x":1,"distill":{"a":1}} `,
   ];
   const { table, seen } = await indexOf(await dir.write("a.jsonl", `${lines.join("\n")}\n`));
-  assertEquals(seen.map(({ uid }) => uid), ["a", "bé", "c", "d", "e"]);
+  assertEquals(seen.map(({ uid }) => uid), ["a", "bé", "c", "e"]);
   assertEquals(seen.map(({ text }) => text), lines);
   for (const uid of ["a", "bé", "e"]) {
     assertEquals(table.checkEquals(table.find(uid), HASH), true);
   }
-  for (const uid of ["c", "d"]) assertEquals(table.isCheckEmpty(table.find(uid)), true);
+  assertEquals(table.isCheckEmpty(table.find("c")), true);
+});
+
+Deno.test("readIndex() passes over a byte order mark and blank lines, which have numbers all the same", async () => {
+  await using dir = await tempDir();
+  const content = `\ufeff\n${lineOf("a")}\r\n \t\r\n\n${lineOf("b")}\n  `;
+  const { seen } = await indexOf(await dir.write("a.jsonl", content));
+  assertEquals(seen.map(({ uid, number }) => [uid, number]), [["a", 2], ["b", 5]]);
+  const marked = await indexOf(await dir.write("b.jsonl", `\ufeff${lineOf("a")}\n${lineOf("b")}`));
+  assertEquals(marked.seen.map(({ uid }) => uid), ["a", "b"]);
+});
+
+Deno.test("readIndex() wants an error of a line of the failures", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", `${lineOf("a", '"error":{}')} \n${lineOf("b")} \n`);
+  const reading = readIndex({ path, kind: "failures" }, new IdTable(), () => {});
+  await assertRejects(() => reading, DamagedFileError, 'line 2: it has no "error"');
 });
 
 Deno.test("readIndex() looks no further than the head and the end of a line of Retort's", async () => {
@@ -106,7 +121,7 @@ Deno.test("readIndex() keeps the hash of a result, and of failures the last", as
   const lines = ["a", hex].map((uid) => `${lineOf(uid)}\n${lineOf(uid, "1", later)}\n`).join("");
   const path = await dir.write("a.jsonl", lines);
   const table = new IdTable();
-  await readIndex(path, table, () => {});
+  await readIndex({ path, kind: "results" }, table, () => {});
   assertEquals(table.checkEquals(table.find("a"), later), true);
   assertEquals(table.checkEquals(table.find(hex), later), true);
   const settled = new IdTable();
@@ -115,7 +130,7 @@ Deno.test("readIndex() keeps the hash of a result, and of failures the last", as
     settled.set(slot, HAS_RESULT);
     settled.setCheck(slot, HASH);
   }
-  await readIndex(path, settled, () => {});
+  await readIndex({ path, kind: "results" }, settled, () => {});
   assertEquals(settled.checkEquals(settled.find("a"), HASH), true);
   assertEquals(settled.checkEquals(settled.find(hex), HASH), true);
 });
@@ -148,7 +163,9 @@ for (
     ["half a line that lacks its last brace", lineOf("b").slice(0, -1)],
     ["half a line that ends behind its hash", lineOf("b").slice(0, 48)],
     ["half a line with the next on it", lineOf("b").slice(0, 12) + lineOf("c")],
-    ["a blank line", ""],
+    ["a row of the user's own", '{"uid":"b","prompt":"x"}'],
+    ["a row that has an answer of another program", '{"uid":"b","response":"x"}'],
+    ["a failure", `{"uid":"b","prompt_hash":"${HASH}","error":{"type":"server"} }`],
     ["a NUL byte", lineOf("b", '"x":"\0"')],
     ["NUL bytes only", "\0\0\0\0"],
     ["a list", '["uid"]'],
@@ -178,7 +195,7 @@ Deno.test("readIndex() refuses a NUL byte behind the first block too", async () 
   await using dir = await tempDir();
   const padding = Array.from(
     { length: 3_000 },
-    (_, i) => `${lineOf(`p${i}`, `"x":"${"-".repeat(500)}"`)}\n`,
+    (_, i) => `${lineOf(`p${i}`, `"response":"${"-".repeat(500)}"`)}\n`,
   );
   const content = `${padding.join("")}${lineOf("b", '"x":"\0"')}\n${lineOf("c")}\n`;
   assertStringIncludes((await damageOf(dir, content)).message, "line 3001:");
@@ -190,7 +207,7 @@ Deno.test("readIndex() reads lines longer than a block", async () => {
     lineOf("a"),
     lineOf("b", `"x":"${"é".repeat(BLOCK_BYTES * 2)}"`),
     lineOf("c"),
-    `{"x": "${"-".repeat(BLOCK_BYTES + 1)}", "uid": "d"}`,
+    `{"x": "${"-".repeat(BLOCK_BYTES + 1)}", "uid": "d", "prompt_hash": "", "response": ""}`,
     lineOf("e"),
   ];
   const { seen } = await indexOf(await dir.write("a.jsonl", `${lines.join("\n")}\n`));
@@ -311,6 +328,11 @@ for (let seed = 1; seed <= 5; seed++) {
 Deno.test("readIndex() ends when it is aborted", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", [{ uid: "x" }]);
-  const reading = readIndex(path, new IdTable(), () => {}, AbortSignal.abort());
+  const reading = readIndex(
+    { path, kind: "results" },
+    new IdTable(),
+    () => {},
+    AbortSignal.abort(),
+  );
   await assertRejects(() => reading, DOMException);
 });

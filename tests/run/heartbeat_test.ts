@@ -1,11 +1,11 @@
 import { assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { crashedInFlight, Heartbeat } from "../../lib/run/heartbeat.ts";
-import { acquireLock, type RunNote } from "../../lib/sink/lock.ts";
+import { acquireLock, type RunState } from "../../lib/sink/lock.ts";
 import { tempDir } from "../support/temp.ts";
 
 /** A run whose seconds pass when a test says so, and the notes that its heartbeat writes. */
 class TestRun {
-  readonly notes: RunNote[] = [];
+  readonly notes: RunState[] = [];
   inFlight = 0;
   isTicking = true;
   second = () => {};

@@ -15,7 +15,6 @@ Deno.test("outputFilesOf() names the files in a folder after each input", async 
       failures: "nowhere/a_error.jsonl",
       runJson: "nowhere/a.run.json",
       lock: "nowhere/a.lock",
-      spool: "nowhere/a.input",
     },
     {
       input: "b.ndjson",
@@ -23,7 +22,6 @@ Deno.test("outputFilesOf() names the files in a folder after each input", async 
       failures: "nowhere/b_error.jsonl",
       runJson: "nowhere/b.run.json",
       lock: "nowhere/b.lock",
-      spool: "nowhere/b.input",
     },
   ]);
 });
@@ -91,6 +89,9 @@ for (
     [["a.jsonl", "a_error.jsonl"], "out/a_error.jsonl"],
     [["a_error.jsonl", "a.jsonl"], "out/a_error.jsonl"],
     [["-", "stdin.jsonl"], "out/stdin.jsonl"],
+    [["x.jsonl", "x.ndjson"], "out/x.jsonl"],
+    [["a.jsonl", "a.outdated.jsonl"], "out/a.outdated.jsonl"],
+    [["a.outdated.jsonl", "a.jsonl"], "out/a.outdated.jsonl"],
   ] as const
 ) {
   Deno.test(`outputFilesOf() refuses ${inputs.join(" with ")}, for both would write one file`, async () => {
@@ -159,7 +160,6 @@ for (const [kind, make] of Object.entries(SPECIAL)) {
       "a_error.jsonl",
       "a.run.json",
       "a.lock",
-      "a.input",
       "a.outdated.jsonl",
     ]
   ) {
@@ -175,6 +175,42 @@ for (const [kind, make] of Object.entries(SPECIAL)) {
       },
     });
   }
+}
+
+Deno.test("outputFilesOf() refuses two results that lead to one file", async () => {
+  await using dir = await tempDir();
+  const one = await dir.write("one.jsonl", "");
+  await Deno.mkdir(dir.path("out"));
+  for (const name of ["a", "b"]) await Deno.symlink(one, dir.path(`out/${name}.jsonl`));
+  const message = await refusal(["a.jsonl", "b.jsonl"], dir.path("out"));
+  assertStringIncludes(message, 'for both "a.jsonl" and "b.jsonl"');
+});
+
+for (const [name, sibling] of [["x.jsonl", "x.ndjson"], ["x.ndjson", "x.jsonl"]]) {
+  Deno.test(`outputFilesOf() refuses ${name} where the results in ${sibling} have its side files`, async () => {
+    await using dir = await tempDir();
+    const line = '{"uid":"a","prompt_hash":"","response":""}\n';
+    await dir.write(sibling, line);
+    assertStringIncludes(await refusal(["in"], dir.path(name)), dir.path(sibling));
+    // All rows have failed so far.
+    await dir.write(sibling, "");
+    await dir.write("x.run.json", "{}");
+    assertStringIncludes(await refusal(["in"], dir.path(name)), dir.path(sibling));
+    await dir.write(name, line);
+    await outputFilesOf(["in"], dir.path(name));
+    await dir.write(sibling, '{"prompt":"a file of the user\'s"}\n');
+    await outputFilesOf(["in"], dir.path(name));
+  });
+}
+
+for (const name of ["a.run.json", "a.lock", "a.outdated.jsonl"]) {
+  Deno.test(`outputFilesOf() refuses ${name} where it is a link`, async () => {
+    await using dir = await tempDir();
+    await Deno.symlink(await dir.write("mine", ""), dir.path(name));
+    assertStringIncludes(await refusal(["in/a.jsonl"], dir.path("./")), "it is a link");
+    await Deno.remove(dir.path("mine"));
+    assertStringIncludes(await refusal(["in/a.jsonl"], dir.path("./")), "it is a link");
+  });
 }
 
 Deno.test("makeFolders() makes what is missing and leaves what is there", async () => {

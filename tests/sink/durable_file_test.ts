@@ -1,15 +1,14 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { Replacement, writeFileDurably } from "../../lib/sink/durable_file.ts";
+import { Replacement, temporaryPathOf, writeFileDurably } from "../../lib/sink/durable_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("writeFileDurably() makes a file, and replaces it", async () => {
   await using dir = await tempDir();
   await writeFileDurably(dir.path("x.json"), "one");
-  await dir.write("x.json.tmp", "left by a crash, and longer");
   await writeFileDurably(dir.path("x.json"), "zwei é");
   assertEquals(await dir.read("x.json"), "zwei é");
-  assertEquals(await dir.exists("x.json.tmp"), false);
+  assertEquals(await dir.names(), ["x.json"]);
 });
 
 Deno.test("writeFileDurably() names the file that it cannot write", async () => {
@@ -26,5 +25,42 @@ Deno.test("Replacement leaves the old version where it is not committed", async 
     await replacement.write(new TextEncoder().encode("new"));
   }
   assertEquals(await dir.read("x"), "old");
-  assertEquals(await dir.exists("x.tmp"), false);
+  assertEquals(await dir.names(), ["x"]);
+});
+
+Deno.test("Replacement keeps what a link is, and replaces what it leads to", async () => {
+  await using dir = await tempDir();
+  const target = await dir.write("there/x", "old");
+  await Deno.symlink(target, dir.path("x"));
+  await writeFileDurably(dir.path("x"), "new");
+  assertEquals((await Deno.lstat(dir.path("x"))).isSymlink, true);
+  assertEquals(await Deno.readTextFile(target), "new");
+  assertEquals([await dir.names(), await dir.names("there")], [["there", "x"], ["x"]]);
+});
+
+Deno.test("Replacement writes to no file and through no link that is there", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x", "old");
+  const mine = await dir.write("mine", "mine");
+  const options = { token: "0123456789abcdef" };
+  await Deno.symlink(mine, temporaryPathOf(path, options.token));
+  await assertRejects(() => writeFileDurably(path, "new", options), SinkError);
+  assertEquals([await dir.read("x"), await dir.read("mine")], ["old", "mine"]);
+});
+
+Deno.test({
+  name: "Replacement keeps the permissions of a file, and gives a new one those it is told",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const modeOf = async (name: string) => (await Deno.stat(dir.path(name))).mode! & 0o777;
+    for (const mode of [0o600, 0o640, 0o664, 0o666]) {
+      const path = await dir.write("x", "old");
+      await Deno.chmod(path, mode);
+      await writeFileDurably(path, "new", { mode: 0o644 });
+      assertEquals(await modeOf("x"), mode);
+    }
+    await writeFileDurably(dir.path("y"), "new", { mode: 0o600 });
+    assertEquals(await modeOf("y"), 0o600);
+  },
 });

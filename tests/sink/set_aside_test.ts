@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { DamagedFileError } from "../../lib/errors.ts";
+import { DamagedFileError, UsageError } from "../../lib/errors.ts";
 import { setAside } from "../../lib/sink/set_aside.ts";
 import { tempDir } from "../support/temp.ts";
 
@@ -10,7 +10,7 @@ Deno.test("setAside() moves the lines of these uids, and keeps every byte of the
   assertEquals(keptAt, dir.path("a.outdated.jsonl"));
   assertEquals(await dir.read("a.jsonl"), '{"uid":"x","n":1.0}\n');
   assertEquals(await dir.read("a.outdated.jsonl"), '{"n":2.0, "uid":"y"}\n');
-  assertEquals(await dir.exists("a.jsonl.tmp"), false);
+  assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });
 
 Deno.test("setAside() goes on after a crash that left half a line there", async () => {
@@ -21,11 +21,27 @@ Deno.test("setAside() goes on after a crash that left half a line there", async 
   assertEquals(await dir.rows("a.outdated.jsonl"), [{ uid: "x", response: "paid" }]);
 });
 
+Deno.test("setAside() passes over blank lines and a byte order mark", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", '\ufeff{"uid":"x"}\n\n \r\n{"uid":"y"}\n');
+  await setAside(path, new Set(["x"]));
+  assertEquals(await dir.read("a.jsonl"), '{"uid":"y"}\n');
+  assertEquals(await dir.read("a.outdated.jsonl"), '{"uid":"x"}\n');
+});
+
+Deno.test("setAside() refuses to add to a file of the user's", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("a.jsonl", '{"uid":"x"}\n');
+  await dir.write("a.outdated.jsonl", '{"note":"mine"}\nhalf');
+  await assertRejects(() => setAside(path, new Set(["x"])), UsageError, "a.outdated.jsonl");
+  assertEquals(await dir.read("a.outdated.jsonl"), '{"note":"mine"}\nhalf');
+});
+
 Deno.test("setAside() leaves the results as they are where a line is damaged", async () => {
   await using dir = await tempDir();
   const text = '{"uid":"x"}\nhalf a li\n';
   const path = await dir.write("a.jsonl", text);
   await assertRejects(() => setAside(path, new Set(["x"])), DamagedFileError, "line 2");
   assertEquals(await dir.read("a.jsonl"), text);
-  assertEquals(await dir.exists("a.jsonl.tmp"), false);
+  assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });

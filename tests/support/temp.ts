@@ -19,6 +19,8 @@ export interface TempDir extends AsyncDisposable {
   /** The parsed lines of a JSONL file, which must end in a newline unless it is empty. */
   // deno-lint-ignore no-explicit-any -- a test knows what its rows hold
   rows(name: string): Promise<any[]>;
+  /** The names in it, or in a folder in it, in order. */
+  names(folder?: string): Promise<string[]>;
   /** Whether there is such a file. */
   exists(name: string): Promise<boolean>;
 }
@@ -42,6 +44,10 @@ export async function tempDir(): Promise<TempDir> {
       const lines = (await read(name)).split("\n");
       assertEquals(lines.pop(), "", `${name} must end in a newline`);
       return lines.map((line) => JSON.parse(line));
+    },
+    async names(folder = "") {
+      const entries = await Array.fromAsync(Deno.readDir(path(folder)));
+      return entries.map(({ name }) => name).sort();
     },
     async exists(name) {
       return await Deno.stat(path(name)).then(() => true, () => false);
