@@ -247,7 +247,7 @@ export async function readResumeIndex(
 ): Promise<number> {
   const startedMs = performance.now();
   const table = new IdTable(rows);
-  await readIndex(path, table, () => {});
+  await readIndex({ path, kind: "results" }, table, () => {});
   if (table.size !== rows) throw new Error(`The index has ${table.size} ids in place of ${rows}`);
   return performance.now() - startedMs;
 }
