@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
@@ -311,10 +312,12 @@ export class Engine {
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run at once, for outcomes can no longer be kept; the first error is the one told. */
+  /** Ends the run at once, for outcomes can no longer be kept; the first error is the one told. What is in
+   * flight when the input cannot be read on is paid for, and is finished. */
   #fail(error: unknown): void {
     this.#crash ??= { error };
-    this.abort(error);
+    if (error instanceof SourceError) this.stop();
+    else this.abort(error);
   }
 
   #noteState(): void {

@@ -67,8 +67,9 @@ export async function* plannedRows(
   for await (const lines of openLines(path, { name: options.name })) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
-    if (isUnchanged(path, found.stamp)) pass.checkUids();
-    else pass.trustNoUid();
+    // The next lines would be answered in the place of others: their rows are known by their numbers.
+    if (!isUnchanged(path, found.stamp)) throw pass.changedUnderway();
+    pass.checkUids();
     let rows: Row[] = [];
     for (const line of lines) {
       const bad = pass.take(line, rows);
@@ -92,8 +93,6 @@ class SecondPass {
   readonly #options: PlannedRowsOptions;
   /** How many lines were taken. */
   #index = 0;
-  /** Whether each line is the one whose id was kept. */
-  #isTrusting = true;
   /** So many of the next ids that were kept are compared with what their lines give. */
   #toCheck = 0;
 
@@ -105,12 +104,6 @@ class SecondPass {
    * again; the first may be half an old line. */
   checkUids(): void {
     this.#toCheck = 2;
-  }
-
-  /** The file is written to while it is read, so the next lines may be others than those of the first
-   * pass: rows are hashed again. */
-  trustNoUid(): void {
-    this.#isTrusting = false;
   }
 
   /** Adds what is to be asked about the next line, which is parsed once; gives the line where it is to be
@@ -142,11 +135,11 @@ class SecondPass {
 
   #rowOf({ text, number }: Line, index: number): Row {
     const { name, input, images, found: { plan } } = this.#options;
-    const kept = this.#isTrusting ? plan.takeUid(index) : undefined;
+    const kept = plan.takeUid(index);
     const parsed = this.#parse(text, this.#toCheck > 0 ? undefined : kept);
     if (kept !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
-      if (parsed.uid !== kept) this.trustNoUid();
+      if (parsed.uid !== kept) throw this.changedUnderway();
     }
     const source = `${name}:${number}`;
     return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, images);

@@ -253,18 +253,13 @@ Deno.test("the second pass gives each row the id that the first one has made", a
 
 for (const keepsTime of [false, true]) {
   const time = keepsTime ? ", its time set back," : "";
-  Deno.test(`a file that is rewritten during the second pass${time} gives no row the id of another`, async () => {
+  Deno.test(`a file that is rewritten during the second pass${time} ends the pass, and gives no row the id of another`, async () => {
     await rewritten(keepsTime);
   });
 }
 
-async function rewritten(keepsTime: boolean): Promise<void> {
-  await using dir = await tempDir();
-  const path = await dir.write("in.jsonl", unnamedRows(2_000, "old"));
-  const { mtime } = await Deno.stat(path);
-  const found = await look(path);
-  const rows: Row[] = [];
-  const pass = plannedRows(path, {
+function passOf(path: string, found: Preflight): AsyncGenerator<Row[]> {
+  return plannedRows(path, {
     found,
     parser,
     params: {},
@@ -274,29 +269,41 @@ async function rewritten(keepsTime: boolean): Promise<void> {
     onBadRow: () => Promise.resolve(),
     signal: new AbortController().signal,
   });
-  for await (const batch of pass) {
-    if (rows.length === 0) {
-      await dir.write("in.jsonl", unnamedRows(2_000, "new"));
-      if (keepsTime) await Deno.utime(path, mtime!, mtime!);
+}
+
+async function rewritten(keepsTime: boolean): Promise<void> {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", unnamedRows(2_000, "old"));
+  const { mtime } = await Deno.stat(path);
+  const found = await look(path);
+  const rows: Row[] = [];
+  const pass = passOf(path, found);
+  const reading = (async () => {
+    for await (const batch of pass) {
+      if (rows.length === 0) {
+        await dir.write("in.jsonl", unnamedRows(2_000, "new"));
+        if (keepsTime) await Deno.utime(path, mtime!, mtime!);
+      }
+      rows.push(...batch);
     }
-    rows.push(...batch);
-  }
-  assertEquals(rows.length, 2_000);
-  assertEquals(rows.some(({ text }) => text.includes("new")), true);
+  })();
+  await assertRejects(() => reading, SourceError, "was changed while the run read it");
+  assertEquals(rows.some(({ text }) => text.includes("new")), false);
   assertEquals(misnamed(rows), []);
 }
 
-Deno.test("a copy in a file that is rewritten is named by what stands there now", async () => {
+Deno.test("the second pass ends where a row was inserted at the top, whatever names the rows", async () => {
   await using dir = await tempDir();
-  const twice = (word: string) => unnamedRows(10, word).flatMap((row) => [row, row]);
-  const path = await dir.write("in.jsonl", twice("old"));
-  const { mtime } = await Deno.stat(path);
-  const found = await look(path, { duplicates: "keep" });
-  await dir.write("in.jsonl", twice("new"));
-  await Deno.utime(path, mtime!, mtime!);
-  const { uids } = await readAll(path, found);
-  const own = unnamedRows(10, "new").map((row) =>
-    (parser.parse(JSON.stringify(row)) as { uid: string }).uid
-  );
-  assertEquals(uids, own.flatMap((uid) => [uid, `${uid}~2`]));
+  const rows = Array.from({ length: 2_000 }, (_, id) => ({ id, prompt: `p ${id}`.padEnd(400) }));
+  const path = await dir.write("in.jsonl", rows);
+  const found = await look(path);
+  const uids: string[] = [];
+  const reading = (async () => {
+    for await (const batch of passOf(path, found)) {
+      if (uids.length === 0) await dir.write("in.jsonl", [{ id: "new", prompt: "p" }, ...rows]);
+      uids.push(...batch.map(({ uid }) => uid));
+    }
+  })();
+  await assertRejects(() => reading, SourceError, "was changed while the run read it");
+  assertEquals(uids, rows.slice(0, uids.length).map(({ id }) => String(id)));
 });
