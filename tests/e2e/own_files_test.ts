@@ -35,7 +35,7 @@ const FOREIGN: readonly [name: string, text: string, says: RegExp][] = [
     /no results file of Retort/,
   ],
   ["poetry_error.jsonl", '{"uid":"row-0","message":"mine"}\nhalf', /no failures file of Retort/],
-  ["poetry.run.json", '{"identity":"mine"}', /it has no identity/],
+  ["poetry.run.json", '{"identity":"mine"}', /poetry.run.json": .*Move it away/],
 ];
 
 for (const [name, text, says] of FOREIGN) {
