@@ -8,6 +8,7 @@ import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
 import "./controls.ts";
 import "./cost.ts";
 import "./hostile.ts";
+import "./language.ts";
 import "./live.ts";
 import "./looks.ts";
 import "./report.ts";

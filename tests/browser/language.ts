@@ -1,0 +1,22 @@
+/// <reference lib="dom" />
+/** A browser whose language is no language tag, as Chromium gives it in some locales of the system. */
+
+import { visit } from "./browser.ts";
+import { startJob } from "./job.ts";
+import { tileShows } from "./parts.ts";
+
+Deno.test("language: figures and charts are drawn where the browser's language is no tag", async () => {
+  await using job = await startJob(60);
+  await using visited = await visit(job.served.url, {
+    initScript: () => {
+      Object.defineProperty(navigator, "language", { get: () => "en-US@posix" });
+      Object.defineProperty(navigator, "languages", { get: () => ["en-US@posix"] });
+    },
+  });
+  const { page } = visited;
+  job.teacher.release(12);
+  await tileShows(page, "Done", "12");
+  const chart = page.locator("figure").filter({ has: page.locator("canvas") }).first();
+  await chart.scrollIntoViewIfNeeded();
+  await chart.locator("canvas").first().waitFor();
+});
