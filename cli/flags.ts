@@ -123,6 +123,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     { name: "stream", help: "have the answer streamed" },
     { name: "timeout", value: "TIME", help: "longest attempt: 3600, 90s, 20m (default 1h)" },
     {
+      name: "wait",
+      value: "TIME",
+      isValueOptional: true,
+      help: "wait for a teacher that is still starting (default 1m)",
+    },
+    {
       name: "stream-timeout",
       value: "TIME",
       help: "longest silence between two tokens (default 2m)",

@@ -90,8 +90,9 @@ function withOptionalValues(args: readonly string[], known: readonly Flag[]): st
   return result;
 }
 
-/** No file of prompts is called `timeout,429`, `latency=500` or `8123`. */
+/** No file of prompts is called `timeout,429`, `latency=500`, `8123` or `10m`. */
 function canOnlyBeValue(name: string, text: string): boolean {
+  if (name === "wait") return /^\d+(?:\.\d+)?(?:ms|s|m|h)?$/.test(text);
   if (name === "monitor") return /^\d+$/.test(text);
   return text.split(",").every((part) =>
     name === "retry"

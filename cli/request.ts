@@ -118,6 +118,7 @@ function readPace(settings: Settings) {
     tpm: settings.number("tpm"),
     maxAttempts: settings.integer("max-attempts", 1),
     rowTimeoutMs: settings.milliseconds("row-timeout"),
+    waitForTeacherMs: settings.text("wait") === "" ? Infinity : settings.milliseconds("wait"),
     updateInterval: settings.integer("update-interval", 1),
   };
 }

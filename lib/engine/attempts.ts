@@ -29,6 +29,8 @@ export interface AttemptsOptions extends
     | "askedSchema"
     | "isCareful"
     | "isProven"
+    | "waitForTeacherMs"
+    | "wasAnswered"
     | "holdsSuspects"
   >,
   Partial<Pick<EngineOptions, "teachers">> {
@@ -129,6 +131,7 @@ export class Attempts {
       return settled;
     }
     endpoint.answered(work, completion);
+    this.#blame.answered();
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
     this.#options.onEnd();
@@ -208,6 +211,8 @@ export class Attempts {
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
     const effect = endpoint.failed(work, error, classification, isFirst);
+    if (partial === undefined) this.#blame.failed(endpoint, error);
+    else this.#blame.answered();
     const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);

@@ -69,6 +69,11 @@ export interface EngineOptions {
   isCareful: boolean;
   /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
+  /** Whether a teacher has answered a row of the same output before. @default false */
+  wasAnswered?: boolean;
+  /** How long a teacher is waited for that cannot be reached while none has answered yet, in milliseconds.
+   * @default 60,000; 0 where the host does not exist */
+  waitForTeacherMs?: number;
   /** Whether rows that were refused are held back until it is known who is to blame. @default true */
   holdsSuspects?: boolean;
   /** When to try again. */

@@ -7,6 +7,7 @@
 
 import type { TeacherError } from "../errors.ts";
 import type { Failure, Outcome } from "../row.ts";
+import { AbsentTeachers } from "./absent_teachers.ts";
 import { NO_REASON } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import {
@@ -21,10 +22,12 @@ import type { Endpoint } from "./flow/mod.ts";
 import type { Work } from "./work.ts";
 
 /** What it works with. */
-export interface TeacherBlameOptions
-  extends
-    Pick<EngineOptions, "isCareful" | "isProven" | "holdsSuspects">,
-    Partial<Pick<EngineOptions, "teachers">> {
+export interface TeacherBlameOptions extends
+  Pick<
+    EngineOptions,
+    "isCareful" | "isProven" | "holdsSuspects" | "waitForTeacherMs" | "wasAnswered"
+  >,
+  Partial<Pick<EngineOptions, "teachers">> {
   /** A teacher will not be asked again. */
   readonly onEndpointHalt: (reason: string) => void;
   /** A row that was held back is to be asked again. */
@@ -47,15 +50,25 @@ interface Records {
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #records = new Map<Endpoint, Records>();
+  readonly #absent: AbsentTeachers;
 
   /** Nothing speaks against any of them yet. */
   constructor(options: TeacherBlameOptions) {
     this.#options = options;
+    this.#absent = new AbsentTeachers(options);
   }
 
   /** The teacher refuses all rows, whatever they hold. */
   refusesAll(endpoint: Endpoint, failure: Failure, advice: string | undefined): void {
     this.#halt(endpoint, "refuses all rows", failure, advice);
+  }
+
+  /** An attempt has failed. The teacher may not be there at all, and is not asked any more then. */
+  failed(endpoint: Endpoint, error: TeacherError): void {
+    const advice = this.#absent.failed(endpoint, error);
+    if (advice === undefined) return;
+    const { type, message } = error;
+    this.#halt(endpoint, "cannot be reached", { type, message, status: null }, advice);
   }
 
   /** A row was refused for what may not be its own fault. Gives what has failed. */
@@ -73,13 +86,14 @@ export class TeacherBlame {
 
   /** A row has to be asked again. Gives whether its teacher is not to be asked any more. */
   again(work: Work, error: TeacherError, classification: Classification): boolean {
+    const endpoint = work.endpoint!;
     const answers = this.#speaking(work, classification);
-    if (answers === undefined) return false;
+    if (answers === undefined) return endpoint.isHalted;
     // Where there are others, the row is not asked there twice.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
     this.#judge(work, error, classification, answers);
-    return work.endpoint!.isHalted;
+    return endpoint.isHalted;
   }
 
   /** A row has no attempt left. Gives what has failed. */
@@ -94,6 +108,11 @@ export class TeacherBlame {
     const failed = answers.addLast({ outcome, work });
     this.#judge(work, error, classification, answers);
     return failed;
+  }
+
+  /** A teacher has answered, be it with part of an answer. */
+  answered(): void {
+    this.#absent.answered();
   }
 
   /** A teacher has given a whole answer, which need not be one that is kept. */

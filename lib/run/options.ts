@@ -64,6 +64,14 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Starts with one row at a time and goes up as answers come, so that a wrong key, model or parameter
    * costs a handful of calls. @default true */
   carefulStart?: boolean;
+  /**
+   * How long a teacher is waited for that cannot be reached, in milliseconds, while no teacher has answered:
+   * neither in this run nor for the same output. `Infinity` waits as long as it takes. Once a teacher has
+   * answered, outages are always waited for.
+   *
+   * @default 60,000; 0 where the host does not exist
+   */
+  waitForTeacherMs?: number;
   /** Requests a minute to each teacher, evenly spread. @default as many as it takes */
   rpm?: number;
   /** Tokens a minute to and from each teacher, evenly spread. @default as many as it takes */

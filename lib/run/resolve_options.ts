@@ -23,6 +23,7 @@ export interface ResolvedOptions extends
   Pick<
     ResponseGeneratorOptions,
     | "rowTimeoutMs"
+    | "waitForTeacherMs"
     | "maxTokensCap"
     | "acceptEndings"
     | "rejectRefusals"
@@ -81,6 +82,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const concurrency = options.concurrency === "auto" ? explored : options.concurrency ?? 20;
   checkConcurrency(concurrency);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
+  if (options.waitForTeacherMs !== Infinity) checkAbove(options, ["waitForTeacherMs"]);
   checkLimits(options);
   checkEndings(options.acceptEndings ?? []);
   checkPrices(options);

@@ -198,6 +198,7 @@ export class Run {
       },
       concurrency: this.#concurrency,
       isProven: this.#jobs.some(({ found }) => found.succeeded > 0),
+      wasAnswered: this.#jobs.some(({ found }) => found.succeeded + found.failed > 0),
       rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
     });
     this.#engine = engine;

@@ -234,6 +234,6 @@ Deno.test("Engine says so where nothing comes from an address, once, and where o
   await bench.fixture.start();
   await clock.advance(MINUTE_MS);
   assertEquals(notices.length, 1);
-  assertStringIncludes(notices[0], "Nothing comes from the teacher at http://nobody/v1");
+  assertStringIncludes(notices[0], "No response from the teacher at http://nobody/v1");
   await bench.end();
 });

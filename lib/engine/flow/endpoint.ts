@@ -77,6 +77,7 @@ export class Endpoint {
   #failed = 0;
   #completionTokens = 0;
   #coolUntil = 0;
+  #probeBy = Infinity;
   #reason = "";
   #haltReason: string | undefined;
 
@@ -136,7 +137,9 @@ export class Endpoint {
   /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
-    if (this.#health.isDown) return Math.max(this.#health.probeAt, this.#coolUntil);
+    if (this.#health.isDown) {
+      return Math.max(Math.min(this.#health.probeAt, this.#probeBy), this.#coolUntil);
+    }
     const { closedUntil } = this.#load;
     if (closedUntil !== undefined) return Math.max(closedUntil, this.#coolUntil);
     return this.#coolUntil > now ? this.#coolUntil : undefined;
@@ -157,6 +160,7 @@ export class Endpoint {
   take(): number {
     this.inFlight++;
     this.attempts++;
+    if (this.#context.now() >= this.#probeBy) this.#probeBy = Infinity;
     this.#load.sent(this.attempts);
     this.#health.asked();
     return this.attempts;
@@ -215,6 +219,16 @@ export class Endpoint {
     this.attempts--;
     this.#load.returned();
     this.#health.unasked();
+  }
+
+  /** When it is asked at the latest, on the clock, as `probeBy()` was told; Infinity otherwise. */
+  get probedBy(): number {
+    return this.#probeBy;
+  }
+
+  /** It is asked at this time (on the clock) at the latest, also while it is down. */
+  probeBy(at: number): void {
+    this.#probeBy = at;
   }
 
   /** It will not be asked again. */

@@ -1,0 +1,139 @@
+/** Teachers that may never be there, in simulated time. @module */
+
+import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import type { EngineOptions } from "../../lib/engine/engine_options.ts";
+import { TeacherError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";
+import { TimedTeacher } from "./timed_teacher.ts";
+
+const MINUTE_MS = 60_000;
+
+function unreachable(code: string): TeacherError {
+  return new TeacherError(`Cannot connect to one:80: ${code}`, {
+    type: "network",
+    code,
+    isUnreachable: true,
+  });
+}
+
+/** A teacher that refuses connections until a time, and answers after that. */
+function teacherAt(clock: FakeClock, address: string, code: string, thereAtMs: number) {
+  const teacher = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refusalMs: 1,
+    refuse: (_, __, now) => now < thereAtMs ? unreachable(code) : undefined,
+  });
+  const complete = teacher.complete.bind(teacher);
+  return { address, complete, askedAt: teacher.askedAt };
+}
+
+interface Trial extends Partial<EngineOptions> {
+  readonly code: string;
+  readonly thereAtMs?: number;
+}
+
+/** A run that lasts for ten minutes at most: when it ended, and why. */
+async function run({ code, thereAtMs = Infinity, ...options }: Trial) {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const teacher = teacherAt(clock, "http://one/v1", code, thereAtMs);
+  const fixture = new Fixture({
+    rows: rowsOf(30),
+    teacher,
+    concurrency: 4,
+    isCareful: true,
+    now: clock.now,
+    onNotice: (message) => notices.push(message),
+    ...options,
+  });
+  await fixture.start();
+  while (!fixture.hasEnded && clock.now() < 10 * MINUTE_MS) await clock.advance(100);
+  const { hasEnded, engine, outcomes } = fixture;
+  const reason = engine.haltReason, endedAtMs = clock.now();
+  engine.abort();
+  await fixture.ended;
+  return { hasEnded, reason, outcomes, endedAtMs, notices, askedAt: teacher.askedAt };
+}
+
+Deno.test("Engine halts at once where the host of its only teacher does not exist", async () => {
+  const { reason, endedAtMs, askedAt, outcomes } = await run({ code: "ENOTFOUND" });
+  assertEquals([endedAtMs, askedAt.length, outcomes], [100, 1, []]);
+  assertEquals(
+    reason,
+    "The teacher at http://one/v1 cannot be reached: Cannot connect to one:80: ENOTFOUND. " +
+      "Check the address (--base-url); --wait waits until the name is there",
+  );
+});
+
+Deno.test("Engine halts where nothing has let it in for 60 s, and says before what it waits for", async () => {
+  for (const code of ["ECONNREFUSED", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]) {
+    const { reason, endedAtMs, notices, outcomes } = await run({ code });
+    assertEquals([endedAtMs, outcomes], [60_100, []], code);
+    assertStringIncludes(reason!, "cannot be reached: Cannot connect to one:80");
+    assertStringIncludes(reason!, "--wait waits until it is there");
+    assertEquals(notices.length, 1);
+    assertMatch(notices[0], /Retrying for 60 s \(--wait waits longer\); Ctrl-C stops$/);
+  }
+});
+
+Deno.test("Engine waits where it is the network on this side that is not there", async () => {
+  for (const code of ["EAI_AGAIN", "ENETUNREACH", ""]) {
+    const { hasEnded, notices } = await run({ code });
+    assertEquals(hasEnded, false, code);
+    assertMatch(notices[0], /Retrying; Ctrl-C stops$/);
+  }
+});
+
+Deno.test("Engine waits where a row of the same output was answered before", async () => {
+  for (const code of ["ENOTFOUND", "ECONNREFUSED"]) {
+    const { hasEnded } = await run({ code, wasAnswered: true });
+    assertEquals(hasEnded, false, code);
+  }
+});
+
+Deno.test("Engine waits as long as it is told for a teacher that is still starting", async () => {
+  for (const code of ["ENOTFOUND", "ECONNREFUSED"]) {
+    const found = await run({ code, waitForTeacherMs: Infinity, thereAtMs: 5 * MINUTE_MS });
+    assertEquals([found.hasEnded, found.outcomes.length], [true, 30], code);
+    const soon = await run({ code, waitForTeacherMs: 5_000, thereAtMs: 4_000 });
+    assertEquals([soon.hasEnded, soon.outcomes.length], [true, 30], code);
+    const { endedAtMs, reason } = await run({ code, waitForTeacherMs: 2 * MINUTE_MS });
+    assertEquals(endedAtMs, 2 * MINUTE_MS + 100, code);
+    assertStringIncludes(reason!, "cannot be reached");
+  }
+});
+
+Deno.test("Engine goes on with one of two teachers when the other is not there", async () => {
+  using clock = new FakeClock();
+  const notices: string[] = [];
+  const absent = teacherAt(clock, "http://absent/v1", "ENOTFOUND", Infinity);
+  const there = teacherAt(clock, "http://there/v1", "", 0);
+  const fixture = new Fixture({
+    rows: rowsOf(30),
+    teachers: [endpointOf(absent), endpointOf(there)],
+    concurrency: 4,
+    now: clock.now,
+    onNotice: (message) => notices.push(message),
+  });
+  await fixture.start();
+  while (!fixture.hasEnded) await clock.advance(1_000);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 30);
+  assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  assertEquals(notices.length, 1);
+  assertStringIncludes(notices[0], "http://absent/v1 cannot be reached");
+});
+
+Deno.test("Engine waits for a teacher that is lost once one has answered", async () => {
+  using clock = new FakeClock();
+  const teacher = new TimedTeacher(clock, {
+    latencyMs: () => 1_000,
+    refuse: (_, __, now) => now > 5_000 && now < 600_000 ? unreachable("ECONNREFUSED") : undefined,
+  });
+  const fixture = new Fixture({ rows: rowsOf(50), teacher, concurrency: 4, now: clock.now });
+  await fixture.start();
+  await clock.advance(15 * MINUTE_MS);
+  await fixture.ended;
+  assertEquals(fixture.outcomes.length, 50);
+});
