@@ -118,7 +118,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     },
     { name: "ca-file", value: "FILE", help: "trust the authorities of this PEM file, no others" },
     { name: "client-cert", value: "FILE", help: "the certificate to show (mTLS), PEM" },
-    { name: "client-key", value: "FILE", help: "its private key, PEM" },
+    { name: "client-key", value: "FILE", mayBeSecret: true, help: "its private key, PEM" },
     { name: "insecure-tls", help: "take any certificate; others may read along" },
     { name: "stream", help: "have the answer streamed" },
     { name: "timeout", value: "TIME", help: "longest attempt: 3600, 90s, 20m (default 1h)" },

@@ -9,7 +9,7 @@ import { UsageError } from "../lib/errors.ts";
 import type { Io } from "./io.ts";
 
 /** What a message says in place of what was typed. */
-const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
+export const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
 
 /** Words that names of such variables are made of, and keys are not. */
 const USUAL_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
@@ -52,7 +52,7 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
 }
 
 /** Whether it is there, or looks like a file: by its ending, or by its folder, which is there. */
-async function isUsualPath(path: string): Promise<boolean> {
+export async function isUsualPath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
   // A key, too, may hold a slash.
   const folder = /^(.+)[\\/]/.exec(path)?.[1];

@@ -6,6 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/system_error.ts";
+import { isUsualPath, NOT_SHOWN } from "./named_secret.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
 /** Misuse of the library that a person at the command line has asked for is bad usage. */
@@ -181,6 +182,11 @@ async function readFileOf(name: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (cause) {
+    if (name === "client-key" && !await isUsualPath(path)) {
+      throw new UsageError(
+        `Cannot read --client-key: it must name a file that is there. ${NOT_SHOWN}`,
+      );
+    }
     throw new UsageError(`Cannot read "${path}" for --${name}: ${systemReason(cause)}`, { cause });
   }
 }

@@ -38,6 +38,12 @@ const MISTAKES: [name: string, args: string[], problem: string][] = [
     ["--api-key-file", `-${KEY}`],
     "Cannot use --api-key-file: it needs a value",
   ],
+  ["--client-key KEY", ["--client-key", KEY], "--client-key: it must name a file"],
+  [
+    "--client-key -----BEGIN",
+    ["--client-key", "-----BEGIN PRIVATE KEY-----\nsecretSecret"],
+    "Cannot use --client-key: it needs a value",
+  ],
 ];
 
 function assertHidden({ stdout, stderr }: CliResult): void {
