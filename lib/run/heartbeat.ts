@@ -19,6 +19,8 @@ export interface HeartbeatOptions {
   readonly unwritten: () => number;
   /** Attempts that may be in flight: a note says no more unless there are more. */
   readonly ceiling: () => number;
+  /** Called back once a second. @default nothing */
+  readonly onTick?: () => void;
   /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
   readonly every?: (intervalMs: number, callback: () => void) => () => void;
   /** Unix milliseconds. @default Date.now */
@@ -70,6 +72,7 @@ export class Heartbeat implements Disposable {
   }
 
   #tick(): void {
+    this.#options.onTick?.();
     const unwritten = this.#options.unwritten();
     const peak = Math.max(this.#peak, unwritten);
     this.#peak = unwritten;

@@ -12,9 +12,11 @@ import type { Outcome, Row } from "../row.ts";
 import {
   acquireLock,
   type Lock,
+  mergeRescued,
   modeMadeFrom,
   repairTail,
   type ReplacementOptions,
+  rescuedFilesOf,
   setAside,
   Sink,
   type SinkOptions,
@@ -144,7 +146,21 @@ export class Job {
         );
       }
     }
+    await this.#addRescued();
     await this.checkIdentity();
+  }
+
+  /** Adds what an earlier run has kept beside the output, because others had changed that. */
+  async #addRescued(): Promise<void> {
+    const { results, failures } = this.files;
+    const merged = [
+      ...await mergeRescued(results, "results"),
+      ...await mergeRescued(failures, "failures"),
+    ];
+    for (const { from, count } of merged) {
+      const lines = count === 1 ? "1 line" : `${count} lines`;
+      this.#context.notice("info", `Added ${lines} from "${from}" to the output`);
+    }
   }
 
   /** Removes what the run that had the lock before has left. */
@@ -191,7 +207,10 @@ export class Job {
     using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
-      await readIndex({ path: this.files.results, kind: "results" }, table, note, signal);
+      const { results } = this.files;
+      for (const path of [results, ...await rescuedFilesOf(results, "results")]) {
+        await readIndex({ path, kind: "results" }, table, note, signal);
+      }
       await this.#ledger.read(table, options.retry ?? false);
     }
     const found = await this.#reading(preflight(this.path, {
@@ -221,10 +240,20 @@ export class Job {
     if (this.#context.options.resume === false) {
       for (const path of [results, failures]) await removeIfThere(await targetOf(path));
       await removeIfThere(runJson);
+      await this.#dropRescued();
     } else if (outdated.size > 0) {
       const kept = await setAside(results, outdated, this.#lock?.token);
       this.#context.notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
     }
+  }
+
+  async #dropRescued(): Promise<void> {
+    const { results, failures } = this.files;
+    const paths = [
+      ...await rescuedFilesOf(results, "results"),
+      ...await rescuedFilesOf(failures, "failures"),
+    ];
+    for (const path of paths) await removeIfThere(path);
   }
 
   /** Opens the output for writing. */
@@ -248,6 +277,17 @@ export class Job {
   get sink(): Sink {
     if (this.#sink === undefined) throw new Error("The job is not open");
     return this.#sink;
+  }
+
+  /** What is wrong with the lock or the output files, where others have changed them; undefined where nothing is. */
+  async checkGround(): Promise<string | undefined> {
+    const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
+    return file ?? lock;
+  }
+
+  /** Lets what is written from now on go to new files, where others have changed the old ones. */
+  async moveAway(): Promise<string[]> {
+    return await this.#sink?.moveAway() ?? [];
   }
 
   /** Lines that may not be in the output files, where writing has come to an early end. */
@@ -346,9 +386,11 @@ export class Job {
   async #checkOverwrite(): Promise<void> {
     const { results, failures } = this.files;
     if (this.#context.options.overwrite) return;
-    if (!(await hasContent(results)) && !(await hasContent(failures))) return;
+    const rescued = await rescuedFilesOf(results, "results");
+    const [holder] = rescued.length > 0 ? rescued : [results];
+    if (!(await hasContent(holder)) && !(await hasContent(failures))) return;
     throw new UsageError(
-      `Cannot start over: "${results}" holds answers. Add --overwrite to throw them away, ` +
+      `Cannot start over: "${holder}" holds answers. Add --overwrite to throw them away, ` +
         "or name another output",
     );
   }

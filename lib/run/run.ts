@@ -10,6 +10,7 @@ import type { Summary } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
 import { VERSION } from "../version.ts";
 import { engineOptions, lineFormat, type RunContext } from "./context.ts";
+import { Ground } from "./ground.ts";
 import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
 import { Job } from "./job.ts";
@@ -31,6 +32,7 @@ export class Run {
   #jobs: Job[] = [];
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
+  #ground: Ground | undefined;
   #concurrency: number;
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
@@ -66,6 +68,7 @@ export class Run {
       this.#flushNotices();
       const missing = sum(this.#jobs, ({ missingLines }) => missingLines);
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
+      await this.#ground?.close();
       for (const [index, job] of this.#jobs.entries()) {
         await job.close({ abandon: this.#stalled.has(index) });
       }
@@ -183,9 +186,11 @@ export class Run {
       });
     }
     this.#announce();
+    const ground = this.#ground = new Ground(this.#jobs, (error) => this.#loseGround(error));
     const heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
+      onTick: () => ground.tick(),
     });
     this.#heartbeat = heartbeat;
     const engine = new Engine({
@@ -204,6 +209,13 @@ export class Run {
     this.#engine = engine;
     onEngine(engine);
     await engine.run();
+    await ground.end();
+  }
+
+  /** Nothing more is sent; what is in flight is finished and kept. */
+  #loseGround(error: SinkError): void {
+    this.#notice("warning", `${error.message}. Nothing more is sent`);
+    this.#engine?.stop();
   }
 
   #announce(): void {

@@ -13,7 +13,7 @@ import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { folderOf } from "./files.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
-import { BAD_ROW_PREFIX, badRowUid, isPendingLine } from "../sink/mod.ts";
+import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, ImageFolder, openLines, type RowParserOptions } from "../source/mod.ts";
 import { foreignLineProblem, type LineKind } from "../own_line.ts";
 import { cannotRead } from "../system_error.ts";
@@ -102,6 +102,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = new Audit();
   await audit.readResults(files.results);
+  for (const path of await rescuedFilesOf(files.results, "results")) await audit.readRescued(path);
   await audit.readFailures(files.failures);
   const found = await preflight(files.input, {
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
@@ -169,6 +170,13 @@ class Audit {
         this.#report(path, line, 'its "response" is not a string');
       }
       this.table.set(slot, HAS_RESULT);
+    }
+  }
+
+  /** Answers that wait to be added to the results; some may stand there already. */
+  async readRescued(path: string): Promise<void> {
+    for await (const { row } of this.#audited(path, "results")) {
+      this.table.set(this.#enter(row), HAS_RESULT);
     }
   }
 

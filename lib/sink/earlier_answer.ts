@@ -42,7 +42,7 @@ export function readEarlierAnswer(
   row: Row,
   paramsId: string,
 ): EarlierAnswer | undefined {
-  const line = JSON.parse(textAt(path, place)) as PendingLine;
+  const line = parsed(textAt(path, place), path);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
   const next = line.distill?.params === paramsId ? nextOf(line) : undefined;
   return { next, rejected: rejectedOf(line) };
@@ -54,6 +54,15 @@ interface PendingLine {
   readonly error?: Failure & { readonly next?: { resample?: unknown; max_tokens?: unknown } };
   readonly partial?: Partial<Record<string, unknown>>;
   readonly distill?: { readonly params?: unknown };
+}
+
+/** Another line stands there where the file was replaced since its index was read. */
+function parsed(text: string, path: string): PendingLine {
+  try {
+    return JSON.parse(text) as PendingLine;
+  } catch {
+    throw cannotRead(path, new Error("it was changed while the run read it"));
+  }
 }
 
 /** At once: lines are small and in the page cache, and a promise for each would cost more than the read. */

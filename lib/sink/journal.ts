@@ -31,6 +31,7 @@ import { Batch, KeptBytes } from "./batch.ts";
 import { systemReason } from "../system_error.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
+import { WatchedFile } from "./watched_file.ts";
 
 export type { JournalFile } from "./appender.ts";
 
@@ -50,7 +51,7 @@ export interface JournalOptions<T> extends AppenderOptions {
   /** The permissions of a file that is made now. @default 0o666 */
   readonly mode?: number;
   /** Opens the file for appending; called twice. @default Deno.open */
-  readonly openFile?: (path: string, mode?: number) => Promise<JournalFile>;
+  readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
 /** Appends lines to one file and says when they are durable. */
@@ -64,6 +65,7 @@ export class Journal<T> implements AsyncDisposable {
   /** One for the writer, one for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
+  readonly #watched: WatchedFile | undefined;
   /** Not yet with the writer, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
@@ -87,8 +89,10 @@ export class Journal<T> implements AsyncDisposable {
     files: readonly [JournalFile, JournalFile],
     size: number,
     options: JournalOptions<T>,
+    watched: WatchedFile | undefined,
   ) {
     this.#path = path;
+    this.#watched = watched;
     this.#files = files;
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
@@ -107,16 +111,19 @@ export class Journal<T> implements AsyncDisposable {
    * @throws {SinkError} when it cannot be opened
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
-    const { openFile = openForAppending } = options;
     const opened: JournalFile[] = [];
     try {
-      const writeFile = await openFile(path, options.mode);
+      const { openFile } = options;
+      const watched = openFile === undefined
+        ? await WatchedFile.open(path, options.mode)
+        : undefined;
+      const writeFile = watched?.writer ?? await openFile!(path);
       opened.push(writeFile);
-      const syncFile = await openFile(path, options.mode);
+      const syncFile = watched?.syncer ?? await openFile!(path);
       opened.push(syncFile);
       const { size } = await writeFile.stat();
       if (size === 0) await syncFolderOf(path);
-      return new Journal(path, [writeFile, syncFile], size, options);
+      return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
       for (const file of opened) file.close();
       throw cannotWrite(path, cause);
@@ -130,6 +137,21 @@ export class Journal<T> implements AsyncDisposable {
 
   set maxUnsyncedRows(rows: number) {
     this.#syncer.maxUnsyncedRows = rows;
+  }
+
+  /** What has become of the file meanwhile; undefined where nothing has. See `WatchedFile`. */
+  async check(): Promise<string | undefined> {
+    const problem = await this.#watched?.check();
+    return problem && `Cannot keep writing "${this.#path}": ${problem}`;
+  }
+
+  /** Where the last check has found something: lets all lines go to a new file, and gives its path. */
+  async moveAway(): Promise<string | undefined> {
+    try {
+      return await this.#watched?.moveAway();
+    } catch (cause) {
+      throw cannotWrite(this.#path, cause);
+    }
   }
 
   /** Lines that were appended. */
@@ -278,8 +300,4 @@ export class Journal<T> implements AsyncDisposable {
 /** A call costs 6 µs, whatever it writes. */
 function isWorthACall(batch: Batch<unknown>): boolean {
   return batch.records.length >= ENOUGH_ROWS;
-}
-
-function openForAppending(path: string, mode?: number): Promise<JournalFile> {
-  return Deno.open(path, { append: true, create: true, mode });
 }

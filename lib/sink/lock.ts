@@ -14,6 +14,7 @@
 import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../system_error.ts";
 import { cannotWrite, randomToken } from "./durable_file.ts";
+import { type FileIdentity, identityOf, pathProblem } from "./file_identity.ts";
 
 /** What a lock can be told. */
 export interface LockOptions {
@@ -56,11 +57,20 @@ export class Lock implements Disposable {
   readonly previous: RunNote | undefined;
   /** Stands in the names of this run's temporary files: the next holder removes what a crash leaves. */
   readonly token: string = randomToken();
+  readonly #path: string;
+  readonly #identity: FileIdentity;
   #file: Deno.FsFile | undefined;
 
   /** Made by `acquireLock`. */
-  constructor(file: Deno.FsFile, previous: RunNote | undefined) {
+  constructor(
+    path: string,
+    file: Deno.FsFile,
+    identity: FileIdentity,
+    previous: RunNote | undefined,
+  ) {
+    this.#path = path;
     this.#file = file;
+    this.#identity = identity;
     this.previous = previous;
   }
 
@@ -79,6 +89,13 @@ export class Lock implements Disposable {
     } catch {
       // A run does not end for want of a note.
     }
+  }
+
+  /** Whether others can take it, because the file is gone or another one: says so; else undefined. */
+  async check(): Promise<string | undefined> {
+    const problem = this.#file && await pathProblem(this.#path, this.#identity);
+    return problem &&
+      `Cannot keep the lock "${this.#path}": ${problem}, so that another run may write to the same output`;
   }
 
   /** Lets others take it. Once is enough. */
@@ -113,7 +130,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     // Read again: the run that had the lock until now may have said more.
     const previous = noteOf(await readText(file));
     if (previous?.token !== undefined) await options.onLeftovers?.(previous.token);
-    const lock = new Lock(file, previous);
+    const lock = new Lock(path, file, await identityOf(path, await file.stat()), previous);
     // What a crashed run has left stays until this one sends something: it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});

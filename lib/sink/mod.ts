@@ -37,4 +37,5 @@ export { acquireLock, type Lock, type RunNote } from "./lock.ts";
 export { outcomeLine } from "./outcome_line.ts";
 export { outdatedPathOf, setAside } from "./set_aside.ts";
 export { Sink, type SinkOptions } from "./sink.ts";
+export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";

@@ -130,6 +130,18 @@ export class Sink implements AsyncDisposable {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
+  /** What has become of the files meanwhile, where others have replaced, cut or removed one. */
+  async check(): Promise<string | undefined> {
+    const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
+    return problems.find((problem) => problem !== undefined);
+  }
+
+  /** Lets the lines of files that were found so go to new ones, and gives their paths. */
+  async moveAway(): Promise<string[]> {
+    const paths = [await this.#results.moveAway(), await this.#failures.moveAway()];
+    return paths.filter((path) => path !== undefined);
+  }
+
   /** Gives up what is not written yet: `put` rejects, and `close` does not wait for a full disk. */
   abandon(): void {
     this.#results.abandon();

@@ -1,0 +1,130 @@
+/**
+ * Lines that could not stay in their output file, because it was replaced, cut or removed while a run added to
+ * it. They are kept beside it as `<name>.rescued-<number>.jsonl` until the next run adds them to the file.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "node:path";
+import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import { holdsOwnLines, type LineKind } from "../own_line.ts";
+import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
+import { uidOfLine } from "./line_uid.ts";
+import { repairTail } from "./tail.ts";
+
+/** What was added to an output file. */
+export interface MergedLines {
+  /** The file that they stood in; it is gone. */
+  readonly from: string;
+  /** How many lines the output file did not hold. */
+  readonly count: number;
+}
+
+/** The files of rescued lines that there are for an output file, the oldest first. */
+export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
+  const folder = dirname(path);
+  const start = `${basename(stemOf(path))}.rescued-`;
+  const found: [number, string][] = [];
+  try {
+    for await (const { name, isFile } of Deno.readDir(folder)) {
+      if (!isFile || !name.startsWith(start)) continue;
+      const number = /^(\d{1,9})\.jsonl$/.exec(name.slice(start.length))?.[1];
+      if (number !== undefined) found.push([Number(number), rescuedPath(path, Number(number))]);
+    }
+  } catch {
+    return []; // Without the folder there is no file in it.
+  }
+  const paths = found.sort(([a], [b]) => a - b).map(([, one]) => one);
+  const areOurs = await Promise.all(paths.map((one) => holdsOwnLines(one, kind)));
+  return paths.filter((_, index) => areOurs[index]);
+}
+
+/** Makes the next such file; the folder is made again where it is gone, too. */
+export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  for (let number = 1;; number++) {
+    const rescued = rescuedPath(path, number);
+    try {
+      (await Deno.open(rescued, { write: true, createNew: true, mode })).close();
+      return rescued;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}
+
+/**
+ * Adds rescued lines to the end of their output file, which ends with a whole line, and removes the files that
+ * they stood in. After a crash on the way it can be done again: of results, a uid that is there is not added,
+ * and of failures the last line counts.
+ *
+ * @throws {SinkError} when the output file cannot be written
+ */
+export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
+  const merged: MergedLines[] = [];
+  for (const from of await rescuedFilesOf(path, kind)) {
+    await repairTail(from);
+    const known = kind === "results" ? await knownUids(path, await uidsOf(from)) : undefined;
+    merged.push({ from, count: await addLines(path, from, known) });
+  }
+  return merged;
+}
+
+async function addLines(path: string, from: string, known?: Set<string>): Promise<number> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let count = 0, number = 0;
+  try {
+    const { mode } = await Deno.stat(from);
+    using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
+    for await (const block of readLineBlocks(from)) {
+      for (const line of linesOf(block)) {
+        number++;
+        if (isBlankLine(line)) continue;
+        const text = decoder.decode(line);
+        const uid = uidOfLine(text, from, number);
+        if (known?.has(uid)) continue;
+        known?.add(uid);
+        await writeAll(file, new TextEncoder().encode(`${text}\n`));
+        count++;
+      }
+    }
+    await file.sync();
+    await syncFolderOf(path);
+    await Deno.remove(from);
+  } catch (cause) {
+    throw cannotWrite(path, cause);
+  }
+  return count;
+}
+
+async function uidsOf(path: string): Promise<Set<string>> {
+  const uids = new Set<string>();
+  for await (const uid of eachUid(path)) uids.add(uid);
+  return uids;
+}
+
+/** Those of the uids that a file holds. */
+async function knownUids(path: string, uids: ReadonlySet<string>): Promise<Set<string>> {
+  const known = new Set<string>();
+  for await (const uid of eachUid(path)) if (uids.has(uid)) known.add(uid);
+  return known;
+}
+
+async function* eachUid(path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let number = 0;
+  for await (const block of readLineBlocks(path)) {
+    for (const line of linesOf(block)) {
+      number++;
+      if (!isBlankLine(line)) yield uidOfLine(decoder.decode(line), path, number);
+    }
+  }
+}
+
+function rescuedPath(path: string, number: number): string {
+  return `${stemOf(path)}.rescued-${number}.jsonl`;
+}
+
+function stemOf(path: string): string {
+  return path.replace(/\.(jsonl|ndjson)$/, "");
+}

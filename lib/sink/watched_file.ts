@@ -1,0 +1,219 @@
+/**
+ * An output file that a run adds to, and what becomes of its lines when the file is taken away meanwhile: an
+ * editor or `sed -i` puts another one in its place, a shell empties or removes it. The open handle would take
+ * lines all the same, into a file that no name leads to any more.
+ *
+ * `check` compares the path with the handle. It is for the caller to ask twice before it believes what it hears:
+ * some network filesystems answer late. `moveAway` then lets all lines go to a new file beside the old one, those
+ * first that were written since the file was last seen whole.
+ *
+ * @module
+ */
+
+import type { JournalFile } from "./appender.ts";
+import { writeAll } from "./durable_file.ts";
+import { type FileIdentity, identityOf, pathProblem, WAS_CUT } from "./file_identity.ts";
+import { takeGluedLines } from "./glued_lines.ts";
+import { createRescuedFile } from "./rescued.ts";
+
+/** Two handles on one file: operations on one wait for each other. */
+interface Handles {
+  readonly write: Deno.FsFile;
+  /** Also reads. */
+  readonly sync: Deno.FsFile;
+}
+
+const BLOCK_BYTES = 64 * 1024;
+
+/** One output file, open for appending. It is closed by its two handles. */
+export class WatchedFile {
+  readonly #path: string;
+  /** The size of the file that was opened. */
+  readonly #startSize: number;
+  readonly #identity: FileIdentity;
+  readonly #mode: number | undefined;
+  #handles: Handles;
+  /** Handles of the file that was taken away. */
+  #oldHandles: Handles | undefined;
+  /** Bytes that were written, those that were there before included. */
+  #end: number;
+  /** How many of them are durable. */
+  #acknowledged: number;
+  /** How many of them stood under the path when that was last looked at. */
+  #seen: number;
+  /** How many bytes of the old file are not in the new one. */
+  #shift = 0;
+  /** What the last check has found. */
+  #problem: string | undefined;
+  #writing: Promise<unknown> = Promise.resolve();
+  #moving: Promise<unknown> | undefined;
+
+  private constructor(
+    path: string,
+    handles: Handles,
+    info: Deno.FileInfo,
+    identity: FileIdentity,
+  ) {
+    this.#path = path;
+    this.#handles = handles;
+    this.#startSize =
+      this.#end =
+      this.#acknowledged =
+      this.#seen =
+        info.size;
+    this.#identity = identity;
+    this.#mode = info.mode ?? undefined;
+  }
+
+  /** Opens the file, or makes it. */
+  static async open(path: string, mode?: number): Promise<WatchedFile> {
+    const handles = await openHandles(path, mode);
+    try {
+      const info = await handles.write.stat();
+      return new WatchedFile(path, handles, info, await identityOf(path, info));
+    } catch (error) {
+      closeHandles(handles);
+      throw error;
+    }
+  }
+
+  /** The handle to write to. */
+  readonly writer: JournalFile = writerOf(this, {
+    take: (bytes) => {
+      const count = this.#handles.write.writeSync(bytes);
+      this.#end += count;
+      return count;
+    },
+    takeLater: async (bytes) => {
+      await this.#moving;
+      const writing = this.#handles.write.write(bytes);
+      this.#writing = writing.catch(() => {});
+      const count = await writing;
+      this.#end += count;
+      return count;
+    },
+    truncate: async (length) => {
+      await this.#moving;
+      const size = length - this.#shift;
+      // Never longer than it is: it may have been cut by others.
+      if ((await this.#handles.write.stat()).size > size) await this.#handles.write.truncate(size);
+      this.#end = length;
+    },
+    close: () => {
+      this.#handles.write.close();
+      this.#oldHandles?.write.close();
+    },
+  });
+
+  /** The handle to sync. */
+  readonly syncer: JournalFile = {
+    write: () => Promise.reject(new Error("It is not for writing")),
+    truncate: () => Promise.reject(new Error("It is not for writing")),
+    stat: () => Promise.resolve({ size: this.#startSize }),
+    syncData: async () => {
+      await this.#moving;
+      const end = this.#end;
+      await this.#handles.sync.syncData();
+      this.#acknowledged = end;
+    },
+    close: () => {
+      this.#handles.sync.close();
+      this.#oldHandles?.sync.close();
+    },
+  };
+
+  /** Whether writes have to wait. */
+  get isMoving(): boolean {
+    return this.#moving !== undefined;
+  }
+
+  /** The size of the file that was opened. */
+  get startSize(): number {
+    return this.#startSize;
+  }
+
+  /** What is wrong with the file that the path leads to; undefined where it is the one that is written to. */
+  async check(): Promise<string | undefined> {
+    if (this.#oldHandles !== undefined) return undefined;
+    const end = this.#end;
+    this.#problem = await pathProblem(this.#path, this.#identity, this.#acknowledged);
+    if (this.#problem === undefined) this.#seen = end;
+    return this.#problem;
+  }
+
+  /**
+   * Lets all lines go to a new file from now on, after those that were written since the last check that found
+   * nothing. Does nothing where the last check was such.
+   *
+   * @returns Where that file is.
+   */
+  async moveAway(): Promise<string | undefined> {
+    if (this.#problem === undefined) return undefined;
+    const wasCut = this.#problem === WAS_CUT;
+    const moved = this.#writing.then(() => this.#move(wasCut));
+    this.#moving = moved.catch(() => {}).finally(() => this.#moving = undefined);
+    return await moved;
+  }
+
+  async #move(wasCut: boolean): Promise<string> {
+    const old = this.#handles;
+    const path = await createRescuedFile(this.#path, this.#mode);
+    const handles = await openHandles(path);
+    try {
+      if (wasCut) await takeGluedLines(this.#path, handles.write);
+      else await copyFrom(old.sync, this.#seen, handles.write);
+      await handles.write.sync();
+      this.#shift = this.#end - (await handles.write.stat()).size;
+    } catch (error) {
+      closeHandles(handles);
+      throw error;
+    }
+    this.#handles = handles;
+    this.#oldHandles = old;
+    return path;
+  }
+}
+
+interface WriterParts {
+  take(bytes: Uint8Array): number;
+  takeLater(bytes: Uint8Array): Promise<number>;
+  truncate(length: number): Promise<void>;
+  close(): void;
+}
+
+function writerOf(file: WatchedFile, parts: WriterParts): JournalFile {
+  return {
+    get writeSync() {
+      return file.isMoving ? undefined : parts.take;
+    },
+    write: parts.takeLater,
+    truncate: parts.truncate,
+    close: parts.close,
+    stat: () => Promise.resolve({ size: file.startSize }),
+    syncData: () => Promise.reject(new Error("It is not for syncing")),
+  };
+}
+
+async function openHandles(path: string, mode?: number): Promise<Handles> {
+  const write = await Deno.open(path, { append: true, create: true, mode });
+  try {
+    return { write, sync: await Deno.open(path, { read: true, append: true }) };
+  } catch (error) {
+    write.close();
+    throw error;
+  }
+}
+
+function closeHandles({ write, sync }: Handles): void {
+  write.close();
+  sync.close();
+}
+
+/** Copies what stands in a file from `start` on. */
+async function copyFrom(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
+  await from.seek(start, Deno.SeekMode.Start);
+  const block = new Uint8Array(BLOCK_BYTES);
+  for (let count = await from.read(block); count !== null; count = await from.read(block)) {
+    await writeAll(to, block.subarray(0, count));
+  }
+}

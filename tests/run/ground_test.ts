@@ -1,0 +1,73 @@
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SinkError } from "../../lib/errors.ts";
+import { Ground } from "../../lib/run/ground.ts";
+
+/** Files that change when a test says so. */
+class TestJob {
+  problem: string | undefined;
+  looks = 0;
+  moves = 0;
+
+  checkGround(): Promise<string | undefined> {
+    this.looks++;
+    return Promise.resolve(this.problem);
+  }
+
+  moveAway(): Promise<string[]> {
+    this.moves++;
+    return Promise.resolve(["x.rescued-1.jsonl"]);
+  }
+}
+
+function setUp() {
+  const job = new TestJob();
+  const lost: string[] = [];
+  let now = 0;
+  const ground = new Ground([job], ({ message }) => lost.push(message), {
+    now: () => now,
+    delay: (ms) => Promise.resolve(now += ms),
+  });
+  /** A second goes by. */
+  const second = async (ms = 1_000) => {
+    now += ms;
+    ground.tick();
+    while (ground.isLooking) await Promise.resolve();
+  };
+  return { job, lost, ground, second };
+}
+
+Deno.test("Ground believes what is seen twice, a second apart", async () => {
+  const { job, lost, ground, second } = setUp();
+  await second();
+  job.problem = "it was cut";
+  await second();
+  await second(100);
+  assertEquals([lost.length, job.moves], [0, 0]);
+  await second();
+  assertEquals([lost.length, job.moves], [1, 1]);
+  await second();
+  assertEquals([lost.length, job.moves], [1, 1]);
+  await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
+});
+
+Deno.test("Ground forgets what was seen once", async () => {
+  const { job, lost, ground, second } = setUp();
+  for (let i = 0; i < 5; i++) {
+    job.problem = "it was cut";
+    await second();
+    job.problem = undefined;
+    await second();
+  }
+  await ground.end();
+  assertEquals(lost, []);
+});
+
+Deno.test("Ground looks once more at the end, and twice where something is wrong", async () => {
+  const good = setUp();
+  await good.ground.end();
+  assertEquals(good.job.looks, 1);
+  const bad = setUp();
+  bad.job.problem = "it was removed";
+  await assertRejects(() => bad.ground.end(), SinkError, "it was removed");
+  assertEquals([bad.job.looks, bad.job.moves, bad.lost.length], [2, 1, 1]);
+});

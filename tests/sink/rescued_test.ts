@@ -1,0 +1,47 @@
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { mergeRescued, rescuedFilesOf } from "../../lib/sink/rescued.ts";
+import { tempDir } from "../support/temp.ts";
+
+const result = (uid: string) => ({ uid, prompt_hash: "", response: `to ${uid}` });
+const failure = (uid: string, final: boolean) => ({ uid, prompt_hash: "", error: { final } });
+
+Deno.test("mergeRescued() adds the results that are missing, and removes their files", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", ["a", "b"].map(result));
+  await dir.write("x.rescued-2.jsonl", ["c", "d", "c"].map(result));
+  await dir.write("x.rescued-10.jsonl", ["d", "e"].map(result));
+  await dir.write("x.rescued-3.jsonl", `${JSON.stringify(result("b"))}\n{"uid":"half`);
+  const merged = await mergeRescued(path, "results");
+  assertEquals(merged.map(({ count }) => count), [2, 0, 1]);
+  assertEquals((await dir.rows("x.jsonl")).map(({ uid }) => uid), ["a", "b", "c", "d", "e"]);
+  assertEquals((await dir.names()).filter((name) => name.includes("rescued")), [
+    "x.rescued-3.tail-1",
+  ]);
+});
+
+Deno.test("mergeRescued() makes the output file where it is gone", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.rescued-1.jsonl", ["a"].map(result));
+  await mergeRescued(dir.path("x.jsonl"), "results");
+  assertEquals(await dir.rows("x.jsonl"), ["a"].map(result));
+});
+
+Deno.test("mergeRescued() adds every line of the failures, for the last one counts", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x_error.jsonl", [failure("a", false)]);
+  const more = [failure("a", false), failure("a", true)];
+  await dir.write("x_error.rescued-1.jsonl", more);
+  await mergeRescued(path, "failures");
+  assertEquals(await dir.rows("x_error.jsonl"), [failure("a", false), ...more]);
+});
+
+Deno.test("rescuedFilesOf() takes nothing for ours by its name alone", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.rescued-1.jsonl", [{ uid: "a", prompt: "mine" }]);
+  await dir.write("x.rescued-two.jsonl", ["a"].map(result));
+  await dir.write("y.rescued-1.jsonl", ["a"].map(result));
+  await Deno.symlink(dir.path("y.rescued-1.jsonl"), dir.path("x.rescued-4.jsonl"));
+  assertEquals(await rescuedFilesOf(dir.path("x.jsonl"), "results"), []);
+  assertEquals(await mergeRescued(dir.path("x.jsonl"), "results"), []);
+  assertEquals(await dir.exists("x.jsonl"), false);
+});

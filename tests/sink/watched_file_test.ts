@@ -1,0 +1,75 @@
+import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { Journal } from "../../lib/sink/journal.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+const line = (uid: string) => `{"uid":"${uid}","prompt_hash":"","response":""}`;
+
+async function open(dir: TempDir, fsync: "always" | "never" = "always"): Promise<Journal<string>> {
+  return await Journal.open<string>(dir.path("x.jsonl"), { fsync });
+}
+
+Deno.test("a journal finds nothing wrong with a file that it writes to, appended to by others or not", async () => {
+  await using dir = await tempDir();
+  await using journal = await open(dir);
+  await journal.append(line("a"), "a");
+  await journal.flush();
+  assertEquals(await journal.check(), undefined);
+  await Deno.writeTextFile(dir.path("x.jsonl"), "\n", { append: true });
+  assertEquals([await journal.check(), await journal.moveAway()], [undefined, undefined]);
+});
+
+Deno.test("a journal keeps what it wrote since the last good check, and goes on in the new file", async () => {
+  await using dir = await tempDir();
+  await using journal = await open(dir);
+  await journal.append(line("a"), "a");
+  await journal.check();
+  await journal.append(line("b"), "b");
+  await dir.write("other", "");
+  await Deno.rename(dir.path("other"), dir.path("x.jsonl"));
+  await journal.append(line("c"), "c");
+  assertStringIncludes((await journal.check())!, "another file has taken its place");
+  const [rescued] = await Promise.all([journal.moveAway(), journal.append(line("d"), "d")]);
+  await journal.append(line("e"), "e");
+  await journal.flush();
+  assertEquals(rescued, dir.path("x.rescued-1.jsonl"));
+  assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["b", "c", "d", "e"]);
+  assertEquals(await dir.read("x.jsonl"), "");
+  assertEquals(await journal.check(), undefined);
+});
+
+Deno.test("a journal never takes the number of rescued lines that are there", async () => {
+  await using dir = await tempDir();
+  await using journal = await open(dir);
+  await dir.write("x.rescued-1.jsonl", "mine");
+  await Deno.remove(dir.path("x.jsonl"));
+  await journal.check();
+  assertEquals(await journal.moveAway(), dir.path("x.rescued-2.jsonl"));
+  assertEquals(await dir.read("x.rescued-1.jsonl"), "mine");
+});
+
+Deno.test("a journal makes the folder again that was removed", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/in", "");
+  await using journal = await Journal.open<string>(dir.path("out/x.jsonl"));
+  await journal.append(line("a"), "a");
+  await Deno.remove(dir.path("out"), { recursive: true });
+  assertStringIncludes((await journal.check())!, "it was removed or renamed");
+  await journal.moveAway();
+  assertEquals((await dir.rows("out/x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
+});
+
+Deno.test("only bytes that were acknowledged are missed", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", `${line("a")}\n`);
+  await using journal = await open(dir, "never");
+  await journal.append(line("b"), "b");
+  // A network filesystem may not know of them yet.
+  await Deno.truncate(dir.path("x.jsonl"), line("a").length + 1);
+  assertEquals(await journal.check(), undefined);
+  await Deno.truncate(dir.path("x.jsonl"), 10);
+  assertStringIncludes((await journal.check())!, "it was cut");
+  await journal.append(line("c"), "c");
+  await journal.moveAway();
+  assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["c"]);
+  assertEquals(await dir.read("x.jsonl"), "");
+});
