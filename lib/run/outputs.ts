@@ -188,7 +188,7 @@ async function checkSiblings(
     const stem = results.replace(RESULTS_NAME, "");
     const sibling = results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
     const info = await statOf(sibling);
-    if (!info?.isFile || inputs.includes(sibling)) continue;
+    if (!info?.isFile || await isOneOf(inputs, info)) continue;
     const isOwner = info.size === 0
       ? await statOf(runJson) !== undefined && await statOf(results) === undefined
       : await holdsOwnLines(sibling, "results");
@@ -198,6 +198,14 @@ async function checkSiblings(
         "failures file. Name another output",
     );
   }
+}
+
+async function isOneOf(paths: readonly string[], info: Deno.FileInfo): Promise<boolean> {
+  for (const path of paths) {
+    const other = await statOf(path);
+    if (other !== undefined && other.ino === info.ino && other.dev === info.dev) return true;
+  }
+  return false;
 }
 
 /** Two names may be one file, so it is the device and inode that are compared. */

@@ -103,7 +103,8 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const audit = new Audit();
   await audit.readResults(files.results);
   for (const path of await rescuedFilesOf(files.results, "results")) await audit.readRescued(path);
-  await audit.readFailures(files.failures);
+  const rescuedFailures = await rescuedFilesOf(files.failures, "failures");
+  for (const path of [files.failures, ...rescuedFailures]) await audit.readFailures(path);
   const found = await preflight(files.input, {
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,

@@ -173,7 +173,8 @@ async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promi
   if (mode === null) return; // Windows has none.
   const made = await Deno.lstat(path);
   if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
-  await Deno.chmod(path, mode & ACCESS_BITS);
+  // Filesystems that have no permissions give all files the same.
+  if (made.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
 }
 
 /** The error for a file that cannot be written. */

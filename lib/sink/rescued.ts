@@ -5,7 +5,7 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { dirname } from "node:path";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { holdsOwnLines, type LineKind } from "../own_line.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
@@ -20,23 +20,21 @@ export interface MergedLines {
   readonly count: number;
 }
 
-/** The files of rescued lines that there are for an output file, the oldest first. */
+/** After this many numbers without a file there are no more: a run may end while it merges the first. */
+const MOST_MISSING = 3;
+
+/** The files of rescued lines that there are for an output file, the oldest first. Their numbers are tried one
+ * after the other: a folder may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
-  const folder = dirname(path);
-  const start = `${basename(stemOf(path))}.rescued-`;
-  const found: [number, string][] = [];
-  try {
-    for await (const { name, isFile } of Deno.readDir(folder)) {
-      if (!isFile || !name.startsWith(start)) continue;
-      const number = /^(\d{1,9})\.jsonl$/.exec(name.slice(start.length))?.[1];
-      if (number !== undefined) found.push([Number(number), rescuedPath(path, Number(number))]);
-    }
-  } catch {
-    return []; // Without the folder there is no file in it.
+  const found: string[] = [];
+  let missing = 0;
+  for (let number = 1; missing < MOST_MISSING; number++) {
+    const rescued = rescuedPath(path, number);
+    const info = await Deno.lstat(rescued).catch(() => undefined);
+    missing = info === undefined ? missing + 1 : 0;
+    if (info?.isFile && await holdsOwnLines(rescued, kind)) found.push(rescued);
   }
-  const paths = found.sort(([a], [b]) => a - b).map(([, one]) => one);
-  const areOurs = await Promise.all(paths.map((one) => holdsOwnLines(one, kind)));
-  return paths.filter((_, index) => areOurs[index]);
+  return found;
 }
 
 /** Makes the next such file; the folder is made again where it is gone, too. */

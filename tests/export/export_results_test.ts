@@ -365,3 +365,16 @@ Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the co
   });
   assert(hints[1].text.includes("field_messages: conversations"));
 });
+
+Deno.test("exportResults() passes over blank lines and a byte order mark", async () => {
+  await using dir = await tempDir();
+  const [one, two] = ["one", "two"].map((prompt) => resultLineOf({ prompt }));
+  await dir.write("out.jsonl", `\ufeff${one}\r\n\n \n${two}\n`);
+  let text = "";
+  const decoder = new TextDecoder();
+  const output = new WritableStream<Uint8Array>({
+    write: (bytes) => void (text += decoder.decode(bytes)),
+  });
+  assertEquals((await exportFrom(dir, { output })).rows, 2);
+  assertEquals(text.includes("one") && text.includes("two"), true);
+});

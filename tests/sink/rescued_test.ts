@@ -9,7 +9,7 @@ Deno.test("mergeRescued() adds the results that are missing, and removes their f
   await using dir = await tempDir();
   const path = await dir.write("x.jsonl", ["a", "b"].map(result));
   await dir.write("x.rescued-2.jsonl", ["c", "d", "c"].map(result));
-  await dir.write("x.rescued-10.jsonl", ["d", "e"].map(result));
+  await dir.write("x.rescued-5.jsonl", ["d", "e"].map(result));
   await dir.write("x.rescued-3.jsonl", `${JSON.stringify(result("b"))}\n{"uid":"half`);
   const merged = await mergeRescued(path, "results");
   assertEquals(merged.map(({ count }) => count), [2, 0, 1]);
