@@ -30,6 +30,11 @@ export interface Reply {
   readonly closes?: boolean;
   /** How much later it does, in milliseconds. @default 0 */
   readonly closesAfterMs?: number;
+  /** Whether nothing follows what was sent, and the connection stays open until the client closes it.
+   * @default false */
+  readonly stalls?: boolean;
+  /** Bytes in place of status line, header fields and body; several pieces are several writes. */
+  readonly raw?: Piece | readonly Piece[];
   /** Bytes before the status line, such as an interim answer; several pieces are several writes. @default none */
   readonly interim?: string | readonly string[];
 }
@@ -47,6 +52,8 @@ export interface Post {
   readonly body: any;
   /** The request line and the header fields, as they came. */
   readonly head: string;
+  /** Which POST of its connection it is, from 1: past 1 the connection is a reused one. */
+  readonly onConnection: number;
   /** How many POSTs are unanswered, this one included. */
   readonly open: number;
 }
@@ -64,17 +71,26 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly connections: number;
 }
 
+/** How a scripted server keeps its posts. */
+export interface ScriptedOptions {
+  /** Whether `posts` are kept. @default true */
+  keep?: boolean;
+  /** Called once the last byte of a reply was handed to the connection. */
+  sent?: (post: Post, reply: Reply) => void;
+}
+
 /** Starts a server on 127.0.0.1 that follows a script. */
-export function serveScript(script: Script): ScriptedServer {
+export function serveScript(script: Script, options: ScriptedOptions = {}): ScriptedServer {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const replyTo = typeof script === "function" ? script : inTurn(script);
   const sockets = new Set<Deno.Conn>(), running = new Set<Promise<void>>();
   const prompts = new Map<string, number>();
   const posts: Post[] = [];
-  let connections = 0, open = 0;
+  let connections = 0, open = 0, read = 0;
 
   async function serve(connection: Deno.Conn): Promise<void> {
     const reader = new RequestReader(connection);
+    let onConnection = 0;
     try {
       while (true) {
         const text = await reader.next();
@@ -82,12 +98,23 @@ export function serveScript(script: Script): ScriptedServer {
         const body = JSON.parse(text || "null"), prompt = promptOf(body);
         const asked = (prompts.get(prompt) ?? 0) + 1;
         prompts.set(prompt, asked);
-        const post = { n: posts.length + 1, asked, prompt, body, head: reader.head, open: ++open };
-        posts.push(post);
+        const { head } = reader;
+        const post = {
+          n: ++read,
+          asked,
+          prompt,
+          body,
+          head,
+          onConnection: ++onConnection,
+          open: ++open,
+        };
+        if (options.keep ?? true) posts.push(post);
         try {
           const reply = await replyTo(post);
           if (reply.hangsUp) return;
           for await (const bytes of bytesOf(reply)) await writeAll(connection, bytes);
+          options.sent?.(post, reply);
+          if (reply.stalls) return void await reader.next();
           if (reply.closesAfterMs) await later(reply.closesAfterMs);
           if (reply.breaks || reply.closes || reply.framing === "close") return;
         } finally {
@@ -139,6 +166,9 @@ const MISSING_BYTES = 1_000;
 
 async function* bytesOf(reply: Reply): AsyncGenerator<Uint8Array> {
   const { status = 200, headers = {}, framing = "length", breaks = false } = reply;
+  if (reply.raw !== undefined) {
+    return yield* [reply.raw].flat().map((piece) => bytes(piece as Piece));
+  }
   const pieces = piecesOf(reply.body);
   const length = Array.isArray(pieces)
     ? pieces.reduce((sum: number, piece) => sum + bytes(piece).length, breaks ? MISSING_BYTES : 0)

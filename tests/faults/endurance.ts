@@ -1,0 +1,119 @@
+/**
+ * Long runs, whose memory is looked at as they go on: many rows, and a teacher that is flaky for hours.
+ *
+ * @module
+ */
+
+import { REPOSITORY } from "../support/process.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { startTeacher } from "./ledger.ts";
+import { delay } from "./time.ts";
+
+/** What a long run came to. */
+export interface EnduranceFigures {
+  /** Rows that have a result. */
+  readonly rows: number;
+  /** How long it took. */
+  readonly seconds: number;
+  /** The most memory (resident set) that it had, in MB. */
+  readonly peakMb: number;
+  /** The mean of the second quarter of the run, in MB. */
+  readonly earlyMb: number;
+  /** The mean of its last quarter, in MB. */
+  readonly lateMb: number;
+}
+
+/** Answers this many rows by a simulated teacher and proves with `verify` that all have a result. */
+export async function manyRows(count: number): Promise<EnduranceFigures> {
+  await using dir = await tempDir();
+  const input = await writeRows(dir, count);
+  return await endure(dir, [input, "--simulate", "latency=0", "-c", "64"], 0);
+}
+
+/** Answers rows for this long while one attempt in five breaks. Rows that failed are data. */
+export async function flakyRun(seconds: number, seed: number): Promise<EnduranceFigures> {
+  await using dir = await tempDir();
+  await using teacher = await startTeacher();
+  const { url } = await teacher.trial({ delayMs: [0, 200], faults: 0.2, seed, keepsLedger: false });
+  const input = await writeRows(dir, 1_000 * Math.max(1, seconds));
+  const args = [input, "--base-url", url, "-c", "64", "--deadline", `${seconds}s`];
+  return await endure(dir, args, 5);
+}
+
+async function writeRows(dir: TempDir, count: number): Promise<string> {
+  using file = await Deno.open(dir.path("in.jsonl"), { create: true, write: true });
+  const step = 10_000;
+  for (let first = 0; first < count; first += step) {
+    const lines = Array.from(
+      { length: Math.min(step, count - first) },
+      (_, i) => JSON.stringify({ id: `row-${first + i}`, prompt: `prompt ${first + i}` }) + "\n",
+    );
+    const bytes = new TextEncoder().encode(lines.join(""));
+    for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
+  }
+  return dir.path("in.jsonl");
+}
+
+async function endure(dir: TempDir, args: string[], code: number): Promise<EnduranceFigures> {
+  const output = ["-o", dir.path("out/")];
+  const begin = performance.now(), samples: number[] = [];
+  const child = cli([...args, "-m", "test-model", "--progress", "none", ...output]);
+  const ended = child.output();
+  let isOver = false;
+  ended.finally(() => isOver = true);
+  while (!isOver) {
+    const mb = await residentMb(child.pid);
+    if (mb !== undefined) samples.push(mb);
+    await Promise.race([delay(1_000), ended]);
+  }
+  const seconds = (performance.now() - begin) / 1_000;
+  const result = await ended;
+  if (result.code !== code && result.code !== 0) {
+    throw new Error(
+      `The run ended with ${result.code}:\n${new TextDecoder().decode(result.stderr)}`,
+    );
+  }
+  const proof = await cli(["verify", args[0], ...output]).output();
+  const said = new TextDecoder().decode(proof.stdout);
+  if (code === 0 && proof.code !== 0) throw new Error(`verify ends with ${proof.code}:\n${said}`);
+  return {
+    rows: await linesIn(dir.path("out/in.jsonl")),
+    seconds: Math.round(seconds),
+    peakMb: Math.round(Math.max(...samples)),
+    earlyMb: meanOf(samples, 0.25, 0.5),
+    lateMb: meanOf(samples, 0.75, 1),
+  };
+}
+
+/** The command line with the memory settings of `deno task distill`. */
+function cli(args: string[]): Deno.ChildProcess {
+  const flags = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", flags, "-A", `${REPOSITORY}/cli.ts`, ...args],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function linesIn(path: string): Promise<number> {
+  let lines = 0;
+  using file = await Deno.open(path);
+  for await (const bytes of file.readable) for (const byte of bytes) if (byte === 10) lines++;
+  return lines;
+}
+
+/** The resident set of a process; undefined where it has ended, or where there is no `/proc`. */
+async function residentMb(pid: number): Promise<number | undefined> {
+  try {
+    const status = await Deno.readTextFile(`/proc/${pid}/status`);
+    const kilobytes = /^VmRSS:\s+(\d+)/m.exec(status)?.[1];
+    return kilobytes === undefined ? undefined : Number(kilobytes) / 1_024;
+  } catch {
+    return undefined;
+  }
+}
+
+function meanOf(samples: readonly number[], from: number, to: number): number {
+  const part = samples.slice(samples.length * from, samples.length * to);
+  return Math.round(part.reduce((sum, mb) => sum + mb, 0) / Math.max(1, part.length));
+}
