@@ -4,25 +4,20 @@
  * @module
  */
 
-import { SourceError, UsageError } from "../errors.ts";
+import { SourceError } from "../errors.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
-import { checkOwnFile } from "../own_line.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
 import {
-  acquireLock,
   type Lock,
-  mergeRescued,
-  modeMadeFrom,
-  repairTail,
   type ReplacementOptions,
   rescuedFilesOf,
   setAside,
   Sink,
   type SinkOptions,
-  targetOf,
 } from "../sink/mod.ts";
 import { ImageFolder, type RowParser } from "../source/mod.ts";
+import { claimOutput, dropOutput } from "./claim.ts";
 import {
   checkSameIdentity,
   type Identity,
@@ -32,7 +27,7 @@ import {
 } from "./identity.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { RunOptions } from "./options.ts";
-import { type OutputFiles, spoolPathOf, temporaryFilesOf } from "./outputs.ts";
+import { type OutputFiles, spoolPathOf } from "./outputs.ts";
 import { estimateRows } from "./estimate.ts";
 import { checkReadableTwice } from "./input_file.ts";
 import { Preflight, preflight } from "./preflight.ts";
@@ -122,52 +117,10 @@ export class Job {
    * @throws {UsageError} when a file there is not ours, or what is there was made otherwise
    */
   async claim(): Promise<void> {
-    const { options, notice } = this.#context;
-    const { input, lock, results, failures, runJson } = this.files;
-    this.#mode = input === "-" ? undefined : await modeMadeFrom([input]);
-    this.#lock = await acquireLock(lock, {
-      required: options.lock ?? true,
-      mode: this.#mode,
-      onLeftovers: (token) => this.#removeLeftovers(token),
-    });
-    await readRunFile(runJson);
-    await checkOwnFile(results, "results");
-    await checkOwnFile(failures, "failures");
-    if (options.resume === false) return await this.#checkOverwrite();
-    for (const path of [this.files.results, this.files.failures]) {
-      const tail = await repairTail(path);
-      if (tail.kind === "completed") {
-        notice("info", `Completed the last line of "${path}"`);
-      } else if (tail.kind === "cut") {
-        notice(
-          "warning",
-          `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
-            "its row will be asked again",
-        );
-      }
-    }
-    await this.#addRescued();
+    const { lock, mode } = await claimOutput(this.files, this.#context);
+    this.#lock = lock;
+    this.#mode = mode;
     await this.checkIdentity();
-  }
-
-  /** Adds what an earlier run has kept beside the output, because others had changed that. */
-  async #addRescued(): Promise<void> {
-    const { results, failures } = this.files;
-    const merged = [
-      ...await mergeRescued(results, "results"),
-      ...await mergeRescued(failures, "failures"),
-    ];
-    for (const { from, count } of merged) {
-      const lines = count === 1 ? "1 line" : `${count} lines`;
-      this.#context.notice("info", `Added ${lines} from "${from}" to the output`);
-    }
-  }
-
-  /** Removes what the run that had the lock before has left. */
-  async #removeLeftovers(token: string): Promise<void> {
-    for (const path of await temporaryFilesOf(this.files, token)) {
-      await removeIfThere(path).catch(() => {});
-    }
   }
 
   /** Keeps standard input for the second pass. */
@@ -235,25 +188,13 @@ export class Job {
 
   /** Takes away what the run makes anew. Not before everything is known to be as it should be. */
   async makeRoom(): Promise<void> {
-    const { results, failures, runJson } = this.files;
     const { outdated } = this.found;
     if (this.#context.options.resume === false) {
-      for (const path of [results, failures]) await removeIfThere(await targetOf(path));
-      await removeIfThere(runJson);
-      await this.#dropRescued();
+      await dropOutput(this.files);
     } else if (outdated.size > 0) {
-      const kept = await setAside(results, outdated, this.#lock?.token);
+      const kept = await setAside(this.files.results, outdated, this.#lock?.token);
       this.#context.notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
     }
-  }
-
-  async #dropRescued(): Promise<void> {
-    const { results, failures } = this.files;
-    const paths = [
-      ...await rescuedFilesOf(results, "results"),
-      ...await rescuedFilesOf(failures, "failures"),
-    ];
-    for (const path of paths) await removeIfThere(path);
   }
 
   /** Opens the output for writing. */
@@ -381,17 +322,5 @@ export class Job {
       failed: nowFailed,
       pending: total - nowSucceeded - nowFailed,
     };
-  }
-
-  async #checkOverwrite(): Promise<void> {
-    const { results, failures } = this.files;
-    if (this.#context.options.overwrite) return;
-    const rescued = await rescuedFilesOf(results, "results");
-    const [holder] = rescued.length > 0 ? rescued : [results];
-    if (!(await hasContent(holder)) && !(await hasContent(failures))) return;
-    throw new UsageError(
-      `Cannot start over: "${holder}" holds answers. Add --overwrite to throw them away, ` +
-        "or name another output",
-    );
   }
 }

@@ -1,0 +1,120 @@
+/**
+ * Takes an output over from the run before: the lock, what a crash has left, and what is there to be added to.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { checkOwnFile } from "../own_line.ts";
+import {
+  acquireLock,
+  type Lock,
+  mergeRescued,
+  modeMadeFrom,
+  repairTail,
+  rescuedFilesOf,
+  targetOf,
+} from "../sink/mod.ts";
+import { hasContent, removeIfThere } from "./files.ts";
+import { readRunFile } from "./identity.ts";
+import type { RunOptions } from "./options.ts";
+import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
+
+/** How an output is claimed. */
+export interface ClaimOptions {
+  /** What the run was told. */
+  readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
+  /** Says something to the user. */
+  readonly notice: (level: "info" | "warning", message: string) => void;
+}
+
+/** An output that no other run writes to. */
+export interface Claim {
+  /** Its lock. */
+  readonly lock: Lock;
+  /** The permissions of files that are made. */
+  readonly mode: number | undefined;
+}
+
+/**
+ * Takes the lock and repairs truncated last lines. Files that are not ours are not touched.
+ *
+ * @throws {LockedError} when another run works here
+ * @throws {UsageError} when a file there is not ours, or holds answers that are not to be thrown away
+ */
+export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
+  const mode = files.input === "-" ? undefined : await modeMadeFrom([files.input]);
+  const lock = await acquireLock(files.lock, {
+    required: options.options.lock ?? true,
+    mode,
+    onLeftovers: (token) => removeLeftovers(files, token),
+  });
+  try {
+    await readRunFile(files.runJson);
+    await checkOwnFile(files.results, "results");
+    await checkOwnFile(files.failures, "failures");
+    if (options.options.resume === false) await checkOverwrite(files, options);
+    else await repair(files, options);
+    return { lock, mode };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** Removes what a run has written, for one that starts over. */
+export async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
+  for (const path of [results, failures]) await removeIfThere(await targetOf(path));
+  const rescued = [
+    ...await rescuedFilesOf(results, "results"),
+    ...await rescuedFilesOf(failures, "failures"),
+  ];
+  for (const path of [runJson, ...rescued]) await removeIfThere(path);
+}
+
+/** Removes what the run that had the lock before has left. */
+async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
+  for (const path of await temporaryFilesOf(files, token)) {
+    await removeIfThere(path).catch(() => {});
+  }
+}
+
+async function checkOverwrite(
+  { results, failures }: OutputFiles,
+  { options }: ClaimOptions,
+): Promise<void> {
+  if (options.overwrite) return;
+  const [rescued] = await rescuedFilesOf(results, "results");
+  const holder = rescued ?? results;
+  if (!(await hasContent(holder)) && !(await hasContent(failures))) return;
+  throw new UsageError(
+    `Cannot start over: "${holder}" holds answers. Add --overwrite to throw them away, ` +
+      "or name another output",
+  );
+}
+
+async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptions): Promise<void> {
+  for (const path of [results, failures]) {
+    const tail = await repairTail(path);
+    if (tail.kind === "completed") {
+      notice("info", `Completed the last line of "${path}"`);
+    } else if (tail.kind === "cut") {
+      notice(
+        "warning",
+        `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
+          "its row will be asked again",
+      );
+    }
+  }
+  // What an earlier run has kept beside the output, because others had changed that.
+  const merged = [
+    ...await mergeRescued(results, "results"),
+    ...await mergeRescued(failures, "failures"),
+  ];
+  for (const { from, count } of merged) {
+    notice(
+      "info",
+      `Added ${count === 1 ? "1 line" : `${count} lines`} from "${from}" to the output`,
+    );
+  }
+}
