@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { exportResults } from "../lib/export/mod.ts";
+import { EXPORT_FORMATS, exportResults } from "../lib/export/mod.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -18,19 +18,27 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
   }
-  const formats = ["messages", "prompt-completion", "sharegpt", "alpaca"] as const;
   const output = settings.required("output", "an output: add -o train.jsonl");
-  const format = settings.choice("format", formats);
+  const format = settings.choice("format", EXPORT_FORMATS);
   if (format === undefined) {
-    throw new UsageError(`Cannot export without a format: add --format ${formats.join("|")}`);
+    throw new UsageError(
+      `Cannot export without a format: add --format ${EXPORT_FORMATS.join("|")}`,
+    );
   }
-  const { rows, notes, hints } = await exportResults({
+  const { rows, validationRows, notes, hints } = await exportResults({
     ...await readRowOptions(settings),
     results: args.inputs,
     output,
     format,
     think: settings.choice("think", ["wrap", "field", "drop"]),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),
+    where: settings.text("where"),
+    columns: settings.parts("columns"),
+    dedupe: settings.isOn("dedupe"),
+    shuffle: settings.integer("shuffle", 0),
+    maxRows: settings.integer("max-rows", 1),
+    validation: shareOf(settings, "validation"),
+    prefer: settings.text("prefer"),
     replace: settings.isOn("replace"),
     allowEmpty: settings.isOn("allow-empty"),
   });
@@ -38,6 +46,21 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
-  io.writeErr(`Wrote ${count} to ${printable(output)}\n`);
+  const split = settings.text("validation") === undefined
+    ? ""
+    : `, ${validationRows.toLocaleString("en-US")} of them for validation`;
+  io.writeErr(`Wrote ${count} to ${printable(output)}${split}\n`);
   return 0;
+}
+
+/** A share as in `1%` or `0.01`. */
+function shareOf(settings: Settings, name: string): number | undefined {
+  const value = settings.text(name);
+  if (value === undefined) return undefined;
+  const match = /^(\d+(?:\.\d+)?|\.\d+)(%)?$/.exec(value.trim());
+  const share = match === null ? NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100);
+  if (share > 0 && share < 1) return share;
+  throw new UsageError(
+    `Cannot use ${settings.given(name, value)}: it must be a share of the rows, as in 1% or 0.01`,
+  );
 }

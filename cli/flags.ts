@@ -59,9 +59,42 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "format",
       value: "NAME",
-      help: "messages, prompt-completion, sharegpt or alpaca",
+      help: "messages, prompt-completion, sharegpt, alpaca, preference or raw",
       commands: ["export"],
       isCommon: true,
+    },
+    {
+      name: "where",
+      value: "CONDITION",
+      help: `only these rows: 'completion_tokens < 4000 and lang == "en"'`,
+      commands: ["export"],
+      isCommon: true,
+    },
+    { name: "columns", value: "A,B", help: "only these columns", commands: ["export"] },
+    {
+      name: "dedupe",
+      help: "leave out rows with the prompt and answer of an earlier one",
+      commands: ["export"],
+    },
+    {
+      name: "shuffle",
+      value: "SEED",
+      help: "shuffle the rows; a seed gives the same order each time",
+      commands: ["export"],
+    },
+    { name: "max-rows", value: "N", help: "write N rows at most", commands: ["export"] },
+    {
+      name: "validation",
+      value: "SHARE",
+      help: "this share of the rows (1%) into x.validation.jsonl",
+      commands: ["export"],
+      isCommon: true,
+    },
+    {
+      name: "prefer",
+      value: "HOW",
+      help: "for preference: shortest, longest, or a field of numbers",
+      commands: ["export"],
     },
     {
       name: "tool-arguments",

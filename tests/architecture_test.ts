@@ -69,6 +69,8 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   prices: { types: ["teacher"] },
   progress: { types: ["teacher"] },
   simulate: {},
+  where: {},
+  tables: { all: ["sink", "source"] },
   terminal: { types: ["progress"] },
   "engine/errors": { types: ["engine", "teacher"] },
   "engine/answers": { types: ["checks", "teacher"] },
@@ -93,7 +95,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
     ],
     types: ["engine/flow"],
   },
-  export: { all: ["run", "sink", "source"], types: ["teacher"] },
+  export: { all: ["run", "sink", "source", "tables", "where"], types: ["teacher"] },
 };
 
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [

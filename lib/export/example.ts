@@ -13,6 +13,12 @@ import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it has a format. */
 export interface Example extends Origin {
+  /** The results line. */
+  readonly text: string;
+  /** What the results line holds, parsed. */
+  readonly result: Readonly<Record<string, unknown>>;
+  /** The uid of the row, which all answers to it share. */
+  readonly rowUid: string;
   /** What was sent, oldest first. */
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered. */
@@ -74,7 +80,13 @@ export class ExampleReader {
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
+    // A row may be called `x#1` itself.
+    const isFirst = sent.uid === fields.uid;
+    const answer = isFirst ? undefined : parseSampleUid(fields.uid);
     return {
+      text,
+      result: fields as unknown as Record<string, unknown>,
+      rowUid: (answer?.uid ?? fields.uid).replace(/~\d+$/, ""),
       messages: sent.messages,
       tools: Array.isArray(tools) && tools.length > 0 ? tools : undefined,
       response: fields.response,
@@ -84,8 +96,7 @@ export class ExampleReader {
       file: origin[2],
       line: Number(origin[3]),
       input: origin[1],
-      // A row may be called `x#1` itself.
-      sample: sent.uid === fields.uid ? 0 : parseSampleUid(fields.uid)?.sample ?? 0,
+      sample: answer?.sample ?? 0,
     };
   }
 

@@ -18,7 +18,11 @@ export type ExportFormat =
   /** `{"conversations":[{"from","value"}]}`: LLaMA-Factory. */
   | "sharegpt"
   /** `{"instruction","input","output"}`: LLaMA-Factory, Axolotl. */
-  | "alpaca";
+  | "alpaca"
+  /** `{"prompt":[messages],"chosen":[message],"rejected":[message]}`: TRL's DPO. */
+  | "preference"
+  /** The results line, with every key that it has. */
+  | "raw";
 
 /** All formats. */
 export const EXPORT_FORMATS: readonly ExportFormat[] = [
@@ -26,6 +30,8 @@ export const EXPORT_FORMATS: readonly ExportFormat[] = [
   "prompt-completion",
   "sharegpt",
   "alpaca",
+  "preference",
+  "raw",
 ];
 
 /** One row of a training set. */
@@ -50,6 +56,8 @@ export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
   "prompt-completion": { tools: "[]" },
   "sharegpt": { tools: "[]" },
   "alpaca": { system: "", history: [], tools: "[]" },
+  "preference": { tools: "[]" },
+  "raw": {},
 };
 
 /** How rows are put into a format. */
@@ -65,7 +73,7 @@ export interface RowStyle {
 /** Puts an example into a format. */
 export function toTrainingRow(
   example: Example,
-  format: ExportFormat,
+  format: Exclude<ExportFormat, "raw">,
   style: RowStyle,
 ): TrainingRow | NoPlace {
   const { prompt, answer } = turnsOf(example, style.think);
@@ -78,6 +86,7 @@ export function toTrainingRow(
     case "messages":
       return withTools({ messages: styled([...prompt, answer]) }, tools);
     case "prompt-completion":
+    case "preference": // Two of them are a pair.
       return withTools({ prompt: styled(prompt), completion: styled([answer]) }, tools);
     case "sharegpt":
       return toShareGpt([...prompt, answer], tools);

@@ -7,11 +7,8 @@
  * @module
  */
 
-export {
-  type ExportFormat,
-  type ExportOptions,
-  type ExportReport,
-  exportResults,
-} from "./export_results.ts";
+export type { ExportOptions } from "./export_options.ts";
+export { type ExportReport, exportResults } from "./export.ts";
+export { EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
 export type { LoaderHint } from "./loaders.ts";
 export type { ToolArguments } from "./tool_arguments.ts";

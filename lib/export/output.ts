@@ -9,15 +9,11 @@ import { SinkError } from "../errors.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 import { checkOutput, type OutputGuard, standardStreamOf } from "./output_guard.ts";
 
-const BUFFER_CHARS = 1 << 20;
-
-/** Takes text in small pieces and writes it in large ones. */
+/** Takes bytes, in large pieces. */
 export class Output implements AsyncDisposable {
   readonly #write: (bytes: Uint8Array) => Promise<void>;
   readonly #commit: () => Promise<void>;
   readonly #abandon: () => Promise<void>;
-  readonly #encoder = new TextEncoder();
-  #waiting = "";
   #isFinished = false;
 
   /** For `openOutput` to call. */
@@ -31,15 +27,13 @@ export class Output implements AsyncDisposable {
     this.#abandon = abandon;
   }
 
-  /** Adds text; the promise is there only when there is something to wait for. */
-  write(text: string): Promise<void> | undefined {
-    this.#waiting += text;
-    return this.#waiting.length < BUFFER_CHARS ? undefined : this.#flush();
+  /** Adds bytes. */
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#write(bytes);
   }
 
-  /** Writes the rest and makes it stay. */
+  /** Makes what was written stay. */
   async finish(): Promise<void> {
-    await this.#flush();
     await this.#commit();
     this.#isFinished = true;
   }
@@ -47,12 +41,6 @@ export class Output implements AsyncDisposable {
   /** Throws away what was not finished. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isFinished) await this.#abandon();
-  }
-
-  async #flush(): Promise<void> {
-    const bytes = this.#encoder.encode(this.#waiting);
-    this.#waiting = "";
-    if (bytes.length > 0) await this.#write(bytes);
   }
 }
 

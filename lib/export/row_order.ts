@@ -48,8 +48,13 @@ export class RowOrder {
     this.length++;
   }
 
+  /** Where a line is. */
+  place(index: number): { offset: number; byteLength: number } {
+    return { offset: this.#offsets[index], byteLength: this.#lengths[index] };
+  }
+
   /** The lines in input order; of two with one origin the earlier in the results comes first. */
-  *inInputOrder(): Generator<{ offset: number; byteLength: number }> {
+  inInputOrder(): Uint32Array {
     const keys = this.#keys;
     const order = new Uint32Array(this.length);
     let isSorted = true;
@@ -58,7 +63,7 @@ export class RowOrder {
       if (i > 0 && keys[i] < keys[i - 1]) isSorted = false;
     }
     if (!isSorted) order.sort((a, b) => keys[a] - keys[b] || a - b);
-    for (const i of order) yield { offset: this.#offsets[i], byteLength: this.#lengths[i] };
+    return order;
   }
 
   #grow(): void {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
-import { type ExportOptions, exportResults } from "../../lib/export/export_results.ts";
+import { type ExportOptions, exportResults } from "../../lib/export/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf, runFile } from "./results.ts";
 
@@ -237,7 +237,7 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ messages: [user("a"), user("b")] }) + "\n");
   const refused: [Partial<ExportOptions>, string][] = [
-    [{ format: "csv" as "alpaca" }, 'Cannot export as "csv": the formats are messages, '],
+    [{ format: "csv" as "alpaca" }, 'Cannot export as "csv": it must be messages, '],
     [{ think: "loud" as "drop" }, "it must be wrap, field or drop"],
     [{ format: "alpaca", think: "field" }, "use think wrap or drop"],
     [{ format: "alpaca" }, "line 1 as alpaca: the format has no place for turns other than user"],

@@ -4,7 +4,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowOrder } from "../../lib/export/row_order.ts";
 
 function offsets(order: RowOrder): number[] {
-  return [...order.inInputOrder()].map(({ offset }) => offset);
+  return [...order.inInputOrder()].map((index) => order.place(index).offset);
 }
 
 Deno.test("RowOrder sorts by line within a file, and files by their first appearance", () => {

@@ -1,0 +1,72 @@
+/**
+ * Pairs of a chosen and a rejected answer to one row, as TRL's DPO reads them.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { parseField } from "../where/mod.ts";
+import type { Example } from "./example.ts";
+import type { TrainingRow } from "./formats.ts";
+
+/** Gives the answers to one row their order: the larger the number, the better. NaN: it has none. */
+export type Score = (example: Example) => number;
+
+/** What left out of an export of pairs was, by its reason. */
+export interface LeftOut {
+  /** Rows with a single answer. */
+  single: number;
+  /** Rows whose answers have the same score. */
+  tied: number;
+  /** Answers without a number in the field. */
+  unscored: number;
+}
+
+/**
+ * How `--prefer` orders answers.
+ *
+ * @throws {UsageError} when it names no field
+ */
+export function scoreOf(prefer: string): Score {
+  if (prefer === "shortest") return ({ response }) => -response.length;
+  if (prefer === "longest") return ({ response }) => response.length;
+  let field;
+  try {
+    field = parseField(prefer);
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot use --prefer "${prefer}": it must be shortest, longest, or a field of numbers`,
+      { cause },
+    );
+  }
+  return ({ result }) => {
+    const value = field(result, result.distill as object);
+    return typeof value === "number" ? value : NaN;
+  };
+}
+
+/** The best and the worst of the answers to one row; undefined where there is no pair. */
+export function pairOf(
+  answers: readonly Example[],
+  score: Score,
+  leftOut: LeftOut,
+): readonly [chosen: Example, rejected: Example] | undefined {
+  const scored = answers.map((example) => ({ example, score: score(example) }))
+    .filter((one) => !Number.isNaN(one.score));
+  leftOut.unscored += answers.length - scored.length;
+  if (scored.length < 2) {
+    if (scored.length === 1) leftOut.single++;
+    return undefined;
+  }
+  scored.sort((a, b) => b.score - a.score);
+  const [best, worst] = [scored[0], scored.at(-1)!];
+  if (best.score !== worst.score) return [best.example, worst.example];
+  leftOut.tied++;
+  return undefined;
+}
+
+/** The row of a pair, from the rows of its two answers. */
+export function preferenceRow(chosen: TrainingRow, rejected: TrainingRow): TrainingRow {
+  const { completion, ...rest } = chosen;
+  return { ...rest, chosen: completion, rejected: rejected.completion };
+}

@@ -1,0 +1,13 @@
+/**
+ * Rows as files that other programs read: JSON Lines, JSON, CSV and Parquet, each but Parquet compressed
+ * too.
+ *
+ * In: rows as JavaScript objects. Out: bytes. It knows neither where the rows come from nor where the bytes
+ * go, and holds no more than one block of rows.
+ *
+ * @module
+ */
+
+export { openTable, type TableWriter } from "./open_table.ts";
+export { type ColumnType, Schema } from "./schema.ts";
+export { isTableOfType, type TableFormat, tableFormatOf } from "./table_format.ts";

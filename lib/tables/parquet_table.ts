@@ -1,0 +1,152 @@
+/**
+ * Parquet: pages compressed with zstd, in row groups of a bounded size.
+ *
+ * @module
+ */
+
+import { zstdCompressSync } from "node:zlib";
+import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet_writer.ts";
+import { jsonOf } from "../sink/mod.ts";
+import { isRawJson } from "../source/mod.ts";
+import { VERSION } from "../version.ts";
+import type { ByteSink } from "./compression.ts";
+import type { TableWriter } from "./open_table.ts";
+import type { ColumnType, Schema } from "./schema.ts";
+
+/** A row group is held in memory, as values and as bytes. */
+const GROUP_CHARS = 16 << 20;
+const GROUP_ROWS = 50_000;
+
+/** One Parquet file. */
+export class ParquetTable implements TableWriter {
+  readonly #sink: ByteSink;
+  readonly #types: readonly (readonly [string, ColumnType])[];
+  readonly #bytes = new ByteWriter(1 << 16);
+  readonly #writer: ParquetWriter;
+  #columns: unknown[][];
+  #chars = 0;
+
+  /** All rows have to fit the schema. */
+  constructor(schema: Schema, sink: ByteSink) {
+    this.#sink = sink;
+    this.#types = [...schema.columns];
+    this.#columns = this.#types.map(() => []);
+    this.#writer = new ParquetWriter({
+      writer: this.#bytes,
+      schema: [
+        { name: "root", num_children: this.#types.length },
+        ...this.#types.flatMap(([name, type]) => elementsOf(name, type)),
+      ],
+      codec: "ZSTD",
+      compressors: { ZSTD: (bytes) => new Uint8Array(zstdCompressSync(bytes)) },
+      createdBy: `Retort version ${VERSION}`,
+    });
+  }
+
+  write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
+    this.#types.forEach(([name, type], i) =>
+      this.#columns[i].push(this.#converted(row[name], type))
+    );
+    const isFull = this.#chars >= GROUP_CHARS || this.#columns[0]?.length >= GROUP_ROWS;
+    return isFull ? this.#writeGroup() : undefined;
+  }
+
+  async finish(): Promise<void> {
+    if (this.#columns[0]?.length > 0) await this.#writeGroup();
+    await this.#writer.finish();
+    await this.#flush();
+  }
+
+  async #writeGroup(): Promise<void> {
+    const columnData = this.#types.map(([name], i) => ({
+      name,
+      data: this.#columns[i],
+      // The index of every page of a large file would stay in memory until its end.
+      offsetIndex: false,
+    }));
+    await this.#writer.write({ columnData, rowGroupSize: this.#columns[0].length });
+    this.#columns = this.#types.map(() => []);
+    this.#chars = 0;
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = this.#bytes.getBytes().slice();
+    this.#bytes.index = 0;
+    await this.#sink.write(bytes);
+  }
+
+  /** The value as the writer takes it, counted. */
+  #converted(value: unknown, type: ColumnType): unknown {
+    if (value === null || value === undefined) return null;
+    switch (type.kind) {
+      case "list":
+        return (value as unknown[]).map((one) => this.#converted(one, type.of));
+      case "struct": {
+        if (type.fields.size === 0) return jsonOf(value);
+        const fields: Record<string, unknown> = {};
+        for (const [name, field] of type.fields) {
+          fields[name] = this.#converted((value as Record<string, unknown>)[name], field);
+        }
+        return fields;
+      }
+      case "string":
+        this.#chars += (value as string).length;
+        return (value as string).toWellFormed();
+      case "json": {
+        const text = jsonOf(value);
+        this.#chars += text.length;
+        return text;
+      }
+      case "int64":
+        this.#chars += 8;
+        return BigInt(isRawJson(value) ? value.rawJSON : value as number);
+      case "double":
+        this.#chars += 8;
+        return Number(isRawJson(value) ? value.rawJSON : value);
+      default:
+        return value;
+    }
+  }
+}
+
+/** The elements of a column, depth first. Everything may be null: a row need not have every column. */
+function elementsOf(name: string, type: ColumnType): SchemaElement[] {
+  const element = { name, repetition_type: "OPTIONAL" } as const;
+  switch (type.kind) {
+    case "list":
+      return [
+        { ...element, converted_type: "LIST", logical_type: { type: "LIST" }, num_children: 1 },
+        { name: "list", repetition_type: "REPEATED", num_children: 1 },
+        ...elementsOf("element", type.of),
+      ];
+    case "struct":
+      if (type.fields.size === 0) {
+        return [{ ...element, type: "BYTE_ARRAY", converted_type: "UTF8" }];
+      }
+      return [
+        { ...element, num_children: type.fields.size },
+        ...[...type.fields].flatMap(([field, one]) => elementsOf(field, one)),
+      ];
+    case "boolean":
+      return [{ ...element, type: "BOOLEAN" }];
+    case "int64":
+      return [{ ...element, type: "INT64" }];
+    case "double":
+      return [{ ...element, type: "DOUBLE" }];
+    case "timestamp":
+      return [{
+        ...element,
+        type: "INT64",
+        converted_type: "TIMESTAMP_MILLIS",
+        logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
+      }];
+    default:
+      return [{
+        ...element,
+        type: "BYTE_ARRAY",
+        converted_type: "UTF8",
+        logical_type: { type: "STRING" },
+      }];
+  }
+}

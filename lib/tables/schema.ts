@@ -1,0 +1,102 @@
+/**
+ * The types of the columns of a table, found by a first pass over all of its rows. So a column that
+ * appears in the last row has its place, and no reader has to guess from the first ones.
+ *
+ * @module
+ */
+
+import { isRawJson } from "../source/mod.ts";
+
+/** The type of a column, an element or a field. `json` is the text of any JSON value. */
+export type ColumnType =
+  | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
+  | { readonly kind: "list"; of: ColumnType }
+  | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
+
+/** Deeper structs become text: readers limit the depth, and no one has columns for it. */
+const MOST_DEPTH = 12;
+/** An object with more names than this is a map whose keys are data. */
+const MOST_FIELDS = 300;
+const MAX_INT64 = 2n ** 63n;
+
+const JSON_TEXT: ColumnType = { kind: "json" };
+
+/** The columns of a table, in the order in which they appeared. */
+export class Schema {
+  /** Each column's type. */
+  readonly columns = new Map<string, ColumnType>();
+
+  /** Widens the columns so that a row fits. */
+  add(row: Readonly<Record<string, unknown>>): void {
+    for (const name in row) {
+      const value = row[name];
+      if (value === undefined) continue;
+      const before = this.columns.get(name) ?? { kind: "null" };
+      const after = widened(before, value, 0);
+      if (after !== before || before.kind === "null") this.columns.set(name, after);
+    }
+  }
+}
+
+function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
+  if (value === null || value === undefined || type.kind === "json") return type;
+  if (Array.isArray(value)) {
+    if (depth >= MOST_DEPTH) return JSON_TEXT;
+    if (type.kind !== "list" && type.kind !== "null") return JSON_TEXT;
+    const list = type.kind === "list"
+      ? type
+      : { kind: "list" as const, of: { kind: "null" } as ColumnType };
+    for (const one of value) list.of = widened(list.of, one, depth + 1);
+    return list;
+  }
+  const scalar = scalarType(value);
+  if (scalar === undefined) return widenedStruct(type, value as Record<string, unknown>, depth);
+  if (type.kind === scalar) return type;
+  if (type.kind === "null") return { kind: scalar };
+  const kinds = [type.kind, scalar].sort().join();
+  return kinds === "double,int64" ? { kind: "double" } : JSON_TEXT;
+}
+
+function widenedStruct(
+  type: ColumnType,
+  value: Record<string, unknown>,
+  depth: number,
+): ColumnType {
+  if (depth >= MOST_DEPTH) return JSON_TEXT;
+  if (type.kind !== "struct" && type.kind !== "null") return JSON_TEXT;
+  const struct = type.kind === "struct" ? type : { kind: "struct" as const, fields: new Map() };
+  for (const name in value) {
+    if (value[name] === undefined) continue;
+    struct.fields.set(
+      name,
+      widened(struct.fields.get(name) ?? { kind: "null" }, value[name], depth + 1),
+    );
+  }
+  return struct.fields.size > MOST_FIELDS ? JSON_TEXT : struct;
+}
+
+/** The kind of a value that is neither list nor object; undefined for an object. */
+function scalarType(
+  value: unknown,
+): "boolean" | "int64" | "double" | "string" | "timestamp" | "json" | undefined {
+  switch (typeof value) {
+    case "string":
+      return "string";
+    case "boolean":
+      return "boolean";
+    case "number":
+      // Past 2^53 a number is no longer the one that was written.
+      return Number.isSafeInteger(value) ? "int64" : "double";
+    case "object":
+      if (value instanceof Date) return "timestamp";
+      return isRawJson(value) ? rawType(value.rawJSON) : undefined;
+    default:
+      return "json";
+  }
+}
+
+function rawType(text: string): "int64" | "double" | "json" {
+  if (!/^-?\d+$/.test(text)) return Number.isFinite(Number(text)) ? "double" : "json";
+  const integer = BigInt(text);
+  return integer < MAX_INT64 && integer >= -MAX_INT64 ? "int64" : "json";
+}

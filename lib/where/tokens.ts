@@ -1,0 +1,98 @@
+/**
+ * The words of a condition.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+
+/** One word of a condition. */
+export interface Token {
+  /** What it is; an operator, a bracket or a keyword is its own kind. */
+  readonly kind: "value" | "path" | "end" | string;
+  /** Where it stands, from 0. */
+  readonly at: number;
+  /** A text, a number, true, false or null. */
+  readonly value?: unknown;
+  /** The names of a path. */
+  readonly path?: readonly string[];
+}
+
+const KEYWORDS = ["and", "or", "not", "in", "contains"];
+const CONSTANTS: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["true", true],
+  ["false", false],
+  ["null", null],
+]);
+const SPACE = /\s*/y;
+const NUMBER = /-?(?:\d[\d_]*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
+const TEXT = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/ys;
+const PATH = /[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*/uy;
+const OPERATOR = /==|!=|<=|>=|<|>|\(|\)|\[|\]|,|=|&&|\|\||!/y;
+const SYNONYMS: Readonly<Record<string, string>> = {
+  "=": "==",
+  "&&": "and",
+  "||": "or",
+  "!": "not",
+};
+
+/**
+ * Splits a condition into its words.
+ *
+ * @throws {UsageError} with the place of what is no word
+ */
+export function tokensOf(text: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  const match = (pattern: RegExp) => {
+    pattern.lastIndex = at;
+    const found = pattern.exec(text)?.[0];
+    if (found !== undefined) at += found.length;
+    return found;
+  };
+  while (true) {
+    match(SPACE);
+    if (at >= text.length) break;
+    const start = at;
+    let found: string | undefined;
+    if ((found = match(TEXT)) !== undefined) {
+      tokens.push({ kind: "value", at: start, value: unquoted(found, text, start) });
+    } else if ((found = match(NUMBER)) !== undefined) {
+      tokens.push({ kind: "value", at: start, value: Number(found.replaceAll("_", "")) });
+    } else if ((found = match(PATH)) !== undefined) {
+      tokens.push(wordToken(found, start));
+    } else if ((found = match(OPERATOR)) !== undefined) {
+      tokens.push({ kind: SYNONYMS[found] ?? found, at: start });
+    } else throw whereError(text, start, `"${text[at]}" has no meaning here`);
+  }
+  tokens.push({ kind: "end", at: text.length });
+  return tokens;
+}
+
+/** The error for a condition that cannot be understood. */
+export function whereError(text: string, at: number, problem: string): UsageError {
+  return new UsageError(
+    `Cannot use the condition ${JSON.stringify(text)}: at character ${at + 1}: ${problem}`,
+  );
+}
+
+function wordToken(word: string, at: number): Token {
+  const lower = word.toLowerCase();
+  if (KEYWORDS.includes(lower)) return { kind: lower, at };
+  if (CONSTANTS.has(word)) return { kind: "value", at, value: CONSTANTS.get(word) };
+  const path = [...word.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
+    ([, quoted, index, name]) => quoted !== undefined ? JSON.parse(`"${quoted}"`) : index ?? name,
+  );
+  return { kind: "path", at, path };
+}
+
+function unquoted(quoted: string, text: string, at: number): string {
+  if (quoted[0] === "'") {
+    return quoted.slice(1, -1).replaceAll(/\\(.)/gs, "$1");
+  }
+  try {
+    return JSON.parse(quoted);
+  } catch {
+    throw whereError(text, at, `${quoted} is no JSON string`);
+  }
+}

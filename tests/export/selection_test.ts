@@ -1,0 +1,163 @@
+/** Which rows an export takes, in which order, and which files they go to. @module */
+
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { type ExportOptions, exportResults } from "../../lib/export/mod.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { resultLineOf } from "./results.ts";
+
+function exportFrom(dir: TempDir, options: Partial<ExportOptions> = {}) {
+  return exportResults({
+    results: dir.path("out.jsonl"),
+    output: dir.path("train.jsonl"),
+    format: "messages",
+    replace: true,
+    ...options,
+  });
+}
+
+async function writeResults(dir: TempDir, count: number, samples = 1, name = "out.jsonl") {
+  const lines: string[] = [];
+  for (let i = 1; i <= count; i++) {
+    for (let sample = 0; sample < samples; sample++) {
+      lines.push(resultLineOf({ id: `r${i}`, prompt: `p${i}`, score: i / 10 }, {
+        response: "x".repeat(1 + (i + sample) % 5),
+        source: `prompts.jsonl:${i}`,
+        usage: { promptTokens: 1, completionTokens: i, reasoningTokens: 0, cachedTokens: 0 },
+        sample,
+      }));
+    }
+  }
+  await dir.write(name, lines.map((line) => `${line}\n`).join(""));
+}
+
+async function promptsOf(dir: TempDir, path = "train.jsonl"): Promise<string[]> {
+  return (await dir.rows(path)).map(({ messages }) => messages[0].content);
+}
+
+Deno.test("--where takes the rows that meet it, by fields of the row and of distill", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 20);
+  await exportFrom(dir, {
+    where: 'completion_tokens < 15 and finish_reason == "stop" and score > 1',
+  });
+  assertEquals(await promptsOf(dir), ["p11", "p12", "p13", "p14"]);
+  const none = await assertRejects(() => exportFrom(dir, { where: "score > 99" }), UsageError);
+  assert(none.message.includes("no result meets --where"));
+});
+
+Deno.test("--dedupe leaves out rows with the prompt and answer of an earlier one", async () => {
+  await using dir = await tempDir();
+  const lines = [["a", "1"], ["a", "2"], ["a", "1"], ["b", "1"]].map(([prompt, response], i) =>
+    resultLineOf({ id: i, prompt }, { response, source: `p.jsonl:${i + 1}` })
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  assertEquals((await exportFrom(dir, { dedupe: true })).rows, 3);
+  assertEquals(await promptsOf(dir), ["a", "a", "b"]);
+});
+
+Deno.test("--shuffle gives the same order for a seed, over all files, and every row once", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 60);
+  await writeResults(dir, 0, 1, "none.jsonl");
+  await writeResults(dir, 40, 1, "b.jsonl");
+  const results = ["out.jsonl", "none.jsonl", "b.jsonl"].map((name) => dir.path(name));
+  const ordered = (await exportFrom(dir, { results }), await promptsOf(dir));
+  const first = (await exportFrom(dir, { results, shuffle: 7 }), await promptsOf(dir));
+  const again = (await exportFrom(dir, { results, shuffle: 7 }), await promptsOf(dir));
+  const other = (await exportFrom(dir, { results, shuffle: 8 }), await promptsOf(dir));
+  assertEquals(first, again);
+  assert(first.join() !== other.join() && first.join() !== ordered.join());
+  assertEquals(first.toSorted(), ordered.toSorted());
+  await exportFrom(dir, { results, shuffle: 7, maxRows: 5 });
+  assertEquals(await promptsOf(dir), first.slice(0, 5));
+});
+
+Deno.test("--validation takes the same rows each time, with all answers to a row on one side", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 400);
+  const one = await exportFrom(dir, { validation: 0.1 });
+  const held = new Set(await promptsOf(dir, "train.validation.jsonl"));
+  assertEquals([one.rows, one.validationRows], [400, held.size]);
+  assert(held.size > 20 && held.size < 60, `${held.size} of 400`);
+  await writeResults(dir, 500, 3);
+  const three = await exportFrom(dir, { validation: 0.1, shuffle: 1 });
+  const validation = await promptsOf(dir, "train.validation.jsonl");
+  const training = new Set(await promptsOf(dir));
+  assertEquals(validation.length, three.validationRows);
+  assertEquals(validation.filter((prompt) => training.has(prompt)), []);
+  for (const prompt of held) assert(!training.has(prompt), prompt);
+  await assertRejects(() => exportFrom(dir, { validation: 0.1, replace: false }), UsageError);
+});
+
+Deno.test("--columns takes some columns, in their order", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 2);
+  await exportFrom(dir, { format: "raw", columns: ["response", "uid", "score"] });
+  assertEquals((await dir.rows("train.jsonl"))[0], { response: "xx", uid: "r1", score: 0.1 });
+  const error = await assertRejects(
+    () => exportFrom(dir, { format: "raw", columns: ["nope"] }),
+    UsageError,
+  );
+  assert(error.message.includes('the column "nope": the columns are uid, prompt_hash, id'));
+});
+
+Deno.test("preference pairs the best with the worst answer, and counts what is no pair", async () => {
+  await using dir = await tempDir();
+  const answer = (line: number, sample: number, response: string, score?: number) =>
+    resultLineOf({ id: line, prompt: `p${line}` }, {
+      response,
+      source: `p.jsonl:${line}`,
+      sample,
+      usage: { promptTokens: 1, completionTokens: score ?? 0, reasoningTokens: 0, cachedTokens: 0 },
+    });
+  const lines = [
+    answer(2, 0, "one"),
+    answer(1, 0, "long answer", 3),
+    answer(3, 1, "tie", 5),
+    answer(1, 2, "s", 9),
+    answer(3, 0, "tie", 5),
+    answer(1, 1, "middle", 4),
+  ];
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  const format = "preference";
+  const report = await exportFrom(dir, { format, prefer: "shortest" });
+  assertEquals([report.rows, report.columns], [1, ["prompt", "chosen", "rejected"]]);
+  assertEquals(await dir.rows("train.jsonl"), [{
+    prompt: [{ role: "user", content: "p1" }],
+    chosen: [{ role: "assistant", content: "s" }],
+    rejected: [{ role: "assistant", content: "long answer" }],
+  }]);
+  assertEquals(report.notes, [
+    "Left out 1 rows with one answer: a pair needs two",
+    "Left out 1 rows whose answers --prefer does not tell apart",
+  ]);
+  await exportFrom(dir, { format, prefer: "longest" });
+  assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "long answer");
+  await exportFrom(dir, { format, prefer: "completion_tokens" });
+  assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "s");
+  await assertRejects(() => exportFrom(dir, { format }), UsageError, "--prefer");
+});
+
+Deno.test("the extension says what is written, and what cannot be written is refused", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 3);
+  await exportFrom(dir, { output: dir.path("t.json") });
+  assertEquals(JSON.parse(await dir.read("t.json")).length, 3);
+  await exportFrom(dir, { output: dir.path("t.csv"), format: "alpaca" });
+  assertEquals((await dir.read("t.csv")).split("\r\n")[1], "p1,,xx");
+  await exportFrom(dir, { output: dir.path("t.jsonl.gz") });
+  const stream = new Blob([await Deno.readFile(dir.path("t.jsonl.gz"))]).stream()
+    .pipeThrough(new DecompressionStream("gzip"));
+  assertEquals((await new Response(stream).text()).split("\n").length, 4);
+  await exportFrom(dir, { output: dir.path("t.parquet") });
+  assertEquals((await Deno.readTextFile(dir.path("t.parquet"))).slice(0, 4), "PAR1");
+  for (const name of ["t.tsv", "t.arrow", "t.parquet.gz", "t.xlsx"]) {
+    await assertRejects(() => exportFrom(dir, { output: dir.path(name) }), UsageError, name);
+  }
+  await assertRejects(
+    () => exportFrom(dir, { output: dir.path("t.parquet"), toolArguments: "object" }),
+    UsageError,
+    "Use --tool-arguments string",
+  );
+});

@@ -1,0 +1,69 @@
+/** Tests of lib/where/parse_where.ts. @module */
+
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { parseWhere } from "../../lib/where/mod.ts";
+
+const ROW = {
+  id: 7,
+  lang: "en",
+  tags: ["a", "b"],
+  meta: { score: 0.5, "odd name": "x" },
+  text: 'He said "no"',
+  empty: "",
+  nothing: null,
+};
+const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
+
+Deno.test("parseWhere() decides as the condition says", () => {
+  const cases: [condition: string, expected: boolean][] = [
+    ['completion_tokens < 4000 and finish_reason == "stop"', true],
+    ["completion_tokens >= 4_000", false],
+    ["id == 7", true],
+    ["id = 7 && lang != 'de'", true],
+    ["lang == 'de' or lang == 'en' and id == 8", false],
+    ["(lang == 'de' or lang == 'en') and id == 7", true],
+    ["not lang == 'de'", true],
+    ["!(lang == 'en')", false],
+    ['lang in ("de", "en")', true],
+    ['lang not in ["de", "en"]', false],
+    ['tags contains "a"', true],
+    ['text contains "\\"no\\""', true],
+    ["text contains 'yes'", false],
+    ["meta.score > 0.25 and meta.score < 1e0", true],
+    ['meta["odd name"] == "x"', true],
+    ["tags[1] == 'b'", true],
+    ["tags.1 == 'b'", true],
+    ["missing == null and nothing == null", true],
+    ["missing < 1 or missing > 1", false],
+    ["lang < 1", false],
+    ["empty", false],
+    ["id", true],
+    ["meta.toString == null and constructor == null", true],
+    ["id == -7", false],
+  ];
+  for (const [condition, expected] of cases) {
+    assertEquals(parseWhere(condition).matches(ROW, DISTILL), expected, condition);
+  }
+});
+
+Deno.test("parseWhere() says where a condition stops making sense", () => {
+  const cases: [condition: string, problem: string][] = [
+    ["", "at character 1: a field, a text"],
+    ["id ==", "at character 6: a field"],
+    ["id == 7 7", "at character 9: the condition should end here"],
+    ["(id == 7", 'at character 9: a ")" is missing'],
+    ["id in 7", 'at character 7: "in" needs a list'],
+    ["id # 7", 'at character 4: "#" has no meaning here'],
+    ['lang == "en', "at character 9"],
+    ["(".repeat(10_000), "it is nested too deeply"],
+    ["id == 7abc", "at character 7"],
+  ];
+  for (const [condition, problem] of cases) {
+    assertThrows(() => parseWhere(condition), UsageError, problem);
+  }
+});
+
+Deno.test("parseWhere() names the paths that it looks at", () => {
+  assertEquals(parseWhere("a.b == 1 or c in (1, d)").paths, [["a", "b"], ["c"], ["d"]]);
+});
