@@ -354,6 +354,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     { name: "monitor-host", value: "HOST", help: "where it listens (default 127.0.0.1)" },
+    {
+      name: "monitor-keep",
+      value: "TIME",
+      help: "how long the page outlives the run: a time, forever, or 0 (default: while it is open)",
+    },
     { name: "open", help: "with --monitor: open it in the default browser" },
     { name: "report", value: "FILE.html", help: "write the run as one page when it has ended" },
   ],

@@ -9,7 +9,9 @@ import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { RunOptions } from "../lib/run/mod.ts";
 import type { Monitor } from "../web/server.ts";
 import { openBrowser } from "./browser.ts";
+import type { Io } from "./io.ts";
 import { prepareReportFile, writeReportFile } from "./report_file.ts";
+import { keepPage, type PageKeep, readPageKeep } from "./keep_page.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is asked for. */
@@ -28,15 +30,21 @@ export interface PageRequest {
   readonly hostname: string | undefined;
   /** Whether the default browser opens it. */
   readonly isOpened: boolean;
+  /** How long it stays after the run. */
+  readonly keep: PageKeep;
 }
 
 /** The monitor of a run. */
 export interface RunMonitor {
   /** What follows the run; undefined where neither page nor report was asked for. */
   readonly monitor: Monitor | undefined;
-  /** Tells pages that the run has ended and writes the report. False when it could not be written, which
-   * was said then; never throws. */
+  /** Tells pages that the run has ended and writes the report; the page stays. False when the report could
+   * not be written, which was said then; never throws. */
   end(): Promise<boolean>;
+  /** Waits while the page is needed after the run. */
+  keep(io: Io): Promise<void>;
+  /** Ends the page. */
+  close(): Promise<void>;
 }
 
 const MOST_PORT = 65_535;
@@ -59,11 +67,18 @@ function readPage(settings: Settings): PageRequest | undefined {
   const port = settings.text("monitor");
   const hostname = settings.text("monitor-host") || undefined;
   const isOpened = settings.isOn("open");
+  const keep = readPageKeep(settings);
   if (port !== undefined) {
     const number = port === "" ? 0 : settings.integer("monitor", 0, MOST_PORT) ?? 0;
-    return { port: number, hostname, isOpened };
+    return { port: number, hostname, isOpened, keep };
   }
-  const alone = hostname !== undefined ? "monitor-host" : isOpened ? "open" : undefined;
+  const alone = hostname !== undefined
+    ? "monitor-host"
+    : isOpened
+    ? "open"
+    : settings.isTyped("monitor-keep")
+    ? "monitor-keep"
+    : undefined;
   if (alone === undefined) return undefined;
   throw new UsageError(`Cannot use --${alone} alone: it belongs to --monitor`);
 }
@@ -80,7 +95,13 @@ export async function openMonitor(
   say: (message: string) => void,
 ): Promise<RunMonitor> {
   if (page === undefined && report === undefined) {
-    return { monitor: undefined, end: () => Promise.resolve(true) };
+    const nothing = () => Promise.resolve();
+    return {
+      monitor: undefined,
+      end: () => Promise.resolve(true),
+      keep: nothing,
+      close: nothing,
+    };
   }
   if (report !== undefined) await prepareReportFile(report, files);
   const { createMonitor, serveMonitor } = await import("../web/server.ts");
@@ -90,11 +111,17 @@ export async function openMonitor(
   return {
     monitor,
     async end() {
-      await served?.close();
-      monitor.close();
+      monitor.finish();
       // Before a run has begun there is nothing to report, and an older report is worth more.
       if (report === undefined || monitor.state().run === null) return true;
       return await writeReportFile(report, monitor.report(), files.input, say);
+    },
+    async keep(io) {
+      if (page !== undefined) await keepPage(monitor, io, { keep: page.keep, say });
+    },
+    async close() {
+      await served?.close();
+      monitor.close();
     },
   };
 }

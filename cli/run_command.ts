@@ -13,11 +13,11 @@ import { nextCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { createConcurrencyHint } from "./hint.ts";
 import type { Io } from "./io.ts";
-import { openMonitor } from "./monitor.ts";
+import { openMonitor, type RunMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
 import { runToEnd } from "./run_to_end.ts";
-import { openScreen, usesColor } from "./screen.ts";
+import { openScreen, type Screen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
@@ -25,7 +25,7 @@ import { openTeachers } from "./teachers.ts";
 /** Makes a run and gives the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
-  const { settings, progress, allowance, isQuiet } = request;
+  const { settings, progress, isQuiet } = request;
   await using open = await openTeachers(settings, request.teachers, io);
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
@@ -36,7 +36,37 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {
     generator.on(createConcurrencyHint(say));
   }
-  const { monitor, end } = await openMonitor(generator, request.monitor, request.run, say);
+  const page = await openMonitor(generator, request.monitor, request.run, say);
+  try {
+    const { code, isInterrupted } = await runAndReport(generator, request, {
+      args,
+      io,
+      screen,
+      page,
+    });
+    // The user or the scheduler who has ended the run waits for the process to end.
+    if (!isInterrupted) await page.keep(io);
+    return code;
+  } finally {
+    await page.close();
+  }
+}
+
+/** What a run is made with. */
+interface Stage {
+  readonly args: ParsedArgs;
+  readonly io: Io;
+  readonly screen: Screen;
+  readonly page: RunMonitor;
+}
+
+/** Makes the run. When this resolves, results, lock, summary and report are final. */
+async function runAndReport(
+  generator: ResponseGenerator,
+  request: RunRequest,
+  { args, io, screen, page: { monitor, end } }: Stage,
+): Promise<{ code: number; isInterrupted: boolean }> {
+  const { say } = screen;
   using signals = listenForSignals(generator, io, say, request.graceMs);
   const isInterrupted = () => signals.received !== undefined;
   let code: number, isReported: boolean;
@@ -45,13 +75,15 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
     screen.close();
     const asked = last.isRetry ? { ...args, command: "retry" as const } : args;
     sayEnd(last.summary, nextCommand(asked, last.summary, io.program, io.env), request, io);
+    const { allowance } = request;
     code = exitCodeOf(last.summary, { signal: signals.received, allowance });
   } finally {
     screen.close();
     isReported = await end();
   }
   // What became of the rows says more than a report that is missing.
-  return code === EXIT_DONE && !isReported ? EXIT_DISK : code;
+  if (code === EXIT_DONE && !isReported) code = EXIT_DISK;
+  return { code, isInterrupted: isInterrupted() };
 }
 
 /** What a halt asks of the user is said like an error, also where no progress is shown. */
@@ -61,7 +93,7 @@ function sayEnd(
   { progress, isQuiet }: RunRequest,
   io: Io,
 ): void {
-  if (progress !== "none" && progress !== "json" && !isQuiet) {
+  if (progress !== "json" && !isQuiet) {
     io.writeErr(summaryText(summary, { continueCommand, color: usesColor(io) }));
   } else if (summary.state === "halted") {
     const next = continueCommand === undefined ? "" : `To continue: ${continueCommand}\n`;

@@ -28,6 +28,13 @@ const SAMPLE_BEATS = 4;
 /** More pages than this are turned away, which bounds what unread messages take. */
 export const MAX_PAGES = 100;
 
+/** A page that was silent for this long counts as lost: browsers run the timers of background tabs once a
+ * minute. */
+const LOST_AFTER_MS = 180_000;
+
+/** A page that is being reloaded is away for less. */
+const RELOAD_MS = 10_000;
+
 /** A page as whoever holds its socket tells of it. None of these functions throws. */
 export interface PageEvents {
   /** The socket is open. */
@@ -59,6 +66,8 @@ export class Hub {
   #isNew = false;
   #thinned = 0;
   #closed = false;
+  /** When the last page left that was not lost already. */
+  #leftAt = -Infinity;
 
   /** Follows the run from now on. */
   constructor(run: MonitoredRun, options: HubOptions) {
@@ -106,9 +115,30 @@ export class Hub {
     const page = new PageLink(socket);
     return {
       opened: () => this.#guarded(() => this.#welcome(page)),
-      received: (data) => this.#guarded(() => page.receive(data)),
-      left: () => void this.#pages.delete(page),
+      received: (data) => {
+        page.heardAt = this.#options.now();
+        this.#guarded(() => page.receive(data));
+      },
+      left: () => this.#drop(page),
     };
+  }
+
+  /** Whether a page shows the run: one that was heard in the last 3 minutes, or left in the last 10 s and
+   * may be reloading. */
+  get isWatched(): boolean {
+    const now = this.#options.now();
+    return now - this.#leftAt < RELOAD_MS ||
+      [...this.#pages].some(({ heardAt }) => now - heardAt < LOST_AFTER_MS);
+  }
+
+  /** Says that the run has ended. Pages stay, and others may come. */
+  finish(): void {
+    this.#guarded(() => {
+      this.#tellAll();
+      if (this.#record.ended) return;
+      this.#record.end(null);
+      this.#tell({ type: "end", summary: null });
+    });
   }
 
   /** Says that the run has ended, closes all sockets and follows the run no more. */
@@ -116,12 +146,7 @@ export class Hub {
     if (this.#closed) return;
     this.#closed = true;
     for (const leave of this.#leave) leave();
-    this.#guarded(() => {
-      this.#tellAll();
-      if (this.#record.ended) return;
-      this.#record.end(null);
-      this.#tell({ type: "end", summary: null });
-    });
+    this.finish();
     for (const page of this.#pages) page.close(CLOSE.goingAway, "the run has ended");
     this.#pages.clear();
   }
@@ -129,6 +154,7 @@ export class Hub {
   #welcome(page: PageLink): void {
     if (this.#closed) return page.close(CLOSE.goingAway, "the run has ended");
     if (this.#pages.size >= MAX_PAGES) return page.close(CLOSE.tryLater, "too many pages");
+    page.heardAt = this.#options.now();
     this.#pages.add(page);
     this.#greet([page]);
   }
@@ -244,7 +270,12 @@ export class Hub {
   }
 
   #send(page: PageLink, text: string): void {
-    if (!page.send(text)) this.#pages.delete(page);
+    if (!page.send(text)) this.#drop(page);
+  }
+
+  #drop(page: PageLink): void {
+    const now = this.#options.now();
+    if (this.#pages.delete(page) && now - page.heardAt < LOST_AFTER_MS) this.#leftAt = now;
   }
 
   /** Handlers of sockets and timers end the process with what they throw. */

@@ -41,6 +41,8 @@ export class PageLink {
   readonly #socket: PageSocket;
   /** Whether somebody can see the page. */
   isVisible = true;
+  /** When it said something last, on the hub's clock in milliseconds. */
+  heardAt = 0;
   /** Whether it has to be told everything. */
   needsHello = true;
   /** The beat on which it was told of the run last. */

@@ -200,7 +200,8 @@ export interface NoticeMessage {
   notice: Notice;
 }
 
-/** The run has ended; soon after, the server closes the socket with code 1001 and does not come back. */
+/** The run has ended. The server closes the socket with code 1001 when it ends too, at once or when no page
+ * shows the run any more; a page that comes before then gets a `hello`. */
 export interface EndMessage {
   /** Always "end". */
   type: "end";
@@ -208,7 +209,8 @@ export interface EndMessage {
   summary: Summary | null;
 }
 
-/** What a page may say over the socket. Anything else closes it: 1003 for binary frames, 1009 for more
+/** What a page may say over the socket. It does so every 20 s at least while its timers run: a page that was
+ * silent for 3 minutes is lost, and does not keep the server of an ended run. Anything else closes it: 1003 for binary frames, 1009 for more
  * than 256 characters, 1008 for the rest. */
 export interface PageMessage {
   /** Whether the page can be seen: a hidden one gets a snapshot every 4 s only, and no samples. When it is

@@ -65,10 +65,15 @@ export interface Monitor extends Disposable {
   /** Whether somebody asked for the failed rows to be asked again when the run is done. Whoever does so sets
    * it to false: it was asked for once. */
   retryWhenDone: boolean;
+  /** Whether a page shows the run: one that was heard in the last 3 minutes, or left in the last 10 s and
+   * may be reloading. */
+  readonly isWatched: boolean;
   /** Everything that is known of the run. */
   state(): MonitorState;
   /** The run as one HTML file that needs no server. */
   report(): string;
+  /** Tells pages that the run has ended, and keeps them. */
+  finish(): void;
   /** Tells pages that the run has ended, and follows it no more. */
   close(): void;
 }
@@ -123,7 +128,11 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     set retryWhenDone(value) {
       hub.retryWhenDone = value;
     },
+    get isWatched() {
+      return hub.isWatched;
+    },
     state,
+    finish: () => hub.finish(),
     report: () => renderReport(state()),
     close: () => hub.close(),
     [Symbol.dispose]: () => hub.close(),

@@ -14,7 +14,7 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
 const NOTHING: MonitorRequest = { page: undefined, report: undefined };
-const PAGE = { port: 0, hostname: undefined, isOpened: false };
+const PAGE = { port: 0, hostname: undefined, isOpened: false, keep: "watched" as const };
 
 function read(...args: string[]): MonitorRequest {
   return readMonitor(new Settings(parseCommandLine(args)));
@@ -36,7 +36,12 @@ async function openIn(dir: TempDir, request: Partial<MonitorRequest>) {
     files,
     (text) => said.push(text),
   );
-  return { ...opened, said, run: () => generator.run(files) };
+  const end = async () => {
+    const isReported = await opened.end();
+    await opened.close();
+    return isReported;
+  };
+  return { ...opened, end, said, run: () => generator.run(files) };
 }
 
 Deno.test("readMonitor() reads where the page is served and the report is written", () => {
@@ -47,6 +52,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
     port: 0,
     hostname: "0.0.0.0",
     isOpened: true,
+    keep: "watched",
   });
   assertEquals(read("--report", "a/r.HTML").report, "a/r.HTML");
 });

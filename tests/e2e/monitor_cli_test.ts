@@ -8,14 +8,14 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import type { MonitorState } from "../../web/protocol.ts";
+import type { HelloMessage, MonitorState } from "../../web/protocol.ts";
 import {
   chatAnswer,
   errorAnswer,
   type LedgerHandler,
   serveLedger,
 } from "../support/ledger_server.ts";
-import { REPOSITORY, runCli } from "../support/process.ts";
+import { type CliProcess, type CliResult, REPOSITORY, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows, startDistill } from "./fixture.ts";
 import { Browser } from "./monitor_browser.ts";
@@ -40,6 +40,13 @@ function holding(answer: LedgerHandler = () => {}) {
       gate.resolve();
     },
   };
+}
+
+/** Waits for the end of a run whose page is open, and ends the page as a user would. */
+async function endPage(child: CliProcess): Promise<CliResult> {
+  await child.untilStderr(/^The run has ended\. Its page stays/m);
+  child.kill("SIGINT");
+  return await child.output();
 }
 
 /** The run that a report holds. */
@@ -88,7 +95,7 @@ Deno.test("--monitor prints an address whose page steers the run, and strangers 
   assertEquals(await browser.post("stop", {}), 200);
   const letGoMs = performance.now();
   letGo();
-  const result = await child.output();
+  const result = await endPage(child);
   // The page is still open: the promise is 2 s, on a machine that does nothing else.
   assertLess(performance.now() - letGoMs, 4_000);
   assertExit(result, 130);
@@ -101,6 +108,52 @@ Deno.test("--monitor prints an address whose page steers the run, and strangers 
     notices.map(({ message }) => message.split(" ")[0]).filter((word) => /ed$|ing:$/.test(word)),
     ["Paused", "Resumed", "Stopping:"],
   );
+});
+
+Deno.test("the page outlives its run, whose files and summary are final, and Ctrl-C ends it at once", async () => {
+  await using dir = await tempDir();
+  const { handler, open } = holding(({ prompt }) =>
+    prompt === "prompt 0" ? errorAnswer(422, "no") : undefined
+  );
+  await using server = serveLedger(handler);
+  const report = dir.path("report.html");
+  const args = [...await argsIn(dir, numberedRows(3)), "--report", report];
+  await using child = await startDistill(server, [...args, "--monitor"]);
+  await using browser = await Browser.open(child);
+  open();
+  await child.untilStderr(/^The run has ended\. Its page stays .*, for 10 min at most; Ctrl-C/m);
+
+  assertEquals((await dir.rows("out/in.jsonl")).length, 2);
+  assertEquals(stateIn(await Deno.readTextFile(report)).summary?.failed, 1);
+  // Another command has the lock while the page is still open.
+  assertExit(await distill(server, await argsIn(dir, numberedRows(3))), 3);
+  const [status, late] = await browser.get("report");
+  assertEquals([status, stateIn(late).summary?.succeeded], [200, 2]);
+  assertEquals(await browser.post("resume", {}), 409);
+  await using second = await Browser.open(child);
+  assertEquals((second.messages[0] as HelloMessage).ended, true);
+
+  const nowMs = performance.now();
+  child.kill("SIGINT");
+  const result = await child.output();
+  assertExit(result, 3);
+  assertLess(performance.now() - nowMs, 2_000);
+  assertMatch(result.stderr, /retry[^]*The run has ended/);
+});
+
+Deno.test("without a page open --monitor waits for nothing, and with --monitor-keep 0 never", async () => {
+  await using dir = await tempDir();
+  const { handler, open } = holding();
+  await using server = serveLedger(handler);
+  const args = await argsIn(dir, numberedRows(2));
+  await using child = await startDistill(server, [...args, "--monitor", "--monitor-keep", "0"]);
+  await using _browser = await Browser.open(child);
+  open();
+  const kept = await child.output();
+  assertExit(kept, 0);
+  const alone = await distill(server, [...args, "--monitor", "--no-resume", "--overwrite"]);
+  assertExit(alone, 0);
+  for (const { stderr } of [kept, alone]) assert(!stderr.includes("Its page stays"));
 });
 
 Deno.test("nothing in page, report or metrics is the key, and no prompt becomes markup", async () => {
@@ -122,7 +175,7 @@ Deno.test("nothing in page, report or metrics is the key, and no prompt becomes 
   await using browser = await Browser.open(child);
   open();
   await browser.until(() => browser.messages.some(({ type }) => type === "end"));
-  assertExit(await child.output(), 3);
+  assertExit(await endPage(child), 3);
 
   const written = await Deno.readTextFile(report);
   const messages = JSON.stringify(browser.messages);
@@ -174,7 +227,7 @@ Deno.test("what the monitor is told to retry is asked again in the same process"
   await server.untilPosts(1);
   assertEquals(await browser.post("retry", { retry_when_done: true }), 200);
   open();
-  const result = await child.output();
+  const result = await endPage(child);
   assertExit(result, 0);
   assertEquals([server.posts, server.prompts.get("prompt 1")], [5, 2]);
   assertStringIncludes(result.stderr, "Asking the failed row again, as the monitor was told");

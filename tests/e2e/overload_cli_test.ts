@@ -203,10 +203,19 @@ Deno.test("a halt is told, with the command that continues, to who wants no prog
     const args = [...await argsIn(dir), "--progress", style];
     const result = await distill(server, args);
     assertExit(result, 5);
-    const [reason, next] = result.stderr.trimEnd().split("\n").slice(-2);
-    assertStringIncludes(reason, "Incorrect API key. Check the API key");
-    assertEquals(next, `To continue: deno task distill ${argsFor(server, args).join(" ")}`);
+    assertStringIncludes(result.stderr, "Incorrect API key. Check the API key");
+    const next = result.stderr.trimEnd().split("\n").at(-1)!;
+    assertStringIncludes(next, `deno task distill ${argsFor(server, args).join(" ")}`);
   }
+});
+
+Deno.test("--progress none prints the summary and nothing before it, --quiet prints neither", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger();
+  const args = [...await argsIn(dir), "--no-resume", "--overwrite"];
+  const { stderr } = await distill(server, [...args, "--progress", "none"]);
+  assertMatch(stderr, /^Finished in .*\n\n {2}Rows/);
+  assertEquals((await distill(server, [...args, "--quiet"])).stderr, "");
 });
 
 Deno.test("two teachers share the rows; each answer says whose it is, and one key may be wrong", async () => {

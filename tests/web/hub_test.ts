@@ -369,3 +369,34 @@ Deno.test("Hub shows how late its own timer is", () => {
   const { point } = socket.messages.at(-1) as SnapshotMessage;
   assertEquals(point[HISTORY_COLUMNS.indexOf("lag_ms")], 300);
 });
+
+Deno.test("a run is watched while a page is heard, 3 minutes after it, and 10 s after it has left", () => {
+  const stage = new Stage();
+  const isWatched = (afterMs: number) => {
+    stage.clock.advance(afterMs);
+    return stage.hub.isWatched;
+  };
+  assertEquals(isWatched(0), false);
+  const { page } = stage.open();
+  assertEquals([isWatched(179_000), isWatched(1_000)], [true, false]);
+  page.received('{"visible":true}');
+  assertEquals(isWatched(179_000), true);
+  page.left();
+  assertEquals([isWatched(9_999), isWatched(1)], [true, false]);
+  // A page that was lost does not come back when its connection breaks at last.
+  const lost = stage.open();
+  stage.clock.advance(180_000);
+  lost.page.left();
+  assertEquals(stage.hub.isWatched, false);
+});
+
+Deno.test("Hub.finish() tells pages of the end, keeps them, and lets others come", () => {
+  const stage = new Stage();
+  const { socket } = stage.open();
+  stage.hub.finish();
+  assertEquals([socket.messages.at(-1)?.type, socket.closedWith], ["end", undefined]);
+  const [hello] = stage.open().socket.messages as HelloMessage[];
+  assertEquals([hello.type, hello.ended, stage.hub.pages], ["hello", true, 2]);
+  stage.hub.close();
+  assertEquals(socket.messages.filter(({ type }) => type === "end").length, 1);
+});

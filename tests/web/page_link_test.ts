@@ -9,7 +9,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 class FakeWebSocket {
   readonly sent: string[] = [];
   onopen?: () => void;
-  onclose?: () => void;
+  onclose?: (event: { code: number }) => void;
   onmessage?: (event: { data: unknown }) => void;
 
   send(text: string): void {
@@ -57,24 +57,48 @@ Deno.test("a page whose socket is cut connects again, later each time, until it 
   const { link, sockets } = follow();
   sockets[0].onopen?.();
   assertEquals(link.status.isOpen, true);
-  sockets[0].onclose?.();
+  sockets[0].onclose?.({ code: 1006 });
   assertEquals(link.status, { isOpen: false, tries: 0, nextMs: 500 });
   await clock.advance(499);
   assertEquals(sockets.length, 1);
   await clock.advance(1);
-  sockets[1].onclose?.();
+  sockets[1].onclose?.({ code: 1006 });
   assertEquals(link.status.nextMs, 1_000);
   await clock.advance(1_000);
   sockets[2].onopen?.();
-  sockets[2].onclose?.();
+  sockets[2].onclose?.({ code: 1006 });
   assertEquals(link.status.nextMs, 500);
 });
 
-Deno.test("nobody connects to a run that has ended", () => {
+Deno.test("a page connects no more to a server that has ended with its run", () => {
   using clock = new FakeClock();
   const { link, sockets } = follow({ isOver: () => true });
-  sockets[0].onclose?.();
+  sockets[0].onopen?.();
+  sockets[0].onclose?.({ code: 1001 });
   assertEquals([link.status.nextMs, clock.pendingTimers], [null, 0]);
+});
+
+Deno.test("a page that lost the server of an ended run tries for less than the 10 s that it waits", async () => {
+  using clock = new FakeClock();
+  const { sockets } = follow({ isOver: () => true });
+  sockets[0].onopen?.();
+  sockets[0].onclose?.({ code: 1006 });
+  for (let i = 1; i < 5; i++) {
+    await clock.advance(4_000);
+    sockets[i].onclose?.({ code: 1006 });
+  }
+  assertEquals([sockets.length, clock.pendingTimers], [5, 0]);
+});
+
+Deno.test("a page sends a heartbeat for as long as it is connected", async () => {
+  using clock = new FakeClock();
+  const { sockets } = follow({ isOver: () => true });
+  sockets[0].onopen?.();
+  await clock.advance(20_000);
+  await clock.advance(20_000);
+  sockets[0].onclose?.({ code: 1001 });
+  await clock.advance(60_000);
+  assertEquals(sockets[0].sent, ['{"visible":true}', '{"visible":true}']);
 });
 
 Deno.test("a page says when it is hidden and when it is seen, also after it has reconnected", async () => {
@@ -83,7 +107,7 @@ Deno.test("a page says when it is hidden and when it is seen, also after it has 
   sockets[0].onopen?.();
   link.setVisible(false);
   link.setVisible(false);
-  sockets[0].onclose?.();
+  sockets[0].onclose?.({ code: 1006 });
   await clock.advance(500);
   sockets[1].onopen?.();
   link.setVisible(true);
@@ -97,10 +121,10 @@ Deno.test("a page that is seen again does not wait to connect", () => {
   using clock = new FakeClock();
   const { link, sockets } = follow();
   link.setVisible(false);
-  sockets[0].onclose?.();
+  sockets[0].onclose?.({ code: 1006 });
   link.setVisible(true);
   assertEquals([sockets.length, clock.pendingTimers], [2, 0]);
-  sockets[0].onclose?.();
+  sockets[0].onclose?.({ code: 1006 });
   assertEquals(clock.pendingTimers, 0, "what the old socket says does not count");
 });
 

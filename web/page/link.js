@@ -9,6 +9,12 @@
 
 /** The first wait before another try; doubled with each that fails. */
 const FIRST_DELAY_MS = 500;
+/** The server counts a page that was silent for 3 minutes as lost; the timers of a background tab run once a minute. */
+const HEARTBEAT_MS = 20_000;
+/** Tries to reach the server of a run that has ended: together they take less than the 10 s that it waits. */
+const TRIES_AFTER_END = 4;
+/** The close code of a server that ends (RFC 6455). */
+const GOING_AWAY = 1001;
 /** The longest wait. */
 const LONGEST_DELAY_MS = 15_000;
 
@@ -25,7 +31,7 @@ const LONGEST_DELAY_MS = 15_000;
  * @typedef {object} LinkOptions
  * @property {() => WebSocket} connect opens a socket
  * @property {(message: ServerMessage) => void} onMessage
- * @property {() => boolean} isOver whether the run has ended, so that nobody is there to connect to
+ * @property {() => boolean} isOver whether the run has ended, so that its server may end at any time
  * @property {() => number} [now] Unix milliseconds
  * @property {() => number} [random] in [0, 1)
  */
@@ -59,6 +65,8 @@ export class Link {
   #socket;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #heartbeat;
   #isVisible = true;
   /** @type {LinkStatus} */
   #status = { isOpen: false, tries: 0, nextMs: null };
@@ -86,12 +94,13 @@ export class Link {
     socket.onopen = () => {
       this.#status = { isOpen: true, tries: 0, nextMs: null };
       if (!this.#isVisible) this.#tellVisibility();
+      this.#heartbeat = setInterval(() => this.#tellVisibility(), HEARTBEAT_MS);
     };
     socket.onmessage = ({ data }) => {
       const message = readMessage(data);
       if (message !== undefined) this.#options.onMessage(message);
     };
-    socket.onclose = () => this.#again(socket);
+    socket.onclose = ({ code }) => this.#again(socket, code);
   }
 
   /** Says whether somebody can see the page; one that is seen does not wait to connect. @param {boolean} isVisible */
@@ -109,13 +118,14 @@ export class Link {
     this.start();
   }
 
-  /** @param {WebSocket} socket */
-  #again(socket) {
+  /** @param {WebSocket} socket @param {number} code */
+  #again(socket, code) {
     if (socket !== this.#socket) return;
+    clearInterval(this.#heartbeat);
     const { now, random, isOver } = this.#options;
     const { tries } = this.#status;
     this.#socket = undefined;
-    if (isOver()) {
+    if (isOver() && (code === GOING_AWAY || tries >= TRIES_AFTER_END)) {
       this.#status = { isOpen: false, tries, nextMs: null };
       return;
     }

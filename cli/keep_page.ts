@@ -1,0 +1,82 @@
+/**
+ * How long the page of a run outlives it.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import type { Monitor } from "../web/server.ts";
+import type { Io } from "./io.ts";
+import { watchParent } from "./parent.ts";
+import type { Settings } from "./settings.ts";
+
+/** How long the page stays after the run: while a page shows it, or for a number of milliseconds whether or
+ * not one does; `Infinity` until the process is interrupted. */
+export type PageKeep = "watched" | number;
+
+/** Without a terminal a script may be waiting, and its user may have forgotten the page. */
+const MOST_UNATTENDED_MS = 600_000;
+
+const POLL_MS = 250;
+
+/** Reads it. */
+export function readPageKeep(settings: Settings): PageKeep {
+  const text = settings.text("monitor-keep");
+  if (text === undefined) return "watched";
+  if (text === "forever") return Infinity;
+  if (text === "0") return 0;
+  try {
+    return settings.milliseconds("monitor-keep") ?? 0;
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    throw new UsageError(`${cause.message}, or forever, or 0`, { cause });
+  }
+}
+
+/** What is known when a run has ended. */
+export interface KeepPageOptions {
+  /** How long the page stays. */
+  readonly keep: PageKeep;
+  /** Says something to the user. */
+  readonly say: (message: string) => void;
+  /** Milliseconds of a clock that never goes back. @default performance.now */
+  readonly now?: () => number;
+}
+
+/** Resolves when the page of an ended run is not needed any more: at once where no page shows it, on a
+ * signal, and when the program that started this one is gone. */
+export async function keepPage(
+  monitor: Pick<Monitor, "isWatched">,
+  io: Io,
+  { keep, say, now = () => performance.now() }: KeepPageOptions,
+): Promise<void> {
+  const startMs = now();
+  const mostMs = keep !== "watched" ? keep : io.isTerminal ? Infinity : MOST_UNATTENDED_MS;
+  const isNeeded = () => now() - startMs < mostMs && (keep !== "watched" || monitor.isWatched);
+  if (!isNeeded()) return;
+  const over = Promise.withResolvers<void>();
+  const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
+    io.onSignal(signal, over.resolve)
+  );
+  using _parent = watchParent(io, over.resolve);
+  const poll = setInterval(() => isNeeded() || over.resolve(), POLL_MS);
+  say(`The run has ended. Its page stays ${lengthOf(keep, mostMs)}; Ctrl-C ends it now`);
+  try {
+    await over.promise;
+  } finally {
+    clearInterval(poll);
+    for (const stop of leave) stop();
+  }
+}
+
+function lengthOf(keep: PageKeep, mostMs: number): string {
+  if (keep === Infinity) return "until it is ended";
+  if (keep !== "watched") return `for ${durationOf(keep)}`;
+  return mostMs === Infinity
+    ? "while it is open in a browser"
+    : `while it is open in a browser, for ${durationOf(mostMs)} at most`;
+}
+
+function durationOf(ms: number): string {
+  return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
+}

@@ -1,0 +1,85 @@
+/** How long the page of a run outlives it. @module */
+
+import { assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
+import { keepPage, type PageKeep, readPageKeep } from "../../cli/keep_page.ts";
+import type { Io } from "../../cli/io.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { Settings } from "../../cli/settings.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+
+function read(text: string): PageKeep {
+  return readPageKeep(new Settings(parseCommandLine(["--monitor-keep", text])));
+}
+
+/** Keeps the page of a run that has just ended. */
+function keep(keep: PageKeep, { isTerminal = true, isWatched = true } = {}) {
+  const monitor = { isWatched };
+  const handlers = new Set<() => void>();
+  const said: string[] = [];
+  let nowMs = 0, isOver = false;
+  const io = {
+    isTerminal,
+    env: () => undefined,
+    onSignal(_signal: string, handler: () => void) {
+      handlers.add(handler);
+      return () => void handlers.delete(handler);
+    },
+  } as unknown as Io;
+  const over = keepPage(monitor, io, { keep, say: (text) => said.push(text), now: () => nowMs })
+    .then(() => void (isOver = true));
+  return {
+    monitor,
+    handlers,
+    said,
+    over,
+    async isOverAfter(clock: FakeClock, ms: number) {
+      nowMs += ms;
+      await clock.advance(250);
+      return isOver;
+    },
+  };
+}
+
+Deno.test("readPageKeep() reads a time, forever and 0", () => {
+  assertEquals([read("0"), read("90s"), read("2h"), read("forever")], [
+    0,
+    90_000,
+    7_200_000,
+    Infinity,
+  ]);
+  const { message } = assertThrows(() => read("long"), UsageError);
+  assertMatch(message, /^Cannot use --monitor-keep "long": .* or forever, or 0$/);
+});
+
+Deno.test("a page that no one shows is not kept", async () => {
+  const { over, said, handlers } = keep("watched", { isWatched: false });
+  await over;
+  assertEquals([said, handlers.size], [[], 0]);
+  await keep(0).over;
+});
+
+Deno.test("a page is kept for as long as it is watched, without a terminal for 10 minutes", async () => {
+  using clock = new FakeClock();
+  const attended = keep("watched");
+  assertEquals(await attended.isOverAfter(clock, 86_400_000), false);
+  attended.monitor.isWatched = false;
+  assertEquals(await attended.isOverAfter(clock, 0), true);
+  const script = keep("watched", { isTerminal: false });
+  assertMatch(script.said[0], /10 min at most/);
+  assertEquals(await script.isOverAfter(clock, 599_999), false);
+  assertEquals(await script.isOverAfter(clock, 1), true);
+  assertEquals([script.handlers.size, clock.pendingTimers], [0, 0]);
+});
+
+Deno.test("a time that was given holds whether or not a page is open, with a terminal or without", async () => {
+  using clock = new FakeClock();
+  const kept = keep(1_200_000, { isTerminal: false, isWatched: false });
+  assertEquals(await kept.isOverAfter(clock, 1_199_999), false);
+  assertEquals(await kept.isOverAfter(clock, 1), true);
+  const forever = keep(Infinity, { isTerminal: false, isWatched: false });
+  assertEquals(await forever.isOverAfter(clock, 1e12), false);
+  [...forever.handlers][0]();
+  await forever.over;
+  assertEquals(clock.pendingTimers, 0);
+});
