@@ -36,6 +36,7 @@
  * @module
  */
 
+export type { InputFormat, InputOptions } from "./lib/formats/mod.ts";
 export { ResponseGenerator } from "./lib/response_generator.ts";
 export {
   type AnsweredRow,

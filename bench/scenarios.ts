@@ -12,7 +12,7 @@ import { openaiCompatible, ResponseGenerator, type Summary, type Teacher } from 
 import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
 import { createBar } from "../lib/terminal/bar.ts";
-import { openLines } from "../lib/source/lines.ts";
+import { openLines } from "../lib/formats/lines.ts";
 import { messagesOf, writeAll } from "./rows.ts";
 import { COMPLETION } from "./rows.ts";
 import { instantTeacher, slowTeacher } from "./teachers.ts";

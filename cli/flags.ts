@@ -99,7 +99,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "tool-arguments",
       value: "HOW",
-      help: "arguments of tool calls: object (default; for chat templates) or string",
+      help: "arguments of tool calls: object (default) or string",
       commands: ["export"],
     },
     {
@@ -213,6 +213,24 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "prompt-field",
       value: "NAME",
       help: "the field that holds the prompt or the messages",
+      commands: ROWS,
+    },
+    {
+      name: "input-format",
+      value: "NAME",
+      help: "jsonl, json, csv, tsv, parquet or txt",
+      commands: ROWS,
+    },
+    {
+      name: "json-columns",
+      value: "A,B",
+      help: "CSV columns of JSON (default: found by content)",
+      commands: ROWS,
+    },
+    {
+      name: "binary-columns",
+      value: "A,B",
+      help: "Parquet columns of bytes to read as base64",
       commands: ROWS,
     },
     {

@@ -6,6 +6,7 @@
 
 import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
+import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { MOST_SAMPLES, type ResponseGeneratorOptions, type RunOptions } from "../lib/run/mod.ts";
 import { readConfig } from "./config.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
@@ -102,6 +103,9 @@ export async function readRowOptions(settings: Settings) {
     duplicates: settings.choice("duplicates", ["merge", "keep"]),
     mixedShapes: settings.isOn("mixed-shapes"),
     imagesRoot: settings.text("images-root"),
+    inputFormat: settings.choice("input-format", INPUT_FORMATS),
+    jsonColumns: settings.parts("json-columns"),
+    binaryColumns: settings.parts("binary-columns"),
   };
 }
 

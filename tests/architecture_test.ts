@@ -62,6 +62,7 @@ const TOP = ["lib/response_generator.ts"];
  */
 const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonly string[] }>> = {
   teacher: {},
+  formats: {},
   source: { types: ["teacher"] },
   index: {},
   sink: { types: ["teacher"] },
@@ -86,6 +87,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
       "checks",
       "engine",
       "engine/answers",
+      "formats",
       "index",
       "prices",
       "progress",

@@ -75,8 +75,11 @@ export class ExampleReader {
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
     if (fields instanceof DamagedLine) return fields;
-    const origin = /^((?:.*[/\\])?(.*)):([1-9]\d{0,9})$/s.exec(fields.distill.source);
-    if (origin === null) return new DamagedLine('"distill.source" must be file:line');
+    const origin = /^((?:.*[/\\])?(.*?))(?::([1-9]\d{0,9})|\[(\d{1,10})\])$/s
+      .exec(fields.distill.source);
+    if (origin === null) {
+      return new DamagedLine('"distill.source" must be file:line or file[element]');
+    }
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
@@ -94,7 +97,7 @@ export class ExampleReader {
       toolCalls: fields.tool_calls?.length ? fields.tool_calls as unknown[] : undefined,
       // The name only: a run that is continued from another folder names its input by another path.
       file: origin[2],
-      line: Number(origin[3]),
+      line: origin[3] === undefined ? Number(origin[4]) + 1 : Number(origin[3]),
       input: origin[1],
       sample: answer?.sample ?? 0,
     };

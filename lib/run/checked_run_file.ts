@@ -5,6 +5,7 @@
  * @module
  */
 
+import { INPUT_FORMATS } from "../formats/mod.ts";
 import { isTooDeep } from "../json_depth.ts";
 import type { RunFile } from "./identity.ts";
 import { MOST_SAMPLES } from "./samples.ts";
@@ -54,6 +55,9 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["rows.mixedShapes", SWITCH],
   ["rows.samples", SAMPLES],
   ["rows.uidFieldFirst", SWITCH],
+  ["rows.inputFormat", oneOf(...INPUT_FORMATS)],
+  ["rows.jsonColumns", NAMES],
+  ["rows.binaryColumns", NAMES],
   ["params", PARAM_SETS],
 ];
 

@@ -45,13 +45,18 @@ export interface RunFile {
   /** What the results were made with. */
   readonly identity: Identity;
   /** How the input was read, beside what the identity says. */
-  readonly rows: Pick<RowOptions, "duplicates" | "mixedShapes"> & {
-    /** Answers for each row; absent in files that were written when there was always one. */
-    readonly samples?: number;
-    /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
-     * an earlier version, in which they come after these. @default false */
-    readonly uidFieldFirst?: boolean;
-  };
+  readonly rows:
+    & Pick<
+      RowOptions,
+      "duplicates" | "mixedShapes" | "inputFormat" | "jsonColumns" | "binaryColumns"
+    >
+    & {
+      /** Answers for each row; absent in files that were written when there was always one. */
+      readonly samples?: number;
+      /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
+       * an earlier version, in which they come after these. @default false */
+      readonly uidFieldFirst?: boolean;
+    };
   /** The teacher's address, without credentials. */
   readonly teacher: string;
   /** Every parameter set that lines of the results name in `distill.params`. */

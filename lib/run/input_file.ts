@@ -8,6 +8,7 @@ import { basename, dirname } from "node:path";
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../system_error.ts";
+import { PATTERN } from "./inputs.ts";
 
 /** Names of standard input that Deno opens with all permissions only. */
 const DEVICE = /^\/(dev|proc)\//;
@@ -45,7 +46,7 @@ export async function checkReadableTwice(path: string): Promise<void> {
   const { isFile, isDirectory } = await statOf(path);
   if (isFile) return;
   const problem = isDirectory
-    ? `Cannot read "${path}": it is a folder. Name the files in it, as in ${shown(path)}/*.jsonl`
+    ? `Cannot read "${path}": it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file`
     : `Cannot read "${path}" twice, as a run has to: it is no regular file. ` +
       `${READ_STDIN}, which is kept for the second time`;
   throw new SourceError(problem, { path });
@@ -57,6 +58,8 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   } catch (cause) {
     const advice = DEVICE.test(path)
       ? `. ${READ_STDIN}`
+      : PATTERN.test(path)
+      ? ", and no file matches it as a pattern"
       : cause instanceof Deno.errors.NotFound
       ? await similarName(path)
       : "";
@@ -83,7 +86,3 @@ async function similarName(path: string): Promise<string> {
 }
 
 const MOST_TYPOS = 3;
-
-function shown(path: string): string {
-  return path.replace(/\/+$/, "");
-}

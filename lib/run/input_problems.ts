@@ -13,7 +13,7 @@ import type { Preflight } from "./preflight.ts";
 /** The least that a first pass has to know to be judged. */
 type Found = Pick<
   Preflight,
-  "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable"
+  "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable" | "placeOf"
 >;
 
 /** What of it may be told in one message. */
@@ -50,11 +50,15 @@ export function checkInput(found: readonly Found[], options: Options): void {
 function badRowProblem(inputs: readonly string[], found: readonly Found[]): string[] {
   const count = found.reduce((total, { bad }) => total + bad.count, 0);
   if (count === 0) return [];
-  const blocks = found.flatMap(({ bad }, index) =>
-    bad.groups.map((group) => ({ group, input: inputs[index] }))
+  const blocks = found.flatMap((one, index) =>
+    one.bad.groups.map((group) => ({
+      group,
+      input: inputs[index],
+      placeOf: (line: number) => one.placeOf(inputs[index], line),
+    }))
   );
-  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, input }) =>
-    groupLines(group, input, inputs.length > 1)
+  const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, input, placeOf }) =>
+    groupLines(group, { input, placeOf, isOneOfMany: inputs.length > 1 })
   );
   if (blocks.length > MOST_LISTED) {
     lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
@@ -69,14 +73,17 @@ function badRowProblem(inputs: readonly string[], found: readonly Found[]): stri
 /** One line for a problem of one line, else a heading with examples under it. */
 function groupLines(
   { kind, hint, count, examples }: BadLineGroup,
-  input: string,
-  isOneOfMany: boolean,
+  { input, placeOf, isOneOfMany }: {
+    input: string;
+    placeOf: (line: number) => string;
+    isOneOfMany: boolean;
+  },
 ): string[] {
   const way = hint === "" ? "" : `: ${hint}`;
-  if (count === 1) return [`  ${input}:${examples[0].line}: ${examples[0].problem}${way}`];
+  if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${way}`];
   const where = isOneOfMany ? ` of ${input}` : "";
   const lines = [`  ${plural(count, "line")}${where}: ${kind}${way}`];
-  for (const { line, problem } of examples) lines.push(`    ${input}:${line}: ${problem}`);
+  for (const { line, problem } of examples) lines.push(`    ${placeOf(line)}: ${problem}`);
   const more = count - examples.length;
   if (more > 0) lines.push(`    … and ${more.toLocaleString("en-US")} more`);
   return lines;
@@ -84,10 +91,11 @@ function groupLines(
 
 function shapeProblem(inputs: readonly string[], found: readonly Found[]): string[] {
   const shapes = new Map<string, { count: number; place: string }>();
-  for (const [index, { shapes: counts, shapeStarts }] of found.entries()) {
+  for (const [index, one] of found.entries()) {
+    const { shapes: counts, shapeStarts } = one;
     for (const [shape, count] of counts) {
       const before = shapes.get(shape);
-      const place = before?.place ?? `${inputs[index]}:${shapeStarts.get(shape)}`;
+      const place = before?.place ?? one.placeOf(inputs[index], shapeStarts.get(shape)!);
       shapes.set(shape, { count: count + (before?.count ?? 0), place });
     }
   }

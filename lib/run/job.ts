@@ -5,6 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
+import type { InputOptions } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
@@ -43,6 +44,8 @@ export interface JobContext {
   readonly parserOf: (order: { namedLast: boolean }) => RowParser;
   /** Rows of one id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
+  /** In which format the input is. @default by its name, then by its content */
+  readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
@@ -177,6 +180,7 @@ export class Job {
       onlyFailures: Boolean(options.retry),
       isOnDisk: (line) => this.#ledger.hasBadRow(line),
       name: this.files.input,
+      format: this.#context.format,
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
       signal,

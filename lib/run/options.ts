@@ -6,11 +6,12 @@
 
 import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
+import type { InputOptions } from "../formats/mod.ts";
 import type { Params, Teacher } from "../teacher/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 
 /** How the rows of the input are read and turned into prompts. */
-export interface RowOptions {
+export interface RowOptions extends InputOptions {
   /** Adds this system message where a row has none. */
   system?: string;
   /** Makes one user message of each row: `{{field}}` stands for a field of the row. */

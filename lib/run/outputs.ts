@@ -38,7 +38,7 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
 const RESULTS_NAME = /\.(jsonl|ndjson)$/;
 /** Who names one of these means a file. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
-const INPUT_ENDING = /(\.(jsonl|ndjson|json))?(\.gz)?$/;
+const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/;
 
 /**
  * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the

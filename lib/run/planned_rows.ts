@@ -7,13 +7,8 @@
 import { SourceError } from "../errors.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import {
-  type ImageFolder,
-  type Line,
-  openLines,
-  type ParsedRow,
-  type RowParser,
-} from "../source/mod.ts";
+import { type Line, openInput } from "../formats/mod.ts";
+import type { ImageFolder, ParsedRow, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem } from "./admission.ts";
 import { Todo } from "./plan.ts";
@@ -64,7 +59,8 @@ export async function* plannedRows(
   if (left === 0) return;
   const pass = new SecondPass(options);
   if (await stampOf(path) !== found.stamp) throw pass.changedUnderway();
-  for await (const lines of openLines(path, { name: options.name })) {
+  const input = found.input ?? await openInput(path, options.name);
+  for await (const lines of input.rows()) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
     // The next lines would be answered in the place of others: their rows are known by their numbers.
@@ -141,7 +137,7 @@ class SecondPass {
       this.#toCheck--;
       if (parsed.uid !== kept) throw this.changedUnderway();
     }
-    const source = `${name}:${number}`;
+    const source = this.#options.found.placeOf(name, number);
     return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, images);
   }
 
@@ -160,6 +156,7 @@ class SecondPass {
       : parser.parse(text);
     const problem = "problem" in parsed ? parsed.problem : fileProblem(parsed, images) ??
       clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
-    return { file: name, line: line.number, problem, text, bytes };
+    const source = found.placeOf(name, line.number);
+    return { file: name, line: line.number, source, problem, text, bytes };
   }
 }

@@ -7,12 +7,17 @@
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
 import {
-  differenceOf,
   foreignFormatError,
   foreignText,
-  ImageFolder,
+  type Input,
+  type InputOptions,
   type Line,
-  openLines,
+  openInput,
+  placeOf,
+} from "../formats/mod.ts";
+import {
+  differenceOf,
+  ImageFolder,
   type ParsedRow,
   requestHash,
   type RowParser,
@@ -47,6 +52,8 @@ export interface PreflightOptions {
   readonly images?: ImageFolder;
   /** What an error calls the input. @default its path */
   readonly name?: string;
+  /** In which format the input is. @default by its name, then by its content */
+  readonly format?: InputOptions;
   /** The fields that the user has named for the ids of rows. @default [] */
   readonly uidFields?: readonly string[];
   /** The field that the user has named for the prompt. @default none */
@@ -106,6 +113,8 @@ export class Preflight {
   readonly firsts = new Map<string, ParsedRow>();
   /** When the input was last written, and its size: the second pass compares. */
   stamp = "";
+  /** The input as it was opened for the first pass; undefined where it was not. */
+  input: Input | undefined;
 
   /** Nothing was found yet. */
   constructor(samples = 1) {
@@ -116,6 +125,11 @@ export class Preflight {
   /** Answers that there are to be. */
   get total(): number {
     return this.rows * this.samples;
+  }
+
+  /** Where a row of the input `name` stands, as users count. */
+  placeOf(name: string, number: number): string {
+    return placeOf(name, this.input?.format ?? "jsonl", number);
   }
 }
 
@@ -135,16 +149,19 @@ export async function preflight(path: string, options: PreflightOptions): Promis
   found.stamp = await stampOf(path);
   found.unmetUidFields = options.uidFields ?? [];
   found.unmetPromptField = options.promptField;
-  const judge = new RowJudge(found, options, options.name ?? path);
-  for await (const batch of openLines(path, { name: options.name })) {
+  const name = options.name ?? path;
+  const judge = new RowJudge(found, options, name);
+  const input = await openInput(path, name, options.format);
+  found.input = input;
+  for await (const batch of input.rows()) {
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       judge.take(line);
     }
-    if (found.rows === 0) judge.refuseForeign(FEW_LINES);
+    if (found.rows === 0 && input.format === "jsonl") judge.refuseForeign(FEW_LINES);
     options.signal?.throwIfAborted();
   }
-  judge.refuseForeign(1);
+  if (input.format === "jsonl") judge.refuseForeign(1);
   return found;
 }
 

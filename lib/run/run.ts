@@ -21,6 +21,7 @@ import { type Preview, requestsOf } from "./preview.ts";
 import { readAhead } from "./read_ahead.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
+import { findInputs } from "./inputs.ts";
 import { estimateOf, type StartNotices, startNotices } from "./start_notices.ts";
 
 /** A run over files. */
@@ -111,7 +112,8 @@ export class Run {
 
   #checkInput(): void {
     const { mixedShapes } = this.#context.generator;
-    checkInput(this.#jobs.map((job) => job.found), { ...this.#options, mixedShapes });
+    const input = this.#jobs.map(({ files }) => files.input);
+    checkInput(this.#jobs.map((job) => job.found), { ...this.#options, input, mixedShapes });
   }
 
   /** From now on the run ends rather than wait for a full disk. */
@@ -129,13 +131,16 @@ export class Run {
   }
 
   async #makeJobs(): Promise<Job[]> {
-    const files = await outputFilesOf(this.#options.input, this.#options.output);
+    const inputs = await findInputs(this.#options.input);
+    for (const note of inputs.notes) this.#notice("info", note);
+    const files = await outputFilesOf(inputs.files, this.#options.output);
     const { generator, signal } = this.#context;
     return files.map((one) =>
       new Job(one, {
         options: this.#options,
         parserOf: (order) => rowParserOf(generator, order),
         imagesRoot: generator.imagesRoot,
+        format: generator,
         duplicates: generator.duplicates,
         samples: generator.samples,
         identity: this.#identity,
@@ -323,6 +328,9 @@ export class Run {
         mixedShapes: generator.mixedShapes ?? false,
         samples: job.samples,
         uidFieldFirst: !job.namedLast,
+        inputFormat: generator.inputFormat,
+        jsonColumns: generator.jsonColumns,
+        binaryColumns: generator.binaryColumns,
       },
       teacher: generator.address,
       params: { ...job.before?.params, [paramsId(params)]: params },

@@ -9,12 +9,14 @@ import { UsageError } from "../errors.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { readRunFile, type RunFile } from "./identity.ts";
 import type { RowOptions } from "./options.ts";
+import { findInputs } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { folderOf } from "./files.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./samples.ts";
+import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
-import { createRowParser, ImageFolder, openLines, type RowParserOptions } from "../source/mod.ts";
+import { createRowParser, ImageFolder, type RowParserOptions } from "../source/mod.ts";
 import { foreignLineProblem, type LineKind } from "../own_line.ts";
 import { cannotRead } from "../system_error.ts";
 
@@ -90,7 +92,8 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
   const found: Verification[] = [];
-  for (const files of await outputFilesOf(options.input, options.output)) {
+  const { files: inputs } = await findInputs(options.input);
+  for (const files of await outputFilesOf(inputs, options.output)) {
     found.push(await verifyOne(files, options));
   }
   return found;
@@ -109,6 +112,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,
     images: new ImageFolder(options.imagesRoot ?? folderOf(files.input)),
+    format: rows,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",
     samples,
@@ -151,6 +155,9 @@ export function rowOptionsOf(
     uidField: options.uidField ?? identity?.uid_field as string[] | undefined,
     duplicates: options.duplicates ?? rows?.duplicates,
     mixedShapes: true,
+    inputFormat: options.inputFormat ?? rows?.inputFormat,
+    jsonColumns: options.jsonColumns ?? rows?.jsonColumns,
+    binaryColumns: options.binaryColumns ?? rows?.binaryColumns,
     namedLast: run !== undefined && !rows?.uidFieldFirst,
   };
 }

@@ -29,6 +29,8 @@ export interface BadRow {
   readonly file: string;
   /** The line in it, from 1. */
   readonly line: number;
+  /** Where it stands, as users count. @default `file:line` */
+  readonly source?: string;
   /** What is wrong with it. */
   readonly problem: string;
   /** The line, where it is text. */
@@ -127,7 +129,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
       first_seen: created,
       created,
     },
-    distill: { source: `${file}:${line}`, params: "", replaced: "{}" },
+    distill: { source: badRow.source ?? `${file}:${line}`, params: "", replaced: "{}" },
   });
 }
 

@@ -7,8 +7,6 @@
  * @module
  */
 
-export { foreignText } from "./foreign_format.ts";
-export { foreignFormatError, type Line, openLines } from "./lines.ts";
 export { isRawJson, parseLossless, type RawJson } from "./lossless.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { ImageFolder } from "./image_files.ts";

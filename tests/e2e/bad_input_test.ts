@@ -149,7 +149,7 @@ Deno.test("what cannot be sent or is not there is refused before a call", async 
     [[input, "-o", out, "-p", "n=2"], "samples are rows of their own"],
     [[input, "-o", out, "-p", "stream=true"], "--stream"],
     [[dir.path("none.jsonl"), "-o", out], "no such file"],
-    [[dir.root, "-o", out], "it is a folder"],
+    [[await emptyFolder(dir), "-o", out], "it is a folder without"],
     [[await dir.write("bad.jsonl.gz", "no gzip"), "-o", out], "gzip data is damaged"],
     [[input], "-o out/"],
     [[], "input"],
@@ -164,3 +164,8 @@ Deno.test("what cannot be sent or is not there is refused before a call", async 
   }
   assertEquals(server.posts, 0);
 });
+
+async function emptyFolder(dir: TempDir): Promise<string> {
+  await Deno.mkdir(dir.path("empty"));
+  return dir.path("empty");
+}

@@ -5,17 +5,12 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
 import { formatBytes } from "../deps/std_fmt.ts";
-import { SourceError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
-import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
+import { openBytes } from "./bytes.ts";
 
 /** One line of a file that is not blank. */
 export interface Line {
-  /** Its number, from 1; blank lines are counted. */
+  /** Its number, from 1; blank lines are counted. In other formats: the number of the row. */
   readonly number: number;
   /** Its text, without line ending or byte order mark; undefined when it cannot be read. */
   readonly text: string | undefined;
@@ -34,17 +29,16 @@ export interface LinesOptions {
 }
 
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20 } satisfies LinesOptions;
-const CHUNK_BYTES = 64 * 2 ** 10;
 /** Small batches die young: the first pass takes 16 MB of heap with them, and 37 MB with the lines of a
  * whole chunk. */
 const BATCH_LINES = 32;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Opens a file and reads its lines; one that begins as gzip does, or whose name ends in `.gz`, is
- * unpacked on the way. The file is closed at the end, also when the reader leaves early.
+ * Opens a file and reads its lines; one that is packed with gzip or zstd is unpacked on the way. The
+ * file is closed at the end, also when the reader leaves early.
  *
- * @throws {SourceError} when the file cannot be read or its gzip data is damaged
+ * @throws {SourceError} when the file cannot be read, or what it is packed with is damaged
  */
 export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, options.name ?? path), options);
@@ -175,97 +169,4 @@ function join(pieces: readonly Uint8Array[], maxBytes: number): Uint8Array {
     at += part.length;
   }
   return joined;
-}
-
-async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
-  using file = await open(path, name);
-  const chunks = chunksOf(file, name);
-  // The copy of standard input has no name that tells.
-  const { value: first = new Uint8Array() } = await chunks.next();
-  const all = startingWith(first, chunks);
-  const bytes = path.endsWith(".gz") || startsAsGzip(first) ? unpacked(all, name) : all;
-  let isStart = true;
-  for await (const chunk of bytes) {
-    if (isStart) refuseForeign(chunk, name);
-    isStart = false;
-    yield chunk;
-  }
-}
-
-function refuseForeign(start: Uint8Array, name: string): void {
-  const format = foreignBytes(start);
-  if (format !== undefined) throw foreignFormatError(name, format);
-}
-
-/** The error for a file in another format than JSON Lines. */
-export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  return new SourceError(
-    `Cannot read "${name}": it is ${what}, and rows are read from JSON Lines. ${advice(name)}`,
-    { path: name },
-  );
-}
-
-async function open(path: string, name: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path);
-  } catch (cause) {
-    throw cannotRead(name, cause);
-  }
-}
-
-/** RFC 1952, 2.3.1. No line of JSON begins so: the second byte starts no character of UTF-8. */
-function startsAsGzip(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-async function* startingWith(
-  first: Uint8Array,
-  rest: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  yield first;
-  yield* rest;
-}
-
-/** Every chunk stands in the same memory. */
-async function* chunksOf(file: Deno.FsFile, name: string): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  while (true) {
-    let length: number | null;
-    try {
-      length = await file.read(buffer);
-    } catch (cause) {
-      throw cannotRead(name, cause);
-    }
-    if (length === null) return;
-    yield buffer.subarray(0, length);
-  }
-}
-
-/** Not `DecompressionStream`: it fails at the second member of a file that was put together from
- * several, as `cat a.gz b.gz`, pigz and bgzip do. */
-async function* unpacked(
-  chunks: AsyncIterable<Uint8Array>,
-  name: string,
-): AsyncGenerator<Uint8Array> {
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  // Its failure comes out of the loop below, too.
-  const fed = pipeline(Readable.from(copiesOf(chunks)), gunzip).catch(() => {});
-  try {
-    yield* gunzip;
-  } catch (cause) {
-    if (cause instanceof SourceError) throw cause;
-    const reason = `its gzip data is damaged (${(cause as Error).message})`;
-    throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
-  } finally {
-    gunzip.destroy();
-    await fed;
-  }
-}
-
-async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) yield chunk.slice();
-}
-
-function cannotRead(name: string, cause: unknown): SourceError {
-  return new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
 }

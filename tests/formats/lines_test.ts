@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
-import { type Line, type LinesOptions, openLines, readLines } from "../../lib/source/lines.ts";
+import { type Line, type LinesOptions, openLines, readLines } from "../../lib/formats/lines.ts";
 import { tempDir } from "../support/temp.ts";
 
 type Short = [number, string | undefined];

@@ -101,10 +101,10 @@ function separatedText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const isTable = [",", ";", "\t"].find((separator) => isHeader(line, separator));
   if (extension === "tsv" || (isTable === "\t" && extension !== "txt")) {
-    return { what: "a TSV file", advice: withDuckDb };
+    return { what: "a TSV file", advice: () => "Add --input-format tsv" };
   }
   if (extension === "csv" || (isTable !== undefined && extension !== "txt")) {
-    return { what: "a CSV file", advice: withDuckDb };
+    return { what: "a CSV file", advice: () => "Add --input-format csv" };
   }
   if (extension === "yaml" || extension === "yml" || line === "---") {
     return { what: "a YAML file", advice: () => "A configuration is named with --config" };

@@ -1,0 +1,151 @@
+/**
+ * The bytes of an input, unpacked.
+ *
+ * @module
+ */
+
+import { Readable, type Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+import { SourceError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
+import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
+
+const CHUNK_BYTES = 64 * 2 ** 10;
+
+/** How a file can be packed. Its first bytes tell; no text begins so. */
+const PACKINGS: readonly {
+  readonly name: string;
+  readonly extension: string;
+  readonly magic: readonly number[];
+  readonly unpack: () => Transform;
+}[] = [
+  {
+    name: "gzip",
+    extension: ".gz",
+    // RFC 1952, 2.3.1.
+    magic: [0x1f, 0x8b],
+    unpack: () => createGunzip({ chunkSize: CHUNK_BYTES }),
+  },
+  {
+    name: "zstd",
+    extension: ".zst",
+    // RFC 8878, 3.1.1.
+    magic: [0x28, 0xb5, 0x2f, 0xfd],
+    unpack: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
+  },
+];
+
+/** The name of a file without the ending of what it is packed with. */
+export function withoutPacking(path: string): string {
+  const packing = PACKINGS.find(({ extension }) => path.endsWith(extension));
+  return packing === undefined ? path : path.slice(0, -packing.extension.length);
+}
+
+/**
+ * Reads a file from its start. A chunk's memory may be used again once the next one is asked for. The
+ * file is closed at the end, also when the reader leaves early.
+ *
+ * @param path Where it is.
+ * @param name What an error calls it.
+ * @throws {SourceError} when it cannot be read, is damaged, or holds no text
+ */
+export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
+  using file = await open(path, name);
+  const chunks = chunksOf(file, name);
+  // The copy of standard input has no name that tells.
+  const { value: first = new Uint8Array() } = await chunks.next();
+  const all = startingWith(first, chunks);
+  const packing = PACKINGS.find(({ magic, extension }) =>
+    magic.every((byte, index) => first[index] === byte) ||
+    (extension === ".gz" && path.endsWith(extension))
+  );
+  const bytes = packing === undefined ? all : unpacked(all, name, packing.name, packing.unpack());
+  let isStart = true;
+  for await (const chunk of bytes) {
+    if (isStart) refuseForeign(chunk, name);
+    isStart = false;
+    yield chunk;
+  }
+}
+
+function refuseForeign(start: Uint8Array, name: string): void {
+  const format = foreignBytes(start);
+  if (format !== undefined) throw foreignFormatError(name, format);
+}
+
+/** The error for a file in a format that holds no rows. */
+export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
+  return new SourceError(
+    `Cannot read "${name}": it is ${what}, and rows are read from JSON Lines, JSON arrays, CSV, TSV, ` +
+      `Parquet and plain text. ${advice(name)}`,
+    { path: name },
+  );
+}
+
+/** The first bytes of a file, unpacked: enough to tell its format. */
+export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
+  for await (const chunk of openBytes(path, name)) return chunk.slice();
+  return new Uint8Array();
+}
+
+async function open(path: string, name: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    throw cannotRead(name, cause);
+  }
+}
+
+async function* startingWith(
+  first: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
+}
+
+/** Every chunk stands in the same memory. */
+async function* chunksOf(file: Deno.FsFile, name: string): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
+  while (true) {
+    let length: number | null;
+    try {
+      length = await file.read(buffer);
+    } catch (cause) {
+      throw cannotRead(name, cause);
+    }
+    if (length === null) return;
+    yield buffer.subarray(0, length);
+  }
+}
+
+/** Not `DecompressionStream`: it fails at the second member of a file that was put together from
+ * several, as `cat a.gz b.gz`, pigz and bgzip do. */
+async function* unpacked(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  packing: string,
+  transform: Transform,
+): AsyncGenerator<Uint8Array> {
+  // Its failure comes out of the loop below, too.
+  const fed = pipeline(Readable.from(copiesOf(chunks)), transform).catch(() => {});
+  try {
+    yield* transform;
+  } catch (cause) {
+    if (cause instanceof SourceError) throw cause;
+    const reason = `its ${packing} data is damaged (${(cause as Error).message})`;
+    throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
+  } finally {
+    transform.destroy();
+    await fed;
+  }
+}
+
+async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.slice();
+}
+
+function cannotRead(name: string, cause: unknown): SourceError {
+  return new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
+}

@@ -1,0 +1,212 @@
+/**
+ * The rows of a CSV or TSV file (RFC 4180), each as the JSON text of an object.
+ *
+ * @module
+ */
+
+import { Papa } from "../deps/papaparse.ts";
+import { SourceError } from "../errors.ts";
+import type { Line } from "./lines.ts";
+
+/** How a table is read. */
+export interface CsvOptions {
+  /** What an error calls the file. */
+  readonly name: string;
+  /** What stands between two cells. @default "," or ";", as the header has more of */
+  readonly delimiter?: string;
+  /** Columns whose cells are JSON, not text. @default none */
+  readonly jsonColumns?: ReadonlySet<string>;
+}
+
+/** A row that grows past this has a quote that is never closed; characters. */
+const MOST_ROW_CHARS = 64 * 2 ** 20;
+const BATCH_ROWS = 32;
+
+/** Reads the rows below the header in small batches. `number` is the row of the table, the header is 1. */
+export async function* readCsv(
+  chunks: AsyncIterable<Uint8Array>,
+  options: CsvOptions,
+): AsyncGenerator<Line[]> {
+  let header: Header | undefined;
+  let batch: Line[] = [];
+  for await (const { cells, number } of records(chunks, options)) {
+    if (header === undefined) {
+      header = new Header(cells, options);
+      continue;
+    }
+    batch.push(header.row(cells, number));
+    if (batch.length >= BATCH_ROWS) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/**
+ * The columns of a table all of whose cells are JSON objects or arrays, or empty. Numbers, `true` and
+ * quoted text are cells of any table and stay text.
+ */
+export async function findJsonColumns(
+  chunks: AsyncIterable<Uint8Array>,
+  options: CsvOptions,
+): Promise<Set<string>> {
+  let names: string[] | undefined;
+  let candidates = new Set<number>();
+  const proven = new Set<number>();
+  for await (const { cells } of records(chunks, options)) {
+    if (names === undefined) {
+      names = cells;
+      candidates = new Set(cells.keys());
+      continue;
+    }
+    for (const index of candidates) {
+      const cell = cells[index]?.trim() ?? "";
+      if (cell === "") continue;
+      if (isStructure(cell)) proven.add(index);
+      else candidates.delete(index);
+    }
+    if (candidates.size === 0) break;
+  }
+  const found = [...proven].filter((index) => candidates.has(index));
+  return new Set(found.map((index) => names![index]));
+}
+
+function isStructure(cell: string): boolean {
+  if (cell[0] !== "{" && cell[0] !== "[") return false;
+  try {
+    JSON.parse(cell);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The names of the columns, and rows under them. */
+class Header {
+  readonly #names: readonly string[];
+  /** Each name as the beginning of a member. */
+  readonly #members: readonly string[];
+  readonly #isJson: readonly boolean[];
+
+  constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
+    const twice = names.find((one, index) => names.indexOf(one) !== index);
+    if (twice !== undefined) {
+      throw new SourceError(
+        `Cannot read "${name}": two columns are called ${
+          JSON.stringify(twice)
+        }. Rename one in the ` +
+          "first row",
+        { path: name },
+      );
+    }
+    const unknown = [...jsonColumns ?? []].find((column) => !names.includes(column));
+    if (unknown !== undefined) {
+      throw new SourceError(
+        `Cannot read "${name}": it has no column ${
+          JSON.stringify(unknown)
+        } (--json-columns). Its ` +
+          `columns are ${names.map((one) => JSON.stringify(one)).join(", ")}`,
+        { path: name },
+      );
+    }
+    this.#names = names;
+    this.#members = names.map((one) => `${JSON.stringify(one)}:`);
+    this.#isJson = names.map((one) => jsonColumns?.has(one) ?? false);
+  }
+
+  row(cells: readonly string[], number: number): Line {
+    if (cells.length !== this.#names.length) {
+      const problem = `has ${cells.length} cells where the header has ${this.#names.length}`;
+      return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
+    }
+    let text = "{";
+    for (let i = 0; i < cells.length; i++) {
+      const value = this.#isJson[i] ? jsonOf(cells[i]) : JSON.stringify(cells[i]);
+      text += i === 0 ? this.#members[i] + value : `,${this.#members[i]}${value}`;
+    }
+    return { number, text: `${text}}`, problem: undefined, bytes: undefined };
+  }
+}
+
+/** The JSON of a cell on one line; what is none makes the row a bad one further on. */
+function jsonOf(cell: string): string {
+  return cell.trim() === "" ? "null" : cell.trim().replace(/\s*[\r\n]\s*/g, "");
+}
+
+/** A row of the table. */
+interface CsvRecord {
+  readonly cells: string[];
+  readonly number: number;
+}
+
+async function* records(
+  chunks: AsyncIterable<Uint8Array>,
+  { name, delimiter }: CsvOptions,
+): AsyncGenerator<CsvRecord> {
+  let rest = "", number = 0, enough = 0;
+  let parser: InstanceType<typeof Papa.Parser> | undefined;
+  for await (const { text, isLast } of texts(chunks, name)) {
+    rest += text;
+    const end = isLast ? rest.length : rest.lastIndexOf("\n") + 1;
+    // A row of many chunks is not read again with each of them.
+    if (end === 0 || (!isLast && rest.length < enough)) continue;
+    parser ??= new Papa.Parser({ delimiter: delimiter ?? delimiterOf(rest), newline: "\n" });
+    const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
+    if (errors.length > 0) {
+      const row = number + (errors[0].row ?? 0) + 1;
+      const way = "Quote the cell, and write each quote in it twice";
+      const what = errors[0].code === "MissingQuotes"
+        ? "a quote is opened and never closed"
+        : "a quote stands inside of a cell";
+      throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${way}`, { path: name });
+    }
+    rest = rest.slice(meta.cursor);
+    enough = data.length === 0 ? 2 * rest.length : 0;
+    if (rest.length > MOST_ROW_CHARS) {
+      throw new SourceError(
+        `Cannot read "${name}" row ${number + data.length + 1}: a quote is opened and never closed`,
+        { path: name },
+      );
+    }
+    for (const cells of data) {
+      number++;
+      const last = cells.length - 1;
+      if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
+      if (last === 0 && cells[0].trim() === "") continue;
+      yield { cells, number };
+    }
+  }
+}
+
+/** The text of a file piece by piece, without its byte order mark; the last piece says so. */
+async function* texts(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncGenerator<{ text: string; isLast: boolean }> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let bytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      const text = decoder.decode(chunk, { stream: true });
+      bytes += chunk.length;
+      yield { text, isLast: false };
+    }
+    yield { text: decoder.decode(), isLast: true };
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new SourceError(
+      `Cannot read "${name}": invalid UTF-8 after byte ${bytes}. Save it as "CSV UTF-8", or convert ` +
+        "it, as with iconv -f WINDOWS-1252 -t UTF-8",
+      { path: name, cause },
+    );
+  }
+}
+
+/** The delimiter that the header has most of, outside of quotes: Excel writes `;` in many countries. */
+function delimiterOf(text: string): string {
+  const end = text.search(/\n/);
+  const header = (end < 0 ? text : text.slice(0, end)).replace(/"[^"]*"/g, "");
+  const counts = [",", ";", "\t"].map((one) => ({ one, count: header.split(one).length }));
+  return counts.reduce((most, next) => next.count > most.count ? next : most).one;
+}

@@ -1,0 +1,158 @@
+/**
+ * An input in any format, read twice with the same result: numbered rows of JSON source text.
+ *
+ * @module
+ */
+
+import { SourceError } from "../errors.ts";
+import { firstBytes, openBytes, withoutPacking } from "./bytes.ts";
+import { readJsonArray } from "./json_array.ts";
+import { type Line, readLines } from "./lines.ts";
+
+/** A format of inputs. `json` is one array of objects. */
+export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
+
+/** The formats of inputs. */
+export const INPUT_FORMATS: readonly InputFormat[] = [
+  "jsonl",
+  "json",
+  "csv",
+  "tsv",
+  "parquet",
+  "txt",
+];
+
+/** How an input is read. */
+export interface InputOptions {
+  /** Its format. @default by its name, then by its first bytes */
+  inputFormat?: InputFormat;
+  /** Columns of CSV and TSV whose cells are JSON. @default those all of whose cells are objects or arrays */
+  jsonColumns?: readonly string[];
+  /** Parquet columns of bytes that are read as base64 text. @default none: such a column is refused */
+  binaryColumns?: readonly string[];
+}
+
+/** An opened input. */
+export interface Input {
+  /** Its format. */
+  readonly format: InputFormat;
+  /** Reads its rows from the start, in small batches. */
+  rows(): AsyncGenerator<Line[]>;
+}
+
+const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
+  jsonl: "jsonl",
+  ndjson: "jsonl",
+  json: "json",
+  csv: "csv",
+  tsv: "tsv",
+  tab: "tsv",
+  parquet: "parquet",
+  pq: "parquet",
+  txt: "txt",
+};
+
+/**
+ * Tells the format of an input and how its rows are found. What costs a pass over a table of its own,
+ * whether its columns hold JSON, is decided here once for all passes.
+ *
+ * @param path Where it is read from.
+ * @param name What the user calls it, its ending included.
+ * @throws {SourceError} when it cannot be read
+ */
+export async function openInput(
+  path: string,
+  name: string,
+  options: InputOptions = {},
+): Promise<Input> {
+  const format = options.inputFormat ?? await formatOf(path, name);
+  const bytes = () => openBytes(path, name);
+  switch (format) {
+    case "jsonl":
+      return { format, rows: () => readLines(bytes()) };
+    case "txt":
+      return { format, rows: () => asPrompts(readLines(bytes())) };
+    case "json":
+      return { format, rows: () => readJsonArray(bytes(), { name }) };
+    case "csv":
+    case "tsv": {
+      const { findJsonColumns, readCsv } = await import("./csv.ts");
+      const table = { name, delimiter: format === "tsv" ? "\t" : undefined };
+      const named = options.jsonColumns;
+      const jsonColumns = named === undefined
+        ? await findJsonColumns(bytes(), table)
+        : new Set(named);
+      return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
+    }
+    case "parquet": {
+      const { binaryColumns } = options;
+      const { readParquet } = await import("./parquet.ts");
+      return { format, rows: () => readParquet(path, { name, binaryColumns }) };
+    }
+  }
+}
+
+/** The format that a name stands for; undefined where it says nothing. */
+export function formatOfName(name: string): InputFormat | undefined {
+  const extension = /\.([a-z]+)$/i.exec(withoutPacking(name))?.[1].toLowerCase();
+  return extension === undefined ? undefined : EXTENSIONS[extension];
+}
+
+/** Where a row stands, as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+export function placeOf(name: string, format: InputFormat, number: number): string {
+  return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
+}
+
+async function formatOf(path: string, name: string): Promise<InputFormat> {
+  const byName = formatOfName(name);
+  if (byName === "csv" || byName === "tsv" || byName === "txt" || byName === "parquet") {
+    return byName;
+  }
+  if (await isParquet(path, name)) return "parquet";
+  const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
+  return isArray(start, byName) ? "json" : "jsonl";
+}
+
+async function isParquet(path: string, name: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path);
+    const bytes = new Uint8Array(4);
+    await file.read(bytes);
+    return new TextDecoder().decode(bytes) === "PAR1";
+  } catch (cause) {
+    throw new SourceError(`Cannot read "${name}": ${(cause as Error).message}`, {
+      path: name,
+      cause,
+    });
+  }
+}
+
+/**
+ * Whether a text is one array of rows. Lines may be arrays, too, as bare lists of messages: then the first
+ * one is whole, and either others follow or its elements have roles.
+ */
+function isArray(start: string, byName: InputFormat | undefined): boolean {
+  const text = start.trimStart();
+  if (!text.startsWith("[")) return false;
+  if (byName === "json") return true;
+  const [line, next = ""] = text.split("\n", 2);
+  if (/^\[\s*\{\s*"(role|from)"/.test(line)) return false;
+  return next.trim() === "" || !isJson(line);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]> {
+  for await (const batch of lines) {
+    yield batch.map((line) =>
+      line.text === undefined ? line : { ...line, text: JSON.stringify({ prompt: line.text }) }
+    );
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The elements of one JSON array, each as its own source text.
+ *
+ * A scanner, not a parser: it finds where elements begin and end, so that numbers stay as they were
+ * written and the file is never in memory as a whole. Streaming JSON parsers give values, not text.
+ *
+ * @module
+ */
+
+import { isUtf8 } from "node:buffer";
+import { SourceError } from "../errors.ts";
+import type { Line } from "./lines.ts";
+
+/** How an array is read. */
+export interface JsonArrayOptions {
+  /** What an error calls the file. */
+  readonly name: string;
+  /** A longer element is not read on; bytes. @default 67108864 (64 MiB) */
+  readonly maxElementBytes?: number;
+}
+
+const MAX_ELEMENT_BYTES = 64 * 2 ** 20;
+const BATCH_ROWS = 32;
+
+const QUOTE = 0x22, BACKSLASH = 0x5c, COMMA = 0x2c;
+const OPEN = 0x5b, CLOSE = 0x5d, OPEN_OBJECT = 0x7b, CLOSE_OBJECT = 0x7d;
+
+/** Reads the elements of an array in small batches; `number` counts them from 1. */
+export async function* readJsonArray(
+  chunks: AsyncIterable<Uint8Array>,
+  options: JsonArrayOptions,
+): AsyncGenerator<Line[]> {
+  const scanner = new ArrayScanner(options);
+  for await (const chunk of chunks) yield* scanner.push(chunk);
+  const last = scanner.end();
+  if (last.length > 0) yield last;
+}
+
+/** Where the scanner stands. */
+type State = "start" | "elements" | "end";
+
+class ArrayScanner {
+  readonly #name: string;
+  readonly #maxBytes: number;
+  readonly #decoder = new TextDecoder();
+  #state: State = "start";
+  /** Brackets that are open inside of the element. */
+  #depth = 0;
+  #isInString = false;
+  #isEscaped = false;
+  /** Whether the element has begun. */
+  #hasContent = false;
+  #pieces: Uint8Array[] = [];
+  #length = 0;
+  #number = 0;
+  /** Whether the last thing was a comma. */
+  #isAfterComma = false;
+
+  constructor({ name, maxElementBytes = MAX_ELEMENT_BYTES }: JsonArrayOptions) {
+    this.#name = name;
+    this.#maxBytes = maxElementBytes;
+  }
+
+  *push(chunk: Uint8Array): Generator<Line[]> {
+    let rows: Line[] = [];
+    let start = 0;
+    let at = this.#state === "start" ? this.#begin(chunk) : 0;
+    start = at;
+    while (at < chunk.length) {
+      if (this.#state === "end") {
+        this.#checkAfterEnd(chunk, at);
+        return rows.length > 0 ? yield rows : undefined;
+      }
+      at = this.#scan(chunk, at);
+      if (at === chunk.length) break;
+      // A comma or the closing bracket of the array.
+      const isEnd = chunk[at] === CLOSE;
+      this.#finish(chunk.subarray(start, at), rows, isEnd);
+      if (isEnd) this.#state = "end";
+      start = ++at;
+      if (rows.length >= BATCH_ROWS) {
+        yield rows;
+        rows = [];
+      }
+    }
+    if (this.#state === "elements" && start < chunk.length) this.#carry(chunk.subarray(start));
+    if (rows.length > 0) yield rows;
+  }
+
+  end(): Line[] {
+    if (this.#state === "end") return [];
+    if (this.#state === "start") throw this.#error("it is empty");
+    throw this.#error(`it ends in the middle of element ${this.#number}, before the closing "]"`);
+  }
+
+  /** Finds the opening bracket. */
+  #begin(chunk: Uint8Array): number {
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (byte === OPEN) {
+        this.#state = "elements";
+        return i + 1;
+      }
+      // The byte order mark, and white space.
+      if (byte > 32 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf) {
+        throw this.#error('it must be one array of objects: "[{…}, {…}]"');
+      }
+    }
+    return chunk.length;
+  }
+
+  /** The place of the next comma or bracket that ends an element, or the end of the chunk. */
+  #scan(chunk: Uint8Array, from: number): number {
+    let isInString = this.#isInString, isEscaped = this.#isEscaped, depth = this.#depth;
+    let i = from;
+    for (; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (isInString) {
+        if (isEscaped) isEscaped = false;
+        else if (byte === BACKSLASH) isEscaped = true;
+        else if (byte === QUOTE) isInString = false;
+      } else if (byte === QUOTE) {
+        isInString = true;
+        this.#hasContent = true;
+      } else if (byte === OPEN || byte === OPEN_OBJECT) {
+        depth++;
+        this.#hasContent = true;
+      } else if (byte === CLOSE || byte === CLOSE_OBJECT) {
+        if (depth === 0) break;
+        depth--;
+      } else if (byte === COMMA && depth === 0) break;
+      else if (byte > 32) this.#hasContent = true;
+    }
+    this.#isInString = isInString;
+    this.#isEscaped = isEscaped;
+    this.#depth = depth;
+    return i;
+  }
+
+  #finish(segment: Uint8Array, rows: Line[], isEnd: boolean): void {
+    if (!this.#hasContent) {
+      if (isEnd && !this.#isAfterComma) return;
+      const what = isEnd
+        ? 'a comma before the closing "]"'
+        : "a comma without an element before it";
+      throw this.#error(`there is ${what}, behind element ${this.#number - 1}`);
+    }
+    this.#isAfterComma = !isEnd;
+    this.#hasContent = false;
+    const bytes = this.#length === 0 ? segment : this.#joined(segment);
+    const number = ++this.#number;
+    if (!isUtf8(bytes)) {
+      rows.push({ number, text: undefined, problem: "invalid UTF-8", bytes: bytes.slice() });
+      return;
+    }
+    // A row is one line: in JSON, line breaks stand between tokens only.
+    const text = this.#decoder.decode(bytes).trim().replace(/\s*[\r\n]\s*/g, "");
+    rows.push({ number, text, problem: undefined, bytes: undefined });
+  }
+
+  #carry(piece: Uint8Array): void {
+    this.#length += piece.length;
+    if (this.#length > this.#maxBytes) {
+      throw this.#error(
+        `element ${this.#number} is longer than ${
+          this.#maxBytes / 2 ** 20
+        } MiB, or a quote is missing`,
+      );
+    }
+    this.#pieces.push(piece.slice());
+  }
+
+  #joined(segment: Uint8Array): Uint8Array {
+    const joined = new Uint8Array(this.#length + segment.length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      joined.set(piece, at);
+      at += piece.length;
+    }
+    joined.set(segment, at);
+    this.#pieces = [];
+    this.#length = 0;
+    return joined;
+  }
+
+  #checkAfterEnd(chunk: Uint8Array, from: number): void {
+    for (let i = from; i < chunk.length; i++) {
+      if (chunk[i] > 32) throw this.#error('there is text behind the closing "]" of the array');
+    }
+  }
+
+  #error(reason: string): SourceError {
+    return new SourceError(`Cannot read "${this.#name}": ${reason}`, { path: this.#name });
+  }
+}

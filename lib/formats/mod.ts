@@ -1,0 +1,21 @@
+/**
+ * From files to rows as text: JSON Lines, JSON arrays, CSV, TSV, Parquet, plain text, packed or not.
+ *
+ * In: an input file. Out: numbered rows of JSON source text, the same each time it is read, flat in
+ * memory. Nothing here knows prompts: what a row means is `lib/source/`'s.
+ *
+ * @module
+ */
+
+export { foreignFormatError } from "./bytes.ts";
+export { foreignText } from "./foreign_format.ts";
+export {
+  formatOfName,
+  type Input,
+  INPUT_FORMATS,
+  type InputFormat,
+  type InputOptions,
+  openInput,
+  placeOf,
+} from "./input.ts";
+export { type Line, openLines } from "./lines.ts";

@@ -1,0 +1,144 @@
+/**
+ * Values of Parquet as JSON. The reader makes floats of decimals and drops the microseconds of
+ * timestamps, so both are taken raw and written here.
+ *
+ * @module
+ */
+
+import type { ParquetParsers, SchemaElement } from "../deps/hyparquet.ts";
+
+/** A schema that gives decimals raw, and what has to be known of its columns. */
+export interface PlainSchema {
+  /** The schema to read with. */
+  readonly schema: SchemaElement[];
+  /** The scale of each decimal by its path, as `price` or `items.price`. */
+  readonly decimals: ReadonlyMap<string, number>;
+  /** The paths of columns that hold bytes. */
+  readonly binary: readonly string[];
+}
+
+/** A value that stands in the JSON text as it is: digits. */
+class Verbatim {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+const decoder = new TextDecoder();
+
+/** How values are read that JSON has no type for: moments as ISO 8601 with all their digits. */
+export const VALUE_PARSERS: Partial<ParquetParsers> = {
+  timestampFromMilliseconds: (value) => moment(BigInt(value) * 1_000_000n, 3),
+  timestampFromMicroseconds: (value) => moment(BigInt(value) * 1_000n, 6),
+  timestampFromNanoseconds: (value) => moment(BigInt(value), 9),
+  dateFromDays: (days) => new Date(days * 86_400_000).toISOString().slice(0, 10),
+  stringFromBytes: (bytes) => bytes && decoder.decode(bytes),
+  jsonFromBytes: (bytes) => bytes && new Verbatim(oneLine(decoder.decode(bytes))),
+};
+
+/** ISO 8601 in UTC, with the digits that the column holds. */
+function moment(nanoseconds: bigint, digits: number): string {
+  const perSecond = 1_000_000_000n;
+  let seconds = nanoseconds / perSecond, rest = nanoseconds % perSecond;
+  if (rest < 0n) {
+    rest += perSecond;
+    seconds -= 1n;
+  }
+  const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
+  return `${whole}.${rest.toString().padStart(9, "0").slice(0, digits)}Z`;
+}
+
+function oneLine(json: string): string {
+  return json.trim().replace(/\s*[\r\n]\s*/g, "");
+}
+
+/** Takes the decimals out of a schema. */
+export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
+  const decimals = new Map<string, number>();
+  const binary: string[] = [];
+  const plain: SchemaElement[] = [];
+  let next = 0;
+  const visit = (path: readonly string[], depth: number): void => {
+    const element = schema[next++];
+    const own = depth === 0 ? [] : isWrapper(element, depth) ? path : [...path, element.name];
+    const isDecimal = element.converted_type === "DECIMAL" ||
+      element.logical_type?.type === "DECIMAL";
+    if (isDecimal) decimals.set(own.join("."), scaleOf(element));
+    if (isBytes(element) && !isDecimal) binary.push(own.join("."));
+    plain.push(
+      isDecimal ? { ...element, converted_type: undefined, logical_type: undefined } : element,
+    );
+    for (let i = 0; i < (element.num_children ?? 0); i++) visit(own, depth + 1);
+  };
+  visit([], 0);
+  return { schema: plain, decimals, binary };
+}
+
+/** The levels between a list or map and what it holds (`list.element`, `key_value`) are no fields. */
+function isWrapper({ name, repetition_type: repetition, type }: SchemaElement, depth: number) {
+  if (depth < 2) return false;
+  const isRepeatedGroup = repetition === "REPEATED" && type === undefined;
+  return isRepeatedGroup || name === "element" || name === "item";
+}
+
+function scaleOf({ scale, logical_type: logical }: SchemaElement): number {
+  return scale ?? (logical as { scale?: number } | undefined)?.scale ?? 0;
+}
+
+function isBytes({ type, converted_type: converted, logical_type: logical }: SchemaElement) {
+  if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
+  const known = ["UTF8", "JSON", "ENUM", "DECIMAL"];
+  if (converted !== undefined && known.includes(converted)) return false;
+  const kind = logical?.type as string | undefined;
+  return kind === undefined ||
+    !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
+}
+
+/** A row as JSON source text. */
+export function toJsonText(row: unknown, decimals: ReadonlyMap<string, number>): string {
+  return write(row, "", decimals);
+}
+
+function write(value: unknown, path: string, decimals: ReadonlyMap<string, number>): string {
+  if (value === null || value === undefined) return "null";
+  const scale = decimals.get(path);
+  if (scale !== undefined && !Array.isArray(value)) return decimal(value, scale);
+  switch (typeof value) {
+    case "bigint":
+      return value.toString();
+    case "number":
+      // JSON has no word for these.
+      return Number.isFinite(value) ? String(value) : "null";
+    case "object":
+      return writeObject(value, path, decimals);
+    default:
+      return JSON.stringify(value);
+  }
+}
+
+function writeObject(value: object, path: string, decimals: ReadonlyMap<string, number>): string {
+  if (value instanceof Verbatim) return value.text;
+  if (value instanceof Uint8Array) return JSON.stringify(value.toBase64());
+  if (Array.isArray(value)) return `[${value.map((one) => write(one, path, decimals)).join(",")}]`;
+  if (ArrayBuffer.isView(value)) return JSON.stringify([...value as unknown as number[]]);
+  const members = Object.entries(value).map(([name, one]) =>
+    `${JSON.stringify(name)}:${write(one, path === "" ? name : `${path}.${name}`, decimals)}`
+  );
+  return `{${members.join(",")}}`;
+}
+
+/** The digits of an unscaled number with its point. */
+function decimal(value: unknown, scale: number): string {
+  const unscaled = value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number);
+  const sign = unscaled < 0n ? "-" : "";
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
+  if (scale <= 0) return `${sign}${digits}${"0".repeat(-scale)}`;
+  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+}
+
+function bigEndian(bytes: Uint8Array): bigint {
+  let number = 0n;
+  for (const byte of bytes) number = (number << 8n) | BigInt(byte);
+  return BigInt.asIntN(bytes.length * 8, number);
+}

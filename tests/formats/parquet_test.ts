@@ -1,0 +1,54 @@
+/**
+ * Tests of lib/formats/parquet.ts. The files were written by pyarrow 26: `values.parquet` has integers past
+ * 2^53, decimals, timestamps in microseconds, lists of structs and a map; `bytes.parquet` a binary column.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SourceError } from "../../lib/errors.ts";
+import { type InputOptions, openInput, placeOf } from "../../lib/formats/mod.ts";
+import { tempDir } from "../support/temp.ts";
+
+const here = (name: string) => new URL(name, import.meta.url).pathname;
+
+async function texts(path: string, options?: InputOptions): Promise<(string | undefined)[]> {
+  const input = await openInput(path, "part-0.parquet", options);
+  assertEquals(input.format, "parquet");
+  assertEquals(placeOf("part-0.parquet", input.format, 17), "part-0.parquet:17");
+  const found: (string | undefined)[] = [];
+  for await (const batch of input.rows()) found.push(...batch.map(({ text }) => text));
+  return found;
+}
+
+Deno.test("Parquet values keep all their digits", async () => {
+  assertEquals(await texts(here("values.parquet")), [
+    '{"id":9007199254740993,"prompt":"hi","price":12.340,"small":1.50,' +
+    '"at":"2024-01-02T03:04:05.678901Z","day":"2024-01-02",' +
+    '"messages":[{"role":"user","content":"a","n":1.10}],"f":0.1,"m":{"k":1},"s":{"a":true}}',
+    '{"id":-5,"prompt":"ü \\"q\\"","price":-0.005,"small":null,' +
+    '"at":"1969-12-31T23:59:59.000001Z","day":null,' +
+    '"messages":[{"role":"user","content":null,"n":null}],"f":null,"m":{},"s":{"a":null}}',
+  ]);
+});
+
+Deno.test("a Parquet column of bytes is refused unless it is named", async () => {
+  await assertRejects(
+    () => texts(here("bytes.parquet")),
+    SourceError,
+    'column "image" holds bytes, not text. Add --binary-columns image',
+  );
+  assertEquals(await texts(here("bytes.parquet"), { binaryColumns: ["image"] }), [
+    '{"prompt":"a","image":"AQI="}',
+  ]);
+});
+
+Deno.test("a Parquet file that was cut is told as such", async () => {
+  await using dir = await tempDir();
+  const bytes = await Deno.readFile(here("values.parquet"));
+  for (const length of [4, 100, bytes.length - 1]) {
+    const path = dir.path(`cut-${length}.parquet`);
+    await Deno.writeFile(path, bytes.subarray(0, length));
+    await assertRejects(() => texts(path), SourceError, "it is no whole Parquet file");
+  }
+});

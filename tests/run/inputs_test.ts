@@ -1,0 +1,48 @@
+/** Tests of lib/run/inputs.ts: folders and patterns in place of files. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { findInputs } from "../../lib/run/inputs.ts";
+import { tempDir } from "../support/temp.ts";
+
+async function folder() {
+  const dir = await tempDir();
+  const names = [
+    "part-10.jsonl",
+    "part-2.jsonl",
+    "t.csv.zst",
+    ".hidden.jsonl",
+    "notes.md",
+    "old.jsonl",
+    "old.run.json",
+    "old_error.jsonl",
+    "deep/x.parquet",
+    "empty/readme.md",
+  ];
+  for (const name of names) {
+    await Deno.mkdir(dir.path(name.includes("/") ? name.split("/")[0] : "."), { recursive: true });
+    await Deno.writeTextFile(dir.path(name), "");
+  }
+  return dir;
+}
+
+Deno.test("a folder gives its files in natural order, without hidden, other and own ones", async () => {
+  await using dir = await folder();
+  const { files, notes } = await findInputs([dir.root]);
+  assertEquals(files, ["part-2.jsonl", "part-10.jsonl", "t.csv.zst"].map((name) => dir.path(name)));
+  assertEquals(notes, [
+    `${dir.root}: 3 files are read; 5 hidden, other or own files are left out`,
+  ]);
+});
+
+Deno.test("patterns match in one folder, and with ** in all below", async () => {
+  await using dir = await folder();
+  const parts = await findInputs([dir.path("part-*.jsonl")]);
+  assertEquals(parts.files, [dir.path("part-2.jsonl"), dir.path("part-10.jsonl")]);
+  assertEquals((await findInputs([dir.path("**/*.parquet")])).files, [dir.path("deep/x.parquet")]);
+});
+
+Deno.test("files are taken as they are, and so is what holds no file", async () => {
+  await using dir = await folder();
+  const names = ["-", "a.jsonl", dir.path("empty"), dir.path("*.parquet")];
+  assertEquals(await findInputs(names), { files: names, notes: [] });
+});
