@@ -32,6 +32,7 @@ interface Group {
   readonly message: string;
   count: number;
   action: FailureAction;
+  readonly actions: Record<FailureAction, number>;
   lastSeen: number;
 }
 
@@ -52,6 +53,7 @@ export class ErrorGroups {
     const group = isLast ? this.#lastGroup! : this.#find(failure, nowMs);
     group.count++;
     group.action = action;
+    group.actions[action]++;
     group.lastSeen = nowMs;
     if (group.uids.length < MOST_UIDS) addUid(group.uids, uid);
     this.#lastFailure = failure;
@@ -87,6 +89,7 @@ export class ErrorGroups {
         message: group.message,
         count: group.count,
         action: group.action,
+        actions: { ...group.actions },
         uids: [...group.uids],
         first_seen: new Date(group.firstSeen).toISOString(),
         last_seen: new Date(group.lastSeen).toISOString(),
@@ -97,7 +100,8 @@ export class ErrorGroups {
 
 function newGroup(type: string, status: number | null, message: string, nowMs: number): Group {
   const seen = { firstSeen: nowMs, lastSeen: nowMs };
-  return { type, status, message, uids: [], count: 0, action: "retried", ...seen };
+  const actions = { retried: 0, failed: 0, halted: 0 };
+  return { type, status, message, uids: [], count: 0, action: "retried", actions, ...seen };
 }
 
 function addUid(uids: string[], uid: string): void {

@@ -42,6 +42,8 @@ export interface ErrorGroup {
   count: number;
   /** What was done about the last one: the row was asked again, it failed, or the run was halted. */
   action: FailureAction;
+  /** How many of them were followed by which action; their sum is `count`. */
+  actions: Record<FailureAction, number>;
   /** Up to three rows that met it, by uid. */
   uids: string[];
   /** When the first one failed: ISO 8601. */

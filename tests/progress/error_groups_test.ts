@@ -57,6 +57,7 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
       message: "Try again in 0 s",
       count: 3,
       action: "retried",
+      actions: { retried: 3, failed: 0, halted: 0 },
       uids: ["1"],
       first_seen: "1970-01-01T00:00:02.000Z",
       last_seen: "1970-01-01T00:00:02.002Z",
@@ -67,6 +68,7 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
       message: "No answer in 5 s",
       count: 1,
       action: "retried",
+      actions: { retried: 1, failed: 0, halted: 0 },
       uids: ["1"],
       first_seen: "1970-01-01T00:00:01.000Z",
       last_seen: "1970-01-01T00:00:01.000Z",
@@ -77,6 +79,7 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
       message: "Try again in 9 s",
       count: 1,
       action: "retried",
+      actions: { retried: 1, failed: 0, halted: 0 },
       uids: ["1"],
       first_seen: "1970-01-01T00:00:03.000Z",
       last_seen: "1970-01-01T00:00:03.000Z",
@@ -136,7 +139,8 @@ Deno.test("ErrorGroups tells when a cause was first and last met, and what was d
   groups.add(makeFailedAttempt({ action: "retried" }), 1000);
   groups.add(makeFailedAttempt({ action: "halted" }), 2000);
   groups.add(makeFailedAttempt({ action: "failed" }), 9000);
-  const [{ first_seen, last_seen, action }] = groups.list();
+  const [{ first_seen, last_seen, action, actions }] = groups.list();
+  assertEquals(actions, { retried: 1, halted: 1, failed: 1 });
   assertEquals([first_seen, last_seen, action], [
     "1970-01-01T00:00:01.000Z",
     "1970-01-01T00:00:09.000Z",

@@ -91,6 +91,7 @@ export function makeErrorGroup(changes: Partial<ErrorGroup> = {}): ErrorGroup {
     message: "Slow down",
     count: 12,
     action: "retried",
+    actions: { retried: 3, failed: 0, halted: 0 },
     uids: ["1"],
     first_seen: "",
     last_seen: "",

@@ -57,6 +57,7 @@ Deno.test("Progress folds what happens into a snapshot", () => {
       message: "Overloaded",
       count: 1,
       action: "retried",
+      actions: { retried: 1, failed: 0, halted: 0 },
       uids: ["1"],
       first_seen: "2023-11-14T22:13:20.000Z",
       last_seen: "2023-11-14T22:13:20.000Z",

@@ -18,8 +18,9 @@ import {
   formatShare,
   formatUsd,
 } from "../../web/page/figures.js";
-import { durableWords, stateWords } from "../../web/page/run_state.js";
+import { countWords, durableWords, stateWords } from "../../web/page/run_state.js";
 import { RunStore } from "../../web/page/store.js";
+import type { Summary } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/protocol.ts";
 import { makeSummary, makeTeacher } from "../progress/fixtures.ts";
 import { makeState, makeWireSnapshot } from "./page_fixture.ts";
@@ -85,6 +86,49 @@ Deno.test("an end is told as it was: done, stopped, halted, or with an error", (
     "Halted after 1m 00s, 3 rows left: the key is refused",
   );
   assertMatch(endOf(null), /^Ended with an error/);
+});
+
+Deno.test("a run that is done with failures says so, and is green only without any", () => {
+  const endOf = (parts: Partial<Summary>) => {
+    const summary = makeSummary({ state: "done", elapsed_ms: 60_000, total: 90, ...parts });
+    const { word, tone, icon, detail } = stateWords(storeOf({}, { ended: true, summary }), NOW_MS);
+    return [word, tone, icon, detail];
+  };
+  const whole = { failures_on_disk: 0, pending: 0, bad_rows: 0 };
+  assertEquals(endOf(whole), ["Done", "good", "check", "after 1m 00s"]);
+  const failed = ["Done with failures", "wait", "alert", "30 failed, after 1m 00s"];
+  assertEquals(endOf({ ...whole, failures_on_disk: 30 }), failed);
+  assertEquals(endOf({ ...whole, failures_on_disk: 90 }).slice(0, 2), [
+    "Done with failures",
+    "bad",
+  ]);
+  assertEquals(endOf({ ...whole, bad_rows: 1, pending: 2 }), [
+    "Done, not complete",
+    "wait",
+    "alert",
+    "2 without an answer, 1 bad line skipped, after 1m 00s",
+  ]);
+});
+
+Deno.test("a lost connection is never Running, and says of when the figures are", () => {
+  const store = storeOf({ state: "running" });
+  store.lostSinceMs = NOW_MS;
+  const { word, tone, detail } = stateWords(store, NOW_MS + 60_000);
+  assertEquals([word, tone, detail], [
+    "Connection lost",
+    "wait",
+    `the figures are of ${formatClock(NOW_MS)}`,
+  ]);
+});
+
+Deno.test("a list of samples that holds a part of the rows says of how many", () => {
+  const store = storeOf({ failed: 333, succeeded: 2 });
+  store.lists = {
+    latest: [1, 2],
+    reservoir: [],
+    failures: Array.from({ length: 20 }, (_, i) => i),
+  };
+  assertEquals([countWords(store, "failures"), countWords(store, "latest")], ["20 of 333", "2"]);
 });
 
 Deno.test("the last result on disk has a time, and an age while the run goes on", () => {

@@ -10,7 +10,7 @@ import { Announcer } from "./announcer.js";
 import { ChartGroup } from "./charts.js";
 import { Controls } from "./controls.js";
 import { byId, setAttribute, setShown, setText } from "./dom.js";
-import { formatAge, formatDate } from "./figures.js";
+import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
 import { Link, socketAddress } from "./link.js";
 import { NoticesView } from "./notices.js";
@@ -25,6 +25,9 @@ import { startTheme } from "./theme.js";
 
 /** Without a snapshot for so long, what the page shows is old. */
 const STALE_MS = 5_000;
+
+/** A connection that is closed for so long is lost; a shorter break is one that the page gets over. */
+const LOST_MS = 2_000;
 
 /** The page as a whole. */
 class Page {
@@ -119,7 +122,8 @@ class Page {
     const { isOpen, nextMs } = link.status;
     const { ended } = this.#store;
     const ageMs = nowMs - this.#heardMs;
-    const isStale = !ended && ageMs > STALE_MS;
+    const isStale = !ended && ageMs > (isOpen ? STALE_MS : LOST_MS);
+    this.#store.lostSinceMs = isStale ? this.#heardMs : null;
     setAttribute(document.documentElement, "data-stale", isStale);
     setShown(byId("stale", HTMLElement), isStale);
     if (isStale) {
@@ -128,7 +132,12 @@ class Page {
         : nextMs === null
         ? "Connecting …"
         : `Trying again in ${formatAge(nextMs - nowMs + 999)}.`;
-      setText(byId("stale-age", HTMLElement), `${formatAge(ageMs)} without word from the run.`);
+      setText(
+        byId("stale-age", HTMLElement),
+        `Connection lost. The figures are of ${formatClock(this.#heardMs)}, ${
+          formatAge(ageMs)
+        } ago.`,
+      );
       setText(byId("stale-next", HTMLElement), next);
       setShown(byId("reconnect", HTMLElement), !isOpen);
     }

@@ -7,7 +7,8 @@
 
 import { formatAge, formatClock, formatCount, formatDuration, formatMoment } from "./figures.js";
 
-/** @import { RunStore } from "./store.js" */
+/** @import { Summary } from "../../lib/progress/events.ts" */
+/** @import { RunStore, SampleList } from "./store.js" */
 
 /**
  * The state of a run: `tone` is its colour, `icon` and `word` say the same without it.
@@ -29,6 +30,10 @@ import { formatAge, formatClock, formatCount, formatDuration, formatMoment } fro
 export function stateWords(store, nowMs) {
   const { snapshot } = store;
   if (store.ended) return endWords(store);
+  if (store.lostSinceMs !== null) {
+    const detail = `the figures are of ${formatClock(store.lostSinceMs)}`;
+    return { tone: "wait", icon: "alert", word: "Connection lost", detail };
+  }
   if (snapshot === null) {
     return { tone: "calm", icon: "dots", word: "Starting", detail: "nothing is known yet" };
   }
@@ -83,7 +88,27 @@ function endWords(store) {
   if (summary.state === "interrupted") {
     return { tone: "wait", icon: "stop", word: "Stopped", detail: `${took}${left}${why}` };
   }
-  return { tone: "good", icon: "check", word: "Done", detail: took };
+  return doneWords(summary, took);
+}
+
+/**
+ * Failed rows are part of how the run ended: red where no row has its answer, else amber.
+ *
+ * @param {Summary} summary
+ * @param {string} took
+ * @returns {StateWords}
+ */
+function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took) {
+  const missing = [
+    [failed, "failed"],
+    [pending, "without an answer"],
+    [bad_rows, bad_rows === 1 ? "bad line skipped" : "bad lines skipped"],
+  ].filter(([count]) => Number(count) > 0);
+  if (missing.length === 0) return { tone: "good", icon: "check", word: "Done", detail: took };
+  const counts = missing.map(([count, what]) => `${formatCount(Number(count))} ${what}`).join(", ");
+  const tone = failed > 0 && failed + pending >= total ? "bad" : "wait";
+  const word = failed > 0 ? "Done with failures" : "Done, not complete";
+  return { tone, icon: "alert", word, detail: `${counts}, ${took}` };
 }
 
 /** @param {RunStore} store */
@@ -134,4 +159,16 @@ export function durableWords(store, nowMs) {
 /** Rows that need nothing any more, from earlier runs and from this one. @param {RunStore} store */
 export function settledRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
+}
+
+/**
+ * How many samples of a list there are, and of how many where the list holds a part of them only.
+ *
+ * @param {RunStore} store
+ * @param {SampleList} name
+ */
+export function countWords({ lists, snapshot }, name) {
+  const { length } = lists[name];
+  const all = (name === "failures" ? snapshot?.failed : snapshot?.succeeded) ?? 0;
+  return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }

@@ -9,6 +9,7 @@
  */
 
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
+import { countWords } from "./run_state.js";
 import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
 
 /** @import { Sample } from "../protocol.ts" */
@@ -59,7 +60,7 @@ export class SamplesView {
     this.#store = store;
     LISTS.forEach((name, i) => {
       const count = this.#tabs[i].querySelector(".count");
-      if (count !== null) setText(count, formatCount(store.lists[name].length));
+      if (count !== null) setText(count, countWords(store, name));
     });
     this.#fill(true);
   }

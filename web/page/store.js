@@ -45,6 +45,8 @@ export class RunStore {
   /** @type {Summary | null} */
   summary = null;
   ended = false;
+  /** When the run was last heard of, where the connection to it is lost: Unix milliseconds. @type {number | null} */
+  lostSinceMs = null;
   /** When the last message was put together, on the server's clock: Unix milliseconds. */
   time = 0;
   /** The server's clock less that of the page, in milliseconds: they may be two machines. */

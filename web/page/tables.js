@@ -23,11 +23,11 @@ const TEACHER_STATES = {
   halted: { word: "halted", icon: "stop", tone: "bad" },
 };
 
-/** @type {Record<FailureAction, { word: string, icon: string, tone: string }>} */
+/** The worst first: its icon and colour stand for the group. @type {Record<FailureAction, { word: string, icon: string, tone: string }>} */
 const ACTIONS = {
-  retried: { word: "asked again", icon: "retry", tone: "calm" },
-  failed: { word: "row failed", icon: "cross", tone: "bad" },
-  halted: { word: "run halted", icon: "stop", tone: "bad" },
+  failed: { word: "failed", icon: "cross", tone: "bad" },
+  halted: { word: "interrupted", icon: "stop", tone: "wait" },
+  retried: { word: "retried", icon: "retry", tone: "calm" },
 };
 
 const TEACHER_COLUMNS = [
@@ -174,15 +174,20 @@ function makeErrorRow() {
 
 /** @param {Row} row @param {ErrorGroup} group @param {RunStore} store @param {number} nowMs */
 function fillError({ element, cells, mark }, group, store, nowMs) {
-  const { word, icon: name, tone } = ACTIONS[group.action];
-  setAttribute(element, "data-tone", tone);
-  setIcon(mark, name);
+  const taken = Object.entries(ACTIONS)
+    .map(([action, words]) => ({
+      ...words,
+      count: group.actions[/** @type {FailureAction} */ (action)],
+    }))
+    .filter(({ count }) => count > 0);
+  setAttribute(element, "data-tone", taken[0]?.tone ?? "calm");
+  setIcon(mark, taken[0]?.icon ?? "dots");
   setText(cells.type, group.type);
   setText(cells.status, group.status === null ? "" : `HTTP ${group.status}`);
   setText(cells.message, group.message || UNKNOWN);
   setText(cells.uids, group.uids.length === 0 ? "" : `as in ${group.uids.join(", ")}`);
   setText(cells.count, formatCount(group.count));
-  setText(cells.action, word);
+  setText(cells.action, taken.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "));
   setText(cells.first, formatMoment(store.localTime(group.first_seen), nowMs));
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }
