@@ -43,6 +43,18 @@ export function nextCommand(
   return undefined;
 }
 
+/** The command of this run, as it can be given again. */
+export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
+  const unread = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
+  return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
+}
+
+/** The command that makes a training set of these results. */
+export function exportCommandOf(results: readonly string[], program: string): string {
+  const words = [program, "export", ...results.map(inputWord), "-o", "train.jsonl"];
+  return [...words, "--format", "messages"].join(" ");
+}
+
 function commandLineOf(
   args: ParsedArgs,
   io: Pick<Io, "program" | "env">,

@@ -7,7 +7,7 @@
 import { UsageError } from "../lib/errors.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { RunOptions } from "../lib/run/mod.ts";
-import type { Monitor } from "../web/server.ts";
+import type { Monitor, MonitorOptions } from "../web/server.ts";
 import { openBrowser } from "./browser.ts";
 import type { Io } from "./io.ts";
 import { prepareReportFile, writeReportFile } from "./report_file.ts";
@@ -91,7 +91,7 @@ function readPage(settings: Settings): PageRequest | undefined {
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
-  files: Pick<RunOptions, "input" | "output">,
+  files: Pick<RunOptions, "input" | "output"> & Pick<MonitorOptions, "about">,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
   if (page === undefined && report === undefined) {
@@ -104,9 +104,10 @@ export async function openMonitor(
     };
   }
   if (report !== undefined) await prepareReportFile(report, files);
+  const { about } = files;
   const { createMonitor, serveMonitor } = await import("../web/server.ts");
-  const served = page === undefined ? undefined : serveMonitor(generator, page);
-  const monitor = served?.monitor ?? createMonitor(generator);
+  const served = page === undefined ? undefined : serveMonitor(generator, { ...page, about });
+  const monitor = served?.monitor ?? createMonitor(generator, { about });
   if (page !== undefined && served !== undefined) show(page, served.url, say);
   return {
     monitor,

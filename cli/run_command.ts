@@ -9,6 +9,7 @@ import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
 import type { Preview } from "../lib/run/mod.ts";
+import { aboutRun } from "./about_run.ts";
 import { nextCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { createConcurrencyHint } from "./hint.ts";
@@ -36,7 +37,12 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {
     generator.on(createConcurrencyHint(say));
   }
-  const page = await openMonitor(generator, request.monitor, request.run, say);
+  const page = await openMonitor(
+    generator,
+    request.monitor,
+    { ...request.run, about: aboutRun(args, request, io) },
+    say,
+  );
   try {
     const { code, isInterrupted } = await runAndReport(generator, request, {
       args,

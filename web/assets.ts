@@ -7,6 +7,7 @@
 
 import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
 import HTML from "./page.html" with { type: "text" };
+import about from "./page/about.js" with { type: "text" };
 import announcer from "./page/announcer.js" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
 import chartStyle from "./page/charts.css" with { type: "text" };
@@ -41,6 +42,7 @@ const MODULES = [
   store,
   runState,
   link,
+  about,
   announcer,
   overview,
   scale,

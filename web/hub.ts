@@ -137,7 +137,7 @@ export class Hub {
       this.#tellAll();
       if (this.#record.ended) return;
       this.#record.end(null);
-      this.#tell({ type: "end", summary: null });
+      this.#tell({ type: "end", summary: null, about: this.#record.about });
     });
   }
 
@@ -170,7 +170,7 @@ export class Hub {
     } else {
       // The process may not live to see another beat.
       this.#tellAll();
-      this.#tell({ type: "end", summary: event });
+      this.#tell({ type: "end", summary: event, about: this.#record.about });
     }
   }
 

@@ -49,6 +49,16 @@ export interface MonitorState {
   summary: Summary | null;
   /** Whether the run has ended. */
   ended: boolean;
+  /** What was run, or null where that is not known: a run of the library. */
+  about: RunAbout | null;
+}
+
+/** What was run, in words for the user. */
+export interface RunAbout {
+  /** Command, version, inputs, output, parameters and so on, in the order in which they are shown. */
+  facts: readonly { readonly name: string; readonly text: string }[];
+  /** The commands that follow, the next one first; none before the end. */
+  commands: readonly { readonly name: string; readonly command: string }[];
 }
 
 /** The run at one moment: two a second at most, one in 2 s at least, at most 8 KB each. */
@@ -207,6 +217,8 @@ export interface EndMessage {
   type: "end";
   /** How it ended, or null where it ended with an error. */
   summary: Summary | null;
+  /** What was run, and the commands that follow. */
+  about: RunAbout | null;
 }
 
 /** What a page may say over the socket. It does so every 20 s at least while its timers run: a page that was

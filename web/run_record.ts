@@ -9,7 +9,7 @@ import type { Outcome } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import { History } from "./history.ts";
 import { Latency } from "./latency.ts";
-import type { MonitorState } from "./protocol.ts";
+import type { MonitorState, RunAbout } from "./protocol.ts";
 import { Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
@@ -27,11 +27,14 @@ export interface RunRecordOptions {
   wallClock: () => number;
   /** Numbers in [0, 1). */
   random: () => number;
+  /** Describes the run; without a summary, while it has not ended. @default nothing is known */
+  about?: (summary: Summary | null) => RunAbout;
 }
 
 /** A fold over the events and outcomes of one generator. Its memory is bounded whatever the run does. */
 export class RunRecord {
   readonly #wallClock: () => number;
+  readonly #about: RunRecordOptions["about"];
   readonly #history = new History();
   readonly #latency: Latency;
   readonly #samples: Samples;
@@ -44,6 +47,7 @@ export class RunRecord {
   /** Starts with nothing. */
   constructor(options: RunRecordOptions) {
     this.#wallClock = options.wallClock;
+    this.#about = options.about;
     this.#latency = new Latency(options.now);
     this.#samples = new Samples(options.random);
   }
@@ -66,6 +70,11 @@ export class RunRecord {
   /** Whether it has ended. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** What was run, and the commands that follow. */
+  get about(): RunAbout | null {
+    return this.#about?.(this.#summary) ?? null;
   }
 
   /** What was said, oldest first. */
@@ -142,6 +151,7 @@ export class RunRecord {
       retry_when_done: retryWhenDone,
       summary: this.#summary,
       ended: this.#ended,
+      about: this.about,
     };
   }
 

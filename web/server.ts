@@ -20,13 +20,14 @@
  */
 
 import type { Hono } from "../lib/deps/hono.ts";
+import type { Summary } from "../lib/progress/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import { every } from "../lib/timer.ts";
 import { bracketed, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
-import type { MonitorState } from "./protocol.ts";
+import type { MonitorState, RunAbout } from "./protocol.ts";
 import { renderReport } from "./report.ts";
 
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
@@ -49,6 +50,9 @@ export interface MonitorOptions {
   wallClock?: () => number;
   /** Numbers in [0, 1), for the choice of samples. @default Math.random */
   random?: () => number;
+  /** Describes the run on the page and in the report; without a summary, while it has not ended.
+   * @default they say nothing of it */
+  about?: (summary: Summary | null) => RunAbout;
   /** Calls back every `intervalMs` until the function that it gives back is called. @default setInterval */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
@@ -113,6 +117,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     wallClock: options.wallClock ?? Date.now,
     random: options.random ?? Math.random,
     every: options.every ?? every,
+    about: options.about,
   });
   const token = options.token ?? createToken();
   const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(NAME_BYTES)).toHex()}`;

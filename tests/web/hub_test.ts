@@ -319,7 +319,7 @@ Deno.test("Hub.close() says so, closes all sockets with 1001 and lets go of the 
   socket.taken();
   stage.hub.close();
   stage.hub.close();
-  assertEquals(socket.messages, [{ type: "end", summary: null }]);
+  assertEquals(socket.messages, [{ type: "end", summary: null, about: null }]);
   assertEquals([socket.closedWith, stage.hub.pages, stage.run.followers], [1001, 0, 0]);
   assertEquals(stage.clock.timers, 0);
   assertEquals(stage.open().socket.closedWith, 1001);

@@ -34,6 +34,7 @@ export function makeState(points = 0, changes: Partial<MonitorState> = {}): Moni
     retry_when_done: false,
     summary: null,
     ended: false,
+    about: null,
     ...changes,
   };
 }

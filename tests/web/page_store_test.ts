@@ -91,6 +91,6 @@ Deno.test("the charts of an ended run stand where the run was, however late they
 
 Deno.test("the end of the run is told and everything is kept", () => {
   const store = greeted(3);
-  assertEquals(store.apply({ type: "end", summary: null }, 0), ["run", "snapshot"]);
+  assertEquals(store.apply({ type: "end", summary: null, about: null }, 0), ["run", "snapshot"]);
   assertEquals([store.ended, ratesOf(store)?.length], [true, 3]);
 });

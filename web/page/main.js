@@ -6,6 +6,7 @@
  * @module
  */
 
+import { AboutView, startCopying } from "./about.js";
 import { Announcer } from "./announcer.js";
 import { ChartGroup } from "./charts.js";
 import { Controls } from "./controls.js";
@@ -39,6 +40,7 @@ class Page {
   #errors = new ErrorTable();
   #samples = new SamplesView();
   #notices = new NoticesView();
+  #about = new AboutView();
   #announcer = new Announcer();
   #controls = new Controls((text) => this.#announcer.say(text));
   /** @type {Set<Part>} */
@@ -101,6 +103,7 @@ class Page {
     /** @type {[Part, () => void][]} */
     const views = [
       ["run", () => this.#overview.updateRun(store)],
+      ["run", () => this.#about.update(store)],
       ["snapshot", () => this.#overview.update(store, nowMs)],
       ["snapshot", () => link && this.#controls.update(store, link.status.isOpen)],
       ["snapshot", () => this.#latency.update(store)],
@@ -162,6 +165,7 @@ function embeddedState() {
 }
 
 const page = new Page();
+startCopying();
 startTheme(() => page.recolour());
 const state = embeddedState();
 if (state === undefined) page.follow();

@@ -6,7 +6,7 @@
  */
 
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
-/** @import { History, LatencyHistogram, MonitorState, Sample, Samples, ServerMessage, SnapshotMessage, WireSnapshot } from "../protocol.ts" */
+/** @import { History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, ServerMessage, SnapshotMessage, WireSnapshot } from "../protocol.ts" */
 
 /** As many notices are kept as the server keeps. */
 const MAX_NOTICES = 100;
@@ -45,6 +45,8 @@ export class RunStore {
   /** @type {Summary | null} */
   summary = null;
   ended = false;
+  /** @type {RunAbout | null} */
+  about = null;
   /** When the run was last heard of, where the connection to it is lost: Unix milliseconds. @type {number | null} */
   lostSinceMs = null;
   /** When the last message was put together, on the server's clock: Unix milliseconds. */
@@ -79,6 +81,7 @@ export class RunStore {
       case "end":
         this.ended = true;
         this.summary = message.summary;
+        this.about = message.about;
         return ["run", "snapshot"];
       default:
         return [];
@@ -100,6 +103,7 @@ export class RunStore {
     this.retryWhenDone = state.retry_when_done;
     this.summary = state.summary;
     this.ended = state.ended;
+    this.about = state.about;
     this.time = state.time;
     this.clockOffsetMs = state.time - nowMs;
     this.byId.clear();
