@@ -52,7 +52,7 @@ Deno.test("page: one that loses its run turns grey, says how old it is, and come
   job.teacher.release(10);
   await page.clock.fastForward(6_000);
   const age = page.getByRole("banner").getByText(
-    /Connection lost\. The figures are of [\d:]+, \d+s ago/,
+    /Connection lost\. The figures are of [\d:]+, [\dm ]+s ago/,
   );
   await age.waitFor();
   assert(await filterOf(page.getByRole("progressbar")) !== fresh, "what is old looks old");
