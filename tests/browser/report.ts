@@ -14,7 +14,10 @@ Deno.test("report: shows from disk how the run ended, and asks nobody for anythi
   const path = dir.path("report.html");
   {
     await using job = await startJob(60);
-    job.teacher.release(1, new TeacherError("This prompt is not allowed", { status: 400 }));
+    job.teacher.release(
+      1,
+      new TeacherError("This prompt is not allowed", { status: 400 }),
+    );
     job.teacher.open();
     await job.summary;
     await Deno.writeTextFile(path, job.served.monitor.report());
@@ -23,28 +26,42 @@ Deno.test("report: shows from disk how the run ended, and asks nobody for anythi
   const { page, requests } = visited;
   await page.context().setOffline(true);
   await page.goto(`file://${path}`);
-  await stateWord(page, "Done").waitFor();
+  await stateWord(page, "Done with failures").waitFor();
   await tileShows(page, "Done", "59");
   await tileShows(page, "Failed", "1");
-  await section(page, "Errors").getByText("This prompt is not allowed").waitFor();
-  await section(page, "Samples").getByText(/^The answer to row-/).first().waitFor();
-  assertEquals(await page.getByRole("button", { name: /Pause|Abort|Apply|Drain/ }).count(), 0);
-  assertEquals(await page.getByRole("link", { name: "Download report" }).count(), 0);
+  await section(page, "Errors").getByText("This prompt is not allowed")
+    .waitFor();
+  await section(page, "Samples").getByText(/^The answer to row-/).first()
+    .waitFor();
+  assertEquals(
+    await page.getByRole("button", { name: /Pause|Abort|Apply|Drain/ }).count(),
+    0,
+  );
+  assertEquals(
+    await page.getByRole("link", { name: "Download report" }).count(),
+    0,
+  );
   const charts = page.locator("figure").filter({ has: page.locator("canvas") });
   assert(await charts.count() >= 4);
   for (const chart of await charts.all()) {
     await chart.scrollIntoViewIfNeeded();
     await chart.locator("canvas").first().waitFor();
-    assert(await chart.locator("canvas").first().evaluate(hasInk), "an empty chart");
+    assert(
+      await chart.locator("canvas").first().evaluate(hasInk),
+      "an empty chart",
+    );
   }
-  assertEquals(requests.filter((url) => !url.startsWith("data:")), [`file://${path}`]);
+  assertEquals(requests.filter((url) => !url.startsWith("data:")), [
+    `file://${path}`,
+  ]);
 });
 
 /** Whether anything is drawn on it. */
 function hasInk(canvas: Element): boolean {
   if (!(canvas instanceof HTMLCanvasElement)) return false;
   const { width, height } = canvas;
-  const pixels = canvas.getContext("2d")?.getImageData(0, 0, width, height).data;
+  const pixels = canvas.getContext("2d")?.getImageData(0, 0, width, height)
+    .data;
   return pixels?.some((byte) => byte > 0) ?? false;
 }
 
