@@ -37,11 +37,19 @@
  */
 
 export type { InputFormat, InputOptions } from "./lib/formats/mod.ts";
+export { distill, type DistillOptions } from "./lib/distill.ts";
+export { distillFiles, type DistillFilesOptions } from "./lib/distill_files.ts";
+export type { PathLike } from "./lib/paths.ts";
 export { ResponseGenerator } from "./lib/response_generator.ts";
 export {
+  type Answer,
   type AnsweredRow,
   type Damage,
+  type DistillOutcome,
+  type FailedRow,
   type GeneratedOutcome,
+  type OneOrMany,
+  type OutcomeCommon,
   type OutcomeListener,
   type OutputRow,
   type Preview,
@@ -49,6 +57,7 @@ export {
   type ResponseGeneratorOptions,
   type RowOptions,
   type RunOptions,
+  type SharedOptions,
   type TeacherPlace,
   type ThinkStyle,
   type Validate,
@@ -59,6 +68,7 @@ export {
 export type {
   EarlierAnswer,
   Failure,
+  GivenRow,
   NextAttempt,
   Outcome,
   RejectedAnswer,
@@ -69,8 +79,10 @@ export {
   type Completion,
   type EndpointName,
   type Message,
+  openai,
   openaiCompatible,
   type OpenAICompatibleOptions,
+  type OpenAITeacher,
   type Params,
   type RateLimit,
   type Teacher,

@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import type { RunOptions } from "../lib/run/mod.ts";
+import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
 import { openBrowser } from "./browser.ts";
 import type { Io } from "./io.ts";
@@ -91,7 +91,7 @@ function readPage(settings: Settings): PageRequest | undefined {
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
-  files: Pick<RunOptions, "input" | "output"> & Pick<MonitorOptions, "about">,
+  files: Pick<ResolvedRunOptions, "input" | "output"> & Pick<MonitorOptions, "about">,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
   if (page === undefined && report === undefined) {

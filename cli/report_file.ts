@@ -6,7 +6,7 @@
 
 import { dirname } from "node:path";
 import { UsageError } from "../lib/errors.ts";
-import type { RunOptions } from "../lib/run/mod.ts";
+import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
 
 /**
@@ -18,7 +18,7 @@ import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts"
  */
 export async function prepareReportFile(
   path: string,
-  { input, output }: Pick<RunOptions, "input" | "output">,
+  { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
 ): Promise<void> {
   const info = await statOf(path);
   if (info?.isDirectory || output.replace(/\/+$/, "") === path) {

@@ -7,7 +7,11 @@
 import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
-import { MOST_SAMPLES, type ResponseGeneratorOptions, type RunOptions } from "../lib/run/mod.ts";
+import {
+  MOST_SAMPLES,
+  type ResolvedRunOptions,
+  type ResponseGeneratorOptions,
+} from "../lib/run/mod.ts";
 import { readConfig } from "./config.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";
@@ -29,7 +33,7 @@ export interface RunRequest {
   /** What its generator is told. */
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
   /** What the run over files is told. */
-  readonly run: RunOptions;
+  readonly run: ResolvedRunOptions;
   /** How it shows itself. */
   readonly progress: ProgressStyle;
   /** Whether only what went wrong is said. */

@@ -6,7 +6,7 @@
 
 import type { Summary } from "../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
-import type { RunOptions } from "../lib/run/mod.ts";
+import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor } from "../web/server.ts";
 
 /** What the run has to do with beside its generator. */
@@ -34,7 +34,7 @@ export interface RunEnd {
  */
 export async function runToEnd(
   generator: ResponseGenerator,
-  run: RunOptions,
+  run: ResolvedRunOptions,
   { monitor, isInterrupted, say }: RunToEndOptions,
 ): Promise<RunEnd> {
   let summary = await generator.run(run);

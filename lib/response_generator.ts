@@ -5,25 +5,23 @@
  */
 
 import {
+  abortedByReturn,
   ActiveRun,
-  engineOptions,
   type GeneratedOutcome,
-  Generation,
   lineFormat,
+  LineOutcomes,
   type OutcomeListener,
   type Preview,
   type ResolvedOptions,
   resolveOptions,
   type ResponseGeneratorOptions,
-  rowParserOf,
   Run,
   type RunContext,
   type RunOptions,
-  teacherNotices,
+  streamOutcomes,
 } from "./run/mod.ts";
-import { checkConcurrency, Engine } from "./engine/mod.ts";
+import { checkConcurrency } from "./engine/mod.ts";
 import { checkLimits } from "./engine/answers/mod.ts";
-import { HaltedError } from "./errors.ts";
 import {
   Listeners,
   type RunListener,
@@ -32,7 +30,6 @@ import {
   type Summary,
 } from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
-import { ImageFolder } from "./source/mod.ts";
 
 /**
  * Turns prompts into answers of a teacher.
@@ -169,40 +166,24 @@ export class ResponseGenerator {
    *
    * @throws the reason of `signal` when it is aborted
    */
-  async *generate(
+  generate(
     rows: Iterable<unknown> | AsyncIterable<unknown>,
   ): AsyncGenerator<GeneratedOutcome, void, undefined> {
-    const activity = this.#begin();
-    try {
-      const options = this.#options;
-      const context = await this.#context(activity);
-      options.signal?.throwIfAborted();
-      const generation = new Generation({
-        parser: rowParserOf(options),
-        images: new ImageFolder(options.imagesRoot),
-        duplicates: options.duplicates,
-        samples: options.samples ?? 1,
-        params: options.params,
-        format: lineFormat(options, {}),
-        onSettled: (outcomes) => activity.settled(outcomes),
-      });
-      const engine = new Engine({
-        ...engineOptions(context),
-        concurrency: this.#concurrency,
-        source: generation.rows(rows),
-        // Whoever gives the rows may wait for the last outcome before the next one.
-        holdsSuspects: false,
-        sink: generation,
-      });
-      activity.attach(engine);
-      activity.progress.start({ total: null, skipped: 0 });
-      for (const notice of teacherNotices(options)) activity.progress.notice("warning", notice);
-      yield* generation.outcomes(engine);
-      options.signal?.throwIfAborted();
-      if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
-    } finally {
-      this.#end(activity);
-    }
+    let activity: ActiveRun | undefined;
+    const generate = async function* (this: ResponseGenerator) {
+      activity = this.#begin();
+      try {
+        yield* streamOutcomes(rows, {
+          generator: this.#options,
+          activity,
+          concurrency: this.#concurrency,
+          publisher: new LineOutcomes(lineFormat(this.#options, {})),
+        });
+      } finally {
+        this.#end(activity);
+      }
+    };
+    return abortedByReturn(generate.call(this), () => activity?.abort());
   }
 
   async #runOf(activity: ActiveRun, options: RunOptions): Promise<Run> {

@@ -7,6 +7,14 @@
 import type { FailureType } from "./errors.ts";
 import type { Completion, Message, Params, Teacher } from "./teacher/mod.ts";
 
+/** A value that a caller gave as a row. */
+export interface GivenRow {
+  /** The value itself. */
+  readonly value: unknown;
+  /** Its place among all that were given, from 0. */
+  readonly index: number;
+}
+
 /** One input row, ready to be sent. */
 export interface Row {
   /** Its identity in the results file. */
@@ -28,6 +36,8 @@ export interface Row {
   readonly source: string;
   /** Which answer to its input row it is for: 0 for the first or only one. */
   readonly sample: number;
+  /** What the caller gave, where rows do not come from files. */
+  readonly given?: GivenRow;
   /** Where an earlier run left it, if that run got an answer to it which was not accepted. */
   readonly earlier?: EarlierAnswer;
   /**

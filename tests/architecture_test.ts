@@ -42,6 +42,8 @@ const SHARED = [
   "printable",
   "secret_names",
   "figures",
+  "options",
+  "paths",
 ]
   .map((name) => `lib/${name}.ts`);
 /** The packages that `mod.ts` loads before anything is asked of it. */
@@ -54,7 +56,7 @@ const MAIN_PACKAGES = [
 ];
 const TEACHER_TYPES = "lib/teacher/mod.ts";
 /** What stands above every folder of `lib/`. */
-const TOP = ["lib/response_generator.ts"];
+const TOP = ["lib/response_generator.ts", "lib/distill.ts", "lib/distill_files.ts"];
 
 /**
  * The folders of `lib/` and the folders whose doors each of them may import: all of a door, or its types only.

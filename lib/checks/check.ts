@@ -21,5 +21,19 @@ export interface Unchecked {
  * checked. */
 export type Verdict = string | Unchecked | undefined;
 
+/** What the answer took. */
+export interface AnswerCost {
+  /** Attempts at the row, this one included. */
+  readonly attempts: number;
+  /** How long the attempt took, in milliseconds. */
+  readonly latencyMs: number;
+  /** What all attempts at the row have cost in US dollars; 0 where no price is known. */
+  readonly costUsd: number;
+}
+
 /** Checks an answer before it is kept. A promise only where it has to wait. Neither throws nor rejects. */
-export type Check = (completion: Completion, row: Row) => Verdict | Promise<Verdict>;
+export type Check = (
+  completion: Completion,
+  row: Row,
+  cost?: AnswerCost,
+) => Verdict | Promise<Verdict>;

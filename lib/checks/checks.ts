@@ -25,6 +25,8 @@ export interface CheckOptions {
   readonly rejectPattern?: string | RegExp;
   /** Keeps only answers for which this gives `true` or nothing. @default none */
   readonly validate?: Validate;
+  /** A check that is ready to be used. @default none */
+  readonly check?: Check;
 }
 
 /** The checks of a run. Dispose of them when it has ended. */
@@ -57,10 +59,11 @@ export class Checks implements Disposable {
  * @throws {RangeError} when the pattern is no regular expression, or the schema is of an unknown draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
-  const { requireJson = false, jsonSchema, rejectPattern, validate } = options;
+  const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
   // The pattern is looked at first: a schema takes its time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
   const own = validate === undefined ? [] : [validateCheck(validate)];
+  if (check !== undefined) own.push(check);
   // Also made where the worker checks: what is wrong with it is said here.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];

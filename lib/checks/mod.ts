@@ -8,7 +8,7 @@
  * @module
  */
 
-export type { Check, Unchecked, Verdict } from "./check.ts";
+export type { AnswerCost, Check, Unchecked, Verdict } from "./check.ts";
 export { Checks, createChecks } from "./checks.ts";
 export { askedSchemaOf } from "./schema_file.ts";
-export type { AnsweredRow, Validate } from "./validate.ts";
+export { type AnsweredRow, type Validate, verdictCheck } from "./validate.ts";

@@ -6,7 +6,7 @@
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import type { Check } from "./check.ts";
+import type { AnswerCost, Check } from "./check.ts";
 
 /** A row with its answer, as `validate` sees it: the row's own fields, numbers as `JSON.parse` reads
  * them, and these in place of own ones of the same name. */
@@ -42,9 +42,16 @@ export function validateCheck(validate: Validate): Check {
       `Cannot use "validate": it must be a function: current value is ${String(validate)}`,
     );
   }
-  return (completion, row) => {
+  return verdictCheck((completion, row) => validate(answeredRow(row, completion)));
+}
+
+const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
+
+/** Makes a check of a function that gives what `validate` may give, and may throw. */
+export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
+  return (completion, row, cost = FIRST_ATTEMPT) => {
     try {
-      const verdict: unknown = validate(answeredRow(row, completion));
+      const verdict = judge(completion, row, cost);
       return isPromiseLike(verdict)
         ? Promise.resolve(verdict).then(reasonOf, thrownReason)
         : reasonOf(verdict);

@@ -13,6 +13,7 @@ export {
   assertMatch,
   assertNotEquals,
   assertRejects,
+  assertStrictEquals,
   assertStringIncludes,
   assertThrows,
 } from "npm:deno-std@1.4.0/assert/mod.js";

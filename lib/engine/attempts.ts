@@ -120,6 +120,7 @@ export class Attempts {
     this.#inFlight--;
     const latencyMs = now() - startedAt;
     work.busyMs += latencyMs;
+    work.latencyMs = latencyMs;
     const { row, params, resamples } = work;
     const { acceptance } = this.#options;
     const ending = isCompletion(completion) ? acceptance.ending(completion, params) : undefined;
@@ -136,7 +137,7 @@ export class Attempts {
     this.#pay(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.wasWhole(endpoint);
-    const decided = acceptance.decide(completion, row, params, resamples, ending);
+    const decided = acceptance.decide(completion, row, params, resamples, ending, work);
     const rejection = decided instanceof Promise
       ? await this.#checks.wait(decided, params)
       : decided;

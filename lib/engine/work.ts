@@ -45,6 +45,8 @@ export interface Work extends AttemptHistory {
   resamples: number;
   /** Milliseconds in flight, all attempts together. */
   busyMs: number;
+  /** Milliseconds that the last attempt took. */
+  latencyMs: number;
   /** US dollars, all attempts together. */
   costUsd: number;
   /** The last answer that was not accepted: it was paid for, so it stands beside the failure if there will
@@ -79,6 +81,7 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     waits: 0,
     resamples: 0,
     busyMs: 0,
+    latencyMs: 0,
     costUsd: 0,
     rejected: undefined,
     holds: undefined,

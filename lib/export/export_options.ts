@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
@@ -15,11 +16,11 @@ import type { ToolArguments } from "./tool_arguments.ts";
 /** What is exported. Row options that are not given are those that `run.json` remembers. */
 export interface ExportOptions extends RowOptions {
   /** The results file, or several: their rows follow one another. */
-  results: string | readonly string[];
+  results: PathLike | readonly PathLike[];
   /** The file to write, or a stream, which is closed at the end. The extension of a file says what is
    * written: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
    * name, gets JSON Lines. */
-  output: string | WritableStream<Uint8Array>;
+  output: PathLike | WritableStream<Uint8Array>;
   /** The format of the training set. */
   format: ExportFormat;
   /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
@@ -56,6 +57,7 @@ export interface ExportOptions extends RowOptions {
 /** The options once they were checked. */
 export interface ResolvedExport extends ExportOptions {
   readonly paths: readonly string[];
+  readonly output: string | WritableStream<Uint8Array>;
   readonly table: TableFormat;
   readonly think: ThinkStyle;
   readonly toolArguments: ToolArguments;
@@ -69,14 +71,15 @@ export interface ResolvedExport extends ExportOptions {
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
-  const { results, output, format, think = "wrap", validation = 0 } = options;
+  const { results, format, think = "wrap", validation = 0 } = options;
+  const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   const { maxRows = Infinity, shuffle } = options;
   checkChoice("as", format, EXPORT_FORMATS);
   checkChoice("with think", think, ["wrap", "field", "drop"]);
   if (format === "alpaca" && think === "field") {
     throw new UsageError("Cannot export reasoning as a field of alpaca: use think wrap or drop");
   }
-  const paths = typeof results === "string" ? [results] : results;
+  const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
   const table: TableFormat = isPath ? tableFormatOf(output) : { kind: "jsonl" };
@@ -109,7 +112,7 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   else if (options.prefer !== undefined) {
     throw new UsageError("Cannot use prefer without the format preference");
   }
-  return { ...options, paths, table, think, toolArguments, validation, maxRows };
+  return { ...options, output, paths, table, think, toolArguments, validation, maxRows };
 }
 
 function checkPreference({ prefer, shuffle }: ExportOptions): void {

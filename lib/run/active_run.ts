@@ -68,6 +68,11 @@ export class ActiveRun {
     return this.#engine?.state ?? "preparing";
   }
 
+  /** Whether the price of every teacher is known. */
+  get isPriced(): boolean {
+    return (this.#spending?.costUsd ?? null) !== null;
+  }
+
   /** Makes what the work needs; rejects when it cannot be done as it was asked for. */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);

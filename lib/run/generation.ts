@@ -1,5 +1,5 @@
 /**
- * Rows of any iterable through the engine, outcome by outcome, for `generate()`.
+ * Rows of any iterable through the engine, outcome by outcome.
  *
  * @module
  */
@@ -7,8 +7,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Engine } from "../engine/mod.ts";
 import { IdTable } from "../index/mod.ts";
-import type { Failure, Outcome, Row } from "../row.ts";
-import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod.ts";
+import type { GivenRow, Outcome, Row } from "../row.ts";
 import type { ImageFolder, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
@@ -17,35 +16,30 @@ import { Handoff } from "./handoff.ts";
 import { fileProblem } from "./preflight.ts";
 import { sampleRow } from "./samples.ts";
 
-/** A row of a results or failures file as an object: the row's own fields and Retort's. */
-export type OutputRow = Record<string, unknown>;
+/** A value that is no row. */
+export interface BadRow extends GivenRow {
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** Which of the answers that it would have had. */
+  readonly sample: number;
+}
 
-/** What became of one row, or of one of the answers to it. */
-export type GeneratedOutcome =
-  | {
-    /** The row has an answer. */
-    readonly ok: true;
-    /** Its identity. */
-    readonly uid: string;
-    /** What its line in a results file would hold. */
-    readonly row: OutputRow & { response: string; reasoning: string };
-  }
-  | {
-    /** The row has failed, or the run ended while it was to be asked again after an answer that was paid
-     * for: `error.final` of `row` tells which. */
-    readonly ok: false;
-    /** Its identity; `bad_row:…` where the row has none. */
-    readonly uid: string;
-    /** What its line in a failures file would hold. */
-    readonly row: OutputRow;
-    /** Why. */
-    readonly error: Failure & { readonly attempts: number };
-  };
+/** What the consumer is given. */
+export interface Publisher<T> {
+  /** Makes it of an outcome of the engine. */
+  outcome(outcome: Outcome): T;
+  /** Makes it of a value that is no row: one for each, or one for each answer that it would have had. */
+  badRow(row: BadRow): T;
+  /** Whether each bad row has as many outcomes as the others. */
+  readonly repeatsBadRows: boolean;
+}
 
 /** What is needed to read rows from an iterable. */
-export interface GenerationOptions {
+export interface GenerationOptions<T> {
   /** Reads a row. */
   readonly parser: RowParser;
+  /** The field that a row of text alone stands in. @default "prompt" */
+  readonly promptField?: string;
   /** Where images that rows name are taken from. @default nowhere: paths are refused */
   readonly images?: ImageFolder;
   /** Rows of one id: see `RowOptions`. */
@@ -55,24 +49,24 @@ export interface GenerationOptions {
   /** The parameters of the run: a seed among them is raised for the second answer to a row and for those
    * after it. */
   readonly params?: Params;
-  /** How a line is put together. */
-  readonly format: LineFormat;
+  /** Makes what the consumer is given. */
+  readonly publisher: Publisher<T>;
   /** Hears of outcomes once they were taken. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
 }
 
 /** The name that rows of an iterable have in place of a file's. */
-const SOURCE = "rows";
+export const GIVEN_SOURCE = "rows";
 
-/** Source and sink of one `generate()`. */
-export class Generation {
-  readonly #options: GenerationOptions;
-  readonly #handoff = new Handoff<GeneratedOutcome>();
+/** Source and sink of one run over an iterable. */
+export class Generation<T> {
+  readonly #options: GenerationOptions<T>;
+  readonly #handoff = new Handoff<T>();
   readonly #samples: number;
   readonly #admission: Admission;
 
   /** Nothing is read yet. */
-  constructor(options: GenerationOptions) {
+  constructor(options: GenerationOptions<T>) {
     const { duplicates, samples = 1 } = options;
     this.#options = options;
     this.#samples = samples;
@@ -81,7 +75,7 @@ export class Generation {
 
   /** Takes an outcome of the engine. */
   async put(outcome: Outcome): Promise<void> {
-    await this.#handoff.put(this.#publish(outcome));
+    await this.#handoff.put(this.#options.publisher.outcome(outcome));
     // A row that was not finished is not counted as one.
     if (outcome.next === undefined) this.#options.onSettled([outcome]);
   }
@@ -90,7 +84,7 @@ export class Generation {
    * What is no row is an outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
-    let number = 0;
+    let index = 0;
     let turnAt = performance.now() + LONGEST_TURN_MS;
     for await (const value of values) {
       if (performance.now() >= turnAt) {
@@ -98,11 +92,11 @@ export class Generation {
         turnAt = performance.now() + LONGEST_TURN_MS;
       }
       if (this.#handoff.isClosed) return;
-      number++;
-      const row = this.#rowOf(value, number);
+      const given = { value, index: index++ };
+      const row = this.#rowOf(given);
       if (row === undefined) continue;
       if ("problem" in row) {
-        await this.#putBad(value, number, row.problem);
+        await this.#putBad(given, row.problem);
         continue;
       }
       for (let sample = 0; sample < this.#samples; sample++) {
@@ -113,7 +107,7 @@ export class Generation {
   }
 
   /** Gives the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
-  async *outcomes(engine: Engine): AsyncGenerator<GeneratedOutcome> {
+  async *outcomes(engine: Engine): AsyncGenerator<T> {
     const finished = engine.run().finally(() => this.#handoff.end());
     // The error is told below; without this it would be unhandled while the consumer is slow.
     finished.catch(() => {});
@@ -131,40 +125,31 @@ export class Generation {
     await finished;
   }
 
-  #rowOf(value: unknown, number: number): Row | { problem: string } | undefined {
+  #rowOf(given: GivenRow): Row | { problem: string } | undefined {
+    const { images, promptField = "prompt" } = this.#options;
+    const { value, index } = given;
     let text: string;
     try {
-      text = JSON.stringify(value) ?? String(value);
+      text = JSON.stringify(typeof value === "string" ? { [promptField]: value } : value) ??
+        String(value);
     } catch (error) {
       return { problem: `not JSON: ${(error as Error).message}` };
     }
     const parsed = this.#options.parser.parse(text);
     if ("problem" in parsed) return parsed;
-    const { images } = this.#options;
     const problem = fileProblem(parsed, images);
     if (problem !== undefined) return { problem };
     const admitted = this.#admission.admit(parsed);
     if (typeof admitted !== "string") return admitted;
-    return parsed.at({ uid: admitted, input: 0, source: `${SOURCE}:${number}` }, images);
+    const source = `${GIVEN_SOURCE}:${index + 1}`;
+    return parsed.at({ uid: admitted, input: 0, source, given }, images);
   }
 
-  #publish(settled: Outcome): GeneratedOutcome {
-    const { outcome, line } = outcomeLine(settled, this.#options.format);
-    const { row: { uid }, failure, attempts } = outcome;
-    const row = JSON.parse(line);
-    if (failure === undefined) return { ok: true, uid, row };
-    return { ok: false, uid, row, error: { ...failure, attempts } };
-  }
-
-  async #putBad(value: unknown, line: number, problem: string): Promise<void> {
-    let text: string;
-    try {
-      text = JSON.stringify(value) ?? String(value);
-    } catch {
-      text = String(value);
+  async #putBad(given: GivenRow, problem: string): Promise<void> {
+    const { publisher } = this.#options;
+    const count = publisher.repeatsBadRows ? this.#samples : 1;
+    for (let sample = 0; sample < count; sample++) {
+      await this.#handoff.put(publisher.badRow({ ...given, problem, sample }));
     }
-    const row = JSON.parse(badRowLine({ file: SOURCE, line, problem, text }));
-    const error = { type: "bad_row", message: problem, status: null, attempts: 0 } as const;
-    await this.#handoff.put({ ok: false, uid: badRowUid(SOURCE, line), row, error });
   }
 }

@@ -7,7 +7,8 @@
 
 import { SourceError, UsageError } from "../errors.ts";
 import type { BadLineGroup } from "./bad_lines.ts";
-import type { RowOptions, RunOptions } from "./options.ts";
+import type { RowOptions } from "./options.ts";
+import type { ResolvedRunOptions } from "./run_options.ts";
 import type { Preflight } from "./preflight.ts";
 
 /** The least that a first pass has to know to be judged. */
@@ -18,7 +19,7 @@ type Found = Pick<
 
 /** What of it may be told in one message. */
 type Options =
-  & Pick<RunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
+  & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
   & Pick<RowOptions, "mixedShapes">;
 
 /** Groups and shapes that are listed. */

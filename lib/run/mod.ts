@@ -8,22 +8,34 @@
  */
 
 export { ActiveRun, type OutcomeListener } from "./active_run.ts";
-export { engineOptions, lineFormat, type RunContext } from "./context.ts";
-export { type GeneratedOutcome, Generation, type OutputRow } from "./generation.ts";
+export { lineFormat, type RunContext } from "./context.ts";
+export { type GeneratedOutcome, LineOutcomes, type OutputRow } from "./line_outcomes.ts";
 export { readRunFile, type RunFile } from "./identity.ts";
 export { emptyMessage } from "./input_problems.ts";
 export type {
   AnsweredRow,
+  OneOrMany,
   ResponseGeneratorOptions,
   RowOptions,
   RunOptions,
+  SharedOptions,
   TeacherPlace,
   ThinkStyle,
   Validate,
 } from "./options.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
-export { type ResolvedOptions, resolveOptions, rowParserOf } from "./resolve_options.ts";
+export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
+export { GENERATOR_RULES, RUN_RULES } from "./option_rules.ts";
+export {
+  type Answer,
+  type DistillOutcome,
+  type FailedRow,
+  type OutcomeCommon,
+  RowOutcomes,
+} from "./row_outcomes.ts";
 export { Run } from "./run.ts";
+export type { ResolvedRunOptions } from "./run_options.ts";
+export { abortedByReturn, streamOutcomes } from "./stream.ts";
 export { MOST_SAMPLES, parseSampleUid } from "./samples.ts";
 export {
   type Damage,
@@ -32,4 +44,3 @@ export {
   verify,
   type VerifyOptions,
 } from "./verify.ts";
-export { teacherNotices } from "./start_notices.ts";

@@ -7,6 +7,7 @@
 import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
 import type { InputOptions } from "../formats/mod.ts";
+import type { PathLike } from "../paths.ts";
 import type { Params, Teacher } from "../teacher/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 
@@ -142,10 +143,12 @@ export type { ThinkStyle } from "../think.ts";
 
 /** What `run()` reads and writes. */
 export interface RunOptions {
-  /** Input files (`.jsonl`, `.ndjson`, also packed with gzip), or `-` for `stdin`. */
-  input: string[];
-  /** A folder (ends in `/`, or is one already), or the one results file (`.jsonl`). */
-  output: string;
+  /** One input file or several (`.jsonl`, `.ndjson`, also compressed with gzip), as paths or `file:` URLs;
+   * `-` for `stdin`. */
+  input: PathLike | readonly PathLike[];
+  /** A folder (ends in `/`, or is one already), or the one results file (`.jsonl`): a path or a `file:`
+   * URL. */
+  output: PathLike;
   /** A stream to read in place of the input named `-`, which may be gzip, too. */
   stdin?: ReadableStream<Uint8Array>;
   /** At most this many rows of each input, from its start. */
@@ -173,3 +176,13 @@ export interface RunOptions {
   /** How reasoning stands in `final_messages`. @default "wrap" */
   think?: ThinkStyle;
 }
+
+/** One teacher, or several. */
+export type OneOrMany =
+  | { teacher: Teacher; teachers?: undefined }
+  | { teacher?: undefined; teachers: readonly TeacherPlace[] };
+
+/** What `distill()` and `distillFiles()` have in common. */
+export type SharedOptions =
+  & Omit<ResponseGeneratorOptions, "teacher" | "teachers" | "validate">
+  & OneOrMany;

@@ -4,13 +4,15 @@
  * @module
  */
 
-import { askedSchemaOf } from "../checks/mod.ts";
+import { askedSchemaOf, type Check } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
 import { createRowParser, type RowParser, type RowParserOptions } from "../source/mod.ts";
 import { type AskedSchema, checkParams, type Message, type Params } from "../teacher/mod.ts";
+import { checkOptions } from "../options.ts";
+import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
 import { checkSamples } from "./samples.ts";
 
@@ -51,6 +53,8 @@ export interface ResolvedOptions extends
   readonly address: string;
   /** The run's parameters. */
   readonly params: Params;
+  /** A check of the caller's own that is ready to be used, in place of `validate`. */
+  readonly check?: Check;
   /** The JSON Schema that teachers are asked for. */
   readonly askedSchema: AskedSchema | undefined;
   /** What there is to say of the options. */
@@ -75,6 +79,7 @@ export interface ResolvedOptions extends
  * @throws {TypeError | RangeError} when one cannot be used
  */
 export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptions {
+  checkOptions(options, GENERATOR_RULES);
   const places = placesOf(options);
   const { params, notices } = checkParams(options.params ?? {});
   const isExploring = options.concurrency === "auto";
@@ -158,6 +163,7 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
   if (teacher !== undefined && teachers !== undefined) {
     throw new TypeError('Cannot make a generator with "teacher" and "teachers": give one of them');
   }
+  for (const place of teachers ?? []) checkOptions(place, PLACE_RULES);
   const places = teachers ?? (teacher === undefined ? [] : [{ teacher }]);
   if (places.length === 0 || places.some((one) => typeof one.teacher?.complete !== "function")) {
     throw new TypeError('Cannot make a generator without a teacher: "teacher" has no complete()');

@@ -14,6 +14,7 @@ import { Ground } from "./ground.ts";
 import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
 import { Job } from "./job.ts";
+import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
 import type { RunOptions } from "./options.ts";
 import type { Preflight } from "./preflight.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
@@ -27,7 +28,7 @@ import { estimateOf, type StartNotices, startNotices } from "./start_notices.ts"
 /** A run over files. */
 export class Run {
   readonly #context: RunContext;
-  readonly #options: RunOptions;
+  readonly #options: ResolvedRunOptions;
   readonly #identity: Identity;
   readonly #started = new Date();
   #jobs: Job[] = [];
@@ -43,7 +44,7 @@ export class Run {
   /** Nothing is touched yet. */
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
-    this.#options = options;
+    this.#options = resolveRunOptions(options);
     const { generator } = context;
     this.#concurrency = generator.concurrency;
     this.#identity = identityOf({

@@ -8,6 +8,9 @@
 import { UsageError } from "../errors.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { readRunFile, type RunFile } from "./identity.ts";
+import { checkOptions } from "../options.ts";
+import { type PathLike, pathOf, pathsOf } from "../paths.ts";
+import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
@@ -22,10 +25,10 @@ import { cannotRead } from "../system_error.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
-  /** The input files of the run. */
-  input: string[];
+  /** The input file or files of the run. */
+  input: PathLike | readonly PathLike[];
   /** Its output, as it was named for the run. */
-  output: string;
+  output: PathLike;
   /** At most this many rows of each input, from its start. */
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
@@ -87,14 +90,16 @@ const DAMAGE_SHOWN = 20;
  * @throws {RangeError} when `samples` is out of range
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
+  checkOptions(options, VERIFY_RULES);
   if (options.samples !== undefined) checkSamples(options.samples);
-  if (options.input.includes("-")) {
+  const inputs = pathsOf(options.input);
+  if (inputs.includes("-")) {
     throw new UsageError('Cannot verify "-": name the file that standard input came from');
   }
   const found: Verification[] = [];
-  const { files: inputs } = await findInputs(options.input);
-  for (const files of await outputFilesOf(inputs, options.output)) {
-    found.push(await verifyOne(files, options));
+  const { files } = await findInputs(inputs);
+  for (const one of await outputFilesOf(files, pathOf(options.output))) {
+    found.push(await verifyOne(one, options));
   }
   return found;
 }

@@ -79,7 +79,7 @@ export class ParsedRow {
 
   /** The row on its way to the teacher for its first answer, under the id and from the place that the
    * run gives it. `images` is where the files are that it names. */
-  at(place: Pick<Row, "uid" | "input" | "source">, images = ImageFolder.none): Row {
+  at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = ImageFolder.none): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
       uid: place.uid,
@@ -91,6 +91,7 @@ export class ParsedRow {
       input: place.input,
       source: place.source,
       sample: 0,
+      given: place.given,
       readFiles: files.length === 0 ? undefined : () => images.readIn(messages, files),
     };
   }

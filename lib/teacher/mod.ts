@@ -8,7 +8,7 @@
  */
 
 export { type EndpointName, ENDPOINTS } from "./api_format.ts";
-export { openaiCompatible } from "./openai_compatible.ts";
+export { openai, openaiCompatible, type OpenAITeacher } from "./openai_compatible.ts";
 export { checkParams } from "./params.ts";
 export { holdsSecret, redactAddress } from "./address.ts";
 export type { OpenAICompatibleOptions } from "./teacher_options.ts";

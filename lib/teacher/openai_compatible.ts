@@ -37,26 +37,35 @@ import { tlsSettings } from "./tls.ts";
  *
  * @example Ask a local server
  * ```ts ignore
- * const teacher = openaiCompatible({ baseUrl: "http://localhost:8000/v1", model: "my-model" });
+ * await using teacher = openai({ baseUrl: "http://localhost:8000/v1", model: "my-model" });
  * const completion = await teacher.complete(
  *   { uid: "1", messages: [{ role: "user", content: "Why is the sky blue?" }], params: {} },
  *   new AbortController().signal,
  * );
  * console.log(completion.response);
- * await teacher.close();
  * ```
  *
  * @param options The model, and where and how to ask it.
- * @returns The teacher; `close()` it when it is needed no more.
- * @throws {TypeError} If the model, the address, the endpoint, the key, a header field, a certificate or
+ * @returns The teacher. `await using` closes it, and so does `close()`.
+ * @throws {TypeError} If an option is unknown, or the model, the address, the endpoint, the key, a header field, a certificate or
  * the proxy cannot be used.
  * @throws {RangeError} If a time is not above 0.
  */
-export function openaiCompatible(options: OpenAICompatibleOptions): Required<Teacher> {
+export function openai(options: OpenAICompatibleOptions): OpenAITeacher {
   return new OpenAICompatibleTeacher(resolveTeacherOptions(options));
 }
 
-class OpenAICompatibleTeacher implements Required<Teacher> {
+/**
+ * The earlier name of {@linkcode openai}.
+ *
+ * @deprecated Call `openai()`, which is the same function.
+ */
+export const openaiCompatible: typeof openai = openai;
+
+/** A teacher that speaks the OpenAI API. `await using` closes it. */
+export interface OpenAITeacher extends Required<Teacher>, AsyncDisposable {}
+
+class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly model: string;
   readonly address: string;
 
@@ -164,6 +173,10 @@ class OpenAICompatibleTeacher implements Required<Teacher> {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#shared.connections.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Learns from the outcome where there is something to learn. */

@@ -4,10 +4,21 @@
  * @module
  */
 
+import {
+  anything,
+  callback,
+  checkOptions,
+  flag,
+  type OptionRule,
+  type OptionRules,
+  record,
+  text,
+  texts,
+} from "../options.ts";
 import { type EndpointName, ENDPOINTS } from "./api_format.ts";
 import { checkHeaders } from "./headers.ts";
 
-/** What {@linkcode openaiCompatible} takes. */
+/** What {@linkcode openai} takes. */
 export interface OpenAICompatibleOptions {
   /**
    * Where the teacher is: the path of the endpoint (`/chat/completions`) is added, a query string is kept.
@@ -75,6 +86,32 @@ export interface OpenAICompatibleOptions {
   now?: () => number;
 }
 
+const milliseconds: OptionRule = {
+  what: "a number of milliseconds above 0",
+  isType: (value) => typeof value === "number",
+};
+
+const RULES: OptionRules<OpenAICompatibleOptions> = {
+  baseUrl: text,
+  endpoint: anything,
+  model: anything,
+  apiKey: { ...text, isSecret: true },
+  stream: flag,
+  timeoutMs: milliseconds,
+  connectTimeoutMs: milliseconds,
+  streamIdleTimeoutMs: milliseconds,
+  headers: { ...record, isSecret: true },
+  secrets: { ...texts, isSecret: true },
+  ca: text,
+  clientCert: text,
+  clientKey: { ...text, isSecret: true },
+  insecureTls: flag,
+  keep: texts,
+  thinkTags: anything,
+  proxy: { ...text, isSecret: true },
+  now: callback,
+};
+
 const DEFAULTS = {
   baseUrl: "https://api.openai.com/v1",
   endpoint: "chat" as EndpointName,
@@ -105,6 +142,7 @@ export type ResolvedTeacherOptions =
  * @throws {TypeError | RangeError} If one cannot be used.
  */
 export function resolveTeacherOptions(options: OpenAICompatibleOptions): ResolvedTeacherOptions {
+  checkOptions(options, RULES);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const resolved = { ...DEFAULTS, ...Object.fromEntries(given) } as ResolvedTeacherOptions;
   if (typeof resolved.model !== "string" || resolved.model === "") {

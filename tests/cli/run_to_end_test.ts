@@ -2,7 +2,8 @@ import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { type RunEnd, runToEnd } from "../../cli/run_to_end.ts";
 import type { RunEvent } from "../../lib/progress/events.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
-import type { ResponseGeneratorOptions, RunOptions } from "../../lib/run/options.ts";
+import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
+import type { ResolvedRunOptions } from "../../lib/run/run_options.ts";
 import { createMonitor, type Monitor } from "../../web/server.ts";
 import { numberedRows } from "../e2e/fixture.ts";
 import { tempDir } from "../support/temp.ts";
@@ -13,7 +14,7 @@ interface Play extends Partial<ResponseGeneratorOptions> {
   /** How often a row fails before it is answered, by its number. */
   failures: Record<number, number>;
   /** What is not as usual in the run. */
-  run?: Partial<RunOptions>;
+  run?: Partial<ResolvedRunOptions>;
   /** Whether there is a monitor. @default true */
   isMonitored?: boolean;
   /** Whether a signal has come. @default false */

@@ -2,13 +2,16 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
+import { type GeneratedOutcome, LineOutcomes } from "../../lib/run/line_outcomes.ts";
 import { createRowParser } from "../../lib/source/parse_row.ts";
 
-function generationOf(options: Partial<GenerationOptions> = {}): Generation {
+function generationOf(
+  options: Partial<GenerationOptions<GeneratedOutcome>> = {},
+): Generation<GeneratedOutcome> {
   return new Generation({
     parser: createRowParser(),
     duplicates: "merge",
-    format: { paramsId: "p1", finalMessages: false, think: "wrap" },
+    publisher: new LineOutcomes({ paramsId: "p1", finalMessages: false, think: "wrap" }),
     onSettled: () => {},
     ...options,
   });

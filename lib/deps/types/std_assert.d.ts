@@ -27,6 +27,11 @@ export declare function assertRejects<E extends Error = Error>(
   msgIncludes?: string,
   msg?: string,
 ): Promise<E>;
+export declare function assertStrictEquals<T>(
+  actual: unknown,
+  expected: T,
+  msg?: string,
+): asserts actual is T;
 export declare function assertStringIncludes(actual: string, expected: string, msg?: string): void;
 export declare function assertThrows<E extends Error = Error>(
   fn: () => unknown,

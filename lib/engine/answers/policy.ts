@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Check, Verdict } from "../../checks/mod.ts";
+import type { AnswerCost, Check, Verdict } from "../../checks/mod.ts";
 import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled, resampledTimes } from "../../seed.ts";
@@ -84,6 +84,7 @@ export class AnswerPolicy {
    * @param params What it was asked with.
    * @param resamples How often it was asked again already because of an answer that was not kept.
    * @param ending How it ended.
+   * @param cost What it took, for the checks.
    */
   decide(
     completion: Completion,
@@ -91,6 +92,7 @@ export class AnswerPolicy {
     params: Params,
     resamples: number,
     ending: Ending = this.ending(completion, params),
+    cost?: AnswerCost,
   ): Rejection | undefined | Promise<Rejection | undefined> {
     const hasAnswer = hasContent(completion);
     if (ending === "limit" || ending === "context" || ending === "filter") {
@@ -106,10 +108,10 @@ export class AnswerPolicy {
       return this.#unfit("refused", "The model refused to answer", params, resamples);
     }
     for (let index = 0; index < checks.length; index++) {
-      const verdict = checks[index](completion, row);
+      const verdict = checks[index](completion, row, cost);
       if (verdict === undefined) continue;
       if (!(verdict instanceof Promise)) return this.#rejection(verdict, params, resamples);
-      return this.#checked(verdict, index + 1, completion, row)
+      return this.#checked(verdict, index + 1, completion, row, cost)
         .then((verdict) => this.#rejection(verdict, params, resamples));
     }
     return undefined;
@@ -135,11 +137,12 @@ export class AnswerPolicy {
     next: number,
     completion: Completion,
     row: Row,
+    cost: AnswerCost | undefined,
   ): Promise<Verdict> {
     let verdict = await waiting;
     for (const check of this.#options.checks.slice(next)) {
       if (verdict !== undefined) break;
-      verdict = await check(completion, row);
+      verdict = await check(completion, row, cost);
     }
     return verdict;
   }

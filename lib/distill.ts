@@ -1,0 +1,125 @@
+/**
+ * Rows of any iterable in, typed outcomes out.
+ *
+ * @module
+ */
+
+import { verdictCheck } from "./checks/mod.ts";
+import { checkOptions } from "./options.ts";
+import { Listeners } from "./progress/mod.ts";
+import {
+  abortedByReturn,
+  ActiveRun,
+  type Answer,
+  type DistillOutcome,
+  GENERATOR_RULES,
+  type ResolvedOptions,
+  resolveOptions,
+  RowOutcomes,
+  type SharedOptions,
+  streamOutcomes,
+} from "./run/mod.ts";
+
+/** How {@linkcode distill} works: the options of a `ResponseGenerator`, with a `validate` that gets the
+ * typed answer, and with `duplicates` set to `keep` unless it is given. */
+export type DistillOptions<Row = unknown> = SharedOptions & {
+  /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */
+  validate?: (a: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
+};
+
+/**
+ * Sends each row to the teacher and gives the outcomes as they come, in no particular order.
+ *
+ * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`, …).
+ * Every row yields `samples` outcomes, equal rows included. A row that cannot be sent yields failures of
+ * the type `bad_row`. Rows are read no faster than outcomes are taken: at most `concurrency` are under way.
+ *
+ * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
+ *
+ * @typeParam Row What a row is; the `input` of each outcome is the very value that was given.
+ * @param rows The rows.
+ * @param options The teacher, and how to ask it.
+ * @returns The outcomes. Iterating throws the reason of `signal` when it is aborted, a `HaltedError` when a
+ * teacher, a budget or a deadline ends the run, and what `rows` throws.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
+ * @throws {RangeError} If an option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { distill, openai } from "../mod.ts";
+ *
+ * async function answers(rows: Iterable<{ id: string; prompt: string }>): Promise<void> {
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   for await (const a of distill(rows, { teacher, concurrency: 200 })) {
+ *     if (a.ok) console.log(a.input.id, a.response, a.usage.completionTokens);
+ *     else console.warn(a.uid, a.error.message);
+ *   }
+ * }
+ * ```
+ */
+export function distill<Row>(
+  rows: (Iterable<Row> & object) | AsyncIterable<Row>,
+  options: NoInfer<DistillOptions<Row>>,
+): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
+  checkRows(rows);
+  checkOptions(options, GENERATOR_RULES);
+  const { validate, ...rest } = options;
+  const generator = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
+  return new Distillation<Row>(generator, validate).outcomes(rows);
+}
+
+/** One `distill()`. */
+class Distillation<Row> {
+  readonly #generator: ResolvedOptions;
+  readonly #publisher: RowOutcomes<Row>;
+  #activity: ActiveRun | undefined;
+
+  constructor(options: ResolvedOptions, validate: DistillOptions<Row>["validate"]) {
+    const publisher = new RowOutcomes<Row>(() => this.#activity?.isPriced ?? false);
+    const check = validate === undefined
+      ? undefined
+      : verdictCheck((completion, row, cost) => validate(publisher.answer(completion, row, cost)));
+    this.#publisher = publisher;
+    this.#generator = { ...options, check };
+  }
+
+  outcomes(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenerator<DistillOutcome<Row>, void> {
+    return abortedByReturn(this.#outcomes(rows), () => this.#activity?.abort());
+  }
+
+  async *#outcomes(
+    rows: Iterable<Row> | AsyncIterable<Row>,
+  ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
+    const generator = this.#generator;
+    const { signal, concurrency } = generator;
+    const activity = this.#activity = new ActiveRun(generator, {
+      concurrency,
+      maxCostUsd: generator.maxCostUsd ?? null,
+      listeners: [],
+      outcomeListeners: new Listeners(),
+    });
+    const onAbort = () => activity.abort(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      signal?.throwIfAborted();
+      yield* streamOutcomes(rows, { generator, activity, concurrency, publisher: this.#publisher });
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      activity.end();
+    }
+  }
+}
+
+function checkRows(rows: unknown): void {
+  if (typeof rows === "string") {
+    throw new TypeError(
+      "Cannot distill a string: rows must be an iterable of rows, as in [prompt]. For a file call " +
+        "distillFiles()",
+    );
+  }
+  const isIterable = typeof rows === "object" && rows !== null &&
+    (Symbol.iterator in rows || Symbol.asyncIterator in rows);
+  if (isIterable) return;
+  const type = rows === null ? "null" : `a value of type ${typeof rows}`;
+  throw new TypeError(`Cannot distill ${type}: rows must be an iterable or async iterable of rows`);
+}

@@ -1,0 +1,75 @@
+/**
+ * Files of rows in, files of results out, in one call.
+ *
+ * @module
+ */
+
+import { HaltedError } from "./errors.ts";
+import { checkOptions } from "./options.ts";
+import type { PathLike } from "./paths.ts";
+import type { Summary } from "./progress/mod.ts";
+import { ResponseGenerator } from "./response_generator.ts";
+import {
+  GENERATOR_RULES,
+  type ResponseGeneratorOptions,
+  RUN_RULES,
+  type RunOptions,
+  type SharedOptions,
+} from "./run/mod.ts";
+
+/** How {@linkcode distillFiles} works: the options of a `ResponseGenerator` without `validate`, and those
+ * of its `run()`. */
+export type DistillFilesOptions = SharedOptions & Omit<RunOptions, "input" | "output">;
+
+const { input: _input, output: _output, ...RUN_ONLY_RULES } = RUN_RULES;
+const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
+const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
+
+/**
+ * Runs files to files: continues what is there, asks for what is missing, and resolves when everything is
+ * on disk. The teacher stays open.
+ *
+ * @param input A file or several, as paths or `file:` URLs.
+ * @param output A folder (ends in `/`, or is one already), or the one results file (`.jsonl`).
+ * @param options The teacher, how to ask it, and how to read and write.
+ * @returns What came of it. Rows that failed are counted, not thrown.
+ * @throws the reason of `signal` when it is aborted; what was answered until then is on disk
+ * @throws {HaltedError} If a teacher, a budget or a deadline has ended the run; the same holds.
+ * @throws {TypeError} If an option is unknown or of a wrong type.
+ * @throws {RangeError} If an option is out of range.
+ * @throws {UsageError | SourceError} If the run cannot be made as asked; nothing was sent.
+ * @throws {LockedError} If another run writes to the same output.
+ * @throws {SinkError} If the output cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { distillFiles, openai } from "../mod.ts";
+ *
+ * async function answerFile(): Promise<void> {
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   const summary = await distillFiles("prompts.jsonl", "out/", { teacher });
+ *   console.log(summary.succeeded, summary.failed);
+ * }
+ * ```
+ */
+export async function distillFiles(
+  input: PathLike | readonly PathLike[],
+  output: PathLike,
+  options: DistillFilesOptions,
+): Promise<Summary> {
+  checkOptions(options, RULES);
+  checkOptions({ input, output }, RUN_RULES);
+  const [generator, run] = [pick(options, SHARED_RULES), pick(options, RUN_ONLY_RULES)];
+  const work = new ResponseGenerator(generator as ResponseGeneratorOptions);
+  generator.signal?.throwIfAborted();
+  const summary = await work.run({ ...run, input, output });
+  if (summary.state === "halted") throw new HaltedError(summary.reason ?? "The run was halted");
+  if (summary.state === "interrupted") generator.signal?.throwIfAborted();
+  return summary;
+}
+
+function pick<T extends object>(options: T, rules: object): T {
+  return Object.fromEntries(
+    Object.entries(options).filter(([name]) => Object.hasOwn(rules, name)),
+  ) as T;
+}

@@ -1,0 +1,140 @@
+/**
+ * Options of functions, checked for callers without types: an unknown name, a wrong type, a wrong value.
+ *
+ * @module
+ */
+
+import { closestString, levenshteinDistance } from "./deps/std_text.ts";
+
+/** What an option may be. */
+export interface OptionRule {
+  /** What it must be, fit to stand after `it must be `. */
+  readonly what: string;
+  /** Whether the value is of the right type. */
+  readonly isType: (value: unknown) => boolean;
+  /** Whether a message must not quote it. @default false */
+  readonly isSecret?: boolean;
+  /** Whether a value of the right type is within its range. @default every one is */
+  readonly isInRange?: (value: never) => boolean;
+}
+
+/** The rule for each option of `T`. */
+export type OptionRules<T> = { readonly [Name in keyof Required<T>]: OptionRule };
+
+/** Any value. Something else checks it. */
+export const anything: OptionRule = { what: "any value", isType: () => true };
+/** A text. */
+export const text: OptionRule = { what: "a string", isType: (value) => typeof value === "string" };
+/** `true` or `false`. */
+export const flag: OptionRule = {
+  what: "true or false",
+  isType: (value) => typeof value === "boolean",
+};
+/** A function. */
+export const callback: OptionRule = {
+  what: "a function",
+  isType: (value) => typeof value === "function",
+};
+/** An object with names and values. */
+export const record: OptionRule = { what: "an object", isType: isRecord };
+/** An array of strings. */
+export const texts: OptionRule = {
+  what: "an array of strings",
+  isType: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
+};
+/** A number above 0. */
+export const positive: OptionRule = {
+  what: "a number above 0",
+  isType: (value) => typeof value === "number",
+  isInRange: (value: number) => value > 0 && value < Infinity,
+};
+/** A number, 0 or more. */
+export const amount: OptionRule = {
+  what: "a number, 0 or more",
+  isType: (value) => typeof value === "number",
+  isInRange: (value: number) => value >= 0 && value < Infinity,
+};
+/** A path as a string, or a `file:` URL. */
+export const path: OptionRule = { what: "a path or a file: URL", isType: isPath };
+/** A path or a `file:` URL, or an array of them. */
+export const paths: OptionRule = {
+  what: "a path or a file: URL, or an array of them",
+  isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
+};
+/** Ends the work. */
+export const signal: OptionRule = {
+  what: "an AbortSignal",
+  isType: (value) =>
+    value instanceof EventTarget && "aborted" in value && "throwIfAborted" in value,
+};
+
+/** A whole number of `least` or more. */
+export function wholeFrom(least: number): OptionRule {
+  return {
+    what: `a whole number, ${least} or more`,
+    isType: (value) => typeof value === "number",
+    isInRange: (value: number) => Number.isSafeInteger(value) && value >= least,
+  };
+}
+
+/** One of these strings. */
+export function oneOf(values: readonly string[]): OptionRule {
+  return {
+    what: values.map((value) => `"${value}"`).join(" or "),
+    isType: (value) => typeof value === "string" && values.includes(value),
+  };
+}
+
+/**
+ * Checks options against their rules. One that is `undefined` means its default.
+ *
+ * @throws {TypeError} If the options are no object, a name is unknown, or a value is of a wrong type.
+ * @throws {RangeError} If a number is out of range.
+ */
+export function checkOptions(options: unknown, rules: Readonly<Record<string, OptionRule>>): void {
+  if (!isRecord(options)) {
+    throw new TypeError(`Cannot use options ${shown(options)}: they must be an object`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(rules, name)) throw new TypeError(unknownOption(name, Object.keys(rules)));
+    if (value === undefined) continue;
+    const { what, isType, isInRange, isSecret = false } = rules[name];
+    const current = isSecret ? `(a ${typeof value})` : shown(value);
+    if (!isType(value)) {
+      throw new TypeError(`Cannot use ${name} ${current}: it must be ${what}`);
+    }
+    if (isInRange !== undefined && !isInRange(value as never)) {
+      throw new RangeError(`Cannot use ${name} ${current}: it must be ${what}`);
+    }
+  }
+}
+
+function unknownOption(name: string, known: readonly string[]): string {
+  const lower = name.toLowerCase();
+  const nearest = closestString(lower, known.map((one) => one.toLowerCase()));
+  const meant = known.find((one) => one.toLowerCase() === nearest)!;
+  const isNear = levenshteinDistance(lower, nearest) <= Math.max(2, meant.length / 3);
+  const hint = isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
+  return `Cannot use option "${name}": there is no such option${hint}`;
+}
+
+/** A value as a message quotes it. Objects may hold secrets: only their type is told. */
+function shown(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value === "string") return value.length > 60 ? "(a long string)" : `"${value}"`;
+  if (Array.isArray(value)) return "(an array)";
+  if (typeof value === "object" || typeof value === "function") return `(a ${typeName(value)})`;
+  return String(value);
+}
+
+function typeName(value: object): string {
+  return typeof value === "function" ? "function" : value.constructor?.name ?? "object";
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isPath(value: unknown): boolean {
+  return value instanceof URL || typeof value === "string";
+}

@@ -1,0 +1,128 @@
+/**
+ * What each option may be, for callers without types. Ranges that belong to one part of Retort are
+ * checked there.
+ *
+ * @module
+ */
+
+import {
+  anything,
+  callback,
+  flag,
+  oneOf,
+  type OptionRule,
+  type OptionRules,
+  path,
+  paths,
+  record,
+  signal,
+  text,
+  texts,
+  wholeFrom,
+} from "../options.ts";
+import { FAILURE_TYPES } from "../errors.ts";
+import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
+import type { VerifyOptions } from "./verify.ts";
+
+const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
+
+/** How rows are read. */
+export const ROW_RULES: OptionRules<RowOptions> = {
+  system: text,
+  template: text,
+  promptField: text,
+  uidField: texts,
+  duplicates: oneOf(["merge", "keep"]),
+  imagesRoot: text,
+  mixedShapes: flag,
+  // Checked where files are read, with the names that there are.
+  inputFormat: text,
+  jsonColumns: texts,
+  binaryColumns: texts,
+};
+
+function isFailure(value: unknown): boolean {
+  return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
+}
+
+/** One of several teachers. */
+export const PLACE_RULES: OptionRules<TeacherPlace> = {
+  teacher: anything,
+  weight: number,
+  maxConcurrency: number,
+  rpm: number,
+  tpm: number,
+};
+
+/** A `ResponseGenerator`, and `distill()`. */
+export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
+  ...ROW_RULES,
+  teacher: anything,
+  teachers: { what: "an array of { teacher }", isType: Array.isArray },
+  params: record,
+  concurrency: {
+    what: 'a whole number from 1 to 100000, or "auto"',
+    isType: (value) => typeof value === "number" || value === "auto",
+  },
+  carefulStart: flag,
+  rpm: number,
+  tpm: number,
+  maxAttempts: number,
+  rowTimeoutMs: number,
+  waitForTeacherMs: number,
+  onTruncated: oneOf(["error", "keep", "escalate"]),
+  maxTokensCap: number,
+  acceptEndings: texts,
+  rejectRefusals: flag,
+  requireJson: flag,
+  jsonSchema: anything,
+  responseFormat: flag,
+  rejectPattern: {
+    what: "a string or a RegExp",
+    isType: (value) => typeof value === "string" || value instanceof RegExp,
+  },
+  validate: callback,
+  resample: wholeFrom(0),
+  samples: number,
+  maxCostUsd: number,
+  priceIn: number,
+  priceCached: number,
+  priceOut: number,
+  maxCompletionTokens: number,
+  deadlineMs: number,
+  updateInterval: wholeFrom(1),
+  signal,
+  random: callback,
+};
+
+/** `run()` and `preview()`. */
+export const RUN_RULES: OptionRules<RunOptions> = {
+  input: paths,
+  output: path,
+  stdin: { what: "a ReadableStream", isType: (value) => value instanceof ReadableStream },
+  limit: wholeFrom(1),
+  skipBadRows: flag,
+  allowEmpty: flag,
+  changed: oneOf(["reask", "keep"]),
+  allowMixed: flag,
+  retry: {
+    what: "true, false, or an array of failure types and statuses",
+    isType: (value) =>
+      typeof value === "boolean" || (Array.isArray(value) && value.every(isFailure)),
+  },
+  resume: flag,
+  overwrite: flag,
+  lock: flag,
+  fsync: oneOf(["always", "never"]),
+  finalMessages: flag,
+  think: oneOf(["wrap", "field", "drop"]),
+};
+
+/** `verify()`. */
+export const VERIFY_RULES: OptionRules<VerifyOptions> = {
+  ...ROW_RULES,
+  input: paths,
+  output: path,
+  limit: wholeFrom(1),
+  samples: number,
+};

@@ -1,0 +1,145 @@
+/**
+ * Outcomes as `distill()` gives them: typed, with the value that the caller gave.
+ *
+ * @module
+ */
+
+import type { AnswerCost } from "../checks/mod.ts";
+import type { FailureType } from "../errors.ts";
+import type { GivenRow, Outcome, Row } from "../row.ts";
+import { badRowUid } from "../sink/mod.ts";
+import type { Completion, Usage } from "../teacher/mod.ts";
+import { type BadRow, GIVEN_SOURCE, type Publisher } from "./generation.ts";
+import { sampleUid } from "./samples.ts";
+
+/** What every outcome of {@linkcode distill} says. */
+export interface OutcomeCommon<Row> {
+  /** The very value that was given, not a copy. */
+  readonly input: Row;
+  /** Its place among all rows that were given, from 0. */
+  readonly index: number;
+  /** The identity: the row's own (`uid`, `custom_id`, `id`, `uidField`) or a hash of it, with `~2`, … for
+   * further rows of one id and `#1`, … for further samples. */
+  readonly uid: string;
+  /** Which of the `samples` answers to its row it is, from 0. */
+  readonly sample: number;
+  /** Attempts made, one POST each at most; 0 for a bad row. */
+  readonly attempts: number;
+  /** How long the last attempt took, in milliseconds. */
+  readonly latencyMs: number;
+  /** What all attempts have cost in US dollars, or null where the price of a teacher is unknown. */
+  readonly costUsd: number | null;
+}
+
+/** A row that has an answer. */
+export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
+  /** Always true: tells it from a {@linkcode FailedRow}. */
+  readonly ok: true;
+  /** The answer, without the reasoning. */
+  readonly response: string;
+  /** The reasoning, or "". */
+  readonly reasoning: string;
+  /** Why the answer ended, in the teacher's own word: `stop`, `tool_calls`, … */
+  readonly finishReason: string;
+  /** Tool calls in the OpenAI form; empty where there are none. */
+  readonly toolCalls: readonly unknown[];
+  /** Tokens, and dollars that the teacher says it bills. Counts that it does not report are 0. */
+  readonly usage: Required<Usage>;
+  /** The model that answered, as the teacher names it. */
+  readonly model: string;
+}
+
+/** A row that has no answer. */
+export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
+  /** Always false: tells it from an {@linkcode Answer}. */
+  readonly ok: false;
+  /** The last answer that was paid for and not accepted, where there is one. */
+  readonly partial?: Completion;
+  /** Why there is no answer. */
+  readonly error: {
+    /** What kind of failure it is; `bad_row` for a value that cannot be sent. */
+    readonly type: FailureType;
+    /** What happened, in words. */
+    readonly message: string;
+    /** The HTTP status, or null. */
+    readonly status: number | null;
+  };
+}
+
+/** What became of one row, or of one of the answers to it: `ok` tells which. */
+export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
+
+/** Makes outcomes that hold the caller's value. */
+export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
+  readonly repeatsBadRows = true;
+  readonly #isPriced: () => boolean;
+
+  /** `isPriced`: whether the price of every teacher is known; asked for each outcome. */
+  constructor(isPriced: () => boolean) {
+    this.#isPriced = isPriced;
+  }
+
+  /** A row that was answered, has failed, or is pending at the end with an answer that was paid for. */
+  outcome(outcome: Outcome): DistillOutcome<Given> {
+    const { row, completion, failure } = outcome;
+    if (failure === undefined) return this.answer(completion!, row, outcome);
+    const { type, message, status } = failure;
+    const failed = { ...this.#common(row, outcome), error: { type, message, status } };
+    return completion === undefined
+      ? { ok: false, ...failed }
+      : { ok: false, ...failed, partial: completion };
+  }
+
+  /** An answer, accepted or about to be checked. */
+  answer(completion: Completion, row: Row, cost: AnswerCost): Answer<Given> {
+    return {
+      ok: true,
+      ...this.#common(row, cost),
+      response: completion.response ?? "",
+      reasoning: completion.reasoning ?? "",
+      finishReason: completion.finishReason ?? "",
+      toolCalls: completion.toolCalls ?? [],
+      usage: usageOf(completion.usage),
+      model: completion.model ?? "",
+    };
+  }
+
+  /** A value that cannot be sent. */
+  badRow({ value, index, sample, problem }: BadRow): FailedRow<Given> {
+    return {
+      ok: false,
+      input: value as Given,
+      index,
+      uid: sampleUid(badRowUid(GIVEN_SOURCE, index + 1), sample),
+      sample,
+      attempts: 0,
+      latencyMs: 0,
+      costUsd: this.#isPriced() ? 0 : null,
+      error: { type: "bad_row", message: problem, status: null },
+    };
+  }
+
+  #common(row: Row, { attempts, latencyMs, costUsd }: AnswerCost): OutcomeCommon<Given> {
+    const { value, index } = row.given as GivenRow;
+    return {
+      input: value as Given,
+      index,
+      uid: row.uid,
+      sample: row.sample,
+      attempts,
+      latencyMs,
+      costUsd: this.#isPriced() ? costUsd : null,
+    };
+  }
+}
+
+function usageOf(usage: Usage | null | undefined): Required<Usage> {
+  return {
+    promptTokens: usage?.promptTokens ?? 0,
+    completionTokens: usage?.completionTokens ?? 0,
+    reasoningTokens: usage?.reasoningTokens ?? 0,
+    cachedTokens: usage?.cachedTokens ?? 0,
+    cacheWriteTokens: usage?.cacheWriteTokens ?? 0,
+    costUsd: usage?.costUsd ?? 0,
+  };
+}

@@ -1,0 +1,116 @@
+/** Tests of lib/distill_files.ts, and of paths wherever the library takes them. @module */
+
+import { pathToFileURL } from "node:url";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "../../lib/deps/std_assert.ts";
+import {
+  distillFiles,
+  type DistillFilesOptions,
+  exportResults,
+  HaltedError,
+  ResponseGenerator,
+  type RunOptions,
+  type Teacher,
+  TeacherError,
+  verify,
+} from "../../mod.ts";
+import { tempDir } from "../support/temp.ts";
+
+const teacher: Teacher = {
+  complete: ({ messages }) =>
+    Promise.resolve({
+      response: `answer to ${messages.at(-1)!.content}`,
+      finishReason: "stop",
+      usage: null,
+      model: "in-process",
+    }),
+};
+
+Deno.test("distillFiles() takes strings, URLs and arrays of them", async () => {
+  await using dir = await tempDir();
+  const a = await dir.write("a.jsonl", [{ prompt: "one" }]);
+  const b = pathToFileURL(await dir.write("b c.jsonl", [{ prompt: "two" }]));
+  const summary = await distillFiles(a, dir.path("out/"), { teacher });
+  assertEquals([summary.succeeded, summary.failed, summary.pending], [1, 0, 0]);
+  const output = pathToFileURL(dir.path("out/"));
+  assertEquals((await distillFiles(b, output, { teacher })).succeeded, 1);
+  const both = await distillFiles([a, b], output, { teacher, concurrency: 2, fsync: "never" });
+  assertEquals(both.files.map(({ succeeded }) => succeeded), [1, 1]);
+  assertEquals((await dir.rows("out/b c.jsonl"))[0].response, "answer to two");
+});
+
+Deno.test("run(), preview(), verify() and exportResults() take strings and URLs", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("in.jsonl", [{ prompt: "one" }]);
+  for (const input of [path, pathToFileURL(path), [path], [pathToFileURL(path)]]) {
+    const output = pathToFileURL(dir.path("out/"));
+    const generator = new ResponseGenerator({ teacher });
+    assertEquals((await generator.preview({ input, output })).total, 1);
+    assertEquals((await generator.run({ input, output })).files[0].succeeded, 1);
+    assertEquals((await verify({ input, output }))[0].succeeded, 1);
+  }
+  const results = pathToFileURL(dir.path("out/in.jsonl"));
+  const output = pathToFileURL(dir.path("train.jsonl"));
+  assertEquals((await exportResults({ results, output, format: "messages" })).rows, 1);
+});
+
+Deno.test("files: misuse is named, with the nearest option", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "one" }]);
+  const output = dir.path("out/");
+  const wrong = [
+    [{ teacher, skipBadRow: true }, 'Did you mean "skipBadRows"?'],
+    [{ teacher, fsync: "sometimes" }, '"always" or "never"'],
+    [{ teacher, retry: ["rate_limt"] }, "failure types"],
+    [{ teacher, limit: "3" }, 'limit "3": it must be a whole number'],
+    [{ teacher, input }, 'option "input"'],
+    [{ teacher, validate: () => true }, 'option "validate"'],
+  ] as const;
+  for (const [options, words] of wrong) {
+    const call = () => distillFiles(input, output, options as unknown as DistillFilesOptions);
+    await assertRejects(call, TypeError, words);
+  }
+  const generator = new ResponseGenerator({ teacher });
+  for (const run of [{ inputs: input, output }, { input: 3, output }, { output }]) {
+    const call = () => generator.run(run as unknown as RunOptions);
+    await assertRejects(call, TypeError, "input");
+  }
+  const remote = new URL("https://user:secret@example.com/in.jsonl");
+  const error = await assertRejects(() => distillFiles(remote, output, { teacher }), TypeError);
+  assert(!error.message.includes("secret"), error.message);
+  await assertRejects(
+    () => verify({ input, output, sample: 2 } as unknown as RunOptions),
+    TypeError,
+    'Did you mean "samples"?',
+  );
+});
+
+Deno.test("distillFiles() throws the reason of an abort, and a halt, with the answers on disk", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
+  const output = dir.path("out/");
+  const reason = new Error("enough");
+  const abort = new AbortController();
+  const slow: Teacher = {
+    complete: (request, signal) => {
+      if (request.messages[0].content === "one") return teacher.complete(request, signal);
+      queueMicrotask(() => abort.abort(reason));
+      return new Promise((_, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    },
+  };
+  const { signal } = abort;
+  const thrown = await assertRejects(() => distillFiles(input, output, { teacher: slow, signal }));
+  assertStrictEquals(thrown, reason);
+  assertEquals((await dir.rows("out/in.jsonl")).length, 1);
+  const refusing: Teacher = {
+    complete: () => Promise.reject(new TeacherError("Incorrect API key", { status: 401 })),
+  };
+  await assertRejects(() => distillFiles(input, output, { teacher: refusing }), HaltedError, "key");
+  assertEquals((await distillFiles(input, output, { teacher })).files[0].succeeded, 2);
+});
