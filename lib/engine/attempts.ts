@@ -11,8 +11,8 @@ import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
-import type { FailureEffect } from "./flow/mod.ts";
 import { PendingChecks } from "./pending_checks.ts";
+import { RowWaits } from "./row_waits.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
 
@@ -65,6 +65,7 @@ export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
   readonly #checks: PendingChecks;
+  readonly #waits: RowWaits;
   #inFlight = 0;
   #abandoned = 0;
 
@@ -73,6 +74,7 @@ export class Attempts {
     this.#options = options;
     this.#blame = new TeacherBlame(options);
     this.#checks = new PendingChecks(options.signal);
+    this.#waits = new RowWaits(options);
   }
 
   /** Attempts under way, and answers that are being checked. */
@@ -90,12 +92,11 @@ export class Attempts {
   async make(work: Work): Promise<Settled> {
     const { listener, now, signal } = this.#options;
     const endpoint = work.endpoint!;
-    this.#release(work);
-    const timeoutMs = this.#timeLeft(work);
+    const timeoutMs = this.#waits.begin(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
       endpoint.returned();
-      return outcomeOf(work, 0, undefined, this.#lateness(work));
+      return outcomeOf(work, 0, undefined, this.#waits.lateness(work));
     }
     // The time at which its place was taken.
     const startedAt = work.startedAt = endpoint.now;
@@ -154,23 +155,6 @@ export class Attempts {
     return this.#blame.clear();
   }
 
-  /** How long a row may still take in milliseconds; undefined while it has all the time. */
-  #timeLeft(work: Work): number | undefined {
-    const { rowTimeoutMs, rowNow } = this.#options;
-    if (rowTimeoutMs === undefined) return undefined;
-    const now = rowNow();
-    work.deadlineAt ??= now + rowTimeoutMs;
-    return work.deadlineAt - now;
-  }
-
-  /** A row that was held back is asked again: that time was not its own. */
-  #release(work: Work): void {
-    const { held, deadlineAt } = work;
-    work.held = undefined;
-    if (held === undefined || deadlineAt === undefined) return;
-    work.deadlineAt = deadlineAt + Math.min(held.ms, this.#options.rowNow() - held.since);
-  }
-
   #pay(work: Work, completion: Completion): void {
     const { spending } = this.#options;
     work.costUsd += spending.add(completion, work.endpoint!.teacher);
@@ -222,14 +206,16 @@ export class Attempts {
       return isKept ? pendingOutcome(work, latencyMs) : undefined;
     }
     const isLoad = classification.cause === "load";
-    if (classification.action === "retry" && this.#waits(work, error, classification, effect)) {
+    if (
+      classification.action === "retry" && this.#waits.failed(work, error, classification, effect)
+    ) {
       if (this.#blame.again(work, error, classification)) work.dueInMs = 0;
       this.#note(work, { failure, action: this.#again, isLoad, completion: partial });
       return isKept ? pendingOutcome(work, latencyMs) : undefined;
     }
     this.#note(work, { failure, action: "failed", isLoad, completion: partial });
     if (work.dueInMs !== undefined) {
-      return outcomeOf(work, latencyMs, undefined, this.#lateness(work, message));
+      return outcomeOf(work, latencyMs, undefined, this.#waits.lateness(work, message));
     }
     const outcome = { ...outcomeOf(work, latencyMs, undefined, failure), failure };
     const isSuspect = classification.action === "fail" && !isAboutRow(error);
@@ -247,50 +233,6 @@ export class Attempts {
     if (before !== undefined && lengthOf(before) > lengthOf(partial)) return false;
     work.rejected = { completion: partial, failure };
     return true;
-  }
-
-  /** Whether there will be another attempt; `dueInMs` says when. One that would come after the row's time
-   * is up is none. */
-  #waits(
-    work: Work,
-    error: TeacherError,
-    classification: Classification,
-    { counts, isTolerated }: FailureEffect,
-  ): boolean {
-    const { cause, retryAfterMs = 0 } = classification;
-    if (counts) {
-      if (cause === "load") work.loads++;
-      else if (cause !== "unreachable") work.faults++;
-      if (cause === "timeout") work.timeouts++;
-    }
-    const delayMs = this.#options.retryPolicy.delayMs(classification, error, work, isTolerated);
-    work.dueInMs = delayMs;
-    if (counts) work.waits++;
-    if (delayMs === undefined) return false;
-    if (retryAfterMs > 0) this.#hold(work, retryAfterMs, delayMs - retryAfterMs);
-    // The time of an outage is not the row's, and neither is what the teacher asks for.
-    if (!counts || cause === "unreachable") work.deadlineAt = undefined;
-    const leftMs = this.#timeLeft(work);
-    return leftMs === undefined || delayMs - retryAfterMs < leftMs;
-  }
-
-  /** Holds a row back for as long as its teacher asks, or until another one has room. */
-  #hold(work: Work, askedMs: number, jitterMs: number): void {
-    const by = work.endpoint!;
-    const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
-    work.holds = [...others, { by, until: by.now + askedMs }];
-    const heldMs = this.#options.soonestMs(work);
-    work.dueInMs = heldMs + jitterMs;
-    work.held = { since: this.#options.rowNow(), ms: heldMs };
-  }
-
-  /** The row's time is up. */
-  #lateness(work: Work, last?: string): Failure {
-    const seconds = this.#options.rowTimeoutMs! / 1_000;
-    const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
-    const message = `The row was not answered within ${seconds} s (--row-timeout), in ${attempts}`;
-    const end = last === undefined ? "" : `; the last one: ${last}`;
-    return { type: "timeout", message: message + end, status: null };
   }
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */

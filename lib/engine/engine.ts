@@ -14,12 +14,9 @@ import { Clock } from "./clock.ts";
 import { Delivery } from "./delivery.ts";
 import { healthNotice } from "./health_notice.ts";
 import { Lanes } from "./lanes.ts";
-import { RowClock } from "./row_clock.ts";
+import { RowClock } from "./row_waits.ts";
 import type { Work } from "./work.ts";
-import { WorkQueue } from "./work_queue.ts";
-
-/** How soon a row that some teachers do not want yet is offered to the others again. */
-const LOOK_AGAIN_MS = 1_000;
+import { Dispatch, WorkQueue } from "./work_queue.ts";
 
 /** Runs rows through teachers. One engine makes one run. */
 export class Engine {
@@ -28,6 +25,7 @@ export class Engine {
   readonly #wallClock: () => number;
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
+  readonly #dispatch: Dispatch;
   readonly #lanes: Lanes<Work>;
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
@@ -36,8 +34,6 @@ export class Engine {
   readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
-  /** Where the last new row went: the other samples of its input row follow it. */
-  #lastEndpoint: Endpoint | undefined;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
   #crash: { readonly error: unknown } | undefined;
@@ -76,6 +72,7 @@ export class Engine {
       onTick: () => this.#onTick(),
       onHealth: (endpoint) => this.#onHealth(endpoint),
     });
+    this.#dispatch = new Dispatch(this.#pool, this.#queue);
     this.#rowClock = new RowClock(this.#now);
     this.#attempts = new Attempts({
       ...options,
@@ -213,32 +210,9 @@ export class Engine {
   /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */
   #next(): Work | undefined {
     if (this.#gates.size > 0) return undefined;
-    const endpoint = this.#pool.pick();
-    if (endpoint === undefined) return undefined;
-    const work = this.#queue.take(this.#isRoomFull(), endpoint.isDown);
-    if (work === undefined) return undefined;
-    work.endpoint = this.#endpointFor(work, endpoint);
-    if (work.endpoint === undefined) return this.#next();
-    if (work.attempts === 0) {
-      if (work.row.sample > 0) work.endpoint = this.#pool.pick(this.#lastEndpoint);
-      this.#lastEndpoint = work.endpoint;
-    }
-    work.ticket = work.endpoint!.take();
-    this.#held++;
+    const work = this.#dispatch.next(this.#isRoomFull());
+    if (work !== undefined) this.#held++;
     return work;
-  }
-
-  /** Who is asked for a row that some teachers do not want yet, or not again; it is offered again later
-   * where none is. */
-  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
-    const { avoided, holds } = work;
-    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
-    const endpoint = this.#pool.pickFor(holds);
-    if (endpoint === undefined) {
-      const inMs = Math.max(1, this.#pool.soonestMs(holds));
-      this.#queue.add(work, Math.min(inMs, LOOK_AGAIN_MS));
-    }
-    return endpoint;
   }
 
   /** Counts the rows that lanes hold too, for each may come back to the room. */

@@ -1,5 +1,5 @@
 /**
- * What is to be done next: a row that waits for its next attempt, or a new one.
+ * What is to be done next: a row that waits for its next attempt, or a new one; and whom it is sent to.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import type { Row } from "../row.ts";
 import type { Params } from "../teacher/mod.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./clock.ts";
+import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { RowBuffer } from "./row_buffer.ts";
 import { RetryQueue } from "./retry_queue.ts";
 import { newWork, resume, type Work } from "./work.ts";
@@ -112,5 +113,55 @@ export class WorkQueue {
   /** Lets the source free what it holds. */
   async close(): Promise<void> {
     await this.#intake.close();
+  }
+}
+
+/** How soon a row that some teachers do not want yet is offered to the others again, in milliseconds. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Gives each lane a row and a teacher. */
+export class Dispatch {
+  readonly #pool: TeacherPool;
+  readonly #queue: WorkQueue;
+  /** Where the last new row went: the other samples of its input row follow it. */
+  #lastEndpoint: Endpoint | undefined;
+
+  /** Nothing was sent yet. */
+  constructor(pool: TeacherPool, queue: WorkQueue) {
+    this.#pool = pool;
+    this.#queue = queue;
+  }
+
+  /** A row whose teacher has room for it now, where there is one; its place is taken. `isFull`: no more rows
+   * may come to wait. */
+  next(isFull: boolean): Work | undefined {
+    while (true) {
+      const picked = this.#pool.pick();
+      if (picked === undefined) return undefined;
+      const work = this.#queue.take(isFull, picked.isDown);
+      if (work === undefined) return undefined;
+      const endpoint = this.#endpointFor(work, picked);
+      if (endpoint === undefined) continue;
+      work.endpoint = endpoint;
+      work.ticket = endpoint.take();
+      return work;
+    }
+  }
+
+  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
+    const { avoided, holds, row } = work;
+    if (work.attempts === 0) {
+      if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
+      return this.#lastEndpoint = picked;
+    }
+    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
+    const endpoint = this.#pool.pickFor(holds);
+    // It is offered again later.
+    if (endpoint === undefined) this.#queue.add(work, this.#soonMs(work));
+    return endpoint;
+  }
+
+  #soonMs({ holds = [] }: Work): number {
+    return Math.min(Math.max(1, this.#pool.soonestMs(holds)), LOOK_AGAIN_MS);
   }
 }

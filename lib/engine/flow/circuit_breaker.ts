@@ -64,6 +64,7 @@ export class CircuitBreaker {
   #downSince: number | undefined;
   #probeMs = PROBE_BASE_MS;
   #probeAt = 0;
+  #probeBy = Infinity;
 
   /** Healthy until the contrary is seen. */
   constructor(options: CircuitBreakerOptions) {
@@ -77,12 +78,22 @@ export class CircuitBreaker {
 
   /** When the next probe may be made, on the clock; while it is down only. */
   get probeAt(): number {
-    return this.#probeAt;
+    return Math.min(this.#probeAt, this.#probeBy);
+  }
+
+  /** When a probe is made at the latest, whatever is usual; Infinity: no such time was set. */
+  get probeBy(): number {
+    return this.#probeBy;
+  }
+
+  set probeBy(at: number) {
+    this.#probeBy = at;
   }
 
   /** An attempt is made. While it is down that is a probe: the next one has to wait, longer each time. */
   asked(): void {
     this.#made++;
+    if (this.#probeBy < Infinity && this.#options.now() >= this.#probeBy) this.#probeBy = Infinity;
     if (this.isDown) this.#waitForProbe();
   }
 

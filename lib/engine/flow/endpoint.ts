@@ -59,6 +59,9 @@ const COOL_DOWN_JITTER_CAP_MS = 1_000;
 /** Refusals for load and the like tell that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
 
+/** The teacher has said something that is no sign of trouble. */
+const SPOKEN: ReadonlySet<Classification["cause"]> = new Set(["request", "ending", "adjusted"]);
+
 /** One teacher of a run. */
 export class Endpoint {
   /** Who answers. */
@@ -77,7 +80,6 @@ export class Endpoint {
   #failed = 0;
   #completionTokens = 0;
   #coolUntil = 0;
-  #probeBy = Infinity;
   #reason = "";
   #haltReason: string | undefined;
 
@@ -137,9 +139,7 @@ export class Endpoint {
   /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
-    if (this.#health.isDown) {
-      return Math.max(Math.min(this.#health.probeAt, this.#probeBy), this.#coolUntil);
-    }
+    if (this.#health.isDown) return Math.max(this.#health.probeAt, this.#coolUntil);
     const { closedUntil } = this.#load;
     if (closedUntil !== undefined) return Math.max(closedUntil, this.#coolUntil);
     return this.#coolUntil > now ? this.#coolUntil : undefined;
@@ -160,7 +160,6 @@ export class Endpoint {
   take(): number {
     this.inFlight++;
     this.attempts++;
-    if (this.#context.now() >= this.#probeBy) this.#probeBy = Infinity;
     this.#load.sent(this.attempts);
     this.#health.asked();
     return this.attempts;
@@ -187,13 +186,9 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    if (action === "halt" || cause === "request" || cause === "ending") {
+    if (action === "halt" || SPOKEN.has(cause)) {
       this.#isThere(sent);
-      return { counts: true, isTolerated: false };
-    }
-    if (cause === "adjusted") {
-      this.#isThere(sent);
-      return { counts: false, isTolerated: false };
+      return { counts: cause !== "adjusted", isTolerated: false };
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     const verdict = PRESSURE.has(cause)
@@ -223,12 +218,12 @@ export class Endpoint {
 
   /** When it is asked at the latest, on the clock, as `probeBy()` was told; Infinity otherwise. */
   get probedBy(): number {
-    return this.#probeBy;
+    return this.#health.probeBy;
   }
 
   /** It is asked at this time (on the clock) at the latest, also while it is down. */
   probeBy(at: number): void {
-    this.#probeBy = at;
+    this.#health.probeBy = at;
   }
 
   /** It will not be asked again. */
