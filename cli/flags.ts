@@ -59,7 +59,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "format",
       value: "NAME",
-      help: "messages, prompt-completion, sharegpt, alpaca, preference or raw",
+      help: "messages, prompt-completion, sharegpt, alpaca, …",
       commands: ["export"],
       isCommon: true,
     },

@@ -162,7 +162,8 @@ export const BROKEN_ANSWERS: ServerGroup = {
       "JSON that is no completion",
       json({ status: "ok" }),
       /not an OpenAI-compatible endpoint/,
-      6,
+      // A fourth row has its turn before the third is asked again.
+      7,
       ["--max-attempts", "2"],
     ),
     {
