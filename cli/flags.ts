@@ -66,7 +66,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "where",
       value: "CONDITION",
-      help: `only these rows: 'completion_tokens < 4000 and lang == "en"'`,
+      help: "only these rows: 'completion_tokens < 4000'",
       commands: ["export"],
       isCommon: true,
     },

@@ -45,9 +45,15 @@ const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
-/** The same for text of several lines: line breaks and indents stay. */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\t\v\f\r\x00-\x1f\x7f-\x9f]+/g;
+
+/** The same for text of several lines: line breaks, indents and columns stay. */
 export function printableLines(text: string): string {
-  return text.split("\n").map((line) => `${/^ */.exec(line)![0]}${printable(line)}`).join("\n");
+  return text.split("\n").map((line) =>
+    line.replace(ESCAPE_SEQUENCES, "").replace(CONTROLS, " ").replace(INVISIBLE, "").toWellFormed()
+      .trimEnd()
+  ).join("\n");
 }
 
 /** Writes each character that a terminal may act on or hide in another way. Nothing is lost. */

@@ -75,7 +75,7 @@ const NEVER: readonly [name: string, response: () => Response, posts: number, wo
     "a wrong address",
     () => new Response("404 page not found", { status: 404 }),
     3,
-    ["(404)", 'Check the address (--base-url): "/chat/completions" is added to it'],
+    ["(404)", 'Check the address (--base-url): "/chat/completions", or the path of another'],
   ],
   [
     "an account without credit",
