@@ -65,7 +65,8 @@ Deno.test("kill -9 loses no rejected answer but those in flight, and their rows 
   assertEquals(await pendingOf(dir), 450 - results);
   const posts = server.posts;
   const left = await openLines(dir);
-  assertGreater(left.size, 50);
+  // Rows that wait take turns with new ones, so some of them are open.
+  assertGreater(left.size, 10);
 
   assertExit(await distill(server, args), 0);
   await assertVerified(dir, "in.jsonl", "out/");
@@ -107,7 +108,7 @@ Deno.test("kill -9 loses no truncated answer but those in flight, and longer one
   assertLessOrEqual((await lostAnswers(dir, paid)).length, inFlight);
   const posts = server.posts;
   const left = await openLines(dir);
-  assertGreater(left.size, 300);
+  assertGreater(left.size, 50);
 
   assertExit(await distill(server, args), 0);
   await assertVerified(dir, "in.jsonl", "out/");

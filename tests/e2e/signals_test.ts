@@ -241,11 +241,12 @@ Deno.test("a signal while every row waits for its next attempt ends the run at o
   const input = await dir.write("in.jsonl", numberedRows(3));
   using limit = patience();
   await using child = await startDistill(server, [input, "-o", dir.path("out/")], limit);
-  await server.untilPosts(1);
+  // The third refusal without an answer between them rests the teacher.
+  await server.untilPosts(3);
   await child.untilStderr(/backing off|waiting/i);
   child.kill("SIGHUP");
   assertExit(await child.output(), 129);
-  assertEquals(server.posts, 1);
+  assertEquals(server.posts, 3);
   assertEquals(await dir.read("out/in_error.jsonl"), "");
 });
 
