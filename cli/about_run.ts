@@ -1,5 +1,5 @@
 /**
- * What was run, for the page and the report: whoever reads them later has no terminal to look at.
+ * What was run, for the page and the report: their readers have no terminal to look at.
  *
  * @module
  */

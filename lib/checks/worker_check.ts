@@ -27,7 +27,7 @@ export interface WorkerCheckOptions {
 
 /** The longest that one answer may take, in milliseconds. */
 const MOST_MS = 1_000;
-/** After so many answers in a row that took longer, the run halts. */
+/** Answers in a row that took longer and halt the run. */
 const MOST_IN_A_ROW = 3;
 const WATCH_MS = 50;
 /** A watch that comes later than this was held up itself, and so may the worker have been. */

@@ -15,7 +15,7 @@ import type { Endpoint } from "./flow/mod.ts";
 /** What it goes by. */
 export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
 
-/** How long an address may let nobody in that was never heard of, in milliseconds. */
+/** How long an address that has never answered may refuse connections, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
 /** What the system says of a connection that cannot be made because of the other side. A name that cannot be
