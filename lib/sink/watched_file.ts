@@ -95,6 +95,8 @@ export class WatchedFile {
     truncate: async (length) => {
       await this.#moving;
       const size = length - this.#shift;
+      // A sync that ran beside a write that the disk took in part counts that part, too.
+      this.#acknowledged = Math.min(this.#acknowledged, length);
       // Never longer than it is: it may have been cut by others.
       if ((await this.#handles.write.stat()).size > size) await this.#handles.write.truncate(size);
       this.#end = length;
@@ -114,7 +116,8 @@ export class WatchedFile {
       await this.#moving;
       const end = this.#end;
       await this.#handles.sync.syncData();
-      this.#acknowledged = end;
+      // What was taken back meanwhile is not missed.
+      this.#acknowledged = Math.min(end, this.#end);
     },
     close: () => {
       this.#handles.sync.close();

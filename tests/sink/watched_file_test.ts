@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { Journal } from "../../lib/sink/journal.ts";
+import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const line = (uid: string) => `{"uid":"${uid}","prompt_hash":"","response":""}`;
@@ -72,4 +73,22 @@ Deno.test("only bytes that were acknowledged are missed", async () => {
   await journal.moveAway();
   assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["c"]);
   assertEquals(await dir.read("x.jsonl"), "");
+});
+
+Deno.test("bytes that the writer took back itself are not missed, though a sync ran beside their write", async () => {
+  await using dir = await tempDir();
+  const file = await WatchedFile.open(dir.path("x.jsonl"));
+  try {
+    for (const order of ["sync first", "truncation first"]) {
+      await file.writer.write(new Uint8Array(10));
+      const sync = file.syncer.syncData();
+      if (order === "sync first") await sync;
+      await file.writer.truncate(4);
+      await sync;
+      assertEquals(await file.check(), undefined, order);
+    }
+  } finally {
+    file.writer.close();
+    file.syncer.close();
+  }
 });
