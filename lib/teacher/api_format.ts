@@ -8,8 +8,7 @@
  * @module
  */
 
-import { CHAT } from "./chat_format.ts";
-import { COMPLETIONS } from "./completions_format.ts";
+import { CHAT, COMPLETIONS } from "./chat_format.ts";
 import type { JsonObject } from "./json.ts";
 import { RESPONSES } from "./responses_format.ts";
 import type { Message, Params } from "./teacher.ts";

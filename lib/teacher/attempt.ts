@@ -10,14 +10,24 @@
 import { type Dispatcher, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
-import type { AttemptShared } from "./attempt_shared.ts";
+import {
+  type AttemptShared,
+  type Deadline,
+  lateness,
+  silence,
+  type Timed,
+} from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
-import { type Deadline, lateness, silence, type Timed } from "./deadlines.ts";
 import { type BodyReader, IncomingBody, MOST_ANSWER_BYTES } from "./incoming_body.ts";
 import { asObject, parseJson } from "./json.ts";
-import { isUnaskedContinue, networkError, type Stage } from "./network_error.ts";
+import {
+  type AnswerHeaders,
+  isUnaskedContinue,
+  networkError,
+  refusal,
+  type Stage,
+} from "./attempt_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
-import { type AnswerHeaders, refusal } from "./refusal.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 

@@ -1,13 +1,14 @@
 /**
- * What all attempts at one teacher share.
+ * What all attempts at one teacher share: one timer for their deadlines and one listener for each abort signal.
+ * A timer or an `AbortSignal.timeout` for each attempt would cost 300 bytes and an operation of the runtime
+ * each.
  *
  * @module
  */
 
-import type { Aborts } from "./aborts.ts";
+import { TeacherError } from "../errors.ts";
 import type { Address } from "./address.ts";
 import type { Connections } from "./connections.ts";
-import type { Deadlines } from "./deadlines.ts";
 import type { StreamHabits } from "./stream.ts";
 
 /** What all attempts at one teacher share. */
@@ -32,4 +33,150 @@ export interface AttemptShared {
   readonly aborts: Aborts;
   /** What the streams of the teacher have shown. */
   readonly streamHabits: StreamHabits;
+}
+
+/** What the sweep needs to know of an attempt. Times are those of the clock, in milliseconds. */
+export interface Timed {
+  /** When it began. */
+  readonly startedAt: number;
+  /** The longest that it may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether there is a connection for it. */
+  readonly isConnected: boolean;
+  /** When the last token of a stream came, or -1 before the first. */
+  readonly lastTokenAt: number;
+  /** When its answer was complete although the connection still sends, or -1. */
+  readonly completeAt: number;
+  /** Ends it: a deadline has passed. */
+  expire(deadline: Deadline): void;
+}
+
+/** Which deadline passed: the whole attempt's, that for a connection, silence in a stream, an answer
+ * that does not end. */
+export type Deadline = "attempt" | "connect" | "silence" | "drain";
+
+/** What {@linkcode Deadlines} is made with. */
+export interface DeadlinesOptions {
+  /** The longest that an attempt may take unless it says less, in milliseconds. */
+  timeoutMs: number;
+  /** The longest that making a connection may take, in milliseconds. */
+  connectTimeoutMs: number;
+  /** The longest silence after the first token of a stream, in milliseconds. */
+  streamIdleTimeoutMs: number;
+  /** The clock, in milliseconds. */
+  now: () => number;
+}
+
+/** How long a connection may go on sending after the answer on it is complete, in milliseconds. */
+const DRAIN_MS = 2_000;
+
+/** The longest time between two sweeps, in milliseconds: so much late an attempt may be ended. */
+const LONGEST_INTERVAL_MS = 500;
+
+/** The attempts under way, and the one timer that watches over them while there are any. */
+export class Deadlines {
+  readonly #options: DeadlinesOptions;
+  readonly #intervalMs: number;
+  readonly #attempts = new Set<Timed>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** Makes it with no attempts and no timer. */
+  constructor(options: DeadlinesOptions) {
+    this.#options = options;
+    const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = options;
+    const shortestMs = Math.min(timeoutMs, connectTimeoutMs, streamIdleTimeoutMs);
+    this.#intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(20, shortestMs / 10));
+  }
+
+  /** How many attempts are under way. */
+  get size(): number {
+    return this.#attempts.size;
+  }
+
+  /** Watches over an attempt. */
+  add(attempt: Timed): void {
+    this.#attempts.add(attempt);
+    this.#timer ??= setInterval(() => this.#sweep(), this.#intervalMs);
+  }
+
+  /** Forgets an attempt; the timer goes with the last one. */
+  delete(attempt: Timed): void {
+    if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sweep(): void {
+    const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#options;
+    const time = now();
+    // A set may lose members while it is walked.
+    for (const attempt of this.#attempts) {
+      const { startedAt, lastTokenAt, completeAt } = attempt;
+      const elapsedMs = time - startedAt;
+      if (completeAt >= 0) {
+        if (time - completeAt >= DRAIN_MS) attempt.expire("drain");
+      } else if (elapsedMs >= attempt.timeoutMs) {
+        attempt.expire("attempt");
+      } else if (elapsedMs >= connectTimeoutMs && !attempt.isConnected) {
+        attempt.expire("connect");
+      } else if (lastTokenAt >= 0 && time - lastTokenAt >= streamIdleTimeoutMs) {
+        attempt.expire("silence");
+      }
+    }
+  }
+}
+
+/** The error of an attempt at `host` that no answer came to within its time. `isRowsTime`: it was the
+ * row that had no more. */
+export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
+  const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
+  return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
+}
+
+/** The error of a stream from `host` that was silent for so long. */
+export function silence(host: string, idleMs: number): TeacherError {
+  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
+}
+
+function timedOut(message: string): TeacherError {
+  return new TeacherError(message, { type: "timeout" });
+}
+
+function duration(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
+}
+
+/** What can be ended by a signal. */
+export interface Abortable {
+  /** Ends it with the signal's reason. */
+  abort(reason: unknown): void;
+}
+
+/** Who has to be told when a signal is aborted. */
+export class Aborts {
+  // Weak: a signal that nobody else holds takes its listener and its set with it.
+  readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
+
+  /** Ends `target` when `signal` is aborted. */
+  add(signal: AbortSignal, target: Abortable): void {
+    let group = this.#groups.get(signal);
+    if (group === undefined) {
+      group = new Set();
+      this.#groups.set(signal, group);
+      listen(signal, group);
+    }
+    group.add(target);
+  }
+
+  /** Forgets `target`: it has ended. */
+  delete(signal: AbortSignal, target: Abortable): void {
+    this.#groups.get(signal)?.delete(target);
+  }
+}
+
+function listen(signal: AbortSignal, group: Set<Abortable>): void {
+  signal.addEventListener("abort", () => {
+    for (const target of group) target.abort(signal.reason);
+    group.clear();
+  }, { once: true });
 }

@@ -1,6 +1,8 @@
 /**
- * One connection to a teacher: a socket at a time, made again when the last one is gone and a request
- * comes.
+ * One connection to a teacher: one socket at a time, opened again for the next request after it was closed.
+ *
+ * Some servers send `100 Continue` although no request asked for it. undici destroys the socket then;
+ * RFC 9110 (15.2) wants it skipped, so it is taken out of the bytes here.
  *
  * @module
  */
@@ -12,9 +14,9 @@ import {
   type Dispatcher,
   ProxyAgent,
 } from "../deps/undici.ts";
+import type { TlsSettings } from "./network_options.ts";
 import { type Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
-import type { TlsSettings } from "./tls.ts";
-import { type ReadableSocket, UnaskedContinue } from "./unasked_continue.ts";
+import { Buffer } from "node:buffer";
 
 /** What all connections to a teacher share. */
 export interface ConnectionShared {
@@ -214,5 +216,60 @@ export class Connection {
     // What breaks in an answer, or long after the request was sent, is no idle connection.
     if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;
     this.#shared.reuse.closed((isIdle ? now : this.#takenAt) - this.idleSince);
+  }
+}
+
+/** What is needed of a socket. */
+interface ReadableSocket {
+  /** Takes what has come, or null where there is nothing. */
+  read(size?: number): Uint8Array | null;
+}
+
+const STATUS_LINE = /^HTTP\/1\.[01] 100[ \r]/;
+const STATUS_LINE_LENGTH = "HTTP/1.1 100 ".length;
+const END = "\r\n\r\n";
+
+/** Takes each `100 Continue` out of what is read from one socket. */
+class UnaskedContinue {
+  readonly #read: ReadableSocket["read"];
+  #isHeadDue = true;
+  /** The beginning of an answer that may be one. */
+  #held: Buffer = Buffer.alloc(0);
+
+  /** From now on the socket's `read` leaves them out. */
+  constructor(socket: ReadableSocket) {
+    this.#read = socket.read.bind(socket);
+    socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
+  }
+
+  /** A request is sent: the next bytes begin an answer. */
+  expect(): void {
+    this.#isHeadDue = true;
+  }
+
+  #readHead(size: number | undefined): Uint8Array | null {
+    while (true) {
+      const chunk = this.#read(size);
+      if (chunk === null) return null;
+      this.#held = Buffer.concat([this.#held, chunk]);
+      const rest = this.#rest();
+      if (rest === undefined) continue;
+      this.#isHeadDue = false;
+      this.#held = Buffer.alloc(0);
+      return rest;
+    }
+  }
+
+  /** What follows; undefined while it is not all there. */
+  #rest(): Buffer | undefined {
+    while (this.#held.length >= STATUS_LINE_LENGTH) {
+      if (!STATUS_LINE.test(this.#held.toString("latin1", 0, STATUS_LINE_LENGTH))) {
+        return this.#held;
+      }
+      const end = this.#held.indexOf(END);
+      if (end < 0) return undefined;
+      this.#held = this.#held.subarray(end + END.length);
+    }
+    return undefined;
   }
 }

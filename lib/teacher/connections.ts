@@ -8,9 +8,8 @@
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
-import { Listening } from "./listening.ts";
-import { Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./reuse.ts";
-import type { TlsSettings } from "./tls.ts";
+import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./reuse.ts";
+import type { TlsSettings } from "./network_options.ts";
 
 /** What {@linkcode Connections} is made with. */
 export interface ConnectionsOptions

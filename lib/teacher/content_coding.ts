@@ -1,6 +1,7 @@
 /**
- * Undoes what a gateway has done to the bytes of a body: gzip, deflate, Brotli, Zstandard, one upon the
- * other too. Nothing is compressed when it is asked not to be; some gateways compress all the same.
+ * Decodes the bytes of a body and tells events from documents. Retort asks for no compression, but some gateways
+ * compress all the same (gzip, deflate, Brotli, Zstandard, also one inside the other), and a label is wrong often
+ * enough that the first bytes decide.
  *
  * @module
  */
@@ -13,7 +14,6 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from "node:zlib";
-import { startsAsText } from "./body_kind.ts";
 
 /** Where bytes go. */
 export interface ByteSink {
@@ -147,4 +147,42 @@ function mayBe(coding: Coding, first: Uint8Array): boolean {
 /** "deflate" is the format of zlib, but some servers send it without its header. */
 function hasZlibHeader([a, b]: Uint8Array): boolean {
   return (a & 0x0f) === 8 && (b === undefined || ((a << 8) | b) % 31 === 0);
+}
+
+/** Server-sent events, or a document that is read as a whole. */
+export type BodyKind = "events" | "document";
+
+/** The fields of server-sent events, `error` of llama.cpp among them; comments have an empty name. */
+const FIELDS = ["data", "event", "id", "retry", "error", ""];
+const LONGEST_FIELD = 6;
+const BRACE = 0x7b;
+const SPACE = 0x20;
+
+/** The kind of a body that begins with these bytes, or undefined as long as they do not tell. */
+export function kindOf(start: Uint8Array): BodyKind | undefined {
+  if (start[0] === BRACE) return "document";
+  const text = beginning(withoutSpace(start));
+  if (text === "") return undefined;
+  const colon = text.indexOf(":");
+  if (colon >= 0) return FIELDS.includes(text.slice(0, colon)) ? "events" : "document";
+  return text.length < LONGEST_FIELD && FIELDS.some((field) => field.startsWith(text))
+    ? undefined
+    : "document";
+}
+
+/** Whether bytes begin as JSON or events do, and not as anything that is compressed. */
+export function startsAsText(start: Uint8Array): boolean {
+  const text = beginning(withoutSpace(start));
+  return /^(?:\{\s*(?:"|$)|(?:data|event|id|retry|error)?:)/.test(text);
+}
+
+/** The bytes without white space and a byte order mark before them. */
+export function withoutSpace(start: Uint8Array): Uint8Array {
+  let at = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
+  while (start[at] <= SPACE) at++;
+  return start.subarray(at);
+}
+
+function beginning(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(0, LONGEST_FIELD));
 }

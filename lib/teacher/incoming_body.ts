@@ -5,10 +5,15 @@
  * @module
  */
 
-import { type BodyKind, kindOf, withoutSpace } from "./body_kind.ts";
-import { type ByteDecoder, type ByteSink, decoderFor } from "./content_coding.ts";
-import { HeldBytes } from "./held_bytes.ts";
-import type { AnswerHeaders } from "./refusal.ts";
+import type { AnswerHeaders } from "./attempt_error.ts";
+import {
+  type BodyKind,
+  type ByteDecoder,
+  type ByteSink,
+  decoderFor,
+  kindOf,
+  withoutSpace,
+} from "./content_coding.ts";
 
 /** Who reads a body. */
 export interface BodyReader {
@@ -106,3 +111,46 @@ export class IncomingBody implements ByteSink {
     else this.#held.add(withoutSpace(start));
   }
 }
+
+const decoder = new TextDecoder();
+
+/** The chunks of one body. */
+class HeldBytes {
+  // Nearly every answer comes in one chunk: a list is made for the others only.
+  #first: Uint8Array | undefined;
+  #more: Uint8Array[] | undefined;
+
+  /** Holds a chunk; it is not copied. */
+  add(chunk: Uint8Array): void {
+    if (this.#first === undefined) this.#first = chunk;
+    else (this.#more ??= []).push(chunk);
+  }
+
+  /** All of them in one. */
+  all(): Uint8Array {
+    const first = this.#first ??= NOTHING;
+    if (this.#more === undefined) return first;
+    const chunks = [first, ...this.#more];
+    const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
+    let offset = 0;
+    for (const chunk of chunks) {
+      whole.set(chunk, offset);
+      offset += chunk.length;
+    }
+    this.#first = whole;
+    this.#more = undefined;
+    return whole;
+  }
+
+  /** All of them as text, without a byte order mark. */
+  text(): string {
+    return decoder.decode(this.all());
+  }
+
+  /** Forgets them. */
+  clear(): void {
+    this.#first = this.#more = undefined;
+  }
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,11 +1,13 @@
 /**
- * Looks into JSON that somebody else wrote: what is not there, or is of another type, is simply not
- * there.
+ * JSON that a server wrote: read without trust, repaired where servers write it wrongly, and taken out as it stands.
+ *
+ * Python's `json.dumps` and C++ streams write numbers that JSON does not have (`-Infinity` is the log
+ * probability of a masked token), and some gateways leave line ends unescaped in strings. A part that is
+ * taken out as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
+ * digits) or could not take (20,000 levels).
  *
  * @module
  */
-
-import { repairedJson } from "./json_repair.ts";
 
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
@@ -44,4 +46,118 @@ function parseRepaired(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.$])/gi;
+// deno-lint-ignore no-control-regex -- JSON wants them escaped
+const CONTROL = /[\0-\x1f]/g;
+
+/**
+ * The text with `null` for numbers that JSON does not have, and with control characters in strings
+ * escaped; the text itself where there is neither. To be tried when `JSON.parse` has failed.
+ */
+function repairedJson(text: string): string {
+  let repaired = "", at = 0;
+  while (at < text.length) {
+    const quote = text.indexOf('"', at);
+    const start = quote < 0 ? text.length : quote;
+    repaired += text.slice(at, start).replace(NOT_A_NUMBER, "null");
+    at = endOfString(text, start);
+    repaired += text.slice(start, at).replace(CONTROL, escaped);
+  }
+  return repaired;
+}
+
+/** Just past the string that starts with a quote at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
+    // A quote ends the string unless an odd number of backslashes stands before it.
+    let before = quote - 1;
+    while (text[before] === "\\") before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
+  }
+  return text.length;
+}
+
+function escaped(control: string): string {
+  return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Where a value stands: the names and places that lead to it. */
+export type JsonPath = readonly (string | number)[];
+
+/** A value in the text that it was parsed from. */
+export interface JsonPlace {
+  /** The text of the whole. */
+  readonly text: string;
+  /** Where the value stands in it. */
+  readonly path: JsonPath;
+}
+
+/** The text of a value, or undefined where there is none in this place. The whole must be JSON. */
+export function textAt({ text, path }: JsonPlace): string | undefined {
+  let at = skipSpace(text, 0);
+  for (const step of path) {
+    const found = typeof step === "number" ? elementOf(text, at, step) : memberOf(text, at, step);
+    if (found === undefined) return undefined;
+    at = found;
+  }
+  return repairedJson(text.slice(at, endOfValue(text, at)));
+}
+
+/** The place of something inside of a place. */
+export function inside({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
+  return { text, path: [...path, ...steps] };
+}
+
+/** Of two members with one name the last, as `JSON.parse` has it. */
+function memberOf(text: string, start: number, name: string): number | undefined {
+  if (text[start] !== "{") return undefined;
+  let found: number | undefined;
+  let at = skipSpace(text, start + 1);
+  while (text[at] === '"') {
+    const nameEnd = endOfString(text, at);
+    const value = skipSpace(text, skipSpace(text, nameEnd) + 1);
+    if (JSON.parse(text.slice(at, nameEnd)) === name) found = value;
+    at = skipSpace(text, endOfValue(text, value));
+    if (text[at] === ",") at = skipSpace(text, at + 1);
+  }
+  return found;
+}
+
+function elementOf(text: string, start: number, index: number): number | undefined {
+  if (text[start] !== "[") return undefined;
+  let at = skipSpace(text, start + 1);
+  for (let i = 0; i < index; i++) {
+    at = skipSpace(text, endOfValue(text, at));
+    if (text[at] !== ",") return undefined;
+    at = skipSpace(text, at + 1);
+  }
+  return at < text.length && text[at] !== "]" ? at : undefined;
+}
+
+/** Brackets of both kinds are counted together: JSON closes them in order. */
+function endOfValue(text: string, start: number): number {
+  let depth = 0, at = start;
+  while (at < text.length) {
+    const char = text[at];
+    if (char === '"') {
+      at = endOfString(text, at);
+      if (depth === 0) return at;
+    } else if (char === "{" || char === "[") {
+      depth++;
+      at++;
+    } else if (char === "}" || char === "]") {
+      if (depth === 0) return at;
+      at++;
+      if (--depth === 0) return at;
+    } else if (depth === 0 && (char === "," || char <= " ")) return at;
+    else at++;
+  }
+  return at;
+}
+
+function skipSpace(text: string, at: number): number {
+  while (text[at] <= " ") at++;
+  return at;
 }

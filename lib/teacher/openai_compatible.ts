@@ -7,28 +7,24 @@
 
 import { isSecretHeader } from "../secret_names.ts";
 import { VERSION } from "../version.ts";
-import { Aborts } from "./aborts.ts";
-import { withoutRefused } from "./additions.ts";
 import { type Address, parseAddress } from "./address.ts";
 import type { AnswerContext } from "./answer.ts";
 import { type Addition, type ApiFormat, formatOf } from "./api_format.ts";
 import { Attempt } from "./attempt.ts";
-import type { AttemptShared } from "./attempt_shared.ts";
-import { BodyWriter } from "./body.ts";
+import { Aborts, type AttemptShared, Deadlines } from "./attempt_shared.ts";
+import { BodyWriter, withoutRefused } from "./body.ts";
 import { Connections } from "./connections.ts";
-import { Deadlines } from "./deadlines.ts";
-import { headerList, keyHeader } from "./headers.ts";
-import { KeptFields } from "./kept_fields.ts";
-import { proxyUrl } from "./proxy.ts";
+import { proxyUrl, tlsSettings } from "./network_options.ts";
+import { noticesOf } from "./params.ts";
 import { redactHeader, redactor } from "./secrets.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "./teacher.ts";
 import {
+  headerList,
+  keyHeader,
   type OpenAICompatibleOptions,
   type ResolvedTeacherOptions,
   resolveTeacherOptions,
 } from "./teacher_options.ts";
-import { noticesOf } from "./teacher_notices.ts";
-import { tlsSettings } from "./tls.ts";
 
 /**
  * Makes a teacher of a server that speaks the OpenAI API: chat completions, or another `endpoint`.
@@ -210,4 +206,39 @@ function secretsOf(
 
 function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
+}
+
+/** Answers after which a field that none of them held is reported. */
+const PATIENCE = 10;
+
+/** Watches the answers of one teacher until it is known what they hold. */
+class KeptFields {
+  #missing: string[];
+  #answers = 0;
+
+  /** Makes it for the names of the fields. */
+  constructor(names: readonly string[]) {
+    this.#missing = [...names];
+  }
+
+  /** Whether there is something left to find out. */
+  get isWatching(): boolean {
+    return this.#missing.length > 0;
+  }
+
+  /** Takes the next answer; gives it back with a notice where it is time for one. */
+  look(completion: Completion, address: string): Completion {
+    if (!this.isWatching) return completion;
+    const { kept } = completion;
+    this.#missing = this.#missing.filter((name) => (kept?.[name] ?? null) === null);
+    if (!this.isWatching || ++this.#answers < PATIENCE) return completion;
+    const names = this.#missing.map((name) => `"${name}"`).join(" and ");
+    this.#missing = [];
+    return {
+      ...completion,
+      notice:
+        `None of the first ${PATIENCE} answers of the teacher at ${address} holds ${names} (--keep): ` +
+        "it may not support it",
+    };
+  }
 }

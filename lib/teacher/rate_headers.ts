@@ -4,7 +4,6 @@
  * @module
  */
 
-import { serverTime } from "./server_clock.ts";
 import type { RateLimit } from "./teacher.ts";
 
 /** The header fields of an answer, names in lower case. */
@@ -191,4 +190,17 @@ function together(requests: Budget, tokens: Budget): RateLimit | undefined {
     tokensLimit: tokens.limit,
     tokensResetMs: tokens.resetMs,
   };
+}
+
+/**
+ * Unix time in milliseconds on the clock of the server that sent these header fields, at the moment
+ * at which it sent them: their `date`, or `now` where there is none that can be read.
+ */
+export function serverTime(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  now: number,
+): number {
+  const { date } = headers;
+  const ms = Date.parse((Array.isArray(date) ? date[0] : date) ?? "");
+  return Number.isNaN(ms) ? now : ms;
 }

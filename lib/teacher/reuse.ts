@@ -128,3 +128,32 @@ function numberAfter(name: string, text: string): number | undefined {
   const digits = new RegExp(`(?:^|[,;\\s])${name}\\s*=\\s*"?(\\d{1,9})`, "i").exec(text)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
+
+interface Waiting {
+  readonly timer: ReturnType<typeof setTimeout>;
+  readonly send: () => void;
+}
+
+/** Those requests. */
+export class Listening {
+  readonly #waiting = new Set<Waiting>();
+
+  /** Calls `send` in `ms` milliseconds, or at `end()`. */
+  add(ms: number, send: () => void): void {
+    const timer = setTimeout(() => {
+      this.#waiting.delete(waiting);
+      send();
+    }, ms);
+    const waiting = { timer, send };
+    this.#waiting.add(waiting);
+  }
+
+  /** There is nothing left to wait for. */
+  end(): void {
+    for (const waiting of this.#waiting) {
+      this.#waiting.delete(waiting);
+      clearTimeout(waiting.timer);
+      waiting.send();
+    }
+  }
+}

@@ -1,10 +1,8 @@
 /**
- * Keeps keys out of everything that is shown.
+ * Keeps keys out of everything that is shown, also where JSON, URLs or HTML have escaped them, in any mix.
  *
  * @module
  */
-
-import { layersOf } from "./escapes.ts";
 
 /** Replaces every secret in a text. */
 export type Redact = (text: string) => string;
@@ -70,4 +68,123 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
     done = end;
   }
   return shown + text.slice(done);
+}
+
+/** One escape in another: a gateway may quote JSON that quotes a URL. */
+const MOST_LAYERS = 8;
+
+/** A text with escapes decoded, and where each of its UTF-16 units began in the text that was given. */
+export interface Layer {
+  readonly text: string;
+  /** One more than the text has units: the last one is the end. */
+  readonly starts: readonly number[];
+}
+
+/** The text decoded once, twice, … until nothing is left to decode. */
+function layersOf(text: string): Layer[] {
+  const layers: Layer[] = [];
+  let layer: Layer = { text, starts: Array.from({ length: text.length + 1 }, (_, i) => i) };
+  while (layers.length < MOST_LAYERS) {
+    const next = decoded(layer);
+    if (next === undefined) break;
+    layers.push(next);
+    layer = next;
+  }
+  return layers;
+}
+
+/** Undefined where there is no escape. */
+function decoded({ text, starts }: Layer): Layer | undefined {
+  let result = "", done = 0;
+  const begins: number[] = [];
+  const copy = (end: number) => {
+    for (let i = done; i < end; i++) begins.push(starts[i]);
+    result += text.slice(done, end);
+    done = end;
+  };
+  for (const match of text.matchAll(ESCAPE)) {
+    const characters = characterOf(match);
+    if (characters === undefined) continue;
+    copy(match.index);
+    for (let i = 0; i < characters.length; i++) begins.push(starts[match.index]);
+    result += characters;
+    done = match.index + match[0].length;
+  }
+  if (done === 0) return undefined;
+  copy(text.length);
+  begins.push(starts[text.length]);
+  return { text: result, starts: begins };
+}
+
+/** Escapes of JSON and JavaScript, of URLs (one character in UTF-8), and of HTML. */
+const ESCAPE = new RegExp(
+  [
+    /\\(?:u\{(?<point>[\da-f]{1,6})\}|u(?<unit>[\da-f]{4})|x(?<byte>[\da-f]{2})|(?<self>[!-\/:-@[-`{-~]))/,
+    /(?<url>%[0-7][\da-f]|%[cd][\da-f]%[89ab][\da-f]|%e[\da-f](?:%[89ab][\da-f]){2}|%f[0-7](?:%[89ab][\da-f]){3})/,
+    /&(?:#x0*(?<hex>[\da-f]{1,6})|#0*(?<decimal>\d{1,7})|(?<name>[a-z]{2,6}));?/,
+  ].map(({ source }) => source).join("|"),
+  "gi",
+);
+
+/** HTML's names of the printable characters of ASCII. */
+const NAMES: Readonly<Record<string, string>> = {
+  excl: "!",
+  quot: '"',
+  num: "#",
+  dollar: "$",
+  percnt: "%",
+  amp: "&",
+  apos: "'",
+  lpar: "(",
+  rpar: ")",
+  ast: "*",
+  plus: "+",
+  comma: ",",
+  period: ".",
+  sol: "/",
+  colon: ":",
+  semi: ";",
+  lt: "<",
+  equals: "=",
+  gt: ">",
+  quest: "?",
+  commat: "@",
+  lsqb: "[",
+  lbrack: "[",
+  bsol: "\\",
+  rsqb: "]",
+  rbrack: "]",
+  hat: "^",
+  lowbar: "_",
+  grave: "`",
+  lcub: "{",
+  lbrace: "{",
+  verbar: "|",
+  vert: "|",
+  rcub: "}",
+  rbrace: "}",
+};
+
+/** What an escape stands for, or undefined where it stands for nothing. */
+function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
+  const { point, unit, byte, self, url, hex, decimal, name } = groups;
+  if (self !== undefined) return self;
+  if (url !== undefined) return decodedUrl(url);
+  if (name !== undefined) {
+    const lower = name.toLowerCase();
+    return Object.hasOwn(NAMES, lower) ? NAMES[lower] : undefined;
+  }
+  const code = decimal === undefined ? parseInt(point ?? unit ?? byte ?? hex, 16) : Number(decimal);
+  return code <= MOST_CODE_POINT ? String.fromCodePoint(code) : undefined;
+}
+
+const MOST_CODE_POINT = 0x10ffff;
+
+/** Not all bytes that look like UTF-8 are. */
+function decodedUrl(bytes: string): string | undefined {
+  try {
+    return decodeURIComponent(bytes);
+  } catch {
+    return undefined;
+  }
 }

@@ -10,16 +10,19 @@ import {
   type ParseError,
 } from "../deps/eventsource_parser.ts";
 import type { TeacherError } from "../errors.ts";
-import { type AnswerContext, type AnswerParts, toCompletion, TRANSLATED } from "./answer.ts";
+import {
+  type AnswerContext,
+  type AnswerParts,
+  finishReasonOf,
+  toCompletion,
+  TRANSLATED,
+} from "./answer.ts";
 import type { EventReader } from "./api_format.ts";
-import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
-import { DeltaText } from "./delta_text.ts";
-import { errorIn, wordsOf } from "./error_body.ts";
-import { finishReasonOf } from "./finish_reason.ts";
+import { brokenAnswer, errorIn, statedError, withoutChoice, wordsOf } from "./error_body.ts";
+import { DeltaText, MessageReader } from "./message_text.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
-import { MessageReader } from "./reasoning.ts";
 import type { Completion } from "./teacher.ts";
-import { ToolCallDeltas } from "./tool_call_deltas.ts";
+import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** What all streams of one teacher have shown. */
 export interface StreamHabits {

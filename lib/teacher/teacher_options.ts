@@ -1,5 +1,6 @@
 /**
- * What a teacher is made with.
+ * The options of a teacher, checked and resolved, and the header fields that follow from them, made once for all
+ * requests.
  *
  * @module
  */
@@ -15,8 +16,8 @@ import {
   text,
   texts,
 } from "../options.ts";
+import type { Address } from "./address.ts";
 import { type EndpointName, ENDPOINTS } from "./api_format.ts";
-import { checkHeaders } from "./headers.ts";
 
 /** What {@linkcode openai} takes. */
 export interface OpenAICompatibleOptions {
@@ -176,4 +177,71 @@ function checkThinkTags(tags: unknown): void {
     'Cannot make a teacher: "thinkTags" must be an opening and a closing tag, as in ' +
       `["<reason>", "</reason>"]: current value is ${JSON.stringify(tags)}`,
   );
+}
+
+/** What the transport sets itself, or what would break it. */
+const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
+
+/**
+ * Checks header fields that a person gave.
+ *
+ * @throws {TypeError} If a name or a value cannot be sent, or the transport sets that field itself.
+ */
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (RESERVED.test(name.toLowerCase())) {
+      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: it is set by Retort`);
+    }
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+      throw new TypeError(`Cannot send the header ${JSON.stringify(name)}: that is no header name`);
+    }
+    // The value may be a secret: it is not shown.
+    if (typeof value !== "string" || !isSendable(value)) {
+      throw new TypeError(
+        `Cannot send the header ${JSON.stringify(name)}: ` +
+          "its value must be one line of ASCII characters",
+      );
+    }
+  }
+}
+
+/**
+ * The header field that holds the key, else the credentials of the address, else none. Azure takes
+ * keys in `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
+ *
+ * @throws {TypeError} If the key holds what no header field can. The key is not shown.
+ */
+export function keyHeader(
+  apiKey: string | undefined,
+  { credentials, azure }: Pick<Address, "credentials" | "azure">,
+): Record<string, string> {
+  if (apiKey !== undefined && apiKey !== "") {
+    if (!isSendable(apiKey) || apiKey.trim() !== apiKey) {
+      throw new TypeError(
+        "Cannot use the API key: it must be one line of ASCII characters without spaces around it",
+      );
+    }
+    if (azure && !/^eyJ[\w-]+\.[\w-]+\./.test(apiKey)) return { "api-key": apiKey };
+    return { authorization: `Bearer ${apiKey}` };
+  }
+  return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
+}
+
+/** Names and values in turn, as the transport reads them fastest. What is given replaces ours. */
+export function headerList(
+  ours: Readonly<Record<string, string>>,
+  given: Readonly<Record<string, string>>,
+): string[] {
+  const all = new Map<string, string>();
+  for (const [name, value] of Object.entries(ours)) all.set(name, value);
+  for (const [name, value] of Object.entries(given)) all.set(name.toLowerCase(), value);
+  return [...all].flat();
+}
+
+function isSendable(value: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(value);
+}
+
+function base64(text: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 }

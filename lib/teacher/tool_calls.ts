@@ -1,12 +1,19 @@
 /**
- * Tool calls in the form of OpenAI, whatever form they came in.
+ * Tool calls in OpenAI's form, whatever form they came in: from a whole answer, or from the deltas of a stream.
  *
  * @module
  */
 
 import { isTooDeep } from "../json_depth.ts";
-import { asObject, asText, type JsonObject } from "./json.ts";
-import { inside, type JsonPath, type JsonPlace, textAt } from "./json_text.ts";
+import {
+  asObject,
+  asText,
+  inside,
+  type JsonObject,
+  type JsonPath,
+  type JsonPlace,
+  textAt,
+} from "./json.ts";
 
 /**
  * The tool calls of a message, or undefined where it has none.
@@ -25,7 +32,7 @@ export function toolCallsOf(message: JsonObject, place: JsonPlace): readonly unk
 }
 
 /** The form that tool calls had before there were tools, in today's form. */
-export function legacyCall(called: unknown): unknown {
+function legacyCall(called: unknown): unknown {
   return { id: "call_0", type: "function", function: called };
 }
 
@@ -34,14 +41,14 @@ export function legacyCall(called: unknown): unknown {
  *
  * @param place Where they stand; their own text keeps all digits of a number.
  */
-export function argumentsText(value: unknown, place: JsonPlace): string {
+function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "{}";
   return textAt(place) ?? JSON.stringify(value);
 }
 
 /** The members of an object; those that are nested too deeply, as text. */
-export function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
+function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
     if (isTooDeep(value)) members[name] = textAt(inside(place, name));
@@ -73,4 +80,179 @@ function openaiFunction({ arguments: args, ...rest }: JsonObject, place: JsonPla
     ...shallowMembers(rest, place),
     arguments: argumentsText(args, inside(place, "arguments")),
   };
+}
+
+interface Call {
+  id: string;
+  name: string;
+  /** Undefined until the stream has brought some, empty ones included. */
+  arguments: string | undefined;
+  readonly fields: JsonObject;
+  readonly functionFields: JsonObject;
+}
+
+/** What one part says. */
+interface Part {
+  /** Undefined where the server numbers nothing. */
+  readonly index: string | undefined;
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string | undefined;
+}
+
+/** The tool calls of one streamed answer. */
+export class ToolCallDeltas {
+  readonly #calls: Call[] = [];
+  // The call that each index of the stream stands for; some servers give all calls the same.
+  readonly #byIndex = new Map<string, Call>();
+  #legacy: { name: string; arguments: string } | undefined;
+
+  /**
+   * Reads the parts in one delta; returns whether there were any.
+   *
+   * @param delta The delta.
+   * @param place Where it stands.
+   */
+  add(delta: JsonObject, place: JsonPlace): boolean {
+    const { tool_calls: parts, function_call: legacy } = delta;
+    if (Array.isArray(parts)) {
+      parts.forEach((part, i) => this.#add(part, inside(place, "tool_calls", i), i));
+      return parts.length > 0;
+    }
+    const call = asObject(legacy);
+    if (call === undefined) return false;
+    this.#legacy ??= { name: "", arguments: "" };
+    this.#legacy.name += asText(call.name);
+    const { arguments: args } = call;
+    if (args !== undefined && args !== null) {
+      this.#legacy.arguments += argumentsText(args, inside(place, "function_call", "arguments"));
+    }
+    return true;
+  }
+
+  /** The calls in the OpenAI form, or undefined where there are none. */
+  list(): unknown[] | undefined {
+    if (this.#calls.length === 0) {
+      return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];
+    }
+    return this.#calls.map(({ id, name, arguments: args = "{}", fields, functionFields }) => ({
+      id,
+      type: "function",
+      ...fields,
+      function: { name, ...functionFields, arguments: args },
+    }));
+  }
+
+  #add(raw: unknown, place: JsonPlace, position: number): void {
+    const object = asObject(raw);
+    if (object === undefined) return this.#addFormless(raw, place);
+    const { index: _, id: __, function: called, ...fields } = object;
+    const { name: ___, arguments: args, ...more } = asObject(called) ?? {};
+    const part = partOf(object, args, place);
+    const known = this.#known(part, position);
+    // A call that is sent once more, whole, as some servers do at the end.
+    if (known !== undefined && repeats(known, part)) return;
+    const isOfKnown = known !== undefined && !isAnother(known, part);
+    const call = isOfKnown ? known : this.#make(part, known);
+    if (call.id === "") call.id = part.id;
+    if (call.name === "") call.name = part.name;
+    if (part.arguments !== undefined) call.arguments = (call.arguments ?? "") + part.arguments;
+    assignTold(call.fields, fields, place);
+    assignTold(call.functionFields, more, inside(place, "function"));
+  }
+
+  /** What has no form of a call: its text is kept all the same. */
+  #addFormless(raw: unknown, place: JsonPlace): void {
+    if (raw === null) return;
+    const part = { index: undefined, id: "", name: "", arguments: undefined };
+    this.#make(part, undefined).arguments = argumentsText(raw, place);
+  }
+
+  /** The call that a part belongs to, as far as its index and its id tell. */
+  #known({ index, id, name }: Part, position: number): Call | undefined {
+    if (index !== undefined) return this.#byIndex.get(index);
+    if (id !== "") {
+      const call = this.#calls.findLast((call) => call.id === id);
+      if (call !== undefined || name !== "") return call ?? this.#nameless();
+    }
+    // Several parts in one delta without an index are several calls.
+    return position > 0 ? undefined : this.#calls.at(-1);
+  }
+
+  /** The last call where it has no id yet. */
+  #nameless(): Call | undefined {
+    const last = this.#calls.at(-1);
+    return last?.id === "" ? last : undefined;
+  }
+
+  #make({ index, id, name }: Part, before: Call | undefined): Call {
+    const call: Call = {
+      id,
+      // Gateways that lose the head of a second call have lost its name with it.
+      name: name === "" ? before?.name ?? "" : name,
+      arguments: undefined,
+      fields: {},
+      functionFields: {},
+    };
+    this.#calls.push(call);
+    if (index !== undefined) this.#byIndex.set(index, call);
+    return call;
+  }
+}
+
+function partOf(
+  { index, id, function: called }: JsonObject,
+  args: unknown,
+  place: JsonPlace,
+): Part {
+  const isIndex = typeof index === "number" || typeof index === "string";
+  const isTold = args !== undefined && args !== null;
+  return {
+    index: isIndex ? String(index) : undefined,
+    id: asText(id),
+    name: asText(asObject(called)?.name),
+    arguments: isTold ? argumentsText(args, inside(place, "function", "arguments")) : undefined,
+  };
+}
+
+/** Whether a part is the beginning of another call than the one that its index or its place says. */
+function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
+  // Another id with a name of its own is another call, whatever the index says.
+  if (id !== "" && name !== "" && id !== known.id) {
+    return known.id !== "" || known.arguments !== undefined ||
+      (known.name !== "" && known.name !== name);
+  }
+  if (index === undefined && id === "" && name !== "" && known.name !== "" && name !== known.name) {
+    return true;
+  }
+  // Arguments are one JSON value: what follows a whole one belongs to the next call.
+  return /^\s*[{[]/.test(args) && isWhole(known.arguments);
+}
+
+function repeats(known: Call, { id, name, arguments: args = "" }: Part): boolean {
+  if (id === "" || id !== known.id || args === "" || args !== known.arguments) return false;
+  return (name === "" || name === known.name) && isWhole(args);
+}
+
+function isWhole(args = ""): boolean {
+  if (!/[}\]]\s*$/.test(args.slice(-8))) return false;
+  try {
+    JSON.parse(args);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What has a value wins over what was there; some servers repeat fields as null or "". */
+function assignTold(fields: JsonObject, told: JsonObject, place: JsonPlace): void {
+  const names = Object.keys(told);
+  if (names.length === 0) return;
+  if (names.every((name) => typeof told[name] !== "object")) {
+    for (const name of names) if (told[name] !== "") fields[name] = told[name];
+    return;
+  }
+  for (const [name, value] of Object.entries(shallowMembers(told, place))) {
+    if (value !== null && value !== undefined && value !== "") fields[name] = value;
+  }
 }

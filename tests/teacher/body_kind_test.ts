@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { kindOf, startsAsText } from "../../lib/teacher/body_kind.ts";
+import { kindOf, startsAsText } from "../../lib/teacher/content_coding.ts";
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);

@@ -1,5 +1,10 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { type Deadline, Deadlines, lateness, type Timed } from "../../lib/teacher/deadlines.ts";
+import {
+  type Deadline,
+  Deadlines,
+  lateness,
+  type Timed,
+} from "../../lib/teacher/attempt_shared.ts";
 
 class Probe implements Timed {
   readonly expired: Promise<Deadline>;

@@ -1,6 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { asCount, parseJson } from "../../lib/teacher/json.ts";
-import { textAt } from "../../lib/teacher/json_text.ts";
+import { asCount, parseJson, textAt } from "../../lib/teacher/json.ts";
 
 Deno.test("parseJson() reads numbers that JSON does not have as null", () => {
   const words = ["NaN", "-NaN", "Infinity", "-Infinity", "nan", "-nan(ind)", "inf", "-inf", "+inf"];

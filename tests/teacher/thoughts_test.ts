@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { separateThoughts } from "../../lib/teacher/thoughts.ts";
+import { separateThoughts } from "../../lib/teacher/think_tags.ts";
 
 const WHOLE = "<|channel|>analysis<|message|>why<|end|>" +
   "<|start|>assistant<|channel|>final<|message|>42";

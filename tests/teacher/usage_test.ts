@@ -1,7 +1,7 @@
 /** What an answer was billed by. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { readUsage } from "../../lib/teacher/usage.ts";
+import { readUsage } from "../../lib/teacher/answer.ts";
 import { chatAnswer } from "../support/ledger_server.ts";
 import { ask, pair, stream } from "./pair.ts";
 

@@ -8,9 +8,8 @@
 
 import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../../lib/errors.ts";
-import { networkError, type Stage } from "../../../lib/teacher/network_error.ts";
-import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
-import { refusal } from "../../../lib/teacher/refusal.ts";
+import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
+import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/error_body.ts";
 
 /** What a person has to mend. */
 export type Mend =

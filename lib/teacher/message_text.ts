@@ -1,6 +1,6 @@
 /**
- * Where servers put the reasoning: in a field of its own, in parts of the content, or in the text
- * itself. It is read from one of them, however many hold it.
+ * The text and the reasoning of a message, or of the deltas of a stream. Servers put reasoning in a field of
+ * its own, in parts of the content, or in the text itself; it is read from one of these places only.
  *
  * @module
  */
@@ -74,4 +74,49 @@ function textOf(part: unknown, levels = MOST_LEVELS): string {
 /** Beside an `effort`, a summary is a setting: `{"effort":"high","summary":"auto"}`. */
 function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
   return effort === undefined ? textOf(summary, levels - 1) : "";
+}
+
+/** The number of pieces that tell a stream of snapshots from one whose second piece begins like the first. */
+const LEAST_SNAPSHOTS = 3;
+/** The number of snapshots after which only the last one is held in memory. */
+const CERTAIN_SNAPSHOTS = 16;
+
+/**
+ * Puts pieces together. Some servers send the whole text so far with each of them (DashScope, MiniMax):
+ * a stream in which every piece is longer than the one before and begins with it is one of snapshots.
+ */
+export class DeltaText {
+  #joined = "";
+  #pieces = 0;
+  // The last piece as long as all pieces so far were snapshots, else undefined.
+  #snapshot: string | undefined = "";
+
+  /** Adds a piece. */
+  add(piece: string): void {
+    if (piece === "") return;
+    const snapshot = this.#snapshot;
+    if (snapshot !== undefined) {
+      const isNext = piece.length > snapshot.length
+        ? piece.startsWith(snapshot)
+        : this.#pieces >= LEAST_SNAPSHOTS && piece === snapshot;
+      this.#snapshot = isNext ? piece : undefined;
+    }
+    this.#pieces++;
+    if (this.#snapshot !== undefined && this.#pieces > CERTAIN_SNAPSHOTS) this.#joined = piece;
+    else this.#joined += piece;
+  }
+
+  /** Takes the whole text, where it is a longer one. */
+  extendTo(whole: string): void {
+    if (!whole.startsWith(this.text)) return;
+    this.#joined = whole;
+    this.#snapshot = undefined;
+  }
+
+  /** The text so far. */
+  get text(): string {
+    return this.#snapshot !== undefined && this.#pieces >= LEAST_SNAPSHOTS
+      ? this.#snapshot
+      : this.#joined;
+  }
 }

@@ -1,0 +1,224 @@
+/**
+ * The error of a failed attempt: what the teacher said when it did not answer, or what went wrong on the network.
+ * Both name the host.
+ *
+ * @module
+ */
+
+import { errors } from "../deps/undici.ts";
+import { TeacherError } from "../errors.ts";
+import { redactAddress } from "./address.ts";
+import { codeOf, statedDelayMs, wordsOf } from "./error_body.ts";
+import { parseJson } from "./json.ts";
+import { exhaustion, serverTime } from "./rate_headers.ts";
+import type { Redact } from "./secrets.ts";
+
+/** The header fields of an answer, names in lower case. */
+export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** What {@linkcode refusal} is made from. */
+export interface RefusalOptions {
+  /** The HTTP status, not 2xx. */
+  status: number;
+  /** The header fields. */
+  headers: AnswerHeaders;
+  /** The body, or its beginning. */
+  text: string;
+  /** The base URL as it may be shown. */
+  address: string;
+  /** Whether the base URL names a version (`/v1`, `api-version`). */
+  versioned: boolean;
+  /** Takes secrets out of messages. */
+  redact: Redact;
+  /** The clock: Unix time in milliseconds. */
+  now: number;
+}
+
+/** How much of a body that is no JSON is shown. */
+const TEXT_LENGTH = 300;
+/** How much is shown of words that are meant for us. */
+const WORDS_LENGTH = 1_000;
+const DAY_MS = 86_400_000;
+/** A limit that is full again only tomorrow is asked about before that: others may free it. */
+const RESET_CAP_MS = 60_000;
+
+/** The error for an answer with a status that is not 2xx. */
+export function refusal(options: RefusalOptions): TeacherError {
+  const { status, headers, redact } = options;
+  const body = parseJson(options.text);
+  const limit = usedUp(options);
+  const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
+  // Redacted before it is cut, here and below: half a key would not be found.
+  return new TeacherError(redact(messageOf(options, body)).slice(0, WORDS_LENGTH), {
+    status,
+    code: codeOf(body, redact),
+    retryable: shouldRetry(headers),
+    retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ?? resetMs,
+    isExhausted: limit !== undefined,
+  });
+}
+
+/**
+ * How long a teacher asks to be left alone, in milliseconds: `retry-after-ms`, else `retry-after` (seconds,
+ * also fractions, or an HTTP date, which is on the teacher's clock). What is negative, no number or
+ * beyond a day is ignored.
+ */
+export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
+  const inMs = textOf(headers["retry-after-ms"]);
+  const waitMs = plausible(inMs === "" ? NaN : Number(inMs));
+  if (waitMs !== undefined) return waitMs;
+  const after = textOf(headers["retry-after"]);
+  if (after === "") return undefined;
+  const seconds = Number(after);
+  return plausible(
+    Number.isNaN(seconds) ? Date.parse(after) - serverTime(headers, now) : seconds * 1_000,
+  );
+}
+
+function plausible(ms: number): number | undefined {
+  return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
+}
+
+/** The teacher's explicit word, as OpenAI and Anthropic give it to their own clients. */
+function shouldRetry(headers: AnswerHeaders): boolean | undefined {
+  const word = textOf(headers["x-should-retry"]).toLowerCase();
+  return word === "true" ? true : word === "false" ? false : undefined;
+}
+
+/** What is used up, where a refusal for load says so. */
+function usedUp({ status, headers, now }: RefusalOptions): ReturnType<typeof exhaustion> {
+  return status === 429 || status === 503 || status === 529 ? exhaustion(headers, now) : undefined;
+}
+
+function messageOf(
+  { status, headers, text, address, versioned, redact }: RefusalOptions,
+  body: unknown,
+): string {
+  if (status >= 300 && status < 400) {
+    const location = textOf(headers.location);
+    const target = location === "" ? "another place" : JSON.stringify(redactAddress(location));
+    return `The teacher at ${address} redirects (${status}) to ${target}: ` +
+      "redirects are not followed, give the final address as the base URL";
+  }
+  const words = wordsOf(body) ?? redact(text).trim().slice(0, TEXT_LENGTH);
+  const message = words === "" ? `The teacher answered ${status} without a word` : words;
+  if (status !== 404 || versioned) return message;
+  const wanted = /\.azure\./.test(address)
+    ? "Azure wants /openai/v1, or /openai/deployments/NAME and ?api-version=2024-10-21"
+    : "most teachers want one";
+  return `${message} (${address} has no "/v1" in it: ${wanted})`;
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
+}
+
+/** How far an attempt had come when it broke. */
+export type Stage = "connecting" | "sent" | "answering";
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name could not be looked up",
+  EHOSTUNREACH: "host unreachable",
+  ENETUNREACH: "network unreachable",
+  ETIMEDOUT: "timed out",
+  EPIPE: "the other side hung up",
+  EMFILE: "too many open files",
+  EADDRNOTAVAIL: "no free port on this machine",
+  UND_ERR_SOCKET: "the other side hung up",
+};
+
+/**
+ * The error of an attempt that broke off without an answer.
+ *
+ * @param error What the transport says.
+ * @param host `host:port`.
+ * @param stage How far it had come.
+ * @param through The proxy's `host:port`, where there is one.
+ */
+export function networkError(
+  error: unknown,
+  host: string,
+  stage: Stage,
+  through: string | undefined,
+): TeacherError {
+  const { code = "", message } = rootOf(error);
+  if (error instanceof errors.InvalidArgumentError && !isProxyRefusal(message)) {
+    return new TeacherError(`Cannot send the request to ${host}: ${message}`, { type: "request" });
+  }
+  const place = through === undefined ? host : `${host} through the proxy ${through}`;
+  if (isProxyRefusal(message)) {
+    return new TeacherError(`Cannot reach ${place}: it asks for other credentials (407)`, {
+      type: "request",
+      status: 407,
+    });
+  }
+  if (isUnaskedContinue(error)) {
+    const message = `${place} sent "100 Continue" unasked. From now on that is skipped`;
+    return new TeacherError(message, { type: "network", code });
+  }
+  if (/^Requires net access/.test(message)) {
+    const reason = "Retort was started without the permission for it (--allow-net)";
+    return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
+      type: "network",
+      code: "no_permission",
+      cause: error,
+    });
+  }
+  const reason = code === "UND_ERR_CONNECT_TIMEOUT"
+    ? "no connection within the time for it"
+    : REASONS[code] ?? message;
+  const trouble = tlsTrouble(code, message, stage);
+  return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
+    type: "network",
+    code: trouble ?? code,
+    isUnreachable: stage === "connecting" && trouble === undefined,
+    cause: withoutData(error),
+  });
+}
+
+/** What does not get better by asking again: a certificate that is not trusted, ours or the teacher's, or
+ * no TLS at all. */
+function tlsTrouble(
+  code: string,
+  message: string,
+  stage: Stage,
+): "certificate" | "client_certificate" | "no_tls" | undefined {
+  const words = `${code} ${message}`;
+  // An alert is what the other side says: of certificates it has seen ours only, or none.
+  if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
+  if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
+  if (stage !== "connecting") return undefined;
+  return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
+}
+
+const WHAT: Readonly<Record<Stage, (place: string) => string>> = {
+  connecting: (place) => `Cannot connect to ${place}`,
+  sent: (place) => `The connection to ${place} broke before an answer came`,
+  answering: (place) => `The connection to ${place} broke in the middle of the answer`,
+};
+
+function rootOf(error: unknown): { code?: string; message: string } {
+  // Every address of a host was tried: the first says enough.
+  if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
+  if (!(error instanceof Error)) return { message: String(error) };
+  const code = (error as { code?: unknown }).code;
+  return { code: typeof code === "string" ? code : undefined, message: error.message };
+}
+
+/** What an HTTP proxy says, through undici, when it does not know us. */
+function isProxyRefusal(message: string): boolean {
+  return /\(407\)/.test(message);
+}
+
+/** Whether undici has destroyed a socket because of a `100 Continue` that no request has asked for. */
+export function isUnaskedContinue(error: unknown): boolean {
+  return error instanceof errors.SocketError && error.message === "bad response";
+}
+
+/** A parser's error carries the bytes that it could not read, which may be anything. */
+function withoutData(error: unknown): unknown {
+  return error instanceof errors.HTTPParserError ? undefined : error;
+}
