@@ -5,35 +5,16 @@
  * @module
  */
 
-import { exportCommand } from "./cli/export_command.ts";
+import { entryOf, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError } from "./cli/exit_codes.ts";
-import { helpText } from "./cli/help.ts";
+import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
 import type { Io } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
-import { parseCommandLine, type ParsedArgs } from "./cli/parse.ts";
-import { runCommand } from "./cli/run_command.ts";
-import { simulateCommand } from "./cli/simulate_command.ts";
-import { verifyCommand } from "./cli/verify_command.ts";
-import {
-  helpTopic,
-  refuseLateCommand,
-  refuseMistypedCommand,
-  withoutAliases,
-} from "./cli/words.ts";
+import { parseCommandLine } from "./cli/parse.ts";
+import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
 import { RetortError } from "./lib/errors.ts";
 import { printableLines } from "./lib/printable.ts";
 import { systemReason } from "./lib/system_error.ts";
-import { VERSION } from "./lib/version.ts";
-
-const RUNNERS = {
-  run: runCommand,
-  retry: runCommand,
-  verify: verifyCommand,
-  export: exportCommand,
-  simulate: simulateCommand,
-  help: helpCommand,
-  version: versionCommand,
-};
 
 /** Does what the arguments say and gives the exit code (see the README for their meaning). */
 export async function main(args: readonly string[], io: Io): Promise<number> {
@@ -44,30 +25,26 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     if (parsed.flags.get("version") === true) return versionCommand(parsed, io);
     const wantsAll = parsed.flags.get("help-all") === true;
     if (wantsAll || parsed.flags.get("help") === true) {
-      io.writeOut(helpText(parsed.command, wantsAll));
+      const { program } = io;
+      io.writeOut(
+        isCommand(words[0])
+          ? commandHelp(words[0], program, wantsAll)
+          : mainHelp(program, wantsAll),
+      );
       return 0;
     }
     if (parsed.command === "run") refuseLateCommand(parsed.inputs);
     if (args.length === 0) {
-      io.writeErr(helpText("run"));
+      io.writeErr(mainHelp(io.program));
       return 2;
     }
-    return await RUNNERS[parsed.command](parsed, io);
+    const run = await entryOf(parsed.command).load();
+    return await run(parsed, io);
   } catch (error) {
     const code = exitCodeOfError(error);
     io.writeErr(`${describe(error)}\n`);
     return code;
   }
-}
-
-function helpCommand({ inputs }: ParsedArgs, io: Io): number {
-  io.writeOut(helpText(helpTopic(inputs)));
-  return 0;
-}
-
-function versionCommand(_args: ParsedArgs, io: Io): number {
-  io.writeOut(`retort ${VERSION}\n`);
-  return 0;
 }
 
 /** An expected error is its message; anything else is a fault whose place helps to mend it. Either may quote a

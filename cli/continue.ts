@@ -6,8 +6,11 @@
 
 import type { Summary } from "../lib/progress/mod.ts";
 import { withEscapes } from "../lib/printable.ts";
-import { COMMANDS, type Flag } from "./flag.ts";
+import { holdsSecret } from "../lib/teacher/mod.ts";
+import { isCommand } from "./commands.ts";
+import type { Flag } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
+import { shownHeader } from "./headers.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
@@ -16,6 +19,14 @@ const NOT_AGAIN = ["resume", "overwrite"];
 
 /** A simulated teacher is asked without them, so they have not been looked at: one may be the key itself. */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
+
+/** How values are shown that may hold a secret, the first value of a flag with index 0. */
+const SHOWN: Partial<
+  Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
+> = {
+  "base-url": shownAddress,
+  header: shownHeader,
+};
 
 /** The command that goes on where a run or a retry was interrupted or halted, does the pending rows, or
  * asks the failed ones again; undefined when all is done. */
@@ -73,7 +84,7 @@ function commandLineOf(
       words.push(value === "" ? written : quoted(`${written}=${value}`));
     } else {
       for (const [index, one] of [value].flat().entries()) {
-        words.push(...withValue(flag, written, flag.shown?.(one, index, io) ?? one));
+        words.push(...withValue(flag, written, SHOWN[name]?.(one, index, io) ?? one));
       }
     }
   }
@@ -82,7 +93,7 @@ function commandLineOf(
 
 /** An input that could be read as a flag or a command is named by its path. */
 function inputWord(input: string): string {
-  const isAmbiguous = /^-./.test(input) || (COMMANDS as readonly string[]).includes(input);
+  const isAmbiguous = /^-./.test(input) || isCommand(input);
   return quoted(isAmbiguous ? `./${input}` : input);
 }
 
@@ -103,4 +114,12 @@ function quoted(word: string): string {
 function octal(character: string): string {
   const bytes = [...new TextEncoder().encode(character)];
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+}
+
+/** An address that holds a secret is one in a variable: the one that is read where no address is given,
+ * unless it holds another one. */
+function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
+  if (!holdsSecret(url)) return url;
+  const isFree = index === 0 && [undefined, "", url].includes(env("OPENAI_BASE_URL"));
+  return `@env:${isFree ? "OPENAI_BASE_URL" : `TEACHER_URL_${index + 1}`}`;
 }

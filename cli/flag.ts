@@ -1,24 +1,10 @@
 /**
- * What a flag is, and which commands there are.
+ * What a flag is.
  *
  * @module
  */
 
-import type { Io } from "./io.ts";
-
-/** What a person can ask for. */
-export const COMMANDS = [
-  "run",
-  "retry",
-  "verify",
-  "export",
-  "simulate",
-  "help",
-  "version",
-] as const;
-
-/** A command. */
-export type Command = typeof COMMANDS[number];
+import type { Command } from "./commands.ts";
 
 /** One flag. */
 export interface Flag {
@@ -34,9 +20,6 @@ export interface Flag {
   readonly isMultiple?: boolean;
   /** A switch that is on unless `--no-…` is given. */
   readonly isNegated?: boolean;
-  /** How its value is shown where it may hold a secret, the first value with index 0.
-   * @default as it was given */
-  readonly shown?: (value: string, index: number, io: Pick<Io, "env">) => string;
   /** Whether a secret stands in its value, or may be typed in the place of a name. */
   readonly mayBeSecret?: boolean;
   /** What it does, in the help. */

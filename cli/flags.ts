@@ -4,10 +4,8 @@
  * @module
  */
 
-import { holdsSecret } from "../lib/teacher/mod.ts";
-import { type Command, COMMANDS, type Flag } from "./flag.ts";
-import { shownHeader } from "./headers.ts";
-import type { Io } from "./io.ts";
+import { type Command, COMMANDS } from "./commands.ts";
+import type { Flag } from "./flag.ts";
 
 const RUN = ["run", "retry"] as const;
 const ROWS = ["run", "retry", "verify", "export"] as const;
@@ -118,7 +116,6 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "base-url",
       value: "URL",
       isMultiple: true,
-      shown: shownAddress,
       mayBeSecret: true,
       help: "its address, up to /v1; repeat it for several",
       isCommon: true,
@@ -145,7 +142,6 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "header",
       value: "NAME=VALUE",
       isMultiple: true,
-      shown: shownHeader,
       mayBeSecret: true,
       help: "a header field; NAME=@env:VAR keeps its value secret",
     },
@@ -397,14 +393,6 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
 export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, entries]) =>
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
-
-/** An address that holds a secret is one in a variable: the one that is read where no address is given,
- * unless it holds another one. */
-function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
-  if (!holdsSecret(url)) return url;
-  const isFree = index === 0 && [undefined, "", url].includes(env("OPENAI_BASE_URL"));
-  return `@env:${isFree ? "OPENAI_BASE_URL" : `TEACHER_URL_${index + 1}`}`;
-}
 
 /** The flags that a command knows. */
 export function flagsOf(command: Command): Flag[] {

@@ -1,74 +1,111 @@
 /**
- * What `--help` says: one screen for each command.
+ * What `--help` says: the commands and the flags that most runs need, or one command with its own flags.
  *
  * @module
  */
 
-import { type Command, COMMANDS, type Flag } from "./flag.ts";
+import { VERSION } from "../lib/version.ts";
+import { type Command, type CommandEntry, COMMANDS, entryOf } from "./commands.ts";
+import type { Flag } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { helpTopic } from "./words.ts";
 
-const USAGE: Record<Command, string> = {
-  run: "distill [run] INPUT… -o OUT [flags]",
-  retry: "distill retry INPUT… -o OUT [flags]",
-  verify: "distill verify INPUT… -o OUT",
-  export: "distill export RESULTS… -o FILE --format NAME",
-  simulate: "distill simulate [--port N] [latency=500,jitter=0.2,…]",
-  help: "distill help [COMMAND]",
-  version: "distill version",
-};
+/** The name of the program in help and version, however it was started. */
+const NAME = "retort";
 
-const SUMMARY: Record<Command, string> = {
-  run: "Asks a teacher about every row of INPUT; run the same command again to continue.",
-  retry: "Asks the rows that failed again, with their prompts as the input has them now.",
-  verify: "Proves that every row of INPUT has a result, has failed, or is pending.",
-  export: "Writes a training set from results, in input order.",
-  simulate: "Serves a simulated OpenAI-compatible teacher on this machine.",
-  help: "Shows how a command is used.",
-  version: "Shows the version.",
-};
+/** The width of what stands before the help of a flag or a command. */
+const LEFT_COLUMNS = 28;
 
-const EXAMPLES: Record<Command, string[]> = {
-  run: [
-    "distill prompts.jsonl -o out/ -m gpt-5-mini -c 100",
-    "distill prompts.jsonl -o out/ -m qwen3 --base-url http://127.0.0.1:8000/v1",
-    "distill a.jsonl.gz b.jsonl -o out/ -m qwen3 -p temperature=0.6 --dry-run",
-  ],
-  retry: [
-    "distill retry prompts.jsonl -o out/ -m gpt-5-mini",
-    "distill retry a.jsonl -o out/ -m qwen3 --retry=truncated -p max_tokens=8000",
-  ],
-  verify: ["distill verify prompts.jsonl -o out/"],
-  export: [
-    "distill export out/prompts.jsonl -o train.jsonl --format messages",
-    "distill export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
-  ],
-  simulate: ["distill simulate --port 8000 latency=200,errors=0.05,rpm=600"],
-  help: ["distill help export"],
-  version: ["distill version"],
-};
+/** The same where names are short: commands, and the values that one takes. */
+const NARROW = 15;
 
-/** The width of what stands before the help of a flag. */
-const FLAG_COLUMNS = 28;
-
-/** More are shown only when all are asked for. */
+/** A command with more of them shows its common ones, and all of them only when asked. */
 const MOST_FLAGS = 20;
 
+/** `help` and `help COMMAND`. */
+export function helpCommand({ inputs }: ParsedArgs, io: Io): number {
+  const topic = helpTopic(inputs);
+  io.writeOut(topic === undefined ? mainHelp(io.program) : commandHelp(topic, io.program));
+  return 0;
+}
+
+/** `version`. */
+export function versionCommand(_args: ParsedArgs, io: Pick<Io, "writeOut">): number {
+  io.writeOut(`${NAME} ${VERSION}\n`);
+  return 0;
+}
+
+/** The help without a command: all commands, and the flags that most runs need or, with `all`, every flag. */
+export function mainHelp(program = NAME, all = false): string {
+  const commands = COMMANDS.map((name) => twoColumns(`  ${name}`, entryOf(name).summary, NARROW));
+  const common = flagsOf("run").filter((flag) => flag.isCommon);
+  return textOf([
+    "Retort turns files of prompts into distillation datasets with a teacher model.",
+    "",
+    ...usageLines([...entryOf("run").usage, "COMMAND [flags]"]),
+    "",
+    "Commands:",
+    ...commands,
+    "",
+    ...all ? everyFlag() : ["Flags of a run:", ...common.map(flagLine), ""],
+    ...exampleLines(entryOf("run")),
+    "",
+    `Help for a command: ${NAME} COMMAND --help.` +
+    (all ? "" : ` Every flag: ${NAME} --help-all.`),
+    ...startedAs(program),
+  ]);
+}
+
+/** The flags of a run by group, then those that only other commands have. */
+function everyFlag(): string[] {
+  const shown = new Set(flagsOf("run"));
+  const lines = byGroup([...shown]);
+  for (const command of COMMANDS) {
+    const more = flagsOf(command).filter((flag) => !shown.has(flag));
+    if (more.length === 0) continue;
+    lines.push(`Flags of ${command}:`, ...more.map(flagLine), "");
+    for (const flag of more) shown.add(flag);
+  }
+  return lines;
+}
+
 /** The help of a command: its common flags, or all of them by group. */
-export function helpText(command: Command, all = false): string {
+export function commandHelp(command: Command, program = NAME, all = false): string {
+  const entry = entryOf(command);
   const flags = flagsOf(command);
-  // A run has more flags than a screen has lines.
   const isLong = flags.length > MOST_FLAGS;
   const shown = all || !isLong ? flags : flags.filter((flag) => flag.isCommon);
-  const lines = [SUMMARY[command], "", `Usage: ${USAGE[command]}`];
-  if (command === "run") {
-    const others = COMMANDS.filter((name) => name !== "run").join(", ");
-    lines.push(`Commands: ${others}; each has its help.`);
-  }
-  lines.push("");
-  if (all) lines.push(...byGroup(shown));
-  else lines.push(...shown.map(flagLine), "");
-  lines.push("Examples:", ...EXAMPLES[command].map((example) => `  ${example}`));
-  return `${lines.join("\n")}\n`;
+  return textOf([
+    `${entry.summary}.`,
+    ...entry.about ?? [],
+    "",
+    ...usageLines(entry.usage),
+    "",
+    ...(entry.sections ?? []).flatMap(({ title, rows }) => [
+      `${title}:`,
+      ...rows.map(([name, text]) => twoColumns(`  ${name}`, text, NARROW)),
+      "",
+    ]),
+    ...all ? byGroup(shown) : ["Flags:", ...shown.map(flagLine), ""],
+    ...exampleLines(entry),
+    ...all || !isLong ? [] : ["", `Every flag: ${NAME} ${command} --help-all.`],
+    ...startedAs(program),
+  ]);
+}
+
+function usageLines(usage: readonly string[]): string[] {
+  return usage.map((line, i) => `${i === 0 ? "Usage:" : "      "} ${NAME} ${line}`);
+}
+
+function exampleLines({ examples }: CommandEntry): string[] {
+  return ["Examples:", ...examples.map((example) => `  ${NAME} ${example}`)];
+}
+
+/** The examples name the program as it is installed; this line says what to type otherwise. */
+function startedAs(program: string): string[] {
+  return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
 }
 
 function byGroup(flags: readonly Flag[]): string[] {
@@ -84,8 +121,15 @@ function flagLine(flag: Flag): string {
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  const flagText = `  ${short} --${name}${value}`;
-  // A flag that is too long for its column has a line of its own.
-  const gap = flagText.length > FLAG_COLUMNS ? `\n${" ".repeat(FLAG_COLUMNS)}` : "";
-  return `${flagText.padEnd(FLAG_COLUMNS)}${gap} ${flag.help}`;
+  return twoColumns(`  ${short} --${name}${value}`, flag.help);
+}
+
+/** What is too long for the left column has a line of its own. */
+function twoColumns(left: string, right: string, columns = LEFT_COLUMNS): string {
+  const gap = left.length > columns ? `\n${" ".repeat(columns)}` : "";
+  return `${left.padEnd(columns)}${gap} ${right}`;
+}
+
+function textOf(lines: readonly string[]): string {
+  return `${lines.join("\n")}\n`;
 }

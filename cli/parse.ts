@@ -6,7 +6,8 @@
 
 import { parseArgs } from "node:util";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
-import { type Command, COMMANDS, type Flag } from "./flag.ts";
+import { type Command, isCommand } from "./commands.ts";
+import type { Flag } from "./flag.ts";
 import { FLAGS, flagsOf } from "./flags.ts";
 import { nearest } from "./words.ts";
 
@@ -45,10 +46,12 @@ const MAX_TYPOS = 3;
  * @throws {UsageError} for flags that the command does not know, and for values that are missing
  */
 export function parseCommandLine(args: readonly string[]): ParsedArgs {
-  const isNamed = (COMMANDS as readonly string[]).includes(args[0]);
-  const command = isNamed ? args[0] as Command : "run";
+  const [word, ...others] = args;
+  const [command, typed]: [Command, readonly string[]] = isCommand(word)
+    ? [word, others]
+    : ["run", args];
   const known = flagsOf(command);
-  const rest = withOptionalValues(isNamed ? args.slice(1) : args, known);
+  const rest = withOptionalValues(typed, known);
   refuseSingleDashes(rest, known);
   const { tokens } = parseArgs({
     args: rest,

@@ -7,7 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
-import { type Command, COMMANDS } from "./flag.ts";
+import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
 /** Ways to ask for help or for the version that other programs have. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -39,8 +39,7 @@ const MAX_TYPOS = 2;
 export function withoutAliases(args: readonly string[]): string[] {
   // Beside other arguments it may be meant as "verbose".
   if (args.length === 1 && args[0] === "-v") return ["--version"];
-  const isCommand = (COMMANDS as readonly string[]).includes(args[0]);
-  if (args.length === 2 && isCommand && args[1] === "help") return [args[0], "--help"];
+  if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
   const end = args.indexOf("--");
   return args.map((arg, i) => end === -1 || i < end ? ALIASES[arg] ?? arg : arg);
 }
@@ -66,7 +65,7 @@ export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
   // What looks like a path is one.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
-  if ((COMMANDS as readonly string[]).includes(word) || exists(word)) return;
+  if (isCommand(word) || exists(word)) return;
   const meant = nearest(word, COMMANDS);
   const advice = meant === undefined ? SYNONYMS.get(word) : `Did you mean "${meant}"?`;
   if (advice === undefined) return;
@@ -79,9 +78,7 @@ export function refuseMistypedCommand(args: readonly string[]): void {
  * @throws {UsageError} with the place where it belongs
  */
 export function refuseLateCommand(inputs: readonly string[]): void {
-  const late = inputs.find((input) =>
-    (COMMANDS as readonly string[]).includes(input) && !exists(input)
-  );
+  const late = inputs.find((input) => isCommand(input) && !exists(input));
   if (late === undefined) return;
   throw new UsageError(
     `Cannot read "${late}": no such file. The command "${late}" has to be the first word`,
@@ -89,12 +86,13 @@ export function refuseLateCommand(inputs: readonly string[]): void {
 }
 
 /**
- * The command whose help is asked for: `help`, `help export`.
+ * The command whose help is asked for, as in `help export`; undefined for `help` alone.
  *
  * @throws {UsageError} when there is no such command
  */
-export function helpTopic(words: readonly string[]): Command {
-  const [word = "run", ...others] = words;
+export function helpTopic(words: readonly string[]): Command | undefined {
+  const [word, ...others] = words;
+  if (word === undefined) return undefined;
   const topic = COMMANDS.find((command) => command === word);
   if (topic !== undefined && others.length === 0) return topic;
   const meant = nearest(word, COMMANDS);

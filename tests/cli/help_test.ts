@@ -3,49 +3,83 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { COMMANDS } from "../../cli/flag.ts";
+import { COMMANDS, entryOf } from "../../cli/commands.ts";
 import { FLAGS, flagsOf } from "../../cli/flags.ts";
-import { helpText } from "../../cli/help.ts";
+import { commandHelp, mainHelp } from "../../cli/help.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
+import { SIMULATE_DEFAULTS, SIMULATE_KEYS } from "../../lib/simulate/options.ts";
+
+/** What fits a usual terminal. The main help has a line for each command, so it may be longer. */
+function assertFits(text: string, maxLines: number): void {
+  const lines = text.split("\n");
+  assertEquals(lines.pop(), "");
+  assertLessOrEqual(lines.length, maxLines);
+  for (const line of lines) assertLessOrEqual(line.length, 80, line);
+}
+
+/** The flags that a help lists, with a `no-` where it has one. */
+function listedIn(text: string): string[] {
+  return [...text.matchAll(/^ {2}(?: {3}|-\w,) --([\w-]+)/gm)].map(([, name]) => name);
+}
 
 for (const command of COMMANDS) {
-  Deno.test(`helpText() of ${command} fits one screen`, () => {
-    const lines = helpText(command).split("\n");
-    assertEquals(lines.pop(), "");
-    assertLessOrEqual(lines.length, 30);
-    for (const line of lines) assertLessOrEqual(line.length, 80, line);
-  });
-
-  Deno.test(`helpText() of ${command} gives examples that its own parser takes`, () => {
-    const text = helpText(command);
-    const examples = text.slice(text.indexOf("Examples:\n")).split("\n").slice(1, -1);
+  Deno.test(`the help of ${command} fits one screen and tells what it is for`, () => {
+    const { summary, about = [], usage, examples } = entryOf(command);
+    const text = commandHelp(command);
+    assertFits(text, 34);
+    assertEquals(text.split("\n").slice(0, about.length + 1), [`${summary}.`, ...about]);
+    for (const line of usage) assertStringIncludes(text, ` retort ${line}\n`);
     assertEquals(examples.length > 0, true);
     for (const example of examples) {
-      const [program, ...args] = example.trim().split(" ");
-      assertEquals(program, "distill");
-      assertEquals(parseCommandLine(args).command, command);
+      assertStringIncludes(text, `\n  retort ${example}\n`);
+      assertEquals(parseCommandLine(example.split(" ")).command, command);
     }
   });
 
-  Deno.test(`helpText() of ${command} shows every flag when all are asked for, and no other`, () => {
-    const text = helpText(command, true);
-    const shown = [...text.matchAll(/^ {2}(?: {3}|-\w,) --([\w-]+)/gm)].map(([, name]) => name);
+  Deno.test(`the help of ${command} lists every flag when all are asked for, and no other`, () => {
+    const text = commandHelp(command, "retort", true);
     const known = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
-    assertEquals(shown.toSorted(), known.toSorted());
-    for (const flag of flagsOf(command)) assertStringIncludes(text, flag.help);
+    assertEquals(listedIn(text).toSorted(), known.toSorted());
+    for (const flag of flagsOf(command)) {
+      const line = text.split("\n").find((one) => one.slice(29) === flag.help);
+      assertEquals(line?.at(28), " ", `${flag.help}: in one column, with room before it`);
+    }
   });
 }
 
-Deno.test("helpText() of run names the other commands", () => {
-  for (const command of COMMANDS) assertStringIncludes(helpText("run"), command);
+Deno.test("the main help names the commands first, then the flags that most runs need", () => {
+  const text = mainHelp();
+  assertFits(text, 52);
+  const lines = text.split("\n");
+  const first = lines.indexOf("Commands:") + 1, end = lines.indexOf("", first);
+  const named = lines.slice(first, end).map((line) => line.trim().split(" ")[0]);
+  assertEquals(named, [...COMMANDS]);
+  assertEquals(lines[end + 1], "Flags of a run:");
+  const common = flagsOf("run").filter((flag) => flag.isCommon).map(({ name }) => name);
+  assertEquals(listedIn(text), common);
 });
 
-Deno.test("helpText() puts what flags do into one column, with room before it", () => {
+Deno.test("the main help lists every flag of every command when all are asked for", () => {
+  const listed = listedIn(mainHelp("retort", true));
+  const known = FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
+  assertEquals(listed.toSorted(), known.toSorted());
+});
+
+Deno.test("help has one name for the program, and says how it is started here", () => {
+  const program = "npx -y deno@2.9.6 task distill";
+  const text = mainHelp(program);
+  assertEquals(text, `${mainHelp()}Here "retort" is: ${program}\n`);
   for (const command of COMMANDS) {
-    for (const flag of flagsOf(command)) {
-      const lines = helpText(command, true).split("\n");
-      assertEquals(lines.find((one) => one.slice(29) === flag.help)?.at(28), " ", flag.help);
-    }
+    assertEquals(/\bdistill\b/.test(commandHelp(command, "retort", true)), false, command);
+  }
+});
+
+Deno.test("the help of simulate lists each of its options with its default", () => {
+  const rows = entryOf("simulate").sections!.flatMap((section) => section.rows);
+  assertEquals(rows.map(([name]) => name), [...SIMULATE_KEYS]);
+  for (const [name, text] of rows) {
+    const value = SIMULATE_DEFAULTS[name as keyof typeof SIMULATE_DEFAULTS];
+    assertStringIncludes(text, `(default ${value})`, name);
   }
 });
 

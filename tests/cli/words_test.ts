@@ -6,7 +6,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { type CliOptions, runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
-import { helpText } from "../../cli/help.ts";
+import { commandHelp, mainHelp } from "../../cli/help.ts";
 
 async function said(args: string[], code: number, options?: CliOptions): Promise<string> {
   const result = await runCli(args, options);
@@ -18,11 +18,11 @@ Deno.test("help and version are given however they are asked for", async () => {
   for (const args of [["version"], ["-v"], ["-V"], ["--version"], ["-version"]]) {
     assertEquals(await said(args, 0), `retort ${VERSION}\n`, args.join(" "));
   }
-  for (const args of [["help"], ["-h"], ["-help"], ["-?"], ["help", "run"]]) {
-    assertEquals(await said(args, 0), helpText("run"), args.join(" "));
+  for (const args of [["help"], ["-h"], ["-help"], ["-?"]]) {
+    assertStringIncludes(await said(args, 0), mainHelp(), args.join(" "));
   }
   for (const args of [["help", "export"], ["export", "help"], ["export", "--help"]]) {
-    assertEquals(await said(args, 0), helpText("export"), args.join(" "));
+    assertStringIncludes(await said(args, 0), commandHelp("export"), args.join(" "));
   }
 });
 

@@ -1,0 +1,145 @@
+/**
+ * The commands: what each is for, how it is used, and the module that runs it.
+ *
+ * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in the
+ * `commands` of each flag that it takes (`flags.ts`). Parsing, `--help`, `--help-all` and the hints for
+ * mistyped words follow from that. The module is loaded only when the command is used, so that `--help`
+ * stays quick: import nothing of it here but by `import()`.
+ *
+ * @module
+ */
+
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+
+/** Does what a command is for and gives the exit code. */
+export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
+
+/** Values that a command takes beside its flags, for its help. */
+export interface HelpSection {
+  /** Its heading, without the colon. */
+  readonly title: string;
+  /** What each value is called, and what it does with its unit and its default. */
+  readonly rows: readonly (readonly [name: string, text: string])[];
+}
+
+/** One command. */
+export interface CommandEntry {
+  /** How it is typed after the name of the program; two lines where there are two ways. */
+  readonly usage: readonly string[];
+  /** What it does, in the list of commands. */
+  readonly summary: string;
+  /** More of it in its own help, lines of at most 80 characters. */
+  readonly about?: readonly string[];
+  /** Values that it takes beside its flags. */
+  readonly sections?: readonly HelpSection[];
+  /** Command lines that work, without the name of the program. */
+  readonly examples: readonly string[];
+  /** Loads what runs it. */
+  readonly load: () => Promise<Runner>;
+}
+
+const TABLE = {
+  run: {
+    usage: ["[run] INPUT… -o OUT [flags]"],
+    summary: "Ask a teacher about every row of INPUT (the default command)",
+    about: [
+      "INPUT is JSON Lines, JSON, CSV, TSV, Parquet or text, a folder, or - for stdin.",
+      "The same command again continues: what is answered is never asked again.",
+    ],
+    examples: [
+      "prompts.jsonl -o out/ -m gpt-5-mini -c 100",
+      "prompts.jsonl -o out/ -m qwen3 --base-url http://127.0.0.1:8000/v1",
+      "a.jsonl.gz b.jsonl -o out/ -m qwen3 -p temperature=0.6 --dry-run",
+    ],
+    load: async () => (await import("./run_command.ts")).runCommand,
+  },
+  retry: {
+    usage: ["retry INPUT… -o OUT [flags]"],
+    summary: "Ask again about the rows that failed",
+    about: [
+      "Takes the inputs, output and flags of the run. Prompts are read from INPUT as",
+      "it is now. --retry=truncated,429 retries failures of these types only.",
+    ],
+    examples: [
+      "retry prompts.jsonl -o out/ -m gpt-5-mini",
+      "retry a.jsonl -o out/ -m qwen3 --retry=truncated -p max_tokens=8000",
+    ],
+    load: async () => (await import("./run_command.ts")).runCommand,
+  },
+  verify: {
+    usage: ["verify INPUT… -o OUT [flags]"],
+    summary: "Prove that each row has a result, has failed, or is pending",
+    about: [
+      "Reads INPUT and the output of its run, makes no call, and changes nothing.",
+      "Exit code 0: each row has a result; 3: rows have failed or are pending.",
+    ],
+    examples: ["verify prompts.jsonl -o out/"],
+    load: async () => (await import("./verify_command.ts")).verifyCommand,
+  },
+  export: {
+    usage: ["export RESULTS… -o FILE --format NAME [flags]"],
+    summary: "Write a training set from results, in input order",
+    about: [
+      "The ending of FILE says how it is written: .jsonl, .json, .csv or .parquet,",
+      "with .gz or .zst after it to compress it.",
+    ],
+    examples: [
+      "export out/prompts.jsonl -o train.jsonl --format messages",
+      "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
+    ],
+    load: async () => (await import("./export_command.ts")).exportCommand,
+  },
+  simulate: {
+    usage: ["simulate [--port N] [OPTION=VALUE,…]"],
+    summary: "Serve a simulated OpenAI-compatible teacher on this machine",
+    about: ["A run needs no server: its --simulate=OPTION=VALUE,… takes the same options."],
+    sections: [{
+      title: "Options (shares are from 0 to 1)",
+      rows: [
+        ["latency", "milliseconds until an answer is complete (default 500)"],
+        ["jitter", "share of the latency by which it varies (default 0.2)"],
+        ["tokens", "mean completion tokens of an answer (default 300)"],
+        ["reasoning", "tokens of reasoning before an answer (default 0)"],
+        ["errors", "share of requests that get status 500 (default 0)"],
+        ["broken", "share of requests that get 200 without an answer (default 0)"],
+        ["aborted", "share of requests whose answer breaks off half-way (default 0)"],
+        ["refusals", "share of prompts that always get status 400 (default 0)"],
+        ["truncated", "share of prompts whose answer is truncated (default 0)"],
+        ["rpm", "requests a minute before 429; 0: no limit (default 0)"],
+        ["capacity", "requests in flight before 429; 0: no limit (default 0)"],
+        ["seed", "whole number that chooses answers and failures (default 1)"],
+      ],
+    }],
+    examples: ["simulate --port 8000 latency=200,errors=0.05,rpm=600"],
+    load: async () => (await import("./simulate_command.ts")).simulateCommand,
+  },
+  help: {
+    usage: ["help [COMMAND]"],
+    summary: "Show how a command is used",
+    examples: ["help export"],
+    load: async () => (await import("./help.ts")).helpCommand,
+  },
+  version: {
+    usage: ["version"],
+    summary: "Show the version",
+    examples: ["version"],
+    load: async () => (await import("./help.ts")).versionCommand,
+  },
+} satisfies Record<string, CommandEntry>;
+
+/** A command. */
+export type Command = keyof typeof TABLE;
+
+/** What users can ask for, in the order of the help. */
+export const COMMANDS: readonly Command[] = Object.keys(TABLE) as Command[];
+
+/** What there is to know of a command. */
+export function entryOf(command: Command): CommandEntry {
+  return TABLE[command];
+}
+
+/** Whether a word is the name of a command. */
+export function isCommand(word: string | undefined): word is Command {
+  return word !== undefined && Object.hasOwn(TABLE, word);
+}
