@@ -42,6 +42,33 @@ export function withoutPacking(path: string): string {
   return packing === undefined ? path : path.slice(0, -packing.extension.length);
 }
 
+/** A range of bytes. */
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The byte behind the last one. */
+  readonly end: number;
+}
+
+/** Whether a file is compressed, by its first bytes. */
+export async function isPacked(path: string, name: string): Promise<boolean> {
+  using file = await open(path, name);
+  const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
+  return packingOf(first, path) !== undefined;
+}
+
+/** Reads ranges of a file that is not compressed, one behind the other. A chunk's memory may be used again
+ * once the next one is asked for. */
+export async function* openRanges(
+  path: string,
+  name: string,
+  ranges: readonly ByteRange[],
+  chunkBytes = CHUNK_BYTES,
+): AsyncGenerator<Uint8Array> {
+  using file = await open(path, name);
+  for (const range of ranges) yield* chunksOf(file, name, range, chunkBytes);
+}
+
 /**
  * Reads a file from its start. A chunk's memory may be used again once the next one is asked for. The
  * file is closed at the end, also when the reader leaves early.
@@ -56,10 +83,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   // The copy of standard input has no name that tells.
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
-  const packing = PACKINGS.find(({ magic, extension }) =>
-    magic.every((byte, index) => first[index] === byte) ||
-    (extension === ".gz" && path.endsWith(extension))
-  );
+  const packing = packingOf(first, path);
   const bytes = packing === undefined ? all : unpacked(all, name, packing.name, packing.unpack());
   let isStart = true;
   for await (const chunk of bytes) {
@@ -67,6 +91,13 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
     isStart = false;
     yield chunk;
   }
+}
+
+function packingOf(first: Uint8Array, path: string): typeof PACKINGS[number] | undefined {
+  return PACKINGS.find(({ magic, extension }) =>
+    magic.every((byte, index) => first[index] === byte) ||
+    (extension === ".gz" && path.endsWith(extension))
+  );
 }
 
 function refuseForeign(start: Uint8Array, name: string): void {
@@ -106,16 +137,24 @@ async function* startingWith(
 }
 
 /** Every chunk stands in the same memory. */
-async function* chunksOf(file: Deno.FsFile, name: string): AsyncGenerator<Uint8Array> {
-  const buffer = new Uint8Array(CHUNK_BYTES);
-  while (true) {
+async function* chunksOf(
+  file: Deno.FsFile,
+  name: string,
+  range?: ByteRange,
+  chunkBytes = CHUNK_BYTES,
+): AsyncGenerator<Uint8Array> {
+  let left = range === undefined ? Infinity : range.end - range.start;
+  const buffer = new Uint8Array(Math.min(chunkBytes, left));
+  if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
+  while (left > 0) {
     let length: number | null;
     try {
-      length = await file.read(buffer);
+      length = await file.read(left < buffer.length ? buffer.subarray(0, left) : buffer);
     } catch (cause) {
       throw cannotRead(name, cause);
     }
     if (length === null) return;
+    left -= length;
     yield buffer.subarray(0, length);
   }
 }

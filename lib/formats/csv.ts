@@ -16,6 +16,8 @@ export interface CsvOptions {
   readonly delimiter?: string;
   /** Columns whose cells are JSON, not text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
+  /** The number of the row before the one that follows the header. @default 1, the header itself */
+  readonly numberBefore?: number;
 }
 
 /** A row that grows past this has a quote that is never closed; characters. */
@@ -142,9 +144,9 @@ interface CsvRecord {
 
 async function* records(
   chunks: AsyncIterable<Uint8Array>,
-  { name, delimiter }: CsvOptions,
+  { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
-  let rest = "", number = 0, enough = 0;
+  let rest = "", number = 0, enough = 0, isHeader = true;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
   for await (const { text, isLast } of texts(chunks, name)) {
     rest += text;
@@ -175,6 +177,8 @@ async function* records(
       if (cells[last].endsWith("\r")) cells[last] = cells[last].slice(0, -1);
       if (last === 0 && cells[0].trim() === "") continue;
       yield { cells, number };
+      if (isHeader && numberBefore !== undefined) number = numberBefore;
+      isHeader = false;
     }
   }
 }
@@ -204,7 +208,7 @@ async function* texts(
 }
 
 /** The delimiter that the header has most of, outside of quotes: Excel writes `;` in many countries. */
-function delimiterOf(text: string): string {
+export function delimiterOf(text: string): string {
   const end = text.search(/\n/);
   const header = (end < 0 ? text : text.slice(0, end)).replace(/"[^"]*"/g, "");
   const counts = [",", ";", "\t"].map((one) => ({ one, count: header.split(one).length }));

@@ -5,7 +5,8 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { firstBytes, openBytes, withoutPacking } from "./bytes.ts";
+import { firstBytes, openBytes, openRanges, withoutPacking } from "./bytes.ts";
+import type { InputPart } from "./borders.ts";
 import { readJsonArray } from "./json_array.ts";
 import { type Line, readLines } from "./lines.ts";
 
@@ -58,26 +59,32 @@ const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
  *
  * @param path Where it is read from.
  * @param name What the user calls it, its ending included.
+ * @param part The part that is read; nothing outside it is, but a header. @default all of it
  * @throws {SourceError} when it cannot be read
  */
 export async function openInput(
   path: string,
   name: string,
   options: InputOptions = {},
+  part?: InputPart,
 ): Promise<Input> {
   const format = options.inputFormat ?? await formatOf(path, name);
-  const bytes = () => openBytes(path, name);
+  const bytes = () =>
+    part === undefined ? openBytes(path, name) : bytesOf(path, name, format, part);
+  const before = part?.from.number ?? 0;
+  if (part !== undefined && part.from.byte >= part.to.byte) return { format, rows: noRows };
   switch (format) {
     case "jsonl":
-      return { format, rows: () => readLines(bytes()) };
+      return { format, rows: () => readLines(bytes(), { linesBefore: before }) };
     case "txt":
-      return { format, rows: () => asPrompts(readLines(bytes())) };
+      return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore: before })) };
     case "json":
-      return { format, rows: () => readJsonArray(bytes(), { name }) };
+      return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: before }) };
     case "csv":
     case "tsv": {
       const { findJsonColumns, readCsv } = await import("./csv.ts");
-      const table = { name, delimiter: format === "tsv" ? "\t" : undefined };
+      const delimiter = format === "tsv" ? "\t" : undefined;
+      const table = { name, delimiter, numberBefore: before > 0 ? before : undefined };
       const named = options.jsonColumns;
       const jsonColumns = named === undefined
         ? await findJsonColumns(bytes(), table)
@@ -87,10 +94,35 @@ export async function openInput(
     case "parquet": {
       const { binaryColumns } = options;
       const { readParquet } = await import("./parquet.ts");
-      return { format, rows: () => readParquet(path, { name, binaryColumns }) };
+      const rows = part && { start: part.from.number, end: part.to.number };
+      return { format, rows: () => readParquet(path, { name, binaryColumns, rows }) };
     }
   }
 }
+
+async function* noRows(): AsyncGenerator<Line[]> {}
+
+/** The bytes of a part, as a whole file of the format would have them. */
+async function* bytesOf(
+  path: string,
+  name: string,
+  format: InputFormat,
+  { from, to, header, size }: InputPart,
+): AsyncGenerator<Uint8Array> {
+  const isFirst = from.byte === 0, isArray = format === "json";
+  if (isArray && !isFirst) yield ARRAY_START;
+  const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
+  // The comma behind the last element is the byte before the border.
+  const isCut = isArray && to.byte < size;
+  yield* openRanges(path, name, [...head, {
+    start: from.byte,
+    end: isCut ? to.byte - 1 : to.byte,
+  }]);
+  if (isCut) yield ARRAY_END;
+}
+
+const ARRAY_START = new TextEncoder().encode("[");
+const ARRAY_END = new TextEncoder().encode("]");
 
 /** The format that a name stands for; undefined where it says nothing. */
 export function formatOfName(name: string): InputFormat | undefined {
@@ -103,7 +135,8 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
 
-async function formatOf(path: string, name: string): Promise<InputFormat> {
+/** The format of an input, by its name, then by its first bytes. */
+export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
   if (byName === "csv" || byName === "tsv" || byName === "txt" || byName === "parquet") {
     return byName;

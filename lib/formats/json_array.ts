@@ -17,6 +17,11 @@ export interface JsonArrayOptions {
   readonly name: string;
   /** A longer element is not read on; bytes. @default 67108864 (64 MiB) */
   readonly maxElementBytes?: number;
+  /** Elements before the first one that is read. @default 0 */
+  readonly elementsBefore?: number;
+  /** Hears where each element ends, in bytes from the start, its number, and whether it is the last one;
+   * the elements are not read then. */
+  readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
 const MAX_ELEMENT_BYTES = 64 * 2 ** 20;
@@ -52,13 +57,18 @@ class ArrayScanner {
   #hasContent = false;
   #pieces: Uint8Array[] = [];
   #length = 0;
-  #number = 0;
+  #number: number;
+  /** Bytes of the chunks before. */
+  #offset = 0;
+  readonly #onElement: JsonArrayOptions["onElement"];
   /** Whether the last thing was a comma. */
   #isAfterComma = false;
 
-  constructor({ name, maxElementBytes = MAX_ELEMENT_BYTES }: JsonArrayOptions) {
-    this.#name = name;
-    this.#maxBytes = maxElementBytes;
+  constructor(options: JsonArrayOptions) {
+    this.#name = options.name;
+    this.#maxBytes = options.maxElementBytes ?? MAX_ELEMENT_BYTES;
+    this.#number = options.elementsBefore ?? 0;
+    this.#onElement = options.onElement;
   }
 
   *push(chunk: Uint8Array): Generator<Line[]> {
@@ -75,7 +85,8 @@ class ArrayScanner {
       if (at === chunk.length) break;
       // A comma or the closing bracket of the array.
       const isEnd = chunk[at] === CLOSE;
-      this.#finish(chunk.subarray(start, at), rows, isEnd);
+      if (this.#onElement === undefined) this.#finish(chunk.subarray(start, at), rows, isEnd);
+      else this.#pass(at, isEnd);
       if (isEnd) this.#state = "end";
       start = ++at;
       if (rows.length >= BATCH_ROWS) {
@@ -84,6 +95,7 @@ class ArrayScanner {
       }
     }
     if (this.#state === "elements" && start < chunk.length) this.#carry(chunk.subarray(start));
+    this.#offset += chunk.length;
     if (rows.length > 0) yield rows;
   }
 
@@ -137,9 +149,10 @@ class ArrayScanner {
     return i;
   }
 
-  #finish(segment: Uint8Array, rows: Line[], isEnd: boolean): void {
+  /** Whether an element has ended, and not an array without any. */
+  #hasEnded(isEnd: boolean): boolean {
     if (!this.#hasContent) {
-      if (isEnd && !this.#isAfterComma) return;
+      if (isEnd && !this.#isAfterComma) return false;
       const what = isEnd
         ? 'a comma before the closing "]"'
         : "a comma without an element before it";
@@ -147,6 +160,18 @@ class ArrayScanner {
     }
     this.#isAfterComma = !isEnd;
     this.#hasContent = false;
+    return true;
+  }
+
+  /** Tells where an element ends, without reading it. */
+  #pass(at: number, isEnd: boolean): void {
+    this.#pieces = [];
+    this.#length = 0;
+    if (this.#hasEnded(isEnd)) this.#onElement!(this.#offset + at, ++this.#number, isEnd);
+  }
+
+  #finish(segment: Uint8Array, rows: Line[], isEnd: boolean): void {
+    if (!this.#hasEnded(isEnd)) return;
     const bytes = this.#length === 0 ? segment : this.#joined(segment);
     const number = ++this.#number;
     if (!isUtf8(bytes)) {

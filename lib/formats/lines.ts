@@ -26,9 +26,11 @@ export interface LinesOptions {
   maxLineBytes?: number;
   /** What an error calls the file. @default its path */
   name?: string;
+  /** Lines of the file before the first one that is read. @default 0 */
+  linesBefore?: number;
 }
 
-const DEFAULTS = { maxLineBytes: 64 * 2 ** 20 } satisfies LinesOptions;
+const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
 /** Small batches die young: the first pass takes 16 MB of heap with them, and 37 MB with the lines of a
  * whole chunk. */
 const BATCH_LINES = 32;
@@ -50,7 +52,8 @@ export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   options: LinesOptions = {},
 ): AsyncGenerator<Line[]> {
-  const splitter = new LineSplitter(options.maxLineBytes ?? DEFAULTS.maxLineBytes);
+  const { maxLineBytes, linesBefore } = { ...DEFAULTS, ...options };
+  const splitter = new LineSplitter(maxLineBytes, linesBefore);
   for await (const chunk of stream) {
     yield* splitter.push(chunk);
   }
@@ -72,10 +75,11 @@ class LineSplitter {
   #pieces: Uint8Array[] = [];
   /** How much of that line has come, kept or not. */
   #length = 0;
-  #number = 0;
+  #number: number;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, linesBefore: number) {
     this.#maxBytes = maxBytes;
+    this.#number = linesBefore;
   }
 
   *push(chunk: Uint8Array): Generator<Line[]> {
@@ -149,8 +153,8 @@ function startsWithBom(bytes: Uint8Array): boolean {
 }
 
 /** Nothing but spaces, tabs and carriage returns. */
-function isBlank(bytes: Uint8Array, end: number): boolean {
-  for (let i = 0; i < end; i++) {
+export function isBlank(bytes: Uint8Array, end: number, start = 0): boolean {
+  for (let i = start; i < end; i++) {
     const byte = bytes[i];
     if (byte > SPACE || (byte !== SPACE && byte !== 9 && byte !== CARRIAGE_RETURN)) return false;
   }

@@ -7,6 +7,15 @@
  * @module
  */
 
+export {
+  type Border,
+  type Divisible,
+  divisibleOf,
+  type Division,
+  findBorders,
+  type InputPart,
+  START,
+} from "./borders.ts";
 export { foreignFormatError } from "./bytes.ts";
 export { foreignText } from "./foreign_format.ts";
 export {

@@ -16,11 +16,36 @@ export interface ParquetOptions {
   readonly name: string;
   /** Columns of bytes that are read as base64 text. @default none: such a column is refused */
   readonly binaryColumns?: readonly string[];
+  /** Reads the row groups that begin within these rows, counted from 0. @default all */
+  readonly rows?: { readonly start: number; readonly end: number };
 }
 
 /** Rows that are decoded at once: a whole row group may hold a million. */
 const SLICE_ROWS = 2_000;
 const BATCH_ROWS = 32;
+
+/** A row group. */
+export interface RowGroup {
+  /** Its rows. */
+  readonly rows: number;
+  /** Its bytes, compressed. */
+  readonly bytes: number;
+}
+
+/** The row groups of a file, in their order. */
+export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[]> {
+  const { parquetMetadataAsync } = await import("../deps/hyparquet.ts");
+  using file = await openFile(path, name);
+  const buffer = await bufferOf(file);
+  const { row_groups: groups } = await reading(name, () => parquetMetadataAsync(buffer));
+  return groups.map(({ num_rows: rows, total_byte_size: total, columns }) => ({
+    rows: Number(rows),
+    bytes: columns.reduce(
+      (sum, { meta_data: meta }) => sum + Number(meta?.total_compressed_size ?? 0),
+      0,
+    ) || Number(total),
+  }));
+}
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
@@ -32,9 +57,12 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
   const metadata = await reading(options.name, () => parquetMetadataAsync(buffer));
   const columns = plainSchema(metadata.schema);
   refuseBinary(columns.binary, options);
-  let groupStart = 0;
+  const { start: firstRow, end: endRow } = options.rows ?? { start: 0, end: Infinity };
+  let groupEnd = 0;
   for (const group of metadata.row_groups) {
-    const groupEnd = groupStart + Number(group.num_rows);
+    const groupStart = groupEnd;
+    groupEnd = groupStart + Number(group.num_rows);
+    if (groupStart < firstRow || groupStart >= endRow) continue;
     const held = await holding(buffer, group);
     for (let rowStart = groupStart; rowStart < groupEnd; rowStart += SLICE_ROWS) {
       const rowEnd = Math.min(rowStart + SLICE_ROWS, groupEnd);
@@ -58,7 +86,6 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
         }));
       }
     }
-    groupStart = groupEnd;
   }
 }
 

@@ -1,0 +1,246 @@
+/**
+ * Where an input may be divided, so that several readers share it and none reads more than its part.
+ *
+ * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string. What is
+ * compressed cannot be divided, and Parquet only between row groups.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { isPacked, openRanges } from "./bytes.ts";
+import { formatOf, type InputFormat, type InputOptions } from "./input.ts";
+import { readJsonArray } from "./json_array.ts";
+import { isBlank } from "./lines.ts";
+
+/** A place between two rows. */
+export interface Border {
+  /** Where the row behind it begins, in bytes. In Parquet: bytes of the row groups before it. */
+  readonly byte: number;
+  /** The number of the last row before it, as `Line.number` counts. */
+  readonly number: number;
+  /** Rows before it, blank lines left out. */
+  readonly rows: number;
+}
+
+/** A part of an input. */
+export interface InputPart {
+  /** Where it begins. */
+  readonly from: Border;
+  /** Where it ends. */
+  readonly to: Border;
+  /** Bytes of the header of the file, which every part needs. */
+  readonly header: number;
+  /** Bytes of the whole file, where `to` is its end. */
+  readonly size: number;
+}
+
+/** The start of any input. */
+export const START: Border = { byte: 0, number: 0, rows: 0 };
+
+/** How an input can be divided. */
+export interface Divisible {
+  /** Its format. */
+  readonly format: InputFormat;
+  /** `anywhere`: between any two rows. `row-groups`: at `pieces` only. `whole`: not at all. */
+  readonly kind: "anywhere" | "row-groups" | "whole";
+  /** Where each indivisible piece begins; empty where it can be divided anywhere. */
+  readonly pieces: readonly Border[];
+  /** The columns of a table whose cells are JSON; undefined for other formats. */
+  readonly jsonColumns: readonly string[] | undefined;
+  /** What the borders are counted in: bytes of the file, or of its row groups. */
+  readonly size: number;
+}
+
+/** What a scan finds. */
+export interface Division {
+  /** The first border at or behind each of the targets; the end where there is none. */
+  readonly borders: readonly Border[];
+  /** The end of the input. */
+  readonly end: Border;
+  /** Bytes of its header. */
+  readonly header: number;
+}
+
+/** Tells how an input can be divided. Reads it only where a table has to tell which columns are JSON. */
+export async function divisibleOf(
+  path: string,
+  name: string,
+  options: InputOptions = {},
+): Promise<Divisible> {
+  const format = options.inputFormat ?? await formatOf(path, name);
+  const { size } = await Deno.stat(path);
+  if (format === "parquet") return { format, ...await parquetPieces(path, name) };
+  const isWhole = await isPacked(path, name);
+  const jsonColumns = format === "csv" || format === "tsv"
+    ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
+    : undefined;
+  const kind = isWhole ? "whole" : "anywhere";
+  return { format, kind, pieces: isWhole ? [START] : [], jsonColumns, size };
+}
+
+async function parquetPieces(
+  path: string,
+  name: string,
+): Promise<Omit<Divisible, "format">> {
+  const { rowGroupsOf } = await import("./parquet.ts");
+  const pieces: Border[] = [];
+  let byte = 0, number = 0;
+  for (const { rows, bytes } of await rowGroupsOf(path, name)) {
+    pieces.push({ byte, number, rows: number });
+    byte += Math.max(1, bytes);
+    number += rows;
+  }
+  return { kind: "row-groups", pieces, jsonColumns: undefined, size: byte };
+}
+
+async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
+  const { findJsonColumns } = await import("./csv.ts");
+  const { openBytes } = await import("./bytes.ts");
+  const delimiter = format === "tsv" ? "\t" : undefined;
+  return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
+}
+
+/** Finds the borders of an input that can be divided anywhere. `targets` are bytes, in ascending order. */
+export async function findBorders(
+  path: string,
+  name: string,
+  format: Exclude<InputFormat, "parquet">,
+  targets: readonly number[],
+): Promise<Division> {
+  const { size } = await Deno.stat(path);
+  const found = new Finder(targets);
+  const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
+  if (format === "json") await scanArray(chunks(), name, found);
+  else if (format === "csv" || format === "tsv") await scanTable(chunks(), format, found);
+  else await scanLines(chunks(), found);
+  return found.finish(size);
+}
+
+const SCAN_BYTES = 2 ** 20;
+const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
+
+/** Takes the borders that are asked for out of all there are. */
+class Finder {
+  readonly #targets: readonly number[];
+  readonly #borders: Border[] = [];
+  /** The next border that is wanted is at or behind this byte. */
+  wanted: number;
+  number = 0;
+  rows = 0;
+  header = 0;
+
+  constructor(targets: readonly number[]) {
+    this.#targets = targets;
+    this.wanted = targets[0] ?? Infinity;
+  }
+
+  /** A row has ended, and the next one begins at this byte. */
+  take(byte: number): void {
+    const border = { byte, number: this.number, rows: this.rows };
+    while (this.wanted <= byte) {
+      this.#borders.push(border);
+      this.wanted = this.#targets[this.#borders.length] ?? Infinity;
+    }
+  }
+
+  finish(size: number): Division {
+    const end = { byte: size, number: this.number, rows: this.rows };
+    const missing = this.#targets.slice(this.#borders.length).map(() => end);
+    return { borders: [...this.#borders, ...missing], end, header: this.header };
+  }
+}
+
+async function scanLines(chunks: AsyncIterable<Uint8Array>, found: Finder): Promise<void> {
+  let offset = 0;
+  /** Whether the line that began in an earlier chunk holds something; undefined where none did. */
+  let begun: boolean | undefined;
+  for await (const chunk of chunks) {
+    // A character for each byte: typed arrays are searched at half the speed.
+    const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
+    let start = offset === 0 && text.startsWith("\xef\xbb\xbf") ? 3 : 0;
+    for (let end = text.indexOf("\n", start); end !== -1; end = text.indexOf("\n", start)) {
+      found.number++;
+      if (begun || chunk[start] > SPACE || !isBlank(chunk, end, start)) found.rows++;
+      begun = undefined;
+      start = end + 1;
+      if (offset + start >= found.wanted) found.take(offset + start);
+    }
+    if (start < chunk.length) begun = begun || !isBlank(chunk, chunk.length, start);
+    offset += chunk.length;
+  }
+  if (begun === undefined) return;
+  found.number++;
+  if (begun) found.rows++;
+}
+
+async function scanArray(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  found: Finder,
+): Promise<void> {
+  const onElement = (end: number, number: number, isLast: boolean) => {
+    found.number = found.rows = number;
+    if (!isLast && end >= found.wanted - 1) found.take(end + 1);
+  };
+  for await (const _ of readJsonArray(chunks, { name, onElement }));
+}
+
+/** Where in a table the scan is. */
+enum Cell {
+  Start,
+  Plain,
+  Quoted,
+  /** Behind a quote that ends the cell, or is the first of two. */
+  Closed,
+}
+
+async function scanTable(
+  chunks: AsyncIterable<Uint8Array>,
+  format: "csv" | "tsv",
+  found: Finder,
+): Promise<void> {
+  const { delimiterOf } = await import("./csv.ts");
+  let offset = 0, cell = Cell.Start, delimiter = 9;
+  /** Whether the record has begun, and whether it holds something. */
+  let isBegun = false, isFull = false;
+  const end = (byte: number) => {
+    found.number++;
+    isBegun = false;
+    if (isFull && found.header === 0) found.header = byte;
+    else if (isFull) found.rows++;
+    isFull = false;
+    if (found.header > 0 && byte >= found.wanted) found.take(byte);
+  };
+  for await (const chunk of chunks) {
+    if (offset === 0 && format === "csv") {
+      delimiter = delimiterOf(new TextDecoder().decode(chunk)).charCodeAt(0);
+    }
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
+      isBegun = true;
+      if (cell === Cell.Quoted) {
+        if (byte === QUOTE) cell = Cell.Closed;
+        else if (byte > SPACE) isFull = true;
+      } else if (byte === LINE_FEED) {
+        cell = Cell.Start;
+        end(offset + i + 1);
+      } else if (byte === delimiter) {
+        cell = Cell.Start;
+        isFull = true;
+      } else if (byte === QUOTE && cell !== Cell.Plain) {
+        if (cell === Cell.Closed) isFull = true;
+        cell = Cell.Quoted;
+      } else if (cell === Cell.Start) {
+        // The byte order mark stands before the first cell.
+        if (offset + i < 3 && byte >= 0xbb) continue;
+        cell = Cell.Plain;
+        if (byte > SPACE) isFull = true;
+      } else if (byte > SPACE) {
+        isFull = true;
+      }
+    }
+    offset += chunk.length;
+  }
+  if (isBegun) end(offset);
+}
