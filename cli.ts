@@ -13,8 +13,8 @@ import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
 import { RetortError } from "./lib/errors.ts";
+import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
-import { systemReason } from "./lib/system_error.ts";
 
 /** Does what the arguments say and gives the exit code (see the README for their meaning). */
 export async function main(args: readonly string[], io: Io): Promise<number> {

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/system_error.ts";
+import { systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 import { notSet, unreadable, variableOf } from "./named_secret.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { parse } from "../lib/deps/std_yaml.ts";
-import { systemReason } from "../lib/system_error.ts";
+import { systemReason } from "../lib/files.ts";
 import type { Fail } from "./config_block.ts";
 
 /** Far above any configuration; a device or a data set that was named by mistake is not read to its end. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statOf } from "../lib/files.ts";
 import { dirname } from "node:path";
 import { UsageError } from "../lib/errors.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
@@ -80,12 +81,4 @@ async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Pro
     `Cannot write the report to "${path}": the file there is no report of Retort. ` +
       "Name another file, or move it away",
   );
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch {
-    return undefined;
-  }
 }

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { systemReason } from "../lib/system_error.ts";
+import { systemReason } from "../lib/files.ts";
 import { isUsualPath, NOT_SHOWN } from "./named_secret.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Figures as a person reads them.
+ * Figures as users read them.
  *
  * @module
  */
@@ -9,6 +9,11 @@ import { formatBytes as formatStdBytes } from "./deps/std_fmt.ts";
 /** A whole number: `1,319`. */
 export function formatCount(count: number): string {
   return String(Math.round(count)).replace(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
+/** A number of things: `1 row`, `1,319 rows`. */
+export function formatCountOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** A duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cannotRead } from "./system_error.ts";
+import { cannotRead, ifThere } from "./files.ts";
 
 const BLOCK_BYTES = 1 << 20;
 const NEWLINE = 10;
@@ -21,7 +21,7 @@ export interface LineBlock {
 
 /** Reads a file from its start, without its byte order mark. A file that does not exist holds nothing. */
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
-  using file = await openIfThere(path);
+  using file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
   if (file === undefined) return;
   let buffer = new Uint8Array(BLOCK_BYTES);
   let filled = 0, offset = 0, isStart = true;
@@ -79,15 +79,6 @@ async function readInto(
   try {
     return await file.read(buffer);
   } catch (error) {
-    throw cannotRead(path, error);
-  }
-}
-
-async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
     throw cannotRead(path, error);
   }
 }

@@ -33,7 +33,7 @@ const SHARED = [
   "hash",
   "json_depth",
   "seed",
-  "system_error",
+  "files",
   "think",
   "line_blocks",
   "own_line",

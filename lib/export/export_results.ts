@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { readRunFile } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
-import { systemReason } from "../system_error.ts";
+import { ifThere, systemReason } from "../files.ts";
 import { type ExportOptions, type ResolvedExport, resolveExport } from "./export_options.ts";
 import type { NoPlace } from "./formats.ts";
 import type { ExportReport } from "./export.ts";
@@ -100,21 +100,15 @@ function inputOf(results: string): string {
 
 async function checkPaths(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    const info = await statOf(path);
+    const info = await ifThere(
+      Deno.stat(path),
+      (cause) => new UsageError(`Cannot read "${path}": ${systemReason(cause)}`, { cause }),
+    );
     const problem = info === undefined
       ? "no such file"
       : info.isDirectory
       ? "it is a folder: name a results file in it"
       : undefined;
     if (problem !== undefined) throw new UsageError(`Cannot export "${path}": ${problem}`);
-  }
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(`Cannot read "${path}": ${systemReason(error)}`, { cause: error });
   }
 }

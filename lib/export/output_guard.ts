@@ -6,7 +6,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { ifThere, statOf, systemReason } from "../files.ts";
 
 /** What stands in the way of an output. */
 export interface OutputGuard {
@@ -85,15 +85,12 @@ async function holdsResults(path: string): Promise<boolean> {
 }
 
 async function isSameFile(path: string, info: Deno.FileInfo): Promise<boolean> {
-  const other = await Deno.stat(path).catch(() => undefined);
+  const other = await statOf(path);
   return other !== undefined && other.dev === info.dev && other.ino === info.ino;
 }
 
 async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });
-  }
+  const errorOf = (cause: unknown) =>
+    new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });
+  return await ifThere(Deno.stat(path), errorOf);
 }

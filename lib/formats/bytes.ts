@@ -8,7 +8,7 @@ import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
 
 const CHUNK_BYTES = 64 * 2 ** 10;

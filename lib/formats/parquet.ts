@@ -6,7 +6,7 @@
 
 import type { AsyncBuffer, FileMetaData } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
 import { plainSchema, toJsonText, VALUE_PARSERS } from "./parquet_values.ts";
 

@@ -14,7 +14,7 @@ import {
   type RunState,
 } from "../progress/mod.ts";
 import type { Outcome } from "../row.ts";
-import { prepare, type Prepared } from "./prepare.ts";
+import { prepare, type Prepared } from "./context.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";

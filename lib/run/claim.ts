@@ -15,8 +15,8 @@ import {
   rescuedFilesOf,
   targetOf,
 } from "../sink/mod.ts";
-import { hasContent, removeIfThere } from "./files.ts";
-import { readRunFile } from "./identity.ts";
+import { hasContent, removeIfThere } from "../files.ts";
+import { readRunFile } from "./run_file.ts";
 import type { RunOptions } from "./options.ts";
 import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 

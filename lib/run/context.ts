@@ -1,17 +1,22 @@
 /**
- * What a generator hands to its runs.
+ * What a generator hands to its runs, and what has to be prepared for each: checks of answers, and prices.
  *
  * @module
  */
 
+import { type Checks, createChecks } from "../checks/mod.ts";
+import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import type { Engine, EngineOptions } from "../engine/mod.ts";
+import { UsageError } from "../errors.ts";
+import type { InputOptions } from "../formats/mod.ts";
+import { type Prices, pricesOf } from "../prices/mod.ts";
 import type { Progress } from "../progress/mod.ts";
 import type { Outcome } from "../row.ts";
 import type { LineFormat } from "../sink/mod.ts";
-import { paramsId } from "./identity.ts";
+import type { RowParser } from "../source/mod.ts";
 import type { RunOptions } from "./options.ts";
-import type { Prepared } from "./prepare.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
+import { type Identity, paramsId } from "./run_file.ts";
 
 /** What the generator hands to each run. */
 export interface RunContext {
@@ -27,6 +32,53 @@ export interface RunContext {
   readonly onEngine: (engine: Engine) => void;
   /** Ends the preparation; the engine is steered by itself. */
   readonly signal: AbortSignal;
+}
+
+/** What all inputs of a run share. */
+export interface JobContext {
+  /** What the run was told. */
+  readonly options: RunOptions;
+  /** Makes what reads a row. */
+  readonly parserOf: (order: { namedLast: boolean }) => RowParser;
+  /** Rows of one id: see `RowOptions`. */
+  readonly duplicates: "merge" | "keep";
+  /** In which format the input is. @default by its name, then by its content */
+  readonly format?: InputOptions;
+  /** The folder of the images that rows name. @default that of the input */
+  readonly imagesRoot?: string;
+  /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
+  readonly samples?: number;
+  /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
+   * row and for those after it. */
+  readonly identity: Identity;
+  /** Says something to the person. */
+  readonly notice: (level: "info" | "warning", message: string) => void;
+  /** Ends the preparation early. */
+  readonly signal: AbortSignal;
+}
+
+/** The notices of one run. "run-start" is its first event, so earlier notices wait for it. */
+export class RunNotices {
+  readonly #progress: Progress;
+  #early: [level: "info" | "warning", message: string][] | undefined = [];
+
+  /** Holds back all notices until `start()`. */
+  constructor(progress: Progress) {
+    this.#progress = progress;
+  }
+
+  /** Tells the user something. */
+  add(level: "info" | "warning", message: string): void {
+    if (this.#early === undefined) this.#progress.notice(level, message);
+    else this.#early.push([level, message]);
+  }
+
+  /** Emits what was held back, and holds nothing back from now on. */
+  start(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const [level, message] of early) this.add(level, message);
+  }
 }
 
 /** What an engine takes from a generator, beside rows and places for them. */
@@ -51,4 +103,46 @@ export function lineFormat(
     finalMessages: options.finalMessages ?? false,
     think: options.think ?? "wrap",
   };
+}
+
+/** What is made for each run. */
+export interface Prepared {
+  /** The checks of answers; to be disposed of. */
+  readonly checks: Checks;
+  /** Which answers are kept. */
+  readonly acceptance: AnswerPolicy;
+  /** What has been spent, and what may be. */
+  readonly spending: Budget;
+  /** What the teachers take for a million tokens, for an estimate. */
+  readonly ratesOf: Prices["ratesOf"];
+  /** What there is to say of it. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Makes them. No call is made.
+ *
+ * @throws {UsageError} when a check or a budget cannot be used as it is
+ */
+export async function prepare(
+  options: ResolvedOptions,
+  maxCostUsd: number | null,
+): Promise<Prepared> {
+  try {
+    const teachers = options.teachers.map(({ teacher }) => teacher);
+    const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
+    const spending = new Budget({
+      priceOf,
+      unpriced,
+      maxCostUsd: maxCostUsd ?? undefined,
+      maxCompletionTokens: options.maxCompletionTokens,
+    });
+    // Last of all: they may hold a worker.
+    const checks = await createChecks(options);
+    const acceptance = new AnswerPolicy({ ...options, checks: checks.list });
+    return { checks, acceptance, spending, ratesOf, notes };
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+    throw new UsageError(error.message, { cause: error });
+  }
 }

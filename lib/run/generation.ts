@@ -1,20 +1,96 @@
 /**
- * Rows of any iterable through the engine, outcome by outcome.
+ * Rows of any iterable through the engine, outcome by outcome. A lane is free only once its outcome was taken, which
+ * keeps the engine from running ahead of its consumer.
  *
  * @module
  */
 
-import { setImmediate as turn } from "node:timers/promises";
-import type { Engine } from "../engine/mod.ts";
+import { Engine } from "../engine/mod.ts";
+import { HaltedError } from "../errors.ts";
 import { IdTable } from "../index/mod.ts";
 import type { GivenRow, Outcome, Row } from "../row.ts";
-import type { ImageFolder, RowParser } from "../source/mod.ts";
+import { ImageFolder, type RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
-import { Admission } from "./admission.ts";
-import { Handoff } from "./handoff.ts";
-import { fileProblem } from "./preflight.ts";
-import { sampleRow } from "./samples.ts";
+import type { ActiveRun } from "./active_run.ts";
+import { Admission, fileProblem, sampleRow } from "./admission.ts";
+import { engineOptions } from "./context.ts";
+import { teacherNotices } from "./preview.ts";
+import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
+import { setImmediate as turn } from "node:timers/promises";
+
+/** What a run over an iterable is made with. */
+export interface StreamOptions<T> {
+  /** The generator's options. */
+  readonly generator: ResolvedOptions;
+  /** What is under way. The caller ends it. */
+  readonly activity: ActiveRun;
+  /** The number of lanes. */
+  readonly concurrency: number;
+  /** Makes what the consumer is given. */
+  readonly publisher: Publisher<T>;
+}
+
+/**
+ * Sends the rows and gives each outcome as it comes.
+ *
+ * @throws the reason of the generator's signal, when it is aborted
+ * @throws {HaltedError} If a teacher, a budget or a deadline has ended the run.
+ */
+export async function* streamOutcomes<T>(
+  rows: Iterable<unknown> | AsyncIterable<unknown>,
+  { generator, activity, concurrency, publisher }: StreamOptions<T>,
+): AsyncGenerator<T, void, undefined> {
+  const prepared = await activity.prepare();
+  generator.signal?.throwIfAborted();
+  const { progress } = activity;
+  const generation = new Generation({
+    parser: rowParserOf(generator),
+    promptField: generator.promptField,
+    images: new ImageFolder(generator.imagesRoot),
+    duplicates: generator.duplicates,
+    samples: generator.samples,
+    params: generator.params,
+    publisher,
+    onSettled: (outcomes) => activity.settled(outcomes),
+  });
+  const engine = new Engine({
+    ...engineOptions({ generator, prepared, progress }),
+    concurrency,
+    source: generation.rows(rows),
+    // The caller may wait for the last outcome before it gives the next row.
+    holdsSuspects: false,
+    sink: generation,
+  });
+  activity.attach(engine);
+  progress.start({ total: null, skipped: 0 });
+  for (const notice of teacherNotices(generator)) progress.notice("warning", notice);
+  yield* generation.outcomes(engine);
+  generator.signal?.throwIfAborted();
+  if (engine.haltReason !== undefined) throw new HaltedError(engine.haltReason);
+}
+
+/**
+ * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator hears of
+ * them only after the outcome that it is waiting for, which may take an hour.
+ */
+export function abortedByReturn<T>(
+  generator: AsyncGenerator<T, void, undefined>,
+  abort: () => void,
+): AsyncGenerator<T, void, undefined> {
+  const end = generator.return.bind(generator);
+  const fail = generator.throw.bind(generator);
+  return Object.assign(generator, {
+    return(value?: void | PromiseLike<void>) {
+      abort();
+      return end(value);
+    },
+    throw(error: unknown) {
+      abort();
+      return fail(error);
+    },
+  });
+}
 
 /** A value that is no row. */
 export interface BadRow extends GivenRow {
@@ -151,5 +227,51 @@ export class Generation<T> {
     for (let sample = 0; sample < count; sample++) {
       await this.#handoff.put(publisher.badRow({ ...given, problem, sample }));
     }
+  }
+}
+
+/** Hands items from lanes to one consumer, in the order in which they come. */
+export class Handoff<T> {
+  readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
+  readonly #takers: ((item: T | undefined) => void)[] = [];
+  #closed = false;
+
+  /** Whether nothing more will be taken over. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Offers an item; resolves when it was taken, or when nobody will take it any more. */
+  put(item: T): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const taker = this.#takers.shift();
+    if (taker !== undefined) {
+      taker(item);
+      return Promise.resolve();
+    }
+    return new Promise((taken) => this.#offered.push({ item, taken }));
+  }
+
+  /** Takes the next item; undefined when there will be none. */
+  take(): Promise<T | undefined> {
+    const offer = this.#offered.shift();
+    if (offer !== undefined) {
+      offer.taken();
+      return Promise.resolve(offer.item);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /** Nothing more will come; what was offered can still be taken. */
+  end(): void {
+    this.#closed = true;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  /** Nobody takes anything any more: lanes that wait are let go. */
+  abandon(): void {
+    for (const { taken } of this.#offered.splice(0)) taken();
+    this.end();
   }
 }

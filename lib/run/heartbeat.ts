@@ -1,17 +1,19 @@
 /**
- * How many calls a run has in flight, noted where the next run finds it after a crash: those calls may
- * have been billed, and their rows are asked again. A call counts from its start until its answer is
- * written, so answers that wait in memory for a full disk count as well.
+ * What a run does once a second: it notes its calls in flight in the lock file, and checks that the output files and
+ * the lock are still those that it opened.
  *
- * The note is an upper bound at any moment, `kill -9` included. It is raised before the attempt that
- * would go beyond it, by doubling, so that a run that speeds up writes a handful of notes; and once a
- * second it comes down to the most that were in flight in that second.
+ * The calls of the note may have been billed if the run crashes, and their rows are asked again. A call counts from
+ * its start until its answer is written, so answers that wait in memory for a full disk count as well. The note is an
+ * upper bound at any moment, `kill -9` included: it is raised before the attempt that would exceed it, by doubling, so
+ * that a run that speeds up writes few notes, and once a second it is lowered to the most that were in flight since.
  *
  * @module
  */
 
-import { every as everyMs } from "../timer.ts";
+import { SinkError } from "../errors.ts";
 import type { Lock, RunNote } from "../sink/mod.ts";
+import { every as everyMs } from "../timer.ts";
+import type { Job } from "./job.ts";
 
 /** What a heartbeat is told. */
 export interface HeartbeatOptions {
@@ -99,4 +101,115 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
     }
   }
   return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
+}
+
+/** What a job tells of its files. */
+export type GroundJob = Pick<Job, "checkGround" | "moveAway">;
+
+const AGAIN_MS = 1_000;
+/** Timers come early by a little. */
+const APART_MS = 900;
+
+/** What a test controls. */
+export interface GroundOptions {
+  /** Milliseconds, monotonic. @default performance.now */
+  readonly now?: () => number;
+  /** Waits. */
+  readonly delay?: (ms: number) => Promise<unknown>;
+}
+
+/** Looks after the files of all jobs. */
+export class Ground {
+  readonly #jobs: readonly GroundJob[];
+  readonly #onLost: (error: SinkError) => void;
+  readonly #now: () => number;
+  readonly #delay: (ms: number) => Promise<unknown>;
+  #looking: Promise<void> | undefined;
+  /** When something was wrong for the first time in a row. */
+  #suspectedAt: number | undefined;
+  #isOver = false;
+  #error: SinkError | undefined;
+
+  /** `onLost` is called once: nothing more is to be sent. */
+  constructor(
+    jobs: readonly GroundJob[],
+    onLost: (error: SinkError) => void,
+    { now = () => performance.now(), delay = wait }: GroundOptions = {},
+  ) {
+    this.#jobs = jobs;
+    this.#onLost = onLost;
+    this.#now = now;
+    this.#delay = delay;
+  }
+
+  /** Looks, unless that is under way. To be called about once a second. */
+  tick(): void {
+    if (this.#isOver) return;
+    this.#looking ??= this.#look().finally(() => this.#looking = undefined);
+  }
+
+  /**
+   * Looks for the last time, twice where that is needed.
+   *
+   * @throws {SinkError} when a file or the lock was lost, now or before
+   */
+  async end(): Promise<void> {
+    await this.close();
+    await this.#look();
+    while (this.#suspectedAt !== undefined && this.#error === undefined) {
+      await this.#delay(AGAIN_MS);
+      await this.#look();
+    }
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** Whether files are being looked at. */
+  get isLooking(): boolean {
+    return this.#looking !== undefined;
+  }
+
+  /** Looks no more; resolves once no file is being looked at. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    if (this.#error !== undefined) return;
+    const problems = await Promise.all(this.#jobs.map((job) => job.checkGround()));
+    const problem = problems.find((one) => one !== undefined);
+    if (problem === undefined) this.#suspectedAt = undefined;
+    else if (this.#suspectedAt === undefined) this.#suspectedAt = this.#now();
+    else if (this.#now() - this.#suspectedAt >= APART_MS) await this.#lose(problem);
+  }
+
+  /** What was written since the files were last seen whole is brought to safety at once: calls in flight may
+   * take minutes. */
+  async #lose(problem: string): Promise<void> {
+    const rescued: string[] = [];
+    try {
+      for (const job of this.#jobs) rescued.push(...await job.moveAway());
+      this.#error = new SinkError(`${problem}. ${adviceFor(rescued)}`);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      this.#error = new SinkError(`${problem}, and the last answers are not safe: ${reason}`, {
+        cause,
+      });
+    }
+    this.#onLost(this.#error);
+  }
+}
+
+function adviceFor(rescued: readonly string[]): string {
+  if (rescued.length === 0) {
+    return "See to it that no other run is at work, then run the same command again";
+  }
+  return `The last answers are in "${
+    rescued.join('", "')
+  }": run the same command again, which adds ` +
+    "them to the output";
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,10 +6,10 @@
  */
 
 import { SourceError, UsageError } from "../errors.ts";
-import type { BadLineGroup } from "./bad_lines.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
+import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
-import type { ResolvedRunOptions } from "./run_options.ts";
-import type { Preflight } from "./preflight.ts";
+import type { Preflight } from "./findings.ts";
 
 /** The least that a first pass has to know to be judged. */
 type Found = Pick<
@@ -65,7 +65,7 @@ function badRowProblem(inputs: readonly string[], found: readonly Found[]): stri
     lines.push(`  … and ${blocks.length - MOST_LISTED} more problems`);
   }
   return [
-    `Cannot send ${plural(count, "line")} of the input; nothing was sent\n` +
+    `Cannot send ${formatCountOf(count, "line")} of the input; nothing was sent\n` +
     `${lines.join("\n")}\n` +
     "Fix them, or add --skip-bad-rows to write them to the failures file and send the rest",
   ];
@@ -83,10 +83,10 @@ function groupLines(
   const way = hint === "" ? "" : `: ${hint}`;
   if (count === 1) return [`  ${placeOf(examples[0].line)}: ${examples[0].problem}${way}`];
   const where = isOneOfMany ? ` of ${input}` : "";
-  const lines = [`  ${plural(count, "line")}${where}: ${kind}${way}`];
+  const lines = [`  ${formatCountOf(count, "line")}${where}: ${kind}${way}`];
   for (const { line, problem } of examples) lines.push(`    ${placeOf(line)}: ${problem}`);
   const more = count - examples.length;
-  if (more > 0) lines.push(`    … and ${more.toLocaleString("en-US")} more`);
+  if (more > 0) lines.push(`    … and ${formatCount(more)} more`);
   return lines;
 }
 
@@ -101,9 +101,7 @@ function shapeProblem(inputs: readonly string[], found: readonly Found[]): strin
     }
   }
   if (shapes.size < 2) return [];
-  const counted = [...shapes].map(([shape, { count }]) =>
-    `${count.toLocaleString("en-US")} ${shape}`
-  );
+  const counted = [...shapes].map(([shape, { count }]) => `${formatCount(count)} ${shape}`);
   return [
     [
       `Cannot send rows of ${shapes.size} shapes in one run: ${counted.join(", ")}. ` +
@@ -115,9 +113,9 @@ function shapeProblem(inputs: readonly string[], found: readonly Found[]): strin
 
 function changedProblem(found: readonly Found[]): string[] {
   const count = found.reduce((total, { changed }) => total + changed, 0);
-  const edited = count === 0
-    ? []
-    : [`${plural(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`];
+  const edited = count === 0 ? [] : [
+    `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
+  ];
   const lines = resentLines(found);
   const resent = lines.length === 0
     ? []
@@ -138,13 +136,15 @@ function resentLines(found: readonly Found[]): string[] {
   for (const { resent } of found) {
     for (const [what, count] of resent) counts.set(what, (counts.get(what) ?? 0) + count);
   }
-  return [...counts].map(([what, count]) => `  ${plural(count, "row")}: now ${what}`);
+  return [...counts].map(([what, count]) => `  ${formatCountOf(count, "row")}: now ${what}`);
 }
 
 function emptyProblem(inputs: readonly string[], found: readonly Found[]): string[] {
   if (found.some(({ rows }) => rows > 0)) return [];
   const bad = found.reduce((total, one) => total + one.bad.count, 0);
-  const what = bad === 0 ? undefined : `no row that can be sent (${plural(bad, "bad line")})`;
+  const what = bad === 0
+    ? undefined
+    : `no row that can be sent (${formatCountOf(bad, "bad line")})`;
   return [emptyMessage("start", inputs, what)];
 }
 
@@ -155,6 +155,86 @@ export function emptyMessage(doing: string, inputs: readonly string[], what = "n
     "Add --allow-empty if that is meant";
 }
 
-function plural(count: number, word: string): string {
-  return `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
+/** A line that is no row. */
+export interface BadLine {
+  /** Its number, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** Lines with one cause. */
+interface BadLineGroup {
+  /** What is wrong with all of them. */
+  readonly kind: string;
+  /** What helps, often a flag; "" where nothing is known to. */
+  readonly hint: string;
+  /** How many there are. */
+  readonly count: number;
+  /** The first of them. */
+  readonly examples: readonly BadLine[];
+}
+
+/** Examples of each group. */
+const EXAMPLES = 5;
+/** More causes than these share a group. */
+const MOST_GROUPS = 20;
+const OTHERS = "other problems";
+/** A hint takes 10 µs to find. */
+const HINTED_LINES = 1_000;
+
+/** Kinds whose hint is the same for every line. */
+const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
+  [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
+  [/^invalid UTF-8/, "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8"],
+];
+
+/** Collects them. */
+export class BadLines {
+  readonly #groups = new Map<
+    string,
+    { kind: string; hint: string; count: number; examples: BadLine[] }
+  >();
+  #count = 0;
+
+  /** How many there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The groups, the one with the first line first. */
+  get groups(): readonly BadLineGroup[] {
+    return [...this.#groups.values()];
+  }
+
+  /** Adds a line; `hint` is asked for as long as there are few. */
+  add(line: number, problem: string, hint: () => string): void {
+    const kind = kindOf(problem);
+    const known = ++this.#count <= HINTED_LINES ? hint() || hintFor(kind) : this.#hintOf(kind);
+    const key = `${kind}\n${known}`;
+    let group = this.#groups.get(key);
+    if (group === undefined && this.#groups.size >= MOST_GROUPS) group = this.#groups.get(OTHERS);
+    if (group === undefined) {
+      const isFull = this.#groups.size >= MOST_GROUPS;
+      group = { kind: isFull ? OTHERS : kind, hint: isFull ? "" : known, count: 0, examples: [] };
+      this.#groups.set(isFull ? OTHERS : key, group);
+    }
+    if (++group.count <= EXAMPLES) group.examples.push({ line, problem });
+  }
+
+  /** The hint of the first group of a kind. */
+  #hintOf(kind: string): string {
+    for (const group of this.#groups.values()) if (group.kind === kind) return group.hint;
+    return hintFor(kind);
+  }
+}
+
+/** What is wrong, without what is the line's own: values, places and ids. */
+function kindOf(problem: string): string {
+  return problem.replace(/: .*$/s, "").replace(/\[\d+\]/g, "[…]")
+    .replace(/^uid ".*" (belongs|needs) .*$/s, "uid belongs to an earlier row already");
+}
+
+function hintFor(kind: string): string {
+  return HINTS.find(([pattern]) => pattern.test(kind))?.[1] ?? "";
 }

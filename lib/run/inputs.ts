@@ -1,13 +1,15 @@
 /**
- * The input files of a run, where users name folders and patterns in place of files.
+ * The input files of a run: folders and patterns as files, files that can be read twice with the same content, and
+ * the copy of standard input, which can be read only once.
  *
  * @module
  */
 
-import { basename, dirname, join, matchesGlob } from "node:path";
-import { SourceError } from "../errors.ts";
+import { closestString, levenshteinDistance } from "../deps/std_text.ts";
+import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName } from "../formats/mod.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
+import { basename, dirname, join, matchesGlob } from "node:path";
 
 /** The files of a run. */
 export interface FoundInputs {
@@ -18,7 +20,7 @@ export interface FoundInputs {
 }
 
 /** What makes a name a pattern. */
-export const PATTERN = /[*?{[]/;
+const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
@@ -124,4 +126,135 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
     if (!isDirectory) yield path;
     else if (!name.startsWith(".")) yield* walk(path, depth - 1);
   }
+}
+
+/** Names of standard input that Deno opens with all permissions only. */
+const DEVICE = /^\/(dev|proc)\//;
+const READ_STDIN = "Name - to read standard input";
+
+/**
+ * Tells whether a file is still what it was.
+ *
+ * @throws {SourceError} when it cannot be found
+ */
+export async function stampOf(path: string): Promise<string> {
+  return stamp(await statOf(path));
+}
+
+/** Whether a file is what it was when `stampOf` told. At once, for it is asked very often: 3 µs. */
+export function isUnchanged(path: string, before: string): boolean {
+  try {
+    return stamp(Deno.statSync(path)) === before;
+  } catch {
+    return false;
+  }
+}
+
+function stamp({ size, mtime }: Deno.FileInfo): string {
+  return `${size}:${mtime?.getTime()}`;
+}
+
+/**
+ * Makes sure that both passes can read a file.
+ *
+ * @throws {SourceError} when there is no such file, when it is a folder, or when what is read of it is
+ * gone, as with a pipe
+ */
+export async function checkReadableTwice(path: string): Promise<void> {
+  const { isFile, isDirectory } = await statOf(path);
+  if (isFile) return;
+  const problem = isDirectory
+    ? `Cannot read "${path}": it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file`
+    : `Cannot read "${path}" twice, as a run has to: it is no regular file. ` +
+      `${READ_STDIN}, which is kept for the second time`;
+  throw new SourceError(problem, { path });
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    const advice = DEVICE.test(path)
+      ? `. ${READ_STDIN}`
+      : PATTERN.test(path)
+      ? ", and no file matches it as a pattern"
+      : cause instanceof Deno.errors.NotFound
+      ? await similarName(path)
+      : "";
+    throw new SourceError(`Cannot read "${path}": ${systemReason(cause)}${advice}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+/** The file beside it whose name was meant, as far as that can be told. */
+async function similarName(path: string): Promise<string> {
+  const name = basename(path);
+  try {
+    const names: string[] = [];
+    for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
+    if (names.length === 0) return "";
+    const nearest = closestString(name, names);
+    const isNear = levenshteinDistance(name, nearest) <= Math.min(MOST_TYPOS, name.length / 3);
+    return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : "";
+  } catch {
+    return "";
+  }
+}
+
+const MOST_TYPOS = 3;
+
+/** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted:
+ * a person at a terminal may never end the stream. */
+export async function spool(
+  stream: ReadableStream<Uint8Array>,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    // Not `Deno.writeFile(path, stream, { signal })`, which never frees what it makes for the signal.
+    const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
+    await stream.pipeTo(file.writable, { signal });
+  } catch (cause) {
+    throw new SinkError(`Cannot write standard input to "${path}": ${systemReason(cause)}`, {
+      path,
+      cause,
+    });
+  }
+}
+
+const SAMPLE_BYTES = 1 << 16;
+const DEFAULT_ROWS = 1_000;
+/** Lines differ in length; a table that is a tenth too large costs less than growing it. */
+const MARGIN = 1.1;
+/** No row is shorter than `{"prompt":"x"}`; blank lines are. */
+const SHORTEST_ROW_BYTES = 14;
+
+/** Rows of the file by the length of its first lines, so that the table of ids need not grow while it is
+ * filled; 1,000 where nothing can be said. */
+export async function estimateRows(path: string): Promise<number> {
+  try {
+    using file = await Deno.open(path);
+    const { size, isFile } = await file.stat();
+    if (!isFile) return DEFAULT_ROWS;
+    const sample = new Uint8Array(SAMPLE_BYTES);
+    const read = await file.read(sample);
+    if (read === null) return DEFAULT_ROWS;
+    let lines = 0;
+    for (let at = sample.indexOf(10); at !== -1 && at < read; at = sample.indexOf(10, at + 1)) {
+      lines++;
+    }
+    const rows = Math.min(size / read * lines * MARGIN, size / SHORTEST_ROW_BYTES);
+    return Math.max(DEFAULT_ROWS, Math.ceil(rows));
+  } catch {
+    return DEFAULT_ROWS;
+  }
+}
+
+/** The folder of an input; undefined for standard input. */
+export function folderOf(input: string): string | undefined {
+  if (input === "-") return undefined;
+  const slash = input.lastIndexOf("/");
+  return slash === -1 ? "." : input.slice(0, slash + 1);
 }

@@ -5,7 +5,6 @@
  */
 
 import { SourceError } from "../errors.ts";
-import type { InputOptions } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
@@ -19,45 +18,15 @@ import {
 } from "../sink/mod.ts";
 import { ImageFolder, type RowParser } from "../source/mod.ts";
 import { claimOutput, dropOutput } from "./claim.ts";
-import {
-  checkSameIdentity,
-  type Identity,
-  paramsId,
-  readRunFile,
-  type RunFile,
-} from "./identity.ts";
+import { checkSameIdentity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
-import type { RunOptions } from "./options.ts";
+import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
-import { estimateRows } from "./estimate.ts";
-import { checkReadableTwice } from "./input_file.ts";
-import { Preflight, preflight } from "./preflight.ts";
-import { folderOf, hasContent, removeIfThere } from "./files.ts";
-import { spool } from "./spool.ts";
+import { checkReadableTwice, estimateRows, folderOf, spool } from "./inputs.ts";
+import { Preflight } from "./findings.ts";
+import { preflight } from "./preflight.ts";
+import { hasContent, removeIfThere } from "../files.ts";
 import { plannedRows } from "./planned_rows.ts";
-
-/** What all inputs of a run share. */
-export interface JobContext {
-  /** What the run was told. */
-  readonly options: RunOptions;
-  /** Makes what reads a row. */
-  readonly parserOf: (order: { namedLast: boolean }) => RowParser;
-  /** Rows of one id: see `RowOptions`. */
-  readonly duplicates: "merge" | "keep";
-  /** In which format the input is. @default by its name, then by its content */
-  readonly format?: InputOptions;
-  /** The folder of the images that rows name. @default that of the input */
-  readonly imagesRoot?: string;
-  /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
-  readonly samples?: number;
-  /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
-   * row and for those after it. */
-  readonly identity: Identity;
-  /** Says something to the person. */
-  readonly notice: (level: "info" | "warning", message: string) => void;
-  /** Ends the preparation early. */
-  readonly signal: AbortSignal;
-}
 
 /** One input and its files. Made by `Job.open`, and to be closed. */
 export class Job {

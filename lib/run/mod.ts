@@ -9,8 +9,17 @@
 
 export { ActiveRun, type OutcomeListener } from "./active_run.ts";
 export { lineFormat, type RunContext } from "./context.ts";
-export { type GeneratedOutcome, LineOutcomes, type OutputRow } from "./line_outcomes.ts";
-export { readRunFile, type RunFile } from "./identity.ts";
+export {
+  type Answer,
+  type DistillOutcome,
+  type FailedRow,
+  type GeneratedOutcome,
+  LineOutcomes,
+  type OutcomeCommon,
+  type OutputRow,
+  RowOutcomes,
+} from "./outcomes.ts";
+export { readRunFile, type RunFile } from "./run_file.ts";
 export { emptyMessage } from "./input_problems.ts";
 export type {
   AnsweredRow,
@@ -25,18 +34,10 @@ export type {
 } from "./options.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
-export { GENERATOR_RULES, RUN_RULES } from "./option_rules.ts";
-export {
-  type Answer,
-  type DistillOutcome,
-  type FailedRow,
-  type OutcomeCommon,
-  RowOutcomes,
-} from "./row_outcomes.ts";
+export { GENERATOR_RULES, type ResolvedRunOptions, RUN_RULES } from "./option_rules.ts";
 export { Run } from "./run.ts";
-export type { ResolvedRunOptions } from "./run_options.ts";
-export { abortedByReturn, streamOutcomes } from "./stream.ts";
-export { MOST_SAMPLES, parseSampleUid } from "./samples.ts";
+export { abortedByReturn, streamOutcomes } from "./generation.ts";
+export { MOST_SAMPLES, parseSampleUid } from "./admission.ts";
 export {
   type Damage,
   rowOptionsOf,

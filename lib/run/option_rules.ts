@@ -5,9 +5,11 @@
  * @module
  */
 
+import { FAILURE_TYPES } from "../errors.ts";
 import {
   anything,
   callback,
+  checkOptions,
   flag,
   oneOf,
   type OptionRule,
@@ -20,7 +22,7 @@ import {
   texts,
   wholeFrom,
 } from "../options.ts";
-import { FAILURE_TYPES } from "../errors.ts";
+import { pathOf, pathsOf } from "../paths.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -126,3 +128,24 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   limit: wholeFrom(1),
   samples: number,
 };
+
+/** What a run reads and writes, with paths as strings. */
+export interface ResolvedRunOptions extends RunOptions {
+  input: readonly string[];
+  output: string;
+}
+
+/**
+ * Checks the options of a run.
+ *
+ * @throws {TypeError | RangeError} If one cannot be used.
+ */
+export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
+  checkOptions(options, RUN_RULES);
+  for (const name of ["input", "output"] as const) {
+    if (options[name] === undefined) {
+      throw new TypeError(`Cannot run without "${name}": it must be ${RUN_RULES[name].what}`);
+    }
+  }
+  return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
+}

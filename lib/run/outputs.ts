@@ -7,7 +7,7 @@
 import { SinkError, UsageError } from "../errors.ts";
 import { holdsOwnLines } from "../own_line.ts";
 import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { systemReason } from "../system_error.ts";
+import { statOf, systemReason } from "../files.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -126,14 +126,6 @@ function nameOf(input: string): string {
 
 async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
-}
-
-async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch {
-    return undefined;
-  }
 }
 
 /** All files of an input that stay; those that are named after a number are never written over. */

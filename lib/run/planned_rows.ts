@@ -5,16 +5,15 @@
  */
 
 import { SourceError } from "../errors.ts";
+import { type Line, openInput } from "../formats/mod.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import { type Line, openInput } from "../formats/mod.ts";
 import type { ImageFolder, ParsedRow, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
-import { clashProblem } from "./admission.ts";
+import { clashProblem, fileProblem, sampleRow } from "./admission.ts";
+import { isUnchanged, stampOf } from "./inputs.ts";
 import { Todo } from "./plan.ts";
-import { isUnchanged, stampOf } from "./input_file.ts";
-import { fileProblem, type Preflight } from "./preflight.ts";
-import { sampleRow } from "./samples.ts";
+import type { Preflight } from "./findings.ts";
 
 /** What the second pass needs. */
 export interface PlannedRowsOptions {
@@ -158,5 +157,23 @@ class SecondPass {
       clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
     const source = found.placeOf(name, line.number);
     return { file: name, line: line.number, source, problem, text, bytes };
+  }
+}
+
+/** Gives the batches of a source, always with one more on its way. */
+export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    while (true) {
+      const { done, value } = await next;
+      if (done) return;
+      next = iterator.next();
+      // It is told when it is asked for; until then it is nobody's fault.
+      next.catch(() => {});
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
   }
 }

@@ -9,26 +9,22 @@ import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.t
 import {
   foreignFormatError,
   foreignText,
-  type Input,
   type InputOptions,
   type Line,
   openInput,
-  placeOf,
 } from "../formats/mod.ts";
 import {
   differenceOf,
-  ImageFolder,
+  type ImageFolder,
   type ParsedRow,
   requestHash,
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
-import { BadLines } from "./bad_lines.ts";
-import type { Params } from "../teacher/mod.ts";
-import { Admission, type OnAnswer } from "./admission.ts";
-import { promptTokensOf } from "./estimate.ts";
-import { stampOf } from "./input_file.ts";
-import { Plan, Todo } from "./plan.ts";
+import { Admission, fileProblem, type OnAnswer } from "./admission.ts";
+import { Preflight } from "./findings.ts";
+import { stampOf } from "./inputs.ts";
+import { Todo } from "./plan.ts";
 
 /** What decides about rows. */
 export interface PreflightOptions {
@@ -62,86 +58,8 @@ export interface PreflightOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What the first pass found. Lines and rows are counted as such; what is settled is counted in
- * answers. */
-export class Preflight {
-  /** Answers for each row. */
-  readonly samples: number;
-  /** What to do, row by row. */
-  readonly plan: Plan;
-  /** Rows by shape. */
-  readonly shapes = new Map<string, number>();
-  /** The line of the first row of each shape. */
-  readonly shapeStarts = new Map<string, number>();
-  /** The lines that are no rows. */
-  readonly bad = new BadLines();
-  /** Why the input cannot be read; undefined where it can. */
-  unreadable: string | undefined;
-  /** Rows, duplicates merged. */
-  rows = 0;
-  /** Answers that are results. */
-  succeeded = 0;
-  /** Answers that have failed for good. */
-  failed = 0;
-  /** Identical rows that were merged into one. */
-  merged = 0;
-  /** Rows whose id is a hash of themselves. */
-  hashed = 0;
-  /** The fields that a person has named for the ids of rows, as long as no row has any of them. */
-  unmetUidFields: readonly string[] = [];
-  /** The field that the user has named for the prompt, as long as no row has it. */
-  unmetPromptField: string | undefined;
-  /** Rows that are lines which an earlier run has written. */
-  fromRuns = 0;
-  /** Rows that were edited after an answer was settled. */
-  changed = 0;
-  /** Rows that were answered by an earlier version and are sent in another way now, by what differs. */
-  readonly resent = new Map<string, number>();
-  /** Ids of answers to an older prompt, which are to be made again. */
-  readonly outdated = new Set<string>();
-  /** Rows that set a model of their own. */
-  ownModels = 0;
-  /** The models that they name, at most `MODELS_SHOWN` and one. */
-  readonly models = new Set<string>();
-  /** Parameters that rows set for themselves, at most `PARAMS_NOTED`. */
-  readonly paramNames = new Set<string>();
-  /** Fields of rows that are not sent, at most `MOST_UNSENT`. */
-  readonly unsent = new Set<string>();
-  /** About how many tokens the prompts have that are to be asked. */
-  promptTokens = 0;
-  /** The first row of each shape, for `--dry-run`. */
-  readonly firsts = new Map<string, ParsedRow>();
-  /** When the input was last written, and its size: the second pass compares. */
-  stamp = "";
-  /** The input as it was opened for the first pass; undefined where it was not. */
-  input: Input | undefined;
-
-  /** Nothing was found yet. */
-  constructor(samples = 1) {
-    this.samples = samples;
-    this.plan = new Plan(samples);
-  }
-
-  /** Answers that there are to be. */
-  get total(): number {
-    return this.rows * this.samples;
-  }
-
-  /** Where a row of the input `name` stands, as users count. */
-  placeOf(name: string, number: number): string {
-    return placeOf(name, this.input?.format ?? "jsonl", number);
-  }
-}
-
-/** How many names of parameters of rows are noted. */
-const PARAMS_NOTED = 100;
-
-/** How many of the models that rows name are told. */
-export const MODELS_SHOWN = 3;
-/** The most fields that are noted as not sent: a file may have a name of its own in each row. */
+/** The most fields that are noted as not sent: each row of a file may have a name of its own. */
 const MOST_UNSENT = 100;
-/** The most ways of being sent differently that are told apart. */
-const MOST_DIFFERENCES = 20;
 
 /** Makes the first pass. */
 export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
@@ -150,18 +68,18 @@ export async function preflight(path: string, options: PreflightOptions): Promis
   found.unmetUidFields = options.uidFields ?? [];
   found.unmetPromptField = options.promptField;
   const name = options.name ?? path;
-  const judge = new RowJudge(found, options, name);
+  const pass = new FirstPass(found, options, name);
   const input = await openInput(path, name, options.format);
   found.input = input;
   for await (const batch of input.rows()) {
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
-      judge.take(line);
+      pass.take(line);
     }
-    if (found.rows === 0 && input.format === "jsonl") judge.refuseForeign(FEW_LINES);
+    if (found.rows === 0 && input.format === "jsonl") pass.refuseForeign(FEW_LINES);
     options.signal?.throwIfAborted();
   }
-  if (input.format === "jsonl") judge.refuseForeign(1);
+  if (input.format === "jsonl") pass.refuseForeign(1);
   return found;
 }
 
@@ -182,19 +100,8 @@ function startOf({ text, bytes }: Line): string {
     new TextDecoder().decode(bytes?.subarray(0, START_CHARS) ?? new Uint8Array());
 }
 
-/** What is wrong with a file that a row names; undefined for a row that names none. */
-export function fileProblem(
-  { files }: ParsedRow,
-  images = ImageFolder.none,
-): string | undefined {
-  for (const path of files) {
-    const problem = images.problemOf(path);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
-class RowJudge {
+/** Decides on the rows of one input, one after the other. */
+class FirstPass {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
@@ -271,45 +178,11 @@ class RowJudge {
 
   #count(row: ParsedRow, line: number): void {
     const found = this.#found;
-    found.rows++;
-    if (row.params !== undefined) this.#noteParams(row.params);
-    const model = row.params?.model;
-    if (typeof model === "string") {
-      found.ownModels++;
-      if (found.models.size <= MODELS_SHOWN) found.models.add(model);
-    }
-    const count = found.shapes.get(row.shape) ?? 0;
-    if (count === 0) {
-      found.firsts.set(row.shape, row);
-      found.shapeStarts.set(row.shape, line);
-    }
-    found.shapes.set(row.shape, count + 1);
+    found.addRow(row, line, this.#asked);
     this.#options.parser.addUnsent(row, found.unsent, MOST_UNSENT);
-    if (this.#asked > 0) found.promptTokens += this.#asked * promptTokensOf(row);
-    if (row.shape === "prompt-field") found.unmetPromptField = undefined;
-    if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) found.fromRuns++;
-    if (row.isUidDerived) found.hashed++;
-    else if (found.unmetUidFields.length > 0) this.#lookForUidField(row);
     if (!this.#isChanged) return;
     if (this.#difference === undefined) found.changed++;
-    else this.#countResent(this.#difference);
-  }
-
-  #countResent(difference: string): void {
-    const { resent } = this.#found;
-    const what = resent.has(difference) || resent.size < MOST_DIFFERENCES ? difference : "and more";
-    resent.set(what, (resent.get(what) ?? 0) + 1);
-  }
-
-  #noteParams(params: Params): void {
-    const { paramNames } = this.#found;
-    for (const name in params) if (paramNames.size < PARAMS_NOTED) paramNames.add(name);
-  }
-
-  /** Of a row that is named by a hash it is known that it has none of them. */
-  #lookForUidField(row: ParsedRow): void {
-    const found = this.#found;
-    if (found.unmetUidFields.some((field) => row.has(field))) found.unmetUidFields = [];
+    else found.addResent(this.#difference);
   }
 
   /** Decides on one answer, from what the table knows of it. */

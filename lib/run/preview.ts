@@ -1,13 +1,197 @@
 /**
- * What a run would do, before it does it.
+ * What a run says before its first call, and `--dry-run` in its place.
  *
  * @module
  */
 
+import { tokenLimitOf } from "../engine/answers/mod.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
+import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
-import type { Preflight } from "./preflight.ts";
+import type { RunContext } from "./context.ts";
+import { MODELS_SHOWN, type Preflight } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
+
+/** What is said. */
+export interface StartNotices {
+  /** What the user may want to know. */
+  readonly info: readonly string[];
+  /** What is probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+/** What the run will cost, as a range. */
+function estimateOf(
+  { generator: { teachers, params }, prepared }: Pick<RunContext, "generator" | "prepared">,
+  found: readonly Preflight[],
+): Estimate {
+  return estimate({
+    answers: found.reduce((total, { plan }) => total + plan.toAsk, 0),
+    promptTokens: found.reduce((total, { promptTokens }) => total + promptTokens, 0),
+    maxTokens: tokenLimitOf(params)?.tokens,
+    rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
+  });
+}
+
+/** Says it, a sentence each. */
+export function startNotices(
+  context: Pick<RunContext, "generator" | "prepared">,
+  inputs: readonly string[],
+  found: readonly Preflight[],
+): StartNotices {
+  const { generator, prepared } = context;
+  const cost = describeEstimate(estimateOf(context, found), prepared.spending.maxCostUsd);
+  return {
+    info: [
+      ...describeInput(inputs, found),
+      ...generator.notices,
+      ...prepared.notes,
+      ...cost.info,
+    ],
+    warnings: [...teacherNotices(generator, found), ...cost.warnings],
+  };
+}
+
+/** What the user should know of the teachers before the first call; `found`: what the first row of each
+ * shape is asked with counts, too, and the names of the parameters of the others. */
+export function teacherNotices(
+  { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
+  found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
+): string[] {
+  const rows = found.flatMap(({ firsts }) => [...firsts.values()]);
+  const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
+  const asked = {
+    ...Object.fromEntries(names),
+    ...params,
+    ...rows.find((row) => row.params !== undefined)?.params,
+  };
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
+}
+
+/** The least that a first pass has to know to be judged. */
+type Found = Pick<
+  Preflight,
+  | "bad"
+  | "shapes"
+  | "changed"
+  | "rows"
+  | "samples"
+  | "succeeded"
+  | "failed"
+  | "merged"
+  | "models"
+  | "ownModels"
+  | "resent"
+  | "unsent"
+  | "hashed"
+  | "unmetUidFields"
+  | "unmetPromptField"
+  | "fromRuns"
+>;
+
+/** One line for each input: what was found in it. Others for what is probably not meant. */
+export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
+  return [
+    ...countLines(inputs, found),
+    ...uidFieldLines(inputs, found),
+    ...promptFieldLines(inputs, found),
+    ...fromRunLines(inputs, found),
+    ...unsentLines(found),
+  ];
+}
+
+/** The most fields that are named. */
+const UNSENT_SHOWN = 20;
+
+function unsentLines(found: readonly Found[]): string[] {
+  const names = [...new Set(found.flatMap(({ unsent }) => [...unsent]))];
+  if (names.length === 0) return [];
+  const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
+    /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
+  );
+  return [`not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`];
+}
+
+/** The prompt is then taken from where the rows' shape has it. */
+function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, unmetPromptField: field }, index) =>
+    rows === 0 || field === undefined
+      ? []
+      : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
+  );
+}
+
+/** Results handed over in place of prompts would be paid for a second time. */
+function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ fromRuns }, index) =>
+    fromRuns === 0 ? [] : [
+      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${
+        fromRuns === 1 ? "is a line" : "are lines"
+      } ` +
+      "that an earlier run has written: their prompts are asked again. " +
+      '"export" makes a training set of results, and "retry" asks failed rows again',
+    ]
+  );
+}
+
+function nameOf(input: string): string {
+  return input === "-" ? "standard input" : `"${input}"`;
+}
+
+function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.map((one, index) => {
+    const name = inputs[index] === "-" ? "standard input" : inputs[index];
+    const parts = [`${name}: ${formatCountOf(one.rows, "row")}`];
+    if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
+    if (one.samples > 1) parts.push(`with ${formatCount(one.samples)} samples each`);
+    const extras = [
+      [one.succeeded, "have a result"],
+      [one.failed, "failed before"],
+      [one.merged, "merged as identical"],
+      [one.changed, "edited since"],
+      [one.resent.values().reduce((total, count) => total + count, 0), "sent in another way now"],
+      [one.bad.count, "bad"],
+    ] as const;
+    const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
+      `${formatCount(count)} ${what}`
+    );
+    // It is what will be paid for, whatever `model` says.
+    if (one.ownModels > 0) {
+      const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
+      said.push(`${formatCount(one.ownModels)} ${set}: ${listed(one.models)}`);
+    }
+    return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
+  });
+}
+
+/** Without a word of it, a mistyped name is found out when the results are to be joined by their uids. */
+function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
+    if (rows === 0 || unmetUidFields.length === 0) return [];
+    const name = nameOf(inputs[index]);
+    const fields = unmetUidFields.map((field) => `"${field}"`).join(" or ");
+    const names = [
+      ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
+      ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ];
+    return [
+      `No row of ${name} has a value for the field ${fields} of --uid-field: ` +
+      `rows are named ${names.join(", or ")}`,
+    ];
+  });
+}
+
+function listed(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, MODELS_SHOWN);
+  return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
+}
+
+function counted(shapes: ReadonlyMap<string, number>): string {
+  return [...shapes].map(([shape, count]) => `${formatCount(count)} ${shape}`).join(
+    ", ",
+  );
+}
 
 /** A request as it would be sent. */
 export interface PreviewedRequest {
@@ -39,11 +223,30 @@ export interface Preview {
   requests: PreviewedRequest[];
 }
 
+/** What the run would do, without a call and without a change on disk. */
+export function previewOf(
+  context: Pick<RunContext, "generator" | "prepared">,
+  inputs: readonly string[],
+  found: readonly Preflight[],
+): Preview {
+  const { info, warnings } = startNotices(context, inputs, found);
+  const { promptTokens, completionTokens, costUsd } = estimateOf(context, found);
+  return {
+    total: found.reduce((sum, { total }) => sum + total, 0),
+    toAsk: found.reduce((sum, { plan }) => sum + plan.toAsk, 0),
+    notes: [...info, ...warnings],
+    promptTokens,
+    completionTokens,
+    costUsd,
+    ...requestsOf(found, context.generator),
+  };
+}
+
 /** What is taken from the generator. */
 type Asked = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape as it would be sent. Makes no call. */
-export function requestsOf(
+function requestsOf(
   found: readonly Preflight[],
   asked: Asked,
 ): Pick<Preview, "request" | "requests"> {

@@ -14,7 +14,7 @@ import { type AskedSchema, checkParams, type Message, type Params } from "../tea
 import { checkOptions } from "../options.ts";
 import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
-import { checkSamples } from "./samples.ts";
+import { checkSamples } from "./admission.ts";
 
 /** The most attempts that the search for the best concurrency tries at one teacher. */
 const MOST_EXPLORED = 1_024;

@@ -8,22 +8,19 @@ import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
-import { VERSION } from "../version.ts";
-import { engineOptions, lineFormat, type RunContext } from "./context.ts";
-import { Ground } from "./ground.ts";
-import { crashedInFlight, Heartbeat } from "./heartbeat.ts";
-import { type Identity, identityOf, paramsId, type RunFile, writeRunFile } from "./identity.ts";
+import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
+import { crashedInFlight, Ground, Heartbeat } from "./heartbeat.ts";
+import { type Identity, identityOf, runFileOf, writeRunFile } from "./run_file.ts";
 import { Job } from "./job.ts";
-import { type ResolvedRunOptions, resolveRunOptions } from "./run_options.ts";
+import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
-import type { Preflight } from "./preflight.ts";
+import type { Preflight } from "./findings.ts";
 import { makeFolders, outputFilesOf } from "./outputs.ts";
-import { type Preview, requestsOf } from "./preview.ts";
-import { readAhead } from "./read_ahead.ts";
+import { type Preview, previewOf, startNotices } from "./preview.ts";
+import { readAhead } from "./planned_rows.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
 import { findInputs } from "./inputs.ts";
-import { estimateOf, type StartNotices, startNotices } from "./start_notices.ts";
 
 /** A run over files. */
 export class Run {
@@ -31,6 +28,7 @@ export class Run {
   readonly #options: ResolvedRunOptions;
   readonly #identity: Identity;
   readonly #started = new Date();
+  readonly #notices: RunNotices;
   #jobs: Job[] = [];
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
@@ -39,11 +37,11 @@ export class Run {
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
   #hasGivenUp = false;
-  #early: ["info" | "warning", string][] | undefined = [];
 
   /** Nothing is touched yet. */
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
+    this.#notices = new RunNotices(context.progress);
     this.#options = resolveRunOptions(options);
     const { generator } = context;
     this.#concurrency = generator.concurrency;
@@ -67,7 +65,7 @@ export class Run {
       await this.#work();
       return await this.#finish();
     } finally {
-      this.#flushNotices();
+      this.#notices.start();
       const missing = sum(this.#jobs, ({ missingLines }) => missingLines);
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
       await this.#ground?.close();
@@ -89,18 +87,7 @@ export class Run {
       await job.look();
     }
     this.#checkInput();
-    const found = this.#jobs.map((job) => job.found);
-    const { info, warnings } = this.#startNotices(found);
-    const { promptTokens, completionTokens, costUsd } = estimateOf(this.#context, found);
-    return {
-      total: sum(found, ({ total }) => total),
-      toAsk: sum(found, ({ plan }) => plan.toAsk),
-      notes: [...info, ...warnings],
-      promptTokens,
-      completionTokens,
-      costUsd,
-      ...requestsOf(found, this.#context.generator),
-    };
+    return previewOf(this.#context, this.#inputs, this.#found);
   }
 
   /** Tells what is wrong with all inputs where one of them cannot be read. */
@@ -113,8 +100,7 @@ export class Run {
 
   #checkInput(): void {
     const { mixedShapes } = this.#context.generator;
-    const input = this.#jobs.map(({ files }) => files.input);
-    checkInput(this.#jobs.map((job) => job.found), { ...this.#options, input, mixedShapes });
+    checkInput(this.#found, { ...this.#options, input: this.#inputs, mixedShapes });
   }
 
   /** From now on the run ends rather than wait for a full disk. */
@@ -133,7 +119,7 @@ export class Run {
 
   async #makeJobs(): Promise<Job[]> {
     const inputs = await findInputs(this.#options.input);
-    for (const note of inputs.notes) this.#notice("info", note);
+    for (const note of inputs.notes) this.#notices.add("info", note);
     const files = await outputFilesOf(inputs.files, this.#options.output);
     const { generator, signal } = this.#context;
     return files.map((one) =>
@@ -145,7 +131,7 @@ export class Run {
         duplicates: generator.duplicates,
         samples: generator.samples,
         identity: this.#identity,
-        notice: (level, message) => this.#notice(level, message),
+        notice: (level, message) => this.#notices.add(level, message),
         signal,
       })
     );
@@ -220,16 +206,16 @@ export class Run {
 
   /** Nothing more is sent; what is in flight is finished and kept. */
   #loseGround(error: SinkError): void {
-    this.#notice("warning", `${error.message}. Nothing more is sent`);
+    this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
   }
 
   #announce(): void {
     const { generator, progress } = this.#context;
-    const found = this.#jobs.map((job) => job.found);
-    const { info, warnings } = this.#startNotices(found);
-    for (const notice of info) this.#notice("info", notice);
-    for (const notice of warnings) this.#notice("warning", notice);
+    const found = this.#found;
+    const { info, warnings } = startNotices(this.#context, this.#inputs, found);
+    for (const notice of info) this.#notices.add("info", notice);
+    for (const notice of warnings) this.#notices.add("warning", notice);
     const total = sum(found, (one) => one.total);
     const pending = sum(found, ({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
@@ -244,36 +230,20 @@ export class Run {
       concurrency: this.#concurrency,
       concurrency_is_auto: generator.isExploring,
     });
-    this.#flushNotices();
-  }
-
-  #startNotices(found: readonly Preflight[]): StartNotices {
-    return startNotices(this.#context, this.#jobs.map((job) => job.files.input), found);
-  }
-
-  /** Says something; "run-start" is the first event of a run, so what comes up before it waits. */
-  #notice(level: "info" | "warning", message: string): void {
-    if (this.#early === undefined) this.#context.progress.notice(level, message);
-    else this.#early.push([level, message]);
-  }
-
-  #flushNotices(): void {
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const [level, message] of early) this.#notice(level, message);
+    this.#notices.start();
   }
 
   /** Nothing is sent while the disk is full; what is in flight is kept in memory. */
   #onStall(index: number, error: SinkError): void {
     this.#stalled.add(index);
     this.#engine?.closeGate(`disk ${index}`);
-    this.#notice("warning", `${error.message}; nothing more is sent meanwhile`);
+    this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
     if (this.#hasGivenUp) this.giveUp();
   }
 
   #onRecover(index: number): void {
     this.#stalled.delete(index);
-    this.#notice("info", "The disk takes lines again: going on");
+    this.#notices.add("info", "The disk takes lines again: continuing");
     this.#engine?.openGate(`disk ${index}`);
   }
 
@@ -287,14 +257,14 @@ export class Run {
   /** The last snapshot, and then the last event. */
   #tell(summary: Summary): Summary {
     const { progress } = this.#context;
-    this.#flushNotices();
+    this.#notices.start();
     progress.stop();
     progress.emit(summary);
     return summary;
   }
 
   #summarise({ isReady }: { isReady: boolean }): Summary {
-    const found = this.#jobs.map((job) => job.found);
+    const found = this.#found;
     const files = this.#jobs.map((job) => job.summary());
     const total = sum(found, (one) => one.total);
     const toAsk = sum(found, ({ plan }) => plan.toAsk);
@@ -317,27 +287,21 @@ export class Run {
   }
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
-    const { generator, generator: { params } } = this.#context;
-    // A retry may have other parameters, and the command that it belongs to must go on as before.
+    const { before, files: { input, runJson }, samples, namedLast } = job;
+    // A retry may have other parameters, and the command that it belongs to must continue as before.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
-    const file: RunFile = {
-      retort: VERSION,
-      input: job.files.input,
-      identity: keepsIdentity ? job.before?.identity ?? this.#identity : this.#identity,
-      rows: {
-        duplicates: generator.duplicates,
-        mixedShapes: generator.mixedShapes ?? false,
-        samples: job.samples,
-        uidFieldFirst: !job.namedLast,
-        inputFormat: generator.inputFormat,
-        jsonColumns: generator.jsonColumns,
-        binaryColumns: generator.binaryColumns,
-      },
-      teacher: generator.address,
-      params: { ...job.before?.params, [paramsId(params)]: params },
-      summary,
-    };
-    await writeRunFile(job.files.runJson, file, job.replacing);
+    const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
+    const uidFieldFirst = !namedLast;
+    const parts = { input, identity, before, samples, uidFieldFirst, summary };
+    await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
+  }
+
+  get #inputs(): string[] {
+    return this.#jobs.map(({ files }) => files.input);
+  }
+
+  get #found(): Preflight[] {
+    return this.#jobs.map(({ found }) => found);
   }
 }
 

@@ -7,21 +7,20 @@
 
 import { UsageError } from "../errors.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
-import { readRunFile, type RunFile } from "./identity.ts";
+import { readRunFile, type RunFile } from "./run_file.ts";
 import { checkOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
-import { findInputs } from "./inputs.ts";
+import { findInputs, folderOf } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
-import { folderOf } from "./files.ts";
+import { exists } from "../files.ts";
 import { preflight } from "./preflight.ts";
-import { checkSamples, parseSampleUid } from "./samples.ts";
+import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, ImageFolder, type RowParserOptions } from "../source/mod.ts";
 import { foreignLineProblem, type LineKind } from "../own_line.ts";
-import { cannotRead } from "../system_error.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
@@ -289,14 +288,4 @@ function readRow(text: string, kind: LineKind): AuditedRow | string {
     return `it is not JSON: ${(error as Error).message}`;
   }
   return foreignLineProblem(value, kind) ?? value as AuditedRow;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw cannotRead(path, error);
-  }
 }

@@ -8,7 +8,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 
 /** What is asked of a file; a `Deno.FsFile` that was opened for appending is one. */
 export interface JournalFile {

@@ -5,7 +5,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { ifThere, systemReason } from "../files.ts";
 
 /** How a new version is made. */
 export interface ReplacementOptions {
@@ -62,7 +62,7 @@ export class Replacement implements AsyncDisposable {
     const target = await targetOf(path);
     const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
     try {
-      const old = await infoOf(target);
+      const old = await ifThere(Deno.stat(target));
       // Nobody else reads what the old version keeps to its owner, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
@@ -147,7 +147,7 @@ export async function targetOf(path: string): Promise<string> {
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let made: number | undefined;
   for (const path of paths) {
-    const mode = (await infoOf(path))?.mode ?? undefined;
+    const mode = (await ifThere(Deno.stat(path)))?.mode ?? undefined;
     if (mode !== undefined) made = (made ?? READ_AND_WRITE) & mode;
   }
   // The next run has to write to it, whatever its source allows.
@@ -158,15 +158,6 @@ const READ_AND_WRITE = 0o666;
 const PRIVATE_MODE = 0o600;
 /** Who may read and write, for each class. */
 const ACCESS_BITS = 0o777;
-
-async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
 
 /** Gives a file the permissions of another one, and its owner where that is allowed. */
 async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {

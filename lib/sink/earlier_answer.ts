@@ -7,7 +7,7 @@
 
 import type { EarlierAnswer, Failure, NextAttempt, RejectedAnswer, Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { cannotRead } from "../system_error.ts";
+import { cannotRead } from "../files.ts";
 
 /** Where a line stands in its file, in bytes. */
 export interface LinePlace {

@@ -28,7 +28,7 @@ import { SinkError } from "../errors.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
 import { Batch, KeptBytes } from "./batch.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { WatchedFile } from "./watched_file.ts";

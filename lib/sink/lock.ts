@@ -12,7 +12,7 @@
  */
 
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import { cannotWrite, randomToken } from "./durable_file.ts";
 import { type FileIdentity, identityOf, pathProblem } from "./file_identity.ts";
 

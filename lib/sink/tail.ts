@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ifThere } from "../files.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 
 /** What became of the end of a file. */
@@ -32,7 +33,10 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
  */
 export async function repairTail(path: string): Promise<TailRepair> {
   try {
-    using file = await openIfThere(path);
+    using file = await ifThere(
+      Deno.open(path, { read: true, write: true }),
+      (cause) => cannotWrite(path, cause),
+    );
     if (file === undefined) return { kind: "clean" };
     const { size } = await file.stat();
     const tail = await damagedTail(file, size);
@@ -60,15 +64,6 @@ interface Tail {
   readonly textEnd: number;
   /** Whether there is text in the others too. */
   readonly hasMore: boolean;
-}
-
-async function openIfThere(path: string): Promise<Deno.FsFile | undefined> {
-  try {
-    return await Deno.open(path, { read: true, write: true });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw cannotWrite(path, error);
-  }
 }
 
 /** Goes back line by line until one is whole. */

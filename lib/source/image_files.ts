@@ -6,7 +6,7 @@
 
 import { formatBytes } from "../deps/std_fmt.ts";
 import { TeacherError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
 
 /** The largest image that is sent, in bytes: 20 MiB, as many providers have it. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sampleRow } from "../../lib/run/samples.ts";
+import { sampleRow } from "../../lib/run/admission.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
 import { createRowParser, ParsedRow, type RowParserOptions } from "../../lib/source/parse_row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";

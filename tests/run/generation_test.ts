@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
-import { type GeneratedOutcome, LineOutcomes } from "../../lib/run/line_outcomes.ts";
+import { type GeneratedOutcome, LineOutcomes } from "../../lib/run/outcomes.ts";
 import { createRowParser } from "../../lib/source/parse_row.ts";
 
 function generationOf(

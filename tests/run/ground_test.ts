@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { Ground } from "../../lib/run/ground.ts";
+import { Ground } from "../../lib/run/heartbeat.ts";
 
 /** Files that change when a test says so. */
 class TestJob {

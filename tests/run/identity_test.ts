@@ -15,7 +15,7 @@ import {
   readRunFile,
   type RunFile,
   writeRunFile,
-} from "../../lib/run/identity.ts";
+} from "../../lib/run/run_file.ts";
 import { parseLossless } from "../../lib/source/lossless.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 import { tempDir } from "../support/temp.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { sha256Hex } from "../../lib/hash.ts";
-import { KeptUids } from "../../lib/run/kept_uids.ts";
+import { KeptUids } from "../../lib/run/plan.ts";
 
 const uidOf = (i: number) => sha256Hex(`${i}`).slice(0, 32);
 

@@ -5,7 +5,8 @@ import { SourceError } from "../../lib/errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
 import type { Row } from "../../lib/row.ts";
 import { plannedRows } from "../../lib/run/planned_rows.ts";
-import { type Preflight, preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
+import type { Preflight } from "../../lib/run/findings.ts";
+import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
 import { createRowParser } from "../../lib/source/parse_row.ts";
 import { tempDir } from "../support/temp.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { readAhead } from "../../lib/run/read_ahead.ts";
+import { readAhead } from "../../lib/run/planned_rows.ts";
 import { settled } from "../support/fake_clock.ts";
 
 /** Counts what was made and whether it was closed. */

@@ -1,8 +1,8 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
-import { Preflight } from "../../lib/run/preflight.ts";
+import { Preflight } from "../../lib/run/findings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { checkInput } from "../../lib/run/input_problems.ts";
-import { describeInput } from "../../lib/run/report.ts";
+import { describeInput } from "../../lib/run/preview.ts";
 
 function foundOf(
   fields: { rows: number; shape: string; models?: string[]; samples?: number; ownModels?: number },

@@ -1,8 +1,8 @@
-/** Tests of lib/run/samples.ts. @module */
+/** Tests of samples in lib/run/admission.ts. @module */
 
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Row } from "../../lib/row.ts";
-import { checkSamples, parseSampleUid, sampleRow, sampleUid } from "../../lib/run/samples.ts";
+import { checkSamples, parseSampleUid, sampleRow, sampleUid } from "../../lib/run/admission.ts";
 import { createRowParser } from "../../lib/source/parse_row.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 

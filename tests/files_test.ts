@@ -1,7 +1,7 @@
 /** Messages of the system and of Deno in Retort's own words. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../lib/deps/std_assert.ts";
-import { systemReason } from "../lib/system_error.ts";
+import { systemReason } from "../lib/files.ts";
 import { runCli } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 

@@ -1,5 +1,6 @@
 /**
- * What the operating system or Deno says when a file or folder cannot be used, in Retort's own words.
+ * Files that may be missing, and what the operating system or Deno says when one cannot be used, in Retort's own
+ * words.
  *
  * @module
  */
@@ -40,4 +41,42 @@ function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
   return `Retort was started without the permission for it (--allow-${kind ?? "read"})`;
+}
+
+/**
+ * What an operation on a file gives; undefined where there is no such file.
+ *
+ * @param errorOf Makes what is thrown for any other failure. @default the failure itself
+ */
+export async function ifThere<T>(
+  work: Promise<T>,
+  errorOf: (cause: unknown) => unknown = (cause) => cause,
+): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw errorOf(cause);
+  }
+}
+
+/** What a path leads to; undefined where that cannot be told. */
+export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  return await Deno.stat(path).catch(() => undefined);
+}
+
+/** Whether there is such a file. */
+export async function exists(path: string): Promise<boolean> {
+  return await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause)) !== undefined;
+}
+
+/** Whether there is such a file and it is not empty. */
+export async function hasContent(path: string): Promise<boolean> {
+  const info = await ifThere(Deno.stat(path), (cause) => cannotRead(path, cause));
+  return info !== undefined && info.size > 0;
+}
+
+/** Removes a file that may not be there. */
+export async function removeIfThere(path: string): Promise<void> {
+  await ifThere(Deno.remove(path));
 }

@@ -1,18 +1,22 @@
 /**
- * What a results file was made with, kept in `<name>.run.json`, so that answers of two models or two
- * parameter sets are not mixed by accident.
+ * `<name>.run.json`: what a results file was created with, so that answers of two models or two sets of parameters
+ * are not mixed by accident. The file lies beside the results, where anything can happen to it, and it decides how
+ * rows are read: so its content is checked.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
+import { INPUT_FORMATS } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
+import { isTooDeep } from "../json_depth.ts";
+import type { Summary } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
 import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
-import { cannotRead } from "../system_error.ts";
+import { cannotRead, ifThere } from "../files.ts";
 import type { Params } from "../teacher/mod.ts";
-import type { Summary } from "../progress/mod.ts";
-import { checkedRunFile } from "./checked_run_file.ts";
+import { VERSION } from "../version.ts";
+import { MOST_SAMPLES } from "./admission.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
@@ -90,21 +94,53 @@ export function paramsId(params: Params): string {
   return sha256Hex(sorted(params)).slice(0, 8);
 }
 
+/** What is particular to the file of one input. */
+export interface RunFileParts {
+  /** The input, as it was named. */
+  readonly input: string;
+  /** What the results were created with. */
+  readonly identity: Identity;
+  /** What the file said before this run. */
+  readonly before: RunFile | undefined;
+  /** Answers for each row. */
+  readonly samples: number;
+  /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. */
+  readonly uidFieldFirst: boolean;
+  /** The summary, or null while the run continues. */
+  readonly summary: Summary | null;
+}
+
+/** The content of the file. */
+export function runFileOf(
+  options: RowOptions & { readonly address: string; readonly params: Params },
+  { input, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
+): RunFile {
+  const { duplicates, mixedShapes = false, inputFormat, jsonColumns, binaryColumns } = options;
+  const { address, params } = options;
+  return {
+    retort: VERSION,
+    input,
+    identity,
+    rows: {
+      ...{ duplicates, mixedShapes, samples, uidFieldFirst },
+      ...{ inputFormat, jsonColumns, binaryColumns },
+    },
+    teacher: address,
+    params: { ...before?.params, [paramsId(params)]: params },
+    summary,
+  };
+}
+
 /** Reads the file, or gives undefined where there is none. */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw cannotRead(path, error);
-  }
+  const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
+  if (text === undefined) return undefined;
   try {
     return checkedRunFile(parseLossless(text));
   } catch (cause) {
     throw new UsageError(
       `Cannot read "${path}": ${(cause as Error).message}. ` +
-        "Move it away to go on without knowing what the results were made with",
+        "Move it away to continue without knowing what the results were made with",
       { cause },
     );
   }
@@ -157,4 +193,93 @@ function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) => raw)
     if (isRawJson(inner)) return onRaw(inner);
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => a < b ? -1 : 1));
   });
+}
+
+/** What a value must be. */
+interface Rule {
+  readonly what: string;
+  readonly takes: (value: unknown) => boolean;
+}
+
+/** Schemas in parameters are nested; what is much deeper cannot be compared. */
+const MOST_LEVELS = 500;
+
+const BLOCK: Rule = { what: "an object", takes: isObject };
+const TEXT: Rule = { what: "a text", takes: (value) => typeof value === "string" };
+const SWITCH: Rule = { what: "true or false", takes: (value) => typeof value === "boolean" };
+const NAMES: Rule = {
+  what: "a list of names",
+  takes: (value) => Array.isArray(value) && value.every(TEXT.takes),
+};
+const SAMPLES: Rule = {
+  what: `a whole number, between 1 and ${MOST_SAMPLES}`,
+  takes: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_SAMPLES,
+};
+const PARAM_SETS: Rule = {
+  what: "an object of objects",
+  takes: (value) => isObject(value) && Object.values(value).every(isObject),
+};
+
+/** Fields that must be there. */
+const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
+  ["identity", BLOCK],
+  ["identity.model", TEXT],
+  ["rows", BLOCK],
+];
+
+/** Fields that an earlier version may have left out, or written as null. */
+const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
+  ["input", TEXT],
+  ["identity.params", BLOCK],
+  ["identity.system", TEXT],
+  ["identity.template", TEXT],
+  ["identity.prompt_field", TEXT],
+  ["identity.uid_field", NAMES],
+  ["identity.think", oneOf("wrap", "field", "drop")],
+  ["rows.duplicates", oneOf("merge", "keep")],
+  ["rows.mixedShapes", SWITCH],
+  ["rows.samples", SAMPLES],
+  ["rows.uidFieldFirst", SWITCH],
+  ["rows.inputFormat", oneOf(...INPUT_FORMATS)],
+  ["rows.jsonColumns", NAMES],
+  ["rows.binaryColumns", NAMES],
+  ["params", PARAM_SETS],
+];
+
+/**
+ * The content of a `run.json`.
+ *
+ * @throws {SyntaxError} with the field that is wrong
+ */
+function checkedRunFile(value: unknown): RunFile {
+  if (!isObject(value)) throw new SyntaxError("it must hold an object");
+  if (isTooDeep(value, MOST_LEVELS)) throw new SyntaxError("it is nested too deeply");
+  for (const [path, rule] of REQUIRED) check(path, fieldAt(value, path), rule);
+  for (const [path, rule] of OPTIONAL) {
+    const field = fieldAt(value, path);
+    if (field !== undefined && field !== null) check(path, field, rule);
+  }
+  // Each field has passed its rule.
+  return value as unknown as RunFile;
+}
+
+function check(path: string, value: unknown, { what, takes }: Rule): void {
+  if (takes(value)) return;
+  if (value === undefined) throw new SyntaxError(`it has no "${path}"`);
+  throw new SyntaxError(`"${path}" must be ${what}`);
+}
+
+function fieldAt(value: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>(
+    (holder, name) => isObject(holder) && Object.hasOwn(holder, name) ? holder[name] : undefined,
+    value,
+  );
+}
+
+function oneOf(...words: string[]): Rule {
+  return { what: `one of ${words.join(", ")}`, takes: (value) => words.includes(value as string) };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

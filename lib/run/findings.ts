@@ -1,0 +1,159 @@
+/**
+ * What the first pass over an input found.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { type Input, placeOf } from "../formats/mod.ts";
+import type { ParsedRow } from "../source/mod.ts";
+import type { Message, Params } from "../teacher/mod.ts";
+import { BadLines } from "./input_problems.ts";
+import { Plan } from "./plan.ts";
+
+/** The number of model names that a message lists. */
+export const MODELS_SHOWN = 3;
+/** The most names of row-level parameters that are noted. */
+const MOST_PARAM_NAMES = 100;
+/** The most ways of being sent differently that are counted separately. */
+const MOST_DIFFERENCES = 20;
+
+/** What the first pass found. Lines and rows are counted as such; what is settled is counted in
+ * answers. */
+export class Preflight {
+  /** Answers for each row. */
+  readonly samples: number;
+  /** What to do, row by row. */
+  readonly plan: Plan;
+  /** Rows by shape. */
+  readonly shapes = new Map<string, number>();
+  /** The line of the first row of each shape. */
+  readonly shapeStarts = new Map<string, number>();
+  /** The lines that are no rows. */
+  readonly bad = new BadLines();
+  /** Why the input cannot be read; undefined where it can. */
+  unreadable: string | undefined;
+  /** Rows, duplicates merged. */
+  rows = 0;
+  /** Answers that are results. */
+  succeeded = 0;
+  /** Answers that have failed for good. */
+  failed = 0;
+  /** Identical rows that were merged into one. */
+  merged = 0;
+  /** Rows whose id is a hash of themselves. */
+  hashed = 0;
+  /** The fields that the user has named for the ids of rows, as long as no row has any of them. */
+  unmetUidFields: readonly string[] = [];
+  /** The field that the user has named for the prompt, as long as no row has it. */
+  unmetPromptField: string | undefined;
+  /** Rows that are lines which an earlier run has written. */
+  fromRuns = 0;
+  /** Rows that were edited after an answer was settled. */
+  changed = 0;
+  /** Rows that were answered by an earlier version and are sent in another way now, by what differs. */
+  readonly resent = new Map<string, number>();
+  /** Ids of answers to an older prompt, which are to be made again. */
+  readonly outdated = new Set<string>();
+  /** Rows that set a model of their own. */
+  ownModels = 0;
+  /** The models that they name, at most `MODELS_SHOWN` and one. */
+  readonly models = new Set<string>();
+  /** Parameters that rows set for themselves, at most `MOST_PARAM_NAMES`. */
+  readonly paramNames = new Set<string>();
+  /** Fields of rows that are not sent, at most 100. */
+  readonly unsent = new Set<string>();
+  /** About how many tokens the prompts have that are to be asked. */
+  promptTokens = 0;
+  /** The first row of each shape, for `--dry-run`. */
+  readonly firsts = new Map<string, ParsedRow>();
+  /** When the input was last written, and its size: the second pass compares. */
+  stamp = "";
+  /** The input as it was opened for the first pass; undefined where it was not. */
+  input: Input | undefined;
+
+  /** Nothing was found yet. */
+  constructor(samples = 1) {
+    this.samples = samples;
+    this.plan = new Plan(samples);
+  }
+
+  /** Answers that there are to be. */
+  get total(): number {
+    return this.rows * this.samples;
+  }
+
+  /** Counts a row. `asked`: the number of its answers that are to be asked for. */
+  addRow(row: ParsedRow, line: number, asked: number): void {
+    this.rows++;
+    if (row.params !== undefined) this.#addParams(row.params);
+    const count = this.shapes.get(row.shape) ?? 0;
+    if (count === 0) {
+      this.firsts.set(row.shape, row);
+      this.shapeStarts.set(row.shape, line);
+    }
+    this.shapes.set(row.shape, count + 1);
+    if (asked > 0) this.promptTokens += asked * promptTokensOf(row);
+    if (row.shape === "prompt-field") this.unmetPromptField = undefined;
+    if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
+    if (row.isUidDerived) this.hashed++;
+    // A row whose id is a hash of itself has none of the fields.
+    else if (this.unmetUidFields.some((field) => row.has(field))) this.unmetUidFields = [];
+  }
+
+  /** Counts a row that is sent differently than by an earlier version, which has answered it. */
+  addResent(difference: string): void {
+    const isTold = this.resent.has(difference) || this.resent.size < MOST_DIFFERENCES;
+    const what = isTold ? difference : "and more";
+    this.resent.set(what, (this.resent.get(what) ?? 0) + 1);
+  }
+
+  #addParams(params: Params): void {
+    for (const name in params) {
+      if (this.paramNames.size < MOST_PARAM_NAMES) this.paramNames.add(name);
+    }
+    if (typeof params.model !== "string") return;
+    this.ownModels++;
+    if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
+  }
+
+  /** Where a row of the input `name` stands, as users count. */
+  placeOf(name: string, number: number): string {
+    return placeOf(name, this.input?.format ?? "jsonl", number);
+  }
+}
+
+/** Bytes of UTF-8 for one token: English has 4 to 5, code 3 to 4, Chinese 3 bytes a character and
+ * somewhat more than one character a token. */
+const BYTES_PER_TOKEN = 4;
+/** What chat templates put around a message. */
+const TOKENS_PER_MESSAGE = 4;
+/** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
+const TOKENS_PER_IMAGE = 1_000;
+
+/** Tokens of what is sent for a row, its own tools included; give or take a quarter. */
+export function promptTokensOf(
+  { messages, params }: Pick<ParsedRow, "messages" | "params">,
+): number {
+  let tokens = 0;
+  for (let i = 0; i < messages.length; i++) tokens += messageTokens(messages[i]);
+  if (params?.tools !== undefined) tokens += textTokens(JSON.stringify(params.tools));
+  return tokens;
+}
+
+function messageTokens({ content, tool_calls: calls }: Message): number {
+  let tokens = TOKENS_PER_MESSAGE;
+  if (typeof content === "string") tokens += textTokens(content);
+  else if (Array.isArray(content)) { for (const part of content) tokens += partTokens(part); }
+  if (calls !== undefined) tokens += textTokens(JSON.stringify(calls));
+  return tokens;
+}
+
+function partTokens(part: { type?: unknown; text?: unknown }): number {
+  if (typeof part.text === "string") return textTokens(part.text);
+  return part.type === "image_url" ? TOKENS_PER_IMAGE : textTokens(JSON.stringify(part));
+}
+
+function textTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}
