@@ -15,14 +15,15 @@ import {
   isOwnRead,
   isSameSecret,
 } from "./access.ts";
-import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
-import { renderReport } from "./report.ts";
+import { MAX_WHOLES_BYTES, renderReport, TEXT_ONLY } from "./report.ts";
+import { fitted } from "./samples.ts";
 
 /** What an app is made from. */
 export interface AppOptions {
@@ -42,7 +43,8 @@ export interface AppOptions {
 const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+    TEXT_ONLY,
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
@@ -53,6 +55,7 @@ const HEADERS = {
 const ASSETS = {
   "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
   "/page.css": ["text/css; charset=utf-8", PAGE_CSS],
+  "/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
   "/uplot.js": ["text/javascript; charset=utf-8", UPLOT_JS],
   "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
 } as const;
@@ -80,7 +83,8 @@ const MAX_BODY_BYTES = 1024;
 const IDLE_TIMEOUT_S = 0;
 
 /** What follows a path prefix, which a proxy may leave in place. */
-const OWN_PATH = /\/(?:(?:page|uplot)\.(?:js|css)|ws|report|metrics|control\/[a-z]*|)$/;
+const OWN_PATH =
+  /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 
 /** Makes the app. */
 export function createApp(options: AppOptions): Hono {
@@ -122,11 +126,19 @@ export function createApp(options: AppOptions): Hono {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
   app.get("/metrics", (c) => c.body(renderMetrics(hub), 200, { "content-type": METRICS_TYPE }));
-  app.get("/report", (c) =>
-    c.body(renderReport(hub.record.state(hub.retryWhenDone)), 200, {
-      "content-type": HTML,
-      "content-disposition": 'attachment; filename="retort-report.html"',
-    }));
+  app.get(
+    "/report",
+    (c) =>
+      c.body(renderReport(hub.record.wholeState(hub.retryWhenDone, MAX_WHOLES_BYTES)), 200, {
+        "content-type": HTML,
+        "content-disposition": 'attachment; filename="retort-report.html"',
+      }),
+  );
+  app.get("/samples", (c) => c.json(fitted(hub.record.samples.wholes(), MAX_WHOLES_BYTES)));
+  app.get("/samples/:id", (c) => {
+    const sample = hub.record.samples.whole(Number(c.req.param("id")));
+    return sample === undefined ? c.notFound() : c.json(sample);
+  });
   app.get("/ws", (c) => upgrade(c, hub));
   app.post(
     "/control/:name",

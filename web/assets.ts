@@ -5,6 +5,8 @@
  * @module
  */
 
+import { HIGHLIGHT_JS } from "../lib/deps/highlight_js.ts";
+import { MARKED_JS } from "../lib/deps/marked.ts";
 import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
 import HTML from "./page.html" with { type: "text" };
 import about from "./page/about.js" with { type: "text" };
@@ -14,6 +16,7 @@ import chartStyle from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
 import chartList from "./page/chart_list.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
+import code from "./page/code.js" with { type: "text" };
 import controlStyle from "./page/controls.css" with { type: "text" };
 import controls from "./page/controls.js" with { type: "text" };
 import dom from "./page/dom.js" with { type: "text" };
@@ -22,6 +25,7 @@ import frame from "./page/frame.css" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
+import markdown from "./page/markdown.js" with { type: "text" };
 import notices from "./page/notices.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
@@ -32,13 +36,19 @@ import scale from "./page/scale.js" with { type: "text" };
 import store from "./page/store.js" with { type: "text" };
 import tableStyle from "./page/tables.css" with { type: "text" };
 import tables from "./page/tables.js" with { type: "text" };
+import text from "./page/text.js" with { type: "text" };
+import textStyle from "./page/text.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
-/** Each after those that it imports. */
+/** What any page of this server is made of: figures, elements, the theme, texts of models. Each after those
+ * that it imports. */
+export const COMMON_MODULES: readonly string[] = [figures, dom, theme, code, markdown, text];
+
+/** The style of all that. */
+export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
+
 const MODULES = [
-  figures,
-  dom,
-  theme,
+  ...COMMON_MODULES,
   store,
   runState,
   link,
@@ -57,13 +67,20 @@ const MODULES = [
   main,
 ];
 
-const STYLES = [base, frame, overviewStyle, chartStyle, tableStyle, controlStyle, sampleStyle];
+const STYLES = [
+  ...COMMON_STYLES,
+  frame,
+  overviewStyle,
+  chartStyle,
+  tableStyle,
+  sampleStyle,
+];
 
 /** The page. */
 export const PAGE_HTML: string = HTML;
 
 /** Its script: the modules of `page/` in one, since a report has no address to import from. */
-export const PAGE_JS: string = MODULES.map(withoutSeams).join("\n");
+export const PAGE_JS: string = joinModules(MODULES);
 
 /** Its style. */
 export const PAGE_CSS: string = STYLES.join("\n");
@@ -77,6 +94,26 @@ export const UPLOT_JS: string =
 
 /** The style of uPlot. */
 export const UPLOT_CSS: string = UPLOT_STYLE;
+
+/** Parses Markdown and colours code, for `page/text.js`: sets the globals `marked` and `hljs`. */
+export const MARKDOWN_JS: string = `var marked=function(){${
+  asFunction(MARKED_JS)
+}}();\n${HIGHLIGHT_JS}`;
+
+/** Modules of a page as one script. Their top-level names must differ. */
+export function joinModules(modules: readonly string[]): string {
+  return modules.map(withoutSeams).join("\n");
+}
+
+/** An ES module as the body of a function that returns what it exports. */
+function asFunction(module: string): string {
+  const [all, names] = /export\s*\{([^}]*)\};?/.exec(module) ?? ["", ""];
+  const fields = names.split(",").map((name) => {
+    const [inner, outer = inner] = name.trim().split(/\s+as\s+/);
+    return `${outer}:${inner}`;
+  });
+  return `${module.slice(0, module.indexOf(all))}return{${fields.join()}};`;
+}
 
 /** In one scope modules see one another without `import` and `export`. */
 function withoutSeams(module: string): string {

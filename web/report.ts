@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
+import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { REPORT_MARKER } from "./report_marker.ts";
 import type { MonitorState } from "./protocol.ts";
 
@@ -16,14 +16,21 @@ const STYLES = [
 ] as const;
 const SCRIPTS = [
   ['<script src="uplot.js" defer></script>', "", UPLOT_JS],
+  ['<script src="markdown.js" defer></script>', "", MARKDOWN_JS],
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
+
+/** Strings that reach a place where they would be markup or script are errors. */
+export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
+
+/** The most bytes of samples in a report: a browser still opens it at once, and it can be sent by mail. */
+export const MAX_WHOLES_BYTES = 4_000_000;
 
 /** Characters that would end the element in which JSON stands, and those that end a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
 /**
- * Writes the run as one HTML file. It runs its own two scripts and nothing else: they are named by their
+ * Writes the run as one HTML file. It runs its own scripts and nothing else: they are named by their
  * hashes in its content security policy, and the run is data that no text of a model can break out of.
  */
 export function renderReport(state: MonitorState): string {
@@ -45,7 +52,9 @@ function policy(): string {
   const scripts = SCRIPTS.map(([, , script]) => hashOf(script));
   const styles = STYLES.map(([, style]) => hashOf(style));
   const rules = `default-src 'none'; script-src ${scripts.join(" ")}; ` +
-    `style-src ${styles.join(" ")}; img-src data:; base-uri 'none'; form-action 'none'`;
+    `style-src ${
+      styles.join(" ")
+    }; img-src data:; base-uri 'none'; form-action 'none'; ${TEXT_ONLY}`;
   return `<meta http-equiv="content-security-policy" content="${rules}">`;
 }
 

@@ -10,7 +10,7 @@ import { cut } from "./cut.ts";
 import { History } from "./history.ts";
 import { Latency } from "./latency.ts";
 import type { MonitorState, RunAbout } from "./protocol.ts";
-import { Samples } from "./samples.ts";
+import { fitted, Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
 /** The most notices that are kept. */
@@ -152,6 +152,14 @@ export class RunRecord {
       summary: this.#summary,
       ended: this.#ended,
       about: this.about,
+    };
+  }
+
+  /** The same with whole texts, as far as they fit. */
+  wholeState(retryWhenDone: boolean, maxBytes: number): MonitorState {
+    return {
+      ...this.state(retryWhenDone),
+      samples: fitted(this.#samples.wholes(), maxBytes),
     };
   }
 

@@ -8,11 +8,11 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import type { Sample } from "./protocol.ts";
 
-/** The most that is kept of a text, in UTF-16 units. */
+/** The most that lists hold of a text, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
 
-/** Takes from an outcome what is shown of it; of each text `MAX_TEXT` units are left. */
-export function sampleOf(outcome: Outcome, id: number): Sample {
+/** Takes from an outcome what is shown of it; of each text `maxText` units are left. */
+export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
   const { row, completion, failure } = outcome;
   const prompt = promptOf(row);
   const reasoning = completion?.reasoning ?? "";
@@ -25,10 +25,10 @@ export function sampleOf(outcome: Outcome, id: number): Sample {
     id,
     time: outcome.settledAt,
     uid: cut(row.uid, MAX_UID),
-    prompt: cut(prompt, MAX_TEXT),
-    reasoning: cut(reasoning, MAX_TEXT),
-    response: cut(response, MAX_TEXT),
-    tool_calls: cut(toolCalls, MAX_TEXT),
+    prompt: cut(prompt, maxText),
+    reasoning: cut(reasoning, maxText),
+    response: cut(response, maxText),
+    tool_calls: cut(toolCalls, maxText),
     finish_reason: cut(completion?.finishReason ?? "", MAX_UID),
     prompt_tokens: completion?.usage?.promptTokens ?? null,
     completion_tokens: completion?.usage?.completionTokens ?? null,
@@ -43,7 +43,7 @@ export function sampleOf(outcome: Outcome, id: number): Sample {
       message: cut(failure.message, MAX_MESSAGE),
       status: failure.status,
     },
-    is_cut: longest > MAX_TEXT,
+    is_cut: longest > maxText,
   };
 }
 

@@ -12,19 +12,23 @@ import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 /** How many of each kind are kept. */
 export const SAMPLES_OF_A_KIND = 20;
 
-/** Rows that are larger are cut at once, so that 60 of them stay below 16 MB. */
+/** Of rows that are larger, only the texts that are shown are kept, so that 60 of them stay below 32 MB. */
 const MAX_WEIGHT = 128 * 1024;
 
+/** The most that is kept of each text of such a row, in UTF-16 units. */
+const MAX_WHOLE = 64 * 1024;
+
 /** Texts become shorter until all of them fit. */
-const TEXT_LENGTHS = [MAX_TEXT, 2_000, 1_000, 500, 250];
+const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
 /** The most bytes in which samples are sent, so that a page behind a slow line keeps up. */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** An outcome until somebody looks at it, then what is shown of it. */
+/** A row and what lists show of it, made when a list is first sent. */
 interface Held {
   readonly id: number;
-  content: Outcome | Sample;
+  readonly content: Outcome | Sample;
+  shown?: Sample;
 }
 
 /**
@@ -54,7 +58,7 @@ export class Samples {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
       const isHeavy = weightOf(outcome) > MAX_WEIGHT;
-      const held: Held = { id, content: isHeavy ? sampleOf(outcome, id) : outcome };
+      const held: Held = { id, content: isHeavy ? sampleOf(outcome, id, MAX_WHOLE) : outcome };
       if (outcome.failure !== undefined) {
         push(this.#failures, held);
       } else {
@@ -73,6 +77,19 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
+  /** The sample with whole texts, or undefined where it is kept no longer. */
+  whole(id: number): Sample | undefined {
+    const held = [...this.#latest, ...this.#reservoir, ...this.#failures]
+      .find((one) => one.id === id);
+    return held && wholeOf(held);
+  }
+
+  /** All samples with whole texts. */
+  wholes(): WireSamples {
+    const samples = this.since();
+    return { ...samples, added: samples.added.map((one) => this.whole(one.id) ?? one) };
+  }
+
   /** Algorithm R (Vitter, 1985): every answer so far is in the reservoir with the same chance. */
   #consider(held: Held): void {
     this.#answers++;
@@ -85,20 +102,24 @@ export class Samples {
   }
 }
 
-/** Shortens the texts of all samples alike until they fit into `MAX_SAMPLES_BYTES`. */
-export function fitted(samples: WireSamples): WireSamples {
+/** Shortens the texts of all samples alike until they fit. @default MAX_SAMPLES_BYTES */
+export function fitted(samples: WireSamples, maxBytes: number = MAX_SAMPLES_BYTES): WireSamples {
   for (const length of TEXT_LENGTHS) {
     const added = samples.added.map((sample) => shortened(sample, length));
-    const fits = byteLength(JSON.stringify(added)) <= MAX_SAMPLES_BYTES;
+    const fits = byteLength(JSON.stringify(added)) <= maxBytes;
     if (fits || length === TEXT_LENGTHS.at(-1)) return { ...samples, added };
   }
   return samples;
 }
 
-/** What is shown is all that is kept from then on. */
 function look(held: Held): Sample {
-  if ("row" in held.content) held.content = sampleOf(held.content, held.id);
-  return held.content;
+  return held.shown ??= "row" in held.content
+    ? sampleOf(held.content, held.id)
+    : shortened(held.content, MAX_TEXT);
+}
+
+function wholeOf({ content, id }: Held): Sample {
+  return "row" in content ? sampleOf(content, id, Infinity) : content;
 }
 
 function push(list: Held[], held: Held): void {

@@ -69,6 +69,9 @@ async function readAll(page: Page): Promise<Seen> {
         for (const box of document.querySelectorAll("details")) box.open = true;
         await settled();
       }
+      for (const raw of document.querySelectorAll<HTMLElement>(".text [aria-pressed=false]")) {
+        raw.click();
+      }
       for (const pre of document.querySelectorAll("pre")) {
         long.push(`${pre.getAttribute("aria-label")}: ${JSON.stringify(pre.textContent)}`);
       }

@@ -12,6 +12,7 @@ import "./language.ts";
 import "./live.ts";
 import "./looks.ts";
 import "./report.ts";
+import "./texts.ts";
 
 Deno.test.beforeAll(startBrowser);
 Deno.test.afterEach(assertNoProblems);

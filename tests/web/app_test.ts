@@ -145,3 +145,19 @@ Deno.test("/report gives the run as a file", async () => {
   );
   assertStringIncludes(await response.text(), "answer to u1");
 });
+
+Deno.test("texts that are too long for a list can be had whole, one or all, while they are kept", async () => {
+  const { monitor, run } = stage();
+  const answer = makeAnswer("long");
+  const response = "word ".repeat(20_000);
+  run.settle([{ ...answer, completion: answer.completion && { ...answer.completion, response } }]);
+  const [sample] = monitor.state().samples.added;
+  assert(sample.is_cut && sample.response.length < response.length);
+  const one = await (await get(monitor, `/samples/${sample.id}`)).json();
+  assertEquals([one.response === response, one.is_cut], [true, false]);
+  const all = await (await get(monitor, "/proxy/8000/samples")).json();
+  assertEquals([all.added.length, all.added[0].response === response], [1, true]);
+  assert(monitor.report().includes(response));
+  assertEquals((await get(monitor, "/samples/99")).status, 404);
+  assertEquals((await get(monitor, "/samples", { cookie: "" })).status, 401);
+});

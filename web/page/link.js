@@ -5,7 +5,7 @@
  * @module
  */
 
-/** @import { PageMessage, ServerMessage } from "../protocol.ts" */
+/** @import { PageMessage, Sample, Samples, ServerMessage } from "../protocol.ts" */
 
 /** The first wait before another try; doubled with each that fails. */
 const FIRST_DELAY_MS = 500;
@@ -138,6 +138,26 @@ export class Link {
     /** @type {PageMessage} */
     const message = { visible: this.#isVisible };
     this.#socket?.send(JSON.stringify(message));
+  }
+}
+
+/** A sample with its whole texts; what is known of it where the server cannot be asked. @param {Sample} sample */
+export async function fetchWhole(sample) {
+  return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
+}
+
+/** All samples with their whole texts. @returns {Promise<Samples | undefined>} */
+export async function fetchSamples() {
+  return await fetchJson("samples");
+}
+
+/** @param {string} path */
+async function fetchJson(path) {
+  try {
+    const response = await fetch(path);
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
   }
 }
 

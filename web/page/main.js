@@ -13,7 +13,7 @@ import { Controls } from "./controls.js";
 import { byId, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
-import { Link, socketAddress } from "./link.js";
+import { fetchWhole, Link, socketAddress } from "./link.js";
 import { NoticesView } from "./notices.js";
 import { Overview } from "./overview.js";
 import { SamplesView } from "./samples.js";
@@ -38,7 +38,9 @@ class Page {
   #latency = new LatencyView();
   #teachers = new TeacherTable();
   #errors = new ErrorTable();
-  #samples = new SamplesView();
+  #samples = new SamplesView((sample) =>
+    this.#link === undefined ? Promise.resolve(sample) : fetchWhole(sample)
+  );
   #notices = new NoticesView();
   #about = new AboutView();
   #announcer = new Announcer();

@@ -11,6 +11,7 @@
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { countWords } from "./run_state.js";
 import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
+import { makeFoldedText, makeText } from "./text.js";
 
 /** @import { Sample } from "../protocol.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
@@ -30,6 +31,7 @@ const LISTS = ["latest", "reservoir", "failures"];
 
 /** Three lists of cards, one of them shown. */
 export class SamplesView {
+  #whole;
   #panel = byId("samples-panel", HTMLElement);
   #list = byId("samples-list", HTMLElement);
   #none = byId("samples-none", HTMLElement);
@@ -42,7 +44,9 @@ export class SamplesView {
   /** @type {RunStore | undefined} */
   #store;
 
-  constructor() {
+  /** @param {(sample: Sample) => Promise<Sample>} whole gives a sample with its whole texts */
+  constructor(whole) {
+    this.#whole = whole;
     this.#tabs.forEach((tab, i) => {
       tab.addEventListener("click", () => this.#show(LISTS[i]));
       tab.addEventListener("keydown", (event) => this.#move(event, i));
@@ -111,7 +115,7 @@ export class SamplesView {
     const cards = new Map();
     for (const id of ids) {
       const sample = store.byId.get(id);
-      const card = this.#cards.get(id) ?? (sample && makeCard(sample, store));
+      const card = this.#cards.get(id) ?? (sample && makeCard(sample, store, this.#whole));
       if (card !== undefined) cards.set(id, card);
     }
     this.#cards = cards;
@@ -121,8 +125,8 @@ export class SamplesView {
   }
 }
 
-/** A closed card is its summary only; the rest is made when it is opened. @param {Sample} sample @param {RunStore} store */
-function makeCard(sample, store) {
+/** A closed card is its summary only; the rest is made when it is opened. @param {Sample} sample @param {RunStore} store @param {(sample: Sample) => Promise<Sample>} whole */
+function makeCard(sample, store, whole) {
   const { failure, prompt, response, tool_calls } = sample;
   const timeMs = sample.time - store.clockOffsetMs;
   const said = failure === null ? response || tool_calls : failure.message;
@@ -149,11 +153,9 @@ function makeCard(sample, store) {
       make("span", { class: "glimpse" }, glimpse(said)),
     ),
   );
-  let isFilled = false;
-  card.addEventListener("toggle", () => {
-    if (!isFilled) card.append(makeWhole(sample));
-    isFilled = true;
-  });
+  card.addEventListener("toggle", async () => {
+    card.append(makeWhole(await whole(sample)));
+  }, { once: true });
   return card;
 }
 
@@ -184,14 +186,7 @@ function makeWhole(sample) {
   whole.append(makeText("Prompt", prompt));
   if (reasoning !== "") {
     const tokens = reasoning_tokens === null ? "" : ` (${formatCount(reasoning_tokens)} tokens)`;
-    whole.append(
-      make(
-        "details",
-        { class: "reasoning" },
-        make("summary", {}, `Reasoning${tokens}`),
-        makePre(reasoning, "Reasoning"),
-      ),
-    );
+    whole.append(makeFoldedText("Reasoning", tokens, reasoning));
   }
   if (response !== "" || failure === null) whole.append(makeText("Answer", response));
   if (tool_calls !== "") whole.append(makeText("Tool calls", tool_calls));
@@ -202,16 +197,6 @@ function makeWhole(sample) {
   }
   whole.append(makeFacts(sample));
   return whole;
-}
-
-/** @param {string} title @param {string} text */
-function makeText(title, text) {
-  return make("div", {}, make("h3", {}, title), makePre(text === "" ? "(empty)" : text, title));
-}
-
-/** A long text scrolls in its box, so the keyboard has to get there. @param {string} text @param {string} label */
-function makePre(text, label) {
-  return make("pre", { tabindex: "0", role: "group", "aria-label": label, dir: "auto" }, text);
 }
 
 /** @param {Sample} sample */

@@ -1,0 +1,7 @@
+/** Highlighting of 36 languages, as text for the page: a script that sets the global `hljs`. @module */
+
+export {
+  default as HIGHLIGHT_JS,
+} from "npm:@highlightjs/cdn-assets@11.12.0/highlight.min.js" with {
+  type: "text",
+};

@@ -1,0 +1,169 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** Whole texts of prompts and models: as Markdown with coloured code, or raw; never as markup. */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Locator, Page } from "./deps/playwright.ts";
+import { tempDir } from "../support/temp.ts";
+import { makeAnswer } from "../web/fake_run.ts";
+import { visit } from "./browser.ts";
+import { section } from "./parts.ts";
+import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
+
+const MARKDOWN = `# The result
+
+It is **${"`x`"} = 2** & more: &lt;b&gt; <b onclick="hacked = 1">bold</b> <script>hacked = 1</script>
+
+1. [good](https://example.org/a?b=c) and https://example.net
+2. [bad](javascript:hacked=1) [worse](data:text/html,<script>hacked=1</script>) [file](file:///etc/passwd)
+3. ![picture](https://tracker.example/x.png)
+
+| n | n² |
+|---|---:|
+| 2 | 4 |
+
+\`\`\`python
+def square(n):
+    return n * n  # <img src=x onerror="hacked = 1">
+\`\`\`
+
+\`\`\`mystery
+1 < 2
+\`\`\`
+
+So $a*b*c$ and \\(x_1 * x_2 * x_3\\).
+`;
+
+/** Longer than what lists hold of it. */
+const LONG = Array.from({ length: 3_000 }, (_, i) => `Sentence ${i}.`).join(
+  " ",
+);
+
+/** What each answer says. */
+const ANSWERS: Readonly<Record<string, string>> = {
+  markdown: MARKDOWN,
+  json: '{"answer":42,"steps":["a","<b>"]}',
+  long: LONG,
+  deep: ">".repeat(5_000),
+};
+
+function stageTexts(): StagedRun {
+  const stage = stageRun();
+  stage.run.emit(makeRunStart());
+  for (const [uid, response] of Object.entries(ANSWERS)) {
+    const answer = makeAnswer(uid);
+    const completion = answer.completion &&
+      { ...answer.completion, response, reasoning: "Hm" };
+    stage.run.settle([{ ...answer, completion }]);
+  }
+  stage.play(1);
+  stage.strike(4);
+  return stage;
+}
+
+/** Opens a sample and gives its answer. */
+async function openAnswer(page: Page, uid: string): Promise<Locator> {
+  const card = section(page, "Samples").locator("details.card").filter({
+    has: page.getByText(uid, { exact: true }),
+  });
+  await card.locator("summary").first().click();
+  return card.getByRole("group", { name: "Answer", exact: true });
+}
+
+async function assertSafeMarkdown(page: Page): Promise<void> {
+  const answer = await openAnswer(page, "markdown");
+  await answer.locator(".md-heading").getByText("The result").waitFor();
+  const text = await answer.innerText();
+  for (
+    const part of [
+      '& more: <b> <b onclick="hacked = 1">bold</b> <script>hacked = 1</script>',
+      "[bad](javascript:hacked=1)",
+      "[file](file:///etc/passwd)",
+      "![picture](https://tracker.example/x.png)",
+      '# <img src=x onerror="hacked = 1">',
+      "1 < 2",
+      "$a*b*c$ and \\(x_1 * x_2 * x_3\\)",
+    ]
+  ) assert(text.includes(part), `${part} in ${text}`);
+  assertEquals(
+    await answer.locator("a").evaluateAll((all) =>
+      all.map((one) => [one.getAttribute("href"), one.getAttribute("rel")])
+    ),
+    [
+      ["https://example.org/a?b=c", "noopener noreferrer"],
+      ["https://example.net", "noopener noreferrer"],
+    ],
+  );
+  assertEquals(await answer.locator("img, script, b").count(), 0);
+  assertEquals(await answer.locator(".code-keyword").allInnerTexts(), [
+    "def",
+    "return",
+  ]);
+  assertEquals(await answer.locator("td.md-right").innerText(), "4");
+  assertEquals(
+    await page.evaluate(() => Reflect.get(globalThis, "hacked")),
+    undefined,
+  );
+}
+
+Deno.test("page: answers are Markdown with coloured code, or raw, and never markup", async () => {
+  await using stage = stageTexts();
+  await using visited = await visit(stage.served.url);
+  const { page, requests } = visited;
+  await assertSafeMarkdown(page);
+  const json = await openAnswer(page, "json");
+  assertEquals(JSON.parse(await json.innerText()), JSON.parse(ANSWERS.json));
+  assertEquals(await json.locator(".code-number").innerText(), "42");
+  assertEquals(
+    await (await openAnswer(page, "deep")).innerText(),
+    ANSWERS.deep,
+  );
+  const long = await openAnswer(page, "long");
+  await long.waitFor();
+  assert(await long.innerText() === LONG, "the whole answer");
+  await page.getByText("Reasoning").first().click();
+  await page.getByRole("group", { name: "Reasoning", exact: true }).getByText(
+    "Hm",
+  ).waitFor();
+  const card = page.locator("details.card").filter({
+    has: page.getByText("markdown", { exact: true }),
+  });
+  await card.getByRole("button", { name: "Raw answer" }).click();
+  assertEquals(
+    await card.getByRole("group", { name: "Answer" }).textContent(),
+    MARKDOWN,
+  );
+  const base = new URL(page.url()).origin.replace("http", "");
+  assertEquals(
+    requests.filter((url) => !url.includes(base) && !url.startsWith("data:")),
+    [],
+  );
+});
+
+Deno.test("page and report: a string that would become markup is an error", async () => {
+  await using dir = await tempDir();
+  await using stage = stageTexts();
+  const path = await dir.write("report.html", stage.served.monitor.report());
+  await using visited = await visit(stage.served.url, {
+    expected: /TrustedHTML|Trusted Type/,
+  });
+  for (const url of ["", `file://${path}`]) {
+    const { page } = visited;
+    if (url !== "") {
+      await page.goto(url);
+      await assertSafeMarkdown(page);
+      assert(
+        await (await openAnswer(page, "long")).innerText() === LONG,
+        "the whole answer",
+      );
+    }
+    const error = await page.evaluate(() => {
+      try {
+        document.body.innerHTML = "<b>markup</b>";
+      } catch (error) {
+        return String(error);
+      }
+    });
+    assert(error?.includes("TrustedHTML"), error);
+  }
+});

@@ -1,0 +1,128 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Code with its keywords, strings and comments in colour. The highlighter gives a tree, and the tree becomes
+ * elements: no string is ever read as markup.
+ *
+ * @module
+ */
+
+import { make } from "./dom.js";
+
+/** A piece of code: a text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }} Piece */
+
+/** A longer block is shown without colours: the highlighter works through it on the page's own thread. */
+const MOST_HIGHLIGHTED = 50_000;
+
+/** The scopes that have a colour of their own, by the first word of their name; the others look like text. */
+const COLOURED = new Map(Object.entries({
+  comment: "comment",
+  quote: "comment",
+  doctag: "comment",
+  keyword: "keyword",
+  "selector-tag": "keyword",
+  tag: "keyword",
+  name: "keyword",
+  built_in: "name",
+  type: "name",
+  title: "name",
+  section: "name",
+  attr: "name",
+  attribute: "name",
+  property: "name",
+  string: "string",
+  regexp: "string",
+  addition: "string",
+  symbol: "string",
+  number: "number",
+  literal: "number",
+  meta: "comment",
+  deletion: "removed",
+}));
+
+/** Collects what the highlighter finds. It calls scopes nodes where they were left open before. */
+class TreeEmitter {
+  /** @type {Piece[]} */
+  pieces = [];
+  #stack = [this.pieces];
+
+  /** @param {string} text */
+  addText(text) {
+    if (text !== "") this.#stack[this.#stack.length - 1].push(text);
+  }
+
+  /** @param {string} scope */
+  startScope(scope) {
+    /** @type {Piece[]} */
+    const children = [];
+    this.#stack[this.#stack.length - 1].push({ scope, children });
+    this.#stack.push(children);
+  }
+
+  endScope() {
+    this.#stack.pop();
+  }
+
+  /** @param {string} scope */
+  openNode(scope) {
+    this.startScope(scope);
+  }
+
+  closeNode() {
+    this.endScope();
+  }
+
+  /** @param {TreeEmitter} other */
+  __addSublanguage(other) {
+    this.#stack[this.#stack.length - 1].push({ scope: "", children: other.pieces });
+  }
+
+  finalize() {}
+
+  toHTML() {
+    return "";
+  }
+}
+
+/** Missing where its script could not be loaded: code is then shown without colours. */
+const Highlighter = Reflect.get(globalThis, "hljs");
+// As lowlight does: the only way to the tree.
+Highlighter?.configure({ __emitter: TreeEmitter });
+// An error is thrown, where otherwise the code would end at it.
+Highlighter?.debugMode();
+
+/**
+ * A block of code. A long line scrolls in it, so the keyboard has to get there.
+ *
+ * @param {string} text
+ * @param {string} language a name or another name of a language; any other text for none
+ * @param {string} label for those who hear the page
+ */
+export function makeCode(text, language, label) {
+  const code = make("code");
+  code.append(...elementsOf(piecesOf(text, language)));
+  return make("pre", { class: "code", tabindex: "0", role: "group", "aria-label": label }, code);
+}
+
+/** @param {string} text @param {string} language @returns {Piece[]} */
+function piecesOf(text, language) {
+  if (text.length > MOST_HIGHLIGHTED || !Highlighter?.getLanguage(language)) return [text];
+  try {
+    return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
+  } catch {
+    // Nested deeper than the stack of the highlighter.
+    return [text];
+  }
+}
+
+/** @param {readonly Piece[]} pieces @returns {(string | HTMLElement)[]} */
+function elementsOf(pieces) {
+  return pieces.flatMap((piece) => {
+    if (typeof piece === "string") return [piece];
+    const colour = COLOURED.get(piece.scope.split(".")[0]);
+    const children = elementsOf(piece.children);
+    return colour === undefined
+      ? children
+      : [make("span", { class: `code-${colour}` }, ...children)];
+  });
+}

@@ -1,0 +1,201 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Markdown as elements. Models write it, so everything in it is hostile: it is parsed to a tree, and the tree
+ * becomes the few elements that are named here. Raw HTML and images stand as the text that they are, links go
+ * to http and https only.
+ *
+ * @module
+ */
+
+import { makeCode } from "./code.js";
+import { make } from "./dom.js";
+
+/** @import { MarkedToken, Token } from "../../lib/deps/marked.ts" */
+/** @typedef {Extract<MarkedToken, { type: "list" }>} List */
+/** @typedef {Extract<MarkedToken, { type: "table" }>} Table */
+/** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
+
+/** The parser takes time that grows with the square of a paragraph: a longer one is shown as it is. */
+const MOST_INLINE = 10_000;
+
+/** A longer text is shown as it is. */
+const MOST_MARKDOWN = 500_000;
+
+/** Deeper, elements would cost more than they say. */
+const MOST_DEPTH = 40;
+
+/** Named entities that models write; others stay as they are. @type {Record<string, string>} */
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+
+/** @type {Record<string, keyof HTMLElementTagNameMap>} */
+const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
+
+/** TeX between `$`, `$$`, `\(` or `\[`: to Markdown its backslashes and stars would be markup. */
+const INLINE_MATH =
+  /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
+const BLOCK_MATH = /^ {0,3}(?:\$\$[^$]{1,5000}\$\$|\\\[[^]{1,5000}?\\\])[ \t]*(?:\n+|$)/;
+
+const Parser = makeParser();
+
+function makeParser() {
+  const { Marked } = Reflect.get(globalThis, "marked") ?? {};
+  if (Marked === undefined) return undefined;
+  return new Marked({ gfm: true }, {
+    extensions: [
+      {
+        name: "math",
+        level: "inline",
+        start: (/** @type {string} */ text) => placeOf(text, /\$|\\[([]/),
+        tokenizer: (/** @type {string} */ text) => mathToken("math", INLINE_MATH.exec(text)),
+      },
+      {
+        name: "math_block",
+        level: "block",
+        start: (/** @type {string} */ text) => placeOf(text, /^ {0,3}(?:\$\$|\\\[)/m),
+        tokenizer: (/** @type {string} */ text) => mathToken("math_block", BLOCK_MATH.exec(text)),
+      },
+    ],
+  });
+}
+
+/** @param {string} text @param {RegExp} pattern */
+function placeOf(text, pattern) {
+  const place = text.search(pattern);
+  return place < 0 ? undefined : place;
+}
+
+/** @param {string} type @param {RegExpExecArray | null} match */
+function mathToken(type, match) {
+  return match === null ? undefined : { type, raw: match[0], text: match[0].trim() };
+}
+
+/**
+ * The elements of a Markdown text, or undefined where it has no markup, or is better shown as it is.
+ *
+ * @param {string} text
+ * @returns {(HTMLElement | string)[] | undefined}
+ */
+export function markdownElements(text) {
+  if (Parser === undefined || text.length > MOST_MARKDOWN) return undefined;
+  try {
+    return blocksOf(tokensOf(text), 0);
+  } catch {
+    // Nested deeper than the stack of the parser.
+    return undefined;
+  }
+}
+
+/** What `lexer.lex()` does, but for paragraphs that are too long. @param {string} text @returns {Token[]} */
+function tokensOf(text) {
+  const lexer = new Parser.Lexer({ ...Parser.defaults });
+  lexer.blockTokens(text.replaceAll(/\r\n?/g, "\n"), lexer.tokens);
+  for (const { src, tokens } of lexer.inlineQueue) {
+    if (src.length > MOST_INLINE) tokens.push({ type: "text", raw: src, text: src, escaped: true });
+    else lexer.inlineTokens(src, tokens);
+  }
+  return lexer.tokens;
+}
+
+/** @param {readonly Token[]} tokens @param {number} depth @returns {(HTMLElement | string)[]} */
+function blocksOf(tokens, depth) {
+  return tokens.flatMap((token) => elementsOfToken(token, depth));
+}
+
+/** @param {Token} token @param {number} depth @returns {(HTMLElement | string)[]} */
+function elementsOfToken(token, depth) {
+  if (depth > MOST_DEPTH) return [token.raw];
+  const children = () => blocksOf("tokens" in token && token.tokens || [], depth + 1);
+  switch (token.type) {
+    case "space":
+    case "def":
+      return [];
+    case "heading":
+      // The page has headings of its own, of which these are no parts.
+      return [make("p", { class: `md-heading md-h${token.depth}` }, ...children())];
+    case "code":
+      return [makeCode(token.text, String(token.lang ?? "").split(/[\s,{]/)[0], "Code")];
+    case "codespan":
+      return [make("code", {}, token.text)];
+    case "math":
+      return [make("code", { class: "md-math" }, token.text)];
+    case "math_block":
+      return [make("p", {}, make("code", { class: "md-math" }, token.text))];
+    case "hr":
+      return [make("hr")];
+    case "br":
+      return [make("br")];
+    case "checkbox":
+      return [token.checked ? "☑ " : "☐ "];
+    case "list":
+      return [listOf(/** @type {List} */ (token), depth)];
+    case "table":
+      return [tableOf(/** @type {Table} */ (token), depth)];
+    case "link":
+      return [linkOf(/** @type {Link} */ (token), children())];
+    case "html":
+      return token.block ? [make("p", {}, token.raw.trimEnd())] : [token.raw];
+    case "image":
+      return [token.raw];
+    case "text":
+      return token.tokens === undefined
+        ? [token.escaped ? token.text : decoded(token.text)]
+        : children();
+    case "escape":
+      return [token.text];
+    default:
+      return token.type in TAGS ? [make(TAGS[token.type], {}, ...children())] : [token.raw];
+  }
+}
+
+/** @param {List} list @param {number} depth */
+function listOf({ ordered, start, items }, depth) {
+  const first = ordered && start !== "" && start !== 1 ? String(start) : false;
+  return make(
+    ordered ? "ol" : "ul",
+    { start: first },
+    ...items.map((item) => make("li", {}, ...blocksOf(item.tokens, depth + 1))),
+  );
+}
+
+/** A wide table scrolls in its box, so the keyboard has to get there. @param {Table} table @param {number} depth */
+function tableOf({ header, rows }, depth) {
+  /** @param {"th" | "td"} tag @param {Table["header"]} cells */
+  const rowOf = (tag, cells) =>
+    make(
+      "tr",
+      {},
+      ...cells.map(({ tokens, align }) =>
+        make(tag, { class: align === null ? false : `md-${align}` }, ...blocksOf(tokens, depth + 1))
+      ),
+    );
+  return make(
+    "div",
+    { class: "md-table", tabindex: "0", role: "group", "aria-label": "Table" },
+    make(
+      "table",
+      {},
+      make("thead", {}, rowOf("th", header)),
+      make("tbody", {}, ...rows.map((cells) => rowOf("td", cells))),
+    ),
+  );
+}
+
+/** What goes elsewhere than to the web stands as its text. @param {Link} link @param {(HTMLElement | string)[]} children */
+function linkOf({ href, raw }, children) {
+  if (!/^https?:\/\//i.test(href) || !URL.canParse(href)) return make("span", {}, raw);
+  const attributes = { href, rel: "noopener noreferrer", target: "_blank", title: href };
+  return make("a", attributes, ...children);
+}
+
+/** @param {string} text */
+function decoded(text) {
+  return text.replaceAll(
+    /&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]{2,4}));/gi,
+    (all, tens, hex, name) => {
+      if (name !== undefined) return ENTITIES[name] ?? all;
+      const code = tens === undefined ? parseInt(hex, 16) : Number(tens);
+      return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : all;
+    },
+  );
+}

@@ -1,0 +1,109 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * A whole text of a prompt or a model: as Markdown or JSON with its colours, or raw. Texts get into the page
+ * as text only.
+ *
+ * @module
+ */
+
+import { makeCode } from "./code.js";
+import { make, setAttribute } from "./dom.js";
+import { markdownElements } from "./markdown.js";
+
+/** JSON that is longer stays as it is. */
+const MOST_JSON = 200_000;
+
+/** Whether texts are shown as they are: chosen once for all that are opened later. */
+let isRaw = false;
+
+/**
+ * A text with its title, and buttons that show it raw and copy it.
+ *
+ * @param {string} title also the name of the text for those who hear the page
+ * @param {string} text
+ */
+export function makeText(title, text) {
+  const box = make("div", { class: "text-body" });
+  const raw = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Raw");
+  const copy = make("button", { type: "button", class: "small" }, "Copy");
+  raw.append(make("span", { class: "unseen" }, ` ${title.toLowerCase()}`));
+  copy.append(make("span", { class: "unseen" }, ` ${title.toLowerCase()}`));
+  const show = () => {
+    setAttribute(raw, "aria-pressed", String(isRaw));
+    box.replaceChildren(...(isRaw ? [rawText(title, text)] : formattedText(title, text)));
+  };
+  raw.addEventListener("click", () => {
+    isRaw = raw.getAttribute("aria-pressed") === "false";
+    show();
+  });
+  copy.addEventListener("click", () => copyText(text, copy, box));
+  show();
+  const head = make("div", { class: "text-head" }, make("h3", {}, title), raw, copy);
+  return make("div", { class: "text" }, head, box);
+}
+
+/**
+ * The same, folded until it is opened: made only then.
+ *
+ * @param {string} title
+ * @param {string} note behind the title
+ * @param {string} text
+ */
+export function makeFoldedText(title, note, text) {
+  const fold = make("details", { class: "fold" }, make("summary", {}, `${title}${note}`));
+  fold.addEventListener("toggle", () => fold.append(makeText(title, text)), { once: true });
+  return fold;
+}
+
+/** @param {string} title @param {string} text */
+function rawText(title, text) {
+  const attributes = {
+    class: "raw",
+    tabindex: "0",
+    role: "group",
+    "aria-label": title,
+    dir: "auto",
+  };
+  return make("pre", attributes, text === "" ? "(empty)" : text);
+}
+
+/** @param {string} title @param {string} text @returns {Node[]} */
+function formattedText(title, text) {
+  const json = indentedJson(text);
+  if (json !== undefined) return [makeCode(json, "json", title)];
+  const elements = text.trim() === "" ? undefined : markdownElements(text);
+  if (elements === undefined) return [rawText(title, text)];
+  const attributes = {
+    class: "md",
+    tabindex: "0",
+    role: "group",
+    "aria-label": title,
+    dir: "auto",
+  };
+  return [make("div", attributes, ...elements)];
+}
+
+/** Undefined for what is no object or array. @param {string} text */
+function indentedJson(text) {
+  if (!/^\s*[[{]/.test(text) || text.length > MOST_JSON) return undefined;
+  try {
+    const value = JSON.parse(text);
+    // Numbers that JavaScript does not hold exactly would be changed.
+    return /\d{16}/.test(text) ? undefined : JSON.stringify(value, null, 2);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the context is not secure there is no clipboard: the text is selected instead. @param {string} text @param {HTMLElement} button @param {HTMLElement} box */
+async function copyText(text, button, box) {
+  const { firstChild } = button;
+  try {
+    await navigator.clipboard.writeText(text);
+    if (firstChild !== null) firstChild.textContent = "Copied";
+  } catch {
+    getSelection()?.selectAllChildren(box);
+    if (firstChild !== null) firstChild.textContent = "Selected";
+  }
+}
