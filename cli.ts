@@ -11,8 +11,9 @@ import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
 import type { Io } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
+import { FOLDER_VARIABLE, programOf, type Start } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
-import { RetortError } from "./lib/errors.ts";
+import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
 
@@ -61,8 +62,8 @@ function describe(error: unknown): string {
 }
 
 /** The world as Deno gives it. */
-function denoIo(stdout: Output, stderr: Output): Io {
-  const isStandalone = Deno.build.standalone;
+function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: string }): Io {
+  let program: string | undefined;
   return {
     writeOut: (text) => stdout.write(text),
     writeErr: (text) => stderr.write(text),
@@ -77,8 +78,52 @@ function denoIo(stdout: Output, stderr: Output): Io {
     guardSignals: startSignalWorker,
     exit: (code) => Deno.exit(code),
     parentPid: () => Deno.ppid,
-    program: isStandalone ? Deno.execPath().split("/").at(-1)! : "deno task distill",
+    get program() {
+      return program ??= programOf(startOf(folders));
+    },
+    folders,
   };
+}
+
+/** How this process was started. */
+function startOf({ user, start }: { user: string; start: string }): Start {
+  return {
+    isStandalone: Deno.build.standalone,
+    execPath: Deno.execPath(),
+    mainModule: Deno.mainModule,
+    denoVersion: Deno.version.deno,
+    folder: user,
+    startFolder: start,
+    env: permittedEnv,
+    isGranted: (name) => isGranted({ name }),
+  };
+}
+
+/** A variable of the environment where it may be read. Asking for it would have the user ask why. */
+function permittedEnv(variable: string): string | undefined {
+  return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
+}
+
+function isGranted(permission: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(permission).state === "granted";
+}
+
+/**
+ * Goes to the folder that the user stands in, which `deno task` has left for that of `deno.json`.
+ *
+ * @throws {UsageError} when that folder is gone
+ */
+function enterFolder(): { user: string; start: string } {
+  const user = permittedEnv(FOLDER_VARIABLE);
+  const start = Deno.cwd();
+  if (!user) return { user: start, start };
+  try {
+    Deno.chdir(user);
+  } catch (cause) {
+    const reason = systemReason(cause);
+    throw new UsageError(`Cannot start in "${user}" (${FOLDER_VARIABLE}): ${reason}`, { cause });
+  }
+  return { user, start };
 }
 
 /** Without its worker a run is as it would be, but for signals while its thread is frozen. */
@@ -97,8 +142,7 @@ function startSignalWorker(): Disposable {
 }
 
 function mayRead(path: URL): boolean {
-  return path.protocol !== "file:" ||
-    Deno.permissions.querySync({ name: "read", path }).state === "granted";
+  return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
 /** How long an interrupted run waits for its reader. */
@@ -117,9 +161,20 @@ function consoleColumns(): number {
   }
 }
 
+async function start(stdout: Output, stderr: Output): Promise<number> {
+  let folders;
+  try {
+    folders = enterFolder();
+  } catch (error) {
+    stderr.write(`${describe(error)}\n`);
+    return exitCodeOfError(error);
+  }
+  return await main(Deno.args, denoIo(stdout, stderr, folders));
+}
+
 if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
-  const code = await main(Deno.args, denoIo(stdout, stderr));
+  const code = await start(stdout, stderr);
   const said = Promise.all([stdout.flush(), stderr.flush()]);
   // Who has interrupted the run does not want to wait for a reader that has stopped reading.
   const patience = new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));

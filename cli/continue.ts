@@ -5,7 +5,6 @@
  */
 
 import type { Summary } from "../lib/progress/mod.ts";
-import { withEscapes } from "../lib/printable.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
 import type { Flag } from "./flag.ts";
@@ -13,6 +12,7 @@ import { flagsOf } from "./flags.ts";
 import { shownHeader } from "./headers.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
+import { shellWord } from "./shell.ts";
 
 /** What would throw answers away if it were said a second time. */
 const NOT_AGAIN = ["resume", "overwrite"];
@@ -81,7 +81,7 @@ function commandLineOf(
     const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
     if (typeof value === "boolean") words.push(written);
     else if (flag.isValueOptional) {
-      words.push(value === "" ? written : quoted(`${written}=${value}`));
+      words.push(value === "" ? written : shellWord(`${written}=${value}`));
     } else {
       for (const [index, one] of [value].flat().entries()) {
         words.push(...withValue(flag, written, SHOWN[name]?.(one, index, io) ?? one));
@@ -94,26 +94,12 @@ function commandLineOf(
 /** An input that could be read as a flag or a command is named by its path. */
 function inputWord(input: string): string {
   const isAmbiguous = /^-./.test(input) || isCommand(input);
-  return quoted(isAmbiguous ? `./${input}` : input);
+  return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
 /** A value that looks like a flag is read as one unless it is joined to its own. */
 function withValue(flag: Flag, written: string, value: string): string[] {
-  return /^-\D/.test(value) ? [quoted(`--${flag.name}=${value}`)] : [written, quoted(value)];
-}
-
-/** As a POSIX shell reads it back. What a terminal would act on stands as its bytes, in octal. */
-function quoted(word: string): string {
-  if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  const harmless = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
-  return withEscapes(word, () => "") === word
-    ? `'${word.replaceAll("'", `'\\''`)}'`
-    : `$'${harmless}'`;
-}
-
-function octal(character: string): string {
-  const bytes = [...new TextEncoder().encode(character)];
-  return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+  return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [written, shellWord(value)];
 }
 
 /** An address that holds a secret is one in a variable: the one that is read where no address is given,

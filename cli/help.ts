@@ -10,10 +10,11 @@ import type { Flag } from "./flag.ts";
 import { flagsOf } from "./flags.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
+import { PROGRAM_NAME } from "./program.ts";
 import { helpTopic } from "./words.ts";
 
-/** The name of the program in help and version, however it was started. */
-const NAME = "retort";
+/** Its name in help and version, however it was started. */
+const NAME = PROGRAM_NAME;
 
 /** The width of what stands before the help of a flag or a command. */
 const LEFT_COLUMNS = 28;

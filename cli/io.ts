@@ -30,6 +30,9 @@ export interface Io {
   readonly exit?: (code: number) => void;
   /** The process that started this one. @default not known */
   readonly parentPid?: () => number;
-  /** How a person starts this program: `deno task distill`, or the name of the executable. */
+  /** How the user has started this program, as the first words of a command: `retort`, `deno task distill`. */
   readonly program: string;
+  /** The folder that the user stands in, and the one that the process was started in: under `deno task` that of
+   * `deno.json`. @default the same */
+  readonly folders?: { readonly user: string; readonly start: string };
 }

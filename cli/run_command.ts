@@ -12,6 +12,7 @@ import type { Preview } from "../lib/run/mod.ts";
 import { aboutRun } from "./about_run.ts";
 import { nextCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
+import { refuseFormerFolder } from "./former_folder.ts";
 import { createConcurrencyHint } from "./hint.ts";
 import type { Io } from "./io.ts";
 import { openMonitor, type RunMonitor } from "./monitor.ts";
@@ -27,6 +28,7 @@ import { openTeachers } from "./teachers.ts";
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
+  if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
   await using open = await openTeachers(settings, request.teachers, io);
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));

@@ -8,6 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { printableLines } from "../lib/printable.ts";
 import { emptyMessage, type Verification, verify } from "../lib/run/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
+import { refuseFormerFolder } from "./former_folder.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readSamples } from "./request.ts";
@@ -19,10 +20,14 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot verify without an input: name the files of prompts");
   }
-  const found = await verify({
-    ...await readRowOptions(settings),
+  const place = {
     input: args.inputs,
     output: settings.required("output", "an output: add the -o of the run"),
+  };
+  await refuseFormerFolder(place, io, "");
+  const found = await verify({
+    ...await readRowOptions(settings),
+    ...place,
     limit: settings.integer("limit", 1),
     samples: readSamples(settings),
   });

@@ -21,6 +21,7 @@ export {
 } from "./outcomes.ts";
 export { readRunFile, type RunFile } from "./run_file.ts";
 export { emptyMessage } from "./input_problems.ts";
+export { findInputs } from "./inputs.ts";
 export type {
   AnsweredRow,
   OneOrMany,
@@ -32,6 +33,7 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
+export { outputFilesOf } from "./outputs.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, RUN_RULES } from "./option_rules.ts";

@@ -1,0 +1,155 @@
+/**
+ * How the user has started this program, as the first words of a command that can be pasted.
+ *
+ * @module
+ */
+
+import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
+import { shellWord } from "./shell.ts";
+
+/** Set by the tasks of `deno.json`: the folder that the user stands in. */
+export const FOLDER_VARIABLE = "RETORT_CWD";
+
+/** The name under which the program is installed. */
+export const PROGRAM_NAME = "retort";
+
+/** The permissions that `deno run` may have been given. */
+const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
+
+/** What is known of this process. */
+export interface Start {
+  /** Whether it is the executable with everything embedded. */
+  readonly isStandalone: boolean;
+  /** The program that runs: Deno, or the executable. */
+  readonly execPath: string;
+  /** The URL of `cli.ts`. */
+  readonly mainModule: string;
+  /** The version of Deno. */
+  readonly denoVersion: string;
+  /** The folder that the user stands in. */
+  readonly folder: string;
+  /** The folder that the process was started in: that of `deno.json` under `deno task`. */
+  readonly startFolder: string;
+  /** Reads a variable of the environment. */
+  env(name: string): string | undefined;
+  /** Whether a permission is granted for everything. */
+  isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
+}
+
+/** The words: `retort`, `deno task distill`, `npx -y deno@2.9.6 task distill`, `deno run -A cli.ts`, … */
+export function programOf(start: Start): string {
+  if (start.isStandalone) return executableOf(start);
+  if (start.env(FOLDER_VARIABLE) !== undefined) return taskOf(start);
+  if (isInstalled(start)) return PROGRAM_NAME;
+  return `${denoOf(start)} run${permissionsOf(start)} ${scriptOf(start)}`;
+}
+
+/** Its name where that finds it, else its path. */
+function executableOf(start: Start): string {
+  const { execPath, folder } = start;
+  const name = basename(execPath);
+  const found = foundIn(start, [name])[0];
+  if (found !== undefined && realPath(found) === execPath) return shellWord(name);
+  return shellWord(fromHere(execPath, folder));
+}
+
+/** `deno task`, from wherever the user stands. */
+function taskOf(start: Start): string {
+  const { folder, startFolder } = start;
+  const config = configAbove(folder) === startFolder
+    ? ""
+    : ` --config ${shellWord(join(startFolder, "deno.json"))}`;
+  return `${denoOf(start)} task${config} distill`;
+}
+
+/** The folder whose configuration `deno task` takes. */
+function configAbove(folder: string): string | undefined {
+  for (let here = folder;; here = dirname(here)) {
+    if (["deno.json", "deno.jsonc", "package.json"].some((name) => isFile(join(here, name)))) {
+      return here;
+    }
+    if (dirname(here) === here) return undefined;
+  }
+}
+
+/** `deno install` writes a script of a few lines, which names the program by its URL. */
+function isInstalled(start: Start): boolean {
+  const { mainModule } = start;
+  const jsrPackage = /^https:\/\/jsr\.io\/(@[^/]+\/[^/]+)\//.exec(mainModule)?.[1];
+  const names = [PROGRAM_NAME, `${PROGRAM_NAME}.cmd`];
+  return foundIn(start, names).slice(0, 1).some((path) => {
+    const text = beginningOf(path);
+    return text.includes(mainModule) ||
+      (jsrPackage !== undefined && text.includes(`jsr:${jsrPackage}`));
+  });
+}
+
+/** npx has Deno for itself, out of reach of the user's shell. */
+function denoOf(start: Start): string {
+  const { env, execPath, denoVersion } = start;
+  if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") {
+    return `npx -y deno@${denoVersion}`;
+  }
+  if (!start.isGranted("read")) return "deno";
+  return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(execPath);
+}
+
+/** A permission that was granted for a part only cannot be told; Deno asks for it again. */
+function permissionsOf({ isGranted }: Start): string {
+  if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
+  return PERMISSIONS.filter(isGranted).map((name) => ` --allow-${name}`).join("");
+}
+
+function scriptOf({ mainModule, folder }: Start): string {
+  if (!mainModule.startsWith("file:")) return shellWord(mainModule);
+  return shellWord(fromHere(pathOfUrl(mainModule), folder));
+}
+
+/** A path below the folder is named from there, with a `./` where it is a command. */
+function fromHere(path: string, folder: string): string {
+  const near = relative(folder, path);
+  if (near.startsWith("..") || isAbsolute(near)) return path;
+  return `./${near.replaceAll("\\", "/")}`;
+}
+
+function pathOfUrl(url: string): string {
+  const path = decodeURIComponent(new URL(url).pathname);
+  return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
+}
+
+/** Files of these names in the folders of PATH, in their order; none where they may not be looked for. */
+function foundIn({ env, isGranted }: Start, names: readonly string[]): string[] {
+  if (!isGranted("read")) return [];
+  const separator = Deno.build.os === "windows" ? ";" : ":";
+  const folders = (env("PATH") ?? "").split(separator).filter((folder) => folder !== "");
+  return folders.flatMap((folder) => names.map((name) => join(folder, name))).filter(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** More than a script of `deno install` has. */
+const SCRIPT_BYTES = 4_096;
+
+function beginningOf(path: string): string {
+  try {
+    using file = Deno.openSync(path);
+    const bytes = new Uint8Array(SCRIPT_BYTES);
+    return new TextDecoder().decode(bytes.subarray(0, file.readSync(bytes) ?? 0));
+  } catch {
+    return "";
+  }
+}

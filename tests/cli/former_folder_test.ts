@@ -1,0 +1,34 @@
+/** Runs from the time when relative paths led to the project's folder. @module */
+
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { refuseFormerFolder } from "../../cli/former_folder.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("refuseFormerFolder() stops only where a run of this name is in the old place alone", async () => {
+  await using dir = await tempDir();
+  const folders = { user: dir.path("data"), start: dir.path("my clone") };
+  const refuse = (input: string, output: string) =>
+    refuseFormerFolder({ input: [input], output }, { folders });
+  await dir.write("my clone/out/old.run.json", "{}");
+  await dir.write("my clone/out/older.jsonl", "{}\n");
+  await dir.write("my clone/one.jsonl", "{}\n");
+
+  for (
+    const [input, output, place] of [
+      ["old.jsonl", "out/", "my clone/out/"],
+      ["../x/old.csv", "./out", "my clone/out/"],
+      ["older.jsonl", "out/", "my clone/out/"],
+      ["in.jsonl", "one.jsonl", "my clone/one.jsonl"],
+    ]
+  ) {
+    const error = await assertRejects(() => refuse(input, output), UsageError, "there is no run");
+    assertEquals(error.message.includes(`-o '${dir.path(place)}'`), true, error.message);
+    assertEquals(error.message.includes(`"${folders.user}/`), true, error.message);
+  }
+  await refuse("new.jsonl", "out/");
+  await refuse("old.jsonl", dir.path("my clone/out/"));
+  await refuseFormerFolder({ input: ["old.jsonl"], output: "out/" }, {});
+  await dir.write("data/out/old.run.json", "{}");
+  await refuse("old.jsonl", "out/");
+});

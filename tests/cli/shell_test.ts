@@ -1,0 +1,17 @@
+/** Words as shells read them. What POSIX shells make of them is tried in `continue_test.ts`. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { shellWord } from "../../cli/shell.ts";
+
+Deno.test("shellWord() quotes for the shells of Windows", () => {
+  const cases = [
+    ["C:\\data\\in.jsonl", "C:\\data\\in.jsonl"],
+    ["my file.jsonl", `"my file.jsonl"`],
+    ["a,b@c", `"a,b@c"`],
+    ["C:\\my data\\", `"C:\\my data\\"`],
+    ["it's $5", "'it''s $5'"],
+    ['say "so" 100%', `'say "so" 100%'`],
+    ["a\x1b[2Jb", `"a\ufffd[2Jb"`],
+  ];
+  for (const [word, written] of cases) assertEquals(shellWord(word, "windows"), written);
+});
