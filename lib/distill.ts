@@ -11,6 +11,7 @@ import {
   abortedByReturn,
   ActiveRun,
   type Answer,
+  checkRows,
   type DistillOutcome,
   GENERATOR_RULES,
   type ResolvedOptions,
@@ -19,6 +20,7 @@ import {
   type SharedOptions,
   streamOutcomes,
 } from "./run/mod.ts";
+import { imagesIn, type RowImages } from "./source/mod.ts";
 
 /** How {@linkcode distill} works: the options of a `ResponseGenerator`, with a `validate` that gets the
  * typed answer, and with `duplicates` set to `keep` unless it is given. */
@@ -61,26 +63,50 @@ export function distill<Row>(
   rows: (Iterable<Row> & object) | AsyncIterable<Row>,
   options: NoInfer<DistillOptions<Row>>,
 ): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
+  return distillation(rows, options, { imagesIn });
+}
+
+/** What the place where it runs has to offer. */
+export interface Surroundings {
+  /** Gives the images of a folder; without one, of none. */
+  readonly imagesIn: (root: string | undefined) => RowImages;
+  /** Checks patterns and schemas in this thread. @default in a worker */
+  readonly isWithoutWorker?: boolean;
+}
+
+/** Checks everything that can be checked at the call, and makes the generator of outcomes. */
+export function distillation<Row>(
+  rows: Iterable<Row> | AsyncIterable<Row>,
+  options: DistillOptions<Row>,
+  { imagesIn, isWithoutWorker }: Surroundings,
+): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
   checkRows(rows);
   checkOptions(options, GENERATOR_RULES);
   const { validate, ...rest } = options;
-  const generator = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
-  return new Distillation<Row>(generator, validate).outcomes(rows);
+  const resolved = resolveOptions({ ...rest, duplicates: rest.duplicates ?? "keep" });
+  const images = imagesIn(resolved.imagesRoot);
+  return new Distillation<Row>({ ...resolved, isWithoutWorker }, validate, images).outcomes(rows);
 }
 
 /** One `distill()`. */
 class Distillation<Row> {
   readonly #generator: ResolvedOptions;
   readonly #publisher: RowOutcomes<Row>;
+  readonly #images: RowImages;
   #activity: ActiveRun | undefined;
 
-  constructor(options: ResolvedOptions, validate: DistillOptions<Row>["validate"]) {
+  constructor(
+    options: ResolvedOptions,
+    validate: DistillOptions<Row>["validate"],
+    images: RowImages,
+  ) {
     const publisher = new RowOutcomes<Row>(() => this.#activity?.isPriced ?? false);
     const check = validate === undefined
       ? undefined
       : verdictCheck((completion, row, cost) => validate(publisher.answer(completion, row, cost)));
     this.#publisher = publisher;
     this.#generator = { ...options, check };
+    this.#images = images;
   }
 
   outcomes(rows: Iterable<Row> | AsyncIterable<Row>): AsyncGenerator<DistillOutcome<Row>, void> {
@@ -102,24 +128,16 @@ class Distillation<Row> {
     signal?.addEventListener("abort", onAbort);
     try {
       signal?.throwIfAborted();
-      yield* streamOutcomes(rows, { generator, activity, concurrency, publisher: this.#publisher });
+      yield* streamOutcomes(rows, {
+        generator,
+        activity,
+        concurrency,
+        publisher: this.#publisher,
+        images: this.#images,
+      });
     } finally {
       signal?.removeEventListener("abort", onAbort);
       activity.end();
     }
   }
-}
-
-function checkRows(rows: unknown): void {
-  if (typeof rows === "string") {
-    throw new TypeError(
-      "Cannot distill a string: rows must be an iterable of rows, as in [prompt]. For a file call " +
-        "distillFiles()",
-    );
-  }
-  const isIterable = typeof rows === "object" && rows !== null &&
-    (Symbol.iterator in rows || Symbol.asyncIterator in rows);
-  if (isIterable) return;
-  const type = rows === null ? "null" : `a value of type ${typeof rows}`;
-  throw new TypeError(`Cannot distill ${type}: rows must be an iterable or async iterable of rows`);
 }

@@ -7,15 +7,16 @@
 
 import { SinkError } from "./errors.ts";
 
-/** Classes of Deno's errors, and what each of them means to a user. */
-const REASONS: readonly (readonly [new (...args: never[]) => Error, string])[] = [
-  [Deno.errors.NotFound, "no such file"],
-  [Deno.errors.PermissionDenied, "permission denied"],
-  [Deno.errors.IsADirectory, "it is a folder"],
-  [Deno.errors.NotADirectory, "a part of its path is a file, not a folder"],
-  [Deno.errors.BrokenPipe, "its reader has ended"],
-  [Deno.errors.FilesystemLoop, "its links lead in a circle"],
-];
+/** Names of Deno's error classes, and what each of them means to a user. Their names are compared and not the
+ * classes, which would bind this file to Deno. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ["NotFound", "no such file"],
+  ["PermissionDenied", "permission denied"],
+  ["IsADirectory", "it is a folder"],
+  ["NotADirectory", "a part of its path is a file, not a folder"],
+  ["BrokenPipe", "its reader has ended"],
+  ["FilesystemLoop", "its links lead in a circle"],
+]);
 
 /** What `deno task distill` may not touch, whatever its permissions to read and write say. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
@@ -23,9 +24,9 @@ const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 /** Why a file or folder cannot be read or written; stands after `Cannot read "…": `. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
-  if (cause instanceof Deno.errors.NotCapable) return permissionReason(cause.message);
-  const known = REASONS.find(([type]) => cause instanceof type);
-  if (known !== undefined) return known[1];
+  if (cause.name === "NotCapable") return permissionReason(cause.message);
+  const known = REASONS.get(cause.name);
+  if (known !== undefined) return known;
   const { message } = cause;
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }

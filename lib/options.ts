@@ -42,6 +42,11 @@ export const texts: OptionRule = {
   what: "an array of strings",
   isType: (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
 };
+/** A JSON Schema, which may be a boolean. Whether it is a valid one is checked before the first call. */
+export const schema: OptionRule = {
+  what: "a JSON Schema: an object, true or false",
+  isType: (value) => typeof value === "boolean" || isRecord(value),
+};
 /** A number above 0. */
 export const positive: OptionRule = {
   what: "a number above 0",
@@ -88,12 +93,17 @@ export function oneOf(values: readonly string[]): OptionRule {
 /**
  * Checks options against their rules. One that is `undefined` means its default.
  *
+ * @param place What the options are called, where they stand inside of others: `teachers[0]`.
  * @throws {TypeError} If the options are no object, a name is unknown, or a value is of a wrong type.
  * @throws {RangeError} If a number is out of range.
  */
-export function checkOptions(options: unknown, rules: Readonly<Record<string, OptionRule>>): void {
+export function checkOptions(
+  options: unknown,
+  rules: Readonly<Record<string, OptionRule>>,
+  place = "options",
+): void {
   if (!isRecord(options)) {
-    throw new TypeError(`Cannot use options ${shown(options)}: they must be an object`);
+    throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
   }
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(rules, name)) throw new TypeError(unknownOption(name, Object.keys(rules)));

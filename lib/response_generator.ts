@@ -7,6 +7,7 @@
 import {
   abortedByReturn,
   ActiveRun,
+  checkRows,
   type GeneratedOutcome,
   lineFormat,
   LineOutcomes,
@@ -30,6 +31,7 @@ import {
   type Summary,
 } from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
+import { imagesIn } from "./source/mod.ts";
 
 /**
  * Turns prompts into answers of a teacher.
@@ -165,10 +167,12 @@ export class ResponseGenerator {
    * were in flight.
    *
    * @throws the reason of `signal` when it is aborted
+   * @throws {TypeError} at the call, when `rows` is a string or not iterable
    */
   generate(
     rows: Iterable<unknown> | AsyncIterable<unknown>,
   ): AsyncGenerator<GeneratedOutcome, void, undefined> {
+    checkRows(rows);
     let activity: ActiveRun | undefined;
     const generate = async function* (this: ResponseGenerator) {
       activity = this.#begin();
@@ -178,6 +182,7 @@ export class ResponseGenerator {
           activity,
           concurrency: this.#concurrency,
           publisher: new LineOutcomes(lineFormat(this.#options, {})),
+          images: imagesIn(this.#options.imagesRoot),
         });
       } finally {
         this.#end(activity);

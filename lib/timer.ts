@@ -18,8 +18,7 @@ export function after(ms: number, callback: () => void): () => void {
   const arm = (leftMs: number) => {
     const stepMs = Math.min(MAX_TIMER_MS, leftMs);
     timer = setTimeout(() => leftMs > stepMs ? arm(leftMs - stepMs) : callback(), stepMs);
-    // The timer itself: Deno 2.9.6 takes its number without a word, and does nothing.
-    Deno.unrefTimer(timer);
+    unref(timer);
   };
   arm(ms);
   return () => clearTimeout(timer);
@@ -29,6 +28,11 @@ export function after(ms: number, callback: () => void): () => void {
  * alive: a run that goes on has sockets that do. */
 export function every(intervalMs: number, callback: () => void): () => void {
   const timer = setInterval(callback, intervalMs);
-  Deno.unrefTimer(timer);
+  unref(timer);
   return () => clearInterval(timer);
+}
+
+/** Deno, Node and Bun give an object with this method; the types of the web say a number. */
+function unref(timer: unknown): void {
+  (timer as { unref?(): void }).unref?.();
 }

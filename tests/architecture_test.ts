@@ -56,7 +56,8 @@ const MAIN_PACKAGES = [
 ];
 const TEACHER_TYPES = "lib/teacher/mod.ts";
 /** What stands above every folder of `lib/`. */
-const TOP = ["lib/response_generator.ts", "lib/distill.ts", "lib/distill_files.ts"];
+const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
+  .map((name) => `lib/${name}.ts`);
 
 /**
  * The folders of `lib/` and the folders whose doors each of them may import: all of a door, or its types only.

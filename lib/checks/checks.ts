@@ -27,6 +27,8 @@ export interface CheckOptions {
   readonly validate?: Validate;
   /** A check that is ready to be used. @default none */
   readonly check?: Check;
+  /** Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false */
+  readonly isWithoutWorker?: boolean;
 }
 
 /** The checks of a run. Dispose of them when it has ended. */
@@ -51,8 +53,7 @@ export class Checks implements Disposable {
  * Makes the checks, in the order in which they are to be made: JSON, pattern, `validate`.
  *
  * A regular expression can take hours for one answer, also inside of a JSON Schema, and nothing can end
- * it but the end of its thread: patterns and schemas are checked in a worker. Where a runtime has none,
- * they are checked here.
+ * it but the end of its thread: patterns and schemas are checked in a worker, unless it is asked for none.
  *
  * @throws {TypeError} when an option is of the wrong type, the JSON Schema is none, or no worker can be
  * started
@@ -68,7 +69,7 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
-  if (typeof Worker === "undefined") {
+  if (options.isWithoutWorker) {
     const here = [schema, pattern && patternCheck(pattern)].filter((check) => check !== undefined);
     return new Checks([...json, ...here, ...own]);
   }

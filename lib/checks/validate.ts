@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inspect } from "node:util";
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import type { AnswerCost, Check } from "./check.ts";
@@ -91,6 +92,6 @@ function reasonOf(verdict: unknown): string | undefined {
 
 function thrownReason(error: unknown): string {
   // Anything can be thrown; not everything can be made a text by String().
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : Deno.inspect(error);
-  return `validate() threw: ${what}`;
+  if (error instanceof Error) return `validate() threw: ${error.name}: ${error.message}`;
+  return `validate() threw: ${typeof error === "string" ? JSON.stringify(error) : inspect(error)}`;
 }

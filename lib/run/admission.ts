@@ -7,7 +7,7 @@
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
 import { reseeded } from "../seed.ts";
-import { ImageFolder, type ParsedRow } from "../source/mod.ts";
+import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 
 /** What decides about ids. */
@@ -162,7 +162,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
 /** What is wrong with a file that a row names; undefined for a row that names none. */
 export function fileProblem(
   { files }: ParsedRow,
-  images = ImageFolder.none,
+  images: RowImages = NO_IMAGES,
 ): string | undefined {
   for (const path of files) {
     const problem = images.problemOf(path);

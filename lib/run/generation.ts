@@ -9,7 +9,7 @@ import { Engine } from "../engine/mod.ts";
 import { HaltedError } from "../errors.ts";
 import { IdTable } from "../index/mod.ts";
 import type { GivenRow, Outcome, Row } from "../row.ts";
-import { ImageFolder, type RowParser } from "../source/mod.ts";
+import type { RowImages, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import type { ActiveRun } from "./active_run.ts";
@@ -29,6 +29,28 @@ export interface StreamOptions<T> {
   readonly concurrency: number;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
+  /** Where the images are that rows name. */
+  readonly images: RowImages;
+}
+
+/**
+ * Checks that rows can be read from a value, before anything is sent. The characters of a string are no
+ * rows.
+ *
+ * @throws {TypeError} If it is a string, or not iterable.
+ */
+export function checkRows(rows: unknown): void {
+  if (typeof rows === "string" || rows instanceof String) {
+    throw new TypeError(
+      "Cannot read rows from a string: it must be an iterable of rows, as in [prompt]. For a file " +
+        "call distillFiles()",
+    );
+  }
+  const isIterable = typeof rows === "object" && rows !== null &&
+    (Symbol.iterator in rows || Symbol.asyncIterator in rows);
+  if (isIterable) return;
+  const type = rows === null ? "null" : `a value of type ${typeof rows}`;
+  throw new TypeError(`Cannot read rows from ${type}: it must be an iterable or async iterable`);
 }
 
 /**
@@ -39,7 +61,7 @@ export interface StreamOptions<T> {
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
-  { generator, activity, concurrency, publisher }: StreamOptions<T>,
+  { generator, activity, concurrency, publisher, images }: StreamOptions<T>,
 ): AsyncGenerator<T, void, undefined> {
   const prepared = await activity.prepare();
   generator.signal?.throwIfAborted();
@@ -47,7 +69,7 @@ export async function* streamOutcomes<T>(
   const generation = new Generation({
     parser: rowParserOf(generator),
     promptField: generator.promptField,
-    images: new ImageFolder(generator.imagesRoot),
+    images,
     duplicates: generator.duplicates,
     samples: generator.samples,
     params: generator.params,
@@ -117,7 +139,7 @@ export interface GenerationOptions<T> {
   /** The field that a row of text alone stands in. @default "prompt" */
   readonly promptField?: string;
   /** Where images that rows name are taken from. @default nowhere: paths are refused */
-  readonly images?: ImageFolder;
+  readonly images?: RowImages;
   /** Rows of one id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. @default 1 */

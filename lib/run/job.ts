@@ -16,7 +16,7 @@ import {
   Sink,
   type SinkOptions,
 } from "../sink/mod.ts";
-import { ImageFolder, type RowParser } from "../source/mod.ts";
+import { imagesIn, type RowImages, type RowParser } from "../source/mod.ts";
 import { claimOutput, dropOutput } from "./claim.ts";
 import { checkSameIdentity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
@@ -43,7 +43,7 @@ export class Job {
   /** Whether rows are named in the order of an earlier version, which has begun this output. */
   namedLast = false;
   #parser: RowParser | undefined;
-  readonly #images: ImageFolder;
+  readonly #images: RowImages;
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
   #settled = 0;
@@ -63,7 +63,7 @@ export class Job {
     this.#path = files.input;
     this.#context = context;
     this.#ledger = new FailureLedger(files.failures, files.input);
-    this.#images = new ImageFolder(context.imagesRoot ?? folderOf(files.input));
+    this.#images = imagesIn(context.imagesRoot ?? folderOf(files.input));
   }
 
   /** Looks whether there is something that can be read twice, before anything is made; `found` says why

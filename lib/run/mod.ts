@@ -36,9 +36,9 @@ export type {
 export { outputFilesOf } from "./outputs.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
-export { GENERATOR_RULES, type ResolvedRunOptions, RUN_RULES } from "./option_rules.ts";
+export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
 export { Run } from "./run.ts";
-export { abortedByReturn, streamOutcomes } from "./generation.ts";
+export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { MOST_SAMPLES, parseSampleUid } from "./admission.ts";
 export {
   type Damage,

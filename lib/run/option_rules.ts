@@ -6,6 +6,7 @@
  */
 
 import { FAILURE_TYPES } from "../errors.ts";
+import { INPUT_FORMATS } from "../formats/mod.ts";
 import {
   anything,
   callback,
@@ -17,6 +18,7 @@ import {
   path,
   paths,
   record,
+  schema,
   signal,
   text,
   texts,
@@ -37,8 +39,7 @@ export const ROW_RULES: OptionRules<RowOptions> = {
   duplicates: oneOf(["merge", "keep"]),
   imagesRoot: text,
   mixedShapes: flag,
-  // Checked where files are read, with the names that there are.
-  inputFormat: text,
+  inputFormat: oneOf(INPUT_FORMATS),
   jsonColumns: texts,
   binaryColumns: texts,
 };
@@ -77,7 +78,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   acceptEndings: texts,
   rejectRefusals: flag,
   requireJson: flag,
-  jsonSchema: anything,
+  jsonSchema: schema,
   responseFormat: flag,
   rejectPattern: {
     what: "a string or a RegExp",

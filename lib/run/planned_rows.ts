@@ -8,7 +8,7 @@ import { SourceError } from "../errors.ts";
 import { type Line, openInput } from "../formats/mod.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import type { ImageFolder, ParsedRow, RowParser } from "../source/mod.ts";
+import type { ParsedRow, RowImages, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem, fileProblem, sampleRow } from "./admission.ts";
 import { isUnchanged, stampOf } from "./inputs.ts";
@@ -28,7 +28,7 @@ export interface PlannedRowsOptions {
   /** Which input of the run it is, from 0. */
   readonly input: number;
   /** Where images that rows name are taken from. @default nowhere: paths are refused */
-  readonly images?: ImageFolder;
+  readonly images?: RowImages;
   /** Hears of answers that are asked for again, before they are, and the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
   /** What an earlier run left of a row that it was still asking. @default nothing */

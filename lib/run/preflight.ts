@@ -15,9 +15,9 @@ import {
 } from "../formats/mod.ts";
 import {
   differenceOf,
-  type ImageFolder,
   type ParsedRow,
   requestHash,
+  type RowImages,
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
@@ -45,7 +45,7 @@ export interface PreflightOptions {
   /** Whether a line that is no row stands in the failures file already. */
   readonly isOnDisk: (line: number) => boolean;
   /** Where images that rows name are taken from. @default nowhere: paths are refused */
-  readonly images?: ImageFolder;
+  readonly images?: RowImages;
   /** What an error calls the input. @default its path */
   readonly name?: string;
   /** In which format the input is. @default by its name, then by its content */

@@ -4,13 +4,19 @@
  * @module
  */
 
-import { askedSchemaOf, type Check } from "../checks/mod.ts";
+import { askedSchemaOf, type Check, compilePattern } from "../checks/mod.ts";
 import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
 import { createRowParser, type RowParser, type RowParserOptions } from "../source/mod.ts";
-import { type AskedSchema, checkParams, type Message, type Params } from "../teacher/mod.ts";
+import {
+  type AskedSchema,
+  checkParams,
+  type Message,
+  type Params,
+  type Teacher,
+} from "../teacher/mod.ts";
 import { checkOptions } from "../options.ts";
 import { GENERATOR_RULES, PLACE_RULES } from "./option_rules.ts";
 import type { ResponseGeneratorOptions, RowOptions, TeacherPlace } from "./options.ts";
@@ -55,6 +61,8 @@ export interface ResolvedOptions extends
   readonly params: Params;
   /** A check of the caller's own that is ready to be used, in place of `validate`. */
   readonly check?: Check;
+  /** Checks patterns and schemas in this thread. @default in a worker */
+  readonly isWithoutWorker?: boolean;
   /** The JSON Schema that teachers are asked for. */
   readonly askedSchema: AskedSchema | undefined;
   /** What there is to say of the options. */
@@ -92,6 +100,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   checkEndings(options.acceptEndings ?? []);
   checkPrices(options);
   if (options.samples !== undefined) checkSamples(options.samples);
+  if (options.rejectPattern !== undefined) compilePattern(options.rejectPattern);
   const resolved: ResolvedOptions = {
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
@@ -163,12 +172,22 @@ function placesOf({ teacher, teachers }: ResponseGeneratorOptions): readonly Tea
   if (teacher !== undefined && teachers !== undefined) {
     throw new TypeError('Cannot make a generator with "teacher" and "teachers": give one of them');
   }
-  for (const place of teachers ?? []) checkOptions(place, PLACE_RULES);
-  const places = teachers ?? (teacher === undefined ? [] : [{ teacher }]);
-  if (places.length === 0 || places.some((one) => typeof one.teacher?.complete !== "function")) {
-    throw new TypeError('Cannot make a generator without a teacher: "teacher" has no complete()');
+  const places = teachers ?? [{ teacher: teacher! }];
+  if (places.length === 0) {
+    throw new TypeError('Cannot start without a teacher: "teachers" is an empty array');
+  }
+  for (const [index, place] of places.entries()) {
+    const name = teachers === undefined ? "" : `teachers[${index}]`;
+    if (name !== "") checkOptions(place, PLACE_RULES, name);
+    checkTeacher(place.teacher, name === "" ? "teacher" : `${name}.teacher`);
   }
   return places;
+}
+
+function checkTeacher(teacher: unknown, name: string): void {
+  if (typeof (teacher as Teacher | undefined)?.complete === "function") return;
+  const problem = teacher === undefined ? "is missing" : "has no complete()";
+  throw new TypeError(`Cannot start without a teacher: "${name}" ${problem}`);
 }
 
 function endpointOf(place: TeacherPlace, options: ResponseGeneratorOptions): EndpointOptions {

@@ -19,7 +19,7 @@ import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
-import { createRowParser, ImageFolder, type RowParserOptions } from "../source/mod.ts";
+import { createRowParser, imagesIn, type RowParserOptions } from "../source/mod.ts";
 import { foreignLineProblem, type LineKind } from "../own_line.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
@@ -115,7 +115,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const found = await preflight(files.input, {
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,
-    images: new ImageFolder(options.imagesRoot ?? folderOf(files.input)),
+    images: imagesIn(options.imagesRoot ?? folderOf(files.input)),
     format: rows,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",

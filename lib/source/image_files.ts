@@ -5,9 +5,9 @@
  */
 
 import { formatBytes } from "../deps/std_fmt.ts";
-import { TeacherError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Message } from "../teacher/mod.ts";
+import { NO_IMAGES, type RowImages, unreadableImage } from "./row_images.ts";
 
 /** The largest image that is sent, in bytes: 20 MiB, as many providers have it. */
 const MOST_BYTES = 20 * 2 ** 20;
@@ -23,20 +23,21 @@ export function imageTypeOf(bytes: Uint8Array): string | undefined {
   return head.startsWith("RIFF") && head.startsWith("WEBP", 8) ? "image/webp" : undefined;
 }
 
-/** The folder that paths in rows are taken from and must stay in. */
-export class ImageFolder {
-  /** No folder: paths are refused. */
-  static readonly none = new ImageFolder(undefined);
+/** The images in a folder. Without one, all paths are refused. */
+export function imagesIn(root: string | undefined): RowImages {
+  return root === undefined ? NO_IMAGES : new ImageFolder(root);
+}
 
-  readonly #root: string | undefined;
+/** The folder that paths in rows are taken from and must stay in. */
+class ImageFolder implements RowImages {
+  readonly #root: string;
   #realRoot: string | undefined;
 
-  /** `root` is the folder; undefined where there is none, and no path may be named. */
-  constructor(root: string | undefined) {
+  constructor(root: string) {
     this.#root = root;
   }
 
-  /** What is wrong with a path, or undefined. Looks at the file at once: 20 µs. */
+  /** Looks at the file at once: 20 µs. */
   problemOf(path: string): string | undefined {
     try {
       const real = this.#inside(Deno.realPathSync(this.#absolute(path)));
@@ -50,11 +51,6 @@ export class ImageFolder {
     }
   }
 
-  /** Messages with the files that they name read in, as data URLs. Reads them anew each time, so that
-   * nothing is kept of them.
-   *
-   * @throws {TeacherError} when one is no longer what it was
-   */
   async readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]> {
     const urls = new Map<unknown, string>();
     for (const path of new Set(paths)) urls.set(path, await this.#dataUrl(path));
@@ -71,11 +67,7 @@ export class ImageFolder {
       const bytes = await Deno.readFile(real);
       return `data:${checkedType(bytes)};base64,${bytes.toBase64()}`;
     } catch (error) {
-      throw new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reasonOf(error)}`, {
-        type: "bad_row",
-        code: "unreadable_file",
-        cause: error,
-      });
+      throw unreadableImage(path, reasonOf(error), error);
     }
   }
 
@@ -91,9 +83,6 @@ export class ImageFolder {
 
   /** The folder's real path, without a slash at its end. */
   get #folder(): string {
-    if (this.#root === undefined) {
-      throw new Refusal("name the folder of the images (--images-root, imagesRoot)");
-    }
     return this.#realRoot ??= realFolder(this.#root);
   }
 }

@@ -9,6 +9,7 @@
 
 export { isRawJson, parseLossless, type RawJson } from "./lossless.ts";
 export { differenceOf } from "./earlier_request.ts";
-export { ImageFolder } from "./image_files.ts";
+export { imagesIn } from "./image_files.ts";
+export { NO_IMAGES, type RowImages, withoutImages } from "./row_images.ts";
 export { createRowParser, type RowParser, type RowParserOptions } from "./parse_row.ts";
 export { ParsedRow, requestHash, type RowRequest } from "./parsed_row.ts";

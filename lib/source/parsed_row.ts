@@ -8,8 +8,8 @@ import { xxHash64Hex } from "../hash.ts";
 import type { Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson } from "./canonical.ts";
-import { ImageFolder } from "./image_files.ts";
 import type { Reading } from "./reading.ts";
+import { NO_IMAGES } from "./row_images.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
 
 /** What is sent for a row. */
@@ -79,7 +79,7 @@ export class ParsedRow {
 
   /** The row on its way to the teacher for its first answer, under the id and from the place that the
    * run gives it. `images` is where the files are that it names. */
-  at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = ImageFolder.none): Row {
+  at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
       uid: place.uid,

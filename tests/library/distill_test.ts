@@ -15,6 +15,7 @@ import {
   type DistillOutcome,
   HaltedError,
   openai,
+  ResponseGenerator,
   type Teacher,
   TeacherError,
   type TeacherRequest,
@@ -164,8 +165,10 @@ Deno.test("what is no row is a bad_row outcome", async () => {
 Deno.test("misuse throws at the call, with the nearest name of an option", () => {
   const teacher = new Echo();
   const misuse: [unknown, unknown, RegExp][] = [
-    ["prompt", { teacher }, /Cannot distill a string/],
+    ["prompt", { teacher }, /Cannot read rows from a string/],
+    [new String("prompt"), { teacher }, /Cannot read rows from a string/],
     [undefined, { teacher }, /must be an iterable/],
+    [3, { teacher }, /must be an iterable/],
     [{}, { teacher }, /must be an iterable/],
     [[], undefined, /options/],
     [[], {}, /without a teacher/],
@@ -183,6 +186,12 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
     [[], { teacher, signal: {} }, /AbortSignal/],
     [[], { teacher, carefulStart: "no" }, /true or false/],
     [[], { teachers: [{ teacher, wieght: 2 }] }, /Did you mean "weight"/],
+    [[], { teachers: ["gpt"] }, /teachers\[0\] "gpt": it must be an object/],
+    [[], { teachers: [] }, /"teachers" is an empty array/],
+    [[], { teachers: [{ teacher }, { weight: 1 }] }, /"teachers\[1\].teacher" is missing/],
+    [[], { teacher: "gpt" }, /"teacher" has no complete\(\)/],
+    [[], { teacher, jsonSchema: 3 }, /jsonSchema 3: it must be a JSON Schema/],
+    [[], { teacher, inputFormat: "xls" }, /inputFormat "xls"/],
     [[], { teacher, teachers: [{ teacher }] }, /give one of them/],
     [[], { teacher, duplicates: "drop" }, /"merge" or "keep"/],
   ];
@@ -195,6 +204,11 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
   }
   assertThrows(() => distill([], { teacher, concurrency: 0 }), RangeError, "concurrency 0");
   assertThrows(() => distill([], { teacher, resample: -1 }), RangeError, "resample -1");
+  assertThrows(() => distill([], { teacher, rejectPattern: "(" }), RangeError, "reject pattern");
+  const generator = new ResponseGenerator({ teacher });
+  for (const rows of ["prompt", undefined, 3] as unknown[]) {
+    assertThrows(() => generator.generate(rows as string[]), TypeError, "Cannot read rows from");
+  }
   assertEquals(teacher.requests.length, 0);
 });
 

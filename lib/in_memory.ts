@@ -1,0 +1,79 @@
+/**
+ * Rows in memory to outcomes, for Node 24, Bun and Deno: the engine and the teacher without a file and without
+ * `Deno`. A bundle of this module (`deno bundle --platform deno lib/in_memory.ts -o retort.mjs`) is all that a
+ * program on Node needs.
+ *
+ * A `rejectPattern` or `jsonSchema` is checked in the same thread, where nothing can end a pattern that takes
+ * exponential time, as `(a+)+$` may.
+ *
+ * @example
+ * ```ts
+ * import { distill, openai } from "./in_memory.ts";
+ *
+ * async function answers(prompts: string[]): Promise<void> {
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   for await (const a of distill(prompts, { teacher, concurrency: 200 })) {
+ *     console.log(a.ok ? a.response : a.error.message);
+ *   }
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { distillation, type DistillOptions } from "./distill.ts";
+import type { DistillOutcome } from "./run/mod.ts";
+import { type RowImages, withoutImages } from "./source/mod.ts";
+
+export type { DistillOptions } from "./distill.ts";
+export type {
+  Answer,
+  DistillOutcome,
+  FailedRow,
+  OneOrMany,
+  OutcomeCommon,
+  SharedOptions,
+  TeacherPlace,
+} from "./run/mod.ts";
+export {
+  type Completion,
+  type Message,
+  openai,
+  type OpenAICompatibleOptions,
+  type OpenAITeacher,
+  type Params,
+  type Teacher,
+  type TeacherRequest,
+  type Usage,
+} from "./teacher/mod.ts";
+export {
+  type FailureType,
+  HaltedError,
+  RetortError,
+  TeacherError,
+  type TeacherErrorOptions,
+  UsageError,
+} from "./errors.ts";
+export { VERSION } from "./version.ts";
+
+/**
+ * The `distill()` of `mod.ts`, which reads no files: rows with images name them by `https:` or `data:` URLs.
+ *
+ * @typeParam Row What a row is; the `input` of each outcome is the very value that was given.
+ * @param rows The rows.
+ * @param options The teacher, and how to ask it. `imagesRoot` is refused: nothing is read from disk.
+ * @returns The outcomes, in the order in which they are ready.
+ * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
+ * @throws {RangeError} If an option is out of range.
+ */
+export function distill<Row>(
+  rows: (Iterable<Row> & object) | AsyncIterable<Row>,
+  options: NoInfer<DistillOptions<Row>>,
+): AsyncGenerator<DistillOutcome<Row>, void, undefined> {
+  return distillation(rows, options, { imagesIn: noFiles, isWithoutWorker: true });
+}
+
+function noFiles(root: string | undefined): RowImages {
+  if (root === undefined) return withoutImages("give it as an https: or data: URL");
+  throw new TypeError("Cannot use imagesRoot: this module reads no files. Give images as URLs");
+}
