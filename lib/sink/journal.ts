@@ -27,10 +27,9 @@ import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
 import { LONGEST_TURN_MS } from "../timer.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
-import { Batch, KeptBytes } from "./batch.ts";
+import { Batch, KeptBytes, MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { WatchedFile } from "./watched_file.ts";
 
 export type { JournalFile } from "./appender.ts";

@@ -10,8 +10,7 @@ import type { Outcome, Row } from "../row.ts";
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
-import { jsonOf, withDeepAsText } from "./json_value.ts";
-import { topLevelMembers, withoutMembers } from "./members.ts";
+import { jsonOf, topLevelMembers, withDeepAsText, withoutMembers } from "./json_text.ts";
 
 /** What all lines of a run share. */
 export interface LineFormat {

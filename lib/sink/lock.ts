@@ -13,8 +13,13 @@
 
 import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import { cannotWrite, randomToken } from "./durable_file.ts";
-import { type FileIdentity, identityOf, pathProblem } from "./file_identity.ts";
+import {
+  cannotWrite,
+  type FileIdentity,
+  identityOf,
+  pathProblem,
+  randomToken,
+} from "./durable_file.ts";
 
 /** What a lock can be told. */
 export interface LockOptions {

@@ -22,7 +22,7 @@ export {
   PENDING_MARKS,
   readEarlierAnswer,
 } from "./earlier_answer.ts";
-export { dropLines } from "./failures.ts";
+export { dropLines, LineSet, outdatedPathOf, setAside } from "./rewrite.ts";
 export {
   BAD_ROW_PREFIX,
   type BadRow,
@@ -31,11 +31,8 @@ export {
   type LineFormat,
   restoreRow,
 } from "./line.ts";
-export { jsonOf } from "./json_value.ts";
-export { LineSet } from "./line_set.ts";
+export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote } from "./lock.ts";
-export { outcomeLine } from "./outcome_line.ts";
-export { outdatedPathOf, setAside } from "./set_aside.ts";
-export { Sink, type SinkOptions } from "./sink.ts";
+export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";

@@ -9,7 +9,7 @@ import { dirname } from "node:path";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { holdsOwnLines, type LineKind } from "../own_line.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
-import { uidOfLine } from "./line_uid.ts";
+import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
 
 /** What was added to an output file. */

@@ -11,9 +11,8 @@
  */
 
 import type { JournalFile } from "./appender.ts";
-import { writeAll } from "./durable_file.ts";
-import { type FileIdentity, identityOf, pathProblem, WAS_CUT } from "./file_identity.ts";
-import { takeGluedLines } from "./glued_lines.ts";
+import { type FileIdentity, identityOf, pathProblem, WAS_CUT, writeAll } from "./durable_file.ts";
+import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
 
 /** Two handles on one file: operations on one wait for each other. */

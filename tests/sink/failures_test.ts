@@ -1,7 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { dropLines } from "../../lib/sink/failures.ts";
-import { LineSet } from "../../lib/sink/line_set.ts";
+import { dropLines, LineSet } from "../../lib/sink/rewrite.ts";
 import { tempDir } from "../support/temp.ts";
 
 function setOf(...lines: number[]): LineSet {

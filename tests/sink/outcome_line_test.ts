@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { outcomeLine } from "../../lib/sink/outcome_line.ts";
+import { outcomeLine } from "../../lib/sink/sink.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 

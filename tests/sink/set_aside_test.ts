@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, UsageError } from "../../lib/errors.ts";
-import { setAside } from "../../lib/sink/set_aside.ts";
+import { setAside } from "../../lib/sink/rewrite.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("setAside() moves the lines of these uids, and keeps every byte of them", async () => {
