@@ -11,10 +11,9 @@ import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
-import { PendingChecks } from "./pending_checks.ts";
-import { RowWaits } from "./row_waits.ts";
+import { asTeacherError, outcomeOf, PendingChecks, pendingOutcome, type Work } from "./work.ts";
+import { RowWaits } from "./retry_policy.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
-import { asTeacherError, outcomeOf, pendingOutcome, type Work } from "./work.ts";
 
 /** What attempts are made with. */
 export interface AttemptsOptions extends

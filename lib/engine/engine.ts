@@ -9,13 +9,10 @@ import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
-import type { EngineOptions } from "./engine_options.ts";
-import { Clock } from "./clock.ts";
-import { Delivery } from "./delivery.ts";
-import { healthNotice } from "./health_notice.ts";
+import { Clock, type EngineOptions, healthNotice } from "./engine_options.ts";
+import { Delivery, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
-import { RowClock } from "./row_waits.ts";
-import type { Work } from "./work.ts";
+import { RowClock } from "./retry_policy.ts";
 import { Dispatch, WorkQueue } from "./work_queue.ts";
 
 /** Runs rows through teachers. One engine makes one run. */

@@ -1,5 +1,5 @@
 /**
- * A row on its way through the engine: what has happened to it so far.
+ * A row on its way through the engine: what has happened to it so far, and how its outcome reaches the sink.
  *
  * @module
  */
@@ -7,7 +7,8 @@
 import { TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type AnswerPolicy, tokenLimitOf } from "./answers/mod.ts";
+import { type AnswerPolicy, type Rejection, tokenLimitOf } from "./answers/mod.ts";
+import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
@@ -140,4 +141,91 @@ export function asTeacherError(thrown: unknown): TeacherError {
   }
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new TeacherError(message, { type: "teacher", cause: thrown });
+}
+
+/** The way from the engine to its sink. */
+export class Delivery {
+  readonly #sink: OutcomeSink;
+  /** Rows that stay pending, with an answer that the sink has not been given. */
+  readonly #left: Work[] = [];
+  #finished = 0;
+
+  /** Nothing is handed over yet. */
+  constructor(sink: OutcomeSink) {
+    this.#sink = sink;
+  }
+
+  /** Finished rows that were handed over. */
+  get finished(): number {
+    return this.#finished;
+  }
+
+  /** Hands over a finished row. Adds no promise to that of the sink: every row takes this way. */
+  put(outcome: Outcome): Promise<void> {
+    this.#finished++;
+    return this.#sink.put(outcome);
+  }
+
+  /** Hands over several, one after the other: finished rows, and answers of rows that may be asked again. */
+  async putAll(outcomes: readonly Outcome[]): Promise<void> {
+    for (const outcome of outcomes) {
+      await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
+    }
+  }
+
+  /** Hands over an answer that was not accepted; its row may be asked again once this resolves. */
+  async keep(outcome: Outcome): Promise<void> {
+    await this.#sink.keep?.(outcome);
+  }
+
+  /** The row stays pending when the run ends. */
+  leave(work: Work): void {
+    const isKept = work.rejected === undefined || this.#sink.keep !== undefined;
+    if (!isKept) this.#left.push(work);
+  }
+
+  /** The run is over: a sink that takes no answers in between gets the last one of each pending row. */
+  async end(): Promise<void> {
+    for (const work of this.#left) await this.#sink.put(pendingOutcome(work, 0));
+  }
+}
+
+type Decision = Rejection | undefined;
+
+/** The checks under way. */
+export class PendingChecks {
+  readonly #signal: AbortSignal;
+  readonly #open = new Set<() => void>();
+
+  /** `signal` ends the run at once. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => {
+      for (const giveUp of this.#open) giveUp();
+    }, { once: true });
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Waits for a decision, unless the run is ended before: the row then stays pending with its answer. */
+  wait(decision: Promise<Decision>, params: Params): Promise<Decision> {
+    if (this.#signal.aborted) return Promise.resolve(unchecked(params));
+    return new Promise((resolve) => {
+      const settle = (decided: Decision) => {
+        this.#open.delete(giveUp);
+        resolve(decided);
+      };
+      const giveUp = () => settle(unchecked(params));
+      this.#open.add(giveUp);
+      void decision.then(settle);
+    });
+  }
+}
+
+function unchecked(params: Params): Rejection {
+  const message = "The run was ended before the answer was checked";
+  return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
 }

@@ -1,16 +1,17 @@
 /**
- * What is to be done next: a row that waits for its next attempt, or a new one; and whom it is sent to.
+ * What is to be done next, and where: a row that waits for its next attempt, or a new one, and the teacher that it is
+ * sent to. Batches are pulled from the source only while a lane waits, so the source never runs ahead.
  *
  * @module
  */
 
+import { BinaryHeap } from "../deps/std_data_structures.ts";
 import type { Row } from "../row.ts";
 import type { Params } from "../teacher/mod.ts";
+import { MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
-import { RowBuffer } from "./row_buffer.ts";
-import { RetryQueue } from "./retry_queue.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
 /** What a queue is made from. */
@@ -163,5 +164,141 @@ export class Dispatch {
 
   #soonMs({ holds = [] }: Work): number {
     return Math.min(Math.max(1, this.#pool.soonestMs(holds)), LOOK_AGAIN_MS);
+  }
+}
+
+/** The head of the source, handed out row by row without a promise each. */
+export class RowBuffer<T> {
+  readonly #iterator: AsyncIterator<readonly T[]>;
+  #batch: readonly T[] = [];
+  #position = 0;
+  #pulling = false;
+  #exhausted = false;
+
+  /** Nothing is pulled before the first `pull()`. */
+  constructor(source: AsyncIterable<readonly T[]>) {
+    this.#iterator = source[Symbol.asyncIterator]();
+  }
+
+  /** Whether there is nothing left and nothing will come. */
+  get exhausted(): boolean {
+    return this.#exhausted && this.#position >= this.#batch.length;
+  }
+
+  /** Whether the current batch holds no row. */
+  get isEmpty(): boolean {
+    return this.#position >= this.#batch.length;
+  }
+
+  /** The next row of the current batch, if it holds one. */
+  take(): T | undefined {
+    return this.#position < this.#batch.length ? this.#batch[this.#position++] : undefined;
+  }
+
+  /** Pulls one more batch unless one is there or on its way. `onSettled` is called when it is there, or when
+   * the source has failed. */
+  pull(onSettled: (error?: unknown) => void): void {
+    if (this.#pulling || this.#exhausted || !this.isEmpty) return;
+    this.#pulling = true;
+    this.#iterator.next().then(
+      (result) => {
+        this.#pulling = false;
+        if (result.done) {
+          this.#exhausted = true;
+        } else {
+          this.#batch = result.value;
+          this.#position = 0;
+        }
+        onSettled();
+      },
+      (error) => {
+        this.#pulling = false;
+        this.#exhausted = true;
+        onSettled(error);
+      },
+    );
+  }
+
+  /** Lets the source free what it holds. */
+  async close(): Promise<void> {
+    this.#exhausted = true;
+    this.#batch = [];
+    this.#position = 0;
+    const closed = this.#iterator.return?.();
+    // A source that is silent in the middle of a pull cannot be waited for.
+    if (this.#pulling) closed?.catch(() => {});
+    else await closed;
+  }
+}
+
+interface Waiting<T> {
+  readonly item: T;
+  readonly dueAt: number;
+}
+
+/** Rows by the time of their next attempt. One timer serves them all. */
+export class RetryQueue<T> {
+  readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
+  readonly #now: () => number;
+  readonly #onDue: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The due time that was or will be announced. One that was is not announced again: while every
+   * lane is busy, that would spin. */
+  #timerAt = Infinity;
+
+  /** `onDue` is called when at least one row has become due; `now` is in milliseconds. */
+  constructor(now: () => number, onDue: () => void) {
+    this.#now = now;
+    this.#onDue = onDue;
+  }
+
+  /** How many rows wait. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** When the first row is due, on the clock; Infinity while none waits. */
+  get dueAt(): number {
+    return this.#heap.peek()?.dueAt ?? Infinity;
+  }
+
+  /** Lets a row wait for `delayMs`. */
+  add(item: T, delayMs: number): void {
+    this.#heap.push({ item, dueAt: this.#now() + delayMs });
+    this.#arm();
+  }
+
+  /** Takes the row that has been due the longest, if any is due. */
+  takeDue(): T | undefined {
+    const first = this.#heap.peek();
+    if (first === undefined || first.dueAt > this.#now()) return undefined;
+    this.#heap.pop();
+    this.#arm();
+    return first.item;
+  }
+
+  /** Sends everybody home, in the order in which they would have been due, and frees the timer. */
+  clear(): T[] {
+    const items = [...this.#heap.drain()].map(({ item }) => item);
+    this.#arm();
+    return items;
+  }
+
+  #arm(): void {
+    const dueAt = this.#heap.peek()?.dueAt ?? Infinity;
+    if (dueAt === this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = dueAt;
+    if (dueAt === Infinity) return;
+    const delayMs = Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(dueAt - this.#now())));
+    this.#timer = setTimeout(() => {
+      const first = this.#heap.peek();
+      if (first !== undefined && first.dueAt > this.#now()) {
+        // A timer that was cut to its longest, or fired early.
+        this.#timerAt = Infinity;
+        return this.#arm();
+      }
+      this.#onDue();
+    }, delayMs);
   }
 }

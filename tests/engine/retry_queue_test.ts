@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RetryQueue } from "../../lib/engine/retry_queue.ts";
+import { RetryQueue } from "../../lib/engine/work_queue.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** A room that empties itself when it is called, as the lanes do. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { RowBuffer } from "../../lib/engine/row_buffer.ts";
+import { RowBuffer } from "../../lib/engine/work_queue.ts";
 import { settled } from "../support/fake_clock.ts";
 
 async function* batches(...given: number[][]): AsyncGenerator<number[]> {

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { RowClock } from "../../lib/engine/row_waits.ts";
+import { RowClock } from "../../lib/engine/retry_policy.ts";
 
 Deno.test("RowClock stands still while nothing can be sent", () => {
   let now = 1_000;

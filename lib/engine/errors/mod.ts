@@ -7,6 +7,9 @@
  */
 
 export { type Classification, classify, isAboutRow, OTHER_SERVER } from "./classify.ts";
-export { adviceForRefusals, haltReason } from "./halt_reason.ts";
-export { RepeatedAnswers } from "./repeated_answers.ts";
-export { RepeatedRejections } from "./repeated_rejections.ts";
+export {
+  adviceForRefusals,
+  haltReason,
+  RepeatedAnswers,
+  RepeatedRejections,
+} from "./repeated_rejections.ts";

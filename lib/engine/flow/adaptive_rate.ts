@@ -11,9 +11,13 @@
  * @module
  */
 
-import { CubicGrowth } from "./cubic.ts";
-import { LONGEST_WINDOW_MS, RateMeter, SHORTEST_WINDOW_MS } from "./rate_meter.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import {
+  CubicGrowth,
+  LONGEST_WINDOW_MS,
+  RateMeter,
+  SHORTEST_WINDOW_MS,
+  TokenBucket,
+} from "./rate_parts.ts";
 
 /** What is left of the accepted rate after a refusal. */
 const CUT = 0.85;

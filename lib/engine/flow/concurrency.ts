@@ -9,7 +9,7 @@
  */
 
 import { HillClimb } from "./hill_climb.ts";
-import { CubicGrowth, RECOVERY_MS } from "./cubic.ts";
+import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
 
 /** What a limit is made from. */
 export interface ConcurrencyLimitOptions {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBucket } from "./rate_parts.ts";
 
 /** The part of what was accepted that is sent during a trial … */
 const BELOW_ACCEPTED = 0.9;

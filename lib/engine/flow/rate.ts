@@ -7,7 +7,7 @@
 
 import type { Completion, RateLimit } from "../../teacher/mod.ts";
 import { AdaptiveRate } from "./adaptive_rate.ts";
-import { TokenBucket } from "./token_bucket.ts";
+import { TokenBucket } from "./rate_parts.ts";
 
 /** What a `RateLimiter` is made from. */
 export interface RateLimiterOptions {

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import { isRefusal } from "../../../lib/engine/answers/refusals.ts";
+import { isRefusal } from "../../../lib/engine/answers/endings.ts";
 
 const REFUSALS = [
   "I'm sorry, but I can't assist with that request.",

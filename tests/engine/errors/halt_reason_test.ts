@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "../../../lib/deps/std_assert.ts";
-import { adviceForRefusals, haltReason } from "../../../lib/engine/errors/halt_reason.ts";
+import { adviceForRefusals, haltReason } from "../../../lib/engine/errors/repeated_rejections.ts";
 import type { Teacher } from "../../../lib/teacher/teacher.ts";
 
 const TEACHER: Teacher = { complete: () => Promise.reject(new Error("Not asked")) };

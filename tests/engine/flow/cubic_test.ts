@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertLess } from "../../../lib/deps/std_assert.ts";
-import { CubicGrowth, RECOVERY_MS } from "../../../lib/engine/flow/cubic.ts";
+import { CubicGrowth, RECOVERY_MS } from "../../../lib/engine/flow/rate_parts.ts";
 
 Deno.test("Growth.at() has no bound before the first cut", () => {
   assertEquals(new CubicGrowth().at(1e9), Infinity);

@@ -1,0 +1,131 @@
+/**
+ * The arithmetic of rates and limits: a token bucket, a meter of what was accepted lately, and the growth of CUBIC
+ * (RFC 9438).
+ *
+ * @module
+ */
+
+/** How much may be sent at once after a pause, as milliseconds of the rate. */
+const BURST_MS = 50;
+
+/** Lets something through at a rate: smoothly, not a minute's share at once. */
+export class TokenBucket {
+  #perMs: number;
+  #level = 0;
+  #seenAt: number;
+
+  /** A bucket that lets `perSecond` through from `now` (in milliseconds) on. */
+  constructor(perSecond: number, now: number) {
+    this.#perMs = perSecond / 1_000;
+    this.#seenAt = now;
+  }
+
+  /** From now on `perSecond` is let through; a debt stays as large as it is. */
+  setRate(perSecond: number, now: number): void {
+    this.#fill(now);
+    this.#perMs = perSecond / 1_000;
+  }
+
+  /** 0 when something may be taken now, else milliseconds until then. */
+  delayMs(now: number): number {
+    this.#fill(now);
+    return this.#level >= 0 ? 0 : -this.#level / this.#perMs;
+  }
+
+  /** Takes any amount; a negative one is given back. */
+  take(amount: number, now: number): void {
+    this.#fill(now);
+    this.#level -= amount;
+  }
+
+  /** Time fills it up to a small burst only; what was given back stays. */
+  #fill(now: number): void {
+    const most = this.#perMs * BURST_MS;
+    if (this.#level < most) {
+      this.#level = Math.min(most, this.#level + (now - this.#seenAt) * this.#perMs);
+    }
+    this.#seenAt = now;
+  }
+}
+
+const SLOT_MS = 100;
+
+/** The longest time that is looked back on, in milliseconds. */
+export const LONGEST_WINDOW_MS = 5_000;
+
+/** The shortest, in milliseconds: what happens in the first moment does not look like a rate. */
+export const SHORTEST_WINDOW_MS = 1_000;
+
+/** The last second of a steady rate has at most so many times the mean of the last five. */
+const STEADY = 1.5;
+
+/** Counts by the tenth of a second over the last 5 s. */
+export class RateMeter {
+  // The whole tenths and the one under way.
+  readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
+  readonly #startedAt: number;
+  #slot = 0;
+
+  /** Starts to count at `now`, in milliseconds of a clock that never goes back. */
+  constructor(now: number) {
+    this.#startedAt = now;
+  }
+
+  /** It happened once. */
+  add(now: number): void {
+    this.#advance(now);
+    this.#counts[this.#slot % this.#counts.length]++;
+  }
+
+  /** Times a second over the last `windowMs`, which are taken for at least 1 s and at most 5 s. */
+  perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
+    this.#advance(now);
+    const slots = Math.ceil(Math.max(SHORTEST_WINDOW_MS, windowMs) / SLOT_MS);
+    const back = Math.min(slots, this.#slot, this.#counts.length - 1);
+    let count = 0;
+    for (let slot = this.#slot - back; slot <= this.#slot; slot++) {
+      count += this.#counts[slot % this.#counts.length];
+    }
+    const spanMs = back * SLOT_MS + (now - this.#startedAt) % SLOT_MS;
+    return count * 1_000 / Math.max(SHORTEST_WINDOW_MS, spanMs);
+  }
+
+  /** Whether it has gone on for long enough, and evenly enough, to call it a rate. */
+  isSteady(now: number): boolean {
+    return now - this.#startedAt >= LONGEST_WINDOW_MS &&
+      this.perSecond(now, SHORTEST_WINDOW_MS) <= STEADY * this.perSecond(now);
+  }
+
+  #advance(now: number): void {
+    const slot = Math.floor((now - this.#startedAt) / SLOT_MS);
+    if (slot <= this.#slot) return;
+    const first = Math.max(this.#slot + 1, slot - this.#counts.length + 1);
+    for (let due = first; due <= slot; due++) this.#counts[due % this.#counts.length] = 0;
+    this.#slot = slot;
+  }
+}
+
+/** How long it takes to come back to the size before the cut, in ms: K of the formula. */
+export const RECOVERY_MS = 15_000;
+
+/** The size that something which was cut may have by now. It has no unit and no clock of its own:
+ * times are ms of whatever clock the caller goes by. */
+export class CubicGrowth {
+  #cutAt = 0;
+  #from = Infinity;
+  #to = Infinity;
+
+  /** Starts anew at `to`; `from` is the size that was too much, and more than `to`. */
+  cut(now: number, to: number, from: number): void {
+    this.#cutAt = now;
+    this.#to = to;
+    this.#from = from;
+  }
+
+  /** The size at a time. Before the first cut there is no bound: Infinity. */
+  at(now: number): number {
+    if (this.#from === Infinity) return Infinity;
+    const distance = (now - this.#cutAt - RECOVERY_MS) / RECOVERY_MS;
+    return this.#from + (this.#from - this.#to) * distance ** 3;
+  }
+}
