@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseArgs } from "node:util";
+import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
 import type { Flag } from "./flag.ts";
@@ -51,46 +51,121 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
     ? [word, others]
     : ["run", args];
   const known = flagsOf(command);
-  const rest = withOptionalValues(typed, known);
-  refuseSingleDashes(rest, known);
-  const { tokens } = parseArgs({
-    args: rest,
-    tokens: true,
-    strict: false,
-    allowPositionals: true,
-    options: Object.fromEntries(known.map((flag) => [flag.name, {
-      type: flag.value === undefined ? "boolean" as const : "string" as const,
-      ...(flag.short === undefined ? {} : { short: flag.short }),
-    }])),
+  const names = (flags: readonly Flag[]) => flags.map(({ name }) => name);
+  const switches = known.filter(({ value }) => value === undefined);
+  const { _: _none, "--": inputs, ...given } = parseArgs(new OneWordEach(typed, known).words, {
+    "--": true,
+    string: names(known.filter(({ value }) => value !== undefined)),
+    boolean: names(switches),
+    negatable: names(known.filter(({ isNegated }) => isNegated)),
+    collect: names(known.filter(({ isMultiple }) => isMultiple)),
+    // A switch that was not given is not the same as one that was turned off.
+    default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
+    unknown: (word, name) => {
+      throw unknownFlag(name, word, command);
+    },
   });
-  const inputs: string[] = [];
   const flags = new Map<string, FlagValue>();
-  for (const token of tokens) {
-    if (token.kind === "positional") inputs.push(token.value);
-    if (token.kind !== "option") continue;
-    const { flag, isOff } = flagNamed(token.name, token.rawName, command);
-    const value = valueOf(flag, token);
-    setFlag(flags, flag, isOff ? false : value);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    const isOnAnyway = value === true && known.some((one) => one.isNegated && one.name === name);
+    if (isOnAnyway) throw unknownFlag(name, `--${name}`, command);
+    flags.set(name, value);
   }
   return { command, inputs, flags };
 }
 
-/** A flag whose value may be left out takes the next word only where it can be nothing else. */
-function withOptionalValues(args: readonly string[], known: readonly Flag[]): string[] {
-  const optional = new Set(known.filter((flag) => flag.isValueOptional).map(({ name }) => name));
-  const result: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    if (args[i] === "--") return [...result, ...args.slice(i)];
-    const name = args[i].slice(2);
-    if (!args[i].startsWith("--") || !optional.has(name)) {
-      result.push(args[i]);
-    } else if (args[i + 1] !== undefined && canOnlyBeValue(name, args[i + 1])) {
-      result.push(`${args[i]}=${args[++i]}`);
-    } else {
-      result.push(`${args[i]}=`);
+/**
+ * The arguments with each flag and its value in one word, as in `--name=value`, and inputs behind `--`. `parseArgs`
+ * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of a switch.
+ */
+class OneWordEach {
+  readonly words: string[] = [];
+  readonly #args: readonly string[];
+  readonly #known: readonly Flag[];
+  #at = 0;
+
+  constructor(args: readonly string[], known: readonly Flag[]) {
+    this.#args = args;
+    this.#known = known;
+    const inputs: string[] = [];
+    while (this.#at < args.length) {
+      const word = args[this.#at++];
+      if (word === "--") break;
+      if (word.startsWith("--")) this.#readLong(word);
+      else if (/^-./.test(word)) this.#readShort(word);
+      else inputs.push(word);
+    }
+    this.words = [...this.words, "--", ...inputs, ...args.slice(this.#at)];
+  }
+
+  #readLong(word: string): void {
+    const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
+    const flag = this.#known.find((one) => spelled(one) === name);
+    if (flag === undefined) this.words.push(name === "" ? word : `--${name}`);
+    else if (flag.value !== undefined) this.#putValue(flag, `--${name}`, value);
+    else if (value === undefined) this.words.push(word);
+    else throw new UsageError(`Cannot give --${name} a value: it is a switch`);
+  }
+
+  /** One flag, several switches (`-hV`), or a flag with its value (`-c20`, `-c=20`). */
+  #readShort(word: string): void {
+    this.#refuseSingleDash(word);
+    for (let i = 1; i < word.length; i++) {
+      const flag = this.#known.find(({ short }) => short === word[i]);
+      if (flag === undefined) return void this.words.push(`-${word.slice(i)}`);
+      if (flag.value !== undefined) {
+        const value = word.slice(i + 1).replace(/^=/, "");
+        return this.#putValue(flag, `-${word[i]}`, value === "" ? undefined : value);
+      }
+      this.words.push(`--${flag.name}`);
     }
   }
-  return result;
+
+  /** `-model x` would be read as `-m odel` with an input "x". */
+  #refuseSingleDash(word: string): void {
+    const name = /^-([a-z][a-z-]+)(=|$)/.exec(word)?.[1];
+    if (name === undefined || !this.#known.some((flag) => spelled(flag) === name)) return;
+    throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
+  }
+
+  #putValue(flag: Flag, typed: string, inline: string | undefined): void {
+    const value = inline ?? this.#takeValue(flag, typed);
+    if (value === "" && !flag.isValueOptional) throw missingValue(flag, typed);
+    this.words.push(`--${flag.name}=${value}`);
+  }
+
+  /** The next word, if it can be the value of the flag. */
+  #takeValue(flag: Flag, typed: string): string {
+    const next = this.#args[this.#at];
+    if (flag.isValueOptional) {
+      if (next === undefined || !canOnlyBeValue(flag.name, next)) return "";
+    } else if (next === undefined) {
+      throw missingValue(flag, typed);
+    } else if (/^-\D/.test(next)) {
+      // `-o -m x`: the value was forgotten. A negative number is a value.
+      throw doubtfulValue(flag, typed, next);
+    }
+    this.#at++;
+    return next;
+  }
+}
+
+function missingValue({ value }: Flag, typed: string): UsageError {
+  return new UsageError(`Cannot use ${typed} alone: it needs a value, ${value}`);
+}
+
+function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: string) {
+  if (mayBeSecret) {
+    return new UsageError(
+      `Cannot use ${typed}: it needs a value, ${value}, and what follows begins with a dash. ` +
+        `If that is meant, write --${name}=${value}`,
+    );
+  }
+  return new UsageError(
+    `Cannot use ${typed} with "${next}": it needs a value, ${value}. ` +
+      `If that is meant, write --${name}=${next}`,
+  );
 }
 
 /** No file of prompts is called `timeout,429`, `latency=500`, `8123` or `10m`. */
@@ -104,20 +179,9 @@ function canOnlyBeValue(name: string, text: string): boolean {
   );
 }
 
-function flagNamed(
-  name: string,
-  rawName: string,
-  command: Command,
-): { flag: Flag; isOff: boolean } {
-  const known = flagsOf(command);
-  const exact = known.find((flag) => !flag.isNegated && flag.name === name);
-  if (exact !== undefined) return { flag: exact, isOff: false };
-  const negated = known.find((flag) => flag.isNegated && `no-${flag.name}` === name);
-  if (negated !== undefined) return { flag: negated, isOff: true };
-  throw unknownFlag(name, rawName, command);
-}
-
-function unknownFlag(name: string, rawName: string, command: Command): UsageError {
+function unknownFlag(name: string, word: string, command: Command): UsageError {
+  // Several switches in one word are reported one by one.
+  const rawName = word.startsWith("--") ? word : `-${name}`;
   if (/^(api[-_]?)?key$|^token$/.test(name)) {
     return new UsageError(
       `Cannot take the key from ${rawName}: arguments can be read by everybody on the machine. ` +
@@ -142,51 +206,7 @@ function unknownFlag(name: string, rawName: string, command: Command): UsageErro
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
-/** `-model x` would be read as `-m odel` with an input "x". */
-function refuseSingleDashes(args: readonly string[], known: readonly Flag[]): void {
-  for (const arg of args) {
-    if (arg === "--") return;
-    const name = /^-([a-z][a-z-]+)(=|$)/.exec(arg)?.[1];
-    if (name === undefined || !known.some((flag) => spelled(flag) === name)) continue;
-    throw new UsageError(`Cannot use -${name}: long flags have two dashes, as in --${name}`);
-  }
-}
-
-/** How a person writes it. */
+/** How users write it. */
 function spelled(flag: Flag): string {
   return flag.isNegated ? `no-${flag.name}` : flag.name;
-}
-
-function valueOf(flag: Flag, token: { rawName: string; value?: unknown; inlineValue?: boolean }) {
-  const { value, inlineValue, rawName } = token;
-  if (flag.value === undefined) {
-    if (value === undefined) return true;
-    throw new UsageError(`Cannot give ${rawName} a value: it is a switch`);
-  }
-  if (typeof value !== "string" || (value === "" && !flag.isValueOptional)) {
-    throw new UsageError(`Cannot use ${rawName} alone: it needs a value, ${flag.value}`);
-  }
-  // `-o -m x`: the value was forgotten. A negative number is a value.
-  if (!inlineValue && /^-\D/.test(value)) {
-    if (flag.mayBeSecret) {
-      throw new UsageError(
-        `Cannot use ${rawName}: it needs a value, ${flag.value}, and what follows begins with a dash. ` +
-          `If that is meant, write --${flag.name}=${flag.value}`,
-      );
-    }
-    throw new UsageError(
-      `Cannot use ${rawName} with "${value}": it needs a value, ${flag.value}. ` +
-        `If that is meant, write --${flag.name}=${value}`,
-    );
-  }
-  return value;
-}
-
-function setFlag(flags: Map<string, FlagValue>, flag: Flag, value: FlagValue): void {
-  if (!flag.isMultiple) {
-    flags.set(flag.name, value);
-    return;
-  }
-  const before = flags.get(flag.name);
-  flags.set(flag.name, [...(Array.isArray(before) ? before : []), value as string]);
 }

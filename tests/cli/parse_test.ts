@@ -33,6 +33,11 @@ Deno.test("parseCommandLine() reads values in every usual way", () => {
   assertEquals(parsed("-mx", "-oy", "-c20").flags, expected);
   assertEquals(parsed("--model", "x", "--output", "y", "--concurrency", "20").flags, expected);
   assertEquals(parsed("--model=x", "--output=y", "--concurrency=20").flags, expected);
+  assertEquals(parsed("-m=x", "-o=y", "-c=20").flags, expected);
+  assertEquals(parsed("--system", "a=b\nc", "-p", "x=\n1").flags, {
+    system: "a=b\nc",
+    param: ["x=\n1"],
+  });
 });
 
 Deno.test("parseCommandLine() takes the last of two values", () => {
@@ -58,6 +63,11 @@ Deno.test("parseCommandLine() reads switches, alone and together", () => {
     help: true,
     version: true,
   });
+});
+
+Deno.test("parseCommandLine() takes no word after a switch for its value", () => {
+  const { inputs, flags } = parsed("--dry-run", "true", "1", "-q", "false");
+  assertEquals([inputs, flags], [["true", "1", "false"], { "dry-run": true, quiet: true }]);
 });
 
 Deno.test("parseCommandLine() turns a switch off that is on by itself", () => {
@@ -172,6 +182,7 @@ for (
 for (const name of ["resume", "lock"]) {
   Deno.test(`parseCommandLine() says that --${name} goes without saying`, () => {
     assertStringIncludes(refusal("a.jsonl", `--${name}`), `--no-${name}`);
+    assertStringIncludes(refusal("a.jsonl", `--${name}=false`), `--no-${name}`);
     assertEquals(refusal("a.jsonl", `--${name}`).includes("belongs to"), false);
   });
 }

@@ -1,0 +1,6 @@
+/** Arguments of a command line from the standard library. @module */
+
+// @ts-types="./types/std_cli.d.ts"
+export { parseArgs } from "npm:deno-std@1.4.0/cli/parse_args.js";
+// @ts-types="./types/std_cli.d.ts"
+export { promptSecret } from "npm:deno-std@1.4.0/cli/prompt_secret.js";
