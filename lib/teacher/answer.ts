@@ -60,6 +60,21 @@ export interface AnswerParts {
   ttftMs: number | undefined;
 }
 
+/** An answer of which nothing has come yet. */
+export const NO_PARTS: AnswerParts = {
+  content: "",
+  reasoning: "",
+  refusal: "",
+  toolCalls: undefined,
+  finishReason: "",
+  serviceTier: "",
+  usage: undefined,
+  model: "",
+  id: "",
+  kept: undefined,
+  ttftMs: undefined,
+};
+
 /**
  * Makes a completion of the body of a 2xx answer.
  *
@@ -172,8 +187,9 @@ const TICKS_PER_USD = 1e10;
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
-  const promptTokens = asCount(usage.prompt_tokens);
-  const completionTokens = asCount(usage.completion_tokens);
+  // `input_tokens`, `output_tokens`: mlx-vlm, and gateways to APIs that count in these.
+  const promptTokens = countOf(usage.prompt_tokens) ?? countOf(usage.input_tokens);
+  const completionTokens = countOf(usage.completion_tokens) ?? countOf(usage.output_tokens);
   if (promptTokens === undefined && completionTokens === undefined) return null;
   const completion = asObject(usage.completion_tokens_details);
   const prompt = asObject(usage.prompt_tokens_details);
@@ -194,6 +210,12 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   };
   if (!written && costUsd === undefined) return counts;
   return { ...counts, cacheWriteTokens: written ?? 0, costUsd };
+}
+
+/** A count, also where a gateway writes it as text. */
+function countOf(value: unknown): number | undefined {
+  const isText = typeof value === "string" && /^\d+$/.test(value);
+  return asCount(isText ? Number(value) : value);
 }
 
 /** What the answer was billed in US dollars, where it says so: OpenRouter, Perplexity, DeepInfra, xAI. */

@@ -287,6 +287,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
       address: address.shown,
       versioned: address.versioned,
       redact: this.#context.redact,
+      context: this.#context,
       now: now(),
     });
   }

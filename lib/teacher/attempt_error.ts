@@ -8,10 +8,19 @@
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { redactAddress } from "./address.ts";
-import { codeOf, statedDelayMs, wordsOf } from "./error_body.ts";
-import { parseJson } from "./json.ts";
+import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
+import {
+  codeOf,
+  delayInWords,
+  innermost,
+  statedDelayMs,
+  statedHeaders,
+  wordsOf,
+} from "./error_body.ts";
+import { asObject, asText, parseJson } from "./json.ts";
 import { exhaustion, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
+import type { Completion } from "./teacher.ts";
 
 /** The header fields of an answer, names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -30,6 +39,8 @@ export interface RefusalOptions {
   versioned: boolean;
   /** Takes secrets out of messages. */
   redact: Redact;
+  /** What the beginning of an answer is read with. @default it is not read */
+  context?: AnswerContext;
   /** The clock: Unix time in milliseconds. */
   now: number;
 }
@@ -45,29 +56,40 @@ const RESET_CAP_MS = 60_000;
 /** The error for an answer with a status that is not 2xx. */
 export function refusal(options: RefusalOptions): TeacherError {
   const { status, headers, redact } = options;
-  const body = parseJson(options.text);
-  const limit = usedUp(options);
-  const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
+  const outer = parseJson(options.text);
+  const body = innermost(outer);
+  const limit = usedUp(options, body);
+  const message = messageOf(options, body);
+  const laterMs = (isLoad(status) ? delayInWords(message) : undefined) ?? limit?.resetMs;
+  const resetMs = laterMs === undefined ? undefined : Math.min(RESET_CAP_MS, laterMs);
   // Redacted before it is cut, here and below: half a key would not be found.
-  return new TeacherError(redact(messageOf(options, body)).slice(0, WORDS_LENGTH), {
+  return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
     status,
-    code: codeOf(body, redact),
+    code: codeOf(body, redact) ?? codeOf(outer, redact),
     retryable: shouldRetry(headers),
     retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ?? resetMs,
     isExhausted: limit !== undefined,
+    partial: partialOf(options, body),
   });
+}
+
+/** Groq hands out what the model wrote where it is no call of a tool, or no JSON. */
+function partialOf({ context }: RefusalOptions, body: unknown): Completion | undefined {
+  const content = asText(asObject(asObject(body)?.error)?.failed_generation);
+  if (context === undefined || content === "") return undefined;
+  return toCompletion({ ...NO_PARTS, content, finishReason: "error" }, context);
 }
 
 /**
  * How long a teacher asks to be left alone, in milliseconds: `retry-after-ms`, else `retry-after` (seconds,
- * also fractions, or an HTTP date, which is on the teacher's clock). What is negative, no number or
- * beyond a day is ignored.
+ * also fractions, or an HTTP date, which is on the teacher's clock), also where LiteLLM hands on that of
+ * the provider. What is negative, no number or beyond a day is ignored.
  */
 export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
   const inMs = textOf(headers["retry-after-ms"]);
   const waitMs = plausible(inMs === "" ? NaN : Number(inMs));
   if (waitMs !== undefined) return waitMs;
-  const after = textOf(headers["retry-after"]);
+  const after = textOf(headers["retry-after"]) || textOf(headers["llm_provider-retry-after"]);
   if (after === "") return undefined;
   const seconds = Number(after);
   return plausible(
@@ -86,8 +108,16 @@ function shouldRetry(headers: AnswerHeaders): boolean | undefined {
 }
 
 /** What is used up, where a refusal for load says so. */
-function usedUp({ status, headers, now }: RefusalOptions): ReturnType<typeof exhaustion> {
-  return status === 429 || status === 503 || status === 529 ? exhaustion(headers, now) : undefined;
+function usedUp(
+  { status, headers, now }: RefusalOptions,
+  body: unknown,
+): ReturnType<typeof exhaustion> {
+  if (!isLoad(status)) return undefined;
+  return exhaustion(headers, now) ?? exhaustion(statedHeaders(body), now);
+}
+
+function isLoad(status: number): boolean {
+  return status === 429 || status === 503 || status === 529;
 }
 
 function messageOf(

@@ -6,7 +6,7 @@
  */
 
 import { TeacherError } from "../errors.ts";
-import { asObject, asText, type JsonObject } from "./json.ts";
+import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
 const DAY_MS = 86_400_000;
@@ -74,6 +74,17 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
   return code === undefined ? undefined : redact(code);
 }
 
+/**
+ * The body that a gateway has put as JSON text into the message of its own one (Gemini's tools and gateways to
+ * Google); the body itself where it has not.
+ */
+export function innermost(body: unknown, levels = 3): unknown {
+  const words = levels === 0 ? "" : (wordsOf(body) ?? "").trim();
+  if (!/^[[{]/.test(words)) return body;
+  const inner = parseJson(words);
+  return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;
+}
+
 /** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there
  * are none. */
 export function wordsOf(body: unknown): string | undefined {
@@ -82,7 +93,8 @@ export function wordsOf(body: unknown): string | undefined {
   if (object === undefined) return undefined;
   const { error, message, detail } = object;
   const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
-    detailWords(detail) || asText(asObject(detail)?.message) || gatewayWords(object);
+    detailWords(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
+    gatewayWords(object);
   if (words !== "") return words;
   return asObject(error) === undefined ? undefined : jsonOrLess(error);
 }
@@ -104,6 +116,35 @@ export function statedDelayMs(body: unknown): number | undefined {
   const seconds = /^([\d.]+)s$/.exec(asText(delay))?.[1];
   const ms = seconds === undefined ? NaN : Number(seconds) * 1_000;
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
+}
+
+const WAIT = /\b(?:try|retry) (?:again )?(?:in|after) ((?:\d+(?:\.\d+)? ?[a-z]+ ?)+)/i;
+const WAIT_PARTS = /(\d+(?:\.\d+)?) ?(ms|millis|h|m|s)/gi;
+const WAIT_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  millis: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** The time to wait that words name: "try again in 6m0s" (OpenAI, Groq), "Try again in 60 seconds" (LiteLLM),
+ * "retry after 59 seconds" (Azure). */
+export function delayInWords(words: string): number | undefined {
+  const parts = [...(WAIT.exec(words)?.[1] ?? "").matchAll(WAIT_PARTS)];
+  const ms = parts.reduce(
+    (sum, [, count, unit]) => sum + Number(count) * WAIT_UNITS[unit.toLowerCase()],
+    0,
+  );
+  return ms > 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
+}
+
+/** The header fields of the provider, which OpenRouter hands on in the body. Names in lower case. */
+export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
+  const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]),
+  );
 }
 
 /** MiniMax, Gemini, Baidu, Cloudflare and the gateways that write `msg`. */
@@ -186,6 +227,14 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   if (isPage(start)) {
     return brokenAnswer("The answer is a web page", text, status, redact, "web_page");
   }
+  const [firstLine] = start.split("\n", 1);
+  const first = firstLine.length < start.trimEnd().length
+    ? asObject(parseJson(firstLine))
+    : undefined;
+  if (first !== undefined && !("choices" in first)) {
+    // One object a line, as in Ollama's own API.
+    return withoutChoice(first, "choice", text, status, redact);
+  }
   const isJson = /^[[{"]/.test(start);
   // Gateways say in plain text, too, what went wrong.
   if (!isJson && start.length <= LONGEST_MESSAGE) {
@@ -233,8 +282,9 @@ function stated(
   redact: Redact,
   mayPass = false,
 ): TeacherError {
-  const words = wordsOf(body) ?? jsonOrLess(body.error ?? body);
-  const code = codeOf(body, redact);
+  const inner = innermost(body);
+  const words = wordsOf(inner) ?? jsonOrLess(body.error ?? body);
+  const code = codeOf(inner, redact) ?? codeOf(body, redact);
   return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
     ...(statedStatus === undefined
       ? {
@@ -242,7 +292,7 @@ function stated(
         status,
         retryable: mayPass || undefined,
       }
-      : { status: statedStatus, retryAfterMs: statedDelayMs(body) }),
+      : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),
     code,
   });
 }

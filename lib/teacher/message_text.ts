@@ -44,16 +44,23 @@ export class MessageReader {
 
   #field(message: JsonObject): string {
     // `reasoning_content`: DeepSeek, Qwen, older vLLM. `reasoning`: OpenRouter, Ollama, newer vLLM.
-    // `thinking`: Ollama's own API. `reasoning_text`: GitHub.
+    // `thinking`: Ollama's own API. `reasoning_text`: GitHub. `thinking_content`, `thought`: CLIProxyAPI.
     const { reasoning_content, reasoning, thinking, reasoning_text } = message;
     const field = textOf(reasoning_content) || textOf(reasoning) || textOf(thinking) ||
-      textOf(reasoning_text);
+      textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
     if (field !== "") this.#hasField = true;
     if (this.#hasField) return field;
     // They repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter, MiniMax.
-    // `thinking_blocks`: LiteLLM.
-    return textOf(message.reasoning_details) || textOf(message.thinking_blocks);
+    // `thinking_blocks`, `provider_specific_fields`: LiteLLM.
+    return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
+      providerFieldOf(message.provider_specific_fields);
   }
+}
+
+/** LiteLLM leaves there what it has no field for. */
+function providerFieldOf(fields: unknown): string {
+  const { reasoning_content, reasoning } = asObject(fields) ?? {};
+  return textOf(reasoning_content) || textOf(reasoning);
 }
 
 function isReasoningPart(part: unknown): boolean {
@@ -80,10 +87,14 @@ function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): st
 const LEAST_SNAPSHOTS = 3;
 /** The number of snapshots after which only the last one is held in memory. */
 const CERTAIN_SNAPSHOTS = 16;
+/** The least length of a piece that is taken for a repetition of the whole text: a model may well write a
+ * word twice, but not everything it has written in several pieces once more in a single one. */
+const LEAST_REPEATED = 16;
 
 /**
  * Puts pieces together. Some servers send the whole text so far with each of them (DashScope, MiniMax):
  * a stream in which every piece is longer than the one before and begins with it is one of snapshots.
+ * Others send it once more in a single piece (RAGFlow): that piece is dropped.
  */
 export class DeltaText {
   #joined = "";
@@ -93,7 +104,7 @@ export class DeltaText {
 
   /** Adds a piece. */
   add(piece: string): void {
-    if (piece === "") return;
+    if (piece === "" || this.#repeatsAll(piece)) return;
     const snapshot = this.#snapshot;
     if (snapshot !== undefined) {
       const isNext = piece.length > snapshot.length
@@ -111,6 +122,11 @@ export class DeltaText {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;
     this.#snapshot = undefined;
+  }
+
+  #repeatsAll(piece: string): boolean {
+    return piece.length >= LEAST_REPEATED && piece.length === this.#joined.length &&
+      this.#pieces >= LEAST_SNAPSHOTS && this.#snapshot === undefined && piece === this.#joined;
   }
 
   /** The text so far. */

@@ -14,6 +14,7 @@ import {
   type AnswerContext,
   type AnswerParts,
   finishReasonOf,
+  NO_PARTS,
   toCompletion,
   TRANSLATED,
 } from "./answer.ts";
@@ -51,19 +52,7 @@ export class StreamReader {
   readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
   readonly #events: EventReader | undefined;
-  readonly #parts: AnswerParts = {
-    content: "",
-    reasoning: "",
-    refusal: "",
-    toolCalls: undefined,
-    finishReason: "",
-    serviceTier: "",
-    usage: undefined,
-    model: "",
-    id: "",
-    kept: undefined,
-    ttftMs: undefined,
-  };
+  readonly #parts: AnswerParts = { ...NO_PARTS };
   #tokenSeen = false;
   #hasTokens = false;
   // Of several choices (`n`) the one that came first is read, as in an answer that is not streamed.
@@ -148,12 +137,15 @@ export class StreamReader {
 
   #event({ event, data }: EventSourceMessage): void {
     if (this.done || this.error !== undefined) return;
-    if (data.trim() === "[DONE]") {
+    const text = data.trim();
+    if (text === "[DONE]" || text === '"[DONE]"') {
       this.done = true;
       return;
     }
     // Some servers keep a connection alive with empty events.
-    if (data.trim() === "") return;
+    if (text === "") return;
+    // A framework has framed events that were framed already.
+    if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
     const chunk = asObject(parseJson(data));
     if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) this.#translated(chunk, data);
@@ -196,7 +188,9 @@ export class StreamReader {
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
     // Moonshot counts inside of the choice.
     const usage = chunk.usage ?? choice?.usage;
-    if (usage !== undefined && usage !== null) parts.usage = usage;
+    if (usage !== undefined && usage !== null && !countsNothing(usage, parts.usage)) {
+      parts.usage = usage;
+    }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) return;
     const delta = asObject(choice.delta), message = asObject(choice.message);
@@ -255,6 +249,13 @@ export class StreamReader {
       kept[name] = merge(kept[name], value);
     }
   }
+}
+
+/** Whether counts of nothing follow counts of something: some gateways end their streams so. */
+function countsNothing(usage: unknown, before: unknown): boolean {
+  if (before === undefined) return false;
+  const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
+  return prompt === 0 && completion === 0;
 }
 
 function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {

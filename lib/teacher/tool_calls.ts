@@ -26,6 +26,8 @@ export function toolCallsOf(message: JsonObject, place: JsonPlace): readonly unk
   if (Array.isArray(calls) && calls.length > 0) {
     return calls.map((call, i) => toolCall(call, place, ["tool_calls", i]));
   }
+  // Older versions of TGI send the one call without a list around it.
+  if (asObject(calls) !== undefined) return [toolCall(calls, place, ["tool_calls"])];
   const called = asObject(legacy);
   if (called === undefined) return undefined;
   return [legacyCall(openaiFunction(called, inside(place, "function_call")))];
@@ -57,10 +59,10 @@ function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
 }
 
 function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
-  const call = asObject(value);
+  const call = withTextId(asObject(value));
   const called = asObject(call?.function);
   const isOpenAIs = typeof called?.arguments === "string" && !isTooDeep(call);
-  if (isOpenAIs) return value;
+  if (isOpenAIs) return call;
   const place = inside(message, ...path);
   if (call === undefined) return isTooDeep(value) ? textAt(place) : value;
   if (called !== undefined) {
@@ -73,6 +75,11 @@ function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
   // Some leave the wrapper out.
   if (asText(call.name) !== "" && "arguments" in call) return openaiFunction(call, place);
   return shallowMembers(call, place);
+}
+
+/** TGI numbers calls where others name them. */
+function withTextId(call: JsonObject | undefined): JsonObject | undefined {
+  return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
 
 function openaiFunction({ arguments: args, ...rest }: JsonObject, place: JsonPlace): JsonObject {
@@ -118,6 +125,10 @@ export class ToolCallDeltas {
     if (Array.isArray(parts)) {
       parts.forEach((part, i) => this.#add(part, inside(place, "tool_calls", i), i));
       return parts.length > 0;
+    }
+    if (asObject(parts) !== undefined) {
+      this.#add(parts, inside(place, "tool_calls"), 0);
+      return true;
     }
     const call = asObject(legacy);
     if (call === undefined) return false;
@@ -209,7 +220,7 @@ function partOf(
   const isTold = args !== undefined && args !== null;
   return {
     index: isIndex ? String(index) : undefined,
-    id: asText(id),
+    id: typeof id === "number" ? String(id) : asText(id),
     name: asText(asObject(called)?.name),
     arguments: isTold ? argumentsText(args, inside(place, "function", "arguments")) : undefined,
   };

@@ -12,6 +12,7 @@ import type { ServerGroup } from "./case.ts";
 import { CONNECTIONS } from "./connections.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { ENDINGS } from "./endings.ts";
+import { QUIRKS } from "./quirks.ts";
 import { REACHING } from "./reaching.ts";
 import { REASONING } from "./reasoning.ts";
 import { TOOL_CALLS } from "./tool_calls.ts";
@@ -26,4 +27,5 @@ export const SERVERS: readonly ServerGroup[] = [
   CONNECTIONS,
   REACHING,
   ENDPOINTS,
+  QUIRKS,
 ];

@@ -99,7 +99,7 @@ export class AnswerPolicy {
       if (rejection !== undefined) return rejection;
     }
     if (!hasAnswer) {
-      const message = "The answer holds neither text nor a tool call";
+      const message = hasReasoning(completion) ? `${EMPTY}, only reasoning` : EMPTY;
       return this.#unfit("empty", message, params, resamples);
     }
     const { checks, rejectRefusals = false } = this.#options;
@@ -214,14 +214,22 @@ export class AnswerPolicy {
 
 const DEFAULT_CAP_FACTOR = 8;
 
+const EMPTY = "The answer holds neither text nor a tool call";
+
 /** How an answer ended that is cut off for a known reason. */
 type CutOff = "limit" | "context" | "filter";
 
 /**
- * The failure of an attempt whose answer the teacher did not finish, or does not say that it has: the row is
- * asked again. Undefined for all others.
+ * The failure of an attempt whose answer the teacher did not finish, or does not say that it has, or which it
+ * has not even begun: the row is asked again. Undefined for all others.
  */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
+  if (ending === "whole" && isNothing(completion)) {
+    return new TeacherError(`${EMPTY}, and the teacher counted no token of it`, {
+      type: "empty",
+      partial: completion,
+    });
+  }
   if (ending !== "broken" && ending !== "unknown" && ending !== "none") return undefined;
   return new TeacherError(unfinishedInWords(ending, completion), {
     type: "unfinished",
@@ -245,6 +253,13 @@ function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion):
 function hasContent({ response, toolCalls }: Completion): boolean {
   // Looks as far as the first letter, where trim() would look at both ends and may copy the rest.
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
+}
+
+/** Whether a teacher has counted what it has answered, and that is nothing: gateways whose upstream has failed
+ * (Ollama's cloud), and Gemini now and then. */
+function isNothing(completion: Completion): boolean {
+  return completion.usage?.completionTokens === 0 && !hasContent(completion) &&
+    !hasReasoning(completion);
 }
 
 /** Whether the model thought; some teachers only say how long. */

@@ -10,13 +10,16 @@
 import type { TeacherError } from "../../errors.ts";
 import {
   aboutClientCertificate,
+  aboutCrash,
   aboutFault,
   aboutFile,
   aboutKey,
   aboutLoad,
   aboutModel,
   aboutMoney,
+  aboutPath,
   aboutRegion,
+  aboutRequest,
   type CodeCause,
   codeCause,
   isFiltered,
@@ -117,6 +120,7 @@ const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
   permission: PERMISSION,
   model: MODEL,
   request: FAIL,
+  fault: FAULT,
 };
 
 /** Statuses at which the address is to blame, whatever the row. */
@@ -135,6 +139,9 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
   ["web_page", { ...FAULT, isOtherServer: "certainly" }],
   ["other_api", { ...FAULT, isOtherServer: "probably" }],
 ]);
+
+/** LM Studio answers requests for paths that it does not have with status 200 and words of its own. */
+const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /** A wait longer than this is no wait that anybody meant. */
 const DAY_MS = 86_400_000;
@@ -156,9 +163,11 @@ export function classify(error: TeacherError): Classification {
     return error.retryable && error.status === 429 ? load(error) : verdict;
   }
   if (!error.retryable) return FAIL;
+  if (verdict.action !== "fail") return verdict;
   // In an answer of status 200 it is only that its words may say nothing that is known.
-  const isFinal = (error.status ?? 0) < 300 && isAboutRow(error);
-  return verdict.action === "fail" && !isFinal ? FAULT : verdict;
+  const isStated = error.status !== undefined && error.status < 300;
+  if (isStated) return isAboutRow(error) ? verdict : UNKNOWN_WORDS;
+  return FAULT;
 }
 
 /** Whether the teacher says itself that it refuses this row, and not what all rows share. */
@@ -171,6 +180,7 @@ function classifyUnasked(error: TeacherError): Classification {
   if (error.type === "timeout") return TIMEOUT;
   if (error.type === "network") return ofConnection(error.code);
   if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
+  if (error.type === "empty") return FAULT;
   const { status } = error;
   // What the plugged-in teacher or the stream says, without a status of its own.
   if (status === undefined || status < 300) return ofWords(error);
@@ -217,7 +227,10 @@ function ofStatedError(error: TeacherError): Classification {
   if (aboutKey(message)) return KEY;
   if (aboutRegion(message)) return PERMISSION;
   if (aboutLoad(message)) return load(error);
-  return aboutFault(message) ? FAULT : FAIL;
+  if (aboutFault(message)) return FAULT;
+  if (aboutPath(message)) return ADDRESS;
+  // Whoever refuses a row for good reason says so with a status, or says what is wrong with it.
+  return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 
 function ofServerError(error: TeacherError, status: number): Classification {
@@ -236,7 +249,7 @@ function ofClientError(error: TeacherError, status: number): Classification {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : load(error);
   }
   if (LOAD.has(status)) return load(error);
-  if (FAULTS.has(status)) return FAULT;
+  if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
   if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;

@@ -9,7 +9,7 @@
  */
 
 /** What a code speaks of. */
-export type CodeCause = "billing" | "key" | "permission" | "model" | "request";
+export type CodeCause = "billing" | "key" | "permission" | "model" | "request" | "fault";
 
 const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
   billing: [
@@ -72,6 +72,8 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     // Our own: a file that the row names
     "unreadable_file",
   ],
+  // Groq: what the model wrote is no call of a tool, or no JSON. Another answer may be.
+  fault: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
 };
 
 const CAUSES: ReadonlyMap<string, CodeCause> = new Map(
@@ -128,15 +130,35 @@ export function aboutLoad(message: string): boolean {
   );
 }
 
+/** That the model has gone while it answered: LM Studio says so with status 400. */
+export function aboutCrash(message: string): boolean {
+  return says(message, /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error/i);
+}
+
 /** That something broke, in an answer that has no status of its own. */
 export function aboutFault(message: string): boolean {
   return says(
     message,
-    /internal (?:server )?error|server error|unexpected (?:error|eof|end)|try again|temporar/i,
+    /internal (?:server )?error|server error|unexpected (?:error|eof|end)\b|try again|temporar/i,
     /time(?:d)?[ -]?out|terminated|crashed|disconnect|unavailable|upstream|out of memory/i,
     /connection (?:was |has been )?(?:reset|refused|closed|lost|error|aborted)|failed (?:to generate|during generation)/i,
     /内部错误|服务异常|系统异常|超时|稍后/,
   );
+}
+
+/** That one request is not as it must be, in an answer that has no status of its own. */
+export function aboutRequest(message: string, code = ""): boolean {
+  if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
+  return says(
+    message,
+    /\b(?:in|not )valid|validation|\bmust (?:be|have|not)\b|(?:not |un)supported|too (?:long|large|many)/i,
+    /maximum|exceeds?\b|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
+  );
+}
+
+/** That there is no such path: LM Studio says so with status 200. */
+export function aboutPath(message: string): boolean {
+  return says(message, /unexpected endpoint/i);
 }
 
 /** That nginx wants a client certificate, or another one. */
@@ -158,7 +180,7 @@ export function aboutModel(message: string): boolean {
     /(?:not have )?access to (?:the )?model\b|not found the model|unable to access (?:\S+ )?model/i,
     /\b(?:invalid|unknown) model\b|not a valid model|model identifier is invalid|^model: /i,
     /no endpoints (?:found|available) (?:for|matching)|no allowed providers/i,
-    /deployment for this resource does not exist/i,
+    /deployment for this resource does not exist|\bno models? (?:is |are )?(?:currently )?loaded/i,
   );
 }
 

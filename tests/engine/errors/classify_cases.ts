@@ -53,6 +53,7 @@ const same = (text: string) => text;
 const FAIL: Expected = { action: "fail", cause: "request" };
 const FAULT: Expected = { action: "retry", cause: "fault" };
 const LOAD: Expected = { action: "retry", cause: "load" };
+const UNKNOWN: Expected = { ...FAULT, isOtherServer: "probably" };
 const TIMEOUT: Expected = { action: "retry", cause: "timeout" };
 const UNREACHABLE: Expected = { action: "retry", cause: "unreachable" };
 const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address");
@@ -424,6 +425,18 @@ export const GROUPS: readonly CaseGroup[] = [
   ]),
   group("The model", [
     on(
+      "LM Studio: none loaded",
+      400,
+      openai("No models loaded. Please load a model.", "invalid_request_error"),
+      MODEL,
+    ),
+    on(
+      "Azure Foundry: deployed, but not there",
+      400,
+      openai("Unknown model: DeepSeek-V4-Flash", "x", "unknown_model"),
+      MODEL,
+    ),
+    on(
       "OpenAI",
       404,
       openai(
@@ -631,6 +644,63 @@ export const GROUPS: readonly CaseGroup[] = [
       { ratelimit: '"minute";r=0;t=12' },
     ),
     on(
+      "LiteLLM: all deployments rest",
+      429,
+      openai("No deployments available for selected model, Try again in 5 seconds.", "None", "429"),
+      asksFor(5_000),
+    ),
+    on(
+      "LiteLLM: what the provider asks for",
+      429,
+      openai("AzureException RateLimitError", "throttling_error", "429"),
+      asksFor(7_000),
+      { "llm_provider-retry-after": "7" },
+    ),
+    on(
+      "Groq: the time to wait in words",
+      429,
+      openai(
+        "Rate limit reached for x. Please try again in 1m2.5s.",
+        "tokens",
+        "rate_limit_exceeded",
+      ),
+      asksFor(60_000),
+    ),
+    on(
+      "Azure OpenAI: the time to wait in words",
+      429,
+      openai("Exceeded token rate limit. Please retry after 59 seconds.", "x", "429"),
+      asksFor(59_000),
+    ),
+    on(
+      "OpenRouter: headers of the limit in the body",
+      429,
+      openrouter(429, "Rate limit exceeded: free-models-per-day", {
+        headers: { "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1735689630000" },
+      }),
+      rests(30_000),
+    ),
+    on(
+      "a gateway to Gemini: Google's error as the text of its own",
+      429,
+      openai(
+        JSON.stringify(google(429, "RESOURCE_EXHAUSTED", "Quota exceeded", [RETRY_INFO])),
+        "Too Many Requests",
+      ),
+      asksFor(34_070),
+    ),
+    on(
+      "KoboldAI",
+      503,
+      { detail: { msg: "Server is busy; please try again later.", type: "service_unavailable" } },
+      LOAD,
+    ),
+    on("Mistral: capacity", 429, {
+      object: "error",
+      message: "Service tier capacity exceeded for this model.",
+      type: "invalid_request_error",
+    }, LOAD),
+    on(
       "something left of every limit",
       429,
       openai("Rate limit reached for x", "tokens", "rate_limit_exceeded"),
@@ -758,6 +828,25 @@ export const GROUPS: readonly CaseGroup[] = [
   ]),
   group("Faults that pass", [
     on(
+      "Groq: the model wrote no call of a tool",
+      400,
+      openai("Failed to call a function.", "invalid_request_error", "tool_use_failed"),
+      FAULT,
+    ),
+    on(
+      "Groq: the model wrote no JSON",
+      400,
+      openai("Failed to validate JSON.", "invalid_request_error", "json_validate_failed"),
+      FAULT,
+    ),
+    on(
+      "LM Studio: a crash",
+      400,
+      { error: "The model has crashed without additional information. (Exit code: 6)" },
+      FAULT,
+    ),
+    on("LM Studio: the model was taken away", 400, { error: "Model is unloaded." }, FAULT),
+    on(
       "OpenAI",
       500,
       openai("The server had an error while processing your request", "server_error"),
@@ -825,7 +914,19 @@ export const GROUPS: readonly CaseGroup[] = [
       error_msg: "Open api qps request limit reached",
     }, LOAD),
     without("a gateway: its own numbers", { code: 1305, msg: "服务繁忙，请稍后再试" }, LOAD),
-    without("a gateway: nothing that is known", { code: 7, msg: "oh" }, FAULT),
+    without("a gateway: nothing that is known", { code: 7, msg: "oh" }, UNKNOWN),
+    without("a gateway: success, and no answer", { code: 0, message: "success" }, UNKNOWN),
+    stated("an error without a code in an answer", "something odd", UNKNOWN),
+    without(
+      "LM Studio: no such path",
+      { error: "Unexpected endpoint or method. (POST /v1)" },
+      ADDRESS,
+    ),
+    without(
+      "Ollama's own API: an object a line",
+      '{"message":{"content":"4"},"done":false}\n{"done":true}',
+      UNKNOWN,
+    ),
     without("a gateway: a status among the numbers", { code: 401, message: "No" }, KEY),
     stated("Ollama: fault in a stream", "unexpected EOF", FAULT),
     stated("an error with other words", "Insufficient balance", BILLING),
@@ -975,7 +1076,20 @@ export const GROUPS: readonly CaseGroup[] = [
     on("a 5xx that is said to stay", 500, openai("No", "server_error"), FAIL, {
       "x-should-retry": "false",
     }),
-    stated("an error without a code in an answer", "something odd", FAIL),
+    stated(
+      "TGI: validation in a stream",
+      "Input validation error: `inputs` must have less than 4095 tokens. Given: 64001",
+      FAIL,
+    ),
+    stated("llama.cpp: too long, in a stream", {
+      code: 400,
+      message: "the request exceeds the available context size, try increasing it",
+      type: "exceed_context_size_error",
+    }, FAIL),
+    stated("a gateway: a parameter, in an answer", {
+      message: "top_p has to be below 1",
+      type: "invalid_request_error",
+    }, FAIL),
   ]),
   group("Without an answer", [
     broken("nobody listens", "ECONNREFUSED", "connecting", UNREACHABLE),
