@@ -32,6 +32,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     {
+      name: "shard",
+      value: "I/N|auto",
+      help: "only part I (from 0) of N parts, each with its own output",
+      commands: ["run", "retry", "verify"],
+    },
+    {
       name: "dry-run",
       help: "check the input and show the first request; no call",
       isCommon: true,

@@ -21,6 +21,7 @@ import { readParams } from "./params.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { PROGRESS_STYLES, type ProgressStyle } from "./screen.ts";
 import { Settings } from "./settings.ts";
+import { readShard } from "./shard.ts";
 
 const DEFAULT_GRACE_MS = 20_000;
 
@@ -84,6 +85,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     },
     run: {
       ...readRunOptions(settings),
+      shard: readShard(settings, io),
       retry,
       input: inputs,
       output: settings.required("output", "an output: add -o out/"),

@@ -13,6 +13,7 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
+import { readShard } from "./shard.ts";
 
 /** Proves what is there, prints the counts and gives the exit code. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
@@ -30,10 +31,12 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     ...place,
     limit: settings.integer("limit", 1),
     samples: readSamples(settings),
+    shard: readShard(settings, io),
   });
   for (const one of found) if (!settings.isOn("quiet") || !isWhole(one)) io.writeOut(describe(one));
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
-  const isEmpty = found.every(({ rows, badRows }) => rows + badRows === 0);
+  const isEmpty = settings.text("shard") === undefined &&
+    found.every(({ rows, badRows }) => rows + badRows === 0);
   // An input that was emptied by accident would pass for one that is done.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));

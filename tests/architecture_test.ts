@@ -66,6 +66,7 @@ const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
 const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonly string[] }>> = {
   teacher: {},
   formats: {},
+  shards: { all: ["formats", "sink"] },
   source: { types: ["teacher"] },
   index: {},
   sink: { types: ["teacher"] },
@@ -94,6 +95,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
       "index",
       "prices",
       "progress",
+      "shards",
       "sink",
       "source",
       "teacher",

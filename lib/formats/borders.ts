@@ -35,6 +35,18 @@ export interface InputPart {
   readonly size: number;
 }
 
+/** A file, or a part of one. */
+export interface InputPiece {
+  /** Where it is read from. */
+  readonly path: string;
+  /** What the user calls it. */
+  readonly name: string;
+  /** How it is read. */
+  readonly options?: InputOptions;
+  /** The part that is read. @default all of it */
+  readonly part?: InputPart;
+}
+
 /** The start of any input. */
 export const START: Border = { byte: 0, number: 0, rows: 0 };
 
@@ -50,6 +62,8 @@ export interface Divisible {
   readonly jsonColumns: readonly string[] | undefined;
   /** What the borders are counted in: bytes of the file, or of its row groups. */
   readonly size: number;
+  /** Its rows, where they are known without reading it. */
+  readonly rows?: number;
 }
 
 /** What a scan finds. */
@@ -91,7 +105,7 @@ async function parquetPieces(
     byte += Math.max(1, bytes);
     number += rows;
   }
-  return { kind: "row-groups", pieces, jsonColumns: undefined, size: byte };
+  return { kind: "row-groups", pieces, jsonColumns: undefined, size: byte, rows: number };
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {

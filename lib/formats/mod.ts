@@ -14,6 +14,7 @@ export {
   type Division,
   findBorders,
   type InputPart,
+  type InputPiece,
   START,
 } from "./borders.ts";
 export { foreignFormatError } from "./bytes.ts";

@@ -46,6 +46,8 @@ export interface JobContext {
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
+  /** At most this many rows. @default what the run was told */
+  readonly limit?: number;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
   readonly samples?: number;
   /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a

@@ -43,7 +43,6 @@ interface PendingLine {
 /** The failures of one input. */
 export class FailureLedger {
   readonly #path: string;
-  readonly #input: string;
   /** Lines that the file had before this run. */
   #lines = 0;
   /** Lines that are no longer true: their row has a newer one or a result, or their input line is a row. */
@@ -55,10 +54,9 @@ export class FailureLedger {
   /** Rows without a newer outcome than an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
 
-  /** `path` is the failures file, `input` names the input in the ids of bad rows. */
-  constructor(path: string, input: string) {
+  /** `path` is the failures file. */
+  constructor(path: string) {
     this.#path = path;
-    this.#input = input;
   }
 
   /** Reads the file and flags its ids in the table, which knows the results already. */
@@ -76,9 +74,9 @@ export class FailureLedger {
     });
   }
 
-  /** Whether this line of the input stands in the file as a bad row already. */
-  hasBadRow(line: number): boolean {
-    return this.#badRows.delete(badRowUid(this.#input, line));
+  /** Whether this line of an input stands in the file as a bad row already. */
+  hasBadRow({ file, line }: { file: string; line: number }): boolean {
+    return this.#badRows.delete(badRowUid(file, line));
   }
 
   /** The whole input was looked at: bad rows that were not met again have been repaired. */

@@ -5,10 +5,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { type Input, placeOf } from "../formats/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { BadLines } from "./input_problems.ts";
+import type { InputSequence } from "./input_sequence.ts";
 import { Plan } from "./plan.ts";
 
 /** The number of model names that a message lists. */
@@ -67,10 +67,8 @@ export class Preflight {
   promptTokens = 0;
   /** The first row of each shape, for `--dry-run`. */
   readonly firsts = new Map<string, ParsedRow>();
-  /** When the input was last written, and its size: the second pass compares. */
-  stamp = "";
   /** The input as it was opened for the first pass; undefined where it was not. */
-  input: Input | undefined;
+  input: InputSequence | undefined;
 
   /** Nothing was found yet. */
   constructor(samples = 1) {
@@ -117,9 +115,9 @@ export class Preflight {
     if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
   }
 
-  /** Where a row of the input `name` stands, as users count. */
-  placeOf(name: string, number: number): string {
-    return placeOf(name, this.input?.format ?? "jsonl", number);
+  /** Where a row stands, as users count. */
+  placeOf(number: number): string {
+    return this.input?.placeOf(number).source ?? String(number);
   }
 }
 

@@ -37,7 +37,7 @@ export function checkInput(found: readonly Found[], options: Options): void {
     ...options.skipBadRows ? [] : badRowProblem(options.input, found),
   ];
   const usage = [
-    ...options.mixedShapes ? [] : shapeProblem(options.input, found),
+    ...options.mixedShapes ? [] : shapeProblem(found),
     ...options.changed === undefined ? changedProblem(found) : [],
   ];
   if (source.length + usage.length === 0 && !options.allowEmpty) {
@@ -55,7 +55,7 @@ function badRowProblem(inputs: readonly string[], found: readonly Found[]): stri
     one.bad.groups.map((group) => ({
       group,
       input: inputs[index],
-      placeOf: (line: number) => one.placeOf(inputs[index], line),
+      placeOf: (line: number) => one.placeOf(line),
     }))
   );
   const lines = blocks.slice(0, MOST_LISTED).flatMap(({ group, input, placeOf }) =>
@@ -90,13 +90,13 @@ function groupLines(
   return lines;
 }
 
-function shapeProblem(inputs: readonly string[], found: readonly Found[]): string[] {
+function shapeProblem(found: readonly Found[]): string[] {
   const shapes = new Map<string, { count: number; place: string }>();
-  for (const [index, one] of found.entries()) {
+  for (const one of found) {
     const { shapes: counts, shapeStarts } = one;
     for (const [shape, count] of counts) {
       const before = shapes.get(shape);
-      const place = before?.place ?? one.placeOf(inputs[index], shapeStarts.get(shape)!);
+      const place = before?.place ?? one.placeOf(shapeStarts.get(shape)!);
       shapes.set(shape, { count: count + (before?.count ?? 0), place });
     }
   }

@@ -7,7 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
-import { formatOfName } from "../formats/mod.ts";
+import { formatOfName, type InputPiece } from "../formats/mod.ts";
 import { systemReason } from "../files.ts";
 import { basename, dirname, join, matchesGlob } from "node:path";
 
@@ -20,7 +20,7 @@ export interface FoundInputs {
 }
 
 /** What makes a name a pattern. */
-const PATTERN = /[*?{[]/;
+export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
@@ -231,9 +231,17 @@ const MARGIN = 1.1;
 /** No row is shorter than `{"prompt":"x"}`; blank lines are. */
 const SHORTEST_ROW_BYTES = 14;
 
-/** Rows of the file by the length of its first lines, so that the table of ids need not grow while it is
- * filled; 1,000 where nothing can be said. */
-export async function estimateRows(path: string): Promise<number> {
+/** Rows of all pieces, so that the table of ids need not grow while it is filled. */
+export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
+  let rows = 0;
+  for (const { path, part } of pieces) {
+    rows += part === undefined ? await rowsOf(path) : part.to.rows - part.from.rows;
+  }
+  return Math.max(DEFAULT_ROWS, rows);
+}
+
+/** Rows of the file by the length of its first lines; 1,000 where nothing can be said. */
+async function rowsOf(path: string): Promise<number> {
   try {
     using file = await Deno.open(path);
     const { size, isFile } = await file.stat();

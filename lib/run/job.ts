@@ -5,6 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
+import type { InputPiece } from "../formats/mod.ts";
 import { HAS_RESULT, IdTable, readIndex } from "../index/mod.ts";
 import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
@@ -16,16 +17,17 @@ import {
   Sink,
   type SinkOptions,
 } from "../sink/mod.ts";
-import { imagesIn, type RowImages, type RowParser } from "../source/mod.ts";
+import type { RowParser } from "../source/mod.ts";
 import { claimOutput, dropOutput } from "./claim.ts";
 import { checkSameIdentity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
-import { checkReadableTwice, estimateRows, folderOf, spool } from "./inputs.ts";
+import { checkReadableTwice, estimateRows, spool } from "./inputs.ts";
 import { Preflight } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "../files.ts";
+import { InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
 /** One input and its files. Made by `Job.open`, and to be closed. */
@@ -43,7 +45,6 @@ export class Job {
   /** Whether rows are named in the order of an earlier version, which has begun this output. */
   namedLast = false;
   #parser: RowParser | undefined;
-  readonly #images: RowImages;
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
   #settled = 0;
@@ -62,14 +63,20 @@ export class Job {
     this.files = files;
     this.#path = files.input;
     this.#context = context;
-    this.#ledger = new FailureLedger(files.failures, files.input);
-    this.#images = imagesIn(context.imagesRoot ?? folderOf(files.input));
+    this.#ledger = new FailureLedger(files.failures);
   }
 
   /** Looks whether there is something that can be read twice, before anything is made; `found` says why
    * it cannot be. */
   async checkInput(): Promise<void> {
-    if (this.path !== "-") await this.#reading(checkReadableTwice(this.path));
+    if (this.path === "-") return;
+    await this.#reading(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
+  }
+
+  /** What the rows are read from. */
+  get #pieces(): readonly InputPiece[] {
+    const { input, pieces } = this.files;
+    return pieces ?? [{ path: this.path, name: input, options: this.#context.format }];
   }
 
   /** Keeps a failure to read the input, which is told with what is wrong with the others. */
@@ -128,8 +135,8 @@ export class Job {
     const { options, duplicates, identity, signal } = this.#context;
     const { samples } = this;
     this.#parser = this.#context.parserOf({ namedLast: this.namedLast });
-    const { limit = Infinity } = options;
-    using table = new IdTable(Math.min(await estimateRows(this.path), limit) * samples);
+    const limit = this.#context.limit ?? options.limit ?? Infinity;
+    using table = new IdTable(Math.min(await estimateRows(this.#pieces), limit) * samples);
     if (options.resume !== false) {
       const note = (slot: number) => table.set(slot, HAS_RESULT);
       const { results } = this.files;
@@ -138,18 +145,16 @@ export class Job {
       }
       await this.#ledger.read(table, options.retry ?? false);
     }
-    const found = await this.#reading(preflight(this.path, {
+    const input = new InputSequence(this.#pieces, this.#context.imagesRoot);
+    const found = await this.#reading(preflight(input, {
       parser: this.#parser,
       table,
-      images: this.#images,
       duplicates,
       samples,
       limit,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
-      isOnDisk: (line) => this.#ledger.hasBadRow(line),
-      name: this.files.input,
-      format: this.#context.format,
+      isOnDisk: (place) => this.#ledger.hasBadRow(place),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,
       signal,
@@ -221,12 +226,10 @@ export class Job {
     const { identity, signal } = this.#context;
     if (this.#parser === undefined) throw new Error("The job was not looked at");
     const params = paramsId(identity.params);
-    return plannedRows(this.path, {
+    return plannedRows({
       found: this.found,
       parser: this.#parser,
-      images: this.#images,
       params: identity.params,
-      name: this.files.input,
       input: inputIndex,
       onAskAgain: (uid, failureLine) => this.#ledger.askAgain(uid, failureLine),
       earlierOf: (row) => this.#ledger.earlierOf(row, params),

@@ -25,6 +25,7 @@ import {
   wholeFrom,
 } from "../options.ts";
 import { pathOf, pathsOf } from "../paths.ts";
+import { checkShard } from "../shards/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -115,6 +116,11 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   },
   resume: flag,
   overwrite: flag,
+  shard: {
+    what: "an object with index and count",
+    isType: (value) =>
+      typeof value === "object" && value !== null && "index" in value && "count" in value,
+  },
   lock: flag,
   fsync: oneOf(["always", "never"]),
   finalMessages: flag,
@@ -128,6 +134,7 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   output: path,
   limit: wholeFrom(1),
   samples: number,
+  shard: RUN_RULES.shard,
 };
 
 /** What a run reads and writes, with paths as strings. */
@@ -148,5 +155,6 @@ export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
       throw new TypeError(`Cannot run without "${name}": it must be ${RUN_RULES[name].what}`);
     }
   }
+  if (options.shard !== undefined) checkShard(options.shard);
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }

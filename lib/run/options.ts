@@ -8,6 +8,7 @@ import type { Validate } from "../checks/mod.ts";
 import type { FailureType } from "../errors.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import type { PathLike } from "../paths.ts";
+import type { Shard } from "../shards/mod.ts";
 import type { Params, Teacher } from "../teacher/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 
@@ -167,6 +168,10 @@ export interface RunOptions {
   resume?: boolean;
   /** With `resume: false`, throws the old results away. @default false */
   overwrite?: boolean;
+  /** Runs one of several contiguous parts of the input, all of which may run at the same time: files are
+   * one sequence, and the shard has its own output files, as `out/x-00003-of-00016.jsonl`.
+   * @default the whole input */
+  shard?: Shard;
   /** Works without a lock where the filesystem has none. @default true */
   lock?: boolean;
   /** `never`: a power cut may take rows that were called done. @default "always" */

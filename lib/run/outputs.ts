@@ -5,6 +5,7 @@
  */
 
 import { SinkError, UsageError } from "../errors.ts";
+import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../own_line.ts";
 import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { statOf, systemReason } from "../files.ts";
@@ -13,6 +14,8 @@ import { statOf, systemReason } from "../files.ts";
 export interface OutputFiles {
   /** The input as it was named; `-` is standard input. */
   readonly input: string;
+  /** What a shard reads of the input. @default all of the one file */
+  readonly pieces?: readonly InputPiece[];
   /** Finished rows. */
   readonly results: string;
   /** Rows that failed, and answers that were not accepted of rows that are pending. */
@@ -52,6 +55,52 @@ export async function outputFilesOf(
   output: string,
 ): Promise<OutputFiles[]> {
   if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
+  const isFile = await namesFile(output);
+  if (isFile && inputs.length > 1) {
+    throw new UsageError(
+      `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
+    );
+  }
+  const files = inputs.map((input) => {
+    const stem = isFile
+      ? output.replace(RESULTS_NAME, "")
+      : `${output.replace(/\/+$/, "")}/${nameOf(input)}`;
+    return { ...filesOf(input, stem), results: isFile ? output : `${stem}.jsonl` };
+  });
+  await checkOutputs(inputs, files);
+  return files;
+}
+
+/** The files with a stem, as `out/x`. */
+export function filesOf(input: string, stem: string): OutputFiles {
+  return {
+    input,
+    results: `${stem}.jsonl`,
+    failures: `${stem}_error.jsonl`,
+    runJson: `${stem}.run.json`,
+    lock: `${stem}.lock`,
+  };
+}
+
+/**
+ * The stem of an output that several runs share: `out/x` for the folder `out/` or the results file
+ * `out/x.jsonl`.
+ *
+ * @param output As the user named it.
+ * @param name What it is called in a folder.
+ * @throws {UsageError} when it is neither
+ */
+export async function stemOf(output: string, name: string): Promise<string> {
+  if (await namesFile(output)) return output.replace(RESULTS_NAME, "");
+  return `${output.replace(/\/+$/, "")}/${name}`;
+}
+
+/**
+ * Whether an output is one results file, not a folder.
+ *
+ * @throws {UsageError} when it can be neither
+ */
+async function namesFile(output: string): Promise<boolean> {
   if (output === "") throw new UsageError("Cannot write results to nowhere: name a file or folder");
   if (output === "-") {
     throw new UsageError(
@@ -65,29 +114,24 @@ export async function outputFilesOf(
       `Cannot write to "${output}": it must be a file that ends in .jsonl, or a folder, as in "out/"`,
     );
   }
-  if (isFile && inputs.length > 1) {
-    throw new UsageError(
-      `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
-    );
-  }
-  const files = inputs.map((input) => {
-    const stem = isFile
-      ? output.replace(RESULTS_NAME, "")
-      : `${output.replace(/\/+$/, "")}/${nameOf(input)}`;
-    return {
-      input,
-      results: isFile ? output : `${stem}.jsonl`,
-      failures: `${stem}_error.jsonl`,
-      runJson: `${stem}.run.json`,
-      lock: `${stem}.lock`,
-    };
-  });
+  return isFile;
+}
+
+/**
+ * Makes sure that no file is in another's way.
+ *
+ * @throws {UsageError} when two would be one file, when one is an input, or when one exists and is no
+ * regular file
+ */
+export async function checkOutputs(
+  inputs: readonly string[],
+  files: readonly OutputFiles[],
+): Promise<void> {
   checkCollisions(files);
   await checkNotAnInput(inputs, files);
   await checkRegular(files);
   await checkOneFileEach(files);
   await checkSiblings(inputs, files);
-  return files;
 }
 
 /**
@@ -119,7 +163,8 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-function nameOf(input: string): string {
+/** What the output of an input is called. */
+export function nameOf(input: string): string {
   if (input === "-") return "stdin";
   return input.slice(input.lastIndexOf("/") + 1).replace(INPUT_ENDING, "");
 }

@@ -5,15 +5,15 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { type Line, openInput } from "../formats/mod.ts";
+import type { Line } from "../formats/mod.ts";
 import type { EarlierAnswer, Row } from "../row.ts";
 import type { BadRow } from "../sink/mod.ts";
-import type { ParsedRow, RowImages, RowParser } from "../source/mod.ts";
+import type { ParsedRow, RowParser } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 import { clashProblem, fileProblem, sampleRow } from "./admission.ts";
-import { isUnchanged, stampOf } from "./inputs.ts";
 import { Todo } from "./plan.ts";
 import type { Preflight } from "./findings.ts";
+import type { InputSequence } from "./input_sequence.ts";
 
 /** What the second pass needs. */
 export interface PlannedRowsOptions {
@@ -23,12 +23,8 @@ export interface PlannedRowsOptions {
   readonly parser: RowParser;
   /** The parameters of the run. */
   readonly params: Params;
-  /** The input as it was named: it stands in the source of its rows. */
-  readonly name: string;
   /** Which input of the run it is, from 0. */
   readonly input: number;
-  /** Where images that rows name are taken from. @default nowhere: paths are refused */
-  readonly images?: RowImages;
   /** Hears of answers that are asked for again, before they are, and the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
   /** What an earlier run left of a row that it was still asking. @default nothing */
@@ -49,21 +45,18 @@ const MOST_ROWS = 1_000;
  *
  * @throws {SourceError} when the file is not what it was in the first pass
  */
-export async function* plannedRows(
-  path: string,
-  options: PlannedRowsOptions,
-): AsyncGenerator<Row[]> {
+export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
   const { found, signal } = options;
   let left = found.plan.toAsk + found.plan.bad;
   if (left === 0) return;
-  const pass = new SecondPass(options);
-  if (await stampOf(path) !== found.stamp) throw pass.changedUnderway();
-  const input = found.input ?? await openInput(path, options.name);
+  const input = found.input!;
+  const pass = new SecondPass(options, input);
+  if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
   for await (const lines of input.rows()) {
     // Whoever has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
     // The next lines would be answered in the place of others: their rows are known by their numbers.
-    if (!isUnchanged(path, found.stamp)) throw pass.changedUnderway();
+    if (!input.isUnchanged) throw pass.changedUnderway();
     pass.checkUids();
     let rows: Row[] = [];
     for (const line of lines) {
@@ -86,13 +79,15 @@ export async function* plannedRows(
 
 class SecondPass {
   readonly #options: PlannedRowsOptions;
+  readonly #input: InputSequence;
   /** How many lines were taken. */
   #index = 0;
   /** So many of the next ids that were kept are compared with what their lines give. */
   #toCheck = 0;
 
-  constructor(options: PlannedRowsOptions) {
+  constructor(options: PlannedRowsOptions, input: InputSequence) {
     this.#options = options;
+    this.#input = input;
   }
 
   /** The next lines may be others all the same: the time of a file can be set back. Two of them are hashed
@@ -121,7 +116,7 @@ class SecondPass {
   }
 
   changedUnderway(): SourceError {
-    const { name } = this.#options;
+    const name = this.#input.current?.name ?? "";
     return new SourceError(
       `Cannot go on with "${name}": it was changed while the run read it. Run the same command again`,
       { path: name },
@@ -129,15 +124,15 @@ class SecondPass {
   }
 
   #rowOf({ text, number }: Line, index: number): Row {
-    const { name, input, images, found: { plan } } = this.#options;
+    const { input, found: { plan } } = this.#options;
     const kept = plan.takeUid(index);
     const parsed = this.#parse(text, this.#toCheck > 0 ? undefined : kept);
     if (kept !== undefined && this.#toCheck > 0) {
       this.#toCheck--;
       if (parsed.uid !== kept) throw this.changedUnderway();
     }
-    const source = this.#options.found.placeOf(name, number);
-    return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, images);
+    const source = this.#input.sourceOf(number);
+    return parsed.at({ uid: plan.idOf(index, parsed.uid), input, source }, this.#input.images);
   }
 
   #parse(text: string | undefined, uid: string | undefined): ParsedRow {
@@ -148,15 +143,16 @@ class SecondPass {
 
   /** What the first pass found wrong with a line, in the same words. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
-    const { parser, name, found, images } = this.#options;
+    const { parser, found } = this.#options;
     const { text, bytes } = line;
     const parsed = text === undefined
       ? { problem: line.problem ?? "unreadable" }
       : parser.parse(text);
-    const problem = "problem" in parsed ? parsed.problem : fileProblem(parsed, images) ??
-      clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
-    const source = found.placeOf(name, line.number);
-    return { file: name, line: line.number, source, problem, text, bytes };
+    const problem = "problem" in parsed
+      ? parsed.problem
+      : fileProblem(parsed, this.#input.images) ??
+        clashProblem(found.plan.idOf(index, parsed.uid), sample, found.samples);
+    return { ...this.#input.placeOf(line.number), problem, text, bytes };
   }
 }
 

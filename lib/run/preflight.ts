@@ -6,13 +6,7 @@
  */
 
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, type IdTable } from "../index/mod.ts";
-import {
-  foreignFormatError,
-  foreignText,
-  type InputOptions,
-  type Line,
-  openInput,
-} from "../formats/mod.ts";
+import { foreignFormatError, foreignText, type Line } from "../formats/mod.ts";
 import {
   differenceOf,
   type ParsedRow,
@@ -23,7 +17,7 @@ import {
 } from "../source/mod.ts";
 import { Admission, fileProblem, type OnAnswer } from "./admission.ts";
 import { Preflight } from "./findings.ts";
-import { stampOf } from "./inputs.ts";
+import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
 
 /** What decides about rows. */
@@ -43,13 +37,7 @@ export interface PreflightOptions {
   /** Whether this run asks failed rows only. */
   readonly onlyFailures: boolean;
   /** Whether a line that is no row stands in the failures file already. */
-  readonly isOnDisk: (line: number) => boolean;
-  /** Where images that rows name are taken from. @default nowhere: paths are refused */
-  readonly images?: RowImages;
-  /** What an error calls the input. @default its path */
-  readonly name?: string;
-  /** In which format the input is. @default by its name, then by its content */
-  readonly format?: InputOptions;
+  readonly isOnDisk: (place: RowPlace) => boolean;
   /** The fields that the user has named for the ids of rows. @default [] */
   readonly uidFields?: readonly string[];
   /** The field that the user has named for the prompt. @default none */
@@ -62,24 +50,25 @@ export interface PreflightOptions {
 const MOST_UNSENT = 100;
 
 /** Makes the first pass. */
-export async function preflight(path: string, options: PreflightOptions): Promise<Preflight> {
+export async function preflight(
+  input: InputSequence,
+  options: PreflightOptions,
+): Promise<Preflight> {
   const found = new Preflight(options.samples);
-  found.stamp = await stampOf(path);
+  await input.open();
   found.unmetUidFields = options.uidFields ?? [];
   found.unmetPromptField = options.promptField;
-  const name = options.name ?? path;
-  const pass = new FirstPass(found, options, name);
-  const input = await openInput(path, name, options.format);
+  const pass = new FirstPass(found, options, input);
   found.input = input;
   for await (const batch of input.rows()) {
     for (const line of batch) {
       if (found.plan.length >= options.limit) return found;
       pass.take(line);
     }
-    if (found.rows === 0 && input.format === "jsonl") pass.refuseForeign(FEW_LINES);
+    if (found.rows === 0) pass.refuseForeign(FEW_LINES);
     options.signal?.throwIfAborted();
   }
-  if (input.format === "jsonl") pass.refuseForeign(1);
+  pass.refuseForeign(1);
   return found;
 }
 
@@ -105,7 +94,7 @@ class FirstPass {
   readonly #found: Preflight;
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
-  readonly #name: string;
+  readonly #input: InputSequence;
   /** Whether an answer to the row at hand was settled before the row was edited. */
   #isChanged = false;
   /** How many answers to the row at hand are to be asked for. */
@@ -117,8 +106,8 @@ class FirstPass {
   /** How the first line begins, where it is no row. */
   #firstLine: string | undefined;
 
-  constructor(found: Preflight, options: PreflightOptions, name: string) {
-    this.#name = name;
+  constructor(found: Preflight, options: PreflightOptions, input: InputSequence) {
+    this.#input = input;
     this.#found = found;
     this.#options = options;
     this.#admission = new Admission(options);
@@ -149,11 +138,11 @@ class FirstPass {
 
   /** The files of a row that is not asked are not sent, and need not be there any more. */
   #fileProblem(row: ParsedRow): string | undefined {
-    const { table, images } = this.#options;
+    const { table } = this.#options;
     const slot = table.find(row.uid);
     const isDone = slot !== -1 && (table.has(slot, HAS_RESULT) ||
       (table.has(slot, HAS_FAILURE) && !table.has(slot, ASK_AGAIN)));
-    return isDone ? undefined : fileProblem(row, images);
+    return isDone ? undefined : fileProblem(row, this.#input.images);
   }
 
   /**
@@ -165,15 +154,18 @@ class FirstPass {
   refuseForeign(leastLines: number): void {
     const { bad, rows } = this.#found;
     if (this.#firstLine === undefined || bad.count < leastLines || bad.count <= rows) return;
-    const format = foreignText(this.#firstLine, this.#name);
-    if (format !== undefined) throw foreignFormatError(this.#name, format);
+    const { name, format } = this.#input.current!;
+    if (format !== "jsonl") return;
+    const foreign = foreignText(this.#firstLine, name);
+    if (foreign !== undefined) throw foreignFormatError(name, foreign);
   }
 
   #bad(line: Line, { problem, hint = NO_HINT }: Problem, sample = 0): void {
     const found = this.#found;
     if (found.bad.count === 0 && found.rows === 0) this.#firstLine = startOf(line);
     found.bad.add(line.number, problem, hint);
-    found.plan.push(this.#options.isOnDisk(line.number) ? Todo.Skip : Todo.Bad, sample);
+    const isOnDisk = this.#options.isOnDisk(this.#input.placeOf(line.number));
+    found.plan.push(isOnDisk ? Todo.Skip : Todo.Bad, sample);
   }
 
   #count(row: ParsedRow, line: number): void {

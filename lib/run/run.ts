@@ -15,12 +15,14 @@ import { Job } from "./job.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
 import type { Preflight } from "./findings.ts";
-import { makeFolders, outputFilesOf } from "./outputs.ts";
+import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { type Preview, previewOf, startNotices } from "./preview.ts";
 import { readAhead } from "./planned_rows.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
 import { findInputs } from "./inputs.ts";
+import type { Shard } from "../shards/mod.ts";
+import { type ShardFiles, shardFilesOf } from "./shard_files.ts";
 
 /** A run over files. */
 export class Run {
@@ -49,13 +51,19 @@ export class Run {
       ...generator,
       finalMessages: options.finalMessages ?? false,
       think: options.think ?? "wrap",
+      shards: options.shard?.count,
     });
+    if (options.shard !== undefined && generator.duplicates === "keep") {
+      throw new UsageError(
+        "Cannot use --duplicates keep with --shard: copies are numbered over the whole input",
+      );
+    }
   }
 
   /** Makes the run. Rejects when it cannot be started, or when its output cannot be kept. */
   async execute(): Promise<Summary> {
     try {
-      this.#jobs = await this.#makeJobs();
+      this.#jobs = await this.#makeJobs({ writes: true });
       for (const job of this.#jobs) await job.checkInput();
       if (this.#jobs.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
       await makeFolders(this.#jobs.map((job) => job.files));
@@ -77,7 +85,7 @@ export class Run {
 
   /** Says what the run would do, without a call and without a change on disk. */
   async preview(): Promise<Preview> {
-    this.#jobs = await this.#makeJobs();
+    this.#jobs = await this.#makeJobs({ writes: false });
     if (this.#options.input.includes("-")) {
       throw new UsageError("Cannot try out standard input: name a file");
     }
@@ -100,7 +108,9 @@ export class Run {
 
   #checkInput(): void {
     const { mixedShapes } = this.#context.generator;
-    checkInput(this.#found, { ...this.#options, input: this.#inputs, mixedShapes });
+    // A shard of a small input, or behind the limit, may have no rows.
+    const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
+    checkInput(this.#found, { ...this.#options, input: this.#inputs, mixedShapes, allowEmpty });
   }
 
   /** From now on the run ends rather than wait for a full disk. */
@@ -117,13 +127,16 @@ export class Run {
     this.#engine.setConcurrency(concurrency);
   }
 
-  async #makeJobs(): Promise<Job[]> {
+  async #makeJobs({ writes }: { writes: boolean }): Promise<Job[]> {
     const inputs = await findInputs(this.#options.input);
     for (const note of inputs.notes) this.#notices.add("info", note);
-    const files = await outputFilesOf(inputs.files, this.#options.output);
+    const files = this.#options.shard === undefined
+      ? (await outputFilesOf(inputs.files, this.#options.output)).map((one) => ({ files: one }))
+      : [await this.#shardFiles(inputs.files, this.#options.shard, writes)];
     const { generator, signal } = this.#context;
-    return files.map((one) =>
+    return files.map(({ files: one, limit }: { files: OutputFiles; limit?: number }) =>
       new Job(one, {
+        limit,
         options: this.#options,
         parserOf: (order) => rowParserOf(generator, order),
         imagesRoot: generator.imagesRoot,
@@ -135,6 +148,23 @@ export class Run {
         signal,
       })
     );
+  }
+
+  async #shardFiles(files: readonly string[], shard: Shard, writes: boolean): Promise<ShardFiles> {
+    const { input: named, output, limit, lock } = this.#options;
+    const { generator: input, signal } = this.#context;
+    const { inputFormat, jsonColumns, binaryColumns } = input;
+    return await shardFilesOf({
+      named,
+      files,
+      output,
+      shard,
+      limit,
+      input: { inputFormat, jsonColumns, binaryColumns },
+      writes,
+      needsLock: lock,
+      signal,
+    });
   }
 
   /** The first pass over all inputs; false when it was ended before it was through. */

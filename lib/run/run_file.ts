@@ -38,6 +38,8 @@ export interface Identity {
   readonly uid_field: readonly string[];
   /** How reasoning stands in `final_messages`, or null where there is none. */
   readonly think: ThinkStyle | null;
+  /** How many shards the input is divided into, or null where one run has all of it. */
+  readonly shards: number | null;
 }
 
 /** The content of `<name>.run.json`. */
@@ -76,6 +78,7 @@ export function identityOf(
     params: Params;
     finalMessages: boolean;
     think: ThinkStyle;
+    shards?: number;
   },
 ): Identity {
   return {
@@ -86,6 +89,7 @@ export function identityOf(
     prompt_field: options.promptField ?? null,
     uid_field: options.uidField ?? [],
     think: options.finalMessages ? options.think : null,
+    shards: options.shards ?? null,
   };
 }
 
@@ -215,6 +219,10 @@ const SAMPLES: Rule = {
   what: `a whole number, between 1 and ${MOST_SAMPLES}`,
   takes: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_SAMPLES,
 };
+const SHARDS: Rule = {
+  what: "a whole number, 1 or more",
+  takes: (value) => Number.isInteger(value) && Number(value) >= 1,
+};
 const PARAM_SETS: Rule = {
   what: "an object of objects",
   takes: (value) => isObject(value) && Object.values(value).every(isObject),
@@ -236,6 +244,7 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["identity.prompt_field", TEXT],
   ["identity.uid_field", NAMES],
   ["identity.think", oneOf("wrap", "field", "drop")],
+  ["identity.shards", SHARDS],
   ["rows.duplicates", oneOf("merge", "keep")],
   ["rows.mixedShapes", SWITCH],
   ["rows.samples", SAMPLES],

@@ -12,14 +12,17 @@ import { checkOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
-import { findInputs, folderOf } from "./inputs.ts";
+import { findInputs } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { exists } from "../files.ts";
+import { InputSequence } from "./input_sequence.ts";
+import { shardFilesOf } from "./shard_files.ts";
+import { checkShard, type Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
-import { createRowParser, imagesIn, type RowParserOptions } from "../source/mod.ts";
+import { createRowParser, type RowParserOptions } from "../source/mod.ts";
 import { foreignLineProblem, type LineKind } from "../own_line.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
@@ -32,6 +35,8 @@ export interface VerifyOptions extends RowOptions {
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;
+  /** The shard that was run. @default the whole input */
+  shard?: Shard;
 }
 
 /** A line of an output file that is not what it should be. */
@@ -97,10 +102,29 @@ export async function verify(options: VerifyOptions): Promise<Verification[]> {
   }
   const found: Verification[] = [];
   const { files } = await findInputs(inputs);
+  if (options.shard !== undefined) return [await verifyShard(inputs, files, options)];
   for (const one of await outputFilesOf(files, pathOf(options.output))) {
     found.push(await verifyOne(one, options));
   }
   return found;
+}
+
+async function verifyShard(
+  named: readonly string[],
+  files: readonly string[],
+  options: VerifyOptions,
+): Promise<Verification> {
+  const { limit, inputFormat, jsonColumns, binaryColumns } = options;
+  const shard = await shardFilesOf({
+    named,
+    files,
+    output: pathOf(options.output),
+    shard: checkShard(options.shard!),
+    limit,
+    input: { inputFormat, jsonColumns, binaryColumns },
+    writes: false,
+  });
+  return await verifyOne(shard.files, { ...options, limit: limit && shard.limit });
 }
 
 async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Verification> {
@@ -112,17 +136,17 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   for (const path of await rescuedFilesOf(files.results, "results")) await audit.readRescued(path);
   const rescuedFailures = await rescuedFilesOf(files.failures, "failures");
   for (const path of [files.failures, ...rescuedFailures]) await audit.readFailures(path);
-  const found = await preflight(files.input, {
+  const { input: name, pieces = [{ path: name, name, options: rows }] } = files;
+  const input = new InputSequence(pieces, options.imagesRoot);
+  const found = await preflight(input, {
     parser: createRowParser({ ...rows, runParams: run?.identity.params }),
     table: audit.table,
-    images: imagesIn(options.imagesRoot ?? folderOf(files.input)),
-    format: rows,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",
     samples,
     changed: "keep",
     onlyFailures: false,
-    isOnDisk: (line) => audit.badRows.has(badRowUid(files.input, line)),
+    isOnDisk: ({ file, line }) => audit.badRows.has(badRowUid(file, line)),
   });
   const isWhole = options.limit === undefined;
   const surplus = isWhole ? await audit.claimSurplus(files.results) : 0;

@@ -8,6 +8,10 @@ import { tempDir } from "../support/temp.ts";
 
 const DEFAULT_ROWS = 1_000;
 
+function rowsIn(path: string): Promise<number> {
+  return estimateRows([{ path, name: path }]);
+}
+
 for (
   const [what, lengthOf] of [
     ["of one length", () => 100],
@@ -17,7 +21,7 @@ for (
   Deno.test(`estimateRows() comes near the number of lines ${what}, from above`, async () => {
     await using dir = await tempDir();
     const lines = Array.from({ length: 20_000 }, (_, index) => `${"x".repeat(lengthOf(index))}\n`);
-    const rows = await estimateRows(await dir.write("a.jsonl", lines.join("")));
+    const rows = await rowsIn(await dir.write("a.jsonl", lines.join("")));
     assertGreaterOrEqual(rows, 20_000);
     assertLessOrEqual(rows, 25_000);
   });
@@ -26,26 +30,26 @@ for (
 Deno.test("estimateRows() does not go below what a table takes anyway", async () => {
   await using dir = await tempDir();
   for (const content of ["", "{}\n", "{}", "x".repeat(200_000), "\n"]) {
-    assertEquals(await estimateRows(await dir.write("a.jsonl", content)), DEFAULT_ROWS);
+    assertEquals(await rowsIn(await dir.write("a.jsonl", content)), DEFAULT_ROWS);
   }
 });
 
 Deno.test("estimateRows() leaves it to others to say that a file cannot be read", async () => {
   await using dir = await tempDir();
-  assertEquals(await estimateRows(dir.path("none.jsonl")), DEFAULT_ROWS);
-  assertEquals(await estimateRows(dir.root), DEFAULT_ROWS);
+  assertEquals(await rowsIn(dir.path("none.jsonl")), DEFAULT_ROWS);
+  assertEquals(await rowsIn(dir.root), DEFAULT_ROWS);
 });
 
 Deno.test("estimateRows() counts short files line by line", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", '{"prompt":"x"}\n'.repeat(10_000));
-  const rows = await estimateRows(path);
+  const rows = await rowsIn(path);
   assertGreaterOrEqual(rows, 10_000);
   assertLessOrEqual(rows, 11_001);
 });
 
 Deno.test("estimateRows() does not take blank lines for rows", async () => {
   await using dir = await tempDir();
-  const rows = await estimateRows(await dir.write("a.jsonl", "\n".repeat(140_000)));
+  const rows = await rowsIn(await dir.write("a.jsonl", "\n".repeat(140_000)));
   assertLessOrEqual(rows, 10_000);
 });

@@ -33,7 +33,7 @@ async function ledgerOf(
   const path = await dir.write("x_error.jsonl", lines.map((line) => `${line}\n`).join(""));
   const table = new IdTable();
   for (const uid of results) table.set(table.insert(uid), HAS_RESULT);
-  const ledger = new FailureLedger(path, "in.jsonl");
+  const ledger = new FailureLedger(path);
   await ledger.read(table, retry);
   const has = (uid: string, flag: number) => table.has(table.find(uid), flag);
   return {
@@ -147,7 +147,11 @@ Deno.test("FailureLedger tells rows from bad ones whatever their uid begins with
   const lines = [badRow(3, "["), failed("bad_row:in.jsonl:7"), badRow(4, "{"), badRow(3, "{")];
   const { ledger, hasFailed, tidied } = await ledgerOf(dir, lines);
   assertEquals(hasFailed("bad_row:in.jsonl:7"), true);
-  assertEquals([3, 7, 9].map((line) => ledger.hasBadRow(line)), [true, false, false]);
+  assertEquals([3, 7, 9].map((line) => ledger.hasBadRow({ file: "in.jsonl", line })), [
+    true,
+    false,
+    false,
+  ]);
   // Line 4 of the input was not met again as a bad row.
   ledger.dropRepairedRows();
   assertEquals(await tidied(), [2, 4]);

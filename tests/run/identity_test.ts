@@ -47,6 +47,7 @@ Deno.test("identityOf() says null where nothing was asked for", () => {
     prompt_field: null,
     uid_field: [],
     think: null,
+    shards: null,
   });
 });
 
@@ -60,6 +61,7 @@ Deno.test("identityOf() holds everything that changes the answers or the rows", 
     uidField: ["a", "b"],
     finalMessages: true,
     think: "drop",
+    shards: 16,
   });
   assertEquals(identity, {
     model: "m",
@@ -69,6 +71,7 @@ Deno.test("identityOf() holds everything that changes the answers or the rows", 
     prompt_field: "q",
     uid_field: ["a", "b"],
     think: "drop",
+    shards: 16,
   });
 });
 

@@ -4,6 +4,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable } from "../../lib/index/id_table.ts";
 import type { Row } from "../../lib/row.ts";
+import { InputSequence } from "../../lib/run/input_sequence.ts";
 import { plannedRows } from "../../lib/run/planned_rows.ts";
 import type { Preflight } from "../../lib/run/findings.ts";
 import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
@@ -24,7 +25,7 @@ async function look(
     table.set(slot, flag);
     table.setCheck(slot, HASH);
   }
-  return await preflight(path, {
+  return await preflight(new InputSequence([{ path, name: "in.jsonl" }]), {
     parser,
     table,
     limit: Infinity,
@@ -38,13 +39,12 @@ async function look(
 }
 
 /** What the second pass gives. */
-async function readAll(path: string, found: Preflight, params = {}) {
+async function readAll(found: Preflight, params = {}) {
   const again: string[] = [], bad: { line: number; problem: string }[] = [];
-  const batches: Row[][] = await Array.fromAsync(plannedRows(path, {
+  const batches: Row[][] = await Array.fromAsync(plannedRows({
     found,
     parser,
     params,
-    name: "in.jsonl",
     input: 4,
     onAskAgain: (uid) => void again.push(uid),
     onBadRow: ({ line, problem }) => {
@@ -64,7 +64,7 @@ Deno.test("preflight() plans every answer to a row, and the second pass asks for
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
   const found = await look(path, { samples: 3 });
   assertEquals([found.rows, found.total, found.plan.length, found.plan.toAsk], [2, 6, 2, 6]);
-  const { batches, uids, bad } = await readAll(path, found, { seed: 5 });
+  const { batches, uids, bad } = await readAll(found, { seed: 5 });
   assertEquals(uids, ["a", "a#1", "a#2", "b", "b#1", "b#2"]);
   const rows = batches.flat();
   assertEquals(rows.map(({ sample }) => sample), [0, 1, 2, 0, 1, 2]);
@@ -80,10 +80,10 @@ Deno.test("preflight() asks only for the answers that are missing", async () => 
   const flags = { "a": HAS_RESULT, "a#2": HAS_RESULT, "b": HAS_FAILURE, "b#1": HAS_RESULT };
   const found = await look(path, { samples: 3 }, flags);
   assertEquals([found.total, found.succeeded, found.failed, found.changed], [6, 3, 1, 0]);
-  assertEquals((await readAll(path, found)).uids, ["a#1", "b#2"]);
+  assertEquals((await readAll(found)).uids, ["a#1", "b#2"]);
   const two = await look(path, { samples: 2 }, flags);
   assertEquals([two.total, two.succeeded, two.failed], [4, 2, 1]);
-  assertEquals((await readAll(path, two)).uids, ["a#1"]);
+  assertEquals((await readAll(two)).uids, ["a#1"]);
 });
 
 Deno.test("preflight() retries the answers that have failed, each by its own id", async () => {
@@ -93,7 +93,7 @@ Deno.test("preflight() retries the answers that have failed, each by its own id"
     "a#1": HAS_FAILURE | ASK_AGAIN,
     "b": HAS_FAILURE,
   });
-  const { uids, again } = await readAll(path, found);
+  const { uids, again } = await readAll(found);
   assertEquals([uids, again], [["a#1"], ["a#1"]]);
 });
 
@@ -107,10 +107,10 @@ Deno.test("preflight() counts an edited row once and asks for all of its settled
   const found = await look(path, { samples: 3, changed: "reask" }, flags);
   assertEquals([found.changed, found.succeeded, found.failed], [1, 2, 1]);
   assertEquals([...found.outdated], ["a"]);
-  const { uids, again } = await readAll(path, found);
+  const { uids, again } = await readAll(found);
   assertEquals([uids, again], [["a", "a#1", "a#2", "b#2"], ["a#1"]]);
   const kept = await look(path, { samples: 3, changed: "keep" }, flags);
-  assertEquals((await readAll(path, kept)).uids, ["a#2", "b#2"]);
+  assertEquals((await readAll(kept)).uids, ["a#2", "b#2"]);
 });
 
 Deno.test("preflight() limits rows, and counts bad lines and copies by the line", async () => {
@@ -130,7 +130,7 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   ]);
   const limited = await look(path, { samples: 4, limit: 3 });
   assertEquals([limited.rows, limited.total, limited.bad.count], [1, 4, 1]);
-  const known = await look(path, { samples: 4, isOnDisk: (line) => line === 3 });
+  const known = await look(path, { samples: 4, isOnDisk: ({ line }) => line === 3 });
   assertEquals([known.bad.count, known.plan.bad], [1, 0]);
 });
 
@@ -167,7 +167,7 @@ Deno.test("both passes say the same of an id that is taken", async () => {
     { no: 1 },
   ]);
   const found = await look(path, { samples: 3 });
-  const { bad } = await readAll(path, found);
+  const { bad } = await readAll(found);
   assertEquals(bad, found.bad.groups.flatMap(({ examples }) => examples));
   assertEquals(bad.slice(0, 3), [
     {
@@ -186,7 +186,7 @@ Deno.test("both passes say the same of an id that is taken", async () => {
   ]);
   assertEquals(bad[3].line, 9);
   const kept = await look(path, { samples: 3, duplicates: "keep" });
-  const { uids, bad: stillBad } = await readAll(path, kept);
+  const { uids, bad: stillBad } = await readAll(kept);
   assertEquals(stillBad.map(({ line }) => line), [9]);
   const names = ["a#2", "b", "a~2", "b#1~2", "b~2", "c~2", "c", "c~3"];
   assertEquals(uids.filter((_, i) => i % 3 === 0), names);
@@ -196,7 +196,7 @@ Deno.test("copies are kept with samples of their own", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }]);
   const found = await look(path, { samples: 2, duplicates: "keep" });
-  assertEquals((await readAll(path, found)).uids, ["a", "a#1", "a~2", "a~2#1"]);
+  assertEquals((await readAll(found)).uids, ["a", "a#1", "a~2", "a~2#1"]);
 });
 
 Deno.test("the second pass hands on few rows at once, however many answers there are to each", async () => {
@@ -204,7 +204,7 @@ Deno.test("the second pass hands on few rows at once, however many answers there
   const rows = Array.from({ length: 40 }, (_, id) => ({ id, prompt: "p" }));
   const path = await dir.write("in.jsonl", rows);
   const found = await look(path, { samples: 600 });
-  const { batches } = await readAll(path, found);
+  const { batches } = await readAll(found);
   assertEquals(batches.map(({ length }) => length), Array(20).fill(1_200));
 });
 
@@ -213,7 +213,7 @@ Deno.test("the second pass stops where the file is not what it was", async () =>
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }]);
   const found = await look(path, { samples: 2 });
   await dir.write("in.jsonl", [{ id: "a", prompt: "p", more: 1 }]);
-  await assertRejects(() => readAll(path, found), SourceError, "was changed while the run read it");
+  await assertRejects(() => readAll(found), SourceError, "was changed while the run read it");
 });
 
 /** Rows without ids of their own, each of one length. */
@@ -233,21 +233,21 @@ Deno.test("the second pass gives each row the id that the first one has made", a
     i % 7 === 0 ? [row, { id: i, ...row }] : i % 11 === 0 ? [row, row] : [row]
   );
   const path = await dir.write("in.jsonl", rows);
-  const first = (await readAll(path, await look(path))).batches.flat();
+  const first = (await readAll(await look(path))).batches.flat();
   assertEquals(first.length, 5_715);
   assertEquals(misnamed(first), []);
   // Of these, some need nothing and others are asked again.
   const flags = Object.fromEntries(
     first.map(({ uid }, i) => [uid, [0, HAS_RESULT, HAS_FAILURE, HAS_FAILURE | ASK_AGAIN][i % 4]]),
   );
-  const left = (await readAll(path, await look(path, {}, flags))).batches.flat();
+  const left = (await readAll(await look(path, {}, flags))).batches.flat();
   assertEquals(
     left.map(({ uid }) => uid),
     first.map(({ uid }) => uid).filter((_, i) => i % 4 % 3 === 0),
   );
   assertEquals(misnamed(left), []);
   const copies = await look(path, { duplicates: "keep", samples: 2 });
-  const { uids } = await readAll(path, copies);
+  const { uids } = await readAll(copies);
   assertEquals(uids.filter((uid) => uid.endsWith("~2")).length, 390);
   assertEquals(new Set(uids).size, uids.length);
 });
@@ -259,12 +259,11 @@ for (const keepsTime of [false, true]) {
   });
 }
 
-function passOf(path: string, found: Preflight): AsyncGenerator<Row[]> {
-  return plannedRows(path, {
+function passOf(found: Preflight): AsyncGenerator<Row[]> {
+  return plannedRows({
     found,
     parser,
     params: {},
-    name: "in.jsonl",
     input: 0,
     onAskAgain: () => {},
     onBadRow: () => Promise.resolve(),
@@ -278,7 +277,7 @@ async function rewritten(keepsTime: boolean): Promise<void> {
   const { mtime } = await Deno.stat(path);
   const found = await look(path);
   const rows: Row[] = [];
-  const pass = passOf(path, found);
+  const pass = passOf(found);
   const reading = (async () => {
     for await (const batch of pass) {
       if (rows.length === 0) {
@@ -300,7 +299,7 @@ Deno.test("the second pass ends where a row was inserted at the top, whatever na
   const found = await look(path);
   const uids: string[] = [];
   const reading = (async () => {
-    for await (const batch of passOf(path, found)) {
+    for await (const batch of passOf(found)) {
       if (uids.length === 0) await dir.write("in.jsonl", [{ id: "new", prompt: "p" }, ...rows]);
       uids.push(...batch.map(({ uid }) => uid));
     }

@@ -1,0 +1,77 @@
+/**
+ * Which shard this run is, as `--shard` and the scheduler say.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { MOST_SHARDS, type Shard } from "../lib/shards/mod.ts";
+import type { Io } from "./io.ts";
+import type { Settings } from "./settings.ts";
+
+const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
+
+/** Reads the flag; undefined where the run has the whole input. */
+export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
+  const text = settings.text("shard");
+  if (text === undefined) return undefined;
+  const match = /^(auto|\d+)(?:\/(\d+))?$/.exec(text);
+  const isAuto = match?.[1] === "auto";
+  const count = match?.[2] === undefined ? undefined : Number(match[2]);
+  const wrong = (what: string) =>
+    new UsageError(`Cannot use ${settings.given("shard", text)}: ${what}`);
+  if (match === null || (!isAuto && count === undefined)) throw wrong(RULE);
+  if (count !== undefined && (count < 1 || count > MOST_SHARDS)) {
+    throw wrong(`there must be 1 to ${MOST_SHARDS} shards`);
+  }
+  const shard = isAuto ? schedulerShard(count, io, wrong) : { index: Number(match[1]), count };
+  if (shard.count === undefined) throw wrong(RULE);
+  if (shard.index < shard.count) return { index: shard.index, count: shard.count };
+  throw wrong(
+    `shard ${shard.index} of ${shard.count} does not exist: they are counted from 0 to ${
+      shard.count - 1
+    }`,
+  );
+}
+
+type Wrong = (what: string) => UsageError;
+
+/**
+ * What the scheduler says. A Slurm array tells its size, but not for a part of it that is submitted again:
+ * `sbatch --array=3` has a COUNT of 1, and would be paid for the whole input.
+ */
+function schedulerShard(
+  named: number | undefined,
+  io: Pick<Io, "env">,
+  wrong: Wrong,
+): { index: number; count: number | undefined } {
+  const read = (name: string) => numberOf(name, io, wrong);
+  const task = read("SLURM_ARRAY_TASK_ID") ?? read("JOB_COMPLETION_INDEX");
+  if (task === undefined) {
+    throw wrong(
+      "neither SLURM_ARRAY_TASK_ID nor JOB_COMPLETION_INDEX is set. Outside an array or Indexed Job " +
+        "name the shard, as in --shard 3/16",
+    );
+  }
+  const count = named ?? read("RETORT_SHARDS");
+  if (count !== undefined) return { index: task + (read("RETORT_SHARD_BASE") ?? 0), count };
+  const [size, min, max, step] = ["COUNT", "MIN", "MAX", "STEP"]
+    .map((name) => read(`SLURM_ARRAY_TASK_${name}`));
+  const isWhole = size !== undefined && size > 1 && min !== undefined && max !== undefined &&
+    step !== undefined && size === (max - min) / step + 1;
+  if (!isWhole) {
+    throw wrong(
+      "the number of shards is not known: this is no whole Slurm array of more than one task. " +
+        "Set RETORT_SHARDS, or name the number, as in --shard auto/16",
+    );
+  }
+  return { index: (task - min) / step, count: size };
+}
+
+function numberOf(name: string, io: Pick<Io, "env">, wrong: Wrong): number | undefined {
+  const text = io.env(name);
+  if (text === undefined || text === "") return undefined;
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw wrong(`the variable ${name} is ${JSON.stringify(text)}, and must be a whole number`);
+}

@@ -1,0 +1,89 @@
+/**
+ * The files of one shard: what it reads, and what it writes.
+ *
+ * @module
+ */
+
+import { basename } from "node:path";
+import { UsageError } from "../errors.ts";
+import type { InputOptions } from "../formats/mod.ts";
+import {
+  piecesOf,
+  pinnedPlan,
+  type PinOptions,
+  rowsBefore,
+  type Shard,
+  shardStem,
+} from "../shards/mod.ts";
+import { PATTERN } from "./inputs.ts";
+import { checkOutputs, filesOf, nameOf, type OutputFiles, stemOf } from "./outputs.ts";
+
+/** What a shard is told. */
+export interface ShardFilesOptions extends PinOptions {
+  /** The input as the user named it: files, folders and patterns. */
+  readonly named: readonly string[];
+  /** The files of the input, in their order. */
+  readonly files: readonly string[];
+  /** The output, as it was named. */
+  readonly output: string;
+  /** Which shard. */
+  readonly shard: Shard;
+  /** At most this many rows of the whole input. */
+  readonly limit?: number;
+  /** How the input is read. */
+  readonly input: InputOptions;
+}
+
+/** One shard. */
+export interface ShardFiles {
+  /** Its files. */
+  readonly files: OutputFiles;
+  /** At most this many rows of it. */
+  readonly limit: number;
+}
+
+/**
+ * Finds out what a shard reads and writes. Where no borders are pinned yet, it pins them.
+ *
+ * @throws {UsageError | SourceError} when the input cannot be divided, or is not what it was
+ */
+export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
+  const { named, files, output, shard, limit } = options;
+  if (files.includes("-")) {
+    throw new UsageError(
+      'Cannot divide "-" into shards: name the file that standard input came from',
+    );
+  }
+  const stem = await sharedStem(named, files, output);
+  const plan = await pinnedPlan(stem, files, shard.count, options);
+  const before = rowsBefore(plan, shard.index);
+  if (limit !== undefined && before === undefined) {
+    throw new UsageError(
+      "Cannot use --limit with shards of compressed files, whose rows are not counted: name fewer files",
+    );
+  }
+  const own = filesOf(named.join(", "), shardStem(stem, shard));
+  await checkOutputs(files, [own]);
+  return {
+    files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
+    limit: limit === undefined ? Infinity : Math.max(0, limit - before!),
+  };
+}
+
+/** The stem that all shards of an output share: `out/x`. */
+export async function sharedStem(
+  named: readonly string[],
+  files: readonly string[],
+  output: string,
+): Promise<string> {
+  return await stemOf(output, nameOfInput(named, files));
+}
+
+/** One file, one folder, or the first of several and how many follow. */
+function nameOfInput(named: readonly string[], files: readonly string[]): string {
+  if (files.length === 1) return nameOf(files[0]);
+  if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
+  const parts = named[0].replace(/\/+$/, "").split("/");
+  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
+  return basename(fixed.join("/")) || "input";
+}

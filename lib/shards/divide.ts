@@ -1,0 +1,183 @@
+/**
+ * Where an input of one file or many is divided into shards of about one size.
+ *
+ * @module
+ */
+
+import { SourceError } from "../errors.ts";
+import {
+  type Border,
+  type Divisible,
+  divisibleOf,
+  type Division,
+  findBorders,
+  type InputFormat,
+  type InputOptions,
+  START,
+} from "../formats/mod.ts";
+import { VERSION } from "../version.ts";
+
+/** One file of the input. */
+export interface PlannedInput {
+  /** Where it is, as the user named it. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** When it was last written, in Unix milliseconds. */
+  readonly mtime: number | null;
+  /** Its format. */
+  readonly format: InputFormat;
+  /** The columns of a table whose cells are JSON; null for other formats. */
+  readonly json_columns: readonly string[] | null;
+  /** Bytes of its header. */
+  readonly header: number;
+  /** What its borders are counted in: bytes of the file, or of its row groups. */
+  readonly length: number;
+  /** Its end; null where it is read as a whole, so that nobody knows its rows. */
+  readonly end: Border | null;
+}
+
+/** A place in the sequence of all inputs. */
+export interface ShardStart extends Border {
+  /** The input, from 0; behind the last one where nothing follows. */
+  readonly input: number;
+}
+
+/** How an input is divided: the content of `out/.retort/<name>.shards-N.json`. */
+export interface ShardPlan {
+  /** Says what the file is. */
+  readonly retort: string;
+  /** How many shards there are. */
+  readonly shards: number;
+  /** The files of the input, in their order. */
+  readonly inputs: readonly PlannedInput[];
+  /** Where each shard begins. */
+  readonly starts: readonly ShardStart[];
+}
+
+/** What is known of an input before it is scanned. */
+interface Candidate {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number | null;
+  readonly how: Divisible;
+}
+
+/**
+ * Divides files, which are one sequence in their order, into contiguous shards.
+ *
+ * @throws {SourceError} when a file cannot be read, or when there are fewer pieces than shards
+ */
+export async function divide(
+  files: readonly string[],
+  count: number,
+  options: InputOptions = {},
+): Promise<ShardPlan> {
+  const candidates: Candidate[] = [];
+  for (const path of files) {
+    const how = await divisibleOf(path, path, options);
+    const { size, mtime } = await Deno.stat(path);
+    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, how });
+  }
+  const isIndivisible = candidates.every(({ how }) => how.kind !== "anywhere");
+  if (isIndivisible) refuseTooFew(candidates, count);
+  const total = candidates.reduce((sum, { how }) => sum + how.size, 0);
+  const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
+  const inputs: PlannedInput[] = [];
+  const starts: ShardStart[] = [{ input: 0, ...START }];
+  let base = 0;
+  for (const [input, { path, size, mtime, how }] of candidates.entries()) {
+    const wanted = targets.filter((target) => target > base && target <= base + how.size)
+      .map((target) => target - base);
+    const { borders, end, header } = await divisionOf(path, how, wanted);
+    for (const border of borders) {
+      const isEnd = border === undefined || border.byte >= how.size;
+      starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
+    }
+    inputs.push({
+      path,
+      size,
+      mtime,
+      format: how.format,
+      json_columns: how.jsonColumns ?? null,
+      header,
+      length: how.size,
+      end,
+    });
+    base += how.size;
+  }
+  // Rounding may leave a target behind the end.
+  while (starts.length < count) starts.push({ input: inputs.length, ...START });
+  return {
+    retort: VERSION,
+    shards: count,
+    inputs,
+    starts: isIndivisible ? spread(starts, candidates) : starts,
+  };
+}
+
+async function divisionOf(
+  path: string,
+  { format, kind, pieces, size, rows }: Divisible,
+  targets: readonly number[],
+): Promise<AnyDivision> {
+  if (kind === "anywhere" && format !== "parquet") {
+    return await findBorders(path, path, format, targets);
+  }
+  const borders = targets.map((target) => pieces.find(({ byte }) => byte >= target));
+  return {
+    borders,
+    header: 0,
+    end: rows === undefined ? null : { byte: size, number: rows, rows },
+  };
+}
+
+/** The same for inputs whose end is not known, and whose last border may be missing. */
+type AnyDivision = Omit<Division, "borders" | "end"> & {
+  readonly borders: readonly (Border | undefined)[];
+  readonly end: Border | null;
+};
+
+/** Gives each shard one piece at least. */
+function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
+  const pieces = candidates.flatMap(({ how }, input) =>
+    how.pieces.map((border) => ({ input, ...border }))
+  );
+  const isAtOrBehind = (one: ShardStart, other: ShardStart) =>
+    one.input > other.input || (one.input === other.input && one.byte >= other.byte);
+  const found: number[] = [];
+  for (const [i, start] of starts.entries()) {
+    const at = pieces.findIndex((piece) => isAtOrBehind(piece, start));
+    const most = pieces.length - (starts.length - i);
+    const wanted = at === -1 ? most : Math.min(at, most);
+    found.push(i === 0 ? 0 : Math.max(wanted, found[i - 1] + 1));
+  }
+  return found.map((at) => pieces[at]);
+}
+
+function refuseTooFew(candidates: readonly Candidate[], count: number): void {
+  const pieces = candidates.reduce((sum, { how }) => sum + how.pieces.length, 0);
+  if (pieces >= count) return;
+  const [{ path }] = candidates;
+  const name = candidates.length === 1 ? `"${path}"` : `${candidates.length} files`;
+  const packed = candidates.find(({ how }) => how.kind === "whole");
+  if (packed === undefined) {
+    const groups = pieces === 1 ? "1 row group" : `${pieces.toLocaleString("en-US")} row groups`;
+    throw new SourceError(
+      `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
+        `${pieces === 1 ? "is" : "are"} ${groups}. Take at most ${pieces} shards, or convert it: ` +
+        `convert ${path} -o ${withoutEnding(path)}.jsonl`,
+      { path },
+    );
+  }
+  throw new SourceError(
+    `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
+      `${pieces === 1 ? "is" : "are"} ${pieces}. Take at most ${pieces} shards, or uncompress: ` +
+      `convert ${packed.path} -o ${withoutEnding(packed.path)}.jsonl`,
+    { path: packed.path },
+  );
+}
+
+function withoutEnding(path: string): string {
+  return path.replace(/(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/, "");
+}

@@ -1,0 +1,103 @@
+/**
+ * One shard: which it is, what it reads, and how its files are named.
+ *
+ * @module
+ */
+
+import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
+import type { PlannedInput, ShardPlan } from "./divide.ts";
+
+/** One of several contiguous parts of an input. */
+export interface Shard {
+  /** Which one, from 0. */
+  readonly index: number;
+  /** How many there are. */
+  readonly count: number;
+}
+
+/** The most shards. */
+export const MOST_SHARDS = 100_000;
+
+/** The folder beside the output for what users need not look at. */
+export const OWN_FOLDER = ".retort";
+
+/**
+ * Checks a shard, and gives it back.
+ *
+ * @throws {RangeError} when there is no such shard
+ */
+export function checkShard(shard: Shard): Shard {
+  const { index, count } = shard;
+  if (!Number.isInteger(count) || count < 1 || count > MOST_SHARDS) {
+    throw new RangeError(
+      `Cannot use shard count ${count}: it must be a whole number from 1 to ${MOST_SHARDS}`,
+    );
+  }
+  if (Number.isInteger(index) && index >= 0 && index < count) return shard;
+  throw new RangeError(
+    `Cannot use shard ${index} of ${count}: it must be a whole number from 0 to ${count - 1}`,
+  );
+}
+
+/** The stem of the files of a shard: `out/x-00003-of-00016`. */
+export function shardStem(stem: string, { index, count }: Shard): string {
+  return `${stem}-${digits(index)}-of-${digits(count)}`;
+}
+
+function digits(number: number): string {
+  return String(number).padStart(5, "0");
+}
+
+/** Where the borders of an output are pinned: `out/.retort/x.shards-16.json`. */
+export function planPathOf(stem: string, count: number): string {
+  const slash = stem.lastIndexOf("/");
+  return `${stem.slice(0, slash + 1)}${OWN_FOLDER}/${stem.slice(slash + 1)}.shards-${count}.json`;
+}
+
+/** What a shard reads: nothing outside of it, but headers. */
+export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
+  const from = plan.starts[index];
+  const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
+  const pieces: InputPiece[] = [];
+  for (let input = from.input; input <= to.input && input < plan.inputs.length; input++) {
+    const planned = plan.inputs[input];
+    const start = input === from.input ? from : START;
+    const end = input === to.input ? to : planned.end ?? { ...START, byte: planned.length };
+    if (start.byte >= end.byte) continue;
+    const part = planned.end === null
+      ? undefined
+      : { from: start, to: end, header: planned.header, size: planned.length };
+    pieces.push({
+      path: planned.path,
+      name: planned.path,
+      options: optionsOf(planned, options),
+      part,
+    });
+  }
+  return pieces;
+}
+
+/** All of the input, as one piece for each file. */
+export function wholeOf(plan: ShardPlan, options: InputOptions = {}): InputPiece[] {
+  return plan.inputs.map((planned) => ({
+    path: planned.path,
+    name: planned.path,
+    options: optionsOf(planned, options),
+  }));
+}
+
+function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions): InputOptions {
+  return { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined };
+}
+
+/** Rows before a shard, blank lines left out; undefined where the rows of a compressed file are among
+ * them. */
+export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
+  const start = plan.starts[index];
+  let rows = start.rows;
+  for (const { end } of plan.inputs.slice(0, start.input)) {
+    if (end === null) return undefined;
+    rows += end.rows;
+  }
+  return rows;
+}

@@ -1,0 +1,55 @@
+/** Tests of cli/shard.ts. @module */
+
+import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { readShard } from "../../cli/shard.ts";
+import { Settings } from "../../cli/settings.ts";
+
+function read(text: string, env: Record<string, string> = {}) {
+  const args = { command: "run" as const, inputs: [], flags: new Map([["shard", text]]) };
+  return readShard(new Settings(args), { env: (name) => env[name] });
+}
+
+function array(id: number, min: number, max: number, step: number, count: number) {
+  const values = { ID: id, MIN: min, MAX: max, STEP: step, COUNT: count };
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [`SLURM_ARRAY_TASK_${name}`, String(value)]),
+  );
+}
+
+const TAKEN: [string, Record<string, string>, [number, number]][] = [
+  ["0/1", {}, [0, 1]],
+  ["15/16", {}, [15, 16]],
+  ["auto", array(3, 0, 15, 1, 16), [3, 16]],
+  ["auto", array(10, 2, 14, 4, 4), [2, 4]],
+  ["auto", { ...array(3, 3, 3, 1, 1), RETORT_SHARDS: "16" }, [3, 16]],
+  ["auto", { ...array(3, 0, 7, 1, 8), RETORT_SHARDS: "16", RETORT_SHARD_BASE: "8" }, [11, 16]],
+  ["auto", { JOB_COMPLETION_INDEX: "5", RETORT_SHARDS: "8" }, [5, 8]],
+  ["auto/16", array(3, 3, 3, 1, 1), [3, 16]],
+  ["auto/8", { JOB_COMPLETION_INDEX: "7" }, [7, 8]],
+];
+for (const [text, env, [index, count]] of TAKEN) {
+  Deno.test(`--shard ${text} is shard ${index} of ${count} with ${JSON.stringify(env)}`, () => {
+    assertEquals(read(text, env), { index, count });
+  });
+}
+
+const REFUSED: [string, Record<string, string>, string][] = [
+  ["16/16", {}, "counted from 0 to 15"],
+  ["1", {}, "I/N"],
+  ["-1/4", {}, "I/N"],
+  ["a/b", {}, "I/N"],
+  ["0/0", {}, "1 to 100000"],
+  ["auto", {}, "neither SLURM_ARRAY_TASK_ID"],
+  // A part of an array that is submitted again would pay for the whole input.
+  ["auto", array(3, 3, 3, 1, 1), "no whole Slurm array"],
+  ["auto", array(3, 3, 9, 1, 2), "no whole Slurm array"],
+  ["auto", { JOB_COMPLETION_INDEX: "5" }, "no whole Slurm array"],
+  ["auto", { JOB_COMPLETION_INDEX: "8", RETORT_SHARDS: "8" }, "does not exist"],
+  ["auto", { JOB_COMPLETION_INDEX: "x", RETORT_SHARDS: "8" }, "whole number"],
+];
+for (const [text, env, words] of REFUSED) {
+  Deno.test(`--shard ${text} is refused with ${JSON.stringify(env)}`, () => {
+    assertThrows(() => read(text, env), UsageError, words);
+  });
+}

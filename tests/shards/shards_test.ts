@@ -1,0 +1,183 @@
+/** Tests of lib/shards/ and of runs of one shard. @module */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { SourceError, UsageError } from "../../lib/errors.ts";
+import { ResponseGenerator } from "../../lib/response_generator.ts";
+import type { RunOptions } from "../../lib/run/mod.ts";
+import { divide, readPlan } from "../../lib/shards/mod.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+/** A teacher that answers with the prompt, and notes what it was asked. */
+function echo() {
+  const asked: string[] = [];
+  return {
+    asked,
+    complete({ messages }: { messages: readonly { content?: unknown }[] }) {
+      const prompt = String(messages.at(-1)?.content);
+      asked.push(prompt);
+      return Promise.resolve({
+        response: prompt.toUpperCase(),
+        finishReason: "stop",
+        usage: null,
+        model: "",
+      });
+    },
+  };
+}
+
+interface ShardRun extends Omit<RunOptions, "input" | "output"> {
+  readonly generator?: Record<string, unknown>;
+}
+
+async function runShard(input: string | string[], output: string, options: ShardRun) {
+  const teacher = echo();
+  const { generator, ...run } = options;
+  const summary = await new ResponseGenerator({ teacher, ...generator })
+    .run({ input, output, ...run });
+  return { summary, asked: teacher.asked };
+}
+
+/** Runs every shard and gives the answered rows of each. */
+async function runAll(
+  dir: TempDir,
+  input: string | string[],
+  count: number,
+  options: ShardRun = {},
+) {
+  const rows: Record<string, unknown>[][] = [];
+  for (let index = 0; index < count; index++) {
+    const { summary } = await runShard(input, dir.path("out/"), {
+      ...options,
+      shard: { index, count },
+    });
+    const [{ results }] = summary.files;
+    rows.push(await dir.rows(results.slice(dir.root.length + 1)));
+  }
+  return rows;
+}
+
+const prompts = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => ({ prompt: `p${from + i}` }));
+
+Deno.test("shards share the rows of an input and have files of their own", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 100));
+  const rows = await runAll(dir, input, 3);
+  assertEquals(rows.flat().length, 100);
+  assertEquals(new Set(rows.flat().map(({ prompt }) => prompt)).size, 100);
+  const [{ distill }] = rows[1] as { distill: { source: string } }[];
+  assertEquals(distill.source, `${input}:${rows[0].length + 1}`);
+  assertEquals((await dir.names("out")).filter((name) => name.includes("00001")), [
+    "in-00001-of-00003.jsonl",
+    "in-00001-of-00003.lock",
+    "in-00001-of-00003.run.json",
+    "in-00001-of-00003_error.jsonl",
+  ]);
+  const again = await runShard(input, dir.path("out/"), { shard: { index: 1, count: 3 } });
+  assertEquals([again.asked, again.summary.pending], [[], 0]);
+  const { identity } = JSON.parse(await dir.read("out/in-00001-of-00003.run.json"));
+  assertEquals(identity.shards, 3);
+});
+
+Deno.test("several files are one sequence, and their bad rows keep their places", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/part-2.jsonl", prompts(0, 30));
+  await dir.write("in/part-10.jsonl", [...prompts(30, 40), { no: 1 }, ...prompts(40, 60)]);
+  const rows = await runAll(dir, dir.path("in"), 4, { skipBadRows: true });
+  const numbers = rows.flat().map(({ prompt }) => Number(String(prompt).slice(1)));
+  assertEquals(numbers.toSorted((a, b) => a - b), Array.from({ length: 60 }, (_, i) => i));
+  const failures = await Promise.all(
+    [0, 1, 2, 3].map((i) => dir.rows(`out/in-0000${i}-of-00004_error.jsonl`)),
+  );
+  assertEquals(failures.flat().map(({ uid }) => uid), [
+    `bad_row:${dir.path("in/part-10.jsonl")}:11`,
+  ]);
+  const [again] = await runAll(dir, dir.path("in"), 4, { skipBadRows: true });
+  assertEquals(again, rows[0]);
+});
+
+Deno.test("--limit counts over the whole input, and a shard without rows is done", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write(
+    "in.jsonl",
+    ["", ...prompts(0, 40)].map((row) => row === "" ? {} : row),
+  );
+  await dir.write(
+    "in.jsonl",
+    `\n \n${prompts(0, 40).map((row) => JSON.stringify(row)).join("\n\n")}`,
+  );
+  const rows = await runAll(dir, input, 4, { limit: 12 });
+  assertEquals(
+    rows.flat().map(({ prompt }) => prompt).toSorted(),
+    [
+      ...prompts(0, 12).map(({ prompt }) => prompt),
+    ].toSorted(),
+  );
+  assertEquals(rows[3], []);
+});
+
+Deno.test("a changed input, other inputs and another way to read them are refused", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 10));
+  const shard = { index: 0, count: 2 };
+  const output = dir.path("out/in.jsonl");
+  await runShard(input, output, { shard });
+  await Deno.utime(input, new Date(0), new Date(0));
+  await assertRejects(
+    () => runShard(input, output, { shard }),
+    SourceError,
+    "it was changed since the borders in",
+  );
+  const other = await dir.write("other.jsonl", prompts(0, 10));
+  await assertRejects(() => runShard(other, output, { shard }), UsageError, "made for other files");
+  await assertRejects(
+    () => runShard(other, dir.path("x/"), { shard, generator: { duplicates: "keep" } }),
+    UsageError,
+    "--duplicates keep",
+  );
+  await assertRejects(() => runShard("-", dir.path("x/"), { shard }), UsageError, '"-"');
+  await assertRejects(
+    () => runShard(other, dir.path("x/"), { shard: { index: 2, count: 2 } }),
+    RangeError,
+    "shard 2 of 2",
+  );
+});
+
+Deno.test("shards that start at once scan the input once, and borders half written are made again", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 200));
+  await dir.write("out/.retort/in.shards-4.json", '{"retort":"0.1.0","sha');
+  const runs = await Promise.all(
+    [0, 1, 2, 3].map((index) => runShard(input, dir.path("out/"), { shard: { index, count: 4 } })),
+  );
+  assertEquals(runs.flatMap(({ asked }) => asked).length, 200);
+  const plan = await readPlan(dir.path("out/.retort/in.shards-4.json"));
+  assertEquals(plan?.starts.map(({ rows }) => rows).at(-1), 200 - runs[3].asked.length);
+});
+
+async function gzip(dir: TempDir, name: string, text: string): Promise<string> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  await dir.write(name, new Uint8Array(await new Response(stream).arrayBuffer()));
+  return dir.path(name);
+}
+
+Deno.test("compressed files are dealt out whole, each shard has one, and more shards are refused", async () => {
+  await using dir = await tempDir();
+  const line = (row: unknown) => `${JSON.stringify(row)}\n`;
+  const inputs = [
+    await gzip(dir, "a.jsonl.gz", prompts(0, 500).map(line).join("")),
+    await gzip(dir, "b.jsonl.gz", line({ prompt: "b" })),
+    await gzip(dir, "c.jsonl.gz", line({ prompt: "c" })),
+  ];
+  const { starts } = await divide(inputs, 3);
+  assertEquals(starts.map(({ input }) => input), [0, 1, 2]);
+  const refused = await assertRejects(() => divide(inputs, 4), SourceError);
+  assertStringIncludes(refused.message, "Take at most 3 shards, or uncompress: convert ");
+  const rows = await runAll(dir, inputs, 3);
+  assertEquals(rows.map(({ length }) => length), [500, 1, 1]);
+  await assertRejects(
+    () => runShard(inputs, dir.path("out/"), { limit: 5, shard: { index: 1, count: 3 } }),
+    UsageError,
+    "--limit",
+  );
+});
