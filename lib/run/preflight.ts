@@ -11,7 +11,6 @@ import {
   differenceOf,
   type ParsedRow,
   requestHash,
-  type RowImages,
   type RowParser,
   type RowRequest,
 } from "../source/mod.ts";
