@@ -6,7 +6,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { errorResponse } from "../lib/simulate/chat_response.ts";
+import { errorResponse } from "../lib/simulate/chat.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals } from "../lib/deps/std_assert.ts";
-import { parseLossless } from "../lib/source/lossless.ts";
+import { parseLossless } from "../lib/source/json_values.ts";
 import { resampled, resampledTimes, reseeded } from "../lib/seed.ts";
 import type { Params } from "../lib/teacher/teacher.ts";
 

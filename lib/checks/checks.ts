@@ -5,8 +5,7 @@
  */
 
 import type { Check } from "./check.ts";
-import { jsonCheck } from "./json_answer.ts";
-import { schemaCheck } from "./json_schema.ts";
+import { jsonCheck, schemaCheck } from "./json_schema.ts";
 import { compilePattern, patternCheck } from "./reject_pattern.ts";
 import { type Validate, validateCheck } from "./validate.ts";
 import { WorkerCheck } from "./worker_check.ts";

@@ -1,17 +1,46 @@
 /**
- * Answers that must be JSON of a JSON Schema.
+ * Answers that must be JSON, with or without a JSON Schema, which users have alone or in the `response_format` of a
+ * request.
  *
- * Ajv makes a function of the schema: it takes 0.1 µs for a small answer, where a validator that
- * walks the schema each time takes 4.5, and it checks the schema itself, so that `"type": "intger"` is
- * found before anything is paid for.
+ * Ajv compiles the schema to a function: it takes 0.1 µs for a small answer, where a validator that walks the schema
+ * each time takes 4.5, and it checks the schema itself, so that `"type": "intger"` is found before the first call.
  *
  * @module
  */
 
 import type { ErrorObject, Options } from "../deps/ajv.ts";
+import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
-import { jsonCheck } from "./json_answer.ts";
-import { unwrapSchema } from "./schema_file.ts";
+
+/**
+ * Rejects answers that are not JSON from the first character to the last but for white space. A code
+ * fence around it is no part of JSON: who trains on it teaches a model to write the fence. An answer
+ * that is a tool call and has no text is complete, so it passes.
+ *
+ * @param judgeValue Says what is wrong with the JSON value, or undefined. @default nothing is
+ */
+export function jsonCheck(
+  judgeValue: (value: unknown) => string | undefined = () => undefined,
+): Check {
+  return ({ response, toolCalls }) => {
+    const text = response ?? "";
+    if ((toolCalls?.length ?? 0) > 0 && !/\S/.test(text)) return undefined;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      return `Not JSON: ${reasonOf(text, error as SyntaxError)}`;
+    }
+    return judgeValue(value);
+  };
+}
+
+function reasonOf(text: string, { message }: SyntaxError): string {
+  if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
+  // V8 quotes the answer after the token. Without that, equal causes have equal messages. The token may
+  // be half of a character, which many readers of JSON lines refuse.
+  return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
+}
 
 const NAMED_ERRORS = 3;
 const MOST_VALUE_CHARS = 100;
@@ -123,4 +152,52 @@ function detailOf({ keyword, params }: ErrorObject): string {
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length <= MOST_VALUE_CHARS ? text : `${text.slice(0, MOST_VALUE_CHARS)}…`;
+}
+
+/** A schema that was taken out of what stands around it. */
+type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What teachers take as a name. */
+const NAME = /^[\w-]{1,64}$/;
+
+/**
+ * Takes a schema out of `{"type":"json_schema","json_schema":{…}}`, `{"type":"json_schema","schema":…}` or
+ * `{"name":…,"schema":…}`. Anything else is a schema.
+ */
+function unwrapSchema(value: unknown): Unwrapped {
+  const outer = fieldsOf(value);
+  if (outer === undefined) return { schema: value };
+  const isFormat = outer.type === "json_schema";
+  const inner = isFormat ? fieldsOf(outer.json_schema) ?? outer : outer;
+  if (!("schema" in inner) || !(isFormat || "name" in inner)) {
+    if (!isFormat) return { schema: value };
+    throw new TypeError(
+      'Cannot use the JSON Schema: it is a response_format without a schema under "schema"',
+    );
+  }
+  const { schema, name, strict, description } = inner;
+  return {
+    schema,
+    name: typeof name === "string" ? name : undefined,
+    strict: typeof strict === "boolean" ? strict : undefined,
+    description: typeof description === "string" ? description : undefined,
+  };
+}
+
+/** The schema as a teacher is asked for it; undefined where it says nothing (`true`, `false`). */
+export function askedSchemaOf(value: unknown): AskedSchema | undefined {
+  const unwrapped = unwrapSchema(value);
+  const schema = fieldsOf(unwrapped.schema);
+  if (schema === undefined) return undefined;
+  const title = String(schema.title ?? "").replace(/[^\w-]+/g, "_").slice(0, 64);
+  const name = [unwrapped.name ?? "", title].find((one) => NAME.test(one)) ?? "answer";
+  return { ...unwrapped, name };
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Fields
+    : undefined;
 }

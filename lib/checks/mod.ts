@@ -11,5 +11,5 @@
 export type { AnswerCost, Check, Unchecked, Verdict } from "./check.ts";
 export { Checks, createChecks } from "./checks.ts";
 export { compilePattern } from "./reject_pattern.ts";
-export { askedSchemaOf } from "./schema_file.ts";
+export { askedSchemaOf } from "./json_schema.ts";
 export { type AnsweredRow, type Validate, verdictCheck } from "./validate.ts";

@@ -6,7 +6,7 @@
  */
 
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
-import type { PublicPrice } from "./public_price.ts";
+import type { PublicPrice } from "./rates.ts";
 
 /** What the user says of prices. */
 export interface PriceOptions {

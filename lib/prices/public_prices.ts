@@ -1,12 +1,30 @@
 /**
- * Looks up public prices, in our own list first. Loaded when a price is asked for and not before.
+ * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in a form of our own, which
+ * `tools/update_prices.ts` writes), then from Pydantic's, for APIs and models that ours lacks: OpenRouter, Hugging
+ * Face, models by a pattern of their names. That one has no tiers of service; it is 0.8 MB and takes 35 ms to load, so
+ * this file is imported only when a price is needed.
  *
  * @module
  */
 
-import { genaiPrice } from "./genai_list.ts";
-import { listedPrice } from "./listed_prices.ts";
-import type { PublicPrice } from "./public_price.ts";
+import list from "./public_prices.json" with { type: "json" };
+import {
+  calcPrice,
+  findProvider,
+  type ModelPrice,
+  type TieredPrices,
+} from "../deps/genai_prices.ts";
+import type { Usage } from "../teacher/mod.ts";
+import { providerAt } from "./hosts.ts";
+import {
+  costOf,
+  parseRates,
+  type Prices,
+  pricesFor,
+  type PublicPrice,
+  type Rates,
+  tierNamed,
+} from "./rates.ts";
 
 /**
  * The price of a model at an address.
@@ -20,4 +38,171 @@ export function publicPrice(
   now?: () => number,
 ): PublicPrice | undefined {
   return listedPrice(model, address, now) ?? genaiPrice(model, address, now);
+}
+
+const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
+
+/** Where the prices come from, and when. */
+export const LIST_NAME = `${list.source} of ${list.date}`;
+
+/** Providers of whose models some stand in the list of another. */
+const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };
+
+/** The price of a model at an address; undefined where the list does not know one of them. */
+export function listedPrice(
+  model: string,
+  address: string,
+  now: () => number = Date.now,
+): PublicPrice | undefined {
+  const provider = providerAt(address);
+  if (provider === undefined) return undefined;
+  const text = find(provider.id, model) ?? find(OTHER_LISTS[provider.id], model);
+  if (text === undefined) return undefined;
+  const rates = parseRates(text);
+  const factor = rates.regions.get(provider.region ?? "") ?? 1;
+  const pricesAt = (promptTokens: number, tier?: string) =>
+    pricesFor(rates, promptTokens, tierNamed(tier), rates.offPeak === undefined ? 0 : now());
+  const shown = (name: keyof Prices) => (tier?: string) =>
+    rounded(pricesAt(0, tier)[name] * factor);
+  return {
+    source: LIST_NAME,
+    costOf: (usage, tier) =>
+      costOf(pricesAt(usage.promptTokens, tier), usage) * factor + rates.request,
+    knowsTier: (tier) => hasTier(rates, tier),
+    usdIn: shown("prompt"),
+    usdCached: shown("cached"),
+    usdOut: shown("completion"),
+  };
+}
+
+function hasTier({ tiers }: Rates, tier: string): boolean {
+  return tiers.has(tierNamed(tier));
+}
+
+function find(provider: string | undefined, model: string): string | undefined {
+  const models = MODELS[provider ?? ""];
+  if (models === undefined) return undefined;
+  // A fine-tuned model is billed like its base: ft:gpt-4o-mini-2024-07-18:acme::abc.
+  const name = model.startsWith("ft:") ? model.split(":").slice(0, 2).join(":") : model;
+  return Object.hasOwn(models, name) ? models[name] : undefined;
+}
+
+/** Without what is left of a multiplication. */
+function rounded(usd: number): number {
+  return Number(usd.toPrecision(10));
+}
+
+/** The prices of one model at one moment, in US dollars. */
+interface GenaiRates {
+  /** For a million prompt tokens. */
+  readonly prompt: Rate;
+  /** For a million prompt tokens out of the cache. */
+  readonly cached: Rate;
+  /** For a million completion tokens. */
+  readonly completion: Rate;
+  /** For a million reasoning tokens. */
+  readonly reasoning: Rate;
+  /** For a request. */
+  readonly request: number;
+}
+
+/** A price, or one that depends on the length of the prompt. */
+type Rate = number | TieredPrices;
+
+/** Some prices change with the hour of the day, or on a day that is known already. */
+const REFRESH_MS = 60_000;
+const MILLION = 1e6;
+
+/**
+ * The price of a model at an address.
+ *
+ * @param now Unix milliseconds.
+ * @returns undefined where the address is not that of a public API, or the list does not know the model.
+ */
+export function genaiPrice(
+  model: string,
+  address: string,
+  now: () => number = Date.now,
+): PublicPrice | undefined {
+  const providerId = genaiProviderAt(address);
+  if (providerId === undefined) return undefined;
+  let refreshAt = now() + REFRESH_MS;
+  const first = ratesOf(model, providerId, now());
+  if (first === undefined) return undefined;
+  let rates = first;
+  return {
+    source: "genai-prices",
+    knowsTier: (tier) => tierNamed(tier) === "",
+    usdIn: () => rateFor(0, rates.prompt),
+    usdCached: () => rateFor(0, rates.cached),
+    usdOut: () => rateFor(0, rates.completion),
+    costOf(usage) {
+      const nowMs = now();
+      if (nowMs >= refreshAt) {
+        refreshAt = nowMs + REFRESH_MS;
+        rates = ratesOf(model, providerId, nowMs) ?? rates;
+      }
+      return costAt(rates, usage);
+    },
+  };
+}
+
+/** The list's own `calcPrice` gives the same and takes 4 to 36 µs; this takes less than one. */
+function costAt(rates: GenaiRates, usage: Usage): number {
+  const { promptTokens, completionTokens } = usage;
+  const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
+  const reasoning = Math.min(usage.reasoningTokens ?? 0, completionTokens);
+  const millionths = (promptTokens - cached) * rateFor(promptTokens, rates.prompt) +
+    cached * rateFor(promptTokens, rates.cached) +
+    (completionTokens - reasoning) * rateFor(promptTokens, rates.completion) +
+    reasoning * rateFor(promptTokens, rates.reasoning);
+  return millionths / MILLION + rates.request;
+}
+
+/** Long prompts make all tokens of a request dearer, those of the answer too. */
+function rateFor(promptTokens: number, rate: Rate): number {
+  if (typeof rate === "number") return rate;
+  let price = rate.base;
+  for (const tier of rate.tiers) if (promptTokens > tier.start) price = tier.price;
+  return price;
+}
+
+function ratesOf(model: string, providerId: string, atMs: number): GenaiRates | undefined {
+  const listed = calcPrice({}, model, { providerId, timestamp: new Date(atMs) });
+  return listed === null ? undefined : ratesIn(listed.model_price);
+}
+
+function ratesIn(listed: ModelPrice): GenaiRates | undefined {
+  const { input_mtok: prompt, output_mtok: completion, requests_kcount: requests } = listed;
+  // Models that are billed by the image or the hour.
+  if (prompt === undefined || completion === undefined) return undefined;
+  return {
+    prompt,
+    cached: listed.cache_read_mtok ?? prompt,
+    completion,
+    reasoning: listed.output_reasoning_mtok ?? completion,
+    request: requests === undefined ? 0 : rateFor(0, requests) / 1_000,
+  };
+}
+
+function genaiProviderAt(address: string): string | undefined {
+  const url = URL.parse(address);
+  if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;
+  const host = `https://${url.hostname}`;
+  const provider = findProvider({ providerApiUrl: host + url.pathname });
+  if (provider === undefined) return undefined;
+  return isDecidedByHost(provider.api_pattern, host, url.pathname) ? provider.id : undefined;
+}
+
+/**
+ * Whether it is the host, whole, that a pattern of the list has matched. They are tested from their
+ * start only, so that `https://api\.openai\.com` is content with `https://api.openai.com.corp.example`,
+ * and some begin with `.*`, which may run into the path. One ends before the top-level domain.
+ */
+function isDecidedByHost(pattern: string, host: string, path: string): boolean {
+  const expression = new RegExp(`^(?:${pattern})`);
+  if (expression.test(`https://localhost${path}`)) return false;
+  const matched = expression.exec(host + path)?.[0] ?? "";
+  const rest = host.slice(matched.length);
+  return rest === "" || (matched.endsWith(".") && !rest.includes("."));
 }

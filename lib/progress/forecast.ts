@@ -1,5 +1,5 @@
 /**
- * How fast a run goes and where that leads, from looks at its counters a few times a second.
+ * How fast a run is and when it will end, from samples of its counters a few times a second.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import type { Outcome } from "../row.ts";
 import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
 import { type ProjectedTime, Projection, UNKNOWN_COST, UNKNOWN_TIME } from "./projection.ts";
-import { RateWindow } from "./rate_window.ts";
 
 /** The part of a snapshot that is forecast. */
 export type ForecastView = Pick<
@@ -99,4 +98,51 @@ export class Forecast {
 
 function isHeld({ state }: Gauges): boolean {
   return state === "paused" || state === "disk_full";
+}
+
+const WINDOW_S = 30;
+
+/** Counts by the second over the last 30 s. */
+export class RateWindow {
+  /** The counts of the last 30 whole seconds and the one under way. */
+  readonly #counts = new Float64Array(WINDOW_S + 1);
+  readonly #startMs: number;
+  #second = 0;
+  #sum = 0;
+
+  /** Starts to count at `startMs` of a clock that never goes back. */
+  constructor(startMs: number) {
+    this.#startMs = startMs;
+  }
+
+  /** What was counted in the window, at the time of the last call. */
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** Adds `count` that came by `nowMs`. */
+  add(nowMs: number, count: number): void {
+    this.#advance(nowMs);
+    this.#counts[this.#second % this.#counts.length] += count;
+    this.#sum += count;
+  }
+
+  /** How many a second over the last 30 s, or over the whole time while that is less. */
+  perSecond(nowMs: number): number {
+    this.#advance(nowMs);
+    const elapsedS = (nowMs - this.#startMs) / 1000;
+    const spanS = Math.min(elapsedS, WINDOW_S + elapsedS % 1);
+    return spanS > 0 ? this.#sum / spanS : 0;
+  }
+
+  #advance(nowMs: number): void {
+    const counts = this.#counts;
+    const second = Math.floor((nowMs - this.#startMs) / 1000);
+    const first = Math.max(this.#second + 1, second - counts.length + 1);
+    for (let due = first; due <= second; due++) {
+      this.#sum -= counts[due % counts.length];
+      counts[due % counts.length] = 0;
+    }
+    this.#second = Math.max(this.#second, second);
+  }
 }

@@ -21,6 +21,5 @@ export type {
   SummaryFile,
   TeacherStatus,
 } from "./events.ts";
-export { Listeners } from "./listeners.ts";
+export { type Gauges, Listeners } from "./progress_options.ts";
 export { Progress } from "./progress.ts";
-export type { Gauges } from "./progress_options.ts";

@@ -7,7 +7,7 @@
 
 import type { Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { Counters, type FailedAttempt } from "./counters.ts";
+import { Counters, DurationHistogram, type FailedAttempt } from "./counters.ts";
 import { ErrorGroups } from "./error_groups.ts";
 import type {
   Percentiles,
@@ -18,15 +18,14 @@ import type {
   TeacherStatus,
 } from "./events.ts";
 import { Forecast } from "./forecast.ts";
-import { DurationHistogram } from "./histogram.ts";
-import { Listeners } from "./listeners.ts";
-import { printable } from "../printable.ts";
 import {
   type Gauges,
+  Listeners,
   type ProgressOptions,
   resolveProgressOptions,
   type SummaryParts,
 } from "./progress_options.ts";
+import { printable } from "../printable.ts";
 
 /** Snapshots are taken on this beat only, hence at most ten a second, without a clock per row. */
 const BEAT_MS = 100;

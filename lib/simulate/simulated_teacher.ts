@@ -7,15 +7,15 @@
 
 import { UsageError } from "../errors.ts";
 import { draw, type Plan, planAnswer } from "./answer.ts";
-import { readChatRequest } from "./chat_request.ts";
 import {
   emptyResponse,
   errorResponse,
   eventsOf,
   eventsResponse,
   modelsResponse,
+  readChatRequest,
   wholeResponse,
-} from "./chat_response.ts";
+} from "./chat.ts";
 import { AttemptCounter, RateGate, Sleepers } from "./gates.ts";
 import {
   type ResolvedSimulateOptions,

@@ -6,8 +6,14 @@
  */
 
 import type { Message, Params } from "../teacher/mod.ts";
-import { holdsNumber, parseLossless } from "./lossless.ts";
-import { has, isBlank, isObject, messagesWithoutNulls } from "./json_values.ts";
+import {
+  has,
+  holdsNumber,
+  isBlank,
+  isObject,
+  messagesWithoutNulls,
+  parseLossless,
+} from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
 import type { RowRequest } from "./parsed_row.ts";
 import { BadRow } from "./problem.ts";

@@ -7,8 +7,7 @@
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
 import { has, isObject } from "./json_values.ts";
-import { BadRow, mustBe } from "./problem.ts";
-import type { Reading } from "./reading.ts";
+import { BadRow, mustBe, type Reading } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";
 /** Nothing else may be made of these than an answer to a prompt that lacks them. */

@@ -1,11 +1,10 @@
 /**
- * Small looks at JSON values, and how keys that hold null are left out. Files made from Arrow tables, as
- * Hugging Face writes them, hold every key of a column in every row; servers refuse many of them.
+ * JSON values of rows: numbers as they were written (`1.0`, `1e400`, integers of 19 digits), one text for one value,
+ * which a row's hash is made of, and keys that hold null. Files made from Arrow tables, as Hugging Face writes
+ * them, hold every key of a column in every row; servers refuse many of them.
  *
  * @module
  */
-
-import { isRawJson } from "./lossless.ts";
 
 /** Whether this is a JSON object. */
 export function isObject(value: unknown): value is Record<string, unknown> {
@@ -75,4 +74,97 @@ function keepsContent(holder: object, key: string): boolean {
   if (key !== "content") return false;
   const { tool_calls: calls, function_call: call, role } = holder as Record<string, unknown>;
   return role !== undefined && Boolean(calls ?? call);
+}
+
+/** A value that `JSON.stringify` writes as this very text. */
+export interface RawJson {
+  /** The text. */
+  readonly rawJSON: string;
+}
+
+type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+
+/** V8 has source text access (ECMA-262, 2026), TypeScript's own library does not know it yet. */
+const exactJson = JSON as unknown as {
+  parse(text: string, reviver: Reviver): unknown;
+  rawJSON(text: string): RawJson;
+  isRawJSON(value: unknown): value is RawJson;
+};
+
+/**
+ * `JSON.parse`, but a number that JavaScript would write differently is held as `JSON.rawJSON`, so
+ * that `JSON.stringify` gives back what was read. Takes 2.5 times as long as `JSON.parse`.
+ *
+ * @throws {SyntaxError} when the text is not JSON
+ */
+export function parseLossless(text: string): unknown {
+  return exactJson.parse(text, keepNumber);
+}
+
+function keepNumber(_key: string, value: unknown, context: { source?: string }): unknown {
+  if (typeof value !== "number") return value;
+  const { source } = context;
+  return source === undefined || String(value) === source ? value : exactJson.rawJSON(source);
+}
+
+/** Whether `parseLossless` made this in place of a number. */
+export function isRawJson(value: unknown): value is RawJson {
+  return exactJson.isRawJSON(value);
+}
+
+/** Whether there is a number anywhere in it: only then is `parseLossless` worth its time. */
+export function holdsNumber(value: unknown): boolean {
+  if (typeof value === "number") return true;
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(holdsNumber);
+  const object = value as Record<string, unknown>;
+  for (const key in object) {
+    if (holdsNumber(object[key])) return true;
+  }
+  return false;
+}
+
+/** A number stands somewhere in a value. */
+export const HOLDS_NUMBER = 1;
+/** A null stands somewhere in a value. */
+export const HOLDS_NULL = 2;
+
+/** Which of both stand anywhere in a value: it is looked through once. */
+export function contentsOf(value: unknown): number {
+  if (typeof value === "string") return 0;
+  if (value === null) return HOLDS_NULL;
+  if (typeof value === "number") return HOLDS_NUMBER;
+  if (typeof value !== "object") return 0;
+  let found = 0;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) found |= contentsOf(value[i]);
+    return found;
+  }
+  const object = value as Record<string, unknown>;
+  for (const key in object) found |= contentsOf(object[key]);
+  return found;
+}
+
+/**
+ * JSON without white space, keys sorted by UTF-16 units, strings escaped one way, numbers as they
+ * were written (`1` and `1.0` are two values here).
+ *
+ * @param text The JSON text that `parsed` comes from, for its numbers.
+ * @param parsed What `JSON.parse` made of it.
+ */
+export function canonicalJson(text: string, parsed: unknown): string {
+  return write(holdsNumber(parsed) ? parseLossless(text) : parsed);
+}
+
+function write(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(write).join(",")}]`;
+  if (isRawJson(value)) return value.rawJSON;
+  const object = value as Record<string, unknown>;
+  let text = "";
+  for (const key of Object.keys(object).sort()) {
+    text += `${text === "" ? "{" : ","}${JSON.stringify(key)}:${write(object[key])}`;
+  }
+  return text === "" ? "{}" : `${text}}`;
 }

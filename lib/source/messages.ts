@@ -7,8 +7,7 @@
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { define, has, isBlank, isObject } from "./json_values.ts";
-import { BadRow, mustBe } from "./problem.ts";
-import type { Reading } from "./reading.ts";
+import { BadRow, mustBe, type Reading } from "./problem.ts";
 import { addCalls, callMessage, linkToolCalls } from "./tool_calls.ts";
 
 /** A turn of a conversation, as it stands in the row. */

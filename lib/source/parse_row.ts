@@ -6,14 +6,25 @@
 
 import { RESERVED_FIELDS } from "../row_fields.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { isSentInRequest, requestParams } from "./chat_fields.ts";
+import { isSentInRequest, requestParams, rowParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";
-import { contentsOf, HOLDS_NULL, HOLDS_NUMBER, holdsNumber, parseLossless } from "./lossless.ts";
-import { messagesWithoutNulls } from "./json_values.ts";
-import { NO_NAMES, ParsedRow, type RowRequest } from "./parsed_row.ts";
-import { BadRow, currentValue } from "./problem.ts";
-import { Reading } from "./reading.ts";
-import { rowParams } from "./row_params.ts";
+import {
+  contentsOf,
+  HOLDS_NULL,
+  HOLDS_NUMBER,
+  holdsNumber,
+  messagesWithoutNulls,
+  parseLossless,
+} from "./json_values.ts";
+import {
+  derivedUid,
+  givenUid,
+  NO_NAMES,
+  ParsedRow,
+  type RowRequest,
+  uidFieldsOf,
+} from "./parsed_row.ts";
+import { BadRow, currentValue, Reading } from "./problem.ts";
 import {
   detectShape,
   fieldsSent,
@@ -24,7 +35,6 @@ import {
   type Shape,
 } from "./shape.ts";
 import { compileTemplate } from "./template.ts";
-import { derivedUid, givenUid, uidFieldsOf } from "./uid.ts";
 
 export { ParsedRow } from "./parsed_row.ts";
 export { BadRow } from "./problem.ts";

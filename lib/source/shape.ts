@@ -8,10 +8,8 @@ import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
 import { has, isBlank, isObject } from "./json_values.ts";
 import { conversationOf, isSystem, withSystem } from "./messages.ts";
-import { BadRow, mustBe } from "./problem.ts";
-import { promptHint } from "./prompt_hint.ts";
-import type { Reading } from "./reading.ts";
-import type { Template } from "./template.ts";
+import { BadRow, mustBe, type Reading } from "./problem.ts";
+import { promptHint, type Template } from "./template.ts";
 
 /** What a row looks like. */
 export type Shape =

@@ -5,10 +5,8 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, parseLossless } from "./lossless.ts";
-import { isBlank, isObject, withoutNulls } from "./json_values.ts";
-import { BadRow, mustBe } from "./problem.ts";
-import type { Reading } from "./reading.ts";
+import { holdsNumber, isBlank, isObject, parseLossless, withoutNulls } from "./json_values.ts";
+import { BadRow, mustBe, type Reading } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
 /** What our own export writes before the calls of a turn that thought first. */

@@ -7,6 +7,5 @@
  */
 
 export { createBar } from "./bar.ts";
-export { createJsonLines } from "./json_lines.ts";
-export { createPlain } from "./plain.ts";
+export { createJsonLines, createPlain } from "./plain.ts";
 export { summaryText } from "./summary_text.ts";

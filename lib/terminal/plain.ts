@@ -1,11 +1,12 @@
 /**
- * Progress where there is no terminal: a line now and then, for logs.
+ * Progress where there is no terminal: a line now and then for logs, or each event as one line of JSON for programs.
  *
  * @module
  */
 
-import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
 import { formatDuration } from "../figures.ts";
+import { printableJson } from "../printable.ts";
+import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
 import {
   noticeSegment,
   rowsSegment,
@@ -64,4 +65,10 @@ function plainLine(snapshot: Snapshot): string {
     ...speedSegments(snapshot),
   ].map(({ text }) => text);
   return `${beginning}: ${[...segments, ...troubleTexts(snapshot)].join(" · ")}`;
+}
+
+/** Makes a listener that writes each event as one line of JSON. */
+export function createJsonLines(options: { write: (text: string) => void }): RunListener {
+  const { write } = options;
+  return (event: RunEvent) => write(printableJson(JSON.stringify(event)) + "\n");
 }

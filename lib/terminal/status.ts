@@ -1,10 +1,11 @@
 /**
- * What a snapshot says, piece by piece; the bar and the plain lines are put together from it.
+ * The parts of a status: what a snapshot says of rows, speed and teachers. The bar and the plain lines are put
+ * together from them.
  *
  * @module
  */
 
-import type { ErrorGroup, Notice, RunStart, RunState, Snapshot } from "../progress/mod.ts";
+import { stringWidth } from "../deps/string_width.ts";
 import {
   formatBytes,
   formatCount,
@@ -17,9 +18,15 @@ import {
   formatUsd,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import { shortReason } from "./reason.ts";
-import { troubleText } from "./teacher_text.ts";
-import type { Segment } from "./columns.ts";
+import type {
+  ErrorGroup,
+  Notice,
+  RunStart,
+  RunState,
+  Snapshot,
+  TeacherStatus,
+} from "../progress/mod.ts";
+import { clip, type Segment } from "./columns.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",
@@ -171,4 +178,77 @@ export function startText(event: RunStart): string {
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, colour: "yellow" } : { text };
+}
+
+const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
+  up: "up",
+  cooling_down: "cooling down",
+  down: "down",
+  halted: "halted",
+};
+
+/** More lines tell a person with a deadline no more. */
+const MOST_LINES = 4;
+
+const MOST_NAME_CELLS = 40;
+const MOST_REASON_CELLS = 40;
+
+/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`; undefined where all are up, or only one
+ * is asked, for then the state of the run says it. */
+export function troubleText(teachers: readonly TeacherStatus[]): string | undefined {
+  const others = teachers.filter(({ state }) => state !== "up");
+  if (teachers.length < 2 || others.length === 0) return undefined;
+  const up = `${formatCount(teachers.length - others.length)} of ${formatCount(teachers.length)}`;
+  return `${up} teachers up: ${
+    others.map((one) => `${hostOf(one)} ${teacherStateText(one)}`).join(", ")
+  }`;
+}
+
+/** A line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 failed`. */
+export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
+  const shown = teachers.length > MOST_LINES ? teachers.slice(0, MOST_LINES - 1) : teachers;
+  const addresses = column(shown.map(({ address }) => address));
+  const models = column(shown.map(({ model }) => model));
+  const answered = shown.map((one) => formatCount(one.answered));
+  const widest = Math.max(...answered.map((figure) => figure.length));
+  const lines = shown.map((one, index) => {
+    const failed = one.failed === 0 ? "" : ` · ${formatCount(one.failed)} failed`;
+    const state = one.state === "up" ? "" : ` · ${teacherStateText(one)}`;
+    const count = `${answered[index].padStart(widest)} answered`;
+    return addresses[index] + models[index] + count + failed + state;
+  });
+  const rest = teachers.length - shown.length;
+  if (rest > 0) lines.push(`and ${formatCount(rest)} more`);
+  return lines;
+}
+
+/** Texts of one width, with two cells of space after them; nothing where all are empty. */
+function column(texts: readonly string[]): string[] {
+  const cells = texts.map((text) => clip(printable(text), MOST_NAME_CELLS));
+  const width = Math.max(...cells.map((text) => stringWidth(text)));
+  if (width === 0) return cells;
+  return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
+}
+
+/** `cooling down until 12:03:07 (429: tokens per min)`. */
+function teacherStateText({ state, until, reason }: TeacherStatus): string {
+  const time = until === null || state === "halted" ? "" : ` until ${formatTime(until)}`;
+  const why = shortReason(reason, MOST_REASON_CELLS);
+  return `${TEACHER_STATE_WORDS[state]}${time}${why === "" ? "" : ` (${why})`}`;
+}
+
+function hostOf({ address }: TeacherStatus): string {
+  const host = URL.canParse(address) ? new URL(address).host : "";
+  return clip(printable(host === "" ? address : host), MOST_NAME_CELLS);
+}
+
+/** What was tried, and after the last colon why it could not be done. */
+const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
+
+/** A reason in at most `cells` cells. Where it has to be cut its cause comes first: of `Cannot connect to
+ * gpu1.example:8000: connection refused` the end says most. Empty where there is none. */
+export function shortReason(reason: string | null, cells: number): string {
+  const text = printable(reason ?? "");
+  if (stringWidth(text) <= cells) return text;
+  return clip(text.replace(CAUSE_LAST, "$2: $1"), cells);
 }

@@ -14,8 +14,7 @@ import {
   formatUsd,
 } from "../figures.ts";
 import { printable } from "../printable.ts";
-import { errorText } from "./status.ts";
-import { teacherLines } from "./teacher_text.ts";
+import { errorText, teacherLines } from "./status.ts";
 import { clip, type Colour, createPaint, type Paint } from "./columns.ts";
 
 const MOST_ERRORS = 3;

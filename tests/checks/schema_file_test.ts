@@ -1,6 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { schemaCheck } from "../../lib/checks/json_schema.ts";
-import { askedSchemaOf } from "../../lib/checks/schema_file.ts";
+import { askedSchemaOf, schemaCheck } from "../../lib/checks/json_schema.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
 const SCHEMA = { type: "object", properties: { a: { type: "integer" } }, required: ["a"] };

@@ -6,11 +6,9 @@ import {
   assertMatch,
 } from "../../lib/deps/std_assert.ts";
 import { calcPrice, findProvider } from "../../lib/deps/genai_prices.ts";
-import { genaiPrice } from "../../lib/prices/genai_list.ts";
+import { genaiPrice, listedPrice, publicPrice } from "../../lib/prices/public_prices.ts";
 import { providerAt } from "../../lib/prices/hosts.ts";
-import { listedPrice } from "../../lib/prices/listed_prices.ts";
 import list from "../../lib/prices/public_prices.json" with { type: "json" };
-import { publicPrice } from "../../lib/prices/public_prices.ts";
 import { parseRates, pricesFor } from "../../lib/prices/rates.ts";
 
 const NOON = Date.UTC(2026, 8, 30, 12);

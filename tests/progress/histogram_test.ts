@@ -3,7 +3,7 @@ import {
   assertGreaterOrEqual,
   assertLessOrEqual,
 } from "../../lib/deps/std_assert.ts";
-import { DurationHistogram } from "../../lib/progress/histogram.ts";
+import { DurationHistogram } from "../../lib/progress/counters.ts";
 
 Deno.test("DurationHistogram gives zeros while nothing was recorded", () => {
   assertEquals(new DurationHistogram().percentiles(), { p50: 0, p90: 0, p99: 0, max: 0 });

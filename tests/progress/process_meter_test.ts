@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
-import { createProcessMeter } from "../../lib/progress/process_meter.ts";
+import { createProcessMeter } from "../../lib/progress/progress_options.ts";
 
 Deno.test("createProcessMeter() reads the real process", () => {
   const meter = createProcessMeter();

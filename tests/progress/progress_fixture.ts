@@ -5,7 +5,7 @@
  */
 
 import type { Snapshot, TeacherStatus } from "../../lib/progress/events.ts";
-import type { ProcessMeter } from "../../lib/progress/process_meter.ts";
+import type { ProcessMeter } from "../../lib/progress/progress_options.ts";
 import { type Gauges, Progress } from "../../lib/progress/progress.ts";
 import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts";
 

@@ -6,7 +6,7 @@ import {
   assertLess,
 } from "../../lib/deps/std_assert.ts";
 import { type ProjectedTime, Projection } from "../../lib/progress/projection.ts";
-import { RateWindow } from "../../lib/progress/rate_window.ts";
+import { RateWindow } from "../../lib/progress/forecast.ts";
 
 interface Look extends ProjectedTime {
   atMs: number;

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { RateWindow } from "../../lib/progress/rate_window.ts";
+import { RateWindow } from "../../lib/progress/forecast.ts";
 
 Deno.test("RateWindow gives the rate since the start while that is less than 30 s", () => {
   const rate = new RateWindow(5000);

@@ -16,7 +16,7 @@ import {
   type RunFile,
   writeRunFile,
 } from "../../lib/run/run_file.ts";
-import { parseLossless } from "../../lib/source/lossless.ts";
+import { parseLossless } from "../../lib/source/json_values.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 import { tempDir } from "../support/temp.ts";
 

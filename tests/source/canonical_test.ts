@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
-import { canonicalJson } from "../../lib/source/canonical.ts";
+import { canonicalJson } from "../../lib/source/json_values.ts";
 
 function canonical(text: string): string {
   return canonicalJson(text, JSON.parse(text));

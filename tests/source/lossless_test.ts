@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { holdsNumber, isRawJson, parseLossless } from "../../lib/source/lossless.ts";
+import { holdsNumber, isRawJson, parseLossless } from "../../lib/source/json_values.ts";
 
 function roundTrip(text: string): string {
   return JSON.stringify(parseLossless(text));

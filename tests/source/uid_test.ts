@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { BadRow } from "../../lib/source/problem.ts";
-import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/uid.ts";
+import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/parsed_row.ts";
 
 function uidOf(text: string, named: string[] = [], namedLast = false): string | undefined {
   const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { namedLast }));

@@ -4,7 +4,7 @@ import {
   tokenLimitOf,
   withTokenLimit,
 } from "../../../lib/engine/answers/token_limit.ts";
-import { parseLossless } from "../../../lib/source/lossless.ts";
+import { parseLossless } from "../../../lib/source/json_values.ts";
 import type { Params } from "../../../lib/teacher/teacher.ts";
 
 function paramsOf(text: string): Params {
