@@ -2,9 +2,18 @@
  * Conditions on rows: `completion_tokens < 4000 and finish_reason == "stop"`.
  *
  * In: the text of a condition. Out: a function that says whether a row meets it. It evaluates nothing but
- * comparisons: no code of the user's runs, and no text can make it slow.
+ * comparisons: no code of the user's runs. A regular expression (`matches`) may be slow.
  *
  * @module
  */
 
-export { type Field, parseField, parseWhere, type Where } from "./parse_where.ts";
+export {
+  type Field,
+  type Lookup,
+  type Needle,
+  parseField,
+  parseWhere,
+  type Part,
+  valueAt,
+  type Where,
+} from "./parse_where.ts";

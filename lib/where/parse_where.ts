@@ -6,7 +6,8 @@
  * conjunction = negation { "and" negation }
  * negation   = "not" negation | comparison
  * comparison = "(" condition ")"
- *            | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "contains") operand ]
+ *            | operand [ ("==" | "!=" | "<" | "<=" | ">" | ">=" | "contains" | "icontains") operand ]
+ *            | operand "matches" text
  *            | operand [ "not" ] "in" ( "(" | "[" ) operand { "," operand } ( ")" | "]" )
  * operand    = path | text | number | true | false | null
  * ```
@@ -17,9 +18,39 @@
 import { type Token, tokensOf, whereError } from "./tokens.ts";
 
 /** Gives the value at a path of a row; undefined where there is none. */
-type Lookup = (path: readonly string[]) => unknown;
-type Operand = (lookup: Lookup) => unknown;
-type Condition = (lookup: Lookup) => boolean;
+export type Lookup = (path: readonly string[]) => unknown;
+type Operand = ((lookup: Lookup) => unknown) & {
+  constant?: unknown;
+  path?: readonly string[];
+};
+type Condition = ((lookup: Lookup) => boolean) & {
+  /** The conditions that all have to hold, where it is nothing but these. */
+  parts?: readonly Part[];
+  /** What `Part.needle` says. */
+  needle?: Needle;
+};
+
+/** A condition that stands alone or is joined to others by "and". */
+export interface Part {
+  /** The condition as it was written. */
+  readonly text: string;
+  /** The paths that it looks at. */
+  readonly paths: readonly (readonly string[])[];
+  /** Whether it holds. */
+  readonly test: (lookup: Lookup) => boolean;
+  /** A text that has to stand in the value of a path for the condition to hold, where there is one. */
+  readonly needle?: Needle;
+}
+
+/** A text that has to stand somewhere in the value of a path. */
+export interface Needle {
+  /** The path. */
+  readonly path: readonly string[];
+  /** The text. */
+  readonly text: string;
+  /** Whether upper and lower case are the same. */
+  readonly ignoresCase: boolean;
+}
 
 /** A condition that was understood. */
 export interface Where {
@@ -27,13 +58,16 @@ export interface Where {
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   /** The paths that it looks at. */
   readonly paths: readonly (readonly string[])[];
+  /** The conditions of which it is made by "and": all of them have to hold. */
+  readonly parts: readonly Part[];
 }
 
 /**
  * Understands a condition.
  *
  * A missing field is null. Numbers are compared with numbers and texts with texts; any other comparison
- * by size is false. An operand alone is met by all but null, false, 0 and "".
+ * by size is false. An operand alone is met by all but null, false, 0 and "". `icontains` does not tell
+ * upper and lower case apart; `matches` takes a JavaScript regular expression, `"(?i)…"` to ignore case.
  *
  * @throws {UsageError} with the place where the text stops making sense
  */
@@ -43,6 +77,8 @@ export function parseWhere(text: string): Where {
   parser.expect("end", "the condition should end here");
   return {
     paths: parser.paths,
+    parts: condition.parts ??
+      [{ text, paths: parser.paths, test: condition, needle: condition.needle }],
     matches: (row, ...others) => condition((path) => valueAt([row, ...others], path)),
   };
 }
@@ -63,7 +99,8 @@ export function parseField(text: string): Field {
   return (row, ...others) => valueAt([row, ...others], token.path!);
 }
 
-function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
+/** The value at a path of the first of the objects that has its first name; null where none has. */
+export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
   const row = rows.find((one) => one !== undefined && Object.hasOwn(one, path[0]));
   let value: unknown = row;
   for (const name of path) {
@@ -84,6 +121,10 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
       : Array.isArray(a) && a.some((one) => isEqual(one, b)),
+  "icontains": (a, b) =>
+    typeof b === "string" &&
+    (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
+      a.some((one) => typeof one === "string" && one.toLowerCase() === b.toLowerCase())),
 };
 
 /** Brackets deeper than this are no condition that a user writes; the stack holds some thousands. */
@@ -118,12 +159,24 @@ class Parser {
   }
 
   #conjunction(): Condition {
-    let left = this.#negation();
-    while (this.#take("and")) {
-      const [first, second] = [left, this.#negation()];
-      left = (lookup) => first(lookup) && second(lookup);
+    const parts = [...this.#part()];
+    while (this.#take("and")) parts.push(...this.#part());
+    const [only] = parts;
+    if (parts.length === 1) {
+      return Object.assign(only.test.bind(null), { parts, needle: only.needle });
     }
-    return left;
+    const condition: Condition = (lookup) => parts.every(({ test }) => test(lookup));
+    return Object.assign(condition, { parts });
+  }
+
+  /** One member of a conjunction; a conjunction in brackets gives its members. */
+  #part(): readonly Part[] {
+    const start = this.#tokens[this.#next].at;
+    const firstPath = this.paths.length;
+    const test = this.#negation();
+    if (test.parts !== undefined) return test.parts;
+    const text = this.#text.slice(start, this.#tokens[this.#next].at).trim();
+    return [{ text, paths: this.paths.slice(firstPath), test, needle: test.needle }];
   }
 
   #negation(): Condition {
@@ -132,7 +185,7 @@ class Parser {
     try {
       if (!this.#take("not")) return this.#comparison();
       const condition = this.#negation();
-      return (lookup) => !condition(lookup);
+      return (lookup: Lookup) => !condition(lookup);
     } finally {
       this.#depth--;
     }
@@ -145,13 +198,15 @@ class Parser {
       return condition;
     }
     const left = this.#operand();
-    const { kind } = this.#tokens[this.#next];
+    const kind = this.#operator();
     if (Object.hasOwn(COMPARISONS, kind)) {
       this.#next++;
       const compare = COMPARISONS[kind];
       const right = this.#operand();
-      return (lookup) => compare(left(lookup), right(lookup));
+      const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
+      return Object.assign(condition, { needle: needleOf(kind, left, right) });
     }
+    if (kind === "matches") return this.#pattern(left);
     const isNegated = kind === "not" && this.#tokens[this.#next + 1].kind === "in";
     if (isNegated) this.#next++;
     if (this.#take("in")) {
@@ -162,6 +217,31 @@ class Parser {
       };
     }
     return (lookup) => Boolean(left(lookup));
+  }
+
+  /** What follows an operand. `icontains` and `matches` are names of fields anywhere else. */
+  #operator(): string {
+    const { kind, path } = this.#tokens[this.#next];
+    const name = path?.length === 1 ? path[0].toLowerCase() : "";
+    return name === "icontains" || name === "matches" ? name : kind;
+  }
+
+  #pattern(left: Operand): Condition {
+    this.#next++;
+    const { at, value } = this.expect("value", '"matches" needs a regular expression in quotes');
+    if (typeof value !== "string") {
+      throw whereError(this.#text, at, '"matches" needs a regular expression in quotes');
+    }
+    let pattern: RegExp;
+    try {
+      pattern = patternOf(value);
+    } catch (error) {
+      throw whereError(this.#text, at, (error as Error).message);
+    }
+    return (lookup) => {
+      const found = left(lookup);
+      return typeof found === "string" && pattern.test(found);
+    };
   }
 
   #choices(): Operand[] {
@@ -177,11 +257,11 @@ class Parser {
     const token = this.#tokens[this.#next];
     if (token.kind === "value") {
       this.#next++;
-      return () => token.value;
+      return Object.assign(() => token.value, { constant: token.value });
     }
     const { path } = this.expect("path", "a field, a text in quotes or a number is missing");
     this.paths.push(path!);
-    return (lookup) => lookup(path!);
+    return Object.assign((lookup: Lookup) => lookup(path!), { path });
   }
 
   #take(kind: string): boolean {
@@ -189,6 +269,27 @@ class Parser {
     this.#next++;
     return true;
   }
+}
+
+/** The regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores case. */
+function patternOf(source: string): RegExp {
+  const flag = /^\(\?([ims]+)\)/.exec(source);
+  const flags = [...new Set(`${flag?.[1] ?? ""}su`)].join("");
+  const rest = flag === null ? source : source.slice(flag[0].length);
+  try {
+    return new RegExp(rest, flags);
+  } catch (error) {
+    // Escapes such as \- are refused with "u" and usual all the same.
+    if (!(error instanceof SyntaxError)) throw error;
+    return new RegExp(rest, flags.replace("u", ""));
+  }
+}
+
+function needleOf(kind: string, left: Operand, right: Operand): Needle | undefined {
+  const { path } = left, { constant: text } = right;
+  if (path === undefined || typeof text !== "string" || text === "") return undefined;
+  if (!["==", "contains", "icontains"].includes(kind)) return undefined;
+  return { path, text, ignoresCase: kind === "icontains" };
 }
 
 /** Below 0, 0 or above it; NaN where the two cannot be compared. */

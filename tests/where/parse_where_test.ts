@@ -41,6 +41,14 @@ Deno.test("parseWhere() decides as the condition says", () => {
     ["id", true],
     ["meta.toString == null and constructor == null", true],
     ["id == -7", false],
+    ['text icontains "HE SAID"', true],
+    ['tags icontains "B"', true],
+    ['id icontains "7"', false],
+    ['text matches "^He .*no"', true],
+    ['text matches "^he"', false],
+    ['text matches "(?i)^he"', true],
+    ['id matches "7"', false],
+    ['id == 7 and (lang == "en" and not text matches "x")', true],
   ];
   for (const [condition, expected] of cases) {
     assertEquals(parseWhere(condition).matches(ROW, DISTILL), expected, condition);
@@ -58,6 +66,8 @@ Deno.test("parseWhere() says where a condition stops making sense", () => {
     ['lang == "en', "at character 9"],
     ["(".repeat(10_000), "it is nested too deeply"],
     ["id == 7abc", "at character 7"],
+    ["text matches 7", 'at character 14: "matches" needs a regular expression in quotes'],
+    ['text matches "("', "at character 14: Invalid regular expression"],
   ];
   for (const [condition, problem] of cases) {
     assertThrows(() => parseWhere(condition), UsageError, problem);
@@ -66,4 +76,17 @@ Deno.test("parseWhere() says where a condition stops making sense", () => {
 
 Deno.test("parseWhere() names the paths that it looks at", () => {
   assertEquals(parseWhere("a.b == 1 or c in (1, d)").paths, [["a", "b"], ["c"], ["d"]]);
+});
+
+Deno.test("parseWhere() gives the conditions that all have to hold, and the texts that they need", () => {
+  const { parts } = parseWhere(
+    '(lang == "en" and response icontains "sorry") and (id == 7 or id == 8) and not tags contains "a"',
+  );
+  assertEquals(parts.map(({ text, paths, needle }) => [text, paths.join(), needle?.text]), [
+    ['lang == "en"', "lang", "en"],
+    ['response icontains "sorry"', "response", "sorry"],
+    ["(id == 7 or id == 8)", "id,id", undefined],
+    ['not tags contains "a"', "tags", undefined],
+  ]);
+  assertEquals(parseWhere("a == 1 or b == 2").parts.map(({ text }) => text), ["a == 1 or b == 2"]);
 });
