@@ -1,0 +1,376 @@
+/**
+ * One file of rows: read from its start, followed as it grows, noticed when another one takes its place.
+ *
+ * @module
+ */
+
+import { xxHash64Hex } from "../hash.ts";
+import { isBlankLine } from "../line_blocks.ts";
+import { systemReason } from "../system_error.ts";
+import { runFileOf } from "./find_files.ts";
+import {
+  DamagedLine,
+  factsOf,
+  type JsonObject,
+  type LineFacts,
+  objectOf,
+  type RunHints,
+} from "./line_facts.ts";
+import type { LinePlace } from "./table.ts";
+
+/** How far a file was read. */
+export type FileState =
+  /** There is more to read. */
+  | "reading"
+  /** Everything was read. */
+  | "current"
+  /** There is no such file any more. */
+  | "removed"
+  /** It holds no lines of Retort. */
+  | "foreign"
+  /** It cannot be read. */
+  | "unreadable";
+
+/** A line that cannot be shown as a row. */
+export interface LineDamage {
+  /** The line, from 1. */
+  readonly line: number;
+  /** What is wrong with it. */
+  readonly problem: string;
+}
+
+/** What is known of a file from one reading to the next. */
+export interface FileMark {
+  readonly path: string;
+  inode: number;
+  /** Bytes that were read. */
+  end: number;
+  /** Lines that were read, damaged and blank ones included. */
+  lines: number;
+  rows: number;
+  damageCount: number;
+  damage: LineDamage[];
+  /** Hashes of the first bytes and of those before `end`. */
+  first: string;
+  last: string;
+}
+
+/** Gets each row of a file. */
+export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
+
+const BLOCK_BYTES = 1 << 20;
+/** The first and the last block that tell a file from another one. */
+const MARK_BYTES = 4096;
+const MOST_DAMAGE = 20;
+/** A line that is longer is no row of any run. */
+const MOST_LINE_BYTES = 1 << 29;
+const NEWLINE = 10;
+
+/** One file. */
+export class DataFile {
+  readonly mark: FileMark;
+  state: FileState = "reading";
+  /** What is wrong with it, in words. */
+  problem: string | undefined;
+  /** Its size in bytes when it was looked at last. */
+  size = 0;
+  hints: RunHints = {};
+  /** The path of what is read: a packed file is unpacked first. */
+  readonly readPath: string;
+  #file: Deno.FsFile | undefined;
+  #buffer = new Uint8Array(0);
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+  /** Of which nothing was read, or what `mark` says. */
+  constructor(path: string, readPath = path, mark?: FileMark) {
+    this.readPath = readPath;
+    this.mark = mark ?? newMark(path);
+  }
+
+  /**
+   * Looks at the file as it is now.
+   *
+   * @returns whether it is another file than before: what was read of it is void then
+   */
+  refresh(): boolean {
+    let info: Deno.FileInfo;
+    try {
+      info = Deno.statSync(this.readPath);
+    } catch (error) {
+      const isGone = error instanceof Deno.errors.NotFound;
+      const hadRows = this.mark.end > 0 && this.state !== "removed";
+      this.#close();
+      this.state = isGone ? "removed" : "unreadable";
+      this.problem = isGone ? "it was removed or renamed" : systemReason(error);
+      return isGone && hadRows && this.#restart();
+    }
+    const inode = info.ino ?? 0;
+    const isOther = this.mark.end > 0 &&
+      (inode !== this.mark.inode || info.size < this.mark.end || this.state === "removed" ||
+        (info.size !== this.size && !this.#isSame()));
+    if (isOther || (this.state === "foreign" && info.size !== this.size)) this.#restart();
+    this.mark.inode = inode;
+    this.size = info.size;
+    if (this.state === "removed" || this.state === "unreadable" || this.state === "current") {
+      this.state = this.mark.end < info.size ? "reading" : "current";
+      this.problem = undefined;
+    }
+    return isOther;
+  }
+
+  /** Reads the next block; gives false when there is nothing more to read. */
+  read(onRow: RowListener): boolean {
+    if (this.state !== "reading") return false;
+    try {
+      this.#file ??= Deno.openSync(this.readPath);
+      if (this.mark.end === 0) this.#readHints();
+      this.#readBlock(this.#file, onRow);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied) && !isSystemError(error)) throw error;
+      this.state = "unreadable";
+      this.problem = systemReason(error);
+      this.#close();
+    }
+    return this.state === "reading";
+  }
+
+  /** The bytes of a line. */
+  lineAt(offset: number, bytes: number): Uint8Array {
+    const file = this.#file ??= Deno.openSync(this.readPath);
+    const line = new Uint8Array(bytes);
+    file.seekSync(offset, Deno.SeekMode.Start);
+    return line.subarray(0, readFully(file, line));
+  }
+
+  /** Closes it. */
+  close(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+    this.#buffer = new Uint8Array(0);
+  }
+
+  #restart(): true {
+    this.#close();
+    Object.assign(this.mark, newMark(this.mark.path));
+    if (this.state !== "removed") {
+      this.state = "reading";
+      this.problem = undefined;
+    }
+    return true;
+  }
+
+  #readBlock(file: Deno.FsFile, onRow: RowListener): void {
+    const { mark } = this;
+    let needed = BLOCK_BYTES;
+    while (true) {
+      if (this.#buffer.length < needed) this.#buffer = new Uint8Array(needed);
+      file.seekSync(mark.end, Deno.SeekMode.Start);
+      const count = readFully(file, this.#buffer);
+      const bytes = this.#buffer.subarray(0, count);
+      const isEnd = count < this.#buffer.length;
+      const last = bytes.lastIndexOf(NEWLINE);
+      if (last === -1 && !isEnd && needed < MOST_LINE_BYTES) {
+        needed *= 4;
+        continue;
+      }
+      this.#readLines(bytes.subarray(0, last + 1), onRow);
+      if (isEnd && this.state === "reading") this.#readTail(bytes.subarray(last + 1), onRow);
+      return;
+    }
+  }
+
+  #readLines(bytes: Uint8Array, onRow: RowListener): void {
+    const { mark } = this;
+    const begin = mark.end;
+    if (begin === 0 && bytes.length > 0) {
+      mark.first = xxHash64Hex(bytesText(bytes.subarray(0, MARK_BYTES)));
+    }
+    let start = begin === 0 && bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
+    while (start < bytes.length) {
+      const end = bytes.indexOf(NEWLINE, start);
+      this.#readLine(bytes.subarray(start, end), begin + start, false, onRow);
+      if (this.state !== "reading") return;
+      start = end + 1;
+    }
+    if (bytes.length > 0) this.#markEnd(begin + bytes.length, bytes);
+  }
+
+  /** What follows the last line feed is a row if nothing is missing of it; else it is being written. */
+  #readTail(bytes: Uint8Array, onRow: RowListener): void {
+    const { mark } = this;
+    this.state = "current";
+    if (bytes.length === 0 || isBlankLine(bytes)) return;
+    let facts: LineFacts | DamagedLine;
+    try {
+      facts = factsOf(this.#decoder.decode(bytes), this.hints);
+    } catch {
+      return;
+    }
+    if (facts instanceof DamagedLine) {
+      if (
+        mark.rows === 0 && mark.damageCount === 0 &&
+        !BEGINNING.startsWith(bytesText(bytes.subarray(0, 8)))
+      ) {
+        this.#setForeign(facts.problem);
+      }
+      return;
+    }
+    mark.lines++;
+    mark.rows++;
+    onRow(facts, { offset: mark.end, bytes: bytes.length, isTail: true });
+    if (mark.end === 0) mark.first = xxHash64Hex(bytesText(bytes.subarray(0, MARK_BYTES)));
+    this.#markEnd(mark.end + bytes.length, bytes);
+  }
+
+  #readLine(bytes: Uint8Array, offset: number, isTail: boolean, onRow: RowListener): void {
+    const { mark } = this;
+    // The line feed of a line that was read before it had one.
+    if (bytes.length === 0 && offset > 0) return;
+    mark.lines++;
+    if (isBlankLine(bytes)) return;
+    let facts: LineFacts | DamagedLine;
+    try {
+      facts = factsOf(this.#decoder.decode(bytes), this.hints);
+    } catch {
+      facts = new DamagedLine("it is not valid UTF-8");
+    }
+    if (!(facts instanceof DamagedLine)) {
+      mark.rows++;
+      onRow(facts, { offset, bytes: bytes.length, isTail });
+      return;
+    }
+    // What a crash left of the first line is damage; a whole line of something else is another file.
+    if (mark.rows === 0 && mark.damageCount === 0 && offset <= 3 && !isBroken(facts)) {
+      this.#setForeign(facts.problem);
+      return;
+    }
+    mark.damageCount++;
+    if (mark.damage.length < MOST_DAMAGE) {
+      mark.damage.push({ line: mark.lines, problem: facts.problem });
+    }
+  }
+
+  #setForeign(problem: string): void {
+    this.state = "foreign";
+    this.problem = `it holds no results or failures of Retort (line 1: ${problem})`;
+    this.#close();
+  }
+
+  #markEnd(end: number, bytes: Uint8Array): void {
+    this.mark.end = end;
+    this.mark.last = xxHash64Hex(bytesText(bytes.subarray(Math.max(0, bytes.length - MARK_BYTES))));
+    this.#lastLength = Math.min(bytes.length, MARK_BYTES);
+  }
+
+  #lastLength = MARK_BYTES;
+
+  /** Whether the first and the last block that were read are still there. */
+  #isSame(): boolean {
+    const { mark } = this;
+    try {
+      using file = Deno.openSync(this.readPath);
+      const first = new Uint8Array(MARK_BYTES);
+      const count = readFully(file, first);
+      const length = Math.min(this.#lastLength, mark.end);
+      const last = new Uint8Array(length);
+      file.seekSync(mark.end - length, Deno.SeekMode.Start);
+      const lastCount = readFully(file, last);
+      return (mark.end < count || xxHash64Hex(bytesText(first.subarray(0, count))) === mark.first ||
+        mark.end < MARK_BYTES) &&
+        xxHash64Hex(bytesText(last.subarray(0, lastCount))) === mark.last;
+    } catch {
+      return false;
+    }
+  }
+
+  /** To be called on a file that was read in an earlier process: whether it is still the same. */
+  resume(lastLength: number): boolean {
+    this.#lastLength = lastLength;
+    const { mark } = this;
+    try {
+      const info = Deno.statSync(this.readPath);
+      this.size = info.size;
+      if ((info.ino ?? 0) !== mark.inode || info.size < mark.end || !this.#isSame()) return false;
+      this.#readHints();
+      this.state = mark.end < info.size ? "reading" : "current";
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The length of the last block that `mark.last` is the hash of. */
+  get lastLength(): number {
+    return this.#lastLength;
+  }
+
+  #readHints(): void {
+    this.hints = hintsIn(runFileOf(this.mark.path));
+  }
+}
+
+/** What every line of ours begins with. */
+const BEGINNING = '{"uid":"';
+
+function isBroken({ problem }: DamagedLine): boolean {
+  return problem === "it is not JSON" || problem.includes("UTF-8");
+}
+
+function newMark(path: string): FileMark {
+  return {
+    path,
+    inode: 0,
+    end: 0,
+    lines: 0,
+    rows: 0,
+    damageCount: 0,
+    damage: [],
+    first: "",
+    last: "",
+  };
+}
+
+/** What a run file says of how its lines are read. One that is missing or damaged says nothing. */
+function hintsIn(path: string): RunHints {
+  let file: JsonObject;
+  try {
+    file = objectOf(JSON.parse(Deno.readTextFileSync(path)));
+  } catch {
+    return {};
+  }
+  const identity = objectOf(file.identity);
+  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
+  return {
+    promptField: text(identity.prompt_field),
+    template: text(identity.template),
+    system: text(identity.system),
+    model: text(identity.model),
+    teacher: text(file.teacher),
+    params: objectOf(file.params) as RunHints["params"],
+  };
+}
+
+function readFully(file: Deno.FsFile, buffer: Uint8Array): number {
+  let done = 0;
+  while (done < buffer.length) {
+    const count = file.readSync(buffer.subarray(done));
+    if (count === null) break;
+    done += count;
+  }
+  return done;
+}
+
+/** Bytes as text, one character each: to be hashed. */
+function bytesText(bytes: Uint8Array): string {
+  return LATIN1.decode(bytes);
+}
+
+const LATIN1 = new TextDecoder("latin1");
+
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "code" in error;
+}

@@ -1,0 +1,70 @@
+/**
+ * From what the user names to the files that hold rows.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { systemReason } from "../system_error.ts";
+
+/** Results, failures and what they are packed with. */
+const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
+/** Beside results and failures, and neither. */
+const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
+const MOST_DEPTH = 4;
+
+/** The files of some paths: files as they are, of folders those whose names say that they hold rows. The
+ * failures of a results file come along. */
+export async function findDataFiles(paths: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const path of paths) {
+    const info = await statOf(path);
+    if (info === undefined) {
+      throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
+    }
+    if (info.isDirectory) await addFolder(path, found, 0);
+    else {
+      found.add(path);
+      const failures = failuresOf(path);
+      if (failures !== undefined && (await statOf(failures))?.isFile) found.add(failures);
+    }
+  }
+  return [...found];
+}
+
+/** The failures file that belongs to a results file. */
+function failuresOf(path: string): string | undefined {
+  const [, stem, ending] = /^(.*?)(\.(?:jsonl|ndjson)(?:\.gz|\.zst)?)$/s.exec(path) ?? [];
+  return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
+}
+
+/** The file in which the run remembers what it was told. */
+export function runFileOf(path: string): string {
+  return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zst)?$/, "") + ".run.json";
+}
+
+async function addFolder(folder: string, found: Set<string>, depth: number): Promise<void> {
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) entries.push(entry);
+  } catch (cause) {
+    throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
+  }
+  entries.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  const prefix = folder.endsWith("/") ? folder : `${folder}/`;
+  for (const { name, isDirectory } of entries) {
+    if (name.startsWith(".")) continue;
+    if (isDirectory) {
+      if (depth < MOST_DEPTH) await addFolder(prefix + name, found, depth + 1);
+    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) found.add(prefix + name);
+  }
+}
+
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.stat(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return undefined;
+    throw new UsageError(`Cannot open "${path}": ${systemReason(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,335 @@
+/**
+ * What is worth a second look at an answer. Each flag is a guess by form, never by meaning: it says where
+ * to look, and its help says what it went by.
+ *
+ * @module
+ */
+
+/** A flag and its explanation. */
+export interface Flag {
+  /** Its name in conditions: `flags contains "refusal"`. */
+  readonly name: string;
+  /** Its title. */
+  readonly title: string;
+  /** What it goes by. */
+  readonly help: string;
+}
+
+/** All flags; the place of each is its bit. */
+export const FLAGS = [
+  {
+    name: "refusal",
+    title: "Refusal",
+    help:
+      "The teacher marked the answer as a refusal, or its first 200 characters hold a phrase such " +
+      'as "I can\'t help with" or "As an AI"',
+  },
+  {
+    name: "empty",
+    title: "Empty",
+    help: "The answer has no text and no tool call",
+  },
+  {
+    name: "short",
+    title: "Very short",
+    help: "The answer has 1 to 9 characters, no digit and no tool call",
+  },
+  {
+    name: "loop",
+    title: "Repetition loop",
+    help: "The same text follows itself four times or more over at least 120 characters",
+  },
+  {
+    name: "cut_off",
+    title: "Cut off",
+    help:
+      "The finish reason is the token limit, a code block or \\boxed{ is not closed, or the last " +
+      "sentence of a longer answer has no end",
+  },
+  {
+    name: "think_leak",
+    title: "Leaked think tags",
+    help:
+      "A tag of reasoning stands in the answer: <think>, </think>, <|channel|>, [THINK] and others",
+  },
+  {
+    name: "script",
+    title: "Other script",
+    help:
+      "The answer is written in another script than the prompt, or holds letters of a script that " +
+      "the prompt has none of",
+  },
+  {
+    name: "invalid_json",
+    title: "Invalid JSON",
+    help:
+      "JSON was asked for, by response_format or in the words of the prompt, and the answer is none",
+  },
+  {
+    name: "duplicate",
+    title: "Duplicate",
+    help:
+      "An earlier row has the same answer, and the answer is longer than 64 characters or the " +
+      "prompt is the same too. Samples of one row do not count",
+  },
+] as const satisfies readonly Flag[];
+
+/** The name of a flag. */
+export type FlagName = typeof FLAGS[number]["name"];
+
+/** The bit of each flag. */
+export const FLAG_BIT = Object.fromEntries(
+  FLAGS.map(({ name }, bit) => [name, 1 << bit]),
+) as Readonly<Record<FlagName, number>>;
+
+/** The names of the flags in a set of bits. */
+export function flagNames(bits: number): FlagName[] {
+  return FLAGS.flatMap(({ name }, bit) => (bits & (1 << bit)) === 0 ? [] : [name]);
+}
+
+/** What flags look at. */
+export interface FlaggedAnswer {
+  /** The answer, without the reasoning. */
+  readonly response: string;
+  /** What was asked. */
+  readonly prompt: string;
+  /** The finish reason, or "". */
+  readonly finishReason: string;
+  /** Whether the answer holds tool calls. */
+  readonly hasToolCalls: boolean;
+  /** Whether the teacher calls it a refusal. */
+  readonly isRefusal: boolean;
+  /** Whether the request asked for JSON. */
+  readonly asksForJson: boolean;
+}
+
+/** The bits of an answer; `duplicate` needs the other answers and is not among them. */
+export function flagsOf(answer: FlaggedAnswer): number {
+  const { response, prompt, finishReason, hasToolCalls } = answer;
+  const isCut = finishReason === "length" || finishReason === "max_tokens";
+  const text = response.trim();
+  if (text === "") {
+    return (hasToolCalls ? 0 : FLAG_BIT.empty) | (isCut ? FLAG_BIT.cut_off : 0) |
+      (answer.isRefusal ? FLAG_BIT.refusal : 0);
+  }
+  let bits = 0;
+  if (answer.isRefusal || isRefusal(text)) bits |= FLAG_BIT.refusal;
+  if (text.length < SHORT && !hasToolCalls && !/\d/.test(text)) bits |= FLAG_BIT.short;
+  const isLoop = holdsLoop(text);
+  if (isLoop) bits |= FLAG_BIT.loop;
+  if (isCut || endsOpen(text)) bits |= FLAG_BIT.cut_off;
+  if (holdsThinkTag(text)) bits |= FLAG_BIT.think_leak;
+  if (isOtherScript(text, prompt)) bits |= FLAG_BIT.script;
+  if ((answer.asksForJson || asksForJson(prompt)) && !hasToolCalls && !isJson(text)) {
+    bits |= FLAG_BIT.invalid_json;
+  }
+  return bits;
+}
+
+const SHORT = 10;
+
+/** Refusals say so at once; further on the words are part of an answer. */
+const REFUSAL_START = 200;
+
+const REFUSAL = new RegExp(
+  [
+    "\\bI(?:['’]m| am)(?: \\w+){0,2} (?:sorry|afraid|unable|not able|not comfortable|not allowed)\\b" +
+    "(?:[^.!?]{0,60}\\b(?:can(?:['’]?t|not)|unable|won['’]?t|not able|help|assist|provide|comply|fulfil+|do that))",
+    "\\bI(?: \\w+)? (?:can(?:['’]?t|not)|can not|won['’]?t|will not|must decline|have to decline|am unable to|am not able to|refuse to|decline to)" +
+    "(?: \\w+){0,2} (?:help|assist|provide|comply|fulfil+|answer|do that|support|create|write|generate|share|give|engage|discuss|offer|produce|continue|complete)\\b",
+    "\\b(?:sorry|apologi[sz]e),? (?:but )?I (?:can(?:['’]?t|not)|am unable|won['’]?t|am not able)",
+    "\\bI (?:must|have to|need to|will have to) (?:respectfully )?decline\\b",
+    "\\bas an? (?:AI|artificial intelligence|language model|large language model)\\b",
+    "\\b(?:goes |is |would be )?against (?:my|our|openai['’]?s) (?:guidelines|policy|policies|programming|values)\\b",
+    "(?:抱歉|对不起|很遗憾)[^。]{0,20}(?:无法|不能|不便)|我(?:无法|不能)(?:提供|回答|协助|帮助|满足|完成)",
+    "(?:申し訳|すみません)[^。]{0,30}(?:できません|できかねます|お答えできません)",
+    "(?:죄송|미안)[^.]{0,30}(?:없습니다|어렵습니다)",
+    "(?:lo siento|lamento)[^.]{0,30}no puedo|je (?:suis désolé|regrette)[^.]{0,40}(?:ne peux|ne suis pas)",
+    "es tut mir leid[^.]{0,40}(?:kann|darf)|ich kann (?:dabei|dir|ihnen) (?:leider )?nicht helfen",
+    "(?:извините|к сожалению)[^.]{0,40}(?:не могу|не смогу)|desculpe[^.]{0,30}não posso",
+  ].join("|"),
+  "i",
+);
+
+/** Something of this stands in every refusal: to look for it takes a fraction of the time. */
+const REFUSAL_HINT =
+  /sorry|apolog|n['’]t |nnot|can not|unable|not able|will not|declin|refuse|afraid|as an |not comf|not allow|against |siento|lamento|je |es tut mir|ich kann|desculpe|[а-я\u3040-\ud7a3]/i;
+
+function isRefusal(text: string): boolean {
+  const start = text.length > REFUSAL_START ? text.slice(0, REFUSAL_START) : text;
+  return REFUSAL_HINT.test(start) && REFUSAL.test(start);
+}
+
+/** A loop covers at least so many characters, in at least so many rounds. */
+const LOOP_CHARS = 120;
+const LOOP_ROUNDS = 4;
+/** The longest round that is looked for. */
+const LONGEST_ROUND = 400;
+const PROBE = 24;
+const PROBES = 5;
+
+/** Looks at some places of the text: where what stands there stood shortly before, too, it is tried how
+ * far the text repeats itself from there. */
+function holdsLoop(text: string): boolean {
+  if (text.length < LOOP_CHARS) return false;
+  for (let probe = 1; probe <= PROBES; probe++) {
+    const at = Math.floor((text.length - PROBE) * probe / PROBES);
+    const found = text.indexOf(text.slice(at, at + PROBE), Math.max(0, at - LONGEST_ROUND));
+    if (found < at && repeats(text, at, at - found)) return true;
+  }
+  return false;
+}
+
+/** Whether the text around a place repeats itself with a round of that length. */
+function repeats(text: string, at: number, round: number): boolean {
+  const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS);
+  let start = at, end = at;
+  while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
+    if (end - --start + round >= needed) return true;
+  }
+  while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - round)) {
+    if (++end - start + round >= needed) return true;
+  }
+  return false;
+}
+
+/** Shorter answers end without a full stop as often as not. */
+const LONG_ENOUGH = 200;
+const LONG_LINE = 60;
+
+function endsOpen(text: string): boolean {
+  if (holdsOddFences(text)) return true;
+  if (text.includes("\\boxed{") && !closes(text, text.lastIndexOf("\\boxed{") + 7)) return true;
+  if (text.length < LONG_ENOUGH) return false;
+  const last = text.charCodeAt(text.length - 1);
+  if (!isLetter(last) && !",;:([{-–—、，（".includes(text[text.length - 1])) return false;
+  const line = text.slice(text.lastIndexOf("\n") + 1);
+  // A heading, a cell or an item of a list has no full stop; prose that had some before has one at its end.
+  return line.length >= LONG_LINE && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
+    /[.!?…。！？](?:\s|["'”’)])/.test(text);
+}
+
+function holdsOddFences(text: string): boolean {
+  let count = 0;
+  for (let at = text.indexOf("```"); at !== -1; at = text.indexOf("```", at + 3)) count++;
+  return count % 2 === 1;
+}
+
+function closes(text: string, from: number): boolean {
+  let depth = 1;
+  for (let i = from; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (char === 123) depth++;
+    else if (char === 125 && --depth === 0) return true;
+  }
+  return false;
+}
+
+function isLetter(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) ||
+    (code >= 0xc0 && code < 0x3000);
+}
+
+const THINK_TAG =
+  /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
+
+function holdsThinkTag(text: string): boolean {
+  // Nearly no answer holds one of these characters, and to look for one costs little.
+  if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
+  return THINK_TAG.test(text);
+}
+
+const JSON_ASKED =
+  /\b(?:answer|respond|reply|return|output|responses?|format(?:ted)?|provide|give|produce)\b[^.\n]{0,60}\bJSON\b(?! ?(?:schema|web|file|parser|library))/i;
+
+function asksForJson(prompt: string): boolean {
+  return prompt.includes("JSON") && JSON_ASKED.test(prompt);
+}
+
+function isJson(text: string): boolean {
+  const fenced = /^```(?:json)?\s*\n([\s\S]*?)\n?```$/i.exec(text);
+  try {
+    JSON.parse(fenced?.[1] ?? text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Scripts that are told apart; Latin is the first. Han and the Japanese syllables are one. */
+const SCRIPTS = 9;
+const LATIN = 1;
+const GREEK = 3;
+/** Characters of each text that are looked at. */
+const SAMPLE_CHARS = 96;
+/** Fewer letters say nothing. */
+const FEW_LETTERS = 12;
+
+const promptCounts = new Uint16Array(SCRIPTS + 1);
+const answerCounts = new Uint16Array(SCRIPTS + 1);
+
+function isOtherScript(text: string, prompt: string): boolean {
+  const answered = countScripts(text, answerCounts);
+  if (answered < FEW_LETTERS) return false;
+  // Most pairs are Latin only, and are through here.
+  if (answerCounts[LATIN] === answered && isAscii(prompt)) return false;
+  const asked = countScripts(prompt, promptCounts);
+  if (asked < FEW_LETTERS) return false;
+  const main = dominant(promptCounts);
+  for (let script = 1; script <= SCRIPTS; script++) {
+    if (script === main) continue;
+    const share = answerCounts[script] / answered;
+    const isStrange = promptCounts[script] === 0;
+    // Code, names and terms are Latin in every language; formulas have Greek letters.
+    if (script === LATIN || script === GREEK) {
+      if (share > 0.8 && promptCounts[script] / asked < 0.2) return true;
+    } else if (share > 0.5 ? promptCounts[script] / asked < 0.2 : isStrange && share > 0.05) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function isAscii(text: string): boolean {
+  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
+  for (let i = 0; i < text.length; i += step) if (text.charCodeAt(i) > 0x24f) return false;
+  return true;
+}
+
+function dominant(counts: Uint16Array): number {
+  let best = 1;
+  for (let script = 2; script <= SCRIPTS; script++) {
+    if (counts[script] > counts[best]) best = script;
+  }
+  return best;
+}
+
+/** Counts the letters of each script among some characters of a text; gives their sum. */
+function countScripts(text: string, counts: Uint16Array): number {
+  counts.fill(0);
+  let sum = 0;
+  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
+  for (let i = 0; i < text.length; i += step) {
+    const script = scriptOf(text.charCodeAt(i));
+    if (script === 0) continue;
+    counts[script]++;
+    sum++;
+  }
+  return sum;
+}
+
+function scriptOf(code: number): number {
+  if (code < 0x41) return 0;
+  if (code < 0x250) {
+    return code <= 0x5a || (code >= 0x61 && code <= 0x7a) || code >= 0xc0 ? LATIN : 0;
+  }
+  if (code >= 0x370 && code < 0x400) return GREEK;
+  if (code >= 0x400 && code < 0x530) return 2;
+  if (code >= 0x590 && code < 0x600) return 4;
+  if ((code >= 0x600 && code < 0x780) || (code >= 0xfb50 && code < 0xfdff)) return 5;
+  if (code >= 0x900 && code < 0xe00) return 6;
+  if (code >= 0xe00 && code < 0xe80) return 7;
+  if ((code >= 0x3040 && code < 0x3100) || (code >= 0x3400 && code < 0xa000)) return 8;
+  if (code >= 0xac00 && code < 0xd7b0) return 9;
+  return 0;
+}

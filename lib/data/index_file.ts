@@ -1,0 +1,161 @@
+/**
+ * The index on disk: a line of JSON, then the columns as they are in memory.
+ *
+ * @module
+ */
+
+import { systemReason } from "../system_error.ts";
+import { COLUMN_NAMES, type ColumnArrays, type ColumnName, makeColumns } from "./columns.ts";
+import type { DataFile, FileMark } from "./data_file.ts";
+import { FLAGS } from "./flags.ts";
+import { OwnField, type Scalar } from "./own_field.ts";
+import { type NameLists, Names, Table } from "./table.ts";
+
+/** Changes with what is kept, and with what flags go by: older indexes are built anew then. */
+const FORMAT = `retort-view 1 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
+
+interface Header {
+  readonly format: string;
+  readonly rows: number;
+  readonly files: readonly { readonly mark: FileMark; readonly lastLength: number }[];
+  readonly names: Readonly<Record<keyof NameLists, readonly string[]>>;
+  readonly fieldNames: readonly string[];
+  readonly fields: readonly SavedField[];
+}
+
+interface SavedField {
+  readonly path: readonly string[];
+  readonly values: readonly Scalar[] | null;
+  readonly codes: number;
+  /** How many numbers follow; -1 where the field holds other values. */
+  readonly numbers: number;
+  readonly hasNumbers: boolean;
+}
+
+/** What was saved. */
+export interface SavedIndex {
+  readonly table: Table;
+  readonly files: Header["files"];
+}
+
+/** Reads an index; gives undefined where there is none of these files that can be used. */
+export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
+  try {
+    using file = Deno.openSync(path);
+    const length = new Uint32Array(1);
+    readInto(file, new Uint8Array(length.buffer));
+    if (length[0] > file.statSync().size) return undefined;
+    const bytes = new Uint8Array(length[0]);
+    readInto(file, bytes);
+    const header: Header = JSON.parse(new TextDecoder().decode(bytes));
+    if (header.format !== FORMAT) return undefined;
+    if (
+      header.files.length !== files.length ||
+      header.files.some(({ mark }, at) => nameOf(mark.path) !== nameOf(files[at]))
+    ) {
+      return undefined;
+    }
+    header.files.forEach(({ mark }, at) => Object.assign(mark, { path: files[at] }));
+    return { table: readTable(file, header), files: header.files };
+  } catch {
+    // It is missing, cut or damaged: the files are read again.
+    return undefined;
+  }
+}
+
+function readTable(file: Deno.FsFile, header: Header): Table {
+  const table = new Table(1);
+  const columns = makeColumns(header.rows) as ColumnArrays & Record<ColumnName, ArrayBufferView>;
+  for (const name of COLUMN_NAMES) readInto(file, bytesOf(columns[name]));
+  Object.assign(table.columns, columns);
+  table.length = header.rows;
+  for (const [name, list] of Object.entries(header.names)) {
+    table.names[name as keyof NameLists] = new Names(list);
+  }
+  for (const name of header.fieldNames) table.fieldNames.add(name);
+  for (const saved of header.fields) {
+    const field = new OwnField(saved.path, saved.numbers >= 0);
+    const codes = new Uint8Array(saved.codes);
+    readInto(file, codes);
+    field.restore(saved.values === null ? undefined : [...saved.values], codes);
+    if (saved.numbers >= 0) {
+      field.numbers = new Float64Array(saved.numbers);
+      readInto(file, bytesOf(field.numbers));
+    }
+    field.hasNumbers = saved.hasNumbers;
+    table.fields.set(saved.path.join("\0"), field);
+  }
+  table.reindex();
+  return table;
+}
+
+/** Writes an index; gives the reason where that cannot be done. */
+export function writeIndexFile(
+  path: string,
+  { table, files }: { readonly table: Table; readonly files: readonly DataFile[] },
+): string | undefined {
+  const rows = table.length;
+  const fields = [...table.fields.values()];
+  const header: Header = {
+    format: FORMAT,
+    rows,
+    files: files.map(({ mark, lastLength }) => ({ mark, lastLength })),
+    names: Object.fromEntries(
+      Object.entries(table.names).map(([name, { list }]) => [name, list]),
+    ) as unknown as Header["names"],
+    fieldNames: [...table.fieldNames],
+    fields: fields.map(({ path, values, codes, numbers, hasNumbers }) => ({
+      path,
+      values: values ?? null,
+      codes: Math.min(rows, codes.length),
+      numbers: numbers === undefined ? -1 : Math.min(rows, numbers.length),
+      hasNumbers,
+    })),
+  };
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    {
+      using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+      const text = new TextEncoder().encode(JSON.stringify(header));
+      writeAll(file, new Uint8Array(new Uint32Array([text.length]).buffer));
+      writeAll(file, text);
+      for (const name of COLUMN_NAMES) {
+        writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));
+      }
+      for (const { codes, numbers } of fields) {
+        writeAll(file, codes.subarray(0, rows));
+        if (numbers !== undefined) writeAll(file, bytesOf(numbers.subarray(0, rows)));
+      }
+    }
+    Deno.renameSync(temporary, path);
+    return undefined;
+  } catch (error) {
+    try {
+      Deno.removeSync(temporary);
+    } catch {
+      // It was never made.
+    }
+    return systemReason(error);
+  }
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+}
+
+function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
+    const count = file.readSync(bytes.subarray(done));
+    if (count === null) throw new Error("The index was cut");
+    done += count;
+  }
+}
+
+function writeAll(file: Deno.FsFile, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+}

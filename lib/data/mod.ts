@@ -1,0 +1,16 @@
+/**
+ * Results and failures files as data: an index over them, and what can be asked of it.
+ *
+ * In: paths of results and failures files, finished or growing. Out: rows by number, filtered, sorted,
+ * counted, flagged. It reads files and never changes one; beside them it writes its own index.
+ *
+ * @module
+ */
+
+export { type FlagName, FLAGS } from "./flags.ts";
+export { DerivedFields } from "./derived.ts";
+export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts";
+export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
+export { findDataFiles } from "./find_files.ts";
+export { planOf, rowsThatMeet } from "./query.ts";
+export type { Facet, Histogram, Query, RowPage, ShownRow } from "./protocol.ts";

@@ -1,0 +1,233 @@
+/**
+ * Which rows meet a condition, in which order, and how they spread over facets.
+ *
+ * @module
+ */
+
+import { parseWhere, type Part } from "../where/mod.ts";
+import { getterOf, NUMBER_FIELDS } from "./lookup.ts";
+import { FLAGS } from "./flags.ts";
+import { STATUSES } from "./line_facts.ts";
+import type { Facet, FacetValue, Histogram } from "./protocol.ts";
+import type { Table } from "./table.ts";
+
+/** A condition, taken apart by what it needs. */
+export interface QueryPlan {
+  /** Parts that the columns can answer. */
+  readonly indexed: readonly Part[];
+  /** Parts for which lines have to be read. */
+  readonly scanned: readonly Part[];
+}
+
+/** Takes a condition apart. @throws {UsageError} where it makes no sense */
+export function planOf(table: Table, where: string): QueryPlan {
+  const parts = where.trim() === "" ? [] : parseWhere(where).parts;
+  const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
+  return {
+    indexed: parts.filter(isIndexed),
+    scanned: parts.filter((part) => !isIndexed(part)),
+  };
+}
+
+/** The rows that meet all of these parts, in their order. */
+export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<ArrayBuffer> {
+  const rows = new Uint32Array(table.length);
+  let count = 0;
+  for (let row = 0; row < table.length; row++) if (!table.isGone(row)) rows[count++] = row;
+  for (const part of parts) {
+    const test = testOf(table, part);
+    let kept = 0;
+    for (let at = 0; at < count; at++) if (test(rows[at])) rows[kept++] = rows[at];
+    count = kept;
+  }
+  return rows.slice(0, count);
+}
+
+function testOf(table: Table, { paths, test }: Part): (row: number) => boolean {
+  const getters = new Map(paths.map((path) => [path, getterOf(table, path)!]));
+  let row = 0;
+  const lookup = (path: readonly string[]) => getters.get(path)!.at(row) ?? null;
+  const ofRow = (one: number) => {
+    row = one;
+    return test(lookup);
+  };
+  const [first] = getters.values();
+  // Paths of one name are one field: few values, so that the condition is asked once for each.
+  const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
+  const { code } = first ?? {};
+  if (!isOneField || code === undefined) return ofRow;
+  const known: (boolean | undefined)[] = [];
+  return (one) => known[code(one)] ??= ofRow(one);
+}
+
+/** Sorts rows by a field of numbers; those without one come last. Gives undefined for any other field. */
+export function sortRows(
+  table: Table,
+  rows: Uint32Array<ArrayBuffer>,
+  path: readonly string[],
+  isDescending: boolean,
+): Uint32Array<ArrayBuffer> | undefined {
+  const getter = getterOf(table, path);
+  if (getter === undefined || !getter.isNumber) return undefined;
+  const keys = new Float64Array(rows.length);
+  for (let at = 0; at < rows.length; at++) {
+    const value = getter.at(rows[at]);
+    const isKnown = typeof value === "number" && !(path[0] === "cost_usd" && value < 0);
+    keys[at] = isKnown ? isDescending ? -value : value : Infinity;
+  }
+  return radixSorted(keys, rows);
+}
+
+/** Stable, four passes of 16 bits, those in which all are alike left out: 60 ms a million. */
+function radixSorted(
+  keys: Float64Array<ArrayBuffer>,
+  rows: Uint32Array<ArrayBuffer>,
+): Uint32Array<ArrayBuffer> {
+  const { length } = rows;
+  const bits = new Uint32Array(keys.buffer);
+  // Negative numbers in reverse, and below the others: their bits are in order then.
+  for (let at = 0; at < length; at++) {
+    if (keys[at] === 0) keys[at] = 0;
+    if (bits[2 * at + 1] >>> 31) {
+      bits[2 * at] = ~bits[2 * at];
+      bits[2 * at + 1] = ~bits[2 * at + 1];
+    } else {
+      bits[2 * at + 1] |= 0x8000_0000;
+    }
+  }
+  const digits = new Uint16Array(keys.buffer);
+  let order = Uint32Array.from({ length }, (_, at) => at);
+  let next = new Uint32Array(length);
+  const counts = new Uint32Array(0x1_0001);
+  for (let digit = 0; digit < 4; digit++) {
+    counts.fill(0);
+    for (let at = 0; at < length; at++) counts[digits[4 * at + digit] + 1]++;
+    if (length === 0 || counts[digits[digit] + 1] === length) continue;
+    for (let value = 0; value < 0x1_0000; value++) counts[value + 1] += counts[value];
+    for (let at = 0; at < length; at++) next[counts[digits[4 * order[at] + digit]]++] = order[at];
+    [order, next] = [next, order];
+  }
+  for (let at = 0; at < length; at++) next[at] = rows[order[at]];
+  return next;
+}
+
+/** The most values of one facet. */
+const MOST_FACET_VALUES = 50;
+
+/** Counts rows by everything that has few values. */
+export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
+  const { columns, names } = table;
+  const facets = [
+    facet("status", "Status", rows, columns.status, STATUSES),
+    facet("error.type", "Failure", rows, columns.failure, names.failure.list, true),
+    facet("finish_reason", "Finish reason", rows, columns.finishReason, names.finishReason.list),
+    flagFacet(table, rows),
+    facet("model", "Model", rows, columns.model, names.model.list),
+    facet("teacher", "Teacher", rows, columns.teacher, names.teacher.list),
+    facet("source_file", "Source file", rows, columns.source, names.source.list),
+  ];
+  for (const field of table.fields.values()) {
+    if (field.values === undefined || field.values.length === 0) continue;
+    facets.push({
+      ...facet(field.name, field.name, rows, field.codes, [undefined, ...field.values], true),
+      isOwn: true,
+    });
+  }
+  return facets.filter(({ values }) => values.length > 0);
+}
+
+function facet(
+  field: string,
+  title: string,
+  rows: Uint32Array,
+  codes: ArrayLike<number>,
+  values: readonly FacetValue[],
+  skipsFirst = false,
+): Facet {
+  const counts = new Uint32Array(values.length + 1);
+  for (const row of rows) counts[row < codes.length ? codes[row] : 0]++;
+  const counted = values.map((value, code) => ({ value: value ?? null, count: counts[code], code }))
+    .filter(({ count, code, value }) =>
+      count > 0 && !(skipsFirst && code === 0 && (value === null || value === ""))
+    );
+  counted.sort((a, b) => b.count - a.count);
+  return {
+    field,
+    title,
+    isOwn: false,
+    values: counted.slice(0, MOST_FACET_VALUES).map(({ value, count }) => ({ value, count })),
+    more: Math.max(0, counted.length - MOST_FACET_VALUES),
+  };
+}
+
+function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
+  const combinations = new Uint32Array(0x1_0000);
+  for (const row of rows) combinations[columns.flags[row]]++;
+  const values = FLAGS.map(({ name }, bit) => {
+    let count = 0;
+    for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
+      if ((bits & (1 << bit)) !== 0) count += combinations[bits];
+    }
+    return { value: name, count };
+  });
+  return {
+    field: "flags",
+    title: "Flags",
+    isOwn: false,
+    values: values.filter(({ count }) => count > 0),
+    more: 0,
+  };
+}
+
+/** The token counts that have a histogram. */
+const HISTOGRAMS = [
+  ["prompt_tokens", "Prompt tokens"],
+  ["completion_tokens", "Answer tokens"],
+  ["reasoning_tokens", "Reasoning tokens"],
+] as const;
+
+/** How the tokens of rows spread: four bins an octave. */
+export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
+  return HISTOGRAMS.map(([field, title]) => {
+    const values = table.columns[NUMBER_FIELDS[field]];
+    const counts = new Uint32Array(binOf(0xffff_ffff) + 1);
+    let most = 0;
+    for (const row of rows) {
+      const value = values[row];
+      counts[binOf(value)]++;
+      if (value > most) most = value;
+    }
+    const last = binOf(most);
+    return {
+      field,
+      title,
+      most,
+      bins: [...counts.subarray(0, last + 1)].map((count, bin) => ({
+        from: binStart(bin),
+        to: binStart(bin + 1) - 1,
+        count,
+      })),
+    };
+  }).filter(({ most }) => most > 0);
+}
+
+/** The bin of a count: 0, 1, 2, 3, then four bins for each power of two. */
+export function binOf(value: number): number {
+  if (value < 4) return value;
+  const octave = 31 - Math.clz32(value);
+  return 4 * (octave - 1) + ((value >>> (octave - 2)) & 3);
+}
+
+function binStart(bin: number): number {
+  if (bin < 4) return bin;
+  const octave = Math.floor(bin / 4) + 1;
+  return (4 + bin % 4) * 2 ** (octave - 2);
+}
+
+/** Names of fields by which rows can be sorted. */
+export function sortableFields(table: Table): string[] {
+  const own = [...table.fields.values()].filter(({ numbers, hasNumbers }) =>
+    numbers !== undefined && hasNumbers
+  );
+  return [...Object.keys(NUMBER_FIELDS), ...own.map(({ name }) => name)];
+}

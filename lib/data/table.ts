@@ -1,0 +1,252 @@
+/**
+ * Rows of results and failures as columns of numbers, with the dictionaries that their codes stand for.
+ *
+ * @module
+ */
+
+import { xxHash64Hex } from "../hash.ts";
+import { type ColumnArrays, enlarge, makeColumns, Mark } from "./columns.ts";
+import { FLAG_BIT, flagsOf } from "./flags.ts";
+import {
+  type JsonObject,
+  type LineFacts,
+  objectOf,
+  ownFields,
+  promptOf,
+  requestsJson,
+  type RunHints,
+  STATUSES,
+} from "./line_facts.ts";
+import { OwnField } from "./own_field.ts";
+
+/** More fields than this are not kept; conditions on others read the lines. */
+const MOST_FIELDS = 48;
+/** Numbers take eight bytes a row and field. */
+const MOST_NUMBER_FIELDS = 12;
+/** Answers longer than this are copies of one another by no accident. */
+const LONG_ANSWER = 64;
+
+/** Names by their codes, in the order in which they came. */
+export class Names {
+  /** The names. */
+  readonly list: string[];
+  readonly #codes: Map<string, number>;
+
+  /** Those that are known already. */
+  constructor(names: readonly string[] = []) {
+    this.list = [...names];
+    this.#codes = new Map(names.map((name, code) => [name, code]));
+  }
+
+  /** The code of a name. The last code stands for all that do not fit. */
+  codeOf(name: string): number {
+    let code = this.#codes.get(name);
+    if (code !== undefined) return code;
+    code = Math.min(this.list.length, MOST_NAMES);
+    if (code === this.list.length) this.list.push(code === MOST_NAMES ? "(others)" : name);
+    this.#codes.set(name, code);
+    return code;
+  }
+}
+
+const MOST_NAMES = 0xffff;
+
+/** The dictionaries. */
+export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
+
+/** Where a line stands. */
+export interface LinePlace {
+  /** The number of the file. */
+  readonly file: number;
+  /** Where it begins, in bytes. */
+  readonly offset: number;
+  /** How long it is, without its line feed. */
+  readonly bytes: number;
+  /** Whether it follows the last line feed. */
+  readonly isTail: boolean;
+}
+
+/** The rows. They are only added; those of a file that was replaced are marked. */
+export class Table {
+  /** How many rows there are, gone ones included. */
+  length = 0;
+  /** How many of them are gone. */
+  gone = 0;
+  readonly columns: ColumnArrays;
+  readonly names: NameLists;
+  /** Fields of the users' rows by their paths, joined by NUL. */
+  readonly fields = new Map<string, OwnField>();
+  /** The first names of all fields of the users' rows. */
+  readonly fieldNames = new Set<string>();
+  #capacity: number;
+  #numberFields = 0;
+  /** Row numbers plus 1 by the hash of their answer: open addressing. */
+  #answers = new Uint32Array(1 << 12);
+
+  /** Without rows, with room for some. */
+  constructor(capacity = 1024) {
+    this.#capacity = capacity;
+    this.columns = makeColumns(capacity);
+    this.names = {
+      model: new Names(),
+      teacher: new Names(),
+      finishReason: new Names(),
+      failure: new Names(),
+      source: new Names(),
+    };
+  }
+
+  /** Makes room, where it is known how many rows come. */
+  reserve(rows: number): void {
+    if (rows <= this.#capacity) return;
+    this.#capacity = rows;
+    enlarge(this.columns, rows);
+  }
+
+  /** Adds a row; gives its number. */
+  add(facts: LineFacts, place: LinePlace, hints: RunHints): number {
+    if (this.length === this.#capacity) this.reserve(Math.ceil(this.#capacity * 1.5));
+    const row = this.length++;
+    const { columns, names } = this;
+    const prompt = promptOf(facts.line, hints);
+    columns.offset[row] = place.offset;
+    columns.bytes[row] = place.bytes;
+    columns.file[row] = place.file;
+    columns.status[row] = STATUSES.indexOf(facts.status);
+    columns.promptTokens[row] = facts.promptTokens;
+    columns.completionTokens[row] = facts.completionTokens;
+    columns.reasoningTokens[row] = facts.reasoningTokens;
+    columns.cachedTokens[row] = facts.cachedTokens;
+    columns.latencyMs[row] = facts.latencyMs;
+    columns.attempts[row] = facts.attempts;
+    columns.httpStatus[row] = facts.httpStatus;
+    columns.costUsd[row] = facts.costUsd;
+    columns.model[row] = names.model.codeOf(facts.model);
+    columns.teacher[row] = names.teacher.codeOf(facts.teacher);
+    columns.finishReason[row] = names.finishReason.codeOf(facts.finishReason);
+    columns.failure[row] = names.failure.codeOf(facts.failure);
+    columns.source[row] = names.source.codeOf(facts.source);
+    columns.marks[row] = (place.isTail ? Mark.Tail : 0) | (facts.hasToolCalls ? Mark.ToolCalls : 0);
+    columns.flags[row] = facts.status === "answered"
+      ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
+      : 0;
+    setHash(columns.uidLow, columns.uidHigh, row, xxHash64Hex(facts.uid));
+    const sample = facts.uid.includes("#") ? SAMPLE.exec(facts.uid) : null;
+    if (sample === null) {
+      columns.rowLow[row] = columns.uidLow[row];
+      columns.rowHigh[row] = columns.uidHigh[row];
+    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(sample[1]));
+    setHash(columns.answerLow, columns.answerHigh, row, xxHash64Hex(facts.response));
+    const { promptHash } = facts;
+    const isHash = promptHash.length === 16;
+    setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
+    columns.duplicateOf[row] = -1;
+    if (facts.status === "answered" && facts.response !== "") {
+      this.#findDuplicate(row, facts.response.length > LONG_ANSWER);
+    }
+    this.#addFields(row, facts.line);
+    return row;
+  }
+
+  /** Marks the rows of a file: it was replaced, or is no longer there. */
+  drop(file: number, isDropped: (row: number) => boolean = () => true): void {
+    for (let row = 0; row < this.length; row++) {
+      if (this.columns.file[row] !== file || this.isGone(row) || !isDropped(row)) continue;
+      this.columns.marks[row] |= Mark.Gone;
+      this.gone++;
+    }
+  }
+
+  /** Whether a row's file is no longer what it stood in. */
+  isGone(row: number): boolean {
+    return (this.columns.marks[row] & Mark.Gone) !== 0;
+  }
+
+  /** Whether two answers belong to one row. */
+  isSameRow(a: number, b: number): boolean {
+    const { rowLow, rowHigh } = this.columns;
+    return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
+  }
+
+  /** To be called once rows were restored: finds out what `add` finds out on the way. */
+  reindex(): void {
+    this.gone = 0;
+    this.#capacity = this.columns.offset.length;
+    this.#answers = new Uint32Array(1 << 12);
+    this.#numberFields =
+      [...this.fields.values()].filter(({ numbers }) => numbers !== undefined).length;
+    this.#rehash();
+    for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.gone++;
+  }
+
+  /** Finds an earlier row of the same answer. Each chain begins with the first of its answers; a copy is not
+   * added, unless it belongs to another prompt and is short. */
+  #findDuplicate(row: number, isLong: boolean): void {
+    const { columns } = this;
+    const mask = this.#answers.length - 1;
+    let place = columns.answerLow[row] & mask;
+    for (; this.#answers[place] !== 0; place = (place + 1) & mask) {
+      const other = this.#answers[place] - 1;
+      if (
+        columns.answerLow[other] !== columns.answerLow[row] ||
+        columns.answerHigh[other] !== columns.answerHigh[row] || this.isGone(other)
+      ) continue;
+      if (this.isSameRow(other, row)) return;
+      const isSamePrompt = columns.promptLow[other] === columns.promptLow[row] &&
+        columns.promptHigh[other] === columns.promptHigh[row];
+      if (!isLong && !isSamePrompt) continue;
+      columns.duplicateOf[row] = other;
+      columns.flags[row] |= FLAG_BIT.duplicate;
+      return;
+    }
+    this.#answers[place] = row + 1;
+    this.#stored++;
+    if (this.#stored * 2 > this.#answers.length) this.#rehash();
+  }
+
+  #stored = 0;
+
+  #rehash(): void {
+    const { answerLow, duplicateOf, status } = this.columns;
+    let size = this.#answers.length;
+    while (size < this.length * 2.5) size *= 2;
+    const wide = new Uint32Array(size);
+    this.#stored = 0;
+    for (let row = 0; row < this.length; row++) {
+      if (status[row] !== 0 || duplicateOf[row] !== -1) continue;
+      let place = answerLow[row] & (size - 1);
+      while (wide[place] !== 0) place = (place + 1) & (size - 1);
+      wide[place] = row + 1;
+      this.#stored++;
+    }
+    this.#answers = wide;
+  }
+
+  #addFields(row: number, line: JsonObject): void {
+    for (const name of ownFields(line)) {
+      this.fieldNames.add(name);
+      const value = line[name];
+      if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+        for (const [inner, one] of Object.entries(objectOf(value))) {
+          this.#field(`${name}\0${inner}`)?.set(row, one, this.#capacity);
+        }
+      } else this.#field(name)?.set(row, value, this.#capacity);
+    }
+  }
+
+  #field(key: string): OwnField | undefined {
+    const known = this.fields.get(key);
+    if (known !== undefined || this.fields.size >= MOST_FIELDS) return known;
+    const field = new OwnField(key.split("\0"), this.#numberFields++ < MOST_NUMBER_FIELDS);
+    this.fields.set(key, field);
+    return field;
+  }
+}
+
+/** Keeps a hash of 16 hex digits. */
+function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {
+  low[row] = parseInt(hash.slice(8), 16);
+  high[row] = parseInt(hash.slice(0, 8), 16);
+}
+
+const SAMPLE = /^(.+)#[1-9]\d{0,2}$/s;
