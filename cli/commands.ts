@@ -90,6 +90,19 @@ const TABLE = {
     ],
     load: async () => (await import("./export_command.ts")).exportCommand,
   },
+  stats: {
+    usage: ["stats PATH… [--where CONDITION] [--json]"],
+    summary: "Count answers, tokens, cost, flags and duplicates",
+    about: [
+      "PATH is a results or failures file, packed or not, or a folder of them.",
+      "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
+    ],
+    examples: [
+      "stats out/",
+      "stats out/prompts.jsonl --where 'flags contains \"refusal\"' --json",
+    ],
+    load: async () => (await import("./stats_command.ts")).statsCommand,
+  },
   simulate: {
     usage: ["simulate [--port N] [OPTION=VALUE,…]"],
     summary: "Serve a simulated OpenAI-compatible teacher on this machine",

@@ -71,7 +71,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "where",
       value: "CONDITION",
       help: "only these rows: 'completion_tokens < 4000'",
-      commands: ["export"],
+      commands: ["export", "stats"],
       isCommon: true,
     },
     { name: "columns", value: "A,B", help: "only these columns", commands: ["export"] },
@@ -358,6 +358,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       isCommon: true,
     },
     { name: "update-interval", value: "N", help: "rows between two snapshots" },
+    {
+      name: "json",
+      help: "print JSON",
+      commands: ["stats"],
+      isCommon: true,
+    },
     {
       name: "quiet",
       short: "q",

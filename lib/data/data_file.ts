@@ -6,7 +6,7 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { isBlankLine } from "../line_blocks.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import { runFileOf } from "./find_files.ts";
 import {
   DamagedLine,
@@ -53,6 +53,8 @@ export interface FileMark {
   /** Hashes of the first bytes and of those before `end`. */
   first: string;
   last: string;
+  /** Whether the last row has no line feed yet. */
+  isOpen: boolean;
 }
 
 /** Gets each row of a file. */
@@ -221,6 +223,7 @@ export class DataFile {
     }
     mark.lines++;
     mark.rows++;
+    mark.isOpen = true;
     onRow(facts, { offset: mark.end, bytes: bytes.length, isTail: true });
     if (mark.end === 0) mark.first = xxHash64Hex(bytesText(bytes.subarray(0, MARK_BYTES)));
     this.#markEnd(mark.end + bytes.length, bytes);
@@ -229,7 +232,9 @@ export class DataFile {
   #readLine(bytes: Uint8Array, offset: number, isTail: boolean, onRow: RowListener): void {
     const { mark } = this;
     // The line feed of a line that was read before it had one.
-    if (bytes.length === 0 && offset > 0) return;
+    const isRest = mark.isOpen && bytes.length === 0;
+    mark.isOpen = false;
+    if (isRest) return;
     mark.lines++;
     if (isBlankLine(bytes)) return;
     let facts: LineFacts | DamagedLine;
@@ -331,6 +336,7 @@ function newMark(path: string): FileMark {
     damage: [],
     first: "",
     last: "",
+    isOpen: false,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 
 /** Results, failures and what they are packed with. */
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
@@ -50,7 +50,11 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   } catch (cause) {
     throw new UsageError(`Cannot open "${folder}": ${systemReason(cause)}`, { cause });
   }
-  entries.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
+  // The failures of a results file follow it.
+  const stem = ({ name }: Deno.DirEntry) => name.replace(/(_error)?\..*$/s, "");
+  entries.sort((a, b) =>
+    stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
+  );
   const prefix = folder.endsWith("/") ? folder : `${folder}/`;
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { systemReason } from "../system_error.ts";
+import { systemReason } from "../files.ts";
 import { COLUMN_NAMES, type ColumnArrays, type ColumnName, makeColumns } from "./columns.ts";
 import type { DataFile, FileMark } from "./data_file.ts";
 import { FLAGS } from "./flags.ts";

@@ -11,6 +11,6 @@ export { type FlagName, FLAGS } from "./flags.ts";
 export { DerivedFields } from "./derived.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts";
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
-export { findDataFiles } from "./find_files.ts";
-export { planOf, rowsThatMeet } from "./query.ts";
+export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";
+export { selectRows } from "./select_rows.ts";
 export type { Facet, Histogram, Query, RowPage, ShownRow } from "./protocol.ts";

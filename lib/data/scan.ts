@@ -173,7 +173,7 @@ export function prefilterOf({ text, ignoresCase, path }: Needle): RegExp | undef
     else if (char === "\t") source += "\\\\t";
     else if (char === '"' || char === "\\") source += `(?:\\\\\\${char}|${unitsOf(char)})`;
     else if (code < 0x20) return undefined;
-    else if (char === "/") source += "\\\\?/";
+    else if (char === "/") source += `(?:\\\\?/|${unitsOf(char)})`;
     else if (code < 0x7f) source += `(?:${RegExp.escape(char)}|${unitsOf(char)})`;
     else source += `(?:${RegExp.escape(LATIN1.decode(ENCODER.encode(char)))}|${unitsOf(char)})`;
   }

@@ -1,0 +1,198 @@
+/**
+ * `retort stats`.
+ *
+ * @module
+ */
+
+import {
+  type DataStatistics,
+  type Facet,
+  FLAGS,
+  type Histogram,
+  type IndexStatus,
+  openFiles,
+  openIndex,
+  selectRows,
+  type Spread,
+  statisticsOf,
+} from "../lib/data/mod.ts";
+import { UsageError } from "../lib/errors.ts";
+import { formatCount, formatLatency, formatPercent, formatUsd } from "../lib/figures.ts";
+import { printable, printableLines } from "../lib/printable.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { Settings } from "./settings.ts";
+
+/** Prints what results and failures hold. */
+export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError(
+      "Cannot count without files: name results, failures or a folder, as in out/",
+    );
+  }
+  await using open = await openFiles(args.inputs);
+  const index = openIndex(open.files);
+  try {
+    await index.readAll();
+    index.save();
+    const status = index.status();
+    refuseNothing(args.inputs, status);
+    const statistics = statisticsOf(index.table, selectRows(index, settings.text("where") ?? ""));
+    if (settings.isOn("json")) {
+      io.writeOut(`${JSON.stringify(jsonOf(status, statistics), null, 2)}\n`);
+    } else io.writeOut(printableLines(textOf(status, statistics)));
+    for (const note of notesOf(status)) io.writeErr(`Note: ${printableLines(note)}\n`);
+  } finally {
+    index.close();
+  }
+  return 0;
+}
+
+function refuseNothing(paths: readonly string[], { files }: IndexStatus): void {
+  if (files.some(({ problem }) => problem === null)) return;
+  const [first] = files;
+  throw new UsageError(
+    first === undefined
+      ? `Cannot count "${paths.join('", "')}": there is no .jsonl file in it`
+      : `Cannot count "${first.path}": ${first.problem}`,
+  );
+}
+
+/** What is not counted, and why. */
+function notesOf({ files }: IndexStatus): string[] {
+  return files.flatMap(({ path, problem, damage, damageCount, read, size }) => {
+    const notes = problem === null ? [] : [`"${path}" is left out: ${problem}`];
+    if (damageCount > 0) {
+      const [{ line, problem }] = damage;
+      notes.push(
+        `"${path}" has ${formatCount(damageCount)} damaged ${
+          damageCount === 1 ? "line" : "lines"
+        } ` +
+          `(line ${line}: ${problem})`,
+      );
+    }
+    if (problem === null && read < size) {
+      notes.push(
+        `"${path}" ends with a line that is not complete: it is being written, or was cut`,
+      );
+    }
+    return notes;
+  });
+}
+
+function jsonOf({ files }: IndexStatus, statistics: DataStatistics) {
+  const { rows, facets, histograms, ...rest } = statistics;
+  return {
+    files: files.map(({ path, rows, damageCount, problem }) => ({
+      path,
+      rows,
+      damaged_lines: damageCount,
+      problem,
+    })),
+    rows,
+    ...rest,
+    facets: Object.fromEntries(
+      facets.filter(({ field }) => field !== "flags" && field !== "status")
+        .map(({ field, values }) => [field, values]),
+    ),
+    histograms: Object.fromEntries(histograms.map(({ field, bins }) => [field, bins])),
+  };
+}
+
+const LEFT = 20;
+
+function textOf({ files }: IndexStatus, statistics: DataStatistics): string {
+  const { rows } = statistics;
+  const lines = files.map(({ path, rows }) => row(printable(path), `${formatCount(rows)} rows`));
+  lines.push("", row("Rows", formatCount(rows.total)));
+  for (const status of ["answered", "failed", "pending"] as const) {
+    if (rows[status] > 0) lines.push(row(`  ${status}`, share(rows[status], rows.total)));
+  }
+  lines.push("", spread("Prompt tokens", statistics.prompt_tokens, formatCount));
+  lines.push(spread("Answer tokens", statistics.completion_tokens, formatCount));
+  if (statistics.reasoning_tokens.max > 0) {
+    lines.push(spread("  of it reasoning", statistics.reasoning_tokens, formatCount));
+  }
+  lines.push(
+    spread("Latency", statistics.latency_ms, formatLatency),
+    row("Cost", costText(statistics)),
+  );
+  for (const histogram of statistics.histograms) lines.push("", ...sparkline(histogram));
+  lines.push("", "Flags");
+  for (const { name, title } of FLAGS) {
+    const count = statistics.flags[name];
+    if (count > 0) lines.push(row(`  ${name}`, `${share(count, rows.total)}  ${title}`));
+  }
+  if (lines.at(-1) === "Flags") lines.push(row("  none", ""));
+  for (const facet of statistics.facets) {
+    if (facet.field === "flags" || facet.field === "status") continue;
+    lines.push("", ...facetLines(facet, rows.total));
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function row(name: string, text: string): string {
+  return `${name.padEnd(LEFT)} ${text}`.trimEnd();
+}
+
+function share(count: number, total: number): string {
+  return `${formatCount(count).padStart(11)}  ${formatPercent(count, total).padStart(6)}`;
+}
+
+function spread(
+  name: string,
+  { p50, p95, max, sum }: Spread,
+  format: (n: number) => string,
+): string {
+  const total = name === "Latency" ? "" : ` · ${format(sum)} in total`;
+  return row(name, `p50 ${format(p50)} · p95 ${format(p95)} · max ${format(max)}${total}`);
+}
+
+function costText(
+  { cost_usd: usd, cost_estimated_rows: estimated, cost_unknown_rows: unknown, rows }:
+    DataStatistics,
+): string {
+  if (unknown === rows.total) return "not known";
+  const notes = [
+    estimated > 0 ? `${formatCount(estimated)} rows estimated by public prices` : "",
+    unknown > 0 ? `${formatCount(unknown)} rows not known` : "",
+  ].filter((note) => note !== "");
+  return `${estimated > 0 ? "about " : ""}${formatUsd(usd)}${
+    notes.length > 0 ? ` (${notes.join(", ")})` : ""
+  }`;
+}
+
+const BARS = " ▁▂▃▄▅▆▇█";
+
+/** A histogram on one line, with its ends below. */
+function sparkline({ title, bins, most }: Histogram): string[] {
+  const first = bins.findIndex(({ count }) => count > 0);
+  const shown = bins.slice(Math.max(0, first));
+  const highest = Math.max(...shown.map(({ count }) => count));
+  const bars = shown.map(({ count }) =>
+    BARS[count === 0 ? 0 : Math.max(1, Math.round(count / highest * 8))]
+  );
+  const [from, to] = [formatCount(shown[0].from), formatCount(most)];
+  return [
+    row(title, bars.join("")),
+    row("", `${from}${" ".repeat(Math.max(1, bars.length - from.length - to.length))}${to}`),
+  ];
+}
+
+const MOST_SHOWN = 10;
+
+function facetLines({ title, values, more }: Facet, total: number): string[] {
+  const shown = values.slice(0, MOST_SHOWN);
+  const rest = values.length - shown.length + more;
+  return [
+    title,
+    ...shown.map(({ value, count }) =>
+      row(
+        `  ${printable(value === "" || value === null ? "(none)" : String(value))}`,
+        share(count, total),
+      )
+    ),
+    ...(rest > 0 ? [`  … and ${formatCount(rest)} more`] : []),
+  ];
+}

@@ -1,0 +1,65 @@
+/** Tests of `stats`. @module */
+
+import { statsCommand } from "../../cli/stats_command.ts";
+import type { Io } from "../../cli/io.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { failureLine, resultLine } from "../data/lines.ts";
+import { tempDir } from "../support/temp.ts";
+
+/** What the command writes. */
+async function stats(...args: string[]): Promise<{ out: string; err: string }> {
+  const written = { out: "", err: "" };
+  const io = {
+    writeOut: (text: string) => written.out += text,
+    writeErr: (text: string) => written.err += text,
+  };
+  assertEquals(await statsCommand(parseCommandLine(["stats", ...args]), io as unknown as Io), 0);
+  return written;
+}
+
+Deno.test("stats: counts rows, flags and own fields, and says what is left out", async () => {
+  await using dir = await tempDir();
+  await dir.write(
+    "out/x.jsonl",
+    resultLine({ uid: "a", own: { lang: "en" }, distill: { cost_usd: 0.5 } }) +
+      resultLine({
+        uid: "b",
+        own: { lang: "\x1b[31mde" },
+        response: "I'm sorry, but I can't help with that.",
+      }) +
+      '{"uid":"cut',
+  );
+  await dir.write("out/x_error.jsonl", failureLine("c"));
+  await dir.write("out/other.jsonl", [{ a: 1 }]);
+  const { out, err } = await stats(dir.path("out"));
+  assert(/Rows +3\n {2}answered +2 +66\.6%\n {2}failed +1 +33\.3%\n/.test(out), out);
+  assert(/ {2}refusal +1 +33\.3% {2}Refusal\n/.test(out), out);
+  assert(/lang\n {2}en +1 /.test(out), out);
+  assert(out.includes("Cost                 $0.50 (2 rows not known)"), out);
+  assert(!out.includes("\x1b"), "nothing steers the terminal");
+  assert(/other\.jsonl" is left out: it holds no results or failures of Retort/.test(err), err);
+  assert(/x\.jsonl" ends with a line that is not complete/.test(err), err);
+
+  const json = JSON.parse(
+    (await stats(dir.path("out"), "--json", "--where", 'status == "answered"')).out,
+  );
+  assertEquals(json.rows, { total: 2, answered: 2, failed: 0, pending: 0 });
+  assertEquals([json.flags.refusal, json.cost_usd, json.completion_tokens.p50], [1, 0.5, 20]);
+});
+
+Deno.test("stats: says what it cannot count", async () => {
+  await using dir = await tempDir();
+  await dir.write("empty/note.txt", "x");
+  await dir.write("in.jsonl", [{ prompt: "x" }]);
+  const cases: [args: string[], problem: string][] = [
+    [[], "Cannot count without files"],
+    [[dir.path("missing.jsonl")], 'missing.jsonl": there is no such file or folder'],
+    [[dir.path("empty")], "there is no .jsonl file in it"],
+    [[dir.path("in.jsonl")], "it holds no results or failures of Retort"],
+  ];
+  for (const [args, problem] of cases) {
+    await assertRejects(() => stats(...args), UsageError, problem);
+  }
+});

@@ -1,0 +1,286 @@
+/** Tests of the index: what it holds, and what it notices. @module */
+
+import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
+import { sortRows } from "../../lib/data/query.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { failureLine, resultLine } from "./lines.ts";
+
+/** Reads files to their end. */
+async function indexOf(...paths: string[]): Promise<DataIndex> {
+  const index = new DataIndex(paths.map((path) => ({ path })));
+  index.refresh();
+  await index.readAll();
+  return index;
+}
+
+/** The ids of the rows that meet a condition. */
+function uids(index: DataIndex, where = ""): string[] {
+  return Array.from(selectRows(index, where), (row) => JSON.parse(index.textAt(row)).uid);
+}
+
+async function append(dir: TempDir, name: string, text: string): Promise<void> {
+  await Deno.writeTextFile(dir.path(name), text, { append: true });
+}
+
+Deno.test("index: conditions are answered by columns and by lines alike", async () => {
+  await using dir = await tempDir();
+  const results = await dir.write(
+    "x.jsonl",
+    resultLine({ uid: "a", own: { lang: "en", meta: { score: 1.5 }, tags: ["x"] } }) +
+      resultLine({
+        uid: "b",
+        response: "",
+        own: { lang: "de", meta: { score: -2 } },
+        distill: { finish_reason: "length" },
+      }) +
+      resultLine({
+        uid: "c",
+        response: 'Für "alle"/niemand\nZeile',
+        own: { model: "own", big: "y".repeat(300) },
+      }),
+  );
+  const failures = await dir.write(
+    "x_error.jsonl",
+    failureLine("d", { status: 503, type: "http" }) + failureLine("e", { final: false }),
+  );
+  const index = await indexOf(results, failures);
+  const cases: [string, string[]][] = [
+    ["", ["a", "b", "c", "d", "e"]],
+    ['status == "answered"', ["a", "b", "c"]],
+    ['status in ("failed", "pending")', ["d", "e"]],
+    ['error.type == "http" or error.status == 503', ["d"]],
+    ['finish_reason == "length"', ["b"]],
+    ['flags contains "empty"', ["b"]],
+    ['not (flags contains "empty") and status == "answered"', ["a", "c"]],
+    ['lang == "en"', ["a"]],
+    ["lang == null", ["c", "d", "e"]],
+    ["meta.score > 0", ["a"]],
+    ["meta.score < 0 and lang == 'de'", ["b"]],
+    ['tags contains "x"', ["a"]],
+    ['model == "own"', ["c"]],
+    ['model == "qwen3"', ["a", "b"]],
+    ['distill.model == "qwen3"', ["a", "b", "c"]],
+    ['response contains "für"', []],
+    ['response icontains "für"', ["c"]],
+    ['response contains "Für \\"alle\\"/nie"', ["c"]],
+    ['response matches "mand$"', []],
+    ['response matches "(?m)mand$"', ["c"]],
+    ['prompt contains "of d"', ["d"]],
+    ['uid == "e"', ["e"]],
+    ['big matches "^y+$"', ["c"]],
+    ["nothing == 1", []],
+    ['completion_tokens == 20 and response contains "answer to a"', ["a"]],
+    ['lang == "en" or response icontains "ZEILE"', ["a", "c"]],
+    ["source_file == 'in.jsonl'", ["a", "b", "c", "d", "e"]],
+  ];
+  for (const [where, expected] of cases) assertEquals(uids(index, where), expected, where);
+  assertThrows(() => uids(index, "lang =="), UsageError, "Cannot use the condition");
+  const all = selectRows(index, "");
+  const sorted = sortRows(index.table, all, ["meta", "score"], true)!;
+  assertEquals([...sorted], [0, 1, 2, 3, 4]);
+  assertEquals([...sortRows(index.table, all, ["meta", "score"], false)!], [1, 0, 2, 3, 4]);
+  assertEquals(sortRows(index.table, all, ["lang"], false), undefined);
+  const { rows, flags, cost_unknown_rows: unknown, completion_tokens: tokens } = statisticsOf(
+    index.table,
+    all,
+  );
+  assertEquals(rows, { total: 5, answered: 3, failed: 1, pending: 1 });
+  assertEquals([flags.empty, flags.cut_off, unknown, tokens.sum, tokens.max], [1, 1, 5, 60, 20]);
+  index.close();
+});
+
+Deno.test("index: a needle is found however JSON writes it", async () => {
+  await using dir = await tempDir();
+  const needle = "a<b> & \"c\"\\d/é😀\n\t'e'";
+  const plain = resultLine({ uid: "plain", response: `x ${needle} y` });
+  const escaped = plain.replace('"plain"', '"escaped"').replaceAll(
+    /[<>&'/é😀]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0").toUpperCase()}`,
+  ).replaceAll("😀", "\\ud83d\\ude00");
+  const index = await indexOf(
+    await dir.write("x.jsonl", plain + resultLine({ uid: "other" }) + escaped),
+  );
+  for (const operator of ["contains", "icontains"]) {
+    assertEquals(uids(index, `response ${operator} ${JSON.stringify(needle)}`), [
+      "plain",
+      "escaped",
+    ]);
+  }
+  index.close();
+});
+
+Deno.test("index: copies are found, samples of one row are none", async () => {
+  await using dir = await tempDir();
+  const long = "This is an answer that is long enough to be no accident when it comes twice.";
+  const index = await indexOf(
+    await dir.write(
+      "x.jsonl",
+      resultLine({ uid: "a", response: long }) + resultLine({ uid: "a#1", response: long }) +
+        resultLine({ uid: "b", response: long }) + resultLine({ uid: "c", response: "42" }) +
+        resultLine({ uid: "d", response: "42" }) +
+        resultLine({ uid: "e", response: "42", prompt: "prompt of c" }),
+    ),
+  );
+  assertEquals(uids(index, 'flags contains "duplicate"'), ["b", "e"]);
+  index.close();
+});
+
+Deno.test("index: follows files that grow, are replaced, cut or removed", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string) => resultLine({ uid });
+  const path = await dir.write("x.jsonl", line("a"));
+  const index = await indexOf(path);
+  // Half a line is no row yet; a whole one needs no line feed.
+  await append(dir, "x.jsonl", line("b").slice(0, 50));
+  assertEquals(index.refresh(), true);
+  await index.readAll();
+  assertEquals(uids(index), ["a"]);
+  await append(dir, "x.jsonl", line("b").slice(50, -1));
+  index.refresh();
+  await index.readAll();
+  assertEquals(uids(index), ["a", "b"]);
+  await append(dir, "x.jsonl", "\n" + line("c"));
+  index.refresh();
+  await index.readAll();
+  assertEquals(uids(index), ["a", "b", "c"]);
+  // Replaced by another file of the same length and more.
+  await dir.write("y.jsonl", line("x") + line("y") + line("z") + line("w"));
+  await Deno.rename(dir.path("y.jsonl"), path);
+  index.refresh();
+  await index.readAll();
+  assertEquals(uids(index), ["x", "y", "z", "w"]);
+  // Cut, then written anew in place.
+  await Deno.truncate(path, line("x").length);
+  index.refresh();
+  await index.readAll();
+  assertEquals(uids(index), ["x"]);
+  await Deno.remove(path);
+  index.refresh();
+  await index.readAll();
+  assertEquals(uids(index), []);
+  assertEquals(index.status().files.map(({ state, problem }) => [state, problem]), [[
+    "removed",
+    "it was removed or renamed",
+  ]]);
+  await dir.write("x.jsonl", line("new"));
+  index.refresh();
+  await index.readAll();
+  assertEquals([uids(index), index.status().files[0].state], [["new"], "current"]);
+  index.close();
+});
+
+Deno.test("index: says what is damaged or foreign, and shows the rest", async () => {
+  await using dir = await tempDir();
+  const bytes = new TextEncoder().encode(resultLine({ uid: "latin" }));
+  bytes[20] = 0xff;
+  const damaged = new Uint8Array([
+    ...new TextEncoder().encode(`${resultLine({ uid: "a" })}{"uid":"b","prom\n\n${'{"uid":3}'}\n`),
+    ...bytes,
+    ...new TextEncoder().encode(resultLine({ uid: "c" })),
+  ]);
+  const index = await indexOf(
+    await dir.write("damaged.jsonl", damaged),
+    await dir.write("foreign.jsonl", [{ prompt: "x" }]),
+    await dir.write("binary.jsonl", new Uint8Array([0, 1, 2, 10, 3])),
+    await dir.write("empty.jsonl", ""),
+    await dir.write("begun.jsonl", '{"uid":"a","prom'),
+  );
+  assertEquals(uids(index), ["a", "c"]);
+  const found = index.status().files.map((
+    { state, problem, damage },
+  ) => [state, problem, damage.map(({ line }) => line)]);
+  assertEquals(found, [
+    ["current", null, [2, 4, 5]],
+    ["foreign", 'it holds no results or failures of Retort (line 1: it has no "uid")', []],
+    ["current", null, [1]],
+    ["current", null, []],
+    ["current", null, []],
+  ]);
+  index.close();
+});
+
+Deno.test("index: is kept, taken up and continued, and never trusted where the file is another", async () => {
+  await using dir = await tempDir();
+  const own = { lang: "en", score: 3 };
+  await dir.write(
+    "out/x.jsonl",
+    resultLine({ uid: "a", own }) + resultLine({ uid: "b", own: { lang: "de", score: 4 } }),
+  );
+  const read = async () => {
+    await using open = await openFiles([dir.path("out")]);
+    const index = openIndex(open.files);
+    const known = index.status().rows;
+    await index.readAll();
+    const kept = index.save();
+    const found = [
+      known,
+      uids(index, "score > 3"),
+      uids(index, 'lang == "en"'),
+      uids(index, 'flags contains "duplicate"'),
+    ];
+    index.close();
+    assertEquals(kept, undefined);
+    return found;
+  };
+  assertEquals(await read(), [0, ["b"], ["a"], []]);
+  assertEquals((await dir.names("out/.retort")).length, 1);
+  assertEquals(await read(), [2, ["b"], ["a"], []]);
+  await append(
+    dir,
+    "out/x.jsonl",
+    resultLine({
+      uid: "c",
+      own: { lang: "en", score: 9 },
+      prompt: "prompt of a",
+      response: "The answer to a is a whole sentence.",
+    }),
+  );
+  assertEquals(await read(), [2, ["b", "c"], ["a", "c"], ["c"]]);
+  assertEquals(await read(), [3, ["b", "c"], ["a", "c"], ["c"]]);
+  // Edited in place: same inode, same length.
+  await dir.write("out/x.jsonl", (await dir.read("out/x.jsonl")).replace('"score":9', '"score":1'));
+  assertEquals(await read(), [0, ["b"], ["a", "c"], ["c"]]);
+  const [name] = await dir.names("out/.retort");
+  await dir.write(`out/.retort/${name}`, "damaged");
+  assertEquals(await read(), [0, ["b"], ["a", "c"], ["c"]]);
+});
+
+Deno.test("index: stays in memory where its folder cannot be written", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", resultLine({ uid: "a" }));
+  await dir.write(".retort", "a file is in the way");
+  await using open = await openFiles([dir.path("x.jsonl")]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  assert(index.save() !== undefined);
+  assertEquals(uids(index), ["a"]);
+  index.close();
+});
+
+Deno.test("index: opens packed files and folders, and brings the failures of results along", async () => {
+  await using dir = await tempDir();
+  const pack = async (text: string) =>
+    new Uint8Array(
+      await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip")))
+        .arrayBuffer(),
+    );
+  await dir.write("a/x.jsonl.gz", await pack(resultLine({ uid: "packed" })));
+  await dir.write("a/deep/y.jsonl", resultLine({ uid: "y" }));
+  await dir.write("a/deep/y_error.jsonl", failureLine("z"));
+  await dir.write("a/y.outdated.jsonl", resultLine({ uid: "old" }));
+  await dir.write("a/.retort/z.jsonl", resultLine({ uid: "hidden" }));
+  for (
+    const [paths, expected] of [[["a"], ["y", "z", "packed"]], [["a/deep/y.jsonl"], [
+      "y",
+      "z",
+    ]]] as const
+  ) {
+    await using open = await openFiles(paths.map(dir.path));
+    const index = openIndex(open.files);
+    await index.readAll();
+    assertEquals(uids(index), [...expected]);
+    index.close();
+  }
+});
