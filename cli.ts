@@ -13,6 +13,7 @@ import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
+import { promptSecret } from "./lib/deps/std_cli.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
@@ -70,6 +71,7 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
     env: (name) => Deno.env.get(name),
     stdin: Deno.stdin.readable,
     isTerminal: Deno.stderr.isTerminal(),
+    askSecret: Deno.stdin.isTerminal() && Deno.stderr.isTerminal() ? askSecret : undefined,
     columns: () => consoleColumns(),
     onSignal(signal, handler) {
       Deno.addSignalListener(signal, handler);
@@ -83,6 +85,16 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
     },
     folders,
   };
+}
+
+/** The question goes to standard error, as all that is said to the user. `promptSecret` writes to standard output: with
+ * an empty mask only a space and a line break. */
+function askSecret(question: string): string | null {
+  const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
+  say(question);
+  const secret = promptSecret("", { mask: "" });
+  if (!Deno.stdout.isTerminal()) say("\n");
+  return secret;
 }
 
 /** How this process was started. */

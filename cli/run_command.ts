@@ -29,7 +29,8 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
-  await using open = await openTeachers(settings, request.teachers, io);
+  const mayAsk = !settings.isOn("dry-run") && !request.run.input.includes("-");
+  await using open = await openTeachers(settings, request.teachers, io, mayAsk);
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);

@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import type { TeacherPlace } from "../lib/run/mod.ts";
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import { openaiCompatible } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE, readApiKey } from "./api_key.ts";
+import { DEFAULT_KEY_VARIABLE, Keys } from "./api_key.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { holdsKey } from "./headers.ts";
 import type { Io } from "./io.ts";
@@ -30,17 +30,19 @@ const OPENAI_URL = "https://api.openai.com/v1";
  * closed again where one of them cannot be.
  *
  * @param specs Those of the configuration; without any, each `--base-url` is a teacher.
+ * @param mayAsk Whether the user may be asked for a key that is missing.
  * @throws {UsageError} when a teacher cannot be asked as it was named
  */
 export async function openTeachers(
   settings: Settings,
   specs: readonly TeacherSpec[],
   io: Io,
+  mayAsk = false,
 ): Promise<OpenTeachers> {
   await using opened = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
   const teachers = simulation === undefined
-    ? await openReal(namedTeachers(settings, specs, io), settings, io, opened)
+    ? await openReal(namedTeachers(settings, specs, io), settings, io, new Keys(io, mayAsk), opened)
     : [openSimulated(simulation, settings, specs, opened)];
   const open = opened.move();
   return { teachers, [Symbol.asyncDispose]: () => open.disposeAsync() };
@@ -97,6 +99,7 @@ async function openReal(
   named: readonly NamedTeacher[],
   settings: Settings,
   io: Io,
+  keys: Keys,
   opened: AsyncDisposableStack,
 ): Promise<TeacherPlace[]> {
   const teachers: TeacherPlace[] = [];
@@ -107,7 +110,7 @@ async function openReal(
       "a model: add -m NAME, or --simulate to try Retort without a teacher",
     );
     const reach = await readReach(own, settings, io);
-    const apiKey = await keyFor(one, named, holdsKey(reach.headers), settings, io);
+    const apiKey = await keyFor(one, named, holdsKey(reach.headers), settings, keys);
     const teacher = asUsage(() =>
       openaiCompatible({
         baseUrl,
@@ -130,7 +133,7 @@ async function keyFor(
   named: readonly NamedTeacher[],
   isInHeaders: boolean,
   settings: Settings,
-  io: Io,
+  keys: Keys,
 ): Promise<string | undefined> {
   const hasOwn = apiKeyFile !== undefined || apiKeyEnv !== undefined;
   const place = hasOwn
@@ -142,12 +145,11 @@ async function keyFor(
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
   }
-  const key = await readApiKey(place, io);
-  if (key !== undefined || !isOpenAI(baseUrl)) return key;
-  throw new UsageError(
-    `Cannot ask ${OPENAI_URL} without a key: set ${DEFAULT_KEY_VARIABLE}, or name another teacher ` +
-      "with --base-url, or add --simulate to try Retort without one",
-  );
+  const missing = isOpenAI(baseUrl)
+    ? `Cannot ask ${OPENAI_URL} without a key: set ${DEFAULT_KEY_VARIABLE}, or name another teacher ` +
+      "with --base-url, or add --simulate to try Retort without one"
+    : undefined;
+  return await keys.read(place, URL.parse(baseUrl)?.host ?? "the teacher", missing);
 }
 
 function isOpenAI(baseUrl: string): boolean {

@@ -1,0 +1,54 @@
+/** Tests of cli/api_key.ts: when a key is asked for. @module */
+
+import { Keys } from "../../cli/api_key.ts";
+import type { Io } from "../../cli/io.ts";
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { tempDir } from "../support/temp.ts";
+
+const HOST = "api.openai.com";
+
+/** A user who types `typed` when asked, or cannot be asked. */
+function setUp(typed: string | null | undefined, mayAsk = true, env: Record<string, string> = {}) {
+  const asked: string[] = [];
+  const askSecret = typed === undefined ? undefined : (question: string) => {
+    asked.push(question);
+    return typed;
+  };
+  const io = { env: (name: string) => env[name], askSecret } as unknown as Io;
+  return { keys: new Keys(io, mayAsk), asked };
+}
+
+Deno.test("a key is asked for once where OpenAI's is missing or a named place is empty", async () => {
+  await using dir = await tempDir();
+  const file = await dir.write("key.txt", "\n");
+  const places = [{}, { variable: "MY_KEY" }, { file }];
+  for (const place of places) {
+    const { keys, asked } = setUp(" sk-typed\n", true, { MY_KEY: "  " });
+    assertEquals(await keys.read(place, HOST, "no key"), "sk-typed");
+    assertEquals(await keys.read(place, HOST, "no key"), "sk-typed");
+    assertEquals(asked.length, 1);
+    assert(asked[0].includes(HOST));
+  }
+});
+
+Deno.test("no key is asked for where one is named, none is needed, or no one can be asked", async () => {
+  const env = { OPENAI_API_KEY: "sk-env" };
+  const named = setUp("sk-typed", true, env);
+  assertEquals(await named.keys.read({}, HOST, "no key"), "sk-env");
+  const unneeded = setUp("sk-typed");
+  assertEquals(await unneeded.keys.read({}, "127.0.0.1:8000"), undefined);
+  assertEquals([...named.asked, ...unneeded.asked], []);
+  for (const { keys, asked } of [setUp("sk-typed", false), setUp(undefined), setUp("")]) {
+    await assertRejects(() => keys.read({}, HOST, "no key"), UsageError, "no key");
+    const problem = "the variable MY_KEY, which api-key-env names, is not set";
+    await assertRejects(() => keys.read({ variable: "MY_KEY" }, HOST), UsageError, problem);
+    assert(asked.every((question) => !question.includes("MY_KEY")));
+  }
+});
+
+Deno.test("a typed key that cannot be sent is refused without being shown", async () => {
+  const { keys } = setUp("sk typed");
+  const error = await assertRejects(() => keys.read({}, HOST, "no key"), UsageError, "was typed");
+  assert(!error.message.includes("sk typed"));
+});
