@@ -110,3 +110,16 @@ export interface Outcome {
   /** What all attempts have cost in US dollars; 0 where no price is known. */
   readonly costUsd: number;
 }
+
+/** A row's own fields of these names are moved to `distill.replaced`. */
+export const RESERVED_FIELDS = [
+  "uid",
+  "prompt_hash",
+  "response",
+  "reasoning",
+  "distill",
+  "tool_calls",
+  "final_messages",
+  "error",
+  "partial",
+] as const;

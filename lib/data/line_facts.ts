@@ -4,8 +4,8 @@
  * @module
  */
 
-import { foreignLineProblem } from "../own_line.ts";
-import { RESERVED_FIELDS } from "../row_fields.ts";
+import { foreignLineProblem } from "../line_blocks.ts";
+import { RESERVED_FIELDS } from "../row.ts";
 
 /** Whether a row has a result, has failed, or has an answer that was not accepted and is asked again. */
 export const STATUSES = ["answered", "failed", "pending"] as const;

@@ -10,8 +10,13 @@
 
 import { Buffer } from "node:buffer";
 import { DamagedFileError } from "../errors.ts";
-import { isBlankLine, type LineBlock, readLineBlocks } from "../line_blocks.ts";
-import { foreignLineProblem, type LineKind } from "../own_line.ts";
+import {
+  foreignLineProblem,
+  isBlankLine,
+  type LineBlock,
+  type LineKind,
+  readLineBlocks,
+} from "../line_blocks.ts";
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 
 /** One line of the file. What costs a string is made when it is asked for. The same object stands for the

@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { checkOwnFile } from "../own_line.ts";
+import { checkOwnFile } from "../line_blocks.ts";
 import {
   acquireLock,
   type Lock,

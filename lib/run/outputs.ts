@@ -6,7 +6,7 @@
 
 import { SinkError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
-import { holdsOwnLines } from "../own_line.ts";
+import { holdsOwnLines } from "../line_blocks.ts";
 import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { statOf, systemReason } from "../files.ts";
 

@@ -23,7 +23,7 @@ import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, type RowParserOptions } from "../source/mod.ts";
-import { foreignLineProblem, type LineKind } from "../own_line.ts";
+import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {

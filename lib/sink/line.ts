@@ -6,8 +6,7 @@
  */
 
 import { SinkError } from "../errors.ts";
-import type { Outcome, Row } from "../row.ts";
-import { RESERVED_FIELDS } from "../row_fields.ts";
+import { type Outcome, RESERVED_FIELDS, type Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
 import { jsonOf, topLevelMembers, withDeepAsText, withoutMembers } from "./json_text.ts";

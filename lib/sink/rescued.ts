@@ -6,8 +6,13 @@
  */
 
 import { dirname } from "node:path";
-import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { holdsOwnLines, type LineKind } from "../own_line.ts";
+import {
+  holdsOwnLines,
+  isBlankLine,
+  type LineKind,
+  linesOf,
+  readLineBlocks,
+} from "../line_blocks.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";

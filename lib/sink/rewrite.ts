@@ -6,8 +6,7 @@
  */
 
 import { DamagedFileError } from "../errors.ts";
-import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
-import { checkOwnFile } from "../own_line.ts";
+import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { cannotWrite, Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
 import { repairTail } from "./tail.ts";
 

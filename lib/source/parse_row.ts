@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RESERVED_FIELDS } from "../row_fields.ts";
+import { RESERVED_FIELDS } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { isSentInRequest, requestParams, rowParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";

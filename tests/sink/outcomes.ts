@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { Outcome, Row } from "../../lib/row.ts";
-import { RESERVED_FIELDS } from "../../lib/row_fields.ts";
+import { type Outcome, RESERVED_FIELDS, type Row } from "../../lib/row.ts";
 import type { LineFormat } from "../../lib/sink/line.ts";
 import type { Completion, Teacher } from "../../lib/teacher/teacher.ts";
 
