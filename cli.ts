@@ -8,7 +8,7 @@
 import { entryOf, isCommand } from "./cli/commands.ts";
 import { exitCodeOfError } from "./cli/exit_codes.ts";
 import { commandHelp, mainHelp, versionCommand } from "./cli/help.ts";
-import type { Io } from "./cli/io.ts";
+import { type Io, systemSignals } from "./cli/io.ts";
 import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "./cli/program.ts";
@@ -74,8 +74,11 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
     askSecret: Deno.stdin.isTerminal() && Deno.stderr.isTerminal() ? askSecret : undefined,
     columns: () => consoleColumns(),
     onSignal(signal, handler) {
-      Deno.addSignalListener(signal, handler);
-      return () => Deno.removeSignalListener(signal, handler);
+      const names = systemSignals(signal);
+      for (const name of names) Deno.addSignalListener(name, handler);
+      return () => {
+        for (const name of names) Deno.removeSignalListener(name, handler);
+      };
     },
     guardSignals: startSignalWorker,
     exit: (code) => Deno.exit(code),

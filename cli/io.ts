@@ -7,6 +7,17 @@
 /** A signal that ends a run. */
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
+/** What the system calls the signals that mean the same. Ctrl-Break of Windows is a Ctrl-C that no program can turn
+ * off; SIGTERM cannot be sent there, and Deno before 2.7.6 throws where it is listened for. */
+export function systemSignals(signal: StopSignal, os = Deno.build.os): readonly Deno.Signal[] {
+  if (os !== "windows") return [signal];
+  return {
+    SIGINT: ["SIGINT", "SIGBREAK"] as const,
+    SIGHUP: ["SIGHUP"] as const,
+    SIGTERM: [],
+  }[signal];
+}
+
 /** The world. */
 export interface Io {
   /** Writes to standard output. */

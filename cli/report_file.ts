@@ -5,7 +5,8 @@
  */
 
 import { statOf } from "../lib/files.ts";
-import { dirname } from "node:path";
+import { dirname } from "../lib/deps/std_path.ts";
+import { withoutSeparator } from "../lib/paths.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
@@ -22,7 +23,7 @@ export async function prepareReportFile(
   { input, output }: Pick<ResolvedRunOptions, "input" | "output">,
 ): Promise<void> {
   const info = await statOf(path);
-  if (info?.isDirectory || output.replace(/\/+$/, "") === path) {
+  if (info?.isDirectory || withoutSeparator(output) === path) {
     throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
   }
   if (info !== undefined && !info.isFile) {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { systemSignals } from "./io.ts";
+
 /** As in `signals.ts`: `deno task` passes one signal on twice. */
 const SAME_SIGNAL_MS = 500;
 /** How long the main thread may take to end the process. It does so by itself after 1.5 s. */
@@ -13,7 +15,10 @@ const PATIENCE_MS = 1_900;
 let lastMs = -Infinity;
 let count = 0;
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).flatMap((signal) =>
+  systemSignals(signal)
+);
+for (const signal of signals) {
   Deno.addSignalListener(signal, () => {
     const nowMs = performance.now();
     if (nowMs - lastMs < SAME_SIGNAL_MS) return;

@@ -1,10 +1,11 @@
 /**
- * Paths that callers give as strings or `file:` URLs.
+ * Paths that callers give as strings or `file:` URLs, and taking them apart on any system.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
+import * as system from "./deps/std_path.ts";
 
 /** A path, or a `file:` URL. */
 export type PathLike = string | URL;
@@ -24,4 +25,31 @@ export function pathOf(path: PathLike): string {
 /** The paths as strings; one alone is a list of one. */
 export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
+}
+
+/** What takes paths apart on one system: drive letters, backslashes and UNC names are those of Windows alone. */
+export type PathRules = typeof system;
+
+/** Whether a path is written as that of a folder, with a separator at its end. */
+export function endsWithSeparator(
+  path: string,
+  { SEPARATOR_PATTERN }: PathRules = system,
+): boolean {
+  return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
+}
+
+/** A path without the separators at its end. */
+export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
+  return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
+}
+
+/** A file of a folder. Written with `/`, which Windows reads too, so that a path is printed as it was typed. */
+export function inFolder(folder: string, name: string, rules: PathRules = system): string {
+  return `${withoutSeparator(folder, rules)}/${name}`;
+}
+
+/** Whether a path is below a folder; both are real paths. */
+export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
+  const way = rules.relative(folder, path);
+  return way !== "" && way.split(rules.SEPARATOR_PATTERN)[0] !== ".." && !rules.isAbsolute(way);
 }

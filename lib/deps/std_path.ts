@@ -3,6 +3,8 @@
 // @ts-types="./types/std_path.d.ts"
 export { basename } from "npm:deno-std@1.4.0/path/basename.js";
 // @ts-types="./types/std_path.d.ts"
+export { DELIMITER, SEPARATOR_PATTERN } from "npm:deno-std@1.4.0/path/constants.js";
+// @ts-types="./types/std_path.d.ts"
 export { dirname } from "npm:deno-std@1.4.0/path/dirname.js";
 // @ts-types="./types/std_path.d.ts"
 export { isAbsolute } from "npm:deno-std@1.4.0/path/is_absolute.js";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename } from "node:path";
+import { basename } from "../deps/std_path.ts";
 import type { ExportFormat } from "./formats.ts";
 
 /** One piece of configuration, ready to be pasted. */

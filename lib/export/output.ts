@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
 import { checkOutput, type OutputGuard, standardStreamOf } from "./output_guard.ts";

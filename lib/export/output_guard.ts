@@ -7,6 +7,7 @@
 
 import { UsageError } from "../errors.ts";
 import { ifThere, statOf, systemReason } from "../files.ts";
+import { endsWithSeparator } from "../paths.ts";
 
 /** What stands in the way of an output. */
 export interface OutputGuard {
@@ -45,7 +46,7 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
     throw new UsageError(`Cannot write "${output}": ${problem}`);
   };
   const info = await infoOf(output);
-  if (info?.isDirectory || output.endsWith("/")) refuse("it is a folder: name a file in it");
+  if (info?.isDirectory || endsWithSeparator(output)) refuse("it is a folder: name a file in it");
   if (info === undefined) return output;
   for (const [path, what] of guard.sources) {
     if (await isSameFile(path, info)) refuse(`it is ${what}. Name another output`);

@@ -9,7 +9,11 @@ import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { SinkError, SourceError } from "../errors.ts";
 import { formatOfName, type InputPiece } from "../formats/mod.ts";
 import { systemReason } from "../files.ts";
-import { basename, dirname, join, matchesGlob } from "node:path";
+import { matchesGlob } from "node:path";
+import * as system from "../deps/std_path.ts";
+import type { PathRules } from "../paths.ts";
+
+const { basename, dirname, join } = system;
 
 /** The files of a run. */
 export interface FoundInputs {
@@ -99,24 +103,33 @@ function isInput(name: string, siblings: ReadonlySet<string>): boolean {
 }
 
 async function matching(pattern: string): Promise<Found> {
-  const parts = pattern.split("/");
-  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part))).join("/");
-  const start = fixed === "" ? (pattern.startsWith("/") ? "/" : ".") : fixed;
-  const isDeep = pattern.includes("**");
-  const depth = isDeep ? Infinity : parts.length - (fixed === "" ? 0 : fixed.split("/").length);
+  const { start, glob, depth } = globOf(pattern);
   const found: string[] = [];
   let skipped = 0;
   // Matches of one folder come one after the other.
   let near = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
-    if (!matchesGlob(named, pattern.replace(/^\.\//, ""))) continue;
+    if (!matchesGlob(named, glob)) continue;
     const folder = dirname(path);
     if (folder !== near.folder) near = { folder, names: new Set(await namesIn(folder)) };
     if (isInput(basename(path), near.names)) found.push(named);
     else skipped++;
   }
   return { found, skipped };
+}
+
+/** Where the files of a pattern are looked for, how many folders deep, and the pattern with `/` between names. */
+export function globOf(pattern: string, rules: PathRules = system) {
+  const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
+  const parts = pattern.split(rules.SEPARATOR_PATTERN);
+  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)));
+  const start = fixed.join("/") || (rules.isAbsolute(pattern) ? "/" : ".");
+  return {
+    start: `${root}${start}`,
+    glob: `${root}${parts.join("/")}`.replace(/^\.\//, ""),
+    depth: pattern.includes("**") ? Infinity : parts.length - fixed.length,
+  };
 }
 
 async function* walk(folder: string, depth: number): AsyncGenerator<string> {
@@ -263,6 +276,5 @@ async function rowsOf(path: string): Promise<number> {
 /** The folder of an input; undefined for standard input. */
 export function folderOf(input: string): string | undefined {
   if (input === "-") return undefined;
-  const slash = input.lastIndexOf("/");
-  return slash === -1 ? "." : input.slice(0, slash + 1);
+  return dirname(input);
 }

@@ -4,11 +4,13 @@
  * @module
  */
 
+import * as system from "../deps/std_path.ts";
 import { SinkError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { holdsOwnLines } from "../line_blocks.ts";
 import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { statOf, systemReason } from "../files.ts";
+import { inFolder, type PathRules } from "../paths.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -62,9 +64,7 @@ export async function outputFilesOf(
     );
   }
   const files = inputs.map((input) => {
-    const stem = isFile
-      ? output.replace(RESULTS_NAME, "")
-      : `${output.replace(/\/+$/, "")}/${nameOf(input)}`;
+    const stem = isFile ? output.replace(RESULTS_NAME, "") : inFolder(output, nameOf(input));
     return { ...filesOf(input, stem), results: isFile ? output : `${stem}.jsonl` };
   });
   await checkOutputs(inputs, files);
@@ -92,7 +92,7 @@ export function filesOf(input: string, stem: string): OutputFiles {
  */
 export async function stemOf(output: string, name: string): Promise<string> {
   if (await namesFile(output)) return output.replace(RESULTS_NAME, "");
-  return `${output.replace(/\/+$/, "")}/${name}`;
+  return inFolder(output, name);
 }
 
 /**
@@ -142,8 +142,7 @@ export async function checkOutputs(
  */
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
   for (const { results } of files) {
-    const slash = results.lastIndexOf("/");
-    if (slash > 0) await makeFolder(results.slice(0, slash));
+    await makeFolder(system.dirname(results));
   }
 }
 
@@ -163,10 +162,9 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** What the output of an input is called. */
-export function nameOf(input: string): string {
-  if (input === "-") return "stdin";
-  return input.slice(input.lastIndexOf("/") + 1).replace(INPUT_ENDING, "");
+/** The name of an input without its folder and its ending. */
+export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> = system): string {
+  return input === "-" ? "stdin" : basename(input).replace(INPUT_ENDING, "");
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
 import { ifThere, systemReason } from "../files.ts";
 
@@ -89,7 +90,7 @@ export class Replacement implements AsyncDisposable {
     try {
       await this.#file.sync();
       this.#close();
-      await Deno.rename(this.#temporaryPath, this.#path);
+      await replaceFile(this.#temporaryPath, this.#path);
       this.#isCommitted = true;
       await syncFolderOf(this.#path);
     } catch (cause) {
@@ -112,6 +113,48 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
+/** What `replaceFile` needs of the world. */
+export interface ReplaceOptions {
+  /** The system. @default this one */
+  readonly os?: typeof Deno.build.os;
+  /** Renames a file. @default Deno.rename */
+  readonly rename?: (from: string, to: string) => Promise<void>;
+  /** Waits. @default a timer */
+  readonly wait?: (ms: number) => Promise<void>;
+}
+
+/** Attempts at a rename, with pauses that double from 10 ms to 2.5 s in all. */
+const RENAMES = 9;
+
+/**
+ * Puts a file in the place of another one. On Windows that is refused while another program, such as a virus
+ * scanner or an indexer, has either of them open without sharing it: it is tried again for 2.5 s.
+ */
+export async function replaceFile(
+  from: string,
+  to: string,
+  { os = Deno.build.os, rename = Deno.rename, wait = pause }: ReplaceOptions = {},
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await rename(from, to);
+    } catch (error) {
+      if (os !== "windows" || attempt === RENAMES || !isInUse(error)) throw error;
+      await wait(5 * 2 ** attempt);
+    }
+  }
+}
+
+/** ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION. */
+function isInUse(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
+    /\(os error (5|32|33)\)/.test(String(error));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 /** Writes all of `bytes`, however few of them the disk takes at once. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
@@ -122,10 +165,10 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  * Makes names in the folder of `path` survive a power cut: a new file's bytes may be safe while its
  * name is not yet.
  */
-export async function syncFolderOf(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return; // A folder cannot be opened there.
+export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
+  if (os === "windows") return; // A folder cannot be opened there.
   try {
-    using folder = await Deno.open(folderOf(path), { read: true });
+    using folder = await Deno.open(dirname(path), { read: true });
     await folder.sync();
   } catch (error) {
     // Some network filesystems cannot sync a folder, and a drop box cannot be opened for reading.
@@ -172,12 +215,6 @@ async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promi
 /** The error for a file that cannot be written. */
 export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
-}
-
-function folderOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  if (slash === -1) return ".";
-  return slash === 0 ? "/" : path.slice(0, slash);
 }
 
 /** Names a file on its machine; the inode is 0 where the filesystem has no numbers that can be compared. */

@@ -129,11 +129,14 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
   });
   try {
+    // Windows lets no one read a file that another process has locked.
+    const before = await readText(file).catch(() => undefined);
+    if (before !== undefined && !isOurs(before)) throw foreignFile(path);
+    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(before));
+    // Read again: the run that had the lock until now may have said more.
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);
-    if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(text));
-    // Read again: the run that had the lock until now may have said more.
-    const previous = noteOf(await readText(file));
+    const previous = noteOf(text);
     if (previous?.token !== undefined) await options.onLeftovers?.(previous.token);
     const lock = new Lock(path, file, await identityOf(path, await file.stat()), previous);
     // What a crashed run has left stays until this one sends something: it may end before that.
@@ -203,7 +206,7 @@ async function readText(file: Deno.FsFile): Promise<string> {
 }
 
 /** What the text says; undefined where that is no note. */
-function noteOf(text: string): RunNote | undefined {
+function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
     return isRunNote(note) ? note : undefined;

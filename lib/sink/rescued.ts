@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname } from "../deps/std_path.ts";
 import {
   holdsOwnLines,
   isBlankLine,

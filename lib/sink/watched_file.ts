@@ -97,7 +97,7 @@ export class WatchedFile {
       // A sync that ran beside a write that the disk took in part counts that part, too.
       this.#acknowledged = Math.min(this.#acknowledged, length);
       // Never longer than it is: it may have been cut by others.
-      if ((await this.#handles.write.stat()).size > size) await this.#handles.write.truncate(size);
+      if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
       this.#end = length;
     },
     close: () => {
@@ -155,6 +155,16 @@ export class WatchedFile {
     const moved = this.#writing.then(() => this.#move(wasCut));
     this.#moving = moved.catch(() => {}).finally(() => this.#moving = undefined);
     return await moved;
+  }
+
+  /** On Windows a handle that appends may not truncate, and a file that is open keeps its name. */
+  async #truncate(size: number): Promise<void> {
+    try {
+      await this.#handles.write.truncate(size);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      await Deno.truncate(this.#path, size);
+    }
   }
 
   async #move(wasCut: boolean): Promise<string> {

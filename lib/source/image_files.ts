@@ -5,7 +5,9 @@
  */
 
 import { formatBytes } from "../deps/std_fmt.ts";
+import { isAbsolute, join } from "../deps/std_path.ts";
 import { systemReason } from "../files.ts";
+import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
 import { NO_IMAGES, type RowImages, unreadableImage } from "./row_images.ts";
 
@@ -72,16 +74,16 @@ class ImageFolder implements RowImages {
   }
 
   #absolute(path: string): string {
-    return path.startsWith("/") ? path : `${this.#folder}/${path}`;
+    return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
   /** The path itself, where all links are followed and it is still in the folder. */
   #inside(real: string): string {
-    if (real.startsWith(`${this.#folder}/`)) return real;
+    if (isInside(real, this.#folder)) return real;
     throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
   }
 
-  /** The folder's real path, without a slash at its end. */
+  /** The folder's real path. */
   get #folder(): string {
     return this.#realRoot ??= realFolder(this.#root);
   }
@@ -89,7 +91,7 @@ class ImageFolder implements RowImages {
 
 function realFolder(root: string): string {
   try {
-    return Deno.realPathSync(root).replace(/\/$/, "");
+    return Deno.realPathSync(root);
   } catch (error) {
     throw new Refusal(`the folder ${JSON.stringify(root)} cannot be read: ${systemReason(error)}`);
   }

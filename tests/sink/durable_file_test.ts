@@ -1,6 +1,12 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { Replacement, temporaryPathOf, writeFileDurably } from "../../lib/sink/durable_file.ts";
+import {
+  replaceFile,
+  Replacement,
+  syncFolderOf,
+  temporaryPathOf,
+  writeFileDurably,
+} from "../../lib/sink/durable_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("writeFileDurably() makes a file, and replaces it", async () => {
@@ -63,4 +69,34 @@ Deno.test({
     await writeFileDurably(dir.path("y"), "new", { mode: 0o600 });
     assertEquals(await modeOf("y"), 0o600);
   },
+});
+
+Deno.test("replaceFile() tries again on Windows while another program has the file open", async () => {
+  const inUse = [
+    new Deno.errors.PermissionDenied("Access is denied. (os error 5)"),
+    new Error("The process cannot access the file (os error 32)"),
+  ];
+  const attempt = async (os: typeof Deno.build.os, failures: Error[]) => {
+    const left = [...failures], waits: number[] = [];
+    let attempts = 0;
+    const rename = () => {
+      attempts++;
+      const failure = left.shift();
+      return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    };
+    const wait = (ms: number) => Promise.resolve(void waits.push(ms));
+    const outcome = await replaceFile("a", "b", { os, rename, wait }).then(() => "", String);
+    return { attempts, waited: waits.reduce((sum, ms) => sum + ms, 0), outcome };
+  };
+  assertEquals(await attempt("windows", inUse), { attempts: 3, waited: 30, outcome: "" });
+  assertEquals((await attempt("linux", inUse)).attempts, 1);
+  assertEquals((await attempt("windows", [new Deno.errors.NotFound()])).attempts, 1);
+  const forever = await attempt("windows", Array(50).fill(inUse[0]));
+  assertEquals(forever.outcome, String(inUse[0]));
+  assertEquals(forever.waited, 2_550);
+});
+
+Deno.test("syncFolderOf() leaves folders alone where they cannot be opened", async () => {
+  await syncFolderOf("/no such folder/x", "windows");
+  await assertRejects(() => syncFolderOf("/no such folder/x", "linux"), Deno.errors.NotFound);
 });

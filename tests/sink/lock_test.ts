@@ -19,6 +19,20 @@ Deno.test("acquireLock() refuses a lock that is held, and says by whom", async (
   assertEquals(error.path, path);
 });
 
+Deno.test("acquireLock() knows a lock that is held where no one else may read the file", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.lock");
+  // As on Windows, where a lock keeps others from reading.
+  const openFile = async () => {
+    const file = await Deno.open(path, { read: true, write: true });
+    const denied = () => Promise.reject(new Error("another process has locked it (os error 33)"));
+    return Object.assign(file, { read: denied });
+  };
+  using _lock = await acquireLock(path);
+  const error = await assertRejects(() => acquireLock(path, { openFile }), LockedError);
+  assertStringIncludes(error.message, "held by another process");
+});
+
 Deno.test("acquireLock() takes a lock again once it was released, and leaves the file", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x.lock", "999999999999\n");
