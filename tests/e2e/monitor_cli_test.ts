@@ -317,7 +317,8 @@ Deno.test("--open hands the address to the default browser", {
   });
   const args = [...await argsIn(dir, numberedRows(1)), "--monitor", "--open"];
   const env = { PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}` };
-  const result = await distill(server, args, { env });
+  // The browser is looked for in the environment of the process.
+  const result = await distill(server, args, { env, ownProcess: true });
   assertExit(result, 0);
   assertStringIncludes(result.stderr, `Monitor: ${await dir.read("opened")}\n`);
   // One that fails is told, and no error.

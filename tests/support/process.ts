@@ -1,8 +1,11 @@
 /**
- * The command line as a person meets it: `cli.ts` in a process of its own.
+ * The command line as a user meets it: `cli.ts` in this process, or in a process of its own where a test needs
+ * signals, a working folder, permissions or an end that is not its own.
  *
  * @module
  */
+
+import { main } from "../../cli.ts";
 
 /** The folder of this repository. */
 export const REPOSITORY: string = decodeURIComponent(
@@ -23,6 +26,8 @@ export interface CliOptions {
   permissions?: string[];
   /** The script. @default "cli.ts" of this repository */
   script?: string;
+  /** Starts a process also where no other option needs one. @default false */
+  ownProcess?: boolean;
 }
 
 /** What became of a process. */
@@ -51,10 +56,35 @@ export interface CliProcess extends AsyncDisposable {
   output(): Promise<CliResult>;
 }
 
-/** Runs the command line to its end. */
+/** Runs the command line to its end: in this process unless an option needs one of its own, since starting Deno
+ * takes longer than most runs. */
 export async function runCli(args: string[], options: CliOptions = {}): Promise<CliResult> {
+  const { cwd, permissions, script, signal, ownProcess = false } = options;
+  const needsProcess = [cwd, permissions, script, signal].some((option) => option !== undefined);
+  if (!needsProcess && !ownProcess) return await runHere(args, options);
   await using child = await startCli(args, options);
   return await child.output();
+}
+
+async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise<CliResult> {
+  const home = await Deno.makeTempDir({ prefix: "retort_home_" });
+  const variables = { ...cleanEnv(home), ...env };
+  let stdout = "", stderr = "";
+  try {
+    const code = await main(args, {
+      writeOut: (text) => stdout += text,
+      writeErr: (text) => stderr += text,
+      env: (name) => variables[name],
+      stdin: new Blob([stdin as Uint8Array<ArrayBuffer>]).stream(),
+      isTerminal: false,
+      columns: () => 80,
+      onSignal: () => () => {},
+      program: "deno task distill",
+    });
+    return { code, signal: null, stdout, stderr };
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
 }
 
 /** Starts the command line. */
