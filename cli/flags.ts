@@ -386,7 +386,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       help: "how long the page outlives the run: a time, forever, or 0 (default: while it is open)",
     },
     { name: "open", help: "with --monitor: open it in the default browser" },
-    { name: "report", value: "FILE.html", help: "write the run as one page when it has ended" },
+    {
+      name: "report",
+      value: "FILE.html",
+      help: "where the report of the run is written (default: .retort/ beside the results)",
+    },
+    { name: "no-report", help: "write no report" },
   ],
   Help: [
     {

@@ -8,9 +8,15 @@ import { UsageError } from "../lib/errors.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
+import type { Recorder } from "../web/recorder.ts";
 import { openBrowser } from "./browser.ts";
 import type { Io } from "./io.ts";
-import { prepareReportFile, writeReportFile } from "./report_file.ts";
+import {
+  besideResults,
+  keepEarlierReport,
+  prepareReportFile,
+  writeReportFile,
+} from "./report_file.ts";
 import { keepPage, type PageKeep, readPageKeep } from "./keep_page.ts";
 import type { Settings } from "./settings.ts";
 
@@ -18,9 +24,15 @@ import type { Settings } from "./settings.ts";
 export interface MonitorRequest {
   /** Where the page is served; undefined where nobody asked for it. */
   readonly page: PageRequest | undefined;
-  /** The file that the report is written to. */
-  readonly report: string | undefined;
+  /** Where the report is written: to a file that was named, or beside the results where anything was sent. */
+  readonly report: ReportRequest;
 }
+
+/** Where a report is written. */
+export type ReportRequest =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "beside"; readonly isSaid: boolean }
+  | { readonly kind: "none" };
 
 /** Where the page is served. */
 export interface PageRequest {
@@ -36,10 +48,10 @@ export interface PageRequest {
 
 /** The monitor of a run. */
 export interface RunMonitor {
-  /** What follows the run; undefined where neither page nor report was asked for. */
+  /** What the page steers the run by; undefined without a page. */
   readonly monitor: Monitor | undefined;
-  /** Tells pages that the run has ended and writes the report; the page stays. False when the report could
-   * not be written, which was said then; never throws. */
+  /** Tells pages that the run has ended and writes the report; the page stays. False when a report that was
+   * asked for could not be written; why is said then. Never throws. */
   end(): Promise<boolean>;
   /** Waits while the page is needed after the run. */
   keep(io: Io): Promise<void>;
@@ -54,13 +66,25 @@ const REPORT_NAME = /\.html?$/i;
 
 /** Reads what is asked for. */
 export function readMonitor(settings: Settings): MonitorRequest {
-  const report = settings.text("report");
-  if (report !== undefined && !REPORT_NAME.test(report)) {
+  return { page: readPage(settings), report: readReport(settings) };
+}
+
+function readReport(settings: Settings): ReportRequest {
+  const path = settings.text("report");
+  const isOff = settings.isOn("no-report");
+  if (path === undefined) {
+    return isOff ? { kind: "none" } : { kind: "beside", isSaid: !settings.isOn("quiet") };
+  }
+  if (isOff && settings.isTyped("no-report") === settings.isTyped("report")) {
+    throw new UsageError("Cannot use --report with --no-report: name one of them");
+  }
+  if (isOff && settings.isTyped("no-report")) return { kind: "none" };
+  if (!REPORT_NAME.test(path)) {
     throw new UsageError(
-      `Cannot write the report to "${report}": it must be a file that ends in .html`,
+      `Cannot write the report to "${path}": it must be a file that ends in .html`,
     );
   }
-  return { page: readPage(settings), report };
+  return { kind: "file", path };
 }
 
 function readPage(settings: Settings): PageRequest | undefined {
@@ -94,37 +118,56 @@ export async function openMonitor(
   files: Pick<ResolvedRunOptions, "input" | "output"> & Pick<MonitorOptions, "about">,
   say: (message: string) => void,
 ): Promise<RunMonitor> {
-  if (page === undefined && report === undefined) {
-    const nothing = () => Promise.resolve();
-    return {
-      monitor: undefined,
-      end: () => Promise.resolve(true),
-      keep: nothing,
-      close: nothing,
-    };
-  }
-  if (report !== undefined) await prepareReportFile(report, files);
   const { about } = files;
-  const { createMonitor, serveMonitor } = await import("../web/server.ts");
-  const served = page === undefined ? undefined : serveMonitor(generator, { ...page, about });
-  const monitor = served?.monitor ?? createMonitor(generator, { about });
+  if (report.kind === "file") await prepareReportFile(report.path, files);
+  const served = page === undefined
+    ? undefined
+    : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about });
+  const record = served?.monitor ??
+    (report.kind === "none"
+      ? undefined
+      : (await import("../web/recorder.ts")).createRecorder(generator, { about }));
   if (page !== undefined && served !== undefined) show(page, served.url, say);
   return {
-    monitor,
+    monitor: served?.monitor,
     async end() {
-      monitor.finish();
-      // Before a run has begun there is nothing to report, and an older report is worth more.
-      if (report === undefined || monitor.state().run === null) return true;
-      return await writeReportFile(report, monitor.report(), files.input, say);
+      record?.finish();
+      return record === undefined || await writeReport(record, report, files.input, say);
     },
     async keep(io) {
-      if (page !== undefined) await keepPage(monitor, io, { keep: page.keep, say });
+      if (page !== undefined && served !== undefined) {
+        await keepPage(served.monitor, io, { keep: page.keep, say });
+      }
     },
     async close() {
       await served?.close();
-      monitor.close();
+      record?.close();
     },
   };
+}
+
+async function writeReport(
+  record: Pick<Recorder, "state"> & { report(): string | Promise<string> },
+  request: ReportRequest,
+  input: readonly string[],
+  say: (message: string) => void,
+): Promise<boolean> {
+  const { run, snapshot, summary } = record.state();
+  // Before a run has begun there is nothing to report, and an older report is worth more.
+  if (request.kind === "none" || run === null) return true;
+  if (request.kind === "file") {
+    return await writeReportFile(request.path, await record.report(), input, say);
+  }
+  const results = summary?.files[0]?.results;
+  const attempts = summary?.attempts ?? snapshot?.attempts ?? 0;
+  if (results === undefined || attempts === 0) return true;
+  const path = besideResults(results);
+  const tell = request.isSaid ? say : () => {};
+  if (await keepEarlierReport(path, say)) {
+    await writeReportFile(path, await record.report(), input, tell);
+  }
+  // It was not asked for: without it the run is none the worse.
+  return true;
 }
 
 function show({ hostname, isOpened }: PageRequest, url: string, say: (text: string) => void): void {

@@ -5,11 +5,13 @@
  */
 
 import { statOf } from "../lib/files.ts";
-import { dirname } from "../lib/deps/std_path.ts";
+import { basename, dirname, join } from "../lib/deps/std_path.ts";
 import { withoutSeparator } from "../lib/paths.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts";
+
+const REPORT_ENDING = ".report.html";
 
 /**
  * Makes sure that a report can be written: a run takes days, and at its end it is too late to hear that
@@ -63,6 +65,35 @@ export async function writeReportFile(
     return true;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
+    return false;
+  }
+}
+
+/** Where a report stands that was not given a place: `out/.retort/<name>.report.html`, which loaders skip. */
+export function besideResults(results: string): string {
+  const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+  return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
+}
+
+/** Makes room for a report: the one before is kept under the time at which its run began. Says why there can
+ * be none, and gives whether there can. */
+export async function keepEarlierReport(
+  path: string,
+  say: (message: string) => void,
+): Promise<boolean> {
+  try {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    const info = await statOf(path);
+    if (info === undefined) return true;
+    await checkIsReport(path, info);
+    const { startedOf } = await import("../web/report_marker.ts");
+    const started = await startedOf(path) ?? (info.mtime ?? new Date()).toISOString();
+    const time = started.replaceAll(":", "-");
+    await Deno.rename(path, path.replace(REPORT_ENDING, `.${time}${REPORT_ENDING}`));
+    return true;
+  } catch (error) {
+    const { message } = error instanceof UsageError ? error : cannotWrite(path, error);
+    say(message);
     return false;
   }
 }

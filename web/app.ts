@@ -22,7 +22,7 @@ import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
-import { MAX_WHOLES_BYTES, renderReport, TEXT_ONLY } from "./report.ts";
+import { MAX_WHOLES_BYTES, reportOf, TEXT_ONLY } from "./report.ts";
 import { fitted } from "./samples.ts";
 
 /** What an app is made from. */
@@ -129,7 +129,7 @@ export function createApp(options: AppOptions): Hono {
   app.get(
     "/report",
     (c) =>
-      c.body(renderReport(hub.record.wholeState(hub.retryWhenDone, MAX_WHOLES_BYTES)), 200, {
+      c.body(reportOf(hub), 200, {
         "content-type": HTML,
         "content-disposition": 'attachment; filename="retort-report.html"',
       }),

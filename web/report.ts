@@ -6,7 +6,8 @@
 
 import { createHash } from "node:crypto";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
-import { REPORT_MARKER } from "./report_marker.ts";
+import type { Hub } from "./hub.ts";
+import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
 import type { MonitorState } from "./protocol.ts";
 
 /** What a report has in place of the page's links, in the order of the page. */
@@ -29,6 +30,11 @@ export const MAX_WHOLES_BYTES = 4_000_000;
 /** Characters that would end the element in which JSON stands, and those that end a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
+/** The report of what a hub knows, with texts as whole as they fit. */
+export function reportOf({ record, retryWhenDone }: Hub): string {
+  return renderReport(record.wholeState(retryWhenDone, MAX_WHOLES_BYTES));
+}
+
 /**
  * Writes the run as one HTML file. It runs its own scripts and nothing else: they are named by their
  * hashes in its content security policy, and the run is data that no text of a model can break out of.
@@ -43,9 +49,15 @@ export function renderReport(state: MonitorState): string {
   html = replaced(
     html,
     '<meta charset="utf-8">',
-    `<meta charset="utf-8">\n    ${REPORT_MARKER}\n    ${policy()}`,
+    `<meta charset="utf-8">\n    ${markersOf(state)}\n    ${policy()}`,
   );
   return replaced(html, "</body>", `${data}\n  </body>`);
+}
+
+function markersOf({ run }: MonitorState): string {
+  const startMs = Date.parse(run?.time ?? "");
+  if (Number.isNaN(startMs)) return REPORT_MARKER;
+  return `${REPORT_MARKER}\n    ${startedMarker(new Date(startMs).toISOString())}`;
 }
 
 function policy(): string {

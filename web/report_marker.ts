@@ -10,10 +10,27 @@ export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
 /** Stood in every report before there was a marker. */
 const OLD_MARKER = "<title>Retort</title>";
+const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 const START_BYTES = 8_192;
+
+/** Says when the run of a report began, which names the report when another one takes its place. */
+export function startedMarker(started: string): string {
+  return `<meta name="retort-started" content="${started}">`;
+}
 
 /** Whether a file is a report. An empty one may become one. */
 export async function isReport(path: string): Promise<boolean> {
+  const start = await startOf(path);
+  return start === "" || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
+}
+
+/** When the run of a report began (ISO 8601), or undefined where it does not say. */
+export async function startedOf(path: string): Promise<string | undefined> {
+  const started = STARTED.exec(await startOf(path))?.[1];
+  return started === undefined || Number.isNaN(Date.parse(started)) ? undefined : started;
+}
+
+async function startOf(path: string): Promise<string> {
   using file = await Deno.open(path);
   const bytes = new Uint8Array(START_BYTES);
   let length = 0;
@@ -22,6 +39,5 @@ export async function isReport(path: string): Promise<boolean> {
     if (count === null) break;
     length += count;
   }
-  const start = new TextDecoder().decode(bytes.subarray(0, length));
-  return length === 0 || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
+  return new TextDecoder().decode(bytes.subarray(0, length));
 }

@@ -28,7 +28,7 @@ import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./protocol.ts";
-import { MAX_WHOLES_BYTES, renderReport } from "./report.ts";
+import { reportOf } from "./report.ts";
 
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
@@ -138,7 +138,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
     },
     state,
     finish: () => hub.finish(),
-    report: () => renderReport(hub.record.wholeState(hub.retryWhenDone, MAX_WHOLES_BYTES)),
+    report: () => reportOf(hub),
     close: () => hub.close(),
     [Symbol.dispose]: () => hub.close(),
   };

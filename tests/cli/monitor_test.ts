@@ -13,7 +13,8 @@ import { SinkError, UsageError } from "../../lib/errors.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
-const NOTHING: MonitorRequest = { page: undefined, report: undefined };
+const NOTHING: MonitorRequest = { page: undefined, report: { kind: "none" } };
+const BESIDE = { kind: "beside", isSaid: true } as const;
 const PAGE = { port: 0, hostname: undefined, isOpened: false, keep: "watched" as const };
 
 function read(...args: string[]): MonitorRequest {
@@ -25,14 +26,22 @@ function refusal(...args: string[]): string {
 }
 
 /** Opens it for a run of one row, and notes what it says. */
-async function openIn(dir: TempDir, request: Partial<MonitorRequest>) {
+async function openIn(
+  dir: TempDir,
+  { report, page }: { report?: string | MonitorRequest["report"]; page?: MonitorRequest["page"] },
+) {
   const input = [await dir.write("in.jsonl", [{ id: "1", prompt: "why" }])];
   const files = { input, output: dir.path("out/") };
   const generator = answering(() => "because");
   const said: string[] = [];
   const opened = await openMonitor(
     generator,
-    { ...NOTHING, ...request },
+    {
+      page,
+      report: typeof report === "string"
+        ? { kind: "file", path: report }
+        : report ?? NOTHING.report,
+    },
     files,
     (text) => said.push(text),
   );
@@ -45,8 +54,9 @@ async function openIn(dir: TempDir, request: Partial<MonitorRequest>) {
 }
 
 Deno.test("readMonitor() reads where the page is served and the report is written", () => {
-  assertEquals(read(), NOTHING);
-  assertEquals(read("--monitor"), { ...NOTHING, page: PAGE });
+  assertEquals(read(), { page: undefined, report: BESIDE });
+  assertEquals(read("--quiet", "--monitor"), { page: PAGE, report: { ...BESIDE, isSaid: false } });
+  assertEquals(read("--no-report"), NOTHING);
   assertEquals(read("--monitor=8123").page?.port, 8123);
   assertEquals(read("--monitor", "--monitor-host", "0.0.0.0", "--open").page, {
     port: 0,
@@ -54,7 +64,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
     isOpened: true,
     keep: "watched",
   });
-  assertEquals(read("--report", "a/r.HTML").report, "a/r.HTML");
+  assertEquals(read("--report", "a/r.HTML").report, { kind: "file", path: "a/r.HTML" });
 });
 
 Deno.test("readMonitor() refuses what could not be done", () => {
@@ -63,6 +73,7 @@ Deno.test("readMonitor() refuses what could not be done", () => {
   assertStringIncludes(refusal("--open"), "--open alone: it belongs to --monitor");
   assertStringIncludes(refusal("--monitor-host", "::"), "--monitor-host alone");
   assertStringIncludes(refusal("--report", "out/in.jsonl"), "must be a file that ends in .html");
+  assertStringIncludes(refusal("--report", "r.html", "--no-report"), "name one of them");
 });
 
 Deno.test("openMonitor() does nothing where nothing is asked for", async () => {
@@ -102,6 +113,36 @@ Deno.test("openMonitor() writes the report of a run that has begun, and of no ot
   await next.run();
   assertEquals(await next.end(), true);
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
+});
+
+Deno.test("openMonitor() writes a report beside the results, keeps the one before, and none where nothing was sent", async () => {
+  await using dir = await tempDir();
+  const folder = "out/.retort";
+  const reports = async () => (await dir.names(folder)).filter((name) => name.endsWith(".html"));
+  const first = await openIn(dir, { report: BESIDE });
+  await first.run();
+  assertEquals([await first.end(), first.said], [
+    true,
+    [`Wrote the report to ${dir.path(`${folder}/in.report.html`)}`],
+  ]);
+  const html = await dir.read(`${folder}/in.report.html`);
+  const again = await openIn(dir, { report: BESIDE });
+  await again.run();
+  assertEquals([await again.end(), again.said, await reports()], [true, [], ["in.report.html"]]);
+  await Deno.remove(dir.path("out/in.jsonl"));
+  const anew = await openIn(dir, { report: { kind: "beside", isSaid: false } });
+  await anew.run();
+  assertEquals([await anew.end(), anew.said], [true, []]);
+  const [kept, latest] = await reports();
+  assertMatch(kept, /^in\.\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z\.report\.html$/);
+  assertEquals([await dir.read(`${folder}/${kept}`) === html, latest], [true, "in.report.html"]);
+  await Deno.remove(dir.path("out/in.jsonl"));
+  await dir.write(`${folder}/in.report.html`, "the user's own");
+  const refused = await openIn(dir, { report: BESIDE });
+  await refused.run();
+  assertEquals([await refused.end(), refused.said.length], [true, 1], "the run is none the worse");
+  assertStringIncludes(refused.said[0], "the file there is no report of Retort");
+  assertEquals(await dir.read(`${folder}/in.report.html`), "the user's own");
 });
 
 Deno.test("openMonitor() makes the folder of the report, and leaves nothing else in it", async () => {

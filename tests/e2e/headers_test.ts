@@ -13,6 +13,7 @@ async function everythingIn(dir: TempDir, folder: string): Promise<string> {
   const texts: string[] = [];
   for await (const { name, isFile } of Deno.readDir(dir.path(folder))) {
     if (isFile) texts.push(name, await dir.read(`${folder}/${name}`));
+    else texts.push(await everythingIn(dir, `${folder}/${name}`));
   }
   return texts.join("\n");
 }

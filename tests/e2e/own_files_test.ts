@@ -18,6 +18,7 @@ Deno.test("standard input leaves a file alone that is called as its copy was onc
   assertExit(await distill(server, ["-", "-o", dir.path("data.jsonl")], { stdin }), 0);
   assertEquals(await dir.read("data.input"), "the user's own\n");
   assertEquals(await dir.names(), [
+    ".retort",
     "data.input",
     "data.jsonl",
     "data.lock",
@@ -87,6 +88,7 @@ Deno.test("the next run removes what a killed one left under its temporary names
   const input = await dir.write("in.jsonl", numberedRows(1));
   assertExit(await distill(server, [input, "-o", dir.path("out.jsonl")]), 0);
   assertEquals(await dir.names(), [
+    ".retort",
     "in.jsonl",
     `notes.${token}.tmp`,
     "out.jsonl",

@@ -139,7 +139,7 @@ Deno.test("rows that were edited since they were answered are refused, asked aga
   await assertVerified(dir, "in.jsonl", "out/");
   const kept = [...Deno.readDirSync(dir.path("out"))].map(({ name }) => name);
   const aside = kept.filter((name) =>
-    !/^in(_error)?\.jsonl$|^in\.run\.json$|^in\.lock$/.test(name)
+    !/^in(_error)?\.jsonl$|^in\.run\.json$|^in\.lock$|^\.retort$/.test(name)
   );
   assertEquals(aside.length, 1, `the old answer is kept: ${kept}`);
   assertStringIncludes(await dir.read(`out/${aside[0]}`), `"response":"answer to prompt 1"`);
