@@ -97,12 +97,15 @@ export {
   type SimulateOptions,
 } from "./lib/simulate/mod.ts";
 export {
+  convertFiles,
+  type ConvertOptions,
   type ExportFormat,
   type ExportOptions,
   type ExportReport,
   exportResults,
   type LoaderHint,
   type ToolArguments,
+  type WriteOptions,
 } from "./lib/export/mod.ts";
 export type {
   ErrorGroup,

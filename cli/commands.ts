@@ -82,13 +82,26 @@ const TABLE = {
     summary: "Write a training set from results, in input order",
     about: [
       "The ending of FILE says how it is written: .jsonl, .json, .csv or .parquet,",
-      "with .gz or .zst after it to compress it.",
+      "with .gz or .zst after it to compress it. --format dataset writes a folder.",
     ],
     examples: [
       "export out/prompts.jsonl -o train.jsonl --format messages",
       "export out/a.jsonl out/b.jsonl -o c.jsonl --format alpaca --think drop",
     ],
     load: async () => (await import("./export_command.ts")).exportCommand,
+  },
+  convert: {
+    usage: ["convert INPUT… -o FILE [--format NAME] [flags]"],
+    summary: "Write rows in another file format, or as a training set",
+    about: [
+      "Reads what a run reads: JSON Lines, JSON, CSV, TSV, Parquet, text, folders.",
+      "Without --format rows stay as they are. No teacher is asked.",
+    ],
+    examples: [
+      "convert rows.csv -o rows.parquet",
+      "convert gsm8k.jsonl -o chat.jsonl --format messages",
+    ],
+    load: async () => (await import("./export_command.ts")).convertCommand,
   },
   stats: {
     usage: ["stats PATH… [--where CONDITION] [--json]"],

@@ -1,11 +1,17 @@
 /**
- * `distill export`.
+ * `distill export` and `distill convert`.
  *
  * @module
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { EXPORT_FORMATS, exportResults } from "../lib/export/mod.ts";
+import {
+  CONVERT_FORMATS,
+  convertFiles,
+  EXPORT_FORMATS,
+  type ExportReport,
+  exportResults,
+} from "../lib/export/mod.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -18,18 +24,36 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot export without results: name a results file, as in out/x.jsonl");
   }
-  const output = settings.required("output", "an output: add -o train.jsonl");
+  const options = await readWriteOptions(settings);
   const format = settings.choice("format", EXPORT_FORMATS);
   if (format === undefined) {
     throw new UsageError(
       `Cannot export without a format: add --format ${EXPORT_FORMATS.join("|")}`,
     );
   }
-  const { rows, validationRows, notes, hints } = await exportResults({
+  const prefer = settings.text("prefer");
+  return report(
+    await exportResults({ ...options, results: args.inputs, format, prefer }),
+    settings,
+    io,
+  );
+}
+
+/** Writes rows in another format and says how many there are. */
+export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError("Cannot convert without an input: name a file, as in rows.csv");
+  }
+  const options = await readWriteOptions(settings);
+  const format = settings.choice("format", CONVERT_FORMATS);
+  return report(await convertFiles({ ...options, input: args.inputs, format }), settings, io);
+}
+
+async function readWriteOptions(settings: Settings) {
+  return {
     ...await readRowOptions(settings),
-    results: args.inputs,
-    output,
-    format,
+    output: settings.required("output", "an output: add -o train.jsonl"),
     think: settings.choice("think", ["wrap", "field", "drop"]),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),
     where: settings.text("where"),
@@ -38,10 +62,16 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
     shuffle: settings.integer("shuffle", 0),
     maxRows: settings.integer("max-rows", 1),
     validation: shareOf(settings, "validation"),
-    prefer: settings.text("prefer"),
     replace: settings.isOn("replace"),
     allowEmpty: settings.isOn("allow-empty"),
-  });
+  };
+}
+
+function report(
+  { rows, validationRows, notes, hints }: ExportReport,
+  settings: Settings,
+  io: Io,
+): number {
   const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
@@ -49,7 +79,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   const split = settings.text("validation") === undefined
     ? ""
     : `, ${validationRows.toLocaleString("en-US")} of them for validation`;
-  io.writeErr(`Wrote ${count} to ${printable(output)}${split}\n`);
+  io.writeErr(`Wrote ${count} to ${printable(settings.text("output")!)}${split}\n`);
   return 0;
 }
 

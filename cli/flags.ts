@@ -8,7 +8,8 @@ import { type Command, COMMANDS } from "./commands.ts";
 import type { Flag } from "./flag.ts";
 
 const RUN = ["run", "retry"] as const;
-const ROWS = ["run", "retry", "verify", "export"] as const;
+const ROWS = ["run", "retry", "verify", "export", "convert"] as const;
+const WRITES = ["export", "convert"] as const;
 
 /** A flag as it is written down: most belong to a run. */
 type Entry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;
@@ -53,7 +54,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "think",
       value: "STYLE",
       help: "reasoning in messages: wrap (default), field, drop",
-      commands: ["run", "retry", "export"],
+      commands: ["run", "retry", "export", "convert"],
     },
     {
       name: "think-tags",
@@ -64,34 +65,34 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "format",
       value: "NAME",
       help: "messages, prompt-completion, sharegpt, alpaca, …",
-      commands: ["export"],
+      commands: WRITES,
       isCommon: true,
     },
     {
       name: "where",
       value: "CONDITION",
       help: "only these rows: 'completion_tokens < 4000'",
-      commands: ["export", "stats"],
+      commands: [...WRITES, "stats"],
       isCommon: true,
     },
-    { name: "columns", value: "A,B", help: "only these columns", commands: ["export"] },
+    { name: "columns", value: "A,B", help: "only these columns", commands: WRITES },
     {
       name: "dedupe",
       help: "leave out rows with the prompt and answer of an earlier one",
-      commands: ["export"],
+      commands: WRITES,
     },
     {
       name: "shuffle",
       value: "SEED",
       help: "shuffle the rows; a seed gives the same order each time",
-      commands: ["export"],
+      commands: WRITES,
     },
-    { name: "max-rows", value: "N", help: "write N rows at most", commands: ["export"] },
+    { name: "max-rows", value: "N", help: "write N rows at most", commands: WRITES },
     {
       name: "validation",
       value: "SHARE",
       help: "this share of the rows (1%) into x.validation.jsonl",
-      commands: ["export"],
+      commands: WRITES,
       isCommon: true,
     },
     {
@@ -104,12 +105,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "tool-arguments",
       value: "HOW",
       help: "arguments of tool calls: object (default) or string",
-      commands: ["export"],
+      commands: WRITES,
     },
     {
       name: "replace",
       help: "replace an output file that holds something",
-      commands: ["export"],
+      commands: WRITES,
       isCommon: true,
     },
     { name: "allow-empty", help: "exit 0 where there are no rows (default: 2)", commands: ROWS },
@@ -245,7 +246,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "duplicates",
       value: "HOW",
       help: "rows of one id: merge identical (default) or keep",
-      commands: ROWS,
+      commands: ["run", "retry", "verify", "export"],
     },
     {
       name: "images-root",

@@ -101,7 +101,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
     ],
     types: ["engine/flow"],
   },
-  export: { all: ["run", "sink", "source", "tables", "where"], types: ["teacher"] },
+  export: { all: ["formats", "run", "sink", "source", "tables", "where"], types: ["teacher"] },
 };
 
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [

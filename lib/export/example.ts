@@ -9,17 +9,18 @@ import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../
 import { restoreRow } from "../sink/mod.ts";
 import { createRowParser, ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
+import type { NoPlace } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it has a format. */
 export interface Example extends Origin {
-  /** The results line. */
+  /** The row as its source text: a results line, or the row of an input. */
   readonly text: string;
-  /** What the results line holds, parsed. */
+  /** What that text holds, parsed. */
   readonly result: Readonly<Record<string, unknown>>;
   /** The uid of the row, which all answers to it share. */
   readonly rowUid: string;
-  /** What was sent, oldest first. */
+  /** The conversation before the answer, oldest first. */
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered. */
   readonly tools: readonly unknown[] | undefined;
@@ -31,6 +32,33 @@ export interface Example extends Origin {
   readonly reasoning: string;
   /** The tool calls that are the answer, or a part of it. */
   readonly toolCalls: readonly unknown[] | undefined;
+  /** The answer as a message, where the row holds one; null where it holds no answer at all. @default made
+   * of `response`, `reasoning` and `toolCalls` */
+  readonly answer?: Message | null;
+  /** The answer that was rejected, where the row is a pair. */
+  readonly rejected?: Message;
+}
+
+/** Where examples come from. They are read twice: to find and check those that are wanted, and to write
+ * them. */
+export interface ExampleSource {
+  /** How many examples are wanted, known once it was scanned. */
+  readonly rowCount: number;
+  /** How many rows it holds, known once it was scanned. */
+  readonly lineCount: number;
+  /** The files that it was made from, known once it was scanned, and what each of them is. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** What the examples were made with, for those who read the dataset; in sentences of Markdown. */
+  readonly origin: readonly string[];
+  /**
+   * Reads every row.
+   *
+   * @param takes Whether an example is wanted, or what its format has no place for.
+   * @throws {UsageError | SourceError} with the rows that cannot be written
+   */
+  scan(takes: (example: Example) => boolean | NoPlace): Promise<void>;
+  /** Gives the examples that are wanted, in input order, or shuffled by a seed. */
+  batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
 /** A line that Retort did not write so. */

@@ -1,5 +1,5 @@
 /**
- * What an export is told.
+ * What an export or a conversion is told.
  *
  * @module
  */
@@ -9,28 +9,22 @@ import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
-import { EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
+import { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
 import { standardStreamOf } from "./output_guard.ts";
 import type { ToolArguments } from "./tool_arguments.ts";
 
-/** What is exported. Row options that are not given are those that `run.json` remembers. */
-export interface ExportOptions extends RowOptions {
-  /** The results file, or several: their rows follow one another. */
-  results: PathLike | readonly PathLike[];
+/** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
+export interface WriteOptions extends RowOptions {
   /** The file to write, or a stream, which is closed at the end. The extension of a file says what is
    * written: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
-   * name, gets JSON Lines. */
+   * name, gets JSON Lines. The format `dataset` writes a folder. */
   output: PathLike | WritableStream<Uint8Array>;
-  /** The format of the training set. */
-  format: ExportFormat;
-  /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
-  think?: ThinkStyle;
   /** How the arguments of tool calls stand in `messages`, `prompt-completion` and `preference`: as an
    * object, which chat templates read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
   /** Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names are
-   * fields of the results line or of its `distill`. */
+   * fields of the row, and of its `distill` where it is a results line. */
   where?: string;
   /** Only these columns, in this order. */
   columns?: readonly string[];
@@ -44,75 +38,148 @@ export interface ExportOptions extends RowOptions {
    * `train.jsonl`. The uid of a row decides, so that it is the same rows each time, and all answers to a
    * row stay together. @default 0 */
   validation?: number;
-  /** For `preference`: which of two answers is chosen, the shortest, the longest, or the one with the
-   * larger number in this field. */
-  prefer?: string;
   /** Replaces an output file that holds something; never one that a run reads or has written.
    * @default false */
   replace?: boolean;
-  /** Takes results files without a result. @default false */
+  /** Takes inputs without a row. @default false */
   allowEmpty?: boolean;
 }
 
+/** What is exported. Row options that are not given are those that `run.json` remembers. */
+export interface ExportOptions extends WriteOptions {
+  /** The results file, or several: their rows follow one another. */
+  results: PathLike | readonly PathLike[];
+  /** The format of the training set. */
+  format: ExportFormat;
+  /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
+  think?: ThinkStyle;
+  /** For `preference`: which of two answers is chosen, the shortest, the longest, or the one with the
+   * larger number in this field. */
+  prefer?: string;
+}
+
+/** What is converted. */
+export interface ConvertOptions extends WriteOptions {
+  /** The file, or several: their rows follow one another. Folders and patterns stand for the files in
+   * them. */
+  input: PathLike | readonly PathLike[];
+  /** The format of the rows. Conversations are read in every shape that a run reads, with their answers.
+   * @default "raw": rows stay as they are */
+  format?: Exclude<ExportFormat, "logprobs">;
+  /** How reasoning stands in the answers. @default as it stands in the row; in `alpaca` "wrap" */
+  think?: ThinkStyle;
+}
+
 /** The options once they were checked. */
-export interface ResolvedExport extends ExportOptions {
+export interface ResolvedExport extends WriteOptions {
+  readonly format: ExportFormat;
+  readonly prefer?: string;
+  /** The files to read. */
   readonly paths: readonly string[];
   readonly output: string | WritableStream<Uint8Array>;
   readonly table: TableFormat;
-  readonly think: ThinkStyle;
+  /** Undefined where answers stay as they are. */
+  readonly think: ThinkStyle | undefined;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
+  /** Whether results are exported; inputs are converted. */
+  readonly isOfResults: boolean;
 }
 
 /**
- * Checks the options.
+ * Checks the options of an export.
  *
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
-  const { results, format, think = "wrap", validation = 0 } = options;
-  const output = options.output instanceof URL ? pathOf(options.output) : options.output;
-  const { maxRows = Infinity, shuffle } = options;
-  checkChoice("as", format, EXPORT_FORMATS);
-  checkChoice("with think", think, ["wrap", "field", "drop"]);
-  if (format === "alpaca" && think === "field") {
-    throw new UsageError("Cannot export reasoning as a field of alpaca: use think wrap or drop");
-  }
+  const { format, think = "wrap", results } = options;
+  checkChoice("Cannot export as", format, EXPORT_FORMATS);
+  checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
+  if (format === "preference") checkPreference(options);
+  else if (options.prefer !== undefined) {
+    throw new UsageError("Cannot use prefer without the format preference");
+  }
+  return {
+    ...options,
+    ...resolveWrite(options, format, think),
+    format,
+    think,
+    paths,
+    isOfResults: true,
+  };
+}
+
+/**
+ * Checks the options of a conversion.
+ *
+ * @throws {UsageError} with the option that cannot be used
+ */
+export function resolveConvert(options: ConvertOptions): ResolvedExport {
+  const { format = "raw", think = format === "alpaca" ? "wrap" : undefined, input } = options;
+  checkChoice("Cannot convert to", format, CONVERT_FORMATS);
+  if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);
+  const paths = pathsOf(input);
+  if (paths.length === 0) throw new UsageError("Cannot convert without an input: name a file");
+  return {
+    ...options,
+    ...resolveWrite(options, format, think),
+    format,
+    think,
+    paths,
+    isOfResults: false,
+  };
+}
+
+const THINK_STYLES: readonly ThinkStyle[] = ["wrap", "field", "drop"];
+
+function resolveWrite(
+  options: WriteOptions,
+  format: ExportFormat,
+  think: ThinkStyle | undefined,
+): Pick<ResolvedExport, "output" | "table" | "toolArguments" | "validation" | "maxRows"> {
+  const { validation = 0, maxRows = Infinity, shuffle } = options;
+  const output = options.output instanceof URL ? pathOf(options.output) : options.output;
+  if (format === "alpaca" && think === "field") {
+    throw new UsageError("Cannot write reasoning as a field of alpaca: use think wrap or drop");
+  }
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
-  const table: TableFormat = isPath ? tableFormatOf(output) : { kind: "jsonl" };
+  if (format === "dataset" && !isPath) {
+    throw new UsageError("Cannot write a dataset to a stream: name a folder, as in dataset/");
+  }
+  const table: TableFormat = format === "dataset"
+    ? { kind: "parquet" }
+    : isPath
+    ? tableFormatOf(output)
+    : { kind: "jsonl" };
   const needsText = isTableOfType(table);
   const { toolArguments = needsText ? "string" : "object" } = options;
-  checkChoice("with toolArguments", toolArguments, ["object", "string"]);
+  checkChoice("Cannot write with toolArguments", toolArguments, ["object", "string"]);
   if (needsText && toolArguments === "object") {
     throw new UsageError(
-      "Cannot export arguments of tool calls as objects to Parquet: its columns have one type each. " +
+      "Cannot write arguments of tool calls as objects to Parquet: its columns have one type each. " +
         "Use --tool-arguments string, or .jsonl",
     );
   }
   if (!(validation >= 0 && validation < 1)) {
     throw new UsageError(
-      `Cannot export with validation ${validation}: it must be at least 0 and below 1`,
+      `Cannot write with validation ${validation}: it must be at least 0 and below 1`,
     );
   }
-  if (validation > 0 && !(isPath && /\.\w+$/.test(output))) {
-    throw new UsageError("Cannot export validation rows without a file to name theirs after");
+  if (validation > 0 && format !== "dataset" && !(isPath && /\.\w+$/.test(output))) {
+    throw new UsageError("Cannot write validation rows without a file to name theirs after");
   }
   if (maxRows !== Infinity && !(Number.isSafeInteger(maxRows) && maxRows > 0)) {
     throw new UsageError(
-      `Cannot export with maxRows ${maxRows}: it must be a whole number above 0`,
+      `Cannot write with maxRows ${maxRows}: it must be a whole number above 0`,
     );
   }
   if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {
-    throw new UsageError(`Cannot export with shuffle ${shuffle}: it must be a whole number`);
+    throw new UsageError(`Cannot write with shuffle ${shuffle}: it must be a whole number`);
   }
-  if (format === "preference") checkPreference(options);
-  else if (options.prefer !== undefined) {
-    throw new UsageError("Cannot use prefer without the format preference");
-  }
-  return { ...options, output, paths, table, think, toolArguments, validation, maxRows };
+  return { output, table, toolArguments, validation, maxRows };
 }
 
 function checkPreference({ prefer, shuffle }: ExportOptions): void {
@@ -129,5 +196,5 @@ function checkPreference({ prefer, shuffle }: ExportOptions): void {
 function checkChoice(what: string, value: string, choices: readonly string[]): void {
   if (choices.includes(value)) return;
   const words = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
-  throw new UsageError(`Cannot export ${what} "${value}": it must be ${words}`);
+  throw new UsageError(`${what} "${value}": it must be ${words}`);
 }

@@ -40,9 +40,23 @@ export function loaderHints(
       ];
     case "alpaca":
       return [llamaFactory(format, path, columns)];
+    case "dataset":
+      return [{ place: "the Hugging Face Hub", text: uploadCommand(path) }];
     default:
       return [];
   }
+}
+
+/** The command that uploads a dataset folder. */
+export function uploadCommand(folder: string): string {
+  const path = folder.replace(/\/+$/, "");
+  const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
+  return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
+}
+
+/** As a POSIX shell reads it back. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What LLaMA-Factory calls a column, and what we call it. */

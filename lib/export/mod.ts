@@ -1,14 +1,14 @@
 /**
- * Results as training files.
+ * Results, and other files of conversations, as training files.
  *
- * In: results files of a run. Out: one file in the format that a trainer reads. An export never changes
- * what a run has written.
+ * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset, in the format
+ * that a trainer reads. It never changes what a run has written.
  *
  * @module
  */
 
-export type { ExportOptions } from "./export_options.ts";
-export { type ExportReport, exportResults } from "./export.ts";
-export { EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
+export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_options.ts";
+export { convertFiles, type ExportReport, exportResults } from "./export.ts";
+export { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
 export type { LoaderHint } from "./loaders.ts";
 export type { ToolArguments } from "./tool_arguments.ts";

@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { parseField } from "../where/mod.ts";
 import type { Example } from "./example.ts";
-import type { TrainingRow } from "./formats.ts";
+import type { TrainingRow } from "./training_row.ts";
 
 /** Gives the answers to one row their order: the larger the number, the better. NaN: it has none. */
 export type Score = (example: Example) => number;
@@ -67,6 +67,6 @@ export function pairOf(
 
 /** The row of a pair, from the rows of its two answers. */
 export function preferenceRow(chosen: TrainingRow, rejected: TrainingRow): TrainingRow {
-  const { completion, ...rest } = chosen;
-  return { ...rest, chosen: completion, rejected: rejected.completion };
+  const { prompt, completion, ...rest } = chosen;
+  return { prompt, chosen: completion, rejected: rejected.completion, ...rest };
 }

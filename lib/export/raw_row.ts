@@ -5,7 +5,7 @@
  */
 
 import { parseLossless } from "../source/mod.ts";
-import type { TrainingRow } from "./formats.ts";
+import type { TrainingRow } from "./training_row.ts";
 
 /**
  * The row of a results line, with every digit of its numbers. Lines of earlier versions get the types that

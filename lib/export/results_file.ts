@@ -17,7 +17,8 @@ export function runFileOf(results: string): string {
 
 /** A results file, read twice: to find, order and check its examples, and to give them out. */
 export class ResultsFile implements Disposable {
-  readonly #path: string;
+  /** Where it is. */
+  readonly path: string;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
   // `ignoreBOM`: a byte order mark that is not that of the file is damage that is seen.
@@ -26,7 +27,7 @@ export class ResultsFile implements Disposable {
   #buffer = new Uint8Array(64 * 1024);
 
   private constructor(path: string, reader: ExampleReader) {
-    this.#path = path;
+    this.path = path;
     this.#reader = reader;
   }
 
@@ -54,7 +55,7 @@ export class ResultsFile implements Disposable {
    */
   async index(takes: (example: Example, place: string) => boolean): Promise<void> {
     let number = 0;
-    for await (const block of readLineBlocks(this.#path)) {
+    for await (const block of readLineBlocks(this.path)) {
       let { offset } = block;
       for (const bytes of linesOf(block)) {
         number++;
@@ -63,7 +64,7 @@ export class ResultsFile implements Disposable {
           continue;
         }
         this.lineCount++;
-        const place = `"${this.#path}" line ${number}`;
+        const place = `"${this.path}" line ${number}`;
         const example = this.#read(bytes, place, block.isTail);
         this.inputs.add(example.input);
         if (takes(example, place)) this.#order.add(offset, bytes.length, example);
@@ -82,18 +83,18 @@ export class ResultsFile implements Disposable {
     const { offset, byteLength } = this.#order.place(index);
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
-    const file = this.#file ??= Deno.openSync(this.#path);
+    const file = this.#file ??= Deno.openSync(this.path);
     // Synchronous: rows are small and in the page cache, and a promise for each would cost more than
     // the read.
     file.seekSync(offset, Deno.SeekMode.Start);
     for (let done = 0; done < byteLength;) {
       const count = file.readSync(bytes.subarray(done));
       if (count === null) {
-        throw this.#damage(`"${this.#path}"`, "the file was cut while it was read");
+        throw this.#damage(`"${this.path}"`, "the file was cut while it was read");
       }
       done += count;
     }
-    return this.#read(bytes, `"${this.#path}" a line`, false);
+    return this.#read(bytes, `"${this.path}" a line`, false);
   }
 
   /** Closes it. */
@@ -121,6 +122,6 @@ export class ResultsFile implements Disposable {
   }
 
   #damage(place: string, problem: string): DamagedFileError {
-    return new DamagedFileError(`Cannot export ${place}: ${problem}`, { path: this.#path });
+    return new DamagedFileError(`Cannot export ${place}: ${problem}`, { path: this.path });
   }
 }

@@ -7,15 +7,28 @@
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { jsonOf } from "../sink/mod.ts";
-import { type ColumnType, isTableOfType, Schema } from "../tables/mod.ts";
+import { type ColumnType, isTableOfType, Schema, takesText } from "../tables/mod.ts";
+import { parseLossless } from "../source/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { hasParts, NoPlace, OPTIONAL_COLUMNS, toTrainingRow, type TrainingRow } from "./formats.ts";
+import { hasParts, OPTIONAL_COLUMNS, toTrainingRow } from "./formats.ts";
+import { NoPlace, type TrainingRow } from "./training_row.ts";
 import { HashSet } from "./hash_set.ts";
+import { isObject } from "./json_object.ts";
+import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
 import { rawRow } from "./raw_row.ts";
 import { TrainerNotes } from "./trainer_notes.ts";
+import { isUneven, MESSAGE_COLUMNS, UnevenStart } from "./uneven_start.ts";
+
+/** A row that is written. */
+export interface MadeRow {
+  /** What it is made from. */
+  readonly example: Example;
+  /** The row, or its JSON text. */
+  readonly row: TrainingRow | string;
+}
 
 /** Makes rows; the first pass tells it what it has to know of all of them. */
 export class RowMaker {
@@ -28,17 +41,25 @@ export class RowMaker {
   readonly #trainerNotes: TrainerNotes;
   readonly #score: Score | undefined;
   readonly #leftOut: LeftOut = { single: 0, tied: 0, unscored: 0 };
+  readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
+  /** Whether rows are written as they stand in their files. */
+  readonly #isVerbatim: boolean;
   #fillers: [string, unknown][] = [];
   #parts = false;
-  /** Whether a message has more than a role and content. */
-  #isUneven = false;
+  /** The columns in which a message has more than a role and content. */
+  readonly #uneven = new Set<string>();
+  #start: UnevenStart | undefined;
+  /** Answers to one row, until the next row begins. */
+  #answers: Example[] = [];
 
   /** For one export. */
   constructor(options: ResolvedExport) {
-    const { format, think, toolArguments, where, dedupe, prefer } = options;
+    const { where, dedupe, prefer, format, isOfResults, columns, table } = options;
     this.#options = options;
+    this.#isVerbatim = format === "raw" && !isOfResults && columns === undefined &&
+      takesText(table);
     this.#score = prefer === undefined ? undefined : scoreOf(prefer);
-    this.#trainerNotes = new TrainerNotes(format, think, toolArguments);
+    this.#trainerNotes = new TrainerNotes(options);
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
   }
@@ -46,7 +67,9 @@ export class RowMaker {
   /** Whether a row is wanted; asked once for each. */
   takes(example: Example): boolean {
     const { result } = example;
-    if (this.#where && !this.#where.matches(result, result.distill as object)) return false;
+    const distill = isObject(result.distill) ? result.distill : undefined;
+    if (this.#where && !this.#where.matches(result, distill)) return false;
+    if (this.#options.format === "logprobs" && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
     const { messages, response, reasoning, toolCalls, tools } = example;
     return this.#seen.add(
@@ -60,14 +83,15 @@ export class RowMaker {
       this.#parts = true;
       for (const name of MESSAGE_COLUMNS) withPartsIn(this.schema.columns.get(name));
     }
+    if (this.#isVerbatim) return undefined;
     const row = this.#row(example);
     if (row instanceof NoPlace) return row;
-    this.#trainerNotes.add(example);
+    this.#trainerNotes.add(example, row);
     for (const name in OPTIONAL_COLUMNS[this.#options.format]) {
       if (row[name] !== undefined) this.#optional.add(name);
     }
     this.schema.add(row);
-    this.#isUneven ||= MESSAGE_COLUMNS.some((name) => isUneven(row[name]));
+    for (const name of MESSAGE_COLUMNS) if (isUneven(row[name])) this.#uneven.add(name);
     return undefined;
   }
 
@@ -86,6 +110,12 @@ export class RowMaker {
       columns.set("chosen", completion).set("rejected", completion);
     }
     const wanted = this.#options.columns;
+    if (takesText(this.#options.table) && this.#uneven.size > 0) {
+      // The two answers of a pair have the column of one.
+      const pair = this.#uneven.delete("completion") && this.#score !== undefined;
+      for (const name of pair ? ["chosen", "rejected"] : []) this.#uneven.add(name);
+      this.#start = new UnevenStart(this.#uneven);
+    }
     if (wanted === undefined) return [...columns.keys()];
     const missing = wanted.find((name) => !columns.has(name));
     if (missing !== undefined && columns.size > 0) {
@@ -101,50 +131,77 @@ export class RowMaker {
     return [...columns.keys()];
   }
 
-  /** The rows of examples, each with all of the columns that any row has. */
-  *rowsOf(examples: Iterable<Example>): Generator<{ example: Example; row: TrainingRow }> {
-    if (this.#score !== undefined) return yield* this.#pairsOf(examples, this.#score);
-    let isFirst = this.#isUneven && !isTableOfType(this.#options.table);
+  /** The rows of the next examples, each with all of the columns that any row has. */
+  *rowsOf(examples: Iterable<Example>): Generator<MadeRow> {
     for (const example of examples) {
-      const row = this.#whole(this.#row(example));
-      yield { example, row: isFirst ? withMark(row) : row };
-      isFirst = false;
+      if (this.#score !== undefined) yield* this.#pairsOf(example, this.#score);
+      else yield* this.#made(example);
     }
+  }
+
+  /** The rows that had to wait for what follows them, once there is nothing more. */
+  *lastRows(): Generator<MadeRow> {
+    if (this.#score !== undefined) yield* this.#pair(this.#score);
+    if (this.#start !== undefined) yield* this.#start.end();
+  }
+
+  /** Why there is no row, where it is not that there are no results. */
+  emptyReason(): string | undefined {
+    const { missing, different } = this.#withoutTokens;
+    if (different > 0) return "no answer is what its tokens say";
+    if (missing === 0) return undefined;
+    return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
   /** What is worth telling. */
   notes(): string[] {
     const { single, tied, unscored } = this.#leftOut;
-    const count = (number: number, what: string) =>
-      number === 0 ? [] : [`Left out ${number.toLocaleString("en-US")} ${what}`];
+    const count = (number: number, one: string, what: string) =>
+      number === 0
+        ? []
+        : [`Left out ${number.toLocaleString("en-US")} ${one}${number === 1 ? "" : "s"} ${what}`];
+    const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),
-      ...count(single, "rows with one answer: a pair needs two"),
-      ...count(tied, "rows whose answers --prefer does not tell apart"),
-      ...count(unscored, "answers without a number in the field of --prefer"),
+      ...this.#start?.isMarked ? [MARKED] : [],
+      ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
+      ...count(different, "row", "whose tokens are not the text of the answer"),
+      ...count(single, "row", "with one answer: a pair needs two"),
+      ...count(tied, "row", "whose answers --prefer does not tell apart"),
+      ...count(unscored, "answer", "without a number in the field of --prefer"),
     ];
   }
 
-  *#pairsOf(
-    examples: Iterable<Example>,
-    score: Score,
-  ): Generator<{ example: Example; row: TrainingRow }> {
-    let answers: Example[] = [];
-    const pair = () => {
-      const found = pairOf(answers, score, this.#leftOut);
-      if (found === undefined) return [];
-      const [chosen, rejected] = found.map((one) => this.#row(one) as TrainingRow);
-      return [{ example: found[0], row: this.#whole(preferenceRow(chosen, rejected)) }];
-    };
-    for (const example of examples) {
-      const [first] = answers;
-      if (first !== undefined && (first.line !== example.line || first.input !== example.input)) {
-        yield* pair();
-        answers = [];
-      }
-      answers.push(example);
-    }
-    yield* pair();
+  *#made(example: Example): Generator<MadeRow> {
+    if (this.#isVerbatim) return yield { example, row: example.text };
+    yield* this.#started({ example, row: this.#whole(this.#row(example)) });
+  }
+
+  #started(made: MadeRow): Iterable<MadeRow> {
+    return this.#start === undefined ? [made] : this.#start.push(made);
+  }
+
+  *#pairsOf(example: Example, score: Score): Generator<MadeRow> {
+    const [first] = this.#answers;
+    const isNext = first !== undefined && first.line === example.line &&
+      first.input === example.input;
+    if (!isNext) yield* this.#pair(score);
+    this.#answers.push(example);
+  }
+
+  /** The pair of the answers to one row, if there is one. */
+  *#pair(score: Score): Generator<MadeRow> {
+    const found = pairOf(this.#answers, score, this.#leftOut);
+    this.#answers = [];
+    if (found === undefined) return;
+    const [chosen, rejected] = found.map((one) => this.#row(one) as TrainingRow);
+    yield* this.#started({ example: found[0], row: this.#whole(preferenceRow(chosen, rejected)) });
+  }
+
+  #hasLogprobs(example: Example): boolean {
+    const found = readLogprobs(example);
+    if (typeof found === "string") this.#withoutTokens[found]++;
+    return typeof found !== "string";
   }
 
   #whole(made: TrainingRow | NoPlace): TrainingRow {
@@ -157,13 +214,19 @@ export class RowMaker {
   }
 
   #row(example: Example): TrainingRow | NoPlace {
-    const { format, think, toolArguments, table } = this.#options;
-    if (format === "raw") return rawRow(example.text, isTableOfType(table));
+    const { format, think, toolArguments, table, isOfResults } = this.#options;
+    if (format === "raw") {
+      return isOfResults
+        ? rawRow(example.text, isTableOfType(table))
+        : parseLossless(example.text) as TrainingRow;
+    }
     return toTrainingRow(example, format, { think, toolArguments, parts: this.#parts });
   }
 }
 
-const MESSAGE_COLUMNS = ["messages", "prompt", "completion"];
+const MARKED =
+  'The last message of the first row has "weight": 1, which no template reads: messages with ' +
+  "other keys, such as tool calls, begin so late that datasets would not expect them";
 
 /** Content that was text in all messages so far is a list of parts from here on. */
 function withPartsIn(type: ColumnType | undefined): void {
@@ -173,26 +236,4 @@ function withPartsIn(type: ColumnType | undefined): void {
   const text = { kind: "string" } as const;
   const part = { kind: "struct", fields: new Map([["type", text], ["text", text]]) } as const;
   fields.set("content", { kind: "list", of: part });
-}
-
-function isUneven(messages: unknown): boolean {
-  return Array.isArray(messages) &&
-    messages.some((message) => Object.keys(message).some((key) => !COMMON_KEYS.has(key)));
-}
-
-const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
-
-/**
- * A row whose messages do not all have the same keys. datasets 4.8 takes messages that are alike in its
- * first 10 MB for structs of these keys, and ends with a CastError at the first tool call after it; it
- * takes uneven ones as they are. `weight` is OpenAI's, 1 is its default, and no template reads it.
- */
-function withMark(row: TrainingRow): TrainingRow {
-  const marked = { ...row };
-  for (const name of MESSAGE_COLUMNS) {
-    const messages = row[name];
-    if (!Array.isArray(messages) || messages.length === 0) continue;
-    marked[name] = [...messages.slice(0, -1), { ...messages.at(-1), weight: 1 }];
-  }
-  return marked;
 }

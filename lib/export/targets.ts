@@ -1,17 +1,61 @@
 /**
- * The files of an export: one, or one for training and one for validation.
+ * What an export writes to: one file, one for training and one for validation, or a folder.
  *
  * @module
  */
 
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
+import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import type { TrainingRow } from "./formats.ts";
 import { openOutput, type Output } from "./output.ts";
-import type { OutputGuard } from "./output_guard.ts";
+import { checkOutput, type OutputGuard } from "./output_guard.ts";
+import type { MadeRow } from "./row_maker.ts";
 
-/** The paths that an export writes to. */
-export function pathsOf({ output, validation }: ResolvedExport): string[] {
+/** Takes the rows of an export, and counts them. */
+export interface Targets extends AsyncDisposable {
+  /** How many rows were written. */
+  readonly rows: number;
+  /** How many of them are for validation. */
+  readonly validationRows: number;
+  /** Adds a row; the promise is there only when there is something to wait for. */
+  write(made: MadeRow, isValidation: boolean): Promise<void> | undefined;
+  /** Writes the rest and makes it stay. What was not finished goes away with the block. */
+  finish(): Promise<void>;
+}
+
+/**
+ * Makes sure that the output may be written.
+ *
+ * @throws {UsageError} where it must not be
+ */
+export async function checkTargets(options: ResolvedExport, guard: OutputGuard): Promise<void> {
+  const { output, format } = options;
+  if (format === "dataset") return await checkFolder(output as string, guard);
+  for (const path of pathsOf(options)) await checkOutput(path, guard);
+}
+
+/** What an output needs to know beside the options. */
+export interface TargetContext {
+  readonly guard: OutputGuard;
+  readonly schema: Schema;
+  /** The permissions of new files. */
+  readonly mode: number | undefined;
+  /** How the rows were made, in sentences. */
+  readonly origin: readonly string[];
+}
+
+/** Opens the output. */
+export async function openTargets(
+  options: ResolvedExport,
+  context: TargetContext,
+): Promise<Targets> {
+  return options.format === "dataset"
+    ? await DatasetFolder.open(options, context)
+    : await FileTargets.open(options, context);
+}
+
+/** The paths of the files that are written. */
+function pathsOf({ output, validation }: ResolvedExport): string[] {
   if (typeof output !== "string") return [];
   return validation > 0 ? [output, validationPathOf(output)] : [output];
 }
@@ -21,11 +65,8 @@ export function validationPathOf(path: string): string {
   return path.replace(/((?:\.(?:jsonl|ndjson|json|csv|parquet))?(?:\.\w+))$/, ".validation$1");
 }
 
-/** Takes the rows of an export, and counts them. */
-export class ExportTargets implements AsyncDisposable {
-  /** How many rows were written. */
+class FileTargets implements Targets {
   rows = 0;
-  /** How many of them are for validation. */
   validationRows = 0;
   readonly #outputs: readonly Output[];
   readonly #tables: readonly TableWriter[];
@@ -35,40 +76,34 @@ export class ExportTargets implements AsyncDisposable {
     this.#tables = tables;
   }
 
-  /** Opens the files; new ones get the permissions `mode`. */
   static async open(
     options: ResolvedExport,
-    guard: OutputGuard,
-    schema: Schema,
-    mode: number | undefined,
-  ): Promise<ExportTargets> {
+    { guard, schema, mode }: TargetContext,
+  ): Promise<FileTargets> {
     const { output, table } = options;
     const names = typeof output === "string" ? pathsOf(options) : [output];
     const outputs: Output[] = [];
     try {
       for (const name of names) outputs.push(await openOutput(name, guard, mode));
       const tables = await Promise.all(outputs.map((one) => openTable(table, schema, one)));
-      return new ExportTargets(outputs, tables);
+      return new FileTargets(outputs, tables);
     } catch (error) {
       for (const one of outputs) await one[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Adds a row. */
-  write(row: TrainingRow, isValidation: boolean): Promise<void> | undefined {
+  write({ row }: MadeRow, isValidation: boolean): Promise<void> | undefined {
     this.rows++;
     if (isValidation) this.validationRows++;
     return this.#tables[isValidation ? 1 : 0].write(row);
   }
 
-  /** Writes the rest and makes the files stay. */
   async finish(): Promise<void> {
     for (const table of this.#tables) await table.finish();
     for (const output of this.#outputs) await output.finish();
   }
 
-  /** Throws away what was not finished. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const output of this.#outputs) await output[Symbol.asyncDispose]();
   }

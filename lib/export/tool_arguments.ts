@@ -18,7 +18,9 @@ export function withArguments(messages: readonly Message[], style: ToolArguments
   return messages.map((message) => {
     const { tool_calls: calls } = message;
     if (!Array.isArray(calls) || calls.length === 0) return message;
-    return { ...message, tool_calls: calls.map((call) => callWith(call, style)) };
+    // Templates print a null as text.
+    const content = message.content ?? "";
+    return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
   });
 }
 

@@ -8,18 +8,22 @@
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
+import type { ResolvedExport } from "./export_options.ts";
 import type { ExportFormat } from "./formats.ts";
+import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
+import type { TrainingRow } from "./training_row.ts";
 import { argumentsOf, type ToolArguments } from "./tool_arguments.ts";
 
 /** Looks at each row that is exported. */
 export class TrainerNotes {
   readonly #format: ExportFormat;
-  readonly #think: ThinkStyle;
+  readonly #think: ThinkStyle | undefined;
   readonly #toolArguments: ToolArguments;
   #rowsWithCalls = 0;
   #rowsWithReasoning = 0;
   #callsOfText = 0;
-  #rowsWithoutTools = 0;
+  #rowsOutOfTurn = 0;
+  #textsBesideCalls = 0;
   /** Each argument, and the type that it had first. */
   readonly #types = new Map<string, string>();
   #firstKeys: string | undefined;
@@ -27,16 +31,24 @@ export class TrainerNotes {
   #different: string | undefined;
 
   /** For one export. */
-  constructor(format: ExportFormat, think: ThinkStyle, toolArguments: ToolArguments) {
+  constructor({ format, think, toolArguments }: ResolvedExport) {
     this.#format = format;
     this.#think = think;
     this.#toolArguments = toolArguments;
   }
 
   /** Looks at one row. */
-  add(example: Example): void {
+  add(example: Example, row: TrainingRow): void {
     if (example.reasoning !== "") this.#rowsWithReasoning++;
-    if (example.tools === undefined) this.#rowsWithoutTools++;
+    if (this.#format === "sharegpt") {
+      if (!isAlternating(row)) this.#rowsOutOfTurn++;
+      const { response, toolCalls } = example;
+      const answer = example.answer ??
+        { role: "assistant", content: response, tool_calls: toolCalls };
+      for (const message of [...example.messages, answer]) {
+        if (hasTextBesideCalls(message)) this.#textsBesideCalls++;
+      }
+    }
     let hasCalls = false;
     for (const message of example.messages) {
       if (this.#addCalls(message.tool_calls)) hasCalls = true;
@@ -86,6 +98,18 @@ export class TrainerNotes {
           rows(this.#rowsWithReasoning)
         } with reasoning in a field: LLaMA-Factory does not read it. ` +
           "Use --think wrap, or --format messages for TRL and Axolotl",
+      );
+    }
+    if (this.#rowsOutOfTurn > 0) {
+      notes.push(
+        `${rows(this.#rowsOutOfTurn)} whose turns do not alternate between user and assistant: ` +
+          "LLaMA-Factory leaves them out. For TRL and Axolotl use --format messages",
+      );
+    }
+    if (this.#textsBesideCalls > 0) {
+      notes.push(
+        `${this.#textsBesideCalls.toLocaleString("en-US")} texts beside tool calls are left out: ` +
+          "sharegpt has no place for them. Use --format messages",
       );
     }
     if (isChat && this.#think === "wrap" && this.#rowsWithReasoning > 0) {

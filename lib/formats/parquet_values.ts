@@ -67,12 +67,20 @@ export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
     if (isDecimal) decimals.set(own.join("."), scaleOf(element));
     if (isBytes(element) && !isDecimal) binary.push(own.join("."));
     plain.push(
-      isDecimal ? { ...element, converted_type: undefined, logical_type: undefined } : element,
+      isDecimal
+        ? { ...element, converted_type: undefined, logical_type: undefined }
+        : { ...element, converted_type: element.converted_type ?? convertedOf(element) },
     );
     for (let i = 0; i < (element.num_children ?? 0); i++) visit(own, depth + 1);
   };
   visit([], 0);
   return { schema: plain, decimals, binary };
+}
+
+/** The older name of a type that files may give by the newer one alone; the reader looks at the older one. */
+function convertedOf({ logical_type: logical }: SchemaElement): SchemaElement["converted_type"] {
+  if (logical?.type === "JSON") return "JSON";
+  return logical?.type === "ENUM" ? "UTF8" : undefined;
 }
 
 /** The levels between a list or map and what it holds (`list.element`, `key_value`) are no fields. */

@@ -43,7 +43,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
       files.push(input);
       continue;
     }
-    const { found, skipped } = isFolder ? await inFolder(input) : await matching(input);
+    const { found, skipped } = isFolder ? await ofFolder(input) : await matching(input);
     // What is wrong with it is told with what is wrong with the others.
     if (found.length === 0) files.push(input);
     files.push(...found.toSorted(naturally));
@@ -70,6 +70,16 @@ async function hasKind(path: string, kind: "isFile" | "isDirectory"): Promise<bo
 interface Found {
   readonly found: string[];
   readonly skipped: number;
+}
+
+/** The files in a folder. One of the Hugging Face Hub, as `export --format dataset` writes it, has them in
+ * its `data`. */
+async function ofFolder(folder: string): Promise<Found> {
+  const own = await inFolder(folder);
+  const data = join(folder, "data");
+  if (own.found.length > 0 || !(await hasKind(data, "isDirectory"))) return own;
+  const { found, skipped } = await inFolder(data);
+  return { found, skipped: skipped + own.skipped };
 }
 
 async function inFolder(folder: string): Promise<Found> {

@@ -21,7 +21,7 @@ export {
 } from "./outcomes.ts";
 export { readRunFile, type RunFile } from "./run_file.ts";
 export { emptyMessage } from "./input_problems.ts";
-export { findInputs } from "./inputs.ts";
+export { checkReadableTwice, findInputs, stampOf } from "./inputs.ts";
 export type {
   AnsweredRow,
   OneOrMany,

@@ -10,4 +10,4 @@
 
 export { openTable, type TableWriter } from "./open_table.ts";
 export { type ColumnType, Schema } from "./schema.ts";
-export { isTableOfType, type TableFormat, tableFormatOf } from "./table_format.ts";
+export { isTableOfType, type TableFormat, tableFormatOf, takesText } from "./table_format.ts";

@@ -11,8 +11,9 @@ import { csv, jsonArray, jsonLines } from "./text_tables.ts";
 
 /** Takes the rows of a table, one by one. */
 export interface TableWriter {
-  /** Adds a row; the promise is there only when there is something to wait for. */
-  write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined;
+  /** Adds a row; the promise is there only when there is something to wait for. JSON Lines and JSON take the
+   * text of a row, too. */
+  write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   /** Writes the rest and the end. */
   finish(): Promise<void>;
 }

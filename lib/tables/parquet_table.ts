@@ -21,8 +21,10 @@ const GROUP_ROWS = 50_000;
 export class ParquetTable implements TableWriter {
   readonly #sink: ByteSink;
   readonly #types: readonly (readonly [string, ColumnType])[];
+  readonly #encoder = new TextEncoder();
   readonly #bytes = new ByteWriter(1 << 16);
   readonly #writer: ParquetWriter;
+  readonly #schema: SchemaElement[];
   #columns: unknown[][];
   #chars = 0;
 
@@ -31,19 +33,23 @@ export class ParquetTable implements TableWriter {
     this.#sink = sink;
     this.#types = [...schema.columns];
     this.#columns = this.#types.map(() => []);
+    this.#schema = [
+      { name: "root", num_children: this.#types.length },
+      ...this.#types.flatMap(([name, type]) => elementsOf(name, type)),
+    ];
     this.#writer = new ParquetWriter({
       writer: this.#bytes,
-      schema: [
-        { name: "root", num_children: this.#types.length },
-        ...this.#types.flatMap(([name, type]) => elementsOf(name, type)),
-      ],
+      schema: this.#schema,
       codec: "ZSTD",
       compressors: { ZSTD: (bytes) => new Uint8Array(zstdCompressSync(bytes)) },
       createdBy: `Retort version ${VERSION}`,
     });
   }
 
-  write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
+  write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined {
+    if (typeof row === "string") {
+      throw new TypeError("Cannot write text to Parquet: it needs values");
+    }
     this.#types.forEach(([name, type], i) =>
       this.#columns[i].push(this.#converted(row[name], type))
     );
@@ -53,6 +59,11 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
+    // The writer would serialise what is JSON text already, and only the footer says which columns are.
+    // polars and duckdb read the older name of the type only.
+    for (const element of this.#schema) {
+      if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
+    }
     await this.#writer.finish();
     await this.#flush();
   }
@@ -83,7 +94,7 @@ export class ParquetTable implements TableWriter {
       case "list":
         return (value as unknown[]).map((one) => this.#converted(one, type.of));
       case "struct": {
-        if (type.fields.size === 0) return jsonOf(value);
+        if (type.fields.size === 0) return this.#encoder.encode(jsonOf(value));
         const fields: Record<string, unknown> = {};
         for (const [name, field] of type.fields) {
           fields[name] = this.#converted((value as Record<string, unknown>)[name], field);
@@ -96,7 +107,7 @@ export class ParquetTable implements TableWriter {
       case "json": {
         const text = jsonOf(value);
         this.#chars += text.length;
-        return text;
+        return this.#encoder.encode(text);
       }
       case "int64":
         this.#chars += 8;
@@ -122,7 +133,7 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
       ];
     case "struct":
       if (type.fields.size === 0) {
-        return [{ ...element, type: "BYTE_ARRAY", converted_type: "UTF8" }];
+        return [{ ...element, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }];
       }
       return [
         { ...element, num_children: type.fields.size },
@@ -134,6 +145,8 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
       return [{ ...element, type: "INT64" }];
     case "double":
       return [{ ...element, type: "DOUBLE" }];
+    case "json":
+      return [{ ...element, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }];
     case "timestamp":
       return [{
         ...element,

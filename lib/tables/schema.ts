@@ -85,8 +85,8 @@ function scalarType(
     case "boolean":
       return "boolean";
     case "number":
-      // Past 2^53 a number is no longer the one that was written.
-      return Number.isSafeInteger(value) ? "int64" : "double";
+      // Past 2^53, too: a number that is not the one that was written is held as its text.
+      return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";
       return isRawJson(value) ? rawType(value.rawJSON) : undefined;

@@ -57,3 +57,8 @@ export function tableFormatOf(path: string): TableFormat {
 export function isTableOfType({ kind }: TableFormat): boolean {
   return kind === "parquet";
 }
+
+/** Whether the rows of a table may be given as JSON text. */
+export function takesText({ kind }: TableFormat): boolean {
+  return kind === "jsonl" || kind === "json";
+}

@@ -8,12 +8,16 @@ import { jsonOf } from "../sink/mod.ts";
 import type { ByteSink } from "./compression.ts";
 import type { TableWriter } from "./open_table.ts";
 
+type Fields = Readonly<Record<string, unknown>>;
+/** A row, or its JSON text. */
+type Row = Fields | string;
+
 const BLOCK_CHARS = 1 << 20;
 
 /** Takes rows one by one and writes blocks of text. */
 export class TextTable implements TableWriter {
   readonly #sink: ByteSink;
-  readonly #textOf: (row: Readonly<Record<string, unknown>>, index: number) => string;
+  readonly #textOf: (row: Row, index: number) => string;
   readonly #end: (rowCount: number) => string;
   readonly #encoder = new TextEncoder();
   #waiting: string;
@@ -22,7 +26,7 @@ export class TextTable implements TableWriter {
   /** A table of one text before its rows, one for each row, and one after them. */
   constructor(sink: ByteSink, parts: {
     start?: string;
-    row: (row: Readonly<Record<string, unknown>>, index: number) => string;
+    row: (row: Row, index: number) => string;
     end?: (rowCount: number) => string;
   }) {
     this.#sink = sink;
@@ -31,7 +35,7 @@ export class TextTable implements TableWriter {
     this.#end = parts.end ?? (() => "");
   }
 
-  write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
+  write(row: Row): Promise<void> | undefined {
     this.#waiting += this.#textOf(row, this.#rowCount++);
     return this.#waiting.length < BLOCK_CHARS ? undefined : this.#flush();
   }
@@ -50,14 +54,14 @@ export class TextTable implements TableWriter {
 
 /** One object a line. */
 export function jsonLines(sink: ByteSink): TextTable {
-  return new TextTable(sink, { row: (row) => `${jsonOf(row)}\n` });
+  return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
 }
 
 /** One array, an object a line. */
 export function jsonArray(sink: ByteSink): TextTable {
   return new TextTable(sink, {
     start: "[",
-    row: (row, index) => `${index === 0 ? "\n" : ",\n"}${jsonOf(row)}`,
+    row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
     end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
   });
 }
@@ -67,8 +71,12 @@ export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
   return new TextTable(sink, {
     start: record(columns),
-    row: (row) => record(columns.map((name) => fieldOf(row[name]))),
+    row: (row) => record(columns.map((name) => fieldOf((row as Fields)[name]))),
   });
+}
+
+function textOf(row: Row): string {
+  return typeof row === "string" ? row : jsonOf(row);
 }
 
 function fieldOf(value: unknown): string {

@@ -163,7 +163,7 @@ for (
 
 for (
   const [args, at] of [
-    [["run", "--format", "messages"], "export"],
+    [["run", "--format", "messages"], "export, convert"],
     [["run", "--port", "8000"], "simulate"],
     [["verify", "-m", "x"], "run, retry"],
     [["export", "--samples", "4"], "run, retry, verify"],

@@ -129,8 +129,8 @@ Deno.test("preference pairs the best with the worst answer, and counts what is n
     rejected: [{ role: "assistant", content: "long answer" }],
   }]);
   assertEquals(report.notes, [
-    "Left out 1 rows with one answer: a pair needs two",
-    "Left out 1 rows whose answers --prefer does not tell apart",
+    "Left out 1 row with one answer: a pair needs two",
+    "Left out 1 row whose answers --prefer does not tell apart",
   ]);
   await exportFrom(dir, { format, prefer: "longest" });
   assertEquals((await dir.rows("train.jsonl"))[0].chosen[0].content, "long answer");

@@ -1,0 +1,142 @@
+/**
+ * From a row of any shape to a conversation with its answer. A run sends what stands before the answer; here
+ * the answer counts, too.
+ *
+ * @module
+ */
+
+import type { RowOptions } from "../run/mod.ts";
+import { createRowParser, ParsedRow, parseLossless, type RowParser } from "../source/mod.ts";
+import type { Message } from "../teacher/mod.ts";
+import type { Example } from "./example.ts";
+import { readReasoning } from "./formats.ts";
+import { isObject } from "./json_object.ts";
+
+/** Where a row stands. */
+export interface Place {
+  /** The input. */
+  readonly file: string;
+  /** The row in it, from 1. */
+  readonly line: number;
+}
+
+/** A row that is no conversation. */
+export class NoConversation {
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** What helps; "" where nothing is known to. */
+  readonly hint: string;
+
+  /** Makes it from the words. */
+  constructor(problem: string, hint = "") {
+    this.problem = problem;
+    this.hint = hint;
+  }
+}
+
+/** The fields that hold the answer to a prompt, in the order in which they are looked at: TRL's, DPO's,
+ * Retort's own, Alpaca's, GSM8K's. */
+const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"];
+const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
+
+/** Reads rows. */
+export class ConversationReader {
+  readonly #parser: RowParser;
+  readonly #plain: RowParser;
+  /** Fields that the prompt is made of are not the answer. */
+  readonly #asked: ReadonlySet<string>;
+
+  /** `rows` says how prompts are made of rows, as for a run. */
+  constructor(rows: RowOptions) {
+    // Keeps the assistant's turn at the end.
+    const runParams = { continue_final_message: true };
+    this.#parser = createRowParser({ ...rows, runParams });
+    this.#plain = createRowParser({ runParams });
+    const named = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
+    this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
+  }
+
+  /** Reads a row as the example that it is. */
+  read(text: string, { file, line }: Place): Example | NoConversation {
+    const row = this.#parser.parse(text);
+    if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
+    const json = isObject(row.json) ? row.json : {};
+    const given = { file, input: file, line, sample: 0, text: row.text, result: json };
+    const tools = Array.isArray(row.params?.tools) && row.params.tools.length > 0
+      ? row.params.tools
+      : undefined;
+    const last = row.messages.at(-1);
+    if (last?.role === "assistant") {
+      const whole = { rowUid: row.uid, messages: row.messages.slice(0, -1), tools };
+      return { ...given, ...whole, ...answerOf(last) };
+    }
+    const answers = this.#answersOf(row, text);
+    if (answers instanceof NoConversation) return answers;
+    const { answer, rejected } = answers;
+    const prompt = { rowUid: row.uid, messages: row.messages, tools, rejected };
+    return { ...given, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
+  }
+
+  /** The answers that stand in fields beside the prompt. */
+  #answersOf(
+    row: ParsedRow,
+    text: string,
+  ): { answer?: Message; rejected?: Message } | NoConversation {
+    if (!isObject(row.json)) return {};
+    const { json } = row;
+    const isOwn = (name: string) => !this.#asked.has(name) && isAnswer(json[name]);
+    // The text beside a call is empty as a rule.
+    const field = ANSWER_FIELDS.find(isOwn) ??
+      (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
+    if (field === undefined) return {};
+    const answer = this.#messageOf(row, text, field);
+    if (answer instanceof NoConversation) return answer;
+    const isPair = field === "chosen" && isAnswer(json.rejected);
+    const rejected = isPair ? this.#messageOf(row, text, "rejected") : undefined;
+    return rejected instanceof NoConversation ? rejected : { answer, rejected };
+  }
+
+  #messageOf(row: ParsedRow, text: string, field: string): Message | NoConversation {
+    const json = row.json as Record<string, unknown>;
+    const value = json[field];
+    const isText = typeof value === "string";
+    const answer: Message = { role: "assistant", content: value };
+    // Beside a completion or a pair it could be the reasoning of either.
+    const reasoning = field === "response" && REASONING_FIELDS.find((name) => isFilled(json[name]));
+    if (reasoning) answer.reasoning_content = json[reasoning] as string;
+    if (isText && (field !== "response" || !isCalls(json.tool_calls))) return answer;
+    const exact = parseLossless(text) as Record<string, unknown>;
+    const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
+    // Calls are put into the form that the API has, and answers to them get their ids.
+    const whole = this.#plain.parse(JSON.stringify({ messages: [...row.messages, ...messages] }));
+    if (!(whole instanceof ParsedRow)) {
+      return new NoConversation(whole.problem.replaceAll('"messages', `"${field}`), whole.hint());
+    }
+    const last = whole.messages.at(-1)!;
+    if (last.role === "assistant" && whole.messages.length === row.messages.length + 1) return last;
+    return new NoConversation(`"${field}" must be one message of the assistant`);
+  }
+}
+
+const NO_ANSWER = { answer: null, response: "", reasoning: "", toolCalls: undefined } as const;
+
+function answerOf(answer: Message) {
+  const calls = answer.tool_calls;
+  return {
+    answer,
+    ...readReasoning(answer),
+    toolCalls: Array.isArray(calls) && calls.length > 0 ? calls : undefined,
+  };
+}
+
+function isAnswer(value: unknown): boolean {
+  return isFilled(value) || (Array.isArray(value) && value.length > 0) || isObject(value);
+}
+
+function isFilled(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
+function isCalls(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : isFilled(value) && value !== "[]";
+}

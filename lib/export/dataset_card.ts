@@ -1,0 +1,198 @@
+/**
+ * The card of a dataset: what the Hub reads of it (YAML), and how it was made, for those who train on it.
+ *
+ * @module
+ */
+
+import type { ColumnType } from "../tables/mod.ts";
+import { VERSION } from "../version.ts";
+import type { Example } from "./example.ts";
+import type { ResolvedExport } from "./export_options.ts";
+import { isObject } from "./json_object.ts";
+import { uploadCommand } from "./loaders.ts";
+
+/** Tells a card that may be replaced from one that a user has written. */
+export const CARD_MARK =
+  "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
+
+/** What is told of the rows that were written. */
+export class DatasetFacts {
+  /** The rows that each model has answered. */
+  readonly models = new Map<string, number>();
+  /** Tokens of prompts and answers, as the teachers count them. */
+  readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
+  /** When the first and the last answer came: ISO 8601. */
+  first = "";
+  last = "";
+
+  /** Counts a row. */
+  add({ result: { distill } }: Example): void {
+    if (!isObject(distill)) return;
+    const { model, created } = distill;
+    if (typeof model === "string") this.models.set(model, (this.models.get(model) ?? 0) + 1);
+    this.tokens.prompt += countIn(distill, "prompt_tokens");
+    this.tokens.completion += countIn(distill, "completion_tokens");
+    this.tokens.reasoning += countIn(distill, "reasoning_tokens");
+    if (typeof created !== "string") return;
+    if (this.first === "" || created < this.first) this.first = created;
+    if (created > this.last) this.last = created;
+  }
+}
+
+function countIn(distill: Record<string, unknown>, name: string): number {
+  return typeof distill[name] === "number" ? distill[name] : 0;
+}
+
+/** The licence that stands in a card; undefined where none was filled in. */
+export function licenceOf(card: string): string | undefined {
+  const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
+  return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
+}
+
+/** What stands in a card. */
+export interface CardContent {
+  readonly facts: DatasetFacts;
+  readonly rows: number;
+  readonly validationRows: number;
+  readonly columns: ReadonlyMap<string, ColumnType>;
+  readonly files: readonly string[];
+  readonly folder: string;
+  readonly licence: string | undefined;
+  readonly options: ResolvedExport;
+  /** How the rows were made, in sentences. */
+  readonly origin: readonly string[];
+}
+
+/** The text of the card. */
+export function cardOf(content: CardContent): string {
+  const { folder, licence, origin, rows, validationRows } = content;
+  const name = folder.split("/").at(-1)!.replaceAll(/[\r\n]+/g, " ");
+  const splits = validationRows > 0
+    ? `${number(rows - validationRows)} rows for training, ${number(validationRows)} for validation`
+    : `${number(rows)} rows`;
+  return `${yamlOf(content, name)}
+
+${CARD_MARK}
+
+# ${name}
+
+${splits}: conversations whose last message is the answer of a teacher model.
+
+## Columns
+
+${columnsOf(content)}
+
+## How it was made
+
+${[...origin, ...factsOf(content), ...choicesOf(content)].map((one) => `- ${one}`).join("\n")}
+
+## Use
+
+\`\`\`python
+from datasets import load_dataset
+
+dataset = load_dataset(${JSON.stringify(folder)})
+\`\`\`
+
+${
+    content.columns.has("tools")
+      ? "`tools` is the text of a JSON list, the `arguments` of tool calls that of a JSON object: parse them " +
+        "before a chat template reads them.\n\n"
+      : ""
+  }To upload the folder:
+
+\`\`\`sh
+${uploadCommand(folder)}
+\`\`\`
+
+## Licence
+
+${
+    licence === undefined
+      ? "Not chosen yet. Fill in `license:` at the top of this file; the terms of the teacher model and of the " +
+        "prompts decide what is possible."
+      : `${licence}`
+  }
+`;
+}
+
+function yamlOf({ licence, rows, validationRows }: CardContent, name: string): string {
+  const lines = [
+    licence === undefined ? "# license: choose one, as in apache-2.0" : `license: ${licence}`,
+    `pretty_name: ${JSON.stringify(name)}`,
+    "task_categories:",
+    "  - text-generation",
+    "tags:",
+    "  - synthetic",
+    "  - distillation",
+    "size_categories:",
+    `  - ${sizeOf(rows)}`,
+    "configs:",
+    "  - config_name: default",
+    "    data_files:",
+    "      - split: train",
+    "        path: data/train-*",
+    ...validationRows > 0 ? ["      - split: validation", "        path: data/validation-*"] : [],
+  ];
+  return `---\n${lines.join("\n")}\n---`;
+}
+
+/** The Hub's words for the number of rows. */
+function sizeOf(rows: number): string {
+  const steps = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+  const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];
+  const at = steps.findIndex((step) => rows < step);
+  if (at === 0) return "n<1K";
+  return at === -1 ? "n>1B" : `${names[at - 1]}<n<${names[at]}`;
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  messages: "the conversation: `role`, `content`, and `tool_calls` where the model called tools",
+  tools: "the tools that the model was offered, as the text of a JSON list; `[]` without tools",
+  uid: "the identity of the answer",
+  model: "the model that answered",
+  finish_reason: "how the answer ended",
+  prompt_tokens: "tokens of the prompt, as the teacher counts them",
+  completion_tokens: "tokens of the answer, reasoning included",
+  reasoning_tokens: "tokens of the reasoning",
+};
+
+function columnsOf({ columns }: CardContent): string {
+  const lines = [...columns.keys()].map((name) => `| \`${name}\` | ${MEANINGS[name] ?? ""} |`);
+  return ["| column | holds |", "| --- | --- |", ...lines].join("\n");
+}
+
+function factsOf({ facts }: CardContent): string[] {
+  const models = [...facts.models].sort((a, b) => b[1] - a[1]);
+  if (models.length === 0) return [];
+  const { prompt, completion, reasoning } = facts.tokens;
+  return [
+    `Teacher: ${models.map(([name, count]) => `\`${name}\` (${number(count)} rows)`).join(", ")}.`,
+    `Answered between ${facts.first.slice(0, 10)} and ${facts.last.slice(0, 10)}.`,
+    `Tokens: ${number(prompt)} of prompts, ${number(completion)} of answers` +
+    `${reasoning > 0 ? `, ${number(reasoning)} of these for reasoning` : ""}.`,
+  ];
+}
+
+function choicesOf({ options }: CardContent): string[] {
+  const { where, dedupe, shuffle, maxRows, validation, think } = options;
+  const choices = [
+    where === undefined ? "" : `rows that meet \`${where}\``,
+    dedupe ? "duplicates left out" : "",
+    shuffle === undefined ? "" : `shuffled with the seed ${shuffle}`,
+    maxRows === Infinity ? "" : `at most ${number(maxRows)} rows`,
+    validation > 0
+      ? `${Number((validation * 100).toFixed(4))} % for validation, by the uid of the row`
+      : "",
+    think === undefined ? "" : `reasoning: ${think}`,
+  ].filter((one) => one !== "");
+  const date = new Date().toISOString().slice(0, 10);
+  return [
+    ...choices.length > 0 ? [`Export: ${choices.join("; ")}.`] : [],
+    `Written on ${date} by Retort ${VERSION}.`,
+  ];
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}

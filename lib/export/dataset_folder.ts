@@ -1,0 +1,227 @@
+/**
+ * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for each split, and
+ * a card. It appears whole or not at all.
+ *
+ * @module
+ */
+
+import { SinkError, UsageError } from "../errors.ts";
+import { cannotWrite, writeFileDurably } from "../sink/mod.ts";
+import { ifThere, systemReason } from "../files.ts";
+import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
+import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
+import type { ResolvedExport } from "./export_options.ts";
+import type { OutputGuard } from "./output_guard.ts";
+import type { MadeRow } from "./row_maker.ts";
+import type { TargetContext, Targets } from "./targets.ts";
+
+/** A Parquet file is followed by another one once it is as large as this. The Hub asks for files below 500 MB. */
+const SHARD_BYTES = 256 * 2 ** 20;
+
+/**
+ * Makes sure that a folder may be written: it is new, holds nothing but hidden files, or holds a dataset of
+ * Retort's that is to be replaced.
+ *
+ * @throws {UsageError} for any other
+ */
+export async function checkFolder(path: string, { replace }: OutputGuard): Promise<void> {
+  if (path === "") throw new UsageError("Cannot write to nowhere: name a folder");
+  const refuse = (problem: string): never => {
+    throw new UsageError(`Cannot write the dataset "${path}": ${problem}`);
+  };
+  const info = await infoOf(path);
+  if (info === undefined) {
+    if (/\.(jsonl|ndjson|json|csv|parquet)(\.\w+)?$/.test(path)) {
+      refuse("a dataset is a folder. Name one, as in dataset/, or use --format messages");
+    }
+    return;
+  }
+  if (!info.isDirectory) refuse("it is a file: name a folder");
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(path)) if (!name.startsWith(".")) names.push(name);
+  if (names.length === 0) return;
+  const card = await Deno.readTextFile(`${path}/README.md`).catch(() => "");
+  if (!card.includes(CARD_MARK)) refuse("it holds other files. Name a new folder");
+  if (!replace) {
+    refuse("it holds a dataset already. Add --replace to replace it, or name another folder");
+  }
+}
+
+/** Writes the files of a dataset beside one another, and moves them to their places at the end. */
+export class DatasetFolder implements Targets {
+  rows = 0;
+  validationRows = 0;
+  readonly #path: string;
+  readonly #staging: string;
+  readonly #options: ResolvedExport;
+  readonly #context: TargetContext;
+  readonly #isNew: boolean;
+  readonly #facts = new DatasetFacts();
+  readonly #train: Shards;
+  readonly #validation: Shards;
+  #isFinished = false;
+
+  private constructor(
+    path: string,
+    options: ResolvedExport,
+    context: TargetContext,
+    isNew: boolean,
+  ) {
+    this.#path = path;
+    this.#isNew = isNew;
+    this.#staging = `${path}/.data-${crypto.randomUUID()}`;
+    this.#options = options;
+    this.#context = context;
+    this.#train = new Shards("train", this.#staging, context);
+    this.#validation = new Shards("validation", this.#staging, context);
+  }
+
+  /** Makes the folder, where there is none. */
+  static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
+    const path = (options.output as string).replace(/(?<=.)\/+$/, "");
+    const isNew = await infoOf(path) === undefined;
+    const folder = new DatasetFolder(path, options, context, isNew);
+    try {
+      await Deno.mkdir(folder.#staging, { recursive: true });
+    } catch (cause) {
+      throw cannotWrite(path, cause);
+    }
+    return folder;
+  }
+
+  write(made: MadeRow, isValidation: boolean): Promise<void> | undefined {
+    this.rows++;
+    if (isValidation) this.validationRows++;
+    this.#facts.add(made.example);
+    return (isValidation ? this.#validation : this.#train).write(
+      made.row as Record<string, unknown>,
+    );
+  }
+
+  async finish(): Promise<void> {
+    // Without a row there is a file of its columns all the same.
+    if (this.rows === this.validationRows) await this.#train.open();
+    const files = [...await this.#train.finish(), ...await this.#validation.finish()];
+    await checkFolder(this.#path, this.#context.guard);
+    const data = `${this.#path}/data`, old = `${this.#staging}.old`;
+    const before = await Deno.readTextFile(`${this.#path}/README.md`).catch(() => "");
+    const card = cardOf({
+      facts: this.#facts,
+      rows: this.rows,
+      validationRows: this.validationRows,
+      columns: this.#context.schema.columns,
+      files,
+      folder: this.#path,
+      licence: licenceOf(before),
+      options: this.#options,
+      origin: this.#context.origin,
+    });
+    try {
+      const hadData = await infoOf(data) !== undefined;
+      if (hadData) await Deno.rename(data, old);
+      await Deno.rename(this.#staging, data);
+      this.#isFinished = true;
+      await writeFileDurably(`${this.#path}/README.md`, card);
+      if (hadData) await Deno.remove(old, { recursive: true });
+    } catch (cause) {
+      throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isFinished) return;
+    this.#train.abandon();
+    this.#validation.abandon();
+    // It is the error that led here which matters.
+    await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
+    if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
+  }
+}
+
+/** The files of one split. How many there are, which is a part of their names, is known at the end. */
+class Shards {
+  readonly #split: string;
+  readonly #folder: string;
+  readonly #schema: Schema;
+  readonly #mode: number | undefined;
+  #count = 0;
+  #file: Deno.FsFile | undefined;
+  #table: TableWriter | undefined;
+  #bytes = 0;
+
+  constructor(split: string, folder: string, { schema, mode }: TargetContext) {
+    this.#split = split;
+    this.#folder = folder;
+    this.#schema = schema;
+    this.#mode = mode;
+  }
+
+  write(row: Readonly<Record<string, unknown>>): Promise<void> | undefined {
+    if (this.#table === undefined || this.#bytes >= SHARD_BYTES) return this.#writeToNext(row);
+    return this.#table.write(row);
+  }
+
+  async open(): Promise<void> {
+    const path = this.#pathOf(this.#count++);
+    try {
+      this.#file = await Deno.open(path, { write: true, createNew: true, mode: this.#mode });
+    } catch (cause) {
+      throw cannotWrite(path, cause);
+    }
+    this.#bytes = 0;
+    const file = this.#file;
+    this.#table = await openTable({ kind: "parquet" }, this.#schema, {
+      write: async (bytes) => {
+        this.#bytes += bytes.length;
+        try {
+          for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+        } catch (cause) {
+          throw cannotWrite(path, cause);
+        }
+      },
+    });
+  }
+
+  /** Gives the files their names, and gives these. */
+  async finish(): Promise<string[]> {
+    await this.#close();
+    const digits = (number: number) => String(number).padStart(5, "0");
+    const names: string[] = [];
+    for (let i = 0; i < this.#count; i++) {
+      const name = `${this.#split}-${digits(i)}-of-${digits(this.#count)}.parquet`;
+      await Deno.rename(this.#pathOf(i), `${this.#folder}/${name}`);
+      names.push(`data/${name}`);
+    }
+    return names;
+  }
+
+  abandon(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+
+  async #writeToNext(row: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#close();
+    await this.open();
+    await this.#table!.write(row);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#file === undefined) return;
+    await this.#table!.finish();
+    await this.#file.sync();
+    this.abandon();
+    this.#table = undefined;
+  }
+
+  #pathOf(index: number): string {
+    return `${this.#folder}/${this.#split}-${index}.tmp`;
+  }
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  return await ifThere(
+    Deno.stat(path),
+    (cause) => new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause }),
+  );
+}

@@ -1,0 +1,216 @@
+/**
+ * Input files as a source of examples: rows of any format, in the order in which they stand there.
+ *
+ * @module
+ */
+
+import { basename, dirname } from "node:path";
+import { SourceError } from "../errors.ts";
+import { type Input, openInput, placeOf } from "../formats/mod.ts";
+import { sha256Hex } from "../hash.ts";
+import { isTooDeep } from "../json_depth.ts";
+import { stampOf } from "../run/mod.ts";
+import { ConversationReader, NoConversation } from "./conversation.ts";
+import type { Example, ExampleSource } from "./example.ts";
+import type { ResolvedExport } from "./export_options.ts";
+import { NoPlace } from "./training_row.ts";
+import { isObject } from "./json_object.ts";
+import { RowSpool } from "./row_spool.ts";
+
+/** Files that the card of a dataset names. */
+const MOST_NAMED = 10;
+/** Bad rows that are listed. */
+const MOST_LISTED = 20;
+
+/** One or more inputs, one after the other. */
+export class InputSource implements ExampleSource, AsyncDisposable {
+  rowCount = 0;
+  lineCount = 0;
+  readonly sources: ReadonlyMap<string, string>;
+  readonly origin: readonly string[];
+  readonly #options: ResolvedExport;
+  readonly #reader: ConversationReader;
+  readonly #files: readonly string[];
+  readonly #inputs: { input: Input; stamp: string }[] = [];
+  readonly #taken = new Bits();
+  #spool: RowSpool | undefined;
+
+  /** For the files of one conversion. */
+  constructor(files: readonly string[], options: ResolvedExport) {
+    this.#options = options;
+    this.#reader = new ConversationReader(options);
+    this.#files = files;
+    const names = files.slice(0, MOST_NAMED).map((path) => `\`${basename(path)}\``);
+    const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : "";
+    this.origin = [`Converted from ${names.join(", ")}${more}.`];
+    this.sources = new Map(files.map((path) => [path, "an input of the conversion"]));
+  }
+
+  async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
+    const { shuffle, output } = this.#options;
+    // Rows are read at random then, which no format but JSON Lines allows.
+    if (shuffle !== undefined) {
+      this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
+    }
+    const bad = new BadRows();
+    for (const file of this.#files) {
+      const stamp = await stampOf(file);
+      const input = await openInput(file, file, this.#options);
+      this.#inputs.push({ input, stamp });
+      for await (const lines of input.rows()) {
+        for (const { text, problem, number } of lines) {
+          const read = text === undefined
+            ? new NoConversation(problem ?? "it cannot be read")
+            : this.#read(text, file, number);
+          const isTaken = this.#judge(read, placeOf(file, input.format, number), bad, takes);
+          this.#taken.push(isTaken);
+          if (isTaken) this.#spool?.add(text!, file, number);
+        }
+        await this.#spool?.flush();
+      }
+    }
+    bad.throwIfAny();
+  }
+
+  async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
+    if (this.#spool !== undefined && shuffle !== undefined) {
+      yield this.#spool.shuffled(shuffle, (text, file, line) => this.#again(text, file, line));
+      return;
+    }
+    let index = 0;
+    for (const [at, { input, stamp }] of this.#inputs.entries()) {
+      const file = this.#files[at];
+      await this.#checkUnchanged(file, stamp);
+      for await (const lines of input.rows()) {
+        const examples: Example[] = [];
+        for (const { text, number } of lines) {
+          if (!this.#taken.has(index++)) continue;
+          examples.push(this.#again(text, file, number));
+        }
+        if (examples.length > 0) yield examples;
+      }
+      await this.#checkUnchanged(file, stamp);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#spool?.[Symbol.asyncDispose]();
+  }
+
+  #judge(
+    read: Example | NoConversation,
+    place: string,
+    bad: BadRows,
+    takes: (example: Example) => boolean | NoPlace,
+  ): boolean {
+    this.lineCount++;
+    const verdict = read instanceof NoConversation ? read : takes(read);
+    if (typeof verdict === "boolean") {
+      if (verdict) this.rowCount++;
+      return verdict;
+    }
+    const { format } = this.#options;
+    bad.add(
+      place,
+      verdict instanceof NoPlace
+        ? new NoConversation(`${format} has no place for ${verdict.problem}`)
+        : verdict,
+    );
+    return false;
+  }
+
+  #read(text: string, file: string, line: number): Example | NoConversation {
+    if (this.#options.format !== "raw") return this.#reader.read(text, { file, line });
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      return new NoConversation(`not JSON: ${(error as Error).message}`);
+    }
+    const isList = Array.isArray(value);
+    if (!isList && !isObject(value)) return new NoConversation("must be an object");
+    if (isTooDeep(value, MOST_DEPTH)) {
+      return new NoConversation(`nested deeper than ${MOST_DEPTH} levels`);
+    }
+    const { validation, dedupe } = this.#options;
+    const known = validation > 0 || dedupe ? this.#reader.read(text, { file, line }) : undefined;
+    if (known !== undefined && !(known instanceof NoConversation)) return known;
+    return {
+      text: isList ? `{"messages":${text}}` : text,
+      result: (isList ? { messages: value } : value) as Record<string, unknown>,
+      rowUid: validation > 0 ? sha256Hex(text) : "",
+      messages: [],
+      tools: undefined,
+      response: dedupe ? text : "",
+      reasoning: "",
+      toolCalls: undefined,
+      answer: null,
+      file,
+      input: file,
+      line,
+      sample: 0,
+    };
+  }
+
+  #again(text: string | undefined, file: string, line: number): Example {
+    const example = text === undefined ? undefined : this.#read(text, file, line);
+    if (example === undefined || example instanceof NoConversation) throw changed(file);
+    return example;
+  }
+
+  async #checkUnchanged(file: string, stamp: string): Promise<void> {
+    if (await stampOf(file) !== stamp) throw changed(file);
+  }
+}
+
+/** As in rows that are sent. */
+const MOST_DEPTH = 1_000;
+
+function changed(file: string): SourceError {
+  return new SourceError(
+    `Cannot convert "${file}": it was changed while it was read. Run the same command again`,
+    { path: file },
+  );
+}
+
+/** Rows that cannot be converted, told together. */
+class BadRows {
+  readonly #lines: string[] = [];
+  #count = 0;
+
+  add(place: string, { problem, hint }: NoConversation): void {
+    if (++this.#count > MOST_LISTED) return;
+    this.#lines.push(`  ${place}: ${problem}${hint === "" ? "" : `: ${hint}`}`);
+  }
+
+  /** @throws {SourceError} with all of them */
+  throwIfAny(): void {
+    if (this.#count === 0) return;
+    const more = this.#count - this.#lines.length;
+    if (more > 0) this.#lines.push(`  … and ${more.toLocaleString("en-US")} more`);
+    const rows = `${this.#count.toLocaleString("en-US")} ${this.#count === 1 ? "row" : "rows"}`;
+    throw new SourceError(
+      `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
+    );
+  }
+}
+
+/** A list of booleans, a bit each. */
+class Bits {
+  #bytes = new Uint8Array(1 << 12);
+  #length = 0;
+
+  push(value: boolean): void {
+    const index = this.#length++;
+    if (index >> 3 >= this.#bytes.length) {
+      const grown = new Uint8Array(this.#bytes.length * 2);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    if (value) this.#bytes[index >> 3] |= 1 << (index & 7);
+  }
+
+  has(index: number): boolean {
+    return index < this.#length && (this.#bytes[index >> 3] & (1 << (index & 7))) !== 0;
+  }
+}

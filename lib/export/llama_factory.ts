@@ -1,0 +1,112 @@
+/**
+ * The formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and calls are turns of their own.
+ *
+ * @module
+ */
+
+import type { Message } from "../teacher/mod.ts";
+import { argumentsOf } from "./tool_arguments.ts";
+import { NoPlace, textOf, type TrainingRow, withTools } from "./training_row.ts";
+
+const SPEAKERS: Readonly<Record<string, string>> = {
+  system: "system",
+  developer: "system",
+  user: "human",
+  assistant: "gpt",
+  tool: "observation",
+};
+
+/** `{"conversations":[{"from","value"}]}`. */
+export function toShareGpt(
+  messages: readonly Message[],
+  tools: readonly unknown[] | undefined,
+): TrainingRow | NoPlace {
+  const conversations: Record<string, unknown>[] = [];
+  /** The texts of the answers to the calls of one turn. */
+  let observed: string[] = [];
+  for (const message of messages) {
+    const text = textOf(message);
+    const from = Object.hasOwn(SPEAKERS, message.role) ? SPEAKERS[message.role] : undefined;
+    if (from === undefined) return new NoPlace(`a message of the role "${message.role}"`);
+    if (text === undefined) return new NoPlace("content that is not text");
+    if (from === "observation") {
+      // LLaMA-Factory takes one for each turn.
+      observed.push(text);
+      if (observed.length === 1) conversations.push({ from, value: text });
+      else conversations.at(-1)!.value = JSON.stringify(observed);
+      continue;
+    }
+    observed = [];
+    const calls = message.tool_calls;
+    const turn: Record<string, unknown> = Array.isArray(calls) && calls.length > 0
+      ? { from: "function_call", value: functionCall(text, calls) }
+      : { from, value: text };
+    const { reasoning_content: reasoning } = message;
+    if (reasoning !== undefined) turn.reasoning_content = reasoning;
+    conversations.push(turn);
+  }
+  return withTools({ conversations }, tools);
+}
+
+/** The calls as LLaMA-Factory reads them: a JSON array, after reasoning in its tags, if any. */
+function functionCall(text: string, calls: readonly unknown[]): string {
+  const plain = calls.map((call) => {
+    const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
+      {};
+    return { name, arguments: typeof args === "string" ? argumentsOf(call) ?? args : args };
+  });
+  const [thought = ""] = THOUGHT.exec(text) ?? [];
+  return thought + JSON.stringify(plain);
+}
+
+const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
+
+/** Whether a message has text beside its calls, for which ShareGPT has no place. */
+export function hasTextBesideCalls(message: Message): boolean {
+  const { tool_calls: calls } = message;
+  if (!Array.isArray(calls) || calls.length === 0) return false;
+  return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
+}
+
+/** Whether LLaMA-Factory takes a conversation: it leaves out those whose turns do not alternate. */
+export function isAlternating(row: TrainingRow): boolean {
+  const turns = row.conversations as readonly { from: string }[];
+  const own = turns[0]?.from === "system" ? turns.slice(1) : turns;
+  return own.length % 2 === 0 &&
+    own.every(({ from }, index) =>
+      (index % 2 === 0 ? ["human", "observation"] : ["gpt", "function_call"]).includes(from)
+    );
+}
+
+/** `{"instruction","input","output","system","history"}`. */
+export function toAlpaca(
+  prompt: readonly Message[],
+  answer: Message,
+  tools: readonly unknown[] | undefined,
+): TrainingRow | NoPlace {
+  if (answer.tool_calls !== undefined) return new NoPlace("a tool call");
+  const system: string[] = [];
+  const turns: { role: string; text: string }[] = [];
+  for (const message of prompt) {
+    const text = textOf(message);
+    if (text === undefined) return new NoPlace("content that is not text");
+    if (SPEAKERS[message.role] !== "system") turns.push({ role: message.role, text });
+    else if (turns.length === 0) system.push(text);
+    else return new NoPlace("a system message after the start");
+  }
+  const history: [string, string][] = [];
+  for (let i = 0; i < turns.length; i++) {
+    const expected = i % 2 === 0 ? "user" : "assistant";
+    if (turns[i].role !== expected) return new NoPlace("turns other than user and assistant");
+    if (i % 2 === 1) history.push([turns[i - 1].text, turns[i].text]);
+  }
+  if (turns.length % 2 === 0) return new NoPlace("a conversation that does not end with the user");
+  const row: TrainingRow = {
+    instruction: turns.at(-1)!.text,
+    input: "",
+    output: answer.content,
+  };
+  if (system.length > 0) row.system = system.join("\n\n");
+  if (history.length > 0) row.history = history;
+  return withTools(row, tools);
+}

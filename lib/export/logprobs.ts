@@ -1,0 +1,152 @@
+/**
+ * The tokens of answers with their log probabilities, as columns of lists.
+ *
+ * Teachers tell them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its plain
+ * completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id` from llama.cpp,
+ * and `token_id:17` in place of the text from vLLM's `return_tokens_as_token_ids`. Completions (OpenAI, vLLM,
+ * Together): `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` puts
+ * `token_ids` beside both.
+ *
+ * @module
+ */
+
+import { isObject } from "./json_object.ts";
+import type { Example } from "./example.ts";
+
+/** One token, or one that could have been in its place. */
+interface Token {
+  readonly text: string;
+  readonly bytes: Uint8Array | undefined;
+  readonly id: number | null;
+  readonly logprob: number | null;
+}
+
+/** One place of an answer. */
+interface Place extends Token {
+  readonly top: readonly Token[];
+}
+
+/** Why the tokens of an answer are not written. */
+export type LogprobsProblem = "missing" | "different";
+
+/** The tokens of an answer, or why they cannot be trained on. */
+export function readLogprobs(example: Example): readonly Place[] | LogprobsProblem {
+  const kept = keptOf(example);
+  const places = isObject(kept?.logprobs) ? placesOf(kept.logprobs, kept.token_ids) : undefined;
+  if (places === undefined || places.length === 0) return "missing";
+  return isTextOf(places, example) ? places : "different";
+}
+
+/** A row with the columns of the tokens of its answer. */
+export function withLogprobs(
+  row: Record<string, unknown>,
+  example: Example,
+): Record<string, unknown> {
+  const places = readLogprobs(example);
+  if (typeof places === "string") return row;
+  const hasIds = places.every(({ id }) => id !== null);
+  const hasTop = places.some(({ top }) => top.length > 0);
+  const topIds = places.map(({ top }) => top.map(({ id }) => id));
+  const hasTopIds = hasTop && topIds.every((ids) => ids.every((id) => id !== null));
+  return {
+    ...row,
+    tokens: places.map(({ text }) => text),
+    ...(hasIds ? { token_ids: places.map(({ id }) => id) } : {}),
+    logprobs: places.map(({ logprob }) => logprob),
+    ...(hasTop
+      ? {
+        top_tokens: places.map(({ top }) => top.map(({ text }) => text)),
+        ...(hasTopIds ? { top_token_ids: topIds } : {}),
+        top_logprobs: places.map(({ top }) => top.map(({ logprob }) => logprob)),
+      }
+      : {}),
+  };
+}
+
+/** What `--keep` has kept. */
+function keptOf({ result }: Example): Record<string, unknown> | undefined {
+  const { kept } = result.distill as { kept?: unknown };
+  if (typeof kept !== "string") return isObject(kept) ? kept : undefined;
+  if (kept === "{}") return undefined;
+  try {
+    const value: unknown = JSON.parse(kept);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function placesOf(logprobs: Record<string, unknown>, ids: unknown): Place[] | undefined {
+  const idAt = (index: number, own: number | null) =>
+    own ?? idOf(Array.isArray(ids) ? ids[index] : undefined);
+  const { content, tokens } = logprobs;
+  if (Array.isArray(content)) {
+    return content.filter(isObject).map((one, index) => {
+      const token = tokenOf(one);
+      const top = Array.isArray(one.top_logprobs) ? one.top_logprobs.filter(isObject) : [];
+      return { ...token, id: idAt(index, token.id), top: top.map(tokenOf) };
+    });
+  }
+  if (!Array.isArray(tokens)) return undefined;
+  const { token_logprobs: values, token_ids: own, top_logprobs: tops } = logprobs;
+  return tokens.map((text, index) => {
+    const token = tokenOf({ token: text, logprob: at(values, index), id: at(own, index) });
+    const top = at(tops, index);
+    const others = isObject(top) ? Object.entries(top) : [];
+    return {
+      ...token,
+      id: idAt(index, token.id),
+      top: others.map(([token, logprob]) => tokenOf({ token, logprob })),
+    };
+  });
+}
+
+function at(list: unknown, index: number): unknown {
+  return Array.isArray(list) ? list[index] : undefined;
+}
+
+const ID_AS_TEXT = /^token_id:(\d+)$/;
+
+function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token {
+  const name = typeof token === "string" ? token : "";
+  const named = ID_AS_TEXT.exec(name);
+  const raw = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
+  const decoded = raw === undefined ? undefined : new TextDecoder().decode(raw);
+  // Where vLLM names tokens by their ids, the bytes are those of the text, or of the name once more.
+  const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
+  return {
+    text: named === null ? name : isNamedTwice ? name : decoded ?? name,
+    bytes: isNamedTwice ? undefined : raw,
+    id: idOf(id) ?? (named === null ? null : Number(named[1])),
+    logprob: typeof logprob === "number" ? logprob : null,
+  };
+}
+
+function idOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
+}
+
+/** What templates write around reasoning and answers: special tokens, and the names of gpt-oss's channels. */
+const MARKS =
+  /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
+
+/** Whether tokens are the text of the answer, its reasoning and special tokens aside. Calls of tools are made
+ * of text that is not kept, and text that is named by ids is not there to compare with. */
+function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: Example): boolean {
+  if (places.some(({ text }) => ID_AS_TEXT.test(text))) return true;
+  const text = joined(places);
+  if (text === response) return true;
+  if (toolCalls !== undefined) return text.includes(response.trim());
+  const plain = (part: string) => part.replaceAll(MARKS, "");
+  return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
+}
+
+/** A character may be made of several tokens: their bytes are put together first. */
+function joined(places: readonly Place[]): string {
+  const encoder = new TextEncoder(), decoder = new TextDecoder();
+  let text = "";
+  for (const place of places) {
+    text += decoder.decode(place.bytes ?? encoder.encode(place.text), { stream: true });
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,165 @@
+/** Rows of any file in another format, without a run. @module */
+
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { SourceError, UsageError } from "../../lib/errors.ts";
+import { convertFiles, type ConvertOptions } from "../../lib/export/mod.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { resultLineOf } from "./results.ts";
+
+function convert(dir: TempDir, input: string, output: string, options?: Partial<ConvertOptions>) {
+  return convertFiles({ input: dir.path(input), output: dir.path(output), ...options });
+}
+
+function user(content: string) {
+  return { role: "user", content };
+}
+
+function assistant(content: string) {
+  return { role: "assistant", content };
+}
+
+Deno.test("rows go through every file format and come back as they were", async () => {
+  await using dir = await tempDir();
+  const rows = Array.from(
+    { length: 50 },
+    (_, i) =>
+      `{"id":${9_007_199_254_740_993n + BigInt(i)},"text":${JSON.stringify(`"${i}", a\n b;`)},` +
+      `"meta":{"tags":["x","y${i}"],"score":${i}.5},"big":12345678901234567${100 + i}}`,
+  );
+  await dir.write("a.jsonl", rows.join("\n"));
+  const steps = ["b.parquet", "c.json", "d.jsonl.zst", "e.parquet", "f.json.gz", "g.jsonl"];
+  let before = "a.jsonl";
+  for (const name of steps) {
+    assertEquals((await convert(dir, before, name)).rows, rows.length, name);
+    before = name;
+  }
+  assertEquals((await dir.read("g.jsonl")).trim().split("\n"), rows);
+});
+
+Deno.test("JSON Lines stay byte for byte, also where rows are left out", async () => {
+  await using dir = await tempDir();
+  const rows = ['{"n": 1.0,  "s":"\\u00e9"}', '{"n":2,"n2":1e400}', '{"n": 3}'];
+  await dir.write("a.jsonl", rows.join("\r\n"));
+  await convert(dir, "a.jsonl", "b.jsonl", { where: "n != 2" });
+  assertEquals(await dir.read("b.jsonl"), `${rows[0]}\n${rows[2]}\n`);
+});
+
+Deno.test("CSV to Parquet and back: columns of JSON, selected columns, a limit, a shuffled order", async () => {
+  await using dir = await tempDir();
+  const rows = Array.from({ length: 30 }, (_, i) => ({ a: `x${i}`, b: [i], c: "" }));
+  await dir.write("a.jsonl", rows);
+  await convert(dir, "a.jsonl", "b.csv", { columns: ["b", "a"] });
+  await convert(dir, "b.csv", "c.parquet", { shuffle: 4, maxRows: 20 });
+  await convert(dir, "c.parquet", "d.jsonl");
+  const read = await dir.rows("d.jsonl");
+  assertEquals([read.length, new Set(read.map(({ a }) => a)).size], [20, 20]);
+  for (const { a, b } of read) assertEquals(`x${b[0]}`, a);
+  assert(read.some(({ b }, i) => b[0] !== i));
+  assertEquals((await dir.names()).filter((name) => name.startsWith(".")), []);
+});
+
+Deno.test("every shape of a row becomes the same conversation, with its answer", async () => {
+  await using dir = await tempDir();
+  const shapes: unknown[] = [
+    { messages: [user("q"), assistant("a")] },
+    [user("q"), assistant("a")],
+    { prompt: [user("q")], completion: [assistant("a")] },
+    { prompt: "q", completion: "a" },
+    { prompt: "q", response: "a", reasoning: "" },
+    { question: "q", answer: "a" },
+    { instruction: "q", input: "", output: "a" },
+    { conversations: [{ from: "human", value: "q" }, { from: "gpt", value: "a" }] },
+    JSON.parse(resultLineOf({ prompt: "q" }, { response: "a" })),
+  ];
+  for (const [index, shape] of shapes.entries()) {
+    await dir.write("a.jsonl", [shape]);
+    await convert(dir, "a.jsonl", "b.jsonl", { format: "messages", replace: true });
+    const messages = [user("q"), assistant("a")];
+    assertEquals(await dir.rows("b.jsonl"), [{ messages }], `shape ${index}`);
+  }
+});
+
+Deno.test("a template, a system message and reasoning in another style", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.csv", "topic,output\nrain,<think>why</think>It falls\nsnow,It is cold\n");
+  const options = { format: "messages", template: "On {{topic}}", system: "Be kind" } as const;
+  await convert(dir, "a.csv", "b.jsonl", { ...options, think: "field" });
+  const system = { role: "system", content: "Be kind" };
+  assertEquals(await dir.rows("b.jsonl"), [
+    {
+      messages: [system, user("On rain"), { ...assistant("It falls"), reasoning_content: "why" }],
+    },
+    { messages: [system, user("On snow"), { ...assistant("It is cold"), reasoning_content: "" }] },
+  ]);
+  await convert(dir, "b.jsonl", "c.jsonl", { format: "alpaca" });
+  assertEquals((await dir.rows("c.jsonl")).map(({ output }) => output), [
+    "<think>\nwhy\n</think>\n\nIt falls",
+    "It is cold",
+  ]);
+});
+
+Deno.test("prompts without an answer are conversations; formats that need one refuse them", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", [{ prompt: "q" }, { prompt: "r", response: "a" }]);
+  await convert(dir, "a.jsonl", "b.jsonl", { format: "messages" });
+  assertEquals((await dir.rows("b.jsonl"))[0], { messages: [user("q")] });
+  for (const format of ["prompt-completion", "alpaca", "preference"] as const) {
+    const error = await assertRejects(() => convert(dir, "a.jsonl", "c.jsonl", { format }));
+    assert(error instanceof SourceError && /a\.jsonl:1: \S+ has no place for/.test(error.message));
+  }
+  assertEquals(await dir.exists("c.jsonl"), false);
+});
+
+Deno.test("duplicates and rows for validation are told by the conversation and its uid", async () => {
+  await using dir = await tempDir();
+  const rows = Array.from(
+    { length: 200 },
+    (_, i) => ({ id: i, prompt: `p${i % 100}`, answer: "a" }),
+  );
+  await dir.write("a.jsonl", rows);
+  assertEquals((await convert(dir, "a.jsonl", "b.jsonl", { dedupe: true })).rows, 100);
+  const split = await convert(dir, "a.jsonl", "c.jsonl", { validation: 0.2 });
+  await convert(dir, "a.jsonl", "d.csv", { validation: 0.2, format: "messages" });
+  const held = await dir.rows("c.validation.jsonl");
+  assertEquals([split.rows, split.validationRows], [200, held.length]);
+  assert(held.length > 10 && held.length < 90);
+  const lines = (await dir.read("d.validation.csv")).trim().split("\r\n");
+  assertEquals(lines.length - 1, held.length);
+});
+
+Deno.test("folders and several files are one table, and each bad row is named", async () => {
+  await using dir = await tempDir();
+  await dir.write("in/part-2.jsonl", [{ n: 2 }]);
+  await dir.write("in/part-10.csv", "n\n10\n");
+  await convert(dir, "in", "all.json");
+  assertEquals(JSON.parse(await dir.read("all.json")), [{ n: 2 }, { n: "10" }]);
+  await dir.write("in/part-3.jsonl", '{"n":1}\n[1,\n"x"\n');
+  const error = await assertRejects(() => convert(dir, "in", "more.json"), SourceError);
+  assert(error.message.startsWith("Cannot convert 2 rows of the input; nothing was written\n"));
+  assert(error.message.includes(`${dir.path("in/part-3.jsonl")}:2: not JSON`), error.message);
+  assert(error.message.includes(`${dir.path("in/part-3.jsonl")}:3: must be an object`));
+  assertEquals(await dir.names(), ["all.json", "in"]);
+});
+
+Deno.test("an input is never replaced, nor another file unasked, and options are checked", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", [{ n: 1 }]);
+  await dir.write("b.jsonl", [{ n: 2 }]);
+  await dir.write("none.jsonl", "");
+  const refused: [string, Partial<ConvertOptions>, string][] = [
+    ["a.jsonl", { replace: true }, "it is an input of the conversion"],
+    ["b.jsonl", {}, "Add --replace to replace it"],
+    ["c.xlsx", {}, "use .jsonl, .json, .csv"],
+    ["c.jsonl", { input: "-" }, "Cannot convert standard input"],
+    ["c.jsonl", { columns: ["nope"] }, 'the column "nope"'],
+    ["c.jsonl", { format: "logprobs" as "raw" }, 'Cannot convert to "logprobs"'],
+    ["c.jsonl", { input: dir.path("none.jsonl") }, "there is no row"],
+    ["c.jsonl", { where: "n > 5" }, "no row meets --where"],
+  ];
+  for (const [output, options, message] of refused) {
+    const error = await assertRejects(() => convert(dir, "a.jsonl", output, options), UsageError);
+    assert(error.message.includes(message), error.message);
+  }
+  await convert(dir, "a.jsonl", "b.jsonl", { replace: true });
+  assertEquals(await dir.read("b.jsonl"), '{"n":1}\n');
+});

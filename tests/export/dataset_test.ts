@@ -1,0 +1,103 @@
+/** The folder that datasets reads: its files, its card, and what is never replaced. @module */
+
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { convertFiles, type ExportOptions, exportResults } from "../../lib/export/mod.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { resultLineOf, runFile } from "./results.ts";
+
+function exportDataset(dir: TempDir, options: Partial<ExportOptions> = {}) {
+  const results = dir.path("out.jsonl"), output = dir.path("set/");
+  return exportResults({ results, output, format: "dataset", ...options });
+}
+
+async function writeResults(dir: TempDir, count = 100) {
+  const usage = { promptTokens: 3, completionTokens: 1_000, reasoningTokens: 4, cachedTokens: 0 };
+  const lines = Array.from(
+    { length: count },
+    (_, i) =>
+      resultLineOf({ id: `r${i}`, prompt: `p${i}` }, {
+        response: "an answer",
+        usage,
+        source: `prompts.jsonl:${i + 1}`,
+        modelAsked: "qwen3",
+      }),
+  );
+  await dir.write("out.jsonl", lines.join("\n") + "\n");
+  await dir.write("out.run.json", runFile({}, { temperature: 0.6 }));
+}
+
+Deno.test("a dataset has Parquet for each split, a card that says how it was made, and an upload", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir);
+  const { rows, validationRows, hints } = await exportDataset(dir, {
+    validation: 0.2,
+    dedupe: true,
+  });
+  assertEquals(await dir.names("set"), ["README.md", "data"]);
+  assertEquals(await dir.names("set/data"), [
+    "train-00000-of-00001.parquet",
+    "validation-00000-of-00001.parquet",
+  ]);
+  const card = await dir.read("set/README.md");
+  for (
+    const text of [
+      "\n# license: choose one",
+      "        path: data/train-*\n      - split: validation\n        path: data/validation-*\n",
+      "  - n<1K\n",
+      `${rows - validationRows} rows for training, ${validationRows} for validation`,
+      "Teacher: `qwen3` (100 rows)",
+      'Parameters: `{"temperature":0.6}`',
+      "100,000 of answers, 400 of these for reasoning",
+      "duplicates left out; 20 % for validation",
+      "by Retort 0.1.0",
+    ]
+  ) assert(card.includes(text), `${text}\n${card}`);
+  assertEquals(hints.map(({ text }) => text), [
+    `hf upload USER/set ${dir.path("set")} . --repo-type dataset`,
+  ]);
+  await convertFiles({ input: dir.path("set"), output: dir.path("read.jsonl") });
+  const read = await dir.rows("read.jsonl");
+  assertEquals(read.length, rows);
+  const { uid, model, completion_tokens: tokens, finish_reason: ending } = read[0];
+  assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
+});
+
+Deno.test("a dataset is replaced only where it is one of Retort's, and a licence stays", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 3);
+  await dir.write("set/.gitattributes", "x");
+  await exportDataset(dir);
+  const unasked = await assertRejects(() => exportDataset(dir), UsageError);
+  assert(unasked.message.includes("Add --replace to replace it"), unasked.message);
+  const card = await dir.read("set/README.md");
+  await dir.write("set/README.md", card.replace(/^# license:.*$/m, "license: mit"));
+  await exportDataset(dir, { replace: true, maxRows: 1 });
+  assertEquals(await dir.names("set"), [".gitattributes", "README.md", "data"]);
+  assert((await dir.read("set/README.md")).startsWith("---\nlicense: mit\n"));
+  const others: [string, string][] = [
+    [dir.root, "it holds other files"],
+    [dir.path("out.jsonl"), "it is a file: name a folder"],
+    [dir.path("new.jsonl"), "a dataset is a folder"],
+    ["-", "Cannot write a dataset to a stream"],
+  ];
+  for (const [output, message] of others) {
+    const error = await assertRejects(
+      () => exportDataset(dir, { output, replace: true }),
+      UsageError,
+    );
+    assert(error.message.includes(message), error.message);
+  }
+});
+
+Deno.test("a dataset that cannot be written leaves nothing behind", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", '{"prompt":"p","answer":"a"}\n{"nothing":1}\n');
+  const options = {
+    input: dir.path("a.jsonl"),
+    output: dir.path("set"),
+    format: "dataset",
+  } as const;
+  await assertRejects(() => convertFiles(options));
+  assertEquals(await dir.names(), ["a.jsonl"]);
+});
