@@ -18,6 +18,8 @@ import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
 
+export type { Io, StopSignal } from "./cli/io.ts";
+
 /** Does what the arguments say and gives the exit code (see the README for their meaning). */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {

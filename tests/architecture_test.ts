@@ -285,20 +285,6 @@ Deno.test("no file imports itself by a detour", () => {
   for (const { path } of LIB) visit(path, []);
 });
 
-Deno.test("each worker is embedded in the executable", async () => {
-  const isOurs = ({ path }: Source) => /^(lib|cli|web)\/|^cli\.ts$/.test(path);
-  const workers = SOURCES.filter(isOurs).flatMap((
-    { path, code },
-  ) =>
-    [...code.matchAll(/new Worker\(\s*new URL\("([^"]+)", import\.meta\.url\)/g)]
-      .map(([, specifier]) => resolve(path, specifier))
-  );
-  assert(workers.length >= 2);
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.json`));
-  const missing = workers.filter((path) => !tasks.compile.command.includes(`--include ${path} `));
-  assertEquals(missing, [], "deno compile does not find workers by itself");
-});
-
 /** A thread of its own beside `cli.ts`. */
 const SIGNAL_WORKER = "cli/signal_worker.ts";
 

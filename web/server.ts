@@ -19,7 +19,6 @@
  * @module
  */
 
-import type { Hono } from "../lib/deps/hono.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import { every } from "../lib/timer.ts";
@@ -57,10 +56,18 @@ export interface MonitorOptions {
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
+/** Answers the requests of a page, without a socket where that is wanted. */
+export interface MonitorApp {
+  /** Answers a request to a path or an address. */
+  request(input: string | URL | Request, init?: RequestInit): Response | Promise<Response>;
+  /** Answers a request that a server has received. */
+  fetch(request: Request): Response | Promise<Response>;
+}
+
 /** A monitor: what it knows, and the app that shows it. */
 export interface Monitor extends Disposable {
   /** The app; `app.request()` needs no socket. */
-  readonly app: Hono;
+  readonly app: MonitorApp;
   /** Lets a browser in (`?token=…`), and a scraper of `/metrics` (`Authorization: Bearer …`). */
   readonly token: string;
   /** The cookie that a browser gets for the token. Each monitor has its own name: cookies do not tell

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { compileArgs } from "../../tools/compile.ts";
 import { REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { startTeacher } from "./ledger.ts";
@@ -57,7 +58,7 @@ async function writeRows(dir: TempDir, count: number): Promise<string> {
 async function endure(dir: TempDir, args: string[], code: number): Promise<EnduranceFigures> {
   const output = ["-o", dir.path("out/")];
   const begin = performance.now(), samples: number[] = [];
-  const child = cli([...args, "-m", "test-model", "--progress", "none", ...output]);
+  const child = await cli([...args, "-m", "test-model", "--progress", "none", ...output]);
   const ended = child.output();
   let isOver = false;
   ended.finally(() => isOver = true);
@@ -73,7 +74,7 @@ async function endure(dir: TempDir, args: string[], code: number): Promise<Endur
       `The run ended with ${result.code}:\n${new TextDecoder().decode(result.stderr)}`,
     );
   }
-  const proof = await cli(["verify", args[0], ...output]).output();
+  const proof = await (await cli(["verify", args[0], ...output])).output();
   const said = new TextDecoder().decode(proof.stdout);
   if (code === 0 && proof.code !== 0) throw new Error(`verify ends with ${proof.code}:\n${said}`);
   return {
@@ -86,8 +87,8 @@ async function endure(dir: TempDir, args: string[], code: number): Promise<Endur
 }
 
 /** The command line with the memory settings of `deno task distill`. */
-function cli(args: string[]): Deno.ChildProcess {
-  const flags = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
+async function cli(args: string[]): Promise<Deno.ChildProcess> {
+  const flags = (await compileArgs()).find((flag) => flag.startsWith("--v8-flags"))!;
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", flags, "-A", `${REPOSITORY}/cli.ts`, ...args],
     stdout: "piped",

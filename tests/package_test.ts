@@ -1,0 +1,52 @@
+/** What is published, compiled and run is made of the same parts and flags. @module */
+
+import { assert, assertEquals } from "../lib/deps/std_assert.ts";
+import { compileArgs, findWorkers } from "../tools/compile.ts";
+import { REPOSITORY } from "./support/process.ts";
+
+const config = JSON.parse(await Deno.readTextFile(`${REPOSITORY}/deno.json`));
+const FLAGS: readonly string[] = config.tasks.distill.command.split(" ")
+  .filter((word: string) => /^--(v8-flags|allow-)/.test(word));
+
+Deno.test("JSR gets the library, the monitor and the command line, and nothing that only we need", async () => {
+  assertEquals(Object.keys(config.exports), [".", "./monitor", "./cli"]);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["publish", "--dry-run", "--allow-dirty", "--no-check"],
+    cwd: REPOSITORY,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assertEquals(code, 0, text);
+  const files = [...text.matchAll(/^\s*file:\/\/(\S+) \([\d.]+[KM]?B\)$/gm)]
+    .map(([, path]) => decodeURIComponent(path).slice(REPOSITORY.length + 1));
+  const needed = [
+    ...Object.values<string>(config.exports).map((path) => path.slice(2)),
+    ...await findWorkers(),
+    ...["LICENSE", "README.md", "deno.json", "lib/prices/public_prices.json", "web/page.html"],
+  ];
+  assertEquals(needed.filter((path) => !files.includes(path)), []);
+  const known = /^(cli|docs|examples|lib|web)\/|^[\w.]+$/;
+  assertEquals(files.filter((path) => !known.test(path) || /\.(png|svg|lock)$/.test(path)), []);
+});
+
+Deno.test("the executable has the workers, the permissions and the V8 flags of deno task distill", async () => {
+  const workers = await findWorkers();
+  assert(workers.includes("lib/checks/worker.ts"), "deno compile does not find workers by itself");
+  const args = await compileArgs(["--target", "x86_64-pc-windows-msvc"]);
+  for (const word of [...FLAGS, ...workers, "--target"]) assert(args.includes(word), word);
+  assertEquals(args.at(-1), "cli.ts");
+});
+
+Deno.test("the documentation names the V8 flags and the programs of deno task distill", async () => {
+  const once = (name: string) => FLAGS.find((flag) => flag.startsWith(name))!;
+  const pages = ["README.md"];
+  for await (const { name } of Deno.readDir(`${REPOSITORY}/docs`)) {
+    if (name.endsWith(".md")) pages.push(`docs/${name}`);
+  }
+  for (const page of pages) {
+    const text = await Deno.readTextFile(`${REPOSITORY}/${page}`);
+    for (const [flag] of text.matchAll(/--(?:v8-flags|allow-run)=[\w=,-]+/g)) {
+      assertEquals(flag, once(flag.split("=")[0]), page);
+    }
+  }
+});
