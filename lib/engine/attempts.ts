@@ -11,7 +11,15 @@ import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
-import { asTeacherError, outcomeOf, PendingChecks, pendingOutcome, type Work } from "./work.ts";
+import {
+  asTeacherError,
+  type HeldBack,
+  outcomeOf,
+  PendingChecks,
+  pendingOutcome,
+  sentOf,
+  type Work,
+} from "./work.ts";
 import { RowWaits } from "./retry_policy.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 
@@ -55,9 +63,34 @@ export interface AttemptsOptions extends
   readonly soonestMs: (work: Work) => number;
 }
 
-/** What an attempt has settled: its row, or that and others. An outcome with a `next` is an answer that is
- * to be kept before its row is asked again; undefined: there is nothing to keep and nothing settled. */
-export type Settled = Outcome | readonly Outcome[] | undefined;
+/** What follows from an attempt. */
+export type AttemptResult =
+  | {
+    readonly kind: "answered";
+    /** The row's. */
+    readonly outcome: Outcome;
+    /** Those of rows that were held back and have failed. */
+    readonly others: readonly Outcome[];
+  }
+  | {
+    readonly kind: "failed";
+    /** Those of the row, unless it is held back, and of others that were. */
+    readonly outcomes: readonly Outcome[];
+    /** An answer that is to be kept of a row that is held back. */
+    readonly kept?: Outcome;
+  }
+  | {
+    readonly kind: "retry";
+    /** When the row is to be asked again, in milliseconds. */
+    readonly delayMs: number;
+    /** For what it is held back until then. */
+    readonly heldBack?: HeldBack;
+    /** An answer that was paid for and is to be kept before. */
+    readonly kept?: Outcome;
+  }
+  | { readonly kind: "pending" };
+
+const NO_OTHERS: readonly Outcome[] = [];
 
 /** Makes attempts. One run has one. */
 export class Attempts {
@@ -86,21 +119,18 @@ export class Attempts {
     return this.#abandoned;
   }
 
-  /** Makes one attempt at a row. Where that does not settle it, `dueInMs` of the work says when the next
-   * one may be made; undefined leaves the row pending. Never rejects. */
-  async make(work: Work): Promise<Settled> {
+  /** Makes one attempt at a row that was sent. Never rejects. */
+  async make(work: Work): Promise<AttemptResult> {
     const { listener, now, signal } = this.#options;
-    const endpoint = work.endpoint!;
+    const sent = sentOf(work);
+    const { endpoint, startedAt } = sent;
     const timeoutMs = this.#waits.begin(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
       endpoint.returned();
-      return outcomeOf(work, 0, undefined, this.#waits.lateness(work));
+      return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
     }
-    // The time at which its place was taken.
-    const startedAt = work.startedAt = endpoint.now;
     work.attempts++;
-    work.dueInMs = undefined;
     this.#inFlight++;
     this.#options.onAttempt?.();
     listener.attempt();
@@ -126,12 +156,12 @@ export class Attempts {
     const ending = isCompletion(completion) ? acceptance.ending(completion, params) : undefined;
     if (ending !== undefined) thrown = unfinished(completion!, ending);
     if (!isCompletion(completion) || thrown !== undefined) {
-      const settled = this.#refused(work, latencyMs, thrown);
+      const result = this.#refused(work, latencyMs, thrown);
       // Not before it is known whether more may be sent at all.
       this.#options.onEnd();
-      return settled;
+      return result;
     }
-    endpoint.answered(work, completion);
+    endpoint.answered(sent, completion);
     this.#blame.answered();
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
     this.#pay(work, completion);
@@ -144,8 +174,8 @@ export class Attempts {
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
     listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
-    const cleared = this.#blame.succeeded(endpoint);
-    return cleared.length === 0 ? outcome : [...cleared, outcome];
+    const failed = this.#blame.succeeded(endpoint);
+    return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
 
   /** The run is over: gives back the rows that were held back and have failed. Where a teacher was halted
@@ -156,7 +186,7 @@ export class Attempts {
 
   #pay(work: Work, completion: Completion): void {
     const { spending } = this.#options;
-    work.costUsd += spending.add(completion, work.endpoint!.teacher);
+    work.costUsd += spending.add(completion, sentOf(work).endpoint.teacher);
     const reason = spending.exhausted;
     if (reason !== undefined) this.#options.onHalt(reason);
   }
@@ -167,61 +197,65 @@ export class Attempts {
     latencyMs: number,
     completion: Completion,
     rejection: Rejection,
-  ): Outcome {
+  ): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
     this.#note(work, { failure, action, completion });
-    if (params === undefined) return outcomeOf(work, latencyMs, completion, failure);
+    if (params === undefined) return failedWith(outcomeOf(work, latencyMs, completion, failure));
     work.rejected = { completion, failure };
     if (follow === "resample") work.resamples++;
     work.params = params;
-    work.dueInMs = 0;
-    return pendingOutcome(work, latencyMs);
+    return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, latencyMs) };
   }
 
   /** The row waits for another attempt, or it has failed. */
-  #refused(work: Work, latencyMs: number, thrown: unknown): Settled {
-    const endpoint = work.endpoint!;
+  #refused(work: Work, latencyMs: number, thrown: unknown): AttemptResult {
+    const sent = sentOf(work);
+    const { endpoint } = sent;
     const error = asTeacherError(thrown);
     const { type, message, status = null, partial } = error;
     if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
       this.#abandoned++;
-      return undefined;
+      return { kind: "pending" };
     }
     const notice = error.notice ?? partial?.notice;
     if (notice !== undefined) this.#options.onNotice?.(notice);
     const classification = classifyFor(work, error);
     const isFirst = work.faults === 0 && work.loads === 0;
-    const effect = endpoint.failed(work, error, classification, isFirst);
+    const effect = endpoint.failed(sent, error, classification, isFirst);
     if (partial === undefined) this.#blame.failed(endpoint, error);
     else this.#blame.answered();
     const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
+    const kept = isKept ? pendingOutcome(work, latencyMs) : undefined;
     if (classification.action === "halt") {
       this.#halted(work, failure, classification, partial);
-      return isKept ? pendingOutcome(work, latencyMs) : undefined;
+      return { kind: "retry", delayMs: 0, kept };
     }
     const isLoad = classification.cause === "load";
-    if (
-      classification.action === "retry" && this.#waits.failed(work, error, classification, effect)
-    ) {
-      if (this.#blame.again(work, error, classification)) work.dueInMs = 0;
+    const wait = classification.action === "retry"
+      ? this.#waits.failed(work, error, classification, effect)
+      : undefined;
+    if (wait?.kind === "again") {
+      const isElsewhere = this.#blame.again(work, error, classification);
       this.#note(work, { failure, action: this.#again, isLoad, completion: partial });
-      return isKept ? pendingOutcome(work, latencyMs) : undefined;
+      return isElsewhere
+        ? { kind: "retry", delayMs: 0, kept }
+        : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
     }
     this.#note(work, { failure, action: "failed", isLoad, completion: partial });
-    if (work.dueInMs !== undefined) {
-      return outcomeOf(work, latencyMs, undefined, this.#waits.lateness(work, message));
+    if (wait?.kind === "late") {
+      const lateness = this.#waits.lateness(work, message);
+      return failedWith(outcomeOf(work, latencyMs, undefined, lateness));
     }
     const outcome = { ...outcomeOf(work, latencyMs, undefined, failure), failure };
     const isSuspect = classification.action === "fail" && !isAboutRow(error);
-    if (isSuspect) return this.#blame.rejected(work, outcome);
-    const failed = this.#blame.last(work, error, classification, outcome);
-    const isHeld = isKept && !failed.includes(outcome);
-    return isHeld ? [...failed, pendingOutcome(work, latencyMs)] : failed;
+    if (isSuspect) return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
+    const outcomes = this.#blame.last(work, error, classification, outcome);
+    return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }
 
   /** What came of an answer before it failed was paid for: the longest stands beside the failure. Gives
@@ -241,9 +275,8 @@ export class Attempts {
     { advice }: Classification,
     completion: Completion | undefined,
   ): void {
-    this.#blame.refusesAll(work.endpoint!, failure, advice);
+    this.#blame.refusesAll(sentOf(work).endpoint, failure, advice);
     this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again, completion });
-    work.dueInMs = 0;
   }
 
   /** What follows for a row that is not settled. */
@@ -258,6 +291,10 @@ export class Attempts {
     work.firstFailedAt ??= Date.now();
     this.#options.listener.attemptFailed({ isLoad: false, uid: work.row.uid, ...failed });
   }
+}
+
+function failedWith(outcome: Outcome): AttemptResult {
+  return { kind: "failed", outcomes: [outcome] };
 }
 
 function lengthOf({ response, reasoning }: Completion): number {

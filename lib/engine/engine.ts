@@ -7,10 +7,10 @@
 
 import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
-import { Attempts } from "./attempts.ts";
+import { type AttemptResult, Attempts } from "./attempts.ts";
 import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
 import { Clock, type EngineOptions, healthNotice } from "./engine_options.ts";
-import { Delivery, type Work } from "./work.ts";
+import { Delivery, type HeldBack, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { RowClock } from "./retry_policy.ts";
 import { Dispatch, WorkQueue } from "./work_queue.ts";
@@ -80,7 +80,7 @@ export class Engine {
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
-      onAgain: (work) => this.#await(work),
+      onAgain: (work) => this.#askAgain(work, 0),
       isOver: () => this.#lanes.isClosed,
       soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
     });
@@ -244,15 +244,11 @@ export class Engine {
 
   /** One attempt at a row, from a lane. */
   async #attempt(work: Work): Promise<void> {
-    const after = await this.#attempts.make(work);
+    const result = await this.#attempts.make(work);
     try {
-      if (after === undefined) this.#await(work);
-      else if (!("row" in after)) await this.#delivery.putAll(after);
-      else if (after.next === undefined) await this.#delivery.put(after);
-      else {
-        await this.#delivery.keep(after);
-        this.#await(work);
-      }
+      if (result.kind === "answered" && result.others.length === 0) {
+        await this.#delivery.put(result.outcome);
+      } else await this.#follow(work, result);
     } catch (cause) {
       this.#fail(cause);
     }
@@ -260,10 +256,28 @@ export class Engine {
     this.#wakeParked();
   }
 
-  /** Lets a row wait for its next attempt, if there will be one; it stays pending otherwise. */
-  #await(work: Work): void {
-    if (work.dueInMs !== undefined && !this.#lanes.isClosed) this.#queue.add(work, work.dueInMs);
-    else this.#delivery.leave(work);
+  async #follow(work: Work, result: AttemptResult): Promise<void> {
+    switch (result.kind) {
+      case "answered":
+        await this.#delivery.putAll(result.others);
+        return await this.#delivery.put(result.outcome);
+      case "failed":
+        await this.#delivery.putAll(result.outcomes);
+        if (result.kept !== undefined) await this.#delivery.keep(result.kept);
+        return;
+      case "retry":
+        if (result.kept !== undefined) await this.#delivery.keep(result.kept);
+        return this.#askAgain(work, result.delayMs, result.heldBack);
+      case "pending":
+        return this.#delivery.leave(work);
+    }
+  }
+
+  /** Lets a row wait for its next attempt; it stays pending where there will be none. */
+  #askAgain(work: Work, delayMs: number, heldBack?: HeldBack): void {
+    if (this.#lanes.isClosed) return this.#delivery.leave(work);
+    wait(work, heldBack);
+    this.#queue.add(work, delayMs);
   }
 
   #onTick(): void {

@@ -9,7 +9,7 @@ import type { Failure } from "../row.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
-import type { Work } from "./work.ts";
+import { type HeldBack, sentOf, type Work } from "./work.ts";
 
 /** What the policy goes by. */
 export interface RetryPolicyOptions {
@@ -137,6 +137,16 @@ export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "ro
   readonly soonestMs: (work: Work) => number;
 }
 
+/** What follows for a row whose attempt has failed: another attempt after a wait, none because the row's time is
+ * up, or none because its attempts are spent. */
+export type RowWait =
+  | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
+  | { readonly kind: "late" }
+  | { readonly kind: "spent" };
+
+const LATE: RowWait = { kind: "late" };
+const SPENT: RowWait = { kind: "spent" };
+
 /** The waits of all rows of a run. */
 export class RowWaits {
   readonly #options: RowWaitsOptions;
@@ -149,22 +159,23 @@ export class RowWaits {
   /** An attempt at a row begins: what it was held back for was not its own time. Gives how long it may still
    * take in milliseconds; undefined while it has all the time. */
   begin(work: Work): number | undefined {
-    const { held, deadlineAt } = work;
-    work.held = undefined;
-    if (held !== undefined && deadlineAt !== undefined) {
-      work.deadlineAt = deadlineAt + Math.min(held.ms, this.#options.rowNow() - held.since);
+    const { deadlineAt } = work;
+    const { heldBack } = sentOf(work);
+    if (heldBack !== undefined && deadlineAt !== undefined) {
+      const { ms, since } = heldBack;
+      work.deadlineAt = deadlineAt + Math.min(ms, this.#options.rowNow() - since);
     }
     return this.#timeLeft(work);
   }
 
-  /** An attempt at a row has failed. Gives whether there will be another one; `dueInMs` of the row says when.
-   * One that would come after the row's time is up is none. */
+  /** An attempt at a row has failed. Says what follows. An attempt that would come after the row's time is up is
+   * not made. */
   failed(
     work: Work,
     error: TeacherError,
     classification: Classification,
     { counts, isTolerated }: FailureEffect,
-  ): boolean {
+  ): RowWait {
     const { cause, retryAfterMs = 0 } = classification;
     if (counts) {
       if (cause === "load") work.loads++;
@@ -172,14 +183,16 @@ export class RowWaits {
       if (cause === "timeout") work.timeouts++;
     }
     const delayMs = this.#options.retryPolicy.delayMs(classification, error, work, isTolerated);
-    work.dueInMs = delayMs;
     if (counts) work.waits++;
-    if (delayMs === undefined) return false;
-    if (retryAfterMs > 0) this.#hold(work, retryAfterMs, delayMs - retryAfterMs);
+    if (delayMs === undefined) return SPENT;
     // The time of an outage is not the row's, and neither is what the teacher asks for.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
+    const ownMs = delayMs - retryAfterMs;
     const leftMs = this.#timeLeft(work);
-    return leftMs === undefined || delayMs - retryAfterMs < leftMs;
+    if (leftMs !== undefined && ownMs >= leftMs) return LATE;
+    return retryAfterMs > 0
+      ? this.#holdBack(work, retryAfterMs, ownMs)
+      : { kind: "again", delayMs };
   }
 
   /** The failure of a row whose time is up; `last`: what its last attempt failed of. */
@@ -200,13 +213,16 @@ export class RowWaits {
   }
 
   /** Holds a row back for as long as its teacher asks, or until another one has room. */
-  #hold(work: Work, askedMs: number, jitterMs: number): void {
-    const by = work.endpoint!;
+  #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
+    const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
     work.holds = [...others, { by, until: by.now + askedMs }];
-    const heldMs = this.#options.soonestMs(work);
-    work.dueInMs = heldMs + jitterMs;
-    work.held = { since: this.#options.rowNow(), ms: heldMs };
+    const ms = this.#options.soonestMs(work);
+    return {
+      kind: "again",
+      delayMs: ms + jitterMs,
+      heldBack: { since: this.#options.rowNow(), ms },
+    };
   }
 }
 

@@ -18,7 +18,7 @@ import {
   RepeatedRejections,
 } from "./errors/mod.ts";
 import type { Endpoint } from "./flow/mod.ts";
-import type { Work } from "./work.ts";
+import { sentOf, type Work } from "./work.ts";
 
 /** What it works with. */
 export interface TeacherBlameOptions extends
@@ -72,7 +72,7 @@ export class TeacherBlame {
 
   /** A row was refused for what may not be its own fault. Gives what has failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
-    const endpoint = work.endpoint!;
+    const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#of(endpoint);
     const failed = rejections.add({ outcome, work });
     if (!rejections.isConclusive) return failed;
@@ -85,7 +85,7 @@ export class TeacherBlame {
 
   /** A row has to be asked again. Gives whether its teacher is not to be asked any more. */
   again(work: Work, error: TeacherError, classification: Classification): boolean {
-    const endpoint = work.endpoint!;
+    const endpoint = sentOf(work).endpoint;
     const answers = this.#speaking(work, classification);
     if (answers === undefined) return endpoint.isHalted;
     // Where there are others, the row is not asked there twice.
@@ -140,7 +140,7 @@ export class TeacherBlame {
 
   /** What the answer speaks of, where it speaks against the teacher. */
   #speaking(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
-    const endpoint = work.endpoint!;
+    const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#of(endpoint).endings;
     if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
     return this.#of(endpoint).others;
@@ -161,15 +161,12 @@ export class TeacherBlame {
         adviceForEnding(partial?.finishReason),
       ]
       : ["is not an OpenAI-compatible endpoint", OTHER_SERVER];
-    this.#halt(work.endpoint!, what, failure, advice);
+    this.#halt(sentOf(work).endpoint, what, failure, advice);
     this.#release(answers.release());
   }
 
   #release(works: readonly Work[]): void {
-    for (const work of works) {
-      work.dueInMs = 0;
-      this.#options.onAgain(work);
-    }
+    for (const work of works) this.#options.onAgain(work);
   }
 
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {

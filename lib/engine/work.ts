@@ -20,6 +20,41 @@ export interface Hold {
   readonly until: number;
 }
 
+/** A row was kept from being sent for a time, which is not its own. */
+export interface HeldBack {
+  /** Since when, on the clock of rows. */
+  readonly since: number;
+  /** For how long at most, in milliseconds. */
+  readonly ms: number;
+}
+
+/** An attempt at a row, from the moment at which it takes its place at a teacher. */
+export interface SentRow {
+  readonly kind: "sent";
+  /** Where it is made. */
+  readonly endpoint: Endpoint;
+  /** Its number among the attempts of its teacher, from 1. */
+  readonly ticket: number;
+  /** When it took its place, on the clock. */
+  readonly startedAt: number;
+  /** For what its row was held back before. */
+  readonly heldBack: HeldBack | undefined;
+}
+
+/** Where a row stands: never sent, on its way to a teacher, or between two attempts. */
+export type WorkState =
+  | { readonly kind: "new" }
+  | SentRow
+  | {
+    readonly kind: "waiting";
+    /** Where the last attempt was made. */
+    readonly endpoint: Endpoint;
+    /** For what it is held back, beside its backoff. */
+    readonly heldBack: HeldBack | undefined;
+  };
+
+const NEW: WorkState = { kind: "new" };
+
 /** A row and its history. The engine alone writes to it. */
 export interface Work extends AttemptHistory {
   /** The row. */
@@ -28,14 +63,10 @@ export interface Work extends AttemptHistory {
   readonly sequence: number;
   /** What is sent beside the messages; a longer answer or another seed may be asked for. */
   params: Params;
-  /** Where the attempt under way, or the last one, is made. */
-  endpoint: Endpoint | undefined;
+  /** Where it stands. */
+  state: WorkState;
   /** The teacher that did not mark its last answer as complete: another one may do so. */
   avoided: Endpoint | undefined;
-  /** The number of the attempt under way, or of the last one, among those of its teacher. */
-  ticket: number;
-  /** When it was made, on the clock. */
-  startedAt: number;
   /** Attempts made. */
   attempts: number;
   faults: number;
@@ -55,10 +86,6 @@ export interface Work extends AttemptHistory {
   rejected: RejectedAnswer | undefined;
   /** The teachers that have asked not to be sent it for a time; undefined while there is none. */
   holds: Hold[] | undefined;
-  /** How long it waits for its next attempt, in milliseconds; undefined when there is none to wait for. */
-  dueInMs: number | undefined;
-  /** Since when (on the clock of rows) and for how long it is held back; undefined otherwise. */
-  held: { readonly since: number; readonly ms: number } | undefined;
   /** When its time is up (on the clock of rows), or undefined while it has all the time. */
   deadlineAt: number | undefined;
   /** When the first attempt failed, in Unix milliseconds. */
@@ -71,10 +98,8 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     row,
     sequence,
     params: row.params === undefined ? params : { ...params, ...row.params },
-    endpoint: undefined,
+    state: NEW,
     avoided: undefined,
-    ticket: 0,
-    startedAt: 0,
     attempts: 0,
     faults: 0,
     timeouts: 0,
@@ -86,11 +111,28 @@ export function newWork(row: Row, sequence: number, params: Params): Work {
     costUsd: 0,
     rejected: undefined,
     holds: undefined,
-    dueInMs: undefined,
-    held: undefined,
     deadlineAt: undefined,
     firstFailedAt: undefined,
   };
+}
+
+/** Takes a place for a row at a teacher. */
+export function send(work: Work, endpoint: Endpoint): void {
+  const heldBack = work.state.kind === "waiting" ? work.state.heldBack : undefined;
+  const ticket = endpoint.take();
+  work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, heldBack };
+}
+
+/** The attempt at a row that is under way, or has just ended. */
+export function sentOf({ state, row }: Work): SentRow {
+  if (state.kind !== "sent") throw new Error(`The row ${row.uid} was not sent`);
+  return state;
+}
+
+/** Lets a row wait for its next attempt. */
+export function wait(work: Work, heldBack?: HeldBack): void {
+  if (work.state.kind === "new") return;
+  work.state = { kind: "waiting", endpoint: work.state.endpoint, heldBack };
 }
 
 /** Lets a row continue where an earlier run left it. */
@@ -126,7 +168,7 @@ export function outcomeOf(
     settledAt: Date.now(),
     completion: completion ?? work.rejected?.completion,
     failure,
-    teacher: work.endpoint?.teacher,
+    teacher: work.state.kind === "new" ? undefined : work.state.endpoint.teacher,
     costUsd: work.costUsd,
   };
 }

@@ -12,7 +12,7 @@ import { MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./engine_options.ts";
 import type { Endpoint, TeacherPool } from "./flow/mod.ts";
-import { newWork, resume, type Work } from "./work.ts";
+import { newWork, resume, send, type Work } from "./work.ts";
 
 /** What a queue is made from. */
 export interface WorkQueueOptions {
@@ -143,8 +143,7 @@ export class Dispatch {
       if (work === undefined) return undefined;
       const endpoint = this.#endpointFor(work, picked);
       if (endpoint === undefined) continue;
-      work.endpoint = endpoint;
-      work.ticket = endpoint.take();
+      send(work, endpoint);
       return work;
     }
   }

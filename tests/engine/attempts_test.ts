@@ -1,10 +1,10 @@
 import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
-import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
+import { type AttemptResult, Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
 import { Endpoint } from "../../lib/engine/flow/endpoint.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
-import { newWork, type Work } from "../../lib/engine/work.ts";
+import { newWork, send, type Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
@@ -48,8 +48,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   });
   const workOf = (uid: string): Work => {
     const work = newWork(rowOf(uid), 0, {});
-    work.endpoint = endpoint;
-    endpoint.take();
+    send(work, endpoint);
     return work;
   };
   return { attempts, teacher, endpoint, told, workOf };
@@ -61,33 +60,34 @@ Deno.test("Attempts.make() gives the outcome of a row that was answered", async 
   const made = attempts.make(work);
   assertEquals([attempts.inFlight, endpoint.inFlight], [1, 1]);
   await teacher.call("a").answer({ response: "yes" });
-  const outcome = await made;
-  assertEquals(outcome !== undefined && "row" in outcome && outcome.completion?.response, "yes");
+  const result = await made;
+  assertEquals(result.kind === "answered" && result.outcome.completion?.response, "yes");
   assertEquals([attempts.inFlight, endpoint.inFlight], [0, 0]);
   assertEquals(told, ["attempt", "end", "answered"]);
 });
 
 Deno.test("Attempts.make() says when the next attempt is due, or that there is none", async () => {
-  const { attempts, teacher, workOf } = attemptsOf();
+  const { attempts, teacher, endpoint, workOf } = attemptsOf();
   const work = workOf("a");
   const first = attempts.make(work);
   await teacher.call("a").refuse(new TeacherError("Later", { status: 500, retryAfterMs: 700 }));
-  assertEquals([await first, work.dueInMs, work.faults, work.waits], [undefined, 700, 1, 1]);
-  work.endpoint!.take();
+  assertEquals([dueOf(await first), work.faults, work.waits], [700, 1, 1]);
+  send(work, endpoint);
   const second = attempts.make(work);
-  assertEquals(work.dueInMs, undefined);
   await teacher.call("a").refuse(new TeacherError("Bad key", { status: 401 }));
-  assertEquals([await second, work.dueInMs, work.faults], [undefined, 0, 1]);
+  assertEquals([dueOf(await second), work.faults], [0, 1]);
 });
+
+function dueOf(result: AttemptResult): number | undefined {
+  return result.kind === "retry" ? result.delayMs : undefined;
+}
 
 Deno.test("Attempts.make() holds a row back as long as its teacher asks, unless another one has room", async () => {
   for (const [soonestMs, dueInMs] of [[900, 900], [300, 300], [0, 0]]) {
     const { attempts, teacher, workOf } = attemptsOf({ soonestMs: () => soonestMs });
-    const work = workOf("a");
-    const made = attempts.make(work);
+    const made = attempts.make(workOf("a"));
     await teacher.call("a").refuse(new TeacherError("Slow", { status: 429, retryAfterMs: 900 }));
-    await made;
-    assertEquals(work.dueInMs, dueInMs);
+    assertEquals(dueOf(await made), dueInMs);
   }
 });
 
@@ -108,18 +108,17 @@ Deno.test("Attempts.make() frees the place at the teacher only once it is known 
 Deno.test("Attempts.make() says nothing of an attempt that was aborted", async () => {
   const calls = new AbortController();
   const { attempts, endpoint, told, workOf } = attemptsOf({ signal: calls.signal });
-  const work = workOf("a");
-  const made = attempts.make(work);
+  const made = attempts.make(workOf("a"));
   calls.abort();
-  assertEquals([await made, work.dueInMs], [undefined, undefined]);
+  assertEquals(await made, { kind: "pending" });
   assertEquals([attempts.inFlight, endpoint.inFlight], [0, 0]);
   assertEquals(told.filter((word) => word !== "end"), ["attempt"]);
 });
 
 Deno.test("Attempts counts refusals for load and faults apart, and neither halts nor connections", async () => {
-  const { attempts, teacher, workOf } = attemptsOf();
+  const { attempts, teacher, endpoint, workOf } = attemptsOf();
   const work = workOf("a");
-  work.endpoint!.abandoned();
+  endpoint.abandoned();
   const errors = [
     new TeacherError("Slow", { status: 429 }),
     new TeacherError("Broken", { status: 500 }),
@@ -128,7 +127,7 @@ Deno.test("Attempts counts refusals for load and faults apart, and neither halts
     new TeacherError("Bad key", { status: 401 }),
   ];
   for (const error of errors) {
-    work.endpoint!.take();
+    send(work, endpoint);
     const made = attempts.make(work);
     await teacher.call("a").refuse(error);
     await made;
