@@ -213,6 +213,22 @@ const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
     183,
   ],
   [
+    "300 in a minute of the clock and refuses after 5 s",
+    {
+      ...{ ...LANES, rows: 900, latencyMs: 2_500, refusalMs: 5_000, startS: 1 },
+      refuse: byWindow(300, "calendar"),
+    },
+    129,
+  ],
+  [
+    "120 in a minute of the clock and refuses after 2.5 s",
+    {
+      ...{ ...LANES, rows: 200, concurrency: 20, latencyMs: 2_500, refusalMs: 2_500, startS: 1 },
+      refuse: byWindow(120, "calendar"),
+    },
+    69,
+  ],
+  [
     "100 in half a minute",
     { ...LANES, rows: 600, startS: 7, refuse: byWindow(100, "calendar", 30_000) },
     143,

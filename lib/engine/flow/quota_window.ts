@@ -24,8 +24,9 @@ const MARGIN_MS = 30;
 /** A probe that is not throttled after this long (in ms), or three times as long as others took to be, has
  * been accepted: its answer may take minutes. */
 const GRACE_MS = 500;
-/** An open window takes 1, 2, 4 … attempts in steps of at least this long, in ms, up to this many. */
-const STEP_MS = 100, MOST_STEP = 256;
+/** An open window takes 1, 2, 4 … attempts in steps of this long, in ms, up to this many: a step lasts twice
+ * as long as attempts took to be throttled. One that opened when it was expected to is filled at once. */
+const STEP_MS = 100, LONGEST_STEP_MS = 1_000, MOST_STEP = 256;
 /** Attempts are throttled at the end of a window from this part of its quota on. */
 const END = 0.9;
 
@@ -71,6 +72,8 @@ export class QuotaWindow {
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
+  /** Whether the next probe, or the last one, is made when a window is expected to open. */
+  #isAtTurn = false;
   /** When the window opened, if that was seen; its first attempt; and how many of its were throttled. */
   #openedAt: number | undefined;
   #firstAt: number | undefined;
@@ -134,7 +137,7 @@ export class QuotaWindow {
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
-    return isProbe ? this.#open(ticket, startedAt) : undefined;
+    return isProbe ? this.#open(ticket, startedAt, this.#isAtTurn) : undefined;
   }
 
   /** A probe may have been accepted by now: its answer takes longer than to be throttled. Gives the limit to
@@ -143,7 +146,7 @@ export class QuotaWindow {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
     if (now - this.#probeSentAt < graceMs) return undefined;
-    return this.#open(this.#lastTicket, this.#probeSentAt);
+    return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
   /** An attempt was throttled at `now`. Gives whether that is because the window is closed. */
@@ -191,7 +194,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  #open(ticket: number, at: number): number | undefined {
+  #open(ticket: number, at: number, isCertain: boolean): number | undefined {
     const { run } = this.#closed!;
     this.#closed = undefined;
     this.#throttled = 0;
@@ -207,9 +210,9 @@ export class QuotaWindow {
     }
     if (!isFirst) this.#learnPeriod(at - this.#openedAt!);
     this.#openedAt = this.#firstAt = at;
-    this.#step = 1;
+    this.#step = isCertain ? MOST_STEP : 1;
     this.#isPast = false;
-    this.#allowed = ticket;
+    this.#allowed = isCertain ? ticket + Math.max(0, this.#quota! - 1) : ticket;
     this.#stepAt = at;
     return run.size;
   }
@@ -225,7 +228,7 @@ export class QuotaWindow {
     const isPast = this.#lastTicket >= end;
     this.#step = isPast && !this.#isPast ? 1 : 2 * this.#step;
     this.#isPast = isPast;
-    this.#stepAt = now + Math.max(STEP_MS, 2 * this.#throttledInMs);
+    this.#stepAt = now + Math.max(STEP_MS, Math.min(LONGEST_STEP_MS, 2 * this.#throttledInMs));
     const allowed = this.#lastTicket + this.#step;
     if (!isPast) this.#allowed = this.#step >= MOST_STEP ? end : Math.min(end, allowed);
     else if (this.#step < MOST_STEP) this.#allowed = allowed;
