@@ -9,14 +9,7 @@ import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { redactAddress } from "./address.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
-import {
-  codeOf,
-  delayInWords,
-  innermost,
-  statedDelayMs,
-  statedHeaders,
-  wordsOf,
-} from "./error_body.ts";
+import { codeOf, innermost, statedDelayMs, statedHeaders, wordsOf } from "./error_body.ts";
 import { asObject, asText, parseJson } from "./json.ts";
 import { exhaustion, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
@@ -59,11 +52,9 @@ export function refusal(options: RefusalOptions): TeacherError {
   const outer = parseJson(options.text);
   const body = innermost(outer);
   const limit = usedUp(options, body);
-  const message = messageOf(options, body);
-  const laterMs = (isLoad(status) ? delayInWords(message) : undefined) ?? limit?.resetMs;
-  const resetMs = laterMs === undefined ? undefined : Math.min(RESET_CAP_MS, laterMs);
+  const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
   // Redacted before it is cut, here and below: half a key would not be found.
-  return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
+  return new TeacherError(redact(messageOf(options, body)).slice(0, WORDS_LENGTH), {
     status,
     code: codeOf(body, redact) ?? codeOf(outer, redact),
     retryable: shouldRetry(headers),

@@ -118,27 +118,6 @@ export function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-const WAIT = /\b(?:try|retry) (?:again )?(?:in|after) ((?:\d+(?:\.\d+)? ?[a-z]+ ?)+)/i;
-const WAIT_PARTS = /(\d+(?:\.\d+)?) ?(ms|millis|h|m|s)/gi;
-const WAIT_UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  millis: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** The time to wait that words name: "try again in 6m0s" (OpenAI, Groq), "Try again in 60 seconds" (LiteLLM),
- * "retry after 59 seconds" (Azure). */
-export function delayInWords(words: string): number | undefined {
-  const parts = [...(WAIT.exec(words)?.[1] ?? "").matchAll(WAIT_PARTS)];
-  const ms = parts.reduce(
-    (sum, [, count, unit]) => sum + Number(count) * WAIT_UNITS[unit.toLowerCase()],
-    0,
-  );
-  return ms > 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
-}
-
 /** The header fields of the provider, which OpenRouter hands on in the body. Names in lower case. */
 export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};

@@ -10,11 +10,11 @@ async function answerAll({ teacher }: Fixture): Promise<number> {
   return calls.length;
 }
 
-Deno.test("Engine.run() starts with one call, and has twice as many in flight after each answer", async () => {
+Deno.test("Engine.run() starts with one call, and has three times as many in flight after each answer", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
-    rows: rowsOf(400),
-    concurrency: 140,
+    rows: rowsOf(800),
+    concurrency: 260,
     isCareful: true,
     now: clock.now,
   });
@@ -24,10 +24,10 @@ Deno.test("Engine.run() starts with one call, and has twice as many in flight af
     inFlight.push(fixture.teacher.open.length);
     await fixture.teacher.open[0].answer();
   }
-  // Up to 128 it doubles, then each answer adds one.
-  assertEquals(inFlight, [1, 2, 4, 8, 16, 32, 64, 128, 129]);
+  // Up to 128 it triples, then each answer adds one.
+  assertEquals(inFlight, [1, 3, 9, 27, 81, 243, 244, 245, 246]);
   await answerAll(fixture);
-  assertEquals(fixture.engine.limit, 140);
+  assertEquals(fixture.engine.limit, 260);
   await fixture.finish();
 });
 

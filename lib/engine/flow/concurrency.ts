@@ -56,11 +56,19 @@ const BURST_MS = 100;
  * much for a teacher that takes so many a second. Refused again before it has come so much further, it
  * is at its end. */
 const FURTHER = 1.5;
-/** Below this each answer of a careful start doubles the limit, from here on it adds one, which
- * doubles it with every round of answers. The first answers prove the key, the model and the parameters. */
-const DOUBLING_BELOW = 128;
+/** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from there on it
+ * adds one, which doubles it with every round of answers. */
+interface StartGrowth {
+  readonly factor: number;
+  readonly below: number;
+}
+
+/** One attempt, then three, then up to 81: the first answers prove the key, the model and the parameters. To
+ * double instead costs 200 lanes another round of answers, to quadruple costs teachers at a limit twice as
+ * many refusals. */
+const START: StartGrowth = { factor: 3, below: 128 };
 /** The same for a teacher that was down, and where the limit explores: what it measures first is at 32. */
-const GENTLE_BELOW = 16;
+const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** A careful start doubles when so long nothing was refused: answers may take an hour. */
 const QUIET_MS = 10_000;
 /** The limit is in use while so much of it is. */
@@ -79,7 +87,7 @@ export class ConcurrencyLimit {
 
   /** How far a careful start has come; undefined when it is over. */
   #start: number | undefined;
-  #doublingBelow: number;
+  #startGrowth: StartGrowth;
   /** The size at which it was refused; 0: nowhere yet. */
   #startRefusedAt = 0;
   #quietSince: number;
@@ -106,7 +114,7 @@ export class ConcurrencyLimit {
     this.#ceiling = ceiling;
     this.#explorer = isExploring ? new HillClimb({ ceiling, now, random }) : undefined;
     this.#start = isCareful ? 1 : undefined;
-    this.#doublingBelow = isExploring ? GENTLE_BELOW : DOUBLING_BELOW;
+    this.#startGrowth = isExploring ? GENTLE_START : START;
     this.#quietSince = this.#calledAt = this.#lastUsedAt = now();
   }
 
@@ -193,7 +201,7 @@ export class ConcurrencyLimit {
       this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
     this.#explorer?.interrupted();
-    this.#doublingBelow = GENTLE_BELOW;
+    this.#startGrowth = GENTLE_START;
     this.#setStart(1);
   }
 
@@ -250,7 +258,8 @@ export class ConcurrencyLimit {
   }
 
   #advanceStart(start: number, isLimiting: boolean): void {
-    if (start < this.#doublingBelow && this.#startRefusedAt === 0) this.#setStart(2 * start);
+    const { factor, below } = this.#startGrowth;
+    if (start < below && this.#startRefusedAt === 0) this.#setStart(factor * start);
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 

@@ -647,7 +647,7 @@ export const GROUPS: readonly CaseGroup[] = [
       "LiteLLM: all deployments rest",
       429,
       openai("No deployments available for selected model, Try again in 5 seconds.", "None", "429"),
-      asksFor(5_000),
+      LOAD,
     ),
     on(
       "LiteLLM: what the provider asks for",
@@ -655,22 +655,6 @@ export const GROUPS: readonly CaseGroup[] = [
       openai("AzureException RateLimitError", "throttling_error", "429"),
       asksFor(7_000),
       { "llm_provider-retry-after": "7" },
-    ),
-    on(
-      "Groq: the time to wait in words",
-      429,
-      openai(
-        "Rate limit reached for x. Please try again in 1m2.5s.",
-        "tokens",
-        "rate_limit_exceeded",
-      ),
-      asksFor(60_000),
-    ),
-    on(
-      "Azure OpenAI: the time to wait in words",
-      429,
-      openai("Exceeded token rate limit. Please retry after 59 seconds.", "x", "429"),
-      asksFor(59_000),
     ),
     on(
       "OpenRouter: headers of the limit in the body",

@@ -64,11 +64,11 @@ class Bench {
   }
 }
 
-Deno.test("Limit starts at one, doubles with each answer up to 128, then with each round of them", () => {
+Deno.test("Limit starts at one, triples with each answer up to 128, then doubles with each round of them", () => {
   const bench = new Bench();
   assertEquals(bench.limit.value, 1);
-  assertEquals(bench.answers(9), [2, 4, 8, 16, 32, 64, 128, 129, 130]);
-  assertEquals(bench.answers(130).at(-1), 260);
+  assertEquals(bench.answers(7), [3, 9, 27, 81, 243, 244, 245]);
+  assertEquals(bench.answers(245).at(-1), 490);
 });
 
 Deno.test("Limit starts at the ceiling, or at 32 when it explores, where nobody wants it careful", () => {
@@ -91,16 +91,16 @@ Deno.test("Limit doubles after every 10 s in which nothing was refused", () => {
   assertEquals(bench.wait(9.9), 1);
   assertEquals([bench.wait(0.1), bench.wait(10), bench.wait(10)], [2, 4, 8]);
   bench.answers(1);
-  assertEquals(bench.limit.value, 16);
-  assertEquals(bench.wait(10), 32);
+  assertEquals(bench.limit.value, 24);
+  assertEquals(bench.wait(10), 48);
 });
 
 Deno.test("Limit does not raise a careful start that is not used", () => {
   const bench = new Bench();
   bench.answers(7);
   bench.wait(2);
-  assertEquals(bench.answers(20, 3).at(-1), 128);
-  assertEquals(bench.wait(60), 128);
+  assertEquals(bench.answers(20, 3).at(-1), 245);
+  assertEquals(bench.wait(60), 245);
 });
 
 Deno.test("Limit.pressed() leaves 85 % of what was in flight", () => {
@@ -111,26 +111,26 @@ Deno.test("Limit.pressed() leaves 85 % of what was in flight", () => {
 
 Deno.test("Limit.pressed() ends a careful start when it has come no further than the last time", () => {
   const bench = new Bench();
-  bench.answers(19);
-  assertEquals(bench.limit.value, 140);
-  // The first doublings come in bursts, which say little of what is taken.
-  assertEquals(bench.refusal(), 119);
-  assertEquals(bench.answers(95).at(-1), 214);
-  assertEquals(bench.refusal(), 181);
-  assertEquals(bench.answers(95).at(-1), 276);
-  assertEquals(bench.refusal(), 234);
-  assertEquals(bench.answers(5).at(-1), 234);
+  bench.answers(5);
+  assertEquals(bench.limit.value, 243);
+  // The first steps come in bursts, which say little of what is taken.
+  assertEquals(bench.refusal(), 206);
+  assertEquals(bench.answers(160).at(-1), 366);
+  assertEquals(bench.refusal(), 311);
+  assertEquals(bench.answers(95).at(-1), 406);
+  assertEquals(bench.refusal(), 345);
+  assertEquals(bench.answers(5).at(-1), 345);
 });
 
 Deno.test("Limit goes on with a refused start when an attempt is answered that was made after that", () => {
   const bench = new Bench();
   bench.answers(3);
   const startedAt = bench.time.now;
-  assertEquals(bench.refusal(), 6);
-  bench.limit.answered({ startedAt, inFlight: 6, tokens: 1 });
-  assertEquals(bench.limit.value, 6);
+  assertEquals(bench.refusal(), 22);
+  bench.limit.answered({ startedAt, inFlight: 22, tokens: 1 });
+  assertEquals(bench.limit.value, 22);
   bench.time.now++;
-  assertEquals(bench.answers(2), [7, 8]);
+  assertEquals(bench.answers(2), [23, 24]);
 });
 
 Deno.test("Limit.pressed() takes all refusals of a burst for one", () => {
