@@ -116,6 +116,17 @@ const TABLE = {
     ],
     load: async () => (await import("./stats_command.ts")).statsCommand,
   },
+  merge: {
+    usage: ["merge OUT… -o FILE.jsonl [flags]"],
+    summary: "Merge the outputs of shards or runs into one, with proof",
+    about: [
+      "OUT is the folder or results path that the shards were given. Rows come in",
+      "input order. Exit code 3: rows are missing or have failed; nothing is written",
+      "where rows are missing, unless --partial is given.",
+    ],
+    examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
+    load: async () => (await import("./merge_command.ts")).mergeCommand,
+  },
   simulate: {
     usage: ["simulate [--port N] [OPTION=VALUE,…]"],
     summary: "Serve a simulated OpenAI-compatible teacher on this machine",

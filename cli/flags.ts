@@ -8,6 +8,7 @@ import { type Command, COMMANDS } from "./commands.ts";
 import type { Flag } from "./flag.ts";
 
 const RUN = ["run", "retry"] as const;
+const MERGE = ["merge"] as const;
 const ROWS = ["run", "retry", "verify", "export", "convert"] as const;
 const WRITES = ["export", "convert"] as const;
 
@@ -21,7 +22,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       short: "o",
       value: "PATH",
       help: "folder (out/) or results file (x.jsonl)",
-      commands: ROWS,
+      commands: [...ROWS, ...MERGE],
       isCommon: true,
     },
     { name: "config", value: "FILE", help: "YAML with these names; flags win", isCommon: true },
@@ -29,7 +30,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "limit",
       value: "N",
       help: "only the first N rows of each input",
-      commands: ["run", "retry", "verify"],
+      commands: ["run", "retry", "verify", ...MERGE],
       isCommon: true,
     },
     {
@@ -110,8 +111,37 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "replace",
       help: "replace an output file that holds something",
-      commands: WRITES,
+      commands: [...WRITES, ...MERGE],
       isCommon: true,
+    },
+    {
+      name: "partial",
+      help: "write what is there, for a run over the whole input to continue",
+      commands: MERGE,
+      isCommon: true,
+    },
+    {
+      name: "wait",
+      help: "wait until every shard is done, or one was halted",
+      commands: MERGE,
+    },
+    {
+      name: "tidy",
+      help: "move proven shards to .retort/shards/",
+      commands: MERGE,
+      isCommon: true,
+    },
+    {
+      name: "proof",
+      isNegated: true,
+      help: "join the lines without comparing them with the input",
+      commands: MERGE,
+    },
+    {
+      name: "shards",
+      value: "N",
+      help: "the number of shards, where OUT holds several divisions",
+      commands: MERGE,
     },
     { name: "allow-empty", help: "exit 0 where there are no rows (default: 2)", commands: ROWS },
     { name: "fsync", value: "WHEN", help: "always (default), or never for throw-away runs" },
@@ -369,7 +399,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "quiet",
       short: "q",
       help: "say only what went wrong: no progress, no summary",
-      commands: ROWS,
+      commands: [...ROWS, ...MERGE],
     },
   ],
   Monitor: [

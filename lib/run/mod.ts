@@ -19,7 +19,8 @@ export {
   type OutputRow,
   RowOutcomes,
 } from "./outcomes.ts";
-export { readRunFile, type RunFile } from "./run_file.ts";
+export { identityDifferences, readRunFile, type RunFile, writeRunFile } from "./run_file.ts";
+export { InputSequence } from "./input_sequence.ts";
 export { emptyMessage } from "./input_problems.ts";
 export { checkReadableTwice, findInputs, stampOf } from "./inputs.ts";
 export type {
@@ -33,13 +34,13 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export { outputFilesOf } from "./outputs.ts";
+export { checkOutputs, filesOf, makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
-export { MOST_SAMPLES, parseSampleUid } from "./admission.ts";
+export { MOST_SAMPLES, parseSampleUid, sampleUid } from "./admission.ts";
 export {
   type Damage,
   rowOptionsOf,

@@ -170,16 +170,21 @@ export function checkSameIdentity(
   now: Identity,
   { mayChangeParams = false }: { mayChangeParams?: boolean } = {},
 ): void {
-  const names = Object.keys(now) as (keyof Identity)[];
-  const differences = names
-    .filter((name) => !(mayChangeParams && name === "params"))
-    .filter((name) => normal(before[name] ?? null) !== normal(now[name]))
-    .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
+  const differences = identityDifferences(before, now)
+    .filter((one) => !(mayChangeParams && one.startsWith("  params: ")));
   if (differences.length === 0) return;
   throw new UsageError(
     `Cannot continue "${path}": its answers were made otherwise\n${differences.join("\n")}\n` +
       "Run it as before, name another output, or add --allow-mixed to have both in one file",
   );
+}
+
+/** A line for each difference between two identities. */
+export function identityDifferences(before: Identity, now: Identity): string[] {
+  const names = Object.keys(now) as (keyof Identity)[];
+  return names
+    .filter((name) => normal(before[name] ?? null) !== normal(now[name]))
+    .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
 }
 
 /** Numbers compare by value: `1.0` and `1` are one temperature, but two seeds of 19 digits are two. */

@@ -4,10 +4,12 @@
  * @module
  */
 
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { UsageError } from "../errors.ts";
+import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
+  OWN_FOLDER,
   piecesOf,
   pinnedPlan,
   type PinOptions,
@@ -64,10 +66,23 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   }
   const own = filesOf(named.join(", "), shardStem(stem, shard));
   await checkOutputs(files, [own]);
+  await refuseMerged(own);
   return {
     files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
     limit: limit === undefined ? Infinity : Math.max(0, limit - before!),
   };
+}
+
+/** A shard that was moved away after its merge would be paid for again. */
+async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
+  const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
+  if (!(await exists(moved)) || await exists(runJson)) return;
+  throw new UsageError(
+    `Cannot run this shard: it was merged, and its files were moved to "${
+      dirname(moved)
+    }/". Move them back, ` +
+      "or name another output",
+  );
 }
 
 /** The stem that all shards of an output share: `out/x`. */

@@ -2,40 +2,9 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
-import { ResponseGenerator } from "../../lib/response_generator.ts";
-import type { RunOptions } from "../../lib/run/mod.ts";
 import { divide, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-
-/** A teacher that answers with the prompt, and notes what it was asked. */
-function echo() {
-  const asked: string[] = [];
-  return {
-    asked,
-    complete({ messages }: { messages: readonly { content?: unknown }[] }) {
-      const prompt = String(messages.at(-1)?.content);
-      asked.push(prompt);
-      return Promise.resolve({
-        response: prompt.toUpperCase(),
-        finishReason: "stop",
-        usage: null,
-        model: "",
-      });
-    },
-  };
-}
-
-interface ShardRun extends Omit<RunOptions, "input" | "output"> {
-  readonly generator?: Record<string, unknown>;
-}
-
-async function runShard(input: string | string[], output: string, options: ShardRun) {
-  const teacher = echo();
-  const { generator, ...run } = options;
-  const summary = await new ResponseGenerator({ teacher, ...generator })
-    .run({ input, output, ...run });
-  return { summary, asked: teacher.asked };
-}
+import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
 /** Runs every shard and gives the answered rows of each. */
 async function runAll(
@@ -45,19 +14,12 @@ async function runAll(
   options: ShardRun = {},
 ) {
   const rows: Record<string, unknown>[][] = [];
-  for (let index = 0; index < count; index++) {
-    const { summary } = await runShard(input, dir.path("out/"), {
-      ...options,
-      shard: { index, count },
-    });
+  for (const summary of await runShards(input, dir.path("out/"), count, options)) {
     const [{ results }] = summary.files;
     rows.push(await dir.rows(results.slice(dir.root.length + 1)));
   }
   return rows;
 }
-
-const prompts = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, i) => ({ prompt: `p${from + i}` }));
 
 Deno.test("shards share the rows of an input and have files of their own", async () => {
   await using dir = await tempDir();

@@ -1,0 +1,101 @@
+/**
+ * `distill merge`.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { merge, type MergeReport } from "../lib/merge/mod.ts";
+import { printable, printableLines } from "../lib/printable.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { Settings } from "./settings.ts";
+
+/** The most shards of one kind that are named. */
+const MOST_NAMED = 20;
+
+/** Merges the outputs of runs, says what was found and gives the exit code. */
+export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError("Cannot merge without an output of runs: name their -o, as in out/");
+  }
+  const isPartial = settings.isOn("partial");
+  const report = await merge({
+    outputs: args.inputs,
+    output: settings.required("output", "an output: add -o all.jsonl"),
+    partial: isPartial,
+    wait: settings.isOn("wait"),
+    tidy: settings.isOn("tidy"),
+    proof: !settings.isOff("proof"),
+    replace: settings.isOn("replace"),
+    limit: settings.integer("limit", 1),
+    shards: settings.integer("shards", 1),
+  });
+  sayProblems(report, isPartial, io);
+  if (!settings.isOn("quiet") && report.results !== null) io.writeErr(describe(report));
+  const isWhole = report.results !== null && report.clashCount === 0 &&
+    report.problems.length === 0;
+  return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+function sayProblems(report: MergeReport, isPartial: boolean, io: Io): void {
+  const { problems, clashes, clashCount, results, runs } = report;
+  if (problems.length > 0) {
+    const lines = problems.slice(0, MOST_NAMED).map(({ run, kind, message }) =>
+      `  ${run}: ${kind}: ${message}`
+    );
+    if (problems.length > MOST_NAMED) lines.push(`  … and ${problems.length - MOST_NAMED} more`);
+    const isDamaged = problems.some(({ kind }) => kind === "damaged");
+    const way = isDamaged
+      ? "Nothing was written. Repair or run the damaged ones again"
+      : "Nothing was written. Run them, or add --partial to write what is there";
+    const count = new Set(problems.map(({ run }) => run)).size;
+    const what = results === null ? "Cannot merge" : "Merged a part only";
+    io.writeErr(
+      printableLines(
+        `${what}: ${count} of ${runs} runs are not complete\n${lines.join("\n")}\n` +
+          (results === null ? `${way}\n` : ""),
+      ),
+    );
+  }
+  if (clashCount === 0) return;
+  const lines = clashes.map(({ uid, first, second }) =>
+    `  uid ${JSON.stringify(uid)}: ${first} and ${second}`
+  );
+  if (clashCount > clashes.length) lines.push(`  … and ${clashCount - clashes.length} more`);
+  const kept = report.duplicates === null ? "" : `, kept in "${report.duplicates}"`;
+  io.writeErr(
+    printableLines(
+      `${
+        clashCount === 1 ? "1 row has" : `${clashCount} rows have`
+      } the uid of an earlier row and other ` +
+        `content; the later answers are set aside${kept}\n${lines.join("\n")}\n`,
+    ),
+  );
+}
+
+function describe(report: MergeReport): string {
+  const { results, failures, duplicates, movedTo } = report;
+  const counts: [number, string][] = [
+    [report.total, "rows"],
+    [report.succeeded, "have a result"],
+    [report.failed, "failed for good"],
+    [report.pending, "pending"],
+    [report.badRows, "bad rows in the input"],
+    [report.mergedDuplicates, "identical rows within a run, merged"],
+    [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
+  ];
+  const files = [
+    `Results    ${printable(results!)}`,
+    ...report.failed + report.badRows + report.pending > 0
+      ? [`Failures   ${printable(failures!)}`]
+      : [],
+    ...duplicates === null ? [] : [`Duplicates ${printable(duplicates)}`],
+    ...movedTo === null ? [] : [`Shards     ${printable(movedTo)}`],
+  ];
+  const lines = counts.filter(([count], i) => i < 3 || count > 0)
+    .map(([count, words]) => `${count.toLocaleString("en-US").padStart(12)}  ${words}`);
+  return `Merged ${report.runs} runs\n${[...lines, ...files].join("\n")}\n`;
+}

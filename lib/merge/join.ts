@@ -1,0 +1,159 @@
+/**
+ * Joins results without their input: lines in the order of the runs, each uid once. Nothing is proven.
+ *
+ * @module
+ */
+
+import { foreignLineProblem, type LineKind } from "../own_line.ts";
+import { UsageError } from "../errors.ts";
+import { exists } from "../files.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
+import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
+import type { OutputFiles } from "../run/mod.ts";
+import type { MergeRun } from "./find_runs.ts";
+import type { Clash, MergeReport } from "./options.ts";
+import { type MergedOutput, openOutput } from "./output.ts";
+
+const MOST_TOLD = 20;
+const LINE_FEED = new Uint8Array([10]);
+
+/** Joins the lines of runs. */
+export async function joinRuns(
+  runs: readonly MergeRun[],
+  files: OutputFiles,
+  signal?: AbortSignal,
+): Promise<MergeReport> {
+  const duplicates = files.results.replace(/\.jsonl$/, ".duplicates.jsonl");
+  const paths = { results: files.results, failures: files.failures, duplicates };
+  const found: string[] = [];
+  for (const run of runs) if (await exists(run.files.results)) found.push(run.files.results);
+  await using output = await openOutput(paths, found);
+  const joined = new Joined(output, signal);
+  for (const run of runs) await joined.addResults(run.files.results);
+  for (const run of runs) await joined.addFailures(run.files.failures);
+  const hasDuplicates = !output.duplicates.isEmpty;
+  if (hasDuplicates) await output.duplicates.commit();
+  await output.failures.commit();
+  await output.results.commit();
+  const { succeeded, failed, pending, repeated, clashes, clashCount } = joined;
+  return {
+    runs: runs.length,
+    total: succeeded + failed + pending,
+    ...{ succeeded, failed, pending, clashes, clashCount },
+    badRows: 0,
+    mergedDuplicates: 0,
+    duplicatesOfRuns: repeated,
+    problems: [],
+    results: files.results,
+    failures: files.failures,
+    duplicates: hasDuplicates ? duplicates : null,
+    movedTo: null,
+  };
+}
+
+interface OwnLine {
+  readonly uid: string;
+  readonly prompt_hash?: unknown;
+  readonly error?: { readonly final?: unknown };
+}
+
+class Joined {
+  succeeded = 0;
+  failed = 0;
+  pending = 0;
+  repeated = 0;
+  clashCount = 0;
+  readonly clashes: Clash[] = [];
+  readonly #output: MergedOutput;
+  readonly #signal: AbortSignal | undefined;
+  readonly #table = new IdTable();
+
+  constructor(output: MergedOutput, signal: AbortSignal | undefined) {
+    this.#output = output;
+    this.#signal = signal;
+  }
+
+  async addResults(path: string): Promise<void> {
+    const table = this.#table;
+    for await (const { bytes, value, number } of this.#lines(path, "results")) {
+      const slot = table.insert(value.uid);
+      const hash = hashOf(value);
+      if (!table.has(slot, HAS_RESULT)) {
+        table.set(slot, HAS_RESULT);
+        table.setCheck(slot, hash);
+        this.succeeded++;
+        this.#add("results", bytes);
+      } else if (table.checkEquals(slot, hash)) this.repeated++;
+      else {
+        const second = `${path}:${number}`;
+        if (++this.clashCount <= MOST_TOLD) {
+          this.clashes.push({ uid: value.uid, first: "an earlier line", second });
+        }
+        this.#add("duplicates", bytes);
+      }
+    }
+  }
+
+  async addFailures(path: string): Promise<void> {
+    const table = this.#table;
+    for await (const { bytes, value } of this.#lines(path, "failures")) {
+      const slot = table.insert(value.uid);
+      if (table.has(slot, HAS_RESULT)) continue;
+      if (table.has(slot, HAS_FAILURE)) {
+        this.repeated++;
+        continue;
+      }
+      const isPending = value.error?.final === false;
+      if (isPending) this.pending++;
+      else {
+        table.set(slot, HAS_FAILURE);
+        this.failed++;
+      }
+      this.#add("failures", bytes);
+    }
+  }
+
+  #add(name: "results" | "failures" | "duplicates", bytes: Uint8Array): void {
+    this.#output[name].add(bytes);
+    this.#output[name].add(LINE_FEED);
+  }
+
+  async *#lines(path: string, kind: LineKind) {
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    let number = 0;
+    for await (const block of readLineBlocks(path)) {
+      this.#signal?.throwIfAborted();
+      for (const bytes of linesOf(block)) {
+        number++;
+        if (isBlankLine(bytes)) continue;
+        yield { bytes, number, value: ownLine(bytes, decoder, kind, `${path}:${number}`) };
+      }
+      await this.#output.flush();
+    }
+  }
+}
+
+function ownLine(
+  bytes: Uint8Array,
+  decoder: TextDecoder,
+  kind: LineKind,
+  place: string,
+): OwnLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(decoder.decode(bytes));
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new UsageError(
+      `Cannot join ${place}: it is not JSON: ${reason}. Repair or remove the line`,
+    );
+  }
+  const problem = foreignLineProblem(value, kind);
+  if (problem === undefined) return value as OwnLine;
+  throw new UsageError(`Cannot join ${place}: ${problem}. Repair or remove the line`);
+}
+
+/** Lines without a hash are compared by their uid alone. */
+function hashOf({ prompt_hash: hash }: OwnLine): string {
+  return typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash) ? hash : "0".repeat(16);
+}

@@ -1,0 +1,235 @@
+/**
+ * One pass over the inputs of all runs, in their order: copies the line of each answer and counts what is
+ * missing.
+ *
+ * @module
+ */
+
+import { DamagedFileError } from "../errors.ts";
+import type { Line } from "../formats/mod.ts";
+import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
+import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
+import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
+import { createRowParser, type ParsedRow, type RowParser } from "../source/mod.ts";
+import type { MergeRun } from "./find_runs.ts";
+import type { Clash, MergeProblem } from "./options.ts";
+import type { MergedOutput } from "./output.ts";
+import { RunLines } from "./run_lines.ts";
+
+/** The most clashes that are told. */
+const MOST_TOLD = 20;
+
+/** Counts, and what is wrong. */
+export class MergePass {
+  total = 0;
+  succeeded = 0;
+  failed = 0;
+  pending = 0;
+  badRows = 0;
+  mergedDuplicates = 0;
+  duplicatesOfRuns = 0;
+  clashCount = 0;
+  readonly clashes: Clash[] = [];
+  readonly problems: MergeProblem[] = [];
+  /** Rows that had failed in one run and have a result in a later one. */
+  readonly recovered = new Set<string>();
+  readonly #output: MergedOutput;
+  readonly #signal: AbortSignal | undefined;
+  /** All rows, with the number of each among the rows of all runs. */
+  readonly #rows: IdTable;
+  /** Where the numbers of each run begin. */
+  readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
+  readonly #isPartial: boolean;
+  /** The number of the last row. */
+  #lastNumber = 0;
+
+  constructor(
+    output: MergedOutput,
+    options: { expectedRows: number; isPartial: boolean; signal?: AbortSignal },
+  ) {
+    this.#output = output;
+    this.#rows = new IdTable(options.expectedRows);
+    this.#isPartial = options.isPartial;
+    this.#signal = options.signal;
+  }
+
+  /** Adds one run. `limit` is the most rows of it. */
+  async add(run: MergeRun, limit: number): Promise<void> {
+    const input = new InputSequence(run.pieces);
+    await input.open();
+    this.#bases.push({ base: this.#lastNumber, input });
+    const pendingBefore = this.pending;
+    try {
+      using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
+      await this.#read(run, input, lines, limit);
+      this.#judge(run, lines, this.pending - pendingBefore, limit === Infinity);
+    } catch (error) {
+      if (!(error instanceof DamagedFileError)) throw error;
+      this.problems.push({ run: run.name, kind: "damaged", message: error.message });
+    }
+    const [rescued] = await rescuedFilesOf(run.files.results, "results");
+    if (rescued !== undefined) {
+      const message = `answers wait in "${rescued}": run it again, which adds them to its results`;
+      this.problems.push({ run: run.name, kind: "unfinished", message });
+    }
+  }
+
+  async #read(
+    { run }: MergeRun,
+    input: InputSequence,
+    lines: RunLines,
+    limit: number,
+  ): Promise<void> {
+    const parser = createRowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
+    const samples = run?.rows.samples ?? 1;
+    const { base } = this.#bases.at(-1)!;
+    let left = limit, first: number | undefined, number = base;
+    for await (const batch of input.rows()) {
+      for (const line of batch) {
+        if (left-- <= 0) break;
+        first ??= line.number;
+        number = base + line.number - first + 1;
+        this.#take(line, { number, base, samples, parser, input, lines });
+      }
+      this.#lastNumber = number;
+      this.#signal?.throwIfAborted();
+      await this.#output.flush();
+      if (left < 0) return;
+    }
+  }
+
+  #take(
+    line: Line,
+    at: {
+      number: number;
+      base: number;
+      samples: number;
+      parser: RowParser;
+      input: InputSequence;
+      lines: RunLines;
+    },
+  ): void {
+    const { number, base, samples, parser, input, lines } = at;
+    const { results, failures } = this.#output;
+    const row = line.text === undefined ? undefined : parser.parse(line.text);
+    if (row === undefined || "problem" in row) return this.#takeBadRow(line, input, lines);
+    const rows = this.#rows;
+    const slot = rows.insert(row.uid);
+    if (rows.has(slot, SEEN)) {
+      const earlier = rows.lineOf(slot);
+      if (!rows.checkEquals(slot, row.contentHash)) {
+        return this.#clash(row, earlier, line, input, lines, samples);
+      }
+      if (earlier > base) this.mergedDuplicates++;
+      else this.#takeDuplicate(row.uid, samples, lines);
+      return;
+    }
+    rows.set(slot, SEEN);
+    rows.setCheck(slot, row.contentHash);
+    rows.setLine(slot, number);
+    const pending = this.#isPartial ? failures : undefined;
+    for (let sample = 0; sample < samples; sample++) {
+      const uid = sampleUid(row.uid, sample);
+      this.total++;
+      const standing = lines.take(uid, { result: results, failure: failures, pending });
+      if (standing === "result") this.succeeded++;
+      else if (standing === "failure") {
+        this.failed++;
+        rows.set(rows.insert(uid), HAS_FAILURE);
+      } else this.pending++;
+    }
+  }
+
+  #takeBadRow(line: Line, input: InputSequence, lines: RunLines): void {
+    const place = input.placeOf(line.number);
+    const { failures } = this.#output;
+    this.badRows++;
+    const uid = badRowUid(place.file, place.line);
+    // A run without --skip-bad-rows ends before its first call.
+    lines.take(uid, { result: NOWHERE, failure: failures });
+  }
+
+  /** An earlier run had the same row. Its answer is kept, unless it has failed there and not here. */
+  #takeDuplicate(row: string, samples: number, lines: RunLines): void {
+    this.duplicatesOfRuns++;
+    const rows = this.#rows;
+    for (let sample = 0; sample < samples; sample++) {
+      const uid = sampleUid(row, sample);
+      const slot = rows.find(uid);
+      const hasFailed = slot !== -1 && rows.has(slot, HAS_FAILURE);
+      const result = hasFailed ? this.#output.results : NOWHERE;
+      if (lines.take(uid, { result, failure: NOWHERE }) !== "result" || !hasFailed) continue;
+      rows.clear(slot, HAS_FAILURE);
+      this.recovered.add(uid);
+      this.failed--;
+      this.succeeded++;
+    }
+  }
+
+  /** Two rows have one uid. The later answer is set aside. */
+  #clash(
+    row: ParsedRow,
+    earlier: number,
+    line: Line,
+    input: InputSequence,
+    lines: RunLines,
+    samples: number,
+  ): void {
+    const place = input.placeOf(line.number);
+    // Within one run it was found before the first call.
+    const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
+    if (isKnown) return this.#takeBadRow(line, input, lines);
+    if (++this.clashCount <= MOST_TOLD) {
+      const first = this.#placeOf(earlier);
+      this.clashes.push({ uid: row.uid, first, second: place.source });
+    }
+    const { duplicates } = this.#output;
+    for (let sample = 0; sample < samples; sample++) {
+      lines.take(sampleUid(row.uid, sample), { result: duplicates, failure: duplicates });
+    }
+  }
+
+  #placeOf(number: number): string {
+    const { base, input } = this.#bases.findLast((one) => one.base < number)!;
+    const first = input.pieces[0].part?.from.number ?? 0;
+    return input.placeOf(number - base + first).source;
+  }
+
+  #judge(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
+    const add = (kind: MergeProblem["kind"], message: string) =>
+      this.problems.push({ run: run.name, kind, message });
+    if (lines.repeated.length > 0) {
+      add("damaged", `"${run.files.results}" has two results of uid ${quoted(lines.repeated)}`);
+    }
+    const orphans = isWhole ? lines.orphans : 0;
+    if (orphans > 0) {
+      const what = orphans === 1 ? "1 result" : `${orphans.toLocaleString("en-US")} results`;
+      add("damaged", `"${run.files.results}" has ${what} of rows that are not in its input`);
+    }
+    if (pending === 0) return;
+    const rows = pending === 1 ? "1 row is" : `${pending.toLocaleString("en-US")} rows are`;
+    add("unfinished", `${rows} pending${stateOf(run)}`);
+  }
+}
+
+const NOWHERE = { add: () => {} };
+
+function quoted(uids: readonly string[]): string {
+  return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+}
+
+/** What a run said last, as the reason for rows that are missing. */
+function stateOf({ run }: MergeRun): string {
+  if (run === undefined) return "";
+  if (run.summary === null) return ": it is running, was killed, or stands here after a merge";
+  const { state, reason } = run.summary;
+  return state === "done" ? "" : `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
+}
+
+function expectedAnswers({ pieces, run }: MergeRun): number {
+  const rows = pieces.reduce(
+    (sum, { part }) => sum + (part === undefined ? 0 : part.to.rows - part.from.rows),
+    0,
+  );
+  return Math.max(1_000, Math.max(rows, run?.summary?.total ?? 0)) * (run?.rows.samples ?? 1);
+}

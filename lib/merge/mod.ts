@@ -1,0 +1,12 @@
+/**
+ * Merges the outputs of several runs into one, in input order, and proves on the way that no row is missing
+ * and that none is there twice.
+ *
+ * In: results and failures of shards, or of runs on split inputs. Out: one results and one failures file.
+ * It never asks a teacher, and changes nothing of what it reads.
+ *
+ * @module
+ */
+
+export { merge } from "./merge.ts";
+export type { Clash, MergeOptions, MergeProblem, MergeReport } from "./options.ts";

@@ -1,0 +1,101 @@
+/**
+ * What a merge is told, and what it tells.
+ *
+ * @module
+ */
+
+import { flag, type OptionRules, path, paths, signal, wholeFrom } from "../options.ts";
+import type { PathLike } from "../paths.ts";
+
+/** What is merged. */
+export interface MergeOptions {
+  /** The outputs of the runs, as they were named for the runs: folders or results paths. */
+  outputs: PathLike | readonly PathLike[];
+  /** The results file to write, which ends in `.jsonl`. */
+  output: PathLike;
+  /** Writes what is there although rows are missing, so that a run can continue it. @default false */
+  partial?: boolean;
+  /** Waits until every shard is done, or until one of them was halted. @default false */
+  wait?: boolean;
+  /** Moves the shards to `.retort/shards/` once the merge is proven. @default false */
+  tidy?: boolean;
+  /** Compares with the input. Without proof, lines are joined in the order of the runs.
+   * @default true */
+  proof?: boolean;
+  /** Replaces a results file that an earlier merge has written. @default false */
+  replace?: boolean;
+  /** At most this many rows of each input: the `limit` of the runs. @default all */
+  limit?: number;
+  /** The number of shards, where a folder holds several divisions. @default the only one */
+  shards?: number;
+  /** Ends the merge early. */
+  signal?: AbortSignal;
+}
+
+/** Why rows are missing. */
+export interface MergeProblem {
+  /** The shard or run. */
+  readonly run: string;
+  /** What is wrong with it. */
+  readonly kind: "missing" | "unfinished" | "damaged";
+  /** The same in words. */
+  readonly message: string;
+}
+
+/** Two rows that have one uid and different contents. */
+export interface Clash {
+  /** The uid. */
+  readonly uid: string;
+  /** Where the row stands that keeps it. */
+  readonly first: string;
+  /** Where the other one stands. */
+  readonly second: string;
+}
+
+/** What was found and written. */
+export interface MergeReport {
+  /** Shards or runs. */
+  readonly runs: number;
+  /** Answers that there should be: samples of all rows, duplicates merged. */
+  readonly total: number;
+  /** Answers that are results. */
+  readonly succeeded: number;
+  /** Answers that have failed. */
+  readonly failed: number;
+  /** Answers that are neither. */
+  readonly pending: number;
+  /** Lines of the input that are no rows. */
+  readonly badRows: number;
+  /** Identical rows within a run. */
+  readonly mergedDuplicates: number;
+  /** Identical rows in several runs: the first answer was kept. */
+  readonly duplicatesOfRuns: number;
+  /** Rows that share a uid with another one; the first 20. */
+  readonly clashes: readonly Clash[];
+  /** How many there are. */
+  readonly clashCount: number;
+  /** Runs that are not complete. */
+  readonly problems: readonly MergeProblem[];
+  /** The results file; null where nothing was written. */
+  readonly results: string | null;
+  /** The failures file; null where nothing was written. */
+  readonly failures: string | null;
+  /** Where later answers of clashing rows are kept; null where there are none. */
+  readonly duplicates: string | null;
+  /** Where the shards were moved to; null where they were not. */
+  readonly movedTo: string | null;
+}
+
+/** The rule for each option. */
+export const MERGE_RULES: OptionRules<MergeOptions> = {
+  outputs: paths,
+  output: path,
+  partial: flag,
+  wait: flag,
+  tidy: flag,
+  proof: flag,
+  replace: flag,
+  limit: wholeFrom(1),
+  shards: wholeFrom(1),
+  signal,
+};

@@ -1,0 +1,188 @@
+/**
+ * The lines of one run by the ids of their rows. Lines are copied as bytes, never parsed and written again.
+ *
+ * @module
+ */
+
+import { cannotRead } from "../files.ts";
+import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
+import type { OutputFiles } from "../run/mod.ts";
+import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
+
+/** What became of an answer. */
+export type Standing = "result" | "failure" | "pending" | "none";
+
+/** What finds the lines of a run. To be closed. */
+export class RunLines implements Disposable {
+  readonly #table: IdTable;
+  readonly #results: LineFile;
+  readonly #failures: LineFile;
+  /** The first ids that have two results. */
+  readonly repeated: string[] = [];
+
+  private constructor(files: OutputFiles, expectedRows: number) {
+    this.#table = new IdTable(expectedRows);
+    this.#results = new LineFile(files.results);
+    this.#failures = new LineFile(files.failures);
+  }
+
+  /**
+   * Reads where each line stands.
+   *
+   * @throws {DamagedFileError} when a line is none of Retort's
+   */
+  static async read(
+    files: OutputFiles,
+    expectedRows: number,
+    signal?: AbortSignal,
+  ): Promise<RunLines> {
+    const lines = new RunLines(files, expectedRows);
+    const { results, failures } = files;
+    const table = lines.#table;
+    await readIndex({ path: results, kind: "results" }, table, (slot, line) => {
+      if (table.has(slot, HAS_RESULT) && lines.repeated.length < 20) {
+        lines.repeated.push(line.uid());
+      }
+      table.set(slot, HAS_RESULT);
+      table.setLine(slot, lines.#results.add(line));
+    }, signal);
+    await readIndex({ path: failures, kind: "failures" }, table, (slot, line) => {
+      if (table.has(slot, HAS_RESULT)) return false;
+      const isPending = PENDING_MARKS.some((mark) => line.includes(mark)) &&
+        isPendingLine(line.value());
+      // A row of an unfinished retry has failed until it has a result.
+      if (isPending && table.has(slot, HAS_FAILURE)) return false;
+      if (!isPending) table.set(slot, HAS_FAILURE);
+      table.setLine(slot, lines.#failures.add(line));
+    }, signal);
+    return lines;
+  }
+
+  /** What became of an answer; its line is copied to the place for it. */
+  take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): Standing {
+    const table = this.#table;
+    const slot = table.find(uid);
+    if (slot === -1) return "none";
+    table.set(slot, SEEN);
+    const line = table.lineOf(slot);
+    if (table.has(slot, HAS_RESULT)) {
+      this.#results.copy(line, to.result);
+      return "result";
+    }
+    const hasFailed = table.has(slot, HAS_FAILURE);
+    const sink = hasFailed ? to.failure : to.pending;
+    if (sink !== undefined) this.#failures.copy(line, sink);
+    return hasFailed ? "failure" : "pending";
+  }
+
+  /** What became of an answer. */
+  standingOf(uid: string): Standing {
+    const slot = this.#table.find(uid);
+    if (slot === -1) return "none";
+    if (this.#table.has(slot, HAS_RESULT)) return "result";
+    return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
+  }
+
+  /** Results whose rows were not asked for. */
+  get orphans(): number {
+    return this.#table.count(HAS_RESULT, SEEN);
+  }
+
+  /** Frees memory and files. */
+  [Symbol.dispose](): void {
+    this.#table[Symbol.dispose]();
+    this.#results.close();
+    this.#failures.close();
+  }
+}
+
+/** Takes lines, each with its line feed. */
+export interface LineSink {
+  /** Takes bytes, which are valid during the call only. */
+  add(bytes: Uint8Array): void;
+}
+
+const BLOCK_BYTES = 1 << 18;
+/** Lines stand in about the order of the input: what runs at the same time may be far apart. */
+const MOST_BLOCKS = 64;
+const LINE_FEED = new Uint8Array([10]);
+
+/** A file whose lines are read in any order. */
+class LineFile {
+  readonly #path: string;
+  #offsets = new Float64Array(1_024);
+  #lengths = new Uint32Array(1_024);
+  #count = 0;
+  #file: Deno.FsFile | undefined;
+  /** The blocks that were read last, by their numbers, the oldest first. */
+  readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Notes a line, and gives its number, from 1. */
+  add({ offset, byteLength }: { offset: number; byteLength: number }): number {
+    if (this.#count === this.#offsets.length) {
+      const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
+      offsets.set(this.#offsets);
+      lengths.set(this.#lengths);
+      this.#offsets = offsets;
+      this.#lengths = lengths;
+    }
+    this.#offsets[this.#count] = offset;
+    this.#lengths[this.#count] = byteLength;
+    return ++this.#count;
+  }
+
+  /** Copies a line. At once: to wait for each would take longer than to read it. */
+  copy(line: number, sink: LineSink): void {
+    let at = this.#offsets[line - 1];
+    const end = at + this.#lengths[line - 1];
+    while (at < end) {
+      const number = Math.floor(at / BLOCK_BYTES);
+      const start = at - number * BLOCK_BYTES;
+      const bytes = this.#block(number).subarray(start, start + end - at);
+      if (bytes.length === 0) throw cannotRead(this.#path, "it has become shorter");
+      sink.add(bytes);
+      at += bytes.length;
+    }
+    sink.add(LINE_FEED);
+  }
+
+  #block(number: number): Uint8Array<ArrayBuffer> {
+    const known = this.#blocks.get(number);
+    if (known !== undefined) return known;
+    let bytes = new Uint8Array(BLOCK_BYTES);
+    if (this.#blocks.size >= MOST_BLOCKS) {
+      const [oldest, block] = this.#blocks.entries().next().value!;
+      this.#blocks.delete(oldest);
+      bytes = new Uint8Array(block.buffer);
+    }
+    const block = bytes.subarray(0, this.#read(number * BLOCK_BYTES, bytes));
+    this.#blocks.set(number, block);
+    return block;
+  }
+
+  #read(offset: number, bytes: Uint8Array): number {
+    try {
+      this.#file ??= Deno.openSync(this.#path);
+      this.#file.seekSync(offset, Deno.SeekMode.Start);
+      let length = 0;
+      while (length < bytes.length) {
+        const count = this.#file.readSync(bytes.subarray(length));
+        if (count === null) break;
+        length += count;
+      }
+      return length;
+    } catch (cause) {
+      throw cannotRead(this.#path, cause);
+    }
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+    this.#blocks.clear();
+  }
+}

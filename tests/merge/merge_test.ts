@@ -1,0 +1,174 @@
+/** Tests of lib/merge/. @module */
+
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { merge } from "../../lib/merge/mod.ts";
+import { verify } from "../../lib/run/mod.ts";
+import { prompts, runShard, runShards } from "../shards/fixture.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("shards are merged in input order, and the merge is what one run would have left", async () => {
+  await using dir = await tempDir();
+  const rows = [...prompts(0, 50), { no: 1 }, ...prompts(50, 90), { prompt: "p3" }];
+  const input = await dir.write("in.jsonl", rows);
+  const options = { skipBadRows: true, refused: ["p7", "p80"], generator: { samples: 2 } };
+  await runShards(input, dir.path("out/"), 4, options);
+  const output = dir.path("all/in.jsonl");
+  const report = await merge({ outputs: dir.path("out"), output });
+  assertEquals(
+    [report.total, report.succeeded, report.failed, report.pending, report.badRows],
+    [180, 176, 4, 0, 1],
+  );
+  assertEquals([report.duplicatesOfRuns, report.clashCount, report.problems], [1, 0, []]);
+  const merged = await dir.rows("all/in.jsonl");
+  const answered = prompts(0, 90).flatMap((row) => [row, row])
+    .filter(({ prompt }) => !options.refused.includes(prompt));
+  assertEquals(merged.map(({ prompt }) => prompt), answered.map(({ prompt }) => prompt));
+  assertEquals((await dir.rows("all/in_error.jsonl")).map(({ error }) => error.type), [
+    "request",
+    "request",
+    "bad_row",
+    "request",
+    "request",
+  ]);
+  const [proof] = await verify({ input, output });
+  assertEquals([proof.succeeded, proof.failed, proof.strangers, proof.damageCount], [176, 4, 0, 0]);
+  // The first command continues the merged output, and pays for nothing twice.
+  const again = await runShard(input, output, { ...options, refused: [] });
+  assertEquals([again.asked, again.summary.pending], [[], 0]);
+});
+
+Deno.test("a merge names missing and unfinished shards and writes nothing; --partial writes what is there", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 100));
+  await runShard(input, dir.path("out/"), { shard: { index: 0, count: 3 } });
+  await runShard(input, dir.path("out/"), { shard: { index: 2, count: 3 }, limit: 80 });
+  const output = dir.path("all.jsonl");
+  const refused = await merge({ outputs: dir.path("out/in.jsonl"), output });
+  assertEquals(refused.problems.map(({ run, kind }) => [run, kind]), [
+    ["shard 1 of 3", "missing"],
+  ]);
+  assertEquals([refused.results, await dir.exists("all.jsonl")], [null, false]);
+  await runShard(input, dir.path("out/"), { shard: { index: 1, count: 3 } });
+  const unfinished = await merge({ outputs: dir.path("out"), output });
+  assertEquals(unfinished.problems.map(({ run, kind }) => [run, kind]), [
+    ["shard 2 of 3", "unfinished"],
+  ]);
+  assertEquals(await dir.exists("all.jsonl"), false);
+  const partial = await merge({ outputs: dir.path("out"), output, partial: true });
+  assertEquals([partial.succeeded, partial.pending], [80, 20]);
+  const { asked } = await runShard(input, output, {});
+  assertEquals(asked.toSorted(), prompts(80, 100).map(({ prompt }) => prompt).toSorted());
+});
+
+Deno.test("one uid with two contents is told with both places, and the later answer is set aside", async () => {
+  await using dir = await tempDir();
+  const rows = prompts(0, 40).map((row, i) => ({ id: `${i % 39}`, ...row }));
+  const input = await dir.write("in.jsonl", rows);
+  await runShards(input, dir.path("out/"), 2);
+  const report = await merge({ outputs: dir.path("out"), output: dir.path("all.jsonl") });
+  assertEquals(report.clashes, [{ uid: "0", first: `${input}:1`, second: `${input}:40` }]);
+  assertEquals([report.succeeded, report.clashCount], [39, 1]);
+  assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
+});
+
+Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [...prompts(0, 20), { prompt: "p0" }]);
+  const output = dir.path("out/");
+  await runShard(input, output, { shard: { index: 0, count: 2 }, refused: ["p0", "p1"] });
+  await runShard(input, output, { shard: { index: 1, count: 2 } });
+  const report = await merge({ outputs: output, output: dir.path("all.jsonl") });
+  assertEquals([report.succeeded, report.failed, report.duplicatesOfRuns], [19, 1, 1]);
+  assertEquals((await dir.rows("all_error.jsonl")).map(({ prompt }) => prompt), ["p1"]);
+  assertEquals((await dir.rows("all.jsonl")).length, 19);
+});
+
+Deno.test("orphans, repeated and damaged lines are told, and nothing is written", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  await runShards(input, dir.path("out/"), 2);
+  const results = "out/in-00001-of-00002.jsonl";
+  const whole = await dir.read(results);
+  const [first] = whole.split("\n");
+  const cases = [
+    [whole + first + "\n", "has two results of uid"],
+    [
+      whole + first.replace(/"uid":"[^"]*"/, '"uid":"other"') + "\n",
+      "1 result of rows that are not",
+    ],
+    [whole.replace(/\n/, "\nhalf a line\n"), "line 2"],
+  ];
+  for (const [text, words] of cases) {
+    await dir.write(results, text);
+    const report = await merge({
+      outputs: dir.path("out"),
+      output: dir.path("all.jsonl"),
+      partial: true,
+    });
+    assertEquals([report.problems[0].kind, report.results], ["damaged", null]);
+    assertStringIncludes(report.problems[0].message, words);
+    assertEquals(await dir.exists("all.jsonl"), false);
+  }
+});
+
+Deno.test("a merge into the folder of the shards is refused, unless they are moved away", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  await runShards(input, dir.path("out/"), 2);
+  const options = { outputs: dir.path("out"), output: dir.path("out/in.jsonl") };
+  await assertRejects(() => merge(options), UsageError, "--tidy");
+  const report = await merge({ ...options, tidy: true });
+  assertEquals(report.movedTo, dir.path("out/.retort/shards/"));
+  assertEquals(await dir.names("out"), [
+    ".retort",
+    "in.jsonl",
+    "in.lock",
+    "in.run.json",
+    "in_error.jsonl",
+  ]);
+  // The shard would be paid for again.
+  const shard = { index: 1, count: 2 };
+  await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "was merged");
+  await assertRejects(() => merge(options), UsageError);
+});
+
+Deno.test("runs that were made by hand are merged, those without run files with --no-proof only", async () => {
+  await using dir = await tempDir();
+  const inputs = [
+    await dir.write("part-2.jsonl", prompts(0, 10)),
+    await dir.write("part-10.jsonl", prompts(10, 20)),
+  ];
+  await runShard(inputs[0], dir.path("a/"), {});
+  await runShard(inputs[1], dir.path("b/"), {});
+  const outputs = [dir.path("a/"), dir.path("b/")];
+  const report = await merge({ outputs, output: dir.path("all.jsonl") });
+  assertEquals([report.total, report.succeeded], [20, 20]);
+  const expected = prompts(0, 20).map(({ prompt }) => prompt);
+  assertEquals((await dir.rows("all.jsonl")).map(({ prompt }) => prompt), expected);
+  await Deno.remove(dir.path("a/part-2.run.json"));
+  await Deno.remove(dir.path("b/part-10.run.json"));
+  const output = dir.path("joined.jsonl");
+  await assertRejects(() => merge({ outputs, output }), UsageError, "--no-proof");
+  const joined = await merge({ outputs: [...outputs, dir.path("b")], output, proof: false });
+  assertEquals([joined.succeeded, joined.duplicatesOfRuns], [20, 10]);
+  assertEquals((await dir.rows("joined.jsonl")).length, 20);
+});
+
+Deno.test("runs that were made in different ways are not merged, and nothing is overwritten", async () => {
+  await using dir = await tempDir();
+  const [a, b] = [
+    await dir.write("a.jsonl", prompts(0, 5)),
+    await dir.write("b.jsonl", prompts(5, 9)),
+  ];
+  await runShard(a, dir.path("a/"), {});
+  await runShard(b, dir.path("b/"), { generator: { params: { temperature: 1 } } });
+  const outputs = [dir.path("a"), dir.path("b")];
+  const output = await dir.write("all.jsonl", prompts(0, 1));
+  const refused = await assertRejects(() => merge({ outputs, output }), UsageError);
+  assertStringIncludes(refused.message, "params: {} before");
+  await assertRejects(() => merge({ outputs: outputs[0], output }), UsageError, "--replace");
+  assertEquals((await dir.rows("all.jsonl")).length, 1);
+  const report = await merge({ outputs: outputs[0], output, replace: true });
+  assertEquals(report.succeeded, 5);
+});

@@ -1,0 +1,62 @@
+/** Runs of shards in this process, against a teacher that answers with the prompt. @module */
+
+import { TeacherError } from "../../lib/errors.ts";
+import type { Summary } from "../../lib/progress/mod.ts";
+import { ResponseGenerator } from "../../lib/response_generator.ts";
+import type { ResponseGeneratorOptions, RunOptions } from "../../lib/run/mod.ts";
+import type { Teacher } from "../../lib/teacher/mod.ts";
+
+/** How a shard is run. */
+export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
+  readonly generator?: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
+  /** Prompts that are refused. */
+  readonly refused?: readonly string[];
+}
+
+/** Makes a run, and gives its summary and the prompts that were asked. */
+export async function runShard(
+  input: string | string[],
+  output: string,
+  { generator, refused = [], ...run }: ShardRun,
+): Promise<{ summary: Summary; asked: string[] }> {
+  const asked: string[] = [];
+  const teacher: Teacher = {
+    model: "echo",
+    complete({ messages }) {
+      const prompt = String(messages.at(-1)?.content);
+      asked.push(prompt);
+      if (refused.includes(prompt)) {
+        return Promise.reject(new TeacherError("refused", { type: "request", status: 400 }));
+      }
+      return Promise.resolve({
+        response: prompt.toUpperCase(),
+        finishReason: "stop",
+        usage: null,
+        model: "echo",
+      });
+    },
+  };
+  const summary = await new ResponseGenerator({ teacher, ...generator })
+    .run({ input, output, ...run });
+  return { summary, asked };
+}
+
+/** Runs every shard, one after the other. */
+export async function runShards(
+  input: string | string[],
+  output: string,
+  count: number,
+  options: ShardRun = {},
+): Promise<Summary[]> {
+  const summaries: Summary[] = [];
+  for (let index = 0; index < count; index++) {
+    const { summary } = await runShard(input, output, { ...options, shard: { index, count } });
+    summaries.push(summary);
+  }
+  return summaries;
+}
+
+/** Rows `{"prompt":"p0"}`, … */
+export function prompts(from: number, to: number): { prompt: string }[] {
+  return Array.from({ length: to - from }, (_, i) => ({ prompt: `p${from + i}` }));
+}
