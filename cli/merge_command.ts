@@ -21,11 +21,10 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot merge without an output of runs: name their -o, as in out/");
   }
-  const isPartial = settings.isOn("partial");
   const report = await merge({
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl"),
-    partial: isPartial,
+    partial: settings.isOn("partial"),
     wait: settings.isOn("wait"),
     tidy: settings.isOn("tidy"),
     proof: !settings.isOff("proof"),
@@ -33,14 +32,14 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     limit: settings.integer("limit", 1),
     shards: settings.integer("shards", 1),
   });
-  sayProblems(report, isPartial, io);
+  sayProblems(report, io);
   if (!settings.isOn("quiet") && report.results !== null) io.writeErr(describe(report));
   const isWhole = report.results !== null && report.clashCount === 0 &&
     report.problems.length === 0;
   return isWhole && report.failed + report.badRows === 0 ? EXIT_DONE : EXIT_FAILED_ROWS;
 }
 
-function sayProblems(report: MergeReport, isPartial: boolean, io: Io): void {
+function sayProblems(report: MergeReport, io: Io): void {
   const { problems, clashes, clashCount, results, runs } = report;
   if (problems.length > 0) {
     const lines = problems.slice(0, MOST_NAMED).map(({ run, kind, message }) =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { foreignLineProblem, type LineKind } from "../own_line.ts";
+import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 import { UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable } from "../index/mod.ts";
