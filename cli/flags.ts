@@ -36,7 +36,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "shard",
       value: "I/N|auto",
-      help: "only part I (from 0) of N parts, each with its own output",
+      help: "only part I (from 0) of N, with its own output",
       commands: ["run", "retry", "verify"],
     },
     {
@@ -116,14 +116,9 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     },
     {
       name: "partial",
-      help: "write what is there, for a run over the whole input to continue",
+      help: "write what is there; a run can continue it",
       commands: MERGE,
       isCommon: true,
-    },
-    {
-      name: "wait",
-      help: "wait until every shard is done, or one was halted",
-      commands: MERGE,
     },
     {
       name: "tidy",
@@ -134,13 +129,13 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "proof",
       isNegated: true,
-      help: "join the lines without comparing them with the input",
+      help: "join lines without reading the input",
       commands: MERGE,
     },
     {
       name: "shards",
       value: "N",
-      help: "the number of shards, where OUT holds several divisions",
+      help: "the number of shards, where OUT has several",
       commands: MERGE,
     },
     { name: "allow-empty", help: "exit 0 where there are no rows (default: 2)", commands: ROWS },
@@ -192,7 +187,8 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "wait",
       value: "TIME",
       isValueOptional: true,
-      help: "wait for a teacher that is still starting (default 1m)",
+      help: "wait for a teacher that starts (1m); merge: for shards",
+      commands: [...RUN, ...MERGE],
     },
     {
       name: "stream-timeout",

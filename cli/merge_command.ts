@@ -25,7 +25,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl"),
     partial: settings.isOn("partial"),
-    wait: settings.isOn("wait"),
+    waitMs: settings.text("wait") === "" ? Infinity : settings.milliseconds("wait"),
     tidy: settings.isOn("tidy"),
     proof: !settings.isOff("proof"),
     replace: settings.isOn("replace"),

@@ -79,17 +79,18 @@ function outputFiles(output: string): OutputFiles {
   return filesOf("", output.replace(RESULTS_NAME, ""));
 }
 
-/** Finds the runs; with `wait`, once all are done or one was halted. */
+/** Finds the runs; waits for them until all are done or one was halted. */
 async function readyRuns(
   outputs: readonly string[],
   files: OutputFiles,
-  { wait = false, shards, proof = true, tidy, signal }: MergeOptions,
+  { waitMs = 0, shards, proof = true, tidy, signal }: MergeOptions,
 ): Promise<MergeRun[]> {
+  const end = performance.now() + waitMs;
   while (true) {
     const runs = await findRuns(outputs, { shards, needsRunFile: proof });
     if (!tidy) await refuseSameFolder(runs, files);
     const isOver = runs.every(isDone) || runs.some(({ run }) => run?.summary?.state === "halted");
-    if (!wait || isOver) return runs;
+    if (isOver || performance.now() >= end) return runs;
     signal?.throwIfAborted();
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }

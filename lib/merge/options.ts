@@ -15,8 +15,9 @@ export interface MergeOptions {
   output: PathLike;
   /** Writes what is there although rows are missing, so that a run can continue it. @default false */
   partial?: boolean;
-  /** Waits until every shard is done, or until one of them was halted. @default false */
-  wait?: boolean;
+  /** Waits until every shard is done, or until one of them was halted; at most this long, in
+   * milliseconds. @default 0 */
+  waitMs?: number;
   /** Moves the shards to `.retort/shards/` once the merge is proven. @default false */
   tidy?: boolean;
   /** Compares with the input. Without proof, lines are joined in the order of the runs.
@@ -91,7 +92,7 @@ export const MERGE_RULES: OptionRules<MergeOptions> = {
   outputs: paths,
   output: path,
   partial: flag,
-  wait: flag,
+  waitMs: { what: "a number, 0 or more", isType: (value) => Number(value) >= 0 },
   tidy: flag,
   proof: flag,
   replace: flag,
