@@ -187,7 +187,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "wait",
       value: "TIME",
       isValueOptional: true,
-      help: "wait for a teacher that starts (1m); merge: for shards",
+      help: "wait for a teacher (1m), or a merge for its shards",
       commands: [...RUN, ...MERGE],
     },
     {
