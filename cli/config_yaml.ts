@@ -6,6 +6,7 @@
  */
 
 import { parse } from "../lib/deps/std_yaml.ts";
+import { formatCount } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import type { Fail } from "./config_block.ts";
 
@@ -36,7 +37,7 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const isTooMuch = new ValueCounter().isTooMuch(value, MOST_LEVELS);
   if (isTooMuch) {
     return fail(
-      `it must hold at most ${MOST_VALUES.toLocaleString("en-US")} values, nested in at most ` +
+      `it must hold at most ${formatCount(MOST_VALUES)} values, nested in at most ` +
         `${MOST_LEVELS} levels: a reference (*name) that stands in what it refers to has no end`,
     );
   }
@@ -58,7 +59,7 @@ async function readText(path: string, fail: Fail): Promise<string> {
     return fail(error instanceof TypeError ? "it is not UTF-8" : systemReason(error));
   }
   return fail(
-    `it has more than ${MOST_BYTES.toLocaleString("en-US")} bytes, too many for a configuration`,
+    `it has more than ${formatCount(MOST_BYTES)} bytes, too many for a configuration`,
   );
 }
 

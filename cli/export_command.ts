@@ -12,6 +12,7 @@ import {
   type ExportReport,
   exportResults,
 } from "../lib/export/mod.ts";
+import { formatCount } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
@@ -72,13 +73,13 @@ function report(
   settings: Settings,
   io: Io,
 ): number {
-  const count = `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
+  const count = `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
   for (const note of notes) io.writeErr(`Note: ${printableLines(note)}\n`);
   if (settings.isOn("quiet")) return 0;
   for (const { place, text } of hints) io.writeErr(`For ${place}:\n${printableJson(text)}\n`);
   const split = settings.text("validation") === undefined
     ? ""
-    : `, ${validationRows.toLocaleString("en-US")} of them for validation`;
+    : `, ${formatCount(validationRows)} of them for validation`;
   io.writeErr(`Wrote ${count} to ${printable(settings.text("output")!)}${split}\n`);
   return 0;
 }

@@ -7,11 +7,8 @@
 import { FAILURE_TYPES, type FailureType, UsageError } from "../lib/errors.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
-import {
-  MOST_SAMPLES,
-  type ResolvedRunOptions,
-  type ResponseGeneratorOptions,
-} from "../lib/run/mod.ts";
+import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
+import { MOST_SAMPLES } from "../lib/seed.ts";
 import { readConfig } from "./config.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatCount } from "../lib/figures.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
@@ -115,7 +116,7 @@ function sayEnd(
 }
 
 function rowCount(rows: number): string {
-  return `${rows.toLocaleString("en-US")} ${rows === 1 ? "row" : "rows"}`;
+  return `${formatCount(rows)} ${rows === 1 ? "row" : "rows"}`;
 }
 
 async function dryRun(generator: ResponseGenerator, request: RunRequest, io: Io): Promise<number> {
@@ -135,6 +136,6 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
     ? `the first request of each of ${requests.length} shapes`
     : "the first request";
   if (toAsk === 0) return `No rows to ask; ${first} would look like this:`;
-  const tokens = promptTokens.toLocaleString("en-US");
+  const tokens = formatCount(promptTokens);
   return `${rowCount(toAsk)} to ask, about ${tokens} prompt tokens; ${first} would be:`;
 }

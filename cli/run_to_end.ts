@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatCount } from "../lib/figures.ts";
 import type { Summary } from "../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
@@ -71,5 +72,5 @@ function budgetLeft(monitor: Monitor, { cost_usd }: Summary): number | null {
 }
 
 function countOf(rows: number): string {
-  return rows === 1 ? "the failed row" : `${rows.toLocaleString("en-US")} failed rows`;
+  return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }

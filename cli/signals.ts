@@ -4,16 +4,15 @@
  * @module
  */
 
+import { formatCount } from "../lib/figures.ts";
 import type { ResponseGenerator } from "../lib/response_generator.ts";
+import { MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 import { watchParent } from "./parent.ts";
 
 /** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; no one presses it twice so soon. */
 const SAME_SIGNAL_MS = 500;
-
-/** Past this, `setTimeout` fires at once (the delay is a signed 32-bit number). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** How long a run may take to end after the second signal; then its process ends all the same. */
 const LAST_MS = 1_500;
@@ -78,7 +77,7 @@ export function listenForSignals(
 }
 
 function drainMessage(signal: StopSignal, left: number, graceMs: number): string {
-  const calls = `${left.toLocaleString("en-US")} paid ${left === 1 ? "call" : "calls"}`;
+  const calls = `${formatCount(left)} paid ${left === 1 ? "call" : "calls"}`;
   return signal === "SIGINT"
     ? `Waiting for ${calls} under way; press Ctrl-C again to end at once`
     : `Waiting for ${calls} under way, ${graceMs / 1_000} s at most`;

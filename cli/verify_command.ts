@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
+import { formatCount } from "../lib/figures.ts";
 import { printableLines } from "../lib/printable.ts";
 import { emptyMessage, type Verification, verify } from "../lib/run/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
@@ -77,9 +78,9 @@ function describe(found: Verification): string {
 
 /** A run, too, counts each sample of a row as a row. */
 function samplesText({ rows, samples }: Verification): string {
-  return `rows: ${samples} samples of ${rows.toLocaleString("en-US")} in the input`;
+  return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }
 
 function count(number: number, words: string): string {
-  return `${number.toLocaleString("en-US").padStart(12)}  ${words}`;
+  return `${formatCount(number).padStart(12)}  ${words}`;
 }

@@ -5,6 +5,7 @@
  */
 
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
+import { isObject } from "./json.ts";
 
 /** What an option may be. */
 export interface OptionRule {
@@ -36,7 +37,7 @@ export const callback: OptionRule = {
   isType: (value) => typeof value === "function",
 };
 /** An object with names and values. */
-export const record: OptionRule = { what: "an object", isType: isRecord };
+export const record: OptionRule = { what: "an object", isType: isObject };
 /** An array of strings. */
 export const texts: OptionRule = {
   what: "an array of strings",
@@ -45,7 +46,7 @@ export const texts: OptionRule = {
 /** A JSON Schema, which may be a boolean. Whether it is a valid one is checked before the first call. */
 export const schema: OptionRule = {
   what: "a JSON Schema: an object, true or false",
-  isType: (value) => typeof value === "boolean" || isRecord(value),
+  isType: (value) => typeof value === "boolean" || isObject(value),
 };
 /** A number above 0. */
 export const positive: OptionRule = {
@@ -102,7 +103,7 @@ export function checkOptions(
   rules: Readonly<Record<string, OptionRule>>,
   place = "options",
 ): void {
-  if (!isRecord(options)) {
+  if (!isObject(options)) {
     throw new TypeError(`Cannot use ${place} ${shown(options)}: it must be an object`);
   }
   for (const [name, value] of Object.entries(options)) {
@@ -139,10 +140,6 @@ function shown(value: unknown): string {
 
 function typeName(value: object): string {
   return typeof value === "function" ? "function" : value.constructor?.name ?? "object";
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isPath(value: unknown): boolean {

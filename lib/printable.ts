@@ -13,6 +13,9 @@ const ESCAPE_SEQUENCES =
   // deno-lint-ignore no-control-regex
   /(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c|$)|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?/g;
 
+/** Ids in messages: words of 12 characters and more with a digit in them, such as `req_011CabcXYZ`. */
+export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
+
 /** White space of any kind and control characters become one space. */
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;

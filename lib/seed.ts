@@ -5,15 +5,14 @@
  * @module
  */
 
+import { exactJson } from "./json.ts";
 import type { Params } from "./teacher/mod.ts";
 
 /** What seeds are called: by OpenAI, vLLM, SGLang and nearly everyone, and by Mistral. */
 const NAMES: readonly string[] = ["seed", "random_seed"];
-const MOST_SAMPLES = 1_000;
+/** The most answers that a row may have. */
+export const MOST_SAMPLES = 1_000;
 const MAX_INT64 = 2n ** 63n - 1n;
-
-/** V8 has source text access (ECMA-262, 2026), TypeScript's own library does not know it yet. */
-const exactJson = JSON as unknown as { rawJSON(text: string): unknown };
 
 /**
  * Parameters for another answer to the same prompt.

@@ -4,6 +4,9 @@
  * @module
  */
 
+/** A day, in milliseconds. */
+export const DAY_MS = 86_400_000;
+
 /** Past this, `setTimeout` fires at once: it takes a signed 32-bit number of milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 

@@ -30,7 +30,7 @@ const SHARED = [
   "errors",
   "row",
   "hash",
-  "json_depth",
+  "json",
   "seed",
   "files",
   "think",

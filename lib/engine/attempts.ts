@@ -5,11 +5,11 @@
  */
 
 import type { TeacherError } from "../errors.ts";
-import type { FailureAction } from "../progress/mod.ts";
+import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
 import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
-import type { EngineOptions, FailedAttempt } from "./engine_options.ts";
+import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
 import {
   asTeacherError,

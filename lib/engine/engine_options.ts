@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { FailureAction } from "../progress/mod.ts";
-import type { Failure, Outcome, Row } from "../row.ts";
+import type { FailedAttempt } from "../progress/mod.ts";
+import type { Outcome, Row } from "../row.ts";
 import type { AskedSchema, Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { Endpoint, EndpointOptions } from "./flow/mod.ts";
@@ -20,20 +20,6 @@ export interface OutcomeSink {
    * more of the row will follow. Resolves once the answer would outlive this process.
    * @default `put` takes the last of them when the run ends before its row is finished */
   keep?(outcome: Outcome): Promise<void>;
-}
-
-/** An attempt that failed, or whose answer was not kept. */
-export interface FailedAttempt {
-  /** The row. */
-  readonly uid: string;
-  /** Why. */
-  readonly failure: Failure;
-  /** What follows. */
-  readonly action: FailureAction;
-  /** Whether the teacher had too much to do (429, 503, 529). */
-  readonly isLoad: boolean;
-  /** The answer that was paid for and not kept. */
-  readonly completion?: Completion;
 }
 
 /** What the engine says while it works. Called on the hot path. */

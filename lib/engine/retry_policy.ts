@@ -6,6 +6,7 @@
 
 import type { TeacherError } from "../errors.ts";
 import type { Failure } from "../row.ts";
+import { DAY_MS } from "../timer.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
@@ -33,7 +34,7 @@ export const BACKOFF_CAP_MS = 60_000;
 const UNPROVEN_WAIT_MS = 1_000;
 
 /** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
-const RETRY_AFTER_CAP_MS = 24 * 60 * 60 * 1_000;
+const RETRY_AFTER_CAP_MS = DAY_MS;
 
 /** A row may have had bad luck this often before its waits grow, half as fast as those of others. */
 const BAD_LUCK = 5;

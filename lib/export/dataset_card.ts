@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatCount } from "../figures.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Example } from "./example.ts";
@@ -194,5 +195,5 @@ function choicesOf({ options }: CardContent): string[] {
 }
 
 function number(value: number): string {
-  return value.toLocaleString("en-US");
+  return formatCount(value);
 }

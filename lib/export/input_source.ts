@@ -6,9 +6,10 @@
 
 import { basename, dirname } from "node:path";
 import { SourceError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import { type Input, openInput, placeOf } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
-import { isTooDeep } from "../json_depth.ts";
+import { isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
@@ -187,8 +188,8 @@ class BadRows {
   throwIfAny(): void {
     if (this.#count === 0) return;
     const more = this.#count - this.#lines.length;
-    if (more > 0) this.#lines.push(`  … and ${more.toLocaleString("en-US")} more`);
-    const rows = `${this.#count.toLocaleString("en-US")} ${this.#count === 1 ? "row" : "rows"}`;
+    if (more > 0) this.#lines.push(`  … and ${formatCount(more)} more`);
+    const rows = `${formatCount(this.#count)} ${this.#count === 1 ? "row" : "rows"}`;
     throw new SourceError(
       `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
     );

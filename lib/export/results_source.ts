@@ -6,6 +6,7 @@
 
 import { basename } from "node:path";
 import { UsageError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import { readRunFile, type RunFile } from "../run/mod.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -111,7 +112,7 @@ function originOf({ input, params, retort, summary }: RunFile): string[] {
 }
 
 function count(value: number): string {
-  return value.toLocaleString("en-US");
+  return formatCount(value);
 }
 
 function noPlaceError(format: string, place: string, { problem }: NoPlace): UsageError {

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { type ColumnType, isTableOfType, Schema, takesText } from "../tables/mod.ts";
@@ -159,7 +160,7 @@ export class RowMaker {
     const count = (number: number, one: string, what: string) =>
       number === 0
         ? []
-        : [`Left out ${number.toLocaleString("en-US")} ${one}${number === 1 ? "" : "s"} ${what}`];
+        : [`Left out ${formatCount(number)} ${one}${number === 1 ? "" : "s"} ${what}`];
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MOST_SAMPLES } from "../run/mod.ts";
+import { MOST_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
 /** The answers to one row stay below this. */

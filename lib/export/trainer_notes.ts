@@ -5,6 +5,7 @@
  * @module
  */
 
+import { formatCount } from "../figures.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
@@ -60,8 +61,7 @@ export class TrainerNotes {
   /** What is worth telling, a sentence or two each. */
   notes(): string[] {
     const notes: string[] = [];
-    const rows = (count: number) =>
-      `${count.toLocaleString("en-US")} ${count === 1 ? "row" : "rows"}`;
+    const rows = (count: number) => `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
     const isChat = this.#format === "messages" || this.#format === "prompt-completion";
     if (isChat && this.#toolArguments === "object") {
       if (this.#different !== undefined) {
@@ -73,9 +73,7 @@ export class TrainerNotes {
       }
       if (this.#callsOfText > 0) {
         notes.push(
-          `${
-            this.#callsOfText.toLocaleString("en-US")
-          } tool calls have arguments that are no JSON ` +
+          `${formatCount(this.#callsOfText)} tool calls have arguments that are no JSON ` +
             "object: they stay text",
         );
       }
@@ -108,7 +106,7 @@ export class TrainerNotes {
     }
     if (this.#textsBesideCalls > 0) {
       notes.push(
-        `${this.#textsBesideCalls.toLocaleString("en-US")} texts beside tool calls are left out: ` +
+        `${formatCount(this.#textsBesideCalls)} texts beside tool calls are left out: ` +
           "sharegpt has no place for them. Use --format messages",
       );
     }

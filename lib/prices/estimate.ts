@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatRoughUsd } from "../figures.ts";
+import { formatCount, formatRoughUsd } from "../figures.ts";
 import type { PlainRates } from "./prices.ts";
 
 /** What is known before a run. */
@@ -97,5 +97,5 @@ function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string
 }
 
 function count(number: number): string {
-  return number.toLocaleString("en-US");
+  return formatCount(number);
 }

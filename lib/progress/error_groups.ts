@@ -7,7 +7,7 @@
 import type { Failure } from "../row.ts";
 import type { FailedAttempt } from "./counters.ts";
 import type { ErrorGroup, FailureAction } from "./events.ts";
-import { printable } from "../printable.ts";
+import { LONG_ID, printable } from "../printable.ts";
 
 /** Causes that are told apart; what comes after them is "other". */
 const MOST_GROUPS = 50;
@@ -113,8 +113,6 @@ function addUid(uids: string[], uid: string): void {
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
 /** `0x1f`, and 8 hex digits or more of which one is a figure (so that no word is meant). */
 const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
-/** Words of 12 characters and more with a figure in them, such as `req_011CabcXYZ` or `chatcmpl-9x…`. */
-const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 /** A quoted word with a figure in it: `"row-17"`, `'prompt_3'`. */
 const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
 const NUMBER = /\d+(?:[.,:]\d+)*/g;

@@ -22,4 +22,5 @@ export type {
   TeacherStatus,
 } from "./events.ts";
 export { type Gauges, Listeners } from "./progress_options.ts";
+export type { FailedAttempt } from "./counters.ts";
 export { Progress } from "./progress.ts";

@@ -62,11 +62,6 @@ export class Progress {
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** How often a listener threw or rejected. */
-  get listenerErrors(): number {
-    return this.#listeners.errors;
-  }
-
   /** The first row can be sent from here on: the run's clock starts. */
   start(counts: { total: number | null; skipped: number }): void {
     const nowMs = this.#options.now();

@@ -92,16 +92,10 @@ function defaultUpdateInterval(concurrency: number): number {
 /** A list of listeners, none of which can stop the run. */
 export class Listeners<T> {
   #listeners: readonly ((value: T) => void)[] = [];
-  #errors = 0;
 
   /** How many listeners there are. */
   get count(): number {
     return this.#listeners.length;
-  }
-
-  /** How often a listener threw or rejected. */
-  get errors(): number {
-    return this.#errors;
   }
 
   /** Adds a listener; the function that comes back takes it away again. */
@@ -114,15 +108,15 @@ export class Listeners<T> {
     };
   }
 
-  /** Gives all listeners the same value. What they throw is counted and forgotten. */
+  /** Gives all listeners the same value. What they throw is ignored. */
   emit(value: T): void {
     // The list is replaced, never changed, so a listener may add and remove others meanwhile.
     for (const listener of this.#listeners) {
       try {
         const result: unknown = listener(value);
-        if (isThenable(result)) result.then(undefined, () => this.#errors++);
+        if (isThenable(result)) result.then(undefined, () => {});
       } catch {
-        this.#errors++;
+        // A listener that fails must not hurt the run.
       }
     }
   }

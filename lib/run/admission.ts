@@ -6,7 +6,7 @@
 
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
-import { reseeded } from "../seed.ts";
+import { MOST_SAMPLES, reseeded } from "../seed.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 
@@ -109,9 +109,6 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
     JSON.stringify(parent.uid)
   }`;
 }
-
-/** The most answers that a row may have. */
-export const MOST_SAMPLES = 1_000;
 
 /**
  * Checks how many answers each row is to have, and gives the number back.

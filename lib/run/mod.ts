@@ -40,7 +40,7 @@ export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
-export { MOST_SAMPLES, parseSampleUid, sampleUid } from "./admission.ts";
+export { parseSampleUid, sampleUid } from "./admission.ts";
 export {
   type Damage,
   rowOptionsOf,

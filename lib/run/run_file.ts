@@ -9,14 +9,14 @@
 import { UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
-import { isTooDeep } from "../json_depth.ts";
+import { isObject, isTooDeep, type RawJson } from "../json.ts";
 import type { Summary } from "../progress/mod.ts";
 import { type ReplacementOptions, writeFileDurably } from "../sink/mod.ts";
-import { isRawJson, parseLossless, type RawJson } from "../source/mod.ts";
+import { isRawJson, parseLossless } from "../source/mod.ts";
 import { cannotRead, ifThere } from "../files.ts";
+import { MOST_SAMPLES } from "../seed.ts";
 import type { Params } from "../teacher/mod.ts";
 import { VERSION } from "../version.ts";
-import { MOST_SAMPLES } from "./admission.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
@@ -292,8 +292,4 @@ function fieldAt(value: unknown, path: string): unknown {
 
 function oneOf(...words: string[]): Rule {
   return { what: `one of ${words.join(", ")}`, takes: (value) => words.includes(value as string) };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

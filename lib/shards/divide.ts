@@ -5,6 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import {
   type Border,
   type Divisible,
@@ -162,7 +163,7 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
   const name = candidates.length === 1 ? `"${path}"` : `${candidates.length} files`;
   const packed = candidates.find(({ how }) => how.kind === "whole");
   if (packed === undefined) {
-    const groups = pieces === 1 ? "1 row group" : `${pieces.toLocaleString("en-US")} row groups`;
+    const groups = pieces === 1 ? "1 row group" : `${formatCount(pieces)} row groups`;
     throw new SourceError(
       `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
         `${pieces === 1 ? "is" : "are"} ${groups}. Take at most ${pieces} shards, or convert it: ` +

@@ -7,6 +7,7 @@
 
 import { basename, dirname } from "node:path";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
+import { formatCount } from "../figures.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
 import { cannotRead } from "../files.ts";
@@ -125,7 +126,7 @@ async function checkUnchanged(
   if (now.size === size && (now.mtime?.getTime() ?? null) === mtime) return;
   const what = now.size === size
     ? "it was written again"
-    : `it had ${size.toLocaleString("en-US")} bytes and has ${now.size.toLocaleString("en-US")}`;
+    : `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
   throw new SourceError(
     `Cannot use "${file}" in shards: it was changed since the borders in "${path}" were made ` +
       `(${what}). Put it back as it was, or name another output`,

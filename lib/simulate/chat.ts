@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import { answerText, digestOf, type Plan, reasoningText } from "./answer.ts";
 
 /** The parts of a request that an answer depends on. */
@@ -72,10 +73,6 @@ function lastUserTextOf(messages: readonly Record<string, unknown>[]): string {
 function isMessages(value: unknown): value is Record<string, unknown>[] {
   return Array.isArray(value) && value.length > 0 &&
     value.every((message) => isObject(message) && typeof message.role === "string");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function show(value: unknown): string {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isTooDeep } from "../json_depth.ts";
+import { isTooDeep } from "../json.ts";
 
 /**
  * The JSON text of a value, with U+FFFD for each half of a surrogate pair that stands alone.

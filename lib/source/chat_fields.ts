@@ -5,9 +5,10 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import { secretParam } from "../secret_names.ts";
 import type { Params } from "../teacher/mod.ts";
-import { define, has, isObject, toolsWithoutNulls } from "./json_values.ts";
+import { define, has, toolsWithoutNulls } from "./json_values.ts";
 import { BadRow, currentValue, mustBe } from "./problem.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";

@@ -5,15 +5,9 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import {
-  has,
-  holdsNumber,
-  isBlank,
-  isObject,
-  messagesWithoutNulls,
-  parseLossless,
-} from "./json_values.ts";
+import { has, holdsNumber, isBlank, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
 import type { RowRequest } from "./parsed_row.ts";
 import { BadRow } from "./problem.ts";

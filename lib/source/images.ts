@@ -4,9 +4,10 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
-import { has, isObject } from "./json_values.ts";
+import { has } from "./json_values.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";

@@ -6,11 +6,7 @@
  * @module
  */
 
-/** Whether this is a JSON object. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
+import { exactJson, type RawJson } from "../json.ts";
 /** Whether there is nothing but white space. */
 export function isBlank(text: string): boolean {
   return !/\S/.test(text);
@@ -75,21 +71,6 @@ function keepsContent(holder: object, key: string): boolean {
   const { tool_calls: calls, function_call: call, role } = holder as Record<string, unknown>;
   return role !== undefined && Boolean(calls ?? call);
 }
-
-/** A value that `JSON.stringify` writes as this very text. */
-export interface RawJson {
-  /** The text. */
-  readonly rawJSON: string;
-}
-
-type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
-
-/** V8 has source text access (ECMA-262, 2026), TypeScript's own library does not know it yet. */
-const exactJson = JSON as unknown as {
-  parse(text: string, reviver: Reviver): unknown;
-  rawJSON(text: string): RawJson;
-  isRawJSON(value: unknown): value is RawJson;
-};
 
 /**
  * `JSON.parse`, but a number that JavaScript would write differently is held as `JSON.rawJSON`, so

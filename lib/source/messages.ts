@@ -4,9 +4,10 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
-import { define, has, isBlank, isObject } from "./json_values.ts";
+import { define, has, isBlank } from "./json_values.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 import { addCalls, callMessage, linkToolCalls } from "./tool_calls.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-export { isRawJson, parseLossless, type RawJson } from "./json_values.ts";
+export { isRawJson, parseLossless } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
 export { NO_IMAGES, type RowImages, withoutImages } from "./row_images.ts";

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
-import { has, isBlank, isObject } from "./json_values.ts";
+import { has, isBlank } from "./json_values.ts";
 import { conversationOf, isSystem, withSystem } from "./messages.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 import { promptHint, type Template } from "./template.ts";

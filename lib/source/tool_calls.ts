@@ -4,8 +4,9 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, isBlank, isObject, parseLossless, withoutNulls } from "./json_values.ts";
+import { holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_values.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';

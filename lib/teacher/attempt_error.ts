@@ -7,6 +7,7 @@
 
 import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
+import { DAY_MS } from "../timer.ts";
 import { redactAddress } from "./address.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
 import { codeOf, innermost, statedDelayMs, statedHeaders, wordsOf } from "./error_body.ts";
@@ -42,7 +43,6 @@ export interface RefusalOptions {
 const TEXT_LENGTH = 300;
 /** How much is shown of words that are meant for us. */
 const WORDS_LENGTH = 1_000;
-const DAY_MS = 86_400_000;
 /** A limit that is full again only tomorrow is asked about before that: others may free it. */
 const RESET_CAP_MS = 60_000;
 

@@ -6,10 +6,10 @@
  */
 
 import { TeacherError } from "../errors.ts";
+import { DAY_MS } from "../timer.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
-const DAY_MS = 86_400_000;
 /** A code is one word with a letter in it; numbers repeat the status, sentences are words. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
 /** What servers write that have none. */

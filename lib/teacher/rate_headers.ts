@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DAY_MS } from "../timer.ts";
 import type { RateLimit } from "./teacher.ts";
 
 /** The header fields of an answer, names in lower case. */
@@ -16,8 +17,6 @@ interface Budget {
   resetMs: number | undefined;
 }
 
-/** A reset that is further away than this is taken for nonsense. */
-const DAY_MS = 86_400_000;
 /** A bare number from here on is no duration but seconds since 1970 … */
 const EPOCH_S = 1e9;
 /** … and from here on milliseconds since then. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isTooDeep } from "../json_depth.ts";
+import { isTooDeep } from "../json.ts";
 import {
   asObject,
   asText,

@@ -8,6 +8,7 @@
  */
 
 import { UsageError } from "../../errors.ts";
+import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 /** Limits of a run, and the prices that its answers are counted by. */
@@ -175,5 +176,5 @@ function dollarsBeside(usd: number, other: number): string {
 }
 
 function count(tokens: number): string {
-  return tokens.toLocaleString("en-US");
+  return formatCount(tokens);
 }

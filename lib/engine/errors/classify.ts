@@ -8,6 +8,7 @@
  */
 
 import type { TeacherError } from "../../errors.ts";
+import { DAY_MS } from "../../timer.ts";
 import {
   aboutClientCertificate,
   aboutCrash,
@@ -142,9 +143,6 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
 
 /** LM Studio answers requests for paths that it does not have with status 200 and words of its own. */
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
-
-/** A wait longer than this is no wait that anybody meant. */
-const DAY_MS = 86_400_000;
 
 /**
  * Judges an error. The explicit word of whoever threw it (`error.retryable`, the header

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LONG_ID } from "../../printable.ts";
 import type { Failure, Outcome } from "../../row.ts";
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Work } from "../mod.ts";
@@ -14,9 +15,6 @@ const FIRST_LIMIT = 3;
 
 /** So many end any run. */
 const LATER_LIMIT = 20;
-
-/** Ids of requests and answers differ from message to message. */
-const IDS = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 
 /** What is done with rows that were refused. */
 export interface RepeatedRejectionsOptions {
@@ -68,7 +66,7 @@ export class RepeatedRejections {
    * before, or this one where none is held. */
   add(suspect: RejectedRow): Outcome[] {
     const { outcome } = suspect;
-    const words = `${outcome.failure.status} ${outcome.failure.message.replace(IDS, "")}`;
+    const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
     if (this.#isConclusive && words !== this.#words) return [outcome];
     const cleared = words === this.#words ? [] : this.clear();
     this.#words = words;
