@@ -125,8 +125,10 @@ export interface Snapshot {
   tokens_per_s: number;
   /** Seconds until the end, or null while nothing is known. */
   eta_s: number | null;
-  /** Whether `eta_s` can only grow: the rows that it is projected from have not all finished. */
+  /** Whether `eta_s` can only grow: the run is ramping up, and too few of its first rows have finished. */
   eta_is_lower_bound: boolean;
+  /** The likely least and most of `eta_s`, from the rates of the last minutes; null while it is a lower bound. */
+  eta_range_s: [number, number] | null;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
   /** Prompt tokens that were paid for. */
@@ -141,6 +143,9 @@ export interface Snapshot {
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
+  /** The likely least and most of `projected_cost_usd`, from how much the cost of rows varies; null while it is a
+   * lower bound. */
+  projected_cost_range_usd: [number, number] | null;
   /** What the run may cost in US dollars, or null. */
   max_cost_usd: number | null;
   /** Latency of the attempts that succeeded. */

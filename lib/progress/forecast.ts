@@ -7,7 +7,8 @@
 import type { Outcome } from "../row.ts";
 import type { Snapshot } from "./events.ts";
 import type { Gauges } from "./progress_options.ts";
-import { type ProjectedTime, Projection, UNKNOWN_COST, UNKNOWN_TIME } from "./projection.ts";
+import { type Estimate, nextEstimate, NO_ESTIMATE, RateSpread } from "./estimate.ts";
+import { Projection } from "./projection.ts";
 
 /** The part of a snapshot that is forecast. */
 export type ForecastView = Pick<
@@ -16,8 +17,10 @@ export type ForecastView = Pick<
   | "tokens_per_s"
   | "eta_s"
   | "eta_is_lower_bound"
+  | "eta_range_s"
   | "projected_cost_usd"
   | "projected_cost_is_lower_bound"
+  | "projected_cost_range_usd"
 >;
 
 /** What is counted up to a look. */
@@ -31,14 +34,17 @@ export interface Counted {
 /** Rates over the last 30 s, the time left and the cost of the whole run. */
 export class Forecast {
   readonly #projection: Projection;
-  readonly #rowRate: RateWindow;
-  readonly #tokenRate: RateWindow;
+  readonly #spread = new RateSpread();
   readonly #startMs: number;
+  #rowRate: RateWindow;
+  #tokenRate: RateWindow;
   #settled = 0;
   #completionTokens = 0;
   #observedMs: number;
   #heldMs = 0;
-  #left: ProjectedTime = UNKNOWN_TIME;
+  #isHeld = false;
+  #time: Estimate = NO_ESTIMATE;
+  #cost: Estimate = NO_ESTIMATE;
 
   /**
    * @param concurrency The number of lanes at the start.
@@ -59,41 +65,74 @@ export class Forecast {
 
   /** Takes what can only be known by looking often: rates, and the time of the lanes. */
   observe(nowMs: number, gauges: Gauges, counted: Counted): void {
+    if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
+    this.#isHeld = isHeld(gauges);
     this.#rowRate.add(nowMs, counted.settled - this.#settled);
     this.#tokenRate.add(nowMs, counted.completionTokens - this.#completionTokens);
     this.#settled = counted.settled;
     this.#completionTokens = counted.completionTokens;
     this.#projection.observe(nowMs, gauges.inFlight, gauges.waiting);
-    if (isHeld(gauges)) this.#heldMs += nowMs - this.#observedMs;
+    if (this.#isHeld) this.#heldMs += nowMs - this.#observedMs;
+    else this.#spread.observe(nowMs - this.#startMs - this.#heldMs, counted.settled);
     this.#observedMs = nowMs;
   }
 
   /** What comes of the last look, for a run of `rows` rows; null where they are not known. */
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
-    const { concurrency, costUsd } = gauges;
-    // While nobody lets it go on, the time left stays as it was.
-    if (rows !== null && !isHeld(gauges)) {
-      this.#left = this.#projection.project({
-        rows,
-        concurrency,
-        recentRows: this.#rowRate.sum,
-        recentRate: this.#rowRate.perSecond(nowMs),
-        elapsedMs: nowMs - this.#startMs - this.#heldMs,
-      });
-    }
-    const cost = rows === null || costUsd === null
-      ? UNKNOWN_COST
-      : this.#projection.projectCost(rows, costUsd);
+    // While the run is held, the time left stays as it was.
+    if (rows !== null && !this.#isHeld) this.#projectTime(rows, gauges.concurrency);
+    this.#projectCost(rows, gauges.costUsd);
+    // A run that is held and has nothing in flight has no rate.
+    const isStill = this.#isHeld && gauges.inFlight === 0;
+    const rateOf = (rate: RateWindow) => isStill ? 0 : rate.perSecond(nowMs);
     return {
-      rate_per_s: this.#rowRate.perSecond(nowMs),
-      tokens_per_s: this.#tokenRate.perSecond(nowMs),
-      eta_s: this.#left.seconds,
-      eta_is_lower_bound: this.#left.isLowerBound,
-      projected_cost_usd: cost.usd,
-      projected_cost_is_lower_bound: cost.isLowerBound,
+      rate_per_s: rateOf(this.#rowRate),
+      tokens_per_s: rateOf(this.#tokenRate),
+      eta_s: this.#time.value,
+      eta_is_lower_bound: this.#time.isLowerBound,
+      eta_range_s: copyOf(this.#time.range),
+      projected_cost_usd: this.#cost.value,
+      projected_cost_is_lower_bound: this.#cost.isLowerBound,
+      projected_cost_range_usd: copyOf(this.#cost.range),
     };
   }
+
+  #projectTime(rows: number, concurrency: number): void {
+    const nowMs = this.#observedMs;
+    const { seconds: value, isLowerBound } = this.#projection.project({
+      rows,
+      concurrency,
+      recentRows: this.#rowRate.sum,
+      recentRate: this.#rowRate.perSecond(nowMs),
+      elapsedMs: nowMs - this.#startMs - this.#heldMs,
+    });
+    const [slow, fast] = this.#spread.factors();
+    const seconds = value ?? 0;
+    const range = [seconds / fast, seconds / slow] as const;
+    this.#time = nextEstimate(this.#time, { value, isLowerBound, range });
+  }
+
+  #projectCost(rows: number | null, spentUsd: number | null): void {
+    if (rows === null || spentUsd === null) {
+      this.#cost = NO_ESTIMATE;
+      return;
+    }
+    const { usd, isLowerBound, errorUsd } = this.#projection.projectCost(rows, spentUsd);
+    const value = usd ?? 0;
+    const range = [Math.max(spentUsd, value - errorUsd), value + errorUsd] as const;
+    this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
+  }
+
+  /** A rate over a hold and the time before it would be that of neither. */
+  #restartRates(nowMs: number): void {
+    this.#rowRate = new RateWindow(nowMs);
+    this.#tokenRate = new RateWindow(nowMs);
+  }
+}
+
+function copyOf(range: readonly [number, number] | null): [number, number] | null {
+  return range === null ? null : [...range];
 }
 
 function isHeld({ state }: Gauges): boolean {

@@ -55,6 +55,7 @@ interface Cohort {
   /** The sum of the squares, for the mean time that is left of a row under way. */
   squaredMs: number;
   costUsd: number;
+  squaredUsd: number;
 }
 
 /** How far the run is, at the moment of the question. */
@@ -85,13 +86,18 @@ export interface ProjectedCost {
   readonly usd: number | null;
   /** Whether it will cost at least so much, and probably more. */
   readonly isLowerBound: boolean;
+  /** Two standard errors of the mean cost of a row, over the rows left. */
+  readonly errorUsd: number;
 }
 
 /** What is projected while nothing is known of the time. */
 export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
 
 /** What is projected while nothing is known of the cost. */
-export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true };
+export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
+
+/** However even rows cost, those that are left may differ by this much. */
+const LEAST_COST_ERROR = 0.02;
 
 /** Collects how long rows take and what they cost, and projects from it. */
 export class Projection {
@@ -105,6 +111,7 @@ export class Projection {
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
   #finishedCostUsd = 0;
+  #finishedSquaredUsd = 0;
   #longestMs = 0;
   #settled = 0;
   #settledBusyMs = 0;
@@ -136,6 +143,7 @@ export class Projection {
     cohort.busyMs += busyMs;
     cohort.squaredMs += busyMs * busyMs;
     cohort.costUsd += costUsd;
+    cohort.squaredUsd += costUsd * costUsd;
     if (busyMs > this.#longestMs) this.#longestMs = busyMs;
     this.#settled++;
     this.#settledBusyMs += busyMs;
@@ -185,17 +193,24 @@ export class Projection {
   /** What `rows` rows will cost, as of the last `observe`, where `spentUsd` was spent so far. */
   projectCost(rows: number, spentUsd: number): ProjectedCost {
     const rowsLeft = rows - this.#settled;
-    if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false };
+    if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
     if (this.#sent === 0) return UNKNOWN_COST;
     const floorUsd = spentUsd / this.#sent;
     const finishedRows = this.#finishedRows;
     if (finishedRows * 2 < this.#sent) {
       if (spentUsd === 0) return UNKNOWN_COST;
       const usd = spentUsd + Math.max(0, rows - this.#sent) * floorUsd;
-      return { usd, isLowerBound: true };
+      return { usd, isLowerBound: true, errorUsd: 0 };
     }
     const meanUsd = Math.max(floorUsd, this.#finishedCostUsd / finishedRows);
-    return { usd: spentUsd + rowsLeft * meanUsd, isLowerBound: false };
+    const leftUsd = rowsLeft * meanUsd;
+    const finishedUsd = this.#finishedCostUsd / finishedRows;
+    const variance = Math.max(0, this.#finishedSquaredUsd / finishedRows - finishedUsd ** 2);
+    const errorUsd = Math.max(
+      leftUsd * LEAST_COST_ERROR,
+      rowsLeft * 2 * Math.sqrt(variance / finishedRows),
+    );
+    return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
   }
 
   /** Rows of the finished cohorts. */
@@ -239,6 +254,7 @@ export class Projection {
       this.#finishedBusyMs += cohort.busyMs;
       this.#finishedSquaredMs += cohort.squaredMs;
       this.#finishedCostUsd += cohort.costUsd;
+      this.#finishedSquaredUsd += cohort.squaredUsd;
       this.#open.delete(this.#finishedCohorts++);
       cohort = this.#open.get(this.#finishedCohorts);
     }
@@ -246,5 +262,5 @@ export class Projection {
 }
 
 function newCohort(): Cohort {
-  return { settled: 0, busyMs: 0, squaredMs: 0, costUsd: 0 };
+  return { settled: 0, busyMs: 0, squaredMs: 0, costUsd: 0, squaredUsd: 0 };
 }

@@ -87,3 +87,42 @@ Deno.test("Progress projects the cost from the cost of rows, and knows none with
   assertEquals(bench.progress.snapshot().projected_cost_usd, null);
   bench.progress.stop();
 });
+
+Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of before when it goes on", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  for (let second = 0; second < 20; second++) {
+    bench.settle(20, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  }
+  Object.assign(bench.gauges, { state: "paused", inFlight: 0 });
+  bench.clock.advance(100);
+  const { rate_per_s, tokens_per_s } = bench.progress.snapshot();
+  assertEquals([rate_per_s, tokens_per_s], [0, 0]);
+  bench.clock.advance(5_000);
+  Object.assign(bench.gauges, { state: "running", inFlight: 20 });
+  bench.clock.advance(100);
+  bench.settle(10);
+  bench.clock.advance(2_000);
+  assertAlmostEquals(bench.progress.snapshot().rate_per_s, 5, 0.5);
+  bench.progress.stop();
+});
+
+Deno.test("Progress keeps an estimate with a range once there is one, whatever the rate does", () => {
+  const bench = new Bench();
+  bench.listen();
+  bench.progress.start({ total: 10_000, skipped: 0 });
+  const step = (rows: number) => {
+    bench.settle(rows, { busyMs: 1000 });
+    bench.clock.advance(1000);
+  };
+  for (let second = 0; second < 300; second++) step(second % 60 < 30 ? 10 : 30);
+  for (let second = 0; second < 40; second++) bench.clock.advance(1000);
+  const bounds = bench.snapshots.map(({ eta_is_lower_bound }) => eta_is_lower_bound);
+  assertEquals(bounds.slice(bounds.indexOf(false)).filter((one) => one), [], "never a bound again");
+  const { eta_s, eta_range_s } = bench.snapshots[280];
+  assert(eta_s !== null && eta_range_s !== null);
+  assert(eta_range_s[0] < eta_s && eta_s < eta_range_s[1], `${eta_s} in ${eta_range_s}`);
+  assert(eta_range_s[1] / eta_range_s[0] < 4, `${eta_range_s}`);
+  bench.progress.stop();
+});

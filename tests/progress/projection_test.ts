@@ -200,9 +200,9 @@ Deno.test("Projection works where the number of lanes exceeds the rows", () => {
 
 Deno.test("Projection knows no cost before the first row was sent, nor before anything was spent", () => {
   const projection = new Projection(20, 1000, 0);
-  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true });
+  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true, errorUsd: 0 });
   projection.observe(1000, 20, 0);
-  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true });
+  assertEquals(projection.projectCost(1000, 0), { usd: null, isLowerBound: true, errorUsd: 0 });
 });
 
 Deno.test("Projection gives a lower bound of the cost until half of what was sent has finished in order", () => {
@@ -254,9 +254,9 @@ Deno.test("Projection gives what was spent when all rows are done, and for free 
   const projection = new Projection(10, 3, 0);
   for (let sequence = 0; sequence < 2; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(1000, 1, 0);
-  assertEquals(projection.projectCost(3, 0), { usd: 0, isLowerBound: false });
+  assertEquals(projection.projectCost(3, 0), { usd: 0, isLowerBound: false, errorUsd: 0 });
   projection.settled(2, 1000, 0.5);
-  assertEquals(projection.projectCost(3, 0.5), { usd: 0.5, isLowerBound: false });
+  assertEquals(projection.projectCost(3, 0.5), { usd: 0.5, isLowerBound: false, errorUsd: 0 });
 });
 
 Deno.test("Projection counts what rows after the finished cohorts have cost", () => {
