@@ -384,6 +384,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       help: "auto (default), bar, plain, json or none",
       isCommon: true,
     },
+    { name: "verbose", short: "v", help: "show lag, CPU and memory of the process, too" },
     { name: "update-interval", value: "N", help: "rows between two snapshots" },
     {
       name: "json",

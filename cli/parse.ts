@@ -24,11 +24,8 @@ export interface ParsedArgs {
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
-const VERBOSE = "Progress is verbose already: --quiet shows less, and -V the version";
 /** Flags of other programs, and what to do here. */
 const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
-  ["-v", VERBOSE],
-  ["--verbose", VERBOSE],
   ["--silent", "Did you mean --quiet?"],
   ["-f", "Inputs are named without a flag"],
   ["--input", "Inputs are named without a flag"],

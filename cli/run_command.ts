@@ -35,7 +35,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);
-  const screen = openScreen(progress, io);
+  const screen = openScreen(progress, io, settings.isOn("verbose"));
   const { say } = screen;
   generator.on(screen.listener);
   if (settings.text("concurrency") === undefined && progress !== "none" && !isQuiet) {

@@ -26,7 +26,7 @@ export interface Screen {
 }
 
 /** Opens it. */
-export function openScreen(style: ProgressStyle, io: Io): Screen {
+export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Screen {
   const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
   if (isBar) {
@@ -35,6 +35,7 @@ export function openScreen(style: ProgressStyle, io: Io): Screen {
         write: (text) => io.writeErr(text),
         columns: () => io.columns(),
         color: usesColor(io),
+        isVerbose,
       });
     let bar = newBar();
     let hasEnded = false;
@@ -53,7 +54,7 @@ export function openScreen(style: ProgressStyle, io: Io): Screen {
   if (style === "none") return { listener: () => {}, say: writeLine, close: () => {} };
   const listener = style === "json"
     ? createJsonLines({ write: (text) => io.writeOut(text) })
-    : createPlain({ write: (text) => io.writeErr(text) });
+    : createPlain({ write: (text) => io.writeErr(text), isVerbose });
   return { listener, say: writeLine, close: () => {} };
 }
 

@@ -28,6 +28,13 @@ export function formatDuration(durationMs: number): string {
   return pair(Math.round(seconds / 3600), 24, "d", "h");
 }
 
+/** Between two durations: `11 – 16 s`, `50 s – 2m 05s`. */
+export function formatDurationRange(leastMs: number, mostMs: number): string {
+  const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
+  if (least === most) return most;
+  return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
+}
+
 /** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. */
 export function formatLatency(latencyMs: number): string {
   if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;

@@ -16,9 +16,11 @@ import type { RunEvent, RunListener, Snapshot } from "../progress/mod.ts";
 import { clip, createPaint, joinSegments, type Paint, type Segment } from "./columns.ts";
 import {
   doneRows,
+  mainSegments,
+  MOST_COLUMNS,
   noticeSegment,
+  processSegments,
   rowsSegment,
-  speedSegments,
   startText,
   stateText,
   troubleTexts,
@@ -40,6 +42,8 @@ export interface BarOptions {
   color: boolean;
   /** Milliseconds of a clock that never goes back. @default performance.now */
   now?: () => number;
+  /** Whether the figures of the process are shown. @default false */
+  isVerbose?: boolean;
   /** What stands before the bar. @default nothing */
   projectName?: string;
 }
@@ -54,7 +58,7 @@ export type Bar = RunListener & {
 
 /** Makes the bar. It ends with the event `run-end`, or with `done()`. */
 export function createBar(options: BarOptions): Bar {
-  const { write, color, now = () => performance.now() } = options;
+  const { write, color, isVerbose = false, now = () => performance.now() } = options;
   const paint = createPaint(color);
   const name = printable(options.projectName ?? "");
   /** Lines to be printed above the bar with its next drawing. */
@@ -64,8 +68,8 @@ export function createBar(options: BarOptions): Bar {
   let isDone = false;
 
   function draw(): void {
-    const width = Math.max(1, options.columns() - 1);
-    const lines = last === undefined ? [] : renderBar(last, { name, width, paint });
+    const width = Math.min(MOST_COLUMNS, Math.max(1, options.columns() - 1));
+    const lines = last === undefined ? [] : renderBar(last, { name, width, paint, isVerbose });
     const notices = above.map((line) => line + ERASE_BELOW + "\r\n").join("");
     above = [];
     const up = lines.length > 1 && !isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
@@ -125,10 +129,12 @@ export interface BarView {
   readonly width: number;
   /** Colours text. */
   readonly paint: Paint;
+  /** Whether the figures of the process are shown. */
+  readonly isVerbose: boolean;
 }
 
 /**
- * Makes the lines of the bar: three, and a fourth for what goes wrong. Each starts with an empty
+ * Makes the lines of the bar: three, one for the process if asked for, and one for what goes wrong. Each starts with an empty
  * cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
@@ -141,10 +147,12 @@ function renderBar(snapshot: Snapshot, view: BarView): string[] {
     return [" " + joinSegments([...name, { text: words }], width, paint)];
   }
   const state: Segment[] = snapshot.state === "running" ? [] : [{ text: words, colour: "yellow" }];
+  const process = view.isVerbose ? processSegments(snapshot) : [];
   const lines = [
     barLine(snapshot, view, width),
-    joinSegments([...state, rowsSegment(snapshot), ...workSegments(snapshot)], width, paint),
-    joinSegments(speedSegments(snapshot), width, paint),
+    joinSegments([...state, rowsSegment(snapshot), ...mainSegments(snapshot)], width, paint),
+    joinSegments(workSegments(snapshot), width, paint),
+    joinSegments(process, width, paint),
     paint(clip(troubleTexts(snapshot).join(" · "), width), "red"),
   ];
   return lines.filter((line) => line !== "").map((line) => " " + line);

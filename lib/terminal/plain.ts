@@ -4,14 +4,18 @@
  * @module
  */
 
+import { stringWidth } from "../deps/string_width.ts";
 import { formatDuration } from "../figures.ts";
 import { printableJson } from "../printable.ts";
 import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
+import { clip, createPaint, joinSegments } from "./columns.ts";
 import {
+  mainSegments,
+  MOST_COLUMNS,
   noticeSegment,
+  processSegments,
   rowsSegment,
   shareSegments,
-  speedSegments,
   startText,
   stateText,
   troubleTexts,
@@ -22,6 +26,8 @@ import {
 export interface PlainOptions {
   /** Writes to the log; the text ends with a line break. */
   write: (text: string) => void;
+  /** Whether the figures of the process are shown, in a second line. @default false */
+  isVerbose?: boolean;
   /** The longest time between two lines. @default 30000 */
   intervalMs?: number;
   /** Milliseconds of a clock that never goes back. @default performance.now */
@@ -31,12 +37,17 @@ export interface PlainOptions {
 /** While every row waits for a moment, again and again, the state changes several times a second. */
 const LEAST_BETWEEN_WAITS_MS = 10_000;
 
-/** A line of a log may be long, but a teacher's words may be longer. */
-const MOST_REASON_CELLS = 120;
+/** A longer reason would leave no room for figures. */
+const MOST_REASON_CELLS = 40;
+
+/** In less room a problem cannot be told. */
+const LEAST_TROUBLE_CELLS = 16;
+
+const PLAIN = createPaint(false);
 
 /** Makes a listener that writes a line every 30 s, at each change of state, and for each notice. */
 export function createPlain(options: PlainOptions): RunListener {
-  const { write, intervalMs = 30_000, now = () => performance.now() } = options;
+  const { write, isVerbose = false, intervalMs = 30_000, now = () => performance.now() } = options;
   let lastMs = -Infinity;
   let lastState: RunState | undefined;
 
@@ -50,21 +61,30 @@ export function createPlain(options: PlainOptions): RunListener {
     if (now() - lastMs < leastMs) return;
     lastMs = now();
     lastState = event.state;
-    write(plainLine(event) + "\n");
+    write(plainLines(event, isVerbose));
   };
 }
 
-function plainLine(snapshot: Snapshot): string {
+/** One line of 120 columns at most; the most important comes first, and what is left holds the problem. */
+function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MOST_REASON_CELLS)}`;
-  if (snapshot.state === "preparing") return beginning;
-  const segments = [
+  if (snapshot.state === "preparing") return `${beginning}\n`;
+  const [rows, ...others] = [
     rowsSegment(snapshot),
     ...shareSegments(snapshot),
-    ...workSegments(snapshot),
-    ...speedSegments(snapshot),
-  ].map(({ text }) => text);
-  return `${beginning}: ${[...segments, ...troubleTexts(snapshot)].join(" · ")}`;
+    ...mainSegments(snapshot),
+  ];
+  const line = joinSegments(
+    [{ text: `${beginning}: ${rows.text}` }, ...others],
+    MOST_COLUMNS,
+    PLAIN,
+  );
+  const room = MOST_COLUMNS - stringWidth(line) - 3;
+  const trouble = troubleTexts(snapshot).join(" · ");
+  const end = trouble === "" || room < LEAST_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
+  const more = [...processSegments(snapshot), ...workSegments(snapshot)];
+  return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MOST_COLUMNS - 2, PLAIN)}\n` : ""}`;
 }
 
 /** Makes a listener that writes each event as one line of JSON. */

@@ -10,6 +10,7 @@ import {
   formatBytes,
   formatCount,
   formatDuration,
+  formatDurationRange,
   formatLatency,
   formatPercent,
   formatRate,
@@ -38,6 +39,9 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   done: "done",
   halted: "ended early",
 };
+
+/** The most columns of a line of progress, however wide the terminal is. */
+export const MOST_COLUMNS = 120;
 
 /** Less is shown as `0.0 s`. */
 const LEAST_ETA_MS = 50;
@@ -82,21 +86,46 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
   return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
 }
 
-/** When it will be over, how many failed, and what is under way. */
-export function workSegments(snapshot: Snapshot): Segment[] {
-  const { eta_is_lower_bound, failed, waiting, refused_for_load } = snapshot;
-  const segments: Segment[] = [];
+/** What the user asks first: how fast, until when, for how much, and how many rows are lost. */
+export function mainSegments(snapshot: Snapshot): Segment[] {
+  const { failed, rate_per_s } = snapshot;
+  return [
+    { text: formatRate(rate_per_s, "rows") },
+    ...etaSegments(snapshot),
+    ...costSegments(snapshot),
+    ...failed > 0 ? [{ text: `${formatCount(failed)} failed`, colour: "red" as const }] : [],
+  ];
+}
+
+/** `ETA 13 s (11 – 16 s)`. While nothing is sent, it cannot be told when something will be. */
+function etaSegments(snapshot: Snapshot): Segment[] {
+  const { state, eta_is_lower_bound, eta_range_s } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
-  // While nothing is sent, nobody knows when something will be.
-  if (!hasEnded(snapshot) && snapshot.state !== "backing_off" && etaMs >= LEAST_ETA_MS) {
-    const eta = formatDuration(etaMs);
-    segments.push({ text: `ETA ${eta_is_lower_bound ? ">= " : ""}${eta}`, colour: "bold" });
-  }
-  if (failed > 0) segments.push({ text: `${formatCount(failed)} failed`, colour: "red" });
-  segments.push({ text: flightText(snapshot) });
+  if (hasEnded(snapshot) || state === "backing_off") return [];
+  if (eta_is_lower_bound && snapshot.total !== null) return [{ text: "ETA: ramping up" }];
+  if (etaMs < LEAST_ETA_MS) return [];
+  const range = eta_range_s === null
+    ? ""
+    : ` (${formatDurationRange(eta_range_s[0] * 1000, eta_range_s[1] * 1000)})`;
+  return [{ text: `ETA ${formatDuration(etaMs)}${range}`, colour: "bold" }];
+}
+
+/** What is under way. */
+export function workSegments(snapshot: Snapshot): Segment[] {
+  const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
+  const { wasted_completion_tokens: wasted } = snapshot;
+  const segments: Segment[] = [{ text: flightText(snapshot) }];
   if (waiting > 0) segments.push({ text: `${formatCount(waiting)} waiting`, colour: "yellow" });
   if (refused_for_load > 0) {
-    segments.push({ text: `${formatCount(refused_for_load)} refused for load`, colour: "yellow" });
+    segments.push({ text: `${formatCount(refused_for_load)} throttled`, colour: "yellow" });
+  }
+  if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
+  if (wasted > 0) {
+    segments.push({ text: `${formatCount(wasted)} tokens wasted`, colour: "yellow" });
+  }
+  if (latency_ms.max > 0) {
+    const { p50, p99 } = latency_ms;
+    segments.push({ text: `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}` });
   }
   return segments;
 }
@@ -107,39 +136,31 @@ function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
 }
 
-/** How fast it goes, what it costs in money, and what it costs here. */
-export function speedSegments(snapshot: Snapshot): Segment[] {
-  const { rate_per_s, tokens_per_s, wasted_completion_tokens: wasted, latency_ms } = snapshot;
-  const { event_loop_lag_ms, cpu_percent, rss_bytes } = snapshot;
-  const segments: Segment[] = [{ text: formatRate(rate_per_s, "rows") }];
-  if (tokens_per_s > 0) segments.push({ text: formatRate(tokens_per_s, "tokens") });
-  segments.push(...costSegments(snapshot));
-  if (wasted > 0) {
-    segments.push({ text: `${formatCount(wasted)} tokens wasted`, colour: "yellow" });
-  }
-  if (latency_ms.max > 0) {
-    const { p50, p99 } = latency_ms;
-    segments.push({ text: `latency p50 ${formatLatency(p50)}, p99 ${formatLatency(p99)}` });
-  }
-  segments.push(
+/** What the run costs on this machine. */
+export function processSegments(
+  { event_loop_lag_ms, cpu_percent, rss_bytes }: Snapshot,
+): Segment[] {
+  return [
     { text: `lag ${formatLatency(event_loop_lag_ms.p99)}`, colour: "dim" },
     { text: `CPU ${Math.round(cpu_percent)}%`, colour: "dim" },
     { text: formatBytes(rss_bytes), colour: "dim" },
-  );
-  return segments;
+  ];
 }
 
-/** `$1.20 of ~$14 (max $20)`: so far, projected and allowed. */
+/** `$1.20 of ~$14 ($13 – $15, max $20)`: so far, estimated and allowed. */
 function costSegments(snapshot: Snapshot): Segment[] {
   const { cost_usd, projected_cost_usd: projected, max_cost_usd: most } = snapshot;
   if (cost_usd === null) return [];
-  const sign = snapshot.projected_cost_is_lower_bound ? ">= " : "~";
-  const end = projected === null || hasEnded(snapshot)
-    ? ""
-    : ` of ${sign}${formatRoughUsd(projected)}`;
-  const allowed = most === null ? "" : ` (max ${formatUsd(most).replace(/\.00$/, "")})`;
+  const { projected_cost_range_usd: range } = snapshot;
+  const isKnown = projected !== null && !snapshot.projected_cost_is_lower_bound;
+  const isShown = isKnown && !hasEnded(snapshot);
+  const asides = [
+    isShown && range !== null ? range.map(formatRoughUsd).join(" – ") : "",
+    most === null ? "" : `max ${formatUsd(most).replace(/\.00$/, "")}`,
+  ].filter((text) => text !== "").join(", ");
   const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;
-  const text = formatUsd(cost_usd) + end + allowed;
+  const text = formatUsd(cost_usd) + (isShown ? ` of ~${formatRoughUsd(projected)}` : "") +
+    (asides === "" ? "" : ` (${asides})`);
   return [isTooMuch ? { text, colour: "yellow" } : { text }];
 }
 
@@ -153,9 +174,14 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${words}`;
 }
 
-/** What goes wrong: teachers that are not up, and the most frequent kind of failed attempt. */
+/** What goes wrong: teachers that are not up, and the errors that most rows were lost to. Attempts that were
+ * repeated are no problem of the user's. */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
-  const texts = errors.slice(0, 1).map((group) => `failed attempts: ${errorText(group)}`);
+  const losing = errors.filter(({ actions }) => actions.failed > 0)
+    .toSorted((a, b) => b.actions.failed - a.actions.failed);
+  const texts = losing.slice(0, 1).map((group) =>
+    `rows lost: ${errorText({ ...group, count: group.actions.failed })}`
+  );
   const teacherTrouble = troubleText(teachers);
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];
 }

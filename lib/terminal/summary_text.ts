@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Summary } from "../progress/mod.ts";
+import type { ErrorGroup, Summary } from "../progress/mod.ts";
 import {
   formatBytes,
   formatCount,
@@ -172,11 +172,11 @@ function wasted({ wasted_completion_tokens, wasted_by_reason }: Summary): string
   );
 }
 
-/** `1,019 succeeded · 81 failed (12 refused for load) · 3 unanswered, may be billed`. */
+/** `1,019 succeeded · 81 failed (12 throttled) · 3 unanswered, may be billed`. */
 function attemptsByEnd(summary: Summary): string {
   const { succeeded_attempts, failed_attempts, unknown_attempts, refused_for_load } = summary;
   if (failed_attempts + unknown_attempts === 0) return "";
-  const refused = unlessZero(refused_for_load, (count) => ` (${count} refused for load)`);
+  const refused = unlessZero(refused_for_load, (count) => ` (${count} throttled)`);
   return [
     unlessZero(succeeded_attempts, (count) => `${count} succeeded`),
     unlessZero(failed_attempts, (count) => `${count} failed${refused}`),
@@ -194,14 +194,30 @@ function teachersLines({ teachers }: Summary): Line[] {
   return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
+/** What rows were lost to comes first. `408 × rate_limit 429: Slow down · 407 retried, 1 failed`. */
 function errorLines({ errors }: Summary): Line[] {
-  const lines: Line[] = errors.slice(0, MOST_ERRORS).map((group, index) => [
-    index === 0 ? "Errors" : "",
-    clip(errorText(group), MOST_ERROR_CELLS),
-  ]);
-  const rest = errors.slice(MOST_ERRORS).reduce((sum, { count }) => sum + count, 0);
+  const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
+    .slice(0, MOST_ERRORS);
+  const lines: Line[] = shown.map((group, index) => {
+    const after = ` · ${actionsText(group)}`;
+    return [
+      index === 0 ? "Errors" : "",
+      clip(errorText(group), MOST_ERROR_CELLS - after.length) + after,
+    ];
+  });
+  const rest = errors.filter((group) => !shown.includes(group))
+    .reduce((sum, { count }) => sum + count, 0);
   if (rest > 0) lines.push(["", `${formatCount(rest)} × other causes`]);
   return lines;
+}
+
+/** `3 failed, 9 retried, 1 interrupted`. */
+function actionsText({ actions: { failed, retried, halted } }: ErrorGroup): string {
+  return [
+    unlessZero(failed, (count) => `${count} failed`),
+    unlessZero(retried, (count) => `${count} retried`),
+    unlessZero(halted, (count) => `${count} interrupted`),
+  ].filter((part) => part !== "").join(", ");
 }
 
 function fileLines({ files, bad_rows }: Summary): Line[] {

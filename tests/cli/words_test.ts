@@ -62,8 +62,6 @@ Deno.test("a file may have the name of nearly a command", async () => {
 
 Deno.test("a flag of other programs is told from its like here", async () => {
   const cases: [args: string[], message: string][] = [
-    [["a.jsonl", "-v"], "Cannot use -v: there is no such flag. Progress is verbose already"],
-    [["a.jsonl", "--verbose"], "--quiet shows less, and -V the version"],
     [["a.jsonl", "--silent"], "Did you mean --quiet?"],
     [["a.jsonl", "--quite"], "Did you mean --quiet?"],
     [["a.jsonl", "--input", "b"], "Inputs are named without a flag"],

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
+import { stringWidth } from "../../lib/deps/string_width.ts";
 import { createPlain } from "../../lib/terminal/plain.ts";
-import { makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
+import { makeErrorGroup, makeSnapshot, makeSummary, ManualClock } from "../progress/fixtures.ts";
 
 function setUp() {
   const clock = new ManualClock();
@@ -9,14 +10,41 @@ function setUp() {
   return { clock, lines, plain };
 }
 
-Deno.test("createPlain() writes a snapshot as one line", () => {
+const LOSING = [makeErrorGroup({ actions: { retried: 9, failed: 3, halted: 0 } })];
+
+Deno.test("createPlain() writes a snapshot as one line, and the work and the process when asked to", () => {
   const { lines, plain } = setUp();
-  plain(makeSnapshot());
-  assertEquals(lines, [
-    "[10 s] running: 500/1,000 rows · 50.0% · ETA 13 s · 20 failed · 19/20 in flight · " +
-    "4 waiting · 38.3 rows/s · 1,240 tokens/s · latency p50 512 ms, p99 1.24 s · lag 1.2 ms · " +
-    "CPU 12% · 85 MB · failed attempts: 12 × rate_limit 429: Slow down\n",
+  plain(makeSnapshot({ errors: LOSING }));
+  const line = "[10 s] running: 500/1,000 rows · 50.0% · 38.3 rows/s · ETA 13 s (11 – 16 s) · " +
+    "20 failed · rows lost: 3 × rate_limit 429…\n";
+  assertEquals(lines, [line]);
+  const verbose = createPlain({ write: (text) => lines.push(text), isVerbose: true });
+  verbose(makeSnapshot({ errors: LOSING }));
+  assertEquals(lines[1].split("\n").slice(1), [
+    "  lag 1.2 ms · CPU 12% · 85 MB · 19/20 in flight · 4 waiting · 1,240 tokens/s · " +
+    "latency p50 512 ms, p99 1.24 s",
+    "",
   ]);
+});
+
+Deno.test("createPlain() writes no line of more than 120 columns", () => {
+  const { clock, lines, plain } = setUp();
+  const long = "天地玄黃".repeat(50);
+  const cost = { cost_usd: 1234.5, projected_cost_usd: 98765.4, max_cost_usd: 100_000 };
+  for (const state of ["running", "backing_off", "paused", "halted"] as const) {
+    clock.advance(60_000);
+    plain(makeSnapshot({
+      state,
+      reason: long,
+      total: 10_000_000,
+      ...cost,
+      projected_cost_is_lower_bound: false,
+      projected_cost_range_usd: [90_000, 110_000],
+      errors: [{ ...LOSING[0], message: long }],
+    }));
+  }
+  for (const line of lines) assertLessOrEqual(stringWidth(line.trimEnd()), 120, line);
+  assertEquals(lines.length, 4);
 });
 
 Deno.test("createPlain() writes a line every 30 s and at each change of state", () => {
@@ -68,7 +96,7 @@ Deno.test("createPlain() says why a run was halted", () => {
 Deno.test("createPlain() cuts what a teacher says at length", () => {
   const { lines, plain } = setUp();
   plain(makeSnapshot({ state: "backing_off", reason: "x".repeat(100_000) }));
-  assert(lines[0].startsWith(`[10 s] backing off (${"x".repeat(119)}…): `));
+  assert(lines[0].startsWith(`[10 s] backing off (${"x".repeat(39)}…): `));
 });
 
 Deno.test("createPlain() writes notices and the start at once, without control characters", () => {

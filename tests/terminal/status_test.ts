@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Snapshot } from "../../lib/progress/events.ts";
-import { speedSegments, stateText, troubleTexts, workSegments } from "../../lib/terminal/status.ts";
+import { mainSegments, stateText, troubleTexts, workSegments } from "../../lib/terminal/status.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 
 /** Local time, so that the clock that is shown is the same everywhere. */
@@ -69,11 +69,12 @@ Deno.test("workSegments() names the limit only where it is below the concurrency
   assertEquals(inFlight({ ...flight, limit: 200 }), "37/200 in flight");
 });
 
-Deno.test("workSegments() has no time left while nothing is sent, nor one of nothing", () => {
+Deno.test("mainSegments() estimates the end with a range, or says that the run is ramping up", () => {
   const eta = (changes: Partial<Snapshot>) =>
-    workSegments(makeSnapshot({ eta_s: 60, eta_is_lower_bound: true, ...changes }))
-      .find(({ text }) => text.includes("ETA"))?.text;
-  assertEquals(eta({}), "ETA >= 1m 00s");
+    mainSegments(makeSnapshot(changes)).find(({ text }) => text.includes("ETA"))?.text;
+  assertEquals(eta({ eta_s: 60, eta_range_s: [50, 125] }), "ETA 1m 00s (50 s – 2m 05s)");
+  assertEquals(eta({}), "ETA 13 s (11 – 16 s)");
+  assertEquals(eta({ eta_is_lower_bound: true, eta_range_s: null }), "ETA: ramping up");
   assertEquals(eta({ state: "backing_off" }), undefined);
   assertEquals(eta({ eta_s: 0.04 }), undefined);
 });
@@ -84,14 +85,20 @@ const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: strin
   ["what is allowed", { cost_usd: 0, max_cost_usd: 20 }, "$0.00 (max $20)"],
   ["cents of what is allowed", { cost_usd: 1.2, max_cost_usd: 2.5 }, "$1.20 (max $2.50)"],
   [
-    "a lower bound as one",
+    "no estimate while the run is ramping up",
     { cost_usd: 1.2, projected_cost_usd: 14.2, max_cost_usd: 20 },
-    "$1.20 of >= $14 (max $20)",
+    "$1.20 (max $20)",
   ],
   [
-    "a projection as a guess",
-    { cost_usd: 1.2, projected_cost_usd: 14.2, projected_cost_is_lower_bound: false },
-    "$1.20 of ~$14",
+    "an estimate with its range",
+    {
+      cost_usd: 1.2,
+      projected_cost_usd: 14.2,
+      projected_cost_is_lower_bound: false,
+      projected_cost_range_usd: [13.1, 15.4],
+      max_cost_usd: 20,
+    },
+    "$1.20 of ~$14 ($13 – $15, max $20)",
   ],
   [
     "no projection of a run that has ended",
@@ -101,25 +108,31 @@ const COSTS: readonly [name: string, changes: Partial<Snapshot>, expected: strin
 ];
 
 for (const [name, changes, expected] of COSTS) {
-  Deno.test(`speedSegments() tells ${name}`, () => {
-    const texts = speedSegments(makeSnapshot(changes)).map(({ text }) => text);
+  Deno.test(`mainSegments() tells ${name}`, () => {
+    const texts = mainSegments(makeSnapshot(changes)).map(({ text }) => text);
     assertEquals(texts.find((text) => text.includes("$")), expected);
   });
 }
 
-Deno.test("speedSegments() marks a cost that is going to exceed what is allowed", () => {
+Deno.test("mainSegments() marks a cost that is going to exceed what is allowed", () => {
   const colour = (projected_cost_usd: number) =>
-    speedSegments(makeSnapshot({ cost_usd: 1, projected_cost_usd, max_cost_usd: 20 }))
+    mainSegments(makeSnapshot({ cost_usd: 1, projected_cost_usd, max_cost_usd: 20 }))
       .find(({ text }) => text.includes("$"))!.colour;
   assertEquals([colour(19), colour(21)], [undefined, "yellow"]);
 });
 
-Deno.test("troubleTexts() names teachers that are not up before failed attempts", () => {
+Deno.test("troubleTexts() names teachers that are not up, and the error that most rows were lost to", () => {
   const teachers = [makeTeacher(), makeTeacher({ address: "http://gpu2:8000/v1", state: "down" })];
-  const errors = [makeErrorGroup(), makeErrorGroup({ message: "Less frequent" })];
+  const actions = (failed: number) => ({ retried: 12 - failed, failed, halted: 0 });
+  const errors = [
+    makeErrorGroup({ actions: actions(0) }),
+    makeErrorGroup({ message: "Fewer rows", actions: actions(1) }),
+    makeErrorGroup({ type: "request", status: 400, message: "Too long", actions: actions(3) }),
+  ];
   assertEquals(troubleTexts(makeSnapshot({ teachers, errors })), [
     "1 of 2 teachers up: gpu2:8000 down",
-    "failed attempts: 12 × rate_limit 429: Slow down",
+    "rows lost: 3 × request 400: Too long",
   ]);
+  assertEquals(troubleTexts(makeSnapshot({ errors: errors.slice(0, 1) })), []);
   assertEquals(troubleTexts(makeSnapshot({ errors: [] })), []);
 });

@@ -81,16 +81,16 @@ Interrupted after 35 s: 200 rows still to do
   Wasted       4,830 completion tokens: 3,000 truncated · 1,830 rejected
   Cost         $1.23
   Attempts     1,103 (81 retries)
-               1,000 succeeded · 100 failed (12 refused for load) · 3 unanswered, may be billed
+               1,000 succeeded · 100 failed (12 throttled) · 3 unanswered, may be billed
   Crashed      20 calls at most were in flight when the last run crashed, may be billed twice
   Process      2.4 s of CPU · 85 MB of memory
   Teachers     http://gpu1:8000/v1  qwen3  411 answered · 12 failed
                http://gpu1:8000/v1  qwen3  411 answered · 12 failed
                http://gpu1:8000/v1  qwen3  411 answered · 12 failed
                and 6 more
-  Errors       60 × rate_limit 429: cause 0
-               59 × rate_limit: cause 1
-               58 × rate_limit 429: cause 2
+  Errors       60 × rate_limit 429: cause 0 · 3 retried
+               59 × rate_limit: cause 1 · 3 retried
+               58 × rate_limit 429: cause 2 · 3 retried
                1,608 × other causes
   Results      out/0.jsonl
   Failures     out/0_error.jsonl
@@ -202,7 +202,7 @@ const ATTEMPTS: readonly [changes: Partial<Summary>, expected: string][] = [
   [{ succeeded_attempts: 7, failed_attempts: 2 }, "7 succeeded · 2 failed"],
   [
     { succeeded_attempts: 0, failed_attempts: 9, refused_for_load: 9 },
-    "9 failed (9 refused for load)",
+    "9 failed (9 throttled)",
   ],
   [
     { succeeded_attempts: 8, unknown_attempts: 1 },
