@@ -140,6 +140,12 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
         at: (row) => columns.status[row] === 0 ? null : columns.attempts[row],
         isNumber: false,
       };
+    case "near_duplicate":
+      return {
+        at: (row) => table.nearOf?.has(row) ?? false,
+        code: (row) => table.nearOf?.has(row) ? 1 : 0,
+        isNumber: false,
+      };
     case "error":
       return undefined;
   }

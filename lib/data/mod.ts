@@ -13,4 +13,15 @@ export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts"
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";
 export { selectRows } from "./select_rows.ts";
-export type { Facet, Histogram, Query, RowPage, ShownRow } from "./protocol.ts";
+export { DataService, type DataServiceOptions } from "./service.ts";
+export type {
+  DataRequestName,
+  DataRequests,
+  DataState,
+  Facet,
+  Histogram,
+  Query,
+  RowDetail,
+  RowPage,
+  ShownRow,
+} from "./protocol.ts";

@@ -78,6 +78,8 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** The first names of all fields of the users' rows. */
   readonly fieldNames = new Set<string>();
+  /** The row that a row is nearly a copy of, once that was looked for. */
+  nearOf: ReadonlyMap<number, number> | undefined;
   #capacity: number;
   #numberFields = 0;
   /** Row numbers plus 1 by the hash of their answer: open addressing. */

@@ -1,0 +1,292 @@
+/**
+ * What the worker does: keeps the index up to date, and answers questions in between.
+ *
+ * @module
+ */
+
+import { xxHash64Hex } from "../hash.ts";
+import { parseField } from "../where/mod.ts";
+import type { DataIndex } from "./data_index.ts";
+import { promptOf } from "./line_facts.ts";
+import { NearDuplicates } from "./near_duplicates.ts";
+import type {
+  DataRequestName,
+  DataRequests,
+  DataState,
+  NearStatus,
+  Overview,
+  Query,
+  RowPage,
+  ScanStatus,
+} from "./protocol.ts";
+import { facetsOf, histogramsOf, planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
+import { scanRowsOf } from "./scan.ts";
+import { Scanner } from "./scanner.ts";
+import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
+
+/** The rows of a condition, as far as they are known. */
+interface Selection {
+  readonly where: string;
+  readonly version: number;
+  /** All of them, where the columns have the answer. */
+  readonly rows: Uint32Array<ArrayBuffer>;
+  readonly scanner: Scanner | undefined;
+  sorted?: {
+    readonly key: string;
+    readonly count: number;
+    readonly rows: Uint32Array<ArrayBuffer>;
+  };
+}
+
+/** Conditions whose rows are kept: more than one page may be open. */
+const MOST_SELECTIONS = 3;
+/** A query is not asked anew more often than this while files grow. */
+const STALE_MS = 2_000;
+/** How long one turn works before questions are heard. */
+const TURN_MS = 25;
+
+/** Answers questions about an index. */
+export class DataServer {
+  readonly #index: DataIndex;
+  #selections: (Selection & { madeMs: number })[] = [];
+  #near: { status: NearStatus; steps: Generator<void> } | undefined;
+  readonly #paths: readonly string[];
+
+  /** About this index; `paths` are what the user named. */
+  constructor(index: DataIndex, paths: readonly string[]) {
+    this.#index = index;
+    this.#paths = paths;
+  }
+
+  /** Answers one question. @throws {UsageError} where a condition makes no sense */
+  answer<Name extends DataRequestName>(
+    name: Name,
+    given: DataRequests[Name]["in"],
+  ): DataRequests[Name]["out"] {
+    const answers: {
+      [One in DataRequestName]: (given: DataRequests[One]["in"]) => DataRequests[One]["out"];
+    } = {
+      state: () => this.#state(),
+      rows: (query) => this.#rows(query),
+      overview: (query) => this.#overview(query),
+      row: ({ id }) => this.#withRow(id, (row) => rowDetail(this.#index, row)),
+      locate: (query) => this.#locate(query),
+      uids: (query) => this.#uids(query),
+      near: ({ of }) => this.#startNear(of),
+      files: ({ files }) => void this.#index.addFiles(files) as undefined,
+    };
+    return answers[name](given);
+  }
+
+  /** Works for a moment; gives false when there is nothing to do until files change. */
+  async work(): Promise<boolean> {
+    const end = performance.now() + TURN_MS;
+    let isBusy = false;
+    while (performance.now() < end) {
+      isBusy = await this.#index.step();
+      if (!isBusy) break;
+    }
+    if (isBusy) return true;
+    while (this.#near?.status.state === "running" && performance.now() < end) {
+      this.#near.steps.next();
+    }
+    return this.#near?.status.state === "running";
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    for (const { scanner } of this.#selections) scanner?.cancel();
+    this.#index.close();
+  }
+
+  #state(): DataState {
+    const { table, files } = this.#index;
+    const limits = new Set<number>();
+    for (const { hints } of files) {
+      for (const params of Object.values(hints.params ?? {})) {
+        const limit = params.max_completion_tokens ?? params.max_tokens;
+        if (typeof limit === "number") limits.add(limit);
+      }
+    }
+    return {
+      index: this.#index.status(),
+      sortable: sortableFields(table),
+      own: ownNames(this.#index),
+      max_tokens: [...limits],
+      near: this.#near?.status ?? null,
+      paths: this.#paths,
+    };
+  }
+
+  #rows({ from, count, columns, ...query }: DataRequests["rows"]["in"]): RowPage {
+    const selection = this.#selection(query.where);
+    const rows = this.#ordered(selection, query);
+    const first = Math.max(0, Math.min(from, rows.length));
+    return {
+      total: rows.length,
+      scan: scanStatus(selection),
+      from: first,
+      rows: Array.from(
+        rows.subarray(first, first + count),
+        (row) => shownRow(this.#index, row, columns),
+      ),
+      version: selection.version,
+    };
+  }
+
+  #overview({ where }: Query): Overview {
+    const selection = this.#selection(where);
+    const rows = foundRows(selection);
+    const { table } = this.#index;
+    return {
+      total: rows.length,
+      facets: facetsOf(table, rows),
+      histograms: histogramsOf(table, rows),
+      scan: scanStatus(selection),
+      version: selection.version,
+    };
+  }
+
+  #locate({ uid, ...query }: DataRequests["locate"]["in"]): number {
+    const { columns } = this.#index.table;
+    const hash = xxHash64Hex(uid);
+    const [low, high] = [parseInt(hash.slice(8), 16), parseInt(hash.slice(0, 8), 16)];
+    const rows = this.#ordered(this.#selection(query.where), query);
+    return rows.findIndex((row) => columns.uidLow[row] === low && columns.uidHigh[row] === high);
+  }
+
+  #uids(query: DataRequests["uids"]["in"]): string[] {
+    const rows = "ids" in query
+      ? query.ids.flatMap((id) => rowOfId(this.#index, id) ?? [])
+      : foundRows(this.#selection(query.where));
+    return Array.from(rows, (row) => readFacts(this.#index, row)?.uid ?? "").filter((uid) =>
+      uid !== ""
+    );
+  }
+
+  #withRow<T>(id: string, then: (row: number) => T): T | undefined {
+    const row = rowOfId(this.#index, id);
+    return row === undefined ? undefined : then(row);
+  }
+
+  #ordered(
+    selection: Selection,
+    { sort = "", descending = false }: Query,
+  ): Uint32Array<ArrayBuffer> {
+    const rows = foundRows(selection);
+    if (sort === "") return rows;
+    const key = `${sort}\0${descending}`;
+    const { sorted } = selection;
+    if (sorted?.key === key && sorted.count === rows.length) return sorted.rows;
+    parseField(sort);
+    const path = this.#index.table.fields.values().find(({ name }) => name === sort)?.path ??
+      [sort];
+    const ordered = sortRows(this.#index.table, rows, path, descending) ?? rows;
+    selection.sorted = { key, count: rows.length, rows: ordered };
+    return ordered;
+  }
+
+  /** The rows of a condition: those that are known, or are being looked for. */
+  #selection(where: string): Selection {
+    const now = performance.now();
+    const known = this.#selections.find((one) => one.where === where);
+    const { version, table, files } = this.#index;
+    const isUnderWay = known?.scanner?.isDone === false;
+    if (
+      known !== undefined &&
+      (known.version === version || isUnderWay || now - known.madeMs < STALE_MS)
+    ) {
+      return known;
+    }
+    const { indexed, scanned } = planOf(table, where);
+    const rows = rowsThatMeet(table, indexed);
+    const scanner = scanned.length === 0 ? undefined : new Scanner({
+      ...scanRowsOf(table, rows),
+      files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+      where: scanned.map(({ text }) => text),
+    });
+    const made = { where, version, rows, scanner, madeMs: now };
+    this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
+    for (const { scanner } of this.#selections.splice(MOST_SELECTIONS)) scanner?.cancel();
+    known?.scanner?.cancel();
+    return made;
+  }
+
+  #startNear(of: "prompt" | "response" | "cancel"): NearStatus | null {
+    if (of === "cancel") {
+      if (this.#near?.status.state === "running") {
+        this.#near.status = { ...this.#near.status, state: "cancelled" };
+      }
+      return this.#near?.status ?? null;
+    }
+    const { table } = this.#index;
+    const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
+    table.nearOf = undefined;
+    const status: NearStatus = {
+      of,
+      done: 0,
+      total: rows.length,
+      state: "running",
+      groups: 0,
+      copies: 0,
+      problem: null,
+    };
+    this.#near = { status, steps: this.#nearSteps(of, rows) };
+    return status;
+  }
+
+  *#nearSteps(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
+    const { table, files } = this.#index;
+    const textAt = (row: number) => {
+      const facts = readFacts(this.#index, row);
+      if (facts === undefined) return "";
+      return of === "response"
+        ? facts.response
+        : promptOf(facts.line, files[table.columns.file[row]].hints);
+    };
+    const near = new NearDuplicates(rows, { textAt, isSameRow: (a, b) => table.isSameRow(a, b) });
+    const tell = (done: number) => {
+      this.#near!.status = { ...this.#near!.status, done: Math.round(done) };
+    };
+    for (const row of rows) {
+      near.add(textAt(row));
+      if (near.added % 64 !== 0) continue;
+      tell(near.added * 0.8);
+      yield;
+    }
+    for (const share of near.compare()) {
+      tell(rows.length * (0.8 + share * 0.2));
+      yield;
+    }
+    const copies = near.copies();
+    table.nearOf = copies;
+    this.#index.version++;
+    const groups = new Set(copies.values()).size;
+    this.#near!.status = {
+      ...this.#near!.status,
+      done: rows.length,
+      state: "done",
+      groups,
+      copies: copies.size,
+    };
+  }
+}
+
+function foundRows({ rows, scanner }: Selection): Uint32Array<ArrayBuffer> {
+  return scanner?.found() ?? rows;
+}
+
+function scanStatus({ scanner }: Selection): ScanStatus | null {
+  if (scanner === undefined) return null;
+  const { done, total, isDone, problem } = scanner;
+  return { done, total, isDone, problem: problem ?? null };
+}
+
+/** Fields of the users' rows that the table can show, those with a value for nearly each row first. */
+function ownNames({ table }: DataIndex): string[] {
+  const shown = new Set([...table.fields.values()].map(({ name }) => name));
+  for (const name of table.fieldNames) {
+    if (/^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(name)) shown.add(name);
+  }
+  return [...shown];
+}

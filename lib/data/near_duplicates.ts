@@ -1,0 +1,192 @@
+/**
+ * Texts that are nearly the same: one-permutation MinHash over shingles of characters, 64 bytes a row, with
+ * the shared shingles of each pair counted before it is believed.
+ *
+ * @module
+ */
+
+/** Bins of a signature. */
+const BINS = 16;
+/** Bins of a band: rows that agree in all of them are compared. */
+const BAND = 2;
+/** Characters of a shingle. */
+const SHINGLE = 8;
+/** Shorter texts are near to nothing. */
+const SHORTEST = 40;
+/** Bins in which two texts have to agree to be compared shingle by shingle. */
+const ENOUGH_BINS = 10;
+/** Share of shingles that near duplicates have in common. */
+const NEAR = 0.8;
+/** Rows of one band that a row is compared with: more are of one group, most often. */
+const MOST_COMPARED = 16;
+const EMPTY = 0xffff_ffff;
+
+/** What the search asks of its rows. */
+export interface NearTexts {
+  /** The text of a row, read again. */
+  readonly textAt: (row: number) => string;
+  /** Whether two rows are answers to one row, which are no duplicates. */
+  readonly isSameRow: (a: number, b: number) => boolean;
+}
+
+/** Groups of rows whose texts are nearly the same. */
+export class NearDuplicates {
+  readonly #rows: Uint32Array<ArrayBuffer>;
+  readonly #signatures: Uint32Array<ArrayBuffer>;
+  readonly #group: Int32Array<ArrayBuffer>;
+  readonly #texts: NearTexts;
+  #added = 0;
+
+  /** For these rows. */
+  constructor(rows: Uint32Array<ArrayBuffer>, texts: NearTexts) {
+    this.#rows = rows;
+    this.#texts = texts;
+    this.#signatures = new Uint32Array(rows.length * BINS);
+    this.#group = Int32Array.from(rows, (_, at) => at);
+  }
+
+  /** Rows that were added. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** Adds the text of the next row. */
+  add(text: string): void {
+    const at = this.#added++ * BINS;
+    signatureOf(text, this.#signatures.subarray(at, at + BINS));
+  }
+
+  /** Compares rows, some thousand at a time; gives the share that is done. */
+  *compare(): Generator<number> {
+    const { length } = this.#rows;
+    const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
+    const heads = new Int32Array(mask + 1);
+    const next = new Int32Array(length);
+    const bands = BINS / BAND;
+    for (let band = 0; band < bands; band++) {
+      heads.fill(-1);
+      for (let at = 0; at < length; at++) {
+        if (at % 2048 === 0) yield (band + at / length) / bands;
+        const place = at * BINS + band * BAND;
+        if (this.#signatures[place] === EMPTY) continue;
+        const slot =
+          mix(this.#signatures[place] ^ Math.imul(this.#signatures[place + 1], 0x9e37_79b1)) & mask;
+        if (this.#compareWith(heads[slot], next, at, place)) continue;
+        next[at] = heads[slot];
+        heads[slot] = at;
+      }
+    }
+  }
+
+  /** For each row the first one of its group, where that is another one: pairs of row numbers. */
+  copies(): Map<number, number> {
+    const copies = new Map<number, number>();
+    this.#rows.forEach((row, at) => {
+      const first = this.#find(at);
+      if (first !== at && !this.#texts.isSameRow(row, this.#rows[first])) {
+        copies.set(row, this.#rows[first]);
+      }
+    });
+    return copies;
+  }
+
+  /** Whether the row joined the group of another one. */
+  #compareWith(head: number, next: Int32Array, at: number, place: number): boolean {
+    const band = place - at * BINS;
+    let compared = 0;
+    for (let other = head; other !== -1 && compared < MOST_COMPARED; other = next[other]) {
+      const theirs = other * BINS + band;
+      if (
+        this.#signatures[theirs] !== this.#signatures[place] ||
+        this.#signatures[theirs + 1] !== this.#signatures[place + 1]
+      ) {
+        continue;
+      }
+      compared++;
+      if (this.#find(other) === this.#find(at)) return true;
+      if (this.#texts.isSameRow(this.#rows[at], this.#rows[other]) || !this.#isNear(at, other)) {
+        continue;
+      }
+      const [a, b] = [this.#find(at), this.#find(other)];
+      this.#group[Math.max(a, b)] = Math.min(a, b);
+      return true;
+    }
+    return false;
+  }
+
+  #isNear(a: number, b: number): boolean {
+    let same = 0;
+    for (let bin = 0; bin < BINS; bin++) {
+      if (this.#signatures[a * BINS + bin] === this.#signatures[b * BINS + bin]) same++;
+    }
+    if (same === BINS) return true;
+    if (same < ENOUGH_BINS) return false;
+    const [left, right] = [a, b].map((at) => shinglesOf(this.#texts.textAt(this.#rows[at])));
+    let shared = 0;
+    for (const shingle of left) if (right.has(shingle)) shared++;
+    return shared / (left.size + right.size - shared) >= NEAR;
+  }
+
+  #find(at: number): number {
+    while (this.#group[at] !== at) at = this.#group[at] = this.#group[this.#group[at]];
+    return at;
+  }
+}
+
+function signatureOf(text: string, signature: Uint32Array): void {
+  signature.fill(EMPTY);
+  if (text.length < SHORTEST) return;
+  forEachShingle(text, (hash) => {
+    const bin = hash >>> 28;
+    const rest = (hash << 4) >>> 0;
+    if (rest < signature[bin]) signature[bin] = rest;
+  });
+  // An empty bin takes over the next one that is not (Shrivastava and Li 2014).
+  for (let bin = 0; bin < BINS; bin++) {
+    for (let step = 1; signature[bin] === EMPTY && step < BINS; step++) {
+      const other = signature[(bin + step) % BINS];
+      if (other !== EMPTY) signature[bin] = mix(other + step);
+    }
+  }
+}
+
+function shinglesOf(text: string): Set<number> {
+  const shingles = new Set<number>();
+  forEachShingle(text, (hash) => shingles.add(hash));
+  return shingles;
+}
+
+/** Hashes every eight characters that follow one another; letters of any case and all white space are alike. */
+function forEachShingle(text: string, take: (hash: number) => void): void {
+  let hash = 0, filled = 0, wasSpace = true;
+  const window = new Uint16Array(SHINGLE);
+  for (let at = 0; at < text.length; at++) {
+    let code = text.charCodeAt(at);
+    if (code <= 32) {
+      if (wasSpace) continue;
+      wasSpace = true;
+      code = 32;
+    } else {
+      wasSpace = false;
+      if (code >= 65 && code <= 90) code += 32;
+    }
+    const slot = filled % SHINGLE;
+    hash = (Math.imul(hash, BASE) + code - Math.imul(window[slot], BASE_OUT)) | 0;
+    window[slot] = code;
+    if (++filled >= SHINGLE) take(mix(hash));
+  }
+}
+
+const BASE = 0x0100_0193;
+/** `BASE` to the power of the length of a shingle. */
+const BASE_OUT = Array.from({ length: SHINGLE }).reduce<number>(
+  (power) => Math.imul(power, BASE),
+  1,
+);
+
+/** The last step of MurmurHash3. */
+function mix(hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,130 @@
+/**
+ * The index in its worker, asked from another thread.
+ *
+ * @module
+ */
+
+import { UsageError } from "../errors.ts";
+import { findDataFiles } from "./find_files.ts";
+import { type OpenFiles, openFiles } from "./open_data.ts";
+import type { DataRequestName, DataRequests } from "./protocol.ts";
+import {
+  READY,
+  type WorkerAnswer,
+  type WorkerQuestion,
+  type WorkerSetup,
+} from "./worker_protocol.ts";
+
+/** How data is opened. */
+export interface DataServiceOptions {
+  /** Results, failures, folders. */
+  readonly paths: readonly string[];
+  /** Whether the index is kept beside the files. @default true */
+  readonly isKept?: boolean;
+}
+
+/** Folders are looked through for new files so often. */
+const FIND_MS = 3_000;
+
+/** Data that can be asked about. */
+export class DataService implements AsyncDisposable {
+  readonly paths: readonly string[];
+  readonly #files: OpenFiles;
+  readonly #known: Set<string>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #setup: WorkerSetup;
+  #early: WorkerQuestion[] | undefined = [];
+  #next = 0;
+  #problem: string | undefined;
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  private constructor({ paths, isKept = true }: DataServiceOptions, files: OpenFiles) {
+    this.paths = paths;
+    this.#files = files;
+    this.#known = new Set(files.files.map(({ path }) => path));
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(event.message);
+    };
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#onAnswer(data);
+    this.#setup = { files: files.files, paths, isKept };
+    this.#timer = setInterval(() => void this.#findMore(), FIND_MS);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /**
+   * Opens files; they are read from then on.
+   *
+   * @throws {UsageError} where a path is none
+   */
+  static async open(options: DataServiceOptions): Promise<DataService> {
+    return new DataService(options, await openFiles(options.paths));
+  }
+
+  /** The files, as they were found. */
+  get files(): readonly string[] {
+    return [...this.#known];
+  }
+
+  /** Asks a question. Rejects with a `UsageError` where a condition makes no sense. */
+  ask<Name extends DataRequestName>(
+    name: Name,
+    given: DataRequests[Name]["in"],
+  ): Promise<DataRequests[Name]["out"]> {
+    if (this.#problem !== undefined) return Promise.reject(new Error(this.#problem));
+    const waiting = Promise.withResolvers<unknown>();
+    const id = this.#next++;
+    this.#waiting.set(id, waiting);
+    this.#send({ id, name, given });
+    return waiting.promise as Promise<DataRequests[Name]["out"]>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#fail("The data was closed");
+    this.#worker.terminate();
+    await this.#files[Symbol.asyncDispose]();
+  }
+
+  /** Questions that come before the worker listens wait. */
+  #send(question: WorkerQuestion): void {
+    if (this.#early === undefined) this.#worker.postMessage(question);
+    else this.#early.push(question);
+  }
+
+  #onAnswer({ id, result, error, isUsage }: WorkerAnswer): void {
+    if (id === READY) {
+      this.#worker.postMessage(this.#setup);
+      for (const question of this.#early ?? []) this.#worker.postMessage(question);
+      this.#early = undefined;
+      return;
+    }
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(isUsage ? new UsageError(error) : new Error(error));
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    for (const { reject } of this.#waiting.values()) reject(new Error(problem));
+    this.#waiting.clear();
+  }
+
+  /** A run that goes on beside may have made its files since, and folders may have got others. */
+  async #findMore(): Promise<void> {
+    let found: OpenFiles | undefined;
+    try {
+      const paths = await findDataFiles(this.paths);
+      const fresh = paths.filter((path) => !this.#known.has(path));
+      if (fresh.length === 0 || this.#problem !== undefined) return;
+      for (const path of fresh) this.#known.add(path);
+      found = await openFiles(fresh);
+      await this.ask("files", { files: found.files });
+    } catch {
+      // A folder that was removed holds nothing new; the index says what became of its files.
+    }
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * Rows as the page shows them: as lines of a table, and whole.
+ *
+ * @module
+ */
+
+import { parseField } from "../where/mod.ts";
+import { Mark } from "./columns.ts";
+import type { DataIndex } from "./data_index.ts";
+import { flagNames } from "./flags.ts";
+import {
+  DamagedLine,
+  factsOf,
+  type LineFacts,
+  objectOf,
+  ownFields,
+  promptOf,
+  STATUSES,
+  turnsOf,
+} from "./line_facts.ts";
+import type { RowDetail, ShownRow } from "./protocol.ts";
+
+/** What a line of the table shows of a text. */
+const GLIMPSE = 240;
+
+/** A row of the table; `columns` are fields of the user's rows that it shows. */
+export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
+  const { columns: numbers, names } = index.table;
+  const facts = readFacts(index, row);
+  const error = objectOf(facts?.line.error);
+  const message = typeof error.message === "string" ? error.message : "";
+  const own: Record<string, string> = {};
+  if (facts !== undefined) {
+    for (const name of columns) own[name] = glimpse(valueText(parseField(name)(facts.line)));
+  }
+  return {
+    id: rowId(index, row),
+    uid: facts?.uid ?? "",
+    status: STATUSES[numbers.status[row]],
+    prompt: facts === undefined ? "" : glimpse(promptOf(facts.line, hintsOf(index, row))),
+    answer: facts === undefined
+      ? "(the line can no longer be read)"
+      : glimpse(message !== "" ? message : facts.response || callsOf(facts)),
+    finish_reason: names.finishReason.list[numbers.finishReason[row]],
+    failure: names.failure.list[numbers.failure[row]],
+    prompt_tokens: numbers.promptTokens[row],
+    completion_tokens: numbers.completionTokens[row],
+    reasoning_tokens: numbers.reasoningTokens[row],
+    latency_ms: numbers.latencyMs[row],
+    attempts: numbers.attempts[row],
+    cost_usd: numbers.costUsd[row],
+    is_estimated: (numbers.marks[row] & Mark.Estimated) !== 0,
+    teacher: names.teacher.list[numbers.teacher[row]],
+    model: names.model.list[numbers.model[row]],
+    flags: flagNames(numbers.flags[row]),
+    own,
+  };
+}
+
+/** A row that is whole in memory; a longer one is cut in the page. */
+const MOST_TEXT = 2_000_000;
+
+/** A whole row, with the other answers to it. */
+export function rowDetail(index: DataIndex, row: number): RowDetail | undefined {
+  const facts = readFacts(index, row);
+  if (facts === undefined) return undefined;
+  const { table } = index;
+  const text = index.textAt(row);
+  const { line } = facts;
+  const error = objectOf(line.error);
+  const copy = table.columns.duplicateOf[row];
+  return {
+    ...shownRow(index, row, []),
+    file: index.files[table.columns.file[row]].mark.path,
+    source: String(objectOf(line.distill).source ?? ""),
+    turns: turnsOf(line, hintsOf(index, row)).map((turn) => ({ ...turn, text: cut(turn.text) })),
+    response: cut(facts.response),
+    reasoning: cut(facts.reasoning),
+    tool_calls: callsOf(facts),
+    own: Object.fromEntries(ownFields(line).map((name) => [name, cut(valueText(line[name]))])),
+    error: line.error === undefined ? null : {
+      type: String(error.type ?? ""),
+      message: String(error.message ?? ""),
+      status: typeof error.status === "number" ? error.status : null,
+    },
+    raw: cut(text),
+    is_cut: text.length > MOST_TEXT,
+    duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
+    samples: samplesOf(index, row),
+  };
+}
+
+/** The most answers to one row that are compared. */
+const MOST_SAMPLES = 50;
+
+/** All answers to the row, this one included; none where it is the only one. */
+function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
+  const { table } = index;
+  const rows: number[] = [];
+  for (let other = 0; other < table.length && rows.length < MOST_SAMPLES; other++) {
+    if (table.isSameRow(row, other) && !table.isGone(other)) rows.push(other);
+  }
+  if (rows.length < 2) return [];
+  return rows.flatMap((other) => {
+    const facts = readFacts(index, other);
+    return facts === undefined ? [] : [{
+      id: rowId(index, other),
+      uid: facts.uid,
+      status: facts.status,
+      response: cut(facts.response),
+      completion_tokens: facts.completionTokens,
+      finish_reason: facts.finishReason,
+    }];
+  });
+}
+
+/** What a row is called: it stays the same while its file does. */
+export function rowId({ table: { columns } }: DataIndex, row: number): string {
+  return `${columns.file[row]}:${columns.offset[row]}`;
+}
+
+/** The row of such a name. */
+export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
+  const [file, offset] = id.split(":").map(Number);
+  for (let row = 0; row < length; row++) {
+    if (
+      columns.offset[row] === offset && columns.file[row] === file &&
+      (columns.marks[row] & Mark.Gone) === 0
+    ) {
+      return row;
+    }
+  }
+  return undefined;
+}
+
+/** What a row's line says; undefined where it can no longer be read. */
+export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
+  try {
+    const facts = factsOf(index.textAt(row), hintsOf(index, row));
+    return facts instanceof DamagedLine ? undefined : facts;
+  } catch {
+    // The file was removed, and the index has not noticed yet.
+    return undefined;
+  }
+}
+
+function hintsOf({ files, table: { columns } }: DataIndex, row: number) {
+  return files[columns.file[row]].hints;
+}
+
+function callsOf({ line }: LineFacts): string {
+  const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
+  if (calls === undefined || calls === "[]" || calls === "") return "";
+  if (typeof calls !== "string") return JSON.stringify(calls, null, 2);
+  try {
+    return JSON.stringify(JSON.parse(calls), null, 2);
+  } catch {
+    return calls;
+  }
+}
+
+function valueText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function glimpse(text: string): string {
+  const short = text.length > GLIMPSE ? `${text.slice(0, GLIMPSE)}…` : text;
+  return short.replaceAll(/\s+/g, " ").trim().toWellFormed();
+}
+
+function cut(text: string): string {
+  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text;
+}
