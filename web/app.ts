@@ -5,24 +5,18 @@
  * @module
  */
 
-import { bodyLimit, type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
+import { bodyLimit, type Context, type Hono } from "../lib/deps/hono.ts";
 import { UsageError } from "../lib/errors.ts";
-import {
-  bearerToken,
-  isFromElsewhere,
-  isOwnHost,
-  isOwnPage,
-  isOwnRead,
-  isSameSecret,
-} from "./access.ts";
+import { isOwnPage } from "./access.ts";
 import { MARKDOWN_JS, PAGE_CSS, PAGE_HTML, PAGE_JS, UPLOT_CSS, UPLOT_JS } from "./assets.ts";
 import { isControl, useControl } from "./controls.ts";
+import { guardedApp, HTML } from "./guard.ts";
 import type { Hub } from "./hub.ts";
 import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
-import { MAX_WHOLES_BYTES, reportOf, TEXT_ONLY } from "./report.ts";
+import { MAX_WHOLES_BYTES, reportOf } from "./report.ts";
 import { fitted } from "./samples.ts";
 
 /** What an app is made from. */
@@ -39,19 +33,6 @@ export interface AppOptions {
   readonly hostname: string;
 }
 
-/** Sent with every answer. `style-src 'self'` leaves `element.style` to scripts, which charts need. */
-const HEADERS = {
-  "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
-    TEXT_ONLY,
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cache-control": "no-store",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
-} as const;
-
 const ASSETS = {
   "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
   "/page.css": ["text/css; charset=utf-8", PAGE_CSS],
@@ -59,21 +40,6 @@ const ASSETS = {
   "/uplot.js": ["text/javascript; charset=utf-8", UPLOT_JS],
   "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
 } as const;
-
-const HTML = "text/html; charset=utf-8";
-const NO_TOKEN = "Open the address that the run has printed: it holds the token";
-
-/** Goes on to the page by itself: other than a redirect, that is a request of this site. */
-const DOORSTEP = `<!DOCTYPE html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta http-equiv="refresh" content="0; url=./">
-    <title>Retort</title>
-  </head>
-  <body><a href="./">Go on to the run</a></body>
-</html>
-`;
 
 /** Bodies of controls are smaller. */
 const MAX_BODY_BYTES = 1024;
@@ -88,40 +54,13 @@ const OWN_PATH =
 
 /** Makes the app. */
 export function createApp(options: AppOptions): Hono {
-  const { hub, token, cookieName } = options;
-  const isKnown = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
-  const app = new Hono({ getPath: ({ url }) => ownPath(url) });
-
-  app.use(async (c, next) => {
-    if (!isOwnHost(c.req.raw.headers.get("host"), options.hostname)) {
-      c.res = c.text("Cannot answer: this is not a host of the monitor", 403);
-    } else {
-      await next();
-    }
-    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+  const { hub } = options;
+  const app = guardedApp({
+    ...options,
+    ownPath: OWN_PATH,
+    page: (c) => c.body(PAGE_HTML, 200, { "content-type": HTML }),
+    scraped: "/metrics",
   });
-
-  app.get("/", (c) => {
-    const given = c.req.query("token");
-    if (given === undefined) {
-      return isKnown(c) ? c.body(PAGE_HTML, 200, { "content-type": HTML }) : c.text(NO_TOKEN, 401);
-    }
-    if (!isSameSecret(given, token)) return c.text(NO_TOKEN, 401);
-    setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
-    return isFromElsewhere(c.req.raw.headers)
-      ? c.body(DOORSTEP, 200, { "content-type": HTML })
-      : c.redirect("./", 303);
-  });
-
-  app.use("/*", async (c, next) => {
-    if (c.req.method !== "POST" && !isOwnRead(c.req.raw.headers)) {
-      return c.text("Cannot answer: another page has asked", 403);
-    }
-    const isScraper = c.req.path === "/metrics" && c.req.method === "GET" &&
-      isSameSecret(bearerToken(c.req.raw.headers), token);
-    return isScraper || isKnown(c) ? await next() : c.text(NO_TOKEN, 401);
-  });
-
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
     app.get(path, (c) => c.body(text, 200, { "content-type": type }));
   }
@@ -145,15 +84,7 @@ export function createApp(options: AppOptions): Hono {
     bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => refuse(c, 413, "the body is too long") }),
     (c) => control(c, c.req.param("name"), options),
   );
-  app.notFound((c) => c.text("There is nothing here", 404));
-  app.onError((_error, c) => c.text("Cannot answer: the monitor has failed", 500));
   return app;
-}
-
-/** Takes no `URL`: one with the Host of a forged request may not be valid, and throws. */
-function ownPath(url: string): string {
-  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
-  return OWN_PATH.exec(path)?.[0] ?? path;
 }
 
 /** Neither the runtime nor Hono looks at who asks for a WebSocket, and a handler that throws would end the
