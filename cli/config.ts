@@ -8,9 +8,8 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { secretParam } from "../lib/secret_names.ts";
-import { type Block, blockOf, type Fail, isKeyName, refuseKey } from "./config_block.ts";
+import { type Block, blockOf, type Fail, isKeyName, readYaml, refuseKey } from "./config_yaml.ts";
 import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts";
-import { readYaml } from "./config_yaml.ts";
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 

@@ -7,52 +7,10 @@
 import { closestString } from "../lib/deps/std_text.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
-import {
-  type Block,
-  blockOf,
-  type Fail,
-  isKeyName,
-  refuseKey,
-  shownValue,
-} from "./config_block.ts";
-import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
+import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
 
-/** One of several teachers, as far as it differs from what holds for all. */
-export interface TeacherSpec {
-  /** Its address. */
-  readonly baseUrl?: string;
-  /** The model to ask. */
-  readonly model?: string;
-  /** The variable that holds its key. */
-  readonly apiKeyEnv?: string;
-  /** The file that holds its key. */
-  readonly apiKeyFile?: string;
-  /** Its share of the load. */
-  readonly weight?: number;
-  /** The most attempts in flight at it. */
-  readonly maxConcurrency?: number;
-  /** Requests a minute. */
-  readonly rpm?: number;
-  /** Tokens a minute. */
-  readonly tpm?: number;
-  /** The endpoint that is asked. */
-  readonly endpoint?: EndpointName;
-  /** Header fields, beside those for all. */
-  readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** The file of the authorities whose certificates are trusted. */
-  readonly caFile?: string;
-  /** The file of the certificate that it is shown. */
-  readonly clientCert?: string;
-  /** The file of its private key. */
-  readonly clientKey?: string;
-  /** Whether any certificate will do. */
-  readonly insecureTls?: boolean;
-  /** The tags around its reasoning: `OPEN,CLOSE`. */
-  readonly thinkTags?: string;
-}
-
-/** The value of a header field as YAML has it. */
-type HeaderValue = string | number | boolean;
+/** What the tags around reasoning must be. */
+export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
 
 /** What a value must be. */
 interface Rule {
@@ -147,4 +105,49 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
 export function isHeaders(value: unknown): value is Readonly<Record<string, HeaderValue>> {
   return typeof value === "object" && value !== null && !Array.isArray(value) &&
     Object.values(value).every((one) => /^(?:string|number|boolean)$/.test(typeof one));
+}
+
+/** One of several teachers, as far as it differs from what holds for all. */
+export interface TeacherSpec {
+  /** Its address. */
+  readonly baseUrl?: string;
+  /** The model to ask. */
+  readonly model?: string;
+  /** The variable that holds its key. */
+  readonly apiKeyEnv?: string;
+  /** The file that holds its key. */
+  readonly apiKeyFile?: string;
+  /** Its share of the load. */
+  readonly weight?: number;
+  /** The most attempts in flight at it. */
+  readonly maxConcurrency?: number;
+  /** Requests a minute. */
+  readonly rpm?: number;
+  /** Tokens a minute. */
+  readonly tpm?: number;
+  /** The endpoint that is asked. */
+  readonly endpoint?: EndpointName;
+  /** Header fields, beside those for all. */
+  readonly headers?: Readonly<Record<string, HeaderValue>>;
+  /** The file of the authorities whose certificates are trusted. */
+  readonly caFile?: string;
+  /** The file of the certificate that it is shown. */
+  readonly clientCert?: string;
+  /** The file of its private key. */
+  readonly clientKey?: string;
+  /** Whether any certificate will do. */
+  readonly insecureTls?: boolean;
+  /** The tags around its reasoning: `OPEN,CLOSE`. */
+  readonly thinkTags?: string;
+}
+
+/** The value of a header field as YAML has it. */
+type HeaderValue = string | number | boolean;
+
+/** The two tags, or undefined where the text is no such pair. */
+export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
+  const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
+  const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&
+    close !== "";
+  return isPair ? [open, close] : undefined;
 }

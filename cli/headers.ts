@@ -1,13 +1,16 @@
 /**
- * Header fields that the user adds to every request. Their values may be secrets: no message shows one.
+ * How teachers are reached: endpoint, header fields and certificates, of one teacher or of all.
  *
  * @module
  */
 
 import { UsageError } from "../lib/errors.ts";
 import { isSecretHeader } from "../lib/secret_names.ts";
+import { ENDPOINTS, type OpenAICompatibleOptions } from "../lib/teacher/mod.ts";
+import { notSet, variableOf } from "./api_key.ts";
+import type { TeacherSpec } from "./config_teachers.ts";
 import type { Io } from "./io.ts";
-import { notSet, variableOf } from "./named_secret.ts";
+import type { Settings } from "./settings.ts";
 
 /** Header fields, and what of them must not be shown. */
 export interface HeaderFields {
@@ -29,7 +32,7 @@ const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-sub
  *
  * @throws {UsageError} when one is no field, or names a variable that is not set
  */
-export function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
+function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
   const headers: Record<string, string> = {};
   const secrets: string[] = [];
   for (const text of fields) {
@@ -64,4 +67,31 @@ export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
+}
+
+/** How a teacher is reached. */
+export type ReachOptions =
+  & Pick<OpenAICompatibleOptions, "endpoint" | "ca" | "clientCert" | "clientKey" | "insecureTls">
+  & Required<Pick<OpenAICompatibleOptions, "headers" | "secrets">>;
+
+/**
+ * Reads it: what a teacher of the configuration says of itself, then what holds for all.
+ *
+ * @throws {UsageError} when a file or a variable is not there
+ */
+export async function readReach(
+  own: TeacherSpec,
+  settings: Settings,
+  io: Io,
+): Promise<ReachOptions> {
+  const hasOwnPair = own.clientCert !== undefined || own.clientKey !== undefined;
+  const ofTeacher = Object.entries(own.headers ?? {}).map(([name, value]) => `${name}=${value}`);
+  return {
+    ...readHeaders([...settings.list("header"), ...ofTeacher], io),
+    endpoint: own.endpoint ?? settings.choice("endpoint", ENDPOINTS),
+    ca: await settings.fileOr("ca-file", own.caFile),
+    clientCert: await settings.fileOr("client-cert", own.clientCert, hasOwnPair),
+    clientKey: await settings.fileOr("client-key", own.clientKey, hasOwnPair),
+    insecureTls: own.insecureTls ?? settings.isOn("insecure-tls"),
+  };
 }

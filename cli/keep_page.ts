@@ -1,5 +1,5 @@
 /**
- * How long the page of a run outlives it.
+ * The page of a run: opened in the user's browser, and kept after the run while it is open there.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import { UsageError } from "../lib/errors.ts";
 import type { Monitor } from "../web/server.ts";
 import type { Io } from "./io.ts";
-import { watchParent } from "./parent.ts";
 import type { Settings } from "./settings.ts";
+import { watchParent } from "./signals.ts";
 
 /** How long the page stays after the run: while a page shows it, or for a number of milliseconds whether or
  * not one does; `Infinity` until the process is interrupted. */
@@ -79,4 +79,29 @@ function lengthOf(keep: PageKeep, mostMs: number): string {
 
 function durationOf(ms: number): string {
   return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
+}
+
+/** What opens an address on each system. */
+const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
+  darwin: ["open"],
+  windows: ["rundll32", "url.dll,FileProtocolHandler"],
+};
+
+/**
+ * Opens an address. Resolves when the command that does so has ended, which may be when the browser is
+ * closed: nothing should wait for it. Needs the permission to run that command.
+ *
+ * @throws {Error} when there is no such command, when it may not be run, or when it fails
+ */
+export async function openBrowser(url: string): Promise<void> {
+  const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
+  const child = new Deno.Command(command, {
+    args: [...args, url],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  child.unref();
+  const { code } = await child.status;
+  if (code !== 0) throw new Error(`${command} ended with code ${code}`);
 }

@@ -9,7 +9,7 @@ import type { ResponseGenerator } from "../lib/response_generator.ts";
 import type { ResolvedRunOptions } from "../lib/run/mod.ts";
 import type { Monitor, MonitorOptions } from "../web/server.ts";
 import type { Recorder } from "../web/recorder.ts";
-import { openBrowser } from "./browser.ts";
+import { keepPage, openBrowser, type PageKeep, readPageKeep } from "./keep_page.ts";
 import type { Io } from "./io.ts";
 import {
   besideResults,
@@ -17,7 +17,6 @@ import {
   prepareReportFile,
   writeReportFile,
 } from "./report_file.ts";
-import { keepPage, type PageKeep, readPageKeep } from "./keep_page.ts";
 import type { Settings } from "./settings.ts";
 
 /** What is asked for. */

@@ -5,22 +5,22 @@
  */
 
 import { formatCount } from "../lib/figures.ts";
-import type { Summary } from "../lib/progress/mod.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
-import { summaryText } from "../lib/terminal/mod.ts";
+import type { Summary } from "../lib/progress/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
-import type { Preview } from "../lib/run/mod.ts";
-import { aboutRun } from "./about_run.ts";
-import { nextCommand } from "./continue.ts";
+import type { Preview, ResolvedRunOptions } from "../lib/run/mod.ts";
+import { summaryText } from "../lib/terminal/mod.ts";
+import { VERSION } from "../lib/version.ts";
+import type { RunAbout } from "../web/protocol.ts";
+import type { Monitor } from "../web/server.ts";
+import { exportCommandOf, nextCommand, sameCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { refuseFormerFolder } from "./former_folder.ts";
-import { createConcurrencyHint } from "./hint.ts";
 import type { Io } from "./io.ts";
 import { openMonitor, type RunMonitor } from "./monitor.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { readRequest, type RunRequest } from "./request.ts";
-import { runToEnd } from "./run_to_end.ts";
-import { openScreen, type Screen, usesColor } from "./screen.ts";
+import { createConcurrencyHint, openScreen, type Screen, usesColor } from "./screen.ts";
 import { asUsage } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
@@ -138,4 +138,108 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
   if (toAsk === 0) return `No rows to ask; ${first} would look like this:`;
   const tokens = formatCount(promptTokens);
   return `${rowCount(toAsk)} to ask, about ${tokens} prompt tokens; ${first} would be:`;
+}
+
+/** What the run has to do with beside its generator. */
+export interface RunToEndOptions {
+  /** Where somebody may ask for a retry. */
+  readonly monitor: Monitor | undefined;
+  /** Whether a signal has told the run to end. */
+  readonly isInterrupted: () => boolean;
+  /** Says something to the person. */
+  readonly say: (message: string) => void;
+}
+
+/** How it ended. */
+export interface RunEnd {
+  /** The summary of the last run. */
+  readonly summary: Summary;
+  /** Whether that was a retry which the command line had not asked for. */
+  readonly isRetry: boolean;
+}
+
+/**
+ * Makes a run. When it is done and somebody at the monitor wants so, failed rows are asked again in a run
+ * of its own: once for each time that it was wanted. All of them together cost no more than the first
+ * might have.
+ */
+export async function runToEnd(
+  generator: ResponseGenerator,
+  run: ResolvedRunOptions,
+  { monitor, isInterrupted, say }: RunToEndOptions,
+): Promise<RunEnd> {
+  let summary = await generator.run(run);
+  let isRetry = false;
+  while (monitor?.retryWhenDone && isDoneWithFailures(summary) && !isInterrupted()) {
+    monitor.retryWhenDone = false;
+    if (run.input.includes("-")) {
+      say("Failed rows are not asked again: standard input can be read once only");
+      break;
+    }
+    const left = budgetLeft(monitor, summary);
+    if (left !== null && left <= 0) {
+      say("Failed rows are not asked again: the budget is spent");
+      break;
+    }
+    if (left !== null) generator.setMaxCost(left);
+    say(`Asking ${countOf(summary.failures_on_disk)} again, as the monitor was told`);
+    // What was to be thrown away is gone: now only the answers of the run before would be.
+    summary = await generator.run({ ...run, retry: true, resume: true, overwrite: false });
+    isRetry = true;
+  }
+  return { summary, isRetry };
+}
+
+/** A run that was stopped or halted has rows left which come first. */
+function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
+  return state === "done" && failures_on_disk > 0;
+}
+
+/** In US dollars, or null for no limit. */
+function budgetLeft(monitor: Monitor, { cost_usd }: Summary): number | null {
+  const most = monitor.state().snapshot?.max_cost_usd ?? null;
+  return most === null ? null : most - (cost_usd ?? 0);
+}
+
+function countOf(rows: number): string {
+  return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
+}
+
+/** The longest text, in UTF-16 units: a report is no place for a book. */
+const MOST_CHARS = 20_000;
+
+/** Describes the run; with its summary, names the commands that follow too. */
+export function aboutRun(
+  args: ParsedArgs,
+  { run, generator }: Pick<RunRequest, "run" | "generator">,
+  io: Pick<Io, "program" | "env">,
+): (summary: Summary | null) => RunAbout {
+  const { params = {}, system, template } = generator;
+  const facts = [
+    { name: "Command", text: sameCommand(args, io) },
+    { name: "Version", text: `retort ${VERSION}` },
+    { name: run.input.length === 1 ? "Input" : "Inputs", text: run.input.join("\n") },
+    { name: "Output", text: run.output },
+    { name: "Parameters", text: Object.keys(params).length > 0 ? JSON.stringify(params) : "" },
+    { name: "System prompt", text: system ?? "" },
+    { name: "Template", text: template ?? "" },
+  ].filter(({ text }) => text !== "").map(({ name, text }) => ({ name, text: shortened(text) }));
+  return (summary) => ({ facts, commands: summary === null ? [] : commandsOf(summary) });
+
+  function commandsOf(summary: Summary): RunAbout["commands"] {
+    const next = nextCommand(args, summary, io.program, io.env);
+    const isDone = summary.state === "done" && summary.pending === 0;
+    const results = summary.files.filter(({ succeeded }) => succeeded > 0)
+      .map((file) => file.results);
+    return [
+      ...next === undefined ? [] : [{ name: isDone ? "Retry" : "Continue", command: next }],
+      ...results.length === 0
+        ? []
+        : [{ name: "Export", command: exportCommandOf(results, io.program) }],
+    ];
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= MOST_CHARS ? text : `${text.slice(0, MOST_CHARS - 1).toWellFormed()}…`;
 }

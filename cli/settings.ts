@@ -6,7 +6,7 @@
 
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
-import { isUsualPath, NOT_SHOWN } from "./named_secret.ts";
+import { isUsualPath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
 /** Misuse of the library that a person at the command line has asked for is bad usage. */

@@ -9,7 +9,6 @@ import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
-import { watchParent } from "./parent.ts";
 
 /** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; no one presses it twice so soon. */
 const SAME_SIGNAL_MS = 500;
@@ -81,4 +80,27 @@ function drainMessage(signal: StopSignal, left: number, graceMs: number): string
   return signal === "SIGINT"
     ? `Waiting for ${calls} under way; press Ctrl-C again to end at once`
     : `Waiting for ${calls} under way, ${graceMs / 1_000} s at most`;
+}
+
+const POLL_MS = 1_000;
+
+/**
+ * Calls `onGone` when the parent process has ended, where that was npm, npx or `deno task`. They may be
+ * ended without passing the signal on, and the run would continue to spend with no one to see it. Any other
+ * parent may end as it likes: that is how a run is put into the background.
+ */
+export function watchParent(io: Io, onGone: () => void): Disposable {
+  const { parentPid } = io;
+  if (parentPid === undefined || !isByRunner(io)) return { [Symbol.dispose]() {} };
+  const first = parentPid();
+  const timer = setInterval(() => {
+    if (parentPid() === first) return;
+    clearInterval(timer);
+    onGone();
+  }, POLL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function isByRunner(io: Io): boolean {
+  return io.env("INIT_CWD") !== undefined || io.env("npm_command") !== undefined;
 }

@@ -8,14 +8,11 @@ import { UsageError } from "../lib/errors.ts";
 import type { TeacherPlace } from "../lib/run/mod.ts";
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import { openaiCompatible } from "../lib/teacher/mod.ts";
-import { DEFAULT_KEY_VARIABLE, Keys } from "./api_key.ts";
-import type { TeacherSpec } from "./config_teachers.ts";
-import { holdsKey } from "./headers.ts";
+import { addressOf, DEFAULT_KEY_VARIABLE, Keys } from "./api_key.ts";
+import { parseThinkTags, type TeacherSpec, THINK_TAGS_RULE } from "./config_teachers.ts";
+import { holdsKey, readReach } from "./headers.ts";
 import type { Io } from "./io.ts";
-import { addressOf } from "./named_secret.ts";
 import { asUsage, type Settings } from "./settings.ts";
-import { parseThinkTags, THINK_TAGS_RULE } from "./think_tags.ts";
-import { readReach } from "./teacher_options.ts";
 
 /** Teachers, and whatever was started for them. */
 export interface OpenTeachers extends AsyncDisposable {

@@ -1,7 +1,7 @@
 /** What page and report say of the run. @module */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
-import { aboutRun } from "../../cli/about_run.ts";
+import { aboutRun } from "../../cli/run_command.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { makeSummary } from "../progress/fixtures.ts";
 

@@ -1,4 +1,4 @@
-import { createConcurrencyHint } from "../../cli/hint.ts";
+import { createConcurrencyHint } from "../../cli/screen.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Snapshot } from "../../lib/progress/events.ts";
 import { makeErrorGroup, makeSnapshot } from "../progress/fixtures.ts";

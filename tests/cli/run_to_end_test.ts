@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { type RunEnd, runToEnd } from "../../cli/run_to_end.ts";
+import { type RunEnd, runToEnd } from "../../cli/run_command.ts";
 import type { RunEvent } from "../../lib/progress/events.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
