@@ -1,0 +1,115 @@
+/** What the documentation says of the command line is true. @module */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { FLAGS } from "../../cli/flags.ts";
+import { COMMANDS } from "../../cli/commands.ts";
+import { parseCommandLine } from "../../cli/parse.ts";
+import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { tempDir } from "../support/temp.ts";
+import { examplesOf, type Page, readPages } from "./pages.ts";
+
+const PAGES = await readPages();
+const NAMES = new Set(FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name));
+
+/** Flags of Deno, V8 and Slurm, and one that is there to be refused. */
+const OTHERS =
+  /^(allow-[\w-]+|v8-flags|max-semi-space-size|heap-growing-percent|force|array|api-key)$/;
+
+Deno.test("every flag stands on a page of docs/", () => {
+  const text = PAGES.filter(({ path }) => path !== "README.md").map(({ text }) => text).join("\n");
+  const named = new Set([...text.matchAll(/(?<![\w-])--([a-z][\w-]*)/g)].map(([, name]) => name));
+  assertEquals([...NAMES].filter((name) => !named.has(name)), []);
+});
+
+Deno.test("every flag that stands alone on a page exists", () => {
+  const unknown = PAGES.flatMap(({ path, text }) =>
+    [...text.matchAll(/(?<!`)`--([a-z][\w-]*)[^`]*`/g)]
+      .map(([, name]) => name)
+      .filter((name) => !NAMES.has(name) && !OTHERS.test(name))
+      .map((name) => `${path}: --${name}`)
+  );
+  assertEquals(unknown, []);
+});
+
+Deno.test("every command in a sentence can be parsed", () => {
+  const begin = new RegExp(`^(?:retort (?=\\S)|(?=(?:${COMMANDS.join("|")}) \\S))`);
+  for (const { path, text } of PAGES) {
+    for (const [, span] of text.matchAll(/(?<!`)`([^`]+)`(?!`)/g)) {
+      const words = span.replaceAll(/\s+/g, " ").replaceAll(/\[([^\]]*)\]/g, "$1");
+      if (!begin.test(words) || words.includes("…")) continue;
+      const args = words.replace(begin, "").replaceAll(/['"]/g, "").split(" ");
+      try {
+        parseCommandLine(args);
+      } catch (error) {
+        throw new Error(`${path}: ${span}`, { cause: error });
+      }
+    }
+  }
+});
+
+Deno.test("links between pages lead to pages and headings", () => {
+  const known = new Map(PAGES.map((page) => [page.path, headingsOf(page)]));
+  const broken = PAGES.flatMap(({ path, text }) =>
+    [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
+      .filter((link) => !/^https?:/.test(link))
+      .filter((link) => {
+        const [file, heading] = link.split("#");
+        const target = file === "" ? path : new URL(file, `file:///${path}`).pathname.slice(1);
+        if (!target.endsWith(".md")) return !existsIn(target);
+        const headings = known.get(target);
+        if (headings === undefined) return !existsIn(target);
+        return heading !== undefined && !headings.has(heading);
+      }).map((link) => `${path}: ${link}`)
+  );
+  assertEquals(broken, []);
+});
+
+/** The anchors that GitHub makes of headings. */
+function headingsOf({ text }: Page): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+    ),
+  );
+}
+
+function existsIn(path: string): boolean {
+  try {
+    Deno.statSync(`${REPOSITORY}/${path}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("every example of a shell runs, against the simulated teacher", async () => {
+  await using dir = await tempDir();
+  const examples = PAGES.flatMap(examplesOf);
+  assert(examples.length > 30, `${examples.length} examples`);
+  await dir.write("examples.json", JSON.stringify(examples));
+  const script = new URL("./run_examples.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "--no-check", script],
+    cwd: dir.root,
+    clearEnv: true,
+    env: cleanEnv(dir.root),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const input = new Blob([JSON.stringify(examples)]).stream().pipeTo(child.stdin);
+  const [{ code, stdout, stderr }] = await Promise.all([child.output(), input]);
+  const decoder = new TextDecoder();
+  assertEquals(code, 0, decoder.decode(stderr));
+  assertEquals(decoder.decode(stdout), "");
+});
+
+Deno.test("the README has at most 200 lines, and every page is linked from the index", () => {
+  const readme = PAGES.find(({ path }) => path === "README.md")!;
+  assert(readme.text.split("\n").length <= 200);
+  const index = PAGES.find(({ path }) => path === "docs/README.md")!.text;
+  const missing = PAGES.map(({ path }) => path.replace(/^docs\//, ""))
+    .filter((name) => name !== "README.md" && !index.includes(`(${name})`));
+  assertEquals(missing, []);
+});
