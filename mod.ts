@@ -108,16 +108,20 @@ export {
   type WriteOptions,
 } from "./lib/export/mod.ts";
 export type {
+  CamelCase,
   ErrorGroup,
   FailureAction,
   Notice,
   Percentiles,
+  ResultOf,
   RunEvent,
   RunListener,
+  RunSnapshot,
   RunStart,
   RunState,
+  RunSummary as Summary,
   Snapshot,
-  Summary,
+  Summary as RunEnd,
   SummaryFile,
   TeacherStatus,
 } from "./lib/progress/mod.ts";

@@ -6,7 +6,7 @@
 
 import { formatCount } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
-import type { Summary } from "../lib/progress/mod.ts";
+import { eventOf, type Summary } from "../lib/progress/mod.ts";
 import { ResponseGenerator } from "../lib/response_generator.ts";
 import type { Preview, ResolvedRunOptions } from "../lib/run/mod.ts";
 import { summaryText } from "../lib/terminal/mod.ts";
@@ -168,7 +168,7 @@ export async function runToEnd(
   run: ResolvedRunOptions,
   { monitor, isInterrupted, say }: RunToEndOptions,
 ): Promise<RunEnd> {
-  let summary = await generator.run(run);
+  let summary = eventOf(await generator.run(run));
   let isRetry = false;
   while (monitor?.retryWhenDone && isDoneWithFailures(summary) && !isInterrupted()) {
     monitor.retryWhenDone = false;
@@ -184,7 +184,8 @@ export async function runToEnd(
     if (left !== null) generator.setMaxCost(left);
     say(`Asking ${countOf(summary.failures_on_disk)} again, as the monitor was told`);
     // What was to be thrown away is gone: now only the answers of the run before would be.
-    summary = await generator.run({ ...run, retry: true, resume: true, overwrite: false });
+    const retry = { ...run, retry: true, resume: true, overwrite: false };
+    summary = eventOf(await generator.run(retry));
     isRetry = true;
   }
   return { summary, isRetry };

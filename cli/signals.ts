@@ -49,7 +49,7 @@ export function listenForSignals(
       return end();
     }
     received = signal;
-    const left = generator.snapshot()?.in_flight ?? 0;
+    const left = generator.snapshot()?.inFlight ?? 0;
     generator.stop();
     if (left > 0) say(drainMessage(signal, left, graceMs));
     if (signal !== "SIGINT") timer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));

@@ -7,7 +7,7 @@
 import { HaltedError } from "./errors.ts";
 import { checkOptions } from "./options.ts";
 import type { PathLike } from "./paths.ts";
-import type { Summary } from "./progress/mod.ts";
+import type { RunSummary } from "./progress/mod.ts";
 import { ResponseGenerator } from "./response_generator.ts";
 import {
   GENERATOR_RULES,
@@ -56,7 +56,7 @@ export async function distillFiles(
   input: PathLike | readonly PathLike[],
   output: PathLike,
   options: DistillFilesOptions,
-): Promise<Summary> {
+): Promise<RunSummary> {
   checkOptions(options, RULES);
   checkOptions({ input, output }, RUN_RULES);
   const [generator, run] = [pick(options, SHARED_RULES), pick(options, RUN_ONLY_RULES)];

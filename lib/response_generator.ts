@@ -25,10 +25,11 @@ import { checkConcurrency } from "./engine/mod.ts";
 import { checkLimits } from "./engine/answers/mod.ts";
 import {
   Listeners,
+  resultOf,
   type RunListener,
+  type RunSnapshot,
   type RunState,
-  type Snapshot,
-  type Summary,
+  type RunSummary,
 } from "./progress/mod.ts";
 import type { Outcome } from "./row.ts";
 import { imagesIn } from "./source/mod.ts";
@@ -101,8 +102,9 @@ export class ResponseGenerator {
   }
 
   /** The state of what is under way, or undefined when nothing is. */
-  snapshot(): Snapshot | undefined {
-    return this.#activity?.progress.snapshot();
+  snapshot(): RunSnapshot | undefined {
+    const snapshot = this.#activity?.progress.snapshot();
+    return snapshot && resultOf(snapshot);
   }
 
   /** Starts no attempt until `resume()`; calls in flight go on. */
@@ -147,11 +149,11 @@ export class ResponseGenerator {
    * @throws {LockedError} when another run writes to the same output
    * @throws {SinkError} when the output cannot be kept
    */
-  async run(options: RunOptions): Promise<Summary> {
+  async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activity) => {
       const run = await this.#runOf(activity, options);
       activity.run = run;
-      return await run.execute();
+      return resultOf(await run.execute());
     });
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Notice, RunEvent } from "../lib/progress/mod.ts";
+import { eventOf, type Notice, type RunEvent } from "../lib/progress/mod.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import { CLOSE, PageLink, type PageSocket } from "./page_link.ts";
 import type { ServerMessage } from "./protocol.ts";
@@ -76,7 +76,7 @@ export class Hub {
     this.#record = new RunRecord(options);
     this.#beatAt = options.now();
     const snapshot = run.snapshot();
-    if (snapshot !== undefined) this.#hear(snapshot);
+    if (snapshot !== undefined) this.#hear(eventOf(snapshot));
     this.#leave = [
       run.on((event) => this.#guarded(() => this.#hear(event))),
       run.onOutcomes((outcomes) => this.#guarded(() => this.#record.addOutcomes(outcomes))),
@@ -192,7 +192,7 @@ export class Hub {
     if (this.#isNew || this.#record.ended) return;
     this.#publishedAt = this.#beats;
     const snapshot = this.#run.snapshot() ?? this.#record.snapshot;
-    if (snapshot !== undefined) this.#hear(snapshot);
+    if (snapshot !== undefined) this.#hear(eventOf(snapshot));
     else for (const page of this.#pages) page.needsHello = true;
   }
 

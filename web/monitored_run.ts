@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
+import type { RunListener, RunSnapshot, Snapshot } from "../lib/progress/mod.ts";
 import type { Outcome } from "../lib/row.ts";
 
 /** Hears of rows that were settled, in batches. */
@@ -17,7 +17,7 @@ export interface MonitoredRun {
   /** Calls `listener` with settled rows until the function that it gives back is called. */
   onOutcomes(listener: OutcomesListener): () => void;
   /** The state of what is under way, or undefined when nothing is. */
-  snapshot(): Snapshot | undefined;
+  snapshot(): Snapshot | RunSnapshot | undefined;
   /** Starts no attempt until `resume()`. */
   pause(): void;
   /** Goes on. */

@@ -212,7 +212,7 @@ export interface SummaryFile {
   pending: number;
 }
 
-/** The last event of a run, the answer of `run()`, and the `summary` of `run.json`. */
+/** The last event of a run, and the `summary` of `run.json`. */
 export interface Summary {
   /** Always "run-end". */
   type: "run-end";

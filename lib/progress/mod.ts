@@ -24,3 +24,11 @@ export type {
 export { type Gauges, Listeners } from "./progress_options.ts";
 export type { FailedAttempt } from "./counters.ts";
 export { Progress } from "./progress.ts";
+export {
+  type CamelCase,
+  eventOf,
+  type ResultOf,
+  resultOf,
+  type RunSnapshot,
+  type RunSummary,
+} from "./results.ts";

@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
 import { listenForSignals, type Signals } from "../../cli/signals.ts";
-import type { Snapshot } from "../../lib/progress/events.ts";
+import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -23,7 +23,7 @@ class Scene implements Disposable {
         this.did.push("abort");
         this.abortReason = reason;
       },
-      snapshot: () => ({ in_flight: inFlight }) as Snapshot,
+      snapshot: () => ({ inFlight }) as RunSnapshot,
     } as unknown as ResponseGenerator;
     const io = {
       onSignal: (signal: StopSignal, handler: () => void) => {

@@ -13,6 +13,7 @@ import {
   exportResults,
   HaltedError,
   ResponseGenerator,
+  type RunEvent,
   type RunOptions,
   type Teacher,
   TeacherError,
@@ -42,6 +43,44 @@ Deno.test("distillFiles() takes strings, URLs and arrays of them", async () => {
   assertEquals(both.files.map(({ succeeded }) => succeeded), [1, 1]);
   assertEquals((await dir.rows("out/b c.jsonl"))[0].response, "answer to two");
 });
+
+Deno.test("results of functions have camelCase names, events and files keep theirs", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
+  const output = dir.path("out/");
+  const generator = new ResponseGenerator({ teacher, priceIn: 1, priceOut: 1 });
+  const events: RunEvent[] = [];
+  generator.on((event) => {
+    events.push(event);
+    if (event.type === "snapshot" && generator.snapshot() !== undefined) {
+      isSnakeFree(generator.snapshot()!);
+    }
+  });
+  const summary = await generator.run({ input, output });
+  isSnakeFree(summary);
+  assertEquals([summary.failuresOnDisk, summary.teachers[0].inFlight], [0, 0]);
+  // Earlier names are there, and in no JSON.
+  assertEquals(summary.failures_on_disk, 0);
+  assertEquals(summary.teachers[0].completion_tokens, summary.teachers[0].completionTokens);
+  const end = events.at(-1)!;
+  assertEquals("failures_on_disk" in end && Object.keys(end).includes("failures_on_disk"), true);
+  const run = JSON.parse(await Deno.readTextFile(dir.path("out/in.run.json")));
+  assertEquals(run.summary.failures_on_disk, 0);
+  for (
+    const result of [await generator.preview({ input, output }), ...await verify({ input, output })]
+  ) {
+    isSnakeFree(result);
+  }
+});
+
+function isSnakeFree(result: object): void {
+  const names: string[] = [];
+  JSON.stringify(result, (name, value) => {
+    names.push(name);
+    return ["wastedByReason", "actions", "request", "requests"].includes(name) ? undefined : value;
+  });
+  assertEquals(names.filter((name) => name.includes("_")), []);
+}
 
 Deno.test("run(), preview(), verify() and exportResults() take strings and URLs", async () => {
   await using dir = await tempDir();

@@ -10,7 +10,10 @@ import {
   openai,
   type openaiCompatible,
   type OpenAITeacher,
+  type RunEnd,
+  type RunSnapshot,
   type Summary,
+  type SummaryFile,
   type Teacher,
   type Usage,
 } from "../../mod.ts";
@@ -27,6 +30,21 @@ interface MyRow {
 declare const rows: MyRow[];
 declare const teacher: Teacher;
 declare const signal: AbortSignal;
+
+/** What functions tell of a run has the fields of its events in camelCase, and the earlier names. */
+function _results(summary: Summary, snapshot: RunSnapshot) {
+  is<Same<typeof summary.costUsd, number | null>>();
+  is<Same<typeof summary.wastedByReason, Summary["wasted_by_reason"]>>();
+  is<Same<typeof snapshot.teachers[number]["inFlight"], number>>();
+  is<Same<typeof summary.errors[number]["firstSeen"], string>>();
+  const files: SummaryFile[] = summary.files;
+  is<Same<typeof files[number]["failures"], typeof summary.files[number]["failures"]>>();
+  // Code of before still compiles.
+  const event: RunEnd = summary;
+  is<Same<typeof event.cost_usd, typeof summary.cost_usd>>();
+  // @ts-expect-error there is no such field
+  summary.costUSD;
+}
 
 async function _theSketch(save: (id: string, response: string, tokens: number) => void) {
   await using own = openai({ baseUrl: "http://127.0.0.1:1/v1", model: "qwen3" });
