@@ -110,7 +110,7 @@ class Placing {
       return isColumn && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
     }
     if (!isImagePart(part)) return part;
-    const source = part.image ?? part.url ?? part.path;
+    const source = part.image ?? part.url ?? part.path ?? ofAnthropic(part.source);
     return has(source) ? this.#image(source, "image") : this.#next();
   }
 
@@ -139,6 +139,12 @@ class Placing {
     }
     return { type: "image_url", image_url: { url: address } };
   }
+}
+
+/** The source of a part of Anthropic's API, as an image of a column. */
+function ofAnthropic(source: unknown): unknown {
+  if (!isObject(source)) return undefined;
+  return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
 function columnOf(name: string, value: unknown): Column | BadRow {

@@ -9,7 +9,7 @@ import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { define, has, isBlank } from "./json_values.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
-import { addCalls, callMessage, linkToolCalls } from "./tool_calls.ts";
+import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
 /** A turn of a conversation, as it stands in the row. */
 type Turn = Readonly<Record<string, unknown>>;
@@ -20,7 +20,8 @@ const CALLS = "calls";
 /**
  * What speakers are called. `human`, `gpt` and the like are those of ShareGPT; `function_call` (answered
  * by `observation`) is LLaMA-Factory's, `function_response` Glaive's, `tool_call` and `tool_response`
- * are those of ms-swift, `prompter` is that of OpenAssistant, and `model` Gemini's.
+ * are those of ms-swift, `prompter` is that of OpenAssistant, `ipython` that of Llama 3's template, and
+ * `model` Gemini's.
  */
 const ROLES = new Map([
   ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
@@ -29,8 +30,14 @@ const ROLES = new Map([
     .map((role) => [role, "assistant"] as const),
   ...["function_call", "function-call", "tool_call", "tool-call"]
     .map((role) => [role, CALLS] as const),
-  ...["observation", "function", "function_response", "function-response", "tool_response"]
-    .map((role) => [role, "tool"] as const),
+  ...[
+    "observation",
+    "function",
+    "function_response",
+    "function-response",
+    "tool_response",
+    "ipython",
+  ].map((role) => [role, "tool"] as const),
 ]);
 
 /** The part of a conversation that is sent: everything before its trailing assistant turns. Where all of
@@ -41,11 +48,12 @@ export function conversationOf(
   reading: Reading,
   keepsPrefill = reading.keepsPrefill,
 ): Message[] | BadRow {
-  if (!Array.isArray(value)) return mustBe(name, "an array of messages", value);
-  if (value.length === 0) return new BadRow(`"${name}" must not be empty`);
+  const list = turnsIn(value);
+  if (list === undefined) return notTurns(name, value);
+  if (list.length === 0) return new BadRow(`"${name}" must not be empty`);
   // A bare array of pairs is no conversation: it is a whole file of rows on one line.
-  const isOfPairs = reading.shape !== "message-array" && isPair(value[0]);
-  const all = isOfPairs ? value.flatMap(turnsOfPair) : value;
+  const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
+  const all = isOfPairs ? list.flatMap(turnsOfPair) : list;
   let end = all.length;
   while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
   if (end === 0) return new BadRow(`"${name}" must hold more than assistant turns`);
@@ -57,6 +65,39 @@ export function conversationOf(
     isEmpty &&= isBlank(turn.content);
   }
   return isEmpty ? new BadRow(`"${name}" must hold some text`) : turns as Message[];
+}
+
+/** The turns of a value: a list, that list as JSON text (CSV files, columns of text), or the columns of that
+ * list, as Hugging Face writes a sequence of objects: `{"role":[…],"content":[…]}`. */
+function turnsIn(value: unknown): unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (typeof value === "string") {
+    return /^\s*[[{]/.test(value) ? turnsIn(parsed(value)) : undefined;
+  }
+  return isColumns(value) ? turnsOfColumns(value) : undefined;
+}
+
+/** Whether these are the columns of a list of turns. */
+export function isColumns(value: unknown): value is Readonly<Record<string, unknown[]>> {
+  if (!isObject(value)) return false;
+  const columns = Object.values(value);
+  return ("role" in value || "from" in value) && columns.every(Array.isArray) &&
+    columns.every((column) => (column as unknown[]).length === (columns[0] as unknown[]).length);
+}
+
+function turnsOfColumns(columns: Readonly<Record<string, unknown[]>>): unknown[] {
+  const entries = Object.entries(columns);
+  return entries[0][1].map((_, i) => {
+    const turn: Record<string, unknown> = {};
+    for (const [name, column] of entries) if (has(column[i])) define(turn, name, column[i]);
+    return turn;
+  });
+}
+
+function notTurns(name: string, value: unknown): BadRow {
+  const isPython = typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value);
+  const help = "it is the text of a Python list: write it with json.dumps() in place of str()";
+  return mustBe(name, "an array of messages", value, isPython ? () => help : undefined);
 }
 
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
@@ -103,10 +144,10 @@ function converted(turns: readonly unknown[], name: string, reading: Reading): M
     if (message instanceof BadRow) return message;
     // Parallel calls stand in one turn each, and their answers follow the last of them.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
-    else messages.push(message);
+    else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
     isEmpty &&= isEmptyContent(message.content);
-    hasTools ||= message.role === "tool" || message.tool_calls !== undefined;
+    hasTools ||= message.role === "tool" || messages.at(-1)!.tool_calls !== undefined;
   }
   if (isEmpty) return new BadRow(`"${name}" must hold some text`);
   return hasTools ? linkToolCalls(messages, name, reading) : messages;
@@ -114,7 +155,8 @@ function converted(turns: readonly unknown[], name: string, reading: Reading): M
 
 function messageOf(turn: Turn, role: string, place: string, reading: Reading): Message | BadRow {
   if (role === CALLS) return callMessage(contentOf(turn), place);
-  const isMessage = role === turn.role && !has(turn.from) && !reading.isLog;
+  const isMessage = role === turn.role && contentName(turn) === "content" && !has(turn.from) &&
+    !reading.isLog;
   const message = isMessage ? turn as Message : withOwnFields(turn, role, reading, place);
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
@@ -127,10 +169,11 @@ function withOwnFields(
   reading: Reading,
   place: string,
 ): Message {
-  const isShareGpt = has(turn.from) || contentName(turn) === "value";
-  const message: Message = isShareGpt ? { role, content: contentOf(turn) } : { role };
+  const name = contentName(turn);
+  const isOther = has(turn.from) || name !== "content";
+  const message: Message = isOther ? { role, content: contentOf(turn) } : { role };
   for (const key of Object.keys(turn)) {
-    if (isShareGpt && (key === "from" || key === "value")) continue;
+    if (isOther && (key === "from" || key === name)) continue;
     if (reading.isLog && !MESSAGE_FIELDS.has(key)) {
       if (has(turn[key])) reading.leaveOut(`${place.slice(0, place.lastIndexOf("["))}[].${key}`);
     } else if (key !== "role") define(message, key, turn[key]);
@@ -176,8 +219,12 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-function contentName(turn: Turn): "content" | "value" {
-  return has(turn.content) || !(has(turn.value) || has(turn.from)) ? "content" : "value";
+/** Where the text of a turn stands; `text` is OpenAssistant's. */
+function contentName(turn: Turn): "content" | "value" | "text" {
+  if (has(turn.content)) return "content";
+  if (has(turn.value)) return "value";
+  if (typeof turn.text === "string") return "text";
+  return has(turn.from) ? "value" : "content";
 }
 
 function contentOf(turn: Turn): unknown {

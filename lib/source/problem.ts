@@ -26,8 +26,13 @@ export class BadRow {
 const LONGEST_SHOWN = 40;
 
 /** `"name" must be …: current value is …` */
-export function mustBe(name: string, wanted: string, value: unknown): BadRow {
-  return new BadRow(`"${name}" must be ${wanted}: ${currentValue(value)}`);
+export function mustBe(
+  name: string,
+  wanted: string,
+  value: unknown,
+  help?: () => string,
+): BadRow {
+  return new BadRow(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
 }
 
 /** `current value is …`, never long: prompts are. */

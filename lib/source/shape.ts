@@ -8,7 +8,7 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
 import { has, isBlank } from "./json_values.ts";
-import { conversationOf, isSystem, withSystem } from "./messages.ts";
+import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 import { promptHint, type Template } from "./template.ts";
 
@@ -67,12 +67,12 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ba
   }
   if (isBatch(row)) return "openai-batch";
   if (has(row.messages)) return "messages";
-  if (Array.isArray(row.prompt)) return "prompt-messages";
+  if (Array.isArray(row.prompt) || isColumns(row.prompt)) return "prompt-messages";
   if (has(row.conversations)) return "conversations";
   if (has(row.prompt)) return "prompt";
   if (has(row.question)) return "question";
   if (has(row.instruction)) return "instruction";
-  if (Array.isArray(row.conversation)) return "conversation";
+  if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
   return new BadRow(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
       `"instruction", or a template: ${fieldsOf(row)}`,
@@ -167,7 +167,7 @@ function ownMessages(
 
 function promptField(row: RowObject, field: string, reading: Reading): Message[] | BadRow {
   const value = row[field];
-  if (Array.isArray(value)) {
+  if (Array.isArray(value) || isColumns(value)) {
     if (has(row.history)) reading.leaveOut("history");
     return conversationOf(value, field, reading);
   }

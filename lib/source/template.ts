@@ -131,6 +131,9 @@ const USUAL = [
   "title",
 ];
 
+/** The ones among them that are the name of where a row comes from just as well. */
+const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
+
 /** What stands beside prompts: answers, names and notes. */
 const UNLIKELY =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
@@ -142,8 +145,31 @@ export function promptHint(row: Fields): string {
     const [name] = lists[0];
     return `the rows stand in "${name}": take them out with jq -c '.["${name}"][]'`;
   }
+  const batch = batchHint(row);
+  if (batch !== "") return batch;
   const field = likelyPromptField(row);
   return field === undefined ? "" : `use --prompt-field ${word(field)}`;
+}
+
+/** The way out for the lines of batch files whose API is another one than that of OpenAI. */
+function batchHint({ params, request, modelInput }: Fields): string {
+  if (isConversation(fieldOf(params, "messages"))) {
+    return "it is a line of an Anthropic batch: take it out with " +
+      "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
+  }
+  if (Array.isArray(fieldOf(request, "contents"))) {
+    return "it is a line of a Gemini batch: take it out with " +
+      "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
+  }
+  if (isConversation(fieldOf(modelInput, "messages"))) {
+    return "it is a line of a Bedrock batch: take it out with " +
+      "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
+  }
+  return "";
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? own(value, name) : undefined;
 }
 
 /** The field that is most likely the prompt; undefined where none is. */
@@ -151,16 +177,23 @@ export function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => isPrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, KNOWN));
   if (mistyped !== undefined) return mistyped;
+  const chats = names.filter((name) => isConversation(row[name]));
+  if (chats.length === 1) return chats[0];
   for (const usual of USUAL) {
     const found = names.find((name) => name.toLowerCase() === usual);
-    if (found !== undefined) return found;
+    if (found !== undefined && (!MAY_BE_NOTES.has(usual) || isSentence(row[found]))) return found;
   }
-  const [only, ...others] = names.filter((name) => !UNLIKELY.test(name));
+  const [only, ...others] = names.filter((name) => !UNLIKELY.test(name) && isSentence(row[name]));
   return others.length === 0 ? only : undefined;
 }
 
 function isPrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
+}
+
+/** More than a name or a number. */
+function isSentence(value: unknown): boolean {
+  return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
 function isConversation(value: unknown): boolean {

@@ -6,7 +6,7 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_values.ts";
+import { has, holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_values.ts";
 import { BadRow, mustBe, type Reading } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
@@ -27,6 +27,26 @@ function asStated(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
   return { ...(hasText(call.id) ? { id: call.id } : {}), name, arguments: text };
+}
+
+const CALL_IN_TEXT = /<tool_call>(.*?)<\/tool_call>/gs;
+const ANSWER_IN_TEXT = /<tool_response>(.*?)<\/tool_response>/gs;
+
+/** The same message with the calls in its text, or the answers to them, taken out: in Hermes' data sets they
+ * stand between tags. A text that is not all of that is left as it is. */
+export function withCallsInText(message: Message): Message {
+  const { role, content } = message;
+  if (typeof content !== "string" || has(message.tool_calls)) return message;
+  if (role === "tool") {
+    const answers = [...content.matchAll(ANSWER_IN_TEXT)].map(([, answer]) => answer.trim());
+    if (answers.length === 0) return message;
+    return { ...message, content: answers.length === 1 ? answers[0] : JSON.stringify(answers) };
+  }
+  if (role !== "assistant" || !content.includes("<tool_call>")) return message;
+  const calls = [...content.matchAll(CALL_IN_TEXT)].map(([, call]) => parsed(call));
+  if (calls.length === 0 || !calls.every(isNamed)) return message;
+  const text = content.replace(CALL_IN_TEXT, "").trim();
+  return { ...message, content: text === "" ? null : text, tool_calls: calls.map(asStated) };
 }
 
 /** Adds the calls of a message to those of another one. */
@@ -177,7 +197,7 @@ function hasText(value: unknown): boolean {
 
 /** JSON with its numbers as written, or undefined where it is none. */
 // deno-lint-ignore no-explicit-any -- each caller checks what it got
-function parsed(text: string): any {
+export function parsed(text: string): any {
   try {
     return parseLossless(text);
   } catch {

@@ -73,14 +73,15 @@ function partialOf({ context }: RefusalOptions, body: unknown): Completion | und
 
 /**
  * How long a teacher asks to be left alone, in milliseconds: `retry-after-ms`, else `retry-after` (seconds,
- * also fractions, or an HTTP date, which is on the teacher's clock), also where LiteLLM hands on that of
- * the provider. What is negative, no number or beyond a day is ignored.
+ * also fractions, or an HTTP date, which is on the teacher's clock). What is negative, no number or
+ * beyond a day is ignored. LiteLLM's `llm_provider-retry-after` is not obeyed: its router says 60 there,
+ * whenever its minute ends.
  */
 export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
   const inMs = textOf(headers["retry-after-ms"]);
   const waitMs = plausible(inMs === "" ? NaN : Number(inMs));
   if (waitMs !== undefined) return waitMs;
-  const after = textOf(headers["retry-after"]) || textOf(headers["llm_provider-retry-after"]);
+  const after = textOf(headers["retry-after"]);
   if (after === "") return undefined;
   const seconds = Number(after);
   return plausible(

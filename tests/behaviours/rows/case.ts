@@ -21,6 +21,8 @@ export interface RowCase {
   readonly uids?: readonly string[];
   /** What is wrong with the first line, where nothing may be sent. */
   readonly bad?: string;
+  /** What to do about it, said behind that. @default nothing */
+  readonly help?: string;
   /** A line that the run says before it sends. */
   readonly says?: string;
 }

@@ -33,7 +33,7 @@ function padded(bytes: number): Uint8Array {
   return padded;
 }
 
-const IN_FOLDER = 'it must be in the folder "$DIR/in/" (--images-root)';
+const IN_FOLDER = 'it must be in the folder "$DIR/in" (--images-root)';
 
 function refused(what: string, path: string, reason: string, more: Partial<RowCase> = {}): RowCase {
   return {

@@ -34,9 +34,11 @@ function rowOf({ rows, flags = [] }: RowCase): string {
   return cell(flags.length === 0 ? lines : `${lines}<br>with ${code(flags.join(" "))}`);
 }
 
-function follows({ sent = [], bad, says, uids }: RowCase): string {
+function follows({ sent = [], bad, help, says, uids }: RowCase): string {
   const parts = sent.map((text) => `sent: ${code(text)}`);
-  if (bad !== undefined) parts.push(`bad row: ${code(bad)}`);
+  if (bad !== undefined) {
+    parts.push(`bad row: ${code(help === undefined ? bad : `${bad}: ${help}`)}`);
+  }
   if (uids !== undefined) parts.push(`uid ${uids.map(code).join(", ")}`);
   if (says !== undefined) parts.push(`the run says ${code(says)}`);
   return cell(parts.join("<br>"));

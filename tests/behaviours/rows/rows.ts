@@ -12,6 +12,7 @@ import { IDS } from "./ids.ts";
 import { IMAGES } from "./images.ts";
 import { PARAMETERS } from "./parameters.ts";
 import { PROMPTS } from "./prompts.ts";
+import { QUIRKS } from "./quirks.ts";
 import { TOOLS } from "./tools.ts";
 import { UNSENT } from "./unsent.ts";
 
@@ -24,4 +25,5 @@ export const ROWS: readonly RowGroup[] = [
   PARAMETERS,
   UNSENT,
   IDS,
+  QUIRKS,
 ];

@@ -27,7 +27,8 @@ export async function runRow(one: RowCase): Promise<void> {
   const bad = one.bad && inDir(one.bad);
   if (bad !== undefined) {
     const before = await runInProcess([...args, ...flags]);
-    assertStringIncludes(before.stderr, `${input}:1: ${bad}`);
+    const help = one.help === undefined ? "" : `: ${one.help}`;
+    assertStringIncludes(before.stderr, `${input}:1: ${bad}${help}`);
     assertEquals([before.code, await dir.exists("out/rows.jsonl")], [2, false], before.stderr);
     flags.push("--skip-bad-rows", "--allow-empty");
   }

@@ -650,11 +650,11 @@ export const GROUPS: readonly CaseGroup[] = [
       LOAD,
     ),
     on(
-      "LiteLLM: what the provider asks for",
+      "LiteLLM: a minute's limit, whose 60 is a constant",
       429,
-      openai("AzureException RateLimitError", "throttling_error", "429"),
-      asksFor(7_000),
-      { "llm_provider-retry-after": "7" },
+      openai("No deployments available for selected model.", "throttling_error", "429"),
+      LOAD,
+      { "llm_provider-retry-after": "60" },
     ),
     on(
       "OpenRouter: headers of the limit in the body",

@@ -1,0 +1,150 @@
+/** Rows that users have met in data sets, each with where that is told. @module */
+
+import type { RowCase, RowGroup } from "./case.ts";
+
+const NO_PROMPT =
+  'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
+  '"instruction", or a template: ';
+const HI = '"messages":[{"role":"user","content":"hi"}]';
+const PNG_BASE64 =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
+/** One row, and what is sent for it. */
+function sent(what: string, row: string, messages = HI, says?: string): RowCase {
+  return { what, rows: [row], sent: [messages], ...(says === undefined ? {} : { says }) };
+}
+
+/** One row that is refused, with the way out. */
+function refused(what: string, row: string, bad: string, help?: string): RowCase {
+  return { what, rows: [row], bad, ...(help === undefined ? {} : { help }) };
+}
+
+/** Rows that users have met in data sets. */
+export const QUIRKS: RowGroup = {
+  title: "Seen in data sets",
+  intro:
+    "What stands in files that were made by other tools. Lists of messages are read as JSON text, too, " +
+    "and as the columns that Hugging Face makes of a sequence of objects.",
+  cases: [
+    // huggingface/datasets: a Sequence of a dict becomes a dict of lists.
+    sent(
+      "a sequence of objects as Hugging Face writes it",
+      '{"messages":{"role":["system","user","assistant"],"content":["s","hi","old"]}}',
+      '"messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}]',
+    ),
+    sent(
+      "the same of a ShareGPT log, with a column that is null",
+      '{"conversations":{"from":["human","gpt"],"value":["hi","old"],"weight":[null,1]}}',
+    ),
+    sent(
+      "the same as a prompt (TRL)",
+      '{"prompt":{"role":["user"],"content":["hi"]},"completion":{"role":["assistant"],"content":["old"]}}',
+      HI,
+      "not sent: completion",
+    ),
+    refused(
+      "columns of different lengths",
+      '{"messages":{"role":["user","user"],"content":["hi"]}}',
+      '"messages" must be an array of messages: current value is an object',
+    ),
+    // hiyouga/LlamaFactory#8947 and files that went through CSV
+    sent(
+      "messages as JSON text",
+      '{"messages":"[{\\"role\\":\\"user\\",\\"content\\":\\"hi\\",\\"n\\":1.0}]"}',
+      '"messages":[{"role":"user","content":"hi","n":1.0}]',
+    ),
+    sent(
+      "a ShareGPT log as JSON text",
+      '{"conversations":"[{\\"from\\":\\"human\\",\\"value\\":\\"hi\\"},{\\"from\\":\\"gpt\\",\\"value\\":\\"old\\"}]"}',
+    ),
+    refused(
+      "messages as the text of a Python list",
+      "{\"messages\":\"[{'role': 'user', 'content': 'hi'}]\"}",
+      '"messages" must be an array of messages: current value is ' +
+        "\"[{'role': 'user', 'content': 'hi'}]\"",
+      "it is the text of a Python list: write it with json.dumps() in place of str()",
+    ),
+    {
+      // LAION-AI/Open-Assistant#1911
+      what: "OpenAssistant's threads, whose turns hold `text`",
+      rows: [
+        '{"thread":[{"text":"hi","role":"prompter"},{"text":"yes","role":"assistant"},{"text":"ho","role":"prompter"}],"source":"wikipedia"}',
+      ],
+      flags: ["--prompt-field", "thread"],
+      sent: [
+        '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"},{"role":"user","content":"ho"}]',
+      ],
+      says: "not sent: source",
+    },
+    refused(
+      "the same without the flag",
+      '{"thread":[{"text":"hi","role":"prompter"}],"source":"wikipedia"}',
+      `${NO_PROMPT}its fields are "thread", "source"`,
+      "use --prompt-field thread",
+    ),
+    // huggingface/text-generation-inference#2461
+    sent(
+      "the role that Llama 3's template has for answers of tools",
+      '{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"ipython","content":"1","tool_call_id":"a"}]}',
+      '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","content":"1","tool_call_id":"a"}]',
+    ),
+    // NousResearch/hermes-function-calling-v1
+    sent(
+      "Hermes: calls and their answers between tags",
+      '{"conversations":[{"from":"human","value":"hi"},{"from":"gpt","value":"Let me see.\\n<tool_call>\\n{\\"arguments\\": {\\"x\\": 1.0}, \\"name\\": \\"f\\"}\\n</tool_call>"},{"from":"tool","value":"<tool_response>\\n{\\"y\\": 2}\\n</tool_response>"}]}',
+      '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"Let me see.","tool_calls":[{"id":"call00001","type":"function","function":{"name":"f","arguments":"{\\"x\\":1.0}"}}]},{"role":"tool","content":"{\\"y\\": 2}","tool_call_id":"call00001"}]',
+    ),
+    sent(
+      "Hermes: two calls, and two answers in one turn",
+      '{"conversations":[{"from":"human","value":"hi"},{"from":"gpt","value":"<tool_call>{\\"name\\": \\"f\\", \\"arguments\\": {}}</tool_call>\\n<tool_call>{\\"name\\": \\"g\\", \\"arguments\\": {}}</tool_call>"},{"from":"tool","value":"<tool_response>1</tool_response>\\n<tool_response>2</tool_response>"}]}',
+      '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"call00001","type":"function","function":{"name":"f","arguments":"{}"}},{"id":"call00002","type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","content":"1","tool_call_id":"call00001"},{"role":"tool","content":"2","tool_call_id":"call00002"}]',
+    ),
+    // hiyouga/LlamaFactory#2571
+    sent(
+      "AgentInstruct, whose turns hold `loss`",
+      '{"conversations":[{"from":"human","loss":null,"value":"hi"},{"from":"gpt","loss":true,"value":"old"}]}',
+    ),
+    // HuggingFaceH4/ultrafeedback_binarized
+    sent(
+      "preference pairs beside messages",
+      '{"prompt":"hi","chosen":[{"role":"user","content":"hi"}],"rejected":[],"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"old"}]}',
+      HI,
+      "not sent: prompt, chosen, rejected",
+    ),
+    // nvidia/Llama-Nemotron-Post-Training-Dataset
+    refused(
+      "messages under another name",
+      '{"input":[{"role":"user","content":"hi"}],"output":"old","category":"math"}',
+      `${NO_PROMPT}its fields are "input", "output", "category"`,
+      "use --prompt-field input",
+    ),
+    // 567-labs/instructor#1193
+    refused(
+      "a line of an Anthropic batch",
+      '{"custom_id":"a","params":{"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}}',
+      `${NO_PROMPT}its fields are "custom_id", "params"`,
+      "it is a line of an Anthropic batch: take it out with " +
+        "jq -c '{custom_id, system: .params.system, messages: .params.messages}'",
+    ),
+    // lofcz/LLMTornado#162
+    refused(
+      "a line of a Gemini batch",
+      '{"key":"a","request":{"contents":[{"parts":[{"text":"hi"}]}]}}',
+      `${NO_PROMPT}its fields are "key", "request"`,
+      "it is a line of a Gemini batch: take it out with " +
+        "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'",
+    ),
+    refused(
+      "a line of a Bedrock batch",
+      '{"recordId":"a","modelInput":{"messages":[{"role":"user","content":"hi"}]}}',
+      `${NO_PROMPT}its fields are "recordId", "modelInput"`,
+      "it is a line of a Bedrock batch: take it out with " +
+        "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'",
+    ),
+    sent(
+      "an image as Anthropic's API has it",
+      `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"${PNG_BASE64}"}},{"type":"image","source":{"type":"url","url":"https://a.example/1.png"}},{"type":"text","text":"hi"}]}]}`,
+      `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,${PNG_BASE64}"}},{"type":"image_url","image_url":{"url":"https://a.example/1.png"}},{"type":"text","text":"hi"}]}]`,
+    ),
+  ],
+};
