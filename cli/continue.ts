@@ -60,8 +60,13 @@ export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): 
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
 }
 
-/** The command that makes a training set of these results. */
-export function exportCommandOf(results: readonly string[], program: string): string {
+/** The command that makes a training set of the results that there are; undefined where there are none. */
+export function exportCommand(
+  { files }: Pick<Summary, "files">,
+  program: string,
+): string | undefined {
+  const results = files.filter(({ succeeded }) => succeeded > 0).map((file) => file.results);
+  if (results.length === 0) return undefined;
   const words = [program, "export", ...results.map(inputWord), "-o", "train.jsonl"];
   return [...words, "--format", "messages"].join(" ");
 }

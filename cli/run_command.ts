@@ -13,7 +13,7 @@ import { summaryText } from "../lib/terminal/mod.ts";
 import { VERSION } from "../lib/version.ts";
 import type { RunAbout } from "../web/protocol.ts";
 import type { Monitor } from "../web/server.ts";
-import { exportCommandOf, nextCommand, sameCommand } from "./continue.ts";
+import { exportCommand, nextCommand, sameCommand } from "./continue.ts";
 import { EXIT_DISK, EXIT_DONE, exitCodeOf } from "./exit_codes.ts";
 import { refuseFormerFolder } from "./former_folder.ts";
 import type { Io } from "./io.ts";
@@ -96,6 +96,9 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
+/** A command that names more results than this is none that anyone would read. */
+const MOST_EXPORTED = 8;
+
 /** What a halt asks of the user is said like an error, also where no progress is shown. */
 function sayEnd(
   summary: Summary,
@@ -104,7 +107,13 @@ function sayEnd(
   io: Io,
 ): void {
   if (progress !== "json" && !isQuiet) {
-    io.writeErr(summaryText(summary, { continueCommand, color: usesColor(io) }));
+    io.writeErr(summaryText(summary, {
+      continueCommand,
+      exportCommand: summary.files.length > MOST_EXPORTED
+        ? undefined
+        : exportCommand(summary, io.program),
+      color: usesColor(io),
+    }));
   } else if (summary.state === "halted") {
     const next = continueCommand === undefined ? "" : `To continue: ${continueCommand}\n`;
     io.writeErr(`${printable(summary.reason ?? "The run was halted")}\n${next}`);
@@ -230,13 +239,10 @@ export function aboutRun(
   function commandsOf(summary: Summary): RunAbout["commands"] {
     const next = nextCommand(args, summary, io.program, io.env);
     const isDone = summary.state === "done" && summary.pending === 0;
-    const results = summary.files.filter(({ succeeded }) => succeeded > 0)
-      .map((file) => file.results);
+    const toExport = exportCommand(summary, io.program);
     return [
       ...next === undefined ? [] : [{ name: isDone ? "Retry" : "Continue", command: next }],
-      ...results.length === 0
-        ? []
-        : [{ name: "Export", command: exportCommandOf(results, io.program) }],
+      ...toExport === undefined ? [] : [{ name: "Export", command: toExport }],
     ];
   }
 }

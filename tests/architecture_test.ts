@@ -318,8 +318,9 @@ Deno.test("importing mod.ts needs no permission but undici's three variables", a
   assertEquals([code, text], [0, "function\n"]);
 });
 
-Deno.test("importing mod.ts loads little, and a known set of packages", async () => {
-  const { code, text } = await deno(REPOSITORY, ["info", "--json", `${REPOSITORY}/mod.ts`]);
+/** What an entry point loads before it does anything: files, and packages without their versions. */
+async function loadedBy(entry: string): Promise<{ files: string[]; packages: string[] }> {
+  const { code, text } = await deno(REPOSITORY, ["info", "--json", `${REPOSITORY}/${entry}`]);
   assertEquals(code, 0, text);
   const { modules, roots } = JSON.parse(text) as {
     roots: string[];
@@ -338,9 +339,22 @@ Deno.test("importing mod.ts loads little, and a known set of packages", async ()
   }
   const packages = [...loaded].filter((specifier) => specifier.startsWith("npm:"))
     .map((specifier) => /^npm:\/?(@?[^@]+)@/.exec(specifier)![1]);
-  assertEquals([...new Set(packages)].toSorted(), MAIN_PACKAGES);
-  const files = [...loaded].filter((specifier) => specifier.startsWith("file:"));
+  return {
+    files: [...loaded].filter((specifier) => specifier.startsWith("file:")),
+    packages: [...new Set(packages)].toSorted(),
+  };
+}
+
+Deno.test("importing mod.ts loads little, and a known set of packages", async () => {
+  const { files, packages } = await loadedBy("mod.ts");
+  assertEquals(packages, MAIN_PACKAGES);
   assert(files.length > 100 && files.length <= 190, `${files.length} modules`);
+});
+
+Deno.test("starting cli.ts loads no command, so that --help and its like are quick", async () => {
+  const { files, packages } = await loadedBy("cli.ts");
+  assertEquals(packages, ["deno-std"]);
+  assert(files.length >= 10 && files.length <= 30, `${files.length} modules`);
 });
 
 Deno.test("what lib/deps gives is never any to its user", async () => {

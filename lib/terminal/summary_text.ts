@@ -26,6 +26,9 @@ const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate
 export interface SummaryTextOptions {
   /** The command that continues the run or retries its failures, as it is to be typed. */
   continueCommand?: string;
+  /** The command that makes a training set of the results, as it is to be typed. It is shown once nothing is left to
+   * do but what has failed. */
+  exportCommand?: string;
   /** Whether colours may be used (`NO_COLOR`). */
   color: boolean;
 }
@@ -34,7 +37,7 @@ export interface SummaryTextOptions {
 type Line = readonly [label: string, text: string];
 
 /**
- * Writes the summary: at most 33 lines, the last with its line break. A figure that is zero has no line.
+ * Writes the summary: at most 34 lines, the last with its line break. A figure that is zero has no line.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
@@ -45,7 +48,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     ...errorLines(summary),
     ...fileLines(summary),
   ];
-  const { continueCommand } = options;
+  const { continueCommand, exportCommand } = options;
   const isUnfinished = summary.state !== "done" || summary.pending > 0;
   if (continueCommand !== undefined && isUnfinished) {
     lines.push(["To continue", continueCommand]);
@@ -53,6 +56,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
     lines.push(["To retry", continueCommand]);
     if (hasTruncated(summary)) lines.push(["", TRUNCATED_ADVICE]);
   }
+  if (exportCommand !== undefined && !isUnfinished) lines.push(["To export", exportCommand]);
   return headline(summary, paint) + "\n\n" + align(lines, paint);
 }
 

@@ -45,14 +45,35 @@ async function runAndPaste(
   assertEquals(again.code, 0, again.text);
   const results = await dir.rows(`${folder}/o ut/in put.jsonl`);
   assertEquals(results.map(({ id }) => id).toSorted(), ["1", "2"]);
+  const [, toExport] = /To export {2,}(.*)/.exec(again.text) ?? [];
+  assert(toExport?.startsWith(`${shown} export 'o ut/in put.jsonl'`), again.text);
+  const exported = await type(toExport, cwd, env);
+  assertEquals(exported.code, 0, exported.text);
+  assertEquals((await dir.rows(`${folder}/train.jsonl`)).length, 2);
+}
+
+/** What the README and its page say of an installation from a clone. */
+async function installCommand(): Promise<string> {
+  const [readme, page] = await Promise.all(
+    ["README.md", "docs/install.md"].map(async (path) => {
+      const text = await Deno.readTextFile(`${REPOSITORY}/${path}`);
+      return /^deno install (?:.*\\\n)*.*cli\.ts$/m.exec(text)?.[0].replaceAll(/\\\n\s*/g, "");
+    }),
+  );
+  assertEquals(readme, page);
+  return page!;
 }
 
 Deno.test("the command that is printed can be pasted, however and wherever the program was started", async () => {
   await using dir = await tempDir();
   const home = cleanEnv(dir.root);
   const config = shellWord(`${REPOSITORY}/deno.json`), script = shellWord(`${REPOSITORY}/cli.ts`);
-  const install = `deno install --quiet --global --root ${shellWord(dir.root)} --name retort`;
-  const installed = await type(`${install} --allow-all ${script}`, dir.root, home);
+  // As the pages have it, but for its place.
+  const install = (await installCommand()).replace(
+    " cli.ts",
+    ` --root ${shellWord(dir.root)} ${script}`,
+  );
+  const installed = await type(install, dir.root, home);
   assertEquals(installed.code, 0, installed.text);
   const withRetort = { ...home, PATH: `${dir.path("bin")}:${home.PATH}` };
   const task = `deno task --config ${config} distill`;

@@ -28,6 +28,19 @@ Finished in 35 s: every row has a result
   );
 });
 
+Deno.test("summaryText() names the command that exports once no row is pending", () => {
+  const exportCommand = "retort export out/in.jsonl -o train.jsonl --format messages";
+  const lines = (changed: Partial<Summary>) =>
+    summaryText(makeSummary(changed), { color: false, continueCommand: COMMAND, exportCommand })
+      .split("\n").map((line) => line.trim()).filter((line) => line.startsWith("To "));
+  assertEquals(lines({}), [`To export  ${exportCommand}`]);
+  assertEquals(lines({ failures_on_disk: 2 }), [
+    `To retry   ${COMMAND}`,
+    `To export  ${exportCommand}`,
+  ]);
+  assertEquals(lines({ state: "interrupted", pending: 5 }), [`To continue  ${COMMAND}`]);
+});
+
 Deno.test("summaryText() tells all there is in at most 33 lines", () => {
   const files = Array.from({ length: 9 }, (_, i) => ({
     input: `${i}.jsonl`,
