@@ -41,6 +41,8 @@ export interface Scene {
 export interface SceneAttempt {
   /** Unix time in ms. */
   readonly at: number;
+  /** Seconds since the run began. */
+  readonly seconds: number;
   /** Attempts that are being answered, without this one. */
   readonly inFlight: number;
   /** Random numbers in [0, 1). */
@@ -59,8 +61,12 @@ export interface SceneResult {
   readonly refused: number;
   /** Rows without an answer. */
   readonly failed: number;
+  /** Rows that were given up. */
+  readonly lost: number;
   /** Rows answered in each second. */
   readonly perSecond: readonly number[];
+  /** Attempts made in each second. */
+  readonly postsPerSecond: readonly number[];
   /** What the run said of itself while it rested, each reason once … */
   readonly reasons: readonly string[];
   /** … and the rows that had been asked when it did so first. */
@@ -79,7 +85,12 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     latencyMs: () => latencyMs * (1 + spread * (2 * serverRandom() - 1)),
     refusalMs,
     refuse: (_, inFlight, now) =>
-      scene.refuse({ at: epochMs + now, inFlight, random: serverRandom }),
+      scene.refuse({
+        at: epochMs + now,
+        seconds: now / 1_000,
+        inFlight,
+        random: serverRandom,
+      }),
   });
   const fixture = new Fixture({
     source: batchesOf(rowsOf(rows), 100),
@@ -104,6 +115,7 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     }
   }
   const wallMs = clock.now();
+  const lost = fixture.outcomes.filter(({ failure }) => failure !== undefined).length;
   if (!fixture.hasEnded) {
     fixture.engine.abort();
     await clock.advance(3_600_000);
@@ -115,8 +127,24 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     posts: teacher.askedAt.length,
     refused: teacher.refused,
     failed: rows - fixture.outcomes.filter(({ failure }) => failure === undefined).length,
+    lost,
     perSecond,
+    postsPerSecond: countBySecond(teacher.askedAt),
     reasons: [...reasons.keys()],
     asked: [...reasons.values()],
   };
+}
+
+function countBySecond(times: readonly number[]): number[] {
+  const counts: number[] = [];
+  for (const at of times) {
+    const second = Math.floor(at / 1_000);
+    counts[second] = (counts[second] ?? 0) + 1;
+  }
+  return Array.from(counts, (count) => count ?? 0);
+}
+
+/** The sum of counts from one second up to another. */
+export function between(counts: readonly number[], fromS: number, untilS: number): number {
+  return counts.slice(fromS, untilS).reduce((sum, count) => sum + count, 0);
 }

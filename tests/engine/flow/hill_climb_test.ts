@@ -97,7 +97,7 @@ for (const [name, make] of Object.entries(TEACHERS)) {
   });
 }
 
-Deno.test("Explorer follows a teacher that gets four times as big, and back", () => {
+Deno.test("HillClimb follows a teacher that gets four times as big, and back", () => {
   const server = new QueueingServer(60, SPEED);
   const { limit, load } = new Exploration(server, 1);
   load.run(100 * ROUND_S);
@@ -110,7 +110,7 @@ Deno.test("Explorer follows a teacher that gets four times as big, and back", ()
   assertGreaterOrEqual(load.run(50 * ROUND_S).tokensPerS, 0.75 * 60 * SPEED);
 });
 
-Deno.test("Explorer goes by answers where the teacher counts no tokens", () => {
+Deno.test("HillClimb goes by answers where the teacher counts no tokens", () => {
   for (const [slots, least, most] of [[8, 32, 128], [2_000, 724, 1_024]]) {
     const time = { now: 0 };
     const now = () => time.now;
@@ -128,7 +128,7 @@ Deno.test("Explorer goes by answers where the teacher counts no tokens", () => {
   }
 });
 
-Deno.test("Explorer is not misled where answers that were asked for together come together", () => {
+Deno.test("HillClimb is not misled where answers that were asked for together come together", () => {
   const limitsWith = (latencyMs: (limit: number) => number): Set<number> => {
     let now = 0;
     const explorer = new HillClimb({ ceiling: 1_024, now: () => now, random: () => 0.5 });
@@ -148,7 +148,7 @@ Deno.test("Explorer is not misled where answers that were asked for together com
   }
 });
 
-Deno.test("Explorer leaves the limit to refusals where the teacher refuses", () => {
+Deno.test("HillClimb leaves the limit to refusals where the teacher refuses", () => {
   const random = seededRandom(1);
   const server = new RefusingServer(200, () => 1_000 + 4_000 * random());
   const { limit, load } = new Exploration(server, 1);
@@ -159,7 +159,7 @@ Deno.test("Explorer leaves the limit to refusals where the teacher refuses", () 
   assertLessOrEqual(limit.value, 210);
 });
 
-Deno.test("Explorer measures nothing while refusals keep the limit below its own", () => {
+Deno.test("HillClimb measures nothing while refusals keep the limit below its own", () => {
   const time = { now: 0 };
   const now = () => time.now;
   const limit = new ConcurrencyLimit({ ceiling: 1_024, isExploring: true, isCareful: false, now });
@@ -175,7 +175,7 @@ Deno.test("Explorer measures nothing while refusals keep the limit below its own
   assertEquals(limit.value, 32);
 });
 
-Deno.test("Explorer measures nothing while its limit is not used", () => {
+Deno.test("HillClimb measures nothing while its limit is not used", () => {
   const { limit, load, time } = new Exploration(new QueueingServer(2_000, SPEED), 1, () => TOKENS);
   load.run(40 * ROUND_S);
   const before = limit.value;
@@ -187,7 +187,7 @@ Deno.test("Explorer measures nothing while its limit is not used", () => {
   assertEquals(limit.value, before);
 });
 
-Deno.test("Explorer keeps to its ceiling, and takes up a higher one", () => {
+Deno.test("HillClimb keeps to its ceiling, and takes up a higher one", () => {
   const time = { now: 0 };
   const now = () => time.now;
   const explorer = new HillClimb({ ceiling: 20, now, random: () => 0.5 });

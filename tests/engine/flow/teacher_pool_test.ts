@@ -69,7 +69,7 @@ for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
   }
 }
 
-Deno.test("Fleet gives more to the teacher that is quicker, not to the one that answers last", () => {
+Deno.test("TeacherPool gives more to the teacher that is quicker, not to the one that answers last", () => {
   const pool = fleetOf();
   const [slow] = [send(pool)];
   const quick = send(pool);
@@ -81,7 +81,7 @@ Deno.test("Fleet gives more to the teacher that is quicker, not to the one that 
   }
 });
 
-Deno.test("Fleet.pick() stays with the preferred teacher while that may be asked", () => {
+Deno.test("TeacherPool.pick() stays with the preferred teacher while that may be asked", () => {
   const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 3 }), endpointOf(B)] });
   const first = send(pool);
   assertEquals(first.teacher, A);
@@ -90,7 +90,7 @@ Deno.test("Fleet.pick() stays with the preferred teacher while that may be asked
   assertEquals(send(pool, first).teacher, B);
 });
 
-Deno.test("Fleet.pick() gives nobody when all are busy, and waits for no time then", () => {
+Deno.test("TeacherPool.pick() gives none when all are busy, and waits for no time then", () => {
   using clock = new FakeClock();
   const pool = fleetOf({ concurrency: 2, now: clock.now });
   for (let attempt = 0; attempt < 4; attempt++) send(pool);
@@ -98,7 +98,7 @@ Deno.test("Fleet.pick() gives nobody when all are busy, and waits for no time th
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("Fleet.pick() calls back when the first teacher may be asked again", async () => {
+Deno.test("TeacherPool.pick() calls back when the first teacher may be asked again", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({ now: clock.now, onReady: () => ready.push(clock.now()) });
@@ -118,7 +118,7 @@ Deno.test("Fleet.pick() calls back when the first teacher may be asked again", a
   pool.close();
 });
 
-Deno.test("Fleet.pick() calls back sooner where another teacher is ready sooner", async () => {
+Deno.test("TeacherPool.pick() calls back sooner where another teacher is ready sooner", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({
@@ -137,7 +137,7 @@ Deno.test("Fleet.pick() calls back sooner where another teacher is ready sooner"
   pool.close();
 });
 
-Deno.test("Fleet.pick() calls back again where it takes longer than it was said at first", async () => {
+Deno.test("TeacherPool.pick() calls back again where it takes longer than it was said at first", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({
@@ -157,7 +157,7 @@ Deno.test("Fleet.pick() calls back again where it takes longer than it was said 
   assertEquals(ready, [3_000, 8_000]);
 });
 
-Deno.test("Fleet.rest says until when all teachers rest, and why", () => {
+Deno.test("TeacherPool.rest says until when all teachers rest, and why", () => {
   let now = 0;
   const pool = fleetOf({ now: () => now, wallClock: () => 1_000_000 + now });
   const [a, b] = [send(pool), send(pool)];
@@ -177,7 +177,7 @@ Deno.test("Fleet.rest says until when all teachers rest, and why", () => {
   assertEquals(pool.isHalted, true);
 });
 
-Deno.test("Fleet gives no halted teacher anything, and leaves it out of its limit", () => {
+Deno.test("TeacherPool gives no halted teacher anything, and leaves it out of its limit", () => {
   const pool = fleetOf();
   assertEquals(pool.limit, 40);
   const halted = send(pool);
@@ -187,7 +187,7 @@ Deno.test("Fleet gives no halted teacher anything, and leaves it out of its limi
   assertEquals(pool.pick(), undefined);
 });
 
-Deno.test("Fleet.setConcurrency() changes the limits of all, each up to its own", () => {
+Deno.test("TeacherPool.setConcurrency() changes the limits of all, each up to its own", () => {
   const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 8 }), endpointOf(B)] });
   assertEquals(pool.limit, 28);
   pool.setConcurrency(50);
@@ -196,7 +196,7 @@ Deno.test("Fleet.setConcurrency() changes the limits of all, each up to its own"
   assertEquals(pool.limit, 4);
 });
 
-Deno.test("Fleet ticks ten times a second while it is open, and leaves no timer behind", async () => {
+Deno.test("TeacherPool ticks ten times a second while it is open, and leaves no timer behind", async () => {
   using clock = new FakeClock();
   let ticks = 0;
   const pool = fleetOf({ teachers: [endpointOf(A)], now: clock.now, onTick: () => ticks++ });
@@ -211,7 +211,7 @@ Deno.test("Fleet ticks ten times a second while it is open, and leaves no timer 
   assertEquals([clock.pendingTimers, clock.pendingIntervals], [0, 0]);
 });
 
-Deno.test("Fleet calls back when time has raised a limit", async () => {
+Deno.test("TeacherPool calls back when time has raised a limit", async () => {
   using clock = new FakeClock();
   let ready = 0;
   const pool = fleetOf({
@@ -229,7 +229,7 @@ Deno.test("Fleet calls back when time has raised a limit", async () => {
   pool.close();
 });
 
-Deno.test("Fleet probes a teacher that is down although more hangs there than its share", () => {
+Deno.test("TeacherPool probes a teacher that is down although more hangs there than its share", () => {
   let now = 0;
   const pool = fleetOf({ now: () => now });
   const sent = Array.from({ length: 30 }, () => send(pool));

@@ -1,0 +1,107 @@
+/**
+ * What the reactions of a run to its teacher are worth, in simulated time: goodput, posts and refusals, whatever
+ * the constants behind them are. `docs/flow.md` gives the reasons.
+ *
+ * @module
+ */
+
+import {
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+} from "../../../lib/deps/std_assert.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import { between, play, type Scene } from "../scene.ts";
+import { tooMany } from "../timed_teacher.ts";
+
+const LANES = { concurrency: 200, latencyMs: 1_000, spread: 0.3 };
+const BUSY_PER_S = 200;
+
+const broken = () => new TeacherError("Broken", { status: 500 });
+const gone = () => new TeacherError("Refused", { type: "network", isUnreachable: true });
+
+/** Every attempt between two moments meets an error. */
+function during(fromS: number, untilS: number, error: () => TeacherError): Scene["refuse"] {
+  return ({ seconds }) => seconds >= fromS && seconds < untilS ? error() : undefined;
+}
+
+Deno.test("a careful start risks one attempt, and costs a run of 20 s a tenth", async () => {
+  const { byCalls, postsPerSecond, failed } = await play({
+    ...{ ...LANES, rows: 4_000, spread: 0 },
+    refuse: () => undefined,
+  });
+  assertEquals([postsPerSecond[0], failed], [1, 0]);
+  assertLessOrEqual(byCalls, 1.35);
+});
+
+Deno.test("a careful start that is refused at once asks a handful of times in its first second", async () => {
+  const { postsPerSecond } = await play({ ...LANES, rows: 1_000, refuse: () => tooMany() }, 10);
+  assertLessOrEqual(postsPerSecond[0], 10);
+});
+
+Deno.test("refusals that come together, as from a server that restarts, are one", async () => {
+  const { perSecond } = await play({
+    ...{ ...LANES, rows: 20_000, isCareful: false },
+    refuse: during(10, 10.2, tooMany),
+  }, 60);
+  assertGreaterOrEqual(between(perSecond, 11, 41) / 30, 0.8 * BUSY_PER_S);
+  assertGreaterOrEqual(between(perSecond, 41, 60) / 19, 0.95 * BUSY_PER_S);
+});
+
+Deno.test("a teacher whose capacity is halved for a minute is used to the full in the next", async () => {
+  const refuse: Scene["refuse"] = ({ seconds, inFlight }) =>
+    seconds >= 10 && seconds < 70 && inFlight >= 100 ? tooMany() : undefined;
+  const result = await play({ ...LANES, rows: 30_000, isCareful: false, refuse }, 150);
+  assertGreaterOrEqual(between(result.perSecond, 40, 70) / 30, 0.9 * BUSY_PER_S / 2);
+  assertGreaterOrEqual(between(result.perSecond, 100, 130) / 30, 0.95 * BUSY_PER_S);
+  assertEquals(result.lost, 0);
+});
+
+const OUTAGES: readonly [name: string, error: () => TeacherError][] = [
+  ["answers 500 to everything", broken],
+  ["refuses connections", gone],
+  ["answers 503 to everything", () => new TeacherError("Overloaded", { status: 503 })],
+];
+for (const [name, error] of OUTAGES) {
+  Deno.test(`a teacher that ${name} for ten minutes is probed, no row fails, and it is used at once after`, async () => {
+    const result = await play({
+      ...{ ...LANES, rows: 10_000, isCareful: false, refusalMs: 200 },
+      refuse: during(5, 605, error),
+    }, 660);
+    assertEquals(result.lost, 0);
+    // Probes: one a second at most, and less often as time passes.
+    const posts = result.postsPerSecond.slice(60, 605);
+    assertLessOrEqual(Math.max(...posts), 1);
+    assertGreaterOrEqual(between(posts, 0, posts.length), 30);
+    assertGreaterOrEqual(between(result.perSecond, 640, 660) / 20, 0.8 * BUSY_PER_S);
+  });
+}
+
+/** No outage: what fails is a share, and the others are answered. */
+const SHARES: readonly [name: string, scene: Omit<Scene, "refuse">, share: number, most: number][] =
+  [
+    ["a fifth of it at once", { ...LANES, rows: 10_000, refusalMs: 5 }, 0.2, 1.2],
+    [
+      "half of it, with 1,000 in flight",
+      { ...LANES, rows: 10_000, concurrency: 1_000, refusalMs: 5 },
+      0.5,
+      1.8,
+    ],
+    [
+      "a fifth of it, where answers take a minute",
+      { ...LANES, rows: 2_000, latencyMs: 60_000 },
+      0.2,
+      1.35,
+    ],
+  ];
+for (const [name, scene, share, most] of SHARES) {
+  Deno.test(`a teacher that breaks ${name} is never taken for one that is down`, async () => {
+    const { reasons, byCalls } = await play({
+      ...{ ...scene, isCareful: false },
+      refuse: ({ random }) => random() < share ? broken() : undefined,
+    });
+    const rests = reasons.filter((reason) => !/rows? (left )?waits?/.test(reason));
+    assertEquals(rests, []);
+    assertLessOrEqual(byCalls, most);
+  });
+}
