@@ -48,6 +48,12 @@ export function inFolder(folder: string, name: string, rules: PathRules = system
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
+/** What a path of a file begins with, its last separator included, and the name of the file. */
+export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
+  const name = basename(path);
+  return { start: path.slice(0, path.length - name.length), name };
+}
+
 /** Whether a path is below a folder; both are real paths. */
 export function isInside(path: string, folder: string, rules: PathRules = system): boolean {
   const way = rules.relative(folder, path);

@@ -301,6 +301,18 @@ Deno.test("only cli.ts touches arguments, environment, exit code, standard strea
   assert(world.test(SOURCES.find(({ path }) => path === "cli.ts")!.code));
 });
 
+Deno.test("paths are taken apart by the standard library, which knows those of Windows", () => {
+  const cut = /lastIndexOf\("\/"|\.(?:starts|ends)With\("\/"|"node:path"|\.url\)\.pathname/;
+  // Names in archives and URLs have slashes on every system; node:path has the matching of patterns.
+  const allowed = ["lib/run/inputs.ts"];
+  const cutting = SOURCES
+    .filter(({ path }) => /^(lib|cli)\/|^web\/(?!page\/)|^(cli|mod)\.ts$/.test(path))
+    .filter(({ path }) => !allowed.includes(path))
+    .filter(({ code }) => cut.test(code))
+    .map(({ path, code }) => `${path}: ${cut.exec(code)![0]}: see lib/paths.ts`);
+  assertEquals(cutting, []);
+});
+
 Deno.test("importing mod.ts needs no permission but undici's three variables", async () => {
   await using dir = await tempDir();
   const script = await dir.write(

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { basename, dirname } from "../deps/std_path.ts";
+import { inFolder } from "../paths.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { pricesOf } from "../prices/mod.ts";
 import type { Teacher } from "../teacher/mod.ts";
@@ -65,13 +67,8 @@ export class DataIndex {
 
   /** The place of an index beside the first of its files. */
   static pathFor(paths: readonly string[]): string {
-    const [first] = paths;
-    const slash = first.lastIndexOf("/");
-    const folder = slash === -1 ? "." : first.slice(0, slash) || "/";
-    const name = xxHash64Hex(
-      JSON.stringify(paths.map((path) => path.slice(path.lastIndexOf("/") + 1))),
-    );
-    return `${folder}/.retort/view-${name}.index`;
+    const name = xxHash64Hex(JSON.stringify(paths.map((path) => basename(path))));
+    return inFolder(dirname(paths[0]), `.retort/view-${name}.index`);
   }
 
   /** Takes over what an earlier process has read, as far as it still holds. */

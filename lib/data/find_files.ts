@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inFolder } from "../paths.ts";
 import { UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 
@@ -55,12 +56,11 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   entries.sort((a, b) =>
     stem(a).localeCompare(stem(b), "en", { numeric: true }) || a.name.length - b.name.length
   );
-  const prefix = folder.endsWith("/") ? folder : `${folder}/`;
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;
     if (isDirectory) {
-      if (depth < MOST_DEPTH) await addFolder(prefix + name, found, depth + 1);
-    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) found.add(prefix + name);
+      if (depth < MOST_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
+    } else if (DATA_NAME.test(name) && !COMPANION.test(name)) found.add(inFolder(folder, name));
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename, dirname } from "../deps/std_path.ts";
 import { systemReason } from "../files.ts";
 import { COLUMN_NAMES, type ColumnArrays, type ColumnName, makeColumns } from "./columns.ts";
 import type { DataFile, FileMark } from "./data_file.ts";
@@ -51,7 +52,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     if (header.format !== FORMAT) return undefined;
     if (
       header.files.length !== files.length ||
-      header.files.some(({ mark }, at) => nameOf(mark.path) !== nameOf(files[at]))
+      header.files.some(({ mark }, at) => basename(mark.path) !== basename(files[at]))
     ) {
       return undefined;
     }
@@ -114,7 +115,7 @@ export function writeIndexFile(
   };
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
-    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.mkdirSync(dirname(path), { recursive: true });
     {
       using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
       const text = new TextEncoder().encode(JSON.stringify(header));
@@ -138,10 +139,6 @@ export function writeIndexFile(
     }
     return systemReason(error);
   }
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {

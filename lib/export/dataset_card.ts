@@ -4,6 +4,7 @@
  * @module
  */
 
+import { basename } from "../deps/std_path.ts";
 import { formatCount } from "../figures.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
@@ -67,7 +68,7 @@ export interface CardContent {
 /** The text of the card. */
 export function cardOf(content: CardContent): string {
   const { folder, licence, origin, rows, validationRows } = content;
-  const name = folder.split("/").at(-1)!.replaceAll(/[\r\n]+/g, " ");
+  const name = basename(folder).replaceAll(/[\r\n]+/g, " ");
   const splits = validationRows > 0
     ? `${number(rows - validationRows)} rows for training, ${number(validationRows)} for validation`
     : `${number(rows)} rows`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import { type Input, openInput, placeOf } from "../formats/mod.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
 import type { ExportFormat } from "./formats.ts";
 
@@ -49,7 +50,7 @@ export function loaderHints(
 
 /** The command that uploads a dataset folder. */
 export function uploadCommand(folder: string): string {
-  const path = folder.replace(/\/+$/, "");
+  const path = withoutSeparator(folder);
   const name = basename(path).replaceAll(/[^\w.-]+/g, "-") || "dataset";
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename } from "node:path";
+import { basename } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import { readRunFile, type RunFile } from "../run/mod.ts";

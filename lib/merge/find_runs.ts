@@ -4,6 +4,8 @@
  * @module
  */
 
+import { basename, dirname } from "../deps/std_path.ts";
+import { withoutSeparator } from "../paths.ts";
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import type { InputPiece } from "../formats/mod.ts";
@@ -50,13 +52,9 @@ export async function findRuns(
 
 /** Where the files of an output stand, and what their names begin with; undefined for any name. */
 function partsOf(output: string, isFolder: boolean): { folder: string; name: string | undefined } {
-  const path = output.replace(/\/+$/, "") || "/";
+  const path = withoutSeparator(output) || "/";
   if (isFolder) return { folder: path, name: undefined };
-  const slash = path.lastIndexOf("/");
-  return {
-    folder: slash === -1 ? "." : path.slice(0, slash) || "/",
-    name: path.slice(slash + 1).replace(/\.(jsonl|ndjson)$/, ""),
-  };
+  return { folder: dirname(path), name: basename(path).replace(/\.(jsonl|ndjson)$/, "") };
 }
 
 async function findPlan(

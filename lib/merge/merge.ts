@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
 import { checkOptions } from "../options.ts";

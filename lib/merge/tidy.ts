@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { basename, dirname } from "../deps/std_path.ts";
 import { ifThere } from "../files.ts";
 import { OWN_FOLDER } from "../shards/mod.ts";
 import { acquireLock, cannotWrite } from "../sink/mod.ts";

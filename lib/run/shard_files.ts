@@ -4,7 +4,8 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { withoutSeparator } from "../paths.ts";
+import { basename, dirname, SEPARATOR_PATTERN } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
@@ -98,7 +99,7 @@ export async function sharedStem(
 function nameOfInput(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
-  const parts = named[0].replace(/\/+$/, "").split("/");
+  const parts = withoutSeparator(named[0]).split(SEPARATOR_PATTERN);
   const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
   return basename(fixed.join("/")) || "input";
 }

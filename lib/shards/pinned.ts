@@ -5,7 +5,7 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import type { InputOptions } from "../formats/mod.ts";

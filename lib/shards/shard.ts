@@ -4,6 +4,7 @@
  * @module
  */
 
+import { splitPath } from "../paths.ts";
 import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
 import type { PlannedInput, ShardPlan } from "./divide.ts";
 
@@ -50,8 +51,8 @@ function digits(number: number): string {
 
 /** Where the borders of an output are pinned: `out/.retort/x.shards-16.json`. */
 export function planPathOf(stem: string, count: number): string {
-  const slash = stem.lastIndexOf("/");
-  return `${stem.slice(0, slash + 1)}${OWN_FOLDER}/${stem.slice(slash + 1)}.shards-${count}.json`;
+  const { start, name } = splitPath(stem);
+  return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
 /** What a shard reads: nothing outside of it, but headers. */
