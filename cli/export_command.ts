@@ -56,6 +56,7 @@ async function readWriteOptions(settings: Settings) {
     ...await readRowOptions(settings),
     output: settings.required("output", "an output: add -o train.jsonl"),
     think: settings.choice("think", ["wrap", "field", "drop"]),
+    reasoningField: settings.text("reasoning-field"),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),
     where: settings.text("where"),
     columns: settings.parts("columns"),

@@ -58,6 +58,12 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       commands: ["run", "retry", "export", "convert"],
     },
     {
+      name: "reasoning-field",
+      value: "NAME",
+      help: "with --think field: its name (gpt-oss: thinking)",
+      commands: WRITES,
+    },
+    {
       name: "think-tags",
       value: "OPEN,CLOSE",
       help: "tags around reasoning in answers, beside <think> and others",

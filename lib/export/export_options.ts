@@ -9,7 +9,13 @@ import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
-import { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
+import {
+  CONVERT_FORMATS,
+  EXPORT_FORMATS,
+  type ExportFormat,
+  isPreference,
+  REASONING,
+} from "./formats.ts";
 import { standardStreamOf } from "./output_guard.ts";
 import type { ToolArguments } from "./tool_arguments.ts";
 
@@ -19,6 +25,9 @@ export interface WriteOptions extends RowOptions {
    * written: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
    * name, gets JSON Lines. The format `dataset` writes a folder. */
   output: PathLike | WritableStream<Uint8Array>;
+  /** With think `field`: what the field is called. gpt-oss reads `thinking`.
+   * @default "reasoning_content" */
+  reasoningField?: string;
   /** How the arguments of tool calls stand in `messages`, `prompt-completion` and `preference`: as an
    * object, which chat templates read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
@@ -53,7 +62,7 @@ export interface ExportOptions extends WriteOptions {
   format: ExportFormat;
   /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /** For `preference`: which of two answers is chosen, the shortest, the longest, or the one with the
+  /** For pairs (`preference`, `preference-sharegpt`): which of two answers is chosen, the shortest, the longest, or the one with the
    * larger number in this field. */
   prefer?: string;
 }
@@ -80,6 +89,7 @@ export interface ResolvedExport extends WriteOptions {
   readonly table: TableFormat;
   /** Undefined where answers stay as they are. */
   readonly think: ThinkStyle | undefined;
+  readonly reasoningField: string;
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
@@ -98,9 +108,9 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
   checkChoice("Cannot export with think", think, THINK_STYLES);
   const paths = pathsOf(results);
   if (paths.length === 0) throw new UsageError("Cannot export without a results file: name one");
-  if (format === "preference") checkPreference(options);
+  if (isPreference(format)) checkPreference(options);
   else if (options.prefer !== undefined) {
-    throw new UsageError("Cannot use prefer without the format preference");
+    throw new UsageError("Cannot use prefer without the format preference or preference-sharegpt");
   }
   return {
     ...options,
@@ -139,11 +149,22 @@ function resolveWrite(
   options: WriteOptions,
   format: ExportFormat,
   think: ThinkStyle | undefined,
-): Pick<ResolvedExport, "output" | "table" | "toolArguments" | "validation" | "maxRows"> {
-  const { validation = 0, maxRows = Infinity, shuffle } = options;
+): Pick<
+  ResolvedExport,
+  "output" | "table" | "reasoningField" | "toolArguments" | "validation" | "maxRows"
+> {
+  const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
   if (format === "alpaca" && think === "field") {
     throw new UsageError("Cannot write reasoning as a field of alpaca: use think wrap or drop");
+  }
+  if (reasoningField !== REASONING && think !== "field") {
+    throw new UsageError(`Cannot use reasoningField "${reasoningField}" without think field`);
+  }
+  if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
+    throw new UsageError(
+      `Cannot use reasoningField "${reasoningField}": it must be a name that messages do not have`,
+    );
   }
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
   if (format === "dataset" && !isPath) {
@@ -179,17 +200,17 @@ function resolveWrite(
   if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {
     throw new UsageError(`Cannot write with shuffle ${shuffle}: it must be a whole number`);
   }
-  return { output, table, toolArguments, validation, maxRows };
+  return { output, table, reasoningField, toolArguments, validation, maxRows };
 }
 
 function checkPreference({ prefer, shuffle }: ExportOptions): void {
   if (prefer === undefined) {
     throw new UsageError(
-      "Cannot export preference without --prefer: add --prefer shortest, longest, or a field of numbers",
+      "Cannot export pairs without --prefer: add --prefer shortest, longest, or a field of numbers",
     );
   }
   if (shuffle !== undefined) {
-    throw new UsageError("Cannot shuffle preference: the answers to a row have to stay together");
+    throw new UsageError("Cannot shuffle pairs: the answers to a row have to stay together");
   }
 }
 

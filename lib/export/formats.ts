@@ -7,7 +7,7 @@
 import type { Message } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
-import { toAlpaca, toShareGpt } from "./llama_factory.ts";
+import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
 import { provenanceOf } from "./provenance.ts";
 import { type ToolArguments, withArguments } from "./tool_arguments.ts";
@@ -25,6 +25,8 @@ export type ExportFormat =
   | "alpaca"
   /** `{"prompt":[messages],"chosen":[message],"rejected":[message]}`: TRL's DPO. */
   | "preference"
+  /** `{"conversations":[{"from","value"}],"chosen":{"from","value"},"rejected":{…}}`: LLaMA-Factory. */
+  | "preference-sharegpt"
   /** The messages with the tokens of the answer and their log probabilities, for logit distillation. */
   | "logprobs"
   /** The results line, or the row of an input, with every key that it has. */
@@ -39,6 +41,7 @@ export const EXPORT_FORMATS: readonly ExportFormat[] = [
   "sharegpt",
   "alpaca",
   "preference",
+  "preference-sharegpt",
   "logprobs",
   "raw",
   "dataset",
@@ -59,6 +62,7 @@ export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
   "sharegpt": { tools: "[]" },
   "alpaca": { system: "", history: [], tools: "[]" },
   "preference": { tools: "[]" },
+  "preference-sharegpt": { tools: "[]" },
   "logprobs": { tools: "[]" },
   "raw": {},
   "dataset": { tools: "[]" },
@@ -68,6 +72,8 @@ export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
 export interface RowStyle {
   /** How reasoning stands in the answer; undefined leaves answers as they stand in their rows. */
   readonly think: ThinkStyle | undefined;
+  /** What the field of reasoning is called. */
+  readonly reasoningField: string;
   /** How the arguments of tool calls stand in messages. */
   readonly toolArguments: ToolArguments;
   /** Whether the content of every message is a list of parts, because one message has an image. */
@@ -80,14 +86,21 @@ export function toTrainingRow(
   format: ConversationFormat,
   style: RowStyle,
 ): TrainingRow | NoPlace {
-  const { prompt, answer } = turnsOf(example, style.think);
+  const { think } = style;
+  const { prompt, answer } = turnsOf(example, think);
   const { tools } = example;
   const styled = (messages: readonly Message[]) => {
     const called = withArguments(messages, style.toolArguments);
-    return style.parts ? called.map(withParts) : called;
+    const parted = style.parts ? called.map(withParts) : called;
+    return style.reasoningField === REASONING
+      ? parted
+      : parted.map((message) => withReasoningAs(style.reasoningField, message));
   };
   if (answer === undefined && !TAKES_PROMPTS.has(format)) {
     return new NoPlace("a row without an answer");
+  }
+  if (isPreference(format) && example.answer !== undefined && example.rejected === undefined) {
+    return new NoPlace("a row without chosen and rejected answers");
   }
   const whole = answer === undefined ? prompt : [...prompt, answer];
   switch (format) {
@@ -101,24 +114,28 @@ export function toTrainingRow(
       return withTools({ prompt: styled(prompt), completion: styled([answer!]) }, tools);
     case "preference": {
       const { rejected } = example;
-      if (rejected !== undefined) {
-        const pair = {
-          chosen: styled([answer!]),
-          rejected: styled([thought(rejected, style.think)]),
-        };
-        return withTools({ prompt: styled(prompt), ...pair }, tools);
-      }
-      if (example.answer !== undefined) {
-        return new NoPlace("a row without chosen and rejected answers");
-      }
-      // One of two results that become a pair.
-      return withTools({ prompt: styled(prompt), completion: styled([answer!]) }, tools);
+      const pair = rejected === undefined
+        ? { completion: styled([answer!]) } // One of two results that become a pair.
+        : { chosen: styled([answer!]), rejected: styled([thought(rejected, think)]) };
+      return withTools({ prompt: styled(prompt), ...pair }, tools);
     }
+    case "preference-sharegpt":
+      return toShareGptPair(
+        prompt,
+        answer!,
+        example.rejected && thought(example.rejected, think),
+        tools,
+      );
     case "sharegpt":
       return toShareGpt(whole, tools);
     case "alpaca":
       return toAlpaca(prompt, answer!, tools);
   }
+}
+
+/** Whether rows hold two answers. */
+export function isPreference(format: ExportFormat): boolean {
+  return format === "preference" || format === "preference-sharegpt";
 }
 
 /** Conversations that end with the user are prompts; these formats have a place for them. */
@@ -158,7 +175,13 @@ function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
 function thought(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
-  const { content: _content, reasoning_content: _field, reasoning: _short, ...rest } = message;
+  const {
+    content: _content,
+    reasoning_content: _field,
+    reasoning: _short,
+    thinking: _long,
+    ...rest
+  } = message;
   const styled = assistantMessage(response, reasoning, undefined, think);
   if (think === "field") styled.reasoning_content ??= "";
   // A list of parts has no place for tags.
@@ -168,14 +191,26 @@ function thought(message: Message, think: ThinkStyle | undefined): Message {
 
 /** The reasoning of a message: a field of its own, or in `<think>` tags before its content. */
 export function readReasoning(
-  { content, reasoning_content: field, reasoning: short }: Message,
+  { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
   const text = typeof content === "string" ? content : "";
-  for (const own of [field, short]) {
+  for (const own of [field, short, thinking]) {
     if (typeof own === "string" && own !== "") return { response: text, reasoning: own };
   }
   const [start, reasoning] = /^\s*<think>\s*(.*?)\s*<\/think>\s*/s.exec(text) ?? ["", ""];
   return { response: text.slice(start.length), reasoning };
+}
+
+/** The name that most templates read. */
+export const REASONING = "reasoning_content";
+
+/** A message whose reasoning has another name, in its place. */
+function withReasoningAs(name: string, message: Message): Message {
+  if (message[REASONING] === undefined) return message;
+  const renamed = Object.entries(message).map((
+    [key, value],
+  ) => [key === REASONING ? name : key, value]);
+  return Object.fromEntries(renamed) as Message;
 }
 
 /** Content is text or a list of parts: a file that mixes both is read by no loader. */

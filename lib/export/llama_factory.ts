@@ -48,6 +48,27 @@ export function toShareGpt(
   return withTools({ conversations }, tools);
 }
 
+/** The conversation before two answers, and these as one turn each. A single answer is `completion`. */
+export function toShareGptPair(
+  prompt: readonly Message[],
+  answer: Message,
+  rejected: Message | undefined,
+  tools: readonly unknown[] | undefined,
+): TrainingRow | NoPlace {
+  const row = toShareGpt(prompt, tools);
+  const [first, second] = [answer, rejected].map((message) =>
+    message === undefined ? undefined : toShareGpt([message], undefined)
+  );
+  for (const one of [row, first, second]) if (one instanceof NoPlace) return one;
+  const turnOf = (made: TrainingRow | NoPlace | undefined) =>
+    ((made as TrainingRow).conversations as unknown[])[0];
+  const { conversations, ...rest } = row as TrainingRow;
+  const pair = second === undefined
+    ? { completion: turnOf(first) }
+    : { chosen: turnOf(first), rejected: turnOf(second) };
+  return { conversations, ...pair, ...rest };
+}
+
 /** The calls as LLaMA-Factory reads them: a JSON array, after reasoning in its tags, if any. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const plain = calls.map((call) => {
@@ -72,7 +93,8 @@ export function hasTextBesideCalls(message: Message): boolean {
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const own = turns[0]?.from === "system" ? turns.slice(1) : turns;
-  return own.length % 2 === 0 &&
+  const isPair = row.chosen !== undefined || row.completion !== undefined;
+  return own.length % 2 === (isPair ? 1 : 0) &&
     own.every(({ from }, index) =>
       (index % 2 === 0 ? ["human", "observation"] : ["gpt", "function_call"]).includes(from)
     );

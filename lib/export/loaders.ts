@@ -40,6 +40,7 @@ export function loaderHints(
         ]),
       ];
     case "alpaca":
+    case "preference-sharegpt":
       return [llamaFactory(format, path, columns)];
     case "dataset":
       return [{ place: "the Hugging Face Hub", text: uploadCommand(path) }];
@@ -62,7 +63,13 @@ function shellWord(text: string): string {
 
 /** What LLaMA-Factory calls a column, and what we call it. */
 const LLAMA_FACTORY_COLUMNS: Readonly<Record<string, readonly [string, string][]>> = {
-  sharegpt: [["messages", "conversations"], ["tools", "tools"]],
+  "sharegpt": [["messages", "conversations"], ["tools", "tools"]],
+  "preference-sharegpt": [
+    ["messages", "conversations"],
+    ["chosen", "chosen"],
+    ["rejected", "rejected"],
+    ["tools", "tools"],
+  ],
   alpaca: [
     ["prompt", "instruction"],
     ["query", "input"],
@@ -80,15 +87,29 @@ function llamaFactory(
 ): LoaderHint {
   const name = basename(path).replace(/\..*$/, "").replaceAll(/\W+/g, "_");
   const named = LLAMA_FACTORY_COLUMNS[format].filter(([, ours]) => columns.includes(ours));
+  if (!isReadByLlamaFactory(path, columns)) {
+    return {
+      place: "LLaMA-Factory",
+      text: "It reads lists from .jsonl, .json and .parquet only, not packed: name the file so",
+    };
+  }
   const entry = {
     file_name: basename(path),
-    ...(format === "sharegpt" ? { formatting: "sharegpt" } : {}),
+    ...(format === "alpaca" ? {} : { formatting: "sharegpt" }),
+    ...(format === "preference-sharegpt" ? { ranking: true } : {}),
     columns: Object.fromEntries(named),
   };
   return {
     place: "data/dataset_info.json of LLaMA-Factory",
     text: JSON.stringify({ [name]: entry }, null, 2),
   };
+}
+
+/** It tells the format by the last ending, and takes what stands in a cell of CSV for text. */
+function isReadByLlamaFactory(path: string, columns: readonly string[]): boolean {
+  if (/\.(jsonl|json|parquet)$/.test(path)) return true;
+  return path.endsWith(".csv") && !columns.includes("conversations") &&
+    !columns.includes("history");
 }
 
 function axolotl(path: string, fields: readonly string[]): LoaderHint {

@@ -67,6 +67,7 @@ export function pairOf(
 
 /** The row of a pair, from the rows of its two answers. */
 export function preferenceRow(chosen: TrainingRow, rejected: TrainingRow): TrainingRow {
-  const { prompt, completion, ...rest } = chosen;
-  return { prompt, chosen: completion, rejected: rejected.completion, ...rest };
+  const { completion, tools, ...rest } = chosen;
+  const pair = { ...rest, chosen: completion, rejected: rejected.completion };
+  return tools === undefined ? pair : { ...pair, tools };
 }

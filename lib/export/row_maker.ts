@@ -113,8 +113,9 @@ export class RowMaker {
     const wanted = this.#options.columns;
     if (takesText(this.#options.table) && this.#uneven.size > 0) {
       // The two answers of a pair have the column of one.
-      const pair = this.#uneven.delete("completion") && this.#score !== undefined;
-      for (const name of pair ? ["chosen", "rejected"] : []) this.#uneven.add(name);
+      if (this.#score !== undefined && this.#uneven.delete("completion")) {
+        this.#uneven.add("chosen").add("rejected");
+      }
       this.#start = new UnevenStart(this.#uneven);
     }
     if (wanted === undefined) return [...columns.keys()];
@@ -215,13 +216,18 @@ export class RowMaker {
   }
 
   #row(example: Example): TrainingRow | NoPlace {
-    const { format, think, toolArguments, table, isOfResults } = this.#options;
+    const { format, think, reasoningField, toolArguments, table, isOfResults } = this.#options;
     if (format === "raw") {
       return isOfResults
         ? rawRow(example.text, isTableOfType(table))
         : parseLossless(example.text) as TrainingRow;
     }
-    return toTrainingRow(example, format, { think, toolArguments, parts: this.#parts });
+    return toTrainingRow(example, format, {
+      think,
+      reasoningField,
+      toolArguments,
+      parts: this.#parts,
+    });
   }
 }
 

@@ -15,6 +15,14 @@ import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
 import type { TrainingRow } from "./training_row.ts";
 import { argumentsOf, type ToolArguments } from "./tool_arguments.ts";
 
+/** The formats whose messages go through a chat template. */
+const CHAT_FORMATS: ReadonlySet<string> = new Set([
+  "messages",
+  "prompt-completion",
+  "preference",
+  "dataset",
+]);
+
 /** Looks at each row that is exported. */
 export class TrainerNotes {
   readonly #format: ExportFormat;
@@ -31,9 +39,12 @@ export class TrainerNotes {
   /** An argument that differs between calls. */
   #different: string | undefined;
 
+  readonly #isShareGpt: boolean;
+
   /** For one export. */
   constructor({ format, think, toolArguments }: ResolvedExport) {
     this.#format = format;
+    this.#isShareGpt = format === "sharegpt" || format === "preference-sharegpt";
     this.#think = think;
     this.#toolArguments = toolArguments;
   }
@@ -41,7 +52,7 @@ export class TrainerNotes {
   /** Looks at one row. */
   add(example: Example, row: TrainingRow): void {
     if (example.reasoning !== "") this.#rowsWithReasoning++;
-    if (this.#format === "sharegpt") {
+    if (this.#isShareGpt) {
       if (!isAlternating(row)) this.#rowsOutOfTurn++;
       const { response, toolCalls } = example;
       const answer = example.answer ??
@@ -62,7 +73,7 @@ export class TrainerNotes {
   notes(): string[] {
     const notes: string[] = [];
     const rows = (count: number) => `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
-    const isChat = this.#format === "messages" || this.#format === "prompt-completion";
+    const isChat = CHAT_FORMATS.has(this.#format);
     if (isChat && this.#toolArguments === "object") {
       if (this.#different !== undefined) {
         notes.push(
@@ -80,17 +91,17 @@ export class TrainerNotes {
     }
     if (isChat && this.#toolArguments === "string" && this.#rowsWithCalls > 0) {
       notes.push(
-        "Arguments of tool calls are JSON text: chat templates encode it a second time, or refuse it. " +
-          "Parse it before training, or use --tool-arguments object with JSONL",
+        "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
+          "second time, or refuse it. Parse it before training, or use --tool-arguments object with JSONL",
       );
     }
-    if (this.#format === "sharegpt" && this.#rowsWithCalls > 0) {
+    if (this.#isShareGpt && this.#rowsWithCalls > 0) {
       notes.push(
         `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
           "Axolotl does not. For Axolotl use --format messages",
       );
     }
-    if (this.#format === "sharegpt" && this.#think === "field" && this.#rowsWithReasoning > 0) {
+    if (this.#isShareGpt && this.#think === "field" && this.#rowsWithReasoning > 0) {
       notes.push(
         `${
           rows(this.#rowsWithReasoning)
@@ -114,8 +125,16 @@ export class TrainerNotes {
       notes.push(
         `${
           rows(this.#rowsWithReasoning)
-        } with reasoning in <think> tags in the content. Templates that ` +
-          "write the tags themselves (Qwen3.5 and newer, GLM, gpt-oss) need --think field",
+        } with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 ` +
+          "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
+      );
+    }
+    if (isChat && this.#think === "field" && this.#rowsWithReasoning > 0) {
+      notes.push(
+        `${
+          rows(this.#rowsWithReasoning)
+        } with reasoning in a field of its own: templates that know no ` +
+          "reasoning (Qwen2.5, Llama 3, Gemma 3) leave it out, and need --think wrap",
       );
     }
     return notes;

@@ -34,7 +34,12 @@ function row(
   fields: Partial<Example> = {},
   think: ThinkStyle = "wrap",
 ) {
-  return toTrainingRow(example(fields), format, { think, toolArguments: "string", parts: false });
+  return toTrainingRow(example(fields), format, {
+    think,
+    toolArguments: "string",
+    parts: false,
+    reasoningField: "reasoning_content",
+  });
 }
 
 const WRAPPED = "<think>\nEasy\n</think>\n\n4";

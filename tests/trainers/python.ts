@@ -1,37 +1,64 @@
 /**
- * An environment of Python with the programs that read training sets.
+ * Environments of Python, one for each trainer: their requirements exclude one another.
  *
  * @module
  */
 
 const FOLDER = new URL(".", import.meta.url).pathname;
 
-/** Makes the environment where there is none. Gives the path of its Python, or why there is none. */
-export async function pythonOf(
-  requirements: string,
-): Promise<{ path: string } | { problem: string }> {
-  const home = `${FOLDER}.venv/${requirements}`;
+/** The longest that an environment may take to be made: a test that has no network must not wait for it. */
+const INSTALL_MS = 150_000;
+
+/** The Python of an environment, or why there is none. */
+export type Python = { readonly path: string } | { readonly problem: string };
+
+/**
+ * Makes the environment of a trainer where there is none. `<name>.txt` are its requirements; packages of
+ * `<name>.alone.txt` are installed without theirs, which would be torch.
+ */
+export async function pythonOf(name: string): Promise<Python> {
+  const home = `${FOLDER}.venv/${name}`;
   const path = `${home}/bin/python`;
   const done = `${home}/complete`;
-  const wanted = await Deno.readTextFile(`${FOLDER}${requirements}.txt`);
+  const [requirements, alone] = [`${FOLDER}${name}.txt`, `${FOLDER}${name}.alone.txt`];
+  const wanted = await Deno.readTextFile(requirements) + await Deno.readTextFile(alone);
   if (await Deno.readTextFile(done).catch(() => "") === wanted) return { path };
+  const install = [path, "-m", "pip", "install", "--quiet", "--retries", "1", "--timeout", "15"];
   const steps = [
     ["python3", "-m", "venv", home],
-    [path, "-m", "pip", "install", "--quiet", "-r", `${FOLDER}${requirements}.txt`],
+    [...install, "-r", requirements],
+    [...install, "--no-deps", "-r", alone],
   ];
+  const signal = AbortSignal.timeout(INSTALL_MS);
   for (const [command, ...args] of steps) {
-    const problem = await problemOf(command, args);
+    const problem = await problemOf(command, args, signal);
     if (problem !== undefined) return { problem };
   }
   await Deno.writeTextFile(done, wanted);
   return { path };
 }
 
-async function problemOf(command: string, args: readonly string[]): Promise<string | undefined> {
+/** Runs a script of this folder. Gives what it printed, and its errors where it failed. */
+export async function runScript(path: string, script: string, args: readonly string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(path, {
+    args: [`${FOLDER}${script}`, ...args],
+    env: { HF_HUB_OFFLINE: "1", PYTHONDONTWRITEBYTECODE: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  const errors = code === 0 ? "" : decoder.decode(stderr).slice(-2_000);
+  return decoder.decode(stdout).trim() + (errors === "" ? "" : `\n${errors}`);
+}
+
+async function problemOf(
+  command: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
-    const { code, stderr } = await new Deno.Command(command, { args: [...args] }).output();
+    const { code, stderr } = await new Deno.Command(command, { args: [...args], signal }).output();
     if (code === 0) return undefined;
-    return `${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr).trim().slice(-500)}`;
+    const reason = new TextDecoder().decode(stderr).trim().slice(-500);
+    return signal.aborted ? `it takes more than ${INSTALL_MS / 1_000} s to install` : reason;
   } catch (error) {
     return `${command}: ${(error as Error).message}`;
   }

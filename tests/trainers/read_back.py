@@ -68,7 +68,7 @@ def json_lines(name):
     (first, last), count, columns = load("json", path)
     expect(f"datasets: {name}", count, COUNT)
     expect(f"datasets: tools of the first of {name}", first["tools"], "[]")
-    expect(f"datasets: tools of the last of {name}", json.loads(last["tools"])[0]["function"]["name"], "add")
+    expect(f"datasets: tools of the last of {name}", json.loads(last["tools"])[0]["function"]["name"], "weather")
     call = calls_of(last, "completion" if "completion" in columns else "messages")[0]
     expect(f"datasets: arguments in {name}", call["function"]["arguments"], {"a": LATE})
 
@@ -105,7 +105,7 @@ def parquet_messages():
     expect("pandas: parquet", len(pandas.read_parquet(path)), COUNT)
     (_, late), count, _ = load("parquet", path)
     expect("datasets: parquet", count, COUNT)
-    expect("datasets: parquet calls", calls_of(late)[0]["function"]["name"], "add")
+    expect("datasets: parquet calls", calls_of(late)[0]["function"]["name"], "weather")
 
 
 def parquet_raw():
@@ -124,7 +124,18 @@ def dataset_folder():
     with tempfile.TemporaryDirectory() as cache:
         loaded = datasets.load_dataset(str(FOLDER / "dataset"), cache_dir=cache)
     expect("datasets: folder", sorted(loaded), ["train", "validation"])
+    expect("datasets: uid and tokens", str(loaded["train"].features["completion_tokens"]), "Value('int64')")
     expect("datasets: folder rows", len(loaded["train"]) + len(loaded["validation"]), COUNT)
+
+
+def logprobs():
+    table = pyarrow.parquet.read_table(FOLDER / "logprobs.parquet")
+    kinds = {field.name: str(field.type) for field in table.schema}
+    expect("pyarrow: token ids", kinds["token_ids"], "list<element: int64>")
+    expect("pyarrow: top logprobs", kinds["top_logprobs"], "list<element: list<element: double>>")
+    row = table.to_pylist()[0]
+    expect("pyarrow: tokens", [row["tokens"], row["token_ids"], row["logprobs"]], [["4"], [19], [-0.1]])
+    expect("pyarrow: alternatives", [row["top_tokens"], row["top_logprobs"]], [[["4", "5"]], [[-0.1, -3.0]]])
 
 
 check("results file", results_file)
@@ -135,8 +146,8 @@ for name in ("messages.json", "messages.jsonl.gz", "messages.jsonl.zst", "shareg
 check("csv", csv_file)
 check("messages.parquet", parquet_messages)
 check("raw.parquet", parquet_raw)
-if (FOLDER / "dataset").exists():
-    check("dataset folder", dataset_folder)
+check("dataset folder", dataset_folder)
+check("logprobs.parquet", logprobs)
 print("\n".join(problems) or "all files were read as expected")
 sys.stdout.flush()
 # Arrow's threads may crash at the end of an interpreter that has had errors.
