@@ -3,20 +3,18 @@
  *
  * @example A file of prompts in, a dataset out
  * ```ts
- * import { openaiCompatible, ResponseGenerator } from "./mod.ts";
+ * import { distillFiles, openai } from "./mod.ts";
  *
- * async function distil(): Promise<void> {
- *   const teacher = openaiCompatible({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
- *   const generator = new ResponseGenerator({ teacher, concurrency: 200 });
- *   const summary = await generator.run({ input: ["prompts.jsonl"], output: "out/" });
- *   console.log(summary.succeeded, summary.failed, summary.pending);
- *   await teacher.close();
+ * async function answerFile(): Promise<void> {
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   const summary = await distillFiles("prompts.jsonl", "out/", { teacher, concurrency: 200 });
+ *   console.log(summary.succeeded, summary.failed, summary.costUsd);
  * }
  * ```
  *
  * @example Any iterable, any teacher
  * ```ts
- * import { ResponseGenerator, type Teacher } from "./mod.ts";
+ * import { distill, type Teacher } from "./mod.ts";
  *
  * const echo: Teacher = {
  *   complete: ({ messages }) =>
@@ -27,9 +25,8 @@
  *       model: "echo",
  *     }),
  * };
- * const generator = new ResponseGenerator({ teacher: echo, concurrency: 4 });
- * for await (const outcome of generator.generate([{ prompt: "Hello" }])) {
- *   console.log(outcome.ok ? outcome.row.response : outcome.error);
+ * for await (const answer of distill([{ id: 7, prompt: "Hello" }], { teacher: echo })) {
+ *   console.log(answer.input.id, answer.ok ? answer.response : answer.error.message);
  * }
  * ```
  *
@@ -78,6 +75,7 @@ export type {
 export {
   type AskedSchema,
   type Completion,
+  disposable,
   type EndpointName,
   type Message,
   openai,

@@ -7,7 +7,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent } from "../lib/deps/undici.ts";
-import { openaiCompatible, ResponseGenerator, type Teacher } from "../mod.ts";
+import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
 import { messagesOf } from "./rows.ts";
 
 /** A teacher at an address. */
@@ -102,7 +102,7 @@ async function goodput(
 }
 
 function teacherAt(baseUrl: string): Teacher {
-  return openaiCompatible({ baseUrl, model: "busy" });
+  return openai({ baseUrl, model: "busy" });
 }
 
 /** The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, less up to a quarter. */

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import process from "node:process";
 import { Agent } from "../lib/deps/undici.ts";
-import { openaiCompatible, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
+import { openai, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
 import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
 import { createBar } from "../lib/terminal/bar.ts";
@@ -102,7 +102,7 @@ async function run(options: JobOptions): Promise<JobReport> {
 function teacherOf(kind: JobOptions["teacher"]): Teacher {
   if (kind === undefined) return instantTeacher();
   if ("latencyMs" in kind) return slowTeacher(kind.latencyMs);
-  return openaiCompatible({ baseUrl: kind.baseUrl, model: "zero" });
+  return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
 /** A figure for a run that failed would be worse than none. */

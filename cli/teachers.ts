@@ -7,7 +7,7 @@
 import { UsageError } from "../lib/errors.ts";
 import type { TeacherPlace } from "../lib/run/mod.ts";
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
-import { openaiCompatible } from "../lib/teacher/mod.ts";
+import { openai } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys } from "./api_key.ts";
 import { parseThinkTags, type TeacherSpec, THINK_TAGS_RULE } from "./config_teachers.ts";
 import { holdsKey, readReach } from "./headers.ts";
@@ -109,7 +109,7 @@ async function openReal(
     const reach = await readReach(own, settings, io);
     const apiKey = await keyFor(one, named, holdsKey(reach.headers), settings, keys);
     const teacher = asUsage(() =>
-      openaiCompatible({
+      openai({
         baseUrl,
         model,
         apiKey,
@@ -175,7 +175,7 @@ function openSimulated(
   }
   const server = asUsage(() => serveSimulatedTeacher(parseSimulateOptions(simulation)));
   opened.defer(() => server.close());
-  const teacher = openaiCompatible({
+  const teacher = openai({
     baseUrl: server.url,
     model: settings.text("model") ?? "simulated",
     ...clientOptions(settings),

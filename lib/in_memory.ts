@@ -37,6 +37,7 @@ export type {
 } from "./run/mod.ts";
 export {
   type Completion,
+  disposable,
   type Message,
   openai,
   type OpenAICompatibleOptions,

@@ -39,14 +39,13 @@ import { imagesIn } from "./source/mod.ts";
  *
  * @example From a file to a file
  * ```ts
- * import { openaiCompatible, ResponseGenerator } from "../mod.ts";
+ * import { openai, ResponseGenerator } from "../mod.ts";
  *
  * async function distil(): Promise<void> {
- *   const teacher = openaiCompatible({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
  *   const generator = new ResponseGenerator({ teacher, concurrency: 200 });
- *   const summary = await generator.run({ input: ["prompts.jsonl"], output: "out/" });
+ *   const summary = await generator.run({ input: "prompts.jsonl", output: "out/" });
  *   console.log(summary.succeeded, summary.failed, summary.pending);
- *   await teacher.close();
  * }
  * ```
  */

@@ -3,16 +3,15 @@
  *
  * @example
  * ```ts
- * import { openaiCompatible, ResponseGenerator } from "../mod.ts";
+ * import { openai, ResponseGenerator } from "../mod.ts";
  * import { serveMonitor } from "./server.ts";
  *
  * async function distil(): Promise<void> {
- *   const teacher = openaiCompatible({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
+ *   await using teacher = openai({ baseUrl: "http://127.0.0.1:8000/v1", model: "qwen3" });
  *   const generator = new ResponseGenerator({ teacher });
  *   await using monitor = serveMonitor(generator);
  *   console.log(monitor.url);
- *   await generator.run({ input: ["prompts.jsonl"], output: "out/" });
- *   await teacher.close();
+ *   await generator.run({ input: "prompts.jsonl", output: "out/" });
  * }
  * ```
  *

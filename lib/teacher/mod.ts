@@ -12,13 +12,14 @@ export { openai, openaiCompatible, type OpenAITeacher } from "./openai_compatibl
 export { checkParams } from "./params.ts";
 export { holdsSecret, redactAddress } from "./address.ts";
 export type { OpenAICompatibleOptions } from "./teacher_options.ts";
-export type {
-  AskedSchema,
-  Completion,
-  Message,
-  Params,
-  RateLimit,
-  Teacher,
-  TeacherRequest,
-  Usage,
+export {
+  type AskedSchema,
+  type Completion,
+  disposable,
+  type Message,
+  type Params,
+  type RateLimit,
+  type Teacher,
+  type TeacherRequest,
+  type Usage,
 } from "./teacher.ts";

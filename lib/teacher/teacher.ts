@@ -150,3 +150,17 @@ export interface Teacher {
   /** Frees sockets and timers. Called by whoever made the teacher. */
   close?(): Promise<void>;
 }
+
+/**
+ * Lets `await using` close a teacher of your own.
+ *
+ * @param teacher The teacher. It gets a method `[Symbol.asyncDispose]`, which calls its `close()` where it has one.
+ * @returns The same object.
+ */
+export function disposable<T extends Teacher>(teacher: T): T & AsyncDisposable {
+  return Object.assign(teacher, {
+    async [Symbol.asyncDispose]() {
+      await teacher.close?.();
+    },
+  });
+}

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
+import { IMPORTED_FROM, pageCode } from "../support/page_code.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
@@ -41,18 +42,18 @@ async function makeCache(dir: TempDir): Promise<Record<string, string>> {
 }
 
 function script(url: string, server: { url: string }): string {
-  return `import { openaiCompatible, ResponseGenerator } from "${url}/mod.ts";
+  return `import { distill, distillFiles, openai } from "${url}/mod.ts";
 
-const teacher = openaiCompatible({ baseUrl: "${server.url}", model: "test-model" });
-const generator = new ResponseGenerator({ teacher, concurrency: 20, rejectPattern: "(x+)+$" });
-for await (const outcome of generator.generate([{ prompt: "one" }, { prompt: "two" }])) {
-  const said: string = outcome.ok ? outcome.row.response : outcome.error.message;
-  console.log(said);
+await using teacher = openai({ baseUrl: "${server.url}", model: "test-model" });
+const rows = [{ id: 1, prompt: "one" }, { id: 2, prompt: "two" }];
+for await (const a of distill(rows, { teacher, concurrency: 20, rejectPattern: "(x+)+$" })) {
+  const id: number = a.input.id;
+  const said: string = a.ok ? a.response : a.error.message;
+  console.log(id, said);
 }
-const summary = await generator.run({ input: ["in.jsonl"], output: "out/" });
+const summary = await distillFiles("in.jsonl", "out/", { teacher });
 const count: number = summary.succeeded;
-console.log(count);
-await teacher.close();
+console.log(count, summary.costUsd);
 `;
 }
 
@@ -65,13 +66,20 @@ Deno.test("a script in an empty folder imports mod.ts from an address, typed, an
   await dir.write("work/script.ts", good);
   await dir.write(
     "work/wrong.ts",
-    good.replace("const count: number", "const count: string")
+    good.replace("const id: number", "const id: string")
       .replace("concurrency: 20", `concurrency: "20"`),
   );
   await dir.write("work/in.jsonl", [{ prompt: "three" }]);
+  // Checked here and run by tests/library/docs_test.ts: the checker reads the library once for all of them.
+  const examples = (await pageCode()).map(({ place, code }) => ({
+    name: `${place.replaceAll(/\W/g, "_")}.ts`,
+    code: code.replaceAll(IMPORTED_FROM, `${repository.url}/`),
+  }));
+  for (const { name, code } of examples) await dir.write(`work/${name}`, code);
 
   const allowed = `--allow-import=${new URL(repository.url).host}`;
-  const right = await deno(["check", "--no-lock", allowed, "script.ts"]);
+  const names = examples.map(({ name }) => name);
+  const right = await deno(["check", "--no-lock", allowed, "script.ts", ...names]);
   assertEquals(right.code, 0, right.text);
   const wrong = await deno(["check", "--no-lock", allowed, "wrong.ts"]);
   assertEquals(wrong.code, 1, wrong.text);
@@ -81,8 +89,8 @@ Deno.test("a script in an empty folder imports mod.ts from an address, typed, an
 
   const ran = await deno(["run", "--no-lock", "--quiet", "-A", "script.ts"]);
   assertEquals(ran.code, 0, ran.text);
-  assertStringIncludes(ran.text, "answer to one");
-  assertStringIncludes(ran.text, "answer to two");
+  assertStringIncludes(ran.text, "1 answer to one");
+  assertStringIncludes(ran.text, "2 answer to two");
   assertEquals(server.posts, 3);
   assertEquals((await dir.rows("work/out/in.jsonl"))[0].response, "answer to three");
 

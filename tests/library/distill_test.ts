@@ -10,6 +10,7 @@ import {
 import {
   type Answer,
   type Completion,
+  disposable,
   distill,
   type DistillOptions,
   type DistillOutcome,
@@ -307,6 +308,18 @@ Deno.test("what the rows throw is thrown after the outcomes in flight", async ()
     "the source broke",
   );
   assertEquals(seen, ["a"]);
+});
+
+Deno.test("a teacher of one's own is closed by await using", async () => {
+  const own = new Echo();
+  {
+    await using teacher = disposable(own);
+    assertStrictEquals(teacher, own);
+    assertEquals((await all(["p"], { teacher })).length, 1);
+    assertEquals(own.closed, 0);
+  }
+  assertEquals(own.closed, 1);
+  await using _closeless = disposable({ complete: () => Promise.reject(new Error()) });
 });
 
 Deno.test("openai() is closed by await using, and checks its options", async () => {

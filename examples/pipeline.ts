@@ -1,0 +1,43 @@
+/**
+ * A generator in a pipeline of streams: file, lines, JSON, answers, JSON, file. Nothing is held in memory but the rows
+ * that are being answered.
+ *
+ * ```sh
+ * deno run -A examples/pipeline.ts prompts.jsonl answers.jsonl
+ * ```
+ *
+ * A file made so cannot be continued: `distillFiles()` writes one that can. In a script of your own import the streams
+ * from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its URL.
+ *
+ * @module
+ */
+
+import {
+  JsonParseStream,
+  JsonStringifyStream,
+  TextLineStream,
+  toTransformStream,
+} from "../lib/deps/std_streams.ts";
+import { openai, ResponseGenerator, serveSimulatedTeacher } from "../mod.ts";
+
+const [input, output] = Deno.args;
+
+// Costs nothing. For a real teacher: openai({ baseUrl: "https://api.openai.com/v1", model: "…", apiKey: "…" })
+await using simulated = serveSimulatedTeacher({ latency: 20, tokens: 10 });
+await using teacher = openai({ baseUrl: simulated.url, model: "simulated" });
+const generator = new ResponseGenerator({ teacher, concurrency: 50 });
+
+const source = await Deno.open(input);
+const target = await Deno.create(output);
+await source.readable
+  .pipeThrough(new TextDecoderStream())
+  .pipeThrough(new TextLineStream())
+  .pipeThrough(new JsonParseStream())
+  .pipeThrough(toTransformStream((rows) => generator.generate(rows)))
+  // The line of a results file for an answer, that of a failures file for a row that has failed.
+  .pipeThrough(toTransformStream(async function* (outcomes) {
+    for await (const { row } of outcomes) yield row;
+  }))
+  .pipeThrough(new JsonStringifyStream())
+  .pipeThrough(new TextEncoderStream())
+  .pipeTo(target.writable);

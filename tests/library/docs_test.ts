@@ -1,0 +1,65 @@
+/**
+ * The TypeScript of README and docs, and the scripts in examples/, run as they stand. Their types are checked where
+ * they are imported from an address: tests/e2e/url_import_test.ts.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertGreaterOrEqual } from "../../lib/deps/std_assert.ts";
+import { serveSimulatedTeacher } from "../../lib/simulate/mod.ts";
+import { IMPORTED_FROM, pageCode, TEACHER } from "../support/page_code.ts";
+import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+Deno.test("the TypeScript of README and docs runs", async (t) => {
+  const examples = await pageCode();
+  assertGreaterOrEqual(examples.length, 10);
+  await using simulated = serveSimulatedTeacher({ latency: 0, tokens: 5 });
+  for (const [index, { place, code }] of examples.entries()) {
+    await t.step(place, async () => {
+      await using dir = await tempDir();
+      await dir.write("prompts.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
+      const script = dir.path(`example_${index}.ts`);
+      const here = code.replaceAll(IMPORTED_FROM, `file://${REPOSITORY}/`)
+        .replaceAll(TEACHER, simulated.url)
+        // The folder of this process is that of other tests, too.
+        .replaceAll(
+          /"(prompts\.jsonl|train\.jsonl|out\/[\w.]*)"/g,
+          (_, path) => JSON.stringify(dir.path(path)),
+        )
+        .replaceAll("console.", "globalThis.quiet.");
+      await Deno.writeTextFile(script, here);
+      await import(`file://${script}`);
+    });
+  }
+  assertGreaterOrEqual(simulated.posts, examples.length);
+});
+
+/** What examples print. */
+Reflect.set(globalThis, "quiet", { log() {}, warn() {} });
+
+Deno.test("the scripts in examples/ run", async () => {
+  await using dir = await tempDir();
+  const prompts = `${REPOSITORY}/examples/prompts.jsonl`;
+  const count = (await Deno.readTextFile(prompts)).trim().split("\n").length;
+  const library = await deno(dir, ["run", "-A", `${REPOSITORY}/examples/library.ts`]);
+  assertEquals(library.code, 0, library.text);
+  assert(library.text.includes(`${count} answers, 0 failures`), library.text);
+  const pipeline = `${REPOSITORY}/examples/pipeline.ts`;
+  const piped = await deno(dir, ["run", "-A", pipeline, prompts, "answers.jsonl"]);
+  assertEquals(piped.code, 0, piped.text);
+  const answers = await dir.rows("answers.jsonl");
+  assertEquals(answers.length, count);
+  assert(answers.every(({ response }) => typeof response === "string" && response !== ""));
+});
+
+async function deno(dir: TempDir, args: string[]): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: dir.root,
+    clearEnv: true,
+    env: cleanEnv(dir.root),
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
