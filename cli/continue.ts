@@ -1,5 +1,5 @@
 /**
- * The command that goes on where a run has ended.
+ * The commands that continue a run, retry its failures or export its results.
  *
  * @module
  */
@@ -28,8 +28,8 @@ const SHOWN: Partial<
   header: shownHeader,
 };
 
-/** The command that goes on where a run or a retry was interrupted or halted, does the pending rows, or
- * asks the failed ones again; undefined when all is done. */
+/** The command that continues an interrupted or halted run or retry, sends the pending rows, or retries the
+ * failed ones; undefined when all is done. */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,

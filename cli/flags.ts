@@ -286,7 +286,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       help: "the folder of images in rows (default: the input's)",
       commands: ["run", "retry", "verify"],
     },
-    { name: "changed", value: "HOW", help: "rows edited since they were settled: reask or keep" },
+    { name: "changed", value: "HOW", help: "rows edited since they were asked: reask or keep" },
     { name: "mixed-shapes", help: "send rows of several shapes in one run" },
   ],
   Pace: [
@@ -343,7 +343,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "max-cost",
       value: "USD",
-      help: "send nothing more once this run has cost so much",
+      help: "stop sending once this run has cost that much",
       isCommon: true,
     },
     {
@@ -360,9 +360,9 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "max-completion-tokens-total",
       value: "N",
-      help: "send nothing more once this run has had so many",
+      help: "stop sending after that many completion tokens",
     },
-    { name: "deadline", value: "TIME", help: "send nothing more after so long: 90s, 20m, 2h" },
+    { name: "deadline", value: "TIME", help: "stop sending after that time: 90s, 20m, 2h" },
   ],
   Resume: [
     {
@@ -381,7 +381,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     },
     { name: "overwrite", help: "with --no-resume: throw the old answers away", commands: ["run"] },
     { name: "allow-mixed", help: "add to answers of another model or parameters" },
-    { name: "allow-failures", value: "N|N%", help: "exit 0 with so many failed rows" },
+    { name: "allow-failures", value: "N|N%", help: "exit 0 with at most that many failed rows" },
   ],
   Progress: [
     {
