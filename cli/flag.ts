@@ -24,6 +24,8 @@ export interface Flag {
   readonly mayBeSecret?: boolean;
   /** What it does, in the help. */
   readonly help: string;
+  /** What it does with some commands, where that differs. @default help */
+  readonly helpFor?: Partial<Record<Command, string>>;
   /** Which commands know it. */
   readonly commands: readonly Command[];
   /** Whether the one-screen help shows it. */

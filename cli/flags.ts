@@ -22,6 +22,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       short: "o",
       value: "PATH",
       help: "folder (out/) or results file (x.jsonl)",
+      helpFor: {
+        export: "file to write, or folder (--format dataset)",
+        convert: "file to write, or folder (--format dataset)",
+        merge: "results file to write (all.jsonl), or folder (all/)",
+      },
       commands: [...ROWS, ...MERGE],
       isCommon: true,
     },

@@ -50,7 +50,7 @@ export function mainHelp(program = NAME, all = false): string {
     "Commands:",
     ...commands,
     "",
-    ...all ? everyFlag() : ["Flags of a run:", ...common.map(flagLine), ""],
+    ...all ? everyFlag() : ["Flags of a run:", ...common.map((flag) => flagLine(flag)), ""],
     ...exampleLines(entryOf("run")),
     "",
     `Help for a command: ${NAME} COMMAND --help.` +
@@ -66,7 +66,7 @@ function everyFlag(): string[] {
   for (const command of COMMANDS) {
     const more = flagsOf(command).filter((flag) => !shown.has(flag));
     if (more.length === 0) continue;
-    lines.push(`Flags of ${command}:`, ...more.map(flagLine), "");
+    lines.push(`Flags of ${command}:`, ...more.map((flag) => flagLine(flag, command)), "");
     for (const flag of more) shown.add(flag);
   }
   return lines;
@@ -89,7 +89,9 @@ export function commandHelp(command: Command, program = NAME, all = false): stri
       ...rows.map(([name, text]) => twoColumns(`  ${name}`, text, NARROW)),
       "",
     ]),
-    ...all ? byGroup(shown) : ["Flags:", ...shown.map(flagLine), ""],
+    ...all
+      ? byGroup(shown, command)
+      : ["Flags:", ...shown.map((flag) => flagLine(flag, command)), ""],
     ...exampleLines(entry),
     ...all || !isLong ? [] : ["", `Every flag: ${NAME} ${command} --help-all.`],
     ...startedAs(program),
@@ -109,12 +111,14 @@ function startedAs(program: string): string[] {
   return program === NAME ? [] : [`Here "${NAME}" is: ${program}`];
 }
 
-function byGroup(flags: readonly Flag[]): string[] {
+function byGroup(flags: readonly Flag[], command: Command = "run"): string[] {
   const groups = Map.groupBy(flags, (flag) => flag.group);
-  return [...groups].flatMap(([name, members]) => [`${name}:`, ...members.map(flagLine), ""]);
+  return [...groups].flatMap((
+    [name, members],
+  ) => [`${name}:`, ...members.map((flag) => flagLine(flag, command)), ""]);
 }
 
-function flagLine(flag: Flag): string {
+function flagLine(flag: Flag, command: Command = "run"): string {
   const short = flag.short === undefined ? "   " : `-${flag.short},`;
   const name = flag.isNegated ? `no-${flag.name}` : flag.name;
   const value = flag.value === undefined
@@ -122,7 +126,7 @@ function flagLine(flag: Flag): string {
     : flag.isValueOptional
     ? `[=${flag.value}]`
     : ` ${flag.value}`;
-  return twoColumns(`  ${short} --${name}${value}`, flag.help);
+  return twoColumns(`  ${short} --${name}${value}`, flag.helpFor?.[command] ?? flag.help);
 }
 
 /** What is too long for the left column has a line of its own. */

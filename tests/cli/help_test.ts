@@ -40,9 +40,10 @@ for (const command of COMMANDS) {
     const text = commandHelp(command, "retort", true);
     const known = flagsOf(command).map((flag) => flag.isNegated ? `no-${flag.name}` : flag.name);
     assertEquals(listedIn(text).toSorted(), known.toSorted());
-    for (const flag of flagsOf(command)) {
-      const line = text.split("\n").find((one) => one.slice(29) === flag.help);
-      assertEquals(line?.at(28), " ", `${flag.help}: in one column, with room before it`);
+    for (const { help, helpFor } of flagsOf(command)) {
+      const shown = helpFor?.[command] ?? help;
+      const line = text.split("\n").find((one) => one.slice(29) === shown);
+      assertEquals(line?.at(28), " ", `${shown}: in one column, with room before it`);
     }
   });
 }
