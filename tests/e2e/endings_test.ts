@@ -32,7 +32,7 @@ Deno.test("the next run takes answers whose ending the user accepts", async () =
   assertEquals([summary.state, summary.succeeded, summary.failures_on_disk], ["done", 5, 0]);
 });
 
-Deno.test("answers that the teacher gave up cost what they cost", async () => {
+Deno.test("answers that the teacher broke off are no results, and cost what they cost", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ asked, prompt }) =>
     Response.json(chatAnswer(prompt, { finish_reason: asked < 3 ? "abort" : "stop" }))
