@@ -67,6 +67,8 @@ export interface RejectedAnswer {
 
 /** What an earlier run left of a row that it could not finish. */
 export interface EarlierAnswer {
+  /** Whether it was asked with the parameters that this run asks it with. */
+  readonly isSame: boolean;
   /** Where the row continues, or undefined where it starts over: its parameters have changed. */
   readonly next: NextAttempt | undefined;
   /** The last answer, or undefined where its line does not hold it. */

@@ -6,7 +6,7 @@
 
 import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
-import type { Failure, Outcome } from "../row.ts";
+import type { EarlierAnswer, Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
@@ -130,6 +130,13 @@ export class Attempts {
       endpoint.returned();
       return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
     }
+    if (work.attempts === 0 && work.row.earlier !== undefined) {
+      const outcome = await this.#acceptedNow(work, work.row.earlier);
+      if (outcome !== undefined) {
+        endpoint.returned();
+        return { kind: "answered", outcome, others: NO_OTHERS };
+      }
+    }
     work.attempts++;
     this.#inFlight++;
     this.#options.onAttempt?.();
@@ -182,6 +189,27 @@ export class Attempts {
    * because of what they were refused for, they stay pending. */
   leave(): readonly Outcome[] {
     return this.#blame.clear();
+  }
+
+  /** What an earlier run was answered without the proof that it was whole, where this run takes it for whole
+   * (`acceptEndings`): it is paid for, and not asked for again. */
+  async #acceptedNow(
+    work: Work,
+    { rejected, isSame }: EarlierAnswer,
+  ): Promise<Outcome | undefined> {
+    if (rejected === undefined || !isSame) return undefined;
+    const { row, params, resamples } = work;
+    const { completion, failure } = rejected;
+    const { acceptance } = this.#options;
+    if (failure.type !== "unfinished" || acceptance.ending(completion, params) !== "whole") {
+      return undefined;
+    }
+    const decided = acceptance.decide(completion, row, params, resamples, "whole", work);
+    const rejection = decided instanceof Promise
+      ? await this.#checks.wait(decided, params)
+      : decided;
+    if (rejection !== undefined) return undefined;
+    return outcomeOf(work, 0, completion, undefined);
   }
 
   #pay(work: Work, completion: Completion): void {

@@ -46,6 +46,8 @@ export interface JobContext {
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
+  /** Whether answers are accepted that are not proven whole. @default false */
+  readonly acceptsEndings?: boolean;
   /** At most this many rows. @default what the run was told */
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */

@@ -54,9 +54,14 @@ export class FailureLedger {
   /** Rows without a newer outcome than an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
 
-  /** `path` is the failures file. */
-  constructor(path: string) {
+  /** Where answers stand that were never proven whole, of failed rows that are asked again. */
+  readonly #unfinished = new Map<string, LinePlace>();
+  readonly #keepsUnfinished: boolean;
+
+  /** `path` is the failures file. `keepsUnfinished`: such answers may be accepted now. */
+  constructor(path: string, keepsUnfinished = false) {
     this.#path = path;
+    this.#keepsUnfinished = keepsUnfinished;
   }
 
   /** Reads the file and flags its ids in the table, which knows the results already. */
@@ -91,8 +96,8 @@ export class FailureLedger {
 
   /** What an earlier run left of a row that it was still asking, if it left anything. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
-    if (this.#pending.size === 0) return undefined;
-    const place = this.#pending.get(row.uid)?.place;
+    if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
+    const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
@@ -131,8 +136,13 @@ export class FailureLedger {
     if (this.#pending.size > 0) this.#dropPending(line.uid());
     table.setLine(slot, line.number);
     table.set(slot, HAS_FAILURE);
-    if (retry !== false && isAskedFor(retry, line)) table.set(slot, ASK_AGAIN);
+    const isAsked = retry !== false && isAskedFor(retry, line);
+    if (isAsked) table.set(slot, ASK_AGAIN);
     else table.clear(slot, ASK_AGAIN);
+    if (this.#keepsUnfinished && isAsked && isUnfinished(line)) {
+      const { offset, byteLength } = line;
+      this.#unfinished.set(line.uid(), { offset, byteLength });
+    }
   }
 
   #setPending(uid: string, line: PendingLine): void {
@@ -155,6 +165,11 @@ function isBadRow(line: IndexedLine): boolean {
 
 function isPending(line: IndexedLine): boolean {
   return PENDING_MARKS.some((mark) => line.includes(mark)) && isPendingLine(line.value());
+}
+
+function isUnfinished(line: IndexedLine): boolean {
+  if (!line.includes('"unfinished"')) return false;
+  return (line.value() as { error?: { type?: string } }).error?.type === "unfinished";
 }
 
 function isAskedFor(retry: Exclude<RetryFilter, false>, line: IndexedLine): boolean {

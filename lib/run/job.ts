@@ -63,7 +63,7 @@ export class Job {
     this.files = files;
     this.#path = files.input;
     this.#context = context;
-    this.#ledger = new FailureLedger(files.failures);
+    this.#ledger = new FailureLedger(files.failures, context.acceptsEndings);
   }
 
   /** Looks whether there is something that can be read twice, before anything is made; `found` says why

@@ -140,6 +140,7 @@ export class Run {
         options: this.#options,
         parserOf: (order) => rowParserOf(generator, order),
         imagesRoot: generator.imagesRoot,
+        acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,
         format: generator,
         duplicates: generator.duplicates,
         samples: generator.samples,

@@ -44,8 +44,8 @@ export function readEarlierAnswer(
 ): EarlierAnswer | undefined {
   const line = parsed(textAt(path, place), path);
   if (line.uid !== row.uid || line.prompt_hash !== row.promptHash) return undefined;
-  const next = line.distill?.params === paramsId ? nextOf(line) : undefined;
-  return { next, rejected: rejectedOf(line) };
+  const isSame = line.distill?.params === paramsId;
+  return { isSame, next: isSame ? nextOf(line) : undefined, rejected: rejectedOf(line) };
 }
 
 interface PendingLine {

@@ -28,8 +28,29 @@ Deno.test("the next run takes answers whose ending the user accepts", async () =
   const first = await runLibrary(dir, [server], { rows: 5, random: () => 0 });
   assertEquals([first.summary.state, first.summary.pending], ["halted", 5]);
   assertStringIncludes(first.summary.reason ?? "", "--accept-ending none");
+  const paid = new Set(server.requests.map(({ prompt }) => prompt)).size;
+  const posts = server.requests.length;
   const { summary } = await runLibrary(dir, [server], { rows: 5, acceptEndings: ["none"] });
   assertEquals([summary.state, summary.succeeded, summary.failures_on_disk], ["done", 5, 0]);
+  // What was kept is not asked for again.
+  assertEquals(server.requests.length - posts, 5 - paid);
+  const { response, distill } = (await dir.rows("out/in.jsonl"))[0];
+  assertEquals([response, distill.attempts], ["maybe prompt 0", 0]);
+});
+
+Deno.test("a retry takes the answer of a failed row whose ending the user accepts, unless a check rejects it", async () => {
+  await using dir = await tempDir();
+  await using server = serveLedger(WITHOUT_ENDING);
+  const once = { rows: 2, random: () => 0, maxAttempts: 1 };
+  const first = await runLibrary(dir, [server], once);
+  assertEquals([first.summary.failed, server.requests.length], [2, 2]);
+  const accepting = { rows: 2, acceptEndings: ["none"], run: { retry: true } };
+  const strict = await runLibrary(dir, [server], {
+    ...accepting,
+    rejectPattern: "prompt 1",
+  });
+  assertEquals([strict.summary.succeeded, strict.summary.failed], [1, 1]);
+  assertEquals(server.requests.slice(2).map(({ prompt }) => prompt), ["prompt 1"]);
 });
 
 Deno.test("answers that the teacher broke off are no results, and cost what they cost", async () => {
