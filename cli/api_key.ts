@@ -19,17 +19,20 @@ export interface KeyPlace {
 /** The variable that is read where nothing is named. */
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/** Reads keys where they are named; asks the user for one that is missing, where there is someone to ask. */
+/** What follows where a key is missing: an error, a question to the user, or (where nothing is sent) a warning. */
+export type OnMissingKey = "refuse" | "ask" | "warn";
+
+/** Reads keys where they are named. */
 export class Keys {
   readonly #io: Io;
-  readonly #mayAsk: boolean;
+  readonly #onMissing: OnMissingKey;
   /** What was typed, by the place that was empty: teachers that share a place share its key. */
   readonly #typed = new Map<string, string>();
 
-  /** `mayAsk`: whether the user may be asked, if standard input and standard error are terminals. */
-  constructor(io: Io, mayAsk: boolean) {
+  /** `onMissing`: the user is asked only if standard input and standard error are terminals. */
+  constructor(io: Io, onMissing: OnMissingKey) {
     this.#io = io;
-    this.#mayAsk = mayAsk;
+    this.#onMissing = onMissing;
   }
 
   /**
@@ -52,11 +55,15 @@ export class Keys {
       ? missing
       : `Cannot find the key: ${notSet(variable, "api-key-env")}`;
     if (problem === undefined) return undefined;
+    if (this.#onMissing === "warn") {
+      this.#io.writeErr(`Warning: ${problem}\n`);
+      return undefined;
+    }
     return this.#ask(file ?? variable, host) ?? refuse(problem);
   }
 
   #ask(place: string, host: string): string | undefined {
-    if (!this.#mayAsk) return undefined;
+    if (this.#onMissing !== "ask") return undefined;
     const typed = this.#typed.get(place) ??
       this.#io.askSecret?.(`Key for ${host} (not shown, kept for this run only):`)?.trim();
     if (typed === undefined || typed === "") return undefined;

@@ -179,7 +179,8 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "endpoint",
       value: "NAME",
-      help: "chat (default), completions (base models) or responses",
+      help: "chat (default), completions (base models), responses",
+      commands: ["run", "retry", "verify"],
     },
     {
       name: "header",

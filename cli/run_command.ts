@@ -30,8 +30,9 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
   if (!settings.isOff("resume")) await refuseFormerFolder(request.run, io);
-  const mayAsk = !settings.isOn("dry-run") && !request.run.input.includes("-");
-  await using open = await openTeachers(settings, request.teachers, io, mayAsk);
+  const mayAsk = !request.run.input.includes("-");
+  const onMissingKey = settings.isOn("dry-run") ? "warn" : mayAsk ? "ask" : "refuse";
+  await using open = await openTeachers(settings, request.teachers, io, onMissingKey);
   const { teachers } = open;
   const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);

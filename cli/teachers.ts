@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import type { TeacherPlace } from "../lib/run/mod.ts";
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
-import { addressOf, DEFAULT_KEY_VARIABLE, Keys } from "./api_key.ts";
+import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
 import { parseThinkTags, type TeacherSpec, THINK_TAGS_RULE } from "./config_teachers.ts";
 import { holdsKey, readReach } from "./headers.ts";
 import type { Io } from "./io.ts";
@@ -27,19 +27,25 @@ const OPENAI_URL = "https://api.openai.com/v1";
  * closed again where one of them cannot be.
  *
  * @param specs Those of the configuration; without any, each `--base-url` is a teacher.
- * @param mayAsk Whether the user may be asked for a key that is missing.
+ * @param onMissingKey What follows where a key is missing.
  * @throws {UsageError} when a teacher cannot be asked as it was named
  */
 export async function openTeachers(
   settings: Settings,
   specs: readonly TeacherSpec[],
   io: Io,
-  mayAsk = false,
+  onMissingKey: OnMissingKey = "refuse",
 ): Promise<OpenTeachers> {
   await using opened = new AsyncDisposableStack();
   const simulation = settings.text("simulate");
   const teachers = simulation === undefined
-    ? await openReal(namedTeachers(settings, specs, io), settings, io, new Keys(io, mayAsk), opened)
+    ? await openReal(
+      namedTeachers(settings, specs, io),
+      settings,
+      io,
+      new Keys(io, onMissingKey),
+      opened,
+    )
     : [openSimulated(simulation, settings, specs, opened)];
   const open = opened.move();
   return { teachers, [Symbol.asyncDispose]: () => open.disposeAsync() };

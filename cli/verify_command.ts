@@ -8,6 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { formatCount } from "../lib/figures.ts";
 import { printableLines } from "../lib/printable.ts";
 import { emptyMessage, type Verification, verify } from "../lib/run/mod.ts";
+import { ENDPOINTS } from "../lib/teacher/mod.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS, EXIT_USAGE } from "./exit_codes.ts";
 import { refuseFormerFolder } from "./former_folder.ts";
 import type { Io } from "./io.ts";
@@ -32,6 +33,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
     ...place,
     limit: settings.integer("limit", 1),
     samples: readSamples(settings),
+    endpoint: settings.choice("endpoint", ENDPOINTS),
     shard: readShard(settings, io),
   });
   for (const one of found) if (!settings.isOn("quiet") || !isWhole(one)) io.writeOut(describe(one));

@@ -15,8 +15,24 @@ export interface EstimateOptions {
   readonly promptTokens: number;
   /** The most completion tokens of an answer; undefined where the parameters set no limit. */
   readonly maxTokens: number | undefined;
+  /** Those of the answers whose rows set a limit of their own. @default none */
+  readonly ownLimits?: OwnLimits;
   /** What each of the teachers takes; undefined for one whose price is not known. */
   readonly rates: readonly (PlainRates | undefined)[];
+}
+
+/** Answers whose rows set a limit of their own, and their completion tokens all together. */
+export interface OwnLimits {
+  answers: number;
+  fewest: number;
+  most: number;
+}
+
+/** Adds so many answers to a row that limits each to `maxTokens`. */
+export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
+  limits.answers += answers;
+  limits.fewest += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);
+  limits.most += answers * maxTokens;
 }
 
 /** From the least to the most. */
@@ -28,9 +44,11 @@ export interface Estimate {
   readonly answers: number;
   /** Tokens of the prompts. */
   readonly promptTokens: number;
-  /** Completion tokens of one answer. */
+  /** Completion tokens of one answer; where rows set limits of their own, in the mean. */
   readonly completionTokens: Range;
-  /** Whether no limit is set, so that the most is an assumption. */
+  /** Whether rows set limits of their own. */
+  readonly isMean: boolean;
+  /** Whether there are answers without a limit, so that the most is an assumption. */
   readonly isAssumed: boolean;
   /** US dollars for all answers; null where the price of a teacher is not known. */
   readonly costUsd: Range | null;
@@ -43,25 +61,30 @@ const LONG_ANSWER_TOKENS = 4_000;
 /** Tokens are told from the length of the text. */
 const PROMPT_UNCERTAINTY = 0.25;
 const MILLION = 1e6;
+const NO_LIMIT = "an assumption: no max_tokens is set";
 
 /** Estimates a run. Attempts that fail and answers that are asked for again come on top. */
-export function estimate({ answers, promptTokens, maxTokens, rates }: EstimateOptions): Estimate {
-  const most = maxTokens ?? LONG_ANSWER_TOKENS;
-  const completionTokens: Range = [Math.min(SHORT_ANSWER_TOKENS, most), most];
+export function estimate(options: EstimateOptions): Estimate {
+  const { answers, promptTokens, maxTokens, rates } = options;
+  const limits = { answers: 0, fewest: 0, most: 0, ...options.ownLimits };
+  const isMean = limits.answers > 0, others = answers - limits.answers;
+  addOwnLimit(limits, others, maxTokens ?? LONG_ANSWER_TOKENS);
+  const each = (tokens: number) => Math.round(tokens / Math.max(1, answers));
   const known = rates.filter((rate) => rate !== undefined);
   const costs = known.map(({ usdIn, usdOut }): Range => {
-    const prompts = promptTokens * usdIn, each = answers * usdOut;
+    const prompts = promptTokens * usdIn;
     return [
-      (prompts * (1 - PROMPT_UNCERTAINTY) + each * completionTokens[0]) / MILLION,
-      (prompts * (1 + PROMPT_UNCERTAINTY) + each * completionTokens[1]) / MILLION,
+      (prompts * (1 - PROMPT_UNCERTAINTY) + limits.fewest * usdOut) / MILLION,
+      (prompts * (1 + PROMPT_UNCERTAINTY) + limits.most * usdOut) / MILLION,
     ];
   });
   const isKnown = known.length === rates.length && known.length > 0;
   return {
     answers,
     promptTokens,
-    completionTokens,
-    isAssumed: maxTokens === undefined,
+    completionTokens: [each(limits.fewest), each(limits.most)],
+    isMean,
+    isAssumed: maxTokens === undefined && others > 0,
     costUsd: isKnown
       ? [Math.min(...costs.map(([least]) => least)), Math.max(...costs.map(([, most]) => most))]
       : null,
@@ -71,16 +94,19 @@ export function estimate({ answers, promptTokens, maxTokens, rates }: EstimateOp
 /** A sentence for the start of a run, and another one where the budget is below it. Nothing where there
  * is nothing to ask, or no price is known. */
 export function describeEstimate(
-  { answers, promptTokens, completionTokens: [fewest, most], isAssumed, costUsd }: Estimate,
+  { answers, promptTokens, completionTokens: [fewest, most], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,
 ): { readonly info: readonly string[]; readonly warnings: readonly string[] } {
   if (answers === 0 || costUsd === null) return { info: [], warnings: [] };
   const [least, dearest] = costUsd;
   const range = `${formatRoughUsd(least)} to ${formatRoughUsd(dearest)}`;
-  const why = isAssumed ? "an assumption: no max_tokens is set" : "max_tokens is the most";
+  const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
+  const why = isAssumed ? assumed : "max_tokens is the most";
   const info = `Estimated cost of ${count(answers)} ${answers === 1 ? "answer" : "answers"}: ` +
     `${range} (about ${count(promptTokens)} prompt tokens in all, ` +
-    `${count(fewest)} to ${count(most)} completion tokens an answer, ${why})`;
+    `${count(fewest)} to ${count(most)} completion tokens an answer${
+      isMean ? " in the mean" : ""
+    }, ${why})`;
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
 

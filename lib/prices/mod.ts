@@ -7,5 +7,12 @@
  * @module
  */
 
-export { describeEstimate, type Estimate, estimate, type Range } from "./estimate.ts";
+export {
+  addOwnLimit,
+  describeEstimate,
+  type Estimate,
+  estimate,
+  type OwnLimits,
+  type Range,
+} from "./estimate.ts";
 export { checkPrices, type Prices, pricesOf } from "./prices.ts";

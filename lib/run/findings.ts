@@ -5,6 +5,8 @@
  */
 
 import { Buffer } from "node:buffer";
+import { tokenLimitOf } from "../engine/answers/mod.ts";
+import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { BadLines } from "./input_problems.ts";
@@ -65,6 +67,8 @@ export class Preflight {
   readonly unsent = new Set<string>();
   /** About how many tokens the prompts have that are to be asked. */
   promptTokens = 0;
+  /** Answers that are to be asked for to rows that set a token limit of their own. */
+  readonly ownLimits: OwnLimits = { answers: 0, fewest: 0, most: 0 };
   /** The first row of each shape, for `--dry-run`. */
   readonly firsts = new Map<string, ParsedRow>();
   /** The input as it was opened for the first pass; undefined where it was not. */
@@ -91,7 +95,7 @@ export class Preflight {
       this.shapeStarts.set(row.shape, line);
     }
     this.shapes.set(row.shape, count + 1);
-    if (asked > 0) this.promptTokens += asked * promptTokensOf(row);
+    if (asked > 0) this.#addAsked(row, asked);
     if (row.shape === "prompt-field") this.unmetPromptField = undefined;
     if (row.clashes.length > 0 && row.has("distill") && row.has("prompt_hash")) this.fromRuns++;
     if (row.isUidDerived) this.hashed++;
@@ -104,6 +108,12 @@ export class Preflight {
     const isTold = this.resent.has(difference) || this.resent.size < MOST_DIFFERENCES;
     const what = isTold ? difference : "and more";
     this.resent.set(what, (this.resent.get(what) ?? 0) + 1);
+  }
+
+  #addAsked(row: ParsedRow, asked: number): void {
+    this.promptTokens += asked * promptTokensOf(row);
+    const limit = row.params && tokenLimitOf(row.params);
+    if (limit !== undefined) addOwnLimit(this.ownLimits, asked, limit.tokens);
   }
 
   #addParams(params: Params): void {

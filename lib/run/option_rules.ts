@@ -26,6 +26,7 @@ import {
 } from "../options.ts";
 import { pathOf, pathsOf } from "../paths.ts";
 import { checkShard } from "../shards/mod.ts";
+import { ENDPOINTS } from "../teacher/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -134,6 +135,7 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   output: path,
   limit: wholeFrom(1),
   samples: number,
+  endpoint: oneOf(ENDPOINTS),
   shard: RUN_RULES.shard,
 };
 

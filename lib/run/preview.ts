@@ -27,11 +27,20 @@ function estimateOf(
   found: readonly Preflight[],
 ): Estimate {
   return estimate({
-    answers: found.reduce((total, { plan }) => total + plan.toAsk, 0),
-    promptTokens: found.reduce((total, { promptTokens }) => total + promptTokens, 0),
+    answers: sumOf(found, ({ plan }) => plan.toAsk),
+    promptTokens: sumOf(found, ({ promptTokens }) => promptTokens),
     maxTokens: tokenLimitOf(params)?.tokens,
+    ownLimits: {
+      answers: sumOf(found, ({ ownLimits }) => ownLimits.answers),
+      fewest: sumOf(found, ({ ownLimits }) => ownLimits.fewest),
+      most: sumOf(found, ({ ownLimits }) => ownLimits.most),
+    },
     rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
   });
+}
+
+function sumOf(found: readonly Preflight[], countOf: (one: Preflight) => number): number {
+  return found.reduce((total, one) => total + countOf(one), 0);
 }
 
 /** Says it, a sentence each. */

@@ -23,6 +23,7 @@ import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, type RowParserOptions } from "../source/mod.ts";
+import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
@@ -35,6 +36,9 @@ export interface VerifyOptions extends RowOptions {
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;
+  /** What the teachers of the run were asked through: rows that it cannot be sent are bad ones.
+   * @default "chat" */
+  endpoint?: EndpointName;
   /** The shard that was run. @default the whole input */
   shard?: Shard;
 }
@@ -139,7 +143,12 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const { input: name, pieces = [{ path: name, name, options: rows }] } = files;
   const input = new InputSequence(pieces, options.imagesRoot);
   const found = await preflight(input, {
-    parser: createRowParser({ ...rows, runParams: run?.identity.params }),
+    parser: createRowParser({
+      ...rows,
+      runParams: run?.identity.params,
+      problemOf: (messages, params) =>
+        endpointProblem(options.endpoint ?? "chat", messages, params),
+    }),
     table: audit.table,
     limit: options.limit ?? Infinity,
     duplicates: rows.duplicates ?? "merge",

@@ -66,6 +66,15 @@ export function formatOf(endpoint: EndpointName): ApiFormat {
   return FORMATS[endpoint];
 }
 
+/** Why a request cannot be sent to an endpoint, fit to stand after `file:line: `; undefined where it can. */
+export function endpointProblem(
+  endpoint: EndpointName,
+  messages: readonly Message[],
+  params: Params,
+): string | undefined {
+  return FORMATS[endpoint].problem?.(messages, params);
+}
+
 const FORMATS: Readonly<Record<EndpointName, ApiFormat>> = {
   chat: CHAT,
   completions: COMPLETIONS,

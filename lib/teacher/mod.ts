@@ -7,7 +7,7 @@
  * @module
  */
 
-export { type EndpointName, ENDPOINTS } from "./api_format.ts";
+export { type EndpointName, endpointProblem, ENDPOINTS } from "./api_format.ts";
 export { openai, openaiCompatible, type OpenAITeacher } from "./openai_compatible.ts";
 export { checkParams } from "./params.ts";
 export { holdsSecret, redactAddress } from "./address.ts";

@@ -113,6 +113,18 @@ Deno.test("openTeachers() asks OpenAI where nothing else is named, and wants a k
   }
 });
 
+Deno.test("openTeachers() warns of a missing key where nothing is sent", async () => {
+  let said = "";
+  const io = { ...ioOf({}), writeErr: (text: string) => said += text };
+  for (const args of [["-m", "x"], ["-m", "x", "--api-key-env", "NO_SUCH_KEY"]]) {
+    const settings = new Settings(parseCommandLine(args), new Map());
+    await using opened = await openTeachers(settings, [], io, "warn");
+    assertEquals(addressesOf(opened), [OPENAI]);
+  }
+  assertStringIncludes(said, "Warning: Cannot ask https://api.openai.com/v1 without a key");
+  assertStringIncludes(said, "NO_SUCH_KEY");
+});
+
 Deno.test("openTeachers() gives OpenAI's key to nobody beside OpenAI that was not meant", async () => {
   await using server = serveLedger();
   const specs = [{ baseUrl: OPENAI }, { baseUrl: server.url }];

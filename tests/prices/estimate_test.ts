@@ -6,7 +6,7 @@ import {
   assertEquals,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
-import { describeEstimate, estimate } from "../../lib/prices/mod.ts";
+import { addOwnLimit, describeEstimate, estimate } from "../../lib/prices/mod.ts";
 import { assertExit, distill, numberedRows } from "../e2e/fixture.ts";
 import { serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
@@ -25,6 +25,22 @@ Deno.test("estimate() gives a range that holds what was paid in the end", () => 
   const open = estimate({ ...KNOWN, maxTokens: undefined });
   assertEquals([open.completionTokens, open.isAssumed], [[100, 4_000], true]);
   assertEquals(estimate({ ...KNOWN, maxTokens: 5 }).completionTokens, [5, 5]);
+});
+
+Deno.test("estimate() takes rows by the limits that they set themselves", () => {
+  const ownLimits = { answers: 0, fewest: 0, most: 0 };
+  addOwnLimit(ownLimits, 500, 10);
+  const { completionTokens, isAssumed, costUsd } = estimate({ ...KNOWN, ownLimits });
+  assertEquals([completionTokens, isAssumed], [[55, 505], false]);
+  assertAlmostEquals(costUsd![1], 1.25 * 0.25 + 2 * 0.505, 1e-9);
+  const open = { ...KNOWN, maxTokens: undefined };
+  assertEquals(estimate({ ...open, ownLimits }).isAssumed, true);
+  addOwnLimit(ownLimits, 500, 20);
+  assertEquals(estimate({ ...open, ownLimits }).isAssumed, false);
+  assertStringIncludes(
+    describeEstimate(estimate({ ...open, ownLimits }), null).info[0],
+    "15 to 15 completion tokens an answer in the mean, max_tokens is the most)",
+  );
 });
 
 Deno.test("estimate() goes from the cheapest to the dearest teacher, and guesses no price", () => {

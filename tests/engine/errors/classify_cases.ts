@@ -11,7 +11,7 @@ import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/error_body.ts";
 
-/** What a person has to mend. */
+/** What the user has to fix. */
 export type Mend =
   | "key"
   | "permission"
@@ -513,7 +513,12 @@ export const GROUPS: readonly CaseGroup[] = [
       MODEL,
     ),
     on("OpenRouter", 400, openrouter(400, "x is not a valid model ID"), MODEL),
-    on("OpenRouter: nobody serves it", 404, openrouter(404, "No endpoints found for x."), MODEL),
+    on(
+      "OpenRouter: no provider serves it",
+      404,
+      openrouter(404, "No endpoints found for x."),
+      MODEL,
+    ),
     on(
       "Moonshot",
       404,
@@ -556,7 +561,7 @@ export const GROUPS: readonly CaseGroup[] = [
     on("a redirect", 308, "", ADDRESS, { location: "https://api.example/v2" }),
     on("a portal that wants a login", 511, PAGE, ADDRESS),
     broken(
-      "a certificate that nobody trusts",
+      "a certificate of an authority that is not trusted",
       "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
       "connecting",
       halts("certificate"),
@@ -1007,7 +1012,7 @@ export const GROUPS: readonly CaseGroup[] = [
     on("DeepSeek: risk", 400, openai("Content Exists Risk", "invalid_request_error"), FAIL),
     on("Cloudflare: firewall", 403, PAGE, FAIL),
     on(
-      "OpenRouter: nobody can do that with the model",
+      "OpenRouter: no provider can do that with the model",
       404,
       openrouter(404, "No endpoints found that support tool use."),
       FAIL,
@@ -1076,7 +1081,7 @@ export const GROUPS: readonly CaseGroup[] = [
     }, FAIL),
   ]),
   group("Without an answer", [
-    broken("nobody listens", "ECONNREFUSED", "connecting", UNREACHABLE),
+    broken("no server listens", "ECONNREFUSED", "connecting", UNREACHABLE),
     broken("no such host", "ENOTFOUND", "connecting", UNREACHABLE),
     broken("no name server", "EAI_AGAIN", "connecting", UNREACHABLE),
     broken("no way there", "EHOSTUNREACH", "connecting", UNREACHABLE),

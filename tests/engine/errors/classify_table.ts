@@ -70,7 +70,7 @@ function follows(
   }
   if (action === "fail") return "the row fails";
   if (cause === "timeout") return "again, once";
-  if (cause === "unreachable") return "again when somebody listens; does not count";
+  if (cause === "unreachable") return "again when a server listens; does not count";
   if (isOtherServer !== undefined) return "again; the run halts while nothing has succeeded";
   if (cause === "fault") return "again";
   const time = retryAfterMs === undefined ? undefined : `${retryAfterMs / 1_000} s`;

@@ -1,0 +1,20 @@
+/** Tests of lib/run/verify.ts. @module */
+
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { verify } from "../../lib/run/mod.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("verify() takes rows for bad ones that the endpoint of the run cannot be sent", async () => {
+  await using dir = await tempDir();
+  const system = { role: "system", content: "s" }, user = { role: "user", content: "hi" };
+  const input = await dir.write("in.jsonl", [{ messages: [system, user] }, { messages: [user] }]);
+  const counts = async (endpoint?: "chat" | "completions") => {
+    const [{ rows, badRows }] = await verify({ input, output: dir.path("out/"), endpoint });
+    return [rows, badRows];
+  };
+  assertEquals(await counts(), [2, 0]);
+  assertEquals(await counts("chat"), [2, 0]);
+  assertEquals(await counts("completions"), [1, 1]);
+  // @ts-expect-error -- no such endpoint
+  await assertRejects(() => counts("completion"), TypeError);
+});
