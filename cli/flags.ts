@@ -179,7 +179,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "endpoint",
       value: "NAME",
-      help: "chat (default), completions (base models), responses",
+      help: "chat (default), completions or responses",
       commands: ["run", "retry", "verify"],
     },
     {

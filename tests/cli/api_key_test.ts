@@ -16,7 +16,7 @@ function setUp(typed: string | null | undefined, mayAsk = true, env: Record<stri
     return typed;
   };
   const io = { env: (name: string) => env[name], askSecret } as unknown as Io;
-  return { keys: new Keys(io, mayAsk), asked };
+  return { keys: new Keys(io, mayAsk ? "ask" : "refuse"), asked };
 }
 
 Deno.test("a key is asked for once where OpenAI's is missing or a named place is empty", async () => {
