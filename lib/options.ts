@@ -120,6 +120,23 @@ export function checkOptions(
   }
 }
 
+/**
+ * Checks that options are there without which nothing can be done.
+ *
+ * @param what What is to be done, fit to stand after `Cannot `.
+ * @throws {TypeError} If one is missing.
+ */
+export function requireOptions<Name extends string>(
+  what: string,
+  options: { readonly [N in Name]?: unknown },
+  names: readonly Name[],
+  rules: { readonly [N in Name]: OptionRule },
+): void {
+  const missing = names.find((name) => options[name] === undefined);
+  if (missing === undefined) return;
+  throw new TypeError(`Cannot ${what} without "${missing}": it must be ${rules[missing].what}`);
+}
+
 function unknownOption(name: string, known: readonly string[]): string {
   const lower = name.toLowerCase();
   const nearest = closestString(lower, known.map((one) => one.toLowerCase()));

@@ -81,6 +81,7 @@ export class ResponseGenerator {
   /** Calls `listener` with every event of this generator's runs, until the function that it gives
    * back is called. */
   on(listener: RunListener): () => void {
+    checkListener(listener);
     this.#listeners.add(listener);
     const leave = this.#activity?.progress.on(listener);
     return () => {
@@ -92,6 +93,7 @@ export class ResponseGenerator {
   /** Calls `listener` with rows once they are settled (on disk, or taken by whoever iterates), many at
    * a time, until the function that it gives back is called. It should only take them and return. */
   onOutcomes(listener: OutcomeListener): () => void {
+    checkListener(listener);
     return this.#outcomeListeners.add(listener);
   }
 
@@ -240,4 +242,11 @@ export class ResponseGenerator {
   }
 
   readonly #onAbort = (): void => this.abort(this.#options.signal?.reason);
+}
+
+function checkListener(listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new TypeError(
+    `Cannot listen with a value of type ${typeof listener}: it must be a function`,
+  );
 }

@@ -28,6 +28,7 @@ export interface ExportReport {
  * Everything is read and checked before anything is written, and an output file is replaced only once
  * the new one is whole. A row needs 24 bytes of memory; `dedupe` takes 21 bytes more, `shuffle` 4.
  *
+ * @throws {TypeError | RangeError} An option is unknown, missing, of a wrong type or out of range.
  * @throws {UsageError} A file is missing, an option is wrong, the format has no place for a row, or
  * what was sent cannot be made again from the row.
  * @throws {DamagedFileError} A line is no results line of Retort's.
@@ -46,6 +47,7 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
  * Everything is read and checked before anything is written, and an output file is replaced only once
  * the new one is whole. A row needs one bit of memory; `dedupe` takes 21 bytes more, `shuffle` 24.
  *
+ * @throws {TypeError | RangeError} An option is unknown, missing, of a wrong type or out of range.
  * @throws {SourceError} A file cannot be read, or holds rows that cannot be written.
  * @throws {UsageError} An option is wrong, or the output must not be written.
  * @throws {SinkError} The output cannot be written.

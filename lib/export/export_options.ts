@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { checkOptions, requireOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
@@ -16,6 +17,7 @@ import {
   isPreference,
   REASONING,
 } from "./formats.ts";
+import { CONVERT_RULES, EXPORT_RULES } from "./option_rules.ts";
 import { standardStreamOf } from "./output_guard.ts";
 import type { ToolArguments } from "./tool_arguments.ts";
 
@@ -100,9 +102,12 @@ export interface ResolvedExport extends WriteOptions {
 /**
  * Checks the options of an export.
  *
+ * @throws {TypeError | RangeError} If one is unknown, missing, of a wrong type or out of range.
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveExport(options: ExportOptions): ResolvedExport {
+  checkOptions(options, EXPORT_RULES);
+  requireOptions("export", options, ["results", "output", "format"], EXPORT_RULES);
   const { format, think = "wrap", results } = options;
   checkChoice("Cannot export as", format, EXPORT_FORMATS);
   checkChoice("Cannot export with think", think, THINK_STYLES);
@@ -125,9 +130,12 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
 /**
  * Checks the options of a conversion.
  *
+ * @throws {TypeError | RangeError} If one is unknown, missing, of a wrong type or out of range.
  * @throws {UsageError} with the option that cannot be used
  */
 export function resolveConvert(options: ConvertOptions): ResolvedExport {
+  checkOptions(options, CONVERT_RULES);
+  requireOptions("convert", options, ["input", "output"], CONVERT_RULES);
   const { format = "raw", think = format === "alpaca" ? "wrap" : undefined, input } = options;
   checkChoice("Cannot convert to", format, CONVERT_FORMATS);
   if (think !== undefined) checkChoice("Cannot convert with think", think, THINK_STYLES);

@@ -18,6 +18,7 @@ import {
   path,
   paths,
   record,
+  requireOptions,
   schema,
   signal,
   text,
@@ -152,11 +153,7 @@ export interface ResolvedRunOptions extends RunOptions {
  */
 export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
   checkOptions(options, RUN_RULES);
-  for (const name of ["input", "output"] as const) {
-    if (options[name] === undefined) {
-      throw new TypeError(`Cannot run without "${name}": it must be ${RUN_RULES[name].what}`);
-    }
-  }
+  requireOptions("run", options, ["input", "output"], RUN_RULES);
   if (options.shard !== undefined) checkShard(options.shard);
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }

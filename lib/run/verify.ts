@@ -8,7 +8,7 @@
 import { UsageError } from "../errors.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, requireOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
@@ -99,6 +99,7 @@ const DAMAGE_SHOWN = 20;
  */
 export async function verify(options: VerifyOptions): Promise<Verification[]> {
   checkOptions(options, VERIFY_RULES);
+  requireOptions("verify", options, ["input", "output"], VERIFY_RULES);
   if (options.samples !== undefined) checkSamples(options.samples);
   const inputs = pathsOf(options.input);
   if (inputs.includes("-")) {

@@ -70,6 +70,9 @@ const FIRST_PIECE_AT = 0.2;
  * ```
  */
 export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): SimulatedTeacher {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot simulate with ${options}: the options must be an object`);
+  }
   const { port = 0, now, ...rest } = options;
   const desk = new Desk(resolveSimulateOptions(rest), now ?? (() => performance.now()));
   const abort = new AbortController();

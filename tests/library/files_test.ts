@@ -8,8 +8,11 @@ import {
   assertStrictEquals,
 } from "../../lib/deps/std_assert.ts";
 import {
+  convertFiles,
+  type ConvertOptions,
   distillFiles,
   type DistillFilesOptions,
+  type ExportOptions,
   exportResults,
   HaltedError,
   ResponseGenerator,
@@ -118,6 +121,20 @@ Deno.test("files: misuse is named, with the nearest option", async () => {
     const call = () => generator.run(run as unknown as RunOptions);
     await assertRejects(call, TypeError, "input");
   }
+  const other: [() => Promise<unknown>, string][] = [
+    [() => verify({ input } as RunOptions), 'Cannot verify without "output"'],
+    [() => exportResults({} as ExportOptions), 'Cannot export without "results"'],
+    [
+      () => exportResults({ results: 3, output, format: "raw" } as unknown as ExportOptions),
+      "results 3: it must be a path",
+    ],
+    [
+      () => exportResults({ results: input, output, format: "raw", dedup: true } as ExportOptions),
+      'Did you mean "dedupe"?',
+    ],
+    [() => convertFiles({ input, output, columns: "id" } as unknown as ConvertOptions), "columns"],
+  ];
+  for (const [call, words] of other) await assertRejects(call, TypeError, words);
   const remote = new URL("https://user:secret@example.com/in.jsonl");
   const error = await assertRejects(() => distillFiles(remote, output, { teacher }), TypeError);
   assert(!error.message.includes("secret"), error.message);
