@@ -5,12 +5,12 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 
 /** The folder of this repository. */
-export const REPOSITORY: string = decodeURIComponent(
-  new URL("../..", import.meta.url).pathname,
-).replace(/\/$/, "");
+export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
+  .replace(/[\\/]$/, "");
 
 /** How a process is started. */
 export interface CliOptions {
