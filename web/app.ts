@@ -16,7 +16,7 @@ import { METRICS_TYPE, renderMetrics } from "./metrics.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
-import { MAX_WHOLES_BYTES, reportOf } from "./report.ts";
+import { MAX_WHOLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { fitted } from "./samples.ts";
 
 /** What an app is made from. */
@@ -50,7 +50,7 @@ const IDLE_TIMEOUT_S = 0;
 
 /** What follows a path prefix, which a proxy may leave in place. */
 const OWN_PATH =
-  /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
+  /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 
 /** Makes the app. */
 export function createApp(options: AppOptions): Hono {
@@ -73,6 +73,7 @@ export function createApp(options: AppOptions): Hono {
         "content-disposition": 'attachment; filename="retort-report.html"',
       }),
   );
+  app.get("/report-shell", (c) => c.body(reportShell(), 200, { "content-type": HTML }));
   app.get("/samples", (c) => c.json(fitted(hub.record.samples.wholes(), MAX_WHOLES_BYTES)));
   app.get("/samples/:id", (c) => {
     const sample = hub.record.samples.whole(Number(c.req.param("id")));

@@ -27,8 +27,11 @@ import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import markdown from "./page/markdown.js" with { type: "text" };
 import notices from "./page/notices.js" with { type: "text" };
+import notify from "./page/notify.js" with { type: "text" };
 import overview from "./page/overview.js" with { type: "text" };
 import overviewStyle from "./page/overview.css" with { type: "text" };
+import printStyle from "./page/print.css" with { type: "text" };
+import report from "./page/report.js" with { type: "text" };
 import runState from "./page/run_state.js" with { type: "text" };
 import sampleStyle from "./page/samples.css" with { type: "text" };
 import samples from "./page/samples.js" with { type: "text" };
@@ -64,6 +67,8 @@ const MODULES = [
   samples,
   controls,
   notices,
+  notify,
+  report,
   main,
 ];
 
@@ -74,6 +79,7 @@ const STYLES = [
   chartStyle,
   tableStyle,
   sampleStyle,
+  printStyle,
 ];
 
 /** The page. */

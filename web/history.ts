@@ -83,6 +83,11 @@ export class History {
     return this.#thinned;
   }
 
+  /** Where a moment of the run that is under way stands on the time axis of all runs, in seconds. */
+  axisS(elapsedS: number): number {
+    return elapsedS + (this.#base?.elapsedS ?? 0);
+  }
+
   /** Another run of the same generator begins: its counters and its clock start at 0 again. */
   continue(): void {
     const last = this.#points.at(-1);

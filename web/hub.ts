@@ -160,7 +160,8 @@ export class Hub {
   }
 
   #hear(event: RunEvent): void {
-    this.#record.add(event);
+    const marks = this.#record.add(event);
+    if (marks.length > 0) this.#tell({ type: "marks", marks });
     if (event.type === "snapshot") {
       this.#isNew = true;
     } else if (event.type === "notice") {
@@ -236,6 +237,8 @@ export class Hub {
       point_index: index,
       point: history.point(index),
       latency: latency.histogram(),
+      answers: this.#record.answers,
+      teacher_figures: this.#record.teacherFigures,
       retry_when_done: this.#retryWhenDone,
     }, snapshot);
     for (const page of due) {

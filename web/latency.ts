@@ -6,11 +6,14 @@
 
 import type { LatencyHistogram } from "./protocol.ts";
 
-/** Buckets for each doubling: neighbours differ by 9 %. */
-const PER_OCTAVE = 8;
+/** Buckets for each doubling: neighbours differ by 2.2 %. */
+const PER_OCTAVE = 32;
 
-/** What the page is shown: 19 %. */
-const MERGED = 2;
+/** The page is shown the finest buckets of which so many hold all that was measured. */
+const MOST_BARS = 48;
+
+/** Fewer bars would be a block: empty ones stand beside them. */
+const LEAST_BARS = 12;
 
 /** From 1 ms to 2^27 ms, 37 hours; what lies outside counts as the first or the last. */
 const BUCKETS = 27 * PER_OCTAVE;
@@ -32,8 +35,8 @@ export interface WindowPercentiles {
 }
 
 /**
- * Durations in buckets that grow by 9 %: recording one is two increments, and a percentile is at most
- * 4.5 % off. The snapshot's percentiles are exact and speak of the whole run; a chart over time needs
+ * Durations in buckets that grow by 2.2 %: recording one is two increments, and a percentile is at most
+ * 1.1 % off. The snapshot's percentiles are exact and speak of the whole run; a chart over time needs
  * those of the moment.
  */
 export class Latency {
@@ -87,16 +90,26 @@ export class Latency {
     };
   }
 
-  /** The whole run, from the first bucket that holds something to the last. */
+  /** The whole run, from the first bucket that holds something to the last, in 12 to 48 bars. */
   histogram(): LatencyHistogram {
-    const counts: number[] = [];
-    for (let i = 0; i < BUCKETS; i += MERGED) counts.push(this.#all[i] + this.#all[i + 1]);
-    const first = counts.findIndex((count) => count > 0);
+    let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
-    const last = counts.findLastIndex((count) => count > 0);
-    const bounds: number[] = [];
-    for (let i = first; i <= last + 1; i++) bounds.push(rounded(lowerBound(i * MERGED)));
-    return { bounds_ms: bounds, counts: counts.slice(first, last + 1) };
+    let last = this.#all.findLastIndex((count) => count > 0);
+    const missing = Math.max(0, LEAST_BARS - (last - first + 1));
+    first = Math.max(0, first - Math.floor(missing / 2));
+    last = Math.min(BUCKETS - 1, last + Math.ceil(missing / 2));
+    let merged = 1;
+    while ((last - first + 1) / merged > MOST_BARS) merged *= 2;
+    const counts: number[] = [], bounds: number[] = [];
+    // Borders are multiples, so that bars hold still while more is measured.
+    for (let at = Math.floor(first / merged) * merged; at <= last; at += merged) {
+      bounds.push(rounded(lowerBound(at)));
+      let count = 0;
+      for (let i = at; i < Math.min(at + merged, BUCKETS); i++) count += this.#all[i];
+      counts.push(count);
+    }
+    bounds.push(rounded(lowerBound(Math.floor(last / merged) * merged + merged)));
+    return { bounds_ms: bounds, counts };
   }
 
   /** How many took less than 2, 4, 8, … ms, up to 37 hours. */

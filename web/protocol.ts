@@ -17,6 +17,7 @@ export type ServerMessage =
   | SnapshotMessage
   | SamplesMessage
   | NoticeMessage
+  | MarksMessage
   | EndMessage;
 
 /** Everything that is known of the run: on connect, when a hidden page is seen again, when the history
@@ -39,6 +40,12 @@ export interface MonitorState {
   history: History;
   /** How long answered rows took, over the whole run. */
   latency: LatencyHistogram;
+  /** How answers ended. */
+  answers: AnswerFigures;
+  /** What each teacher of the snapshot does, in its order. */
+  teacher_figures: TeacherFigures[];
+  /** What happened when, oldest first, 60 at most. */
+  marks: readonly ChartMark[];
   /** Samples; `added` holds all of them. */
   samples: Samples;
   /** The latest notices, oldest first, 100 at most. Controls are among them. */
@@ -75,8 +82,54 @@ export interface SnapshotMessage {
   point: (number | null)[];
   /** How long answered rows took, over the whole run. */
   latency: LatencyHistogram;
+  /** How answers ended. */
+  answers: AnswerFigures;
+  /** What each teacher of the snapshot does, in its order. */
+  teacher_figures: TeacherFigures[];
   /** Whether failed rows are asked again when the run is done. */
   retry_when_done: boolean;
+}
+
+/** How the answers of the run ended. */
+export interface AnswerFigures {
+  /** Finish reasons and how many answers had them, most frequent first; 9 at most. */
+  finish_reasons: (readonly [reason: string, count: number])[];
+  /** Rows that have an answer. */
+  answered: number;
+  /** Answers that reached their limit of tokens, kept or not. */
+  truncated: number;
+  /** Completion tokens of the answers that were kept. */
+  completion_tokens: number;
+  /** Of those, the tokens of reasoning, as far as teachers report them. */
+  reasoning_tokens: number;
+}
+
+/** What one teacher does. */
+export interface TeacherFigures {
+  /** Rows answered per second over the last 30 s. */
+  rows_per_s: number;
+  /** Median latency of the last 30 s in milliseconds, or null without answers. */
+  p50_ms: number | null;
+  /** What its answers have cost in US dollars; 0 where no price is known. */
+  cost_usd: number;
+}
+
+/** Something that happened, at its place in the charts. */
+export interface ChartMark {
+  /** Where: seconds on the time axis of the history. */
+  at_s: number;
+  /** What kind of thing it was. */
+  kind: "hold" | "throttled" | "down" | "up" | "control";
+  /** What, in a few words. */
+  text: string;
+}
+
+/** Something happened. */
+export interface MarksMessage {
+  /** Always "marks". */
+  type: "marks";
+  /** Those that are new. */
+  marks: ChartMark[];
 }
 
 /** A snapshot that fits into 8 KB: the most frequent errors only, and long texts cut (`…`). */

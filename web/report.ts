@@ -40,7 +40,16 @@ export function reportOf({ record, retryWhenDone }: Hub): string {
  * hashes in its content security policy, and the run is data that no text of a model can break out of.
  */
 export function renderReport(state: MonitorState): string {
-  const data = `<script type="application/json" id="report-state">${embeddable(state)}</script>`;
+  return render(embeddable(state), markersOf(state));
+}
+
+/** A report without a run, into which the page puts what it knows. */
+export function reportShell(): string {
+  return render("", REPORT_MARKER);
+}
+
+function render(json: string, markers: string): string {
+  const data = `<script type="application/json" id="report-state">${json}</script>`;
   let html = PAGE_HTML;
   for (const [link, style] of STYLES) html = replaced(html, link, `<style>${style}</style>`);
   for (const [link, type, script] of SCRIPTS) {
@@ -49,7 +58,7 @@ export function renderReport(state: MonitorState): string {
   html = replaced(
     html,
     '<meta charset="utf-8">',
-    `<meta charset="utf-8">\n    ${markersOf(state)}\n    ${policy()}`,
+    `<meta charset="utf-8">\n    ${markers}\n    ${policy()}`,
   );
   return replaced(html, "</body>", `${data}\n  </body>`);
 }

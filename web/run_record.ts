@@ -9,7 +9,15 @@ import type { Outcome } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import { History } from "./history.ts";
 import { Latency } from "./latency.ts";
-import type { MonitorState, RunAbout } from "./protocol.ts";
+import { Marks } from "./marks.ts";
+import type {
+  AnswerFigures,
+  ChartMark,
+  MonitorState,
+  RunAbout,
+  TeacherFigures,
+} from "./protocol.ts";
+import { RunFigures } from "./run_figures.ts";
 import { fitted, Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
@@ -38,6 +46,8 @@ export class RunRecord {
   readonly #history = new History();
   readonly #latency: Latency;
   readonly #samples: Samples;
+  readonly #figures: RunFigures;
+  readonly #marks = new Marks();
   #notices: Notice[] = [];
   #run: RunStart | null = null;
   #snapshot: Snapshot | undefined;
@@ -50,6 +60,7 @@ export class RunRecord {
     this.#about = options.about;
     this.#latency = new Latency(options.now);
     this.#samples = new Samples(options.random);
+    this.#figures = new RunFigures(options.now);
   }
 
   /** The latest snapshot, whole. */
@@ -97,17 +108,32 @@ export class RunRecord {
     return this.#samples;
   }
 
-  /** Takes an event. */
-  add(event: RunEvent): void {
-    if (event.type === "snapshot") this.#snapshot = event;
-    else if (event.type === "run-start") this.#begin(event);
-    else if (event.type === "run-end") this.end(event);
-    else this.#addNotice(event);
+  /** How answers ended. */
+  get answers(): AnswerFigures {
+    return this.#figures.answers();
+  }
+
+  /** What each teacher does. */
+  get teacherFigures(): TeacherFigures[] {
+    return this.#figures.teachers(this.#snapshot?.teachers ?? []);
+  }
+
+  /** Takes an event; gives the marks that it adds to the charts. */
+  add(event: RunEvent): ChartMark[] {
+    if (event.type === "snapshot") {
+      this.#snapshot = event;
+      return this.#marks.observe(event, this.#axisS);
+    }
+    if (event.type === "notice") return this.#addNotice(event);
+    if (event.type === "run-start") this.#begin(event);
+    else this.end(event);
+    return [];
   }
 
   /** Takes rows that were settled. */
   addOutcomes(outcomes: readonly Outcome[]): void {
     this.#samples.add(outcomes);
+    this.#figures.add(outcomes);
     const answered = outcomes.filter(({ failure }) => failure === undefined);
     this.#latency.record(answered.map(({ latencyMs }) => latencyMs));
   }
@@ -146,6 +172,9 @@ export class RunRecord {
       snapshot: this.#snapshot === undefined ? null : wireSnapshot(this.#snapshot),
       history: this.#history.columns(),
       latency: this.#latency.histogram(),
+      answers: this.answers,
+      teacher_figures: this.teacherFigures,
+      marks: this.#marks.all,
       samples: this.#samples.since(),
       notices: this.#notices,
       retry_when_done: retryWhenDone,
@@ -163,14 +192,21 @@ export class RunRecord {
     };
   }
 
-  #addNotice(notice: Notice): void {
+  /** Where the run is on the time axis of its charts. */
+  get #axisS(): number {
+    return this.#history.axisS((this.#snapshot?.elapsed_ms ?? 0) / 1000);
+  }
+
+  #addNotice(notice: Notice): ChartMark[] {
     const short = { ...notice, message: cut(notice.message, MAX_NOTICE) };
     this.#notices = [...this.#notices, short].slice(-MAX_NOTICES);
+    return this.#marks.notice(short, this.#axisS);
   }
 
   /** One generator may run again, for the failed rows; the page goes on with the same charts. */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.continue();
+    this.#marks.restart();
     this.#run = event;
     this.#snapshot = undefined;
     this.#summary = null;

@@ -51,7 +51,8 @@ export function encodeSnapshot(
 ): string {
   let text = "";
   for (const fit of FITS) {
-    text = JSON.stringify({ ...message, snapshot: wireSnapshot(snapshot, fit) });
+    const teacher_figures = message.teacher_figures.slice(0, fit.teachers);
+    text = JSON.stringify({ ...message, teacher_figures, snapshot: wireSnapshot(snapshot, fit) });
     if (byteLength(text) <= MAX_SNAPSHOT_BYTES) break;
   }
   return text;

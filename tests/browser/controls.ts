@@ -104,8 +104,15 @@ Deno.test("page: another budget, and none", async () => {
   assertEquals(job.generator.snapshot()?.max_cost_usd, null);
   job.teacher.release(20);
   await tileShows(page, "Done", "20");
-  await field.fill("0.01");
+  await field.fill("0.001");
+  await section(page, "Controls").getByText("not applied").last().waitFor();
   await apply.click();
+  const dialog = page.getByRole("dialog", { name: "Stop the run with this budget?" });
+  await dialog.getByText("The run has spent $0.01").waitFor();
+  await dialog.getByRole("button", { name: "Keep the budget" }).click();
+  assertEquals(job.generator.snapshot()?.max_cost_usd, null);
+  await apply.click();
+  await dialog.getByRole("button", { name: "Set it and stop" }).click();
   await stateWord(page, "Halted").or(stateWord(page, "Draining")).first().waitFor();
   job.teacher.open();
   assertEquals((await job.summary).state, "halted");
@@ -117,14 +124,14 @@ Deno.test("page: failed rows are asked again when the run is done, or not", asyn
   await using visited = await visit(job.served.url);
   const { page } = visited;
   const { monitor } = job.served;
-  const toggle = page.getByRole("switch", { name: "Ask failed rows again when done" });
+  const toggle = page.getByRole("switch", { name: "Retry failed rows at the end" });
   await stateWord(page, "Running").waitFor();
   await toggle.click();
   await section(page, "Events").getByText("Failed rows will be asked again").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [true, true]);
   await page.reload();
   // It is remembered where the run is.
-  await page.getByRole("switch", { name: /^Ask failed rows/, checked: true }).waitFor();
+  await page.getByRole("switch", { name: /^Retry failed rows/, checked: true }).waitFor();
   await toggle.press("Space");
   await section(page, "Events").getByText("Failed rows will not be asked again").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [false, false]);
@@ -139,7 +146,7 @@ Deno.test("page: drain and stop, after a second thought", async () => {
   job.teacher.release(5);
   await tileShows(page, "Done", "5");
   await stop.click();
-  await dialog.getByRole("button", { name: "Go on running" }).click();
+  await dialog.getByRole("button", { name: "Keep running" }).click();
   await stop.click();
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "hidden" });

@@ -62,6 +62,7 @@ async function readAll(page: Page): Promise<Seen> {
   return await page.evaluate(async () => {
     const settled = () => new Promise((resolve) => setTimeout(resolve, 0));
     const long: string[] = [];
+    document.querySelector<HTMLElement>("#errors-all")?.click();
     for (const tab of document.querySelectorAll<HTMLElement>("[role=tab]")) {
       tab.click();
       // What is inside is made when its box is opened, and has boxes of its own.

@@ -21,9 +21,9 @@ Deno.test("page: a run is shown live, from its start to its end, and stays when 
   await tileShows(page, "Done", "30");
   job.teacher.release(20);
   await tileShows(page, "Done", "50");
-  await tileShows(page, "Cost now / projected", /^\s*\$0\.025/);
+  await tileShows(page, "Cost now / estimated", /^\s*\$0\.025/);
   assertMatch(await page.getByRole("progressbar").getAttribute("aria-valuenow") ?? "", /^50/);
-  await page.getByRole("status").getByText("50 % of the rows are settled").waitFor({
+  await page.getByRole("status").getByText("50 % of the rows are finished").waitFor({
     state: "attached",
   });
   job.teacher.open();
@@ -185,7 +185,7 @@ for (const prefix of ["", "/user/ada/proxy"]) {
     await page.getByRole("button", { name: "Pause" }).click();
     await stateWord(page, "Paused").waitFor();
     const downloading = page.waitForEvent("download");
-    await page.getByRole("link", { name: "Download report" }).click();
+    await page.getByRole("button", { name: "Download report" }).click();
     assertEquals(await (await downloading).failure(), null);
     assertEquals(page.url(), base);
     const elsewhere = requests.filter((url) =>

@@ -96,7 +96,7 @@ async function violations(page: Page): Promise<string[]> {
 /** Controls of which a part is outside of the window. */
 async function cutOff(page: Page): Promise<string[]> {
   return await page.evaluate(() =>
-    [...document.querySelectorAll("button, input, a[href], summary")]
+    [...document.querySelectorAll("button, input, select, a[href], summary")]
       .map((element) => ({ element, box: element.getBoundingClientRect() }))
       .filter(({ element, box }) =>
         box.width > 0 && !element.classList.contains("skip") && (box.left < 0 || box.right > 360)
@@ -112,7 +112,7 @@ Deno.test("page: the keyboard gets everywhere, in order, and shows where it is",
     for (const box of document.querySelectorAll("details")) box.open = true;
   });
   const expected = await page.evaluate(() => {
-    const selector = "a[href], button, input, summary, [tabindex]";
+    const selector = "a[href], button, input, select, summary, [tabindex]";
     const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((one) =>
       one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true }) &&
       !one.matches(":disabled")

@@ -38,7 +38,7 @@ Deno.test("report: shows from disk how the run ended, and asks nobody for anythi
     0,
   );
   assertEquals(
-    await page.getByRole("link", { name: "Download report" }).count(),
+    await page.getByRole("button", { name: "Download report" }).count(),
     0,
   );
   const charts = page.locator("figure").filter({ has: page.locator("canvas") });
@@ -73,7 +73,7 @@ Deno.test("report: the button gives the run as it is at that moment", async () =
   job.teacher.release(12);
   await tileShows(page, "Done", "12");
   const downloading = page.waitForEvent("download");
-  await page.getByRole("link", { name: "Download report" }).click();
+  await page.getByRole("button", { name: "Download report" }).click();
   const path = dir.path("report.html");
   await (await downloading).saveAs(path);
   job.teacher.release(12);

@@ -1,6 +1,7 @@
 /**
  * `deno task screenshot`: runs a job against a simulated teacher and writes `docs/monitor.png`, the page
- * of its monitor two thirds of the way. Takes about two minutes.
+ * of its monitor two thirds of the way. Takes about two minutes. With `--all FOLDER` it writes the page in all its
+ * states, both themes and four widths instead.
  *
  * @module
  */
@@ -8,7 +9,8 @@
 import type { Page } from "./deps/playwright.ts";
 import { type CliProcess, REPOSITORY, startCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
-import { launchChromium } from "./browser.ts";
+import { launchChromium, startBrowser, stopBrowser } from "./browser.ts";
+import { takeGallery } from "./gallery.ts";
 
 const WINDOW = { width: 1440, height: 900 };
 
@@ -65,4 +67,13 @@ async function untilShare(page: Page, share: number): Promise<void> {
   }
 }
 
-if (import.meta.main) await takeScreenshot(`${REPOSITORY}/docs/monitor.png`);
+if (import.meta.main) {
+  const [what, folder] = Deno.args;
+  if (what === "--all" && folder !== undefined) {
+    await startBrowser();
+    await takeGallery(folder);
+    await stopBrowser();
+  } else {
+    await takeScreenshot(`${REPOSITORY}/docs/monitor.png`);
+  }
+}

@@ -6,7 +6,7 @@
 
 import type { RunStart, Snapshot } from "../../lib/progress/events.ts";
 import type { Outcome } from "../../lib/row.ts";
-import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
+import { type MonitorOptions, type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
@@ -23,7 +23,7 @@ export interface StagedRun extends AsyncDisposable {
 }
 
 /** Puts a run on stage. */
-export function stageRun(): StagedRun {
+export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun {
   const run = new FakeRun();
   let nowMs = 0, beats = 0;
   let beat = () => {};
@@ -31,7 +31,7 @@ export function stageRun(): StagedRun {
     beat = callback;
     return () => {};
   };
-  const served = serveMonitor(run, { now: () => nowMs, random: () => 0.5, every });
+  const served = serveMonitor(run, { now: () => nowMs, random: () => 0.5, every, ...options });
   const strike = (count = 1) => {
     for (let i = 0; i < count; i++) {
       nowMs += BEAT_MS;
@@ -44,7 +44,8 @@ export function stageRun(): StagedRun {
     strike,
     play(count) {
       for (let i = 0; i < count; i++) {
-        run.emit(snapshotAt(++beats));
+        run.now = snapshotAt(++beats);
+        run.emit(run.now);
         run.settle([answerOf(beats)]);
         if (beats % 7 === 0) run.settle([failureOf(beats)]);
         strike();
@@ -92,8 +93,12 @@ function snapshotAt(beat: number): Snapshot {
     refused_for_load: Math.floor(beat / 30) * 3,
     last_durable: now,
     rate_per_s: 36 + 4 * wave(beat, 60),
+    eta_s: 5_400 - beat,
+    eta_range_s: [4_900, 6_100],
     cost_usd: succeeded * 0.0004,
     projected_cost_usd: 81.2,
+    projected_cost_is_lower_bound: false,
+    projected_cost_range_usd: [77.5, 84.9],
     max_cost_usd: 100,
     cpu_percent: 10 + 8 * wave(beat, 30),
     rss_bytes: 90e6 + 20e6 * wave(beat, 400),

@@ -92,7 +92,9 @@ Deno.test("Hub sends a snapshot every 2 s while nothing changes, and none when t
   socket.taken();
   stage.run.now = makeSnapshot({ state: "paused", elapsed_ms: 2_500 });
   stage.clock.advance(20_000);
-  const sent = socket.messages as SnapshotMessage[];
+  const [mark, ...others] = socket.messages;
+  assertEquals([mark.type, JSON.stringify(mark).includes("Paused")], ["marks", true]);
+  const sent = others as SnapshotMessage[];
   assertEquals(sent.map(({ type }) => type), Array(10).fill("snapshot"));
   assertEquals(sent[0].snapshot.state, "paused");
   stage.run.emit(makeSummary());

@@ -19,6 +19,15 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
   };
 }
 
+/** How no answers ended. */
+export const NO_ANSWERS = {
+  finish_reasons: [],
+  answered: 0,
+  truncated: 0,
+  completion_tokens: 0,
+  reasoning_tokens: 0,
+};
+
 /** A run with `points` points of history, one a second. */
 export function makeState(points = 0, changes: Partial<MonitorState> = {}): MonitorState {
   const ends = Array.from({ length: points }, (_, i) => i + 1);
@@ -29,6 +38,9 @@ export function makeState(points = 0, changes: Partial<MonitorState> = {}): Moni
     snapshot: makeWireSnapshot({ elapsed_ms: points * 1000 }),
     history: { point_s: 1, columns: columns as MonitorState["history"]["columns"] },
     latency: { bounds_ms: [], counts: [] },
+    answers: NO_ANSWERS,
+    teacher_figures: [],
+    marks: [],
     samples: { latest: [], reservoir: [], failures: [], added: [] },
     notices: [],
     retry_when_done: false,
@@ -52,6 +64,8 @@ export function makeSnapshotMessage(
     point_index: pointIndex,
     point: HISTORY_COLUMNS.map(() => value),
     latency: { bounds_ms: [], counts: [] },
+    answers: NO_ANSWERS,
+    teacher_figures: [],
     retry_when_done: false,
   };
 }

@@ -8,8 +8,10 @@ import {
   formatBytesMark,
   formatCapUsd,
   formatClock,
+  formatCount,
   formatDate,
   formatDuration,
+  formatDurationRange,
   formatLatency,
   formatLatencyMark,
   formatMoment,
@@ -18,12 +20,13 @@ import {
   formatShare,
   formatUsd,
 } from "../../web/page/figures.js";
-import { countWords, durableWords, stateWords } from "../../web/page/run_state.js";
+import { countWords, durableWords, limitWords, stateWords } from "../../web/page/run_state.js";
 import { RunStore } from "../../web/page/store.js";
+import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
 import type { MonitorState, WireSnapshot } from "../../web/protocol.ts";
 import { makeSummary, makeTeacher } from "../progress/fixtures.ts";
-import { makeState, makeWireSnapshot } from "./page_fixture.ts";
+import { makeSnapshotMessage, makeState, makeWireSnapshot } from "./page_fixture.ts";
 
 const NOW_MS = 1_000_000;
 
@@ -56,7 +59,7 @@ Deno.test("backing off says until when, for how long, and why", () => {
   });
   assertMatch(
     stateWords(store, NOW_MS).detail,
-    /^until \d\d:\d\d:\d\d, in 12s \(429: tokens per min\)$/,
+    /^until \d\d:\d\d:\d\d, in 12 s \(429: tokens per min\)$/,
   );
   assertMatch(stateWords(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
 });
@@ -133,7 +136,7 @@ Deno.test("a list of samples that holds a part of the rows says of how many", ()
 
 Deno.test("the last result on disk has a time, and an age while the run goes on", () => {
   const last_durable = new Date(NOW_MS - 3_000).toISOString();
-  assertEquals(durableWords(storeOf({ last_durable }), NOW_MS).age, "3s ago");
+  assertEquals(durableWords(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
   assertEquals(durableWords(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");
   assertEquals(durableWords(storeOf({ last_durable: null }), NOW_MS), {
     time: "",
@@ -141,37 +144,79 @@ Deno.test("the last result on disk has a time, and an age while the run goes on"
   });
 });
 
-Deno.test("durations keep two units, the second one padded", () => {
-  const durations = [400, 41_000, 185_000, 7_500_000, 273_600_000].map(formatDuration);
-  assertEquals(durations, ["0.4s", "41s", "3m 05s", "2h 05m", "3d 04h"]);
-  assertEquals([0, 999, 61_000].map(formatAge), ["0s", "0s", "1m 01s"]);
+Deno.test("page and terminal write durations, latencies, bytes, counts and money alike", () => {
+  const values = [
+    0,
+    0.04,
+    0.84,
+    9.96,
+    41.4,
+    512.3,
+    999.6,
+    1_240,
+    9_996,
+    41_000,
+    59_600,
+    185_000,
+    7.5e6,
+    2.8e8,
+  ];
+  for (const value of values) {
+    assertEquals(formatDuration(value), terminal.formatDuration(value), `${value}`);
+    assertEquals(formatLatency(value), terminal.formatLatency(value), `${value}`);
+    assertEquals(formatUsd(value), terminal.formatUsd(value), `${value}`);
+    assertEquals(formatRoughUsd(value), terminal.formatRoughUsd(value), `${value}`);
+    assertEquals(formatCount(value), terminal.formatCount(value), `${value}`);
+    assertEquals(
+      formatDurationRange(value, value * 2),
+      terminal.formatDurationRange(value, value * 2),
+    );
+  }
+  for (const rate of [0, 0.05, 0.423, 1, 31.44, 99.97, 1_240]) {
+    const [, figure, per] = /^(\S+) rows(\/\w+)$/.exec(terminal.formatRate(rate, "rows"))!;
+    assertEquals(formatRate(rate), figure + (per === "/s" ? "" : per));
+  }
+  for (const bytes of [85.4e6, 999e6, 1.24e9]) {
+    assertEquals(formatBytes(bytes), terminal.formatBytes(bytes));
+  }
+  assertEquals([0, 999, 61_000].map(formatAge), ["0 s", "0 s", "1m 01s"]);
 });
 
-Deno.test("latencies and marks of axes are short", () => {
-  assertEquals([0.84, 512, 1_240, 41_000, 185_000].map(formatLatency), [
-    "0.8ms",
-    "512ms",
-    "1.24s",
-    "41.0s",
-    "3m 05s",
-  ]);
+Deno.test("marks of axes are short", () => {
   assertEquals([0, 500, 2_500, 30_000, 60_000, 90_000].map(formatLatencyMark), [
     "0",
-    "500ms",
-    "2.5s",
-    "30s",
+    "500 ms",
+    "2.5 s",
+    "30 s",
     "1m",
     "1m 30s",
   ]);
   assertEquals([0, 50e6, 1e9, 1.5e9].map(formatBytesMark), ["0", "50 MB", "1 GB", "1.5 GB"]);
-  assertEquals(formatBytes(85.4e6), "85 MB");
+});
+
+Deno.test("a wait is told once it lasts, and why not all that may be under way is", () => {
+  const store = new RunStore();
+  store.replace(makeState(0, { snapshot: makeWireSnapshot() }), NOW_MS);
+  const wait = { state: "backing_off", reason: "429" } as const;
+  const words = (afterMs: number) => stateWords(store, NOW_MS + afterMs).word;
+  store.apply(makeSnapshotMessage(0, 1, wait), NOW_MS);
+  assertEquals([words(0), words(1_900), words(2_100)], ["Running", "Running", "Backing off"]);
+  store.apply(makeSnapshotMessage(0, 1), NOW_MS + 3_000);
+  store.apply(makeSnapshotMessage(0, 1, wait), NOW_MS + 3_100);
+  assertEquals(words(3_200), "Running");
+  const limit = (changes: Partial<WireSnapshot>) =>
+    limitWords(storeOf({ limit: 7, concurrency: 64, refused_for_load: 0, ...changes }));
+  assertEquals(limit({ limit: 64 }), "concurrency 64");
+  assertEquals(limit({}), "ramping up to 64");
+  assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 wanted");
+  const teachers = [makeTeacher({ state: "down" })];
+  assertEquals(limit({ teachers, refused_for_load: 3 }), "of 64: not all teachers are up");
 });
 
 Deno.test("money, rates and shares have the digits that matter", () => {
   assertEquals([1204.5, 1.2, 0.0042, 0].map(formatUsd), ["$1,204.50", "$1.20", "$0.0042", "$0.00"]);
   assertEquals([14.2, 1.2].map(formatRoughUsd), ["$14", "$1.20"]);
   assertEquals([40, 25.5].map(formatCapUsd), ["$40", "$25.50"]);
-  assertEquals([0, 0.423, 31.44, 1_240].map(formatRate), ["0", "0.42", "31.4", "1,240"]);
   assertEquals([formatShare(999_999, 1_000_000), formatShare(0, 0)], ["99.9%", "100.0%"]);
 });
 

@@ -12,6 +12,14 @@ function encode(parts: Partial<Snapshot>): { bytes: number; message: SnapshotMes
     point_index: 999,
     point: Array(14).fill(12345678.9),
     latency: { bounds_ms: Array(109).fill(123456.7), counts: Array(108).fill(123456789) },
+    answers: {
+      finish_reasons: Array(9).fill(["a finish reason of forty characters, cut", 123456789]),
+      answered: 123456789,
+      truncated: 123456789,
+      completion_tokens: 123456789012,
+      reasoning_tokens: 123456789012,
+    },
+    teacher_figures: Array(40).fill({ rows_per_s: 1234.5, p50_ms: 12345.6, cost_usd: 1234.56 }),
     retry_when_done: false,
   }, makeSnapshot(parts));
   return { bytes: byteLength(text), message: JSON.parse(text) };

@@ -29,7 +29,7 @@ export class Announcer {
     this.#tenth = tenth;
     if (isFirst) return;
     if (isNewState) this.say(`${word}${detail === "" ? "" : `, ${detail}`}`);
-    else if (isNewTenth) this.say(`${tenth * 10} % of the rows are settled`);
+    else if (isNewTenth) this.say(`${tenth * 10} % of the rows are finished`);
   }
 
   /** Says this. @param {string} text */

@@ -7,12 +7,12 @@
  * @module
  */
 
-import { make, setText } from "./dom.js";
+import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { HistoryColumn } from "../protocol.ts" */
+/** @import { ChartMark, HistoryColumn } from "../protocol.ts" */
 /** @import { ChartGroup } from "./charts.js" */
 
 /**
@@ -32,6 +32,7 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
  *
  * @typedef {object} ChartDefinition
  * @property {string} title
+ * @property {"speed" | "load" | "process"} place the part of the page in which it stands
  * @property {string} description what the lines are, for those who do not see them
  * @property {"large" | "small"} size
  * @property {readonly Series[]} series
@@ -47,8 +48,26 @@ const TABLE_ROWS = 20;
 /** Dashes of lines, in pixels of the page. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Missing where the browser names a language that there is not, as it does for `LANG=C`: uPlot then does
- * not start, and the tables have to do. @type {typeof UPlot | undefined} */
+/** Half of the longest mark of a time axis, which may stand at its end. */
+const RIGHT_PX = 28;
+
+/** Pixels of the page between the names of two marks. */
+const MARK_SPACE = 90;
+
+/** A letter of a mark at the y axis, and what stands between marks and plot. */
+const LETTER_PX = 6.5;
+const AXIS_PX = 14;
+
+/** The colours of marks. @type {Record<ChartMark["kind"], string>} */
+const MARK_COLOURS = {
+  hold: "wait",
+  throttled: "wait",
+  down: "bad",
+  up: "good",
+  control: "accent",
+};
+
+/** Missing where the script could not be loaded: the tables have to do. @type {typeof UPlot | undefined} */
 const Plot = Reflect.get(globalThis, "uPlot");
 
 /** To compute the style anew for each line costs as much as to draw it. @type {Map<string, string>} */
@@ -72,6 +91,8 @@ export class Chart {
   #table = make("details", { class: "behind" });
   /** @type {HTMLElement[]} */
   #values = [];
+  /** Which lines are shown. @type {boolean[]} */
+  #isShown;
   /** @type {UPlot | undefined} */
   #plot;
   #width = 0;
@@ -80,6 +101,7 @@ export class Chart {
   constructor(definition, group) {
     this.#definition = definition;
     this.#group = group;
+    this.#isShown = definition.series.map(() => true);
     const { title, description } = definition;
     this.#plotBox.setAttribute("role", "img");
     this.#plotBox.setAttribute("aria-label", `${title} over time: ${description}`);
@@ -95,6 +117,11 @@ export class Chart {
       this.#plotBox,
       this.#table,
     );
+  }
+
+  /** The part of the page in which it stands. */
+  get place() {
+    return this.#definition.place;
   }
 
   /** Fits the plot into its place. @param {number} width in pixels of the page */
@@ -130,14 +157,21 @@ export class Chart {
     return this.#definition.size === "large" ? 168 : 120;
   }
 
+  /** Each line has a button that hides it. */
   #legend() {
     const list = make("ul", { class: "legend" });
-    for (const { label, colour, line } of this.#definition.series) {
+    this.#definition.series.forEach(({ label, colour, line }, i) => {
       const value = make("span", { class: "value" }, UNKNOWN);
       this.#values.push(value);
       const key = make("span", { class: `key ${line} ${colour}`, "aria-hidden": "true" });
-      list.append(make("li", {}, key, `${label} `, value));
-    }
+      const button = make("button", { type: "button", "aria-pressed": "true" }, key, `${label} `);
+      button.addEventListener("click", () => {
+        this.#isShown[i] = !this.#isShown[i];
+        setAttribute(button, "aria-pressed", String(this.#isShown[i]));
+        this.#plot?.setSeries(i + 1, { show: this.#isShown[i] });
+      });
+      list.append(make("li", {}, button, value));
+    });
     return list;
   }
 
@@ -154,7 +188,7 @@ export class Chart {
     return {
       width: this.#width,
       height: this.#height,
-      padding: [8, 8, 0, 0],
+      padding: [8, RIGHT_PX, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -166,7 +200,10 @@ export class Chart {
         x: { time: true, range: () => this.#group.range() },
         y: { range: (_plot, _min, max) => [0, this.#scale(max).top] },
       },
-      series: [{}, ...series.map(seriesOptions)],
+      series: [
+        {},
+        ...series.map((one, i) => ({ ...seriesOptions(one), show: this.#isShown[i] })),
+      ],
       axes: [
         {
           ...axis,
@@ -182,7 +219,8 @@ export class Chart {
         },
         {
           ...axis,
-          size: 48,
+          size: (_plot, values) =>
+            AXIS_PX + LETTER_PX * Math.max(4, ...(values ?? []).map(({ length }) => length)),
           gap: 8,
           splits: (_plot, _axis, _min, max) => {
             const { step } = this.#scale(max);
@@ -194,7 +232,7 @@ export class Chart {
       hooks: {
         setCursor: [(plot) => this.#group.showCursor(plot.cursor.idx ?? null)],
         setSelect: [(plot) => this.#zoom(plot)],
-        draw: [(plot) => this.#drawMarks(plot)],
+        draw: [(plot) => this.#drawThrottled(plot), (plot) => this.#drawMarks(plot)],
       },
     };
   }
@@ -213,10 +251,37 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** @param {UPlot} plot */
+  /** Lines where something happened, with its name where there is room. @param {UPlot} plot */
   #drawMarks(plot) {
+    const { ctx, bbox } = plot;
+    let free = bbox.left;
+    ctx.save();
+    ctx.font = `${10 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.textBaseline = "top";
+    ctx.lineWidth = devicePixelRatio;
+    for (const { timeS, kind, text } of this.#group.marks) {
+      const x = plot.valToPos(timeS, "x", true);
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      ctx.strokeStyle = ctx.fillStyle = themeColour(MARK_COLOURS[kind]);
+      ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const width = ctx.measureText(text).width + 6 * devicePixelRatio;
+      if (this.#definition.size !== "large" || x < free || x + width > bbox.left + bbox.width) {
+        continue;
+      }
+      ctx.fillText(text, x + 3 * devicePixelRatio, bbox.top);
+      free = x + Math.max(width, MARK_SPACE * devicePixelRatio);
+    }
+    ctx.restore();
+  }
+
+  /** @param {UPlot} plot */
+  #drawThrottled(plot) {
     const place = this.#definition.series.findIndex(({ line }) => line === "marks");
-    if (place < 0) return;
+    if (place < 0 || !this.#isShown[place]) return;
     const { ctx, bbox } = plot;
     const size = 4 * devicePixelRatio;
     const bottom = bbox.top + bbox.height;

@@ -23,6 +23,7 @@ import {
 export const CHARTS = [
   {
     title: "Rows per second",
+    place: "speed",
     description: "rows with an answer and rows that failed",
     size: "large",
     format: formatRate,
@@ -41,6 +42,7 @@ export const CHARTS = [
   },
   {
     title: "Latency",
+    place: "speed",
     description: "how long answers took, as 50th, 90th and 99th percentile",
     size: "large",
     least: 10,
@@ -55,6 +57,7 @@ export const CHARTS = [
   },
   {
     title: "Output tokens per second",
+    place: "load",
     description: "completion tokens",
     size: "large",
     format: formatRate,
@@ -66,7 +69,8 @@ export const CHARTS = [
   },
   {
     title: "Concurrency",
-    description: "attempts in flight, their limit, what was asked for, and refusals for load",
+    place: "load",
+    description: "attempts in flight, their limit, what was asked for, and throttled attempts",
     size: "large",
     format: formatCount,
     mark: formatMark,
@@ -75,11 +79,12 @@ export const CHARTS = [
       { column: "in_flight", label: "in flight", colour: "first", line: "solid", isFilled: true },
       { column: "limit", label: "limit", colour: "wait", line: "dashed" },
       { column: "concurrency", label: "wanted", colour: "muted", line: "dotted" },
-      { column: "refused_for_load", label: "refused", colour: "bad", line: "marks" },
+      { column: "refused_for_load", label: "throttled", colour: "bad", line: "marks" },
     ],
   },
   {
     title: "Event-loop lag",
+    place: "process",
     description: "how late timers of the process fire",
     size: "small",
     least: 10,
@@ -90,6 +95,7 @@ export const CHARTS = [
   },
   {
     title: "CPU",
+    place: "process",
     description: "per cent of one core",
     size: "small",
     least: 10,
@@ -107,6 +113,7 @@ export const CHARTS = [
   },
   {
     title: "Memory",
+    place: "process",
     description: "of the process",
     size: "small",
     least: 100e6,

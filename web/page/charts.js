@@ -14,7 +14,7 @@ import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
 import { trailingMeans } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { HistoryColumn } from "../protocol.ts" */
+/** @import { ChartMark, HistoryColumn } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
 /** In a long run a point lasts longer than a snapshot: it is drawn as it grows, but not more often than this. */
@@ -43,6 +43,10 @@ export class ChartGroup {
   #stale = new Set();
   /** @type {number[]} */
   #times = [];
+  /** What happened when, in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
+  marks = [];
+  /** How much of the end of the run is shown; 0 for all of it. */
+  #rangeS = 0;
   /** @type {[number, number] | undefined} */
   #zoomed;
   #zeroS = 0;
@@ -53,14 +57,22 @@ export class ChartGroup {
   #zoomOut = byId("zoom-out", HTMLButtonElement);
 
   constructor() {
-    byId("charts", HTMLElement).append(...this.#charts.map(({ element }) => element));
+    for (const { element, place } of this.#charts) {
+      byId(`charts-${place}`, HTMLElement).append(element);
+    }
     this.#watch();
     this.#zoomOut.addEventListener("click", () => this.#setZoom(undefined));
+    const range = byId("range", HTMLSelectElement);
+    range.addEventListener("change", () => {
+      this.#rangeS = Number(range.value);
+      this.#setZoom(undefined);
+    });
   }
 
   /** Takes the history as it is now and draws what can be seen. @param {RunStore} store @param {number} nowMs */
-  update({ history, zeroMs }, nowMs) {
+  update({ history, zeroMs, marks }, nowMs) {
     if (history === null) return;
+    this.marks = marks.map((mark) => ({ ...mark, timeS: zeroMs / 1000 + mark.at_s }));
     const { elapsed_s } = history.columns;
     if (this.columns !== history.columns || this.#zeroS !== zeroMs / 1000) {
       this.columns = history.columns;
@@ -105,7 +117,7 @@ export class ChartGroup {
     if (columns === undefined) return [];
     if (!RATES.includes(name)) return columns[name];
     const means = this.#means.get(name) ??
-      trailingMeans(columns.elapsed_s, columns[name], this.#meanS);
+      trailingMeans(columns.elapsed_s, columns[name], this.#meanS, columns.in_flight);
     this.#means.set(name, means);
     return means;
   }
@@ -113,8 +125,10 @@ export class ChartGroup {
   /** What the time axes show, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
-    const first = this.#times[0] ?? 0;
-    return [first, Math.max(this.#times.at(-1) ?? 0, first + 10)];
+    const last = this.#times.at(-1) ?? 0;
+    const start = this.#times[0] ?? 0;
+    const first = this.#rangeS > 0 ? Math.max(start, last - this.#rangeS) : start;
+    return [first, Math.max(last, first + 10)];
   }
 
   /** All charts show the values under the cursor of one of them; without one, the latest. @param {number | null} index */
@@ -124,11 +138,20 @@ export class ChartGroup {
     const time = index === null ? undefined : this.#times[index];
     setText(
       this.#cursorTime,
-      time === undefined
-        ? ""
-        : `${formatClock(time * 1000)} · ${formatDuration((time - this.#zeroS) * 1000)} in`,
+      time === undefined ? "" : [
+        formatClock(time * 1000),
+        `${formatDuration((time - this.#zeroS) * 1000)} in`,
+        ...this.#marksAt(time),
+      ].join(" · "),
     );
     for (const chart of this.#visible) chart.showValues(index);
+  }
+
+  /** What happened near a moment: what is within a hundredth of the chart. @param {number} timeS */
+  #marksAt(timeS) {
+    const [from, to] = this.range();
+    return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)
+      .map(({ text }) => text).slice(-2);
   }
 
   /** Shows a part of the run. @param {number} fromS @param {number} toS Unix seconds */
@@ -165,6 +188,11 @@ export class ChartGroup {
       sight.observe(element);
       size.observe(element);
     }
+  }
+
+  /** Draws all at once, for a printer. */
+  drawForPrint() {
+    for (const chart of this.#charts) chart.draw();
   }
 
   /** One chart a frame, so that the page never stutters. */

@@ -7,6 +7,7 @@
  */
 
 import { byId, setAttribute, setIcon, setShown, setText } from "./dom.js";
+import { limitWords } from "./run_state.js";
 import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
@@ -15,15 +16,26 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** What has to be typed before the run is aborted. */
 const ABORT_WORD = "abort";
 
+/** Beside which control each is answered. */
+const ANSWERS = {
+  pause: "pause",
+  resume: "pause",
+  concurrency: "concurrency",
+  budget: "budget",
+  retry: "retry",
+  stop: "stop",
+  abort: "stop",
+};
+
 /** Sends what is asked, and says what became of it. */
 export class Controls {
   #say;
   #pause = byId("pause", HTMLButtonElement);
-  #concurrency = new Field(byId("concurrency", HTMLInputElement));
-  #budget = new Field(byId("budget", HTMLInputElement));
+  #concurrency = new Field("concurrency");
+  #budget = new Field("budget");
+  #spentUsd = 0;
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
-  #answer = byId("control-answer", HTMLElement);
   #isPaused = false;
   /** What was asked for and not heard of yet. @type {boolean | undefined} */
   #retryWanted;
@@ -43,16 +55,26 @@ export class Controls {
     });
     onSubmit("budget-form", () => {
       const { value } = this.#budget;
-      const usd = value === "" ? null : Number(value);
-      const words = usd === null ? "No budget" : `The budget is ${formatUsd(usd)}`;
-      this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.release(value));
+      if (value === "" || Number(value) > this.#spentUsd) return this.#setBudget();
+      setText(
+        byId("budget-words", HTMLElement),
+        `The run has spent ${formatUsd(this.#spentUsd)}. With a budget of ${
+          formatCapUsd(Number(value))
+        } nothing more is sent, and the run stops.`,
+      );
+      byId("budget-dialog", HTMLDialogElement).showModal();
+    });
+    byId("budget-cancel", HTMLButtonElement).addEventListener("click", () => {
+      byId("budget-dialog", HTMLDialogElement).close();
+    });
+    onSubmit("budget-confirm-form", () => {
+      byId("budget-dialog", HTMLDialogElement).close();
+      this.#setBudget();
     });
     this.#retry.addEventListener("change", () => {
       const { checked } = this.#retry;
       this.#retryWanted = checked;
-      const words = checked
-        ? "Failed rows will be asked again"
-        : "Failed rows are left as they are";
+      const words = checked ? "Failed rows will be retried" : "Failed rows are left as they are";
       this.#send("retry", { retry_when_done: checked }, words);
     });
     this.#prepareDialog("stop", () => this.#send("stop", {}, "Draining"));
@@ -65,27 +87,26 @@ export class Controls {
   }
 
   /** Shows what can be done now. @param {RunStore} store @param {boolean} isReachable */
-  update({ snapshot, ended, retryWhenDone }, isReachable) {
+  update(store, isReachable) {
+    const { snapshot, ended, retryWhenDone } = store;
     const state = snapshot?.state;
     this.#isPaused = state === "paused";
     setText(byId("pause-word", HTMLElement), this.#isPaused ? "Resume" : "Pause");
     setIcon(byId("pause-icon", SVGElement), this.#isPaused ? "play" : "pause");
     setShown(byId("steer", HTMLElement), !ended);
     setShown(byId("over", HTMLElement), ended);
-    setAttribute(byId("report", HTMLElement), "aria-disabled", isReachable ? false : "true");
     const isClosing = state === "draining" || state === "done" || state === "halted";
     const form = byId("steer", HTMLFieldSetElement);
     if (form.disabled === isReachable) form.disabled = !isReachable;
     for (const name of ["pause", "stop"]) byId(name, HTMLButtonElement).disabled = isClosing;
     if (snapshot === null) return;
     const { concurrency, limit, cost_usd, max_cost_usd } = snapshot;
+    this.#spentUsd = cost_usd ?? 0;
     this.#concurrency.show(String(concurrency));
     this.#budget.show(max_cost_usd === null ? "" : String(max_cost_usd));
     setText(
       byId("concurrency-note", HTMLElement),
-      limit < concurrency
-        ? `Limited to ${formatCount(limit)} by the teacher`
-        : "Not limited by the teacher",
+      `${formatCount(limit)} at once now, ${limitWords(store)}`,
     );
     setText(
       byId("budget-note", HTMLElement),
@@ -97,6 +118,13 @@ export class Controls {
     );
     if (this.#retryWanted === retryWhenDone) this.#retryWanted = undefined;
     this.#retry.checked = this.#retryWanted ?? retryWhenDone;
+  }
+
+  #setBudget() {
+    const { value } = this.#budget;
+    const usd = value === "" ? null : Number(value);
+    const words = usd === null ? "No budget" : `The budget is ${formatUsd(usd)}`;
+    this.#send("budget", { max_cost_usd: usd }, words, () => this.#budget.release(value));
   }
 
   get #isConfirmed() {
@@ -129,8 +157,9 @@ export class Controls {
   async #send(name, body, words, done) {
     const error = await post(name, body);
     if (error !== undefined && name === "retry") this.#retryWanted = undefined;
-    setAttribute(this.#answer, "data-tone", error === undefined ? "good" : "bad");
-    setText(this.#answer, error ?? words);
+    const answer = byId(`${ANSWERS[name]}-answer`, HTMLElement);
+    setAttribute(answer, "data-tone", error === undefined ? "good" : "bad");
+    setText(answer, error ?? words);
     this.#say(error ?? words);
     if (error === undefined) done?.();
   }
@@ -159,17 +188,19 @@ async function post(name, body) {
   }
 }
 
-/** A field that shows what the run has, but for what somebody is typing into it. */
+/** A field that shows what the run has, until the user types into it: then it is marked as not applied. */
 class Field {
   #input;
-  #isTyped = false;
+  #mark;
   /** What the run has, as far as is known. */
   #known = "";
+  #isTyped = false;
 
-  /** @param {HTMLInputElement} input */
-  constructor(input) {
-    this.#input = input;
-    input.addEventListener("input", () => this.#isTyped = input.value !== this.#known);
+  /** @param {string} name */
+  constructor(name) {
+    this.#input = byId(name, HTMLInputElement);
+    this.#mark = byId(`${name}-mark`, HTMLElement);
+    this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#known));
   }
 
   /** What is in it. */
@@ -186,7 +217,13 @@ class Field {
 
   /** The run has taken this, and will say so: what it said before is not shown again. @param {string} value */
   release(value) {
-    if (this.#input.value === value) this.#isTyped = false;
+    if (this.#input.value === value) this.#setTyped(false);
+  }
+
+  /** @param {boolean} isTyped */
+  #setTyped(isTyped) {
+    this.#isTyped = isTyped;
+    setShown(this.#mark, isTyped);
   }
 }
 

@@ -18,10 +18,6 @@ const ONE_DIGIT = new Intl.NumberFormat(LOCALE, {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
-const TWO_DIGITS = new Intl.NumberFormat(LOCALE, {
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
-});
 const COMPACT = new Intl.NumberFormat(LOCALE, {
   notation: "compact",
   maximumSignificantDigits: 3,
@@ -69,33 +65,6 @@ const WHOLE_DATE = new Intl.DateTimeFormat(DATE_LOCALE, {
   timeStyle: "short",
 });
 
-/** @type {Map<string, Intl.NumberFormat>} */
-const UNITS = new Map();
-
-/**
- * A number with its unit, `12ms`.
- *
- * @param {number} value
- * @param {string} unit a unit of `Intl.NumberFormat`
- * @param {{ digits?: number, pad?: number, display?: "narrow" | "short" }} [options]
- */
-function withUnit(value, unit, { digits = 0, pad = 1, display = "narrow" } = {}) {
-  const key = `${unit} ${digits} ${pad} ${display}`;
-  let format = UNITS.get(key);
-  if (format === undefined) {
-    format = new Intl.NumberFormat(LOCALE, {
-      style: "unit",
-      unit,
-      unitDisplay: display,
-      minimumIntegerDigits: pad,
-      minimumFractionDigits: digits,
-      maximumFractionDigits: digits,
-    });
-    UNITS.set(key, format);
-  }
-  return format.format(value);
-}
-
 /** A whole number: `1,319`. @param {number} value */
 export function formatCount(value) {
   return WHOLE.format(value);
@@ -106,10 +75,9 @@ export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
 
-/** How often a second, without the unit: `0.42`, `31.4`, `1,240`. @param {number} value */
+/** How often a second, or a minute where that is seldom, without the unit: `31.4`, `1,240`. @param {number} value */
 export function formatRate(value) {
-  if (value === 0) return "0";
-  if (value < 9.995) return TWO_DIGITS.format(value);
+  if (value > 0 && value < 1) return `${ONE_DIGIT.format(value * 60)}/min`;
   return value < 99.95 ? ONE_DIGIT.format(value) : formatCompact(value);
 }
 
@@ -125,68 +93,65 @@ export function formatShare(part, whole) {
 
 /** Per cent of one core: `42%`. @param {number} value */
 export function formatPercent(value) {
-  return withUnit(value, "percent", { digits: value < 9.95 ? 1 : 0 });
+  return `${(value < 9.95 ? ONE_DIGIT : WHOLE).format(value)}%`;
 }
 
 /** A mark on an axis of per cent, a round figure: `50%`. @param {number} value */
 export function formatPercentMark(value) {
-  return withUnit(value, "percent");
+  return `${WHOLE.format(value)}%`;
 }
 
-/** A duration: `0.4s`, `41s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
+/** A duration: `0.4 s`, `41 s`, `3m 05s`, `2h 05m`, `3d 04h`. @param {number} durationMs */
 export function formatDuration(durationMs) {
   const seconds = Math.max(0, durationMs) / 1000;
-  if (seconds < 9.95) return withUnit(seconds, "second", { digits: 1 });
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
-  if (whole < 60) return withUnit(whole, "second");
-  if (whole < 3600) return pairOf(whole, 60, "minute", "second");
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return pairOf(whole, 60, "m", "s");
   const minutes = Math.round(seconds / 60);
-  if (minutes < 24 * 60) return pairOf(minutes, 60, "hour", "minute");
-  return pairOf(Math.round(seconds / 3600), 24, "day", "hour");
+  if (minutes < 24 * 60) return pairOf(minutes, 60, "h", "m");
+  return pairOf(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** An age in whole seconds and above: `0s`, `12s`, `3m 05s`. @param {number} ageMs */
+/** Between two durations: `11 – 16 s`, `50 s – 2m 05s`. @param {number} leastMs @param {number} mostMs */
+export function formatDurationRange(leastMs, mostMs) {
+  const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
+  if (least === most) return most;
+  return `${least.endsWith(" s") && most.endsWith(" s") ? least.slice(0, -2) : least} – ${most}`;
+}
+
+/** An age in whole seconds and above: `0 s`, `12 s`, `3m 05s`. @param {number} ageMs */
 export function formatAge(ageMs) {
   const seconds = Math.floor(Math.max(0, ageMs) / 1000);
-  return seconds < 60 ? withUnit(seconds, "second") : formatDuration(seconds * 1000);
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
-/**
- * @param {number} value
- * @param {number} base
- * @param {string} big
- * @param {string} small
- */
+/** @param {number} value @param {number} base @param {string} big @param {string} small */
 function pairOf(value, base, big, small) {
-  const first = withUnit(Math.floor(value / base), big);
-  return `${first} ${withUnit(value % base, small, { pad: 2 })}`;
+  return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
 }
 
-/** A latency: `0.8ms`, `512ms`, `1.24s`, `3m 05s`. @param {number} latencyMs */
+/** A latency: `0.8 ms`, `512 ms`, `1.24 s`, `41 s`, `3m 05s`. @param {number} latencyMs */
 export function formatLatency(latencyMs) {
-  if (latencyMs === 0) return withUnit(0, "millisecond");
-  if (latencyMs < 9.95) return withUnit(latencyMs, "millisecond", { digits: 1 });
-  if (latencyMs < 999.5) return withUnit(latencyMs, "millisecond");
-  if (latencyMs < 9_995) return withUnit(latencyMs / 1000, "second", { digits: 2 });
-  if (latencyMs < 59_950) return withUnit(latencyMs / 1000, "second", { digits: 1 });
+  if (latencyMs < 9.95) return `${latencyMs.toFixed(1)} ms`;
+  if (latencyMs < 999.5) return `${Math.round(latencyMs)} ms`;
+  if (latencyMs < 9_995) return `${(latencyMs / 1000).toFixed(2)} s`;
   return formatDuration(latencyMs);
 }
 
-/** A mark on an axis of latencies, a round figure: `0`, `500ms`, `2.5s`, `30s`, `1m 30s`. @param {number} latencyMs */
+/** A mark on an axis of latencies, a round figure: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
 export function formatLatencyMark(latencyMs) {
-  if (latencyMs === 0) return WHOLE.format(0);
-  if (latencyMs < 1_000) return withUnit(latencyMs, "millisecond", { digits: digitsOf(latencyMs) });
+  if (latencyMs === 0) return "0";
+  if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;
   const seconds = latencyMs / 1_000;
-  if (seconds < 60) return withUnit(seconds, "second", { digits: digitsOf(seconds) });
+  if (seconds < 60) return `${rounded(seconds)} s`;
   const minutes = seconds / 60;
-  return Number.isInteger(minutes) && minutes < 60
-    ? withUnit(minutes, "minute")
-    : formatDuration(latencyMs);
+  return Number.isInteger(minutes) && minutes < 60 ? `${minutes}m` : formatDuration(latencyMs);
 }
 
 /** @param {number} value */
-function digitsOf(value) {
-  return Number.isInteger(value) ? 0 : 1;
+function rounded(value) {
+  return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
 /** A mark on an axis of rates or counts, a round figure: `0.5`, `2,000`, `20K`. @param {number} value */
@@ -196,13 +161,14 @@ export function formatMark(value) {
 
 /** Bytes: `85 MB`, `1.2 GB`. @param {number} bytes */
 export function formatBytes(bytes) {
-  if (bytes < 1e6) return withUnit(bytes / 1e3, "kilobyte", { display: "short" });
-  if (bytes < 999.5e6) return withUnit(bytes / 1e6, "megabyte", { display: "short" });
-  return withUnit(bytes / 1e9, "gigabyte", { digits: 1, display: "short" });
+  if (bytes < 999.5e3) return `${WHOLE.format(bytes / 1e3)} kB`;
+  if (bytes < 999.5e6) return `${WHOLE.format(bytes / 1e6)} MB`;
+  return `${ONE_DIGIT.format(bytes / 1e9)} GB`;
 }
 
 /** US dollars: `$1,204.50`, `$1.20`, `$0.0042`. @param {number} usd */
 export function formatUsd(usd) {
+  if (usd > 0 && usd < 0.00005) return "< $0.0001";
   return usd > 0 && usd < 0.0995 ? SMALL_CHANGE.format(usd) : CENTS.format(usd);
 }
 

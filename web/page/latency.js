@@ -7,9 +7,10 @@
  * @module
  */
 
-import { byId, make, setAttribute, setShown, setText } from "./dom.js";
+import { byId, fillRows, make, setAttribute, setShown, setText } from "./dom.js";
 import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js";
 
+/** @import { Percentiles } from "../../lib/progress/events.ts" */
 /** @import { LatencyHistogram } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
@@ -20,8 +21,11 @@ const MOST_MARKS = 7;
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
   #marks = byId("histogram-marks", HTMLElement);
+  #lines = byId("histogram-lines", HTMLElement);
   #table = byId("histogram-table", HTMLDetailsElement);
   #drawn = "";
+  /** @type {{ element: HTMLElement, word: HTMLElement }[]} */
+  #lineRows = [];
   /** @type {LatencyHistogram} */
   #latency = { bounds_ms: [], counts: [] };
 
@@ -37,6 +41,7 @@ export class LatencyView {
       setText(byId(`latency-${name}`, HTMLElement), value > 0 ? formatLatency(value) : UNKNOWN);
     }
     this.#latency = latency;
+    this.#drawLines(latency, percentiles);
     const key = `${latency.bounds_ms[0]} ${latency.counts.join()}`;
     if (key === this.#drawn) return;
     this.#drawn = key;
@@ -75,6 +80,21 @@ export class LatencyView {
     }));
   }
 
+  /** Each percentile is a line across the bars. @param {LatencyHistogram} latency @param {Percentiles | undefined} percentiles */
+  #drawLines({ bounds_ms }, percentiles) {
+    const names = /** @type {const} */ (["p50", "p90", "p99"]);
+    const lines = names.flatMap((name) => {
+      const value = percentiles?.[name] ?? 0;
+      const place = placeIn(bounds_ms, value);
+      return place === undefined ? [] : [{ name, place }];
+    });
+    fillRows(this.#lines, this.#lineRows, lines, makeLine, ({ element, word }, { name, place }) => {
+      element.style.left = `${(place * 100).toFixed(2)}%`;
+      setText(word, name);
+      setAttribute(element, "class", name);
+    });
+  }
+
   #fillTable() {
     const body = byId("histogram-body", HTMLElement);
     body.replaceChildren();
@@ -102,4 +122,19 @@ export class LatencyView {
     const caption = make("caption", { class: "unseen" }, "Rows by latency");
     body.append(make("table", { class: "figures" }, caption, make("thead", {}, head), rows));
   }
+}
+
+/** Where a value lies among bars of equal width, from 0 to 1. @param {readonly number[]} bounds @param {number} value */
+function placeIn(bounds, value) {
+  const bars = bounds.length - 1;
+  const bar = bounds.findLastIndex((bound) => bound <= value);
+  if (value <= 0 || bars < 1 || bar < 0) return undefined;
+  if (bar >= bars) return 1;
+  const share = Math.log(value / bounds[bar]) / Math.log(bounds[bar + 1] / bounds[bar]);
+  return (bar + Math.min(1, share)) / bars;
+}
+
+function makeLine() {
+  const word = make("span");
+  return { element: make("div", {}, word), word };
 }

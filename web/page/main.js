@@ -13,9 +13,11 @@ import { Controls } from "./controls.js";
 import { byId, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
 import { LatencyView } from "./latency.js";
-import { fetchWhole, Link, socketAddress } from "./link.js";
+import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
+import { Notifier } from "./notify.js";
 import { NoticesView } from "./notices.js";
 import { Overview } from "./overview.js";
+import { startReports } from "./report.js";
 import { SamplesView } from "./samples.js";
 import { ALL_PARTS, RunStore } from "./store.js";
 import { ErrorTable, TeacherTable } from "./tables.js";
@@ -37,7 +39,8 @@ class Page {
   #charts = new ChartGroup();
   #latency = new LatencyView();
   #teachers = new TeacherTable();
-  #errors = new ErrorTable();
+  #errors = new ErrorTable((type, status) => this.#samples.showFailures(type, status));
+  #notifier = new Notifier();
   #samples = new SamplesView((sample) =>
     this.#link === undefined ? Promise.resolve(sample) : fetchWhole(sample)
   );
@@ -66,6 +69,7 @@ class Page {
       onMessage: (message) => {
         this.#heardMs = Date.now();
         this.#mark(this.#store.apply(message, this.#heardMs));
+        if (message.type === "end") this.#keepTexts();
       },
       isOver: () => this.#store.ended,
     });
@@ -74,9 +78,21 @@ class Page {
     document.addEventListener("visibilitychange", tellVisibility);
     addEventListener("online", () => link.retry());
     byId("reconnect", HTMLButtonElement).addEventListener("click", () => link.retry());
+    startReports(() => this.#store.state(Date.now()));
     link.start();
     tellVisibility();
     setInterval(() => this.#tick(link), 500);
+  }
+
+  /** When its process is gone, nothing more can be asked for. */
+  async #keepTexts() {
+    const samples = await fetchSamples();
+    if (samples !== undefined) this.#store.takeWhole(samples.added);
+  }
+
+  /** Draws all charts, those that are not in sight included. */
+  prepareForPrint() {
+    this.#charts.drawForPrint();
   }
 
   /** Draws in the colours of the theme. */
@@ -112,6 +128,7 @@ class Page {
       ["snapshot", () => this.#teachers.update(store)],
       ["snapshot", () => this.#errors.update(store, nowMs)],
       ["snapshot", () => this.#announcer.update(store, nowMs)],
+      ["run", () => this.#notifier.update(store, nowMs)],
       ["history", () => this.#charts.update(store, nowMs)],
       ["samples", () => this.#samples.update(store)],
       ["notices", () => this.#notices.update(store, nowMs)],
@@ -168,7 +185,7 @@ function embeddedState() {
 
 const page = new Page();
 startCopying();
-startTheme(() => page.recolour());
+startTheme(() => page.recolour(), () => page.prepareForPrint());
 const state = embeddedState();
 if (state === undefined) page.follow();
 else page.showReport(state);

@@ -13,6 +13,8 @@ import {
   formatCount,
   formatDate,
   formatDuration,
+  formatDurationRange,
+  formatLatency,
   formatMoment,
   formatRate,
   formatRoughUsd,
@@ -20,7 +22,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
-import { durableWords, settledRows, stateWords } from "./run_state.js";
+import { durableWords, limitWords, settledRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -53,8 +55,9 @@ export class Overview {
       setText(byId(`${name}-note`, HTMLElement), tile.note);
       setAttribute(byId(`${name}-tile`, HTMLElement), "data-tone", tile.tone ?? "");
     }
+    showAnswers(store);
     setText(byId("eta-title", HTMLElement), store.ended ? "Time taken" : "Time left");
-    setText(byId("cost-title", HTMLElement), store.ended ? "Cost" : "Cost now / projected");
+    setText(byId("cost-title", HTMLElement), store.ended ? "Cost" : "Cost now / estimated");
   }
 
   /** Writes the state line; its times go on while nothing comes. @param {RunStore} store @param {number} nowMs */
@@ -87,8 +90,8 @@ function updateProgress(store) {
   setText(
     byId("rows", HTMLElement),
     total === null
-      ? `${formatCount(settled)} rows settled`
-      : `${formatCount(settled)} of ${formatCount(total)} rows settled`,
+      ? `${formatCount(settled)} rows finished`
+      : `${formatCount(settled)} of ${formatCount(total)} rows finished`,
   );
   const bar = byId("progress", HTMLElement);
   setAttribute(bar, "aria-valuenow", isKnown ? String(Math.floor(settled / total * 100)) : false);
@@ -105,63 +108,94 @@ function updateProgress(store) {
   setText(byId("left-count", HTMLElement), left === null ? UNKNOWN : formatCount(left));
 }
 
+const TILES = ["done", "failed", "eta", "cost", "rate", "latency", "tokens", "flight", "waiting"];
+
 /** @param {RunStore} store @param {number} nowMs @returns {Record<string, Tile>} */
 function tilesOf(store, nowMs) {
   const { snapshot } = store;
-  const none = { value: UNKNOWN, note: "" };
   if (snapshot === null) {
-    return {
-      done: none,
-      failed: none,
-      flight: none,
-      waiting: none,
-      eta: none,
-      rate: none,
-      tokens: none,
-      cost: none,
-    };
+    return Object.fromEntries(TILES.map((name) => [name, { value: UNKNOWN, note: "" }]));
   }
-  const { succeeded, skipped, failed, in_flight, limit, concurrency, waiting } = snapshot;
-  const settled = succeeded + failed;
+  const { succeeded, skipped, failed, waiting, latency_ms } = snapshot;
+  const finished = succeeded + failed;
   return {
     done: {
       value: formatCount(succeeded),
-      note: skipped > 0 ? `${formatCount(skipped)} more before` : "rows with an answer",
+      note: skipped > 0 ? `${formatCount(skipped)} more before this run` : "rows with an answer",
     },
     failed: {
       value: formatCount(failed),
-      note: settled === 0
+      note: finished === 0
         ? "of 0 rows"
-        : `${formatShare(failed, settled)} of ${formatCompact(settled)}`,
+        : `${formatShare(failed, finished)} of ${formatCompact(finished)}`,
       tone: failed > 0 ? "bad" : undefined,
     },
-    flight: {
-      value: formatCount(in_flight),
-      rest: `/ ${formatCount(limit)}`,
-      note: limit < concurrency
-        ? `limited, ${formatCount(concurrency)} wanted`
-        : `concurrency ${formatCount(concurrency)}`,
-    },
-    waiting: {
-      value: formatCount(waiting),
-      note: snapshot.refused_for_load > 0
-        ? `${formatCompact(snapshot.refused_for_load)} refused for load`
-        : "between two attempts",
-      tone: waiting > in_flight ? "wait" : undefined,
-    },
     eta: etaTile(store, nowMs),
+    cost: costTile(store),
     rate: {
       value: formatRate(store.summary?.rate_per_s ?? snapshot.rate_per_s),
       note: store.summary === null ? "over the last 30 s" : "over the whole run",
     },
+    latency: latency_ms.max > 0
+      ? {
+        value: formatLatency(latency_ms.p50),
+        rest: `/ ${formatLatency(latency_ms.p99)}`,
+        note: `longest ${formatLatency(latency_ms.max)}`,
+      }
+      : { value: UNKNOWN, note: "no answer yet" },
     tokens: {
       value: formatRate(tokenRate(store)),
       note: `${formatCompact(snapshot.completion_tokens)} tokens ${
         store.ended ? "in all" : "so far"
       }`,
     },
-    cost: costTile(store),
+    flight: {
+      value: formatCount(snapshot.in_flight),
+      rest: `/ ${formatCount(snapshot.limit)}`,
+      note: limitWords(store),
+    },
+    waiting: {
+      value: formatCount(waiting),
+      note: snapshot.refused_for_load > 0
+        ? `${formatCompact(snapshot.refused_for_load)} throttled`
+        : "between two attempts",
+      tone: waiting > snapshot.in_flight ? "wait" : undefined,
+    },
   };
+}
+
+/** How answers ended: `92.0% stop · 8.0% length`, and what was paid for besides them. @param {RunStore} store */
+function showAnswers({ answers, snapshot }) {
+  const tile = byId("answers-tile", HTMLElement);
+  const wasted = snapshot?.wasted_completion_tokens ?? 0;
+  const all = answers === null
+    ? 0
+    : answers.finish_reasons.reduce((sum, [, count]) => sum + count, 0);
+  const reasons = answers === null || all === 0
+    ? UNKNOWN
+    : answers.finish_reasons.map(([reason, count]) =>
+      `${formatShare(count, all)} ${reason === "none" ? "without a finish reason" : reason}`
+    ).join(" · ");
+  setText(byId("answers-value", HTMLElement), reasons);
+  const notes = [];
+  if (answers !== null && answers.truncated > 0) {
+    const tried = Math.max(all, answers.truncated);
+    notes.push(
+      `${formatCount(answers.truncated)} truncated (${formatShare(answers.truncated, tried)})`,
+    );
+  }
+  if (answers !== null && answers.reasoning_tokens > 0) {
+    notes.push(
+      `${formatShare(answers.reasoning_tokens, answers.completion_tokens)} of tokens are reasoning`,
+    );
+  }
+  if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
+  setText(
+    byId("answers-note", HTMLElement),
+    notes.join(" · ") || "none truncated, no tokens wasted",
+  );
+  const isCut = answers !== null && answers.truncated > Math.max(all, 1) / 20;
+  setAttribute(tile, "data-tone", isCut ? "wait" : "");
 }
 
 /** @param {RunStore} store */
@@ -174,34 +208,42 @@ function tokenRate({ summary, snapshot }) {
 function etaTile(store, nowMs) {
   const { snapshot, ended } = store;
   if (snapshot === null) return { value: UNKNOWN, note: "" };
+  const { eta_s, eta_range_s, eta_is_lower_bound } = snapshot;
   const elapsed = formatDuration(snapshot.elapsed_ms);
   if (ended) {
     const endMs = store.zeroMs + snapshot.elapsed_ms;
     return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
   }
-  if (snapshot.eta_s === null) return { value: UNKNOWN, note: `${elapsed} so far` };
-  const end = formatMoment(nowMs + snapshot.eta_s * 1000, nowMs);
-  return {
-    value: `${snapshot.eta_is_lower_bound ? "≥ " : ""}${formatDuration(snapshot.eta_s * 1000)}`,
-    note: `${snapshot.eta_is_lower_bound ? "not before" : "about"} ${end}`,
-  };
+  if (eta_s === null || eta_is_lower_bound) {
+    return { value: UNKNOWN, note: `ramping up, ${elapsed} so far` };
+  }
+  const end = formatMoment(nowMs + eta_s * 1000, nowMs);
+  const range = eta_range_s === null
+    ? ""
+    : `${formatDurationRange(eta_range_s[0] * 1000, eta_range_s[1] * 1000)}, `;
+  return { value: formatDuration(eta_s * 1000), note: `${range}about ${end}` };
 }
 
 /** @param {RunStore} store @returns {Tile} */
 function costTile({ snapshot, ended }) {
   if (snapshot === null) return { value: UNKNOWN, note: "" };
-  const { cost_usd, projected_cost_usd, projected_cost_is_lower_bound, max_cost_usd } = snapshot;
-  const cap = max_cost_usd === null ? "" : `cap ${formatCapUsd(max_cost_usd)}`;
-  if (cost_usd === null) return { value: UNKNOWN, note: cap || "no price is known" };
-  const rest = ended || projected_cost_usd === null
-    ? ""
-    : `/ ${projected_cost_is_lower_bound ? "≥ " : ""}${formatRoughUsd(projected_cost_usd)}`;
+  const { cost_usd, projected_cost_usd, projected_cost_range_usd: range, max_cost_usd } = snapshot;
+  const cap = max_cost_usd === null ? "no cap" : `cap ${formatCapUsd(max_cost_usd)}`;
+  if (cost_usd === null) {
+    return { value: UNKNOWN, note: max_cost_usd === null ? "no price is known" : cap };
+  }
+  const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
+  const spread = !isKnown
+    ? ended ? "" : "ramping up, "
+    : range === null
+    ? ""
+    : `${range.map(formatRoughUsd).join(" – ")}, `;
   return {
     value: formatUsd(cost_usd),
-    rest,
-    note: isTooMuch ? `over the ${cap}` : cap || "no cap",
+    rest: isKnown ? `/ ${formatRoughUsd(projected_cost_usd)}` : "",
+    note: spread + (isTooMuch ? `over the ${cap}` : cap),
     tone: isTooMuch ? "wait" : undefined,
   };
 }

@@ -38,7 +38,7 @@ export function stateWords(store, nowMs) {
     return { tone: "calm", icon: "dots", word: "Starting", detail: "nothing is known yet" };
   }
   const why = snapshot.reason ?? "";
-  switch (snapshot.state) {
+  switch (store.shownState(nowMs)) {
     case "preparing":
       return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
     case "running":
@@ -134,12 +134,12 @@ function pausedDetail({ snapshot }) {
   const inFlight = snapshot?.in_flight ?? 0;
   return inFlight > 0
     ? `${formatCount(inFlight)} still in flight`
-    : "nothing is sent until it is resumed";
+    : "nothing is sent until you resume it";
 }
 
 /** @param {RunStore} store */
 function drainingDetail({ snapshot }) {
-  return `${formatCount(snapshot?.in_flight ?? 0)} in flight are finished, nothing more is sent`;
+  return `${formatCount(snapshot?.in_flight ?? 0)} in flight, nothing more is sent`;
 }
 
 /**
@@ -156,7 +156,19 @@ export function durableWords(store, nowMs) {
   return { time: formatClock(timeMs), age: ended ? "" : `${formatAge(nowMs - timeMs)} ago` };
 }
 
-/** Rows that need nothing any more, from earlier runs and from this one. @param {RunStore} store */
+/** Why not all that may be under way is: only what was throttled is limited by the teacher. @param {RunStore} store */
+export function limitWords({ snapshot, run }) {
+  if (snapshot === null) return "";
+  const { limit, concurrency, refused_for_load, teachers } = snapshot;
+  const wanted = formatCount(concurrency);
+  if (limit >= concurrency) return `concurrency ${wanted}`;
+  if (run?.concurrency_is_auto) return `found by auto, up to ${wanted}`;
+  if (teachers.some(({ state }) => state !== "up")) return `of ${wanted}: not all teachers are up`;
+  if (refused_for_load > 0) return `limited by the teacher, ${wanted} wanted`;
+  return `ramping up to ${wanted}`;
+}
+
+/** Rows that are finished, from earlier runs and from this one. @param {RunStore} store */
 export function settledRows({ snapshot }) {
   return snapshot === null ? 0 : snapshot.skipped + snapshot.succeeded + snapshot.failed;
 }

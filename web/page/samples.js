@@ -26,6 +26,9 @@ const NOTHING = {
   failures: "No row has failed",
 };
 
+const NONE_OF_KIND =
+  "None of the latest failures is of this kind; the failures file has all of them";
+
 /** @type {readonly SampleList[]} */
 const LISTS = ["latest", "reservoir", "failures"];
 
@@ -35,7 +38,10 @@ export class SamplesView {
   #panel = byId("samples-panel", HTMLElement);
   #list = byId("samples-list", HTMLElement);
   #none = byId("samples-none", HTMLElement);
-  #hold = byId("samples-hold", HTMLElement);
+  #waiting = byId("samples-waiting", HTMLElement);
+  #newest = byId("samples-newest", HTMLButtonElement);
+  /** The kind of failures that is shown, or all of them. @type {{ type: string, status: number | null } | undefined} */
+  #kind;
   #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   /** @type {SampleList} */
   #shown = "latest";
@@ -51,12 +57,18 @@ export class SamplesView {
       tab.addEventListener("click", () => this.#show(LISTS[i]));
       tab.addEventListener("keydown", (event) => this.#move(event, i));
     });
-    byId("samples-newest", HTMLButtonElement).addEventListener("click", () => {
+    this.#newest.addEventListener("click", () => {
       this.#tabs[LISTS.indexOf(this.#shown)].focus();
       this.#fill(false);
     });
+    byId("samples-all", HTMLButtonElement).addEventListener("click", () => {
+      this.#tabs[LISTS.indexOf("failures")].focus();
+      this.#show("failures");
+    });
     // `toggle` does not bubble.
     this.#list.addEventListener("toggle", () => this.#fill(true), { capture: true });
+    this.#list.addEventListener("mouseleave", () => this.#fill(true));
+    this.#list.addEventListener("focusout", () => setTimeout(() => this.#fill(true)));
   }
 
   /** Takes the samples there are. @param {RunStore} store */
@@ -69,9 +81,23 @@ export class SamplesView {
     this.#fill(true);
   }
 
-  /** @param {SampleList} name */
-  #show(name) {
+  /** Shows the failed rows of a kind. @param {string} type @param {number | null} status */
+  showFailures(type, status) {
+    this.#show("failures", { type, status });
+    this.#tabs[LISTS.indexOf("failures")].focus();
+    this.#panel.scrollIntoView({ block: "start" });
+  }
+
+  /** @param {SampleList} name @param {{ type: string, status: number | null }} [kind] */
+  #show(name, kind) {
     this.#shown = name;
+    this.#kind = kind;
+    const words = kind === undefined ? "" : `${kind.type} ${kind.status ?? ""}`.trimEnd();
+    setShown(byId("samples-filter", HTMLElement), kind !== undefined);
+    setText(
+      byId("samples-filter-word", HTMLElement),
+      `Of the latest failures, those with ${words}`,
+    );
     LISTS.forEach((other, i) => {
       setAttribute(this.#tabs[i], "aria-selected", String(other === name));
       setAttribute(this.#tabs[i], "tabindex", other === name ? "0" : "-1");
@@ -92,25 +118,24 @@ export class SamplesView {
   }
 
   /**
-   * What somebody reads stays where it is: while a card is open, new ones wait.
+   * What the user reads stays where it is: while a card is open, or the list is under the pointer or has the
+   * focus, new ones wait.
    *
    * @param {boolean} mayHold
    */
   #fill(mayHold) {
     const store = this.#store;
     if (store === undefined) return;
-    const ids = store.lists[this.#shown];
-    const isHeld = mayHold && this.#list.querySelector("details[open]") !== null;
-    const shown = new Set([...this.#cards.keys()]);
-    const waiting = ids.filter((id) => !shown.has(id)).length;
-    setShown(this.#hold, isHeld && waiting > 0);
-    if (isHeld) {
-      setText(
-        byId("samples-waiting", HTMLElement),
-        `${formatCount(waiting)} newer, held back while you read`,
-      );
-      return;
-    }
+    const ids = this.#idsOf(store);
+    const waiting = ids.filter((id) => !this.#cards.has(id)).length;
+    const isHeld = mayHold && this.#cards.size > 0 && this.#isInUse;
+    const isWaiting = isHeld && waiting > 0;
+    setText(
+      this.#waiting,
+      isWaiting ? `${formatCount(waiting)} newer, held back while you read` : "",
+    );
+    setShown(this.#newest, isWaiting);
+    if (isHeld) return;
     /** @type {Map<number, HTMLDetailsElement>} */
     const cards = new Map();
     for (const id of ids) {
@@ -121,7 +146,22 @@ export class SamplesView {
     this.#cards = cards;
     setChildren(this.#list, [...cards.values()]);
     setShown(this.#none, cards.size === 0);
-    setText(this.#none, NOTHING[this.#shown]);
+    setText(this.#none, this.#kind === undefined ? NOTHING[this.#shown] : NONE_OF_KIND);
+  }
+
+  get #isInUse() {
+    return this.#list.matches(":hover") || this.#list.contains(document.activeElement) ||
+      this.#list.querySelector("details[open]") !== null;
+  }
+
+  /** @param {RunStore} store */
+  #idsOf({ lists, byId }) {
+    const kind = this.#kind;
+    if (kind === undefined) return lists[this.#shown];
+    return lists[this.#shown].filter((id) => {
+      const failure = byId.get(id)?.failure;
+      return failure?.type === kind.type && failure.status === kind.status;
+    });
   }
 }
 
@@ -154,7 +194,9 @@ function makeCard(sample, store, whole) {
     ),
   );
   card.addEventListener("toggle", async () => {
-    card.append(makeWhole(await whole(sample)));
+    const full = await whole(sample);
+    store.takeWhole([full]);
+    card.append(makeWhole(full));
   }, { once: true });
   return card;
 }

@@ -53,13 +53,20 @@ export function evenly(length, most) {
  * @param {readonly (number | null)[]} endsS when each value's time ends, in seconds, rising from 0
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
+ * @param {readonly (number | null)[]} [inFlight] where nothing is in flight and nothing has come, a rate is 0 and the
+ * window begins anew: a mean over a pause and the time before it would be a rate that never was
  * @returns {number[]}
  */
-export function trailingMeans(endsS, rates, windowS) {
+export function trailingMeans(endsS, rates, windowS, inFlight = []) {
   let first = 0, amount = 0;
   const end = (/** @type {number} */ i) => i < 0 ? 0 : endsS[i] ?? 0;
   const amountOf = (/** @type {number} */ i) => (rates[i] ?? 0) * (end(i) - end(i - 1));
   return rates.map((rate, i) => {
+    if (rate === 0 && inFlight[i] === 0) {
+      first = i + 1;
+      amount = 0;
+      return 0;
+    }
     amount += amountOf(i);
     while (first < i && end(first) <= end(i) - windowS) amount -= amountOf(first++);
     const spanS = end(i) - end(first - 1);

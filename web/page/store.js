@@ -6,10 +6,16 @@
  */
 
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
-/** @import { History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, ServerMessage, SnapshotMessage, WireSnapshot } from "../protocol.ts" */
+/** @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, ServerMessage, SnapshotMessage, TeacherFigures, WireSnapshot } from "../protocol.ts" */
 
 /** As many notices are kept as the server keeps. */
 const MAX_NOTICES = 100;
+
+/** As many marks are kept as the server keeps. */
+const MOST_CHART_MARKS = 60;
+
+/** A wait that is shorter is not worth a word: while rows wait for a moment, the state changes all the time. */
+const BACKING_OFF_MS = 2_000;
 
 /** More points than the server ever sends mean that something is wrong. */
 const MAX_HISTORY = 2_000;
@@ -25,6 +31,21 @@ export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
 /** Which samples there are; those themselves are in `byId`. @typedef {"latest" | "reservoir" | "failures"} SampleList */
 
+/** @type {History} */
+const EMPTY_HISTORY = {
+  point_s: 1,
+  columns: /** @type {History["columns"]} */ ({ elapsed_s: /** @type {number[]} */ ([]) }),
+};
+
+/** @type {AnswerFigures} */
+const NO_ANSWERS = {
+  finish_reasons: [],
+  answered: 0,
+  truncated: 0,
+  completion_tokens: 0,
+  reasoning_tokens: 0,
+};
+
 /** Holds the run as it was last heard of. */
 export class RunStore {
   /** @type {RunStart | null} */
@@ -35,6 +56,12 @@ export class RunStore {
   history = null;
   /** @type {LatencyHistogram} */
   latency = { bounds_ms: [], counts: [] };
+  /** @type {AnswerFigures | null} */
+  answers = null;
+  /** @type {TeacherFigures[]} */
+  teacherFigures = [];
+  /** @type {ChartMark[]} */
+  marks = [];
   /** @type {Record<SampleList, number[]>} */
   lists = { latest: [], reservoir: [], failures: [] };
   /** @type {Map<number, Sample>} */
@@ -55,6 +82,8 @@ export class RunStore {
   clockOffsetMs = 0;
   /** When the run's clock stood at 0, on the page's clock: Unix milliseconds. */
   zeroMs = 0;
+  /** Since when nothing is sent: milliseconds, undefined while something is. @type {number | undefined} */
+  #waitsSinceMs;
   /** Whether points are missing, so that none are added until everything is told anew. */
   #isBehind = false;
 
@@ -78,6 +107,9 @@ export class RunStore {
       case "notice":
         this.notices = [...this.notices, message.notice].slice(-MAX_NOTICES);
         return ["notices"];
+      case "marks":
+        this.marks = [...this.marks, ...message.marks].slice(-MOST_CHART_MARKS);
+        return ["history"];
       case "end":
         this.ended = true;
         this.summary = message.summary;
@@ -99,6 +131,10 @@ export class RunStore {
     this.snapshot = state.snapshot;
     this.history = state.history;
     this.latency = state.latency;
+    this.answers = state.answers ?? null;
+    this.teacherFigures = state.teacher_figures ?? [];
+    this.marks = [...state.marks ?? []];
+    this.#waitsSinceMs = state.snapshot?.state === "backing_off" ? -Infinity : undefined;
     this.notices = state.notices.slice(-MAX_NOTICES);
     this.retryWhenDone = state.retry_when_done;
     this.summary = state.summary;
@@ -116,6 +152,40 @@ export class RunStore {
     this.#isBehind = false;
   }
 
+  /** What the run is doing, without waits that are over at once. @param {number} nowMs */
+  shownState(nowMs) {
+    const { state } = this.snapshot ?? {};
+    const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < BACKING_OFF_MS;
+    return state === "backing_off" && isShort ? "running" : state;
+  }
+
+  /** All that is known, as the server would tell it. @param {number} nowMs @returns {MonitorState} */
+  state(nowMs) {
+    return {
+      time: nowMs + this.clockOffsetMs,
+      run: this.run,
+      snapshot: this.snapshot,
+      history: this.history ?? EMPTY_HISTORY,
+      latency: this.latency,
+      answers: this.answers ?? NO_ANSWERS,
+      teacher_figures: this.teacherFigures,
+      marks: this.marks,
+      samples: { ...this.lists, added: [...this.byId.values()] },
+      notices: this.notices,
+      retry_when_done: this.retryWhenDone,
+      summary: this.summary,
+      ended: this.ended,
+      about: this.about,
+    };
+  }
+
+  /** Takes samples with their whole texts in place of those that are held. @param {readonly Sample[]} samples */
+  takeWhole(samples) {
+    for (const sample of samples) {
+      if (this.byId.has(sample.id)) this.byId.set(sample.id, sample);
+    }
+  }
+
   /** A time of the server on the page's clock. @param {string} iso @returns {number} Unix milliseconds, NaN for what is no time */
   localTime(iso) {
     return Date.parse(iso) - this.clockOffsetMs;
@@ -123,8 +193,12 @@ export class RunStore {
 
   /** @param {SnapshotMessage} message @param {number} nowMs @returns {readonly Part[]} */
   #takeSnapshot(message, nowMs) {
+    if (message.snapshot.state !== "backing_off") this.#waitsSinceMs = undefined;
+    else this.#waitsSinceMs ??= nowMs;
     this.snapshot = message.snapshot;
     this.latency = message.latency;
+    this.answers = message.answers;
+    this.teacherFigures = message.teacher_figures;
     this.retryWhenDone = message.retry_when_done;
     this.time = message.time;
     this.clockOffsetMs = message.time - nowMs;

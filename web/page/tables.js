@@ -8,10 +8,22 @@
  */
 
 import { byId, fillRows, icon, make, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { formatClock, formatCompact, formatCount, formatMoment, UNKNOWN } from "./figures.js";
+import {
+  formatClock,
+  formatCompact,
+  formatCount,
+  formatLatency,
+  formatMoment,
+  formatRate,
+  formatUsd,
+  UNKNOWN,
+} from "./figures.js";
 
 /** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
+
+/** More kinds of errors are shown when they are asked for. */
+const FIRST_ERRORS = 5;
 
 /** A row and its cells. @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row */
 
@@ -35,9 +47,12 @@ const TEACHER_COLUMNS = [
   ["teacher", "Teacher"],
   ["weight", "Weight"],
   ["flight", "In flight / limit"],
+  ["rate", "Rows/s"],
+  ["p50", "p50"],
   ["answered", "Answered"],
   ["failed", "Failed"],
   ["tokens", "Output tokens"],
+  ["cost", "Cost"],
 ];
 
 const ERROR_COLUMNS = [
@@ -47,13 +62,35 @@ const ERROR_COLUMNS = [
   ["action", "What was done"],
   ["first", "First"],
   ["last", "Last"],
+  ["show", ""],
 ];
+
+/** What a user can do about each kind of error. @type {Record<string, string>} */
+const ADVICE = {
+  bad_row: "Fix these lines of the input",
+  network: "The teacher cannot be reached at times: check that it is up, and its address",
+  timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
+  rate_limit: "The rows are repeated. To send less, lower the concurrency or set --rpm or --tpm",
+  server: "The teacher fails: its log says why. The rows are repeated",
+  account: "Check the key and its account, then run the command again",
+  request: "The teacher refuses these rows as they are: compare them with its limits",
+  response: "The teacher's answers cannot be read: check that the address is that of its API",
+  unfinished: "The answers say no end: accept their finish reason with --accept-ending",
+  truncated: "Raise --max-tokens, or use --on-truncated escalate",
+  filtered:
+    "The teacher's filter has stopped these answers: change the prompts, or ask another teacher",
+  empty: "The answers are empty: raise --max-tokens where reasoning takes all of them",
+  refused: "The teacher declines to answer: change the prompts, or ask another teacher",
+  rejected: "Your checks reject these answers: look at the rows",
+  teacher: "The teacher has failed in its own way: see the message",
+};
 
 /** Teachers, where there are several or one is in trouble. */
 export class TeacherTable {
   #section = byId("teachers", HTMLElement);
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
   #more = byId("teachers-more", HTMLElement);
+  #isShown = false;
   /** @type {Row[]} */
   #rows = [];
 
@@ -61,19 +98,34 @@ export class TeacherTable {
   update(store) {
     const teachers = store.snapshot?.teachers ?? [];
     const total = store.snapshot?.teachers_total ?? 0;
-    const isShown = total > 1 || teachers.some(({ state }) => state !== "up");
-    setShown(this.#section, isShown);
-    if (!isShown) return;
-    fillRows(this.#body, this.#rows, teachers, makeTeacherRow, (row, teacher) => {
+    // Once shown it stays: the page must not jump each time that a teacher cools down.
+    this.#isShown ||= total > 1 || teachers.some(({ state }) => state !== "up");
+    setShown(this.#section, this.#isShown);
+    if (!this.#isShown) return;
+    const items = teachers.map((teacher, i) => ({ teacher, figures: store.teacherFigures[i] }));
+    fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
       fillTeacher(row, teacher, store);
+      setText(row.cells.rate, figures === undefined ? UNKNOWN : formatRate(figures.rows_per_s));
+      const p50 = figures?.p50_ms ?? null;
+      setText(row.cells.p50, p50 === null ? UNKNOWN : formatLatency(p50));
+      const cost = figures?.cost_usd ?? 0;
+      setText(row.cells.cost, cost > 0 ? formatUsd(cost) : UNKNOWN);
     });
     const missing = total - teachers.length;
     setText(this.#more, missing > 0 ? `and ${formatCount(missing)} more` : "");
   }
 }
 
-/** Failed attempts by kind. */
+/** Failed attempts by kind, those that rows were lost to first. */
 export class ErrorTable {
+  #showRows;
+  #all = byId("errors-all", HTMLButtonElement);
+  #isWhole = false;
+  /** Those that are shown. @type {ErrorGroup[]} */
+  #groups = [];
+  #nowMs = 0;
+  /** @type {RunStore | undefined} */
+  #store;
   #box = byId("error-table", HTMLElement);
   #body = makeTable("error-table", ERROR_COLUMNS);
   #none = byId("errors-none", HTMLElement);
@@ -81,9 +133,26 @@ export class ErrorTable {
   /** @type {Row[]} */
   #rows = [];
 
+  /** @param {(type: string, status: number | null) => void} showRows shows the failed rows of a kind */
+  constructor(showRows) {
+    this.#showRows = showRows;
+    this.#all.addEventListener("click", () => {
+      this.#isWhole = true;
+      if (this.#store !== undefined) this.update(this.#store, this.#nowMs);
+    });
+  }
+
   /** Writes what has changed. @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
-    const errors = store.snapshot?.errors ?? [];
+    this.#store = store;
+    this.#nowMs = nowMs;
+    const all = (store.snapshot?.errors ?? []).toSorted((a, b) =>
+      (b.actions?.failed ?? 0) - (a.actions?.failed ?? 0)
+    );
+    const errors = this.#isWhole ? all : all.slice(0, FIRST_ERRORS);
+    this.#groups = errors;
+    setShown(this.#all, !this.#isWhole && all.length > errors.length);
+    setText(this.#all, `Show all ${formatCount(all.length)} kinds`);
     setShown(this.#none, errors.length === 0);
     setShown(this.#box, errors.length > 0);
     const { failed_attempts = 0, attempts = 0 } = store.snapshot ?? {};
@@ -93,11 +162,24 @@ export class ErrorTable {
         ? ""
         : `${formatCount(failed_attempts)} of ${formatCount(attempts)} attempts failed`,
     );
-    fillRows(this.#body, this.#rows, errors, makeErrorRow, (row, group) => {
+    fillRows(this.#body, this.#rows, errors, () => this.#makeRow(), (row, group) => {
       fillError(row, group, store, nowMs);
     });
-    const missing = (store.snapshot?.errors_total ?? 0) - errors.length;
+    const missing = (store.snapshot?.errors_total ?? 0) - all.length;
     setText(this.#more, missing > 0 ? `and ${formatCount(missing)} more kinds, less frequent` : "");
+  }
+
+  #makeRow() {
+    const row = makeErrorRow();
+    const button = make("button", { type: "button", class: "small" }, "Show rows");
+    button.append(row.cells.of = make("span", { class: "unseen" }));
+    button.addEventListener("click", () => {
+      const group = this.#groups[this.#rows.indexOf(row)];
+      if (group !== undefined) this.#showRows(group.type, group.status);
+    });
+    row.cells.show.replaceWith(button);
+    row.cells.show = button;
+    return row;
   }
 }
 
@@ -108,7 +190,11 @@ export class ErrorTable {
 function makeTable(id, columns) {
   const head = make("tr", { role: "row" });
   for (const [name, title] of columns) {
-    head.append(make("th", { role: "columnheader", scope: "col", class: name }, title));
+    head.append(make(
+      "th",
+      { role: "columnheader", scope: "col", class: name },
+      title === "" ? make("span", { class: "unseen" }, "Rows") : title,
+    ));
   }
   const body = make("tbody", { role: "rowgroup" });
   const label = byId(id, HTMLElement).dataset.label ?? "";
@@ -164,11 +250,13 @@ function fillTeacher({ element, cells, mark }, teacher, store) {
 
 function makeErrorRow() {
   const row = makeRow(ERROR_COLUMNS);
+  row.cells.advice = make("span", { class: "note advice" });
+  row.cells.message.after(row.cells.advice);
   row.cells.action.before(row.mark);
   row.cells.status = make("span", { class: "note" });
   row.cells.type.after(row.cells.status);
   row.cells.uids = make("span", { class: "note" });
-  row.cells.message.after(row.cells.uids);
+  row.cells.advice.after(row.cells.uids);
   return row;
 }
 
@@ -188,6 +276,9 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.uids, group.uids.length === 0 ? "" : `as in ${group.uids.join(", ")}`);
   setText(cells.count, formatCount(group.count));
   setText(cells.action, taken.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "));
+  setText(cells.advice, ADVICE[group.type] ?? "");
+  setText(cells.of, ` that failed with ${group.type} ${group.status ?? ""}`);
+  setShown(cells.show, (group.actions.failed ?? 0) > 0);
   setText(cells.first, formatMoment(store.localTime(group.first_seen), nowMs));
   setText(cells.last, formatMoment(store.localTime(group.last_seen), nowMs));
 }

@@ -10,8 +10,13 @@ import { byId, setAttribute, setIcon, setText } from "./dom.js";
 
 const THEME_KEY = "retort-theme";
 
-/** Follows the button and the system. @param {() => void} onChange called after each change */
-export function startTheme(onChange) {
+/**
+ * Follows the button and the system, and prints in the light theme with everything unfolded.
+ *
+ * @param {() => void} onChange called after each change
+ * @param {() => void} onPrint called before the page is printed
+ */
+export function startTheme(onChange, onPrint) {
   const button = byId("theme", HTMLButtonElement);
   const system = matchMedia("(prefers-color-scheme: dark)");
   const show = () => {
@@ -27,6 +32,15 @@ export function startTheme(onChange) {
     show();
   });
   system.addEventListener("change", show);
+  addEventListener("beforeprint", () => {
+    setAttribute(document.documentElement, "data-theme", "light");
+    for (const folded of document.querySelectorAll("details.folded")) {
+      if (folded instanceof HTMLDetailsElement) folded.open = true;
+    }
+    onChange();
+    onPrint();
+  });
+  addEventListener("afterprint", show);
   show();
 }
 

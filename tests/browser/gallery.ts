@@ -1,0 +1,142 @@
+/// <reference lib="dom" />
+/**
+ * Pictures of the page in all its states, in both themes and four widths, for the eye: played runs, so that they
+ * take a minute. `deno task screenshot --all FOLDER`.
+ *
+ * @module
+ */
+
+import type { Summary } from "../../lib/progress/events.ts";
+import { makeErrorGroup, makeSnapshot, makeSummary, makeTeacher } from "../progress/fixtures.ts";
+import { makeAnswer } from "../web/fake_run.ts";
+import { visit } from "./browser.ts";
+import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
+
+/** A moment of a run. */
+interface Scene {
+  readonly name: string;
+  readonly play: (stage: StagedRun) => void;
+}
+
+/** How the page is looked at. */
+const VIEWS = [
+  { name: "wide", width: 1440, height: 900, theme: "light" },
+  { name: "dark", width: 1440, height: 900, theme: "dark" },
+  { name: "1024", width: 1024, height: 768, theme: "light" },
+  { name: "360", width: 360, height: 740, theme: "light" },
+] as const;
+
+const REQUEST = makeErrorGroup({
+  type: "request",
+  status: 400,
+  message: "This prompt is longer than the context of 32,768 tokens",
+  count: 312,
+  actions: { retried: 0, failed: 312, halted: 0 },
+  uids: ["row-17", "row-90", "row-204"],
+});
+
+const ENDED = {
+  ended: new Date().toISOString(),
+  elapsed_ms: 60_000,
+  total: 200_000,
+  skipped: 1_000,
+};
+
+function end(stage: StagedRun, changes: Partial<Summary>, state: "done" | "halted" = "done"): void {
+  const last = stage.run.now ?? makeSnapshot();
+  const { errors } = changes;
+  stage.run.emit({ ...last, state, in_flight: 0, waiting: 0, ...errors && { errors } });
+  stage.run.emit(makeSummary({ ...ENDED, ...changes }));
+}
+
+const SCENES: readonly Scene[] = [
+  { name: "running", play: (stage) => stage.play(120) },
+  {
+    name: "halted",
+    play(stage) {
+      stage.play(40);
+      end(stage, {
+        state: "halted",
+        reason: "The teacher at http://gpu1:8000/v1 refuses all rows (401): Incorrect API key",
+        pending: 198_000,
+        succeeded: 720,
+        errors: [makeErrorGroup({ type: "account", status: 401, message: "Incorrect API key" })],
+      }, "halted");
+    },
+  },
+  {
+    name: "failed",
+    play(stage) {
+      stage.play(60);
+      end(stage, { succeeded: 1_080, failed: 312, failures_on_disk: 312, errors: [REQUEST] });
+    },
+  },
+  {
+    name: "done",
+    play(stage) {
+      stage.play(60);
+      end(stage, { succeeded: 199_000, errors: [] });
+    },
+  },
+  {
+    name: "down",
+    play(stage) {
+      stage.play(30);
+      stage.run.emit(makeSnapshot({
+        ...stage.run.now,
+        elapsed_ms: 16_000,
+        teachers: [
+          makeTeacher(),
+          makeTeacher({
+            address: "http://gpu2:8000/v1",
+            state: "down",
+            reason: "Cannot connect to gpu2:8000: connection refused",
+          }),
+        ],
+      }));
+      stage.strike(2);
+    },
+  },
+];
+
+/** Writes `<scene>-<view>.png` into a folder. */
+export async function takeGallery(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for (const { name, play } of SCENES) {
+    await using stage = stageRun(ABOUT);
+    stage.run.emit(makeRunStart());
+    stage.run.settle([makeAnswer("row-0")]);
+    play(stage);
+    for (const view of VIEWS) {
+      await using visited = await visit(stage.served.url, view);
+      const { page } = visited;
+      await page.setViewportSize({ width: view.width, height: view.height });
+      await page.getByText(/row-/).first().waitFor();
+      await page.waitForTimeout(300);
+      await page.screenshot({ path: `${folder}/${name}-${view.name}.png` });
+      if (view.name !== "wide" && view.name !== "360") continue;
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      await page.setViewportSize({ width: view.width, height });
+      await page.waitForTimeout(500);
+      await page.screenshot({ path: `${folder}/${name}-${view.name}-whole.png` });
+    }
+  }
+}
+
+const ABOUT = {
+  about: (summary: Summary | null) => ({
+    facts: [
+      { name: "Command", text: "deno task distill prompts.jsonl -o out/ -m qwen3-235b-a22b -c 64" },
+      { name: "Version", text: "retort 0.1.0" },
+      { name: "Input", text: "prompts.jsonl" },
+      { name: "Output", text: "out/" },
+      { name: "Parameters", text: '{"temperature":0.7,"max_tokens":4096}' },
+    ],
+    commands: summary === null ? [] : [
+      {
+        name: "Retry",
+        command: "deno task distill retry prompts.jsonl -o out/ -m qwen3-235b-a22b",
+      },
+    ],
+  }),
+};

@@ -1,0 +1,98 @@
+/**
+ * What happened when, for the charts: holds, bursts of throttled attempts, teachers that went down or came back,
+ * and controls that were used.
+ *
+ * @module
+ */
+
+import type { Notice, Snapshot } from "../lib/progress/mod.ts";
+import { cut } from "./cut.ts";
+import type { ChartMark } from "./protocol.ts";
+
+/** The most that are kept. */
+const MOST_MARKS = 60;
+
+/** The longest text, in UTF-16 units. */
+const MOST_TEXT = 80;
+
+/** Throttled attempts between two snapshots that are a burst. */
+const BURST = 5;
+
+/** The same thing again within this time is no news: a teacher may go up and down every few seconds. */
+const QUIET_S = 30;
+
+const FROM_MONITOR = / \(from the monitor\)$/;
+
+/** Collects them from snapshots and notices. */
+export class Marks {
+  #marks: ChartMark[] = [];
+  #before: Snapshot | undefined;
+  readonly #lastS = new Map<string, number>();
+
+  /** All of them, oldest first. */
+  get all(): readonly ChartMark[] {
+    return this.#marks;
+  }
+
+  /** Takes a snapshot at a place of the time axis; gives the marks that it adds. */
+  observe(snapshot: Snapshot, atS: number): ChartMark[] {
+    const before = this.#before;
+    this.#before = snapshot;
+    if (before === undefined) return [];
+    const found: ChartMark[] = [];
+    const add = (kind: ChartMark["kind"], key: string, text: string) => {
+      if (atS - (this.#lastS.get(key) ?? -Infinity) >= QUIET_S) {
+        found.push({ at_s: atS, kind, text });
+      }
+      this.#lastS.set(key, atS);
+    };
+    if (snapshot.state !== before.state) {
+      if (snapshot.state === "paused" && !this.#wasControl(atS)) add("hold", "paused", "Paused");
+      if (snapshot.state === "disk_full") add("hold", "disk", "Disk full");
+    }
+    if (snapshot.refused_for_load - before.refused_for_load >= BURST) {
+      add("throttled", "429", "Throttled");
+    }
+    const states = new Map(
+      before.teachers.map((one) => [`${one.address} ${one.model}`, one.state]),
+    );
+    for (const { address, model, state } of snapshot.teachers) {
+      const was = states.get(`${address} ${model}`);
+      const isLost = state === "down" || state === "halted";
+      if (was === undefined || was === state) continue;
+      if (isLost) add("down", `${address} ${model}`, `${hostOf(address)} ${state}`);
+      else if (was === "down") add("up", `${address} ${model} up`, `${hostOf(address)} up`);
+    }
+    return this.#keep(found);
+  }
+
+  /** Takes a notice: those of controls are marks. */
+  notice({ message }: Notice, atS: number): ChartMark[] {
+    if (!FROM_MONITOR.test(message)) return [];
+    return this.#keep([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);
+  }
+
+  /** Another run begins: its counters start at 0. */
+  restart(): void {
+    this.#before = undefined;
+  }
+
+  #wasControl(atS: number): boolean {
+    const last = this.#marks.at(-1);
+    return last?.kind === "control" && atS - last.at_s < 5;
+  }
+
+  #keep(marks: readonly ChartMark[]): ChartMark[] {
+    const short = marks.map((mark) => ({
+      ...mark,
+      at_s: Math.round(mark.at_s * 10) / 10,
+      text: cut(mark.text, MOST_TEXT),
+    }));
+    this.#marks = [...this.#marks, ...short].slice(-MOST_MARKS);
+    return short;
+  }
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).host : address;
+}

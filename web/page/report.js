@@ -1,0 +1,68 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Makes the report in the browser, at any time: while the run is under way, and when its process is gone. The
+ * server gives an empty report once, with the hashes of its scripts: where the page is not secure, as on the
+ * address of a machine in a network, a browser cannot make hashes.
+ *
+ * @module
+ */
+
+import { byId, setAttribute, setText } from "./dom.js";
+
+/** @import { MonitorState } from "../protocol.ts" */
+
+/** The run of a report stands behind this; it is the last one in the file. */
+const BEFORE_STATE = 'id="report-state">';
+
+/** Characters that would end the element in which JSON stands, and those that end a line of script. */
+const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
+
+/** Makes reports when the button is used. @param {() => MonitorState} stateOf gives the run as it is known */
+export function startReports(stateOf) {
+  const button = byId("report", HTMLButtonElement);
+  const answer = byId("report-answer", HTMLElement);
+  /** @type {string | undefined} */
+  let shell;
+  const load = async () => {
+    try {
+      const response = await fetch("report-shell");
+      if (response.ok) shell = await response.text();
+    } catch {
+      // It is asked for again when the button is used.
+    }
+  };
+  setTimeout(load, 0);
+  button.addEventListener("click", async () => {
+    if (shell === undefined) await load();
+    const isMade = shell !== undefined;
+    if (shell !== undefined) download(reportOf(shell, stateOf()), nameOf(stateOf()));
+    setAttribute(answer, "data-tone", isMade ? "good" : "bad");
+    setText(answer, isMade ? "Report made" : "Cannot make the report: the run cannot be reached");
+  });
+}
+
+/** @param {string} shell @param {MonitorState} state */
+function reportOf(shell, state) {
+  const json = JSON.stringify(state).replaceAll(
+    UNSAFE_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  const place = shell.lastIndexOf(BEFORE_STATE) + BEFORE_STATE.length;
+  return shell.slice(0, place) + json + shell.slice(place);
+}
+
+/** @param {MonitorState} state */
+function nameOf({ run, time }) {
+  const started = new Date(Date.parse(run?.time ?? "") || time).toISOString().slice(0, 19);
+  return `retort-report-${started.replaceAll(":", "-")}.html`;
+}
+
+/** @param {string} html @param {string} name */
+function download(html, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([html], { type: "text/html" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,121 @@
+/**
+ * What outcomes say beyond the counters of a snapshot: how answers ended, and what each teacher does.
+ *
+ * @module
+ */
+
+import type { TeacherStatus } from "../lib/progress/mod.ts";
+import type { Outcome } from "../lib/row.ts";
+import { Latency } from "./latency.ts";
+import type { AnswerFigures, TeacherFigures } from "./protocol.ts";
+
+/** More finish reasons than providers have; the rest counts as "other". */
+const MOST_REASONS = 8;
+
+/** What providers call an answer that reached its limit of tokens. */
+const CUT_OFF = new Set([
+  "length",
+  "max_tokens",
+  "MAX_TOKENS",
+  "max_output_tokens",
+  "model_length",
+]);
+
+/** Rates are means over this time. */
+const RATE_MS = 30_000;
+
+/** Counts of finished rows; a row costs a few increments. */
+export class RunFigures {
+  readonly #now: () => number;
+  readonly #reasons = new Map<string, number>();
+  readonly #teachers = new Map<unknown, TeacherCount>();
+  #answered = 0;
+  #truncated = 0;
+  #completionTokens = 0;
+  #reasoningTokens = 0;
+
+  /** `now`: milliseconds of a clock that never goes back. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Takes rows that have finished. */
+  add(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      const { failure, completion } = outcome;
+      if (failure?.type === "truncated") this.#truncated++;
+      if (failure !== undefined || completion === undefined) continue;
+      this.#answered++;
+      this.#countReason(completion.finishReason || "none");
+      this.#completionTokens += completion.usage?.completionTokens ?? 0;
+      this.#reasoningTokens += completion.usage?.reasoningTokens ?? 0;
+      this.#countTeacher(outcome);
+    }
+  }
+
+  /** How answers have ended so far. */
+  answers(): AnswerFigures {
+    return {
+      finish_reasons: [...this.#reasons].toSorted(([, a], [, b]) => b - a),
+      answered: this.#answered,
+      truncated: this.#truncated,
+      completion_tokens: this.#completionTokens,
+      reasoning_tokens: this.#reasoningTokens,
+    };
+  }
+
+  /** What these teachers do, in their order. Called a few times a second: the rate is between calls. */
+  teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
+    const nowMs = this.#now();
+    const counts = [...this.#teachers.values()];
+    return all.map(({ address, model }) => {
+      const count = counts.find((one) => one.address === address && one.model === model);
+      if (count === undefined) return { rows_per_s: 0, p50_ms: null, cost_usd: 0 };
+      return {
+        rows_per_s: Number(count.rate(nowMs).toPrecision(3)),
+        p50_ms: count.latency.window().p50,
+        cost_usd: Number(count.costUsd.toPrecision(6)),
+      };
+    });
+  }
+
+  #countReason(reason: string): void {
+    const isKnown = this.#reasons.has(reason) || this.#reasons.size < MOST_REASONS;
+    const name = isKnown ? reason.slice(0, 40) : "other";
+    this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
+    if (CUT_OFF.has(reason)) this.#truncated++;
+  }
+
+  #countTeacher({ teacher, latencyMs, costUsd }: Outcome): void {
+    if (teacher === undefined) return;
+    let count = this.#teachers.get(teacher);
+    if (count === undefined) {
+      count = new TeacherCount(teacher.address ?? "", teacher.model ?? "", this.#now);
+      this.#teachers.set(teacher, count);
+    }
+    count.rows++;
+    count.costUsd += costUsd;
+    count.latency.record([latencyMs]);
+  }
+}
+
+/** What one teacher has answered. */
+class TeacherCount {
+  readonly latency: Latency;
+  rows = 0;
+  costUsd = 0;
+  /** Looks at `rows` over the last 30 s. */
+  readonly #looks: { ms: number; rows: number }[] = [];
+
+  constructor(readonly address: string, readonly model: string, now: () => number) {
+    this.latency = new Latency(now);
+    this.#looks.push({ ms: now(), rows: 0 });
+  }
+
+  rate(nowMs: number): number {
+    while (this.#looks.length > 1 && nowMs - this.#looks[1].ms >= RATE_MS) this.#looks.shift();
+    const [first] = this.#looks;
+    if (nowMs - this.#looks.at(-1)!.ms >= 1_000) this.#looks.push({ ms: nowMs, rows: this.rows });
+    return nowMs > first.ms ? (this.rows - first.rows) / (nowMs - first.ms) * 1_000 : 0;
+  }
+}
