@@ -51,7 +51,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** An expected error is its message; anything else is a fault whose place helps to mend it. Either may quote a
+/** An expected error is its message; anything else is a bug whose stack helps to fix it. Either may quote a
  * file or a teacher. */
 function describe(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {

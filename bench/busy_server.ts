@@ -1,5 +1,5 @@
 /**
- * Teachers with more to do than they can: one that takes so many requests a second, one that fails, one
+ * Teachers with more to do than they can: one that takes a fixed number of requests a second, one that fails, one
  * that lets requests wait. They are served by a process of their own, which counts what was asked.
  *
  * @module
@@ -120,7 +120,7 @@ export class BusyTeacher {
 
   async #enter(): Promise<void> {
     if (this.#atWork >= (this.#options.slots ?? Infinity)) {
-      // The slot of the one that leaves is handed over: nobody comes in between.
+      // The slot of the one that leaves is handed over: no one comes in between.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#atWork++;

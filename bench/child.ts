@@ -37,7 +37,7 @@ export async function inChild<Name extends keyof Scenarios>(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Those of `deno task distill`: what is measured is what a person runs. */
+/** Those of `deno task distill`: what is measured is what the user runs. */
 async function v8Flags(): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];

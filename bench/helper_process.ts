@@ -60,7 +60,7 @@ export async function startHelper<Report>(
   };
 }
 
-/** Resolves when whoever started this process wants it to end. */
+/** Resolves when the parent process wants this one to end. */
 export async function untilEnd(): Promise<void> {
   for await (const _ of Deno.stdin.readable);
 }

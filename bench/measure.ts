@@ -94,7 +94,7 @@ export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }
 
-/** A number that a person reads: `12,345`, `3.14`, `0.013`. */
+/** A number that the user reads: `12,345`, `3.14`, `0.013`. */
 export function figure(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString("en", {

@@ -42,7 +42,7 @@ const HELP = `deno task bench [--full] [--only NAME] [--json]
   --only NAME   measures whose name holds this, without regard to case
   --json        figures as JSON, with the ratio of each round
   --rounds N    rounds of each measure
-  --scale F     so many times the rows
+  --scale F     F times the rows
 
 Measures: ${MEASURES.map(({ name }) => name).join(", ")}`;
 

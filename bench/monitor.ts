@@ -10,7 +10,7 @@ import type { RunWindow, WatchedWindow } from "./monitor_job.ts";
 
 const READING = 40, STALLED = 10;
 const WATCHERS = { reading: READING, stalled: STALLED };
-const NOBODY = { reading: 0, stalled: 0 };
+const NONE = { reading: 0, stalled: 0 };
 const NAME = `monitor, ${READING + STALLED} pages, ${STALLED} of them stalled`;
 const MEGABYTE = 1e6, KILOBYTE = 1024;
 
@@ -53,7 +53,7 @@ export async function monitorCosts(bench: Bench): Promise<Figure[]> {
   for (let round = 0; round < bench.rounds(1); round++) {
     const [us, them] = await Promise.all([
       inChild("watched", { windowS, watchers: WATCHERS }),
-      inChild("watched", { windowS, watchers: NOBODY }),
+      inChild("watched", { windowS, watchers: NONE }),
     ]);
     ours.push(us);
     theirs.push(them);

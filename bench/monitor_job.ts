@@ -86,7 +86,7 @@ async function watchedWindow(
 interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
-  /** Looks at it for so many seconds. */
+  /** Watches it for this number of seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
@@ -145,9 +145,9 @@ function cpuMicros(): number {
   return user + system;
 }
 
-/** One row of so many fails … */
+/** One row in this number fails … */
 const FAILING_EVERY = 100;
-/** … with one of so many messages: as many as a snapshot has groups for. */
+/** … with one of this number of messages: as many as a snapshot has groups for. */
 const MESSAGES = 50;
 
 /** Answers at the length that reasoning has, or refuses for one of many reasons: what pages are sent is as

@@ -108,7 +108,7 @@ function teacherAt(baseUrl: string): Teacher {
 /** The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, less up to a quarter. */
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
-/** What most programs do: so many loops, each of which asks for one row until it is answered and sleeps
+/** What most programs do: a fixed number of loops, each of which asks for one row until it is answered and sleeps
  * in between as the OpenAI SDKs do, which would give up after two more attempts. Gives milliseconds. */
 export async function sleepingLoops(
   { rows, concurrency, baseUrl }: { rows: number; concurrency: number; baseUrl: string },

@@ -28,7 +28,7 @@ export interface JobOptions {
   readonly output: string;
   /** How many lanes. */
   readonly concurrency: number;
-  /** Who answers: nobody at once by default. */
+  /** Who answers: no one at once by default. */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   /** Whether the run starts with one row at a time. @default true */
   readonly carefulStart?: boolean;

@@ -74,7 +74,7 @@ function readFlag(
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
   }
   if (flag.name === "overwrite" && value === true) {
-    // The command that a run ends with, to go on, names the file again.
+    // The command that a run ends with, to continue, names the file again.
     return fail(`${key} throws answers away each time the file is used: say it in the command`);
   }
   if (flag.value !== undefined && [value].flat().some((one) => typeof one === "object")) {

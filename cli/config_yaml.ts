@@ -110,7 +110,7 @@ export function shownValue(value: unknown): string {
   return URL.parse(value) === null ? "a text" : redactAddress(value);
 }
 
-/** Whether a name, written with underscores, is one that a person puts the key itself under. */
+/** Whether a name, written with underscores, is one that the user puts the key itself under. */
 export function isKeyName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }

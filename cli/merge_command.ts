@@ -80,7 +80,7 @@ function describe(report: MergeReport): string {
   const counts: [number, string][] = [
     [report.total, "rows"],
     [report.succeeded, "have a result"],
-    [report.failed, "failed for good"],
+    [report.failed, "failed permanently"],
     [report.pending, "pending"],
     [report.badRows, "bad rows in the input"],
     [report.mergedDuplicates, "identical rows within a run, merged"],

@@ -21,7 +21,7 @@ import type { Settings } from "./settings.ts";
 
 /** What is asked for. */
 export interface MonitorRequest {
-  /** Where the page is served; undefined where nobody asked for it. */
+  /** Where the page is served; undefined where no one asked for it. */
   readonly page: PageRequest | undefined;
   /** Where the report is written: to a file that was named, or beside the results where anything was sent. */
   readonly report: ReportRequest;
@@ -173,7 +173,7 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   say(`Monitor: ${EVERYWHERE.test(hostname ?? "") ? addressElsewhere(url) : url}`);
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
-      "Warning: anybody who has this address can read the prompts and steer the run, and it goes " +
+      "Warning: anyone who has this address can read the prompts and steer the run, and it goes " +
         "over the network as it is",
     );
   }

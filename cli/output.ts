@@ -1,5 +1,5 @@
 /**
- * What the process says, without waiting for whoever reads it. A pipe that nobody empties, a terminal
+ * Non-blocking writer for stdout and stderr. A pipe that no one empties, a terminal
  * that is held with Ctrl-S or has gone, and a log on a full disk must neither stop nor end a run
  * that costs money.
  *
@@ -44,7 +44,7 @@ export class Output {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves once all that was added is written, or nobody will read it any more. */
+  /** Resolves once all that was added is written, or no one will read it any more. */
   async flush(): Promise<void> {
     await this.#writing;
   }
@@ -57,7 +57,7 @@ export class Output {
         await this.#writeBytes(this.#encoder.encode(text));
       }
     } catch {
-      // There is nobody left to tell.
+      // There is no one left to tell.
       this.#isGone = true;
       this.#waiting.length = 0;
     } finally {

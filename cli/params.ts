@@ -1,5 +1,5 @@
 /**
- * The sampling parameters that a person gives, in any of four ways.
+ * The sampling parameters that the user gives, in any of four ways.
  *
  * @module
  */

@@ -181,7 +181,7 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   const rawName = word.startsWith("--") ? word : `-${name}`;
   if (/^(api[-_]?)?key$|^token$/.test(name)) {
     return new UsageError(
-      `Cannot take the key from ${rawName}: arguments can be read by everybody on the machine. ` +
+      `Cannot take the key from ${rawName}: arguments can be read by everyone on the machine. ` +
         "Put it into OPENAI_API_KEY, or name a variable (--api-key-env) or a file (--api-key-file)",
     );
   }

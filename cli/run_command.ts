@@ -152,7 +152,7 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
 
 /** What the run has to do with beside its generator. */
 export interface RunToEndOptions {
-  /** Where somebody may ask for a retry. */
+  /** Where a user may ask for a retry. */
   readonly monitor: Monitor | undefined;
   /** Whether a signal has told the run to end. */
   readonly isInterrupted: () => boolean;
@@ -169,7 +169,7 @@ export interface RunEnd {
 }
 
 /**
- * Makes a run. When it is done and somebody at the monitor wants so, failed rows are asked again in a run
+ * Makes a run. When it is done and a user at the monitor asks for it, failed rows are asked again in a run
  * of its own: once for each time that it was wanted. All of them together cost no more than the first
  * might have.
  */

@@ -63,7 +63,7 @@ function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }
 
-/** Whether text for people may have colours. */
+/** Whether text for users may have colours. */
 export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }

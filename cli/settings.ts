@@ -9,7 +9,7 @@ import { systemReason } from "../lib/files.ts";
 import { isUsualPath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
-/** Misuse of the library that a person at the command line has asked for is bad usage. */
+/** Misuse of the library that the user at the command line has asked for is bad usage. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -19,7 +19,7 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/** What a person asked for, flags before configuration. */
+/** What the user asked for, flags before configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;
   readonly #config: ReadonlyMap<string, FlagValue>;
@@ -76,7 +76,7 @@ export class Settings {
     }
   }
 
-  /** A flag with its value as a person gave it, and the file where it stands in one. */
+  /** A flag with its value as the user gave it, and the file where it stands in one. */
   given(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;

@@ -130,7 +130,7 @@ async function openReal(
   return teachers;
 }
 
-/** A teacher's own key, or the one that is named for all, or the variable that everybody knows. */
+/** A teacher's own key, or the one that is named for all, or the variable that everyone knows. */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
   named: readonly NamedTeacher[],
@@ -144,7 +144,7 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // Beside OpenAI itself nobody else gets OpenAI's key by default.
+  // Beside OpenAI itself no one else gets OpenAI's key by default.
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
   }

@@ -56,7 +56,7 @@ function describe(found: Verification): string {
     `${found.input} -> ${found.results}`,
     count(found.total, found.samples > 1 ? samplesText(found) : "rows"),
     count(found.succeeded, "have a result"),
-    count(found.failed, "failed for good"),
+    count(found.failed, "failed permanently"),
     count(found.pending, "pending"),
   ];
   const extras: [number, string][] = [

@@ -72,7 +72,7 @@ export type FailureType =
   /** A teacher that was plugged in threw something else. */
   | "teacher";
 
-/** All failure types, for messages and for checking what a person typed. */
+/** All failure types, for messages and for checking what the user typed. */
 export const FAILURE_TYPES: readonly FailureType[] = [
   "bad_row",
   "network",
@@ -103,7 +103,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
    */
   code?: string;
   /**
-   * Whether another attempt may succeed, where somebody has said so (the header `x-should-retry`, or
+   * Whether another attempt may succeed, where the server or the thrower has said so (the header `x-should-retry`, or
    * a teacher that was plugged in). @default undefined: type, status and code decide
    */
   retryable?: boolean;
@@ -138,7 +138,7 @@ export class TeacherError extends RetortError {
   readonly status: number | undefined;
   /** The teacher's own code or type of the error, or the system's of a connection, where there is one. */
   readonly code: string | undefined;
-  /** Whether another attempt may succeed, in the explicit word of whoever threw; else undefined. */
+  /** Whether another attempt may succeed, as its thrower says explicitly; else undefined. */
   readonly retryable: boolean | undefined;
   /** The least time to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;

@@ -68,7 +68,7 @@ export class ResponseGenerator {
     this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
-  /** What is going on: "preparing" before the first row can be sent, "done" when nothing runs. */
+  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing runs. */
   get state(): RunState {
     return this.#activity?.state ?? "done";
   }
@@ -90,14 +90,14 @@ export class ResponseGenerator {
     };
   }
 
-  /** Calls `listener` with rows once they are settled (on disk, or taken by whoever iterates), many at
+  /** Calls `listener` with rows once they are settled (on disk, or taken by the consumer), many at
    * a time, until the function that it gives back is called. It should only take them and return. */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);
     return this.#outcomeListeners.add(listener);
   }
 
-  /** Says something to everybody who listens. */
+  /** Emits a notice to all listeners. */
   notice(level: "info" | "warning", message: string): void {
     this.#activity?.progress.notice(level, message);
   }
@@ -108,12 +108,12 @@ export class ResponseGenerator {
     return snapshot && resultOf(snapshot);
   }
 
-  /** Starts no attempt until `resume()`; calls in flight go on. */
+  /** Starts no attempt until `resume()`; calls in flight continue. */
   pause(): void {
     this.#activity?.pause();
   }
 
-  /** Goes on after `pause()`. */
+  /** Continues after `pause()`. */
   resume(): void {
     this.#activity?.resume();
   }

@@ -28,7 +28,7 @@ export function after(ms: number, callback: () => void): () => void {
 }
 
 /** Calls back every `intervalMs` until the function that it gives back is called. Does not keep the process
- * alive: a run that goes on has sockets that do. */
+ * alive: a run that continues has sockets that do. */
 export function every(intervalMs: number, callback: () => void): () => void {
   const timer = setInterval(callback, intervalMs);
   unref(timer);

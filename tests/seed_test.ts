@@ -48,7 +48,7 @@ Deno.test("resampled() gives no seed that another sample of the row has", () => 
   assertEquals(resampled(params) === params, true);
 });
 
-Deno.test("resampledTimes() gives the seed of the answer after so many were rejected", () => {
+Deno.test("resampledTimes() gives the seed of the answer after a number of rejections", () => {
   let params: Params = { seed: 7, top_p: 1 };
   for (let times = 0; times < 5; times++) {
     assertEquals(resampledTimes({ seed: 7, top_p: 1 }, times), params);

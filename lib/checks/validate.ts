@@ -33,7 +33,7 @@ export type Validate = (
 ) => boolean | string | void | Promise<boolean | string | void>;
 
 /**
- * Makes a check of `validate`. The row is parsed for it and for nobody else.
+ * Makes a check of `validate`. The row is parsed for it and for no one else.
  *
  * @throws {TypeError} when it is no function
  */

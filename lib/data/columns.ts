@@ -71,20 +71,20 @@ export const Mark = {
   ToolCalls: 8,
 } as const;
 
-/** Makes all columns, with room for so many rows. */
+/** Makes all columns, with room for `rows` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new COLUMNS[name](capacity)])) as
     & ColumnArrays
     & Record<ColumnName, NumberArray>;
 }
 
-/** Gives all columns room for so many rows, one after the other: the old one of each is free then. */
+/** Gives all columns room for `rows` rows, one after the other: the old one of each is free then. */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
   for (const name of COLUMN_NAMES) all[name] = larger(all[name], capacity);
 }
 
-/** The array with room for so many numbers. */
+/** The array with room for `length` numbers. */
 export function larger<T extends NumberArray>(array: T, capacity: number): T {
   const wide = new (array.constructor as new (length: number) => T)(capacity);
   wide.set(array);

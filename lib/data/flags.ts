@@ -160,7 +160,7 @@ function isRefusal(text: string): boolean {
   return REFUSAL_HINT.test(start) && REFUSAL.test(start);
 }
 
-/** A loop covers at least so many characters, in at least so many rounds. */
+/** The least characters that a loop covers, and the least rounds. */
 const LOOP_CHARS = 120;
 const LOOP_ROUNDS = 4;
 /** The longest round that is looked for. */

@@ -113,7 +113,7 @@ export class DataService implements AsyncDisposable {
     this.#waiting.clear();
   }
 
-  /** A run that goes on beside may have made its files since, and folders may have got others. */
+  /** A run that continues beside may have made its files since, and folders may have got others. */
   async #findMore(): Promise<void> {
     let found: OpenFiles | undefined;
     try {

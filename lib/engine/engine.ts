@@ -103,7 +103,7 @@ export class Engine {
     return this.#held;
   }
 
-  /** Calls that were given up because the run could not go on: they may have been billed. */
+  /** Calls that were given up because the run could not continue: they may have been billed. */
   get lostCalls(): number {
     return this.#crash === undefined ? 0 : this.#attempts.abandoned;
   }
@@ -192,7 +192,7 @@ export class Engine {
     this.#noteState();
   }
 
-  /** Stops for a reason that a person has to see to. */
+  /** Stops for a reason that the user has to see to. */
   halt(reason: string): void {
     if (!this.#lanes.isClosed) this.#haltReason ??= reason;
     this.stop();

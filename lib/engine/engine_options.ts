@@ -121,5 +121,5 @@ export function healthNotice(
       "Ctrl-C stops";
   }
   if (!isOneOfSeveral) return undefined;
-  return isDown ? `Lost ${place} (${reason}); the others go on` : `Found ${place} again`;
+  return isDown ? `Lost ${place} (${reason}); the others continue` : `Found ${place} again`;
 }

@@ -3,7 +3,7 @@
  *
  * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
  * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
- * of 2.7 s and 145 MB, and it goes on after an early `break` (denoland/std#2197).
+ * of 2.7 s and 145 MB, and it continues after an early `break` (denoland/std#2197).
  *
  * @module
  */
@@ -37,7 +37,7 @@ export class Lanes<T> {
   #isClosed = false;
   #change = Promise.withResolvers<void>();
 
-  /** Throws `RangeError` when there cannot be so many. */
+  /** Throws `RangeError` when the number is out of range. */
   constructor(target: number, work: LaneWork<T>) {
     this.#target = checkConcurrency(target);
     this.#work = work;
@@ -60,7 +60,7 @@ export class Lanes<T> {
 
   /** Lets lanes work; resolves when all have come home. */
   async run(): Promise<void> {
-    // The pool's iterator is always drained: it starts no work, and nobody else ever sees it.
+    // The pool's iterator is always drained: it starts no work, and no one else ever sees it.
     const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
     while (!(await drained.next()).done);
   }
@@ -140,7 +140,7 @@ export class Lanes<T> {
   }
 }
 
-/** Gives the number back, or throws `RangeError` when there cannot be so many lanes. */
+/** Gives the number back, or throws `RangeError` when it is out of range. */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     throw new RangeError(

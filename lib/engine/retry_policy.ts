@@ -77,7 +77,7 @@ export class RetryPolicy {
   }
 
   /**
-   * The wait before the next attempt in milliseconds, or undefined when the row has failed for good.
+   * The wait before the next attempt in milliseconds, or undefined when the row has failed permanently.
    * Full jitter: uniform between 0 and the exponential bound (Brooker, "Exponential Backoff And
    * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
    * were told the same time do not come back in one burst.
@@ -115,7 +115,7 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
-    // Nothing was sent: a row does not fail because nobody listens.
+    // Nothing was sent: a row does not fail because no one listens.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);

@@ -93,7 +93,7 @@ export class WorkQueue {
     return work;
   }
 
-  /** Lets a row wait for its next attempt, so many milliseconds. */
+  /** Lets a row wait `delayMs` milliseconds for its next attempt. */
   add(work: Work, delayMs: number): void {
     this.#room.add(work, delayMs);
   }
@@ -276,7 +276,7 @@ export class RetryQueue<T> {
     return first.item;
   }
 
-  /** Sends everybody home, in the order in which they would have been due, and frees the timer. */
+  /** Removes all items and returns them in the order in which they would have been due; frees the timer. */
   clear(): T[] {
     const items = [...this.#heap.drain()].map(({ item }) => item);
     this.#arm();

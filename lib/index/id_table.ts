@@ -188,7 +188,7 @@ export class IdTable implements Disposable {
     this.#spreadKey();
   }
 
-  /** The last five bits give way to the flags. Ids that a person made up may differ in nothing else
+  /** The last five bits give way to the flags. Ids that the user made up may differ in nothing else
    * (`0…01`, `0…02`), so two other words take them in first. */
   #spreadKey(): void {
     const lost = this.#key[3] & FLAGS;
@@ -228,7 +228,7 @@ export class IdTable implements Disposable {
     }
   }
 
-  /** Ids that a person made up may differ in a few digits of any word only, so all four are mixed (the
+  /** Ids that the user made up may differ in a few digits of any word only, so all four are mixed (the
    * constants are the golden ratio's, after Knuth, and MurmurHash3's) and scaled to the capacity. */
   #home(a: number, b: number, c: number, d: number): number {
     let mixed = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;

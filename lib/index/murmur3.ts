@@ -1,7 +1,7 @@
 /**
  * MurmurHash3 (Austin Appleby, public domain), the variant of 128 bits for 32-bit machines.
  *
- * Ids that a person gave are short, and millions of them are hashed: this takes 0.05 µs for one of 20
+ * Ids that the user gave are short, and millions of them are hashed: this takes 0.05 µs for one of 20
  * bytes where SHA-256 takes 2. Two ids meet by accident as seldom as with any hash of 128 bits, never
  * where both have one length of up to 16 bytes. It does not withstand someone who makes ids that meet; such
  * rows differ in their content, and are told as a clash.

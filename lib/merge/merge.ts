@@ -112,7 +112,7 @@ async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): 
     }
     if (await realFolderOf(results) !== own) continue;
     throw new UsageError(
-      `Cannot merge into "${files.results}": the runs stand in the same folder, and whoever loads it would ` +
+      `Cannot merge into "${files.results}": the runs stand in the same folder, and loading it would ` +
         "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
         `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
     );

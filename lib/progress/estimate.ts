@@ -3,7 +3,7 @@
  *
  * A projection alternates between a lower bound and an estimate: whenever nothing has finished for a while it is
  * a bound again. That is right, and unreadable. So once a run has an estimate it keeps one: where the
- * projection knows only a bound, the last estimate goes on, no lower than the bound, with a wider range.
+ * projection knows only a bound, the last estimate continues, no lower than the bound, with a wider range.
  *
  * @module
  */

@@ -52,7 +52,7 @@ export interface ErrorGroup {
   last_seen: string;
 }
 
-/** What follows a failed attempt: another one, a row that has failed for good, or the end of the run
+/** What follows a failed attempt: another one, a row that has failed permanently, or the end of the run
  * with the row left pending. */
 export type FailureAction = "retried" | "failed" | "halted";
 
@@ -91,7 +91,7 @@ export interface Snapshot {
   state: RunState;
   /** Rows of the input (duplicates merged), or null while the input is still being read. */
   total: number | null;
-  /** Rows that needed nothing: they had a result or had failed for good before this run. */
+  /** Rows that needed nothing: they had a result or had failed permanently before this run. */
   skipped: number;
   /** Rows of this run whose result is on disk. */
   succeeded: number;
@@ -182,7 +182,7 @@ export interface RunStart {
   concurrency_is_auto: boolean;
 }
 
-/** Something that a person should know, in words. */
+/** Something that the user should know, in words. */
 export interface Notice {
   /** Always "notice". */
   type: "notice";
@@ -206,7 +206,7 @@ export interface SummaryFile {
   total: number;
   /** Rows that have a result now. */
   succeeded: number;
-  /** Rows that have failed for good now. */
+  /** Rows that have failed permanently now. */
   failed: number;
   /** Rows that are neither. */
   pending: number;
@@ -216,7 +216,7 @@ export interface SummaryFile {
 export interface Summary {
   /** Always "run-end". */
   type: "run-end";
-  /** How it ended: all rows settled, stopped by a person, or halted by a cause in `reason`. */
+  /** How it ended: all rows settled, stopped by the user, or halted by a cause in `reason`. */
   state: "done" | "interrupted" | "halted";
   /** Why it was halted, in words, or null. */
   reason: string | null;
@@ -234,7 +234,7 @@ export interface Summary {
   concurrency_is_auto: boolean;
   /** Rows that got their result in this run. */
   succeeded: number;
-  /** Rows that failed for good in this run. */
+  /** Rows that failed permanently in this run. */
   failed: number;
   /** Rows that still have neither. */
   pending: number;

@@ -1,6 +1,6 @@
 /**
- * Progress: a fold over counters. Rows cost a few increments; what a person sees is made from the
- * counters at most ten times a second, and not at all while nobody listens.
+ * Progress: a fold over counters. Rows cost a few increments; what the user sees is made from the
+ * counters at most ten times a second, and not at all while no one listens.
  *
  * @module
  */
@@ -30,7 +30,7 @@ import { printable } from "../printable.ts";
 /** Snapshots are taken on this beat only, hence at most ten a second, without a clock per row. */
 const BEAT_MS = 100;
 
-/** A snapshot is due after so long, whatever happened: a second, less half a beat for late beats. */
+/** The longest time between two snapshots: a second, less half a beat for late beats. */
 const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
 
 export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
@@ -165,7 +165,7 @@ export class Progress {
     };
   }
 
-  /** Gives the last snapshot, unless no row could be sent, and ends the beat. Counting goes on, and so
+  /** Gives the last snapshot, unless no row could be sent, and ends the beat. Counting continues, and so
    * does `emit`. */
   stop(): void {
     if (this.#stopped) return;

@@ -163,7 +163,7 @@ const THIS_PROCESS: ProcessSource = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** Over a tenth of a second the CPU share jumps about too much to be read by a person. */
+/** Over a tenth of a second the CPU share jumps about too much to be read by the user. */
 const LEAST_INTERVAL_MS = 1000;
 
 /**

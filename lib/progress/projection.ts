@@ -11,13 +11,13 @@
  *   finished" would have the same fault again.
  * - **The floor.** All the time that lanes have been busy, over all rows that were sent. What is still
  *   under way counts with the time that it has had, so this can only be too small, and it grows while
- *   a long row goes on. It needs no clock per row: the time of the lanes is the sum of the attempts in
+ *   a long row is under way. It needs no clock per row: the time of the lanes is the sum of the attempts in
  *   flight over time.
  *
  * Until the finished cohorts make up half of what was sent, the projection is a lower bound: the rows
  * that were not sent yet, at the floor, over the lanes. From then on it is one of two:
  *
- * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run goes on
+ * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run continues
  *   until the longest of the rows under way is done. Long rows are met under way more often than short
  *   ones, so what is left of one is E[x²] / 2 E[x] in the mean (renewal theory), and the longest of k
  *   takes H(k) times as long (k-th harmonic number, for a tail like that of an exponential), but hardly
@@ -45,7 +45,7 @@ const MOST_COHORT_ROWS = 2000;
 /** The fewest rows in 30 s that make a rate. */
 const LEAST_RATE_ROWS = 20;
 
-/** A run has a rate after 30 s and after so many mean rows on each lane. */
+/** A run has a rate after 30 s and after this number of mean rows on each lane. */
 const LEAST_RATE_MS = 30_000;
 const LEAST_RATE_WAVES = 10;
 
@@ -76,7 +76,7 @@ export interface RunPosition {
 export interface ProjectedTime {
   /** Seconds until the end, or null while nothing is known. */
   readonly seconds: number | null;
-  /** Whether it will take at least so long, and probably longer. */
+  /** Whether this is a lower bound. */
   readonly isLowerBound: boolean;
 }
 
@@ -84,7 +84,7 @@ export interface ProjectedTime {
 export interface ProjectedCost {
   /** US dollars for the whole run, or null while nothing is known. */
   readonly usd: number | null;
-  /** Whether it will cost at least so much, and probably more. */
+  /** Whether this is a lower bound. */
   readonly isLowerBound: boolean;
   /** Two standard errors of the mean cost of a row, over the rows left. */
   readonly errorUsd: number;
@@ -218,7 +218,7 @@ export class Projection {
     return this.#finishedCohorts * this.#cohortRows;
   }
 
-  /** How long the longest of `rows` rows under way will go on. */
+  /** How much longer the longest of `rows` rows under way will take. */
   #lastWaveMs(rows: number): number {
     if (this.#finishedBusyMs === 0) return 0;
     const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);

@@ -19,7 +19,7 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
-/** Hears of rows once they are settled: on disk, or taken by whoever asked for them. */
+/** Hears of rows once they are settled: on disk, or taken by the consumer. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 /** What is under way. */
@@ -63,7 +63,7 @@ export class ActiveRun {
     for (const listener of parts.listeners) this.progress.on(listener);
   }
 
-  /** What is going on. */
+  /** What the run is doing. */
   get state(): RunState {
     return this.#engine?.state ?? "preparing";
   }
@@ -106,7 +106,7 @@ export class ActiveRun {
     this.#engine?.closeGate("pause");
   }
 
-  /** Goes on. */
+  /** Continues. */
   resume(): void {
     this.#isPaused = false;
     this.#engine?.openGate("pause");

@@ -20,7 +20,7 @@ export interface AdmissionOptions {
   readonly samples: number;
 }
 
-/** A row that cannot go on: an id that it needs is taken. */
+/** A row that cannot enter a run: an id that it needs is taken. */
 export interface Clash {
   /** The id that the row would have. */
   readonly uid: string;

@@ -28,7 +28,7 @@ export interface RunContext {
   readonly progress: Progress;
   /** Hears of rows once they are on disk. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
-  /** Gives the engine to whoever steers the run. */
+  /** Gives the engine to the code that steers the run. */
   readonly onEngine: (engine: Engine) => void;
   /** Ends the preparation; the engine is steered by itself. */
   readonly signal: AbortSignal;

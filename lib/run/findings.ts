@@ -39,7 +39,7 @@ export class Preflight {
   rows = 0;
   /** Answers that are results. */
   succeeded = 0;
-  /** Answers that have failed for good. */
+  /** Answers that have failed permanently. */
   failed = 0;
   /** Identical rows that were merged into one. */
   merged = 0;

@@ -263,7 +263,7 @@ export class Handoff<T> {
     return this.#closed;
   }
 
-  /** Offers an item; resolves when it was taken, or when nobody will take it any more. */
+  /** Offers an item; resolves when it was taken, or when no one will take it any more. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const taker = this.#takers.shift();
@@ -291,7 +291,7 @@ export class Handoff<T> {
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** Nobody takes anything any more: lanes that wait are let go. */
+  /** No one takes anything any more: lanes that wait are let go. */
   abandon(): void {
     for (const { taken } of this.#offered.splice(0)) taken();
     this.end();

@@ -95,7 +95,7 @@ export class Heartbeat implements Disposable {
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // Not by process: the note of a crash goes on under the process that found it.
+    // Not by process: the note of a crash continues under the process that found it.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }

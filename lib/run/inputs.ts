@@ -229,7 +229,7 @@ async function similarName(path: string): Promise<string> {
 const MOST_TYPOS = 3;
 
 /** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted:
- * a person at a terminal may never end the stream. */
+ * the user at a terminal may never end the stream. */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,

@@ -49,10 +49,10 @@ export interface TeacherPlace {
 
 /** How a `ResponseGenerator` works. */
 export interface ResponseGeneratorOptions extends RowOptions {
-  /** Who answers. Stays open when the run ends: whoever made it closes it. */
+  /** Who answers. Stays open when the run ends: the caller that made it closes it. */
   teacher?: Teacher;
   /** Several teachers that share the rows, in place of `teacher`. A teacher that fails is left alone
-   * and tried again; the run goes on as long as one answers. */
+   * and tried again; the run continues as long as one answers. */
   teachers?: readonly TeacherPlace[];
   /** Sampling parameters of the run, by their API names. A row's own win. @default {} */
   params?: Params;
@@ -129,7 +129,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   priceOut?: number;
   /** Completion tokens that the run may have. @default no limit */
   maxCompletionTokens?: number;
-  /** Nothing more is sent after so long, in milliseconds. @default no limit */
+  /** The time after which nothing more is sent, in milliseconds. @default no limit */
   deadlineMs?: number;
   /** Row completions between two snapshots. @default by concurrency: 5, 10, 20, 50 */
   updateInterval?: number;
@@ -154,13 +154,13 @@ export interface RunOptions {
   stdin?: ReadableStream<Uint8Array>;
   /** At most this many rows of each input, from its start. */
   limit?: number;
-  /** Writes bad rows to the failures file and goes on. @default false */
+  /** Writes bad rows to the failures file and continues. @default false */
   skipBadRows?: boolean;
   /** Takes inputs that hold no row at all. @default false */
   allowEmpty?: boolean;
   /** A row was edited after its result was made: ask again, or keep the answer. @default refuse */
   changed?: "reask" | "keep";
-  /** Goes on although the results were made with another model or parameters. @default false */
+  /** Continues although the results were made with another model or parameters. @default false */
   allowMixed?: boolean;
   /** Asks failed rows again: all (`true`), or those of these types or statuses. @default false */
   retry?: boolean | (FailureType | number)[];

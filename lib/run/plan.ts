@@ -55,7 +55,7 @@ export class Plan {
     return this.#counts[Todo.Bad];
   }
 
-  /** Goes on to the next line, and decides on one of its answers; about the others nothing is to be done
+  /** Continues to the next line, and decides on one of its answers; about the others nothing is to be done
    * unless `decide` says so. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
@@ -125,7 +125,7 @@ export class Plan {
 }
 
 const UID_BYTES = 16;
-/** Memory is taken, and given back, in blocks of so many ids. */
+/** Memory is taken, and given back, in blocks of this number of ids. */
 const BLOCK_UIDS = 4_096;
 
 /** A queue of ids of 32 hex digits. */

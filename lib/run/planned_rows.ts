@@ -53,7 +53,7 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
   for await (const lines of input.rows()) {
-    // Whoever has stopped the run does not want to wait for the next row, which may be far away.
+    // A user who has stopped the run does not want to wait for the next row, which may be far away.
     if (signal.aborted) return;
     // The next lines would be answered in the place of others: their rows are known by their numbers.
     if (!input.isUnchanged) throw pass.changedUnderway();
@@ -82,7 +82,7 @@ class SecondPass {
   readonly #input: InputSequence;
   /** How many lines were taken. */
   #index = 0;
-  /** So many of the next ids that were kept are compared with what their lines give. */
+  /** The number of next ids that are still compared with what their lines give. */
   #toCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {
@@ -118,7 +118,7 @@ class SecondPass {
   changedUnderway(): SourceError {
     const name = this.#input.current?.name ?? "";
     return new SourceError(
-      `Cannot go on with "${name}": it was changed while the run read it. Run the same command again`,
+      `Cannot continue with "${name}": it was changed while the run read it. Run the same command again`,
       { path: name },
     );
   }
@@ -165,7 +165,7 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // It is told when it is asked for; until then it is nobody's fault.
+      // It is told when it is asked for; until then it is no one's fault.
       next.catch(() => {});
       yield value;
     }

@@ -67,7 +67,7 @@ export interface RunFile {
   readonly teacher: string;
   /** Every parameter set that lines of the results name in `distill.params`. */
   readonly params: Readonly<Record<string, Params>>;
-  /** The summary of the last run, or null while it goes on or when it crashed. */
+  /** The summary of the last run, or null while it continues or when it crashed. */
   readonly summary: Summary | null;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Proof that nothing is missing: every answer to a row of the input is a result, has failed for good, or
+ * Proof that nothing is missing: every answer to a row of the input is a result, has failed permanently, or
  * is pending, and every byte of the output files is what it should be.
  *
  * @module
@@ -67,7 +67,7 @@ export interface Verification {
   readonly total: number;
   /** Answers that are results. */
   readonly succeeded: number;
-  /** Answers that have failed for good. */
+  /** Answers that have failed permanently. */
   readonly failed: number;
   /** Answers that are neither. */
   readonly pending: number;

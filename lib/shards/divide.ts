@@ -34,7 +34,7 @@ export interface PlannedInput {
   readonly header: number;
   /** What its borders are counted in: bytes of the file, or of its row groups. */
   readonly length: number;
-  /** Its end; null where it is read as a whole, so that nobody knows its rows. */
+  /** Its end; null where it is read as a whole, so that no one knows its rows. */
   readonly end: Border | null;
 }
 

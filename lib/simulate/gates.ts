@@ -75,7 +75,7 @@ export class Sleepers {
     });
   }
 
-  /** Wakes everyone, for good. */
+  /** Wakes all sleepers, and lets none sleep again. */
   close(): void {
     this.#closed = true;
     for (const [timer, resolve] of this.#asleep) {

@@ -129,7 +129,7 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
 }
 
 function toNumber(key: Key, value: unknown): number {
-  // Number("") is 0; a person who types nothing does not mean 0.
+  // Number("") is 0; a user who types nothing does not mean 0.
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);

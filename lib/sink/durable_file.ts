@@ -33,7 +33,7 @@ export async function writeFileDurably(
   await replacement.commit();
 }
 
-/** A name of 16 hex digits that nobody can guess. */
+/** A name of 16 hex digits that no one can guess. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
@@ -65,7 +65,7 @@ export class Replacement implements AsyncDisposable {
     const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
     try {
       const old = await ifThere(Deno.stat(target));
-      // Nobody else reads what the old version keeps to its owner, not even for a moment.
+      // No one else reads what the old version keeps to its owner, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
       const replacement = new Replacement(target, temporaryPath, file);

@@ -34,12 +34,12 @@ import { WatchedFile } from "./watched_file.ts";
 
 export type { JournalFile } from "./appender.ts";
 
-/** So many rows are written without waiting for more. */
+/** The number of rows that are written without waiting for more. */
 const ENOUGH_ROWS = 8;
 
 /** What a journal is told. */
 export interface JournalOptions<T> extends AppenderOptions {
-  /** What is on disk for good, in the order of the appends. */
+  /** What is durable, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** Nothing more can be made durable; told once. */
   readonly onBroken?: (error: SinkError) => void;
@@ -186,7 +186,7 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.durable(this.#appendedRows);
   }
 
-  /** Gives up what is not written yet, and calls nothing more durable. For a person who does not want
+  /** Gives up what is not written yet, and calls nothing more durable. For a user who does not want
    * to wait for a full disk. */
   abandon(): void {
     this.#isAbandoned = true;
@@ -218,7 +218,7 @@ export class Journal<T> implements AsyncDisposable {
     try {
       await this.flush();
     } catch (error) {
-      // Whoever gives up knows what is lost.
+      // A caller that gives up knows what is lost.
       if (!this.#isAbandoned) throw error;
     } finally {
       await this.#writer;

@@ -23,7 +23,7 @@ import {
 
 /** What a lock can be told. */
 export interface LockOptions {
-  /** Refuses to go on where the filesystem has no locks. @default true */
+  /** Refuses to continue where the filesystem has no locks. @default true */
   required?: boolean;
   /** Removes what a crashed run has left under its temporary names. @default nothing */
   onLeftovers?: (token: string) => Promise<void>;

@@ -14,7 +14,7 @@ const NEWLINE = 10;
 
 /**
  * Takes lines out of a file of `lineCount` lines; the others keep their order. The old file stands until
- * the new one is safe. Nobody else may have the file open for writing.
+ * the new one is safe. No one else may have the file open for writing.
  *
  * The file is read once and what stands in its lines does not matter, so memory does not grow with it.
  *

@@ -24,7 +24,7 @@ export interface SinkOptions {
   readonly format: LineFormat;
   /** How many lanes hand over outcomes; it sets how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Outcomes that are on disk for good, failures too; in order within each file. */
+  /** Outcomes that are durable, failures too; in order within each file. */
   readonly onDurable?: (outcomes: readonly Outcome[]) => void;
   /** The disk does not take any more; it is tried again until it does. `put` waits meanwhile. */
   readonly onStall?: (error: SinkError) => void;

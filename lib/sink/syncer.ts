@@ -8,7 +8,7 @@ import type { JournalFile } from "./appender.ts";
 
 /** What a syncer is told. */
 export interface SyncerOptions<T> {
-  /** What is on disk for good, in the order in which it was written. */
+  /** What is durable, in the order in which it was written. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** fdatasync has failed: nothing more becomes durable. */
   readonly onError: (cause: unknown) => void;
@@ -18,7 +18,7 @@ export interface SyncerOptions<T> {
   readonly maxUnsyncedRows: number;
 }
 
-/** Somebody who waits until this many rows are durable. */
+/** A caller that waits until this number of rows is durable. */
 interface Flush extends PromiseWithResolvers<void> {
   readonly at: number;
 }
@@ -26,7 +26,7 @@ interface Flush extends PromiseWithResolvers<void> {
 /** The most that is written but not synced, however few rows that are. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
-/** Nobody waits for a row to be synced, and each call takes time from rows: at 5 ms a run over HTTP is
+/** No one waits for a row to be synced, and each call takes time from rows: at 5 ms a run over HTTP is
  * 6 % slower, at 50 ms no faster. */
 const INTERVAL_MS = 20;
 
@@ -95,7 +95,7 @@ export class Syncer<T> {
     this.#roomMade = undefined;
   }
 
-  /** Resolves once so many rows are durable, counted from the start. */
+  /** Resolves once `rows` rows are durable, counted from the start. */
   durable(rows: number): Promise<void> {
     if (this.#durableRows >= rows) return Promise.resolve();
     if (this.#end !== undefined) return Promise.reject(this.#end);
@@ -105,7 +105,7 @@ export class Syncer<T> {
     return flush.promise;
   }
 
-  /** Calls nothing more durable; whoever waits for that is rejected with the reason. */
+  /** Calls nothing more durable; callers that wait for that are rejected with the reason. */
   stop(reason: Error): void {
     this.#end ??= reason;
     for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
@@ -131,7 +131,7 @@ export class Syncer<T> {
     }
   }
 
-  /** Spaces the calls, unless somebody waits after all. */
+  /** Spaces the calls, unless a caller waits after all. */
   async #pause(): Promise<void> {
     const waitMs = this.#lastSyncAt + INTERVAL_MS - performance.now();
     if (waitMs <= 0 || this.#isHalfFull || this.#isAwaited) return;
@@ -198,7 +198,7 @@ export class Batch<T> {
 
   /** Starts without lines. */
   constructor() {
-    // A row that nobody waits for is no unhandled rejection: `onBroken` tells of it.
+    // A row that no one waits for is no unhandled rejection: `onBroken` tells of it.
     this.written.promise.catch(ignore);
   }
 

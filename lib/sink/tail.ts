@@ -1,5 +1,5 @@
 /**
- * Mends the end of an output file after a crash: a run that was killed may leave half a line there,
+ * Repairs the end of an output file after a crash: a run that was killed may leave half a line there,
  * and a power cut a run of NUL bytes.
  *
  * @module

@@ -37,7 +37,7 @@ const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 /**
  * Checks that a base URL is one that requests can be sent to.
  *
- * @param baseUrl What a person gave, such as `http://localhost:8000/v1`.
+ * @param baseUrl What the user gave, such as `http://localhost:8000/v1`.
  * @returns The parsed URL.
  * @throws {TypeError} If it is not an http or https URL, or ends in the path of an endpoint already.
  */

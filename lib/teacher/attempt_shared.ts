@@ -67,10 +67,10 @@ export interface DeadlinesOptions {
   now: () => number;
 }
 
-/** How long a connection may go on sending after the answer on it is complete, in milliseconds. */
+/** How long a connection may continue sending after the answer on it is complete, in milliseconds. */
 const DRAIN_MS = 2_000;
 
-/** The longest time between two sweeps, in milliseconds: so much late an attempt may be ended. */
+/** The longest time between two sweeps, in milliseconds: an attempt may be ended this much late. */
 const LONGEST_INTERVAL_MS = 500;
 
 /** The attempts under way, and the one timer that watches over them while there are any. */
@@ -133,7 +133,7 @@ export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): 
   return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
 }
 
-/** The error of a stream from `host` that was silent for so long. */
+/** The error of a stream from `host` that was silent for too long. */
 export function silence(host: string, idleMs: number): TeacherError {
   return timedOut(`No token from ${host} for ${duration(idleMs)}`);
 }
@@ -154,7 +154,7 @@ export interface Abortable {
 
 /** Who has to be told when a signal is aborted. */
 export class Aborts {
-  // Weak: a signal that nobody else holds takes its listener and its set with it.
+  // Weak: a signal that no one else holds takes its listener and its set with it.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();
 
   /** Ends `target` when `signal` is aborted. */

@@ -116,7 +116,7 @@ export class Connection {
     this.#hasHead = false;
   }
 
-  /** It belongs to nobody. */
+  /** It belongs to no one. */
   given(): void {
     this.#takenAt = -1;
   }

@@ -13,7 +13,7 @@ import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
-/** Parameters that may be sent, and what a person should know of them. */
+/** Parameters that may be sent, and what the user should know of them. */
 export interface CheckedParams {
   /** The parameters to send. */
   readonly params: Params;

@@ -63,7 +63,7 @@ export function rateLimitOf(
   return undefined;
 }
 
-/** What a field is called that says how much is left, whoever sends it: `x-ratelimit-remaining-requests`,
+/** The names of fields that say how much is left, from any sender: `x-ratelimit-remaining-requests`,
  * `anthropic-ratelimit-tokens-remaining`, `ratelimit-remaining`, `x-tokenlimit-remaining`, … */
 const REMAINING = /(?:rate|token)-?limit.*remaining/;
 /** `RateLimit: "minute";r=0;t=12` (draft-ietf-httpapi-ratelimit-headers). */

@@ -15,16 +15,16 @@ const FEW_CLOSES = 3;
 /** What one answer on a reused connection takes from the number of closes. Connections are used once
  * where more than one answer in 32 is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** So long one of them is watched that was used once, to see whether the server closes it after all … */
+/** How long a connection that was used once is watched, to see whether the server closes it after all … */
 export const WATCH_MS = 500;
-/** … and if it leaves so many in a row open, they are used again: the closes were those of a restart. */
+/** … and the number left open in a row after which they are used again: the closes were those of a restart. */
 const MANY_LEFT_OPEN = 4;
-/** How long one of the first connections is listened to before it is used again: nearly every close is
- * heard of by then. All others wait until that is answered, or for `RIGHT_BEHIND_MS`. */
+/** How long one of the first connections is watched before it is used again: nearly every close has arrived
+ * by then. All others wait until that is answered, or for `RIGHT_BEHIND_MS`. */
 const TRIAL_LISTEN_MS = 10;
-/** So many attempts at a teacher are the first ones. */
+/** The number of attempts at a teacher that count as the first ones. */
 const FIRST_ATTEMPTS = 10;
-/** An idle connection is listened to for so long before it is used. Deno's event loop hears of sockets at
+/** How long an idle connection is watched before it is used. Deno's event loop hears of sockets at
  * every 61st turn, or as soon as it has nothing else to do: the turn that undici waits is not enough. */
 const LISTEN_MS = 5;
 /** How far ahead of the announced timeout a connection is given up: the request is on its way. */

@@ -147,7 +147,7 @@ export interface Teacher {
   notices?(params: Params): readonly string[];
   /** What would be sent, for `--dry-run`; no call is made. */
   preview?(request: TeacherRequest): unknown;
-  /** Frees sockets and timers. Called by whoever made the teacher. */
+  /** Frees sockets and timers. The caller that made the teacher calls it. */
   close?(): Promise<void>;
 }
 

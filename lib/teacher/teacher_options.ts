@@ -183,7 +183,7 @@ function checkThinkTags(tags: unknown): void {
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
 /**
- * Checks header fields that a person gave.
+ * Checks header fields that the user gave.
  *
  * @throws {TypeError} If a name or a value cannot be sent, or the transport sets that field itself.
  */

@@ -213,7 +213,7 @@ const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
   halted: "halted",
 };
 
-/** More lines tell a person with a deadline no more. */
+/** More lines tell a user with a deadline nothing new. */
 const MOST_LINES = 4;
 
 const MOST_NAME_CELLS = 40;

@@ -1,5 +1,5 @@
 /**
- * The end of a run for people: what was done, what it took, and what to type next.
+ * The end of a run as users read it: what was done, what it took, and what to type next.
  *
  * @module
  */
@@ -155,7 +155,7 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** What a person chose needs not be told; a teacher that was halted leaves nothing. */
+/** What the user chose needs not be told; a teacher that was halted leaves nothing. */
 function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;

@@ -9,7 +9,7 @@ const STREAM = events([delta("42"), finish(), DONE], {
   closesAfterMs: 3,
 });
 
-/** An HTTP date so many seconds from now, on a clock that is two hours slow. */
+/** An HTTP date `seconds` from now, on a clock that is two hours slow. */
 function slowDate(seconds: number): string {
   return new Date(Date.now() - 7_200_000 + seconds * 1_000).toUTCString();
 }

@@ -25,7 +25,7 @@ Deno.test("BusyTeacher fails at a fraction of the prompts, at each of them once"
   assertEquals(teacher.ledger.failed, failed);
 });
 
-Deno.test("BusyTeacher works on so many at once and lets the others wait in their order", async () => {
+Deno.test("BusyTeacher works on a fixed number at once and lets the others wait in their order", async () => {
   const latencyMs = 20;
   const teacher = new BusyTeacher({ latencyMs, slots: 1 });
   const answered: string[] = [];

@@ -38,7 +38,7 @@ Deno.test("a target is met at its limit", () => {
   assertEquals(atLeast(0.84, 0.85).isMet, false);
 });
 
-Deno.test("figure() writes as many digits as a person wants", () => {
+Deno.test("figure() writes as many digits as the user wants", () => {
   assertEquals([12345.6, 12.34, 3.14159, 0.01234, 0].map(figure), [
     "12,346",
     "12.3",

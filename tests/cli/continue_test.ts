@@ -50,7 +50,7 @@ Deno.test("nextCommand() says the same again when the input was not read to its 
   assertEquals(next(over, unread), "retort a.jsonl -o out/ --no-resume --overwrite");
 });
 
-Deno.test("nextCommand() goes on with an interrupted retry as it was asked for", () => {
+Deno.test("nextCommand() continues with an interrupted retry as it was asked for", () => {
   const types = ["a.jsonl", "-o", "out/", "--retry=429"];
   for (const pending of [0, 5]) {
     const left = summaryOf({ state: "interrupted", pending, failures_on_disk: 2 });
@@ -60,7 +60,7 @@ Deno.test("nextCommand() goes on with an interrupted retry as it was asked for",
   }
 });
 
-Deno.test("nextCommand() goes on after a halt with the same command, its limits included", () => {
+Deno.test("nextCommand() continues after a halt with the same command, its limits included", () => {
   const halted = summaryOf({ state: "halted", pending: 5, failures_on_disk: 2 });
   const args = ["a.jsonl", "-o", "out/", "--max-cost", "5", "--deadline", "2h"];
   assertEquals(next(args, halted), "retort a.jsonl -o out/ --max-cost 5 --deadline 2h");
@@ -74,7 +74,7 @@ Deno.test("nextCommand() goes on after a halt with the same command, its limits 
   );
 });
 
-Deno.test("nextCommand() goes on with a halted retry, whose rows are among the failures", () => {
+Deno.test("nextCommand() continues with a halted retry, whose rows are among the failures", () => {
   const left = summaryOf({ state: "halted", failures_on_disk: 2 });
   assertEquals(next(["retry", "a.jsonl", "--retry=429"], left), "retort retry a.jsonl --retry=429");
   assertEquals(next(["a.jsonl", "--retry"], left), "retort a.jsonl --retry");

@@ -10,7 +10,7 @@ import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
 import type { TeacherRequest } from "../../lib/teacher/teacher.ts";
 
 /** A generator whose teacher gives these answers, 1,000 completion tokens each; a row for which there is
- * none fails for good. */
+ * none fails. */
 export function answering(
   answer: (request: TeacherRequest) => string | undefined,
   options: Partial<ResponseGeneratorOptions> = {},

@@ -93,7 +93,7 @@ Deno.test("openMonitor() says where the page is, and who else can open it", asyn
   const { said, end } = await openIn(dir, { page: { ...PAGE, hostname: "0.0.0.0" } });
   await end();
   assertMatch(said[0], /^Monitor: http:\/\/ADDRESS-OF-THIS-MACHINE:\d+\/\?token=[\w-]{32}$/);
-  assertMatch(said[1], /^Warning: anybody who has this address can read .* and steer the run/);
+  assertMatch(said[1], /^Warning: anyone who has this address can read .* and steer the run/);
 });
 
 Deno.test("openMonitor() writes the report of a run that has begun, and of no other", async () => {

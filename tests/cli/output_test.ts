@@ -28,7 +28,7 @@ Deno.test("Output writes everything in order, however little the stream takes at
   assertEquals(stream.text, "one\ntwo\nthree\n");
 });
 
-Deno.test("Output waits for nobody, and drops the oldest text of who is far behind", async () => {
+Deno.test("Output waits for no one, and drops the oldest text of who is far behind", async () => {
   const stream = new FakeStream();
   const read = Promise.withResolvers<void>();
   stream.before = () => read.promise;
@@ -52,7 +52,7 @@ Deno.test("Output keeps a text that is larger than what may wait", async () => {
   assertEquals(stream.text.length, 3_000_006);
 });
 
-Deno.test("Output goes on where the stream would block", async () => {
+Deno.test("Output continues where the stream would block", async () => {
   const stream = new FakeStream();
   let tries = 0;
   stream.before = () => {

@@ -61,7 +61,7 @@ function wanting(times: number): Play["onEvent"] {
   };
 }
 
-Deno.test("runToEnd() asks failed rows again when somebody at the monitor wants that", async () => {
+Deno.test("runToEnd() asks failed rows again when a user at the monitor wants that", async () => {
   const { summary, isRetry, said, asked } = await play({
     failures: { 1: 1, 4: 2 },
     onEvent: wanting(1),
@@ -77,7 +77,7 @@ Deno.test("runToEnd() asks again as often as it was wanted", async () => {
   assertEquals(said, Array(2).fill("Asking the failed row again, as the monitor was told"));
 });
 
-Deno.test("runToEnd() makes one run where nobody wants another, or none is needed", async () => {
+Deno.test("runToEnd() makes one run where no one wants another, or none is needed", async () => {
   const onEvent = wanting(0);
   assertEquals((await play({ failures: { 1: 1 }, onEvent })).asked.length, 6);
   const wanted = wanting(9);

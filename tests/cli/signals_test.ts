@@ -5,7 +5,7 @@ import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-/** A run that only notes what is done to it, and a person who presses Ctrl-C. */
+/** A run that only notes what is done to it, and a user who presses Ctrl-C. */
 class Scene implements Disposable {
   readonly clock = new FakeClock();
   readonly did: string[] = [];

@@ -13,7 +13,7 @@ import { tempDir } from "../support/temp.ts";
 const REQUEST = { uid: "1", messages: [{ role: "user", content: "hi" }], params: {} };
 const OPENAI = "https://api.openai.com/v1";
 
-/** The world of a person who has set these variables. */
+/** The world of a user who has set these variables. */
 function ioOf(env: Record<string, string>): Io {
   return {
     writeOut() {},
@@ -125,7 +125,7 @@ Deno.test("openTeachers() warns of a missing key where nothing is sent", async (
   assertStringIncludes(said, "NO_SUCH_KEY");
 });
 
-Deno.test("openTeachers() gives OpenAI's key to nobody beside OpenAI that was not meant", async () => {
+Deno.test("openTeachers() gives OpenAI's key to no one beside OpenAI that was not meant", async () => {
   await using server = serveLedger();
   const specs = [{ baseUrl: OPENAI }, { baseUrl: server.url }];
   const env = { OPENAI_API_KEY: "sk-open", OWN: "sk-own" };

@@ -117,7 +117,7 @@ Deno.test("--rpm spreads requests evenly, and --no-careful-start begins with all
   const rows = numberedRows(6).map(({ id }) => ({ id, prompt: `at once ${id}` }));
   const other = await dir.write("other.jsonl", rows);
   const args = [other, "-o", dir.path("out/"), "--no-careful-start", "-c", "6"];
-  // A careful start would go on once the first is answered, and then with two.
+  // A careful start would continue once the first is answered, and then with two.
   const timer = setTimeout(() => all.resolve(), 5_000);
   assertExit(await distill(server, args), 0);
   clearTimeout(timer);

@@ -44,7 +44,7 @@ async function writeInput(dir: TempDir, bad: readonly (string | Uint8Array)[]): 
   return path;
 }
 
-Deno.test("bad lines of every kind are named, skipped when asked to, and forgotten once mended", async () => {
+Deno.test("bad lines of every kind are named, skipped when asked to, and forgotten once repaired", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await writeInput(dir, BAD.map(([line]) => line));
@@ -73,12 +73,12 @@ Deno.test("bad lines of every kind are named, skipped when asked to, and forgott
   assertEquals(await dir.read("out/in.jsonl"), results);
   assertEquals(await dir.read("out/in_error.jsonl"), failures);
 
-  await writeInput(dir, [`{"prompt":"mended"}`, `{"answer":"still no prompt"}`]);
+  await writeInput(dir, [`{"prompt":"repaired"}`, `{"answer":"still no prompt"}`]);
   assertExit(await distill(server, skipping), 3);
   assertEquals((await dir.rows("out/in_error.jsonl")).map(({ uid }) => uid), [
     `bad_row:${input}:5`,
   ]);
-  await writeInput(dir, [`{"prompt":"mended"}`, `{"prompt":"mended too"}`]);
+  await writeInput(dir, [`{"prompt":"repaired"}`, `{"prompt":"repaired too"}`]);
   assertExit(await distill(server, args), 0);
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   assertEquals(server.posts, 5);

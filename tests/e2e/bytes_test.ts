@@ -48,7 +48,7 @@ Deno.test("every byte of a row's own fields is in its result", async () => {
   assertStringIncludes(clashing, `"prompt":"clashing",${MEMBERS.join(",")}`);
   const { replaced } = JSON.parse(clashing).distill;
   for (const member of CLASHES) assertStringIncludes(replaced, member);
-  assertEquals(clashing.split("old answer").length, 1); // nobody has unescaped it
+  assertEquals(clashing.split("old answer").length, 1); // no one has unescaped it
   const parsed = JSON.parse(clashing);
   assertEquals([parsed.uid, parsed.response], ["mine", "answer to clashing"]);
   assertEquals(parsed.distill.model, "test-model");

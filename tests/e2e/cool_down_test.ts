@@ -51,7 +51,7 @@ const RESTS: readonly [name: string, Refusals][] = [
   ["three refusals in a row", { count: 3, headers: { "retry-after": "2" } }],
 ];
 for (const [name, refusals] of RESTS) {
-  Deno.test(`after ${name} nothing is sent until Retry-After is over, then all goes on`, async () => {
+  Deno.test(`after ${name} nothing is sent until Retry-After is over, then all continues`, async () => {
     await Promise.all([429, 503].map(async (status) => {
       const { laterMs, snapshots } = await runPast(status, refusals);
       const waitMs = 2_000;
@@ -79,7 +79,7 @@ Deno.test("one refusal with Retry-After holds back its row and no other", async 
   }));
 });
 
-/** What is no time to wait, and what is longer than anybody means. */
+/** What is no time to wait, and what is longer than anyone means. */
 const NONSENSE = [
   "-5",
   "NaN",

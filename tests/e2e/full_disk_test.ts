@@ -18,7 +18,7 @@ const CONCURRENCY = 4;
 const LIMITED = `trap "" XFSZ; ulimit -f 32; exec "$@"`;
 
 Deno.test({
-  name: "a run on a full disk sends nothing more, ends at the second Ctrl-C, and goes on later",
+  name: "a run on a full disk sends nothing more, ends at the second Ctrl-C, and continues later",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using dir = await tempDir();

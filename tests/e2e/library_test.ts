@@ -221,7 +221,7 @@ Deno.test("an error of the rows is thrown after the outcomes of the calls in fli
   assertEquals([teacher.inFlight, generator.state], [0, "done"]);
 });
 
-Deno.test("generate() gives a refused row at once to whoever waits for it before the next one", async () => {
+Deno.test("generate() gives a refused row at once to a consumer that waits for it before the next one", async () => {
   const teacher = new CountingTeacher((request) => {
     if (textOf(request) === "prompt 0") throw new TeacherError("Not this", { status: 400 });
     return answerTo(request);
@@ -348,7 +348,7 @@ Deno.test("listeners that throw, reject or never resolve neither stop nor slow a
   assertGreaterOrEqual(heard, 3);
 });
 
-Deno.test("run() that is aborted resolves as interrupted, keeps what is done, and goes on later", async () => {
+Deno.test("run() that is aborted resolves as interrupted, keeps what is done, and continues later", async () => {
   await using dir = await tempDir();
   const teacher = new CountingTeacher((request) =>
     /prompt \d$/.test(textOf(request)) ? answerTo(request) : undefined

@@ -1,4 +1,4 @@
-/** The main job as a person does it: prompts in, a dataset out, again, and again with `--retry`. @module */
+/** The main job as the user does it: prompts in, a dataset out, again, and again with `--retry`. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, errorAnswer, serveLedger } from "../support/ledger_server.ts";

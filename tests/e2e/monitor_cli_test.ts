@@ -1,4 +1,4 @@
-/** The monitor and the report of a run through the command line, as a person, a scraper and a stranger meet
+/** The monitor and the report of a run through the command line, as the user, a scraper and a stranger meet
  * them. @module */
 
 import {
@@ -193,7 +193,7 @@ Deno.test("nothing in page, report or metrics is the key, and no prompt becomes 
   assertEquals([summary?.failed, snapshot?.errors.length], [1, 1]);
 });
 
-Deno.test("/metrics and the page do not have the key while the run goes on", async () => {
+Deno.test("/metrics and the page do not have the key while the run continues", async () => {
   await using dir = await tempDir();
   const { handler, letGo } = holding(({ headers }) =>
     errorAnswer(503, `Not now, ${headers.get("authorization")}`)

@@ -1,4 +1,4 @@
-/** What a person can ask of a run, through the command line. @module */
+/** What the user can ask of a run, through the command line. @module */
 
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
@@ -34,7 +34,7 @@ Deno.test("several inputs, one of them gzipped in two parts, have outputs and id
   assertEquals(server.posts, 5);
   const verified = await runCli(["verify", ...args]);
   assertExit(verified, 3);
-  assertStringIncludes(verified.stdout, "1  failed for good");
+  assertStringIncludes(verified.stdout, "1  failed permanently");
 });
 
 Deno.test("standard input is a file like any other, and nothing of it stays behind", async () => {
@@ -74,7 +74,7 @@ Deno.test("standard input is unpacked where it is gzip, and one that is damaged 
   ]);
 });
 
-Deno.test("--limit takes the first rows, and the run goes on without it", async () => {
+Deno.test("--limit takes the first rows, and the run continues without it", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));
@@ -89,7 +89,7 @@ Deno.test("--limit takes the first rows, and the run goes on without it", async 
   assertEquals(server.posts, 5);
 });
 
-Deno.test("--dry-run shows the first request and the number of rows, calls nobody, writes nothing", async () => {
+Deno.test("--dry-run shows the first request and the number of rows, calls no one, writes nothing", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));

@@ -52,7 +52,7 @@ function assertAccounts(run: LibraryRun, posts: number): void {
   );
 }
 
-Deno.test("a server that is gone for 6 s: no row fails, one probe a second at most, and it goes on by itself", async () => {
+Deno.test("a server that is gone for 6 s: no row fails, one probe a second at most, and it continues by itself", async () => {
   await using dir = await tempDir();
   await using server = serveLimited({ latencyMs: 50 });
   let goneAt = 0, backAt = 0;
@@ -72,7 +72,7 @@ Deno.test("a server that is gone for 6 s: no row fails, one probe a second at mo
   assertAccounts(run, server.ledger.length);
 
   const resting = snapshots.filter(({ state }) => state === "backing_off");
-  // At least once a second somebody is told.
+  // The listener is told at least once a second.
   assertGreaterOrEqual(resting.length, 5);
   for (const { backing_off_until, reason, teachers } of resting) {
     assert(Date.parse(backing_off_until!) > 0, `until ${backing_off_until}`);

@@ -1,4 +1,4 @@
-/** A run goes on whatever becomes of its standard output and standard error. @module */
+/** A run continues whatever becomes of its standard output and standard error. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -42,7 +42,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a run goes on while nobody reads what it says, and says the end to who reads again",
+  name: "a run continues while no one reads what it says, and says the end to who reads again",
   ignore,
   async fn() {
     await using dir = await tempDir();

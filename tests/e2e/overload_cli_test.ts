@@ -1,4 +1,4 @@
-/** What a person sees when a teacher will answer nobody, and what it costs: through the command line. @module */
+/** What the user sees when a teacher will answer no one, and what it costs: through the command line. @module */
 
 import {
   assert,
@@ -43,7 +43,7 @@ async function assertHalted(
   assertStringIncludes(result.stderr, `To continue  deno task distill ${next}\n`);
 }
 
-/** Runs the same command again once the teacher is mended: it asks the rest, and no row twice that has
+/** Runs the same command again once the teacher is repaired: it asks the rest, and no row twice that has
  * an answer. */
 async function assertContinues(dir: TempDir, server: LedgerServer, args: string[]): Promise<void> {
   const done = (await dir.rows("out/in.jsonl")).length, posts = server.posts;

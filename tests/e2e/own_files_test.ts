@@ -128,7 +128,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "nobody reads in the output what he may not read in the input",
+  name: "no one reads in the output what he may not read in the input",
   ignore: Deno.build.os === "windows",
   async fn() {
     await using dir = await tempDir();

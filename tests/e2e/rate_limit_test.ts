@@ -1,4 +1,4 @@
-/** A teacher that takes so many requests a second gets as many, and hardly one more. @module */
+/** A teacher with a rate limit gets as many requests as it takes, and hardly one more. @module */
 
 import { assertEquals, assertLess, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { serveLimited } from "../support/limited_server.ts";

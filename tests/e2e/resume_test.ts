@@ -85,7 +85,7 @@ Deno.test("--retry may change parameters, and each line names its own set", asyn
   const { params } = JSON.parse(await dir.read("out/in.run.json"));
   const sets = (await dir.rows("out/in.jsonl")).map(({ distill }) => params[distill.params]);
   assertEquals(sets, [{}, { max_tokens: 9 }]);
-  // The run goes on as it was, and no other parameters slip in.
+  // The run continues as it was, and no other parameters slip in.
   assertExit(await distill(server, args), 0);
   assertExit(await distill(server, [...args, "--max-tokens", "9"]), 2);
 });
@@ -145,13 +145,13 @@ Deno.test("rows that were edited since they were answered are refused, asked aga
   assertStringIncludes(await dir.read(`out/${aside[0]}`), `"response":"answer to prompt 1"`);
 });
 
-/** The arguments of the command that the summary of a run names to go on. */
+/** The arguments of the command that the summary of a run names to continue. */
 function argsToContinue({ stderr }: { stderr: string }): string[] {
   const [, command] = /To continue +deno task distill (.+)/.exec(stderr)!;
   return command.split(" ");
 }
 
-Deno.test("a run over edited rows that was halted goes on with the command that it names", async () => {
+Deno.test("a run over edited rows that was halted continues with the command that it names", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt }) =>
     prompt === "prompt 2" ? errorAnswer(400) : undefined
@@ -177,7 +177,7 @@ Deno.test("a run over edited rows that was halted goes on with the command that 
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("a retry that was halted goes on with the command that it names, rows that were never asked left alone", async () => {
+Deno.test("a retry that was halted continues with the command that it names, rows that were never asked left alone", async () => {
   await using dir = await tempDir();
   const refused = new Set(["prompt 1", "prompt 2"]);
   await using server = serveLedger(({ prompt }) =>
@@ -226,7 +226,7 @@ Deno.test("identical rows are one row, or as many as there are with --duplicates
   await assertVerified(dir, "in.jsonl", "kept/");
 });
 
-Deno.test("a line that was torn at the end is mended or asked again, and kept beside the file", async () => {
+Deno.test("a line that was torn at the end is repaired or asked again, and kept beside the file", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));

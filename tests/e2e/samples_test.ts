@@ -51,7 +51,7 @@ async function verifyIn(dir: TempDir, samples?: number) {
   return found;
 }
 
-/** The ids that rows have with so many samples, sorted. */
+/** The ids of rows with `samples` samples each, sorted. */
 function uidsOf(rows: readonly { id: string }[], samples: number): string[] {
   return rows.flatMap(({ id }) => {
     const more = Array.from({ length: samples - 1 }, (_, i) => `${id}#${i + 1}`);

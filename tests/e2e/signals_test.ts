@@ -131,7 +131,7 @@ const ignore = !(await hasPseudoTerminal());
 
 Deno.test({
   name:
-    "one Ctrl-C through deno task in a terminal waits for the calls under way, and the run can go on",
+    "one Ctrl-C through deno task in a terminal waits for the calls under way, and the run can continue",
   ignore,
   async fn() {
     await using dir = await tempDir();

@@ -18,7 +18,7 @@ import { type LibraryRun, runLibrary } from "./library_run.ts";
 const ROWS = 60;
 const CONCURRENCY = 5;
 const TIMEOUT_MS = 500;
-/** A lane is back so long after the deadline at most. */
+/** The longest time after the deadline until a lane is free. */
 const GRACE_MS = 1_000;
 
 /** As many rows get lost as there are lanes: were one not given back, the run would not end. */

@@ -1,4 +1,4 @@
-/** Several teachers share a run: by weight, and without whoever is gone. @module */
+/** Several teachers share a run: by weight, and without those that are gone. @module */
 
 import {
   assert,

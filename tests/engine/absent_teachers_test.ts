@@ -104,7 +104,7 @@ Deno.test("Engine waits as long as it is told for a teacher that is still starti
   }
 });
 
-Deno.test("Engine goes on with one of two teachers when the other is not there", async () => {
+Deno.test("Engine continues with one of two teachers when the other is not there", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const absent = teacherAt(clock, "http://absent/v1", "ENOTFOUND", Infinity);

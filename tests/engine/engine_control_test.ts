@@ -57,7 +57,7 @@ Deno.test("Engine.setConcurrency() sends parked lanes home", async () => {
   await fixture.finish();
 });
 
-Deno.test("Engine.closeGate() starts nothing, and calls in flight go on", async () => {
+Deno.test("Engine.closeGate() starts nothing, and calls in flight continue", async () => {
   const fixture = new Fixture({ rows: rowsOf(6), concurrency: 2 });
   await fixture.start();
   fixture.engine.closeGate("pause");

@@ -138,7 +138,7 @@ Deno.test("Engine asks another teacher for the last row, too, and does not wait 
   await a.open[0].refuse(tooMany(3 * 3_600_000));
   await clock.advance(0);
   assertEquals(b.uids, ["0"]);
-  // With nobody left to ask, it waits for the one that comes back first.
+  // With no one left to ask, it waits for the one that comes back first.
   await b.open[0].refuse(tooMany(60_000));
   await clock.advance(59_999);
   assertEquals([a.uids, b.uids], [[], []]);

@@ -45,7 +45,7 @@ Deno.test("Engine fails a row whose next attempt would come after its time", asy
   await fixture.finish();
 });
 
-Deno.test("Engine fails a row whose turn comes after its time, and asks nobody", async () => {
+Deno.test("Engine fails a row whose turn comes after its time, and asks no one", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
     rows: rowsOf(2),

@@ -43,7 +43,7 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   assertEquals([state, reason], ["halted", "401: Incorrect API key provided"]);
 });
 
-Deno.test("Engine has no reason for a halt that a person asked for, nor for one that comes after", async () => {
+Deno.test("Engine has no reason for a halt that the user asked for, nor for one that comes after", async () => {
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 2 });
   await fixture.start();
   fixture.engine.stop();
@@ -63,7 +63,7 @@ Deno.test("Engine.halt() tells the first reason", async () => {
   assertEquals(fixture.settledUids.toSorted(), ["0", "1"]);
 });
 
-Deno.test("Engine goes on with one of two teachers when the other refuses the key", async () => {
+Deno.test("Engine continues with one of two teachers when the other refuses the key", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const [bad, good] = [new Named("http://bad/v1"), new Named("http://good/v1")];

@@ -61,7 +61,7 @@ class Bench {
 }
 
 for (const [name, error] of [["breaks", broken], ["cannot be reached", gone]] as const) {
-  Deno.test(`Engine probes a teacher that ${name} once a second at most, and goes on by itself`, async () => {
+  Deno.test(`Engine probes a teacher that ${name} once a second at most, and continues by itself`, async () => {
     using clock = new FakeClock();
     const bench = new Bench(clock, { source: endlessRows() });
     const { engine, states } = bench.fixture;
@@ -221,11 +221,11 @@ for (
 Deno.test("Engine says so where nothing comes from an address, once, and where one of several is lost", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
-  const nobody = {
+  const absent = {
     ...new TimedTeacher(clock, { latencyMs: () => 0 }),
-    address: "http://nobody/v1",
+    address: "http://absent/v1",
   };
-  const teacher = { ...nobody, complete: () => Promise.reject(gone()) };
+  const teacher = { ...absent, complete: () => Promise.reject(gone()) };
   const bench = new Bench(clock, {
     rows: rowsOf(20),
     teacher,
@@ -234,6 +234,6 @@ Deno.test("Engine says so where nothing comes from an address, once, and where o
   await bench.fixture.start();
   await clock.advance(MINUTE_MS);
   assertEquals(notices.length, 1);
-  assertStringIncludes(notices[0], "No response from the teacher at http://nobody/v1");
+  assertStringIncludes(notices[0], "No response from the teacher at http://absent/v1");
   await bench.end();
 });

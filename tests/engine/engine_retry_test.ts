@@ -144,7 +144,7 @@ Deno.test("Engine.run() waits for a day at most, whatever the teacher asks for",
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("Engine.run() lets others go on while a row waits", async () => {
+Deno.test("Engine.run() lets others continue while a row waits", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(5), concurrency: 1, now: clock.now });
   await fixture.start();

@@ -31,7 +31,7 @@ Deno.test("Engine.run() starts with one call, and has three times as many in fli
   await fixture.finish();
 });
 
-Deno.test("Engine.run() goes on with a careful start when nothing is refused for 10 s", async () => {
+Deno.test("Engine.run() continues with a careful start when nothing is refused for 10 s", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
     rows: rowsOf(20),

@@ -156,7 +156,7 @@ Deno.test("Engine.run() wakes a parked lane when the source yields later", async
   assertEquals(fixture.outcomes.length, 4);
 });
 
-Deno.test("Engine.run() goes on past empty batches", async () => {
+Deno.test("Engine.run() continues past empty batches", async () => {
   const source = new FedSource();
   const fixture = new Fixture({ source });
   await fixture.start();

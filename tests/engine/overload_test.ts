@@ -149,7 +149,7 @@ for (const retryAfterMs of [undefined, 2_000]) {
   });
 }
 
-/** How many fall into each stretch of so many ms, from the first to the last. */
+/** The counts in slots of `slotMs`, from the first to the last. */
 function slotsOf(times: readonly number[], slotMs: number): number[] {
   const slots: number[] = [];
   for (const at of times) {

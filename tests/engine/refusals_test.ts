@@ -61,7 +61,7 @@ for (const share of [0.1, 0.2, 0.4]) {
   });
 }
 
-/** Takes so many attempts a second, and refuses what is more. */
+/** Takes `perSecond` attempts a second, and refuses the others. */
 function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene["refuse"] {
   let level = burst, seenAt: number | undefined;
   return ({ at }) => {
@@ -73,7 +73,7 @@ function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene[
   };
 }
 
-/** Works on so many attempts at once, and refuses what is more. */
+/** Works on `capacity` attempts at once, and refuses the others. */
 function atCapacity(capacity: number, retryAfterMs?: number): Scene["refuse"] {
   return ({ inFlight }) => inFlight >= capacity ? tooMany(retryAfterMs) : undefined;
 }
@@ -172,7 +172,7 @@ for (const [name, scene, refuse, leastS, mostTimes, mostRefused] of LIMITED) {
   });
 }
 
-/** Answers so many in each window: of the calendar, or from the first request on. */
+/** Answers `quota` attempts in each window: of the calendar, or from the first request on. */
 function byWindow(quota: number, kind: "calendar" | "sliding", lengthMs = 60_000, lagMs = 0) {
   let window = -Infinity, count = 0;
   return ({ at }: SceneAttempt) => {

@@ -14,7 +14,7 @@ const fault = new TeacherError("Oops", { status: 500 });
 const busy = new TeacherError("Busy", { status: 503 });
 const limited = new TeacherError("Too many", { status: 429 });
 const timeout = new TeacherError("Too slow", { type: "timeout" });
-const deaf = new TeacherError("Nobody listens", { type: "network", isUnreachable: true });
+const deaf = new TeacherError("No one listens", { type: "network", isUnreachable: true });
 
 function delay(
   error: TeacherError,
@@ -72,7 +72,7 @@ Deno.test("RetryPolicy counts refusals for load against no fault, and faults aga
   assertEquals(delay(busy, { loads: 1, faults: 4 }), 0);
 });
 
-Deno.test("RetryPolicy never gives up a row because nobody listens", () => {
+Deno.test("RetryPolicy never gives up a row because no one listens", () => {
   assertEquals(delay(deaf, { faults: 99, timeouts: 99, loads: 99, waits: 9 }), 0);
 });
 

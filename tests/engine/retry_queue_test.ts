@@ -70,7 +70,7 @@ Deno.test("WaitingRoom does not call before a delay that no timer can hold has p
   assertEquals(left, ["a"]);
 });
 
-Deno.test("WaitingRoom calls once only for rows that nobody takes", async () => {
+Deno.test("WaitingRoom calls once only for rows that no one takes", async () => {
   using clock = new FakeClock();
   let calls = 0;
   const room = new RetryQueue<string>(clock.now, () => calls++);

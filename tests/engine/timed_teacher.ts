@@ -75,7 +75,7 @@ export function tooMany(retryAfterMs?: number): TeacherError {
   return new TeacherError("Too many requests", { status: 429, retryAfterMs });
 }
 
-/** More rows than anybody will ask for. */
+/** More rows than anyone will ask for. */
 export async function* endlessRows(): AsyncGenerator<Row[]> {
   for (let from = 0;; from += 100) {
     yield Array.from({ length: 100 }, (_, i) => rowOf(`${from + i}`));

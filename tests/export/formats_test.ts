@@ -118,7 +118,7 @@ Deno.test("toTrainingRow() keeps tool calls, and writes them as LLaMA-Factory re
   });
 });
 
-Deno.test("toTrainingRow() joins a prefill and the answer that goes on from it", () => {
+Deno.test("toTrainingRow() joins a prefill and the answer that continues from it", () => {
   const messages = [{ role: "user", content: "2 + 2?" }, { role: "assistant", content: "It is " }];
   assertEquals(row("prompt-completion", { messages, reasoning: "" }), {
     prompt: [{ role: "user", content: "2 + 2?" }],

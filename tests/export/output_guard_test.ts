@@ -153,7 +153,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "export ends with a word where nobody reads the pipe, or the disk is full",
+  name: "export ends with a word where no one reads the pipe, or the disk is full",
   ignore: Deno.build.os !== "linux",
   async fn() {
     await using dir = await folderOfRun();

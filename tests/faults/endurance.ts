@@ -1,5 +1,5 @@
 /**
- * Long runs, whose memory is looked at as they go on: many rows, and a teacher that is flaky for hours.
+ * Long runs, whose memory is looked at as they continue: many rows, and a teacher that is flaky for hours.
  *
  * @module
  */

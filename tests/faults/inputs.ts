@@ -1,5 +1,5 @@
 /**
- * Inputs that nobody would think of: any rows, line endings, byte order marks, blank lines, duplicates
+ * Inputs that no one would think of: any rows, line endings, byte order marks, blank lines, duplicates
  * and characters. The row comes back as it was, each has one outcome, and a second run asks nothing.
  *
  * @module
@@ -40,7 +40,7 @@ const file: fc.Arbitrary<InputFile> = fc.record({
   blanks: fc.array(fc.nat(12), { maxLength: 3 }),
 });
 
-/** Tries so many inputs. The error of one that fails names the smallest such input and its seed. */
+/** Tries `count` inputs. The error of one that fails names the smallest such input and its seed. */
 export async function inputTrials(count: number, seed: number): Promise<void> {
   await fc.assert(fc.asyncProperty(file, comesBack), { numRuns: count, seed });
 }

@@ -48,7 +48,7 @@ export interface KillFigures {
 }
 
 const CONCURRENCY = 8;
-/** No run of a trial takes so long; one that does hangs. */
+/** A run of a trial that takes longer hangs. */
 const HANG_MS = 120_000;
 
 /** A run sends its first POST within this time on a machine that is not busy. */

@@ -161,5 +161,5 @@ if (import.meta.main) {
     return json("{}");
   }, { keep: false, sent: (post, reply) => trialOf(post).trial.delivered(reply) });
   console.log(server.url.replace(/\/v1$/, ""));
-  for await (const _ of Deno.stdin.readable) { /* It ends with whoever started it. */ }
+  for await (const _ of Deno.stdin.readable) { /* It ends with its parent. */ }
 }

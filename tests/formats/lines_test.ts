@@ -65,7 +65,7 @@ Deno.test("readLines() keeps carriage returns within a line", async () => {
   assertEquals(short(await read(bytesOf("a\rb\r\r\n"))), [[1, "a\rb\r"]]);
 });
 
-Deno.test("readLines() reports invalid UTF-8 with the line's bytes and goes on", async () => {
+Deno.test("readLines() reports invalid UTF-8 with the line's bytes and continues", async () => {
   const bytes = new Uint8Array([...bytesOf("a\nb"), 0xff, 0xfe, 13, 10, ...bytesOf("c\n"), 0xc3]);
   for (const size of [1, 3, 100]) {
     const lines = await read(bytes, size);

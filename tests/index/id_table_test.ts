@@ -117,7 +117,7 @@ Deno.test("IdTable tells hex digits of another case or number from an id of 32",
   assertEquals(table.size, 5);
 });
 
-// Ids that a person made up: the digits that differ stand in one place, which may be any.
+// Ids that the user made up: the digits that differ stand in one place, which may be any.
 for (let digits = 4; digits <= 32; digits += 4) {
   Deno.test(`IdTable tells 60,000 hex ids apart that differ in the digits up to ${digits}`, () => {
     const table = new IdTable();

@@ -77,7 +77,7 @@ Deno.test("listOf() writes a model's prices as one line of text", () => {
     [{ regional_processing_uplift_multiplier_eu: 1.1 }, "1 4; region eu 1.1"],
     [{ input_cost_per_token: 0, output_cost_per_token: 0 }, undefined],
     [{ mode: "embedding" }, undefined],
-    [{ litellm_provider: "somebody else" }, undefined],
+    [{ litellm_provider: "someone else" }, undefined],
     [
       {
         tiered_pricing: [

@@ -88,7 +88,7 @@ Deno.test("Progress projects the cost from the cost of rows, and knows none with
   bench.progress.stop();
 });
 
-Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of before when it goes on", () => {
+Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of before when it continues", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
   for (let second = 0; second < 20; second++) {

@@ -70,7 +70,7 @@ Deno.test("Progress tells of a change of state within a tenth of a second, and o
   assertEquals(bench.snapshots.map(({ state }) => state), ["preparing", "draining", "done"]);
 });
 
-Deno.test("Progress builds no snapshot while nobody listens", () => {
+Deno.test("Progress builds no snapshot while no one listens", () => {
   const bench = new Bench();
   let built = 0;
   Object.defineProperty(bench.progress, "snapshot", { value: () => built++ });

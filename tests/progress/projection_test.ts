@@ -84,7 +84,7 @@ Deno.test("Projection is right to 20 % for exponential lengths once it is certai
   }
 });
 
-Deno.test("Projection gives a lower bound while the long rows of the first cohorts go on", () => {
+Deno.test("Projection gives a lower bound while the long rows of the first cohorts continue", () => {
   // Every tenth row takes 20 times as long: 2.9 s in the mean, but the first to finish take 1 s.
   const lengths = Array.from({ length: 3000 }, (_, i) => i % 10 === 5 ? 20_000 : 1000);
   const looks = simulate(lengths, 40);
@@ -107,14 +107,14 @@ Deno.test("Projection never lets the lower bound of the first phase exceed the t
   }
 });
 
-Deno.test("Projection lets the lower bound grow with rows that go on and on", () => {
+Deno.test("Projection lets the lower bound grow with rows that never end", () => {
   const looks = simulate([...Array(20).fill(600_000), ...Array(180).fill(1000)], 20);
   const at = (ms: number) => looks.find(({ atMs }) => atMs === ms)!;
   assert(at(60_000).isLowerBound && at(300_000).isLowerBound);
   assertGreater(at(300_000).seconds!, at(60_000).seconds! * 4);
 });
 
-Deno.test("Projection does not take finished cohorts for all while an early one goes on", () => {
+Deno.test("Projection does not take finished cohorts for all while an early one continues", () => {
   // Row 3 takes ten minutes: the cohorts after its own finish, but are not the first ones.
   const looks = simulate(Array.from({ length: 6000 }, (_, i) => i === 3 ? 600_000 : 2000), 20);
   for (const { atMs, isLowerBound } of looks) {
@@ -206,7 +206,7 @@ Deno.test("Projection knows no cost before the first row was sent, nor before an
 });
 
 Deno.test("Projection gives a lower bound of the cost until half of what was sent has finished in order", () => {
-  // Cohorts of 80 rows. The first row is a long one: it goes on while the others, at a cent, finish.
+  // Cohorts of 80 rows. The first row is a long one: it continues while the others, at a cent, finish.
   const projection = new Projection(20, 1000, 0);
   for (let sequence = 1; sequence < 200; sequence++) projection.settled(sequence, 1000, 0.01);
   projection.observe(10_000, 1, 0);

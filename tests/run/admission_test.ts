@@ -94,7 +94,7 @@ Deno.test("admit() tells of each answer before its id is taken, and of a clash n
   assertEquals([told.length, table.count(SEEN)], [40, 80]);
 });
 
-Deno.test("clashProblem() speaks of samples only where there are so many", () => {
+Deno.test("clashProblem() speaks of samples only where there are several", () => {
   assertEquals(
     clashProblem("a#2", 0, 2),
     'uid "a#2" belongs to an earlier row already, with other content',

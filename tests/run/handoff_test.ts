@@ -58,7 +58,7 @@ Deno.test("Handoff.end() tells who waits that nothing will come", async () => {
   assertEquals(await Promise.all(takes), [undefined, undefined]);
 });
 
-Deno.test("Handoff.abandon() lets everybody go, who comes later too", async () => {
+Deno.test("Handoff.abandon() lets everyone go, who comes later too", async () => {
   const handoff = new Handoff<number>();
   const put = handoff.put(1);
   handoff.abandon();

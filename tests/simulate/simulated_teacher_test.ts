@@ -150,7 +150,7 @@ Deno.test("serveSimulatedTeacher() answers 429 past its capacity, and frees it a
   assertEquals(await Promise.all(both), [200, 200]);
 });
 
-Deno.test("serveSimulatedTeacher() frees the place of a stream that nobody reads on", async () => {
+Deno.test("serveSimulatedTeacher() frees the place of a stream that no one reads on", async () => {
   await using teacher = serve({ capacity: 1, latency: 50 });
   const streamed = await post(teacher, chat("1", { stream: true }));
   assertEquals(await statusOf(post(teacher, chat("2"))), 429);

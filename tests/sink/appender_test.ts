@@ -85,7 +85,7 @@ Deno.test("Appender does not copy many bytes at once", async () => {
   assertEquals(file.calls, ["async"]);
 });
 
-Deno.test("Appender goes on where a write at once was short or failed", async () => {
+Deno.test("Appender continues where a write at once was short or failed", async () => {
   const file = new MemoryFile();
   const appender = appenderOf(file);
   file.mostBytes = 3;

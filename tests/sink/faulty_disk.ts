@@ -72,12 +72,12 @@ export class ManualDelay {
     this.#end = Promise.withResolvers<void>();
   };
 
-  /** Resolves once somebody waits. */
+  /** Resolves once a caller waits. */
   get begun(): Promise<void> {
     return this.#begun.promise;
   }
 
-  /** Lets the one who waits go on. */
+  /** Lets the one who waits continue. */
   end(): void {
     this.#end.resolve();
   }

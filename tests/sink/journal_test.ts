@@ -40,7 +40,7 @@ Deno.test("Journal writes 2,000 appends of one turn in one call", async () => {
   assertEquals(await dir.rows("x.jsonl"), numbers.map((n) => ({ n })));
 });
 
-Deno.test("Journal lets lanes go on within the turn that brought many rows", async () => {
+Deno.test("Journal lets lanes continue within the turn that brought many rows", async () => {
   await using dir = await tempDir();
   const order: string[] = [];
   await using journal = await Journal.open<number>(dir.path("x"), {
@@ -71,12 +71,12 @@ Deno.test("Journal lets lanes go on within the turn that brought many rows", asy
     if (i === 0) setImmediate(() => order.push("the next turn ends"));
     return journal.append(line, i);
   }));
-  order.push("lanes go on");
+  order.push("lanes continue");
   assertEquals(order, [
     "the turn ends",
     "a\n",
     "b\nc\nd\ne\nf\ng\nh\ni\n",
-    "lanes go on",
+    "lanes continue",
   ]);
 });
 
@@ -132,7 +132,7 @@ Deno.test("Journal resolves an append when it is written and reports it when it 
   const flushed = journal.flush();
   assertEquals(await stateOf(flushed), "pending");
   assertEquals(durable, []);
-  // The second handle waits for its sync; the first goes on.
+  // The second handle waits for its sync; the first continues.
   await journal.append("b", "B");
   assertEquals(disk.syncs, 1);
   gate.resolve();
@@ -222,7 +222,7 @@ Deno.test("Journal lets no more than 64 MiB be written but not synced", async ()
   await third;
 });
 
-Deno.test("Journal goes on where a write was short", async () => {
+Deno.test("Journal continues where a write was short", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   disk.beforeWrite = (length) => Math.min(length, 3);

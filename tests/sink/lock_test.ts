@@ -45,7 +45,7 @@ Deno.test("acquireLock() takes a lock again once it was released, and leaves the
   assertEquals((await Deno.stat(path)).ino, inode);
 });
 
-Deno.test("Lock.note() leaves one line, the last note, for whoever takes the lock next", async () => {
+Deno.test("Lock.note() leaves one line, the last note, for the next run that takes the lock", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   const first = await acquireLock(path);
@@ -141,7 +141,7 @@ Deno.test("a lock whose file cannot be written holds all the same", async () => 
   );
 });
 
-/** The note of a run with so many calls in flight. */
+/** The note of a run with `calls` in flight. */
 function noteOf(inFlight: number): RunState {
   const started = "2026-01-02T03:04:05.678Z";
   return { pid: Deno.pid, started, running: true, in_flight: inFlight };

@@ -19,7 +19,7 @@ export const FORMAT: LineFormat = {
 const TEACHER: Teacher = {
   model: "asked-model",
   address: "http://127.0.0.1:1/v1",
-  complete: () => Promise.reject(new Error("Nobody asks")),
+  complete: () => Promise.reject(new Error("No one asks")),
 };
 
 /** A row of this text, with its clashes found the slow way. */

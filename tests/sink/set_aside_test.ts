@@ -13,7 +13,7 @@ Deno.test("setAside() moves the lines of these uids, and keeps every byte of the
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });
 
-Deno.test("setAside() goes on after a crash that left half a line there", async () => {
+Deno.test("setAside() continues after a crash that left half a line there", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", [{ uid: "x", response: "paid" }]);
   await dir.write("a.outdated.jsonl", '{"uid":"x","respo');

@@ -19,7 +19,7 @@ Deno.test("a journal finds nothing wrong with a file that it writes to, appended
   assertEquals([await journal.check(), await journal.moveAway()], [undefined, undefined]);
 });
 
-Deno.test("a journal keeps what it wrote since the last good check, and goes on in the new file", async () => {
+Deno.test("a journal keeps what it wrote since the last good check, and continues in the new file", async () => {
   await using dir = await tempDir();
   await using journal = await open(dir);
   await journal.append(line("a"), "a");

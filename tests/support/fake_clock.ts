@@ -72,7 +72,7 @@ export class FakeClock implements Disposable {
     return this.#timeouts.size;
   }
 
-  /** How many intervals go on. */
+  /** How many intervals continue. */
   get pendingIntervals(): number {
     return this.#intervals.size;
   }

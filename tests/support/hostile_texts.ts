@@ -48,7 +48,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   '<iframe srcdoc="<script>parent.hacked=1</script>"></iframe>',
   "<object data=data:text/html,<script>alert(1)</script>>",
   "<embed src=javascript:hacked=1>",
-  '<form action="javascript:hacked=1"><button>Go on</button></form>',
+  '<form action="javascript:hacked=1"><button>Continue</button></form>',
   "data:text/html,<script>alert(1)</script>",
   // Elements that change the page around them.
   "<meta http-equiv=refresh content=0;url=data:text/html,hacked>",

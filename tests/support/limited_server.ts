@@ -95,7 +95,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
     inFlight++;
     try {
       const response = await respond(request, entry);
-      // A server that was killed has answered nobody.
+      // A server that was killed has answered no one.
       if (life !== born) return response;
       entry.status = response.status;
       entry.answeredAt = performance.now();
@@ -126,7 +126,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
     life++;
     inFlight = 0;
     await dying?.close();
-    // Now that their connections are cut nobody hears what they say.
+    // Now that their connections are cut no one hears what they say.
     sleeping.close();
   };
   return {

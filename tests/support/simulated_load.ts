@@ -1,7 +1,7 @@
 /**
  * A run against a teacher, event by event in simulated time: hours in a moment, the same every time.
  *
- * `SimulatedLoad` has as many rows as anybody wants. It starts an attempt whenever its gate lets it
+ * `SimulatedLoad` has as many rows as anyone wants. It starts an attempt whenever its gate lets it
  * and asks the gate again after each answer, each refusal and ten times a second.
  *
  * @module
@@ -66,7 +66,7 @@ export function fixedGate(concurrency: number): SimulatedGate {
   };
 }
 
-/** Somebody who answers in simulated time. */
+/** A server that answers in simulated time. */
 export interface SimulatedServer {
   /** Takes an attempt, or refuses it: false. */
   take(now: number, attempt: SimulatedAttempt): boolean;
@@ -234,7 +234,7 @@ export class QueueingServer implements SimulatedServer {
 /** Never refuses and works on all attempts at once; the more there are, the slower each of them gets.
  * `speed` gives the tokens a second of one attempt among `inFlight`. */
 export class BatchingServer implements SimulatedServer {
-  /** Ready when each attempt in the batch has got so many tokens, counted from the beginning. */
+  /** Ready when each attempt in the batch has this number of tokens, counted from the start. */
   readonly #ready = new BinaryHeap<{ at: number; attempt: SimulatedAttempt }>((a, b) =>
     a.at - b.at
   );

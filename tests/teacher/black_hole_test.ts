@@ -12,7 +12,7 @@ import { type RawAction, serveRaw } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
 const DEADLINE_MS = 200;
-// The clock that undici keeps for connections to a proxy goes on for a second after the last one.
+// The clock that undici keeps for connections to a proxy continues for a second after the last one.
 const PROXY = { sanitizeOps: false, sanitizeResources: false };
 
 /** Asks from ten lanes at once; each must be free again by the deadline + 1 s. Gives the errors. */

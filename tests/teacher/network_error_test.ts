@@ -23,7 +23,7 @@ Deno.test("networkError() carries the code of the system", () => {
   assertEquals(networkError(all, "h:443", "connecting", undefined).code, "ECONNREFUSED");
 });
 
-Deno.test("networkError() names what asking again does not mend: certificates, no TLS", () => {
+Deno.test("networkError() names what asking again does not fix: certificates, no TLS", () => {
   const untrusted = [
     broken("CERT_HAS_EXPIRED", "connecting"),
     broken("DEPTH_ZERO_SELF_SIGNED_CERT", "connecting"),

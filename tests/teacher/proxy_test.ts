@@ -6,7 +6,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { serveRaw } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
-// The clock that undici keeps for connections to a proxy goes on for a second after the last one.
+// The clock that undici keeps for connections to a proxy continues for a second after the last one.
 const OPTIONS = { sanitizeOps: false, sanitizeResources: false };
 
 function ask(teacher: Teacher, prompt: string) {

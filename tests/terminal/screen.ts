@@ -9,7 +9,7 @@ import { stringWidth } from "../../lib/deps/string_width.ts";
 
 interface ScreenRow {
   cells: string[];
-  /** Whether the next row goes on with the same line. */
+  /** Whether the next row continues with the same line. */
   wraps: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** What people train with reads every file that is exported as it is meant. @module */
+/** Training libraries read every file that is exported as it is meant. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { type ExportFormat, type ExportOptions, exportResults } from "../../lib/export/mod.ts";

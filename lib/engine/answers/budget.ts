@@ -24,7 +24,7 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** So many answers without a count of their tokens, and most of all answers: no limit can be held. */
+/** Answers without a token count, if they are also most of all answers, after which no limit can be held. */
 const UNCOUNTED_ANSWERS = 10;
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What an error means: the one place that decides whether an attempt is worth another, whether a row
- * has failed, or whether no row can be answered until a person does something.
+ * has failed, or whether no row can be answered until the user does something.
  *
  * `docs/errors.md` says the same in words, case by case.
  *
@@ -145,9 +145,9 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /**
- * Judges an error. The explicit word of whoever threw it (`error.retryable`, the header
- * `x-should-retry`) is obeyed, as the OpenAI SDKs do, but never to ask in vain: what a person has to
- * mend halts all the same, except a 429 that is said to pass.
+ * Classifies an error. What its thrower says explicitly (`error.retryable`, the header
+ * `x-should-retry`) is obeyed, as the OpenAI SDKs do, but never to ask in vain: what the user
+ * has to fix halts all the same, except a 429 that is said to pass.
  */
 export function classify(error: TeacherError): Classification {
   if (error.isAdjusted) return ADJUSTED;
@@ -227,7 +227,7 @@ function ofStatedError(error: TeacherError): Classification {
   if (aboutLoad(message)) return load(error);
   if (aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
-  // Whoever refuses a row for good reason says so with a status, or says what is wrong with it.
+  // A teacher that rejects a row for a reason gives a status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 

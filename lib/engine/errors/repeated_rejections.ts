@@ -10,18 +10,18 @@ import type { Failure, Outcome } from "../../row.ts";
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Work } from "../mod.ts";
 
-/** So many end a run in which nothing has succeeded yet. */
+/** Rejections that end a run in which nothing has succeeded yet. */
 const FIRST_LIMIT = 3;
 
-/** So many end any run. */
+/** Rejections that end any run. */
 const LATER_LIMIT = 20;
 
 /** What is done with rows that were refused. */
 export interface RepeatedRejectionsOptions {
   /** Whether key, model and parameters are known to be right: a few refusals prove nothing then. */
   readonly isProven: boolean;
-  /** Whether rows are held back until it is known who is to blame. Where somebody waits for them they are
-   * not, but they count all the same. */
+  /** Whether rows are held back until it is known who is to blame. Where a
+   * consumer waits for them they are not, but they count all the same. */
   readonly holds: boolean;
 }
 
@@ -46,7 +46,7 @@ export class RepeatedRejections {
   #limit: number;
   #isConclusive = false;
 
-  /** Nobody is suspected yet. */
+  /** No row is suspected yet. */
   constructor(options: RepeatedRejectionsOptions) {
     this.#options = options;
     this.#limit = options.isProven ? LATER_LIMIT : FIRST_LIMIT;
@@ -80,12 +80,12 @@ export class RepeatedRejections {
   /** A row has succeeded: gives back those that were held, which are to blame themselves. */
   succeeded(): Outcome[] {
     this.#limit = LATER_LIMIT;
-    return this.#sources.size === 0 ? NOBODY : this.clear();
+    return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Gives back those that are held; nobody once it is known that the rows are not to blame. */
+  /** Gives back the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
-    if (this.#isConclusive) return NOBODY;
+    if (this.#isConclusive) return NONE;
     this.#sources.clear();
     return this.#take().map(({ outcome }) => outcome);
   }
@@ -102,7 +102,7 @@ export class RepeatedRejections {
   }
 }
 
-const NOBODY: Outcome[] = [];
+const NONE: Outcome[] = [];
 
 /** How often a row has to be answered so. */
 const TIMES = 2;
@@ -192,8 +192,6 @@ export class RepeatedAnswers {
   }
 }
 
-const NONE: Outcome[] = [];
-
 /** The same in two lengths. */
 export interface HaltReason {
   /** Beside the teacher's name, with the cause first: `401: Incorrect API key provided`. */
@@ -224,7 +222,7 @@ export function haltReason(
 
 /** The way out where `count` rows were refused with the same words. */
 export function adviceForRefusals(count: number): string {
-  const rows = count > FIRST_LIMIT ? "mend them or leave them out" : "add --no-careful-start";
+  const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }
 

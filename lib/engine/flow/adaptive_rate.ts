@@ -31,7 +31,7 @@ const LEAST_PER_S = 0.2;
 /** The rate before the first refusal, in requests a second, is taken for at least this. */
 const FIRST_PER_S = 100;
 
-/** A guessed rate that was not refused for so long was not too high from the start, in milliseconds. */
+/** A guessed rate that was not refused for this time was not too high from the start, in milliseconds. */
 const CONFIRM_MS = 1_000;
 
 /** How fast a guessed rate doubles, in milliseconds. */
@@ -46,8 +46,9 @@ const USED = 1 / 3;
 /** A rate of which at least this share is used is what keeps more from being sent. */
 const LIMITING = 0.9;
 
-/** A rate of which less than this share is used holds nobody back; after so long it is forgotten. */
+/** A rate of which less than this share is used limits nothing … */
 const IDLE = 1 / 2;
+/** … and is forgotten after this time, in milliseconds. */
 const IDLE_MS = 30_000;
 
 /** A rate in requests a second that is unlimited until the first refusal. */

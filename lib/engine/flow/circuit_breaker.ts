@@ -7,25 +7,25 @@
 
 import type { Classification } from "../errors/mod.ts";
 
-/** So many rows that fail are an outage where nothing is answered meanwhile, or nearly nothing of what
- * was sent since … A row that failed before, while others were answered, may itself be to blame: it does
- * not count, or the last rows of a run would pass for an outage. */
+/** Failed rows that count as an outage where nothing, or nearly nothing, that was sent since is answered. A
+ * row that failed before, while others were answered, may itself be the cause. It does not count, or the last
+ * rows of a run would pass for an outage. */
 const ROWS_FOR_OUTAGE = 10;
 
-/** … for so long, in milliseconds: where a thousand are in flight and half of them fail, ten in a row
- * are luck. */
+/** How long they have to fail, in milliseconds: where a thousand are in flight and half of them fail, ten in a
+ * row are chance. */
 const FAULTS_ALONE_MS = 300;
 
 /** Nearly everything. */
 const NEARLY_ALL = 0.9;
 
-/** So many rows that are refused for load are an outage too … */
+/** Throttled rows that count as an outage … */
 const LOADS_FOR_OUTAGE = 10;
 
-/** … but not a burst of them. In milliseconds. */
+/** … if they last this long, in milliseconds: a burst is none. */
 const LOADS_ALONE_MS = 5_000;
 
-/** So many connections that could not be made are one at once. */
+/** Refused connections in a row that count as an outage at once. */
 const REFUSALS_FOR_OUTAGE = 3;
 
 /** The wait before the first probe, in milliseconds: at most one a second is made. */
@@ -37,8 +37,8 @@ const PROBE_CAP_MS = 15_000;
 /** Half as long again after each probe. */
 const PROBE_GROWTH = 1.5;
 
-/** After so long, in milliseconds, a row that breaks the teacher whenever it is asked may be to blame
- * after all. New rows are asked first by then, so it is the last rows of a run that are tried again and
+/** The time, in milliseconds, after which a row that breaks the teacher on each attempt may be the cause after
+ * all. New rows are asked first by then, so it is the last rows of a run that are tried again and
  * again; without an end to that, neither would the run have one. */
 const PATIENCE_MS = 15 * 60_000;
 

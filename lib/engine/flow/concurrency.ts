@@ -52,9 +52,9 @@ const DECREASE = 0.85;
 const LEAST_SHRUNK = 0.1;
 /** Attempts that are made so soon after a cut still meet the crowd that was refused. */
 const BURST_MS = 100;
-/** A careful start that is refused goes on from below: it doubles at a blow, and that may have been too
- * much for a teacher that takes so many a second. Refused again before it has come so much further, it
- * is at its end. */
+/** A careful start that is refused continues from below: it doubles at a blow, and that may have been too
+ * much for a teacher with a rate limit. Refused again before it has come this much further, it is at its
+ * end. */
 const FURTHER = 1.5;
 /** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from there on it
  * adds one, which doubles it with every round of answers. */
@@ -69,9 +69,9 @@ interface StartGrowth {
 const START: StartGrowth = { factor: 3, below: 128 };
 /** The same for a teacher that was down, and where the limit explores: what it measures first is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
-/** A careful start doubles when so long nothing was refused: answers may take an hour. */
+/** The time without a refusal after which a careful start doubles: answers may take an hour. */
 const QUIET_MS = 10_000;
-/** The limit is in use while so much of it is. */
+/** The share of the limit that has to be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
 /** Answers that come together see fewer and fewer in flight: what was in use is so for this long. */
 const USED_FOR_MS = 1_000;
@@ -179,7 +179,7 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Sending less has brought no fewer refusals: goes on from `size` as a careful start does, with no bound
+  /** Sending less has brought no fewer refusals: continues from `size` as a careful start does, with no bound
    * but the ceiling. */
   resume(size: number): void {
     this.#forget();
@@ -197,7 +197,7 @@ export class ConcurrencyLimit {
   restart(): void {
     this.#forget();
     if (this.#held < Infinity) {
-      // As if it had been cut so long ago that it is back by now.
+      // As if it had been reduced long ago, and were back by now.
       this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
     this.#explorer?.interrupted();
@@ -248,7 +248,7 @@ export class ConcurrencyLimit {
     return this.#lastUnusedAt - this.#lastUsedAt < USED_FOR_MS;
   }
 
-  /** Growth goes on while the limit is used: an idle run learns nothing of what the teacher takes. */
+  /** Growth continues while the limit is used: an idle run learns nothing of what the teacher takes. */
   #passTime(): void {
     const now = this.#now();
     const sinceMs = now - this.#calledAt;

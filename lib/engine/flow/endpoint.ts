@@ -26,9 +26,9 @@ export interface EndpointOptions {
   readonly tpm?: number;
 }
 
-/** What all channels of a run share. */
+/** What all endpoints of a run share. */
 export interface EndpointContext {
-  /** The most attempts in flight, all channels together. */
+  /** The most attempts in flight, all endpoints together. */
   readonly concurrency: number;
   /** Whether the limit looks for the number that serves best. */
   readonly isExploring: boolean;
@@ -96,7 +96,7 @@ export class Endpoint {
     this.#coolUntil = now();
   }
 
-  /** The time as this channel has it, in milliseconds. */
+  /** The time on its clock, in milliseconds. */
   get now(): number {
     return this.#context.now();
   }
@@ -151,7 +151,7 @@ export class Endpoint {
     if (this.#haltReason !== undefined) return Infinity;
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
-    // Whoever is there again takes a probe, however many attempts hang since it went.
+    // A teacher that is up again takes a probe, whatever number of attempts still hangs.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
@@ -241,7 +241,7 @@ export class Endpoint {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }
 
-  /** Where it stands, for people. */
+  /** Where it stands, as users see it. */
   status(): TeacherStatus {
     const now = this.#context.now();
     const restsUntil = this.restsUntil(now);

@@ -15,18 +15,18 @@
 export const EXPLORING_FROM = 32;
 
 /** The step of a climb, and those that look around from a limit that is good: one up, one down by
- * turns. Where the one up pays, the climb goes on. */
+ * turns. Where the one up pays, the climb continues. */
 const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
 /** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
  * limit. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower one is as good where so much is left. A wrong step down costs more than a right one saves. */
+/** A lower one is as good where this share of goodput is left. A wrong step down costs more than a right one saves. */
 const AS_GOOD = 0.99;
 /** Where the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
 /** A window is this many times as many answers as may be in flight … */
 const WINDOW_TURNOVERS = 2;
-/** … and so many ms at least. */
+/** … and at least this long, in ms. */
 const WINDOW_MIN_MS = 2_000;
 /** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two
  * runs at one teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */

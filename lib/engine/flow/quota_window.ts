@@ -1,5 +1,5 @@
 /**
- * Limits that are counted by the minute: a teacher answers so many requests, then none until the next
+ * Limits that are counted by the minute: a teacher answers a number of requests, then none until the next
  * window opens, and does not say when that is.
  *
  * Such a teacher looks like one that is closed: everything is throttled although nothing is in flight. To
@@ -167,7 +167,7 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether so much was sent since the window opened that it may be used up, or so little that it may not
+  /** Whether enough was sent since the window opened that it may be used up, or so little that it may not
    * be open. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;

@@ -24,13 +24,13 @@ export interface RateLimiterOptions {
 const GUESS_TOKENS = 500;
 const GUESS_WEIGHT = 5;
 
-/** The mean follows about so many calls. */
+/** The number of calls that the mean follows. */
 const MEAN_CALLS = 200;
 
 /** What is left is shared out when it is below this share of the limit … */
 const LOW_SHARE = 0.2;
 
-/** … or below so many calls, where the limit is not known. */
+/** … or below this number of calls, where the limit is not known. */
 const LOW_CALLS = 20;
 
 /** Headers only inform: they never keep two attempts further apart than this, in milliseconds. */

@@ -56,7 +56,7 @@ export const LONGEST_WINDOW_MS = 5_000;
 /** The shortest, in milliseconds: what happens in the first moment does not look like a rate. */
 export const SHORTEST_WINDOW_MS = 1_000;
 
-/** The last second of a steady rate has at most so many times the mean of the last five. */
+/** The last second of a steady rate has at most this multiple of the mean of the last five. */
 const STEADY = 1.5;
 
 /** Counts by the tenth of a second over the last 5 s. */

@@ -12,7 +12,7 @@ import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/error_body.ts";
 
 /** What the user has to fix. */
-export type Mend =
+export type Remedy =
   | "key"
   | "permission"
   | "billing"
@@ -31,7 +31,7 @@ export interface Expected {
   readonly isExhausted?: boolean;
   readonly isAboutModel?: boolean;
   readonly isOtherServer?: "certainly" | "probably";
-  readonly mend?: Mend;
+  readonly remedy?: Remedy;
 }
 
 /** One way for an attempt to fail. */
@@ -60,8 +60,8 @@ const KEY = halts("key"), BILLING = halts("billing"), ADDRESS = halts("address")
 const PERMISSION = halts("permission"), PROXY = halts("proxy");
 const MODEL: Expected = { ...halts("model"), isAboutModel: true };
 
-function halts(mend: Mend): Expected {
-  return { action: "halt", cause: "account", mend };
+function halts(remedy: Remedy): Expected {
+  return { action: "halt", cause: "account", remedy };
 }
 
 function asksFor(retryAfterMs: number): Expected {

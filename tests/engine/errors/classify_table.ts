@@ -7,7 +7,7 @@
 
 import type { TeacherError } from "../../../lib/errors.ts";
 import { withGenerated } from "../../support/generated_page.ts";
-import { type CaseGroup, type Expected, GROUPS, type Mend } from "./classify_cases.ts";
+import { type CaseGroup, type Expected, GROUPS, type Remedy } from "./classify_cases.ts";
 
 /** The page. */
 export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
@@ -15,7 +15,7 @@ export const PAGE = new URL("../../../docs/errors.md", import.meta.url);
 /** How much of a message is shown. */
 const SHOWN = 60;
 
-const MENDS: Readonly<Record<Mend, string>> = {
+const REMEDIES: Readonly<Record<Remedy, string>> = {
   key: "the key",
   permission: "what the key may do",
   billing: "the bill",
@@ -62,11 +62,11 @@ function recognised(error: TeacherError, headers: Readonly<Record<string, string
 }
 
 function follows(
-  { action, cause, retryAfterMs, isExhausted, isAboutModel, isOtherServer, mend }: Expected,
+  { action, cause, retryAfterMs, isExhausted, isAboutModel, isOtherServer, remedy }: Expected,
 ): string {
   if (action === "halt") {
     const own = isAboutModel ? "; a row that names a model of its own fails alone" : "";
-    return `the run halts: ${mend === undefined ? "" : MENDS[mend]}${own}`;
+    return `the run halts: ${remedy === undefined ? "" : REMEDIES[remedy]}${own}`;
   }
   if (action === "fail") return "the row fails";
   if (cause === "timeout") return "again, once";

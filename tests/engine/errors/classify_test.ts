@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "../../../lib/deps/std_assert.ts";
 import { classify } from "../../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../../lib/errors.ts";
-import { GROUPS, type Mend } from "./classify_cases.ts";
+import { GROUPS, type Remedy } from "./classify_cases.ts";
 import { assertCurrent, generatedLines } from "../../support/generated_page.ts";
 import { PAGE, withTables } from "./classify_table.ts";
 
-const ADVICE: Readonly<Record<Mend, RegExp>> = {
+const ADVICE: Readonly<Record<Remedy, RegExp>> = {
   key: /OPENAI_API_KEY.*--api-key-env.*--api-key-file/,
   permission: /what the API key may do/,
   billing: /credit.*spending limit/,
@@ -22,10 +22,10 @@ for (const { title, cases } of GROUPS) {
     const status = error.status ?? error.type;
     Deno.test(`classify() of ${status}, ${title.toLowerCase()}: ${what}`, () => {
       const { advice, ...classification } = classify(error);
-      const { mend, ...rest } = expected;
+      const { remedy, ...rest } = expected;
       assertEquals<unknown>(classification, rest, error.message);
-      if (mend === undefined) assertEquals(advice, undefined);
-      else assertMatch(advice ?? "", ADVICE[mend]);
+      if (remedy === undefined) assertEquals(advice, undefined);
+      else assertMatch(advice ?? "", ADVICE[remedy]);
     });
   }
 }

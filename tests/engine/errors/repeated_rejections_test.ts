@@ -22,7 +22,7 @@ function uids(outcomes: readonly Outcome[]): string[] {
   return outcomes.map(({ row }) => row.uid);
 }
 
-/** Adds so many with the same words; gives what was settled meanwhile. */
+/** Adds `count` rejections with the same words; gives what was settled meanwhile. */
 function addAll(suspects: RepeatedRejections, count: number, from = 0): Outcome[] {
   return Array.from({ length: count }, (_, i) => suspects.add(refused(String(from + i)))).flat();
 }
@@ -99,7 +99,7 @@ Deno.test("Suspects wants twenty at once where key, model and parameters are pro
   assertEquals(suspects.isConclusive, true);
 });
 
-Deno.test("Suspects gives rows back at once where somebody waits for them, and counts them", () => {
+Deno.test("RepeatedRejections gives rows back at once where a consumer waits for them, and counts them", () => {
   const suspects = newSuspects({ holds: false });
   assertEquals(uids(addAll(suspects, 2)), ["0", "1"]);
   assertEquals([suspects.count, suspects.isConclusive], [2, false]);

@@ -12,7 +12,7 @@ import { completionOf, endpointOf } from "../engine_fixture.ts";
 const TEACHER = {
   address: "http://one/v1",
   model: "m",
-  complete: () => Promise.reject(new Error("Nobody asks")),
+  complete: () => Promise.reject(new Error("No one asks")),
 };
 
 /** A channel on a clock that is moved by hand. */

@@ -8,7 +8,7 @@ import { RateLimiter } from "../../../lib/engine/flow/rate.ts";
 import type { Completion, RateLimit } from "../../../lib/teacher/teacher.ts";
 import { seededRandom, simulate } from "../rate_server.ts";
 
-/** An answer that took so many tokens, with what the teacher says of its limits. */
+/** An answer that took `tokens` tokens, with what the teacher says of its limits. */
 function completion(tokens: number, rateLimit?: RateLimit): Completion {
   const usage = { promptTokens: tokens / 4, completionTokens: tokens * 3 / 4 };
   return { response: "a", finishReason: "stop", usage, model: "m", rateLimit };
@@ -20,7 +20,7 @@ function limited(options: { rpm?: number; tpm?: number } = {}) {
   return { clock, limiter: new RateLimiter({ ...options, now: () => clock.now }) };
 }
 
-/** Sends whenever that is allowed, for so long; gives when. */
+/** Sends whenever that is allowed, for `ms` milliseconds; gives when. */
 function sendFor(
   limiter: RateLimiter,
   clock: { now: number },

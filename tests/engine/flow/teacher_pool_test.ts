@@ -9,7 +9,7 @@ import { seededRandom } from "../../support/simulated_load.ts";
 import { completionOf, endpointOf } from "../engine_fixture.ts";
 
 function teacherOf(address: string): Teacher {
-  return { address, complete: () => Promise.reject(new Error("Nobody asks")) };
+  return { address, complete: () => Promise.reject(new Error("No one asks")) };
 }
 
 const A = teacherOf("a"), B = teacherOf("b");
@@ -235,7 +235,7 @@ Deno.test("TeacherPool probes a teacher that is down although more hangs there t
   const sent = Array.from({ length: 30 }, () => send(pool));
   const [inA, inB] = [A, B].map((teacher) => sent.filter((one) => one.teacher === teacher));
   for (let i = 0; i < 3; i++) {
-    fail(inA[i], new TeacherError("Nobody listens", { type: "network", isUnreachable: true }));
+    fail(inA[i], new TeacherError("No one listens", { type: "network", isUnreachable: true }));
   }
   assertEquals([inA[0].isDown, inA[0].inFlight], [true, 12]);
   for (const endpoint of inB.slice(5)) endpoint.answered(FIRST, completionOf());
