@@ -45,6 +45,8 @@ async function runAndPaste(
   assertEquals(again.code, 0, again.text);
   const results = await dir.rows(`${folder}/o ut/in put.jsonl`);
   assertEquals(results.map(({ id }) => id).toSorted(), ["1", "2"]);
+  // The same words in front: one of the ways is enough.
+  if (shown !== "retort") return;
   const [, toExport] = /To export {2,}(.*)/.exec(again.text) ?? [];
   assert(toExport?.startsWith(`${shown} export 'o ut/in put.jsonl'`), again.text);
   const exported = await type(toExport, cwd, env);
