@@ -95,13 +95,19 @@ const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[
  */
 export async function openBrowser(url: string): Promise<void> {
   const [command, ...args] = OPENERS[Deno.build.os] ?? ["xdg-open"];
-  const child = new Deno.Command(command, {
-    args: [...args, url],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+  const child = started(command, [...args, url]);
   child.unref();
   const { code } = await child.status;
   if (code !== 0) throw new Error(`${command} ended with code ${code}`);
+}
+
+/** Deno's own words are "Failed to spawn 'xdg-open': entity not found". */
+function started(command: string, args: readonly string[]): Deno.ChildProcess {
+  const options = { stdin: "null", stdout: "null", stderr: "null" } as const;
+  try {
+    return new Deno.Command(command, { ...options, args: [...args] }).spawn();
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new Error(`there is no "${command}" on this machine`, { cause });
+  }
 }
