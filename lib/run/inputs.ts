@@ -211,18 +211,19 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** The file beside it whose name was meant, as far as that can be told. */
+/** The file beside it whose name was meant, as far as that can be told, or else where a relative path leads. */
 async function similarName(path: string): Promise<string> {
   const name = basename(path);
+  const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
   try {
     const names: string[] = [];
     for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
-    if (names.length === 0) return "";
+    if (names.length === 0) return where;
     const nearest = closestString(name, names);
     const isNear = levenshteinDistance(name, nearest) <= Math.min(MOST_TYPOS, name.length / 3);
-    return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : "";
+    return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : where;
   } catch {
-    return "";
+    return where;
   }
 }
 

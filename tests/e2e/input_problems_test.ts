@@ -279,6 +279,7 @@ Deno.test("an input that cannot be opened is told, with the way out", async () =
     [fifo, "it is no regular file. Name - to read standard input"],
     [dir.path("file.json"), `no such file. Did you mean "${file}"?`],
     [dir.path("nothing-like-it"), "no such file\n"],
+    ["nothing-like-it", `no such file in "${Deno.cwd()}"\n`],
     [`${file}/x`, "a part of its path is a file, not a folder"],
     [dir.path("circle"), `Cannot read "${dir.path("circle")}": `],
   ];
