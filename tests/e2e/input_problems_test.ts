@@ -107,7 +107,7 @@ Deno.test("bad rows, mixed shapes and other formats are told in one round, group
     ...Array(11).fill("nope"),
     `{"question":"two"}`,
     ...Array(4).fill(`{"text":"three"}`),
-    `{"txt":"four","id":1}`,
+    `{"txt":"say four","id":1}`,
   ];
   const mixed = await dir.write("mixed.jsonl", lines.join("\n"));
   const table = await dir.write("table.data", "a,b\n1,2\n");
@@ -146,7 +146,7 @@ Deno.test("a row without a prompt is told which field may hold it", async () => 
     [{ Prompt: "a", answer: "b" }, "use --prompt-field Prompt"],
     [{ promt: "a" }, "use --prompt-field promt"],
     [{ answer: "b", query: "a", text: "c" }, "use --prompt-field query"],
-    [{ "my text": "a" }, "use --prompt-field 'my text'"],
+    [{ "my text": "say a" }, "use --prompt-field 'my text'"],
     [{ dialogue: [{ role: "user", content: "a" }] }, "use --prompt-field dialogue"],
     [
       { data: [{ prompt: "a" }] },
