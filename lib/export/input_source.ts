@@ -7,7 +7,14 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { SourceError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
-import { type Input, openInput, placeOf } from "../formats/mod.ts";
+import {
+  foreignFormatError,
+  foreignText,
+  type Input,
+  openInput,
+  placeOf,
+  UTF8_ADVICE,
+} from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
 import { isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
@@ -58,17 +65,25 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       const stamp = await stampOf(file);
       const input = await openInput(file, file, this.#options);
       this.#inputs.push({ input, stamp });
+      const before = bad.count;
+      let rows = 0, start: string | undefined;
       for await (const lines of input.rows()) {
         for (const { text, problem, number } of lines) {
           const read = text === undefined
-            ? new NoConversation(problem ?? "it cannot be read")
+            ? new NoConversation(problem ?? "unreadable", isUtf8Problem(problem) ? UTF8_ADVICE : "")
             : this.#read(text, file, number);
+          rows++;
+          if (rows === 1) start = text;
           const isTaken = this.#judge(read, placeOf(file, input.format, number), bad, takes);
           this.#taken.push(isTaken);
           if (isTaken) this.#spool?.add(text!, file, number);
         }
         await this.#spool?.flush();
       }
+      // Not one row that can be read: it is a file of another format.
+      const foreign = rows > 0 && bad.count - before === rows && input.format === "jsonl" &&
+        foreignText(start ?? "", file);
+      if (foreign) throw foreignFormatError(file, foreign);
     }
     bad.throwIfAny();
   }
@@ -167,6 +182,10 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 /** As in rows that are sent. */
 const MOST_DEPTH = 1_000;
 
+function isUtf8Problem(problem: string | undefined): boolean {
+  return problem?.startsWith("invalid UTF-8") ?? false;
+}
+
 function changed(file: string): SourceError {
   return new SourceError(
     `Cannot convert "${file}": it was changed while it was read. Run the same command again`,
@@ -176,20 +195,21 @@ function changed(file: string): SourceError {
 
 /** Rows that cannot be converted, told together. */
 class BadRows {
+  /** How many there are. */
+  count = 0;
   readonly #lines: string[] = [];
-  #count = 0;
 
   add(place: string, { problem, hint }: NoConversation): void {
-    if (++this.#count > MOST_LISTED) return;
+    if (++this.count > MOST_LISTED) return;
     this.#lines.push(`  ${place}: ${problem}${hint === "" ? "" : `: ${hint}`}`);
   }
 
   /** @throws {SourceError} with all of them */
   throwIfAny(): void {
-    if (this.#count === 0) return;
-    const more = this.#count - this.#lines.length;
+    if (this.count === 0) return;
+    const more = this.count - this.#lines.length;
     if (more > 0) this.#lines.push(`  … and ${formatCount(more)} more`);
-    const rows = `${formatCount(this.#count)} ${this.#count === 1 ? "row" : "rows"}`;
+    const rows = `${formatCount(this.count)} ${this.count === 1 ? "row" : "rows"}`;
     throw new SourceError(
       `Cannot convert ${rows} of the input; nothing was written\n${this.#lines.join("\n")}`,
     );

@@ -9,6 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
 import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
 
 const CHUNK_BYTES = 64 * 2 ** 10;
@@ -19,6 +20,8 @@ const PACKINGS: readonly {
   readonly extension: string;
   readonly magic: readonly number[];
   readonly unpack: () => Transform;
+  /** Finds what the unpacking does not: that bytes are missing, or too many. */
+  readonly check?: () => ZstdFrames;
 }[] = [
   {
     name: "gzip",
@@ -33,6 +36,7 @@ const PACKINGS: readonly {
     // RFC 8878, 3.1.1.
     magic: [0x28, 0xb5, 0x2f, 0xfd],
     unpack: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
+    check: () => new ZstdFrames(),
   },
 ];
 
@@ -84,7 +88,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
   const packing = packingOf(first, path);
-  const bytes = packing === undefined ? all : unpacked(all, name, packing.name, packing.unpack());
+  const bytes = packing === undefined ? all : unpacked(all, name, packing);
   let isStart = true;
   for await (const chunk of bytes) {
     if (isStart) refuseForeign(chunk, name);
@@ -107,11 +111,12 @@ function refuseForeign(start: Uint8Array, name: string): void {
 
 /** The error for a file in a format that holds no rows. */
 export function foreignFormatError(name: string, { what, advice }: ForeignFormat): SourceError {
-  return new SourceError(
-    `Cannot read "${name}": it is ${what}, and rows are read from JSON Lines, JSON arrays, CSV, TSV, ` +
-      `Parquet and plain text. ${advice(name)}`,
-    { path: name },
-  );
+  const way = advice(name);
+  const isReadable = way.startsWith("Add --input-format");
+  const formats = isReadable
+    ? ""
+    : ", and rows are read from JSON Lines, JSON arrays, CSV, TSV, Parquet and plain text";
+  return new SourceError(`Cannot read "${name}": it is ${what}${formats}. ${way}`, { path: name });
 }
 
 /** The first bytes of a file, unpacked: enough to tell its format. */
@@ -164,11 +169,12 @@ async function* chunksOf(
 async function* unpacked(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  packing: string,
-  transform: Transform,
+  { name: packing, unpack, check }: typeof PACKINGS[number],
 ): AsyncGenerator<Uint8Array> {
+  const transform = unpack();
+  const copies = copiesOf(chunks, check?.());
   // Its failure comes out of the loop below, too.
-  const fed = pipeline(Readable.from(copiesOf(chunks)), transform).catch(() => {});
+  const fed = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;
   } catch (cause) {
@@ -181,8 +187,17 @@ async function* unpacked(
   }
 }
 
-async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) yield chunk.slice();
+async function* copiesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  frames: ZstdFrames | undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    const problem = frames?.push(chunk);
+    if (problem !== undefined) throw new Error(problem);
+    yield chunk.slice();
+  }
+  const problem = frames?.end();
+  if (problem !== undefined) throw new Error(problem);
 }
 
 function cannotRead(name: string, cause: unknown): SourceError {

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
 import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
-import type { Line } from "./lines.ts";
+import { type Line, NUL_BYTES } from "./lines.ts";
 
 /** How a table is read. */
 export interface CsvOptions {
@@ -23,6 +24,7 @@ export interface CsvOptions {
 /** A row that grows past this has a quote that is never closed; characters. */
 const MOST_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
+const LINE_FEED = 10;
 
 /** Reads the rows below the header in small batches. `number` is the row of the table, the header is 1. */
 export async function* readCsv(
@@ -92,6 +94,12 @@ class Header {
   readonly #isJson: readonly boolean[];
 
   constructor(names: readonly string[], { name, jsonColumns }: CsvOptions) {
+    if (/^\{\s*"/.test(names[0])) {
+      throw new SourceError(
+        `Cannot read "${name}": its first row is JSON. Add --input-format jsonl`,
+        { path: name },
+      );
+    }
     const twice = names.find((one, index) => names.indexOf(one) !== index);
     if (twice !== undefined) {
       throw new SourceError(
@@ -119,8 +127,11 @@ class Header {
 
   row(cells: readonly string[], number: number): Line {
     if (cells.length !== this.#names.length) {
-      const problem = `has ${cells.length} cells where the header has ${this.#names.length}`;
-      return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
+      const count = `${cells.length} ${cells.length === 1 ? "cell" : "cells"}`;
+      return badRow(number, cells, `has ${count} where the header has ${this.#names.length}`);
+    }
+    if (cells.some((cell) => cell.includes("\0"))) {
+      return badRow(number, cells, NUL_BYTES);
     }
     let text = "{";
     for (let i = 0; i < cells.length; i++) {
@@ -129,6 +140,10 @@ class Header {
     }
     return { number, text: `${text}}`, problem: undefined, bytes: undefined };
   }
+}
+
+function badRow(number: number, cells: readonly string[], problem: string): Line {
+  return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
 }
 
 /** The JSON of a cell on one line; what is none makes the row a bad one further on. */
@@ -189,22 +204,43 @@ async function* texts(
   name: string,
 ): AsyncGenerator<{ text: string; isLast: boolean }> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  let bytes = 0;
+  let line = 1;
   try {
     for await (const chunk of chunks) {
-      const text = decoder.decode(chunk, { stream: true });
-      bytes += chunk.length;
+      let text: string;
+      try {
+        text = decoder.decode(chunk, { stream: true });
+      } catch (cause) {
+        throw invalidText(name, line + linesBeforeDamage(chunk), cause);
+      }
+      for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, at + 1)) {
+        line++;
+      }
       yield { text, isLast: false };
     }
     yield { text: decoder.decode(), isLast: true };
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    throw new SourceError(
-      `Cannot read "${name}": invalid UTF-8 after byte ${bytes}. Save it as "CSV UTF-8", or convert ` +
-        "it, as with iconv -f WINDOWS-1252 -t UTF-8",
-      { path: name, cause },
-    );
+    throw invalidText(name, line, cause);
   }
+}
+
+/** The lines of a chunk that are text before the first one that is not. */
+function linesBeforeDamage(chunk: Uint8Array): number {
+  let lines = 0;
+  for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
+    if (!isUtf8(chunk.subarray(start, end))) break;
+    lines++;
+  }
+  return lines;
+}
+
+function invalidText(name: string, line: number, cause: unknown): SourceError {
+  return new SourceError(
+    `Cannot read "${name}" line ${line}: invalid UTF-8. Save it as "CSV UTF-8", or convert it, as ` +
+      "with iconv -f WINDOWS-1252 -t UTF-8",
+    { path: name, line, cause },
+  );
 }
 
 /** The delimiter that the header has most of, outside of quotes: Excel writes `;` in many countries. */

@@ -18,7 +18,7 @@ const STANDARD_INPUT = "-";
 
 /** Formats that begin with certain bytes. */
 const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
-  ["PAR1", { what: "a Parquet file", advice: withDuckDb }],
+  ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "packed with xz", advice: unpackedWith("xz -dc") }],
   ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
   ["PK\x05\x06", { what: "an empty zip archive", advice: () => "There is nothing in it" }],
@@ -88,13 +88,18 @@ export function foreignText(firstLine: string, path: string): ForeignFormat | un
   if (line.startsWith("[") && !isMessageArray(line)) {
     return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
   }
-  if (/^\{(.*[[{,])?$/.test(line)) {
+  // A whole row with a comma behind it is a line of a list.
+  const isOpen = line.length < MOST_OPEN && /^\{(.*[[{,])?$/.test(line);
+  if (isOpen && !/^\{.*\},$/.test(line)) {
     const list = /^\{\s*"([^"]*)"\s*:\s*\[/.exec(line)?.[1];
     const filter = list === undefined ? "." : `'.["${list}"][]'`;
     return { what: "JSON over several lines", advice: (path) => withJq(path, filter) };
   }
   return line.startsWith("{") ? undefined : separatedText(line, path);
 }
+
+/** The first line of pretty-printed JSON is short; of a longer one only the beginning may be known. */
+const MOST_OPEN = 4_000;
 
 /** The lines of a table, or of plain text. */
 function separatedText(line: string, path: string): ForeignFormat | undefined {
@@ -138,13 +143,6 @@ function fromZip(path: string): string {
 
 function withJq(path: string, filter: string): string {
   return `Convert it: jq -c ${filter} ${word(path)} > ${word(nameInJsonLines(path))}`;
-}
-
-function withDuckDb(path: string): string {
-  const target = nameInJsonLines(path);
-  return `Convert it: duckdb -c "COPY (FROM '${
-    path === STANDARD_INPUT ? "FILE" : path
-  }') TO '${target}' (FORMAT JSON)"`;
 }
 
 function fromUtf16(path: string): string {

@@ -8,7 +8,7 @@ import { SourceError } from "../errors.ts";
 import { firstBytes, openBytes, openRanges, withoutPacking } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
 import { readJsonArray } from "./json_array.ts";
-import { type Line, readLines } from "./lines.ts";
+import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 
 /** A format of inputs. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
@@ -185,7 +185,14 @@ function isJson(text: string): boolean {
 async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]> {
   for await (const batch of lines) {
     yield batch.map((line) =>
-      line.text === undefined ? line : { ...line, text: JSON.stringify({ prompt: line.text }) }
+      line.text === undefined ? line : line.text.includes("\0")
+        ? {
+          ...line,
+          text: undefined,
+          problem: NUL_BYTES,
+          bytes: new TextEncoder().encode(line.text),
+        }
+        : { ...line, text: JSON.stringify({ prompt: line.text }) }
     );
   }
 }

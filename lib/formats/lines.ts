@@ -30,6 +30,12 @@ export interface LinesOptions {
   linesBefore?: number;
 }
 
+/** What is wrong with text that holds zeros: nothing that users type does. */
+export const NUL_BYTES = "holds NUL bytes: the file was not written whole, or is no text";
+
+/** What helps where text is not UTF-8. */
+export const UTF8_ADVICE = "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8";
+
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
 /** Small batches die young: the first pass takes 16 MB of heap with them, and 37 MB with the lines of a
  * whole chunk. */

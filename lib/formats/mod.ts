@@ -28,4 +28,4 @@ export {
   openInput,
   placeOf,
 } from "./input.ts";
-export { type Line, openLines } from "./lines.ts";
+export { type Line, openLines, UTF8_ADVICE } from "./lines.ts";

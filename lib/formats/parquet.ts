@@ -34,10 +34,8 @@ export interface RowGroup {
 
 /** The row groups of a file, in their order. */
 export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[]> {
-  const { parquetMetadataAsync } = await import("../deps/hyparquet.ts");
   using file = await openFile(path, name);
-  const buffer = await bufferOf(file);
-  const { row_groups: groups } = await reading(name, () => parquetMetadataAsync(buffer));
+  const { row_groups: groups } = await metadataOf(await bufferOf(file), name);
   return groups.map(({ num_rows: rows, total_byte_size: total, columns }) => ({
     rows: Number(rows),
     bytes: columns.reduce(
@@ -49,12 +47,10 @@ export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
-  const { compressors, parquetMetadataAsync, parquetReadObjects } = await import(
-    "../deps/hyparquet.ts"
-  );
+  const { compressors, parquetReadObjects } = await import("../deps/hyparquet.ts");
   using file = await openFile(path, options.name);
   const buffer = await bufferOf(file);
-  const metadata = await reading(options.name, () => parquetMetadataAsync(buffer));
+  const metadata = await metadataOf(buffer, options.name);
   const columns = plainSchema(metadata.schema);
   refuseBinary(columns.binary, options);
   const { start: firstRow, end: endRow } = options.rows ?? { start: 0, end: Infinity };
@@ -66,7 +62,8 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
     const held = await holding(buffer, group);
     for (let rowStart = groupStart; rowStart < groupEnd; rowStart += SLICE_ROWS) {
       const rowEnd = Math.min(rowStart + SLICE_ROWS, groupEnd);
-      const rows = await reading(options.name, () =>
+      const place = `rows ${rowStart + 1} to ${rowEnd} are damaged`;
+      const rows = await reading(options.name, place, () =>
         parquetReadObjects({
           file: held,
           metadata: { ...metadata, schema: columns.schema } as FileMetaData,
@@ -80,7 +77,7 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
       for (let at = 0; at < rows.length; at += BATCH_ROWS) {
         yield rows.slice(at, at + BATCH_ROWS).map((row, index) => ({
           number: rowStart + at + index + 1,
-          text: toJsonText(row, columns.decimals),
+          text: toJsonText(row, columns.writers),
           problem: undefined,
           bytes: undefined,
         }));
@@ -155,12 +152,56 @@ async function holding(
 
 const MOST_HELD_BYTES = 64 * 2 ** 20;
 
-async function reading<T>(name: string, read: () => Promise<T>): Promise<T> {
+async function reading<T>(name: string, problem: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    const reason = `it is no whole Parquet file (${(cause as Error).message})`;
-    throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
+    throw cannotRead(name, `${problem} (${(cause as Error).message})`, cause);
   }
 }
+
+function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
+  return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
+}
+
+const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
+/** What the packages unpack. */
+const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
+
+/**
+ * What the footer of a file says.
+ *
+ * @throws {SourceError} where the file is none that can be read, with what it is
+ */
+async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaData> {
+  const { parquetMetadataAsync } = await import("../deps/hyparquet.ts");
+  const { byteLength: size } = buffer;
+  if (size === 0) throw cannotRead(name, "it is empty, which no Parquet file is");
+  const textAt = async (at: number) =>
+    new TextDecoder("latin1").decode(await buffer.slice(Math.max(0, at), Math.max(0, at) + 4));
+  const [start, end] = [await textAt(0), await textAt(size - 4)];
+  if (end === ENCRYPTED_MARK) throw cannotRead(name, ENCRYPTED);
+  if (start !== MARK && end !== MARK) {
+    throw cannotRead(name, "it is no Parquet file. Name its format with --input-format");
+  }
+  if (end !== MARK || size < 12) {
+    throw cannotRead(name, "it is no whole Parquet file: its end is missing. Copy it again");
+  }
+  const problem = "its footer is damaged";
+  const metadata = await reading(name, problem, () => parquetMetadataAsync(buffer));
+  for (const { columns } of metadata.row_groups) {
+    for (const { meta_data: meta, crypto_metadata: crypto } of columns) {
+      if (crypto !== undefined || meta === undefined) throw cannotRead(name, ENCRYPTED);
+      if (CODECS.has(meta.codec)) continue;
+      const column = JSON.stringify(meta.path_in_schema.join("."));
+      throw cannotRead(
+        name,
+        `column ${column} is packed with ${meta.codec}, which is not supported`,
+      );
+    }
+  }
+  return metadata;
+}
+
+const ENCRYPTED = "it is encrypted. Write it again without encryption";

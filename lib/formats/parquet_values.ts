@@ -7,12 +7,15 @@
 
 import type { ParquetParsers, SchemaElement } from "../deps/hyparquet.ts";
 
-/** A schema that gives decimals raw, and what has to be known of its columns. */
+/** Writes a value of a column as JSON. */
+type Writer = (value: unknown) => string;
+
+/** A schema that gives raw what its reader would make less of, and what has to be known of its columns. */
 export interface PlainSchema {
   /** The schema to read with. */
   readonly schema: SchemaElement[];
-  /** The scale of each decimal by its path, as `price` or `items.price`. */
-  readonly decimals: ReadonlyMap<string, number>;
+  /** How values that are read raw are written, by the path of their column, as `price` or `items.price`. */
+  readonly writers: ReadonlyMap<string, Writer>;
   /** The paths of columns that hold bytes. */
   readonly binary: readonly string[];
 }
@@ -53,29 +56,57 @@ function oneLine(json: string): string {
   return json.trim().replace(/\s*[\r\n]\s*/g, "");
 }
 
-/** Takes the decimals out of a schema. */
+/** Takes the types out of a schema that are read raw. */
 export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
-  const decimals = new Map<string, number>();
+  const writers = new Map<string, Writer>();
   const binary: string[] = [];
   const plain: SchemaElement[] = [];
   let next = 0;
   const visit = (path: readonly string[], depth: number): void => {
     const element = schema[next++];
     const own = depth === 0 ? [] : isWrapper(element, depth) ? path : [...path, element.name];
-    const isDecimal = element.converted_type === "DECIMAL" ||
-      element.logical_type?.type === "DECIMAL";
-    if (isDecimal) decimals.set(own.join("."), scaleOf(element));
-    if (isBytes(element) && !isDecimal) binary.push(own.join("."));
+    const writer = writerOf(element);
+    if (writer !== undefined) writers.set(own.join("."), writer);
+    else if (isBytes(element)) binary.push(own.join("."));
     plain.push(
-      isDecimal
-        ? { ...element, converted_type: undefined, logical_type: undefined }
-        : { ...element, converted_type: element.converted_type ?? convertedOf(element) },
+      writer === undefined
+        ? { ...element, converted_type: element.converted_type ?? convertedOf(element) }
+        : { ...element, converted_type: undefined, logical_type: undefined },
     );
     for (let i = 0; i < (element.num_children ?? 0); i++) visit(own, depth + 1);
   };
   visit([], 0);
-  return { schema: plain, decimals, binary };
+  return { schema: plain, writers, binary };
 }
+
+/** How a column is written whose values are read raw; undefined for all others. */
+function writerOf(element: SchemaElement): Writer | undefined {
+  const { converted_type: converted, logical_type: logical } = element;
+  if (converted === "DECIMAL" || logical?.type === "DECIMAL") {
+    const scale = scaleOf(element);
+    return (value) => decimal(value, scale);
+  }
+  const unit = (logical as { unit?: string } | undefined)?.unit ??
+    /^TIME_(\w+)$/.exec(converted ?? "")?.[1] ?? "";
+  const perUnit = NANOSECONDS[unit], digits = DIGITS[unit];
+  if (logical?.type === "TIMESTAMP" && logical.isAdjustedToUTC === false) {
+    // A date and a time on a clock, of which no one has said where it hangs.
+    return (value) =>
+      JSON.stringify(moment(BigInt(value as bigint) * perUnit, digits).slice(0, -1));
+  }
+  if (logical?.type === "TIME" || converted?.startsWith("TIME_")) {
+    return (value) =>
+      JSON.stringify(moment(BigInt(value as bigint) * perUnit, digits).slice(11, -1));
+  }
+  return undefined;
+}
+
+const NANOSECONDS: Readonly<Record<string, bigint>> = {
+  MILLIS: 1_000_000n,
+  MICROS: 1_000n,
+  NANOS: 1n,
+};
+const DIGITS: Readonly<Record<string, number>> = { MILLIS: 3, MICROS: 6, NANOS: 9 };
 
 /** The older name of a type that files may give by the newer one alone; the reader looks at the older one. */
 function convertedOf({ logical_type: logical }: SchemaElement): SchemaElement["converted_type"] {
@@ -104,14 +135,14 @@ function isBytes({ type, converted_type: converted, logical_type: logical }: Sch
 }
 
 /** A row as JSON source text. */
-export function toJsonText(row: unknown, decimals: ReadonlyMap<string, number>): string {
-  return write(row, "", decimals);
+export function toJsonText(row: unknown, writers: PlainSchema["writers"]): string {
+  return write(row, "", writers);
 }
 
-function write(value: unknown, path: string, decimals: ReadonlyMap<string, number>): string {
+function write(value: unknown, path: string, writers: PlainSchema["writers"]): string {
   if (value === null || value === undefined) return "null";
-  const scale = decimals.get(path);
-  if (scale !== undefined && !Array.isArray(value)) return decimal(value, scale);
+  const writer = writers.get(path);
+  if (writer !== undefined && !Array.isArray(value)) return writer(value);
   switch (typeof value) {
     case "bigint":
       return value.toString();
@@ -119,19 +150,19 @@ function write(value: unknown, path: string, decimals: ReadonlyMap<string, numbe
       // JSON has no word for these.
       return Number.isFinite(value) ? String(value) : "null";
     case "object":
-      return writeObject(value, path, decimals);
+      return writeObject(value, path, writers);
     default:
       return JSON.stringify(value);
   }
 }
 
-function writeObject(value: object, path: string, decimals: ReadonlyMap<string, number>): string {
+function writeObject(value: object, path: string, writers: PlainSchema["writers"]): string {
   if (value instanceof Verbatim) return value.text;
   if (value instanceof Uint8Array) return JSON.stringify(value.toBase64());
-  if (Array.isArray(value)) return `[${value.map((one) => write(one, path, decimals)).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map((one) => write(one, path, writers)).join(",")}]`;
   if (ArrayBuffer.isView(value)) return JSON.stringify([...value as unknown as number[]]);
   const members = Object.entries(value).map(([name, one]) =>
-    `${JSON.stringify(name)}:${write(one, path === "" ? name : `${path}.${name}`, decimals)}`
+    `${JSON.stringify(name)}:${write(one, path === "" ? name : `${path}.${name}`, writers)}`
   );
   return `{${members.join(",")}}`;
 }

@@ -6,6 +6,7 @@
  */
 
 import { SourceError, UsageError } from "../errors.ts";
+import { UTF8_ADVICE } from "../formats/mod.ts";
 import { formatCount, formatCountOf } from "../figures.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
@@ -186,7 +187,7 @@ const HINTED_LINES = 1_000;
 /** Kinds whose hint is the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
-  [/^invalid UTF-8/, "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8"],
+  [/^invalid UTF-8/, UTF8_ADVICE],
 ];
 
 /** Collects them. */

@@ -81,7 +81,7 @@ Deno.test("a file of another format is named, with the way out, and nothing is a
   const said = result.stderr.trimEnd().split("\n");
   assertEquals(said.length, FOREIGN.length, result.stderr);
   for (const [i, [name, , what, advice]] of FOREIGN.entries()) {
-    const start = `Cannot read "${inputs[i]}": it is ${what}, and rows are read from JSON Lines, `;
+    const start = `Cannot read "${inputs[i]}": it is ${what}`;
     assert(said[i].startsWith(start), `${name}: ${said[i]}`);
     assertStringIncludes(said[i], advice.replaceAll("DIR", dir.root));
   }

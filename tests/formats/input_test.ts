@@ -131,7 +131,7 @@ Deno.test("CSV that is cut, ragged or of another encoding is told with its row",
   const inside = await file(dir, "inside.csv", 'a,b\n1,"2" x\n');
   await assertRejects(() => read(inside), SourceError, "row 2: a quote");
   const ragged = await read(await file(dir, "ragged.csv", "a,b\n1\n1,2\n"));
-  assertEquals(ragged.texts, ["has 1 cells where the header has 2", '{"a":"1","b":"2"}']);
+  assertEquals(ragged.texts, ["has 1 cell where the header has 2", '{"a":"1","b":"2"}']);
   const latin = await file(dir, "latin.csv", Uint8Array.of(97, 10, 0xe9, 10));
   await assertRejects(() => read(latin), SourceError, 'Save it as "CSV UTF-8"');
   const twice = await file(dir, "twice.csv", "a,a\n1,2\n");

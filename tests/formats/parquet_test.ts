@@ -1,6 +1,6 @@
 /**
  * Tests of lib/formats/parquet.ts. The files were written by pyarrow 26: `values.parquet` has integers past
- * 2^53, decimals, timestamps in microseconds, lists of structs and a map; `bytes.parquet` a binary column.
+ * 2^53, decimals, timestamps in microseconds, lists of structs and a map, `times.parquet` times of all kinds; `bytes.parquet` a binary column.
  *
  * @module
  */
@@ -24,11 +24,19 @@ async function texts(path: string, options?: InputOptions): Promise<(string | un
 Deno.test("Parquet values keep all their digits", async () => {
   assertEquals(await texts(here("values.parquet")), [
     '{"id":9007199254740993,"prompt":"hi","price":12.340,"small":1.50,' +
-    '"at":"2024-01-02T03:04:05.678901Z","day":"2024-01-02",' +
+    '"at":"2024-01-02T03:04:05.678901","day":"2024-01-02",' +
     '"messages":[{"role":"user","content":"a","n":1.10}],"f":0.1,"m":{"k":1},"s":{"a":true}}',
     '{"id":-5,"prompt":"ü \\"q\\"","price":-0.005,"small":null,' +
-    '"at":"1969-12-31T23:59:59.000001Z","day":null,' +
+    '"at":"1969-12-31T23:59:59.000001","day":null,' +
     '"messages":[{"role":"user","content":null,"n":null}],"f":null,"m":{},"s":{"a":null}}',
+  ]);
+});
+
+Deno.test("timestamps with a time zone are UTC, those without one name none", async () => {
+  assertEquals(await texts(here("times.parquet")), [
+    '{"prompt":"a","local":"2024-01-02T03:04:05.678901","utc":"2024-01-02T03:04:05.678901Z",' +
+    '"nano":"2024-01-02T03:04:05.678901007","milli":"2024-01-02T03:04:05.678Z",' +
+    '"time":"01:02:03.000001"}',
   ]);
 });
 
@@ -49,6 +57,10 @@ Deno.test("a Parquet file that was cut is told as such", async () => {
   for (const length of [4, 100, bytes.length - 1]) {
     const path = dir.path(`cut-${length}.parquet`);
     await Deno.writeFile(path, bytes.subarray(0, length));
-    await assertRejects(() => texts(path), SourceError, "it is no whole Parquet file");
+    await assertRejects(
+      () => texts(path),
+      SourceError,
+      "it is no whole Parquet file: its end is missing",
+    );
   }
 });

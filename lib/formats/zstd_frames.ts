@@ -1,0 +1,113 @@
+/**
+ * Whether a zstd file is whole. `node:zlib` ends without a word where the data does, and leaves what follows
+ * a frame unread: a file that was cut would be read as a shorter one.
+ *
+ * The format is that of RFC 8878, 3.1: frames of blocks that say how long they are.
+ *
+ * @module
+ */
+
+const FRAME = 0xfd2fb528;
+/** Skippable frames have 16 magic numbers. */
+const SKIPPABLE = 0x184d2a50, SKIPPABLE_BITS = 0xfffffff0;
+const LONGEST_HEADER = 14;
+
+/** What the next bytes are. */
+type Part = "magic" | "skippable size" | "descriptor" | "fields" | "block" | "content" | "checksum";
+
+/** Follows the frames of a file through its bytes. */
+export class ZstdFrames {
+  #part: Part = "magic";
+  readonly #header = new Uint8Array(LONGEST_HEADER);
+  #filled = 0;
+  /** How many bytes the part at hand has. */
+  #wanted = 4;
+  /** How many of the next bytes are content. */
+  #toSkip = 0;
+  #hasChecksum = false;
+  #isLast = false;
+  /** What is wrong. */
+  #problem: string | undefined;
+
+  /** Takes the next bytes. Gives what is wrong with them. */
+  push(bytes: Uint8Array): string | undefined {
+    for (let at = 0; at < bytes.length && this.#problem === undefined;) {
+      if (this.#toSkip > 0) {
+        const count = Math.min(this.#toSkip, bytes.length - at);
+        this.#toSkip -= count;
+        at += count;
+        if (this.#toSkip === 0 && this.#part === "content") this.#endBlock();
+        continue;
+      }
+      this.#header[this.#filled++] = bytes[at++];
+      if (this.#filled < this.#wanted) continue;
+      this.#filled = 0;
+      this.#take();
+    }
+    return this.#problem;
+  }
+
+  /** To be called at the end. Gives what is wrong with the file. */
+  end(): string | undefined {
+    const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
+    return this.#problem ?? (isWhole ? undefined : "unexpected end of file");
+  }
+
+  /** Reads the part that is complete. */
+  #take(): void {
+    switch (this.#part) {
+      case "magic": {
+        const magic = this.#number(4);
+        if (magic === FRAME) return this.#expect("descriptor", 1);
+        if ((magic & SKIPPABLE_BITS) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
+        this.#problem = "other bytes behind its end";
+        return;
+      }
+      case "skippable size":
+        this.#toSkip = this.#number(4);
+        return this.#expect("magic", 4);
+      case "descriptor":
+        return this.#takeDescriptor(this.#header[0]);
+      case "block":
+        return this.#takeBlock(this.#number(3));
+      case "fields":
+        return this.#expect("block", 3);
+      case "checksum":
+        return this.#expect("magic", 4);
+    }
+  }
+
+  #takeDescriptor(descriptor: number): void {
+    const isSingle = (descriptor & 0x20) !== 0;
+    const sizeBytes = [isSingle ? 1 : 0, 2, 4, 8][descriptor >> 6];
+    const dictionaryBytes = [0, 1, 2, 4][descriptor & 3];
+    this.#hasChecksum = (descriptor & 4) !== 0;
+    this.#expect("fields", (isSingle ? 0 : 1) + dictionaryBytes + sizeBytes);
+  }
+
+  #takeBlock(header: number): void {
+    this.#isLast = (header & 1) !== 0;
+    const type = (header >> 1) & 3, size = header >>> 3;
+    this.#part = "content";
+    // A run of one byte is that byte.
+    this.#toSkip = type === 1 ? 1 : size;
+    if (this.#toSkip === 0) this.#endBlock();
+  }
+
+  #endBlock(): void {
+    if (!this.#isLast) this.#expect("block", 3);
+    else if (this.#hasChecksum) this.#expect("checksum", 4);
+    else this.#expect("magic", 4);
+  }
+
+  #expect(part: Part, bytes: number): void {
+    this.#part = part;
+    this.#wanted = bytes;
+  }
+
+  #number(bytes: number): number {
+    let number = 0;
+    for (let i = bytes - 1; i >= 0; i--) number = number * 256 + this.#header[i];
+    return number;
+  }
+}
