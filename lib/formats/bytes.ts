@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import { ZstdFrames } from "./zstd_frames.ts";
+import type { ZstdFrames } from "./zstd_frames.ts";
 import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
 
 const CHUNK_BYTES = 64 * 2 ** 10;
@@ -21,7 +21,7 @@ const PACKINGS: readonly {
   readonly magic: readonly number[];
   readonly unpack: () => Transform;
   /** Finds what the unpacking does not: that bytes are missing, or too many. */
-  readonly check?: () => ZstdFrames;
+  readonly check?: () => Promise<ZstdFrames>;
 }[] = [
   {
     name: "gzip",
@@ -36,7 +36,7 @@ const PACKINGS: readonly {
     // RFC 8878, 3.1.1.
     magic: [0x28, 0xb5, 0x2f, 0xfd],
     unpack: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
-    check: () => new ZstdFrames(),
+    check: async () => new (await import("./zstd_frames.ts")).ZstdFrames(),
   },
 ];
 
@@ -172,7 +172,7 @@ async function* unpacked(
   { name: packing, unpack, check }: typeof PACKINGS[number],
 ): AsyncGenerator<Uint8Array> {
   const transform = unpack();
-  const copies = copiesOf(chunks, check?.());
+  const copies = copiesOf(chunks, await check?.());
   // Its failure comes out of the loop below, too.
   const fed = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
