@@ -113,7 +113,10 @@ Deno.test("readLines() reads a line of many chunks in linear time", async () => 
   };
   await timeOf(1_000);
   // 16 times the work takes 16 times as long; joining at each chunk would make it 256.
-  const [few, many] = [await timeOf(4_000), await timeOf(64_000)];
+  // The shortest of three: other programs take their share of the machine's time now and then.
+  const shortest = async (chunks: number) =>
+    Math.min(await timeOf(chunks), await timeOf(chunks), await timeOf(chunks));
+  const [few, many] = [await shortest(4_000), await shortest(64_000)];
   assertLess(many, Math.max(few, 1) * 100);
 });
 
