@@ -87,8 +87,8 @@ async function overLanes(count: number, concurrency: number, teacher: Teacher): 
     isExploring: false,
     isCareful: false,
     retryPolicy: new RetryPolicy(),
-    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Budget(),
+    policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    budget: new Budget(),
   });
   await engine.run();
 }

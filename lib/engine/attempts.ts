@@ -28,8 +28,8 @@ export interface AttemptsOptions extends
   Pick<
     EngineOptions,
     | "listener"
-    | "acceptance"
-    | "spending"
+    | "policy"
+    | "budget"
     | "retryPolicy"
     | "rowTimeoutMs"
     | "onNotice"
@@ -38,7 +38,7 @@ export interface AttemptsOptions extends
     | "isProven"
     | "waitForTeacherMs"
     | "wasAnswered"
-    | "holdsSuspects"
+    | "holdsRejections"
   >,
   Partial<Pick<EngineOptions, "teachers">> {
   /** Milliseconds, monotonic. */
@@ -159,8 +159,8 @@ export class Attempts {
     work.busyMs += latencyMs;
     work.latencyMs = latencyMs;
     const { row, params, resamples } = work;
-    const { acceptance } = this.#options;
-    const ending = isCompletion(completion) ? acceptance.ending(completion, params) : undefined;
+    const { policy } = this.#options;
+    const ending = isCompletion(completion) ? policy.ending(completion, params) : undefined;
     if (ending !== undefined) thrown = unfinished(completion!, ending);
     if (!isCompletion(completion) || thrown !== undefined) {
       const result = this.#refused(work, latencyMs, thrown);
@@ -174,7 +174,7 @@ export class Attempts {
     this.#pay(work, completion);
     this.#options.onEnd();
     if (ending === "whole") this.#blame.wasWhole(endpoint);
-    const decided = acceptance.decide(completion, row, params, resamples, ending, work);
+    const decided = policy.decide(completion, row, params, resamples, ending, work);
     const rejection = decided instanceof Promise
       ? await this.#checks.wait(decided, params)
       : decided;
@@ -200,11 +200,11 @@ export class Attempts {
     if (rejected === undefined || !isSame) return undefined;
     const { row, params, resamples } = work;
     const { completion, failure } = rejected;
-    const { acceptance } = this.#options;
-    if (failure.type !== "unfinished" || acceptance.ending(completion, params) !== "whole") {
+    const { policy } = this.#options;
+    if (failure.type !== "unfinished" || policy.ending(completion, params) !== "whole") {
       return undefined;
     }
-    const decided = acceptance.decide(completion, row, params, resamples, "whole", work);
+    const decided = policy.decide(completion, row, params, resamples, "whole", work);
     const rejection = decided instanceof Promise
       ? await this.#checks.wait(decided, params)
       : decided;
@@ -213,9 +213,9 @@ export class Attempts {
   }
 
   #pay(work: Work, completion: Completion): void {
-    const { spending } = this.#options;
-    work.costUsd += spending.add(completion, sentOf(work).endpoint.teacher);
-    const reason = spending.exhausted;
+    const { budget } = this.#options;
+    work.costUsd += budget.add(completion, sentOf(work).endpoint.teacher);
+    const reason = budget.exhausted;
     if (reason !== undefined) this.#options.onHalt(reason);
   }
 
@@ -280,8 +280,10 @@ export class Attempts {
       return failedWith(outcomeOf(work, latencyMs, undefined, lateness));
     }
     const outcome = { ...outcomeOf(work, latencyMs, undefined, failure), failure };
-    const isSuspect = classification.action === "fail" && !isAboutRow(error);
-    if (isSuspect) return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
+    const mayBeTeachersFault = classification.action === "fail" && !isAboutRow(error);
+    if (mayBeTeachersFault) {
+      return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
+    }
     const outcomes = this.#blame.last(work, error, classification, outcome);
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
   }

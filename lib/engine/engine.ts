@@ -212,7 +212,7 @@ export class Engine {
     return work;
   }
 
-  /** Counts the rows that lanes hold too, for each may come back to the room. */
+  /** Counts the rows that lanes hold too, because each may return to the retry queue. */
   #isRoomFull(): boolean {
     return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
@@ -237,7 +237,7 @@ export class Engine {
     this.#noteState();
   }
 
-  /** A teacher has a place free again, or the waiting room has; or it is the end. */
+  /** Capacity may be free, at a teacher or in the retry queue, or the run may be over. */
   #wakeParked(): void {
     if (this.#lanes.areParked) this.#wake();
   }

@@ -62,13 +62,13 @@ export interface EngineOptions {
    * @default 60,000; 0 where the host does not exist */
   waitForTeacherMs?: number;
   /** Whether rows that were refused are held back until it is known who is to blame. @default true */
-  holdsSuspects?: boolean;
+  holdsRejections?: boolean;
   /** When to try again. */
   retryPolicy: RetryPolicy;
   /** Which answers are kept. */
-  acceptance: AnswerPolicy;
+  policy: AnswerPolicy;
   /** What may be spent. */
-  spending: Budget;
+  budget: Budget;
   /** The longest that one row may take, in milliseconds. */
   rowTimeoutMs?: number;
   /** How many rows there are, where that is known: the engine is done once they are settled, and

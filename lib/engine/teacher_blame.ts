@@ -24,7 +24,7 @@ import { sentOf, type Work } from "./work.ts";
 export interface TeacherBlameOptions extends
   Pick<
     EngineOptions,
-    "isCareful" | "isProven" | "holdsSuspects" | "waitForTeacherMs" | "wasAnswered"
+    "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "wasAnswered"
   >,
   Partial<Pick<EngineOptions, "teachers">> {
   /** A teacher will not be asked again. */
@@ -79,7 +79,7 @@ export class TeacherBlame {
     const { count } = rejections;
     const what = `refused ${count} rows in a row with the same words`;
     this.#halt(endpoint, what, outcome.failure, adviceForRefusals(count));
-    this.#release(rejections.acquit());
+    this.#release(rejections.release());
     return failed;
   }
 
@@ -91,7 +91,7 @@ export class TeacherBlame {
     // Where there are others, the row is not asked there twice.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
-    this.#judge(work, error, classification, answers);
+    this.#checkConclusive(work, error, classification, answers);
     return endpoint.isHalted;
   }
 
@@ -105,7 +105,7 @@ export class TeacherBlame {
     const answers = this.#speaking(work, classification);
     if (answers === undefined) return [outcome];
     const failed = answers.addLast({ outcome, work });
-    this.#judge(work, error, classification, answers);
+    this.#checkConclusive(work, error, classification, answers);
     return failed;
   }
 
@@ -146,7 +146,7 @@ export class TeacherBlame {
     return this.#of(endpoint).others;
   }
 
-  #judge(
+  #checkConclusive(
     work: Work,
     error: TeacherError,
     { cause }: Classification,
@@ -179,7 +179,7 @@ export class TeacherBlame {
   #of(endpoint: Endpoint): Records {
     let records = this.#records.get(endpoint);
     if (records === undefined) {
-      const { isCareful, isProven = false, holdsSuspects: holds = true } = this.#options;
+      const { isCareful, isProven = false, holdsRejections: holds = true } = this.#options;
       records = {
         rejections: new RepeatedRejections({ isProven: isProven || !isCareful, holds }),
         endings: new RepeatedAnswers({ isProven, onlyFirst: false, holds }),

@@ -21,7 +21,7 @@ export interface WorkQueueOptions {
   /** The run's parameters. */
   readonly params: Params;
   /** What rows are asked with that an earlier run left between two answers. */
-  readonly acceptance: AnswerPolicy;
+  readonly policy: AnswerPolicy;
   /** The engine's clock. */
   readonly clock: Clock;
   /** There may be something to do that was not there before. */
@@ -33,8 +33,8 @@ export interface WorkQueueOptions {
 /** Rows on their way to the lanes, new ones and others. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  readonly #intake: RowBuffer<Row>;
-  readonly #room: RetryQueue<Work>;
+  readonly #buffer: RowBuffer<Row>;
+  readonly #retries: RetryQueue<Work>;
   /** Whether the last one taken was a retry. */
   #hasRetried = false;
   #taken = 0;
@@ -42,13 +42,13 @@ export class WorkQueue {
   /** Nothing is read yet. */
   constructor(options: WorkQueueOptions) {
     this.#options = options;
-    this.#intake = new RowBuffer(options.source);
-    this.#room = new RetryQueue<Work>(options.clock.read, options.onReady);
+    this.#buffer = new RowBuffer(options.source);
+    this.#retries = new RetryQueue<Work>(options.clock.read, options.onReady);
   }
 
   /** Whether there will be no new rows. */
   get isExhausted(): boolean {
-    return this.#intake.exhausted;
+    return this.#buffer.exhausted;
   }
 
   /** New rows that were taken. */
@@ -58,12 +58,12 @@ export class WorkQueue {
 
   /** Rows between two attempts. */
   get waiting(): number {
-    return this.#room.size;
+    return this.#retries.size;
   }
 
   /** When the first of them is due, on the clock; Infinity while none waits. */
   get dueAt(): number {
-    return this.#room.dueAt;
+    return this.#retries.dueAt;
   }
 
   /**
@@ -75,9 +75,9 @@ export class WorkQueue {
    * a new one.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
-    if (this.#room.size > 0) {
+    if (this.#retries.size > 0) {
       const isNewFirst = !isFull && (isProbe || this.#hasRetried);
-      const due = isNewFirst && !this.#intake.isEmpty ? undefined : this.#room.takeDue();
+      const due = isNewFirst && !this.#buffer.isEmpty ? undefined : this.#retries.takeDue();
       this.#hasRetried = due !== undefined;
       if (due !== undefined) {
         if (isNewFirst) this.pull();
@@ -85,22 +85,22 @@ export class WorkQueue {
       }
       if (isFull) return undefined;
     }
-    const row = this.#intake.take();
+    const row = this.#buffer.take();
     if (row === undefined) return undefined;
-    const { params, acceptance } = this.#options;
+    const { params, policy } = this.#options;
     const work = newWork(row, this.#taken++, params);
-    if (row.earlier !== undefined) resume(work, row.earlier, acceptance);
+    if (row.earlier !== undefined) resume(work, row.earlier, policy);
     return work;
   }
 
   /** Lets a row wait `delayMs` milliseconds for its next attempt. */
   add(work: Work, delayMs: number): void {
-    this.#room.add(work, delayMs);
+    this.#retries.add(work, delayMs);
   }
 
   /** Reads on, unless there are new rows already. */
   pull(): void {
-    this.#intake.pull((error) => {
+    this.#buffer.pull((error) => {
       if (error === undefined) this.#options.onReady();
       else this.#options.onError(error);
     });
@@ -108,12 +108,12 @@ export class WorkQueue {
 
   /** Sends home those that wait, and gives them back. */
   clear(): Work[] {
-    return this.#room.clear();
+    return this.#retries.clear();
   }
 
   /** Lets the source free what it holds. */
   async close(): Promise<void> {
-    await this.#intake.close();
+    await this.#buffer.close();
   }
 }
 

@@ -34,7 +34,7 @@ export class ActiveRun {
   readonly #outcomeListeners: Listeners<readonly Outcome[]>;
   #concurrency: number;
   #maxCostUsd: number | null;
-  #spending: Budget | undefined;
+  #budget: Budget | undefined;
   #checks: Disposable | undefined;
   #engine: Engine | undefined;
   #isPaused = false;
@@ -70,15 +70,15 @@ export class ActiveRun {
 
   /** Whether the price of every teacher is known. */
   get isPriced(): boolean {
-    return (this.#spending?.costUsd ?? null) !== null;
+    return (this.#budget?.costUsd ?? null) !== null;
   }
 
   /** Makes what the work needs; rejects when it cannot be done as it was asked for. */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
     // It may have been set meanwhile.
-    prepared.spending.setMaxCost(this.#maxCostUsd);
-    this.#spending = prepared.spending;
+    prepared.budget.setMaxCost(this.#maxCostUsd);
+    this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
   }
@@ -122,9 +122,9 @@ export class ActiveRun {
 
   /** Sets what the run may cost; a run that has cost as much already is halted. */
   setMaxCost(usd: number | null): void {
-    this.#spending?.setMaxCost(usd);
+    this.#budget?.setMaxCost(usd);
     this.#maxCostUsd = usd;
-    const reason = this.#spending?.exhausted;
+    const reason = this.#budget?.exhausted;
     if (reason !== undefined) this.#engine?.halt(reason);
     this.progress.stateChanged();
   }
@@ -160,7 +160,7 @@ export class ActiveRun {
       limit: engine?.limit ?? this.#concurrency,
       backingOffUntil: rest?.until ?? null,
       reason: engine?.haltReason ?? rest?.reason ?? null,
-      costUsd: this.#spending?.costUsd ?? null,
+      costUsd: this.#budget?.costUsd ?? null,
       maxCostUsd: this.#maxCostUsd,
       teachers: () => engine?.teacherStatuses() ?? [],
     };

@@ -114,9 +114,9 @@ export interface Prepared {
   /** The checks of answers; to be disposed of. */
   readonly checks: Checks;
   /** Which answers are kept. */
-  readonly acceptance: AnswerPolicy;
+  readonly policy: AnswerPolicy;
   /** What has been spent, and what may be. */
-  readonly spending: Budget;
+  readonly budget: Budget;
   /** What the teachers take for a million tokens, for an estimate. */
   readonly ratesOf: Prices["ratesOf"];
   /** What there is to say of it. */
@@ -135,7 +135,7 @@ export async function prepare(
   try {
     const teachers = options.teachers.map(({ teacher }) => teacher);
     const { priceOf, ratesOf, unpriced, notes } = await pricesOf(teachers, options);
-    const spending = new Budget({
+    const budget = new Budget({
       priceOf,
       unpriced,
       maxCostUsd: maxCostUsd ?? undefined,
@@ -143,8 +143,8 @@ export async function prepare(
     });
     // Last of all: they may hold a worker.
     const checks = await createChecks(options);
-    const acceptance = new AnswerPolicy({ ...options, checks: checks.list });
-    return { checks, acceptance, spending, ratesOf, notes };
+    const policy = new AnswerPolicy({ ...options, checks: checks.list });
+    return { checks, policy, budget, ratesOf, notes };
   } catch (error) {
     if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
     throw new UsageError(error.message, { cause: error });

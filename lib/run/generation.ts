@@ -81,7 +81,7 @@ export async function* streamOutcomes<T>(
     concurrency,
     source: generation.rows(rows),
     // The caller may wait for the last outcome before it gives the next row.
-    holdsSuspects: false,
+    holdsRejections: false,
     sink: generation,
   });
   activity.attach(engine);

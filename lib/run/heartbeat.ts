@@ -126,7 +126,7 @@ export class Ground {
   readonly #delay: (ms: number) => Promise<unknown>;
   #looking: Promise<void> | undefined;
   /** When something was wrong for the first time in a row. */
-  #suspectedAt: number | undefined;
+  #firstSeenAt: number | undefined;
   #isOver = false;
   #error: SinkError | undefined;
 
@@ -156,7 +156,7 @@ export class Ground {
   async end(): Promise<void> {
     await this.close();
     await this.#look();
-    while (this.#suspectedAt !== undefined && this.#error === undefined) {
+    while (this.#firstSeenAt !== undefined && this.#error === undefined) {
       await this.#delay(AGAIN_MS);
       await this.#look();
     }
@@ -178,9 +178,9 @@ export class Ground {
     if (this.#error !== undefined) return;
     const problems = await Promise.all(this.#jobs.map((job) => job.checkGround()));
     const problem = problems.find((one) => one !== undefined);
-    if (problem === undefined) this.#suspectedAt = undefined;
-    else if (this.#suspectedAt === undefined) this.#suspectedAt = this.#now();
-    else if (this.#now() - this.#suspectedAt >= APART_MS) await this.#lose(problem);
+    if (problem === undefined) this.#firstSeenAt = undefined;
+    else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
+    else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
   }
 
   /** What was written since the files were last seen whole is brought to safety at once: calls in flight may

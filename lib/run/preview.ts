@@ -50,7 +50,7 @@ export function startNotices(
   found: readonly Preflight[],
 ): StartNotices {
   const { generator, prepared } = context;
-  const cost = describeEstimate(estimateOf(context, found), prepared.spending.maxCostUsd);
+  const cost = describeEstimate(estimateOf(context, found), prepared.budget.maxCostUsd);
   return {
     info: [
       ...describeInput(inputs, found),

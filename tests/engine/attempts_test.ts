@@ -31,8 +31,8 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptAnswered: () => told.push("answered"),
       attemptFailed: ({ action }) => told.push(action),
     },
-    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Budget(),
+    policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
     isCareful: true,
     now: () => 0,
@@ -41,7 +41,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
     onEnd: () => told.push("end"),
     onHalt: () => told.push("halt"),
     onAgain: () => {},
-    onEndpointHalt: () => told.push("channel halt"),
+    onEndpointHalt: () => told.push("endpoint halt"),
     isOver: () => told.includes("halt"),
     soonestMs: ({ holds = [] }) => Math.max(...holds.map(({ until }) => until)),
     ...options,
@@ -93,7 +93,7 @@ Deno.test("Attempts.make() holds a row back as long as its teacher asks, unless 
 
 Deno.test("Attempts.make() frees the place at the teacher only once it is known what follows", async () => {
   const { attempts, teacher, told, workOf } = attemptsOf({
-    spending: new Budget({ maxCompletionTokens: 5 }),
+    budget: new Budget({ maxCompletionTokens: 5 }),
   });
   const answered = attempts.make(workOf("a"));
   await teacher.call("a").answer({ usage: { promptTokens: 1, completionTokens: 5 } });
@@ -102,7 +102,7 @@ Deno.test("Attempts.make() frees the place at the teacher only once it is known 
   const refused = attempts.make(workOf("b"));
   await teacher.call("b").refuse(new TeacherError("Bad key", { status: 401 }));
   await refused;
-  assertEquals(told.splice(0), ["attempt", "channel halt", "halted", "end"].with(2, "retried"));
+  assertEquals(told.splice(0), ["attempt", "endpoint halt", "halted", "end"].with(2, "retried"));
 });
 
 Deno.test("Attempts.make() says nothing of an attempt that was aborted", async () => {
@@ -150,7 +150,7 @@ Deno.test("Attempts tells of each attempt once, whatever becomes of it", async (
       rows: rowsOf(150),
       concurrency: 12,
       teachers: [endpointOf(new FakeTeacher()), endpointOf(new FakeTeacher())].slice(seed % 2),
-      acceptance: new AnswerPolicy({
+      policy: new AnswerPolicy({
         onTruncated: "escalate",
         resample: 1,
         checks: [

@@ -174,8 +174,8 @@ export class Fixture {
       isExploring: false,
       isCareful: false,
       retryPolicy: new RetryPolicy({ random, maxAttempts }),
-      acceptance: new AnswerPolicy({ onTruncated, checks: [], params: others.params ?? {} }),
-      spending: new Budget(),
+      policy: new AnswerPolicy({ onTruncated, checks: [], params: others.params ?? {} }),
+      budget: new Budget(),
       random,
       ...others,
     });

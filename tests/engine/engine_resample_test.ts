@@ -15,13 +15,13 @@ function resampling(options: FixtureOptions = {}): Fixture {
   const params = { seed: 7 };
   return new Fixture({
     params,
-    acceptance: new AnswerPolicy({
+    policy: new AnswerPolicy({
       onTruncated: "error",
       resample: 2,
       checks: [({ response }) => response === "yes" ? undefined : "It is not yes"],
       params,
     }),
-    spending: new Budget({ priceOf }),
+    budget: new Budget({ priceOf }),
     ...options,
   });
 }
@@ -88,7 +88,7 @@ Deno.test("Engine asks with twice the token limit for an answer that was cut off
   const fixture = new Fixture({
     rows: rowsOf(1),
     params,
-    acceptance: new AnswerPolicy({
+    policy: new AnswerPolicy({
       onTruncated: "escalate",
       maxTokensCap: 300,
       checks: [],
@@ -120,7 +120,7 @@ Deno.test("Engine waits for a check that takes its time, and holds no place at t
   const fixture = new Fixture({
     rows: rowsOf(2),
     concurrency: 2,
-    acceptance: new AnswerPolicy({
+    policy: new AnswerPolicy({
       onTruncated: "error",
       checks: [(_, { uid }) => uid === "0" ? checked.promise : undefined],
       params: {},
@@ -142,7 +142,7 @@ Deno.test("Engine halts when the budget is used up, and what is in flight finish
   const fixture = new Fixture({
     rows: rowsOf(20),
     concurrency: 4,
-    spending: new Budget({ priceOf, maxCostUsd: 10 }),
+    budget: new Budget({ priceOf, maxCostUsd: 10 }),
   });
   await fixture.start();
   await fixture.teacher.call("0").answer({ usage: usage(4) });
@@ -166,7 +166,7 @@ Deno.test("Engine keeps the answer of a row that it may not ask again because th
     keeps: true,
     rows: rowsOf(2),
     concurrency: 1,
-    spending: new Budget({ priceOf, maxCostUsd: 5 }),
+    budget: new Budget({ priceOf, maxCostUsd: 5 }),
   });
   await fixture.start();
   await fixture.teacher.call("0").answer({ response: "no", usage: usage(5) });

@@ -237,7 +237,7 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
   });
 }
 
-Deno.test("Engine.run() counts rows that lanes hold as taking places in the waiting room", async () => {
+Deno.test("Engine.run() counts rows that lanes hold as taking places in the retry queue", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(1_010), concurrency: 10, now: clock.now });
   await fixture.start();

@@ -248,8 +248,8 @@ Deno.test("Engine.run() uses a clock of its own where none is given", async () =
     isExploring: false,
     isCareful: true,
     retryPolicy: new RetryPolicy(),
-    acceptance: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
-    spending: new Budget(),
+    policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
+    budget: new Budget(),
   });
   await engine.run();
   assertEquals(outcomes.length, 1);

@@ -11,7 +11,7 @@ function openRoom(clock: FakeClock): { room: RetryQueue<string>; left: string[] 
   return { room, left };
 }
 
-Deno.test("WaitingRoom lets rows go in the order of their due times", async () => {
+Deno.test("RetryQueue lets rows go in the order of their due times", async () => {
   using clock = new FakeClock();
   const { room, left } = openRoom(clock);
   for (const [item, delayMs] of [["c", 30], ["a", 10], ["b", 20], ["now", 0]] as const) {
@@ -28,7 +28,7 @@ Deno.test("WaitingRoom lets rows go in the order of their due times", async () =
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("WaitingRoom.takeDue() gives nothing before its time", async () => {
+Deno.test("RetryQueue.takeDue() gives nothing before its time", async () => {
   using clock = new FakeClock();
   const room = new RetryQueue<string>(clock.now, () => {});
   assertEquals(room.takeDue(), undefined);
@@ -40,7 +40,7 @@ Deno.test("WaitingRoom.takeDue() gives nothing before its time", async () => {
   assertEquals(room.takeDue(), undefined);
 });
 
-Deno.test("WaitingRoom has one timer for all, and none when it is empty", () => {
+Deno.test("RetryQueue has one timer for all, and none when it is empty", () => {
   using clock = new FakeClock();
   const { room } = openRoom(clock);
   for (let i = 100; i > 0; i--) room.add(String(i), i);
@@ -50,7 +50,7 @@ Deno.test("WaitingRoom has one timer for all, and none when it is empty", () => 
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("WaitingRoom can be used again after it was cleared", async () => {
+Deno.test("RetryQueue can be used again after it was cleared", async () => {
   using clock = new FakeClock();
   const { room, left } = openRoom(clock);
   room.add("a", 10);
@@ -60,7 +60,7 @@ Deno.test("WaitingRoom can be used again after it was cleared", async () => {
   assertEquals(left, ["b"]);
 });
 
-Deno.test("WaitingRoom does not call before a delay that no timer can hold has passed", async () => {
+Deno.test("RetryQueue does not call before a delay that no timer can hold has passed", async () => {
   using clock = new FakeClock();
   const { room, left } = openRoom(clock);
   room.add("a", 2 ** 31);
@@ -70,7 +70,7 @@ Deno.test("WaitingRoom does not call before a delay that no timer can hold has p
   assertEquals(left, ["a"]);
 });
 
-Deno.test("WaitingRoom calls once only for rows that no one takes", async () => {
+Deno.test("RetryQueue calls once only for rows that no one takes", async () => {
   using clock = new FakeClock();
   let calls = 0;
   const room = new RetryQueue<string>(clock.now, () => calls++);
@@ -81,7 +81,7 @@ Deno.test("WaitingRoom calls once only for rows that no one takes", async () => 
   assertEquals(room.takeDue() !== undefined, true);
 });
 
-Deno.test("WaitingRoom calls for the next row once the one before it was taken", async () => {
+Deno.test("RetryQueue calls for the next row once the one before it was taken", async () => {
   using clock = new FakeClock();
   const calls: number[] = [];
   const room = new RetryQueue<string>(clock.now, () => calls.push(clock.now()));
@@ -99,7 +99,7 @@ Deno.test("WaitingRoom calls for the next row once the one before it was taken",
   room.clear();
 });
 
-Deno.test("WaitingRoom waits on when a timer fires too early", async () => {
+Deno.test("RetryQueue waits on when a timer fires too early", async () => {
   using clock = new FakeClock();
   let nowMs = 0;
   const left: (string | undefined)[] = [];

@@ -46,7 +46,7 @@ export class RepeatedRejections {
   #limit: number;
   #isConclusive = false;
 
-  /** No row is suspected yet. */
+  /** No row is held yet. */
   constructor(options: RepeatedRejectionsOptions) {
     this.#options = options;
     this.#limit = options.isProven ? LATER_LIMIT : FIRST_LIMIT;
@@ -64,15 +64,15 @@ export class RepeatedRejections {
 
   /** Takes a row that was refused. What it gives back has failed: rows that were refused in other words
    * before, or this one where none is held. */
-  add(suspect: RejectedRow): Outcome[] {
-    const { outcome } = suspect;
+  add(rejected: RejectedRow): Outcome[] {
+    const { outcome } = rejected;
     const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
     if (this.#isConclusive && words !== this.#words) return [outcome];
     const cleared = words === this.#words ? [] : this.clear();
     this.#words = words;
     this.#sources.add(outcome.row.source);
     this.#isConclusive ||= this.count >= this.#limit;
-    if (this.#options.holds || this.#isConclusive) this.#held.push(suspect);
+    if (this.#options.holds || this.#isConclusive) this.#held.push(rejected);
     else cleared.push(outcome);
     return cleared;
   }
@@ -91,7 +91,7 @@ export class RepeatedRejections {
   }
 
   /** Gives back the rows that are held once it is known that they are not to blame. */
-  acquit(): Work[] {
+  release(): Work[] {
     return this.#take().map(({ work }) => work);
   }
 

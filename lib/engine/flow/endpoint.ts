@@ -75,7 +75,7 @@ export class Endpoint {
   readonly #context: EndpointContext;
   readonly #maxConcurrency: number;
   readonly #load: LoadControl;
-  readonly #health: CircuitBreaker;
+  readonly #breaker: CircuitBreaker;
   #answered = 0;
   #failed = 0;
   #completionTokens = 0;
@@ -92,7 +92,7 @@ export class Endpoint {
     this.#maxConcurrency = options.maxConcurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
-    this.#health = new CircuitBreaker({ now, random });
+    this.#breaker = new CircuitBreaker({ now, random });
     this.#coolUntil = now();
   }
 
@@ -123,7 +123,7 @@ export class Endpoint {
 
   /** Whether it cannot be reached, or refuses everything. */
   get isDown(): boolean {
-    return this.#health.isDown;
+    return this.#breaker.isDown;
   }
 
   /** Whether single attempts find out when it is back, or takes anything again. */
@@ -139,7 +139,7 @@ export class Endpoint {
   /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
-    if (this.#health.isDown) return Math.max(this.#health.probeAt, this.#coolUntil);
+    if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, this.#coolUntil);
     const { closedUntil } = this.#load;
     if (closedUntil !== undefined) return Math.max(closedUntil, this.#coolUntil);
     return this.#coolUntil > now ? this.#coolUntil : undefined;
@@ -161,7 +161,7 @@ export class Endpoint {
     this.inFlight++;
     this.attempts++;
     this.#load.sent(this.attempts);
-    this.#health.asked();
+    this.#breaker.asked();
     return this.attempts;
   }
 
@@ -197,7 +197,7 @@ export class Endpoint {
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
-    const counts = this.#health.failed(cause, sent.startedAt, isFirst);
+    const counts = this.#breaker.failed(cause, sent.startedAt, isFirst);
     if (this.isDown && !wasDown) this.#context.onHealth?.(this);
     return { counts, isTolerated };
   }
@@ -213,17 +213,17 @@ export class Endpoint {
     this.inFlight--;
     this.attempts--;
     this.#load.returned();
-    this.#health.unasked();
+    this.#breaker.unasked();
   }
 
   /** When it is asked at the latest, on the clock, as `probeBy()` was told; Infinity otherwise. */
   get probedBy(): number {
-    return this.#health.probeBy;
+    return this.#breaker.probeBy;
   }
 
   /** It is asked at this time (on the clock) at the latest, also while it is down. */
   probeBy(at: number): void {
-    this.#health.probeBy = at;
+    this.#breaker.probeBy = at;
   }
 
   /** It will not be asked again. */
@@ -290,7 +290,7 @@ export class Endpoint {
   /** It has said something. After an outage it gets little at first. */
   #isThere(sent: Sent): void {
     this.#load.responded(sent);
-    if (!this.#health.answered(sent.startedAt)) return;
+    if (!this.#breaker.answered(sent.startedAt)) return;
     this.#load.restart();
     this.#context.onHealth?.(this);
   }

@@ -91,7 +91,7 @@ export class HillClimb {
     const goodput = this.#window.answered(now, tokens);
     if (goodput === undefined) return;
     if (this.#limit === this.#held) this.#hold(goodput, now);
-    else this.#judge(goodput);
+    else this.#compare(goodput);
   }
 
   /** What is being measured no longer tells anything: too little was in flight. */
@@ -117,7 +117,7 @@ export class HillClimb {
   }
 
   /** A window at a limit that is being tried. */
-  #judge(goodput: Goodput): void {
+  #compare(goodput: Goodput): void {
     const reference = this.#reference;
     if (reference === undefined || !areComparable(goodput, reference)) {
       this.#goBack(1);

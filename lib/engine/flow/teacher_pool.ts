@@ -13,7 +13,7 @@ const TICK_MS = 100;
 
 /** What a fleet is made from. */
 export interface TeacherPoolOptions extends EndpointContext {
-  /** One channel for each teacher. */
+  /** One endpoint for each teacher. */
   readonly teachers: readonly EndpointOptions[];
   /** Looks at the clock, which `now` remembers. @default now */
   readonly read?: () => number;

@@ -28,25 +28,25 @@ function answer(usage: Partial<Usage> | null): Completion {
 }
 
 Deno.test("Spending.add() gives the cost of an answer and adds it up", () => {
-  const spending = new Budget({ priceOf });
-  assertEquals(spending.costUsd, 0);
-  assertEquals(spending.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
-  assertEquals(spending.add(answer({ completionTokens: 50 }), TEACHER), 0.5);
-  assertEquals([spending.costUsd, spending.maxCostUsd], [2, null]);
-  assertEquals(spending.exhausted, undefined);
+  const budget = new Budget({ priceOf });
+  assertEquals(budget.costUsd, 0);
+  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
+  assertEquals(budget.add(answer({ completionTokens: 50 }), TEACHER), 0.5);
+  assertEquals([budget.costUsd, budget.maxCostUsd], [2, null]);
+  assertEquals(budget.exhausted, undefined);
 });
 
 Deno.test("Spending.add() asks for the price at the teacher that answered", () => {
   const other = { ...TEACHER, model: "free" };
-  const spending = new Budget({ priceOf: (_, teacher) => teacher === other ? 0 : 3 });
-  const given = [TEACHER, other].map((one) => spending.add(answer({ completionTokens: 1 }), one));
-  assertEquals([...given, spending.costUsd], [3, 0, 3]);
+  const budget = new Budget({ priceOf: (_, teacher) => teacher === other ? 0 : 3 });
+  const given = [TEACHER, other].map((one) => budget.add(answer({ completionTokens: 1 }), one));
+  assertEquals([...given, budget.costUsd], [3, 0, 3]);
 });
 
 Deno.test("Spending without prices knows no cost", () => {
-  const spending = new Budget();
-  assertEquals(spending.add(answer({ completionTokens: 150 }), TEACHER), 0);
-  assertEquals([spending.costUsd, spending.maxCostUsd, spending.exhausted], [
+  const budget = new Budget();
+  assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 0);
+  assertEquals([budget.costUsd, budget.maxCostUsd, budget.exhausted], [
     null,
     null,
     undefined,
@@ -54,13 +54,13 @@ Deno.test("Spending without prices knows no cost", () => {
 });
 
 Deno.test("Spending.exhausted says what was spent as soon as the limit is reached", () => {
-  const spending = new Budget({ priceOf, maxCostUsd: 10 });
-  spending.add(answer({ completionTokens: 999 }), TEACHER);
-  assertEquals(spending.exhausted, undefined);
-  spending.add(answer({ completionTokens: 1 }), TEACHER);
-  assertEquals(spending.exhausted, "The run has cost $10.00 of at most $10.00 (--max-cost)");
-  spending.add(answer({ completionTokens: 234_502 }), TEACHER);
-  assertEquals(spending.exhausted, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
+  const budget = new Budget({ priceOf, maxCostUsd: 10 });
+  budget.add(answer({ completionTokens: 999 }), TEACHER);
+  assertEquals(budget.exhausted, undefined);
+  budget.add(answer({ completionTokens: 1 }), TEACHER);
+  assertEquals(budget.exhausted, "The run has cost $10.00 of at most $10.00 (--max-cost)");
+  budget.add(answer({ completionTokens: 234_502 }), TEACHER);
+  assertEquals(budget.exhausted, "The run has cost $2,355.02 of at most $10.00 (--max-cost)");
 });
 
 for (
@@ -72,41 +72,41 @@ for (
   ] as const
 ) {
   Deno.test(`Budget.exhausted tells ${costUsd} from ${maxCostUsd}`, () => {
-    const spending = new Budget({ priceOf: () => costUsd, maxCostUsd });
-    spending.add(answer({}), TEACHER);
-    assertStringIncludes(spending.exhausted!, words);
+    const budget = new Budget({ priceOf: () => costUsd, maxCostUsd });
+    budget.add(answer({}), TEACHER);
+    assertStringIncludes(budget.exhausted!, words);
   });
 }
 
 Deno.test("Spending.exhausted shows amounts under a cent", () => {
-  const spending = new Budget({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
-  spending.add(answer({}), TEACHER);
-  assertStringIncludes(spending.exhausted!, "has cost $0.000123 of at most $0.0001 ");
+  const budget = new Budget({ priceOf: () => 0.0001234, maxCostUsd: 0.0001 });
+  budget.add(answer({}), TEACHER);
+  assertStringIncludes(budget.exhausted!, "has cost $0.000123 of at most $0.0001 ");
 });
 
 Deno.test("Spending counts completion tokens, with prices or without", () => {
-  const spending = new Budget({ maxCompletionTokens: 1_000_000 });
-  spending.add(answer({ promptTokens: 5_000_000, completionTokens: 999_999 }), TEACHER);
-  assertEquals(spending.exhausted, undefined);
-  spending.add(answer({ completionTokens: 124 }), TEACHER);
+  const budget = new Budget({ maxCompletionTokens: 1_000_000 });
+  budget.add(answer({ promptTokens: 5_000_000, completionTokens: 999_999 }), TEACHER);
+  assertEquals(budget.exhausted, undefined);
+  budget.add(answer({ completionTokens: 124 }), TEACHER);
   assertEquals(
-    spending.exhausted,
+    budget.exhausted,
     "The run has had 1,000,123 completion tokens of at most 1,000,000 " +
       "(--max-completion-tokens-total)",
   );
 });
 
 Deno.test("Spending.setMaxCost() holds from then on, and null takes the limit away", () => {
-  const spending = new Budget({ priceOf });
-  spending.add(answer({ completionTokens: 500 }), TEACHER);
-  spending.setMaxCost(4);
-  assertEquals(spending.maxCostUsd, 4);
-  assertStringIncludes(spending.exhausted!, "$5.00 of at most $4.00");
-  spending.setMaxCost(6);
-  assertEquals(spending.exhausted, undefined);
-  spending.setMaxCost(1);
-  spending.setMaxCost(null);
-  assertEquals([spending.maxCostUsd, spending.exhausted], [null, undefined]);
+  const budget = new Budget({ priceOf });
+  budget.add(answer({ completionTokens: 500 }), TEACHER);
+  budget.setMaxCost(4);
+  assertEquals(budget.maxCostUsd, 4);
+  assertStringIncludes(budget.exhausted!, "$5.00 of at most $4.00");
+  budget.setMaxCost(6);
+  assertEquals(budget.exhausted, undefined);
+  budget.setMaxCost(1);
+  budget.setMaxCost(null);
+  assertEquals([budget.maxCostUsd, budget.exhausted], [null, undefined]);
 });
 
 Deno.test("a limit to the cost needs a price, and the message says where one is missing", () => {
@@ -118,9 +118,9 @@ Deno.test("a limit to the cost needs a price, and the message says where one is 
       "http://127.0.0.1:8000/v1 is not known. Add --price-in and --price-out, US dollars for a " +
       "million tokens",
   );
-  const spending = new Budget({ maxCompletionTokens: 5 });
-  assertThrows(() => spending.setMaxCost(1), UsageError, "the price is not known");
-  spending.setMaxCost(null);
+  const budget = new Budget({ maxCompletionTokens: 5 });
+  assertThrows(() => budget.setMaxCost(1), UsageError, "the price is not known");
+  budget.setMaxCost(null);
 });
 
 Deno.test("a limit cannot be held where most answers come without a count of their tokens", () => {
@@ -128,8 +128,8 @@ Deno.test("a limit cannot be held where most answers come without a count of the
   const unlimited = new Budget({ priceOf });
   for (let i = 0; i < 9; i++) limited.add(answer(null), TEACHER);
   assertEquals(limited.exhausted, undefined);
-  for (const spending of [limited, unlimited]) {
-    for (let i = 0; i < 11; i++) spending.add(answer(null), TEACHER);
+  for (const budget of [limited, unlimited]) {
+    for (let i = 0; i < 11; i++) budget.add(answer(null), TEACHER);
   }
   assertEquals(
     limited.exhausted,
@@ -142,9 +142,9 @@ Deno.test("a limit cannot be held where most answers come without a count of the
 });
 
 Deno.test("what a teacher says of its tokens cannot take the limit away", () => {
-  const spending = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
+  const budget = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
-    assertEquals(spending.add(answer({ completionTokens }), TEACHER), 0);
+    assertEquals(budget.add(answer({ completionTokens }), TEACHER), 0);
   }
   const tokens = new Budget({ maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, 2_000]) tokens.add(answer({ completionTokens }), TEACHER);
@@ -152,15 +152,15 @@ Deno.test("what a teacher says of its tokens cannot take the limit away", () => 
   const nonsense = new Budget({ priceOf: () => NaN, maxCostUsd: 10 });
   assertEquals(nonsense.add(answer({ completionTokens: 1 }), TEACHER), 0);
   assertEquals(nonsense.costUsd, 0);
-  assertAlmostEquals(spending.add(answer({ completionTokens: 1_500 }), TEACHER), 15);
-  assertStringIncludes(spending.exhausted!, "$15.00");
+  assertAlmostEquals(budget.add(answer({ completionTokens: 1_500 }), TEACHER), 15);
+  assertStringIncludes(budget.exhausted!, "$15.00");
 });
 
 Deno.test("checkLimits() refuses what is no limit", () => {
   for (const maxCostUsd of [0, -1, NaN, Infinity]) {
     assertThrows(() => checkLimits({ maxCostUsd }), RangeError, `value is ${maxCostUsd}`);
-    const spending = new Budget({ priceOf });
-    assertThrows(() => spending.setMaxCost(maxCostUsd), RangeError, "--max-cost");
+    const budget = new Budget({ priceOf });
+    assertThrows(() => budget.setMaxCost(maxCostUsd), RangeError, "--max-cost");
   }
   for (const maxCompletionTokens of [0, -1, 1.5, NaN, Infinity]) {
     assertThrows(() => checkLimits({ maxCompletionTokens }), RangeError, "whole number");

@@ -15,11 +15,11 @@ function acceptanceOf(options: Partial<AnswerPolicyOptions> = {}): AnswerPolicy 
 }
 
 function classify(
-  acceptance: AnswerPolicy,
+  policy: AnswerPolicy,
   fields: Partial<Completion>,
   { params = {}, own, resamples = 0 }: { params?: Params; own?: Params; resamples?: number } = {},
 ): Rejection | undefined {
-  const rejection = acceptance.decide(
+  const rejection = policy.decide(
     completionOf(fields),
     rowOf(undefined, own),
     params,
@@ -85,12 +85,12 @@ for (
   }
 }
 
-Deno.test("judge() takes what is missing for empty", () => {
+Deno.test("classify() takes what is missing for empty", () => {
   const bare = { response: null, finishReason: null, toolCalls: null, usage: undefined, model: "" };
-  const acceptance = acceptanceOf({ checks: [passes] });
-  assertEquals(classify(acceptance, bare as unknown as Completion)?.failure.type, "empty");
+  const policy = acceptanceOf({ checks: [passes] });
+  assertEquals(classify(policy, bare as unknown as Completion)?.failure.type, "empty");
   const call = { ...bare, toolCalls: TOOL_CALLS };
-  assertEquals(classify(acceptance, call as unknown as Completion), undefined);
+  assertEquals(classify(policy, call as unknown as Completion), undefined);
 });
 
 const usage = { promptTokens: 5, completionTokens: 4_000, reasoningTokens: 4_000 };
@@ -135,19 +135,19 @@ for (
   ] as [Partial<Completion>, Params, OnTruncated, string][]
 ) {
   Deno.test(`classify() says: ${message}`, () => {
-    const acceptance = acceptanceOf({ onTruncated, maxTokensCap: 800 });
-    assertEquals(classify(acceptance, fields, { params })?.failure.message, message);
+    const policy = acceptanceOf({ onTruncated, maxTokensCap: 800 });
+    assertEquals(classify(policy, fields, { params })?.failure.message, message);
   });
 }
 
-Deno.test("judge() with escalate asks for longer answers, to 8 times the run's limit", () => {
+Deno.test("classify() with escalate asks for longer answers, to 8 times the run's limit", () => {
   const first = { max_tokens: 100, temperature: 0 };
-  const acceptance = acceptanceOf({ onTruncated: "escalate", params: first });
+  const policy = acceptanceOf({ onTruncated: "escalate", params: first });
   const limits: unknown[] = [];
   let params: Params | undefined = first;
   while (params !== undefined) {
     limits.push(params.max_tokens);
-    const rejection: Rejection | undefined = classify(acceptance, cut, { params });
+    const rejection: Rejection | undefined = classify(policy, cut, { params });
     assertEquals(rejection?.failure.type, "truncated");
     assertEquals(rejection?.follow, rejection?.params === undefined ? "fail" : "escalate");
     params = rejection?.params;
@@ -156,7 +156,7 @@ Deno.test("judge() with escalate asks for longer answers, to 8 times the run's l
   assertEquals(first, { max_tokens: 100, temperature: 0 });
 });
 
-Deno.test("judge() with escalate counts from a row's own limit, and keeps to the cap", () => {
+Deno.test("classify() with escalate counts from a row's own limit, and keeps to the cap", () => {
   const options = { onTruncated: "escalate", params: { max_tokens: 100 } } as const;
   const own = { max_tokens: 10 };
   const last = { params: { max_tokens: 60 }, own };
@@ -180,7 +180,7 @@ Deno.test("continued() gives the seed and the limit where a row was left, within
   assertEquals(continued(escalating, { resample: 0, maxTokens: 400 }, own).max_tokens, 160);
 });
 
-Deno.test("judge() with escalate sets a limit where there is none, if it knows how long and how far", () => {
+Deno.test("classify() with escalate sets a limit where there is none, if it knows how long and how far", () => {
   const capped = acceptanceOf({ onTruncated: "escalate", maxTokensCap: 6_000 });
   assertEquals(classify(capped, { ...onlyReasoning, usage })?.params, { max_tokens: 6_000 });
   assertEquals(classify(capped, cut)?.follow, "fail");
@@ -188,18 +188,18 @@ Deno.test("judge() with escalate sets a limit where there is none, if it knows h
   assertEquals(classify(uncapped, { ...cut, usage })?.follow, "fail");
 });
 
-Deno.test("judge() with escalate does not ask again what no token limit has cut", () => {
-  const acceptance = acceptanceOf({ onTruncated: "escalate", resample: 5 });
+Deno.test("classify() with escalate does not ask again what no token limit has cut", () => {
+  const policy = acceptanceOf({ onTruncated: "escalate", resample: 5 });
   for (const finishReason of ["content_filter", "SAFETY", "refusal", "model_length"]) {
     assertEquals(
-      classify(acceptance, { finishReason }, { params: { max_tokens: 9 } })?.follow,
+      classify(policy, { finishReason }, { params: { max_tokens: 9 } })?.follow,
       "fail",
       finishReason,
     );
   }
 });
 
-Deno.test("judge() gives the reason of the first check that has one", () => {
+Deno.test("classify() gives the reason of the first check that has one", () => {
   const rejection = classify(
     acceptanceOf({ checks: [passes, rejects("one"), rejects("two")] }),
     {},
@@ -226,7 +226,7 @@ for (
   });
 }
 
-Deno.test("judge() asks each check once", async () => {
+Deno.test("classify() asks each check once", async () => {
   const asked: string[] = [];
   const checks: Check[] = ["a", "b", "c"].map((name) => () => {
     asked.push(name);
@@ -236,7 +236,7 @@ Deno.test("judge() asks each check once", async () => {
   assertEquals(asked, ["a", "b", "c"]);
 });
 
-Deno.test("judge() asks no check about an answer that is cut off or empty, and about one that is kept", () => {
+Deno.test("classify() asks no check about an answer that is cut off or empty, and about one that is kept", () => {
   const checks = [rejects("no")];
   assertEquals(classify(acceptanceOf({ checks }), cut)?.failure.type, "truncated");
   assertEquals(classify(acceptanceOf({ checks }), { response: "" })?.failure.type, "empty");
@@ -244,27 +244,25 @@ Deno.test("judge() asks no check about an answer that is cut off or empty, and a
   assertEquals(classify(keeping, cut)?.failure.type, "rejected");
 });
 
-Deno.test("judge() asks a row again as often as it may, whose answer is empty or rejected", () => {
-  const acceptance = acceptanceOf({ checks: [rejects("no")], resample: 2 });
+Deno.test("classify() asks a row again as often as it may, whose answer is empty or rejected", () => {
+  const policy = acceptanceOf({ checks: [rejects("no")], resample: 2 });
   const params = { seed: 7 };
   for (const fields of [{}, { response: "" }]) {
-    const follows = [0, 1, 2].map((resamples) =>
-      classify(acceptance, fields, { resamples })?.follow
-    );
+    const follows = [0, 1, 2].map((resamples) => classify(policy, fields, { resamples })?.follow);
     assertEquals(follows, ["resample", "resample", "fail"]);
-    assertEquals(classify(acceptance, fields, { params })?.params, { seed: 1_007 });
+    assertEquals(classify(policy, fields, { params })?.params, { seed: 1_007 });
   }
   assertEquals(params, { seed: 7 });
-  assertEquals(classify(acceptance, cut)?.follow, "fail");
-  assertEquals(classify(acceptance, filtered)?.follow, "fail");
+  assertEquals(classify(policy, cut)?.follow, "fail");
+  assertEquals(classify(policy, filtered)?.follow, "fail");
 });
 
-Deno.test("judge() asks again after a check that takes its time, too", async () => {
-  const acceptance = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
+Deno.test("classify() asks again after a check that takes its time, too", async () => {
+  const policy = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
   const params = { temperature: 1 };
-  const first = await acceptance.decide(completionOf(), rowOf(), params, 0);
+  const first = await policy.decide(completionOf(), rowOf(), params, 0);
   assertEquals([first?.follow, first?.params === params], ["resample", true]);
-  assertEquals((await acceptance.decide(completionOf(), rowOf(), params, 1))?.follow, "fail");
+  assertEquals((await policy.decide(completionOf(), rowOf(), params, 1))?.follow, "fail");
 });
 
 Deno.test("isCompletion() tells a completion from anything else that a teacher may give", () => {

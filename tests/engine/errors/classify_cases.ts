@@ -1,5 +1,5 @@
 /**
- * What teachers answer when they do not answer, and what follows: the table of `judgement_test.ts`
+ * What teachers answer when they do not answer, and what follows: the table of `classify_test.ts`
  * and of `docs/errors.md`. After a change here, write the page anew:
  * `deno run --allow-all tests/engine/errors/classify_table.ts`.
  *
@@ -23,7 +23,7 @@ export type Remedy =
   | "client certificate"
   | "tls";
 
-/** What is expected of `judge()`. */
+/** What is expected of `classify()`. */
 export interface Expected {
   readonly action: FailureReaction;
   readonly cause: FailureCause;
@@ -35,7 +35,7 @@ export interface Expected {
 }
 
 /** One way for an attempt to fail. */
-export interface JudgementCase {
+export interface ClassifyCase {
   /** Who says what. */
   readonly what: string;
   /** The error as the teacher throws it. */
@@ -80,7 +80,7 @@ type Row = readonly [what: string, error: TeacherError, expected: Expected, head
 /** A section of the page. */
 export interface CaseGroup {
   readonly title: string;
-  readonly cases: readonly JudgementCase[];
+  readonly cases: readonly ClassifyCase[];
 }
 
 function group(title: string, rows: readonly Row[]): CaseGroup {

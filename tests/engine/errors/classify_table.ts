@@ -1,5 +1,5 @@
 /**
- * Writes the table of `docs/errors.md` from the cases that `judge()` is tested with:
+ * Writes the table of `docs/errors.md` from the cases that `classify()` is tested with:
  * `deno run --allow-all tests/engine/errors/classify_table.ts`.
  *
  * @module

@@ -15,7 +15,7 @@ const TEACHER = {
   complete: () => Promise.reject(new Error("No one asks")),
 };
 
-/** A channel on a clock that is moved by hand. */
+/** An endpoint on a clock that is moved by hand. */
 class Bench {
   now = 1_000;
   readonly endpoint: Endpoint;
