@@ -5,6 +5,7 @@
  * @module
  */
 
+import { resolve } from "../lib/deps/std_path.ts";
 import { PROVIDER_IDS } from "../lib/prices/hosts.ts";
 
 type Listed = Readonly<Record<string, unknown>>;
@@ -17,7 +18,11 @@ const TIERS = ["flex", "priority", "balanced", "ultrafast", "batches"];
 const MILLION = 1e6;
 
 if (import.meta.main) {
-  const wheel = Deno.args[0] ?? await download();
+  const [named] = Deno.args;
+  // Deno runs tasks in the folder of deno.json.
+  const wheel = named === undefined
+    ? await download()
+    : resolve(Deno.env.get("INIT_CWD") ?? ".", named);
   const version = /litellm-([\d.]+)-/.exec(wheel)?.[1] ?? "of an unknown version";
   const table = JSON.parse(await fileIn(wheel, TABLE)) as Record<string, Listed>;
   const date = new Date().toISOString().slice(0, 10);
