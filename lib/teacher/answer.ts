@@ -7,7 +7,7 @@
 import type { ApiFormat } from "./api_format.ts";
 import { errorIn, notAnObject, statedError, withoutChoice } from "./error_body.ts";
 import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
-import { MessageReader } from "./message_text.ts";
+import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
 import { separateThoughts, type ThinkTags } from "./think_tags.ts";
@@ -91,14 +91,13 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   if (error !== undefined) throw statedError(error, status, redact, body);
   if (choice === undefined) throw withoutChoice(body, "choice", text, status, redact);
   const finishReason = finishReasonOf(choice, answer);
-  // Gemini leaves the message out where reasoning has used up the token limit.
-  const message = asObject(choice.message) ?? (finishReason === "" ? undefined : {});
+  const message = messageIn(choice, finishReason);
   if (message === undefined) {
     throw withoutChoice(body, '"message" in its choice', text, status, redact);
   }
   return toCompletion({
     ...new MessageReader().read(message),
-    refusal: asText(message.refusal),
+    refusal: refusalOf(message),
     toolCalls: toolCallsOf(message, {
       text: translated === undefined ? text : TRANSLATED,
       path: ["choices", 0, "message"],
@@ -111,6 +110,15 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
     ttftMs: undefined,
   }, context);
+}
+
+/** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
+ * used up the token limit; where the model has stopped by itself, something has been lost. */
+function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
+  const message = asObject(choice.message) ?? asObject(choice.delta);
+  if (message !== undefined) return message;
+  if (typeof choice.text === "string") return { content: choice.text };
+  return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
 /** Makes a completion of its parts. A refusal is what the model answered: it becomes the response. */

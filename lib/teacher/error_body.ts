@@ -44,8 +44,12 @@ export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unk
   return saysSomething(answer.error) ? answer.error : undefined;
 }
 
+/** Words and numbers that say that there is no error. */
+const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
+
 function saysSomething(value: unknown, levels = 3): boolean {
-  if (typeof value === "string") return value.trim() !== "";
+  if (typeof value === "string") return !NO_ERROR.test(value);
+  if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
   return levels === 0 || Object.values(value).some((one) => saysSomething(one, levels - 1));
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isTooDeep } from "../json.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 
 /** The text of a message, by what it is. */
@@ -35,7 +36,9 @@ export class MessageReader {
     if (content === null || content === undefined) return { content: "", reasoning: field };
     const parts = Array.isArray(content) ? content : [content];
     return {
-      content: parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join(""),
+      content: Array.isArray(content) || isReasoningPart(content)
+        ? parts.map((part) => isReasoningPart(part) ? "" : textOf(part)).join("")
+        : textOf(content) || jsonOf(content),
       reasoning: field !== "" || this.#hasField
         ? field
         : parts.map((part) => isReasoningPart(part) ? textOf(part) : "").join(""),
@@ -55,6 +58,19 @@ export class MessageReader {
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
       providerFieldOf(message.provider_specific_fields);
   }
+}
+
+/** Why the model would not answer, in its own words, or "": a field beside the content, or a part of it. */
+export function refusalOf({ refusal, content }: JsonObject): string {
+  const field = asText(refusal);
+  if (field !== "" || !Array.isArray(content)) return field;
+  return content.map((part) => asText(asObject(part)?.refusal)).join("");
+}
+
+/** A content that is no text but a value, such as the object that a schema asks for. */
+function jsonOf(content: unknown): string {
+  if (typeof content !== "object" || content === null) return String(content);
+  return "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
 /** LiteLLM leaves there what it has no field for. */

@@ -20,7 +20,7 @@ import {
 } from "./answer.ts";
 import type { EventReader } from "./api_format.ts";
 import { brokenAnswer, errorIn, statedError, withoutChoice, wordsOf } from "./error_body.ts";
-import { DeltaText, MessageReader } from "./message_text.ts";
+import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
@@ -192,7 +192,12 @@ export class StreamReader {
       parts.usage = usage;
     }
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
-    if (choice === undefined) return;
+    if (choice === undefined) {
+      if (!Array.isArray(chunk.choices)) {
+        parts.finishReason = finishReasonOf(chunk) || parts.finishReason;
+      }
+      return;
+    }
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
@@ -214,7 +219,7 @@ export class StreamReader {
 
   #delta(delta: JsonObject, name: "delta" | "message", text: string, position: number): void {
     const { content, reasoning } = this.#messages.read(delta);
-    const refusal = asText(delta.refusal);
+    const refusal = refusalOf(delta);
     this.#content.add(content);
     this.#reasoning.add(reasoning);
     if (refusal !== "") this.#parts.refusal += refusal;

@@ -357,6 +357,39 @@ export const QUIRKS: ServerGroup = {
       ]),
       /exceeds the available context size/,
     ),
+    whole(
+      "Ollama, through a gateway",
+      "`done_reason` in an event without choices",
+      stream(delta("42"), { done: true, done_reason: "stop" }),
+    ),
+    passing(
+      "gateways whose upstream has failed",
+      "`stop` in a choice without a message",
+      answer("", { choice: { message: null } }),
+    ),
+    whole(
+      "gateways",
+      "one chunk of a stream as the whole answer",
+      json({ choices: [{ index: 0, delta: { content: "42" }, finish_reason: "stop" }] }),
+    ),
+    whole("gateways", '`"error": "None"` beside a good choice', answer("42", { error: "None" })),
+    whole(
+      "gateways",
+      "an error of success beside a good choice",
+      answer("42", { error: { code: 200, message: "success" } }),
+    ),
+    whole(
+      "OpenAI",
+      "a refusal as a part of the content",
+      answer([{ type: "refusal", refusal: "No." }]),
+      { response: "No.", distill: { refusal: true } },
+    ),
+    whole(
+      "gateways that parse JSON",
+      "an object as the content",
+      answer({ answer: 42, steps: [] }),
+      { response: '{"answer":42,"steps":[]}' },
+    ),
     // bespokelabsai/curator#463
     passing("DeepSeek under load", "blank lines, and then the end", json("\n\n\n\n")),
   ],
