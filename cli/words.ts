@@ -51,9 +51,15 @@ export function nearest(
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  const closest = closestString(word, words);
+  // Letters that have changed places are one slip of the fingers, though two edits.
+  const closest = words.find((one) => lettersOf(one) === lettersOf(word)) ??
+    closestString(word, words);
   const most = Math.min(maxTypos, Math.ceil(word.length / 2));
   return levenshteinDistance(word.toLowerCase(), closest) <= most ? closest : undefined;
+}
+
+function lettersOf(word: string): string {
+  return [...word.toLowerCase()].sort().join("");
 }
 
 /**

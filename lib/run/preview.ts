@@ -286,7 +286,10 @@ function shown(message: Message, files: readonly string[]): Message {
   const content = message.content.map((part) => {
     const url = part.image_url?.url;
     return files.includes(url)
-      ? { ...part, image_url: { url: `data:image/…;base64,… (the file ${url})` } }
+      ? {
+        ...part,
+        image_url: { ...part.image_url, url: `data:image/…;base64,… (the file ${url})` },
+      }
       : part;
   });
   return { ...message, content };

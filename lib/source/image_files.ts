@@ -101,8 +101,9 @@ function realFolder(root: string): string {
 class Refusal extends Error {}
 
 function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
-  const url = urls.get((part as { image_url?: { url?: unknown } }).image_url?.url);
-  return url === undefined ? part : { ...part as object, image_url: { url } };
+  const { image_url: image } = part as { image_url?: { url?: unknown } };
+  const url = urls.get(image?.url);
+  return url === undefined ? part : { ...part as object, image_url: { ...image, url } };
 }
 
 function checkFile({ isFile, size }: Deno.FileInfo): void {

@@ -40,7 +40,7 @@ export function hasImages(row: Row, messages: readonly Message[]): boolean {
 
 /**
  * Puts the images of a row into its messages: in place of `<image>` (LLaMA-Factory, LLaVA), of parts
- * `{"type":"image"}` without a source (TRL), and of those with one (Qwen).
+ * `{"type":"image"}` without a source (TRL), of those with one (Qwen), and of paths in `image_url`.
  */
 export function withImages(
   messages: Message[],
@@ -109,7 +109,13 @@ class Placing {
     if (part.type === "text" && typeof part.text === "string") {
       return isColumn && part.text.includes(PLACEHOLDER) ? this.#inText(part.text) : part;
     }
-    if (!isImagePart(part)) return part;
+    const path = pathIn(part);
+    if (path !== undefined) {
+      const { image_url: address } = this.#image(path, "image_url");
+      const { image_url: own } = part;
+      return { ...part, image_url: { ...isObject(own) && own, ...isObject(address) && address } };
+    }
+    if (part.type !== "image") return part;
     const source = part.image ?? part.url ?? part.path ?? ofAnthropic(part.source);
     return has(source) ? this.#image(source, "image") : this.#next();
   }
@@ -215,5 +221,14 @@ function holdsImagePart({ content }: Message): boolean {
 }
 
 function isImagePart(part: Part): boolean {
-  return part.type === "image";
+  return part.type === "image" || pathIn(part) !== undefined;
 }
+
+/** The path in a part of the API's own form, which takes addresses only. */
+function pathIn({ type, image_url: image }: Part): string | undefined {
+  if (type !== "image_url") return undefined;
+  const url = isObject(image) ? image.url : image;
+  return typeof url === "string" && IMAGE_PATH.test(url) ? url : undefined;
+}
+
+const IMAGE_PATH = /^(?!\s*(?:[a-z][\w+.-]*:|\/\/))[^\n]{1,1000}\.(?:png|jpe?g|gif|webp)$/i;

@@ -70,7 +70,8 @@ export function refusalOf({ refusal, content }: JsonObject): string {
 /** A content that is no text but a value, such as the object that a schema asks for. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
-  return "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
+  const isEmpty = Object.keys(content).length === 0;
+  return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
 /** LiteLLM leaves there what it has no field for. */

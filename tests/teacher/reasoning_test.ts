@@ -42,9 +42,11 @@ Deno.test("MessageReader reads the answer from a text, from parts, and from a pa
   for (const content of ["42", [part], part, ["4", { text: "2" }], [thinking, part]]) {
     assertEquals(new MessageReader().read({ content }).content, "42");
   }
-  for (const content of [null, undefined, 3, {}, [null], [thinking]]) {
+  for (const content of [null, undefined, {}, [null], [thinking], { type: "image" }]) {
     assertEquals(new MessageReader().read({ content }).content, "");
   }
+  assertEquals(new MessageReader().read({ content: 3 }).content, "3");
+  assertEquals(new MessageReader().read({ content: { a: [1] } }).content, '{"a":[1]}');
 });
 
 Deno.test("MessageReader reads no list that repeats what fields have brought in one stream", () => {

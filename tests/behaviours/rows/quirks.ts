@@ -141,6 +141,24 @@ export const QUIRKS: RowGroup = {
       "it is a line of a Bedrock batch: take it out with " +
         "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'",
     ),
+    {
+      what: "a path in the place of an address",
+      rows: [
+        '{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"img/1.PNG","detail":"low"}},{"type":"text","text":"hi"}]}]}',
+      ],
+      files: { "in/img/1.PNG": Uint8Array.fromBase64(PNG_BASE64) },
+      sent: [
+        `"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,${PNG_BASE64}","detail":"low"}},{"type":"text","text":"hi"}]}]`,
+      ],
+    },
+    {
+      what: "such a path that leads out of the folder",
+      rows: [
+        '{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"../1.png"}}]}]}',
+      ],
+      files: { "1.png": Uint8Array.fromBase64(PNG_BASE64) },
+      bad: 'cannot send the image "../1.png": it must be in the folder "$DIR/in" (--images-root)',
+    },
     sent(
       "an image as Anthropic's API has it",
       `{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"${PNG_BASE64}"}},{"type":"image","source":{"type":"url","url":"https://a.example/1.png"}},{"type":"text","text":"hi"}]}]}`,
