@@ -1,8 +1,11 @@
 /**
- * What is known of each id: a hash table in one typed array.
+ * What is known of each id: a compact hash table. Entries of 25 bytes stand in the order in which they were
+ * inserted; an index of 4 bytes a slot leads to them.
  *
- * `Map` and `Set` throw at 16,777,216 entries and cost 125 bytes and more a row. This takes 24 bytes
- * a slot and at most 38 a row: open addressing, filled to four fifths, grown by a quarter.
+ * `Map` and `Set` throw at 16,777,216 entries and cost 125 bytes and more a row. This takes 33 bytes a row at
+ * most. Only the index has free slots, and only it is made anew when the table grows: its open addressing is
+ * filled to four fifths and grows by half. The bits of a slot that no entry number needs hold bits of the hash,
+ * so that a look at a slot of another id costs no look at its entry.
  *
  * @module
  */
@@ -18,33 +21,42 @@ export const SEEN = 8;
 /** The failure of the id is to be asked again. */
 export const ASK_AGAIN = 16;
 
-/** Marks a slot as taken; the other flags stand beside it. */
-const TAKEN = 1;
-const FLAGS = 31;
-const WORDS = 6;
+const KEY_WORDS = 4;
+const CHECK_WORDS = 2;
 const MAX_LOAD = 0.8;
-const GROWTH = 1.25;
+const GROWTH = 1.5;
+/** Entries stand in blocks of 4,096, so that a table that grows copies none of them. */
+const BLOCK_BITS = 12;
+const BLOCK_ENTRIES = 1 << BLOCK_BITS;
+const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const ENCODER = new TextEncoder();
 
 /**
- * Ids by 123 bits of their hash, each with four flags and 64 bits of its owner's choice.
+ * Ids by 128 bits of their hash, each with four flags and 64 bits of its owner's choice.
  *
- * Slots are plain numbers, valid until the next `insert`. A column of line numbers takes another 4 bytes
- * a slot once one is noted.
+ * A slot, as the methods take and give it, is the number of an entry, from 0: it stays valid. A column of line
+ * numbers takes another 4 bytes a row once one is noted.
  */
 export class IdTable implements Disposable {
-  #words: Uint32Array<ArrayBuffer>;
-  #lines: Uint32Array<ArrayBuffer> | undefined;
-  #capacity: number;
+  #keys: Uint32Array[] = [];
+  #checks: Uint32Array[] = [];
+  #flags: Uint8Array[] = [];
+  #lines: Uint32Array[] | undefined;
+  #index = new Uint32Array(0);
+  /** How many entries the index takes. */
+  #room = 0;
+  /** The lower bits of a slot of the index: the number of its entry, from 1. The others are of its hash. */
+  #entryBits = 0;
   #size = 0;
+  /** Where the key belongs that was not found. */
+  #free = 0;
   /** The key that is being looked up; kept here because a tuple per row would be garbage. */
-  readonly #key = new Uint32Array(4);
+  readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
-  /** Room for `expectedRows` without growing. */
+  /** An index for `expectedRows`. */
   constructor(expectedRows = 1_000) {
-    this.#capacity = Math.max(16, Math.ceil(expectedRows / MAX_LOAD));
-    this.#words = new Uint32Array(this.#capacity * WORDS);
+    this.#makeIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
   /** How many ids there are. */
@@ -54,22 +66,32 @@ export class IdTable implements Disposable {
 
   /** Memory in bytes. */
   get byteLength(): number {
-    return this.#words.byteLength + (this.#lines?.byteLength ?? 0);
+    const blocks = [...this.#keys, ...this.#checks, ...this.#flags, ...this.#lines ?? []];
+    return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
   /** Frees the memory now: it is much, and the garbage collector is in no hurry. */
   [Symbol.dispose](): void {
-    this.#words.buffer.transfer(0);
-    this.#words = new Uint32Array(0);
-    this.#lines?.buffer.transfer(0);
+    for (const block of this.releaseKeys()) free(block);
+  }
+
+  /** Gives the hashes away, in blocks, and frees everything else. The table is empty then. See `uidIn`. */
+  releaseKeys(): Uint32Array[] {
+    const keys = this.#keys;
+    for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
+    this.#keys = [];
+    this.#checks = [];
+    this.#flags = [];
     this.#lines = undefined;
+    this.#size = 0;
+    this.#makeIndex(16);
+    return keys;
   }
 
   /** The slot of an id, or -1. */
   find(uid: string): number {
     this.#setKey(uid);
-    const slot = this.#probe();
-    return this.#words[slot * WORDS + 3] === 0 ? -1 : slot;
+    return this.#probe();
   }
 
   /** The slot of an id, made if there is none; a new one has no flags and an empty check. */
@@ -92,83 +114,85 @@ export class IdTable implements Disposable {
       this.#key[word] = value;
     }
     if (seen > 15) return -1;
-    this.#spreadKey();
     return this.#insertKey();
   }
 
   /** `insert` for an id that stands as UTF-8 in a buffer and is not 32 hex digits. */
   insertUtf8(bytes: Uint8Array, start: number, end: number): number {
     murmur3(bytes, start, end, this.#key);
-    this.#spreadKey();
     return this.#insertKey();
   }
 
   /** Whether a flag is set. */
   has(slot: number, flag: number): boolean {
-    return (this.#words[slot * WORDS + 3] & flag) !== 0;
+    return (this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] & flag) !== 0;
   }
 
   /** Sets a flag. */
   set(slot: number, flag: number): void {
-    this.#words[slot * WORDS + 3] |= flag;
+    this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] |= flag;
   }
 
   /** Takes a flag back. */
   clear(slot: number, flag: number): void {
-    this.#words[slot * WORDS + 3] &= ~flag;
+    this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] &= ~flag;
   }
 
   /** Notes 16 hex digits with the id. */
   setCheck(slot: number, hex: string): void {
-    this.#words[slot * WORDS + 4] = parseInt(hex.slice(0, 8), 16);
-    this.#words[slot * WORDS + 5] = parseInt(hex.slice(8, 16), 16);
+    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
+    checks[at] = parseInt(hex.slice(0, 8), 16);
+    checks[at + 1] = parseInt(hex.slice(8, 16), 16);
   }
 
   /** `setCheck` from 16 hex digits in a buffer. */
   setCheckHex(slot: number, bytes: Uint8Array, start: number): void {
-    for (let word = 0; word < 2; word++) {
+    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
+    for (let word = 0; word < CHECK_WORDS; word++) {
       let value = 0;
       for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
         const code = bytes[i];
         value = (value << 4) | (code <= 57 ? code - 48 : code - 87);
       }
-      this.#words[slot * WORDS + 4 + word] = value;
+      checks[at + word] = value;
     }
   }
 
   /** Whether these 16 hex digits were noted. */
   checkEquals(slot: number, hex: string): boolean {
-    return this.#words[slot * WORDS + 4] === parseInt(hex.slice(0, 8), 16) &&
-      this.#words[slot * WORDS + 5] === parseInt(hex.slice(8, 16), 16);
+    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
+    return checks[at] === parseInt(hex.slice(0, 8), 16) &&
+      checks[at + 1] === parseInt(hex.slice(8, 16), 16);
   }
 
   /** Counts up in the place of what is noted with an id, and gives the count: for ids that no row has. */
   countUp(slot: number): number {
-    return ++this.#words[slot * WORDS + 5];
+    return ++this.#checks[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * CHECK_WORDS + 1];
   }
 
   /** Whether nothing was noted. */
   isCheckEmpty(slot: number): boolean {
-    return this.#words[slot * WORDS + 4] === 0 && this.#words[slot * WORDS + 5] === 0;
+    const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
+    return checks[at] === 0 && checks[at + 1] === 0;
   }
 
   /** Notes the number of a line, from 1, with the id. */
   setLine(slot: number, line: number): void {
-    this.#lines ??= new Uint32Array(this.#capacity);
-    this.#lines[slot] = line;
+    const lines = this.#lines ??= [];
+    (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
   /** The line that was noted last, or 0. */
   lineOf(slot: number): number {
-    return this.#lines === undefined ? 0 : this.#lines[slot];
+    return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
   /** How many ids have all the flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
-    for (let slot = 0; slot < this.#capacity; slot++) {
-      const flags = this.#words[slot * WORDS + 3] & FLAGS;
-      if (flags !== 0 && (flags & set) === set && (flags & unset) === 0) count++;
+    for (let slot = 0; slot < this.#size; slot++) {
+      const flags = this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK];
+      if ((flags & set) === set && (flags & unset) === 0) count++;
     }
     return count;
   }
@@ -185,76 +209,98 @@ export class IdTable implements Disposable {
       const { written } = ENCODER.encodeInto(uid, this.#bytes);
       murmur3(this.#bytes, 0, written, this.#key);
     }
-    this.#spreadKey();
-  }
-
-  /** The last five bits give way to the flags. Ids that the user made up may differ in nothing else
-   * (`0…01`, `0…02`), so two other words take them in first. */
-  #spreadKey(): void {
-    const lost = this.#key[3] & FLAGS;
-    this.#key[1] ^= Math.imul(lost, 0x9e3779b1);
-    this.#key[2] ^= Math.imul(lost, 0x85ebca6b);
   }
 
   #insertKey(): number {
-    let slot = this.#probe();
-    if (this.#words[slot * WORDS + 3] !== 0) return slot;
-    if (this.#size + 1 > this.#capacity * MAX_LOAD) {
-      this.#grow();
-      slot = this.#probe();
+    const found = this.#probe();
+    if (found !== -1) return found;
+    if (this.#size === this.#room) {
+      this.#makeIndex(Math.ceil(this.#index.length * GROWTH));
+      this.#probe();
     }
-    const base = slot * WORDS;
-    this.#words.set(this.#key, base);
-    this.#words[base + 3] = (this.#key[3] & ~FLAGS) | TAKEN;
-    this.#size++;
+    const slot = this.#size++, at = slot & BLOCK_MASK;
+    if (at === 0) {
+      this.#keys.push(new Uint32Array(BLOCK_ENTRIES * KEY_WORDS));
+      this.#checks.push(new Uint32Array(BLOCK_ENTRIES * CHECK_WORDS));
+      this.#flags.push(new Uint8Array(BLOCK_ENTRIES));
+    }
+    this.#keys[slot >>> BLOCK_BITS].set(this.#key, at * KEY_WORDS);
+    this.#index[this.#free] = this.#hashBits() | (slot + 1);
     return slot;
   }
 
-  /** The slot that holds the key, or the free one where it belongs. */
+  /** The entry of the key, or -1: then `#free` is where it belongs. */
   #probe(): number {
-    const key = this.#key;
-    const a = key[0], b = key[1], c = key[2], last = (key[3] & ~FLAGS) >>> 0;
-    const words = this.#words;
-    let slot = this.#home(a, b, c, last);
+    const { 0: a, 1: b, 2: c, 3: d } = this.#key;
+    const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
+    const hash = mixed(a, b, c, d), hashBits = this.#entryBits === 32 ? 0 : hash << this.#entryBits;
+    let place = Math.floor(hash / 2 ** 32 * index.length);
     while (true) {
-      const base = slot * WORDS;
-      const tail = words[base + 3];
-      if (tail === 0) return slot;
-      if (
-        words[base] === a && words[base + 1] === b && words[base + 2] === c &&
-        ((tail & ~FLAGS) >>> 0) === last
-      ) return slot;
-      if (++slot === this.#capacity) slot = 0;
+      const word = index[place];
+      if (word === 0) {
+        this.#free = place;
+        return -1;
+      }
+      if (((word ^ hashBits) & ~entryMask) === 0) {
+        const entry = ((word & entryMask) >>> 0) - 1;
+        const keys = this.#keys[entry >>> BLOCK_BITS], at = (entry & BLOCK_MASK) * KEY_WORDS;
+        if (keys[at] === a && keys[at + 1] === b && keys[at + 2] === c && keys[at + 3] === d) {
+          return entry;
+        }
+      }
+      if (++place === index.length) place = 0;
     }
   }
 
-  /** Ids that the user made up may differ in a few digits of any word only, so all four are mixed (the
-   * constants are the golden ratio's, after Knuth, and MurmurHash3's) and scaled to the capacity. */
-  #home(a: number, b: number, c: number, d: number): number {
-    let mixed = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) ^ c;
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0x9e3779b1) ^ d;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
-    mixed = (mixed ^ (mixed >>> 16)) >>> 0;
-    return Math.floor(mixed / 2 ** 32 * this.#capacity);
+  #hashBits(): number {
+    const [a, b, c, d] = this.#key;
+    return this.#entryBits === 32 ? 0 : mixed(a, b, c, d) << this.#entryBits;
   }
 
-  #grow(): void {
-    const old = this.#words, oldLines = this.#lines;
-    const oldCapacity = this.#capacity;
+  /** Makes the index of all entries anew; the old one is freed before. */
+  #makeIndex(capacity: number): void {
+    free(this.#index);
+    this.#index = new Uint32Array(capacity);
+    this.#room = Math.floor(capacity * MAX_LOAD);
+    this.#entryBits = 32 - Math.clz32(this.#room);
     const key = this.#key.slice();
-    this.#capacity = Math.ceil(oldCapacity * GROWTH);
-    this.#words = new Uint32Array(this.#capacity * WORDS);
-    if (oldLines !== undefined) this.#lines = new Uint32Array(this.#capacity);
-    for (let from = 0; from < oldCapacity * WORDS; from += WORDS) {
-      if (old[from + 3] === 0) continue;
-      this.#key.set(old.subarray(from, from + 4));
-      const slot = this.#probe();
-      this.#words.set(old.subarray(from, from + WORDS), slot * WORDS);
-      if (oldLines !== undefined) this.#lines![slot] = oldLines[from / WORDS];
+    for (let entry = 0; entry < this.#size; entry++) {
+      const at = (entry & BLOCK_MASK) * KEY_WORDS;
+      this.#key.set(this.#keys[entry >>> BLOCK_BITS].subarray(at, at + KEY_WORDS));
+      this.#probe();
+      this.#index[this.#free] = this.#hashBits() | (entry + 1);
     }
     this.#key.set(key);
   }
+}
+
+/** The id of 32 hex digits that `IdTable` has as this slot, from the hashes that it gave away. */
+export function uidIn(keys: readonly Uint32Array[], slot: number): string {
+  const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
+  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
+  return UID_BYTES.toHex();
+}
+
+/** Which block holds the hash of a slot. */
+export function blockOf(slot: number): number {
+  return slot >>> BLOCK_BITS;
+}
+
+const UID_BYTES = new Uint8Array(16);
+const UID_VIEW = new DataView(UID_BYTES.buffer);
+
+/** Ids that users make up may differ in a few digits of any word only, so all four are mixed (the constants are
+ * the golden ratio's, after Knuth, and MurmurHash3's). */
+function mixed(a: number, b: number, c: number, d: number): number {
+  let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
+  hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+function free({ buffer }: { buffer: ArrayBufferLike }): void {
+  (buffer as ArrayBuffer).transfer(0);
 }
 
 const HEX_32 = /^[0-9a-f]{32}$/;

@@ -160,6 +160,8 @@ export class Job {
       signal,
     }));
     if (found === undefined) return;
+    // Of the table, the second pass needs the ids that were kept.
+    found.plan.takeKeys(table.releaseKeys());
     this.found = found;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }

@@ -1,10 +1,12 @@
 /**
  * What the first pass decided for each answer, one byte each, so that the second pass needs neither the table of
- * ids nor a second look at finished rows. Ids that are hashes of rows are kept as well: 16 bytes a row instead of
+ * ids nor a second look at finished rows. Ids that are hashes of rows are kept as well: 20 bytes a row instead of
  * hashing again, which takes a fifth of the engine's time for a row.
  *
  * @module
  */
+
+import { blockOf, uidIn } from "../index/mod.ts";
 
 /** What to do about an answer. */
 export enum Todo {
@@ -79,13 +81,19 @@ export class Plan {
     return this.#todos[index * this.#samples + sample] & TODO_BITS;
   }
 
-  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. */
-  keepUid(uid: string): void {
+  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`: its slot in the table of ids. */
+  keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
-    this.#uids.keep(uid);
+    this.#uids.keep(slot);
   }
 
-  /** The id of a row where it was kept. To be asked for once for each row whose id was, in their order. */
+  /** Hands over the hashes of the table, once all lines are decided on. */
+  takeKeys(keys: Uint32Array[]): void {
+    this.#uids.takeKeys(keys);
+  }
+
+  /** The id of a row where it was kept. To be asked for once for each row whose id was, in their order, after
+   * `takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
     return isKept ? this.#uids.take() : undefined;
@@ -124,35 +132,49 @@ export class Plan {
   }
 }
 
-const UID_BYTES = 16;
-/** Memory is taken, and given back, in blocks of this number of ids. */
+/** Memory is taken, and given back, in blocks of this many ids. */
 const BLOCK_UIDS = 4_096;
 
-/** A queue of ids of 32 hex digits. */
+/** A queue of ids of 32 hex digits, by their slots in the table of ids. What it frees on the way is as much as
+ * the rows that were read take. */
 export class KeptUids {
-  readonly #blocks: Uint8Array[] = [];
+  readonly #blocks: Uint32Array[] = [];
   /** Ids in the last block. */
   #kept = BLOCK_UIDS;
   /** Ids that were taken out of the first block. */
   #taken = 0;
+  #keys: Uint32Array[] = [];
+  /** How many ids are still to be taken out of each block of keys. */
+  readonly #left: number[] = [];
 
-  /** Adds an id at the end. */
-  keep(uid: string): void {
+  /** Adds the id of a slot at the end. */
+  keep(slot: number): void {
     if (this.#kept === BLOCK_UIDS) {
-      this.#blocks.push(new Uint8Array(BLOCK_UIDS * UID_BYTES));
+      this.#blocks.push(new Uint32Array(BLOCK_UIDS));
       this.#kept = 0;
     }
-    const start = this.#kept++ * UID_BYTES;
-    this.#blocks.at(-1)!.subarray(start, start + UID_BYTES).setFromHex(uid);
+    this.#blocks.at(-1)![this.#kept++] = slot;
+    const block = blockOf(slot);
+    while (this.#left.length <= block) this.#left.push(0);
+    this.#left[block]++;
   }
 
-  /** Takes the first id out. There must be one. */
+  /** Hands over the hashes of the table; blocks that hold no id that was kept are freed. */
+  takeKeys(keys: Uint32Array[]): void {
+    this.#keys = keys.map((block, i) => this.#left[i] ? block : NO_KEYS);
+  }
+
+  /** Takes the first id out. There must be one, and its hash. */
   take(): string {
     if (this.#taken === BLOCK_UIDS) {
       this.#blocks.shift();
       this.#taken = 0;
     }
-    const start = this.#taken++ * UID_BYTES;
-    return this.#blocks[0].subarray(start, start + UID_BYTES).toHex();
+    const slot = this.#blocks[0][this.#taken++], uid = uidIn(this.#keys, slot);
+    const block = blockOf(slot);
+    if (--this.#left[block] === 0) this.#keys[block] = NO_KEYS;
+    return uid;
   }
 }
+
+const NO_KEYS = new Uint32Array(0);

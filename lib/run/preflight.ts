@@ -98,6 +98,8 @@ class FirstPass {
   #isChanged = false;
   /** How many answers to the row at hand are to be asked for. */
   #asked = 0;
+  /** Where the row at hand stands in the table. */
+  #slot = -1;
   /** What is sent in another way than an earlier version has sent it, where that has answered the row. */
   #difference: string | undefined;
   /** The prompt hash of the row at hand, once it was needed: its answers share it. */
@@ -132,7 +134,7 @@ class FirstPass {
     else this.#bad(line, admitted, admitted.sample);
     const uid = typeof admitted === "string" ? admitted : admitted.uid;
     if (uid !== parsed.uid) found.plan.isCopy(Number(uid.slice(parsed.uid.length + 1)));
-    else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(uid);
+    else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
   }
 
   /** The files of a row that is not asked are not sent, and need not be there any more. */
@@ -185,8 +187,10 @@ class FirstPass {
     this.#isChanged ||= isChanged;
     const todo = this.#todoOf(slot, uid, isChanged && changed === "reask");
     if (todo !== Todo.Skip) this.#asked++;
-    if (sample === 0) plan.push(todo);
-    else plan.decide(sample, todo);
+    if (sample === 0) {
+      this.#slot = slot;
+      plan.push(todo);
+    } else plan.decide(sample, todo);
   };
 
   /** Whether a row is what its answer was made of. Keys that held null are left out now; that is no other

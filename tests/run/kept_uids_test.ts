@@ -1,27 +1,29 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { sha256Hex } from "../../lib/hash.ts";
+import { IdTable } from "../../lib/index/id_table.ts";
 import { KeptUids } from "../../lib/run/plan.ts";
 
 const uidOf = (i: number) => sha256Hex(`${i}`).slice(0, 32);
 
 Deno.test("KeptUids gives ids back in their order, as they were", () => {
-  const kept = new KeptUids();
+  const table = new IdTable(), kept = new KeptUids();
   const uids = [
     "0".repeat(32),
     "f".repeat(32),
     ...Array.from({ length: 10_000 }, (_, i) => uidOf(i)),
   ];
-  for (const uid of uids) kept.keep(uid);
+  for (const uid of uids) kept.keep(table.insert(uid));
+  kept.takeKeys(table.releaseKeys());
   assertEquals(uids.map(() => kept.take()), uids);
 });
 
-Deno.test("KeptUids takes ids while others are taken out", () => {
-  const kept = new KeptUids();
-  const taken: string[] = [];
-  for (let i = 0; i < 20_000; i++) {
-    kept.keep(uidOf(i));
-    if (i % 2 === 1) taken.push(kept.take());
-  }
-  for (let i = 0; i < 10_000; i++) taken.push(kept.take());
-  assertEquals(taken, Array.from({ length: 20_000 }, (_, i) => uidOf(i)));
+Deno.test("KeptUids keeps some ids of a table, in another order than the table's", () => {
+  const table = new IdTable(), kept = new KeptUids();
+  const uids = Array.from({ length: 20_000 }, (_, i) => uidOf(i));
+  const slots = uids.map((uid) => table.insert(uid));
+  const order = [...slots.keys()].filter((i) => i % 3 === 1 && (i < 5_000 || i > 15_000)).reverse();
+  for (const i of order) kept.keep(slots[i]);
+  kept.takeKeys(table.releaseKeys());
+  assertEquals(table.byteLength < 1_000, true);
+  assertEquals(order.map(() => kept.take()), order.map((i) => uids[i]));
 });

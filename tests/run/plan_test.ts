@@ -1,4 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { IdTable } from "../../lib/index/id_table.ts";
 import { Plan, Todo } from "../../lib/run/plan.ts";
 
 Deno.test("Plan is empty at first", () => {
@@ -57,13 +58,14 @@ Deno.test("Plan.isCopy() gives the row of the last line another id, and only tha
 });
 
 Deno.test("Plan keeps ids beside its decisions, for those lines that are given one", () => {
-  const plan = new Plan(2);
+  const plan = new Plan(2), table = new IdTable();
   const uids = Array.from({ length: 5_000 }, (_, i) => i.toString(16).padStart(32, "0"));
   for (const [i, uid] of uids.entries()) {
     plan.push(Todo.Skip);
     plan.decide(1, Todo.AskAgain);
-    if (i % 3 === 0) plan.keepUid(uid);
+    if (i % 3 === 0) plan.keepUid(table.insert(uid));
   }
+  plan.takeKeys(table.releaseKeys());
   assertEquals(uids.map((_, i) => plan.takeUid(i)), uids.map((uid, i) => i % 3 ? undefined : uid));
   assertEquals(plan.toAsk, 5_000);
   const todos = new Set(uids.map((_, i) => `${plan.at(i, 0)} ${plan.at(i, 1)}`));

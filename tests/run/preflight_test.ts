@@ -25,7 +25,7 @@ async function look(
     table.set(slot, flag);
     table.setCheck(slot, HASH);
   }
-  return await preflight(new InputSequence([{ path, name: "in.jsonl" }]), {
+  const found = await preflight(new InputSequence([{ path, name: "in.jsonl" }]), {
     parser,
     table,
     limit: Infinity,
@@ -36,6 +36,8 @@ async function look(
     isOnDisk: () => false,
     ...options,
   });
+  found.plan.takeKeys(table.releaseKeys());
+  return found;
 }
 
 /** What the second pass gives. */
