@@ -8,8 +8,12 @@
  * @module
  */
 
-export type { AnswerCost, Check, Unchecked, Verdict } from "./check.ts";
-export { Checks, createChecks } from "./checks.ts";
-export { compilePattern } from "./reject_pattern.ts";
+export {
+  type AnswerCost,
+  type Check,
+  compilePattern,
+  type Unchecked,
+  type Verdict,
+} from "./check.ts";
+export { type AnsweredRow, Checks, createChecks, type Validate, verdictCheck } from "./checks.ts";
 export { askedSchemaOf } from "./json_schema.ts";
-export { type AnsweredRow, type Validate, verdictCheck } from "./validate.ts";

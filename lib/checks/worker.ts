@@ -7,9 +7,8 @@
 
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import type { Check } from "./check.ts";
+import { type Check, patternCheck } from "./check.ts";
 import { schemaCheck } from "./json_schema.ts";
-import { patternCheck } from "./reject_pattern.ts";
 import {
   type Batch,
   IDLE,

@@ -5,12 +5,12 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
 import { createRowParser, ParsedRow, parseLossless, type RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./formats.ts";
-import { isObject } from "./json_object.ts";
 
 /** Where a row stands. */
 export interface Place {

@@ -6,11 +6,11 @@
 
 import { basename } from "../deps/std_path.ts";
 import { formatCount } from "../figures.ts";
+import { isObject } from "../json.ts";
 import type { ColumnType } from "../tables/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { isObject } from "./json_object.ts";
 import { uploadCommand } from "./loaders.ts";
 
 /** Tells a card that may be replaced from one that a user has written. */

@@ -11,7 +11,7 @@ import { ifThere, systemReason } from "../files.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import type { OutputGuard } from "./output_guard.ts";
+import type { OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 

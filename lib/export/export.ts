@@ -36,7 +36,7 @@ export interface ExportReport {
  */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   // A script that only runs loads none of it.
-  const { exportResults } = await import("./export_results.ts");
+  const { exportResults } = await import("./write_set.ts");
   return await exportResults(options);
 }
 
@@ -53,6 +53,6 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
  * @throws {SinkError} The output cannot be written.
  */
 export async function convertFiles(options: ConvertOptions): Promise<ExportReport> {
-  const { convertFiles } = await import("./convert_files.ts");
+  const { convertFiles } = await import("./write_set.ts");
   return await convertFiles(options);
 }

@@ -18,7 +18,7 @@ import {
   REASONING,
 } from "./formats.ts";
 import { CONVERT_RULES, EXPORT_RULES } from "./option_rules.ts";
-import { standardStreamOf } from "./output_guard.ts";
+import { standardStreamOf } from "./output.ts";
 import type { ToolArguments } from "./tool_arguments.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */

@@ -16,13 +16,12 @@ import {
   UTF8_ADVICE,
 } from "../formats/mod.ts";
 import { sha256Hex } from "../hash.ts";
-import { isTooDeep } from "../json.ts";
+import { isObject, isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { NoPlace } from "./training_row.ts";
-import { isObject } from "./json_object.ts";
 import { RowSpool } from "./row_spool.ts";
 
 /** Files that the card of a dataset names. */

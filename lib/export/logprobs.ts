@@ -10,7 +10,7 @@
  * @module
  */
 
-import { isObject } from "./json_object.ts";
+import { isObject } from "../json.ts";
 import type { Example } from "./example.ts";
 
 /** One token, or one that could have been in its place. */

@@ -1,13 +1,14 @@
 /**
- * Where a training set is written to: a file that appears whole or not at all, or a stream.
+ * The files of an export: which may be written, and that one is whole or not there.
  *
  * @module
  */
 
 import { dirname } from "../deps/std_path.ts";
-import { SinkError } from "../errors.ts";
+import { SinkError, UsageError } from "../errors.ts";
+import { ifThere, statOf, systemReason } from "../files.ts";
+import { endsWithSeparator } from "../paths.ts";
 import { cannotWrite, Replacement } from "../sink/mod.ts";
-import { checkOutput, type OutputGuard, standardStreamOf } from "./output_guard.ts";
 
 /** Takes bytes, in large pieces. */
 export class Output implements AsyncDisposable {
@@ -111,4 +112,91 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
     () => writer.close(),
     () => writer.abort().catch(() => {}),
   );
+}
+
+/** What stands in the way of an output. */
+export interface OutputGuard {
+  /** Replaces a file that holds something. @default false */
+  readonly replace?: boolean;
+  /** Files that are never replaced, by their paths, and what each of them is. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** The names of the process's own streams. Deno opens none of them without all permissions. */
+const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
+  ["-", "stdout"],
+  ["/dev/stdout", "stdout"],
+  ["/dev/fd/1", "stdout"],
+  ["/proc/self/fd/1", "stdout"],
+  ["/dev/stderr", "stderr"],
+  ["/dev/fd/2", "stderr"],
+  ["/proc/self/fd/2", "stderr"],
+]);
+
+/** Which of the process's own streams a path names; undefined for a file. */
+export function standardStreamOf(path: string): "stdout" | "stderr" | undefined {
+  return STANDARD_STREAMS.get(path);
+}
+
+/**
+ * Makes sure that an output takes nothing from the user.
+ *
+ * @returns The path to write to: where the output is a link, the file that it points to.
+ * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be replaced
+ */
+export async function checkOutput(output: string, guard: OutputGuard): Promise<string> {
+  if (output === "") throw new UsageError("Cannot write to nowhere: name a file");
+  if (standardStreamOf(output) !== undefined) return output;
+  const refuse = (problem: string): never => {
+    throw new UsageError(`Cannot write "${output}": ${problem}`);
+  };
+  const info = await infoOf(output);
+  if (info?.isDirectory || endsWithSeparator(output)) refuse("it is a folder: name a file in it");
+  if (info === undefined) return output;
+  for (const [path, what] of guard.sources) {
+    if (await isSameFile(path, info)) refuse(`it is ${what}. Name another output`);
+  }
+  if (!info.isFile) return output;
+  const owner = await ownerOf(output);
+  if (owner !== undefined) refuse(`it is ${owner}. Name another output`);
+  if (info.size > 0 && !guard.replace) {
+    refuse("it holds something already. Add --replace to replace it, or name another output");
+  }
+  return await Deno.realPath(output);
+}
+
+/** What a run has written to a file, in words; undefined for any other file. */
+async function ownerOf(path: string): Promise<string | undefined> {
+  const isBeside = async (ending: RegExp) =>
+    ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
+  if (/\.run\.json$/.test(path)) return "what a run remembers of itself";
+  if (await isBeside(/_error\.jsonl$/)) return "the failures file of a run";
+  if (await isBeside(/\.(jsonl|ndjson)$/)) return "the results file of a run";
+  return await holdsResults(path) ? "a results file of Retort" : undefined;
+}
+
+/** The first line of a results or failures file begins so: `{"uid":"…","prompt_hash":"…"`. */
+const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
+const START_BYTES = 4_096;
+
+async function holdsResults(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path);
+    const start = new Uint8Array(START_BYTES);
+    const length = await file.read(start) ?? 0;
+    return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
+  } catch {
+    return false; // What cannot be read tells nothing; writing will say why.
+  }
+}
+
+async function isSameFile(path: string, info: Deno.FileInfo): Promise<boolean> {
+  const other = await statOf(path);
+  return other !== undefined && other.dev === info.dev && other.ino === info.ino;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | undefined> {
+  const errorOf = (cause: unknown) =>
+    new UsageError(`Cannot write "${path}": ${systemReason(cause)}`, { cause });
+  return await ifThere(Deno.stat(path), errorOf);
 }

@@ -7,6 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import { xxHash64Hex } from "../hash.ts";
+import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { type ColumnType, isTableOfType, Schema, takesText } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
@@ -15,8 +16,7 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { hasParts, OPTIONAL_COLUMNS, toTrainingRow } from "./formats.ts";
 import { NoPlace, type TrainingRow } from "./training_row.ts";
-import { HashSet } from "./hash_set.ts";
-import { isObject } from "./json_object.ts";
+import { HashSet } from "./row_order.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
 import { rawRow } from "./raw_row.ts";

@@ -1,9 +1,11 @@
 /**
- * Where the lines of a results file are, in the order in which their rows stand in the input.
+ * The order of exported rows, shuffled or that of the input, which of them are for validation, and which are there
+ * already.
  *
  * @module
  */
 
+import { xxHash64Hex } from "../hash.ts";
 import { MOST_SAMPLES } from "../seed.ts";
 
 const START_CAPACITY = 1_024;
@@ -73,4 +75,66 @@ export class RowOrder {
     (this.#offsets = new Float64Array(capacity)).set(offsets);
     (this.#lengths = new Uint32Array(capacity)).set(lengths);
   }
+}
+
+/** Whether the rows of an id are for validation: the hash of the id decides, so that they are the same in
+ * each export, whatever else is in it. */
+export function isForValidation(rowUid: string, share: number): boolean {
+  return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
+}
+
+/** Shuffles in place (Fisher and Yates). */
+export function shuffleIn(places: Uint32Array, random: () => number): void {
+  for (let i = places.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [places[i], places[j]] = [places[j], places[i]];
+  }
+}
+
+/** Mulberry32: 32 bits of state, the same numbers on every machine. */
+export function randomOf(seed: number): () => number {
+  let state = (seed ^ Math.floor(seed / 2 ** 32)) >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const START_SLOTS = 1 << 12;
+const MOST_FULL = 0.75;
+
+/**
+ * A set of 64-bit hashes. Ten million of them take 134 MB, where a `Set` takes over a gigabyte and ends at
+ * 16 million. Two different rows among ten million share a hash with a chance of 3 in a million.
+ */
+export class HashSet {
+  #slots = new BigUint64Array(START_SLOTS);
+  #size = 0;
+
+  /** Adds a hash of 16 hex digits. Gives whether it was new. */
+  add(hex: string): boolean {
+    // An empty slot holds 0.
+    const hash = BigInt(`0x${hex}`) || 1n;
+    if (this.#size >= this.#slots.length * MOST_FULL) this.#grow();
+    if (!insert(this.#slots, hash)) return false;
+    this.#size++;
+    return true;
+  }
+
+  #grow(): void {
+    const before = this.#slots;
+    this.#slots = new BigUint64Array(before.length * 2);
+    for (const hash of before) if (hash !== 0n) insert(this.#slots, hash);
+  }
+}
+
+function insert(slots: BigUint64Array, hash: bigint): boolean {
+  let at = Number(hash & BigInt(slots.length - 1));
+  for (; slots[at] !== 0n; at = (at + 1) & (slots.length - 1)) {
+    if (slots[at] === hash) return false;
+  }
+  slots[at] = hash;
+  return true;
 }

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
-import { randomOf, shuffleIn } from "./row_sequence.ts";
+import { randomOf, shuffleIn } from "./row_order.ts";
 
 const START_CAPACITY = 1 << 12;
 

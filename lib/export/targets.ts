@@ -7,8 +7,7 @@
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { checkFolder, DatasetFolder } from "./dataset_folder.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import { openOutput, type Output } from "./output.ts";
-import { checkOutput, type OutputGuard } from "./output_guard.ts";
+import { checkOutput, openOutput, type Output, type OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 
 /** Takes the rows of an export, and counts them. */

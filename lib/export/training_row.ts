@@ -4,7 +4,9 @@
  * @module
  */
 
+import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
+import type { Example } from "./example.ts";
 
 /** One row of a training set. */
 export type TrainingRow = Record<string, unknown>;
@@ -34,4 +36,20 @@ export function textOf({ content }: Message): string | undefined {
     return undefined;
   }
   return content.map((part) => part.text).join("");
+}
+
+const FROM_DISTILL = [
+  "model",
+  "finish_reason",
+  "prompt_tokens",
+  "completion_tokens",
+  "reasoning_tokens",
+];
+
+/** The uid of an answer, its model and its tokens; nothing for a row that is no result of Retort's. */
+export function provenanceOf({ result }: Example): Record<string, unknown> {
+  const { uid, distill } = result;
+  if (typeof uid !== "string" || !isObject(distill)) return {};
+  const known = FROM_DISTILL.filter((name) => Object.hasOwn(distill, name));
+  return { uid, ...Object.fromEntries(known.map((name) => [name, distill[name]])) };
 }

@@ -1,18 +1,27 @@
 /**
- * From a source of examples to the files of a training set: two passes, and what is checked before the
- * second.
+ * Writes a training set, from the results of runs or from any input file. Loaded when an export begins.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
+import { ifThere, systemReason } from "../files.ts";
+import { checkReadableTwice, findInputs } from "../run/mod.ts";
 import { modeMadeFrom } from "../sink/mod.ts";
-import type { ExportReport } from "./export.ts";
 import type { ExampleSource } from "./example.ts";
-import type { ResolvedExport } from "./export_options.ts";
+import type { ExportReport } from "./export.ts";
+import {
+  type ConvertOptions,
+  type ExportOptions,
+  resolveConvert,
+  type ResolvedExport,
+  resolveExport,
+} from "./export_options.ts";
+import { InputSource } from "./input_source.ts";
 import { loaderHints } from "./loaders.ts";
+import { ResultsSource } from "./results_source.ts";
 import { type MadeRow, RowMaker } from "./row_maker.ts";
-import { isForValidation } from "./row_sequence.ts";
+import { isForValidation } from "./row_order.ts";
 import { checkTargets, openTargets } from "./targets.ts";
 
 /** Writes it. */
@@ -64,4 +73,42 @@ function refuseEmpty(
   throw new UsageError(
     `Cannot ${verb} "${paths.join('", "')}": ${problem}. Add --allow-empty if that is meant`,
   );
+}
+
+/** What `exportResults` of the door does. */
+export async function exportResults(options: ExportOptions): Promise<ExportReport> {
+  const resolved = resolveExport(options);
+  await checkPaths(resolved.paths);
+  using source = await ResultsSource.open(resolved);
+  return await writeSet(source, resolved);
+}
+
+async function checkPaths(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const info = await ifThere(
+      Deno.stat(path),
+      (cause) => new UsageError(`Cannot read "${path}": ${systemReason(cause)}`, { cause }),
+    );
+    const problem = info === undefined
+      ? "no such file"
+      : info.isDirectory
+      ? "it is a folder: name a results file in it"
+      : undefined;
+    if (problem !== undefined) throw new UsageError(`Cannot export "${path}": ${problem}`);
+  }
+}
+
+/** What `convertFiles` of the door does. */
+export async function convertFiles(options: ConvertOptions): Promise<ExportReport> {
+  const resolved = resolveConvert(options);
+  if (resolved.paths.includes("-")) {
+    throw new UsageError(
+      "Cannot convert standard input: it is read twice. Write it to a file first",
+    );
+  }
+  const { files, notes } = await findInputs(resolved.paths);
+  for (const file of files) await checkReadableTwice(file);
+  await using source = new InputSource(files, resolved);
+  const report = await writeSet(source, { ...resolved, paths: files });
+  return { ...report, notes: [...notes, ...report.notes] };
 }

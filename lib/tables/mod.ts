@@ -8,6 +8,12 @@
  * @module
  */
 
-export { openTable, type TableWriter } from "./open_table.ts";
+export {
+  isTableOfType,
+  openTable,
+  type TableFormat,
+  tableFormatOf,
+  type TableWriter,
+  takesText,
+} from "./open_table.ts";
 export { type ColumnType, Schema } from "./schema.ts";
-export { isTableOfType, type TableFormat, tableFormatOf, takesText } from "./table_format.ts";

@@ -9,7 +9,7 @@ import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet
 import { jsonOf } from "../sink/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
-import type { ByteSink } from "./compression.ts";
+import type { ByteSink } from "./text_tables.ts";
 import type { TableWriter } from "./open_table.ts";
 import type { ColumnType, Schema } from "./schema.ts";
 

@@ -1,12 +1,12 @@
 /**
- * Tables that are text: JSON Lines, a JSON array, CSV (RFC 4180).
+ * Tables as text (JSON Lines, JSON, CSV), and their compression.
  *
  * @module
  */
 
 import { jsonOf } from "../sink/mod.ts";
-import type { ByteSink } from "./compression.ts";
 import type { TableWriter } from "./open_table.ts";
+import { createGzip, createZstdCompress } from "node:zlib";
 
 type Fields = Readonly<Record<string, unknown>>;
 /** A row, or its JSON text. */
@@ -87,4 +87,46 @@ function fieldOf(value: unknown): string {
 
 function quoted(field: string): string {
   return /[",\r\n]|^\s|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+/** Takes bytes. */
+export interface ByteSink {
+  /** Adds bytes; they may be reused once the promise is there. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Bytes on their way through a compressor. */
+export class Compressor implements ByteSink {
+  readonly #stream;
+  readonly #pumped: Promise<void>;
+
+  /** Compressed bytes go to `target`. */
+  constructor(compression: "gzip" | "zstd", target: ByteSink) {
+    const stream = this.#stream = compression === "gzip" ? createGzip() : createZstdCompress();
+    this.#pumped = (async () => {
+      for await (const chunk of stream) await target.write(new Uint8Array(chunk));
+    })();
+    // Told by the next write or by `finish`.
+    this.#pumped.catch(() => {});
+  }
+
+  /** Adds bytes. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
+    });
+    // Where the target fails, the stream takes nothing more and says nothing.
+    await Promise.race([written, this.#pumped]);
+  }
+
+  /** Writes the end. */
+  async finish(): Promise<void> {
+    this.#stream.end();
+    await this.#pumped;
+  }
+
+  /** Ends it without its end. */
+  abandon(): void {
+    this.#stream.destroy();
+  }
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { type AnsweredRow, type Validate, validateCheck } from "../../lib/checks/validate.ts";
+import { type AnsweredRow, type Validate, validateCheck } from "../../lib/checks/checks.ts";
 import { completionOf, rowOf, TOOL_CALLS } from "./answers.ts";
 
 function judge(validate: unknown, text?: string) {

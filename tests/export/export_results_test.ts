@@ -1,4 +1,4 @@
-/** Tests of lib/export/export_results.ts. @module */
+/** Tests of exports in lib/export/write_set.ts. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
