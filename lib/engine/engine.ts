@@ -28,6 +28,8 @@ export class Engine {
   readonly #rowClock: RowClock;
   readonly #delivery: Delivery;
   readonly #calls = new AbortController();
+  /** Resolves when calls that were aborted are waited for no longer. */
+  readonly #left = Promise.withResolvers<void>();
   readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
@@ -152,11 +154,16 @@ export class Engine {
     return this.#pool.statuses();
   }
 
+  /** Aborted when the calls in flight are. */
+  get callsSignal(): AbortSignal {
+    return this.#calls.signal;
+  }
+
   /** Works until all rows are settled, or until it is stopped, halted or aborted. Rejects with what the
    * source or the sink threw, after all lanes have come home. */
   async run(): Promise<void> {
     this.#pool.open();
-    await this.#lanes.run();
+    await Promise.race([this.#lanes.run(), this.#left.promise]);
     this.#pool.close();
     for (const work of this.#queue.clear()) this.#delivery.leave(work);
     const held = this.#crash === undefined ? this.#attempts.leave() : [];
@@ -202,6 +209,11 @@ export class Engine {
   abort(reason?: unknown): void {
     this.stop();
     this.#calls.abort(reason);
+  }
+
+  /** Ends `run()` although calls that were aborted have not ended: their teacher does not heed its signal. */
+  leave(): void {
+    this.#left.resolve();
   }
 
   /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */

@@ -206,7 +206,11 @@ export class Generation<T> {
 
   /** Gives the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
-    const finished = engine.run().finally(() => this.#handoff.end());
+    const patience = new Patience(engine);
+    const finished = engine.run().finally(() => {
+      patience.end();
+      this.#handoff.end();
+    });
     // The error is told below; without this it would be unhandled while the consumer is slow.
     finished.catch(() => {});
     try {
@@ -250,6 +254,30 @@ export class Generation<T> {
       await this.#handoff.put(publisher.badRow({ ...given, problem, sample }));
     }
   }
+}
+
+/** How long calls may take to end once they were aborted. */
+const MOST_AFTER_ABORT_MS = 1_000;
+
+/** Waits for calls that were aborted, but not for a teacher that does not heed its signal. */
+class Patience {
+  readonly #engine: Engine;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    engine.callsSignal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /** All calls have ended, or are waited for no longer. */
+  end(): void {
+    this.#engine.callsSignal.removeEventListener("abort", this.#onAbort);
+    clearTimeout(this.#timer);
+  }
+
+  readonly #onAbort = (): void => {
+    this.#timer = setTimeout(() => this.#engine.leave(), MOST_AFTER_ABORT_MS);
+  };
 }
 
 /** Hands items from lanes to one consumer, in the order in which they come. */

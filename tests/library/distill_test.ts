@@ -258,6 +258,27 @@ Deno.test("an abort throws the reason of the signal, before and during the work"
   assertEquals([during.aborted, during.closed], [1, 0]);
 });
 
+Deno.test("a teacher that does not heed its signal holds up neither an abort nor return()", async () => {
+  const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const deaf = (index: number): Teacher => ({
+    complete: () => {
+      asked[index].resolve();
+      return never();
+    },
+  });
+  const reason = new Error("enough");
+  const abort = new AbortController();
+  const aborted = all(["a"], { teacher: deaf(0), signal: abort.signal });
+  const left = distill(["a"], { teacher: deaf(1) });
+  const next = left.next();
+  await Promise.all(asked.map(({ promise }) => promise));
+  abort.abort(reason);
+  const returned = left.return();
+  assertStrictEquals(await assertRejects(() => aborted), reason);
+  await returned;
+  assertEquals(await next, { done: true, value: undefined });
+});
+
 Deno.test("a teacher that refuses everything throws a HaltedError", async () => {
   const teacher = new Echo(() => {
     throw new TeacherError("Incorrect API key", { status: 401 });
