@@ -11,7 +11,10 @@ import { visit, type VisitOptions } from "./browser.ts";
 import { overflow, section, stateWord } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
-const NOTICES = ["Concurrency set to 64 (from the monitor)", `Cannot reach ${"gpu1".repeat(40)}`];
+const NOTICES = [
+  "Concurrency set to 64 (from the monitor)",
+  `Cannot reach ${"gpu1".repeat(40)}`,
+];
 
 /** A run in its middle with something in every part of the page. */
 function stageFullRun(): StagedRun {
@@ -32,16 +35,22 @@ async function open(
 ): Promise<AsyncDisposable & { page: Page }> {
   await using stack = new AsyncDisposableStack();
   const stage = stack.use(stageFullRun());
-  if (life !== "running") stage.run.emit(makeSummary({ ended: new Date().toISOString() }));
+  if (life !== "running") {
+    stage.run.emit(makeSummary({ ended: new Date().toISOString() }));
+  }
   let url = stage.served.url;
   if (life === "report") {
     const dir = stack.use(await tempDir());
-    url = `file://${await dir.write("report.html", stage.served.monitor.report())}`;
+    url = `file://${await dir.write(
+      "report.html",
+      stage.served.monitor.report(),
+    )}`;
   }
   const { page } = stack.use(await visit(url, options));
   await stateWord(page, life === "running" ? "Running" : "Done").waitFor();
   if (life === "running") {
-    await page.getByRole("button", { name: "Pause", disabled: false }).waitFor();
+    await page.getByRole("button", { name: "Pause", disabled: false })
+      .waitFor();
   }
   const rest = stack.move();
   return { page, [Symbol.asyncDispose]: () => rest.disposeAsync() };
@@ -53,31 +62,44 @@ async function openBoxes(page: Page): Promise<void> {
   await samples.getByText(/^prompt of row-/).first().click();
   await samples.getByText(/^Reasoning/).first().click();
   await page.getByText("Table of Latency", { exact: true }).click();
-  await page.getByText("Table of latency of the whole run", { exact: true }).click();
+  await page.getByText("Table of latency of the whole run", { exact: true })
+    .click();
 }
 
-for (const life of LIVES) {
-  for (const theme of ["light", "dark"] as const) {
-    Deno.test(`page: axe finds nothing in the ${theme} page (${life})`, async () => {
-      await using scene = await open(life, { theme });
-      await openBoxes(scene.page);
-      assertEquals(await violations(scene.page), []);
-      if (life !== "running") return;
-      for (const name of ["Drain and stop", "Abort …"]) {
-        await scene.page.getByRole("button", { name }).click();
-        assertEquals(await violations(scene.page), []);
-        await scene.page.keyboard.press("Escape");
-      }
-    });
-  }
+/** Width, theme: all of them for a run under way, the extremes for the others. */
+const LOOKS: Readonly<
+  Record<typeof LIVES[number], readonly [number, "light" | "dark"][]>
+> = {
+  running: [360, 768, 1_024, 1_440, 1_920].flatMap((
+    width,
+  ) => [[width, "light"], [width, "dark"]]),
+  done: [[360, "light"], [1_440, "dark"]],
+  report: [[360, "dark"], [1_440, "light"]],
+};
 
-  Deno.test(`page: 360 pixels are wide enough (${life})`, async () => {
-    await using scene = await open(life, { width: 360 });
-    assertEquals(await overflow(scene.page), 0);
-    await openBoxes(scene.page);
-    assertEquals(await overflow(scene.page), 0);
-    assertEquals(await violations(scene.page), []);
-    assertEquals(await cutOff(scene.page), []);
+for (const life of LIVES) {
+  Deno.test(`page: axe finds nothing, and nothing is cut off, at any width in both themes (${life})`, async () => {
+    await using scene = await open(life, {});
+    const { page } = scene;
+    await openBoxes(page);
+    for (const [width, colorScheme] of LOOKS[life]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      await page.locator(`html[data-theme=${colorScheme}]`).waitFor();
+      const place = `${life}, ${width}, ${colorScheme}`;
+      assertEquals([place, await overflow(page), await violations(page)], [
+        place,
+        0,
+        [],
+      ]);
+      if (width === 360) assertEquals(await cutOff(page), []);
+    }
+    if (life !== "running") return;
+    for (const name of ["Drain and stop", "Abort …"]) {
+      await page.getByRole("button", { name }).click();
+      assertEquals(await violations(page), []);
+      await page.keyboard.press("Escape");
+    }
   });
 }
 
@@ -99,7 +121,8 @@ async function cutOff(page: Page): Promise<string[]> {
     [...document.querySelectorAll("button, input, select, a[href], summary")]
       .map((element) => ({ element, box: element.getBoundingClientRect() }))
       .filter(({ element, box }) =>
-        box.width > 0 && !element.classList.contains("skip") && (box.left < 0 || box.right > 360)
+        box.width > 0 && !element.classList.contains("skip") &&
+        (box.left < 0 || box.right > 360)
       )
       .map(({ element }) => element.outerHTML)
   );
@@ -113,7 +136,9 @@ Deno.test("page: the keyboard gets everywhere, in order, and shows where it is",
   });
   const expected = await page.evaluate(() => {
     const selector = "a[href], button, input, select, summary, [tabindex]";
-    const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((one) =>
+    const all = [...document.querySelectorAll<HTMLElement>(selector)].filter((
+      one,
+    ) =>
       one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true }) &&
       !one.matches(":disabled")
     );
@@ -128,10 +153,22 @@ Deno.test("page: the keyboard gets everywhere, in order, and shows where it is",
       const { outlineStyle, outlineWidth } = getComputedStyle(one);
       const { top, bottom } = one.getBoundingClientRect();
       const isInSight = bottom > 0 && top < innerHeight;
-      return { place: one.dataset.place, outlineStyle, width: parseFloat(outlineWidth), isInSight };
+      return {
+        place: one.dataset.place,
+        outlineStyle,
+        width: parseFloat(outlineWidth),
+        isInSight,
+      };
     });
-    assertEquals([focus.place, focus.isInSight], [String(i), true], expected[i]);
-    assert(focus.outlineStyle !== "none" && focus.width >= 2, `no focus is seen: ${expected[i]}`);
+    assertEquals(
+      [focus.place, focus.isInSight],
+      [String(i), true],
+      expected[i],
+    );
+    assert(
+      focus.outlineStyle !== "none" && focus.width >= 2,
+      `no focus is seen: ${expected[i]}`,
+    );
   }
 });
 
@@ -145,7 +182,8 @@ Deno.test("page: dialogs take the focus, keep it, and give it back", async () =>
   await dialog.waitFor();
   for (let i = 0; i < 6; i++) {
     const isInside = await dialog.evaluate((one) =>
-      one.contains(document.activeElement) || document.activeElement === document.body
+      one.contains(document.activeElement) ||
+      document.activeElement === document.body
     );
     assert(isInside, "the page behind is out of reach");
     await page.keyboard.press("Tab");
@@ -161,7 +199,8 @@ Deno.test("page: tabs of samples go by arrows", async () => {
   await samples.getByRole("tab", { name: /^Latest/ }).focus();
   await scene.page.keyboard.press("ArrowRight");
   await scene.page.keyboard.press("ArrowRight");
-  await samples.getByRole("tab", { name: /^Failures/, selected: true }).waitFor();
+  await samples.getByRole("tab", { name: /^Failures/, selected: true })
+    .waitFor();
   await samples.getByText(/^This prompt cannot be answered/).first().waitFor();
 });
 

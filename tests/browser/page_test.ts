@@ -5,8 +5,10 @@
  */
 
 import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
+import "./calm.ts";
 import "./controls.ts";
 import "./cost.ts";
+import "./ends.ts";
 import "./hostile.ts";
 import "./language.ts";
 import "./live.ts";

@@ -66,8 +66,8 @@ Deno.test("backing off says until when, for how long, and why", () => {
 
 Deno.test("a running run tells of teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
-  const { detail } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
-  assertEquals(detail, "1 of 2 teachers not up");
+  const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
+  assertEquals([detail, tone], ["1 of 2 teachers not up. gpu1:8000 is down", "wait"]);
 });
 
 Deno.test("an end is told as it was: done, stopped, halted, or with an error", () => {

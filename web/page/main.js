@@ -136,6 +136,7 @@ class Page {
     for (const [part, update] of views) {
       if (parts.includes(part)) guarded(update);
     }
+    setAttribute(document.documentElement, "data-loading", false);
   }
 
   /** Ages and waits go on, whether anything comes or not. @param {Link} link */

@@ -42,7 +42,7 @@ export function stateWords(store, nowMs) {
     case "preparing":
       return { tone: "calm", icon: "dots", word: "Preparing", detail: "reading the input" };
     case "running":
-      return { tone: "good", icon: "play", word: "Running", detail: runningDetail(store) };
+      return runningWords(store);
     case "backing_off":
       return {
         tone: "wait",
@@ -111,12 +111,31 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
   return { tone, icon: "alert", word, detail: `${counts}, ${took}` };
 }
 
-/** @param {RunStore} store */
-function runningDetail({ snapshot }) {
-  const troubled = snapshot?.teachers.filter(({ state }) => state !== "up").length ?? 0;
-  if (snapshot === null) return "";
-  if (troubled === 0) return `for ${formatDuration(snapshot.elapsed_ms)}`;
-  return `${formatCount(troubled)} of ${formatCount(snapshot.teachers_total)} teachers not up`;
+/** A run goes on without a teacher, but not as its user wants. @param {RunStore} store @returns {StateWords} */
+function runningWords({ snapshot }) {
+  const troubled = snapshot?.teachers.filter(({ state }) => state !== "up") ?? [];
+  const lost = troubled.find(({ state }) => state === "down" || state === "halted");
+  const word = "Running";
+  if (snapshot === null || troubled.length === 0) {
+    const detail = `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
+    return { tone: "good", icon: "play", word, detail };
+  }
+  const counts = `${formatCount(troubled.length)} of ${
+    formatCount(snapshot.teachers_total)
+  } teachers not up`;
+  if (lost === undefined) return { tone: "good", icon: "play", word, detail: counts };
+  const why = lost.reason === null ? "" : `: ${lost.reason}`;
+  return {
+    tone: "wait",
+    icon: "alert",
+    word,
+    detail: `${counts}. ${hostOf(lost.address)} is ${lost.state}${why}`,
+  };
+}
+
+/** @param {string} address */
+function hostOf(address) {
+  return URL.canParse(address) ? new URL(address).host : address;
 }
 
 /** `until 12:03:07, in 12s (429: tokens per min)`. @param {RunStore} store @param {number} nowMs */

@@ -85,12 +85,10 @@ const ADVICE = {
   teacher: "The teacher has failed in its own way: see the message",
 };
 
-/** Teachers, where there are several or one is in trouble. */
+/** Teachers: shown always, since the page must not jump each time that one is in trouble. */
 export class TeacherTable {
-  #section = byId("teachers", HTMLElement);
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
   #more = byId("teachers-more", HTMLElement);
-  #isShown = false;
   /** @type {Row[]} */
   #rows = [];
 
@@ -98,10 +96,6 @@ export class TeacherTable {
   update(store) {
     const teachers = store.snapshot?.teachers ?? [];
     const total = store.snapshot?.teachers_total ?? 0;
-    // Once shown it stays: the page must not jump each time that a teacher cools down.
-    this.#isShown ||= total > 1 || teachers.some(({ state }) => state !== "up");
-    setShown(this.#section, this.#isShown);
-    if (!this.#isShown) return;
     const items = teachers.map((teacher, i) => ({ teacher, figures: store.teacherFigures[i] }));
     fillRows(this.#body, this.#rows, items, makeTeacherRow, (row, { teacher, figures }) => {
       fillTeacher(row, teacher, store);

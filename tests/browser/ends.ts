@@ -1,0 +1,116 @@
+/// <reference lib="dom" />
+/** The end of a run on its page: a halt with its command, a reload, a notification, and what is left when the process
+ * is gone. */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
+import { tempDir } from "../support/temp.ts";
+import { makeAnswer } from "../web/fake_run.ts";
+import { visit } from "./browser.ts";
+import { section, stateWord, tileShows } from "./parts.ts";
+import { makeRunStart, stageRun } from "./staged_run.ts";
+
+const RETRY = "deno task distill retry in.jsonl -o out/";
+const LONG = Array.from({ length: 3_000 }, (_, i) => `Sentence ${i}.`).join(
+  " ",
+);
+
+/** A run that says what was run, and at its end what to do next. */
+function stageEnding() {
+  const stage = stageRun({
+    about: (summary) => ({
+      facts: [{ name: "Command", text: "deno task distill in.jsonl -o out/" }],
+      commands: summary === null ? [] : [{ name: "Retry", command: RETRY }],
+    }),
+  });
+  stage.run.emit(makeRunStart());
+  stage.play(8);
+  const answer = makeAnswer("long");
+  stage.run.settle([{
+    ...answer,
+    completion: answer.completion && { ...answer.completion, response: LONG },
+  }]);
+  stage.strike(4);
+  return stage;
+}
+
+/** Leaves what was notified in `notified`. */
+function installNotifications(): void {
+  const notified: string[] = [];
+  Reflect.set(globalThis, "notified", notified);
+  Reflect.set(
+    globalThis,
+    "Notification",
+    class {
+      static requestPermission = () => Promise.resolve("granted");
+      constructor(title: string) {
+        notified.push(title);
+      }
+    },
+  );
+}
+
+Deno.test("page: a halt is a red banner with the command to copy, notified, and still there after a reload", async () => {
+  await using stage = stageEnding();
+  await using visited = await visit(stage.served.url, {
+    initScript: installNotifications,
+  });
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  await page.getByRole("switch", { name: "Notify me at the end" }).click();
+  const reason = "The teacher refuses all rows (401): Incorrect API key";
+  stage.run.emit(makeSnapshot({ ...stage.run.now, state: "halted", reason }));
+  stage.run.emit(makeSummary({ state: "halted", reason, pending: 900 }));
+  for (let visits = 0; visits < 2; visits++) {
+    await stateWord(page, "Halted").waitFor();
+    const banner = page.locator("#halt");
+    await banner.getByText(reason).waitFor();
+    await banner.getByText(RETRY, { exact: true }).waitFor();
+    const colour = await banner.evaluate((one) => getComputedStyle(one).color);
+    const [red, green] = colour.match(/\d+/g)!.map(Number);
+    assert(red > green * 2, colour);
+    await section(page, "What was run").getByText(RETRY, { exact: true })
+      .waitFor();
+    assert((await page.title()).includes("Halted"), await page.title());
+    if (visits > 0) break;
+    const notified = await page.evaluate(() => Reflect.get(globalThis, "notified"));
+    assertEquals(notified, ["qwen3-235b-a22b: Halted"]);
+    await page.reload();
+  }
+});
+
+Deno.test("page: makes a whole report when the process of the run is gone, without a secure context too", async () => {
+  await using dir = await tempDir();
+  await using stage = stageEnding();
+  await using visited = await visit(stage.served.url, {
+    expected: /WebSocket|Failed to load/,
+    initScript: () =>
+      void Object.defineProperty(globalThis, "isSecureContext", {
+        value: false,
+      }),
+  });
+  const { page } = visited;
+  await stateWord(page, "Running").waitFor();
+  assertEquals(
+    await page.getByRole("switch", { name: "Notify me at the end" }).count(),
+    0,
+  );
+  const whole = page.waitForResponse((response) => response.url().endsWith("/samples"));
+  stage.run.emit(makeSnapshot({ ...stage.run.now, succeeded: 145 }));
+  stage.run.emit(makeSummary({ succeeded: 145, failed: 1, failures_on_disk: 1 }));
+  await stateWord(page, "Done with failures").waitFor();
+  await (await whole).finished();
+  await stage.served.close();
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Download report" }).click();
+  const path = dir.path("report.html");
+  await (await downloading).saveAs(path);
+  await section(page, "Controls").getByText("Report made").waitFor();
+  await using report = await visit(`file://${path}`);
+  await stateWord(report.page, "Done with failures").waitFor();
+  await tileShows(report.page, "Done", "145");
+  assert(
+    (await Deno.readTextFile(path)).includes(LONG.slice(-200)),
+    "the whole answer",
+  );
+});
