@@ -92,7 +92,7 @@ export interface SnapshotMessage {
 
 /** How the answers of the run ended. */
 export interface AnswerFigures {
-  /** Finish reasons and how many answers had them, most frequent first; 9 at most. */
+  /** Finish reasons and how many answers had them, kept or not, most frequent first; 9 at most. */
   finish_reasons: (readonly [reason: string, count: number])[];
   /** Rows that have an answer. */
   answered: number;

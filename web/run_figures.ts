@@ -43,10 +43,10 @@ export class RunFigures {
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const { failure, completion } = outcome;
-      if (failure?.type === "truncated") this.#truncated++;
-      if (failure !== undefined || completion === undefined) continue;
+      if (completion === undefined) continue;
+      this.#countReason(completion.finishReason || "none", failure?.type === "truncated");
+      if (failure !== undefined) continue;
       this.#answered++;
-      this.#countReason(completion.finishReason || "none");
       this.#completionTokens += completion.usage?.completionTokens ?? 0;
       this.#reasoningTokens += completion.usage?.reasoningTokens ?? 0;
       this.#countTeacher(outcome);
@@ -79,11 +79,11 @@ export class RunFigures {
     });
   }
 
-  #countReason(reason: string): void {
+  #countReason(reason: string, isTruncated: boolean): void {
     const isKnown = this.#reasons.has(reason) || this.#reasons.size < MOST_REASONS;
     const name = isKnown ? reason.slice(0, 40) : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
-    if (CUT_OFF.has(reason)) this.#truncated++;
+    if (isTruncated || CUT_OFF.has(reason)) this.#truncated++;
   }
 
   #countTeacher({ teacher, latencyMs, costUsd }: Outcome): void {

@@ -104,10 +104,11 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   if (hasEnded(snapshot) || state === "backing_off") return [];
   if (eta_is_lower_bound && snapshot.total !== null) return [{ text: "ETA: ramping up" }];
   if (etaMs < LEAST_ETA_MS) return [];
+  const eta = formatDuration(etaMs);
   const range = eta_range_s === null
-    ? ""
-    : ` (${formatDurationRange(eta_range_s[0] * 1000, eta_range_s[1] * 1000)})`;
-  return [{ text: `ETA ${formatDuration(etaMs)}${range}`, colour: "bold" }];
+    ? eta
+    : formatDurationRange(eta_range_s[0] * 1000, eta_range_s[1] * 1000);
+  return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, colour: "bold" }];
 }
 
 /** What is under way. */
@@ -155,7 +156,7 @@ function costSegments(snapshot: Snapshot): Segment[] {
   const isKnown = projected !== null && !snapshot.projected_cost_is_lower_bound;
   const isShown = isKnown && !hasEnded(snapshot);
   const asides = [
-    isShown && range !== null ? range.map(formatRoughUsd).join(" – ") : "",
+    isShown && range !== null ? [...new Set(range.map(formatRoughUsd))].join(" – ") : "",
     most === null ? "" : `max ${formatUsd(most).replace(/\.00$/, "")}`,
   ].filter((text) => text !== "").join(", ");
   const isTooMuch = most !== null && Math.max(cost_usd, projected ?? 0) > most;

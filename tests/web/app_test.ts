@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { cookieOf, get, HOST, own, post, stage } from "./app_fixture.ts";
+import { makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { makeAnswer } from "./fake_run.ts";
 
 Deno.test("the token is exchanged for a cookie and taken out of the address, relative to where that is", async () => {
@@ -160,4 +161,38 @@ Deno.test("texts that are too long for a list can be had whole, one or all, whil
   assert(monitor.report().includes(response));
   assertEquals((await get(monitor, "/samples/99")).status, 404);
   assertEquals((await get(monitor, "/samples", { cookie: "" })).status, 401);
+});
+
+Deno.test("the state counts how answers ended, kept or not, and what each teacher does", () => {
+  let nowMs = 0;
+  const { monitor, run } = stage({ now: () => nowMs });
+  const teacher = {
+    address: "http://gpu1:8000/v1",
+    model: "qwen3",
+    complete: () => Promise.reject(),
+  };
+  const answer = (finishReason: string, isKept = true) => {
+    const one = makeAnswer(finishReason, { teacher, costUsd: 0.5, latencyMs: 100 });
+    const failure = { type: "truncated", message: "too long", status: null } as const;
+    const usage = { promptTokens: 1, completionTokens: 10, reasoningTokens: 4 };
+    const completion = one.completion && { ...one.completion, finishReason, usage };
+    return { ...one, completion, ...isKept ? {} : { failure } };
+  };
+  run.emit(makeSnapshot({ teachers: [makeTeacher(teacher), makeTeacher({ address: "b" })] }));
+  nowMs = 10_000;
+  run.settle([answer("stop"), answer("stop"), answer("length"), answer("length", false)]);
+  const { answers, teacher_figures } = monitor.state();
+  assertEquals(answers, {
+    finish_reasons: [["stop", 2], ["length", 2]],
+    answered: 3,
+    truncated: 2,
+    completion_tokens: 30,
+    reasoning_tokens: 12,
+  });
+  nowMs = 20_000;
+  const [first, second] = monitor.state().teacher_figures;
+  assertEquals(teacher_figures.length, 2);
+  assertEquals([first.cost_usd, second], [1.5, { rows_per_s: 0, p50_ms: null, cost_usd: 0 }]);
+  assert(first.p50_ms !== null && Math.abs(first.p50_ms - 100) < 3, `${first.p50_ms}`);
+  monitor.close();
 });

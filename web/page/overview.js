@@ -179,9 +179,8 @@ function showAnswers({ answers, snapshot }) {
   setText(byId("answers-value", HTMLElement), reasons);
   const notes = [];
   if (answers !== null && answers.truncated > 0) {
-    const tried = Math.max(all, answers.truncated);
     notes.push(
-      `${formatCount(answers.truncated)} truncated (${formatShare(answers.truncated, tried)})`,
+      `${formatCount(answers.truncated)} truncated (${formatShare(answers.truncated, all)})`,
     );
   }
   if (answers !== null && answers.reasoning_tokens > 0) {
@@ -192,7 +191,7 @@ function showAnswers({ answers, snapshot }) {
   if (wasted > 0) notes.push(`${formatCompact(wasted)} tokens paid and not used`);
   setText(
     byId("answers-note", HTMLElement),
-    notes.join(" · ") || "none truncated, no tokens wasted",
+    notes.join(" · ") || (all === 0 ? "no answer yet" : "none truncated, no tokens wasted"),
   );
   const isCut = answers !== null && answers.truncated > Math.max(all, 1) / 20;
   setAttribute(tile, "data-tone", isCut ? "wait" : "");
@@ -235,15 +234,18 @@ function costTile({ snapshot, ended }) {
   const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
-  const spread = !isKnown
-    ? ended ? "" : "ramping up, "
-    : range === null
-    ? ""
-    : `${range.map(formatRoughUsd).join(" – ")}, `;
+  const spread = !isKnown ? ended ? "" : "ramping up, " : rangeWords(range);
   return {
     value: formatUsd(cost_usd),
     rest: isKnown ? `/ ${formatRoughUsd(projected_cost_usd)}` : "",
     note: spread + (isTooMuch ? `over the ${cap}` : cap),
     tone: isTooMuch ? "wait" : undefined,
   };
+}
+
+/** `$13 – $15, `; nothing where both look the same. @param {readonly [number, number] | null} range */
+function rangeWords(range) {
+  if (range === null) return "";
+  const [least, most] = range.map(formatRoughUsd);
+  return least === most ? "" : `${least} – ${most}, `;
 }

@@ -117,7 +117,13 @@ function runningWords({ snapshot }) {
   const lost = troubled.find(({ state }) => state === "down" || state === "halted");
   const word = "Running";
   if (snapshot === null || troubled.length === 0) {
-    const detail = `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
+    const isLimited = snapshot !== null && snapshot.limit < snapshot.concurrency &&
+      snapshot.refused_for_load > 0;
+    const detail = isLimited
+      ? `limited by the teacher: ${formatCount(snapshot.limit)} of ${
+        formatCount(snapshot.concurrency)
+      } at once`
+      : `for ${formatDuration(snapshot?.elapsed_ms ?? 0)}`;
     return { tone: "good", icon: "play", word, detail };
   }
   const counts = `${formatCount(troubled.length)} of ${
