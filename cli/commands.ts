@@ -127,6 +127,19 @@ const TABLE = {
     examples: ["merge out/ -o all/prompts.jsonl", "merge a/ b/ -o all.jsonl --partial"],
     load: async () => (await import("./merge_command.ts")).mergeCommand,
   },
+  submit: {
+    usage: [
+      "submit slurm|kubernetes INPUT… -o OUT --shards N [flags]",
+      "submit status|cancel OUT",
+    ],
+    summary: "Print a job that runs INPUT in shards and merges them",
+    about: ["Takes the flags of a run too. Pipe it into sbatch or kubectl, or send it."],
+    examples: [
+      "submit slurm in.jsonl -o out/ --shards 64 --time 12h -m qwen3",
+      "submit status out/",
+    ],
+    load: async () => (await import("./submit_command.ts")).submitCommand,
+  },
   simulate: {
     usage: ["simulate [--port N] [OPTION=VALUE,…]"],
     summary: "Serve a simulated OpenAI-compatible teacher on this machine",

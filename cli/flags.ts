@@ -9,6 +9,7 @@ import type { Flag } from "./flag.ts";
 
 const RUN = ["run", "retry"] as const;
 const MERGE = ["merge"] as const;
+const SUBMIT = ["submit"] as const;
 const ROWS = ["run", "retry", "verify", "export", "convert"] as const;
 const WRITES = ["export", "convert"] as const;
 
@@ -25,9 +26,10 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       helpFor: {
         export: "file to write, or folder (--format dataset)",
         convert: "file to write, or folder (--format dataset)",
-        merge: "results file to write (all.jsonl), or folder (all/)",
+        merge: "results file to write, as in all.jsonl",
+        submit: "folder (out/) or results path (x.jsonl) of the shards",
       },
-      commands: [...ROWS, ...MERGE],
+      commands: [...ROWS, ...MERGE, ...SUBMIT],
       isCommon: true,
     },
     { name: "config", value: "FILE", help: "YAML with these names; flags win", isCommon: true },
@@ -146,8 +148,9 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "shards",
       value: "N",
-      help: "the number of shards, where OUT has several",
-      commands: MERGE,
+      help: "number of shards; merge: where OUT has several",
+      commands: [...SUBMIT, ...MERGE],
+      isCommon: true,
     },
     { name: "allow-empty", help: "exit 0 where there are no rows (default: 2)", commands: ROWS },
     { name: "fsync", value: "WHEN", help: "always (default), or never for throw-away runs" },
@@ -411,6 +414,94 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       commands: [...ROWS, ...MERGE],
     },
   ],
+  Submit: [
+    {
+      name: "parallel",
+      value: "M",
+      help: "shards at once at most (default: all)",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "merge",
+      value: "FILE",
+      help: "the merged results (OUT/merged/NAME.jsonl)",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "lead",
+      value: "TIME",
+      help: "warning before a shard is ended (default 2m)",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "memory",
+      value: "SIZE",
+      help: "of a shard, as in 2G",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "time",
+      value: "TIME",
+      help: "Slurm: longest time of a shard, as in 12h",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    { name: "partition", value: "NAME", help: "Slurm: where", commands: SUBMIT, isCommon: true },
+    { name: "account", value: "NAME", help: "Slurm: who pays", commands: SUBMIT, isCommon: true },
+    {
+      name: "before",
+      value: "LINE",
+      isMultiple: true,
+      help: "Slurm: a line before, as in 'module load x'",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "program",
+      value: "WORDS",
+      help: "Slurm: what starts Retort on a node",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "image",
+      value: "NAME",
+      help: "Kubernetes: the image",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "volume",
+      value: "CLAIM:DIR",
+      help: "Kubernetes: a claim of a shared volume",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "secret",
+      value: "NAME[/KEY]",
+      help: "Kubernetes: the secret with the key",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "namespace",
+      value: "NAME",
+      help: "Kubernetes: the namespace",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+    {
+      name: "send",
+      help: "send it, as deno task submit does",
+      commands: SUBMIT,
+      isCommon: true,
+    },
+  ],
   Monitor: [
     {
       name: "monitor",
@@ -451,7 +542,28 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
 
-/** The flags that a command knows. */
+/** Flags of a run that make no sense for one of many, or that a scheduler would repeat. */
+const NOT_SUBMITTED: ReadonlySet<string> = new Set([
+  ...[
+    "shard",
+    "dry-run",
+    "resume",
+    "overwrite",
+    "grace",
+    "monitor",
+    "monitor-host",
+    "monitor-keep",
+  ],
+  ...["open", "report", "progress", "quiet", "allow-failures"],
+]);
+
+/** The flags that a command knows. A job takes those of its runs. */
 export function flagsOf(command: Command): Flag[] {
-  return FLAGS.filter((flag) => flag.commands.includes(command));
+  const own = FLAGS.filter((flag) => flag.commands.includes(command));
+  if (command !== "submit") return own;
+  const names = new Set(own.map(({ name }) => name));
+  const ofRuns = FLAGS.filter(({ name, commands }) =>
+    commands.includes("run") && !NOT_SUBMITTED.has(name) && !names.has(name)
+  );
+  return [...own, ...ofRuns.map((flag) => ({ ...flag, isCommon: false }))];
 }

@@ -61,13 +61,14 @@ export function mainHelp(program = NAME, all = false): string {
 
 /** The flags of a run by group, then those that only other commands have. */
 function everyFlag(): string[] {
-  const shown = new Set(flagsOf("run"));
-  const lines = byGroup([...shown]);
+  const ofRuns = flagsOf("run");
+  const shown = new Set(ofRuns.map(({ name }) => name));
+  const lines = byGroup(ofRuns);
   for (const command of COMMANDS) {
-    const more = flagsOf(command).filter((flag) => !shown.has(flag));
+    const more = flagsOf(command).filter(({ name }) => !shown.has(name));
     if (more.length === 0) continue;
     lines.push(`Flags of ${command}:`, ...more.map((flag) => flagLine(flag, command)), "");
-    for (const flag of more) shown.add(flag);
+    for (const { name } of more) shown.add(name);
   }
   return lines;
 }

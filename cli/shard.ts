@@ -26,7 +26,9 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
   }
   const shard = isAuto ? schedulerShard(count, io, wrong) : { index: Number(match[1]), count };
   if (shard.count === undefined) throw wrong(RULE);
-  if (shard.index < shard.count) return { index: shard.index, count: shard.count };
+  const parallel = numberOf("RETORT_PARALLEL", io, wrong);
+  if (parallel === 0) throw wrong("the variable RETORT_PARALLEL must be 1 or more");
+  if (shard.index < shard.count) return { index: shard.index, count: shard.count, parallel };
   throw wrong(
     `shard ${shard.index} of ${shard.count} does not exist: they are counted from 0 to ${
       shard.count - 1

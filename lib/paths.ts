@@ -59,3 +59,6 @@ export function isInside(path: string, folder: string, rules: PathRules = system
   const way = rules.relative(folder, path);
   return way !== "" && way.split(rules.SEPARATOR_PATTERN)[0] !== ".." && !rules.isAbsolute(way);
 }
+
+/** The folder beside an output for what Retort needs and loaders skip. */
+export const OWN_FOLDER = ".retort";

@@ -206,6 +206,7 @@ export class ResponseGenerator {
       progress: activity.progress,
       signal: activity.preparing.signal,
       onSettled: (outcomes) => activity.settled(outcomes),
+      shareMaxCost: (share, spentBefore) => activity.shareMaxCost(share, spentBefore),
       onEngine: (engine) => activity.attach(engine),
     };
   }

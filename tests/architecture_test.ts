@@ -101,6 +101,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
     ],
     types: ["engine/flow"],
   },
+  submit: {},
   merge: { all: ["formats", "index", "run", "shards", "sink", "source"] },
   export: { all: ["formats", "run", "sink", "source", "tables", "where"], types: ["teacher"] },
 };

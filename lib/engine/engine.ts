@@ -182,6 +182,11 @@ export class Engine {
     this.#wake();
   }
 
+  /** Takes this share of `rpm` and `tpm`, from now on: other processes take the rest. */
+  setRateShare(share: number): void {
+    this.#pool.setRateShare(share);
+  }
+
   /** Starts no attempt until every gate that was closed is opened again. */
   closeGate(name: string): void {
     this.#gates.add(name);

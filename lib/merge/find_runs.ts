@@ -5,19 +5,12 @@
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { withoutSeparator } from "../paths.ts";
+import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { UsageError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { filesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
-import {
-  OWN_FOLDER,
-  piecesOf,
-  readPlan,
-  rowsBefore,
-  type ShardPlan,
-  shardStem,
-} from "../shards/mod.ts";
+import { piecesOf, readPlan, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
 
 /** One run to be merged. */
 export interface MergeRun {

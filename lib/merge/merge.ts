@@ -8,7 +8,7 @@ import { dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists, hasContent } from "../files.ts";
 import { checkOptions } from "../options.ts";
-import { pathOf, pathsOf } from "../paths.ts";
+import { OWN_FOLDER, pathOf, pathsOf } from "../paths.ts";
 import {
   checkOutputs,
   filesOf,
@@ -17,8 +17,8 @@ import {
   type OutputFiles,
   writeRunFile,
 } from "../run/mod.ts";
-import { OWN_FOLDER } from "../shards/mod.ts";
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
+import { checkOwnFile } from "../line_blocks.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
 import { findRuns, type MergeRun } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
@@ -68,6 +68,7 @@ export async function merge(options: MergeOptions): Promise<MergeReport> {
         "another output",
     );
   }
+  if (options.replace) await checkOwnFile(files.results, "results");
   if (!proof) return await joinRuns(runs, files, options.signal);
   return await mergeProven(runs, files, options, missing);
 }

@@ -8,5 +8,6 @@
  * @module
  */
 
+export { findRuns, type MergeRun } from "./find_runs.ts";
 export { merge } from "./merge.ts";
 export type { Clash, MergeOptions, MergeProblem, MergeReport } from "./options.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { OWN_FOLDER } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import { ifThere } from "../files.ts";
-import { OWN_FOLDER } from "../shards/mod.ts";
 import { acquireLock, cannotWrite } from "../sink/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 

@@ -129,6 +129,12 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
+  /** Takes a share of what all shards may cost, of which earlier runs of this one have spent a part. */
+  shareMaxCost(share: number, spentBefore: number): void {
+    this.#spending?.countBefore(spentBefore);
+    if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
+  }
+
   /** Finishes what is in flight and starts nothing more. */
   stop(): void {
     this.preparing.abort();

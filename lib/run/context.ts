@@ -28,6 +28,8 @@ export interface RunContext {
   readonly progress: Progress;
   /** Hears of rows once they are on disk. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
+  /** Takes a share of the cost limit for a shard, of which its earlier runs have spent a part. */
+  readonly shareMaxCost: (share: number, spentBefore: number) => void;
   /** Gives the engine to the code that steers the run. */
   readonly onEngine: (engine: Engine) => void;
   /** Ends the preparation; the engine is steered by itself. */

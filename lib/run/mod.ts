@@ -48,3 +48,4 @@ export {
   verify,
   type VerifyOptions,
 } from "./verify.ts";
+export { sharedStem } from "./shared_stem.ts";

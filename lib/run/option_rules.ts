@@ -26,8 +26,8 @@ import {
   wholeFrom,
 } from "../options.ts";
 import { pathOf, pathsOf } from "../paths.ts";
-import { checkShard } from "../shards/mod.ts";
 import { ENDPOINTS } from "../teacher/mod.ts";
+import type { Shard } from "../shards/mod.ts";
 import type { ResponseGeneratorOptions, RowOptions, RunOptions, TeacherPlace } from "./options.ts";
 import type { VerifyOptions } from "./verify.ts";
 
@@ -119,9 +119,12 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   resume: flag,
   overwrite: flag,
   shard: {
-    what: "an object with index and count",
+    what: "{ index, count, parallel } of whole numbers, with index from 0 to count - 1",
     isType: (value) =>
       typeof value === "object" && value !== null && "index" in value && "count" in value,
+    isInRange: ({ index, count, parallel = 1 }: Shard) =>
+      [index, count, parallel].every(Number.isInteger) && index >= 0 && index < count &&
+      parallel > 0,
   },
   lock: flag,
   fsync: oneOf(["always", "never"]),
@@ -154,6 +157,5 @@ export interface ResolvedRunOptions extends RunOptions {
 export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
   checkOptions(options, RUN_RULES);
   requireOptions("run", options, ["input", "output"], RUN_RULES);
-  if (options.shard !== undefined) checkShard(options.shard);
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }

@@ -22,7 +22,9 @@ import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
 import { findInputs } from "./inputs.ts";
 import type { Shard } from "../shards/mod.ts";
-import { type ShardFiles, shardFilesOf } from "./shard_files.ts";
+import type { Fleet } from "./fleet.ts";
+import type { ShardFiles } from "./shard_files.ts";
+import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
 
 /** A run over files. */
 export class Run {
@@ -35,6 +37,12 @@ export class Run {
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
   #ground: Ground | undefined;
+  #shard: ShardFiles | undefined;
+  #status: StatusFile | undefined;
+  #summary: Summary | undefined;
+  #fleet: Fleet | undefined;
+  /** US dollars that earlier runs of the shard have spent. */
+  #spentBefore = 0;
   #concurrency: number;
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
@@ -77,6 +85,7 @@ export class Run {
       const missing = sum(this.#jobs, ({ missingLines }) => missingLines);
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
       await this.#ground?.close();
+      await this.#status?.end(this.#summary);
       for (const [index, job] of this.#jobs.entries()) {
         await job.close({ abandon: this.#stalled.has(index) });
       }
@@ -132,7 +141,7 @@ export class Run {
     for (const note of inputs.notes) this.#notices.add("info", note);
     const files = this.#options.shard === undefined
       ? (await outputFilesOf(inputs.files, this.#options.output)).map((one) => ({ files: one }))
-      : [await this.#shardFiles(inputs.files, this.#options.shard, writes)];
+      : [this.#shard = await this.#shardFiles(inputs.files, this.#options.shard, writes)];
     const { generator, signal } = this.#context;
     return files.map(({ files: one, limit }: { files: OutputFiles; limit?: number }) =>
       new Job(one, {
@@ -152,6 +161,7 @@ export class Run {
   }
 
   async #shardFiles(files: readonly string[], shard: Shard, writes: boolean): Promise<ShardFiles> {
+    const { shardFilesOf } = await import("./shard_files.ts");
     const { input: named, output, limit, lock } = this.#options;
     const { generator: input, signal } = this.#context;
     const { inputFormat, jsonColumns, binaryColumns } = input;
@@ -190,7 +200,7 @@ export class Run {
   }
 
   async #work(): Promise<void> {
-    const { generator, onSettled, onEngine } = this.#context;
+    const { generator, onSettled, onEngine, shareMaxCost } = this.#context;
     const format = lineFormat(generator, this.#options);
     for (const [index, job] of this.#jobs.entries()) {
       await job.makeRoom();
@@ -209,11 +219,15 @@ export class Run {
       });
     }
     this.#announce();
+    const status = await this.#openStatus();
     const ground = this.#ground = new Ground(this.#jobs, (error) => this.#loseGround(error));
     const heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
-      onTick: () => ground.tick(),
+      onTick: () => {
+        ground.tick();
+        if (status.tick()) this.#takeShare();
+      },
     });
     this.#heartbeat = heartbeat;
     const engine = new Engine({
@@ -231,8 +245,47 @@ export class Run {
     });
     this.#engine = engine;
     onEngine(engine);
+    if (this.#shard !== undefined) shareMaxCost(this.#shard.share, this.#spentBefore);
+    this.#takeShare();
     await engine.run();
     await ground.end();
+  }
+
+  /** Says from now on where the run is, and counts what earlier runs of a shard have spent. */
+  async #openStatus(): Promise<StatusFile> {
+    const { progress, generator, prepared } = this.#context;
+    const { results } = this.#jobs[0].files;
+    const { shard } = this.#options;
+    if (shard !== undefined) {
+      const before = await readStatus(statusPathOf(results));
+      this.#spentBefore = before?.spent_usd ?? 0;
+      const isShared = generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
+      if (isShared && this.#shard !== undefined) {
+        const { Fleet } = await import("./fleet.ts");
+        this.#fleet = new Fleet(this.#shard.stem, shard, shard.parallel ?? shard.count);
+        await this.#fleet.look();
+      }
+    }
+    const fleet = this.#fleet;
+    const status = this.#status = new StatusFile(results, {
+      snapshot: () => progress.snapshot(),
+      model: this.#identity.model,
+      shard,
+      spentBefore: this.#spentBefore,
+      share: fleet && (() => fleet.share),
+      isLedger: shard !== undefined && prepared.spending.maxCostUsd !== null,
+    });
+    // The others have to know of this shard before it sends.
+    await status.write();
+    return status;
+  }
+
+  /** Takes what other shards leave of the rate limits. */
+  #takeShare(): void {
+    const fleet = this.#fleet;
+    if (fleet === undefined) return;
+    this.#engine?.setRateShare(fleet.share);
+    fleet.look().then((share) => this.#engine?.setRateShare(share), () => {});
   }
 
   /** Nothing more is sent; what is in flight is finished and kept. */
@@ -291,6 +344,7 @@ export class Run {
     this.#notices.start();
     progress.stop();
     progress.emit(summary);
+    this.#summary = summary;
     return summary;
   }
 

@@ -4,22 +4,22 @@
  * @module
  */
 
-import { withoutSeparator } from "../paths.ts";
-import { basename, dirname, SEPARATOR_PATTERN } from "../deps/std_path.ts";
+import { OWN_FOLDER } from "../paths.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import { UsageError } from "../errors.ts";
 import { exists } from "../files.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import {
-  OWN_FOLDER,
   piecesOf,
   pinnedPlan,
   type PinOptions,
   rowsBefore,
   type Shard,
   shardStem,
+  shareOfRows,
 } from "../shards/mod.ts";
-import { PATTERN } from "./inputs.ts";
-import { checkOutputs, filesOf, nameOf, type OutputFiles, stemOf } from "./outputs.ts";
+import { checkOutputs, filesOf, type OutputFiles } from "./outputs.ts";
+import { sharedStem } from "./shared_stem.ts";
 
 /** What a shard is told. */
 export interface ShardFilesOptions extends PinOptions {
@@ -43,6 +43,10 @@ export interface ShardFiles {
   readonly files: OutputFiles;
   /** At most this many rows of it. */
   readonly limit: number;
+  /** What the names of all shards begin with, as `out/x`. */
+  readonly stem: string;
+  /** Its share of all rows, from 0 to 1. */
+  readonly share: number;
 }
 
 /**
@@ -71,6 +75,8 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   return {
     files: { ...own, pieces: piecesOf(plan, shard.index, options.input) },
     limit: limit === undefined ? Infinity : Math.max(0, limit - before!),
+    stem,
+    share: shareOfRows(plan, shard.index),
   };
 }
 
@@ -84,22 +90,4 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
     }/". Move them back, ` +
       "or name another output",
   );
-}
-
-/** The stem that all shards of an output share: `out/x`. */
-export async function sharedStem(
-  named: readonly string[],
-  files: readonly string[],
-  output: string,
-): Promise<string> {
-  return await stemOf(output, nameOfInput(named, files));
-}
-
-/** One file, one folder, or the first of several and how many follow. */
-function nameOfInput(named: readonly string[], files: readonly string[]): string {
-  if (files.length === 1) return nameOf(files[0]);
-  if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
-  const parts = withoutSeparator(named[0]).split(SEPARATOR_PATTERN);
-  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
-  return basename(fixed.join("/")) || "input";
 }

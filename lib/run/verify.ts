@@ -16,8 +16,7 @@ import { findInputs } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { exists } from "../files.ts";
 import { InputSequence } from "./input_sequence.ts";
-import { shardFilesOf } from "./shard_files.ts";
-import { checkShard, type Shard } from "../shards/mod.ts";
+import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples, parseSampleUid } from "./admission.ts";
 import { openLines } from "../formats/mod.ts";
@@ -119,12 +118,13 @@ async function verifyShard(
   files: readonly string[],
   options: VerifyOptions,
 ): Promise<Verification> {
+  const { shardFilesOf } = await import("./shard_files.ts");
   const { limit, inputFormat, jsonColumns, binaryColumns } = options;
   const shard = await shardFilesOf({
     named,
     files,
     output: pathOf(options.output),
-    shard: checkShard(options.shard!),
+    shard: options.shard!,
     limit,
     input: { inputFormat, jsonColumns, binaryColumns },
     writes: false,

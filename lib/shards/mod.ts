@@ -10,13 +10,13 @@
 export { divide, type ShardPlan } from "./divide.ts";
 export { pinnedPlan, type PinOptions, readPlan } from "./pinned.ts";
 export {
-  checkShard,
+  cancelledPathOf,
   MOST_SHARDS,
-  OWN_FOLDER,
   piecesOf,
   planPathOf,
   rowsBefore,
   type Shard,
   shardStem,
+  shareOfRows,
   wholeOf,
 } from "./shard.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { splitPath } from "../paths.ts";
+import { OWN_FOLDER, splitPath } from "../paths.ts";
 import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
 import type { PlannedInput, ShardPlan } from "./divide.ts";
 
@@ -14,31 +14,12 @@ export interface Shard {
   readonly index: number;
   /** How many there are. */
   readonly count: number;
+  /** How many of them run at once: they share `rpm` and `tpm`. @default all */
+  readonly parallel?: number;
 }
 
 /** The most shards. */
 export const MOST_SHARDS = 100_000;
-
-/** The folder beside the output for what users need not look at. */
-export const OWN_FOLDER = ".retort";
-
-/**
- * Checks a shard, and gives it back.
- *
- * @throws {RangeError} when there is no such shard
- */
-export function checkShard(shard: Shard): Shard {
-  const { index, count } = shard;
-  if (!Number.isInteger(count) || count < 1 || count > MOST_SHARDS) {
-    throw new RangeError(
-      `Cannot use shard count ${count}: it must be a whole number from 1 to ${MOST_SHARDS}`,
-    );
-  }
-  if (Number.isInteger(index) && index >= 0 && index < count) return shard;
-  throw new RangeError(
-    `Cannot use shard ${index} of ${count}: it must be a whole number from 0 to ${count - 1}`,
-  );
-}
 
 /** The stem of the files of a shard: `out/x-00003-of-00016`. */
 export function shardStem(stem: string, { index, count }: Shard): string {
@@ -53,6 +34,12 @@ function digits(number: number): string {
 export function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
+}
+
+/** While this file is there, a job does not put its shards back into the queue. */
+export function cancelledPathOf(stem: string): string {
+  const { start, name } = splitPath(stem);
+  return `${start}${OWN_FOLDER}/${name}.cancelled`;
 }
 
 /** What a shard reads: nothing outside of it, but headers. */
@@ -89,6 +76,23 @@ export function wholeOf(plan: ShardPlan, options: InputOptions = {}): InputPiece
 
 function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions): InputOptions {
   return { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined };
+}
+
+/** The share of the whole input that a shard has, from 0 to 1: of its rows, or of its bytes where those of a
+ * compressed file are not known. */
+export function shareOfRows(plan: ShardPlan, index: number): number {
+  const pieces = piecesOf(plan, index);
+  if (plan.inputs.every(({ end }) => end !== null)) {
+    const all = plan.inputs.reduce((sum, { end }) => sum + end!.rows, 0);
+    const own = pieces.reduce((sum, { part }) => sum + part!.to.rows - part!.from.rows, 0);
+    return all === 0 ? 0 : own / all;
+  }
+  const all = plan.inputs.reduce((sum, { length }) => sum + length, 0);
+  const own = pieces.reduce((sum, { path, part }) => {
+    const whole = plan.inputs.find((input) => input.path === path)!.length;
+    return sum + (part === undefined ? whole : part.to.byte - part.from.byte);
+  }, 0);
+  return all === 0 ? 0 : own / all;
 }
 
 /** Rows before a shard, blank lines left out; undefined where the rows of a compressed file are among

@@ -168,7 +168,15 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   const refused = await assertRejects(() => merge({ outputs, output }), UsageError);
   assertStringIncludes(refused.message, "params: {} before");
   await assertRejects(() => merge({ outputs: outputs[0], output }), UsageError, "--replace");
+  // Replaced is only what a merge has made.
+  await assertRejects(
+    () => merge({ outputs: outputs[0], output, replace: true }),
+    UsageError,
+    "no results file of Retort",
+  );
   assertEquals((await dir.rows("all.jsonl")).length, 1);
+  await Deno.remove(output);
+  await merge({ outputs: outputs[0], output });
   const report = await merge({ outputs: outputs[0], output, replace: true });
   assertEquals(report.succeeded, 5);
 });

@@ -9,6 +9,8 @@ import type { Teacher } from "../../lib/teacher/mod.ts";
 /** How a shard is run. */
 export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
   readonly generator?: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
+  /** Completion tokens of each answer. @default not told */
+  readonly tokens?: number;
   /** Prompts that are refused. */
   readonly refused?: readonly string[];
 }
@@ -17,7 +19,7 @@ export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
 export async function runShard(
   input: string | string[],
   output: string,
-  { generator, refused = [], ...run }: ShardRun,
+  { generator, refused = [], tokens, ...run }: ShardRun,
 ): Promise<{ summary: Summary; asked: string[] }> {
   const asked: string[] = [];
   const teacher: Teacher = {
@@ -31,7 +33,7 @@ export async function runShard(
       return Promise.resolve({
         response: prompt.toUpperCase(),
         finishReason: "stop",
-        usage: null,
+        usage: tokens === undefined ? null : { promptTokens: 0, completionTokens: tokens },
         model: "echo",
       });
     },

@@ -101,7 +101,7 @@ Deno.test("a changed input, other inputs and another way to read them are refuse
   await assertRejects(
     () => runShard(other, dir.path("x/"), { shard: { index: 2, count: 2 } }),
     RangeError,
-    "shard 2 of 2",
+    "index from 0 to count - 1",
   );
 });
 
@@ -142,4 +142,27 @@ Deno.test("compressed files are dealt out whole, each shard has one, and more sh
     UsageError,
     "--limit",
   );
+});
+
+Deno.test("--max-cost is divided by rows, and what a shard has spent counts in its next run", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 100));
+  // Each answer costs a dollar.
+  const options = {
+    shard: { index: 1, count: 4 },
+    tokens: 1_000_000,
+    generator: { maxCostUsd: 40, priceIn: 0, priceOut: 1, concurrency: 1 },
+  };
+  const first = await runShard(input, dir.path("out/"), { ...options, limit: 30 });
+  assertEquals(first.summary.state, "done");
+  const spent = first.asked.length;
+  const second = await runShard(input, dir.path("out/"), options);
+  assertEquals(second.summary.state, "halted");
+  assertStringIncludes(second.summary.reason!, "all its runs together");
+  assertEquals([10, 11].includes(spent + second.asked.length), true, `${spent}`);
+  const third = await runShard(input, dir.path("out/"), options);
+  assertEquals([third.summary.state, third.asked.length], ["halted", 0]);
+  const status = JSON.parse(await dir.read("out/.retort/in-00001-of-00004.status.json"));
+  assertEquals([status.ended, status.state, status.shard], [true, "halted", [1, 4]]);
+  assertEquals(status.spent_usd, spent + second.asked.length);
 });

@@ -53,6 +53,8 @@ export class Budget {
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
+  /** What earlier runs have cost that share the limit. */
+  #costBefore = 0;
   #completionTokens = 0;
   #counted = 0;
   #uncounted = 0;
@@ -85,8 +87,14 @@ export class Budget {
   get exhausted(): string | undefined {
     const maxCostUsd = this.#maxCostUsd, maxTokens = this.#maxCompletionTokens;
     if (maxCostUsd === null && maxTokens === Infinity) return undefined;
-    if (maxCostUsd !== null && this.#costUsd >= maxCostUsd) {
-      const cost = dollarsBeside(this.#costUsd, maxCostUsd);
+    if (maxCostUsd !== null && this.#costUsd + this.#costBefore >= maxCostUsd) {
+      const cost = dollarsBeside(this.#costUsd + this.#costBefore, maxCostUsd);
+      if (this.#costBefore > 0) {
+        return `The shard has cost ${cost} of its share of at most ${
+          dollars(maxCostUsd)
+        } (--max-cost), all ` +
+          "its runs together";
+      }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
     }
     if (this.#completionTokens >= maxTokens) {
@@ -119,6 +127,11 @@ export class Budget {
     if (!(costUsd > 0)) return 0;
     this.#costUsd += costUsd;
     return costUsd;
+  }
+
+  /** Lets the limit count what earlier runs have cost. */
+  countBefore(usd: number): void {
+    this.#costBefore = usd;
   }
 
   /**

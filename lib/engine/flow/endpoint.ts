@@ -236,6 +236,11 @@ export class Endpoint {
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
+  /** Takes this share of the rate limits that are set, from now on. */
+  setRateShare(share: number): void {
+    this.#load.setRateShare(share);
+  }
+
   /** Lets time have its effect; called about ten times a second. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);

@@ -76,6 +76,11 @@ export class LoadControl {
     this.#window = new QuotaWindow(options);
   }
 
+  /** Takes this share of the rate limits that are set. */
+  setRateShare(share: number): void {
+    this.#rate.setShare(share);
+  }
+
   /** How many attempts may be under way. */
   get limit(): number {
     if (this.closedUntil !== undefined) return 1;

@@ -44,6 +44,8 @@ export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
+  /** The limits that are set, a second. */
+  readonly #perSecond: { readonly requests: number; readonly tokens: number };
   readonly #learnt: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
@@ -63,7 +65,15 @@ export class RateLimiter {
     this.#requests = rpm === undefined ? undefined : new TokenBucket(rpm / 60, time);
     this.#tokens = tpm === undefined ? undefined : new TokenBucket(tpm / 60, time);
     this.#learnt = new AdaptiveRate(time);
+    this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
     this.#isBound = rpm !== undefined || tpm !== undefined;
+  }
+
+  /** Takes this share of the limits that are set, from now on. */
+  setShare(share: number): void {
+    const now = this.#now();
+    this.#requests?.setRate(this.#perSecond.requests * share, now);
+    this.#tokens?.setRate(this.#perSecond.tokens * share, now);
   }
 
   /**

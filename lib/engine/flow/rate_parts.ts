@@ -29,6 +29,7 @@ export class TokenBucket {
   /** 0 when something may be taken now, else milliseconds until then. */
   delayMs(now: number): number {
     this.#fill(now);
+    if (this.#perMs === 0) return Infinity;
     return this.#level >= 0 ? 0 : -this.#level / this.#perMs;
   }
 

@@ -158,6 +158,12 @@ export class TeacherPool {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
   }
 
+  /** Takes this share of the rate limits that are set, from now on. */
+  setRateShare(share: number): void {
+    for (const endpoint of this.#endpoints) endpoint.setRateShare(share);
+    this.#options.onReady();
+  }
+
   /** Where each teacher stands. */
   statuses(): TeacherStatus[] {
     return this.#endpoints.map((endpoint) => endpoint.status());

@@ -1,0 +1,142 @@
+/**
+ * `distill submit`: prints a job, or sends it.
+ *
+ * @module
+ */
+
+import { UsageError } from "../lib/errors.ts";
+import { exists } from "../lib/files.ts";
+import { INPUT_FORMATS } from "../lib/formats/mod.ts";
+import { splitPath } from "../lib/paths.ts";
+import { findInputs, sharedStem } from "../lib/run/mod.ts";
+import { cancelledPathOf, MOST_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
+import type { ShardJob } from "../lib/submit/mod.ts";
+import { EXIT_DONE } from "./exit_codes.ts";
+import { flagsOf } from "./flags.ts";
+import type { Io } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { Settings } from "./settings.ts";
+import { refuseSecrets } from "./submit_secrets.ts";
+import { jobNameOf } from "./submit_status.ts";
+
+const DEFAULT_LEAD_MS = 120_000;
+/** What a shard needs to end in order after the grace for its calls. */
+const LEAST_LEAD_MS = 15_000;
+
+/** Prints or sends a job, or tells of one. */
+export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const [what, ...inputs] = args.inputs;
+  const settings = new Settings(args);
+  switch (what) {
+    case "status":
+    case "cancel": {
+      const { cancelCommand, statusCommand } = await import("./submit_status.ts");
+      return await (what === "status" ? statusCommand : cancelCommand)(inputs, io);
+    }
+    case "slurm": {
+      const job = await prepare(what, inputs, args, settings, io);
+      const { submitToSlurm } = await import("./submit_slurm.ts");
+      await submitToSlurm(job, settings, io);
+      return EXIT_DONE;
+    }
+    case "kubernetes": {
+      const job = await prepare(what, inputs, args, settings, io);
+      const { submitToKubernetes } = await import("./submit_kubernetes.ts");
+      await submitToKubernetes(job, settings, io);
+      return EXIT_DONE;
+    }
+    default:
+      throw new UsageError(
+        `Cannot submit ${
+          what === undefined ? "nothing" : JSON.stringify(what)
+        }: the first word must be ` +
+          "slurm, kubernetes, status or cancel",
+      );
+  }
+}
+
+/** A job, and where its output stands. */
+export interface PreparedJob extends ShardJob {
+  /** What the names of its files begin with: `out/x`. */
+  readonly stem: string;
+}
+
+/** Reads what is to be run, and pins the borders where the input can be read from here. */
+async function prepare(
+  scheduler: "slurm" | "kubernetes",
+  inputs: readonly string[],
+  args: ParsedArgs,
+  settings: Settings,
+  io: Io,
+): Promise<PreparedJob> {
+  if (inputs.length === 0) {
+    throw new UsageError("Cannot submit without an input: name the files of prompts");
+  }
+  if (inputs.includes("-")) {
+    throw new UsageError('Cannot submit "-": name the file that standard input came from');
+  }
+  const output = settings.required("output", "an output: add -o out/");
+  const shards = settings.integer("shards", 1, MOST_SHARDS);
+  if (shards === undefined) {
+    throw new UsageError("Cannot submit without --shards N: say how many there are to be");
+  }
+  const parallel = settings.integer("parallel", 1) ?? shards;
+  const leadMs = settings.milliseconds("lead") ?? DEFAULT_LEAD_MS;
+  if (leadMs < LEAST_LEAD_MS) {
+    throw new UsageError(`Cannot use --lead ${settings.text("lead")}: it must be 15s or more`);
+  }
+  refuseSecrets(scheduler, settings, io);
+  const { files } = await findInputs(inputs);
+  const stem = await sharedStem(inputs, files, output);
+  // A cluster may have the input where this machine has none.
+  const isHere = (await Promise.all(files.map(exists))).every(Boolean);
+  if (isHere || scheduler === "slurm") {
+    const input = {
+      inputFormat: settings.choice("input-format", INPUT_FORMATS),
+      jsonColumns: settings.parts("json-columns"),
+    };
+    await pinnedPlan(stem, files, shards, { input, needsLock: !settings.isOff("lock") });
+    await Deno.remove(cancelledPathOf(stem)).catch(() => {});
+  }
+  return {
+    name: await jobNameOf(stem),
+    stem,
+    shards,
+    parallel: Math.min(parallel, shards),
+    run: ["run", ...inputs, ...runFlags(args)],
+    merge: mergeWords(stem, shards, settings),
+    leadSeconds: Math.round(leadMs / 1_000),
+  };
+}
+
+/** The flags of the runs, each as one word. */
+function runFlags({ flags }: ParsedArgs): string[] {
+  const known = flagsOf("run");
+  const submitted = new Set(flagsOf("submit").map(({ name }) => name));
+  return [...flags].flatMap(([name, value]) => {
+    const flag = known.find((one) => one.name === name);
+    if (flag === undefined || !submitted.has(name)) return [];
+    if (typeof value === "boolean") return [flag.isNegated ? `--no-${name}` : `--${name}`];
+    if (flag.isValueOptional && value === "") return [`--${name}`];
+    return [value].flat().map((one) => `--${name}=${one}`);
+  });
+}
+
+function mergeWords(stem: string, shards: number, settings: Settings): string[] {
+  const { start, name } = splitPath(stem);
+  const file = settings.text("merge") ?? `${start}merged/${name}.jsonl`;
+  if (!file.endsWith(".jsonl")) {
+    throw new UsageError(
+      `Cannot merge into "${file}" (--merge): it must be a file that ends in .jsonl`,
+    );
+  }
+  const limit = settings.text("limit");
+  return [
+    "merge",
+    `${stem}.jsonl`,
+    `--shards=${shards}`,
+    `--output=${file}`,
+    "--replace",
+    ...limit === undefined ? [] : [`--limit=${limit}`],
+  ];
+}

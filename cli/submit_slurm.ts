@@ -1,0 +1,123 @@
+/**
+ * `distill submit slurm`.
+ *
+ * @module
+ */
+
+import { OWN_FOLDER } from "../lib/paths.ts";
+import { dirname, resolve } from "../lib/deps/std_path.ts";
+import { UsageError } from "../lib/errors.ts";
+import { cancelledPathOf } from "../lib/shards/mod.ts";
+import {
+  MAX_ARRAY_SIZE,
+  slurmArrays,
+  slurmMerge,
+  type SlurmOptions,
+  slurmScript,
+} from "../lib/submit/mod.ts";
+import type { Io } from "./io.ts";
+import type { Settings } from "./settings.ts";
+import { shellWord } from "./shell.ts";
+import type { PreparedJob } from "./submit_command.ts";
+import { tryTool, useTool } from "./submit_tool.ts";
+
+/** Prints the script, or sends all arrays and the merge behind them. */
+export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
+  const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
+  await Deno.mkdir(logs, { recursive: true });
+  const options = optionsOf(job, logs, settings);
+  if (!settings.isOn("send")) return print(job, options, io);
+  const arrays = slurmArrays(job, await maxArraySize());
+  const ids: string[] = [];
+  for (const array of arrays) {
+    ids.push((await useTool("sbatch", ["--parsable"], slurmScript(job, array, options))).trim());
+  }
+  const numbers = ids.map((id) => id.split(";")[0]);
+  const dependency = `--dependency=afterany:${numbers.join(":")}`;
+  const merge = await useTool("sbatch", ["--parsable", dependency], slurmMerge(job, options));
+  io.writeErr(
+    `Submitted ${job.shards} shards as ${arrays.length === 1 ? "array" : "arrays"} ${
+      numbers.join(", ")
+    }, ` +
+      `merge as job ${merge.trim().split(";")[0]}\n` +
+      `Look at it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
+  );
+}
+
+function print(job: PreparedJob, options: SlurmOptions, io: Io): void {
+  const arrays = slurmArrays(job);
+  if (arrays.length > 1) {
+    throw new UsageError(
+      `Cannot print ${job.shards} shards as one array: Slurm takes ${
+        MAX_ARRAY_SIZE.toLocaleString("en-US")
+      } ` +
+        "tasks. Send them with deno task submit, which makes several arrays, or take fewer shards",
+    );
+  }
+  io.writeOut(slurmScript(job, arrays[0], options));
+  const merge = [...options.program, ...job.merge].map((word) => shellWord(word)).join(" ");
+  io.writeErr(
+    "Pipe this into sbatch --parsable, which prints the number of the job. Then, for the merge:\n" +
+      `sbatch --dependency=afterany:NUMBER --wrap ${shellWord(merge)}\n`,
+  );
+}
+
+async function maxArraySize(): Promise<number | undefined> {
+  const config = await tryTool("scontrol", ["show", "config"]);
+  const size = Number(/^MaxArraySize\s*=\s*(\d+)/m.exec(config ?? "")?.[1]);
+  return Number.isInteger(size) && size > 0 ? size : undefined;
+}
+
+function optionsOf(job: PreparedJob, logs: string, settings: Settings): SlurmOptions {
+  const timeMs = settings.milliseconds("time");
+  const program = settings.text("program")?.trim().split(/\s+/);
+  return {
+    program: program ?? programOnNodes(),
+    folder: Deno.cwd(),
+    logs,
+    cancelledFile: resolve(cancelledPathOf(job.stem)),
+    time: timeMs === undefined ? undefined : slurmTime(timeMs),
+    partition: directive(settings, "partition"),
+    account: directive(settings, "account"),
+    memory: directive(settings, "memory"),
+    before: settings.list("before"),
+    quote: (word) => shellWord(word, "linux"),
+  };
+}
+
+/** A value that stands in a directive. */
+function directive(settings: Settings, name: string): string | undefined {
+  const value = settings.text(name);
+  if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
+  throw new UsageError(
+    `Cannot use ${settings.given(name, value)}: it must be one word of letters, digits and .,:+-`,
+  );
+}
+
+function slurmTime(ms: number): string {
+  const seconds = Math.ceil(ms / 1_000);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
+}
+
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
+
+/** The executable, or Deno with what it needs: nothing that a node would have to download. */
+function programOnNodes(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  const main = new URL(Deno.mainModule);
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--cached-only",
+    "--no-prompt",
+    V8_FLAGS,
+    "--allow-net",
+    "--allow-read",
+    "--allow-write",
+    "--allow-env",
+    main.protocol === "file:" ? decodeURIComponent(main.pathname) : main.href,
+  ];
+}

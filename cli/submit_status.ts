@@ -1,0 +1,128 @@
+/**
+ * `distill submit status` and `distill submit cancel`: from the files of the shards, and from the scheduler where
+ * it can be asked.
+ *
+ * @module
+ */
+
+import { resolve } from "../lib/deps/std_path.ts";
+import { SinkError, UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/files.ts";
+import { sha256Hex } from "../lib/hash.ts";
+import { findRuns, type MergeRun } from "../lib/merge/mod.ts";
+import { splitPath } from "../lib/paths.ts";
+import { printable } from "../lib/printable.ts";
+import { cancelledPathOf } from "../lib/shards/mod.ts";
+import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
+import type { Io } from "./io.ts";
+import { tryTool } from "./submit_tool.ts";
+
+const MOST_NAMED = 20;
+const MOST_NAME_CHARS = 30;
+
+/** The name of the job of an output, the same wherever it is asked for. */
+export async function jobNameOf(stem: string): Promise<string> {
+  const { start, name: written } = splitPath(stem);
+  const name = written.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, MOST_NAME_CHARS).replaceAll(/^-+|-+$/g, "");
+  const folder = resolve(start || ".");
+  const place = await Deno.realPath(folder).catch(() => folder);
+  return `retort-${name || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
+}
+
+/** Says where the shards of an output are. */
+export async function statusCommand(outputs: readonly string[], io: Io): Promise<number> {
+  const { runs, stem } = await shardsOf(outputs, "status");
+  const states = new Map<string, number>();
+  const lines: string[] = [];
+  let rows = 0, done = 0;
+  for (const run of runs) {
+    const { state, why } = stateOf(run);
+    states.set(state, (states.get(state) ?? 0) + 1);
+    rows += run.run?.summary?.total ?? 0;
+    done += (run.run?.summary?.total ?? 0) - (run.run?.summary?.pending ?? 0);
+    if (why !== "" && lines.length <= MOST_NAMED) lines.push(`  ${run.name}: ${state}${why}`);
+  }
+  const counts = [...states].map(([state, count]) => `${count.toLocaleString("en-US")} ${state}`);
+  io.writeOut(`${runs.length.toLocaleString("en-US")} shards: ${counts.join(", ")}\n`);
+  io.writeOut(
+    `${done.toLocaleString("en-US")} of ${
+      rows.toLocaleString("en-US")
+    } rows of the shards that have ended ` +
+      "are finished\n",
+  );
+  for (const line of lines.slice(0, MOST_NAMED)) io.writeOut(`${printable(line.trim())}\n`);
+  if (lines.length > MOST_NAMED) io.writeOut("…\n");
+  io.writeOut(await schedulerSays(await jobNameOf(stem)));
+  return (states.get("done") ?? 0) === runs.length ? EXIT_DONE : EXIT_FAILED_ROWS;
+}
+
+function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
+  if (pieces.length === 0) return { state: "done", why: "" };
+  if (run === undefined) return { state: "not started", why: "" };
+  if (run.summary === null) return { state: "running or killed", why: "" };
+  const { state, pending, reason } = run.summary;
+  if (state === "done" && pending === 0) return { state: "done", why: "" };
+  const why = `, ${pending.toLocaleString("en-US")} pending${
+    reason === null ? "" : ` (${reason})`
+  }`;
+  return { state: state === "done" ? "unfinished" : state, why };
+}
+
+/** What the queue says; it is asked by the name of the job, so that no accounting is needed. */
+async function schedulerSays(name: string): Promise<string> {
+  const slurm = await tryTool("squeue", [
+    "--noheader",
+    "--array",
+    `--name=${name},${name}-merge`,
+    "--format=%T",
+  ]);
+  if (slurm !== undefined) {
+    const states = Map.groupBy(slurm.split("\n").filter((line) => line !== ""), (line) => line);
+    const text = [...states].map(([state, lines]) => `${lines.length} ${state}`).join(", ");
+    return `Slurm: ${text === "" ? "nothing in the queue" : text}\n`;
+  }
+  const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
+  const kubernetes = await tryTool("kubectl", ["get", "jobs", selector, "--no-headers"]);
+  if (kubernetes !== undefined && kubernetes.trim() !== "") return `Kubernetes:\n${kubernetes}`;
+  return "The scheduler was not asked: deno task submit status asks Slurm and Kubernetes\n";
+}
+
+/** Takes the job of an output out of the queue; what has been answered stays. */
+export async function cancelCommand(outputs: readonly string[], io: Io): Promise<number> {
+  const { stem } = await shardsOf(outputs, "cancel");
+  const marker = cancelledPathOf(stem);
+  try {
+    // Shards that end with the signal must not be put back into the queue.
+    await Deno.writeTextFile(marker, "");
+  } catch (cause) {
+    throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
+      path: marker,
+      cause,
+    });
+  }
+  const name = await jobNameOf(stem);
+  const slurm = await tryTool("scancel", [`--name=${name},${name}-merge`]);
+  const kubernetes = await tryTool("kubectl", ["delete", "job", name, `${name}-merge`]);
+  if (slurm === undefined && kubernetes === undefined) {
+    io.writeErr(
+      "No scheduler could be asked: running shards end in order and are not queued again, waiting ones " +
+        `start all the same. deno task submit cancel asks Slurm and Kubernetes; the job is ${name}\n`,
+    );
+    return EXIT_FAILED_ROWS;
+  }
+  io.writeErr(`Cancelled ${name}. The same submit command continues it\n`);
+  return EXIT_DONE;
+}
+
+async function shardsOf(
+  outputs: readonly string[],
+  what: string,
+): Promise<{ runs: MergeRun[]; stem: string }> {
+  if (outputs.length !== 1) {
+    throw new UsageError(`Cannot ${what} without one output: name it, as in out/`);
+  }
+  const runs = await findRuns(outputs, { needsRunFile: true });
+  const stem = runs[0].files.results.replace(/-\d{5}-of-\d{5}\.jsonl$/, "");
+  return { runs, stem };
+}

@@ -1,0 +1,237 @@
+/**
+ * What a run says of itself while it works, in a small file beside its output: for `monitor OUT`, and for the other
+ * shards that share its limits. It holds counts and states, never a prompt, an answer or a key.
+ *
+ * @module
+ */
+
+import { OWN_FOLDER } from "../paths.ts";
+import { basename, dirname } from "../deps/std_path.ts";
+import type { Snapshot, Summary } from "../progress/mod.ts";
+import type { Shard } from "../shards/mod.ts";
+import { writeFileDurably } from "../sink/mod.ts";
+import { VERSION } from "../version.ts";
+
+/** A kind of failed attempts. */
+export interface StatusError {
+  /** The failure type. */
+  readonly type: string;
+  /** The HTTP status, or null. */
+  readonly status: number | null;
+  /** How many attempts failed so. */
+  readonly count: number;
+}
+
+/** A teacher of the run. */
+export interface StatusTeacher {
+  /** Its address, without credentials. */
+  readonly address: string;
+  /** Whether it takes requests: see `TeacherStatus`. */
+  readonly state: string;
+  /** Attempts under way. */
+  readonly in_flight: number;
+  /** Attempts that it answered. */
+  readonly answered: number;
+}
+
+/** The content of `out/.retort/<name>.status.json`. */
+export interface RunStatus {
+  /** Says what the file is. */
+  readonly retort: string;
+  /** What the output is called. */
+  readonly name: string;
+  /** Counts up with each writing: a run whose number stands still is dead, whatever the clocks say. */
+  readonly beat: number;
+  /** Tells one run over an output from the next one. */
+  readonly started: string;
+  /** Whether the run has ended, and so will not be written again. */
+  readonly ended: boolean;
+  /** What the run is doing, or how it ended. */
+  readonly state: string;
+  /** Why nothing is sent, or why it was halted, or null. */
+  readonly reason: string | null;
+  /** The shard, from 0, and how many there are; null for a run over the whole input. */
+  readonly shard: readonly [index: number, count: number] | null;
+  /** The model that is asked. */
+  readonly model: string;
+  /** Rows, or null while the input is read. */
+  readonly total: number | null;
+  /** Rows that needed nothing from this run. */
+  readonly skipped: number;
+  /** Rows that got a result. */
+  readonly succeeded: number;
+  /** Rows that failed. */
+  readonly failed: number;
+  /** Attempts under way. */
+  readonly in_flight: number;
+  /** Attempts made. */
+  readonly attempts: number;
+  /** Attempts that failed. */
+  readonly failed_attempts: number;
+  /** Rows a second, lately. */
+  readonly rate_per_s: number;
+  /** Seconds until the end, or null. */
+  readonly eta_s: number | null;
+  /** Milliseconds since the first row could be sent. */
+  readonly elapsed_ms: number;
+  /** Completion tokens that were paid for. */
+  readonly completion_tokens: number;
+  /** US dollars of this run, or null. */
+  readonly cost_usd: number | null;
+  /** US dollars of this run and of all runs of the shard before it, or null. */
+  readonly spent_usd: number | null;
+  /** The share of `rpm` and `tpm` that this run takes, or null where there is no such limit. */
+  readonly share: number | null;
+  /** Kinds of failed attempts, the most frequent first. */
+  readonly errors: readonly StatusError[];
+  /** The teachers; at most 16. */
+  readonly teachers: readonly StatusTeacher[];
+}
+
+const BEAT_TICKS = 5;
+const MOST_ERRORS = 12;
+const MOST_TEACHERS = 16;
+const MOST_CHARS = 300;
+
+/** Where the status of an output stands: `out/.retort/x.status.json` for `out/x.jsonl`. */
+export function statusPathOf(results: string): string {
+  const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+  return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
+}
+
+/** Reads a status; undefined where there is none that is whole. */
+export async function readStatus(path: string): Promise<RunStatus | undefined> {
+  try {
+    const status = JSON.parse(await Deno.readTextFile(path)) as RunStatus;
+    return isStatus(status) ? status : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isStatus(status: RunStatus): boolean {
+  return typeof status?.retort === "string" && Number.isSafeInteger(status.beat) &&
+    typeof status.started === "string" && typeof status.ended === "boolean" &&
+    Array.isArray(status.errors) && Array.isArray(status.teachers);
+}
+
+/** What the file is made from. */
+export interface StatusSource {
+  /** The run at this moment. */
+  readonly snapshot: () => Snapshot;
+  /** The model that is asked. */
+  readonly model: string;
+  /** The shard. @default the whole input */
+  readonly shard?: Shard;
+  /** What earlier runs of the shard have spent in US dollars. @default nothing */
+  readonly spentBefore?: number;
+  /** The share of rate limits that it takes. @default there are none */
+  readonly share?: () => number;
+  /** Whether what it has spent must outlive a crash: it is written every second then. @default false */
+  readonly isLedger?: boolean;
+}
+
+/** Writes the status of one run. */
+export class StatusFile {
+  readonly #path: string;
+  readonly #name: string;
+  readonly #source: StatusSource;
+  readonly #started = new Date().toISOString();
+  #beat = 0;
+  #ticks = 0;
+  #writing: Promise<void> | undefined;
+
+  /** Nothing is written yet. */
+  constructor(results: string, source: StatusSource) {
+    this.#path = statusPathOf(results);
+    this.#name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
+    this.#source = source;
+  }
+
+  /** A second has passed: true where the file is written, and the fifth time, on which the others are looked at. */
+  tick(): boolean {
+    const isBeat = this.#ticks++ % BEAT_TICKS === 0;
+    if (isBeat || this.#source.isLedger) this.#write();
+    return isBeat;
+  }
+
+  /** Writes it now, unless that is under way. */
+  write(): Promise<void> {
+    this.#write();
+    return this.#writing ?? Promise.resolve();
+  }
+
+  /** Writes it for the last time. */
+  async end(summary: Summary | undefined): Promise<void> {
+    await this.#writing;
+    await this.#put({ ...this.#status(), ended: true, ...endOf(summary) });
+  }
+
+  #write(): void {
+    this.#writing ??= this.#put(this.#status()).finally(() => this.#writing = undefined);
+  }
+
+  /** A run does not end for want of it. */
+  async #put(status: RunStatus): Promise<void> {
+    try {
+      await Deno.mkdir(dirname(this.#path), { recursive: true });
+      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`);
+    } catch {
+      // A full disk is told where it matters.
+    }
+  }
+
+  #status(): RunStatus {
+    const { snapshot, model, shard, spentBefore = 0, share } = this.#source;
+    const now = snapshot();
+    const { cost_usd } = now;
+    return {
+      retort: VERSION,
+      name: this.#name,
+      beat: ++this.#beat,
+      started: this.#started,
+      ended: false,
+      state: now.state,
+      reason: now.reason === null ? null : now.reason.slice(0, MOST_CHARS),
+      shard: shard === undefined ? null : [shard.index, shard.count],
+      model: model.slice(0, MOST_CHARS),
+      total: now.total,
+      skipped: now.skipped,
+      succeeded: now.succeeded,
+      failed: now.failed,
+      in_flight: now.in_flight,
+      attempts: now.attempts,
+      failed_attempts: now.failed_attempts,
+      rate_per_s: now.rate_per_s,
+      eta_s: now.eta_s,
+      elapsed_ms: now.elapsed_ms,
+      completion_tokens: now.completion_tokens,
+      cost_usd,
+      spent_usd: cost_usd === null ? null : spentBefore + cost_usd,
+      share: share?.() ?? null,
+      errors: now.errors.slice(0, MOST_ERRORS).map(({ type, status, count }) => ({
+        type: String(type),
+        status: status ?? null,
+        count,
+      })),
+      teachers: now.teachers.slice(0, MOST_TEACHERS).map((one) => ({
+        address: one.address.slice(0, MOST_CHARS),
+        state: one.state,
+        in_flight: one.in_flight,
+        answered: one.answered,
+      })),
+    };
+  }
+}
+
+function endOf(summary: Summary | undefined): Partial<RunStatus> {
+  if (summary === undefined) return { state: "failed", in_flight: 0, rate_per_s: 0, eta_s: null };
+  const { state, reason, pending } = summary;
+  return {
+    state,
+    reason: reason === null ? null : reason.slice(0, MOST_CHARS),
+    in_flight: 0,
+    rate_per_s: summary.rate_per_s,
+    eta_s: pending === 0 ? 0 : null,
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Kubernetes manifests: an Indexed Job for the shards, and a Job that merges.
+ *
+ * `podFailurePolicy` needs Kubernetes 1.26, `backoffLimitPerIndex` and `FailIndex` 1.29.
+ *
+ * @module
+ */
+
+import { stringify } from "../deps/std_yaml_stringify.ts";
+import { type ShardJob, shardWords, SPARE_SECONDS } from "./job.ts";
+
+/** How Kubernetes runs the shards. */
+export interface KubernetesOptions {
+  /** The image, whose entry point is Retort. */
+  readonly image: string;
+  /** The claim of a volume that many nodes can write to. */
+  readonly claim: string;
+  /** Where the volume is mounted, which is also where the shards run. */
+  readonly mountPath: string;
+  /** The secret that holds the key, and its key in there. @default none */
+  readonly secret?: { readonly name: string; readonly key: string };
+  /** The namespace. @default that of `kubectl` */
+  readonly namespace?: string;
+  /** Memory of a shard, as Kubernetes writes it. @default that of the namespace */
+  readonly memory?: string;
+}
+
+/** How often a shard that was killed or had a fault is started again. */
+const RESTARTS = 20;
+/** Exit codes that the same again would end with: usage, and a teacher or budget that halted the run. */
+const FINAL_CODES = [2, 5];
+const CONTAINER = "retort";
+
+/** The manifests, as YAML documents. */
+export function kubernetesManifests(job: ShardJob, options: KubernetesOptions): string {
+  return [shardsJob(job, options), mergeJob(job, options)]
+    .map((manifest) => stringify(manifest, { lineWidth: 100, useAnchors: false }))
+    .join("---\n");
+}
+
+function shardsJob(job: ShardJob, options: KubernetesOptions) {
+  const args = [...shardWords(job), "--allow-failures", "100%"];
+  const env = [
+    { name: "RETORT_SHARDS", value: String(job.shards) },
+    { name: "RETORT_PARALLEL", value: String(job.parallel) },
+  ];
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: metadataOf(job.name, options),
+    spec: {
+      completionMode: "Indexed",
+      completions: job.shards,
+      parallelism: job.parallel,
+      backoffLimitPerIndex: RESTARTS,
+      // A shard that has failed for good must not end the others.
+      maxFailedIndexes: job.shards,
+      podFailurePolicy: {
+        // The first rule that fits counts. A node that is drained is no fault of the shard.
+        rules: [
+          { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+          {
+            action: "FailIndex",
+            onExitCodes: { containerName: CONTAINER, operator: "In", values: FINAL_CODES },
+          },
+        ],
+      },
+      template: templateOf(job.name, args, env, job, options),
+    },
+  };
+}
+
+function mergeJob(job: ShardJob, options: KubernetesOptions) {
+  const name = `${job.name}-merge`;
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: metadataOf(name, options),
+    spec: {
+      backoffLimit: RESTARTS,
+      podFailurePolicy: {
+        rules: [
+          { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
+          // Rows are missing or have failed: the same again would find the same.
+          {
+            action: "FailJob",
+            onExitCodes: { containerName: CONTAINER, operator: "In", values: [2, 3] },
+          },
+        ],
+      },
+      template: templateOf(name, [...job.merge, "--wait"], [], job, {
+        ...options,
+        secret: undefined,
+      }),
+    },
+  };
+}
+
+function metadataOf(name: string, { namespace }: KubernetesOptions) {
+  return {
+    name,
+    ...namespace === undefined ? {} : { namespace },
+    labels: { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name },
+  };
+}
+
+function templateOf(
+  name: string,
+  args: readonly string[],
+  env: readonly { name: string; value: string }[],
+  { leadSeconds }: ShardJob,
+  { image, claim, mountPath, secret, memory }: KubernetesOptions,
+) {
+  const key = secret === undefined ? [] : [{
+    name: "OPENAI_API_KEY",
+    valueFrom: { secretKeyRef: { name: secret.name, key: secret.key } },
+  }];
+  return {
+    metadata: {
+      labels: { "app.kubernetes.io/name": "retort", "app.kubernetes.io/instance": name },
+    },
+    spec: {
+      restartPolicy: "Never",
+      // The run has its grace, and then this long to write what it has.
+      terminationGracePeriodSeconds: leadSeconds - SPARE_SECONDS + 10,
+      containers: [{
+        name: CONTAINER,
+        image,
+        workingDir: mountPath,
+        args: [...args],
+        ...env.length + key.length > 0 ? { env: [...env, ...key] } : {},
+        ...memory === undefined ? {} : { resources: { requests: { memory }, limits: { memory } } },
+        volumeMounts: [{ name: "data", mountPath }],
+      }],
+      volumes: [{ name: "data", persistentVolumeClaim: { claimName: claim } }],
+    },
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * The jobs that schedulers run: a Slurm script, or Kubernetes manifests.
+ *
+ * In: what is run and how. Out: text. Nothing here starts a process, reads a file or sees a key.
+ *
+ * @module
+ */
+
+export type { ShardJob } from "./job.ts";
+export { kubernetesManifests, type KubernetesOptions } from "./kubernetes.ts";
+export {
+  MAX_ARRAY_SIZE,
+  slurmArrays,
+  slurmMerge,
+  type SlurmOptions,
+  slurmScript,
+} from "./slurm.ts";

@@ -1,0 +1,95 @@
+/** Tests of lib/run/fleet.ts: what shards take of limits that they share. @module */
+
+import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { Fleet } from "../../lib/run/fleet.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+const COUNT = 8;
+
+/** The shards of one output, each with its own view of the others. */
+class Shards {
+  readonly #dir: TempDir;
+  readonly #fleets: Fleet[];
+  readonly #beats = new Array(COUNT).fill(0);
+  readonly ended = new Set<number>();
+  readonly dead = new Set<number>();
+
+  constructor(dir: TempDir, parallel = COUNT) {
+    this.#dir = dir;
+    this.#fleets = Array.from({ length: COUNT }, (_, index) => this.#fleet(index, parallel));
+  }
+
+  #fleet(index: number, parallel = COUNT): Fleet {
+    return new Fleet(this.#dir.path("out/x"), { index, count: COUNT }, parallel);
+  }
+
+  restart(index: number): void {
+    this.dead.delete(index);
+    this.#fleets[index] = this.#fleet(index);
+  }
+
+  /** Every shard writes its status and looks at the others. */
+  async beat(running: readonly number[] = [...Array(COUNT).keys()]): Promise<number[]> {
+    const living = running.filter((index) => !this.dead.has(index));
+    for (const index of living) await this.#fleets[index].look();
+    for (const index of living) await this.#write(index);
+    return this.shares(living);
+  }
+
+  shares(indexes: readonly number[]): number[] {
+    return indexes.map((index) => this.ended.has(index) ? 0 : this.#fleets[index].share);
+  }
+
+  async #write(index: number): Promise<void> {
+    await this.#dir.write(
+      `out/.retort/x-0000${index}-of-0000${COUNT}.status.json`,
+      JSON.stringify({
+        retort: "0",
+        beat: ++this.#beats[index],
+        started: "",
+        ended: this.ended.has(index),
+        state: this.ended.has(index) ? "done" : "running",
+        share: this.ended.has(index) ? 0 : this.#fleets[index].share,
+        errors: [],
+        teachers: [],
+      }),
+    );
+  }
+}
+
+function sum(shares: readonly number[]): number {
+  return shares.reduce((total, share) => total + share, 0);
+}
+
+Deno.test("shards that run share the limit, and what a dead one leaves is taken after three silent beats", async () => {
+  await using dir = await tempDir();
+  const shards = new Shards(dir);
+  for (let beat = 0; beat < 4; beat++) assertAlmostEquals(sum(await shards.beat()), 1, 1e-9);
+  shards.dead.add(3);
+  const totals: number[] = [];
+  for (let beat = 0; beat < 6; beat++) totals.push(sum(await shards.beat()));
+  assertAlmostEquals(totals[0], 7 / 8, 1e-9);
+  assertAlmostEquals(totals.at(-1)!, 1, 1e-9);
+  assertEquals(totals.every((total) => total <= 1 + 1e-9), true);
+  // One that is started again waits until the others have made room.
+  shards.restart(3);
+  const after: number[] = [];
+  for (let beat = 0; beat < 6; beat++) after.push(sum(await shards.beat()));
+  assertEquals(after.every((total) => total <= 1 + 1e-9), true, String(after));
+  assertAlmostEquals(after.at(-1)!, 1, 1e-9);
+  assertAlmostEquals(shards.shares([3])[0], 1 / 8, 1e-9);
+});
+
+Deno.test("a limit that four share at a time is divided by four until fewer are left", async () => {
+  await using dir = await tempDir();
+  const shards = new Shards(dir, 4);
+  assertEquals(await shards.beat([0, 1, 2, 3]), [0.25, 0.25, 0.25, 0.25]);
+  for (const index of [0, 1, 2, 3]) shards.ended.add(index);
+  await shards.beat([0, 1, 2, 3]);
+  await shards.beat([4, 5, 6, 7]);
+  assertEquals(await shards.beat([4, 5, 6, 7]), [0.25, 0.25, 0.25, 0.25]);
+  shards.ended.add(4).add(5);
+  await shards.beat([4, 5, 6, 7]);
+  await shards.beat([6, 7]);
+  assertEquals(await shards.beat([6, 7]), [0.5, 0.5]);
+});

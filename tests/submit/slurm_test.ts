@@ -1,0 +1,129 @@
+/** Tests of lib/submit/slurm.ts: the script runs in a shell where Slurm's programs are played. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { type ShardJob, slurmArrays, slurmScript } from "../../lib/submit/mod.ts";
+import { tempDir } from "../support/temp.ts";
+
+const JOB: ShardJob = {
+  name: "retort-in-1",
+  shards: 16,
+  parallel: 4,
+  run: ["run", "in.jsonl", "--output=out/"],
+  merge: ["merge", "out/in.jsonl"],
+  leadSeconds: 120,
+};
+
+interface Played {
+  /** Exit codes of the program, one for each start; the last one for all others. */
+  readonly codes: readonly number[];
+  /** What `squeue` says. @default "RUNNING" */
+  readonly state?: string;
+  /** Whether the job was cancelled. */
+  readonly isCancelled?: boolean;
+  /** Whether the script gets SIGTERM while the program runs. */
+  readonly hasTerm?: boolean;
+}
+
+/** Runs the script of an array task; gives its exit code and what was called. */
+async function play({ codes, state = "RUNNING", isCancelled = false, hasTerm = false }: Played) {
+  await using dir = await tempDir();
+  const calls = dir.path("calls");
+  const tool = async (name: string, lines: string) => {
+    const path = await dir.write(`bin/${name}`, `#!/bin/bash\n${lines}\n`);
+    await Deno.chmod(path, 0o755);
+  };
+  await tool("squeue", `echo ${state}`);
+  await tool("scontrol", `echo "scontrol $*" >> ${calls}`);
+  await tool("sleep", `echo sleep >> ${calls}; exit 0`);
+  // With a signal, it ends like a run that has drained.
+  const waits =
+    `trap 'kill $nap; exit 143' TERM; echo ready >> ${calls}; /bin/sleep 60 & nap=$!; wait`;
+  await tool(
+    "retort",
+    `echo "retort $* $RETORT_SHARDS $RETORT_SHARD_BASE" >> ${calls}\n` +
+      `n=$(grep -c ^retort ${calls})\ncodes=(${codes.join(" ")})\n` +
+      `code=\${codes[$((n - 1))]:-${codes.at(-1)}}\n${hasTerm ? waits : ""}\nexit $code`,
+  );
+  const cancelledFile = dir.path("cancelled");
+  if (isCancelled) await dir.write("cancelled", "");
+  const script = slurmScript(JOB, slurmArrays(JOB)[0], {
+    program: ["retort"],
+    folder: dir.root,
+    logs: dir.root,
+    cancelledFile,
+    before: [],
+    quote: (word) => word,
+  });
+  const child = new Deno.Command("bash", {
+    args: [await dir.write("job.sh", script)],
+    env: {
+      PATH: `${dir.path("bin")}:${Deno.env.get("PATH")}`,
+      SLURM_ARRAY_JOB_ID: "7",
+      SLURM_ARRAY_TASK_ID: "3",
+    },
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  if (hasTerm) {
+    while (!(await Deno.readTextFile(calls).catch(() => "")).includes("ready")) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    child.kill("SIGTERM");
+  }
+  const { code } = await child.status;
+  const lines = (await Deno.readTextFile(calls)).trim().split("\n");
+  return {
+    code,
+    starts: lines.filter((line) => line.startsWith("retort")),
+    requeues: lines.filter((line) => line.startsWith("scontrol")),
+  };
+}
+
+const START = "retort run in.jsonl --output=out/ --shard auto --grace 110s 16 0";
+const CASES: [string, Played, { code: number; starts: number; requeues: number }][] = [
+  ["a shard that is done is done", { codes: [0] }, { code: 0, starts: 1, requeues: 0 }],
+  ["failed rows are no failure of the job", { codes: [3] }, { code: 0, starts: 1, requeues: 0 }],
+  ["bad usage is not repeated", { codes: [2] }, { code: 2, starts: 1, requeues: 0 }],
+  ["a halted run is not repeated", { codes: [5] }, { code: 5, starts: 1, requeues: 0 }],
+  ["a fault is tried three times", { codes: [1] }, { code: 1, starts: 3, requeues: 0 }],
+  ["so is a full disk", { codes: [6, 6, 0] }, { code: 0, starts: 3, requeues: 0 }],
+  ["so is a process that was killed", { codes: [137, 0] }, { code: 0, starts: 2, requeues: 0 }],
+  ["a lock is waited for", { codes: [4, 4, 4, 4, 0] }, { code: 0, starts: 5, requeues: 0 }],
+  ["a signal queues the task again", { codes: [143] }, { code: 143, starts: 1, requeues: 1 }],
+  [
+    "a signal reaches the run, whose exit code counts",
+    { codes: [0], hasTerm: true },
+    { code: 143, starts: 1, requeues: 1 },
+  ],
+  [
+    "a task that was cancelled is left alone",
+    { codes: [143], state: "COMPLETING" },
+    { code: 143, starts: 1, requeues: 0 },
+  ],
+  [
+    "so is one of a job that was cancelled by submit",
+    { codes: [143], isCancelled: true },
+    { code: 143, starts: 1, requeues: 0 },
+  ],
+];
+for (const [name, played, expected] of CASES) {
+  Deno.test({
+    name: `Slurm: ${name}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const { code, starts, requeues } = await play(played);
+      assertEquals({ code, starts: starts.length, requeues: requeues.length }, expected);
+      assertEquals(starts[0], START);
+      if (requeues.length > 0) assertEquals(requeues, ["scontrol requeue 7_3"]);
+    },
+  });
+}
+
+Deno.test("more shards than an array takes are several arrays, which share the parallel ones", () => {
+  assertEquals(slurmArrays({ shards: 2_500, parallel: 100 }, 1_000), [
+    { base: 0, tasks: 1_000, parallel: 33 },
+    { base: 1_000, tasks: 1_000, parallel: 33 },
+    { base: 2_000, tasks: 500, parallel: 33 },
+  ]);
+  assertEquals(slurmArrays({ shards: 3, parallel: 3 }), [{ base: 0, tasks: 3, parallel: 3 }]);
+});

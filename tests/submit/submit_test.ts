@@ -1,0 +1,114 @@
+/** Tests of `submit`: what it prints, what it refuses, and the manifests as Kubernetes runs them. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { parse } from "../../lib/deps/std_yaml.ts";
+import { kubernetesManifests } from "../../lib/submit/mod.ts";
+import { runCli, startCli } from "../support/process.ts";
+import { prompts } from "../shards/fixture.ts";
+import { tempDir } from "../support/temp.ts";
+import { assertExit } from "../e2e/fixture.ts";
+
+const KUBERNETES = ["--volume", "data:/data", "--parallel", "2"];
+
+// deno-lint-ignore no-explicit-any -- a test knows what a manifest holds
+function manifestsOf(text: string): any[] {
+  return text.split(/^---$/m).map((one) => parse(one));
+}
+
+Deno.test("a Kubernetes job ends, restarts and skips as its exit codes say", () => {
+  const job = {
+    name: "retort-in",
+    shards: 8,
+    parallel: 2,
+    run: ["run", "in.jsonl"],
+    merge: ["merge", "out/in.jsonl"],
+    leadSeconds: 60,
+  };
+  const options = { image: "retort:1", claim: "data", mountPath: "/data" };
+  const [shards, merge] = manifestsOf(
+    kubernetesManifests(job, { ...options, secret: { name: "teacher", key: "api-key" } }),
+  );
+  const { spec } = shards;
+  assertEquals([spec.completionMode, spec.completions, spec.parallelism], ["Indexed", 8, 2]);
+  const { rules } = spec.podFailurePolicy;
+  assertEquals(rules.map(({ action }: { action: string }) => action), ["Ignore", "FailIndex"]);
+  assertEquals(rules[0].onPodConditions[0].type, "DisruptionTarget");
+  assertEquals(rules[1].onExitCodes.values, [2, 5]);
+  const pod = spec.template.spec;
+  assertEquals([pod.restartPolicy, pod.terminationGracePeriodSeconds], ["Never", 60]);
+  const [container] = pod.containers;
+  assertEquals(container.args.slice(-6), [
+    "--shard",
+    "auto",
+    "--grace",
+    "50s",
+    "--allow-failures",
+    "100%",
+  ]);
+  assertEquals(container.env.at(-1).valueFrom.secretKeyRef, { name: "teacher", key: "api-key" });
+  assertEquals(merge.spec.template.spec.containers[0].args.at(-1), "--wait");
+});
+
+Deno.test("the manifests run: each index its shard, one that is terminated again, and then the merge", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 60));
+  const flags = ["-o", dir.path("out/"), "--simulate=latency=100,tokens=5", "-c", "5"];
+  const printed = await runCli([
+    "submit",
+    "kubernetes",
+    input,
+    ...flags,
+    "--shards=2",
+    ...KUBERNETES,
+  ]);
+  assertExit(printed, 0);
+  const [shards, merge] = manifestsOf(printed.stdout).map((one) => one.spec.template.spec);
+  const [{ args, env }] = shards.containers;
+  const variables = Object.fromEntries(
+    env.map(({ name, value }: { name: string; value: string }) => [name, value]),
+  );
+  const pod = { env: { ...variables, JOB_COMPLETION_INDEX: "1" } };
+  await using terminated = await startCli(args, pod);
+  await terminated.untilStderr(/rows to do/);
+  terminated.kill("SIGTERM");
+  assertEquals((await terminated.output()).code, 143);
+  assertExit(await runCli(args, { env: { ...variables, JOB_COMPLETION_INDEX: "0" } }), 0);
+  assertExit(await runCli(args, pod), 0);
+  const merged = await runCli(merge.containers[0].args);
+  assertExit(merged, 0);
+  assertStringIncludes(merged.stderr, "60  have a result");
+  assertEquals((await dir.rows("out/merged/in.jsonl")).length, 60);
+});
+
+Deno.test("no key reaches a job", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 4));
+  const key = "sk-secret-1234567890";
+  const submit = (where: string, more: string[], env = {}) =>
+    runCli(
+      ["submit", where, input, "-o", dir.path("out/"), "--shards=2", "-m", "m", ...more],
+      { env },
+    );
+  const cases: [string, string[], Record<string, string>][] = [
+    ["slurm", [], { OPENAI_API_KEY: key }],
+    ["slurm", ["--api-key-env=MY_KEY"], { MY_KEY: key }],
+    ["slurm", ["--header=api-key=@env:MY_KEY"], { MY_KEY: key }],
+    ["slurm", [`--header=Authorization=Bearer ${key}`], {}],
+    ["kubernetes", [...KUBERNETES, `--header=Authorization=Bearer ${key}`], {}],
+    ["kubernetes", [...KUBERNETES, `--base-url=https://me:${key}@host/v1`], {}],
+  ];
+  for (const [where, more, env] of cases) {
+    const { code, stdout, stderr } = await submit(where, more, env);
+    assertEquals(code, 2, stderr);
+    assertStringIncludes(stderr, "--api-key-file");
+    assertEquals((stdout + stderr).includes(key), false);
+  }
+  const file = await dir.write("key", key);
+  const { code, stdout } = await submit("slurm", [`--api-key-file=${file}`], {
+    OPENAI_API_KEY: key,
+  });
+  assertEquals(code, 0);
+  assertEquals(stdout.includes(key), false);
+  const exported = /^#SBATCH --export=(.*)$/m.exec(stdout)?.[1].split(",");
+  assert(exported !== undefined && !exported.some((name) => /ALL|KEY|TOKEN/.test(name)));
+});
