@@ -56,6 +56,8 @@ export {
   type RowOptions,
   type RunOptions,
   type SharedOptions,
+  type TeacherChange,
+  type TeacherList,
   type TeacherPlace,
   type ThinkStyle,
   type Validate,

@@ -163,7 +163,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       value: "URL",
       isMultiple: true,
       mayBeSecret: true,
-      help: "its address, up to /v1; repeat it for several",
+      help: "its address, up to /v1; @FILE or dns+http: many",
       isCommon: true,
     },
     {
@@ -305,6 +305,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       value: "N|auto",
       help: "rows asked at once (default 20), or the best number",
       isCommon: true,
+    },
+    {
+      name: "affinity",
+      value: "prefix",
+      help: "rows with one system message and turn at one teacher",
     },
     { name: "careful-start", isNegated: true, help: "start at full concurrency at once" },
     { name: "rpm", value: "N", help: "requests a minute to each teacher, evenly spread" },

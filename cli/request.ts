@@ -120,6 +120,7 @@ export function readSamples(settings: Settings): number | undefined {
 function readPace(settings: Settings) {
   return {
     concurrency: settings.integerOr("auto", "concurrency", 1, MAX_CONCURRENCY),
+    affinity: settings.choice("affinity", ["prefix"]),
     carefulStart: !settings.isOff("careful-start"),
     rpm: settings.number("rpm"),
     tpm: settings.number("tpm"),

@@ -33,8 +33,10 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const mayAsk = !request.run.input.includes("-");
   const onMissingKey = settings.isOn("dry-run") ? "warn" : mayAsk ? "ask" : "refuse";
   await using open = await openTeachers(settings, request.teachers, io, onMissingKey);
-  const { teachers } = open;
-  const generator = asUsage(() => new ResponseGenerator({ ...request.generator, teachers }));
+  const { teachers, teacherList } = open;
+  const generator = asUsage(() =>
+    new ResponseGenerator({ ...request.generator, teachers, teacherList })
+  );
   if (settings.isOn("dry-run")) return await dryRun(generator, request, io);
   const screen = openScreen(progress, io, settings.isOn("verbose"));
   const { say } = screen;

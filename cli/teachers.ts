@@ -5,7 +5,8 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import type { TeacherPlace } from "../lib/run/mod.ts";
+import { isList } from "../lib/endpoints/mod.ts";
+import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
@@ -18,6 +19,8 @@ import { asUsage, type Settings } from "./settings.ts";
 export interface OpenTeachers extends AsyncDisposable {
   /** One or more. */
   readonly teachers: readonly TeacherPlace[];
+  /** What tells of teachers that join and leave. @default none do */
+  readonly teacherList?: TeacherList;
 }
 
 const OPENAI_URL = "https://api.openai.com/v1";
@@ -36,20 +39,48 @@ export async function openTeachers(
   io: Io,
   onMissingKey: OnMissingKey = "refuse",
 ): Promise<OpenTeachers> {
-  await using opened = new AsyncDisposableStack();
+  await using first = new AsyncDisposableStack();
+  let opened = first;
   const simulation = settings.text("simulate");
+  const keys = new Keys(io, onMissingKey);
+  const named = simulation === undefined ? namedTeachers(settings, specs, io) : [];
+  const makeOne = async (one: NamedTeacher) =>
+    (await openReal([one], settings, io, keys, opened, named))[0];
+  const lists = named.filter(({ baseUrl }) => isList(baseUrl));
+  const alone = named.filter(({ baseUrl }) => !isList(baseUrl));
   const teachers = simulation === undefined
-    ? await openReal(
-      namedTeachers(settings, specs, io),
-      settings,
-      io,
-      new Keys(io, onMissingKey),
-      opened,
-    )
+    ? await openReal(alone, settings, io, keys, opened, named)
     : [openSimulated(simulation, settings, specs, opened)];
+  const { places = [], list } = lists.length === 0
+    ? {}
+    : await openListsOf(lists, makeOne, settings);
   const open = opened.move();
-  return { teachers, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  // Teachers that join later are closed with the others.
+  opened = open;
+  return {
+    teachers: [...teachers, ...places],
+    teacherList: list,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
+
+/** Lists of teachers are read by code that is loaded only where one is named. */
+async function openListsOf(
+  lists: readonly NamedTeacher[],
+  make: (one: NamedTeacher) => Promise<TeacherPlace>,
+  settings: Settings,
+) {
+  const { openLists } = await import("./teacher_lists.ts");
+  const wait = settings.text("wait") === "" ? Infinity : settings.milliseconds("wait");
+  const [own] = lists;
+  return await openLists(
+    lists.map(({ baseUrl }) => baseUrl),
+    ({ url }) => make({ ...own, baseUrl: url }),
+    wait ?? DEFAULT_WAIT_MS,
+  );
+}
+
+const DEFAULT_WAIT_MS = 60_000;
 
 /** A teacher with an address of its own. */
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
@@ -104,6 +135,7 @@ async function openReal(
   io: Io,
   keys: Keys,
   opened: AsyncDisposableStack,
+  all: readonly NamedTeacher[],
 ): Promise<TeacherPlace[]> {
   const teachers: TeacherPlace[] = [];
   for (const one of named) {
@@ -113,7 +145,7 @@ async function openReal(
       "a model: add -m NAME, or --simulate to try Retort without a teacher",
     );
     const reach = await readReach(own, settings, io);
-    const apiKey = await keyFor(one, named, holdsKey(reach.headers), settings, keys);
+    const apiKey = await keyFor(one, all, holdsKey(reach.headers), settings, keys);
     const teacher = asUsage(() =>
       openai({
         baseUrl,

@@ -71,7 +71,7 @@ export class Engine {
       onTick: () => this.#onTick(),
       onHealth: (endpoint) => this.#onHealth(endpoint),
     });
-    this.#dispatch = new Dispatch(this.#pool, this.#queue);
+    this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(this.#now);
     this.#attempts = new Attempts({
       ...options,
@@ -180,6 +180,17 @@ export class Engine {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
     this.#wake();
+  }
+
+  /** Asks one more teacher, from now on. */
+  addTeacher(teacher: EngineOptions["teachers"][number]): void {
+    this.#pool.add(teacher);
+    this.#pool.setConcurrency(this.#lanes.target);
+  }
+
+  /** Asks a teacher nothing more; what is under way there is finished. */
+  removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
+    this.#pool.remove(teacher);
   }
 
   /** Takes this share of `rpm` and `tpm`, from now on: other processes take the rest. */

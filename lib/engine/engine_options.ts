@@ -71,6 +71,9 @@ export interface EngineOptions {
   budget: Budget;
   /** The longest that one row may take, in milliseconds. */
   rowTimeoutMs?: number;
+  /** Keeps rows with the same system message and first turn at one teacher, while that has room.
+   * @default any teacher */
+  affinity?: "prefix";
   /** How many rows there are, where that is known: the engine is done once they are settled, and
    * halted before, whatever the source says to one that was stopped. */
   rowCount?: number;

@@ -11,7 +11,7 @@ import type { Params } from "../teacher/mod.ts";
 import { MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./engine_options.ts";
-import type { Endpoint, TeacherPool } from "./flow/mod.ts";
+import { type Endpoint, hash32, type TeacherPool } from "./flow/mod.ts";
 import { newWork, resume, send, type Work } from "./work.ts";
 
 /** What a queue is made from. */
@@ -124,13 +124,15 @@ const LOOK_AGAIN_MS = 1_000;
 export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
+  readonly #affinity: "prefix" | undefined;
   /** Where the last new row went: the other samples of its input row follow it. */
   #lastEndpoint: Endpoint | undefined;
 
   /** Nothing was sent yet. */
-  constructor(pool: TeacherPool, queue: WorkQueue) {
+  constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
     this.#pool = pool;
     this.#queue = queue;
+    this.#affinity = affinity;
   }
 
   /** A row whose teacher has room for it now, where there is one; its place is taken. `isFull`: no more rows
@@ -151,7 +153,8 @@ export class Dispatch {
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
     const { avoided, holds, row } = work;
     if (work.attempts === 0) {
-      if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
+      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixOf(row)) ?? picked;
+      else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
       return this.#lastEndpoint = picked;
     }
     if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
@@ -164,6 +167,16 @@ export class Dispatch {
   #soonMs({ holds = [] }: Work): number {
     return Math.min(Math.max(1, this.#pool.soonestMs(holds)), LOOK_AGAIN_MS);
   }
+}
+
+/** What servers keep of a row in their prefix caches: its system message and its first turn. */
+function prefixOf({ messages }: Row): number {
+  let text = "";
+  for (const { role, content } of messages) {
+    text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
+    if (role !== "system" && role !== "developer") break;
+  }
+  return hash32(text);
 }
 
 /** The head of the source, handed out row by row without a promise each. */

@@ -63,8 +63,9 @@ export interface TeacherStatus {
   /** The model that it is asked for. */
   model: string;
   /** Whether it takes requests: `up`, `cooling_down` (it asked to be left alone), `down` (it cannot be
-   * reached or refuses everything; it is probed), or `halted` (it will not be asked again). */
-  state: "up" | "cooling_down" | "down" | "halted";
+   * reached or refuses everything; it is probed), `leaving` (it has left the list of teachers, and finishes
+   * what is under way), or `halted` (it will not be asked again). */
+  state: "up" | "cooling_down" | "down" | "leaving" | "halted";
   /** When it may be asked again, ISO 8601, or null. */
   until: string | null;
   /** Why it is not `up`, in words, or null. */

@@ -39,6 +39,7 @@ export class ActiveRun {
   #engine: Engine | undefined;
   #isPaused = false;
   #cancelDeadline: (() => void) | undefined;
+  #stopFollowing: (() => void) | undefined;
 
   /** Nothing runs yet. */
   constructor(
@@ -88,10 +89,24 @@ export class ActiveRun {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
     if (this.preparing.signal.aborted) engine.stop();
+    this.#followTeachers(engine);
     const { deadlineMs } = this.#options;
     if (deadlineMs === undefined) return;
     const words = `The time for the run, ${deadlineMs / 1_000} s (--deadline), is up`;
     this.#cancelDeadline = after(deadlineMs, () => engine.halt(words));
+  }
+
+  #followTeachers(engine: Engine): void {
+    const { teacherList } = this.#options;
+    if (teacherList === undefined) return;
+    const notice = (level: "info" | "warning", message: string) =>
+      this.progress.notice(level, message);
+    this.#stopFollowing = teacherList.watch(({ joined, left }) => {
+      // Those that are new first: a run ends when nobody is left.
+      for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
+      for (const teacher of left) engine.removeTeacher(teacher);
+      this.progress.stateChanged();
+    }, notice);
   }
 
   /** Rows are settled. */
@@ -151,6 +166,7 @@ export class ActiveRun {
   /** It is over. */
   end(): void {
     this.#cancelDeadline?.();
+    this.#stopFollowing?.();
     this.#checks?.[Symbol.dispose]();
     this.progress.stop();
   }

@@ -30,6 +30,8 @@ export type {
   RowOptions,
   RunOptions,
   SharedOptions,
+  TeacherChange,
+  TeacherList,
   TeacherPlace,
   ThinkStyle,
   Validate,

@@ -65,6 +65,8 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
   teachers: { what: "an array of { teacher }", isType: Array.isArray },
+  teacherList: anything,
+  affinity: oneOf(["prefix"]),
   params: record,
   concurrency: {
     what: 'a whole number from 1 to 100000, or "auto"',

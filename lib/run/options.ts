@@ -47,6 +47,24 @@ export interface TeacherPlace {
   tpm?: number;
 }
 
+/** Teachers that join and leave. */
+export interface TeacherChange {
+  /** Those that are new. */
+  readonly joined: readonly TeacherPlace[];
+  /** Those that get nothing new. */
+  readonly left: readonly Teacher[];
+}
+
+/** A list of teachers that changes. */
+export interface TeacherList {
+  /** Calls back with each change, until the function that it gives is called; `notice` is told of lists that
+   * cannot be used. */
+  watch(
+    onChange: (change: TeacherChange) => void,
+    notice: (level: "info" | "warning", message: string) => void,
+  ): () => void;
+}
+
 /** How a `ResponseGenerator` works. */
 export interface ResponseGeneratorOptions extends RowOptions {
   /** Who answers. Stays open when the run ends: the caller that made it closes it. */
@@ -54,6 +72,12 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Several teachers that share the rows, in place of `teacher`. A teacher that fails is left alone
    * and tried again; the run continues as long as one answers. */
   teachers?: readonly TeacherPlace[];
+  /** Teachers that come and go while the run works, beside `teachers`: hears of those that join and leave. A
+   * teacher that leaves gets nothing new, and what is under way there is finished. @default none */
+  teacherList?: TeacherList;
+  /** `prefix`: rows with the same system message and first turn stay at one teacher while it has room, since
+   * servers keep the prefixes of prompts. @default any teacher */
+  affinity?: "prefix";
   /** Sampling parameters of the run, by their API names. A row's own win. @default {} */
   params?: Params;
   /**

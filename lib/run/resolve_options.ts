@@ -30,6 +30,8 @@ export interface ResolvedOptions extends
   RowOptions,
   Pick<
     ResponseGeneratorOptions,
+    | "affinity"
+    | "teacherList"
     | "rowTimeoutMs"
     | "waitForTeacherMs"
     | "maxTokensCap"
@@ -53,6 +55,8 @@ export interface ResolvedOptions extends
   > {
   /** Who answers: one or more. */
   readonly teachers: readonly EndpointOptions[];
+  /** A teacher that joins, with what is left to the options of all. */
+  readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
   /** The models that are asked, as the identity of a run names them. */
   readonly model: string;
   /** Where the teachers are, without credentials. */
@@ -104,6 +108,7 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const resolved: ResolvedOptions = {
     ...withoutUndefined(options),
     teachers: places.map((place) => endpointOf(place, options)),
+    endpointOf: (place) => endpointOf(place, options),
     model: unique(places.map(({ teacher }) => teacher.model ?? "")),
     address: unique(places.map(({ teacher }) => teacher.address ?? "")),
     params,

@@ -211,6 +211,7 @@ const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
   up: "up",
   cooling_down: "cooling down",
   down: "down",
+  leaving: "leaving",
   halted: "halted",
 };
 

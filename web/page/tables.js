@@ -32,6 +32,7 @@ const TEACHER_STATES = {
   up: { word: "up", icon: "check", tone: "good" },
   cooling_down: { word: "cooling down", icon: "clock", tone: "wait" },
   down: { word: "down", icon: "alert", tone: "bad" },
+  leaving: { word: "leaving", icon: "clock", tone: "wait" },
   halted: { word: "halted", icon: "stop", tone: "bad" },
 };
 

@@ -68,10 +68,14 @@ export class Endpoint {
   readonly teacher: Teacher;
   /** Its share of the load. */
   readonly weight: number;
+  /** A number of 32 bits that its address gives. */
+  readonly id: number;
   /** Attempts under way. */
   inFlight = 0;
   /** Attempts made. */
   attempts = 0;
+  /** Attempts made, and for a teacher that has joined those that it has missed: the pool takes turns by it. */
+  turns = 0;
   readonly #context: EndpointContext;
   readonly #maxConcurrency: number;
   readonly #load: LoadControl;
@@ -82,12 +86,14 @@ export class Endpoint {
   #coolUntil = 0;
   #reason = "";
   #haltReason: string | undefined;
+  #isLeaving = false;
 
   /** Nothing is sent yet. */
   constructor(options: EndpointOptions, context: EndpointContext) {
     const { now, random } = context;
     this.teacher = options.teacher;
     this.weight = options.weight;
+    this.id = hash32(options.teacher.address ?? "");
     this.#context = context;
     this.#maxConcurrency = options.maxConcurrency;
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
@@ -148,7 +154,7 @@ export class Endpoint {
   /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
    * one under way has to end first. */
   delayMs(now: number): number {
-    if (this.#haltReason !== undefined) return Infinity;
+    if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
     // A teacher that is up again takes a probe, whatever number of attempts still hangs.
@@ -160,6 +166,7 @@ export class Endpoint {
   take(): number {
     this.inFlight++;
     this.attempts++;
+    this.turns++;
     this.#load.sent(this.attempts);
     this.#breaker.asked();
     return this.attempts;
@@ -212,6 +219,7 @@ export class Endpoint {
   returned(): void {
     this.inFlight--;
     this.attempts--;
+    this.turns--;
     this.#load.returned();
     this.#breaker.unasked();
   }
@@ -229,6 +237,16 @@ export class Endpoint {
   /** It will not be asked again. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
+  }
+
+  /** Whether it gets nothing new: it has left the list of teachers. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Gives it nothing new; what is under way there is finished. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   /** Allows more or fewer attempts at once. */
@@ -252,6 +270,8 @@ export class Endpoint {
     const restsUntil = this.restsUntil(now);
     const state = this.isHalted
       ? "halted"
+      : this.#isLeaving
+      ? "leaving"
       : this.isDown
       ? "down"
       : restsUntil === undefined
@@ -306,4 +326,11 @@ export class Endpoint {
     this.#coolUntil = Math.max(this.#coolUntil, until);
     this.#load.rested();
   }
+}
+
+/** 32 bits of a text (FNV-1a), to tell texts apart where nothing depends on it that they never meet. */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }

@@ -41,7 +41,9 @@ interface Hold {
 
 /** The teachers of a run. */
 export class TeacherPool {
-  readonly #endpoints: readonly Endpoint[];
+  #endpoints: readonly Endpoint[];
+  /** Whether teachers have left of which something is still under way. */
+  #areLeaving = false;
   readonly #options: TeacherPoolOptions;
   readonly #read: () => number;
   /** Those that may be asked now; for `pick()` only, which is on the hot path. */
@@ -59,12 +61,12 @@ export class TeacherPool {
 
   /** How many attempts may be under way, all teachers together. */
   get limit(): number {
-    return this.#endpoints.reduce((sum, one) => one.isHalted ? sum : sum + one.limit, 0);
+    return this.#endpoints.reduce((sum, one) => isOut(one) ? sum : sum + one.limit, 0);
   }
 
   /** Whether no teacher will be asked again. */
   get isHalted(): boolean {
-    return this.#endpoints.every((endpoint) => endpoint.isHalted);
+    return this.#endpoints.every(isOut);
   }
 
   /** Why nothing is sent, and until when; undefined while a teacher is not resting. */
@@ -72,7 +74,7 @@ export class TeacherPool {
     const now = this.#options.now();
     let first = Infinity, reason = "";
     for (const endpoint of this.#endpoints) {
-      if (endpoint.isHalted) continue;
+      if (isOut(endpoint)) continue;
       const until = endpoint.restsUntil(now);
       if (until === undefined) return undefined;
       if (until < first) {
@@ -90,7 +92,7 @@ export class TeacherPool {
     const now = this.#options.now();
     let soonest = Infinity;
     for (const endpoint of this.#endpoints) {
-      if (endpoint.isHalted) continue;
+      if (isOut(endpoint)) continue;
       const until = Math.max(endpoint.restsUntil(now) ?? now, heldUntil(holds, endpoint));
       soonest = Math.min(soonest, until);
     }
@@ -153,6 +155,43 @@ export class TeacherPool {
     return best;
   }
 
+  /** Gives a teacher its share of the load from now on. It starts carefully, whatever the others have proven. */
+  add(teacher: EndpointOptions): void {
+    const endpoint = new Endpoint(teacher, { ...this.#options, isCareful: true });
+    // Without the turns that it has missed, it alone would get all of them first.
+    const others = this.#endpoints.filter((one) => !isOut(one));
+    const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
+    endpoint.turns = turns * endpoint.weight;
+    this.#endpoints = [...this.#endpoints, endpoint];
+    this.#options.onReady();
+  }
+
+  /** Gives a teacher nothing new; what is under way there is finished. */
+  remove(teacher: EndpointOptions["teacher"]): void {
+    for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
+    this.#areLeaving = true;
+    this.#options.onReady();
+  }
+
+  /** The teacher for rows of a key: always the same one, while it has room. Each key goes to the teacher with the
+   * highest hash of both (rendezvous hashing), so that a teacher that joins or leaves moves its own share only. */
+  pickForKey(key: number): Endpoint | undefined {
+    const now = this.#read();
+    let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
+    for (const endpoint of this.#endpoints) {
+      if (isOut(endpoint) || endpoint.isProbed) continue;
+      inFlight += endpoint.inFlight;
+      weight += endpoint.weight;
+      const hash = mixed(key, endpoint.id);
+      if (hash <= highest) continue;
+      highest = hash;
+      best = endpoint;
+    }
+    if (best === undefined || best.delayMs(now) > 0) return undefined;
+    // One prompt of all rows must not leave the others idle.
+    return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
+  }
+
   /** Allows more or fewer attempts at once. */
   setConcurrency(concurrency: number): void {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
@@ -173,8 +212,15 @@ export class TeacherPool {
     this.#read();
     const before = this.limit;
     for (const endpoint of this.#endpoints) endpoint.tick();
+    if (this.#areLeaving) this.#forget();
     if (this.limit > before) this.#options.onReady();
     this.#options.onTick();
+  }
+
+  /** Forgets teachers that have left, once nothing is under way there. */
+  #forget(): void {
+    this.#endpoints = this.#endpoints.filter((one) => !one.isLeaving || one.inFlight > 0);
+    this.#areLeaving = this.#endpoints.some((one) => one.isLeaving);
   }
 
   #wakeAt(at: number): void {
@@ -199,11 +245,26 @@ function leastBusy(endpoints: readonly Endpoint[], sharePerWeight: number): Endp
   for (const endpoint of endpoints) {
     // A probe is made all the same: what hangs since it went says nothing of a teacher that is down, or closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
-    if (best === undefined || endpoint.attempts * best.weight < best.attempts * endpoint.weight) {
+    if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;
     }
   }
   return best;
+}
+
+/** Whether a teacher gets nothing new for the rest of the run. */
+function isOut(endpoint: Endpoint): boolean {
+  return endpoint.isHalted || endpoint.isLeaving;
+}
+
+/** How far above its share a teacher may be for the rows that it is the best for. */
+const MOST_OF_SHARE = 1.25;
+
+/** A hash of two 32-bit numbers (MurmurHash3's last steps). */
+function mixed(a: number, b: number): number {
+  let hash = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** Until when a teacher does not want a row; -Infinity where it does. */

@@ -1,0 +1,100 @@
+/**
+ * Follows a list: tells which addresses join and leave. A list that cannot be read, is half written or empty changes
+ * nothing.
+ *
+ * @module
+ */
+
+import type { EndpointEntry } from "./parse.ts";
+import type { ListSource } from "./source.ts";
+
+/** How a list is followed. */
+export interface WatchOptions {
+  /** Hears of what has joined and left. An entry whose weight or limit was changed leaves and joins. */
+  readonly onChange: (joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) => void;
+  /** Hears why the list cannot be used, once for each reason, and that it can be used again. */
+  readonly onNotice: (level: "info" | "warning", message: string) => void;
+  /** Calls back every `ms` until the function that it gives is called. @default setInterval */
+  readonly every?: (ms: number, callback: () => void) => () => void;
+}
+
+const LOOK_MS = 5_000;
+
+/** A list under watch. */
+export class EndpointWatch {
+  readonly #source: ListSource;
+  readonly #options: WatchOptions;
+  #known: Map<string, EndpointEntry>;
+  #problem: string | undefined;
+  #isLooking = false;
+  #stop: (() => void) | undefined;
+
+  /** Starts to look every 5 s; `entries` is what the run has begun with. */
+  constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#known = byKey(entries);
+    this.#stop = (options.every ?? everyMs)(LOOK_MS, () => void this.look());
+  }
+
+  /** Looks once, unless that is under way. */
+  async look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const { entries, isWhole } = await this.#source.read();
+      if (this.#stop === undefined || !isWhole) return;
+      if (this.#problem !== undefined) this.#say("info", "can be used again");
+      this.#problem = undefined;
+      this.#take(entries);
+    } catch (error) {
+      const reason = (error as Error).message;
+      if (this.#stop !== undefined && reason !== this.#problem) {
+        this.#say("warning", `cannot be used: ${reason}. The teachers stay as they are`);
+      }
+      this.#problem = reason;
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  /** Looks no more. */
+  stop(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  #take(entries: readonly EndpointEntry[]): void {
+    const now = byKey(entries);
+    const joined = [...now].filter(([key]) => !this.#known.has(key)).map(([, entry]) => entry);
+    const left = [...this.#known].filter(([key]) => !now.has(key)).map(([, entry]) => entry);
+    this.#known = now;
+    if (joined.length + left.length === 0) return;
+    this.#options.onChange(joined, left);
+    const parts = [
+      ...joined.length > 0 ? [`${named(joined)} joined`] : [],
+      ...left.length > 0 ? [`${named(left)} left`] : [],
+    ];
+    this.#say("info", `${parts.join(", ")}; ${now.size.toLocaleString("en-US")} teachers now`);
+  }
+
+  #say(level: "info" | "warning", what: string): void {
+    this.#options.onNotice(level, `The list ${this.#source.name}: ${what}`);
+  }
+}
+
+function named(entries: readonly EndpointEntry[]): string {
+  const shown = entries.slice(0, 3).map(({ url }) => url).join(", ");
+  return entries.length > 3 ? `${shown} and ${entries.length - 3} more` : shown;
+}
+
+function byKey(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
+  return new Map(
+    entries.map((entry) => [`${entry.url} ${entry.weight ?? 1} ${entry.max ?? ""}`, entry]),
+  );
+}
+
+function everyMs(ms: number, callback: () => void): () => void {
+  const timer = setInterval(callback, ms);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,118 @@
+/** Tests of lib/endpoints/: lists of teachers, and how they are followed. @module */
+
+import { assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
+import {
+  type EndpointEntry,
+  EndpointWatch,
+  isList,
+  type ListSource,
+  parseEndpoints,
+  sourceOf,
+} from "../../lib/endpoints/mod.ts";
+import { tempDir } from "../support/temp.ts";
+
+Deno.test("a list is lines of addresses with weights and limits, or YAML", async () => {
+  const expected = [
+    { url: "http://a:8000/v1", weight: 2, max: 64 },
+    { url: "https://b/v1" },
+    { url: "http://[::1]:8000/v1", weight: 0.5 },
+  ];
+  const lines = "# pods\n\nhttp://a:8000/v1 weight=2 max=64\r\nhttps://b/v1 # new\n" +
+    "  http://[::1]:8000/v1\tweight=0.5";
+  assertEquals(await parseEndpoints(lines, false), expected);
+  const yaml = "- url: http://a:8000/v1\n  weight: 2\n  max: 64\n- https://b/v1\n" +
+    "- {url: 'http://[::1]:8000/v1', weight: 0.5}\n";
+  assertEquals(await parseEndpoints(yaml, true), expected);
+  assertEquals(await parseEndpoints(yaml, false), expected);
+});
+
+for (
+  const [text, words] of [
+    ["http://a/v1 wieght=2", "line 1"],
+    ["http://a/v1\nfile:///x", "line 2: the address must be"],
+    ["http://a/v1 weight=0", "weight must be"],
+    ["http://a/v1 max=1.5", "max must be"],
+    ["http://me:secret@a/v1", "no password"],
+    ["http://a/v1\nhttp://a/v1", "twice"],
+    ["ht", "line 1"],
+  ]
+) {
+  Deno.test(`a list with ${JSON.stringify(text)} is refused, and no secret is told`, async () => {
+    const { message } = await assertRejects(() => parseEndpoints(text, false), SyntaxError, words);
+    assertEquals(message.includes("secret"), false);
+  });
+}
+
+/** A watch whose looks the test makes. */
+function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
+  const changes: [string[], string[]][] = [], notices: string[] = [];
+  const watch = new EndpointWatch(source, entries, {
+    onChange: (joined, left) =>
+      changes.push([joined.map(({ url }) => url), left.map(({ url }) => url)]),
+    onNotice: (level, message) => notices.push(`${level}: ${message}`),
+    every: () => () => {},
+  });
+  return { watch, changes, notices };
+}
+
+Deno.test("a file is followed; one that is gone, empty, damaged or half written changes nothing", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("e.txt", "http://a/v1\nhttp://b/v1\n");
+  const source = sourceOf(`@${path}`);
+  const { entries } = await source.read();
+  const { watch, changes, notices } = watched(source, entries);
+  await watch.look();
+  assertEquals(changes, []);
+  for (const text of ["", "# none\n", "http://a/v1\nhttp://b", "http://a/v1\nx\n"]) {
+    await dir.write("e.txt", text);
+    await watch.look();
+  }
+  await Deno.remove(path);
+  await watch.look();
+  assertEquals(changes, []);
+  assertEquals(notices.length, 3);
+  await dir.write("e.txt", "http://b/v1\nhttp://c/v1\n");
+  await watch.look();
+  assertEquals(changes, [[["http://c/v1"], ["http://a/v1"]]]);
+  assertEquals(notices.slice(-2).map((text) => text.split(": ").slice(2).join(": ")), [
+    "can be used again",
+    "http://c/v1 joined, http://a/v1 left; 2 teachers now",
+  ]);
+  // Without a line break at its end it counts once it is the same twice.
+  await dir.write("e.txt", "http://b/v1");
+  await watch.look();
+  assertEquals(changes.length, 1);
+  await watch.look();
+  assertEquals(changes[1], [[], ["http://c/v1"]]);
+});
+
+Deno.test("a name is all of its addresses; one that cannot be looked up changes nothing", async () => {
+  let four: string[] | Error = ["10.0.0.2", "10.0.0.1"];
+  let six: string[] | Error = new Deno.errors.NotFound("no record");
+  const source = sourceOf("dns+http://vllm:8000/v1", (name, type) => {
+    assertEquals(name, "vllm");
+    const found = type === "A" ? four : six;
+    return found instanceof Error ? Promise.reject(found) : Promise.resolve(found);
+  });
+  const { entries } = await source.read();
+  assertEquals(entries.map(({ url }) => url), [
+    "http://10.0.0.1:8000/v1",
+    "http://10.0.0.2:8000/v1",
+  ]);
+  const { watch, changes } = watched(source, entries);
+  four = new Error("the server does not answer");
+  await watch.look();
+  six = ["fd00::1"];
+  await watch.look();
+  assertEquals(changes, []);
+  four = ["10.0.0.2"];
+  await watch.look();
+  assertEquals(changes, [[["http://[fd00::1]:8000/v1"], ["http://10.0.0.1:8000/v1"]]]);
+  assertThrows(() => sourceOf("dns+https://vllm/v1"), SyntaxError, "certificates");
+  assertEquals(["@e.txt", "dns+http://x/v1", "@env:URL", "http://x/v1"].map(isList), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+});

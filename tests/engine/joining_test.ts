@@ -1,0 +1,73 @@
+/** Teachers that join and leave while the engine works. @module */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Row } from "../../lib/row.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { batchesOf, endpointOf, Fixture, rowOf } from "./engine_fixture.ts";
+import { playJoining } from "./joining_scene.ts";
+import { TimedTeacher } from "./timed_teacher.ts";
+
+Deno.test("a quarter of the teachers leaves and others join: all lanes stay busy, and no row is lost or asked twice", async () => {
+  const result = await playJoining({
+    teachers: 16,
+    change: 4,
+    concurrency: 400,
+    latencyMs: 20_000,
+    halfMs: 60_000,
+  });
+  assertEquals([result.failed, result.repeated, result.late], [0, 0, 0]);
+  assert(result.busy >= 0.98, `${result.busy} of the lanes were busy`);
+  for (const share of result.shares) assert(Math.abs(share - 1) <= 0.1, String(result.shares));
+});
+
+/** Chats of `tenants` system messages, many rows of each. */
+function chats(tenants: number, rows: number): Row[] {
+  return Array.from({ length: rows }, (_, i) => ({
+    ...rowOf(String(i)),
+    messages: [
+      { role: "system", content: `You answer for tenant ${i % tenants}` },
+      { role: "user", content: "Hello" },
+    ],
+  }));
+}
+
+async function tenantsOf(affinity: "prefix" | undefined, tenants: number) {
+  using clock = new FakeClock();
+  const teachers = Array.from(
+    { length: 4 },
+    (_, n) =>
+      Object.assign(new TimedTeacher(clock, { latencyMs: () => 1_000 }), {
+        address: `http://${n}`,
+      }),
+  );
+  const fixture = new Fixture({
+    source: batchesOf(chats(tenants, 2_000), 100),
+    teachers: teachers.map((teacher) => endpointOf(teacher)),
+    concurrency: 40,
+    isCareful: false,
+    affinity,
+    now: clock.now,
+    wallClock: clock.now,
+    random: () => 0.5,
+  });
+  await fixture.start();
+  await clock.advance(120_000);
+  assertEquals(fixture.outcomes.length, 2_000);
+  const seen = teachers.map(({ asked }) => asked.map((uid) => Number(uid) % tenants));
+  return {
+    /** Teachers that a tenant was sent to, in the mean. */
+    spread: seen.reduce((sum, one) => sum + new Set(one).size, 0) / tenants,
+    most: Math.max(...seen.map(({ length }) => length)) / 2_000,
+    wallMs: Math.max(...teachers.flatMap(({ askedAt }) => askedAt)),
+  };
+}
+
+Deno.test("with affinity, rows of one prefix stay at one teacher while it has room", async () => {
+  const without = await tenantsOf(undefined, 99), kept = await tenantsOf("prefix", 99);
+  assert(without.spread > 3, `${without.spread}`);
+  assert(kept.spread < 2, `${kept.spread}`);
+  assert(kept.most < 0.35, `${kept.most}`);
+  // One prefix for all rows leaves no teacher idle.
+  const single = await tenantsOf("prefix", 1);
+  assert(single.wallMs <= 1.1 * without.wallMs, `${single.wallMs} and ${without.wallMs}`);
+});
