@@ -146,7 +146,7 @@ export class ActiveRun {
 
   /** Takes a share of what all shards may cost, of which earlier runs of this one have spent a part. */
   shareMaxCost(share: number, spentBefore: number): void {
-    this.#spending?.countBefore(spentBefore);
+    this.#budget?.countBefore(spentBefore);
     if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
   }
 

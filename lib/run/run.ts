@@ -273,7 +273,7 @@ export class Run {
       shard,
       spentBefore: this.#spentBefore,
       share: fleet && (() => fleet.share),
-      isLedger: shard !== undefined && prepared.spending.maxCostUsd !== null,
+      isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
     // The others have to know of this shard before it sends.
     await status.write();
