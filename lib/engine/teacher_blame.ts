@@ -160,7 +160,9 @@ export class TeacherBlame {
         `did not mark its answers to ${answers.count} rows as complete`,
         adviceForEnding(partial?.finishReason),
       ]
-      : ["is not an OpenAI-compatible endpoint", OTHER_SERVER];
+      : isForeign(error)
+      ? ["is not an OpenAI-compatible endpoint", OTHER_SERVER]
+      : ["has answered no row, only this", NO_ANSWERS];
     this.#halt(sentOf(work).endpoint, what, failure, advice);
     this.#release(answers.release());
   }
@@ -189,6 +191,14 @@ export class TeacherBlame {
     }
     return records;
   }
+}
+
+/** The way out where a server has words for each row that are not known. */
+const NO_ANSWERS = "Check the address (--base-url), the key and the account";
+
+/** Whether what came is that of another kind of server, whatever it says. */
+function isForeign({ code }: TeacherError): boolean {
+  return code === "web_page" || code === "other_api";
 }
 
 /** The flag that takes such answers. */

@@ -390,6 +390,14 @@ export const QUIRKS: ServerGroup = {
       answer({ answer: 42, steps: [] }),
       { response: '{"answer":42,"steps":[]}' },
     ),
+    halting(
+      "a gateway with words of its own",
+      "status 200 with words that say nothing that is known, for every row",
+      json({ code: 7, msg: "oh" }),
+      /has answered no row, only this \(200\): oh\. Check the address \(--base-url\), the key/,
+      10,
+    ),
+    passing("gateways to a GPU that is full", "400: out of memory", bad("CUDA out of memory.")),
     // bespokelabsai/curator#463
     passing("DeepSeek under load", "blank lines, and then the end", json("\n\n\n\n")),
   ],

@@ -116,7 +116,7 @@ export function aboutKey(message: string): boolean {
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
     /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
-    /access token (?:is )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b/i,
+    /token (?:is |has )?(?:invalid|expired)|^login fail|^unauthori[sz]ed\b|\bnot authenticated/i,
   );
 }
 
@@ -130,9 +130,15 @@ export function aboutLoad(message: string): boolean {
   );
 }
 
-/** That the model has gone while it answered: LM Studio says so with status 400. */
+/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that hand on
+ * what their upstream says. Parameters may have names such as `timeout`. */
 export function aboutCrash(message: string): boolean {
-  return says(message, /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error/i);
+  return says(
+    message,
+    /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
+    /(?:temporarily|service|currently) unavailable|internal server error/i,
+    /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
+  );
 }
 
 /** That something broke, in an answer that has no status of its own. */

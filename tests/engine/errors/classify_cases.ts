@@ -834,6 +834,7 @@ export const GROUPS: readonly CaseGroup[] = [
       { error: "The model has crashed without additional information. (Exit code: 6)" },
       FAULT,
     ),
+    on("a gateway: upstream", 400, openai("Upstream request timed out", "x"), FAULT),
     on("LM Studio: the model was taken away", 400, { error: "Model is unloaded." }, FAULT),
     on(
       "OpenAI",
@@ -906,6 +907,7 @@ export const GROUPS: readonly CaseGroup[] = [
     without("a gateway: nothing that is known", { code: 7, msg: "oh" }, UNKNOWN),
     without("a gateway: success, and no answer", { code: 0, message: "success" }, UNKNOWN),
     stated("an error without a code in an answer", "something odd", UNKNOWN),
+    without("a gateway: no key", { detail: "Not authenticated" }, KEY),
     without(
       "LM Studio: no such path",
       { error: "Unexpected endpoint or method. (POST /v1)" },
@@ -1068,6 +1070,12 @@ export const GROUPS: readonly CaseGroup[] = [
     stated(
       "TGI: validation in a stream",
       "Input validation error: `inputs` must have less than 4095 tokens. Given: 64001",
+      FAIL,
+    ),
+    on(
+      "a parameter whose name is that of a fault",
+      400,
+      openai("timeout must be above 0", "x"),
       FAIL,
     ),
     stated("llama.cpp: too long, in a stream", {
