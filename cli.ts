@@ -13,7 +13,6 @@ import { Output } from "./cli/output.ts";
 import { parseCommandLine } from "./cli/parse.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "./cli/program.ts";
 import { refuseLateCommand, refuseMistypedCommand, withoutAliases } from "./cli/words.ts";
-import { promptSecret } from "./lib/deps/std_cli.ts";
 import { RetortError, UsageError } from "./lib/errors.ts";
 import { systemReason } from "./lib/files.ts";
 import { printableLines } from "./lib/printable.ts";
@@ -92,14 +91,29 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/** The question goes to standard error, as all that is said to the user. `promptSecret` writes to standard output: with
- * an empty mask only a space and a line break. */
-function askSecret(question: string): string | null {
+/** Asks on standard error. However it ends, the terminal shows what is typed again: after Ctrl-C, too. */
+async function askSecret(question: string): Promise<string | null> {
   const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
+  const onInterrupt = () => {
+    Deno.stdin.setRaw(false);
+    say("\n");
+    Deno.exit(SIGNAL_CODES + 2);
+  };
   say(question);
-  const secret = promptSecret("", { mask: "" });
-  if (!Deno.stdout.isTerminal()) say("\n");
-  return secret;
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  Deno.stdin.setRaw(true, Deno.build.os === "windows" ? undefined : { cbreak: true });
+  const worker = new Worker(new URL("./cli/key_worker.ts", import.meta.url), { type: "module" });
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (event) => reject(new Error(event.message));
+    });
+  } finally {
+    worker.terminate();
+    Deno.stdin.setRaw(false);
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+    if (!Deno.stdout.isTerminal()) say("\n");
+  }
 }
 
 /** How this process was started. */

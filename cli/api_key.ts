@@ -59,21 +59,19 @@ export class Keys {
       this.#io.writeErr(`Warning: ${problem}\n`);
       return undefined;
     }
-    return this.#ask(file ?? variable, host) ?? refuse(problem);
+    const typed = await this.#ask(file ?? variable, host);
+    if (typed === undefined) throw new UsageError(problem);
+    return typed;
   }
 
-  #ask(place: string, host: string): string | undefined {
+  async #ask(place: string, host: string): Promise<string | undefined> {
     if (this.#onMissing !== "ask") return undefined;
-    const typed = this.#typed.get(place) ??
-      this.#io.askSecret?.(`Key for ${host} (not shown, kept for this run only):`)?.trim();
+    const question = `Key for ${host} (not shown, kept for this run only):`;
+    const typed = this.#typed.get(place) ?? (await this.#io.askSecret?.(question))?.trim();
     if (typed === undefined || typed === "") return undefined;
     this.#typed.set(place, typed);
     return checked(typed, "that was typed");
   }
-}
-
-function refuse(problem: string): never {
-  throw new UsageError(problem);
 }
 
 async function readKeyFile(path: string): Promise<string> {

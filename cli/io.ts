@@ -30,9 +30,9 @@ export interface Io {
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** Asks for a line that is not shown while it is typed. Blocks until then. @default the user cannot be asked:
+  /** Asks for a line that is not shown while it is typed. @default the user cannot be asked:
    * standard input or standard error is no terminal */
-  readonly askSecret?: (question: string) => string | null;
+  readonly askSecret?: (question: string) => Promise<string | null>;
   /** The width of the terminal. */
   columns(): number;
   /** Calls the handler at each such signal, until the function that it gives back is called. */

@@ -13,7 +13,7 @@ function setUp(typed: string | null | undefined, mayAsk = true, env: Record<stri
   const asked: string[] = [];
   const askSecret = typed === undefined ? undefined : (question: string) => {
     asked.push(question);
-    return typed;
+    return Promise.resolve(typed);
   };
   const io = { env: (name: string) => env[name], askSecret } as unknown as Io;
   return { keys: new Keys(io, mayAsk ? "ask" : "refuse"), asked };
