@@ -4,6 +4,7 @@ import type { Flag } from "../../cli/flag.ts";
 import { flagsOf } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { summaryOf } from "./summary_fixture.ts";
+import { POSIX } from "../support/posix.ts";
 
 const INTERRUPTED = summaryOf({ state: "interrupted", pending: 5, failures_on_disk: 2 });
 const FAILED = summaryOf({ failures_on_disk: 2 });
@@ -192,7 +193,7 @@ Deno.test("nextCommand() does not echo what a simulated run has not looked at", 
   assertEquals(next(["a.jsonl", "--simulate", ...args]), "retort a.jsonl --simulate");
 });
 
-Deno.test("nextCommand() is read back by a shell as what was typed", async () => {
+Deno.test("nextCommand() is read back by a shell as what was typed", POSIX, async () => {
   const args = [
     "a b.jsonl",
     "c'd\\.jsonl",
@@ -212,20 +213,24 @@ Deno.test("nextCommand() is read back by a shell as what was typed", async () =>
   assertEquals(parseCommandLine(again), before);
 });
 
-Deno.test("nextCommand() holds no control, and is read back by bash as what was typed", async () => {
-  const args = [
-    "a\x1b]0;owned\x07\u202e'\\x.jsonl",
-    "-o",
-    "out\x9b31m/",
-    "--system",
-    "two\nlines\r\u2066 and it's\x7f1",
-    "-m",
-    "m\x1b[2J",
-  ];
-  const before = parseCommandLine(args);
-  const line = nextCommand(before, INTERRUPTED, "retort")!;
-  // deno-lint-ignore no-control-regex
-  assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(line), false);
-  const [, ...again] = await words(line, "bash");
-  assertEquals(parseCommandLine(again), before);
-});
+Deno.test(
+  "nextCommand() holds no control, and is read back by bash as what was typed",
+  POSIX,
+  async () => {
+    const args = [
+      "a\x1b]0;owned\x07\u202e'\\x.jsonl",
+      "-o",
+      "out\x9b31m/",
+      "--system",
+      "two\nlines\r\u2066 and it's\x7f1",
+      "-m",
+      "m\x1b[2J",
+    ];
+    const before = parseCommandLine(args);
+    const line = nextCommand(before, INTERRUPTED, "retort")!;
+    // deno-lint-ignore no-control-regex
+    assertEquals(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(line), false);
+    const [, ...again] = await words(line, "bash");
+    assertEquals(parseCommandLine(again), before);
+  },
+);

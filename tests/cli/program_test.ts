@@ -3,6 +3,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "../../cli/program.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { POSIX } from "../support/posix.ts";
 
 /** A process that was started as `deno run -A /repo/cli.ts`, with Deno on the path. */
 async function start(dir: TempDir, changed: Partial<Start> = {}): Promise<Start> {
@@ -20,25 +21,29 @@ async function start(dir: TempDir, changed: Partial<Start> = {}): Promise<Start>
   };
 }
 
-Deno.test("programOf() names a script by its path from the user's folder, or by its URL", async () => {
-  await using dir = await tempDir();
-  assertEquals(programOf(await start(dir)), `deno run -A ${dir.path("repo/cli.ts")}`);
-  assertEquals(programOf(await start(dir, { folder: dir.path("repo") })), "deno run -A ./cli.ts");
-  assertEquals(
-    programOf(await start(dir, { mainModule: "https://h.example/a'b/cli.ts" })),
-    "deno run -A 'https://h.example/a'\\''b/cli.ts'",
-  );
-  const isGranted = (name: string) => name === "read" || name === "net";
-  assertEquals(
-    programOf(await start(dir, { folder: dir.path("repo"), isGranted })),
-    "deno run --allow-net --allow-read ./cli.ts",
-  );
-  const folder = dir.path("repo");
-  const hidden = await start(dir, { folder, isGranted: () => false });
-  assertEquals(programOf(hidden), "deno run ./cli.ts", "what may not be read is not looked for");
-});
+Deno.test(
+  "programOf() names a script by its path from the user's folder, or by its URL",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    assertEquals(programOf(await start(dir)), `deno run -A ${dir.path("repo/cli.ts")}`);
+    assertEquals(programOf(await start(dir, { folder: dir.path("repo") })), "deno run -A ./cli.ts");
+    assertEquals(
+      programOf(await start(dir, { mainModule: "https://h.example/a'b/cli.ts" })),
+      "deno run -A 'https://h.example/a'\\''b/cli.ts'",
+    );
+    const isGranted = (name: string) => name === "read" || name === "net";
+    assertEquals(
+      programOf(await start(dir, { folder: dir.path("repo"), isGranted })),
+      "deno run --allow-net --allow-read ./cli.ts",
+    );
+    const folder = dir.path("repo");
+    const hidden = await start(dir, { folder, isGranted: () => false });
+    assertEquals(programOf(hidden), "deno run ./cli.ts", "what may not be read is not looked for");
+  },
+);
 
-Deno.test("programOf() names a Deno that is not on the path", async () => {
+Deno.test("programOf() names a Deno that is not on the path", POSIX, async () => {
   await using dir = await tempDir();
   const execPath = "/opt/my deno/deno";
   const env = () => undefined;
@@ -47,43 +52,51 @@ Deno.test("programOf() names a Deno that is not on the path", async () => {
   assertEquals(programOf({ ...at, env }), "'/opt/my deno/deno' run -A ./cli.ts");
 });
 
-Deno.test("programOf() names the task, with its configuration where that is not found from there", async () => {
-  await using dir = await tempDir();
-  await dir.write("repo/deno.json", "{}");
-  await dir.write("repo/sub/prompts.jsonl", "");
-  await dir.write("repo/other/package.json", "{}");
-  const task = async (folder: string, npx = false) => {
-    const env = (name: string) => {
-      if (name === FOLDER_VARIABLE) return dir.path(folder);
-      return npx ? { npm_command: "exec", npm_lifecycle_event: "npx" }[name] : undefined;
+Deno.test(
+  "programOf() names the task, with its configuration where that is not found from there",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    await dir.write("repo/deno.json", "{}");
+    await dir.write("repo/sub/prompts.jsonl", "");
+    await dir.write("repo/other/package.json", "{}");
+    const task = async (folder: string, npx = false) => {
+      const env = (name: string) => {
+        if (name === FOLDER_VARIABLE) return dir.path(folder);
+        return npx ? { npm_command: "exec", npm_lifecycle_event: "npx" }[name] : undefined;
+      };
+      return programOf(
+        await start(dir, { folder: dir.path(folder), startFolder: dir.path("repo"), env }),
+      );
     };
-    return programOf(
-      await start(dir, { folder: dir.path(folder), startFolder: dir.path("repo"), env }),
+    assertEquals(await task("repo"), "deno task distill");
+    assertEquals(await task("repo/sub"), "deno task distill");
+    assertEquals(await task("repo/sub", true), "npx -y deno@2.9.6 task distill");
+    const config = `--config ${dir.path("repo/deno.json")}`;
+    assertEquals(await task("data"), `deno task ${config} distill`);
+    assertEquals(await task("repo/other", true), `npx -y deno@2.9.6 task ${config} distill`);
+  },
+);
+
+Deno.test(
+  "programOf() gives the name of what deno install has written for this very program",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const at = await start(dir);
+    await dir.write("bin/retort", `#!/bin/sh\nexec deno run 'file:///another/cli.ts' "$@"\n`);
+    assertEquals(programOf(at), `deno run -A ${dir.path("repo/cli.ts")}`);
+    await dir.write("bin/retort", `#!/bin/sh\nexec deno run '${at.mainModule}' "$@"\n`);
+    assertEquals(programOf(at), "retort");
+    await dir.write("bin/retort", `exec deno run 'jsr:@retort/retort/cli' "$@"\n`);
+    assertEquals(
+      programOf({ ...at, mainModule: "https://jsr.io/@retort/retort/1.0.0/cli.ts" }),
+      "retort",
     );
-  };
-  assertEquals(await task("repo"), "deno task distill");
-  assertEquals(await task("repo/sub"), "deno task distill");
-  assertEquals(await task("repo/sub", true), "npx -y deno@2.9.6 task distill");
-  const config = `--config ${dir.path("repo/deno.json")}`;
-  assertEquals(await task("data"), `deno task ${config} distill`);
-  assertEquals(await task("repo/other", true), `npx -y deno@2.9.6 task ${config} distill`);
-});
+  },
+);
 
-Deno.test("programOf() gives the name of what deno install has written for this very program", async () => {
-  await using dir = await tempDir();
-  const at = await start(dir);
-  await dir.write("bin/retort", `#!/bin/sh\nexec deno run 'file:///another/cli.ts' "$@"\n`);
-  assertEquals(programOf(at), `deno run -A ${dir.path("repo/cli.ts")}`);
-  await dir.write("bin/retort", `#!/bin/sh\nexec deno run '${at.mainModule}' "$@"\n`);
-  assertEquals(programOf(at), "retort");
-  await dir.write("bin/retort", `exec deno run 'jsr:@retort/retort/cli' "$@"\n`);
-  assertEquals(
-    programOf({ ...at, mainModule: "https://jsr.io/@retort/retort/1.0.0/cli.ts" }),
-    "retort",
-  );
-});
-
-Deno.test("programOf() names the executable as the user's shell finds it", async () => {
+Deno.test("programOf() names the executable as the user's shell finds it", POSIX, async () => {
   await using dir = await tempDir();
   const execPath = await Deno.realPath(await dir.write("repo/dist/retort", ""));
   const executable = { isStandalone: true, execPath };

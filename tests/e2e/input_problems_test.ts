@@ -6,6 +6,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "./fixture.ts";
+import { POSIX } from "../support/posix.ts";
 
 const ENCODER = new TextEncoder();
 const ROWS = numberedRows(3).map((row) => `${JSON.stringify(row)}\n`).join("");
@@ -263,7 +264,7 @@ Deno.test("a run does not take standard output for a folder of that name", async
   assertEquals([server.posts, await dir.exists("-")], [0, false]);
 });
 
-Deno.test("an input that cannot be opened is told, with the way out", async () => {
+Deno.test("an input that cannot be opened is told, with the way out", POSIX, async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   await Deno.mkdir(dir.path("folder"));

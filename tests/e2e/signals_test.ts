@@ -18,6 +18,7 @@ import {
   numberedRows,
   startDistill,
 } from "./fixture.ts";
+import { POSIX } from "../support/posix.ts";
 
 const CTRL_C = new Uint8Array([3]);
 
@@ -189,7 +190,7 @@ Deno.test({
   },
 });
 
-Deno.test("two SIGINT within a moment are one Ctrl-C", async () => {
+Deno.test("two SIGINT within a moment are one Ctrl-C", POSIX, async () => {
   await using dir = await tempDir();
   const { server, release } = serveHolding(0);
   await using _server = server;
@@ -209,7 +210,7 @@ Deno.test("two SIGINT within a moment are one Ctrl-C", async () => {
   assertEquals(server.posts, 3);
 });
 
-Deno.test("SIGTERM waits as long as --grace says, and no longer", async () => {
+Deno.test("SIGTERM waits as long as --grace says, and no longer", POSIX, async () => {
   await using dir = await tempDir();
   const { server, release } = serveHolding(2);
   await using _server = server;
@@ -231,61 +232,72 @@ Deno.test("SIGTERM waits as long as --grace says, and no longer", async () => {
   assertEquals(server.posts, 11);
 });
 
-Deno.test("a signal while every row waits for its next attempt ends the run at once", async () => {
-  await using dir = await tempDir();
-  await using server = serveLedger(() =>
-    new Response("later", { status: 503, headers: { "retry-after": "60" } })
-  );
-  const input = await dir.write("in.jsonl", numberedRows(3));
-  using limit = patience();
-  await using child = await startDistill(server, [input, "-o", dir.path("out/")], limit);
-  // The third refusal without an answer between them rests the teacher.
-  await server.untilPosts(3);
-  await child.untilStderr(/backing off|waiting/i);
-  child.kill("SIGHUP");
-  assertExit(await child.output(), 129);
-  assertEquals(server.posts, 3);
-  assertEquals(await dir.read("out/in_error.jsonl"), "");
-});
+Deno.test(
+  "a signal while every row waits for its next attempt ends the run at once",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    await using server = serveLedger(() =>
+      new Response("later", { status: 503, headers: { "retry-after": "60" } })
+    );
+    const input = await dir.write("in.jsonl", numberedRows(3));
+    using limit = patience();
+    await using child = await startDistill(server, [input, "-o", dir.path("out/")], limit);
+    // The third refusal without an answer between them rests the teacher.
+    await server.untilPosts(3);
+    await child.untilStderr(/backing off|waiting/i);
+    child.kill("SIGHUP");
+    assertExit(await child.output(), 129);
+    assertEquals(server.posts, 3);
+    assertEquals(await dir.read("out/in_error.jsonl"), "");
+  },
+);
 
-Deno.test("Ctrl-C while standard input is still open ends the run before the first call", async () => {
-  await using dir = await tempDir();
-  await using server = serveLedger();
-  const args = argsFor(server, ["-", "-o", dir.path("out/"), "--progress", "json"]);
-  await using child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${REPOSITORY}/cli.ts`, ...args],
-    clearEnv: true,
-    env: cleanEnv(dir.root),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  using limit = patience();
-  limit.signal.addEventListener("abort", () => child.kill("SIGKILL"));
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(`{"prompt":"one"}\n`));
-  const hasSpool = async () =>
-    await dir.exists("out") && (await dir.names("out")).some((name) => name.includes(".input."));
-  while (!(await hasSpool())) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  child.kill("SIGINT");
-  assertEquals((await child.status).code, 130);
-  await writer.close().catch(() => {});
-  const events = (await child.stdout.text()).trim().split("\n").map((line) => JSON.parse(line));
-  assertEquals(events.at(-1).state, "interrupted");
-  assertEquals([server.posts, await hasSpool()], [0, false]);
-});
+Deno.test(
+  "Ctrl-C while standard input is still open ends the run before the first call",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    await using server = serveLedger();
+    const args = argsFor(server, ["-", "-o", dir.path("out/"), "--progress", "json"]);
+    await using child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", `${REPOSITORY}/cli.ts`, ...args],
+      clearEnv: true,
+      env: cleanEnv(dir.root),
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    using limit = patience();
+    limit.signal.addEventListener("abort", () => child.kill("SIGKILL"));
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`{"prompt":"one"}\n`));
+    const hasSpool = async () =>
+      await dir.exists("out") && (await dir.names("out")).some((name) => name.includes(".input."));
+    while (!(await hasSpool())) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    child.kill("SIGINT");
+    assertEquals((await child.status).code, 130);
+    await writer.close().catch(() => {});
+    const events = (await child.stdout.text()).trim().split("\n").map((line) => JSON.parse(line));
+    assertEquals(events.at(-1).state, "interrupted");
+    assertEquals([server.posts, await hasSpool()], [0, false]);
+  },
+);
 
-Deno.test("two signals end the process within two seconds while its thread is frozen", async () => {
-  await using dir = await tempDir();
-  const { server, release } = serveHolding(2);
-  await using _server = server;
-  const input = await dir.write("in.jsonl", numberedRows(9));
-  // Once two rows are on disk nothing else happens on the main thread.
-  const freeze = await dir.write(
-    "freeze.ts",
-    `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};
+Deno.test(
+  "two signals end the process within two seconds while its thread is frozen",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(2);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(9));
+    // Once two rows are on disk nothing else happens on the main thread.
+    const freeze = await dir.write(
+      "freeze.ts",
+      `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};
      const timer = setInterval(() => {
        try {
          if (Deno.readTextFileSync(results).split("\\n").length < 3) return;
@@ -298,49 +310,54 @@ Deno.test("two signals end the process within two seconds while its thread is fr
      }, 10);
      // What is preloaded is waited for.
      Deno.unrefTimer(timer);`,
-  );
-  const args = [input, "-o", dir.path("out/"), "-c", "2"];
-  using limit = patience();
-  const permissions = ["-A", "--preload", freeze];
-  await using child = await startDistill(server, args, { ...limit, permissions });
-  await child.untilStderr(/frozen/);
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  child.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  const sentAt = performance.now();
-  child.kill("SIGINT");
-  const result = await child.output();
-  assertLess(performance.now() - sentAt, 2_100);
-  assertEquals(result.signal, "SIGKILL", result.stderr);
-  assertStringIncludes(result.stderr, "hears no signals");
-  release();
-  assertExit(await distill(server, args), 0);
-  await assertVerified(dir, "in.jsonl", "out/");
-});
+    );
+    const args = [input, "-o", dir.path("out/"), "-c", "2"];
+    using limit = patience();
+    const permissions = ["-A", "--preload", freeze];
+    await using child = await startDistill(server, args, { ...limit, permissions });
+    await child.untilStderr(/frozen/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    child.kill("SIGINT");
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const sentAt = performance.now();
+    child.kill("SIGINT");
+    const result = await child.output();
+    assertLess(performance.now() - sentAt, 2_100);
+    assertEquals(result.signal, "SIGKILL", result.stderr);
+    assertStringIncludes(result.stderr, "hears no signals");
+    release();
+    assertExit(await distill(server, args), 0);
+    await assertVerified(dir, "in.jsonl", "out/");
+  },
+);
 
-Deno.test("a run that cannot end by itself is ended 1.5 s after the second signal, with its exit code", async () => {
-  await using dir = await tempDir();
-  const { server, release } = serveHolding(0);
-  await using _server = server;
-  const input = await dir.write("in.jsonl", numberedRows(2));
-  // A disk that hangs.
-  const hang = await dir.write(
-    "hang.ts",
-    "Deno.FsFile.prototype.syncData = () => new Promise(() => {});",
-  );
-  using limit = patience();
-  const options = { ...limit, permissions: ["-A", "--preload", hang] };
-  await using child = await startDistill(server, [input, "-o", dir.path("out/")], options);
-  await server.untilPosts(1);
-  child.kill("SIGTERM");
-  await child.untilStderr(/Waiting for 1 paid call/);
-  release();
-  await new Promise((resolve) => setTimeout(resolve, 600));
-  const sentAt = performance.now();
-  child.kill("SIGTERM");
-  assertExit(await child.output(), 143);
-  assertLess(performance.now() - sentAt, 2_000);
-});
+Deno.test(
+  "a run that cannot end by itself is ended 1.5 s after the second signal, with its exit code",
+  POSIX,
+  async () => {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(0);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(2));
+    // A disk that hangs.
+    const hang = await dir.write(
+      "hang.ts",
+      "Deno.FsFile.prototype.syncData = () => new Promise(() => {});",
+    );
+    using limit = patience();
+    const options = { ...limit, permissions: ["-A", "--preload", hang] };
+    await using child = await startDistill(server, [input, "-o", dir.path("out/")], options);
+    await server.untilPosts(1);
+    child.kill("SIGTERM");
+    await child.untilStderr(/Waiting for 1 paid call/);
+    release();
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const sentAt = performance.now();
+    child.kill("SIGTERM");
+    assertExit(await child.output(), 143);
+    assertLess(performance.now() - sentAt, 2_000);
+  },
+);
 
 /** What a terminal, a scheduler or a container sees of a chain of programs: its first one. */
 async function startBehind(dir: TempDir, env: Record<string, string>, args: string[]) {

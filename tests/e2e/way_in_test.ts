@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { shellWord } from "../../cli/shell.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
+import { POSIX } from "../support/posix.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 interface Ended {
@@ -66,11 +67,10 @@ async function installCommand(): Promise<string> {
   return page!;
 }
 
-Deno.test({
-  name: "the command that is printed can be pasted, however and wherever the program was started",
-  // It types into sh.
-  ignore: Deno.build.os === "windows",
-  fn: async () => {
+Deno.test(
+  "the command that is printed can be pasted, however and wherever the program was started",
+  POSIX,
+  async () => {
     await using dir = await tempDir();
     const home = cleanEnv(dir.root);
     const config = shellWord(`${REPOSITORY}/deno.json`), script = shellWord(`${REPOSITORY}/cli.ts`);
@@ -89,4 +89,4 @@ Deno.test({
       runAndPaste(dir, "retort", "retort", withRetort),
     ]);
   },
-});
+);
