@@ -21,6 +21,11 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 /** What `deno task distill` may not touch, whatever its permissions to read and write say. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
+/** An output of its own for each of some hundred inputs is more than most systems allow at first. */
+const TOO_MANY_FILES =
+  "too many open files: each input has an output of its own, which needs some. Raise " +
+  "the limit with ulimit -n 65536, or add --shard 0/1 to have one output for all inputs";
+
 /** Why a file or folder cannot be read or written; stands after `Cannot read "…": `. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
@@ -28,6 +33,11 @@ export function systemReason(cause: unknown): string {
   const known = REASONS.get(cause.name);
   if (known !== undefined) return known;
   const { message } = cause;
+  if (
+    (cause as { code?: unknown }).code === "EMFILE" || message.startsWith("Too many open files")
+  ) {
+    return TOO_MANY_FILES;
+  }
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
