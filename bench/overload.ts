@@ -66,7 +66,7 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
-  // Seconds in place of rows.
+  // Seconds instead of rows.
   const settleS = bench.rows(10, 60), measureS = bench.rows(3, 30);
   const mostPerS = 1_000 * slots / latencyMs;
   const input = `${bench.dir}/queueing.jsonl`;

@@ -248,7 +248,7 @@ export async function readResumeIndex(
   const startedMs = performance.now();
   const table = new IdTable(rows);
   await readIndex({ path, kind: "results" }, table, () => {});
-  if (table.size !== rows) throw new Error(`The index has ${table.size} ids in place of ${rows}`);
+  if (table.size !== rows) throw new Error(`The index has ${table.size} ids instead of ${rows}`);
   return performance.now() - startedMs;
 }
 
@@ -263,6 +263,6 @@ export async function parseEveryLine(
       if (typeof JSON.parse(line.text!).uid === "string") found++;
     }
   }
-  if (found !== rows) throw new Error(`The file has ${found} ids in place of ${rows}`);
+  if (found !== rows) throw new Error(`The file has ${found} ids instead of ${rows}`);
   return performance.now() - startedMs;
 }

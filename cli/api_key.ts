@@ -91,7 +91,7 @@ function checked(key: string, where: string): string {
   );
 }
 
-/** What a message says in place of what was typed. */
+/** What a message says instead of what was typed. */
 export const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
 
 /** Words that names of such variables are made of, and keys are not. */

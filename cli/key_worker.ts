@@ -1,5 +1,5 @@
 /**
- * Reads a key that is typed, on a thread of its own: the main one hears of Ctrl-C meanwhile, and gives the terminal
+ * Reads a key that is typed, on a thread of its own: the main one is told of Ctrl-C meanwhile, and gives the terminal
  * its mode back.
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * What users type in place of a command or a flag: what is plainly meant is done, and a mistyped command is
+ * What users type instead of a command or a flag: what is plainly meant is done, and a mistyped command is
  * named before it passes for an input file.
  *
  * @module

@@ -20,7 +20,7 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** A value whose JSON is this text, in place of a number that JavaScript would write differently. */
+/** A value whose JSON is this text, instead of a number that JavaScript would write differently. */
 export interface RawJson {
   /** The text. */
   readonly rawJSON: string;

@@ -41,7 +41,7 @@ export interface Row {
   /** Where an earlier run left it, if that run got an answer to it which was not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Gives the messages with the files that they name read in; these are read for each attempt and kept
+   * Returns the messages with the files that they name read in; these are read for each attempt and kept
    * nowhere. Rejects with a `TeacherError` when one cannot be read any more.
    *
    * @default the messages name none

@@ -40,7 +40,7 @@ export function reseeded(params: Params, by: number): Params {
 }
 
 /**
- * Parameters for an answer in place of one that was rejected: `reseeded` by 1,000. A row has at most
+ * Parameters for an answer instead of one that was rejected: `reseeded` by 1,000. A row has at most
  * that many samples, whose seeds follow each other, so that none of them gets the seed of another.
  */
 export function resampled(params: Params): Params {

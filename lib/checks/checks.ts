@@ -77,7 +77,7 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
 }
 
 /** A row with its answer, as `validate` sees it: the row's own fields, numbers as `JSON.parse` reads
- * them, and these in place of own ones of the same name. */
+ * them, and these instead of own ones of the same name. */
 export interface AnsweredRow {
   /** Its identity. */
   uid: string;

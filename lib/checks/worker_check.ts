@@ -118,7 +118,7 @@ export class WorkerCheck {
     this.#watch = undefined;
   }
 
-  /** Gives the reason why it cannot be started, or undefined once it is ready. */
+  /** Returns the reason why it cannot be started, or undefined once it is ready. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#progress[Note.Answer] = IDLE;

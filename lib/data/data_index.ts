@@ -132,7 +132,7 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Keeps the index on disk. Gives the reason where it cannot be kept. */
+  /** Keeps the index on disk. Returns the reason where it cannot be kept. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
     const problem = writeIndexFile(this.#indexPath, this);

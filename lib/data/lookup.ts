@@ -52,7 +52,7 @@ export const NAME_FIELDS = {
 } as const;
 
 /**
- * Gives what finds the value of a path.
+ * Returns what finds the value of a path.
  *
  * @returns undefined where the lines have to be read for it
  */

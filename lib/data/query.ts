@@ -60,7 +60,7 @@ function testOf(table: Table, { paths, test }: Part): (row: number) => boolean {
   return (one) => known[code(one)] ??= ofRow(one);
 }
 
-/** Sorts rows by a field of numbers; those without one come last. Gives undefined for any other field. */
+/** Sorts rows by a field of numbers; those without one come last. Returns undefined for any other field. */
 export function sortRows(
   table: Table,
   rows: Uint32Array<ArrayBuffer>,

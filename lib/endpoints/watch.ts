@@ -10,7 +10,7 @@ import type { ListSource } from "./source.ts";
 
 /** How a list is followed. */
 export interface WatchOptions {
-  /** Hears of what has joined and left. An entry whose weight or limit was changed leaves and joins. */
+  /** Called with what has joined and left. An entry whose weight or limit was changed leaves and joins. */
   readonly onChange: (joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) => void;
   /** Hears why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;

@@ -77,7 +77,7 @@ export interface EngineOptions {
   /** How many rows there are, where that is known: the engine is done once they are settled, and
    * halted before, whatever the source says to one that was stopped. */
   rowCount?: number;
-  /** Hears of each attempt before it is made, with the rows that would be lost with this process: those
+  /** Called with each attempt before it is made, with the rows that would be lost with this process: those
    * in flight, itself included, and those whose answer the sink has not taken yet. On the hot path. */
   onAttempt?: (unwritten: number) => void;
   /** Hears what the user should know of a teacher: that one of several will not be asked again, or that a

@@ -140,7 +140,7 @@ export class Lanes<T> {
   }
 }
 
-/** Gives the number back, or throws `RangeError` when it is out of range. */
+/** Returns the number back, or throws `RangeError` when it is out of range. */
 export function checkConcurrency(concurrency: number): number {
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
     throw new RangeError(

@@ -157,7 +157,7 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** An attempt at a row begins: what it was held back for was not its own time. Gives how long it may still
+  /** An attempt at a row begins: what it was held back for was not its own time. Returns how long it may still
    * take in milliseconds; undefined while it has all the time. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;

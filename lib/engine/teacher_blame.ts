@@ -70,7 +70,7 @@ export class TeacherBlame {
     this.#halt(endpoint, "cannot be reached", { type, message, status: null }, advice);
   }
 
-  /** A row was refused for what may not be its own fault. Gives what has failed. */
+  /** A row was refused for what may not be its own fault. Returns what has failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#of(endpoint);
@@ -83,7 +83,7 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** A row has to be asked again. Gives whether its teacher is not to be asked any more. */
+  /** A row has to be asked again. Returns whether its teacher is not to be asked any more. */
   again(work: Work, error: TeacherError, classification: Classification): boolean {
     const endpoint = sentOf(work).endpoint;
     const answers = this.#speaking(work, classification);
@@ -95,7 +95,7 @@ export class TeacherBlame {
     return endpoint.isHalted;
   }
 
-  /** A row has no attempt left. Gives what has failed. */
+  /** A row has no attempt left. Returns what has failed. */
   last(
     work: Work,
     error: TeacherError,
@@ -121,7 +121,7 @@ export class TeacherBlame {
     others.wasGood();
   }
 
-  /** An answer of a teacher is kept. Gives the rows that were held back and have failed. */
+  /** An answer of a teacher is kept. Returns the rows that were held back and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, others } = this.#of(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
@@ -241,7 +241,7 @@ class AbsentTeachers {
     this.#wasAnswered = true;
   }
 
-  /** An attempt at a teacher has failed. Gives what to do about it where the teacher is not waited for any
+  /** An attempt at a teacher has failed. Returns what to do about it where the teacher is not waited for any
    * longer. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknown = NO_HOST.has(code);

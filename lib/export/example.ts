@@ -57,7 +57,7 @@ export interface ExampleSource {
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | NoPlace): Promise<void>;
-  /** Gives the examples that are wanted, in input order, or shuffled by a seed. */
+  /** Returns the examples that are wanted, in input order, or shuffled by a seed. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 

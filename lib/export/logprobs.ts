@@ -3,7 +3,7 @@
  *
  * Teachers tell them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its plain
  * completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id` from llama.cpp,
- * and `token_id:17` in place of the text from vLLM's `return_tokens_as_token_ids`. Completions (OpenAI, vLLM,
+ * and `token_id:17` instead of the text from vLLM's `return_tokens_as_token_ids`. Completions (OpenAI, vLLM,
  * Together): `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` puts
  * `token_ids` beside both.
  *

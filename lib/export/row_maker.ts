@@ -78,7 +78,7 @@ export class RowMaker {
     );
   }
 
-  /** Notes what a row needs. Gives what the format has no place for, if anything. */
+  /** Notes what a row needs. Returns what the format has no place for, if anything. */
   add(example: Example): NoPlace | undefined {
     if (!this.#parts && hasParts(example)) {
       this.#parts = true;
@@ -97,7 +97,7 @@ export class RowMaker {
   }
 
   /**
-   * To be called once all rows were added. Gives the columns of the rows.
+   * To be called once all rows were added. Returns the columns of the rows.
    *
    * @throws {UsageError} when a column is asked for that no row has
    */

@@ -113,7 +113,7 @@ export class HashSet {
   #slots = new BigUint64Array(START_SLOTS);
   #size = 0;
 
-  /** Adds a hash of 16 hex digits. Gives whether it was new. */
+  /** Adds a hash of 16 hex digits. Returns whether it was new. */
   add(hex: string): boolean {
     // An empty slot holds 0.
     const hash = BigInt(`0x${hex}`) || 1n;

@@ -73,7 +73,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Gives the rows in the order of a seed. */
+  /** Returns the rows in the order of a seed. */
   *shuffled<T>(
     seed: number,
     read: (text: string, file: string, line: number) => T,

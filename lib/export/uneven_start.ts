@@ -38,7 +38,7 @@ export class UnevenStart {
     this.#even = new Set(columns);
   }
 
-  /** Takes the next row. Gives those that can be written. */
+  /** Takes the next row. Returns those that can be written. */
   push(made: MadeRow): readonly MadeRow[] {
     const held = this.#held;
     if (held === undefined) return [made];

@@ -76,7 +76,7 @@ export function foreignText(firstLine: string, path: string): ForeignFormat | un
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
       what: "a web page",
-      advice: () => "A download gave a page in place of the file: download it again",
+      advice: () => "A download gave a page instead of the file: download it again",
     };
   }
   if (line.startsWith("version https://git-lfs.github.com/")) {

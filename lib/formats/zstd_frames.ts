@@ -29,7 +29,7 @@ export class ZstdFrames {
   /** What is wrong. */
   #problem: string | undefined;
 
-  /** Takes the next bytes. Gives what is wrong with them. */
+  /** Takes the next bytes. Returns what is wrong with them. */
   push(bytes: Uint8Array): string | undefined {
     for (let at = 0; at < bytes.length && this.#problem === undefined;) {
       if (this.#toSkip > 0) {
@@ -47,7 +47,7 @@ export class ZstdFrames {
     return this.#problem;
   }
 
-  /** To be called at the end. Gives what is wrong with the file. */
+  /** To be called at the end. Returns what is wrong with the file. */
   end(): string | undefined {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
     return this.#problem ?? (isWhole ? undefined : "unexpected end of file");

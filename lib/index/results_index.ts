@@ -42,7 +42,7 @@ export interface IndexedLine {
   includes(text: string): boolean;
 }
 
-/** Hears of each line once its id is in the table. `false`: its prompt hash is not to be noted. */
+/** Called with each line once its id is in the table. `false`: its prompt hash is not to be noted. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
@@ -226,7 +226,7 @@ class LineScanner {
     }
   }
 
-  /** Gives false for a line that has to be parsed. */
+  /** Returns false for a line that has to be parsed. */
   #scanFast(block: Uint8Array, characters: string, start: number, end: number): boolean {
     if (!characters.startsWith(HEAD, start)) return false;
     if (!characters.startsWith(END, end - END.length)) return false;

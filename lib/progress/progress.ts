@@ -165,7 +165,7 @@ export class Progress {
     };
   }
 
-  /** Gives the last snapshot, unless no row could be sent, and ends the beat. Counting continues, and so
+  /** Returns the last snapshot, unless no row could be sent, and ends the beat. Counting continues, and so
    * does `emit`. */
   stop(): void {
     if (this.#stopped) return;

@@ -19,7 +19,7 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
-/** Hears of rows once they are settled: on disk, or taken by the consumer. */
+/** Called with rows once they are settled: on disk, or taken by the consumer. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
 /** What is under way. */

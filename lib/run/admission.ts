@@ -30,7 +30,7 @@ export interface Clash {
   readonly problem: string;
 }
 
-/** Hears of each answer of a row that is admitted, before its id is taken. The slot is valid until the
+/** Called with each answer of a row that is admitted, before its id is taken. The slot is valid until the
  * table is written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 

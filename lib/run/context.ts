@@ -26,7 +26,7 @@ export interface RunContext {
   readonly prepared: Prepared;
   /** Who counts and tells. */
   readonly progress: Progress;
-  /** Hears of rows once they are on disk. */
+  /** Called with rows once they are on disk. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
   /** Takes a share of the cost limit for a shard, of which its earlier runs have spent a part. */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;

@@ -93,7 +93,7 @@ export async function* streamOutcomes<T>(
 }
 
 /**
- * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator hears of
+ * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator is told of
  * them only after the outcome that it is waiting for, which may take an hour.
  */
 export function abortedByReturn<T>(
@@ -149,11 +149,11 @@ export interface GenerationOptions<T> {
   readonly params?: Params;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Hears of outcomes once they were taken. */
+  /** Called with outcomes once they were taken. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
 }
 
-/** The name that rows of an iterable have in place of a file's. */
+/** The name that rows of an iterable have instead of a file's. */
 export const GIVEN_SOURCE = "rows";
 
 /** Source and sink of one run over an iterable. */
@@ -204,7 +204,7 @@ export class Generation<T> {
     }
   }
 
-  /** Gives the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
+  /** Returns the outcomes while the engine works. Leaving early aborts the calls and waits for them. */
   async *outcomes(engine: Engine): AsyncGenerator<T> {
     const patience = new Patience(engine);
     const finished = engine.run().finally(() => {

@@ -28,7 +28,7 @@ export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Puts files in place of folders and patterns. A folder gives the files directly in it that can be read;
+ * Replaces folders and patterns by their files. A folder gives the files directly in it that can be read;
  * hidden files, other files and what Retort has written are left out and counted. `**` goes into folders
  * below.
  * A folder or pattern without any stays as it is.

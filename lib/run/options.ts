@@ -18,7 +18,7 @@ export interface RowOptions extends InputOptions {
   system?: string;
   /** Makes one user message of each row: `{{field}}` stands for a field of the row. */
   template?: string;
-  /** The field that holds the prompt or the messages, in place of `prompt`, `question` or `messages`. */
+  /** The field that holds the prompt or the messages, instead of `prompt`, `question` or `messages`. */
   promptField?: string;
   /** The fields that name a row, first match wins, before `uid`, `custom_id`, `id` and the row's own
    * hash. An output that an earlier version has begun keeps that version's order: these after `id`. */
@@ -69,10 +69,10 @@ export interface TeacherList {
 export interface ResponseGeneratorOptions extends RowOptions {
   /** Who answers. Stays open when the run ends: the caller that made it closes it. */
   teacher?: Teacher;
-  /** Several teachers that share the rows, in place of `teacher`. A teacher that fails is left alone
+  /** Several teachers that share the rows, instead of `teacher`. A teacher that fails is left alone
    * and tried again; the run continues as long as one answers. */
   teachers?: readonly TeacherPlace[];
-  /** Teachers that come and go while the run works, beside `teachers`: hears of those that join and leave. A
+  /** Teachers that come and go while the run works, beside `teachers`: is told of those that join and leave. A
    * teacher that leaves gets nothing new, and what is under way there is finished. @default none */
   teacherList?: TeacherList;
   /** `prefix`: rows with the same system message and first turn stay at one teacher while it has room, since
@@ -174,7 +174,7 @@ export interface RunOptions {
   /** A folder (ends in `/`, or is one already), or the one results file (`.jsonl`): a path or a `file:`
    * URL. */
   output: PathLike;
-  /** A stream to read in place of the input named `-`, which may be gzip, too. */
+  /** A stream to read instead of the input named `-`, which may be gzip, too. */
   stdin?: ReadableStream<Uint8Array>;
   /** At most this many rows of each input, from its start. */
   limit?: number;

@@ -25,7 +25,7 @@ export interface PlannedRowsOptions {
   readonly params: Params;
   /** Which input of the run it is, from 0. */
   readonly input: number;
-  /** Hears of answers that are asked for again, before they are, and the numbers of their failures lines. */
+  /** Called with answers that are asked for again, before they are, and the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
   /** What an earlier run left of a row that it was still asking. @default nothing */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
@@ -40,7 +40,7 @@ export interface PlannedRowsOptions {
 const MOST_ROWS = 1_000;
 
 /**
- * Gives the rows that the plan asks for, in input order, the answers to one behind each other; bad lines
+ * Returns the rows that the plan asks for, in input order, the answers to one behind each other; bad lines
  * are reported on the way.
  *
  * @throws {SourceError} when the file is not what it was in the first pass
@@ -156,7 +156,7 @@ class SecondPass {
   }
 }
 
-/** Gives the batches of a source, always with one more on its way. */
+/** Returns the batches of a source, always with one more on its way. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   try {

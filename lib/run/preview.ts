@@ -131,7 +131,7 @@ function promptFieldLines(inputs: readonly string[], found: readonly Found[]): s
   );
 }
 
-/** Results handed over in place of prompts would be paid for a second time. */
+/** Results handed over instead of prompts would be paid for a second time. */
 function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ fromRuns }, index) =>
     fromRuns === 0 ? [] : [

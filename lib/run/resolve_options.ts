@@ -63,7 +63,7 @@ export interface ResolvedOptions extends
   readonly address: string;
   /** The run's parameters. */
   readonly params: Params;
-  /** A check of the caller's own that is ready to be used, in place of `validate`. */
+  /** A check of the caller's own that is ready to be used, instead of `validate`. */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread. @default in a worker */
   readonly isWithoutWorker?: boolean;

@@ -24,7 +24,7 @@ interface ChatRequest {
   readonly includeUsage: boolean;
 }
 
-/** Reads a request body; a text in place of a request says what is wrong with it. */
+/** Reads a request body; a text instead of a request says what is wrong with it. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {

@@ -95,7 +95,7 @@ export class Appender {
     this.#givenUp.abort(reason);
   }
 
-  /** One attempt. Gives the number of bytes that are written, and the error that kept the others out. */
+  /** One attempt. Returns the number of bytes that are written, and the error that kept the others out. */
   async #write(lines: Uint8Array): Promise<{ kept: number; problem?: SinkError }> {
     let written = 0;
     try {

@@ -19,7 +19,7 @@ export interface ReplacementOptions {
 }
 
 /**
- * Puts `text` in place of what the file holds, so that after a crash it is one or the other whole.
+ * Replaces the content of the file by `text`, so that after a crash it is one or the other whole.
  *
  * @throws {SinkError} when it cannot be written; the old version then stands
  */

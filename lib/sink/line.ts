@@ -132,7 +132,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 }
 
 /**
- * Gives back the row of a failures line as it was: without our members, and with its own of the same
+ * Returns the row of a failures line as it was: without our members, and with its own of the same
  * names back, at the end. (In a results line an own `uid` that equals ours is not told apart from one
  * that the row never had, and stays out.)
  *

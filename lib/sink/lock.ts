@@ -80,7 +80,7 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Leaves a note in place of the last one. It is in the file, though not synced, when this returns.
+   * Leaves a note instead of the last one. It is in the file, though not synced, when this returns.
    * Does nothing once the lock is released, or when the disk will not have it.
    *
    * Without leaving the event loop: a microsecond for 128 bytes that are only copied into memory, and

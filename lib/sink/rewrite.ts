@@ -169,7 +169,7 @@ export class LineSet {
 }
 
 /**
- * Gives the uid. Most can be read without parsing the line.
+ * Returns the uid. Most can be read without parsing the line.
  *
  * @throws {DamagedFileError} when the line has none
  */

@@ -39,7 +39,7 @@ export function hasImages(row: Row, messages: readonly Message[]): boolean {
 }
 
 /**
- * Puts the images of a row into its messages: in place of `<image>` (LLaMA-Factory, LLaVA), of parts
+ * Puts the images of a row into its messages: instead of `<image>` (LLaMA-Factory, LLaVA), of parts
  * `{"type":"image"}` without a source (TRL), of those with one (Qwen), and of paths in `image_url`.
  */
 export function withImages(

@@ -88,7 +88,7 @@ function keepNumber(_key: string, value: unknown, context: { source?: string }):
   return source === undefined || String(value) === source ? value : exactJson.rawJSON(source);
 }
 
-/** Whether `parseLossless` made this in place of a number. */
+/** Whether `parseLossless` made this instead of a number. */
 export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }

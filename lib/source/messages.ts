@@ -96,7 +96,7 @@ function turnsOfColumns(columns: Readonly<Record<string, unknown[]>>): unknown[]
 
 function notTurns(name: string, value: unknown): BadRow {
   const isPython = typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value);
-  const help = "it is the text of a Python list: write it with json.dumps() in place of str()";
+  const help = "it is the text of a Python list: write it with json.dumps() instead of str()";
   return mustBe(name, "an array of messages", value, isPython ? () => help : undefined);
 }
 

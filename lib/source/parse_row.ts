@@ -192,7 +192,7 @@ function parseJson(text: string): ParsedJson | BadRow {
   return value as ParsedJson;
 }
 
-/** What other programs write in place of JSON. */
+/** What other programs write instead of JSON. */
 function notJsonHint(text: string): string {
   if (text.includes("\0")) return "NUL bytes: the file was not written whole";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {

@@ -16,7 +16,7 @@ export interface ShardJob {
   readonly run: readonly string[];
   /** The words after the program that merge. */
   readonly merge: readonly string[];
-  /** How long before its end a shard hears of it, in seconds. */
+  /** How long before its end a shard is told of it, in seconds. */
   readonly leadSeconds: number;
 }
 

@@ -79,7 +79,7 @@ export class BodyWriter {
     };
   }
 
-  /** Adds a field no more. Gives whether it was added until now. */
+  /** Adds a field no more. Returns whether it was added until now. */
   leaveOut(field: Addition): boolean {
     if (this.#refused.has(field)) return false;
     this.#refused.add(field);

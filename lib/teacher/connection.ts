@@ -30,7 +30,7 @@ export interface ConnectionShared {
   readonly tls: TlsSettings;
   /** Makes sockets. One for all, so that they share their TLS sessions. */
   readonly connect: Connect;
-  /** Hears of what the teacher does with its connections. */
+  /** Learns from what the teacher does with its connections. */
   readonly reuse: Reuse;
   /** Whether the teacher sends `100 Continue` unasked. */
   readonly skipsContinue: boolean;

@@ -10,7 +10,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
 /** What a teacher's certificate is checked by, and what is shown to the teacher. All are texts in the PEM form. */
 export interface TlsOptions {
-  /** Certificates of the authorities that are trusted, in place of those that this machine trusts. */
+  /** Certificates of the authorities that are trusted, instead of those that this machine trusts. */
   readonly ca?: string;
   /** Our certificate, with the chain that leads to an authority. */
   readonly clientCert?: string;
@@ -119,7 +119,7 @@ export function proxyUrl(proxy: string | undefined): URL | undefined {
   if (!isDecodable(url.username) || !isDecodable(url.password)) {
     throw new TypeError(
       "Cannot use the proxy that was given: its user name and password must be percent-encoded, " +
-        'with "%25" in place of each "%"',
+        'with "%25" instead of each "%"',
     );
   }
   return url;

@@ -1,6 +1,6 @@
 /**
  * Requests to `/responses`, OpenAI's newer endpoint, which returns summaries of a model's reasoning. Its input
- * is instructions and items in place of messages.
+ * is instructions and items instead of messages.
  *
  * @module
  */

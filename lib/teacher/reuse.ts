@@ -24,7 +24,7 @@ const MANY_LEFT_OPEN = 4;
 const TRIAL_LISTEN_MS = 10;
 /** The number of attempts at a teacher that count as the first ones. */
 const FIRST_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. Deno's event loop hears of sockets at
+/** How long an idle connection is watched before it is used. Deno's event loop polls sockets at
  * every 61st turn, or as soon as it has nothing else to do: the turn that undici waits is not enough. */
 const LISTEN_MS = 5;
 /** How far ahead of the announced timeout a connection is given up: the request is on its way. */

@@ -36,7 +36,7 @@ export interface StreamHabits {
 export class StreamReader {
   /** Whether `[DONE]` came: nothing that follows belongs to the answer. */
   done = false;
-  /** What the teacher reported in place of an answer, or what could not be read. */
+  /** What the teacher reported instead of an answer, or what could not be read. */
   error: TeacherError | undefined;
 
   readonly #status: number;
@@ -231,7 +231,7 @@ export class StreamReader {
     }
   }
 
-  /** Some servers send messages in place of deltas, others the whole message after them. */
+  /** Some servers send messages instead of deltas, others the whole message after them. */
   #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasTokens) {
       this.#delta(message, "message", text, position);

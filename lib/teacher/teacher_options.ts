@@ -60,7 +60,7 @@ export interface OpenAICompatibleOptions {
   /** Texts that must be shown nowhere, such as values of `headers` whose names do not tell it. The key, and
    * the values of header fields such as `api-key`, are among them anyway. @default [] */
   secrets?: readonly string[];
-  /** Certificates (PEM) of the authorities that are trusted, in place of those that this machine trusts.
+  /** Certificates (PEM) of the authorities that are trusted, instead of those that this machine trusts.
    * @default those that this machine trusts */
   ca?: string;
   /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */

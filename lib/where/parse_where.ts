@@ -17,7 +17,7 @@
 
 import { type Token, tokensOf, whereError } from "./tokens.ts";
 
-/** Gives the value at a path of a row; undefined where there is none. */
+/** Returns the value at a path of a row; undefined where there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
 type Operand = ((lookup: Lookup) => unknown) & {
   constant?: unknown;
@@ -83,7 +83,7 @@ export function parseWhere(text: string): Where {
   };
 }
 
-/** Gives the value of one field; a name that the object does not have is looked for in `others`. */
+/** Returns the value of one field; a name that the object does not have is looked for in `others`. */
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
 /**

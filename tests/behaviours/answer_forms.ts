@@ -268,7 +268,7 @@ export const ANSWER_FORMS: ServerGroup = {
     },
     {
       who: "servers that stream messages",
-      sends: "`message` in place of `delta`",
+      sends: "`message` instead of `delta`",
       flags: ["--stream"],
       script: [events([
         { choices: [{ index: 0, message: { content: "4" } }] },

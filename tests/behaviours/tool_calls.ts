@@ -99,7 +99,7 @@ export const TOOL_CALLS: ServerGroup = {
     },
     {
       who: "a model gone astray",
-      sends: "lists nested 20,000 deep in place of calls",
+      sends: "lists nested 20,000 deep instead of calls",
       script: [
         json((answer(null, { message: { tool_calls: ["DEEP"] } }).body as string).replace(
           '"DEEP"',
@@ -110,7 +110,7 @@ export const TOOL_CALLS: ServerGroup = {
     },
     {
       who: "a model gone astray",
-      sends: "lists nested 20,000 deep in place of calls, streamed",
+      sends: "lists nested 20,000 deep instead of calls, streamed",
       flags: ["--stream"],
       script: [
         events([

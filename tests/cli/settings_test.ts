@@ -105,7 +105,7 @@ Deno.test("Settings.integer() names no upper end where there is none", () => {
   assertStringIncludes(error.message, "1 or more");
 });
 
-Deno.test("Settings.integerOr() reads a word in place of a number, and offers it", () => {
+Deno.test("Settings.integerOr() reads a word instead of a number, and offers it", () => {
   const read = (concurrency: string) =>
     settingsOf({ concurrency }).integerOr("auto", "concurrency", 1, 100);
   assertEquals([read("auto"), read("20")], ["auto", 20]);

@@ -1,4 +1,4 @@
-/** What a user types in place of a command or a flag. @module */
+/** What a user types instead of a command or a flag. @module */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { VERSION } from "../../lib/version.ts";

@@ -169,7 +169,7 @@ Deno.test("a row without a prompt is told which field may hold it", async () => 
   assertEquals(server.posts, 0);
 });
 
-Deno.test("lines that other programs write in place of JSON are told from damage", async () => {
+Deno.test("lines that other programs write instead of JSON are told from damage", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const cases: [line: string | Uint8Array, hint: string][] = [

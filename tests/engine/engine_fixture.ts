@@ -108,13 +108,13 @@ export class FakeTeacher implements Teacher {
 
 /** What a test may choose; the rest is as plain as can be. */
 export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
-  /** The one teacher, in place of the fixture's own. */
+  /** The one teacher, instead of the fixture's own. */
   teacher?: Teacher;
   /** What becomes of a truncated answer. @default "error" */
   onTruncated?: OnTruncated;
   /** Rows, or batches of them. */
   rows?: readonly Row[];
-  /** In place of `rows`. */
+  /** Instead of `rows`. */
   source?: AsyncIterable<readonly Row[]>;
   /** Whether the sink keeps answers before their row is asked again. @default false */
   keeps?: boolean;

@@ -16,7 +16,7 @@ import { delay, within } from "./time.ts";
 export interface NetworkMode {
   /** What happens. */
   readonly name: string;
-  /** The reply, in place of one with this text. */
+  /** The reply, instead of one with this text. */
   readonly reply: (text: string) => Reply;
   /** Whether the client streams. */
   readonly stream: boolean;

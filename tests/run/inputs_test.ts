@@ -1,4 +1,4 @@
-/** Tests of lib/run/inputs.ts: folders and patterns in place of files. @module */
+/** Tests of lib/run/inputs.ts: folders and patterns instead of files. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { findInputs } from "../../lib/run/inputs.ts";

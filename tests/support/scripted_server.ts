@@ -33,7 +33,7 @@ export interface Reply {
   /** Whether nothing follows what was sent, and the connection stays open until the client closes it.
    * @default false */
   readonly stalls?: boolean;
-  /** Bytes in place of status line, header fields and body; several pieces are several writes. */
+  /** Bytes instead of status line, header fields and body; several pieces are several writes. */
   readonly raw?: Piece | readonly Piece[];
   /** Bytes before the status line, such as an interim answer; several pieces are several writes. @default none */
   readonly interim?: string | readonly string[];

@@ -69,7 +69,7 @@ Deno.test("a proxy whose password cannot be decoded is refused, and not shown", 
   for (const proxy of bad) {
     const make = () =>
       openaiCompatible({ model: "m", baseUrl: "https://teacher.invalid/v1", proxy });
-    const { message } = assertThrows(make, TypeError, '"%25" in place of each "%"');
+    const { message } = assertThrows(make, TypeError, '"%25" instead of each "%"');
     assertEquals([message.includes("hid"), message.includes("me:")], [false, false]);
   }
 });

@@ -15,7 +15,7 @@ export declare function parseArgs(
     collect?: readonly string[];
     negatable?: readonly string[];
     default?: Readonly<Record<string, unknown>>;
-    /** Hears of flags that were not named above. */
+    /** Called with flags that were not named above. */
     unknown?: (arg: string, key: string) => unknown;
   },
 ): ParsedArguments;

@@ -110,7 +110,7 @@ const CLIENT_CERTIFICATE = halt(
     "it trusts",
 );
 const NO_TLS = halt(
-  "Check the address: what answers there does not speak TLS, it may want http:// in place of https://",
+  "Check the address: what answers there does not speak TLS, it may want http:// instead of https://",
 );
 /** Deno's permission, not the teacher's. */
 const NO_PERMISSION = halt("Start it with --allow-net");

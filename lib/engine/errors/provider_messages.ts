@@ -217,7 +217,7 @@ export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
-/** Whether there is a web page in place of words. */
+/** Whether there is a web page instead of words. */
 export function isPage(message: string): boolean {
   return /<!doctype html|<html/i.test(message);
 }

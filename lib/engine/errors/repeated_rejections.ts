@@ -83,14 +83,14 @@ export class RepeatedRejections {
     return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Gives back the rows that are held; none once it is known that they are not the cause. */
+  /** Returns the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
     if (this.#isConclusive) return NONE;
     this.#sources.clear();
     return this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Gives back the rows that are held once it is known that they are not to blame. */
+  /** Returns the rows that are held once it is known that they are not to blame. */
   release(): Work[] {
     return this.#take().map(({ work }) => work);
   }
@@ -168,7 +168,7 @@ export class RepeatedAnswers {
     this.#count = 0;
   }
 
-  /** Gives back those that are held, which have failed; none once it is known that they are not to
+  /** Returns those that are held, which have failed; none once it is known that they are not to
    * blame. */
   clear(): Outcome[] {
     return this.#isConclusive || this.#held.length === 0
@@ -176,7 +176,7 @@ export class RepeatedAnswers {
       : this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Gives back the rows that are held once it is known that they are not to blame. */
+  /** Returns the rows that are held once it is known that they are not to blame. */
   release(): Work[] {
     return this.#take().map(({ work }) => work);
   }

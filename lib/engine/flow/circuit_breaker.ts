@@ -103,7 +103,7 @@ export class CircuitBreaker {
     if (this.isDown) this.#probeAt = this.#options.now();
   }
 
-  /** It has said something that is no sign of trouble, to an attempt made at `startedAt`. Gives whether it
+  /** It has said something that is no sign of trouble, to an attempt made at `startedAt`. Returns whether it
    * was down until now. */
   answered(startedAt: number): boolean {
     if (this.#downSince !== undefined && startedAt < this.#downSince) {
@@ -120,7 +120,7 @@ export class CircuitBreaker {
   }
 
   /** An attempt at a row failed that was made at `startedAt`. `isFirst`: nothing has counted against the
-   * row until now. Gives whether this does. */
+   * row until now. Returns whether this does. */
   failed(cause: Classification["cause"], startedAt: number, isFirst: boolean): boolean {
     const now = this.#options.now();
     if (this.#downSince !== undefined) {

@@ -162,7 +162,7 @@ export class Endpoint {
     return this.#load.delayMs(now);
   }
 
-  /** An attempt is made. Gives its number. */
+  /** An attempt is made. Returns its number. */
   take(): number {
     this.inFlight++;
     this.attempts++;

@@ -187,7 +187,7 @@ class Window {
     return new Window(inFlight);
   }
 
-  /** Counts an answer. Gives the goodput with the last one. A window ends after whole turnovers only:
+  /** Counts an answer. Returns the goodput with the last one. A window ends after whole turnovers only:
    * answers that were asked for together come in together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;

@@ -138,7 +138,7 @@ export class LoadControl {
     this.#window.unsent(this.#now());
   }
 
-  /** It was throttled, or has timed out. Gives what that means; `closed`: the teacher takes nothing now. */
+  /** It was throttled, or has timed out. Returns what that means; `closed`: the teacher takes nothing now. */
   throttled(pressure: Pressure): ThrottleVerdict | "closed" {
     const now = this.#now(), { isRate, isExhausted, isDated } = pressure;
     const size = this.#limit.value;

@@ -132,7 +132,7 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /** An attempt was answered that was made at `startedAt`. Gives the limit to go back to, where a window has
+  /** An attempt was answered that was made at `startedAt`. Returns the limit to go back to, where a window has
    * opened. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
@@ -140,7 +140,7 @@ export class QuotaWindow {
     return isProbe ? this.#open(ticket, startedAt, this.#isAtTurn) : undefined;
   }
 
-  /** A probe may have been accepted by now: its answer takes longer than to be throttled. Gives the limit to
+  /** A probe may have been accepted by now: its answer takes longer than to be throttled. Returns the limit to
    * go back to, where a window has opened. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
@@ -149,7 +149,7 @@ export class QuotaWindow {
     return this.#open(this.#lastTicket, this.#probeSentAt, false);
   }
 
-  /** An attempt was throttled at `now`. Gives whether that is because the window is closed. */
+  /** An attempt was throttled at `now`. Returns whether that is because the window is closed. */
   throttledAt(now: number, attempt: ThrottledAttempt): boolean {
     const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);

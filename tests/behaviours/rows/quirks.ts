@@ -62,7 +62,7 @@ export const QUIRKS: RowGroup = {
       "{\"messages\":\"[{'role': 'user', 'content': 'hi'}]\"}",
       '"messages" must be an array of messages: current value is ' +
         "\"[{'role': 'user', 'content': 'hi'}]\"",
-      "it is the text of a Python list: write it with json.dumps() in place of str()",
+      "it is the text of a Python list: write it with json.dumps() instead of str()",
     ),
     {
       // LAION-AI/Open-Assistant#1911
