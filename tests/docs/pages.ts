@@ -63,6 +63,7 @@ function wordsOf(line: string, path: string): string[] {
     const [, comment, word] = match;
     if (comment === undefined) words.push(word.replaceAll(/'([^']*)'|"([^"]*)"/g, "$1$2"));
   }
-  if (line.slice(end).trim() === "") return words;
+  // What comes after a pipe is another program's.
+  if (/^\s*(?:\|\s.*)?$/.test(line.slice(end))) return words;
   throw new Error(`Cannot run an example of ${path}: it is more than one simple command: ${line}`);
 }
