@@ -17,6 +17,7 @@ import { resumeIndex } from "./resume_index.ts";
 import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
 import { renderTable } from "./table.ts";
 import { schedulerTurns } from "./turns.ts";
+import { viewRows } from "./view.ts";
 
 const MEASURES: readonly Measure[] = [
   { name: "ModelCall scenario", run: modelcallScenario },
@@ -34,6 +35,7 @@ const MEASURES: readonly Measure[] = [
   { name: "overload: faults", run: failingOnce },
   { name: "overload: queue", run: queueing },
   { name: "overload: weights", run: weighted },
+  { name: "view", run: viewRows },
 ];
 
 const HELP = `deno task bench [--full] [--only NAME] [--json]

@@ -103,6 +103,17 @@ const TABLE = {
     ],
     load: async () => (await import("./export_command.ts")).convertCommand,
   },
+  view: {
+    usage: ["view PATH… [--port N] [--open]"],
+    summary: "Look through answers and failures in a browser",
+    about: [
+      "PATH is a results or failures file, packed or not, finished or growing, or a",
+      "folder of them. The page filters, searches and flags rows of any number, and",
+      "writes the commands that use them. Ctrl-C ends it.",
+    ],
+    examples: ["view out/ --open", "view out/a.jsonl out/b.jsonl --port 8080"],
+    load: async () => (await import("./view_command.ts")).viewCommand,
+  },
   stats: {
     usage: ["stats PATH… [--where CONDITION] [--json]"],
     summary: "Count answers, tokens, cost, flags and duplicates",

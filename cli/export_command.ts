@@ -16,7 +16,7 @@ import { formatCount } from "../lib/figures.ts";
 import { printable, printableJson, printableLines } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
-import { readRowOptions } from "./request.ts";
+import { readRowOptions, readUids } from "./request.ts";
 import { Settings } from "./settings.ts";
 
 /** Writes a training set and says how many rows it holds. */
@@ -58,6 +58,7 @@ async function readWriteOptions(settings: Settings) {
     think: settings.choice("think", ["wrap", "field", "drop"]),
     reasoningField: settings.text("reasoning-field"),
     toolArguments: settings.choice("tool-arguments", ["object", "string"]),
+    ...await readUids(settings),
     where: settings.text("where"),
     columns: settings.parts("columns"),
     dedupe: settings.isOn("dedupe"),

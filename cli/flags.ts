@@ -220,8 +220,8 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "port",
       value: "N",
-      help: "the port to listen on (default 8000)",
-      commands: ["simulate"],
+      help: "the port to listen on (simulate: 8000, view: any)",
+      commands: ["simulate", "view"],
       isCommon: true,
     },
   ],
@@ -380,6 +380,24 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
   ],
   Resume: [
     {
+      name: "uids",
+      value: "@FILE|A,B",
+      help: "only these rows, by their ids: a line each in FILE",
+      commands: ["retry", "export"],
+      isCommon: true,
+    },
+    {
+      name: "exclude-uids",
+      value: "@FILE|A,B",
+      help: "all rows but these",
+      commands: ["retry", "export"],
+    },
+    {
+      name: "reask-answered",
+      help: "with --uids: ask answered rows again, too, and pay again",
+      commands: ["retry"],
+    },
+    {
       name: "retry",
       value: "TYPE,…",
       isValueOptional: true,
@@ -515,13 +533,22 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       help: "watch and steer the run in a browser (any port)",
       isCommon: true,
     },
-    { name: "monitor-host", value: "HOST", help: "where it listens (default 127.0.0.1)" },
+    {
+      name: "monitor-host",
+      value: "HOST",
+      help: "where the page listens (default 127.0.0.1)",
+      commands: ["run", "retry", "view"],
+    },
     {
       name: "monitor-keep",
       value: "TIME",
       help: "how long the page outlives the run: a time, forever, or 0 (default: while it is open)",
     },
-    { name: "open", help: "with --monitor: open it in the default browser" },
+    {
+      name: "open",
+      help: "open the page (of --monitor, or of view) in the default browser",
+      commands: ["run", "retry", "view"],
+    },
     {
       name: "report",
       value: "FILE.html",

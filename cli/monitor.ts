@@ -114,14 +114,22 @@ function readPage(settings: Settings): PageRequest | undefined {
 export async function openMonitor(
   generator: ResponseGenerator,
   { page, report }: MonitorRequest,
-  files: Pick<ResolvedRunOptions, "input" | "output"> & Pick<MonitorOptions, "about">,
+  files: Pick<ResolvedRunOptions, "input" | "output"> & Pick<MonitorOptions, "about"> & {
+    readonly program?: string;
+  },
   say: (message: string) => void,
 ): Promise<RunMonitor> {
   const { about } = files;
   if (report.kind === "file") await prepareReportFile(report.path, files);
   const served = page === undefined
     ? undefined
-    : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about });
+    : (await import("../web/server.ts")).serveMonitor(generator, {
+      ...page,
+      about,
+      data: files.program === undefined
+        ? undefined
+        : { paths: [files.output], program: files.program },
+    });
   const record = served?.monitor ??
     (report.kind === "none"
       ? undefined

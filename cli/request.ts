@@ -82,6 +82,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     },
     run: {
       ...readRunOptions(settings),
+      ...await readUids(settings),
       shard: readShard(settings, io),
       retry,
       input: inputs,
@@ -94,6 +95,30 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     allowance: allowance === undefined ? undefined : parseAllowance(allowance),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
   };
+}
+
+/** Which rows a retry or an export is for. */
+export async function readUids(settings: Settings) {
+  return {
+    uids: await uidsOf(settings, "uids"),
+    excludeUids: await uidsOf(settings, "exclude-uids"),
+  };
+}
+
+async function uidsOf(settings: Settings, name: string): Promise<string[] | undefined> {
+  if (settings.text(name)?.startsWith("@") !== true) return settings.parts(name);
+  try {
+    const { parseUids } = await import("../lib/run/mod.ts");
+    return parseUids(await settings.textOrFile(name) ?? "");
+  } catch (error) {
+    if (!(error instanceof UsageError) || error.message.startsWith("Cannot")) throw error;
+    throw new UsageError(
+      `Cannot use ${settings.given(name, settings.text(name)!)}: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** How rows are read; `verify` and `export` read them in the same way. */
@@ -174,6 +199,7 @@ function readRunOptions(settings: Settings) {
     allowMixed: settings.isOn("allow-mixed"),
     resume: !settings.isOff("resume"),
     overwrite: settings.isOn("overwrite"),
+    reaskAnswered: settings.isOn("reask-answered"),
     lock: !settings.isOff("lock"),
     fsync: settings.choice("fsync", ["always", "never"]),
     finalMessages: settings.isOn("final-messages"),

@@ -47,7 +47,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const page = await openMonitor(
     generator,
     request.monitor,
-    { ...request.run, about: aboutRun(args, request, io) },
+    { ...request.run, about: aboutRun(args, request, io), program: io.program },
     say,
   );
   try {

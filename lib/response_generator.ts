@@ -184,7 +184,13 @@ export class ResponseGenerator {
           generator: this.#options,
           activity,
           concurrency: this.#concurrency,
-          publisher: new LineOutcomes(lineFormat(this.#options, {})),
+          publisher: new LineOutcomes({
+            ...lineFormat(this.#options, {}),
+            // Prices are looked up once the work begins.
+            get isPriced() {
+              return activity?.isPriced ?? false;
+            },
+          }),
           images: imagesIn(this.#options.imagesRoot),
         });
       } finally {

@@ -104,7 +104,10 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   },
   submit: {},
   merge: { all: ["formats", "index", "run", "shards", "sink", "source"] },
-  export: { all: ["formats", "run", "sink", "source", "tables", "where"], types: ["teacher"] },
+  export: {
+    all: ["data", "formats", "run", "sink", "source", "tables", "where"],
+    types: ["teacher"],
+  },
 };
 
 const SOURCES = await readSources(["lib", "cli", "tests", "bench", "examples", "web"], [

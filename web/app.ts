@@ -18,6 +18,8 @@ import type { PageSocket } from "./page_link.ts";
 import type { ControlAnswer } from "./protocol.ts";
 import { MAX_WHOLES_BYTES, reportOf, reportShell } from "./report.ts";
 import { fitted } from "./samples.ts";
+import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
+import type { RunData } from "./view/run_data.ts";
 
 /** What an app is made from. */
 export interface AppOptions {
@@ -31,7 +33,13 @@ export interface AppOptions {
   readonly cookieName: string;
   /** What the server listens on. */
   readonly hostname: string;
+  /** What the run writes, for the page over it. @default there is none */
+  readonly data?: RunData;
 }
+
+/** The link to the page over the data is shown where there is one. */
+const HIDDEN_LINK = 'id="data-link" hidden';
+const SHOWN_LINK = 'id="data-link"';
 
 const ASSETS = {
   "/page.js": ["text/javascript; charset=utf-8", PAGE_JS],
@@ -49,16 +57,19 @@ const MAX_BODY_BYTES = 1024;
 const IDLE_TIMEOUT_S = 0;
 
 /** What follows a path prefix, which a proxy may leave in place. */
-const OWN_PATH =
+const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
+const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
 /** Makes the app. */
 export function createApp(options: AppOptions): Hono {
   const { hub } = options;
+  const { data } = options;
+  const page = data === undefined ? PAGE_HTML : PAGE_HTML.replace(HIDDEN_LINK, SHOWN_LINK);
   const app = guardedApp({
     ...options,
     ownPath: OWN_PATH,
-    page: (c) => c.body(PAGE_HTML, 200, { "content-type": HTML }),
+    page: (c) => c.body(page, 200, { "content-type": HTML }),
     scraped: "/metrics",
   });
   for (const [path, [type, text]] of Object.entries(ASSETS)) {
@@ -79,6 +90,9 @@ export function createApp(options: AppOptions): Hono {
     const sample = hub.record.samples.whole(Number(c.req.param("id")));
     return sample === undefined ? c.notFound() : c.json(sample);
   });
+  if (data !== undefined) {
+    addDataRoutes(app, data.open, { program: data.options.program, hasRun: true });
+  }
   app.get("/ws", (c) => upgrade(c, hub));
   app.post(
     "/control/:name",

@@ -26,8 +26,10 @@ import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState, RunAbout } from "./protocol.ts";
+import { RunData, type RunDataOptions } from "./view/run_data.ts";
 import { reportOf } from "./report.ts";
 
+export type { RunDataOptions } from "./view/run_data.ts";
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
 
@@ -51,6 +53,8 @@ export interface MonitorOptions {
   /** Describes the run on the page and in the report; without a summary, while it has not ended.
    * @default they say nothing of it */
   about?: (summary: Summary | null) => RunAbout;
+  /** What the run writes: the page has a link to a page over it then. @default there is none */
+  data?: RunDataOptions;
   /** Calls back every `intervalMs` until the function that it gives back is called. @default setInterval */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
@@ -128,9 +132,14 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
   const token = options.token ?? createToken();
   const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(NAME_BYTES)).toHex()}`;
   const hostname = options.hostname ?? DEFAULT_HOSTNAME;
+  const data = options.data && new RunData(options.data, options.now ?? (() => performance.now()));
   const state = () => hub.record.state(hub.retryWhenDone);
+  const close = () => {
+    hub.close();
+    void data?.[Symbol.asyncDispose]();
+  };
   return {
-    app: createApp({ run: generator, hub, token, cookieName, hostname }),
+    app: createApp({ run: generator, hub, token, cookieName, hostname, data }),
     token,
     cookieName,
     get retryWhenDone() {
@@ -140,13 +149,13 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
       hub.retryWhenDone = value;
     },
     get isWatched() {
-      return hub.isWatched;
+      return hub.isWatched || data?.isWatched === true;
     },
     state,
     finish: () => hub.finish(),
     report: () => reportOf(hub),
-    close: () => hub.close(),
-    [Symbol.dispose]: () => hub.close(),
+    close,
+    [Symbol.dispose]: close,
   };
 }
 

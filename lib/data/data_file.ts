@@ -314,7 +314,7 @@ export class DataFile {
   }
 
   #readHints(): void {
-    this.hints = hintsIn(runFileOf(this.mark.path));
+    this.hints = readHints(this.mark.path);
   }
 }
 
@@ -340,11 +340,11 @@ function newMark(path: string): FileMark {
   };
 }
 
-/** What a run file says of how its lines are read. One that is missing or damaged says nothing. */
-function hintsIn(path: string): RunHints {
+/** What the run of a results or failures file says of how its lines are read. A run file that is missing or damaged says nothing. */
+export function readHints(results: string): RunHints {
   let file: JsonObject;
   try {
-    file = objectOf(JSON.parse(Deno.readTextFileSync(path)));
+    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(results))));
   } catch {
     return {};
   }
@@ -356,6 +356,7 @@ function hintsIn(path: string): RunHints {
     system: text(identity.system),
     model: text(identity.model),
     teacher: text(file.teacher),
+    input: text(file.input),
     params: objectOf(file.params) as RunHints["params"],
   };
 }

@@ -114,6 +114,11 @@ export class DataServer {
       own: ownNames(this.#index),
       max_tokens: [...limits],
       near: this.#near?.status ?? null,
+      runs: files.flatMap(({ mark: { path }, hints: { input, model } }) =>
+        input === undefined || model === undefined || /_error\.\w+$/.test(path)
+          ? []
+          : [{ input, output: path, model }]
+      ),
       paths: this.#paths,
     };
   }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { FLAG_BIT, flagNames, flagsOf } from "./flags.ts";
+import { readHints } from "./data_file.ts";
+import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
   DamagedLine,
   factsOf,
@@ -23,15 +25,22 @@ export function placesOf(
   hints: RunHints,
   flags: () => readonly string[],
 ): object[] {
-  const { line, status } = facts;
+  const { line } = facts;
   const derived = {
-    status,
+    ...derivedFrom(facts),
     get flags() {
       return flags();
     },
     get prompt() {
       return promptOf(line, hints);
     },
+  };
+  return [line, objectOf(line.distill), derived];
+}
+
+function derivedFrom(facts: LineFacts): object {
+  return {
+    status: facts.status,
     source_file: facts.source,
     model: facts.model,
     teacher: facts.teacher,
@@ -47,38 +56,59 @@ export function placesOf(
     response: facts.response,
     reasoning: facts.reasoning,
   };
-  return [line, objectOf(line.distill), derived];
 }
 
-/** The flags of the rows of one run, read one after the other. */
+const DERIVED: ReadonlySet<string> = new Set([
+  "status",
+  "flags",
+  "prompt",
+  "source_file",
+  "cost_usd",
+]);
+
+/**
+ * Whether any of these paths of a condition needs what no line has.
+ *
+ * @throws {UsageError} where only the page of `view` knows it
+ */
+export function needsDerived(paths: readonly (readonly string[])[]): boolean {
+  if (paths.some(([name]) => name === "near_duplicate")) {
+    throw new UsageError(
+      "Cannot use near_duplicate in a command: only the page of view knows it. Save its rows as a selection " +
+        "there, and use --uids or --exclude-uids",
+    );
+  }
+  return paths.some(([name]) => DERIVED.has(name));
+}
+
+/** The derived fields of lines that are read one after the other, each of them once. */
 export class DerivedFields {
   readonly #hints: RunHints;
   readonly #seen = new Map<string, string>();
 
-  /** For lines of a run. */
-  constructor(hints: RunHints = {}) {
-    this.#hints = hints;
+  /** For lines of these results files, whose runs say what was asked for. */
+  constructor(results: readonly string[]) {
+    this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
   }
 
-  /** The derived fields of a line; the flags of all lines have to be asked for in their order. */
-  of(text: string): object | undefined {
+  /** The derived fields of a line that was asked with this prompt; undefined for a line that is none of ours. */
+  of(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
-    return facts instanceof DamagedLine
-      ? undefined
-      : placesOf(facts, this.#hints, () => this.#flags(facts))[2];
+    if (facts instanceof DamagedLine) return undefined;
+    return { ...derivedFrom(facts), prompt, flags: this.#flags(facts, prompt) };
   }
 
-  #flags(facts: LineFacts): readonly string[] {
-    const prompt = promptOf(facts.line, this.#hints);
+  #flags(facts: LineFacts, prompt: string): readonly string[] {
+    if (facts.status !== "answered") return [];
     let bits = flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) });
-    if (facts.response !== "" && this.#isCopy(facts, prompt)) bits |= FLAG_BIT.duplicate;
+    if (facts.response !== "" && this.#isCopy(facts)) bits |= FLAG_BIT.duplicate;
     return flagNames(bits);
   }
 
-  #isCopy({ response, uid }: LineFacts, prompt: string): boolean {
-    const key = response.length > 64
-      ? xxHash64Hex(response)
-      : xxHash64Hex(JSON.stringify([prompt, response]));
+  /** As `Table` has it: the first row of an answer is no copy, nor is another sample of it. */
+  #isCopy({ response, uid, promptHash }: LineFacts): boolean {
+    const isLong = response.length > LONG_ANSWER;
+    const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));
     const row = uid.replace(/#[1-9]\d{0,2}$/, "");
     const first = this.#seen.get(key);
     if (first === undefined) this.#seen.set(key, row);

@@ -126,6 +126,9 @@ export function flagsOf(answer: FlaggedAnswer): number {
   return bits;
 }
 
+/** Answers longer than this are copies of one another by no accident. */
+export const LONG_ANSWER = 64;
+
 const SHORT = 10;
 
 /** Refusals say so at once; further on the words are part of an answer. */

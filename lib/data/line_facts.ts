@@ -30,6 +30,8 @@ export interface RunHints {
   readonly model?: string;
   /** The teacher's address. */
   readonly teacher?: string;
+  /** The input of the run. */
+  readonly input?: string;
 }
 
 /** What a line says. A number that it does not say is 0. */

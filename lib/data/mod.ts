@@ -8,7 +8,7 @@
  */
 
 export { type FlagName, FLAGS } from "./flags.ts";
-export { DerivedFields } from "./derived.ts";
+export { DerivedFields, needsDerived } from "./derived.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts";
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";

@@ -161,6 +161,12 @@ export interface DataState {
   /** Token limits that the parameters of runs set. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
+  /** The runs that the results are of, as commands name them. */
+  readonly runs: readonly {
+    readonly input: string;
+    readonly output: string;
+    readonly model: string;
+  }[];
   /** How the command line names the files. */
   readonly paths: readonly string[];
 }

@@ -150,7 +150,8 @@ function facet(
     .filter(({ count, code, value }) =>
       count > 0 && !(skipsFirst && code === 0 && (value === null || value === ""))
     );
-  counted.sort((a, b) => b.count - a.count);
+  const areNumbers = counted.every(({ value }) => typeof value === "number");
+  counted.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
   return {
     field,
     title,

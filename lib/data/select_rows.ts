@@ -4,6 +4,7 @@
  * @module
  */
 
+import { needsDerived } from "./derived.ts";
 import type { DataIndex } from "./data_index.ts";
 import { planOf, rowsThatMeet } from "./query.ts";
 import { Scan, scanRowsOf } from "./scan.ts";
@@ -11,6 +12,7 @@ import { Scan, scanRowsOf } from "./scan.ts";
 /** Selects rows. @throws {UsageError} where the condition makes no sense */
 export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
   const { indexed, scanned } = planOf(index.table, where);
+  for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
   const rows = rowsThatMeet(index.table, indexed);
   if (scanned.length === 0) return rows;
   using scan = new Scan({

@@ -6,7 +6,7 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark } from "./columns.ts";
-import { FLAG_BIT, flagsOf } from "./flags.ts";
+import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
   type JsonObject,
   type LineFacts,
@@ -23,8 +23,6 @@ import { OwnField } from "./own_field.ts";
 const MOST_FIELDS = 48;
 /** Numbers take eight bytes a row and field. */
 const MOST_NUMBER_FIELDS = 12;
-/** Answers longer than this are copies of one another by no accident. */
-const LONG_ANSWER = 64;
 
 /** Names by their codes, in the order in which they came. */
 export class Names {

@@ -37,6 +37,10 @@ export interface WriteOptions extends RowOptions {
   /** Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names are
    * fields of the row, and of its `distill` where it is a results line. */
   where?: string;
+  /** Only these rows, by the uids of their results lines. */
+  uids?: readonly string[];
+  /** All rows but these. */
+  excludeUids?: readonly string[];
   /** Only these columns, in this order. */
   columns?: readonly string[];
   /** Leaves out rows whose prompt and answer are those of an earlier one. @default false */

@@ -29,6 +29,8 @@ const WRITE_RULES: OptionRules<WriteOptions> = {
   reasoningField: text,
   toolArguments: text,
   where: text,
+  uids: texts,
+  excludeUids: texts,
   columns: texts,
   dedupe: flag,
   shuffle: number,

@@ -17,6 +17,7 @@ export function rawRow(line: string, isTyped: boolean): TrainingRow {
   const row = parseLossless(line) as TrainingRow;
   row.tool_calls = textOf(row.tool_calls ?? []);
   const distill = row.distill as TrainingRow;
+  distill.cost_usd ??= -1;
   distill.refusal ??= false;
   distill.kept = textOf(distill.kept ?? {});
   distill.replaced = textOf(distill.replaced ?? {});

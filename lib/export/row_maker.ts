@@ -11,6 +11,8 @@ import { isObject } from "../json.ts";
 import { jsonOf } from "../sink/mod.ts";
 import { type ColumnType, isTableOfType, Schema, takesText } from "../tables/mod.ts";
 import { parseLossless } from "../source/mod.ts";
+import { DerivedFields, needsDerived } from "../data/mod.ts";
+import { UidSelection, unmetUidsWords } from "../run/mod.ts";
 import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -38,6 +40,8 @@ export class RowMaker {
   readonly #options: ResolvedExport;
   readonly #where: Where | undefined;
   readonly #seen: HashSet | undefined;
+  readonly #chosen: UidSelection;
+  readonly #derivedFields: DerivedFields | undefined;
   readonly #optional = new Set<string>();
   readonly #trainerNotes: TrainerNotes;
   readonly #score: Score | undefined;
@@ -63,13 +67,20 @@ export class RowMaker {
     this.#trainerNotes = new TrainerNotes(options);
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
+    this.#chosen = new UidSelection(options.uids, options.excludeUids);
+    // All rows are looked at, so that copies are found.
+    if (needsDerived(this.#where?.paths ?? [])) {
+      this.#derivedFields = new DerivedFields(options.paths);
+    }
   }
 
   /** Whether a row is wanted; asked once for each. */
   takes(example: Example): boolean {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
-    if (this.#where && !this.#where.matches(result, distill)) return false;
+    const derived = this.#derivedFields?.of(example.text, promptTextOf(example));
+    if (!this.#chosen.has(String(result.uid))) return false;
+    if (this.#where && !this.#where.matches(result, distill, derived)) return false;
     if (this.#options.format === "logprobs" && !this.#hasLogprobs(example)) return false;
     if (this.#seen === undefined) return true;
     const { messages, response, reasoning, toolCalls, tools } = example;
@@ -165,6 +176,7 @@ export class RowMaker {
     const { missing, different } = this.#withoutTokens;
     return [
       ...this.#trainerNotes.notes(),
+      ...this.#chosen.unmet.length > 0 ? [unmetUidsWords(this.#chosen.unmet)] : [],
       ...this.#start?.isMarked ? [MARKED] : [],
       ...count(missing, "row", "without log probabilities: run with --keep logprobs"),
       ...count(different, "row", "whose tokens are not the text of the answer"),
@@ -243,4 +255,11 @@ function withPartsIn(type: ColumnType | undefined): void {
   const text = { kind: "string" } as const;
   const part = { kind: "struct", fields: new Map([["type", text], ["text", text]]) } as const;
   fields.set("content", { kind: "list", of: part });
+}
+
+/** What was asked, as one text. */
+function promptTextOf({ messages }: Example): string {
+  return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
+    typeof content === "string" ? content : JSON.stringify(content ?? "")
+  ).join("\n");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { type IdTable, SEEN } from "../index/mod.ts";
 import type { Row } from "../row.ts";
 import { MOST_SAMPLES, reseeded } from "../seed.ts";
@@ -166,4 +167,66 @@ export function fileProblem(
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** Which ids are chosen: all, those of a list, or all but those of a list. */
+export class UidSelection {
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #except: ReadonlySet<string>;
+  readonly #met = new Set<string>();
+
+  /** `only` is everything where it is left out. */
+  constructor(only?: readonly string[], except: readonly string[] = []) {
+    this.#only = only === undefined ? undefined : new Set(only);
+    this.#except = new Set(except);
+  }
+
+  /** Whether an answer is chosen. */
+  has(uid: string): boolean {
+    if (this.#except.has(uid)) return false;
+    if (this.#only === undefined) return true;
+    if (!this.#only.has(uid)) return false;
+    this.#met.add(uid);
+    return true;
+  }
+
+  /** Whether anything is left out. */
+  get isAll(): boolean {
+    return this.#only === undefined && this.#except.size === 0;
+  }
+
+  /** Ids that were asked for and have not been met, excluded ones not counted. */
+  get unmet(): string[] {
+    return [...this.#only ?? []].filter((uid) => !this.#met.has(uid) && !this.#except.has(uid));
+  }
+}
+
+/**
+ * The ids in a file: one a line, as it is or as a JSON string. A line of results or failures counts for its
+ * `uid`, so that a file of chosen rows will do.
+ *
+ * @throws {UsageError} with the line that is none
+ */
+export function parseUids(text: string): string[] {
+  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    if (!/^\s*["{]/.test(line)) return [line];
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      throw new UsageError(`line ${index + 1} is no id: one that begins with a quote must be JSON`);
+    }
+    const uid = typeof value === "object" && value !== null ? Reflect.get(value, "uid") : value;
+    if (typeof uid === "string") return [uid];
+    throw new UsageError(`line ${index + 1} holds no "uid"`);
+  });
+}
+
+/** Says that ids of a list belong to no row. */
+export function unmetUidsWords(unmet: readonly string[]): string {
+  const shown = unmet.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
+  return `${unmet.length.toLocaleString("en-US")} ${
+    unmet.length === 1 ? "id" : "ids"
+  } of --uids belong to no row: ${shown}${unmet.length > 3 ? ", …" : ""}`;
 }

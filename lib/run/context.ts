@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { UidSelection } from "./admission.ts";
 import { type Checks, createChecks } from "../checks/mod.ts";
 import { AnswerPolicy, Budget } from "../engine/answers/mod.ts";
 import type { Engine, EngineOptions } from "../engine/mod.ts";
@@ -38,6 +39,8 @@ export interface RunContext {
 
 /** What all inputs of a run share. */
 export interface JobContext {
+  /** The answers that the user has chosen; one list for all inputs. */
+  readonly chosen: UidSelection;
   /** What the run was told. */
   readonly options: RunOptions;
   /** Makes what reads a row. */

@@ -57,6 +57,8 @@ export class Preflight {
   readonly resent = new Map<string, number>();
   /** Ids of answers to an older prompt, which are to be made again. */
   readonly outdated = new Set<string>();
+  /** Answers that are made again because the user has chosen them. */
+  reasked = 0;
   /** Rows that set a model of their own. */
   ownModels = 0;
   /** The models that they name, at most `MODELS_SHOWN` and one. */

@@ -154,6 +154,8 @@ export class Job {
       limit,
       changed: options.changed,
       onlyFailures: Boolean(options.retry),
+      chosen: this.#context.chosen,
+      reaskAnswered: options.reaskAnswered ?? false,
       isOnDisk: (place) => this.#ledger.hasBadRow(place),
       uidFields: identity.uid_field,
       promptField: identity.template === null ? identity.prompt_field ?? undefined : undefined,

@@ -118,6 +118,9 @@ export const RUN_RULES: OptionRules<RunOptions> = {
     isType: (value) =>
       typeof value === "boolean" || (Array.isArray(value) && value.every(isFailure)),
   },
+  uids: texts,
+  excludeUids: texts,
+  reaskAnswered: flag,
   resume: flag,
   overwrite: flag,
   shard: {
@@ -151,6 +154,20 @@ export interface ResolvedRunOptions extends RunOptions {
   output: string;
 }
 
+function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions): void {
+  const isRetry = retry === true || (Array.isArray(retry) && retry.length > 0);
+  if (!isRetry && (uids !== undefined || excludeUids !== undefined)) {
+    throw new TypeError(
+      "Cannot choose rows by their ids without a retry: set retry, or use the command retry with --uids",
+    );
+  }
+  if (reaskAnswered && uids === undefined) {
+    throw new TypeError(
+      "Cannot ask all answered rows again: name them by uids (--uids @FILE)",
+    );
+  }
+}
+
 /**
  * Checks the options of a run.
  *
@@ -159,5 +176,6 @@ export interface ResolvedRunOptions extends RunOptions {
 export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
   checkOptions(options, RUN_RULES);
   requireOptions("run", options, ["input", "output"], RUN_RULES);
+  checkSelection(options);
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }

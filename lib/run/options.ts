@@ -188,6 +188,13 @@ export interface RunOptions {
   allowMixed?: boolean;
   /** Asks failed rows again: all (`true`), or those of these types or statuses. @default false */
   retry?: boolean | (FailureType | number)[];
+  /** With `retry`, asks these answers only, by their ids. @default all that failed */
+  uids?: readonly string[];
+  /** Leaves these answers as they are, by their ids. @default none */
+  excludeUids?: readonly string[];
+  /** With `retry` and `uids`, asks answered rows among them again, too: their old answers are moved to
+   * `<name>.outdated.jsonl`. @default false */
+  reaskAnswered?: boolean;
   /** Continues what the results file holds. @default true */
   resume?: boolean;
   /** With `resume: false`, throws the old results away. @default false */

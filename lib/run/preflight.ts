@@ -18,6 +18,7 @@ import { Admission, fileProblem, type OnAnswer } from "./admission.ts";
 import { Preflight } from "./findings.ts";
 import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
+import type { UidSelection } from "./admission.ts";
 
 /** What decides about rows. */
 export interface PreflightOptions {
@@ -35,6 +36,10 @@ export interface PreflightOptions {
   readonly changed: "reask" | "keep" | undefined;
   /** Whether this run asks failed rows only. */
   readonly onlyFailures: boolean;
+  /** The answers that may be asked. @default all */
+  readonly chosen?: UidSelection;
+  /** Whether chosen answers are asked again although they have a result. @default false */
+  readonly reaskAnswered?: boolean;
   /** Whether a line that is no row stands in the failures file already. */
   readonly isOnDisk: (place: RowPlace) => boolean;
   /** The fields that the user has named for the ids of rows. @default [] */
@@ -206,15 +211,19 @@ class FirstPass {
   }
 
   #todoOf(slot: number, uid: string, askChanged: boolean): Todo {
-    const { table, onlyFailures } = this.#options;
+    const { table, onlyFailures, chosen, reaskAnswered } = this.#options;
     const found = this.#found;
+    const isChosen = chosen?.has(uid) ?? true;
     if (table.has(slot, HAS_RESULT)) {
-      if (askChanged) found.outdated.add(uid);
+      const isReasked = isChosen && reaskAnswered === true;
+      if (isReasked) found.reasked++;
+      if (askChanged || isReasked) found.outdated.add(uid);
       else found.succeeded++;
-      return askChanged ? Todo.Ask : Todo.Skip;
+      return askChanged || isReasked ? Todo.Ask : Todo.Skip;
     }
     if (table.has(slot, HAS_FAILURE)) {
       found.failed++;
+      if (!isChosen) return Todo.Skip;
       if (!askChanged && !table.has(slot, ASK_AGAIN)) return Todo.Skip;
       found.plan.keepFailureLine(table.lineOf(slot));
       return Todo.AskAgain;

@@ -5,7 +5,7 @@
  */
 
 import { tokenLimitOf } from "../engine/answers/mod.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
@@ -56,10 +56,30 @@ export function startNotices(
       ...describeInput(inputs, found),
       ...generator.notices,
       ...prepared.notes,
+      ...reaskedNotes(context, found),
       ...cost.info,
     ],
     warnings: [...teacherNotices(generator, found), ...cost.warnings],
   };
+}
+
+/** What answers cost that are there already and are made again all the same. */
+function reaskedNotes(
+  context: Pick<RunContext, "generator" | "prepared">,
+  found: readonly Preflight[],
+): string[] {
+  const count = found.reduce((total, { reasked }) => total + reasked, 0);
+  if (count === 0) return [];
+  const { costUsd } = estimateOf(context, found);
+  const cost = costUsd === null
+    ? "their price is not known (--price-in and --price-out set it)"
+    : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
+  return [
+    `${formatCount(count)} answered ${
+      count === 1 ? "row is" : "rows are"
+    } asked and paid for again; ` +
+    `old answers are moved to .outdated.jsonl; ${cost}`,
+  ];
 }
 
 /** What the user should know of the teachers before the first call; `found`: what the first row of each

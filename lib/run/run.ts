@@ -25,11 +25,13 @@ import type { Shard } from "../shards/mod.ts";
 import type { Fleet } from "./fleet.ts";
 import type { ShardFiles } from "./shard_files.ts";
 import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
+import { UidSelection, unmetUidsWords } from "./admission.ts";
 
 /** A run over files. */
 export class Run {
   readonly #context: RunContext;
   readonly #options: ResolvedRunOptions;
+  readonly #chosen: UidSelection;
   readonly #identity: Identity;
   readonly #started = new Date();
   readonly #notices: RunNotices;
@@ -53,6 +55,7 @@ export class Run {
     this.#context = context;
     this.#notices = new RunNotices(context.progress);
     this.#options = resolveRunOptions(options);
+    this.#chosen = new UidSelection(options.uids, options.excludeUids);
     const { generator } = context;
     this.#concurrency = generator.concurrency;
     this.#identity = identityOf({
@@ -147,6 +150,7 @@ export class Run {
       new Job(one, {
         limit,
         options: this.#options,
+        chosen: this.#chosen,
         parserOf: (order) => rowParserOf(generator, order),
         imagesRoot: generator.imagesRoot,
         acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,
@@ -201,7 +205,8 @@ export class Run {
 
   async #work(): Promise<void> {
     const { generator, onSettled, onEngine, shareMaxCost } = this.#context;
-    const format = lineFormat(generator, this.#options);
+    const isPriced = this.#context.prepared.budget.costUsd !== null;
+    const format = { ...lineFormat(generator, this.#options), isPriced };
     for (const [index, job] of this.#jobs.entries()) {
       await job.makeRoom();
       await this.#writeRunFile(job, null);
@@ -298,6 +303,8 @@ export class Run {
     const { generator, progress } = this.#context;
     const found = this.#found;
     const { info, warnings } = startNotices(this.#context, this.#inputs, found);
+    const { unmet } = this.#chosen;
+    if (unmet.length > 0) this.#notices.add("warning", unmetUidsWords(unmet));
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
     const total = sum(found, (one) => one.total);

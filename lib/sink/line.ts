@@ -19,6 +19,8 @@ export interface LineFormat {
   readonly finalMessages: boolean;
   /** How reasoning stands in `final_messages`. */
   readonly think: ThinkStyle;
+  /** Whether the price of every teacher is known. @default false */
+  readonly isPriced?: boolean;
 }
 
 /** An input line that is no row. */
@@ -105,7 +107,10 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   const partial = completion === undefined ? "" : `,"partial":${partialOf(completion)}`;
   const { source } = row;
   const details = jsonOf({ source, params: format.paramsId, replaced: replacedOf(own) });
-  return `${headOf(row, own.inside)},"error":${error}${partial},"distill":${details}}`;
+  const cost = `"cost_usd":${costOf(outcome, format)}`;
+  return `${headOf(row, own.inside)},"error":${error}${partial},"distill":{${cost},${
+    details.slice(1)
+  }}`;
 }
 
 /** The failures line of an input line that is no row. What was read of it is kept, as text or base64. */
@@ -192,11 +197,22 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"attempts":${outcome.attempts}` +
     `,"latency_ms":${wholeNumber(outcome.latencyMs)}` +
     `,"ttft_ms":${wholeNumber(completion.ttftMs ?? outcome.latencyMs)}` +
+    `,"cost_usd":${costOf(outcome, format)}` +
     `,"created":"${isoOf(outcome.settledAt)}"` +
     `,"source":${quoted(outcome.row.source)}` +
     `,"params":"${format.paramsId}"` +
     `,"refusal":${completion.isRefusal === true}` +
     `,"kept":${kept === undefined ? '"{}"' : quoted(jsonOf(withDeepAsText(kept)))}`;
+}
+
+/** US dollars for all attempts, -1 where that is not known; with a decimal point, so that the column has one
+ * type. */
+function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
+  // An answer without counts costs something all the same.
+  const isKnown = isPriced &&
+    (costUsd > 0 || completion === undefined || Boolean(completion.usage));
+  const usd = isKnown ? costUsd : -1;
+  return Number.isInteger(usd) ? usd.toFixed(1) : String(usd);
 }
 
 function partialOf(completion: Completion): string {

@@ -104,7 +104,7 @@ for (const life of LIVES) {
 }
 
 /** What axe has to say, each with the place. */
-async function violations(page: Page): Promise<string[]> {
+export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE_JS);
   const results = await page.evaluate(async (): Promise<AxeResults> => {
     return await Reflect.get(globalThis, "axe").run();

@@ -8,6 +8,7 @@ import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
 import "./calm.ts";
 import "./controls.ts";
 import "./cost.ts";
+import "./data_view.ts";
 import "./ends.ts";
 import "./hostile.ts";
 import "./language.ts";

@@ -7,6 +7,7 @@ import {
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
 import { badRowLine, failureLine, restoreRow, resultLine } from "../../lib/sink/line.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
 /** What JSON.parse does not give back as it was. */
@@ -21,7 +22,7 @@ Deno.test("resultLine() writes every field of the results, with one type each", 
       '"reasoning":"","tool_calls":"[]","distill":{"model":"asked-model","model_returned":"m-1","response_id":"",' +
       '"teacher":"http://127.0.0.1:1/v1","finish_reason":"stop","prompt_tokens":0,' +
       '"completion_tokens":0,"reasoning_tokens":0,"cached_tokens":0,"attempts":2,"latency_ms":13,' +
-      '"ttft_ms":13,"created":"2026-01-02T00:00:00.000Z","source":"in.jsonl:7","params":"p1",' +
+      '"ttft_ms":13,"cost_usd":-1.0,"created":"2026-01-02T00:00:00.000Z","source":"in.jsonl:7","params":"p1",' +
       '"refusal":false,"kept":"{}","replaced":"{}"}}',
   );
 });
@@ -118,8 +119,26 @@ Deno.test("failureLine() writes the error", () => {
     '{"uid":"u1","prompt_hash":"0123456789abcdef","a":1.0,"error":{"type":"request",' +
       String.raw`"message":"No \"thing\"\n","status":400,"attempts":2,"final":true,` +
       '"first_seen":"2026-01-01T00:00:00.000Z","created":"2026-01-02T00:00:00.000Z"},' +
-      '"distill":{"source":"in.jsonl:7","params":"p1","replaced":"{}"}}',
+      '"distill":{"cost_usd":-1.0,"source":"in.jsonl:7","params":"p1","replaced":"{}"}}',
   );
+});
+
+Deno.test("lines say what all attempts have cost, -1 where that is not known, always as a decimal number", () => {
+  const usage = { promptTokens: 1, completionTokens: 2 };
+  const row = rowOf('{"a":1}');
+  const cases: [cost: number, completion: Completion, isPriced: boolean, expected: string][] = [
+    [0.00125, completionOf({ usage }), true, "0.00125"],
+    [2, completionOf({ usage }), true, "2.0"],
+    [0, completionOf({ usage }), true, "0.0"],
+    [0, completionOf({ usage: null }), true, "-1.0"],
+    [0, completionOf({ usage }), false, "-1.0"],
+  ];
+  for (const [costUsd, completion, isPriced, expected] of cases) {
+    const line = resultLine(successOf(row, { costUsd, completion }), { ...FORMAT, isPriced });
+    assertStringIncludes(line, `"cost_usd":${expected},`);
+  }
+  const failure = failureOf(row, { costUsd: 0.5 });
+  assertStringIncludes(failureLine(failure, { ...FORMAT, isPriced: true }), '"cost_usd":0.5,');
 });
 
 Deno.test("failureLine() keeps an answer that was paid for", () => {

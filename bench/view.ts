@@ -1,0 +1,82 @@
+/**
+ * How long the page over results takes: 1,000,000 rows of 2 KB with `--full`.
+ *
+ * @module
+ */
+
+import { inChild } from "./child.ts";
+import { atMost, type Bench, type Figure, median } from "./measure.ts";
+import { writeLines } from "./rows.ts";
+import type { ViewFigures } from "./view_scenario.ts";
+
+/** What each figure may be at most, with its unit and what makes it of milliseconds or bytes. */
+const LIMITS: readonly [
+  keyof ViewFigures,
+  name: string,
+  limit: number,
+  unit: string,
+  by: number,
+][] = [
+  ["firstPageMs", "first page", 5, "s", 1_000],
+  ["filterMs", "filter", 0.3, "s", 1_000],
+  ["firstHitMs", "first hit of a text", 1, "s", 1_000],
+  ["scanMs", "regular expression over all", 10, "s", 1_000],
+  ["peakBytes", "memory", 400, "MB", 1e6],
+  ["indexMs", "index", 60, "s", 1_000],
+];
+
+/** The page over a file of results. */
+export async function viewRows(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(20_000, 1_000_000);
+  const path = `${bench.dir}/view.jsonl`;
+  await writeLines(path, rows, lineOf);
+  const rounds: ViewFigures[] = [];
+  for (let round = 0; round < bench.rounds(1); round++) {
+    rounds.push(await inChild("viewFile", { path }));
+  }
+  await Deno.remove(path);
+  return LIMITS.map(([key, name, limit, unit, by]) => {
+    const values = rounds.map((figures) => figures[key] / by);
+    const value = median(values);
+    return {
+      name: `view of ${rows.toLocaleString("en-US")} rows: ${name}`,
+      retort: `${value.toFixed(2)} ${unit}`,
+      baseline: `${limit} ${unit}, the limit`,
+      ratios: values.map((one) => one / limit),
+      target: atMost(value, limit, ` ${unit}`),
+    };
+  });
+}
+
+const SENTENCE =
+  "Then we divide the sum by the number of hours, which gives the rate of the second train. ";
+
+function lineOf(index: number): string {
+  const prompt = `Train ${index} leaves at noon. ${SENTENCE.repeat(3)}When do they meet?`;
+  const rare = index % 1_000 === 999 ? " A rare word." : "";
+  const response =
+    Array.from({ length: 14 }, (_, i) => `${(index * 7 + i * 13) % 991}: ${SENTENCE}`).join("") +
+    `It is a total of ${index % 50} hours.${rare}`;
+  return JSON.stringify({
+    uid: `row-${index}`,
+    prompt_hash: index.toString(16).padStart(16, "0"),
+    prompt,
+    topic: `t${index % 20}`,
+    difficulty: index % 5,
+    response,
+    reasoning: "",
+    tool_calls: "[]",
+    distill: {
+      model: "qwen3",
+      teacher: "http://127.0.0.1:8000/v1",
+      finish_reason: index % 25 === 3 ? "length" : "stop",
+      prompt_tokens: 90,
+      completion_tokens: 250 + index % 100,
+      reasoning_tokens: 0,
+      attempts: 1,
+      latency_ms: 500 + index % 4_000,
+      source: `rows.jsonl:${index + 1}`,
+      params: "44136fa3",
+    },
+  });
+}

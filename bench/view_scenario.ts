@@ -1,0 +1,61 @@
+/**
+ * The page over results, asked as the page asks it.
+ *
+ * @module
+ */
+
+import { DataService } from "../lib/data/mod.ts";
+import type { DataRequests } from "../lib/data/mod.ts";
+
+/** What was measured, in milliseconds. */
+export interface ViewFigures {
+  readonly firstPageMs: number;
+  readonly indexMs: number;
+  /** Facets, histograms and rows of a condition that the index answers; the slowest of some. */
+  readonly filterMs: number;
+  /** The first hit of a text that one row in a thousand holds. */
+  readonly firstHitMs: number;
+  /** All hits of a regular expression. */
+  readonly scanMs: number;
+  readonly peakBytes: number;
+}
+
+/** Opens a file and asks. */
+export async function viewFile({ path }: { path: string }): Promise<ViewFigures> {
+  const startMs = performance.now();
+  let peakBytes = 0;
+  await using service = await DataService.open({ paths: [path], isKept: false });
+  const page = async (where: string): Promise<DataRequests["rows"]["out"]> => {
+    peakBytes = Math.max(peakBytes, Deno.memoryUsage().rss);
+    return await service.ask("rows", { where, from: 0, count: 100, columns: [] });
+  };
+  const until = async (isReached: () => Promise<boolean>): Promise<number> => {
+    const beginMs = performance.now();
+    while (!(await isReached())) await new Promise((resolve) => setTimeout(resolve, 10));
+    return performance.now() - beginMs;
+  };
+  await until(async () => (await page("")).rows.length > 0);
+  const firstPageMs = performance.now() - startMs;
+  await until(async () => (await service.ask("state", {})).index.isCurrent);
+  const indexMs = performance.now() - startMs;
+  let filterMs = 0;
+  for (const where of FILTERS) {
+    const beginMs = performance.now();
+    await page(where);
+    await service.ask("overview", { where });
+    filterMs = Math.max(filterMs, performance.now() - beginMs);
+  }
+  const firstHitMs = await until(async () =>
+    (await page('response contains "rare word"')).total > 0
+  );
+  const scanMs = await until(async () =>
+    (await page('response matches "(?i)total of \\\\d+ [a-z]+s\\\\b"')).scan?.isDone === true
+  );
+  return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
+}
+
+const FILTERS = [
+  'finish_reason == "stop" and not flags contains "refusal"',
+  'completion_tokens >= 300 and topic in ("t1", "t2", "t3")',
+  "latency_ms < 1000 or difficulty > 3",
+];

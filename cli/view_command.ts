@@ -1,0 +1,83 @@
+/**
+ * `retort view`.
+ *
+ * @module
+ */
+
+import { DataService } from "../lib/data/mod.ts";
+import { UsageError } from "../lib/errors.ts";
+import { systemReason } from "../lib/files.ts";
+import { printable } from "../lib/printable.ts";
+import { serveView } from "../web/view/server.ts";
+import { openBrowser } from "./keep_page.ts";
+import type { Io, StopSignal } from "./io.ts";
+import type { ParsedArgs } from "./parse.ts";
+import { Settings } from "./settings.ts";
+
+const MOST_PORT = 65_535;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** Serves the page until it is interrupted. */
+export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
+  const settings = new Settings(args);
+  if (args.inputs.length === 0) {
+    throw new UsageError(
+      "Cannot open a view of nothing: name results, failures or a folder, as in out/",
+    );
+  }
+  const hostname = settings.text("monitor-host") || undefined;
+  const port = settings.integer("port", 0, MOST_PORT) ?? 0;
+  await using service = await DataService.open({ paths: args.inputs });
+  await refuseNothing(service, args.inputs);
+  await using served = serve(service, { hostname, port, program: io.program });
+  io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
+  if (hostname !== undefined && !LOOPBACK.test(hostname)) {
+    io.writeErr(
+      "Warning: everyone who has this address can read the prompts and answers, and it is sent " +
+        "over the network unencrypted\n",
+    );
+  }
+  if (settings.isOn("open")) {
+    openBrowser(served.url).catch((error: Error) =>
+      io.writeErr(`Cannot open a browser: ${printable(error.message)}. Open the address above\n`)
+    );
+  }
+  await interruption(io);
+  return 0;
+}
+
+/** A folder may get its files later, a file that is another one stays so. */
+async function refuseNothing(service: DataService, paths: readonly string[]): Promise<void> {
+  while (true) {
+    const { index: { files, isCurrent, rows } } = await service.ask("state", {});
+    if (
+      rows > 0 || files.length === 0 || files.some(({ problem }) => problem === null && isCurrent)
+    ) return;
+    if (files.every(({ problem }) => problem !== null)) {
+      throw new UsageError(`Cannot open "${paths[0]}": ${files[0].problem}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
+  try {
+    return serveView(service, options);
+  } catch (error) {
+    const reason = error instanceof Deno.errors.AddrInUse
+      ? "the port is taken"
+      : systemReason(error);
+    throw new UsageError(
+      `Cannot serve the page on port ${options.port}: ${reason}: name another port, or none for any free one`,
+      { cause: error },
+    );
+  }
+}
+
+async function interruption(io: Io): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stops = SIGNALS.map((signal) => io.onSignal(signal, resolve));
+  await promise;
+  for (const stop of stops) stop();
+}

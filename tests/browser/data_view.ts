@@ -1,0 +1,514 @@
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/** The page over results and failures: found, filtered, searched, opened and chosen, by mouse and by keyboard. */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { DataService } from "../../lib/data/mod.ts";
+import type { DataRequests, ShownRow } from "../../lib/data/protocol.ts";
+import { serveView } from "../../web/view/server.ts";
+import { failureLine, resultLine } from "../data/lines.ts";
+import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+import { visit, type VisitOptions } from "./browser.ts";
+import type { Locator, Page } from "./deps/playwright.ts";
+import { violations } from "./looks.ts";
+import { overflow } from "./parts.ts";
+
+/** A page over files. */
+interface Scene extends AsyncDisposable {
+  readonly dir: TempDir;
+  readonly page: Page;
+  readonly url: string;
+}
+
+/** Opens the page over files that hold this. */
+async function openView(
+  files: Record<string, string>,
+  options: VisitOptions & { hash?: string } = {},
+): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await tempDir());
+  for (const [name, text] of Object.entries(files)) {
+    await dir.write(`out/${name}`, text);
+  }
+  const service = stack.use(
+    await DataService.open({ paths: [dir.path("out")] }),
+  );
+  const served = stack.use(serveView(service, { program: "retort" }));
+  const { page } = stack.use(await visit(served.url, options));
+  await page.locator("html[data-ready]").waitFor({ state: "attached" });
+  const rest = stack.move();
+  return {
+    dir,
+    page,
+    url: served.url,
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
+}
+
+const PROSE = "The first step adds the numbers, and the second step divides them.";
+
+/** 300 answers: some of each kind, three samples of one row, and failures. */
+function someFiles(): Record<string, string> {
+  let results = "";
+  for (let i = 0; i < 300; i++) {
+    const uid = `row-${i}`;
+    const own = { lang: i % 3 === 0 ? "de" : "en", score: i % 7 };
+    const response = i % 50 === 1
+      ? "I'm sorry, but I can't help with that."
+      : i % 50 === 2
+      ? "Let me check this again. ".repeat(20)
+      : `## Answer ${i}\n\n${PROSE} The result is **${i}**.`;
+    const distill = {
+      completion_tokens: 10 + i,
+      finish_reason: i % 30 === 3 ? "length" : "stop",
+      cost_usd: i / 1e5,
+    };
+    results += resultLine({
+      uid,
+      prompt: `What is the number ${i}?`,
+      response,
+      own,
+      distill,
+      reasoning: i === 0 ? "Hm." : "",
+    });
+  }
+  for (const sample of [1, 2]) {
+    results += resultLine({
+      uid: `row-0#${sample}`,
+      prompt: "What is the number 0?",
+      response: `${PROSE} The result is ${sample}.`,
+    });
+  }
+  const run = {
+    input: "prompts.jsonl",
+    identity: { model: "qwen3" },
+    params: { "44136fa3": { max_tokens: 100 } },
+  };
+  return {
+    "x.jsonl": results,
+    "x_error.jsonl": failureLine("failed-1") +
+      failureLine("failed-2", { type: "http", status: 503 }),
+    "x.run.json": JSON.stringify(run),
+  };
+}
+
+/** Waits until so many rows are shown. */
+async function shows(page: Page, words: string): Promise<void> {
+  await page.locator("#count").getByText(words, { exact: true }).waitFor();
+}
+
+function grid(page: Page): Locator {
+  return page.getByRole("grid");
+}
+
+function row(page: Page, uid: string): Locator {
+  return page.getByRole("row").filter({
+    has: page.getByText(uid, { exact: true }),
+  });
+}
+
+Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and stand in the address", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  await shows(page, "304 rows");
+  const refusals = page.getByRole("checkbox", { name: /^Refusal/ });
+  const label = page.locator("label", { has: refusals });
+  assert(
+    (await label.getAttribute("title"))?.includes("As an AI"),
+    "a flag explains itself on hover",
+  );
+  await refusals.check();
+  await shows(page, "6 of 304 rows");
+  await refusals.uncheck();
+  await page.getByRole("button", { name: "Not Refusal" }).click();
+  await page.getByRole("button", { name: "Not Repetition loop" }).click();
+  await page.getByRole("checkbox", { name: /^de/ }).check();
+  await shows(page, "96 of 304 rows");
+  await page.getByRole("spinbutton", { name: "Answer tokens from" }).fill(
+    "200",
+  );
+  await page.keyboard.press("Tab");
+  await shows(page, "34 of 304 rows");
+  await page.getByRole("textbox", { name: "Condition" }).fill(
+    "score > 4 or score == 0",
+  );
+  await shows(page, "13 of 304 rows");
+  const condition = await page.locator("#condition").textContent();
+  assertEquals(
+    condition,
+    'not flags contains "refusal" and not flags contains "loop" and lang == "de" and ' +
+      "completion_tokens >= 200 and (score > 4 or score == 0)",
+  );
+  await page.getByRole("button", { name: "Tokens", exact: true }).click();
+  await page.locator("#row-0").getByText("304", { exact: true }).waitFor();
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByRole("group", { name: "Columns" }).getByRole("checkbox", {
+    name: "score",
+  }).check();
+  await page.getByRole("columnheader", { name: "score" }).waitFor();
+  await page.reload();
+  await shows(page, "13 of 304 rows");
+  await page.getByRole("columnheader", { name: "score" }).waitFor();
+  await page.locator("#row-0").getByText("304", { exact: true }).waitFor();
+  await page.getByRole("textbox", { name: "Condition" }).fill("score >");
+  await page.getByRole("alert").getByText("Cannot use the condition").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await shows(page, "304 rows");
+});
+
+Deno.test("data page: searches texts and patterns, and opens what it finds", async () => {
+  await using scene = await openView(someFiles());
+  const { page } = scene;
+  const search = page.getByRole("searchbox", { name: "Search", exact: true });
+  await search.fill("ANSWER 29");
+  await shows(page, "11 of 304 rows");
+  await page.getByRole("checkbox", { name: "Regular expression" }).check();
+  await search.fill("answer 29\\d$");
+  await shows(page, "0 of 304 rows");
+  await search.fill("answer 29[0-9]\\n");
+  await shows(page, "10 of 304 rows");
+  await page.getByLabel("Search in").selectOption("in prompts");
+  await search.fill("number (7|8)\\?");
+  await shows(page, "2 of 304 rows");
+  await page.getByRole("row").getByText("row-8", { exact: true }).click();
+  const detail = page.getByRole("complementary");
+  await detail.getByRole("heading", { name: "row-8" }).waitFor();
+  await detail.locator(".md").getByText("Answer 8", { exact: true }).waitFor();
+  await detail.getByRole("button", { name: "Raw answer" }).click();
+  await detail.getByText("## Answer 8").waitFor();
+  await detail.getByRole("button", { name: "Raw answer" }).click();
+  await detail.getByText("Raw JSON").click();
+  await page.reload();
+  await detail.getByRole("heading", { name: "row-8", exact: true }).waitFor();
+});
+
+Deno.test("data page: compares samples, explains flags and failures, and finds near duplicates", async () => {
+  await using scene = await openView(someFiles(), {});
+  const { page } = scene;
+  const detail = page.getByRole("complementary");
+  await row(page, "row-0").first().click();
+  await detail.getByText("3 samples of this row").waitFor();
+  await detail.getByText("Reasoning").click();
+  await detail.getByText("Hm.").waitFor();
+  assert(
+    await detail.locator("ins").count() > 0 &&
+      await detail.locator("del").count() > 0,
+  );
+  await detail.getByRole("combobox", { name: "Right sample" }).selectOption({
+    index: 2,
+  });
+  await detail.getByLabel("row-0#2").getByText("2", { exact: true }).waitFor();
+  await page.getByRole("group", { name: "Failure" }).getByRole("checkbox", {
+    name: /^http/,
+  }).check();
+  await row(page, "failed-2").click();
+  await detail.getByText("http 503: No answer within 1 s").waitFor();
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("button", { name: "Compare answers" }).click();
+  await page.getByText(/answers are nearly those of earlier rows/).waitFor();
+  await page.getByRole("textbox", { name: "Condition" }).fill("near_duplicate");
+  await page.getByText(/^[1-9]\d* of 304 rows$/).waitFor();
+  await page.getByRole("button", { name: "Use these rows …" }).click();
+  await page.getByRole("dialog").getByText(
+    "Near duplicates are known to this page only",
+  ).waitFor();
+});
+
+Deno.test("data page: gives commands for a filter and for rows that were chosen, with the keyboard alone", async () => {
+  await using scene = await openView(someFiles());
+  const { page, dir } = scene;
+  await shows(page, "304 rows");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  for (
+    let i = 0;
+    i < 60 &&
+    !await grid(page).evaluate((one) => one === document.activeElement);
+    i++
+  ) {
+    await page.keyboard.press("Tab");
+  }
+  for (const key of ["j", "j", "x", "j", "x", "k", "Enter"]) {
+    await page.keyboard.press(key);
+  }
+  await page.getByRole("complementary").getByRole("heading", {
+    name: "row-2",
+    exact: true,
+  }).waitFor();
+  assertEquals(await grid(page).getAttribute("aria-activedescendant"), "row-2");
+  await page.keyboard.press("End");
+  await page.locator("#row-303.active").waitFor();
+  assert(
+    await grid(page).evaluate((one) => one === document.activeElement),
+    "the focus survives scrolling",
+  );
+  await page.keyboard.press("Escape");
+  await page.getByRole("complementary").waitFor({ state: "hidden" });
+  // Keys belong to the table only while it has the focus.
+  await page.getByRole("textbox", { name: "Condition" }).focus();
+  await page.keyboard.type("lang == 'de'");
+  await shows(page, "100 of 304 rows");
+  await page.getByRole("button", { name: "Use selected …" }).focus();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog", { name: "Use 2 selected rows" });
+  await dialog.getByRole("button", { name: "Save 2 ids" }).focus();
+  await page.keyboard.press("Enter");
+  await dialog.getByText(/^Saved 2 ids in /).waitFor();
+  assertEquals(
+    await dir.read("out/.retort/selection-1.uids"),
+    "row-2\nrow-3\n",
+  );
+  const commands = await dialog.locator("pre").allTextContents();
+  const file = dir.path("out/.retort/selection-1.uids");
+  assert(
+    commands.includes(
+      `retort export ${
+        dir.path("out/x.jsonl")
+      } -o train.jsonl --format messages --exclude-uids @${file}`,
+    ),
+  );
+  assert(
+    commands.some((one) =>
+      one.includes(
+        `retry prompts.jsonl -o ${
+          dir.path("out/x.jsonl")
+        } -m qwen3 --uids @${file} --reask-answered`,
+      )
+    ),
+  );
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Use these rows …" }).click();
+  const filtered = await page.getByRole("dialog").locator("pre")
+    .allTextContents();
+  assert(filtered[0].endsWith(`--where 'lang == '\\''de'\\'''`), filtered[0]);
+});
+
+Deno.test("data page: follows a file that grows, and says what is damaged or removed", async () => {
+  await using scene = await openView({
+    "x.jsonl": resultLine({ uid: "first" }),
+  });
+  const { page, dir } = scene;
+  await shows(page, "1 rows");
+  const append = (text: string) =>
+    Deno.writeTextFile(dir.path("out/x.jsonl"), text, { append: true });
+  await append(`${resultLine({ uid: "second" })}{"uid":"broken\n`);
+  await row(page, "second").waitFor();
+  await page.getByText(
+    /x\.jsonl: 1 damaged line left out \(line 3: it is not JSON\)/,
+  ).waitFor();
+  await dir.write("out/other.jsonl", [{ prompt: "x" }]);
+  await page.getByText(
+    /other\.jsonl: it holds no results or failures of Retort/,
+  ).waitFor();
+  await Deno.remove(dir.path("out/x.jsonl"));
+  await page.getByText(/x\.jsonl: it was removed or renamed/).waitFor();
+  await page.getByText("There are no rows yet").waitFor();
+});
+
+for (const theme of ["light", "dark"] as const) {
+  Deno.test(`data page: axe finds nothing in the ${theme} page, at 1440 and 360 pixels`, async () => {
+    await using scene = await openView(someFiles(), { theme });
+    const { page } = scene;
+    await row(page, "row-2").first().click();
+    await page.getByRole("complementary").getByText("Raw JSON").click();
+    assertEquals(await violations(page), []);
+    await page.getByRole("button", { name: "Use these rows …" }).click();
+    assertEquals(await violations(page), []);
+    await page.keyboard.press("Escape");
+    await page.setViewportSize({ width: 360, height: 800 });
+    assertEquals([await violations(page), await overflow(page)], [[], 0]);
+    await page.getByRole("button", { name: "Close" }).click();
+    assertEquals([await violations(page), await overflow(page)], [[], 0]);
+  });
+}
+
+Deno.test("data page: texts of rows stay texts, wherever they are shown", async () => {
+  const texts = HOSTILE_TEXTS.map((text) => text.toWellFormed());
+  const results = texts.map((text, i) =>
+    resultLine({
+      uid: `${i} ${text}`,
+      prompt: text,
+      response: text,
+      reasoning: text,
+      own: { [`own ${text}`]: text, group: text.slice(0, 100) },
+      distill: {
+        finish_reason: text,
+        model: text,
+        teacher: text,
+        source: `${text}:1`,
+      },
+    })
+  ).join("");
+  const failures = texts.map((text, i) =>
+    failureLine(`f${i} ${text}`, { type: text, message: text })
+  ).join("");
+  await using scene = await openView({
+    "x.jsonl": results,
+    "x_error.jsonl": failures,
+  });
+  const { page } = scene;
+  await shows(page, `${2 * texts.length} rows`);
+  await page.evaluate(() => {
+    for (
+      const more of document.querySelectorAll<HTMLElement>(
+        ".facet .more:not([hidden])",
+      )
+    ) {
+      more.click();
+    }
+  });
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByText("Columns", { exact: true }).click();
+  await grid(page).focus();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  const detail = page.getByRole("complementary");
+  const opened = texts.length + 3;
+  for (let i = 0; i < opened; i++) {
+    const uid = i < texts.length
+      ? `${i} ${texts[i]}`
+      : `f${i - texts.length} ${texts[i - texts.length]}`;
+    await page.waitForFunction(
+      (uid) => document.getElementById("detail-title")?.textContent === uid,
+      uid,
+    );
+    // Folded texts are made when they are opened.
+    await detail.evaluate((one) =>
+      one.querySelectorAll("details").forEach((box) => box.open = true)
+    );
+    if (i < 2 * texts.length - 1) {
+      await detail.getByRole("button", { name: "Next" }).click();
+    }
+  }
+  await page.getByRole("button", { name: "Use these rows …" }).click();
+  assertEquals(
+    await page.evaluate(() => Reflect.get(globalThis, "hacked")),
+    undefined,
+  );
+  assertEquals(
+    await page.evaluate(() =>
+      document.querySelectorAll(
+        "main img, main iframe, main script, main form:not([id])",
+      ).length
+    ),
+    0,
+  );
+});
+
+/** Rows that are made when they are asked for. */
+function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
+  const rowAt = (place: number): ShownRow => ({
+    id: `0:${place}`,
+    uid: `row-${place}`,
+    status: "answered",
+    prompt: `prompt ${place}`,
+    answer: `answer ${place}`,
+    finish_reason: "stop",
+    failure: "",
+    prompt_tokens: 1,
+    completion_tokens: 1,
+    reasoning_tokens: 0,
+    latency_ms: 1,
+    attempts: 1,
+    cost_usd: -1,
+    is_estimated: false,
+    teacher: "t",
+    model: "m",
+    flags: [],
+    own: {},
+  });
+  const answers = {
+    state: () => ({
+      index: { files: [], rows: total, isCurrent: true, version: 1 },
+      sortable: [],
+      own: [],
+      max_tokens: [],
+      near: null,
+      runs: [],
+      paths: ["big.jsonl"],
+    }),
+    overview: () => ({
+      total,
+      facets: [],
+      histograms: [],
+      scan: null,
+      version: 1,
+    }),
+    rows: ({ from, count }: { from: number; count: number }) => ({
+      total,
+      scan: null,
+      from,
+      version: 1,
+      rows: Array.from(
+        { length: Math.max(0, Math.min(count, total - from)) },
+        (_, i) => rowAt(from + i),
+      ),
+    }),
+    row: ({ id }: { id: string }) => ({
+      ...rowAt(Number(id.slice(2))),
+      file: "big.jsonl",
+      source: "",
+      turns: [],
+      response: "x",
+      reasoning: "",
+      tool_calls: "",
+      error: null,
+      raw: "{}",
+      is_cut: false,
+      duplicate_of: null,
+      samples: [],
+    }),
+    locate: ({ uid }: { uid: string }) => Number(uid.slice(4)),
+  };
+  return {
+    files: ["big.jsonl"],
+    ask: ((
+      name: keyof typeof answers,
+      given: DataRequests["rows"]["in"] & { id: string; uid: string },
+    ) => Promise.resolve(answers[name](given))) as unknown as DataService[
+      "ask"
+    ],
+  };
+}
+
+Deno.test("data page: every row of a million is reached, the last one too", async () => {
+  const total = 1_000_000;
+  await using served = serveView(syntheticData(total), { program: "retort" });
+  await using visited = await visit(served.url);
+  const { page } = visited;
+  await shows(page, "1,000,000 rows");
+  assertEquals(await grid(page).getAttribute("aria-rowcount"), "1000001");
+  await grid(page).focus();
+  await page.keyboard.press("End");
+  await page.locator("#row-999999").getByText("row-999999", { exact: true })
+    .waitFor();
+  assertEquals(
+    await page.locator("#row-999999").getAttribute("aria-rowindex"),
+    "1000001",
+  );
+  const isInSight = async (id: string) =>
+    await page.evaluate((id) => {
+      const box = document.getElementById(id)!.getBoundingClientRect();
+      const { bottom, top } = document.getElementById("grid")!
+        .getBoundingClientRect();
+      return box.top >= top && box.bottom <= bottom + 1;
+    }, id);
+  assert(await isInSight("row-999999"));
+  await page.keyboard.press("Enter");
+  await page.getByRole("complementary").getByRole("heading", {
+    name: "row-999999",
+  }).waitFor();
+  // The bar at its end, and the wheel by some rows.
+  await page.keyboard.press("Home");
+  await page.locator("#row-0").waitFor();
+  await grid(page).evaluate((one) => one.scrollTop = one.scrollHeight);
+  await page.locator("#row-999999").waitFor();
+  assert(await isInSight("row-999999"));
+  await page.mouse.move(600, 500);
+  await page.mouse.wheel(0, -360);
+  await page.locator("#row-999975").waitFor();
+  await page.goto(`${page.url().split("#")[0]}#row=row-500000`);
+  await page.reload();
+  await page.locator("#row-500000").waitFor();
+});

@@ -1,0 +1,178 @@
+/** Tests of the addresses of the page over results and failures. @module */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { DataService } from "../../lib/data/mod.ts";
+import { createMonitor } from "../../web/server.ts";
+import { createViewApp } from "../../web/view/server.ts";
+import { failureLine, resultLine } from "../data/lines.ts";
+import { FakeRun } from "./fake_run.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+/** The app over some rows, and a browser that was let in. */
+async function openApp(dir: TempDir) {
+  await dir.write(
+    "out/x.jsonl",
+    resultLine({ uid: "a", own: { lang: "en" } }) + resultLine({ uid: "b", own: { lang: "de" } }) +
+      resultLine({ uid: "a#1", response: "Another answer to the same row" }),
+  );
+  await dir.write("out/x_error.jsonl", failureLine("c"));
+  const service = await DataService.open({ paths: [dir.path("out")] });
+  const { app, token, cookieName } = createViewApp(service, { program: "retort" });
+  const headers = { host: "127.0.0.1:1", cookie: `${cookieName}=${token}` };
+  // deno-lint-ignore no-explicit-any -- a test knows what it asked for
+  const get = async (path: string): Promise<any> =>
+    await (await app.request(path, { headers })).json();
+  while (!(await get("/data/state")).index.isCurrent);
+  const post = (body: string, more: Record<string, string> = {}) =>
+    app.request("/data/selection", {
+      method: "POST",
+      body,
+      headers: {
+        ...headers,
+        "content-type": "application/json",
+        origin: "http://127.0.0.1:1",
+        ...more,
+      },
+    });
+  return {
+    app,
+    service,
+    token,
+    headers,
+    get,
+    post,
+    [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+  };
+}
+
+Deno.test("view: answers its own page only", async () => {
+  await using dir = await tempDir();
+  await using scene = await openApp(dir);
+  const { app, headers, token } = scene;
+  const status = async (path: string, init: RequestInit = {}) => {
+    const response = await app.request(path, init);
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals(await status("/data/state", { headers: { host: "127.0.0.1:1" } }), 401);
+  assertEquals(await status("/data/", { headers: { host: "127.0.0.1:1" } }), 401);
+  assertEquals(await status("/data/state", { headers: { ...headers, host: "evil.example" } }), 403);
+  assertEquals(
+    await status("/data/state", { headers: { ...headers, "sec-fetch-site": "cross-site" } }),
+    403,
+  );
+  assertEquals(await status(`/?token=${token}`, { headers: { host: "127.0.0.1:1" } }), 303);
+  assertEquals(await status("/?token=other", { headers: { host: "127.0.0.1:1" } }), 401);
+  assertEquals(await status("/data/nothing", { headers }), 404);
+  assertEquals(await status("/data/view.js", { headers }), 200);
+  const page = await app.request("/prefix/data/", { headers });
+  assert((await page.text()).includes("<title>Retort: data</title>"));
+  assert(
+    page.headers.get("content-security-policy")!.includes("require-trusted-types-for 'script'"),
+  );
+});
+
+Deno.test("view: gives rows, counts and whole rows", async () => {
+  await using dir = await tempDir();
+  await using scene = await openApp(dir);
+  const { get } = scene;
+  const where = encodeURIComponent('status == "answered"');
+  const { total, rows } = await get(`/data/rows?where=${where}&from=0&count=10&column=lang`);
+  assertEquals([total, rows.map(({ uid, own }: { uid: string; own: unknown }) => [uid, own])], [3, [
+    ["a", { lang: "en" }],
+    ["b", { lang: "de" }],
+    ["a#1", { lang: "" }],
+  ]]);
+  const row = await get(`/data/row?id=${rows[0].id}`);
+  assertEquals([row.uid, row.turns, row.samples.length], ["a", [{
+    role: "user",
+    text: "prompt of a",
+  }], 2]);
+  assertEquals(await get(`/data/row?id=9:9`), null);
+  assertEquals(await get(`/data/locate?uid=b`), 1);
+  assertEquals((await get(`/data/rows?from=0&count=9999999`)).rows.length, 4);
+  assertEquals(
+    (await get(`/data/rows?where=x%20%3D%3D`)).error.slice(0, 24),
+    "Cannot use the condition",
+  );
+  while (true) {
+    const page = await get(
+      `/data/rows?where=${encodeURIComponent('response contains "Another"')}&from=0&count=5`,
+    );
+    if (!page.scan.isDone) continue;
+    assertEquals([page.total, page.rows[0].uid], [1, "a#1"]);
+    break;
+  }
+});
+
+Deno.test("view: saves a selection for its own page, and writes nothing else", async () => {
+  await using dir = await tempDir();
+  await using scene = await openApp(dir);
+  const { post, get } = scene;
+  const { rows } = await get("/data/rows?from=0&count=4");
+  const saved = await (await post(JSON.stringify({ ids: [rows[1].id, rows[3].id] }))).json();
+  assertEquals([saved.count, await Deno.readTextFile(saved.path)], [2, "b\nc\n"]);
+  const all = await (await post(JSON.stringify({ where: 'status == "answered"' }))).json();
+  assertEquals([all.path.split("/").at(-1), await Deno.readTextFile(all.path)], [
+    "selection-2.uids",
+    "a\nb\na#1\n",
+  ]);
+  const refused: [body: string, headers: Record<string, string>, status: number][] = [
+    ["{}", { origin: "http://evil.example" }, 403],
+    ["{}", { origin: "" }, 403],
+    ["{}", { "content-type": "text/plain" }, 415],
+    ["{", {}, 400],
+    ['{"ids":[1]}', {}, 400],
+    ['{"ids":[]}', {}, 400],
+    ['{"where":"x =="}', {}, 400],
+  ];
+  for (const [body, headers, status] of refused) {
+    assertEquals((await post(body, headers)).status, status, body);
+  }
+  const names = await dir.names("out/.retort");
+  assertEquals(names.filter((name) => name.endsWith(".uids")), [
+    "selection-1.uids",
+    "selection-2.uids",
+  ]);
+});
+
+Deno.test("view: a pattern that takes forever is ended, and everything else answers", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", resultLine({ uid: "a", response: "a".repeat(40) + "!" }));
+  await using service = await DataService.open({ paths: [dir.path("x.jsonl")], isKept: false });
+  const query = { where: 'response matches "^(a+)+$"', from: 0, count: 1, columns: [] };
+  while (!(await service.ask("state", {})).index.isCurrent);
+  while (true) {
+    const { scan } = await service.ask("rows", query);
+    if (!scan?.isDone) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      continue;
+    }
+    assert(
+      /ended at row 1 of 1: .* took more than 2 s/.test(scan.problem ?? ""),
+      scan.problem ?? "",
+    );
+    break;
+  }
+  assertEquals((await service.ask("rows", { ...query, where: "" })).total, 1);
+});
+
+Deno.test("view: is a part of the page of a run, opened when it is asked for", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  using monitor = createMonitor(new FakeRun(), {
+    data: { paths: [dir.path("out")], program: "retort" },
+  });
+  const headers = { host: "127.0.0.1:1", cookie: `${monitor.cookieName}=${monitor.token}` };
+  const text = async (path: string) => await (await monitor.app.request(path, { headers })).text();
+  assert(!/id="data-link" hidden/.test(await text("/")), "the run's page has a link to it");
+  assertEquals(monitor.isWatched, false);
+  assert((await text("/data/")).includes("Retort: data"));
+  while (JSON.parse(await text("/data/state")).index?.rows !== 1);
+  assertEquals(monitor.isWatched, true);
+  assert((await text("/prefix/data/view.js")).includes("aria-activedescendant"));
+  using other = createMonitor(new FakeRun());
+  const cookie = `${other.cookieName}=${other.token}`;
+  const missing = await other.app.request("/data/", { headers: { ...headers, cookie } });
+  assertEquals([missing.status, await missing.text()], [404, "There is nothing here"]);
+});

@@ -1,0 +1,196 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * What can be done with the rows: commands to paste. The page itself starts none.
+ *
+ * @module
+ */
+
+import { formatCount } from "../../page/figures.js";
+import { byId, make, setShown, setText } from "../../page/dom.js";
+import { shellWord } from "./filter.js";
+
+/** @typedef {{ program: string, paths: readonly string[], runs: readonly { input: string, output: string, model: string }[] }} CommandContext */
+/** @typedef {{ title: string, command: string, note?: string }} Command */
+
+/** The dialog with the commands. */
+export class Actions {
+  #dialog = byId("actions", HTMLDialogElement);
+  #list = byId("actions-list", HTMLElement);
+  #note = byId("actions-note", HTMLElement);
+  #save = byId("actions-save", HTMLButtonElement);
+  /** @type {() => Promise<{ path: string, count: number }>} */
+  #saving = () => Promise.reject(new Error("nothing to save"));
+  /** @type {CommandContext} */
+  #context = { program: "retort", paths: [], runs: [] };
+
+  constructor() {
+    byId("actions-close", HTMLButtonElement).addEventListener(
+      "click",
+      () => this.#dialog.close(),
+    );
+    this.#save.addEventListener("click", () => this.#onSave());
+  }
+
+  /**
+   * Shows commands for all rows that meet a condition.
+   *
+   * @param {CommandContext} context
+   * @param {string} condition
+   * @param {number} count
+   * @param {boolean} isKnownOutside whether commands know everything that the condition names
+   * @param {() => Promise<{ path: string, count: number }>} save
+   */
+  showFilter(context, condition, count, isKnownOutside, save) {
+    this.#context = context;
+    this.#saving = save;
+    setText(
+      byId("actions-title", HTMLElement),
+      `Use ${formatCount(count)} ${count === 1 ? "row" : "rows"}`,
+    );
+    const isAll = condition === "";
+    setText(
+      this.#note,
+      isKnownOutside
+        ? "Each command names the condition. Saved as a list of ids, the rows stay the same when the files change."
+        : "Near duplicates are known to this page only: save the ids of the rows, then use them.",
+    );
+    this.#showCommands(
+      isKnownOutside ? filterCommands(context, condition) : [],
+    );
+    setText(this.#save, `Save ${formatCount(count)} ids`);
+    setShown(this.#save, !isAll && count > 0);
+    this.#dialog.showModal();
+  }
+
+  /**
+   * Shows what can be done with rows that were chosen by hand.
+   *
+   * @param {CommandContext} context
+   * @param {number} count
+   * @param {() => Promise<{ path: string, count: number }>} save
+   */
+  showSelection(context, count, save) {
+    this.#context = context;
+    this.#saving = save;
+    setText(
+      byId("actions-title", HTMLElement),
+      `Use ${formatCount(count)} selected ${count === 1 ? "row" : "rows"}`,
+    );
+    setText(
+      this.#note,
+      "Their ids are saved in a file beside the results, and commands name that file.",
+    );
+    this.#showCommands([]);
+    setText(this.#save, `Save ${formatCount(count)} ids`);
+    setShown(this.#save, true);
+    this.#dialog.showModal();
+  }
+
+  async #onSave() {
+    this.#save.disabled = true;
+    try {
+      const { path, count } = await this.#saving();
+      setText(this.#note, `Saved ${formatCount(count)} ids in ${path}`);
+      setShown(this.#save, false);
+      this.#showCommands(selectionCommands(this.#context, path));
+    } catch (error) {
+      setText(
+        this.#note,
+        error instanceof Error ? error.message : String(error),
+      );
+    } finally {
+      this.#save.disabled = false;
+    }
+  }
+
+  /** @param {readonly Command[]} commands */
+  #showCommands(commands) {
+    this.#list.replaceChildren(...commands.map(({ title, command, note }) => {
+      const code = make("pre", {
+        tabindex: "0",
+        role: "group",
+        "aria-label": title,
+      }, command);
+      const copy = make("button", { type: "button", class: "small" }, "Copy");
+      copy.append(make("span", { class: "unseen" }, ` the command: ${title}`));
+      copy.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(command);
+          setText(/** @type {any} */ (copy.firstChild), "Copied");
+        } catch {
+          getSelection()?.selectAllChildren(code);
+        }
+      });
+      return make(
+        "li",
+        {},
+        make("div", { class: "text-head" }, make("h3", {}, title), copy),
+        code,
+        ...(note === undefined ? [] : [make("p", { class: "note" }, note)]),
+      );
+    }));
+  }
+}
+
+/** @param {CommandContext} context @param {string} condition @returns {Command[]} */
+function filterCommands({ program, paths, runs }, condition) {
+  const files = paths.map(shellWord).join(" ");
+  const where = condition === "" ? "" : ` --where ${shellWord(condition)}`;
+  const results = resultsOf({ program, paths, runs });
+  return [
+    {
+      title: "Export them for training",
+      command: `${program} export ${results} -o train.jsonl --format messages${where}`,
+    },
+    { title: "Count them", command: `${program} stats ${files}${where}` },
+    ...(condition === "" ? [] : [{
+      title: "Export all others",
+      command: `${program} export ${results} -o train.jsonl --format messages --where ${
+        shellWord(`not (${condition})`)
+      }`,
+    }]),
+  ];
+}
+
+/** @param {CommandContext} context @param {string} path @returns {Command[]} */
+function selectionCommands({ program, paths, runs }, path) {
+  const uids = shellWord(`@${path}`);
+  const results = resultsOf({ program, paths, runs });
+  return [
+    {
+      title: "Export them for training",
+      command: `${program} export ${results} -o train.jsonl --format messages --uids ${uids}`,
+    },
+    {
+      title: "Export all others",
+      command:
+        `${program} export ${results} -o train.jsonl --format messages --exclude-uids ${uids}`,
+    },
+    ...runs.flatMap(({ input, output, model }) => {
+      const run = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
+        shellWord(model)
+      }`;
+      return [
+        {
+          title: `Ask the failed ones of ${input} again`,
+          command: `${run} --uids ${uids}`,
+          note: "Add the other flags of the run.",
+        },
+        {
+          title: `Ask the answered ones of ${input} again, too`,
+          command: `${run} --uids ${uids} --reask-answered`,
+          note:
+            "Old answers are set aside, and the price is shown first. Add the other flags of the run.",
+        },
+      ];
+    }),
+  ];
+}
+
+/** Results files; failures are no part of a training set. @param {CommandContext} context */
+function resultsOf({ paths, runs }) {
+  const results = runs.map(({ output }) => output);
+  return (results.length > 0 ? results : paths).map(shellWord).join(" ");
+}

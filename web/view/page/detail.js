@@ -1,0 +1,244 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * One row, whole: what was asked, what came back, and the other answers to it side by side.
+ *
+ * @module
+ */
+
+import { formatCount, formatLatency } from "../../page/figures.js";
+import { byId, make, setShown, setText } from "../../page/dom.js";
+import { makeFoldedText, makeText } from "../../page/text.js";
+import { differenceOf } from "./difference.js";
+import { costText, makeFlag } from "./grid.js";
+
+/** @import { RowDetail } from "../../../lib/data/protocol.ts" */
+
+/** @type {Record<string, string>} */
+const ROLES = {
+  system: "System",
+  developer: "Developer",
+  user: "User",
+  assistant: "Assistant",
+  tool: "Tool result",
+};
+
+/** The panel beside the table. */
+export class Detail {
+  #panel = byId("detail", HTMLElement);
+  #title = byId("detail-title", HTMLElement);
+  #body = byId("detail-body", HTMLElement);
+  #words;
+  #open;
+
+  /** @param {Record<string, { title: string, help: string }>} words @param {(uid: string) => void} open opens another row */
+  constructor(words, open) {
+    this.#words = words;
+    this.#open = open;
+  }
+
+  /** Shows a row; null for one that can no longer be read. @param {RowDetail | null} row */
+  show(row) {
+    setShown(this.#panel, true);
+    if (row === null) {
+      setText(this.#title, "This row can no longer be read");
+      this.#body.replaceChildren(
+        make("p", { class: "none" }, "Its file was changed or removed."),
+      );
+      return;
+    }
+    setText(this.#title, row.uid);
+    this.#body.replaceChildren(...this.#parts(row));
+    this.#body.scrollTop = 0;
+  }
+
+  /** Hides the panel. */
+  hide() {
+    setShown(this.#panel, false);
+  }
+
+  /** Whether a row is open. */
+  get isOpen() {
+    return !this.#panel.hidden;
+  }
+
+  /** @param {RowDetail} row @returns {Node[]} */
+  #parts(row) {
+    const parts = [];
+    if (row.error !== null) {
+      parts.push(
+        makeText(
+          "Failure",
+          `${row.error.type}${
+            row.error.status === null ? "" : ` ${row.error.status}`
+          }: ${row.error.message}`,
+        ),
+      );
+    }
+    if (row.flags.length > 0) parts.push(this.#flags(row));
+    for (const { role, text, toolCalls } of row.turns) {
+      parts.push(makeText(ROLES[role] ?? role, text));
+      if (toolCalls !== undefined) {
+        parts.push(makeText("Tool calls of this turn", toolCalls));
+      }
+    }
+    if (row.reasoning !== "") {
+      parts.push(
+        makeFoldedText(
+          "Reasoning",
+          row.reasoning_tokens > 0 ? ` (${formatCount(row.reasoning_tokens)} tokens)` : "",
+          row.reasoning,
+        ),
+      );
+    }
+    if (
+      row.response !== "" ||
+      (row.status === "answered" && row.tool_calls === "")
+    ) {
+      parts.push(
+        makeText(
+          row.status === "answered" ? "Answer" : "Answer that was not kept",
+          row.response,
+        ),
+      );
+    }
+    if (row.tool_calls !== "") {
+      parts.push(makeText("Tool calls", row.tool_calls));
+    }
+    if (row.samples.length > 1) parts.push(makeSamples(row));
+    parts.push(this.#facts(row));
+    for (const [name, text] of Object.entries(row.own)) {
+      if (!SHOWN_AS_TURNS.has(name) && text !== "") {
+        parts.push(makeFoldedText(`Your field: ${name}`, "", text));
+      }
+    }
+    parts.push(makeFoldedText("Raw JSON", "", row.raw));
+    if (row.is_cut) {
+      parts.push(
+        make(
+          "p",
+          { class: "note" },
+          "Long texts are cut here; the file has them whole.",
+        ),
+      );
+    }
+    return parts;
+  }
+
+  /** @param {RowDetail} row */
+  #flags(row) {
+    const list = make("ul", { class: "flag-list" });
+    for (const flag of row.flags) {
+      const item = make(
+        "li",
+        {},
+        makeFlag(flag, this.#words),
+        make("span", { class: "note" }, this.#words[flag]?.help ?? ""),
+      );
+      if (flag === "duplicate" && row.duplicate_of !== null) {
+        const uid = row.duplicate_of;
+        const button = make(
+          "button",
+          { type: "button", class: "small" },
+          `Open ${uid}`,
+        );
+        button.addEventListener("click", () => this.#open(uid));
+        item.append(button);
+      }
+      list.append(item);
+    }
+    return list;
+  }
+
+  /** @param {RowDetail} row */
+  #facts(row) {
+    /** @type {[string, string | number][]} */
+    const facts = [
+      ["Status", row.status],
+      ["Finish reason", row.finish_reason],
+      ["Prompt tokens", row.prompt_tokens],
+      ["Answer tokens", row.completion_tokens],
+      ["Latency", row.latency_ms > 0 ? formatLatency(row.latency_ms) : ""],
+      ["Attempts", row.attempts],
+      [
+        "Cost",
+        row.cost_usd < 0 ? "" : costText(row) +
+          (row.is_estimated ? " (estimated by public prices)" : ""),
+      ],
+      ["Model", row.model],
+      ["Teacher", row.teacher],
+      ["Source", row.source],
+      ["File", row.file],
+    ];
+    const list = make("dl", { class: "facts" });
+    for (const [name, value] of facts) {
+      if (value === "") continue;
+      const text = typeof value === "number" ? formatCount(value) : value;
+      list.append(make("div", {}, make("dt", {}, name), make("dd", {}, text)));
+    }
+    return list;
+  }
+}
+
+/** Fields whose texts stand among the turns. */
+const SHOWN_AS_TURNS = new Set([
+  "prompt",
+  "messages",
+  "question",
+  "instruction",
+  "conversations",
+  "body",
+]);
+
+/** Two answers to one row beside each other, with what differs marked. @param {RowDetail} row */
+function makeSamples({ samples, id }) {
+  const left = makeChoice("Left", samples),
+    right = makeChoice("Right", samples);
+  const own = Math.max(0, samples.findIndex((one) => one.id === id));
+  left.selectedIndex = own;
+  right.selectedIndex = own === 0 ? 1 : 0;
+  const views = make("div", { class: "side-by-side" });
+  const show = () => {
+    const pair = [samples[left.selectedIndex], samples[right.selectedIndex]];
+    const pieces = differenceOf(pair[0].response, pair[1].response);
+    views.replaceChildren(...pieces.map((side, at) =>
+      make(
+        "pre",
+        {
+          class: "raw",
+          tabindex: "0",
+          role: "group",
+          "aria-label": pair[at].uid,
+          dir: "auto",
+        },
+        ...side.map(({ text, isSame }) => isSame ? text : make(at === 0 ? "del" : "ins", {}, text)),
+      )
+    ));
+  };
+  left.addEventListener("change", show);
+  right.addEventListener("change", show);
+  show();
+  return make(
+    "section",
+    { class: "samples", "aria-label": "Samples" },
+    make("h3", {}, `${formatCount(samples.length)} samples of this row`),
+    make("div", { class: "side-by-side" }, left, right),
+    views,
+  );
+}
+
+/** @param {string} side @param {RowDetail["samples"]} samples */
+function makeChoice(side, samples) {
+  const select = make("select", { "aria-label": `${side} sample` });
+  for (const { uid, status, completion_tokens: tokens } of samples) {
+    select.append(
+      make(
+        "option",
+        {},
+        `${uid} · ${status === "answered" ? `${formatCount(tokens)} tokens` : status}`,
+      ),
+    );
+  }
+  return select;
+}

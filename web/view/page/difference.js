@@ -1,0 +1,88 @@
+// @ts-check
+/**
+ * What two texts have in common, word by word.
+ *
+ * @module
+ */
+
+/** Longer texts would take seconds. */
+const MOST_WORDS = 3_000;
+
+/** @typedef {{ text: string, isSame: boolean }} Piece */
+
+/**
+ * The pieces of both texts: the words of a longest common subsequence are the same.
+ *
+ * @param {string} left
+ * @param {string} right
+ * @returns {[Piece[], Piece[]]}
+ */
+export function differenceOf(left, right) {
+  const a = wordsOf(left), b = wordsOf(right);
+  let start = 0;
+  while (start < a.length && start < b.length && a[start] === b[start]) start++;
+  let end = 0;
+  while (
+    end < a.length - start && end < b.length - start &&
+    a.at(-1 - end) === b.at(-1 - end)
+  ) {
+    end++;
+  }
+  const [middleA, middleB] = [
+    a.slice(start, a.length - end),
+    b.slice(start, b.length - end),
+  ];
+  const same = middleA.length * middleB.length > MOST_WORDS ** 2
+    ? { a: new Set(), b: new Set() }
+    : commonPlaces(middleA, middleB);
+  const pieces = (
+    /** @type {string[]} */ words,
+    /** @type {Set<number>} */ places,
+  ) =>
+    joined(words.map((text, at) => ({
+      text,
+      isSame: at < start || at >= words.length - end || places.has(at - start),
+    })));
+  return [pieces(a, same.a), pieces(b, same.b)];
+}
+
+/** @param {string} text */
+function wordsOf(text) {
+  return text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) ?? [];
+}
+
+/** @param {string[]} a @param {string[]} b */
+function commonPlaces(a, b) {
+  const width = b.length + 1;
+  const lengths = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--) {
+    for (let j = b.length - 1; j >= 0; j--) {
+      lengths[i * width + j] = a[i] === b[j]
+        ? lengths[(i + 1) * width + j + 1] + 1
+        : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
+    }
+  }
+  /** @type {{ a: Set<number>, b: Set<number> }} */
+  const places = { a: new Set(), b: new Set() };
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    if (a[i] === b[j]) {
+      places.a.add(i++);
+      places.b.add(j++);
+    } else if (lengths[(i + 1) * width + j] >= lengths[i * width + j + 1]) i++;
+    else j++;
+  }
+  return places;
+}
+
+/** Pieces that follow one another and are alike become one. @param {Piece[]} pieces */
+function joined(pieces) {
+  /** @type {Piece[]} */
+  const result = [];
+  for (const piece of pieces) {
+    const last = result.at(-1);
+    if (last !== undefined && last.isSame === piece.isSame) {
+      last.text += piece.text;
+    } else result.push({ ...piece });
+  }
+  return result;
+}

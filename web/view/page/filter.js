@@ -1,0 +1,194 @@
+// @ts-check
+/**
+ * What the table is filtered and sorted by: kept in the address, written as one condition.
+ *
+ * @module
+ */
+
+/** @typedef {string | number | boolean | null} FilterValue */
+/** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
+/** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
+
+/** A name that a condition takes as it is. */
+const PLAIN_NAME =
+  /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*$/u;
+
+/** Everything that decides which rows are shown, and how. */
+export class Filter {
+  /** @type {FacetChoice[]} */
+  facets = [];
+  /** @type {RangeChoice[]} */
+  ranges = [];
+  search = "";
+  /** Where it is searched: `response`, `prompt`, `reasoning`. */
+  searchIn = "response";
+  isPattern = false;
+  /** A condition as it was typed. */
+  where = "";
+  sort = "";
+  isDescending = false;
+  /** The columns that are shown; empty for the usual ones. @type {string[]} */
+  columns = [];
+  /** The row that is open, by its id. */
+  row = "";
+
+  /** All of it as one condition, as commands take it. @returns {string} */
+  condition() {
+    const parts = this.facets.flatMap(facetParts);
+    for (const { field, min, max } of this.ranges) {
+      if (min !== null) parts.push(`${field} >= ${min}`);
+      if (max !== null) parts.push(`${field} <= ${max}`);
+    }
+    if (this.search !== "") {
+      const text = JSON.stringify(
+        this.isPattern ? `(?i)${this.search}` : this.search,
+      );
+      parts.push(
+        `${this.searchIn} ${this.isPattern ? "matches" : "icontains"} ${text}`,
+      );
+    }
+    const typed = this.where.trim();
+    if (typed !== "") {
+      parts.push(
+        parts.length > 0 && /\bor\b|\|\|/i.test(typed) ? `(${typed})` : typed,
+      );
+    }
+    return parts.join(" and ");
+  }
+
+  /** What was chosen of a field. @param {string} field @returns {FacetChoice} */
+  choiceOf(field) {
+    return this.facets.find((one) => one.field === field) ??
+      { field, only: [], not: [] };
+  }
+
+  /** Chooses a value, excludes it, or neither. @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how */
+  choose(field, value, how) {
+    const { only, not } = this.choiceOf(field);
+    const others = (/** @type {FilterValue[]} */ values) => values.filter((one) => one !== value);
+    const choice = { field, only: others(only), not: others(not) };
+    if (how !== undefined) choice[how].push(value);
+    this.facets = this.facets.filter((one) => one.field !== field);
+    if (choice.only.length + choice.not.length > 0) this.facets.push(choice);
+  }
+
+  /** @param {string} field @param {number | null} min @param {number | null} max */
+  setRange(field, min, max) {
+    this.ranges = this.ranges.filter((one) => one.field !== field);
+    if (min !== null || max !== null) this.ranges.push({ field, min, max });
+  }
+
+  /** Whether anything is left out. */
+  get isEmpty() {
+    return this.condition() === "";
+  }
+
+  /** Leaves nothing out. */
+  clear() {
+    this.facets = [];
+    this.ranges = [];
+    this.search = "";
+    this.where = "";
+  }
+
+  /** As it stands behind the `#` of the address. */
+  toHash() {
+    const params = new URLSearchParams();
+    const set = (/** @type {string} */ name, /** @type {string} */ value) => {
+      if (value !== "") params.set(name, value);
+    };
+    if (this.facets.length > 0) set("facets", JSON.stringify(this.facets));
+    if (this.ranges.length > 0) set("ranges", JSON.stringify(this.ranges));
+    set("search", this.search);
+    if (this.search !== "") set("in", this.searchIn);
+    if (this.search !== "" && this.isPattern) set("re", "1");
+    set("where", this.where);
+    set("sort", this.sort);
+    if (this.isDescending) set("desc", "1");
+    if (this.columns.length > 0) set("columns", JSON.stringify(this.columns));
+    set("row", this.row);
+    return params.toString();
+  }
+
+  /** Out of an address, whatever stands in it. @param {string} hash */
+  static fromHash(hash) {
+    const params = new URLSearchParams(hash.replace(/^#/, ""));
+    const filter = new Filter();
+    const text = (/** @type {string} */ name) => params.get(name) ?? "";
+    filter.facets = listIn(text("facets")).flatMap((one) => {
+      const { field, only, not } = one;
+      return typeof field === "string" && Array.isArray(only) &&
+          Array.isArray(not)
+        ? [{
+          field,
+          only: only.filter(isFilterValue),
+          not: not.filter(isFilterValue),
+        }]
+        : [];
+    });
+    filter.ranges = listIn(text("ranges")).flatMap(({ field, min, max }) =>
+      typeof field === "string" ? [{ field, min: numberIn(min), max: numberIn(max) }] : []
+    );
+    filter.columns = listIn(text("columns")).filter((one) => typeof one === "string");
+    filter.search = text("search");
+    if (["response", "prompt", "reasoning"].includes(text("in"))) {
+      filter.searchIn = text("in");
+    }
+    filter.isPattern = text("re") === "1";
+    filter.where = text("where");
+    filter.sort = text("sort");
+    filter.isDescending = text("desc") === "1";
+    filter.row = text("row");
+    return filter;
+  }
+}
+
+/** @param {FacetChoice} choice @returns {string[]} */
+function facetParts({ field, only, not }) {
+  if (!PLAIN_NAME.test(field)) return [];
+  if (field === "flags") {
+    const has = (/** @type {FilterValue} */ value) => `flags contains ${JSON.stringify(value)}`;
+    const chosen = only.map(has).join(" or ");
+    return [
+      ...(only.length > 1 ? [`(${chosen})`] : only.length > 0 ? [chosen] : []),
+      ...not.map((value) => `not flags contains ${JSON.stringify(value)}`),
+    ];
+  }
+  return [...listPart(field, only, false), ...listPart(field, not, true)];
+}
+
+/** @param {string} field @param {FilterValue[]} values @param {boolean} isNot @returns {string[]} */
+function listPart(field, values, isNot) {
+  if (values.length === 0) return [];
+  const texts = values.map((value) => JSON.stringify(value));
+  if (texts.length === 1) {
+    return [`${field} ${isNot ? "!=" : "=="} ${texts[0]}`];
+  }
+  return [`${field} ${isNot ? "not in" : "in"} (${texts.join(", ")})`];
+}
+
+/** @param {string} text @returns {any[]} */
+function listIn(text) {
+  try {
+    const value = JSON.parse(text);
+    return Array.isArray(value) ? value.filter((one) => one !== null && one !== undefined) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** @param {unknown} value */
+function numberIn(value) {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** @param {unknown} value */
+function isFilterValue(value) {
+  return value === null ||
+    ["string", "number", "boolean"].includes(typeof value);
+}
+
+/** A word as a shell takes it. @param {string} word */
+export function shellWord(word) {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,505 @@
+// @ts-check
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+/**
+ * The table: any number of rows, of which those in sight are elements. Its rows are known by their places; the
+ * focus stays on the table itself and moves from row to row by `aria-activedescendant`, so that no scrolling
+ * loses it.
+ *
+ * @module
+ */
+
+import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
+import { byId, make, setAttribute, setText } from "../../page/dom.js";
+
+/** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
+/** @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row: ShownRow) => (Node | string)[] }} Column */
+
+const ROW_PX = 36;
+/** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
+const MOST_PX = 30_000_000;
+/** Rows that are asked for at once. */
+const PAGE_ROWS = 100;
+const MOST_PAGES = 30;
+/** Rows beyond the edges that are elements all the same. */
+const OVERSCAN = 4;
+
+/** The table. */
+export class Grid {
+  #scroller = byId("grid", HTMLElement);
+  #head = byId("grid-head", HTMLElement);
+  #space = byId("grid-space", HTMLElement);
+  #layer = byId("grid-rows", HTMLElement);
+  /** @type {Column[]} */
+  #columns = [];
+  #total = 0;
+  /** The place of the row that the keyboard is at. */
+  #active = 0;
+  /** The place of the row at the upper edge; a fraction while it is cut. */
+  #top = 0;
+  #isScrolling = false;
+  /** @type {Map<number, readonly ShownRow[] | "asked">} */
+  #pages = new Map();
+  #generation = 0;
+  /** Rows that are chosen, by their names; their ids. @type {Map<string, string>} */
+  selected = new Map();
+  /** The name of the row that is open. */
+  opened = "";
+  #load;
+  #listener;
+
+  /**
+   * @param {(from: number, count: number) => Promise<RowPage>} load
+   * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void, sort: (field: string) => void }} listener
+   */
+  constructor(load, listener) {
+    this.#load = load;
+    this.#listener = listener;
+    this.#scroller.addEventListener("scroll", () => this.#onScroll());
+    this.#scroller.addEventListener("wheel", (event) => this.#onWheel(event), {
+      passive: false,
+    });
+    this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#layer.addEventListener("click", (event) => this.#onClick(event));
+    new ResizeObserver(() => this.draw()).observe(this.#scroller);
+  }
+
+  /** How many rows there are. */
+  get total() {
+    return this.#total;
+  }
+
+  /** The place of the row that the keyboard is at. */
+  get active() {
+    return this.#active;
+  }
+
+  /** Shows these columns. @param {Column[]} columns @param {string} sort @param {boolean} isDescending */
+  setColumns(columns, sort, isDescending) {
+    this.#columns = columns;
+    const cells = columns.map((column) => {
+      const isSorted = column.sort !== undefined && column.sort === sort;
+      const cell = make("div", {
+        role: "columnheader",
+        class: column.isNumber ? "cell number" : "cell",
+        "aria-sort": isSorted ? isDescending ? "descending" : "ascending" : false,
+      });
+      if (column.title === "Selected") {
+        cell.append(make("span", { class: "unseen" }, column.title));
+      } else if (column.sort === undefined) cell.append(column.title);
+      else {
+        const arrow = isSorted ? isDescending ? " ↓" : " ↑" : "";
+        const button = make(
+          "button",
+          { type: "button", class: "sort" },
+          column.title + arrow,
+        );
+        const { sort: field } = column;
+        button.addEventListener("click", () => this.#listener.sort(field));
+        cell.append(button);
+      }
+      return cell;
+    });
+    this.#head.replaceChildren(...cells);
+    setAttribute(this.#scroller, "aria-colcount", String(columns.length));
+    const { style } = this.#scroller;
+    style.setProperty("--columns", columns.map(({ width }) => width).join(" "));
+    const least = columns.reduce(
+      (sum, { width }) => sum + Number(/\d+/.exec(width)),
+      0,
+    );
+    style.setProperty("--least", `${least + 24}px`);
+    this.draw();
+  }
+
+  /** Forgets what it holds: the rows are others now. @param {boolean} isOther whether another condition holds: the table starts at its top then */
+  reset(isOther) {
+    this.#generation++;
+    // What is shown stays until the new rows are there.
+    if (isOther) {
+      this.#pages.clear();
+      this.#active = 0;
+      this.#top = 0;
+      this.#setScroll();
+    } else this.#stale = new Set(this.#pages.keys());
+    this.draw();
+  }
+
+  /** Pages whose rows may have changed. @type {Set<number>} */
+  #stale = new Set();
+
+  /** There are this many rows. @param {number} total */
+  setTotal(total) {
+    if (total === this.#total) return;
+    this.#total = total;
+    this.#active = Math.max(0, Math.min(this.#active, total - 1));
+    setAttribute(this.#scroller, "aria-rowcount", String(total + 1));
+    this.#space.style.height = `${Math.min(MOST_PX, total * ROW_PX) + ROW_PX}px`;
+    this.draw();
+  }
+
+  /** Goes to a place. @param {number} place @param {boolean} [isCentred] */
+  goTo(place, isCentred = false) {
+    this.#active = Math.max(0, Math.min(place, this.#total - 1));
+    const rows = this.#rowsInSight;
+    if (isCentred) this.#top = this.#active - rows / 2;
+    else if (this.#active < this.#top) this.#top = this.#active;
+    else if (this.#active > this.#top + rows - 1) {
+      this.#top = this.#active - rows + 1;
+    }
+    this.#top = Math.max(0, Math.min(this.#top, this.#total - rows));
+    this.#setScroll();
+    this.draw();
+  }
+
+  /** The row at a place, where it is known. @param {number} place @returns {ShownRow | undefined} */
+  rowAt(place) {
+    const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
+    return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
+  }
+
+  /** Gets the row at a place. @param {number} place @returns {Promise<ShownRow | undefined>} */
+  async fetchRow(place) {
+    const known = this.rowAt(place);
+    if (known !== undefined) return known;
+    const { rows } = await this.#load(place, 1);
+    return rows[0];
+  }
+
+  /** Takes the focus. */
+  focus() {
+    this.#scroller.focus({ preventScroll: true });
+  }
+
+  /** Draws the rows in sight. */
+  draw() {
+    const rows = this.#rowsInSight;
+    const first = Math.max(0, Math.floor(this.#top) - OVERSCAN);
+    const last = Math.min(
+      this.#total - 1,
+      Math.ceil(this.#top + rows) + OVERSCAN,
+    );
+    const shift = this.#scroller.scrollTop - this.#top * ROW_PX;
+    const elements = [];
+    for (let place = first; place <= last; place++) {
+      const element = this.#rowElement(place);
+      element.style.transform = `translateY(${Math.round(shift + place * ROW_PX)}px)`;
+      elements.push(element);
+    }
+    this.#layer.replaceChildren(...elements);
+    const isActiveInSight = this.#active >= first && this.#active <= last &&
+      this.#total > 0;
+    setAttribute(
+      this.#scroller,
+      "aria-activedescendant",
+      isActiveInSight ? `row-${this.#active}` : false,
+    );
+    for (
+      let page = Math.floor(first / PAGE_ROWS);
+      page <= Math.floor(last / PAGE_ROWS);
+      page++
+    ) {
+      this.#ask(page);
+    }
+  }
+
+  get #rowsInSight() {
+    return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
+  }
+
+  /** Pixels that can be scrolled, and rows that this stands for. */
+  get #range() {
+    const px = Math.min(MOST_PX, this.#total * ROW_PX) + ROW_PX -
+      this.#scroller.clientHeight;
+    return {
+      px: Math.max(1, px),
+      rows: Math.max(0, this.#total - this.#rowsInSight),
+    };
+  }
+
+  #onScroll() {
+    if (this.#isScrolling) {
+      this.#isScrolling = false;
+      return;
+    }
+    const { px, rows } = this.#range;
+    const { scrollTop } = this.#scroller;
+    this.#top = this.#total * ROW_PX <= MOST_PX
+      ? scrollTop / ROW_PX
+      : Math.min(1, scrollTop / px) * rows;
+    this.draw();
+  }
+
+  /** Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event */
+  #onWheel(event) {
+    if (
+      this.#total * ROW_PX <= MOST_PX || event.ctrlKey || event.deltaY === 0
+    ) return;
+    event.preventDefault();
+    const rows = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL
+      ? event.deltaY / ROW_PX
+      : event.deltaY;
+    this.#top = Math.max(0, Math.min(this.#top + rows, this.#range.rows));
+    this.#setScroll();
+    this.draw();
+  }
+
+  #setScroll() {
+    const { px, rows } = this.#range;
+    const scrollTop = this.#total * ROW_PX <= MOST_PX
+      ? this.#top * ROW_PX
+      : rows === 0
+      ? 0
+      : this.#top / rows * px;
+    const before = this.#scroller.scrollTop;
+    this.#scroller.scrollTop = scrollTop;
+    this.#isScrolling = this.#scroller.scrollTop !== before;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    // Only while the table itself has the focus: a button in it has its own keys.
+    if (
+      event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
+      event.altKey
+    ) return;
+    const page = Math.max(1, Math.floor(this.#rowsInSight) - 1);
+    const places = {
+      ArrowDown: this.#active + 1,
+      j: this.#active + 1,
+      ArrowUp: this.#active - 1,
+      k: this.#active - 1,
+      PageDown: this.#active + page,
+      PageUp: this.#active - page,
+      Home: 0,
+      End: this.#total - 1,
+    };
+    const place = Reflect.get(places, event.key);
+    if (place !== undefined) this.goTo(place);
+    else if (event.key === "Enter") this.#open(this.#active);
+    else if (event.key === "Escape") this.#listener.close();
+    else if (event.key === " " || event.key === "x") this.#toggle(this.#active);
+    else return;
+    event.preventDefault();
+  }
+
+  /** @param {MouseEvent} event */
+  #onClick(event) {
+    const { target } = event;
+    if (!(target instanceof Element)) return;
+    const row = target.closest("[data-place]");
+    if (!(row instanceof HTMLElement)) return;
+    const place = Number(row.dataset.place);
+    this.#active = place;
+    if (target.closest(".choose") !== null) this.#toggle(place);
+    else this.#open(place);
+    this.focus();
+  }
+
+  /** @param {number} place */
+  async #open(place) {
+    const row = await this.fetchRow(place);
+    if (row !== undefined) this.#listener.open(row, place);
+    this.draw();
+  }
+
+  /** @param {number} place */
+  async #toggle(place) {
+    const row = await this.fetchRow(place);
+    if (row === undefined) return;
+    if (!this.selected.delete(row.id)) this.selected.set(row.id, row.uid);
+    this.#listener.select();
+    this.draw();
+  }
+
+  /** @param {number} place */
+  #rowElement(place) {
+    const row = this.rowAt(place);
+    const isSelected = row !== undefined && this.selected.has(row.id);
+    const element = make("div", {
+      role: "row",
+      id: `row-${place}`,
+      class: `row${place === this.#active ? " active" : ""}${
+        row?.status === "failed" ? " failed" : ""
+      }${row !== undefined && row.id === this.opened ? " opened" : ""}`,
+      "aria-rowindex": String(place + 2),
+      "aria-selected": String(isSelected),
+      "data-place": String(place),
+    });
+    for (const column of this.#columns) {
+      const cell = make("div", {
+        role: "gridcell",
+        class: column.isNumber ? "cell number" : "cell",
+        dir: "auto",
+      });
+      if (row !== undefined) cell.append(...column.cell(row));
+      element.append(cell);
+    }
+    return element;
+  }
+
+  /** @param {number} page */
+  async #ask(page) {
+    const known = this.#pages.get(page);
+    if (known !== undefined && !this.#stale.has(page)) return;
+    if (this.#total === 0) return;
+    this.#stale.delete(page);
+    if (known === undefined) this.#pages.set(page, "asked");
+    const generation = this.#generation;
+    try {
+      const { rows } = await this.#load(page * PAGE_ROWS, PAGE_ROWS);
+      if (generation !== this.#generation) {
+        if (this.#pages.get(page) === "asked") this.#pages.delete(page);
+        return;
+      }
+      this.#pages.delete(page);
+      this.#pages.set(page, rows);
+      for (const old of this.#pages.keys()) {
+        if (this.#pages.size <= MOST_PAGES) break;
+        this.#pages.delete(old);
+      }
+      this.draw();
+    } catch {
+      // The page says that its server does not answer; it is asked again at the next drawing.
+      this.#pages.delete(page);
+    }
+  }
+}
+
+/** @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>} */
+export function builtInColumns(words) {
+  const text = (
+    /** @type {string} */ value,
+  ) => [make("span", { class: "line" }, value)];
+  const number = (/** @type {number} */ value) => [formatCount(value)];
+  return {
+    choose: {
+      title: "Selected",
+      width: "32px",
+      cell: () => [make("span", { class: "choose", "aria-hidden": "true" })],
+    },
+    uid: {
+      title: "uid",
+      width: "minmax(96px, 160px)",
+      cell: ({ uid }) => [make("span", { class: "line uid" }, uid)],
+    },
+    prompt: {
+      title: "Prompt",
+      width: "minmax(160px, 1fr)",
+      cell: ({ prompt }) => text(prompt),
+    },
+    answer: {
+      title: "Answer",
+      width: "minmax(200px, 1.6fr)",
+      cell: ({ answer }) => text(answer),
+    },
+    finish_reason: {
+      title: "Finish reason",
+      width: "112px",
+      cell: ({ status, failure, finish_reason: reason }) =>
+        status === "answered"
+          ? [
+            make(
+              "span",
+              { class: reason === "stop" ? "badge" : "badge wait" },
+              reason || "none",
+            ),
+          ]
+          : [
+            make("span", {
+              class: status === "failed" ? "badge bad" : "badge wait",
+            }, failure),
+          ],
+    },
+    completion_tokens: {
+      title: "Tokens",
+      sort: "completion_tokens",
+      width: "80px",
+      isNumber: true,
+      cell: (row) => number(row.completion_tokens),
+    },
+    prompt_tokens: {
+      title: "Prompt tokens",
+      sort: "prompt_tokens",
+      width: "112px",
+      isNumber: true,
+      cell: (row) => number(row.prompt_tokens),
+    },
+    reasoning_tokens: {
+      title: "Reasoning tokens",
+      sort: "reasoning_tokens",
+      width: "136px",
+      isNumber: true,
+      cell: (row) => number(row.reasoning_tokens),
+    },
+    latency_ms: {
+      title: "Latency",
+      sort: "latency_ms",
+      width: "80px",
+      isNumber: true,
+      cell: (row) => [formatLatency(row.latency_ms)],
+    },
+    attempts: {
+      title: "Attempts",
+      sort: "attempts",
+      width: "88px",
+      isNumber: true,
+      cell: (row) => number(row.attempts),
+    },
+    cost_usd: {
+      title: "Cost",
+      sort: "cost_usd",
+      width: "88px",
+      isNumber: true,
+      cell: (row) => [costText(row)],
+    },
+    teacher: {
+      title: "Teacher",
+      width: "minmax(96px, 160px)",
+      cell: ({ teacher }) => text(teacher),
+    },
+    model: {
+      title: "Model",
+      width: "minmax(80px, 128px)",
+      cell: ({ model }) => text(model),
+    },
+    flags: {
+      title: "Flags",
+      width: "minmax(96px, 176px)",
+      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, words)),
+    },
+  };
+}
+
+/** A flag with its explanation on hover. @param {string} flag @param {Record<string, { title: string, help: string }>} words */
+export function makeFlag(flag, words) {
+  const { title, help } = words[flag] ?? { title: flag, help: "" };
+  return make("span", { class: "badge wait flag", title: help }, title);
+}
+
+/** @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row */
+export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
+  if (usd < 0) return "–";
+  return `${isEstimated ? "~" : ""}${formatUsd(usd)}`;
+}
+
+/** A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column} */
+export function ownColumn(name, isSortable) {
+  return {
+    title: name,
+    sort: isSortable ? name : undefined,
+    width: "minmax(80px, 160px)",
+    isNumber: isSortable,
+    cell: ({ own }) => [make("span", { class: "line" }, own[name] ?? "")],
+  };
+}
+
+/** @param {HTMLElement} element @param {number} total @param {number} all */
+export function setCount(element, total, all) {
+  setText(
+    element,
+    total === all
+      ? `${formatCount(all)} rows`
+      : `${formatCount(total)} of ${formatCount(all)} rows`,
+  );
+}

@@ -1,0 +1,186 @@
+/**
+ * The addresses of the page over results and failures. All but one of them only read; the one writes the ids
+ * of chosen rows beside the results.
+ *
+ * @module
+ */
+
+import { bodyLimit, type Context, type Hono } from "../../lib/deps/hono.ts";
+import { type DataRequests, type DataService, FLAGS } from "../../lib/data/mod.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { isOwnPage } from "../access.ts";
+import { HTML } from "../guard.ts";
+import { MARKDOWN_JS } from "../assets.ts";
+import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
+import { saveSelection } from "./selection.ts";
+
+/** What the page is told beside the data. */
+export interface ViewPageOptions {
+  /** How the user starts the program, for commands. */
+  readonly program: string;
+  /** Whether the page of a run is one folder up. */
+  readonly hasRun: boolean;
+}
+
+/** What follows a path prefix, of the addresses here. */
+export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
+
+/** A list of ids of a million rows. */
+const MAX_BODY_BYTES = 64 * 2 ** 20;
+const MOST_ROWS = 200;
+
+const ASSETS = {
+  "/data/view.js": ["text/javascript; charset=utf-8", VIEW_JS],
+  "/data/view.css": ["text/css; charset=utf-8", VIEW_CSS],
+  "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
+} as const;
+
+/** What can be asked about the data. */
+export type DataSource = Pick<DataService, "ask" | "files">;
+
+/** Opens the data when it is first asked for. */
+export type OpenData = () => Promise<DataSource>;
+
+/** Adds the page and what it asks to an app that checks who may. */
+export function addDataRoutes(
+  app: Hono,
+  open: OpenData,
+  options: ViewPageOptions,
+): void {
+  app.get("/data/", (c) => c.body(VIEW_HTML, 200, { "content-type": HTML }));
+  for (const [path, [type, text]] of Object.entries(ASSETS)) {
+    app.get(path, (c) => c.body(text, 200, { "content-type": type }));
+  }
+  app.get(
+    "/data/state",
+    (c) =>
+      answer(c, async () => ({
+        ...await (await open()).ask("state", {}),
+        ...options,
+        flags: FLAGS,
+      })),
+  );
+  app.get(
+    "/data/rows",
+    (c) => answer(c, async () => (await open()).ask("rows", rowsAsked(c))),
+  );
+  app.get(
+    "/data/overview",
+    (c) => answer(c, async () => (await open()).ask("overview", queryOf(c))),
+  );
+  app.get(
+    "/data/locate",
+    (c) =>
+      answer(
+        c,
+        async () =>
+          (await open()).ask("locate", {
+            ...queryOf(c),
+            uid: c.req.query("uid") ?? "",
+          }),
+      ),
+  );
+  app.get(
+    "/data/row",
+    (c) =>
+      answer(
+        c,
+        async () =>
+          await (await open()).ask("row", { id: c.req.query("id") ?? "" }) ??
+            null,
+      ),
+  );
+  app.get("/data/near", (c) =>
+    answer(c, async () => {
+      const of = c.req.query("of");
+      if (of !== "prompt" && of !== "response" && of !== "cancel") {
+        throw new UsageError(
+          `Cannot look for near duplicates of "${of}": it must be prompt or response`,
+        );
+      }
+      return await (await open()).ask("near", { of });
+    }));
+  app.post(
+    "/data/selection",
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => c.json({ error: "Cannot save: too many rows" }, 413),
+    }),
+    (c) => select(c, open),
+  );
+}
+
+/** The page's only write. */
+async function select(c: Context, open: OpenData): Promise<Response> {
+  const { headers } = c.req.raw;
+  if (!isOwnPage(headers)) {
+    return c.json({ error: "Cannot save: another page has asked" }, 403);
+  }
+  if (!/^application\/json(;|$)/i.test(headers.get("content-type") ?? "")) {
+    return c.json(
+      { error: "Cannot save: the body must be application/json" },
+      415,
+    );
+  }
+  return await answer(c, async () => {
+    const asked = selectionAsked(await c.req.text());
+    const service = await open();
+    return await saveSelection(service.files, await service.ask("uids", asked));
+  }, 400);
+}
+
+function selectionAsked(body: string): DataRequests["uids"]["in"] {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new UsageError("Cannot save: the body must be JSON");
+  }
+  if (typeof value === "object" && value !== null) {
+    if (
+      "ids" in value && Array.isArray(value.ids) &&
+      value.ids.every((id) => typeof id === "string")
+    ) {
+      return { ids: value.ids };
+    }
+    if ("where" in value && typeof value.where === "string") {
+      return { where: value.where };
+    }
+  }
+  throw new UsageError('Cannot save: the body must hold "ids" or "where"');
+}
+
+/** A condition that makes no sense is typed by the user, and no failure: the status of one would stand as an
+ * error in the browser's console. */
+async function answer(
+  c: Context,
+  make: () => Promise<unknown>,
+  usageStatus: 200 | 400 = 200,
+): Promise<Response> {
+  try {
+    return c.json(await make() as Record<string, unknown>);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      return c.json({ error: error.message }, usageStatus);
+    }
+    return c.json({ error: `Cannot answer: ${(error as Error).message}` }, 500);
+  }
+}
+
+function queryOf(c: Context) {
+  return {
+    where: c.req.query("where") ?? "",
+    sort: c.req.query("sort") ?? "",
+    descending: c.req.query("desc") === "1",
+  };
+}
+
+function rowsAsked(c: Context): DataRequests["rows"]["in"] {
+  const number = (name: string) => Math.max(0, Math.floor(Number(c.req.query(name)) || 0));
+  return {
+    ...queryOf(c),
+    from: number("from"),
+    count: Math.min(MOST_ROWS, number("count")),
+    columns: c.req.queries("column") ?? [],
+  };
+}

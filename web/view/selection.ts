@@ -1,0 +1,56 @@
+/**
+ * Rows that were chosen by hand, as a file of ids that commands read.
+ *
+ * @module
+ */
+
+import { dirname, join } from "../../lib/deps/std_path.ts";
+import { UsageError } from "../../lib/errors.ts";
+import { systemReason } from "../../lib/files.ts";
+
+/** A selection that was saved. */
+export interface SavedSelection {
+  /** The file: one id a line, as JSON where it holds anything but plain characters. */
+  readonly path: string;
+  /** How many ids it holds. */
+  readonly count: number;
+}
+
+/**
+ * Writes ids beside the first of some files, under a name that no selection has yet.
+ *
+ * @throws {UsageError} when it cannot be written
+ */
+export async function saveSelection(
+  files: readonly string[],
+  uids: readonly string[],
+): Promise<SavedSelection> {
+  if (uids.length === 0) {
+    throw new UsageError("Cannot save a selection of no rows");
+  }
+  const folder = join(dirname(files[0]), ".retort");
+  const text = uids.map((uid) => `${lineOf(uid)}\n`).join("");
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    for (let number = 1;; number++) {
+      const path = join(folder, `selection-${number}.uids`);
+      try {
+        await Deno.writeTextFile(path, text, { createNew: true });
+        return { path, count: uids.length };
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  } catch (cause) {
+    throw new UsageError(
+      `Cannot save the selection in "${folder}": ${systemReason(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function lineOf(uid: string): string {
+  return /^["\s]|[\p{C}\u2028\u2029]|\s$/u.test(uid) ? JSON.stringify(uid) : uid;
+}

@@ -1,0 +1,81 @@
+/**
+ * The page over results and failures, served for `view`.
+ *
+ * @module
+ */
+
+import type { Hono } from "../../lib/deps/hono.ts";
+import { bracketed, createToken } from "../access.ts";
+import { guardedApp } from "../guard.ts";
+import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
+
+/** How the page is served. */
+export interface ServeViewOptions {
+  /** The address to listen on. @default "127.0.0.1" */
+  readonly hostname?: string;
+  /** The port. @default 0, any that is free */
+  readonly port?: number;
+  /** Lets a browser in. @default a new one of 192 random bits */
+  readonly token?: string;
+  /** How the user starts the program, for commands. */
+  readonly program: string;
+}
+
+/** The page with its server. */
+export interface ServedView extends AsyncDisposable {
+  /** What to open in a browser. */
+  readonly url: string;
+  /** The app; `app.request()` needs no socket. */
+  readonly app: Hono;
+}
+
+const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
+
+/** Makes the app. */
+export function createViewApp(
+  service: DataSource,
+  { hostname = "127.0.0.1", token = createToken(), program }: ServeViewOptions,
+): { readonly app: Hono; readonly token: string; readonly cookieName: string } {
+  const cookieName = `retort_${crypto.getRandomValues(new Uint8Array(8)).toHex()}`;
+  const app = guardedApp({
+    hostname,
+    token,
+    cookieName,
+    ownPath: OWN_PATH,
+    page: (c) => c.redirect("data/", 303),
+  });
+  addDataRoutes(app, () => Promise.resolve(service), {
+    program,
+    hasRun: false,
+  });
+  return { app, token, cookieName };
+}
+
+/** Serves the page. @throws {Deno.errors.AddrInUse} and others, when the address cannot be listened on */
+export function serveView(
+  service: DataSource,
+  options: ServeViewOptions,
+): ServedView {
+  const { hostname = "127.0.0.1", port = 0 } = options;
+  const { app, token } = createViewApp(service, options);
+  const abort = new AbortController();
+  const server = Deno.serve(
+    {
+      hostname,
+      port,
+      signal: abort.signal,
+      onListen: () => {},
+      onError: () => new Response("Cannot answer: the page has failed", { status: 500 }),
+    },
+    (request) => app.fetch(request),
+  );
+  const shown = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return {
+    app,
+    url: `http://${bracketed(shown)}:${server.addr.port}/?token=${token}`,
+    async [Symbol.asyncDispose]() {
+      abort.abort();
+      await server.finished;
+    },
+  };
+}
