@@ -37,11 +37,13 @@ Deno.test("the executable has the workers, the permissions and the V8 flags of d
   assertEquals(args.at(-1), "cli.ts");
 });
 
-Deno.test("the documentation names the V8 flags and the programs of deno task distill", async () => {
+Deno.test("documentation and commands name the V8 flags and the programs of deno task distill", async () => {
   const once = (name: string) => FLAGS.find((flag) => flag.startsWith(name))!;
   const pages = ["README.md"];
-  for await (const { name } of Deno.readDir(`${REPOSITORY}/docs`)) {
-    if (name.endsWith(".md")) pages.push(`docs/${name}`);
+  for (const folder of ["docs", "cli"]) {
+    for await (const { name, isFile } of Deno.readDir(`${REPOSITORY}/${folder}`)) {
+      if (isFile && /\.(md|ts)$/.test(name)) pages.push(`${folder}/${name}`);
+    }
   }
   for (const page of pages) {
     const text = await Deno.readTextFile(`${REPOSITORY}/${page}`);
