@@ -66,14 +66,16 @@ export class Latency {
   /** Records some durations that have just been measured. */
   record(durationsMs: readonly number[]): void {
     this.#moveOn();
-    const slot = this.#slots[this.#slot % SLOTS];
-    for (const durationMs of durationsMs) {
-      const bucket = bucketOf(durationMs);
-      this.#all[bucket]++;
-      slot[bucket]++;
-      this.#count++;
-      this.#sumMs += Math.max(0, durationMs) || 0;
-    }
+    for (const durationMs of durationsMs) this.add(durationMs);
+  }
+
+  /** Records one duration without a look at the clock: it counts for the time of the last `window()`. */
+  add(durationMs: number): void {
+    const bucket = bucketOf(durationMs);
+    this.#all[bucket]++;
+    this.#slots[this.#slot % SLOTS][bucket]++;
+    this.#count++;
+    this.#sumMs += Math.max(0, durationMs) || 0;
   }
 
   /** The percentiles of the last half minute. */

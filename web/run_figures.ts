@@ -95,7 +95,7 @@ export class RunFigures {
     }
     count.rows++;
     count.costUsd += costUsd;
-    count.latency.record([latencyMs]);
+    count.latency.add(latencyMs);
   }
 }
 

@@ -192,7 +192,11 @@ export class ChartGroup {
 
   /** Draws all at once, for a printer. */
   drawForPrint() {
-    for (const chart of this.#charts) chart.draw();
+    for (const chart of this.#charts) {
+      // Those that were folded have no width yet.
+      chart.setWidth(chart.element.clientWidth);
+      chart.draw();
+    }
   }
 
   /** One chart a frame, so that the page never stutters. */

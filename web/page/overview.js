@@ -121,7 +121,7 @@ function tilesOf(store, nowMs) {
   return {
     done: {
       value: formatCount(succeeded),
-      note: skipped > 0 ? `${formatCount(skipped)} more before this run` : "rows with an answer",
+      note: skipped > 0 ? `${formatCount(skipped)} more before` : "rows with an answer",
     },
     failed: {
       value: formatCount(failed),
