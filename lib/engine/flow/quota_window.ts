@@ -72,8 +72,10 @@ export class QuotaWindow {
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
-  /** Whether the next probe, or the last one, is made when a window is expected to open. */
-  #isAtTurn = false;
+  /** Whether the next probe is made when a window is expected to open; and the first that was made then or
+   * later, while it is not throttled. */
+  #isNextAtTurn = false;
+  #turnTicket = Infinity;
   /** When the window opened, if that was seen; its first attempt; and how many of its were throttled. */
   #openedAt: number | undefined;
   #firstAt: number | undefined;
@@ -121,6 +123,7 @@ export class QuotaWindow {
     this.#firstAt ??= now;
     if (this.#closed === undefined) return;
     this.#probeSentAt = now;
+    if (this.#isNextAtTurn) this.#turnTicket = Math.min(this.#turnTicket, ticket);
     this.#waitForProbe(now);
   }
 
@@ -137,7 +140,7 @@ export class QuotaWindow {
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
     const isProbe = this.#closed !== undefined && ticket > this.#closed.ticket;
-    return isProbe ? this.#open(ticket, startedAt, this.#isAtTurn) : undefined;
+    return isProbe ? this.#open(ticket, startedAt, ticket >= this.#turnTicket) : undefined;
   }
 
   /** A probe may have been accepted by now: its answer takes longer than to be throttled. Returns the limit to
@@ -154,7 +157,7 @@ export class QuotaWindow {
     const { ticket, startedAt, inFlight, size, isRun, isExhausted } = attempt;
     this.#throttledInMs = Math.max(0.9 * this.#throttledInMs, now - startedAt);
     if (this.#closed !== undefined) {
-      if (ticket > this.#closed.ticket) this.#stillClosed(startedAt);
+      if (ticket > this.#closed.ticket) this.#stillClosed(ticket, startedAt);
       return true;
     }
     this.#throttled++;
@@ -174,8 +177,9 @@ export class QuotaWindow {
     return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
   }
 
-  #stillClosed(startedAt: number): void {
+  #stillClosed(ticket: number, startedAt: number): void {
     this.#probeSentAt = undefined;
+    if (ticket >= this.#turnTicket) this.#turnTicket = Infinity;
     if (this.#openedAt === undefined) return;
     const longerThanMs = startedAt - this.#openedAt;
     // One that was skipped, or another length of windows.
@@ -188,6 +192,7 @@ export class QuotaWindow {
     // One that closes again at once was never open.
     if (this.#quota === undefined || accepted >= LEAST_QUOTA) this.#quota = Math.max(0, accepted);
     this.#closed = { run, ticket: this.#lastTicket };
+    this.#turnTicket = Infinity;
     this.#run = undefined;
     this.#probeSentAt = undefined;
     this.#probeMs = this.#periodMs === undefined ? PROBE_BASE_MS : PROBE_CAP_MS;
@@ -267,6 +272,7 @@ export class QuotaWindow {
     const opening = Math.min(...openings);
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
+    this.#isNextAtTurn = isOpening;
     // Clocks differ: what does not open at the turn may do so soon after it.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS
