@@ -42,7 +42,7 @@ export const HTML = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that the run has printed: it holds the token";
 
-/** Goes on to the page by itself: other than a redirect, that is a request of this site. */
+/** Continues to the page by itself: other than a redirect, that is a request of this site. */
 const DOORSTEP = `<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -50,7 +50,7 @@ const DOORSTEP = `<!DOCTYPE html>
     <meta http-equiv="refresh" content="0; url=./">
     <title>Retort</title>
   </head>
-  <body><a href="./">Go on to the run</a></body>
+  <body><a href="./">Continue to the run</a></body>
 </html>
 `;
 

@@ -78,7 +78,7 @@ export class History {
     return this.#points.length;
   }
 
-  /** How often points were merged: whoever follows has to read everything anew when it changes. */
+  /** How often points were merged: a reader has to fetch everything anew when it changes. */
   get thinned(): number {
     return this.#thinned;
   }
@@ -91,7 +91,7 @@ export class History {
   /** Another run of the same generator begins: its counters and its clock start at 0 again. */
   continue(): void {
     const last = this.#points.at(-1);
-    // A copy: the last point goes on when the first reading of the next run falls into its time.
+    // A copy: the last point is extended when the first reading of the next run falls into its time.
     this.#base = last === undefined ? undefined : { ...last };
   }
 

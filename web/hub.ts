@@ -35,7 +35,7 @@ const LOST_AFTER_MS = 180_000;
 /** A page that is being reloaded is away for less. */
 const RELOAD_MS = 10_000;
 
-/** A page as whoever holds its socket tells of it. None of these functions throws. */
+/** A page as the holder of its socket describes it. None of these functions throws. */
 export interface PageEvents {
   /** The socket is open. */
   opened(): void;
@@ -200,7 +200,7 @@ export class Hub {
   #tellAll(): void {
     this.#publish(0);
     this.#publishSamples();
-    // When a hidden page is seen again, there may be nobody to ask.
+    // When a hidden page is seen again, there may be no server to ask.
     this.#greet([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 

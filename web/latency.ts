@@ -9,7 +9,7 @@ import type { LatencyHistogram } from "./protocol.ts";
 /** Buckets for each doubling: neighbours differ by 2.2 %. */
 const PER_OCTAVE = 32;
 
-/** The page is shown the finest buckets of which so many hold all that was measured. */
+/** The most buckets that the page is shown: the finest of which this number holds all that was measured. */
 const MOST_BARS = 48;
 
 /** Fewer bars would be a block: empty ones stand beside them. */
@@ -21,7 +21,7 @@ const BUCKETS = 27 * PER_OCTAVE;
 /** The window moves on in steps of this. */
 const SLOT_MS = 5_000;
 
-/** So many steps are the window: 30 s. */
+/** The number of steps in the window: 30 s. */
 const SLOTS = 6;
 
 /** Percentiles in milliseconds, or null where nothing was measured. */

@@ -20,7 +20,7 @@ export interface MonitoredRun {
   snapshot(): Snapshot | RunSnapshot | undefined;
   /** Starts no attempt until `resume()`. */
   pause(): void;
-  /** Goes on. */
+  /** Continues. */
   resume(): void;
   /** Another concurrency. Throws `RangeError` when it cannot be. */
   setConcurrency(concurrency: number): void;

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** A page that has not read so much is dropped. */
+/** The unread bytes at which a page is dropped. */
 export const MAX_BACKLOG_BYTES = 1_000_000;
 
-/** A page that has not read so much gets nothing large until it has. */
+/** The unread bytes at which a page gets nothing large until it has read them. */
 const SLOW_BACKLOG_BYTES = 64 * 1024;
 
 /** The longest message of a page, in UTF-16 units. */
@@ -39,7 +39,7 @@ const OPEN = 1;
 /** Never throws and never waits, whatever the socket does. */
 export class PageLink {
   readonly #socket: PageSocket;
-  /** Whether somebody can see the page. */
+  /** Whether the page is visible. */
   isVisible = true;
   /** When it said something last, on the hub's clock in milliseconds. */
   heardAt = 0;

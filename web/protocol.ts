@@ -150,7 +150,7 @@ export const HISTORY_COLUMNS = [
   "elapsed_s",
   /** Rows per second that got their result. */
   "succeeded_per_s",
-  /** Rows per second that failed for good. */
+  /** Rows per second that failed permanently. */
   "failed_per_s",
   /** Latency of the answers of the last 30 s in milliseconds: half are at or below. Null without answers. */
   "p50_ms",
@@ -226,7 +226,7 @@ export interface Sample {
   attempts: number;
   /** What all attempts cost in US dollars; 0 where no price is known. */
   cost_usd: number;
-  /** Who answered: the address, without credentials; "" where nobody did. */
+  /** Who answered: the address, without credentials; "" where no teacher did. */
   teacher: string;
   /** The model that answered; "" where none did. */
   model: string;
@@ -255,7 +255,7 @@ export interface SamplesMessage extends Samples {
   type: "samples";
 }
 
-/** Something was said, or somebody used a control. */
+/** A notice, or a control that a user has used. */
 export interface NoticeMessage {
   /** Always "notice". */
   type: "notice";
@@ -287,7 +287,7 @@ export interface PageMessage {
 export interface ControlBodies {
   /** Starts no attempt until `resume`. */
   pause: Record<string, never>;
-  /** Goes on. */
+  /** Continues. */
   resume: Record<string, never>;
   /** Another concurrency: 1 to 100,000. */
   concurrency: { concurrency: number };

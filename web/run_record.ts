@@ -203,7 +203,7 @@ export class RunRecord {
     return this.#marks.notice(short, this.#axisS);
   }
 
-  /** One generator may run again, for the failed rows; the page goes on with the same charts. */
+  /** One generator may run again, for the failed rows; the page continues with the same charts. */
   #begin(event: RunStart): void {
     if (this.#run !== null) this.#history.continue();
     this.#marks.restart();

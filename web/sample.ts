@@ -1,5 +1,5 @@
 /**
- * A settled row as a person looks at it.
+ * A settled row as the user looks at it.
  *
  * @module
  */

@@ -32,7 +32,7 @@ interface Held {
 }
 
 /**
- * Keeps 60 settled rows at most. Nobody watches most of the time, hence a row costs one small object and a
+ * Keeps 60 settled rows at most. Usually no one watches, so a row costs one small object and a
  * random number; texts are cut when they are asked for.
  */
 export class Samples {

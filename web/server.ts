@@ -36,7 +36,7 @@ export type * from "./protocol.ts";
 /** How a monitor works. */
 export interface MonitorOptions {
   /**
-   * The address to listen on. What is not a loopback address lets everybody in the network try; the token
+   * The address to listen on. What is not a loopback address lets everyone in the network try; the token
    * is all that keeps them out, and it goes over the wire as it is.
    *
    * @default "127.0.0.1"
@@ -76,8 +76,8 @@ export interface Monitor extends Disposable {
   /** The cookie that a browser gets for the token. Each monitor has its own name: cookies do not tell
    * ports apart, and two runs may be open in one browser. */
   readonly cookieName: string;
-  /** Whether somebody asked for the failed rows to be asked again when the run is done. Whoever does so sets
-   * it to false: it was asked for once. */
+  /** Whether a user asked for the failed rows to be asked again when the run is done. The code
+   * that starts the retry resets it. */
   retryWhenDone: boolean;
   /** Whether a page shows the run: one that was heard in the last 3 minutes, or left in the last 10 s and
    * may be reloading. */
@@ -172,7 +172,7 @@ export function serveMonitor(
   const monitor = createMonitor(generator, options);
   const abort = new AbortController();
   const server = listen(monitor, hostname, port, abort.signal);
-  // A run that is done must not go on because somebody could look at it.
+  // A run that is done must not continue because a user could look at it.
   server.unref();
   const close = async () => {
     monitor.close();
@@ -216,7 +216,7 @@ function listen(
   }
 }
 
-/** Nobody can open "all addresses". */
+/** No browser can open "all addresses". */
 function shownHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : bracketed(hostname);

@@ -28,7 +28,7 @@ export interface OwnLimits {
   most: number;
 }
 
-/** Adds so many answers to a row that limits each to `maxTokens`. */
+/** Adds `answers` answers to a row that limits each to `maxTokens`. */
 export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: number): void {
   limits.answers += answers;
   limits.fewest += answers * Math.min(SHORT_ANSWER_TOKENS, maxTokens);

@@ -102,7 +102,7 @@ export class ActiveRun {
     const notice = (level: "info" | "warning", message: string) =>
       this.progress.notice(level, message);
     this.#stopFollowing = teacherList.watch(({ joined, left }) => {
-      // Those that are new first: a run ends when nobody is left.
+      // Those that are new first: a run ends when no one is left.
       for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       this.progress.stateChanged();

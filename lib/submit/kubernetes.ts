@@ -53,7 +53,7 @@ function shardsJob(job: ShardJob, options: KubernetesOptions) {
       completions: job.shards,
       parallelism: job.parallel,
       backoffLimitPerIndex: RESTARTS,
-      // A shard that has failed for good must not end the others.
+      // A shard that has failed permanently must not end the others.
       maxFailedIndexes: job.shards,
       podFailurePolicy: {
         // The first rule that fits counts. A node that is drained is no fault of the shard.

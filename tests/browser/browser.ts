@@ -9,7 +9,7 @@ import { chromiumPackage } from "./deps/chromium.ts";
 import { type Browser, type BrowserContext, chromium, type Page } from "./deps/playwright.ts";
 
 /** Not those of the package: they switch off what keeps sites apart. Root cannot have a sandbox; frames
- * that nobody sees wait for no screen. */
+ * that no one sees wait for no screen. */
 const ARGS = [
   "--no-sandbox",
   "--disable-quic",
@@ -48,7 +48,7 @@ export function assertNoProblems(): void {
   assertEquals(allProblems.splice(0), []);
 }
 
-/** How somebody looks at the page. */
+/** How a user looks at the page. */
 export interface VisitOptions {
   /** What the system prefers. @default "light" */
   theme?: "light" | "dark";
@@ -62,7 +62,7 @@ export interface VisitOptions {
   beside?: Visit;
 }
 
-/** A page that somebody has opened. Nothing may go wrong in it: `assertNoProblems()` is to follow. */
+/** A page that a user has opened. Nothing may go wrong in it: `assertNoProblems()` is to follow. */
 export interface Visit extends AsyncDisposable {
   /** The page. */
   readonly page: Page;

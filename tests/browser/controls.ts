@@ -1,4 +1,4 @@
-/** Everything that a person can do to a run from its page, by the page. */
+/** Everything that the user can do to a run from its page, by the page. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";

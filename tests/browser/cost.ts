@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** What the page costs whoever leaves it open: time for each snapshot, and memory over many. */
+/** What the page costs while it is left open: time for each snapshot, and memory over many. */
 
 import { assertLess } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";

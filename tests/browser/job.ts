@@ -20,7 +20,7 @@ interface Attempt {
   settle(fate: Fate): void;
 }
 
-/** Answers attempts in the order in which they came, when somebody says so. */
+/** Answers attempts in the order in which they came, when the test says so. */
 export class HeldTeacher implements Teacher {
   readonly model = "qwen3-32b";
   readonly address = "http://gpu1:8000/v1";
@@ -33,7 +33,7 @@ export class HeldTeacher implements Teacher {
     return this.#held.length;
   }
 
-  /** Settles so many attempts, those that are still to come included. */
+  /** Settles `count` attempts, those that are still to come included. */
   release(count: number, fate: Fate = {}): void {
     for (let i = 0; i < count; i++) this.#fates.push(fate);
     this.#settleSome();
@@ -101,7 +101,7 @@ export interface Job extends AsyncDisposable {
   readonly summary: Promise<Summary>;
 }
 
-/** Starts a run over so many rows, with prices and without delays. */
+/** Starts a run over `rows` rows, with prices and without delays. */
 export async function startJob(
   rows: number,
   options: Partial<ResponseGeneratorOptions> = {},

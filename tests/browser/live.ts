@@ -59,7 +59,7 @@ Deno.test("page: one that loses its run turns grey, says how old it is, and come
   assert(await page.getByRole("button", { name: "Apply concurrency" }).isDisabled());
   await page.clock.fastForward(60_000);
   await page.getByText(/Connection lost\. The figures are of [\d:]+, 1m 0\ds ago/).waitFor();
-  tunnel.mend();
+  tunnel.restore();
   await page.clock.fastForward(16_000);
   await tileShows(page, "Done", "20");
   await age.waitFor({ state: "hidden" });
@@ -67,7 +67,7 @@ Deno.test("page: one that loses its run turns grey, says how old it is, and come
   tunnel.cut();
   await page.clock.fastForward(6_000);
   await age.waitFor();
-  tunnel.mend();
+  tunnel.restore();
   await page.getByRole("button", { name: "Try now" }).click();
   await age.waitFor({ state: "hidden" });
   job.teacher.release(10);

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The page for everybody: by keyboard, on a narrow screen, in the dark, and read aloud. */
+/** The page for everyone: by keyboard, on a narrow screen, in the dark, and read aloud. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { AXE_JS, type AxeResults } from "./deps/axe.ts";
@@ -204,7 +204,7 @@ Deno.test("page: tabs of samples go by arrows", async () => {
   await samples.getByText(/^This prompt cannot be answered/).first().waitFor();
 });
 
-Deno.test("page: follows the theme of the system until somebody chooses", async () => {
+Deno.test("page: follows the theme of the system until the user chooses", async () => {
   await using scene = await open("running", { theme: "dark" });
   const { page } = scene;
   const toDark = page.getByRole("button", { name: "Dark theme" });

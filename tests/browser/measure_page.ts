@@ -76,7 +76,7 @@ async function openMetered(stage: StagedRun, open: typeof visit, points: number)
   return visited;
 }
 
-/** Draws so many snapshots one after the other (100 at most), each with all charts in sight. */
+/** Draws `count` snapshots one after the other (100 at most), each with all charts in sight. */
 export async function drawCosts(
   stage: StagedRun,
   open: typeof visit,
@@ -114,7 +114,7 @@ export async function drawCosts(
 /** Snapshots that are sent before the page is waited for: far less than 1 MB. */
 const BURST = 20;
 
-/** Bytes that the page's heap has grown by, garbage collected, over so many snapshots. */
+/** Bytes that the page's heap has grown by, garbage collected, over a number of snapshots. */
 export async function heapGrowth(
   stage: StagedRun,
   open: typeof visit,
@@ -143,7 +143,7 @@ export async function heapGrowth(
   return await used() - before;
 }
 
-/** Waits for so many messages in all, and so many frames after them. */
+/** Waits for a total number of messages, and a number of frames after them. */
 async function settle({ messages, frames }: { messages: number; frames: number }): Promise<Meter> {
   const nextFrame = () => new Promise((resolve) => requestAnimationFrame(resolve));
   const meter: Meter = Reflect.get(globalThis, "meter");

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * The parts of the page as a person knows them.
+ * The parts of the page as the user knows them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The report: the same page from disk, with nobody to ask. */
+/** The report: the same page from disk, with no server to ask. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
@@ -9,7 +9,7 @@ import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { section, stateWord, tileShows } from "./parts.ts";
 
-Deno.test("report: shows from disk how the run ended, and asks nobody for anything", async () => {
+Deno.test("report: shows from disk how the run ended, and asks no server for anything", async () => {
   await using dir = await tempDir();
   const path = dir.path("report.html");
   {

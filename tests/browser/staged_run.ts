@@ -16,9 +16,9 @@ const BEAT_MS = 500;
 export interface StagedRun extends AsyncDisposable {
   readonly run: FakeRun;
   readonly served: ServedMonitor;
-  /** Time goes on: pages are told what is new. @default 1 */
+  /** Time continues: pages are told what is new. @default 1 */
   strike(beats?: number): void;
-  /** Time goes on with a run that is well and not without troubles. */
+  /** Time continues with a run that is well and not without troubles. */
   play(beats: number): void;
 }
 

@@ -9,10 +9,10 @@
 export interface Tunnel extends AsyncDisposable {
   /** The port at this end. */
   readonly port: number;
-  /** Cuts all connections, and lets nobody in until `mend()`. */
+  /** Cuts all connections, and lets none in until `restore()`. */
   cut(): void;
-  /** Lets everybody in again. */
-  mend(): void;
+  /** Lets connections in again. */
+  restore(): void;
 }
 
 /** Opens a tunnel to a port of this machine. `prefix` (`/runs/7`) is taken out of each request's path. */
@@ -45,7 +45,7 @@ export function openTunnel(target: number, prefix = ""): Tunnel {
   return {
     port: listener.addr.port,
     cut,
-    mend: () => void (isCut = false),
+    restore: () => void (isCut = false),
     async [Symbol.asyncDispose]() {
       cut();
       listener.close();

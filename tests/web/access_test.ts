@@ -138,7 +138,7 @@ function forgeries({ cookieName, token }: Monitor): [string, Forged][] {
   ];
 }
 
-Deno.test("no control and no socket is for anybody but the page with the cookie", async () => {
+Deno.test("no control and no socket is for anyone but the page with the cookie", async () => {
   const { run, monitor } = stage();
   const cases = forgeries(monitor);
   assert(cases.length >= 30);

@@ -19,7 +19,7 @@ Deno.test("the token is exchanged for a cookie and taken out of the address, rel
   }
 });
 
-Deno.test("a browser that comes by a link of another site goes on by itself: a redirect would leave its cookie behind", async () => {
+Deno.test("a browser that comes by a link of another site continues by itself: a redirect would leave its cookie behind", async () => {
   const { monitor } = stage();
   const accept = "text/html,application/xhtml+xml,*/*;q=0.8";
   const visits: [Record<string, string>, number][] = [

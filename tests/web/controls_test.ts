@@ -46,7 +46,7 @@ Deno.test("each control does one thing, and the run's events say so", async () =
   }
 });
 
-Deno.test("what a person wants done after the run can be read, and taken back", async () => {
+Deno.test("what the user wants done after the run can be read, and taken back", async () => {
   const { monitor } = stage();
   assertEquals([monitor.retryWhenDone, monitor.state().retry_when_done], [false, false]);
   await post(monitor, "retry", { retry_when_done: true });

@@ -164,7 +164,7 @@ Deno.test("Hub sends a hidden page a snapshot in 4 s of a run that says little",
   assertEquals(socket.taken(), Array(9).fill("snapshot"), "the first after 4.5 s");
 });
 
-Deno.test("Hub tells a hidden page everything when the run ends: there may be nobody to ask later", () => {
+Deno.test("Hub tells a hidden page everything when the run ends: there may be no server to ask later", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
   page.received('{"visible":false}');
@@ -254,7 +254,7 @@ Deno.test("Hub closes a page that says what no page says", () => {
   assertEquals(closedWith('{"visible":false}'), undefined);
 });
 
-Deno.test("Hub goes on when a socket throws at every turn", () => {
+Deno.test("Hub continues when a socket throws at every turn", () => {
   const stage = new Stage();
   const broken = {
     get readyState(): number {
@@ -336,7 +336,7 @@ Deno.test("Hub.close() says nothing twice when the run has told its end", () => 
   assertEquals(socket.taken(), []);
 });
 
-Deno.test("Hub goes on with the same charts when the generator runs again", () => {
+Deno.test("Hub continues with the same charts when the generator runs again", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   const start = {

@@ -134,7 +134,7 @@ Deno.test("a list of samples that holds a part of the rows says of how many", ()
   assertEquals([countWords(store, "failures"), countWords(store, "latest")], ["20 of 333", "2"]);
 });
 
-Deno.test("the last result on disk has a time, and an age while the run goes on", () => {
+Deno.test("the last result on disk has a time, and an age while the run continues", () => {
   const last_durable = new Date(NOW_MS - 3_000).toISOString();
   assertEquals(durableWords(storeOf({ last_durable }), NOW_MS).age, "3 s ago");
   assertEquals(durableWords(storeOf({ last_durable }, { ended: true }), NOW_MS).age, "");

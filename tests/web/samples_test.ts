@@ -111,7 +111,7 @@ Deno.test("Samples.add() keeps no row of megabytes alive", () => {
     },
   };
   samples.add([makeAnswer("heavy", { row })]);
-  assert(isRead, "it is cut when it comes, not when somebody looks");
+  assert(isRead, "it is cut when it comes, not when a user looks");
   isRead = false;
   samples.add([makeAnswer("light", {
     row: {
@@ -122,5 +122,5 @@ Deno.test("Samples.add() keeps no row of megabytes alive", () => {
       },
     },
   })]);
-  assert(!isRead, "a small one is cut when somebody looks");
+  assert(!isRead, "a small one is cut when a user looks");
 });

@@ -114,7 +114,7 @@ Deno.test("serveMonitor() refuses sockets of other pages", async () => {
   }
 });
 
-Deno.test("serveMonitor() closes a page that sends malformed frames and goes on", async () => {
+Deno.test("serveMonitor() closes a page that sends malformed frames and continues", async () => {
   const run = new FakeRun();
   await using served = serveMonitor(run);
   for (

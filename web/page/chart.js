@@ -17,7 +17,7 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
 
 /**
  * A line: its column of the history, its name, its colour (a custom property of the style), and how it is
- * drawn, so that nobody needs the colour to tell lines apart.
+ * drawn, so that no user needs the colour to tell lines apart.
  *
  * @typedef {object} Series
  * @property {HistoryColumn} column
@@ -299,7 +299,7 @@ export class Chart {
     ctx.restore();
   }
 
-  /** About twenty points as figures, made when somebody wants to see them. */
+  /** About twenty points as figures, made when a user wants to see them. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What a person can do about the run.
+ * What the user can do about the run.
  *
  * @module
  */

@@ -177,7 +177,7 @@ export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : DOLLARS.format(usd);
 }
 
-/** US dollars that somebody has set: `$40`, `$25.50`. @param {number} usd */
+/** US dollars that a user has set: `$40`, `$25.50`. @param {number} usd */
 export function formatCapUsd(usd) {
   return Number.isInteger(usd) ? DOLLARS.format(usd) : formatUsd(usd);
 }

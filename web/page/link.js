@@ -58,7 +58,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Hears the server for as long as the run goes on. */
+/** Hears the server until the run ends. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -103,7 +103,7 @@ export class Link {
     socket.onclose = ({ code }) => this.#again(socket, code);
   }
 
-  /** Says whether somebody can see the page; one that is seen does not wait to connect. @param {boolean} isVisible */
+  /** Says whether the page is visible; one that is seen does not wait to connect. @param {boolean} isVisible */
   setVisible(isVisible) {
     if (this.#isVisible === isVisible) return;
     this.#isVisible = isVisible;

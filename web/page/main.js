@@ -26,10 +26,10 @@ import { startTheme } from "./theme.js";
 /** @import { MonitorState } from "../protocol.ts" */
 /** @import { Part } from "./store.js" */
 
-/** Without a snapshot for so long, what the page shows is old. */
+/** The time without a snapshot after which the page is stale. */
 const STALE_MS = 5_000;
 
-/** A connection that is closed for so long is lost; a shorter break is one that the page gets over. */
+/** The time after which a closed connection is lost; a shorter break is one that the page gets over. */
 const LOST_MS = 2_000;
 
 /** The page as a whole. */
@@ -139,7 +139,7 @@ class Page {
     setAttribute(document.documentElement, "data-loading", false);
   }
 
-  /** Ages and waits go on, whether anything comes or not. @param {Link} link */
+  /** Ages and waits grow, whether messages arrive or not. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;

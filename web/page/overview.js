@@ -60,7 +60,7 @@ export class Overview {
     setText(byId("cost-title", HTMLElement), store.ended ? "Cost" : "Cost now / estimated");
   }
 
-  /** Writes the state line; its times go on while nothing comes. @param {RunStore} store @param {number} nowMs */
+  /** Writes the state line; its times grow while no message arrives. @param {RunStore} store @param {number} nowMs */
   updateState(store, nowMs) {
     const { tone, icon, word, detail } = stateWords(store, nowMs);
     const { time, age } = durableWords(store, nowMs);

@@ -111,7 +111,7 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
   return { tone, icon: "alert", word, detail: `${counts}, ${took}` };
 }
 
-/** A run goes on without a teacher, but not as its user wants. @param {RunStore} store @returns {StateWords} */
+/** A run continues without a teacher, but not as its user wants. @param {RunStore} store @returns {StateWords} */
 function runningWords({ snapshot }) {
   const troubled = snapshot?.teachers.filter(({ state }) => state !== "up") ?? [];
   const lost = troubled.find(({ state }) => state === "down" || state === "halted");

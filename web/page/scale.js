@@ -5,7 +5,7 @@
  * @module
  */
 
-/** Distances between two marks that a person counts in, per power of ten. */
+/** Distances between two marks that users count in, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
 /** The same for times, in milliseconds, where tens are not round. */
@@ -28,7 +28,7 @@ export const TIME_AXIS_SPACE = 64;
  * A scale from 0 whose marks are round: the distance between two of them, and its top, which is a mark too.
  *
  * @param {number} most the largest value
- * @param {number} marks so many at most, without the 0
+ * @param {number} marks the most marks, without the 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
 export function roundScale(most, marks, isTime = false) {

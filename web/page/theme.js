@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Light or dark: as the system has it, until somebody chooses; the choice is remembered.
+ * Light or dark: as the system has it, until the user chooses; the choice is remembered.
  *
  * @module
  */
