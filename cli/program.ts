@@ -84,14 +84,18 @@ function isInstalled(start: Start): boolean {
   });
 }
 
-/** npx has Deno for itself, out of reach of the user's shell. */
 function denoOf(start: Start): string {
-  const { env, execPath, denoVersion } = start;
-  if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") {
-    return `npx -y deno@${denoVersion}`;
-  }
+  const runner = runnerOf(start);
+  if (runner !== undefined) return `${runner} deno@${start.denoVersion}`;
   if (!start.isGranted("read")) return "deno";
-  return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(execPath);
+  return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
+}
+
+/** npx and its like have Deno for themselves, out of reach of the user's shell. */
+function runnerOf({ env, execPath }: Start): string | undefined {
+  if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
+  if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
+  return /[\\/]bunx-/.test(execPath) ? "bunx" : undefined;
 }
 
 /** A permission that was granted for a part only cannot be told; Deno asks for it again. */

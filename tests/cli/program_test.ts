@@ -72,6 +72,17 @@ Deno.test(
     assertEquals(await task("repo"), "deno task distill");
     assertEquals(await task("repo/sub"), "deno task distill");
     assertEquals(await task("repo/sub", true), "npx -y deno@2.9.6 task distill");
+    for (
+      const [execPath, words] of [
+        ["/home/u/.cache/pnpm/dlx/5f1/node_modules/deno/deno", "pnpm dlx deno@2.9.6"],
+        ["/tmp/bunx-0-deno@2.9.6/node_modules/deno/deno", "bunx deno@2.9.6"],
+      ]
+    ) {
+      const folder = dir.path("repo");
+      const env = (name: string) => name === FOLDER_VARIABLE ? folder : undefined;
+      const started = await start(dir, { execPath, folder, startFolder: folder, env });
+      assertEquals(programOf(started), `${words} task distill`);
+    }
     const config = `--config ${dir.path("repo/deno.json")}`;
     assertEquals(await task("data"), `deno task ${config} distill`);
     assertEquals(await task("repo/other", true), `npx -y deno@2.9.6 task ${config} distill`);
