@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps/std_assert.ts";
+import { FLAGS } from "../../cli/flags.ts";
 import { parseCommandLine } from "../../cli/parse.ts";
 import { UsageError } from "../../lib/errors.ts";
 
@@ -162,16 +163,17 @@ for (
 }
 
 for (
-  const [args, at] of [
-    [["run", "--format", "messages"], "export, convert"],
-    [["run", "--port", "8000"], "simulate"],
-    [["verify", "-m", "x"], "run, retry"],
-    [["export", "--samples", "4"], "run, retry, verify"],
-    [["retry", "--no-resume"], "run"],
-    [["export", "--retry"], "run, retry"],
+  const [args, name] of [
+    [["run", "--format", "messages"], "format"],
+    [["run", "--port", "8000"], "port"],
+    [["verify", "-m", "x"], "model"],
+    [["export", "--samples", "4"], "samples"],
+    [["retry", "--no-resume"], "resume"],
+    [["export", "--retry"], "retry"],
   ] as [string[], string][]
 ) {
-  Deno.test(`parseCommandLine() says that ${args[1]} belongs to ${at}`, () => {
+  Deno.test(`parseCommandLine() says which commands ${args[1]} belongs to`, () => {
+    const at = FLAGS.find((flag) => flag.name === name)!.commands.join(", ");
     assertEquals(
       refusal(...args),
       `Cannot use ${args[1]} with "${args[0]}": it belongs to ${at}`,
