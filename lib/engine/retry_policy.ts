@@ -45,7 +45,7 @@ const JITTER = 0.1;
 /** A timeout after sending may have been billed, so it is tried again once only. */
 const MAX_TIMEOUTS = 2;
 
-/** A refusal for load says nothing of the row, so more of them are borne than of anything else. */
+/** Throttling says nothing of the row, so a row may be throttled more often than it may fail otherwise. */
 const MAX_LOADS = 20;
 
 /** What has happened to a row so far, the failed attempt included. */

@@ -99,7 +99,7 @@ function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   return word === "true" ? true : word === "false" ? false : undefined;
 }
 
-/** What is used up, where a refusal for load says so. */
+/** What is used up, where a throttling answer says so. */
 function usedUp(
   { status, headers, now }: RefusalOptions,
   body: unknown,

@@ -1,11 +1,11 @@
 /**
- * The rate that a teacher takes, learnt from its refusals. Where answers come within milliseconds a
+ * The rate that a teacher takes, learned from its refusals. Where answers come within milliseconds a
  * limit of attempts in flight cannot hold a rate: a single lane sends hundreds a second.
  *
  * It follows the client-side rate limiting of the adaptive retry mode of the AWS SDKs: after a refusal
- * the rate is cut below what was accepted, then it grows along the curve of CUBIC. Two things differ.
+ * the rate is reduced below what was accepted, then it grows along the curve of CUBIC. Two things differ.
  * What is accepted is what was sent and not refused, since answers may take minutes and refusals come
- * at once. And a rate that was cut before there was anything to measure is a guess, from which the
+ * at once. And a rate that was reduced before there was anything to measure is a guess, from which the
  * right one is looked for: downwards by halving, upwards by doubling each second.
  *
  * @module
@@ -20,10 +20,10 @@ import {
 } from "./rate_parts.ts";
 
 /** What is left of the accepted rate after a refusal. */
-const CUT = 0.85;
+const DECREASE = 0.85;
 
 /** What is left of the rate at least: one hiccup does not stop everything. */
-const DEEPEST_CUT = 0.5;
+const DEEPEST_DECREASE = 0.5;
 
 /** Requests a second that always remain. */
 const LEAST_PER_S = 0.2;
@@ -58,10 +58,10 @@ export class AdaptiveRate {
   readonly #refused: RateMeter;
   #bucket: TokenBucket | undefined;
   #perSecond = Infinity;
-  #cutAt = -Infinity;
+  #decreasedAt = -Infinity;
   #isGuess = false;
-  #cutTo = Infinity;
-  #sentSinceCut = 0;
+  #decreasedTo = Infinity;
+  #sentSinceDecrease = 0;
   #grownMs = 0;
   #idleMs = 0;
   #refreshedAt = 0;
@@ -87,13 +87,13 @@ export class AdaptiveRate {
   /** An attempt is sent. */
   take(now: number): void {
     this.#sent.add(now);
-    this.#sentSinceCut++;
+    this.#sentSinceDecrease++;
     this.#bucket?.take(1, now);
   }
 
   /** The attempt that was taken last was not sent after all. */
   returned(now: number): void {
-    this.#sentSinceCut--;
+    this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
 
@@ -101,12 +101,16 @@ export class AdaptiveRate {
    * refuses anyway. */
   refused(startedAt: number, now: number, isExcess: boolean): void {
     this.#refused.add(now);
-    // One that was sent at the rate before: the cut has not had its effect on it.
-    if (!isExcess || startedAt <= this.#cutAt) return;
+    // One that was sent at the rate before: the decrease has not had its effect on it.
+    if (!isExcess || startedAt <= this.#decreasedAt) return;
     const before = this.#before(now);
     const isGuess = this.#knowsLittle(now);
     const accepted = isGuess ? 0 : before * this.#acceptedShare(now);
-    this.#cut(Math.max(LEAST_PER_S, DEEPEST_CUT * before, CUT * accepted), before, now);
+    this.#decreaseTo(
+      Math.max(LEAST_PER_S, DEEPEST_DECREASE * before, DECREASE * accepted),
+      before,
+      now,
+    );
     this.#isGuess = isGuess;
   }
 
@@ -118,24 +122,24 @@ export class AdaptiveRate {
   /** Holds the rate at `perSecond` for now: more was refused. */
   decrease(perSecond: number, now: number): void {
     const rate = Math.max(LEAST_PER_S, perSecond);
-    this.#cut(rate, rate / CUT, now);
+    this.#decreaseTo(rate, rate / DECREASE, now);
     this.#isGuess = false;
   }
 
-  #cut(rate: number, before: number, now: number): void {
-    this.#growth.cut(0, rate, Math.max(before, rate / CUT));
-    this.#cutAt = this.#refreshedAt = now;
-    this.#sentSinceCut = this.#grownMs = this.#idleMs = 0;
-    this.#cutTo = this.#perSecond = rate;
+  #decreaseTo(rate: number, before: number, now: number): void {
+    this.#growth.decrease(0, rate, Math.max(before, rate / DECREASE));
+    this.#decreasedAt = this.#refreshedAt = now;
+    this.#sentSinceDecrease = this.#grownMs = this.#idleMs = 0;
+    this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
   }
 
   /** Whether it cannot be told how much was accepted: at the start, while a guess is still refused at
-   * once, and where nothing got through since the last cut. */
+   * once, and where nothing got through since the last decrease. */
   #knowsLittle(now: number): boolean {
     if (!this.isBound) return !this.#sent.isSteady(now);
-    return this.#sentSinceCut <= 1 || this.#isGuess && now - this.#cutAt < CONFIRM_MS;
+    return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
   /** The rate that was refused: the bound where it was used, else what was sent. */
@@ -145,11 +149,11 @@ export class AdaptiveRate {
     return sent >= USED * this.#perSecond ? this.#perSecond : sent;
   }
 
-  /** How much of what was sent since the last cut was not refused, from 0 to 1. */
+  /** How much of what was sent since the last decrease was not refused, from 0 to 1. */
   #acceptedShare(now: number): number {
-    const sinceCutMs = now - this.#cutAt;
-    const refused = this.#refused.perSecond(now, sinceCutMs);
-    return Math.max(0, 1 - refused / this.#sent.perSecond(now, sinceCutMs));
+    const sinceDecreaseMs = now - this.#decreasedAt;
+    const refused = this.#refused.perSecond(now, sinceDecreaseMs);
+    return Math.max(0, 1 - refused / this.#sent.perSecond(now, sinceDecreaseMs));
   }
 
   /** Sent a second: over the last second while that rises, else over the last five. */
@@ -158,7 +162,7 @@ export class AdaptiveRate {
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // While nothing may be sent (a cool-down), nothing is learnt.
+    // While nothing may be sent (a cool-down), nothing is learned.
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
     const used = this.#sentLately(now) / this.#perSecond;
     this.#refreshedAt = now;
@@ -170,7 +174,7 @@ export class AdaptiveRate {
     if (used < USED) return;
     this.#grownMs += elapsedMs;
     this.#perSecond = this.#isGuess
-      ? this.#cutTo * 2 ** (this.#grownMs / DOUBLING_MS)
+      ? this.#decreasedTo * 2 ** (this.#grownMs / DOUBLING_MS)
       : this.#growth.at(this.#grownMs);
     bucket.setRate(this.#perSecond, now);
   }

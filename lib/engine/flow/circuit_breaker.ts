@@ -167,7 +167,7 @@ class Streak {
   length = 0;
   /** Connections that could not be made. */
   refusals = 0;
-  /** Rows that were refused for load and had not failed before. */
+  /** Rows that were throttled and had not failed before. */
   loads = 0;
   /** Rows that failed otherwise and had not failed before. */
   rows = 0;

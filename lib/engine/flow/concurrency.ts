@@ -50,7 +50,7 @@ export interface LimitPressure {
 const DECREASE = 0.85;
 /** Less than this part of what was in flight tells nothing of what is accepted. */
 const LEAST_SHRUNK = 0.1;
-/** Attempts that are made so soon after a cut still meet the crowd that was refused. */
+/** Attempts made this soon after a decrease, in milliseconds, still meet the crowd that was refused. */
 const BURST_MS = 100;
 /** A careful start that is refused continues from below: it doubles at a blow, and that may have been too
  * much for a teacher with a rate limit. Refused again before it has come this much further, it is at its
@@ -146,7 +146,7 @@ export class ConcurrencyLimit {
     else this.#explorer?.discard();
   }
 
-  /** The teacher has too much to do: a refusal for load (429, 503, 529), a timeout, a connection that
+  /** The teacher has too much to do: throttling (429, 503, 529), a timeout, a connection that
    * was refused. All refusals of one burst are one: those of attempts that were made before the last
    * decrease, or right after it, do not count. */
   pressed(pressure: LimitPressure): void {
@@ -170,7 +170,7 @@ export class ConcurrencyLimit {
       this.#start = Math.max(1, Math.floor(to));
       this.#startRefusedAt = size;
     } else {
-      this.#growth.cut(this.#usedMs, to, from);
+      this.#growth.decrease(this.#usedMs, to, from);
       this.#start = undefined;
     }
     this.#isProven = false;
@@ -198,7 +198,7 @@ export class ConcurrencyLimit {
     this.#forget();
     if (this.#held < Infinity) {
       // As if it had been reduced long ago, and were back by now.
-      this.#growth.cut(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
+      this.#growth.decrease(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
     this.#explorer?.interrupted();
     this.#startGrowth = GENTLE_START;
@@ -210,8 +210,8 @@ export class ConcurrencyLimit {
    * nothing is left in flight, the refusals tell nothing of the right size. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
-    if (to < LEAST_SHRUNK * size) this.#growth.cut(this.#usedMs, DECREASE * size, size);
-    else if (to < this.#exact) this.#growth.cut(this.#usedMs, to, to / DECREASE);
+    if (to < LEAST_SHRUNK * size) this.#growth.decrease(this.#usedMs, DECREASE * size, size);
+    else if (to < this.#exact) this.#growth.decrease(this.#usedMs, to, to / DECREASE);
   }
 
   /** Forgets what was refused until now. */

@@ -37,7 +37,7 @@ const LOW_CALLS = 20;
 const WIDEST_SPACING_MS = 5_000;
 
 /**
- * The pace at one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
+ * The rate limiter of one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
  * `returned()`; `refused()` is told besides.
  */
 export class RateLimiter {
@@ -46,7 +46,7 @@ export class RateLimiter {
   readonly #tokens: TokenBucket | undefined;
   /** The limits that are set, a second. */
   readonly #perSecond: { readonly requests: number; readonly tokens: number };
-  readonly #learnt: AdaptiveRate;
+  readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #measured = GUESS_WEIGHT;
@@ -64,7 +64,7 @@ export class RateLimiter {
     this.#now = now;
     this.#requests = rpm === undefined ? undefined : new TokenBucket(rpm / 60, time);
     this.#tokens = tpm === undefined ? undefined : new TokenBucket(tpm / 60, time);
-    this.#learnt = new AdaptiveRate(time);
+    this.#adaptive = new AdaptiveRate(time);
     this.#perSecond = { requests: (rpm ?? 0) / 60, tokens: (tpm ?? 0) / 60 };
     this.#isBound = rpm !== undefined || tpm !== undefined;
   }
@@ -89,7 +89,7 @@ export class RateLimiter {
       spacedMs,
       this.#requests?.delayMs(now) ?? 0,
       this.#tokens?.delayMs(now) ?? 0,
-      this.#learnt.delayMs(now),
+      this.#adaptive.delayMs(now),
     );
   }
 
@@ -100,8 +100,8 @@ export class RateLimiter {
     this.#inFlight++;
     this.#requests?.take(1, now);
     this.#charge(0);
-    this.#learnt.take(now);
-    // The rate that was learnt may have been forgotten, or the teacher's limit reset.
+    this.#adaptive.take(now);
+    // The adaptive rate may have been forgotten, or the teacher's limit reset.
     this.#checkBounds(now);
   }
 
@@ -130,31 +130,31 @@ export class RateLimiter {
   returned(): void {
     const now = this.#now();
     this.#requests?.take(-1, now);
-    this.#learnt.returned(now);
+    this.#adaptive.returned(now);
     this.failed();
   }
 
   /** The teacher refused an attempt that was sent at `startedAt` with 429; `isExcess`: more of them than it
    * refuses anyway. Counts once per burst. */
   refused(startedAt: number, isExcess: boolean): void {
-    this.#learnt.refused(startedAt, this.#now(), isExcess);
-    this.#isBound ||= this.#learnt.isBound;
+    this.#adaptive.refused(startedAt, this.#now(), isExcess);
+    this.#isBound ||= this.#adaptive.isBound;
   }
 
   /** Sends no more than this a second for now: more was throttled. */
   decrease(perSecond: number): void {
-    this.#learnt.decrease(perSecond, this.#now());
+    this.#adaptive.decrease(perSecond, this.#now());
     this.#isBound = true;
   }
 
   /** Whether the rate that refusals have taught is what keeps more from being sent. */
   get isLimiting(): boolean {
-    return this.#learnt.isLimiting(this.#now());
+    return this.#adaptive.isLimiting(this.#now());
   }
 
   /** Forgets the rate that refusals have taught: it does not lower their share. */
   forget(): void {
-    this.#learnt.forget();
+    this.#adaptive.forget();
   }
 
   /** Takes `spent` tokens, and corrects what the attempts in flight are expected to take. */
@@ -195,6 +195,6 @@ export class RateLimiter {
   #checkBounds(now: number): void {
     if (!this.#isBound) return;
     this.#isBound = this.#requests !== undefined || this.#tokens !== undefined ||
-      this.#learnt.isBound || now < this.#spacedUntil;
+      this.#adaptive.isBound || now < this.#spacedUntil;
   }
 }

@@ -106,27 +106,27 @@ export class RateMeter {
   }
 }
 
-/** How long it takes to come back to the size before the cut, in ms: K of the formula. */
+/** How long it takes to come back to the size before the decrease, in ms: K of the formula. */
 export const RECOVERY_MS = 15_000;
 
-/** The size that something which was cut may have by now. It has no unit and no clock of its own:
+/** The size that a limit that was reduced may have by now. It has no unit and no clock of its own:
  * times are ms of whatever clock the caller goes by. */
 export class CubicGrowth {
-  #cutAt = 0;
+  #decreasedAt = 0;
   #from = Infinity;
   #to = Infinity;
 
   /** Starts anew at `to`; `from` is the size that was too much, and more than `to`. */
-  cut(now: number, to: number, from: number): void {
-    this.#cutAt = now;
+  decrease(now: number, to: number, from: number): void {
+    this.#decreasedAt = now;
     this.#to = to;
     this.#from = from;
   }
 
-  /** The size at a time. Before the first cut there is no bound: Infinity. */
+  /** The size at a time. Before the first decrease there is no bound: Infinity. */
   at(now: number): number {
     if (this.#from === Infinity) return Infinity;
-    const distance = (now - this.#cutAt - RECOVERY_MS) / RECOVERY_MS;
+    const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;
     return this.#from + (this.#from - this.#to) * distance ** 3;
   }
 }

@@ -11,7 +11,7 @@ import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint
 /** How often time has its effect on the limits, in milliseconds. */
 const TICK_MS = 100;
 
-/** What a fleet is made from. */
+/** What a pool is made from. */
 export interface TeacherPoolOptions extends EndpointContext {
   /** One endpoint for each teacher. */
   readonly teachers: readonly EndpointOptions[];
