@@ -7,6 +7,7 @@
 
 import { parseArgs } from "node:util";
 import { engineAlone } from "./engine_alone.ts";
+import { readFormats } from "./formats.ts";
 import { httpRows } from "./http.ts";
 import type { Bench, Figure, Measure } from "./measure.ts";
 import { modelcallScenario } from "./modelcall.ts";
@@ -28,6 +29,7 @@ const MEASURES: readonly Measure[] = [
   { name: "CPU by concurrency", run: cpuByConcurrency },
   { name: "CPU and memory by row", run: cpuAndMemoryByRow },
   { name: "resume index", run: resumeIndex },
+  { name: "reading formats", run: readFormats },
   { name: "progress on and off", run: progressOnOff },
   { name: "monitor: speed", run: monitorSpeed },
   { name: "monitor: costs", run: monitorCosts },
