@@ -14,6 +14,7 @@ import announcer from "./page/announcer.js" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
 import chartStyle from "./page/charts.css" with { type: "text" };
 import chart from "./page/chart.js" with { type: "text" };
+import chartMarks from "./page/chart_marks.js" with { type: "text" };
 import chartList from "./page/chart_list.js" with { type: "text" };
 import charts from "./page/charts.js" with { type: "text" };
 import code from "./page/code.js" with { type: "text" };
@@ -59,6 +60,7 @@ const MODULES = [
   announcer,
   overview,
   scale,
+  chartMarks,
   chart,
   chartList,
   charts,

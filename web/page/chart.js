@@ -7,17 +7,18 @@
  * @module
  */
 
+import { drawMarks, drawTriangles, themeColour } from "./chart_marks.js";
 import { make, setAttribute, setText } from "./dom.js";
 import { formatAxisTime, formatClock, UNKNOWN } from "./figures.js";
 import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
-/** @import { ChartMark, HistoryColumn } from "../protocol.ts" */
+/** @import { HistoryColumn } from "../protocol.ts" */
 /** @import { ChartGroup } from "./charts.js" */
 
 /**
  * A line: its column of the history, its name, its colour (a custom property of the style), and how it is
- * drawn, so that no user needs the colour to tell lines apart.
+ * drawn, so that lines can be told apart without colours.
  *
  * @typedef {object} Series
  * @property {HistoryColumn} column
@@ -51,36 +52,12 @@ const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 /** Half of the longest mark of a time axis, which may stand at its end. */
 const RIGHT_PX = 28;
 
-/** Pixels of the page between the names of two marks. */
-const MARK_SPACE = 90;
-
 /** A letter of a mark at the y axis, and what stands between marks and plot. */
 const LETTER_PX = 6.5;
 const AXIS_PX = 14;
 
-/** The colours of marks. @type {Record<ChartMark["kind"], string>} */
-const MARK_COLOURS = {
-  hold: "wait",
-  throttled: "wait",
-  down: "bad",
-  up: "good",
-  control: "accent",
-};
-
 /** Missing where the script could not be loaded: the tables have to do. @type {typeof UPlot | undefined} */
 const Plot = Reflect.get(globalThis, "uPlot");
-
-/** To compute the style anew for each line costs as much as to draw it. @type {Map<string, string>} */
-const COLOURS = new Map();
-
-/** The colour of a custom property in the theme of the moment. @param {string} name */
-function themeColour(name) {
-  const root = document.documentElement;
-  const key = `${root.dataset.theme} ${name}`;
-  const colour = COLOURS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
-  COLOURS.set(key, colour);
-  return colour;
-}
 
 /** Draws one definition. */
 export class Chart {
@@ -232,7 +209,10 @@ export class Chart {
       hooks: {
         setCursor: [(plot) => this.#group.showCursor(plot.cursor.idx ?? null)],
         setSelect: [(plot) => this.#zoom(plot)],
-        draw: [(plot) => this.#drawThrottled(plot), (plot) => this.#drawMarks(plot)],
+        draw: [
+          (plot) => this.#drawThrottled(plot),
+          (plot) => drawMarks(plot, this.#group.marks, this.#definition.size === "large"),
+        ],
       },
     };
   }
@@ -251,55 +231,14 @@ export class Chart {
     this.#group.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
   }
 
-  /** Lines where something happened, with its name where there is room. @param {UPlot} plot */
-  #drawMarks(plot) {
-    const { ctx, bbox } = plot;
-    let free = bbox.left;
-    ctx.save();
-    ctx.font = `${10 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
-    ctx.textBaseline = "top";
-    ctx.lineWidth = devicePixelRatio;
-    for (const { timeS, kind, text } of this.#group.marks) {
-      const x = plot.valToPos(timeS, "x", true);
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
-      ctx.strokeStyle = ctx.fillStyle = themeColour(MARK_COLOURS[kind]);
-      ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-      const width = ctx.measureText(text).width + 6 * devicePixelRatio;
-      if (this.#definition.size !== "large" || x < free || x + width > bbox.left + bbox.width) {
-        continue;
-      }
-      ctx.fillText(text, x + 3 * devicePixelRatio, bbox.top);
-      free = x + Math.max(width, MARK_SPACE * devicePixelRatio);
-    }
-    ctx.restore();
-  }
-
   /** @param {UPlot} plot */
   #drawThrottled(plot) {
-    const place = this.#definition.series.findIndex(({ line }) => line === "marks");
-    if (place < 0 || !this.#isShown[place]) return;
-    const { ctx, bbox } = plot;
-    const size = 4 * devicePixelRatio;
-    const bottom = bbox.top + bbox.height;
-    ctx.save();
-    ctx.fillStyle = themeColour(this.#definition.series[place].colour);
-    ctx.beginPath();
-    plot.data[place + 1].forEach((value, index) => {
-      const x = plot.valToPos(plot.data[0][index], "x", true);
-      if (!value || x < bbox.left || x > bbox.left + bbox.width) return;
-      ctx.moveTo(x - size, bottom);
-      ctx.lineTo(x + size, bottom);
-      ctx.lineTo(x, bottom - size * 1.7);
-    });
-    ctx.fill();
-    ctx.restore();
+    const { series } = this.#definition;
+    const place = series.findIndex(({ line }) => line === "marks");
+    if (place >= 0 && this.#isShown[place]) drawTriangles(plot, place + 1, series[place].colour);
   }
 
-  /** About twenty points as figures, made when a user wants to see them. */
+  /** About twenty points as figures, made when the table is opened. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

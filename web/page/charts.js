@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * All charts over time: one time axis, one cursor, and no more work than is visible.
+ * All charts over time: one time axis, one cursor, and no more work than can be seen.
  *
  * @module
  */

@@ -1,0 +1,85 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * What is drawn over the lines of a chart: where something happened, and when attempts were throttled.
+ *
+ * @module
+ */
+
+/** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
+/** @import { ChartMark } from "../protocol.ts" */
+
+/** Pixels of the page between the names of two marks. */
+const MARK_SPACE = 90;
+
+/** The colours of marks. @type {Record<ChartMark["kind"], string>} */
+const MARK_COLOURS = {
+  hold: "wait",
+  throttled: "wait",
+  down: "bad",
+  up: "good",
+  control: "accent",
+};
+
+/** To compute the style anew for each line costs as much as to draw it. @type {Map<string, string>} */
+const COLOURS = new Map();
+
+/** The colour of a custom property in the theme of the moment. @param {string} name */
+export function themeColour(name) {
+  const root = document.documentElement;
+  const key = `${root.dataset.theme} ${name}`;
+  const colour = COLOURS.get(key) ?? getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  COLOURS.set(key, colour);
+  return colour;
+}
+
+/**
+ * Lines where something happened, with its name where there is room.
+ *
+ * @param {UPlot} plot
+ * @param {readonly (ChartMark & { timeS: number })[]} marks
+ * @param {boolean} isNamed
+ */
+export function drawMarks(plot, marks, isNamed) {
+  const { ctx, bbox } = plot;
+  const right = bbox.left + bbox.width;
+  let free = bbox.left;
+  ctx.save();
+  ctx.font = `${10 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+  ctx.textBaseline = "top";
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const { timeS, kind, text } of marks) {
+    const x = plot.valToPos(timeS, "x", true);
+    if (x < bbox.left || x > right) continue;
+    ctx.strokeStyle = ctx.fillStyle = themeColour(MARK_COLOURS[kind]);
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    const width = ctx.measureText(text).width + 6 * devicePixelRatio;
+    if (!isNamed || x < free || x + width > right) continue;
+    ctx.fillText(text, x + 3 * devicePixelRatio, bbox.top);
+    free = x + Math.max(width, MARK_SPACE * devicePixelRatio);
+  }
+  ctx.restore();
+}
+
+/** A triangle at the bottom wherever a series is above 0. @param {UPlot} plot @param {number} series @param {string} colour */
+export function drawTriangles(plot, series, colour) {
+  const { ctx, bbox } = plot;
+  const size = 4 * devicePixelRatio;
+  const bottom = bbox.top + bbox.height;
+  ctx.save();
+  ctx.fillStyle = themeColour(colour);
+  ctx.beginPath();
+  plot.data[series].forEach((value, index) => {
+    const x = plot.valToPos(plot.data[0][index], "x", true);
+    if (!value || x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.moveTo(x - size, bottom);
+    ctx.lineTo(x + size, bottom);
+    ctx.lineTo(x, bottom - size * 1.7);
+  });
+  ctx.fill();
+  ctx.restore();
+}
