@@ -59,6 +59,8 @@ export class Preflight {
   readonly outdated = new Set<string>();
   /** Answers that are made again because the user has chosen them. */
   reasked = 0;
+  /** Answers that the user has chosen and that are left as they are. */
+  leftAnswered = 0;
   /** Rows that set a model of their own. */
   ownModels = 0;
   /** The models that they name, at most `MODELS_SHOWN` and one. */

@@ -217,6 +217,7 @@ class FirstPass {
     if (table.has(slot, HAS_RESULT)) {
       const isReasked = isChosen && reaskAnswered === true;
       if (isReasked) found.reasked++;
+      else if (isChosen && chosen?.isAll === false) found.leftAnswered++;
       if (askChanged || isReasked) found.outdated.add(uid);
       else found.succeeded++;
       return askChanged || isReasked ? Todo.Ask : Todo.Skip;

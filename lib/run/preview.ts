@@ -69,7 +69,14 @@ function reaskedNotes(
   found: readonly Preflight[],
 ): string[] {
   const count = found.reduce((total, { reasked }) => total + reasked, 0);
-  if (count === 0) return [];
+  const left = found.reduce((total, { leftAnswered }) => total + leftAnswered, 0);
+  const kept = left === 0 ? [] : [
+    `${formatCount(left)} chosen ${
+      left === 1 ? "row has a result and is" : "rows have results and are"
+    } ` +
+    "left alone: --reask-answered with --uids asks them again",
+  ];
+  if (count === 0) return kept;
   const { costUsd } = estimateOf(context, found);
   const cost = costUsd === null
     ? "their price is not known (--price-in and --price-out set it)"

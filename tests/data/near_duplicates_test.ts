@@ -1,0 +1,48 @@
+/** Tests of lib/data/near_duplicates.ts. @module */
+
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { NearDuplicates } from "../../lib/data/near_duplicates.ts";
+import { seededRandom } from "../e2e/fixture.ts";
+
+const random = seededRandom(1);
+const WORDS = Array.from({ length: 400 }, (_, i) => `w${(i * 7919).toString(36)}`);
+
+function someText(): string[] {
+  return Array.from({ length: 80 }, () => WORDS[Math.floor(random() * WORDS.length)]);
+}
+
+/** The texts with this many words replaced. */
+function edited(words: readonly string[], count: number): string {
+  const copy = [...words];
+  for (let i = 0; i < count; i++) copy[Math.floor(random() * copy.length)] = `new${i}`;
+  return copy.join(" ");
+}
+
+function copiesIn(texts: readonly string[], rowOf: (at: number) => number = (at) => at): number[] {
+  const rows = Uint32Array.from(texts, (_, at) => at);
+  const near = new NearDuplicates(rows, {
+    textAt: (row) => texts[row],
+    isSameRow: (a, b) => rowOf(a) === rowOf(b),
+  });
+  for (const text of texts) near.add(text);
+  for (const share of near.compare()) assert(share >= 0 && share <= 1);
+  return [...near.copies().keys()].toSorted((a, b) => a - b);
+}
+
+Deno.test("near duplicates: small edits are found, other texts are not", () => {
+  const originals = Array.from({ length: 60 }, someText);
+  const near = originals.map((words) => edited(words, 2));
+  const far = originals.map((words) => edited(words, 40));
+  const texts = [...originals.map((words) => words.join(" ")), ...near, ...far];
+  const found = copiesIn(texts);
+  const ofNear = found.filter((row) => row >= 60 && row < 120).length;
+  assert(ofNear >= 54, `${ofNear} of 60 near copies`);
+  assertEquals(found.filter((row) => row < 60 || row >= 120), []);
+});
+
+Deno.test("near duplicates: case and white space are alike, samples of one row and short texts are none", () => {
+  const text = someText().join(" ");
+  assertEquals(copiesIn([text, text.toUpperCase().replaceAll(" ", "\n\n")]), [1]);
+  assertEquals(copiesIn([text, text, text], (at) => at === 1 ? 0 : at), [2]);
+  assertEquals(copiesIn(["Yes, it is.", "Yes, it is.", ""]), []);
+});
