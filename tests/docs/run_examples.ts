@@ -134,6 +134,12 @@ async function prepare({ command, inputs, flags }: ParsedArgs): Promise<void> {
       await expect([name, "-o", results.replace(/[^/]*$/, "") || "out/", ...simulate]);
     }
   }
+  for (const name of ["uids", "exclude-uids"]) {
+    const path = /^@(.+)/.exec(String(flags.get(name) ?? ""))?.[1];
+    if (path === undefined) continue;
+    await Deno.mkdir(path.replace(/[^/]*$/, "") || ".", { recursive: true });
+    await Deno.writeTextFile(path, `${ROWS[0].id}\n`);
+  }
 }
 
 async function expect(args: string[]): Promise<void> {
