@@ -85,8 +85,111 @@ export function enlarge(columns: ColumnArrays, capacity: number): void {
 }
 
 /** The array with room for `length` numbers. */
-export function larger<T extends NumberArray>(array: T, capacity: number): T {
+function larger<T extends NumberArray>(array: T, capacity: number): T {
   const wide = new (array.constructor as new (length: number) => T)(capacity);
   wide.set(array);
   return wide;
+}
+
+/** A field with more values than this has no facet. */
+export const MOST_VALUES = 50;
+/** A value that is longer is no name of a group. */
+const LONGEST_VALUE = 120;
+
+/** A value that can be told from others at a glance. */
+export type Scalar = string | number | boolean | null;
+
+/** One field. */
+export class OwnField {
+  /** Its path: `lang`, or `meta` and `lang`. */
+  readonly path: readonly string[];
+  /** The values, by their codes minus 1; undefined where there are too many or one is no scalar. */
+  values: Scalar[] | undefined = [];
+  /** The code of each row's value; 0 where the row has no such field. */
+  codes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** Each row's number, NaN where there is none; undefined where some row holds anything else. */
+  numbers: Float64Array<ArrayBuffer> | undefined;
+  /** Whether any row holds a number. */
+  hasNumbers = false;
+  readonly #codeOf = new Map<Scalar, number>();
+
+  /** Of no row yet. */
+  constructor(path: readonly string[], mayHoldNumbers: boolean) {
+    this.path = path;
+    if (mayHoldNumbers) this.numbers = new Float64Array(0);
+  }
+
+  /** Its name in conditions. */
+  get name(): string {
+    return this.path.map((part, place) =>
+      place === 0
+        ? part
+        : /^[\p{L}_$][\p{L}\p{N}_$-]*$/u.test(part)
+        ? `.${part}`
+        : `[${JSON.stringify(part)}]`
+    ).join("");
+  }
+
+  /** Whether a condition can be answered by what is kept. */
+  get isKept(): boolean {
+    return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
+  }
+
+  /** Notes the value of a row; rows come in order, and some have none. */
+  set(row: number, value: unknown, capacity: number): void {
+    const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||
+      (typeof value === "string" && value.length <= LONGEST_VALUE);
+    if (this.values !== undefined) {
+      const code = isScalar ? this.#code(value as Scalar) : undefined;
+      if (code === undefined) {
+        this.values = undefined;
+        this.codes = new Uint8Array(0);
+        this.#codeOf.clear();
+      } else {
+        if (row >= this.codes.length) this.codes = larger(this.codes, capacity);
+        this.codes[row] = code;
+      }
+    }
+    if (this.numbers === undefined) return;
+    if (typeof value === "number") this.#setNumber(row, value, capacity);
+    else if (value !== null) this.numbers = undefined;
+  }
+
+  /** The value of a row; undefined where it has none. */
+  valueAt(row: number): Scalar | undefined {
+    if (this.values !== undefined) {
+      const code = row < this.codes.length ? this.codes[row] : 0;
+      return code === 0 ? undefined : this.values[code - 1];
+    }
+    const number = this.numbers === undefined || row >= this.numbers.length
+      ? NaN
+      : this.numbers[row];
+    return Number.isNaN(number) ? undefined : number;
+  }
+
+  /** Takes over what was saved. */
+  restore(values: Scalar[] | undefined, codes: Uint8Array<ArrayBuffer>): void {
+    this.values = values;
+    this.codes = codes;
+    values?.forEach((value, place) => this.#codeOf.set(value, place + 1));
+  }
+
+  #setNumber(row: number, value: number, capacity: number): void {
+    const before = this.numbers!.length;
+    if (row >= before) {
+      this.numbers = larger(this.numbers!, capacity);
+      this.numbers.fill(NaN, before);
+    }
+    this.numbers![row] = value;
+    this.hasNumbers = true;
+  }
+
+  #code(value: Scalar): number | undefined {
+    const known = this.#codeOf.get(value);
+    if (known !== undefined) return known;
+    if (this.values!.length >= MOST_VALUES) return undefined;
+    this.values!.push(value);
+    this.#codeOf.set(value, this.values!.length);
+    return this.values!.length;
+  }
 }

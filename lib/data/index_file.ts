@@ -6,10 +6,16 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { systemReason } from "../files.ts";
-import { COLUMN_NAMES, type ColumnArrays, type ColumnName, makeColumns } from "./columns.ts";
+import {
+  COLUMN_NAMES,
+  type ColumnArrays,
+  type ColumnName,
+  makeColumns,
+  OwnField,
+  type Scalar,
+} from "./columns.ts";
 import type { DataFile, FileMark } from "./data_file.ts";
 import { FLAGS } from "./flags.ts";
-import { OwnField, type Scalar } from "./own_field.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
 /** Changes with what is kept, and with what flags go by: older indexes are built anew then. */

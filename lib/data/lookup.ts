@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { ColumnArrays } from "./columns.ts";
+import type { ColumnArrays, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
-import type { OwnField } from "./own_field.ts";
 import type { Table } from "./table.ts";
 
 /** What gives the value of a row. */

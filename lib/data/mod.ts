@@ -12,7 +12,7 @@ export { DerivedFields, needsDerived } from "./derived.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts";
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";
 export { type OpenFiles, openFiles, openIndex } from "./open_data.ts";
-export { selectRows } from "./select_rows.ts";
+export { selectRows } from "./query.ts";
 export { DataService, type DataServiceOptions } from "./service.ts";
 export type {
   DataRequestName,

@@ -5,10 +5,13 @@
  */
 
 import { parseWhere, type Part } from "../where/mod.ts";
-import { getterOf, NUMBER_FIELDS } from "./lookup.ts";
+import type { DataIndex } from "./data_index.ts";
+import { needsDerived } from "./derived.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
+import { getterOf, NUMBER_FIELDS } from "./lookup.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
+import { Scan, scanRowsOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
 /** A condition, taken apart by what it needs. */
@@ -231,4 +234,20 @@ export function sortableFields(table: Table): string[] {
     numbers !== undefined && hasNumbers
   );
   return [...Object.keys(NUMBER_FIELDS), ...own.map(({ name }) => name)];
+}
+
+/** Selects rows. @throws {UsageError} where the condition makes no sense */
+export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
+  const { indexed, scanned } = planOf(index.table, where);
+  for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
+  const rows = rowsThatMeet(index.table, indexed);
+  if (scanned.length === 0) return rows;
+  using scan = new Scan({
+    ...scanRowsOf(index.table, rows),
+    files: index.files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+    where: scanned.map(({ text }) => text),
+  });
+  let count = 0;
+  while (!scan.isDone) for (const row of scan.next()) rows[count++] = row;
+  return rows.slice(0, count);
 }

@@ -5,7 +5,7 @@
  */
 
 import { xxHash64Hex } from "../hash.ts";
-import { type ColumnArrays, enlarge, makeColumns, Mark } from "./columns.ts";
+import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
   type JsonObject,
@@ -17,7 +17,6 @@ import {
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
-import { OwnField } from "./own_field.ts";
 
 /** More fields than this are not kept; conditions on others read the lines. */
 const MOST_FIELDS = 48;

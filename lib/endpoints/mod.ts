@@ -6,6 +6,12 @@
  * @module
  */
 
-export { type EndpointEntry, parseEndpoints } from "./parse.ts";
-export { isList, LIST_KINDS, type ListSource, sourceOf } from "./source.ts";
+export {
+  type EndpointEntry,
+  isList,
+  LIST_KINDS,
+  type ListSource,
+  parseEndpoints,
+  sourceOf,
+} from "./source.ts";
 export { EndpointWatch, type WatchOptions } from "./watch.ts";

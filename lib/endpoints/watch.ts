@@ -5,8 +5,7 @@
  * @module
  */
 
-import type { EndpointEntry } from "./parse.ts";
-import type { ListSource } from "./source.ts";
+import type { EndpointEntry, ListSource } from "./source.ts";
 
 /** How a list is followed. */
 export interface WatchOptions {

@@ -1,16 +1,17 @@
 /**
- * Which runs are merged: the shards of an output, or all runs in a folder.
+ * The runs of a merge: found by their files, and moved out of the way once their merge is proven.
  *
  * @module
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
-import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { UsageError } from "../errors.ts";
-import { statOf } from "../files.ts";
+import { ifThere, statOf } from "../files.ts";
 import type { InputPiece } from "../formats/mod.ts";
+import { OWN_FOLDER, withoutSeparator } from "../paths.ts";
 import { filesOf, type OutputFiles, readRunFile, type RunFile } from "../run/mod.ts";
 import { piecesOf, readPlan, rowsBefore, type ShardPlan, shardStem } from "../shards/mod.ts";
+import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
@@ -137,4 +138,33 @@ async function namesIn(folder: string): Promise<string[]> {
     }
   }
   return names;
+}
+
+/**
+ * Moves the files of all runs to `.retort/shards/` beside them, and gives the last such folder.
+ *
+ * @throws {LockedError} when one of them is running; some may have been moved then
+ */
+export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
+  let target = "";
+  for (const { files } of runs) {
+    const { results, failures, runJson, lock } = files;
+    target = `${dirname(results)}/${OWN_FOLDER}/shards`;
+    await Deno.mkdir(target, { recursive: true }).catch((cause) => {
+      throw cannotWrite(target, cause);
+    });
+    const paths = [results, failures, runJson, results.replace(/\.jsonl$/, ".outdated.jsonl")];
+    if (await ifThere(Deno.stat(lock)) === undefined) continue;
+    {
+      using _held = await acquireLock(lock);
+      for (const path of paths) await move(path, target);
+    }
+    await move(lock, target);
+  }
+  return `${target}/`;
+}
+
+async function move(path: string, folder: string): Promise<void> {
+  const to = `${folder}/${basename(path)}`;
+  await ifThere(Deno.rename(path, to), (cause) => cannotWrite(to, cause));
 }

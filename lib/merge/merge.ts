@@ -20,12 +20,11 @@ import {
 import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
 import { checkOwnFile } from "../line_blocks.ts";
 import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
-import { findRuns, type MergeRun } from "./find_runs.ts";
+import { findRuns, type MergeRun, tidyUp } from "./find_runs.ts";
 import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } from "./options.ts";
 import { openOutput } from "./output.ts";
-import { tidyUp } from "./tidy.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
 const AGAIN_MS = 2_000;
