@@ -74,7 +74,7 @@ async function run(args: readonly string[]): Promise<Ended> {
 /** The same with a simulated teacher that answers at once. */
 function simulated(args: readonly string[]): string[] {
   const { command, inputs, flags } = parseCommandLine(args);
-  if (command !== "run" && command !== "retry") return [...args];
+  if (command !== "run" && command !== "retry") return args.filter((word) => word !== "--open");
   const words: string[] = command === "run" ? [] : [command];
   for (const [name, value] of flags) {
     if (NOT_SIMULATED.includes(name) || name === "simulate") continue;
@@ -142,6 +142,16 @@ async function prepare({ command, inputs, flags }: ParsedArgs): Promise<void> {
   }
 }
 
+/** Makes the lists of uids that flags name. */
+async function makeLists({ flags }: ParsedArgs): Promise<void> {
+  for (const value of [...flags.values()].flat()) {
+    const path = /^@(.+\.uids)$/.exec(String(value))?.[1];
+    if (path === undefined) continue;
+    await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(path, `${ROWS[0].id}\n`);
+  }
+}
+
 async function expect(args: string[]): Promise<void> {
   const { code, text } = await run(args);
   if (code !== 0) throw new Error(`${args.join(" ")}\n${text}`);
@@ -159,6 +169,7 @@ for (const [index, { place, args }] of examples.entries()) {
       continue;
     }
     await prepare(parsed);
+    await makeLists(parsed);
     await expect(simulated(args).map((word) => word === "--port=8000" ? "--port=0" : word));
   } catch (error) {
     console.log(`${place}\n  ${error instanceof Error ? error.message : error}`);
