@@ -41,8 +41,8 @@ Deno.test("report: shows from disk how the run ended, and asks no server for any
     await page.getByRole("button", { name: "Download report" }).count(),
     0,
   );
-  const charts = page.locator("figure").filter({ has: page.locator("canvas") });
-  assert(await charts.count() >= 4);
+  const charts = page.locator("figure.large");
+  assertEquals(await charts.count(), 4);
   for (const chart of await charts.all()) {
     await chart.scrollIntoViewIfNeeded();
     await chart.locator("canvas").first().waitFor();
