@@ -142,16 +142,6 @@ async function prepare({ command, inputs, flags }: ParsedArgs): Promise<void> {
   }
 }
 
-/** Makes the lists of uids that flags name. */
-async function makeLists({ flags }: ParsedArgs): Promise<void> {
-  for (const value of [...flags.values()].flat()) {
-    const path = /^@(.+\.uids)$/.exec(String(value))?.[1];
-    if (path === undefined) continue;
-    await Deno.mkdir(path.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path, `${ROWS[0].id}\n`);
-  }
-}
-
 async function expect(args: string[]): Promise<void> {
   const { code, text } = await run(args);
   if (code !== 0) throw new Error(`${args.join(" ")}\n${text}`);
@@ -169,7 +159,6 @@ for (const [index, { place, args }] of examples.entries()) {
       continue;
     }
     await prepare(parsed);
-    await makeLists(parsed);
     await expect(simulated(args).map((word) => word === "--port=8000" ? "--port=0" : word));
   } catch (error) {
     console.log(`${place}\n  ${error instanceof Error ? error.message : error}`);
