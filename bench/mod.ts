@@ -13,9 +13,11 @@ import type { Bench, Figure, Measure } from "./measure.ts";
 import { modelcallScenario } from "./modelcall.ts";
 import { monitorCosts, monitorSpeed } from "./monitor.ts";
 import { failingOnce, queueing, rateLimited, weighted } from "./overload.ts";
+import { peers } from "./peers.ts";
 import { progressOnOff, progressPerRow } from "./progress.ts";
 import { resumeIndex } from "./resume_index.ts";
 import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
+import { shardCosts } from "./shards.ts";
 import { renderTable } from "./table.ts";
 import { schedulerTurns } from "./turns.ts";
 import { viewRows } from "./view.ts";
@@ -25,6 +27,8 @@ const MEASURES: readonly Measure[] = [
   { name: "progress per row", run: progressPerRow },
   { name: "scheduler turns", run: schedulerTurns },
   { name: "HTTP", run: httpRows },
+  { name: "peers", run: peers },
+  { name: "shards and merge", run: shardCosts },
   { name: "engine alone", run: engineAlone },
   { name: "CPU by concurrency", run: cpuByConcurrency },
   { name: "CPU and memory by row", run: cpuAndMemoryByRow },

@@ -151,6 +151,13 @@ const TABLE = {
     ],
     load: async () => (await import("./submit_command.ts")).submitCommand,
   },
+  monitor: {
+    usage: ["monitor OUT [--port N] [flags]"],
+    summary: "Show all runs in OUT in a browser, on whatever machines they are",
+    about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
+    examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
+    load: async () => (await import("./monitor_command.ts")).monitorCommand,
+  },
   simulate: {
     usage: ["simulate [--port N] [OPTION=VALUE,…]"],
     summary: "Serve a simulated OpenAI-compatible teacher on this machine",

@@ -220,8 +220,8 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "port",
       value: "N",
-      help: "the port to listen on (simulate: 8000, view: any)",
-      commands: ["simulate", "view"],
+      help: "the port to listen on (simulate: 8000, others: any)",
+      commands: ["simulate", "view", "monitor"],
       isCommon: true,
     },
   ],
@@ -537,7 +537,7 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
       name: "monitor-host",
       value: "HOST",
       help: "where the page listens (default 127.0.0.1)",
-      commands: ["run", "retry", "view"],
+      commands: ["run", "retry", "view", "monitor"],
     },
     {
       name: "monitor-keep",
@@ -547,8 +547,11 @@ const GROUPS: Readonly<Record<string, readonly Entry[]>> = {
     {
       name: "open",
       help: "open the page of --monitor in the default browser",
-      helpFor: { view: "open the page in the default browser" },
-      commands: ["run", "retry", "view"],
+      helpFor: {
+        view: "open the page in the default browser",
+        monitor: "open the page in the default browser",
+      },
+      commands: ["run", "retry", "view", "monitor"],
     },
     {
       name: "report",

@@ -7,6 +7,7 @@
 
 import { DamagedFileError } from "../errors.ts";
 import type { Line } from "../formats/mod.ts";
+import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
 import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
@@ -83,13 +84,14 @@ export class MergePass {
     const parser = createRowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
     const samples = run?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
-    let left = limit, first: number | undefined, number = base;
+    const before = firstNumberOf(input);
+    let left = limit, number = base;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (left-- <= 0) break;
-        first ??= line.number;
-        number = base + line.number - first + 1;
-        this.#take(line, { number, base, samples, parser, input, lines });
+        number = base + line.number - before;
+        const isLooking = this.#take(line, { number, base, samples, parser, input, lines });
+        if (isLooking !== undefined) await isLooking;
       }
       this.#lastNumber = number;
       this.#signal?.throwIfAborted();
@@ -108,24 +110,34 @@ export class MergePass {
       input: InputSequence;
       lines: RunLines;
     },
-  ): void {
+  ): Promise<void> | undefined {
     const { number, base, samples, parser, input, lines } = at;
     const { results, failures } = this.#output;
     const row = line.text === undefined ? undefined : parser.parse(line.text);
-    if (row === undefined || "problem" in row) return this.#takeBadRow(line, input, lines);
+    if (row === undefined || "problem" in row) {
+      this.#takeBadRow(line, input, lines);
+      return undefined;
+    }
     const rows = this.#rows;
     const slot = rows.insert(row.uid);
+    const check = checkOf(row);
     if (rows.has(slot, SEEN)) {
       const earlier = rows.lineOf(slot);
-      if (!rows.checkEquals(slot, row.contentHash)) {
-        return this.#clash(row, earlier, line, input, lines, samples);
+      const isSame = () => {
+        if (earlier > base) this.mergedDuplicates++;
+        else this.#takeDuplicate(row.uid, samples, lines);
+      };
+      if (rows.checkEquals(slot, check)) {
+        isSame();
+        return undefined;
       }
-      if (earlier > base) this.mergedDuplicates++;
-      else this.#takeDuplicate(row.uid, samples, lines);
-      return;
+      return this.#contentOf(earlier, parser).then((content) => {
+        if (content === row.contentHash) isSame();
+        else this.#clash(row, earlier, line, input, lines, samples);
+      });
     }
     rows.set(slot, SEEN);
-    rows.setCheck(slot, row.contentHash);
+    rows.setCheck(slot, check);
     rows.setLine(slot, number);
     const pending = this.#isPartial ? failures : undefined;
     for (let sample = 0; sample < samples; sample++) {
@@ -189,10 +201,24 @@ export class MergePass {
     }
   }
 
+  /** The content of an earlier row, which is read again: few rows share a uid and differ in their text. */
+  async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
+    const { base, input: { pieces } } = this.#bases.findLast((one) => one.base < number)!;
+    const input = new InputSequence(pieces);
+    await input.open();
+    const wanted = number - base + firstNumberOf(input);
+    for await (const batch of input.rows()) {
+      const text = batch.find((line) => line.number === wanted)?.text;
+      if (text === undefined) continue;
+      const row = parser.parse(text);
+      return "problem" in row ? undefined : row.contentHash;
+    }
+    return undefined;
+  }
+
   #placeOf(number: number): string {
     const { base, input } = this.#bases.findLast((one) => one.base < number)!;
-    const first = input.pieces[0].part?.from.number ?? 0;
-    return input.placeOf(number - base + first).source;
+    return input.placeOf(number - base + firstNumberOf(input)).source;
   }
 
   #judge(run: MergeRun, lines: RunLines, pending: number, isWhole: boolean): void {
@@ -212,7 +238,17 @@ export class MergePass {
   }
 }
 
+/** The number of the row before the first one of a run, in its file. */
+function firstNumberOf({ pieces }: InputSequence): number {
+  return pieces[0]?.part?.from.number ?? 0;
+}
+
 const NOWHERE = { add: () => {} };
+
+/** Tells most rows of one uid apart: their content in any form takes four times as long to hash. */
+function checkOf(row: ParsedRow): string {
+  return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
+}
 
 function quoted(uids: readonly string[]): string {
   return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");

@@ -51,4 +51,5 @@ export {
   verify,
   type VerifyOptions,
 } from "./verify.ts";
+export type { RunStatus, StatusError, StatusTeacher } from "./status_file.ts";
 export { sharedStem } from "./shared_stem.ts";

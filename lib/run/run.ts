@@ -278,6 +278,7 @@ export class Run {
       shard,
       spentBefore: this.#spentBefore,
       share: fleet && (() => fleet.share),
+      mode: this.#jobs[0].replacing.mode,
       isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
     // The others have to know of this shard before it sends.

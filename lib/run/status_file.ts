@@ -127,6 +127,8 @@ export interface StatusSource {
   readonly spentBefore?: number;
   /** The share of rate limits that it takes. @default there are none */
   readonly share?: () => number;
+  /** The permissions of the file: who may not read the input may not read it. @default those of a new file */
+  readonly mode?: number;
   /** Whether what it has spent must outlive a crash: it is written every second then. @default false */
   readonly isLedger?: boolean;
 }
@@ -175,7 +177,8 @@ export class StatusFile {
   async #put(status: RunStatus): Promise<void> {
     try {
       await Deno.mkdir(dirname(this.#path), { recursive: true });
-      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`);
+      const { mode } = this.#source;
+      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`, { mode });
     } catch {
       // A full disk is told where it matters.
     }

@@ -10,6 +10,7 @@ import "./controls.ts";
 import "./cost.ts";
 import "./data_view.ts";
 import "./ends.ts";
+import "./fleet.ts";
 import "./hostile.ts";
 import "./language.ts";
 import "./live.ts";

@@ -138,9 +138,9 @@ Deno.test({
     await dir.write("keep/out.jsonl", "");
     const report = dir.path("out/report.html");
     assertExit(await distill(server, [input, "-o", dir.path("out/"), "--report", report]), 0);
-    const names = await dir.names("out");
+    const names = (await dir.names("out")).filter((name) => name !== ".retort");
     assertEquals(names.length, 5);
-    for (const name of names) {
+    for (const name of [...names, ".retort/in.status.json"]) {
       assertEquals([name, await modeOf(dir.path(`out/${name}`))], [name, 0o600]);
     }
   },

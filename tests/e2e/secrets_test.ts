@@ -109,7 +109,7 @@ Deno.test("the command that continues names no secret of an address, and works w
     `Basic ${btoa("me:secretSecret")} /v1/chat/completions?api_key=secretSecret&sig=secretSecret`,
   );
   const reports = (await dir.names("out/.retort")).map((name) => `.retort/${name}`);
-  assertEquals(reports.length, 2);
+  assertEquals(reports.length, 3);
   const others = (await dir.names("out")).filter((name) => name !== ".retort");
   for (const name of [...others, ...reports]) {
     assertEquals(

@@ -64,17 +64,21 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
 Deno.test("one uid with two contents is told with both places, and the later answer is set aside", async () => {
   await using dir = await tempDir();
   const rows = prompts(0, 40).map((row, i) => ({ id: `${i % 39}`, ...row }));
-  const input = await dir.write("in.jsonl", rows);
+  const text = rows.map((row) => JSON.stringify(row)).join("\n");
+  await dir.write("in.jsonl", `\n\n${text}\n`);
+  const input = dir.path("in.jsonl");
   await runShards(input, dir.path("out/"), 2);
   const report = await merge({ outputs: dir.path("out"), output: dir.path("all.jsonl") });
-  assertEquals(report.clashes, [{ uid: "0", first: `${input}:1`, second: `${input}:40` }]);
+  assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
 });
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
-  const input = await dir.write("in.jsonl", [...prompts(0, 20), { prompt: "p0" }]);
+  // Written in another way, they are identical all the same.
+  const rows = [{ id: "0", prompt: "p0" }, ...prompts(1, 20), { prompt: "p0", id: "0" }];
+  const input = await dir.write("in.jsonl", rows);
   const output = dir.path("out/");
   await runShard(input, output, { shard: { index: 0, count: 2 }, refused: ["p0", "p1"] });
   await runShard(input, output, { shard: { index: 1, count: 2 } });

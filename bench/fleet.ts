@@ -1,0 +1,138 @@
+/**
+ * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of uneven speed.
+ * Prints how much longer it takes than if nothing ever failed and all work were spread perfectly.
+ *
+ * What a restart costs is what was measured on one machine: the scheduler's wait, the start of a shard, and the calls
+ * in flight that are asked again after a kill. `deno run bench/fleet.ts`.
+ *
+ * @module
+ */
+
+/** What is simulated. */
+export interface FleetJob {
+  /** Nodes, each of which runs one shard at a time. */
+  readonly nodes: number;
+  /** Shards. */
+  readonly shards: number;
+  /** Rows of all shards together. */
+  readonly rows: number;
+  /** Rows a second of a node of mean speed. */
+  readonly rowsPerSecond: number;
+  /** Standard deviation of a node's speed, as a share of the mean. */
+  readonly unevenness: number;
+  /** Mean hours between two kills of a node (a fault, or a preemption without a warning). */
+  readonly hoursToKill: number;
+  /** Mean hours between two preemptions with a warning, after which calls are finished first. */
+  readonly hoursToPreempt: number;
+  /** The longest that a shard may run, in hours, before it is queued again. */
+  readonly limitHours: number;
+  /** Calls in flight on a node. */
+  readonly inFlight: number;
+}
+
+/** Seconds that a task waits which was put back into the queue: Slurm's two minutes, and its place. */
+const REQUEUE_S = 150;
+/** Seconds from the start of a process to its first call: reading its part twice included. */
+const START_S = 3;
+
+/** What came of it. */
+export interface FleetOutcome {
+  /** Hours until the last shard was done. */
+  readonly hours: number;
+  /** Hours if nothing failed and all nodes worked to the end. */
+  readonly idealHours: number;
+  /** Rows that were asked twice. */
+  readonly repeated: number;
+  /** Times a shard was started again. */
+  readonly restarts: number;
+}
+
+/** Plays a job. */
+export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome {
+  const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
+  const speeds = Array.from(
+    { length: nodes },
+    () => rowsPerSecond * Math.max(0.2, 1 + unevenness * normal(random)),
+  );
+  // Each node's time; the next shard goes to the node that is free first.
+  const free = new Float64Array(nodes);
+  const queue: { left: number; readyAt: number }[] = Array.from(
+    { length: shards },
+    () => ({ left: rows / shards, readyAt: 0 }),
+  );
+  let repeated = 0, restarts = 0, end = 0;
+  while (queue.length > 0) {
+    let node = 0;
+    for (let one = 1; one < nodes; one++) if (free[one] < free[node]) node = one;
+    const shard = queue.shift()!;
+    const start = Math.max(free[node], shard.readyAt) + START_S;
+    const needed = shard.left / speeds[node];
+    const kill = exponential(random, job.hoursToKill * 3_600);
+    const preempt = exponential(random, job.hoursToPreempt * 3_600);
+    const stop = Math.min(kill, preempt, job.limitHours * 3_600);
+    if (needed <= stop) {
+      free[node] = start + needed;
+      end = Math.max(end, free[node]);
+      continue;
+    }
+    restarts++;
+    // A kill costs the calls in flight; a warning lets them finish.
+    const lost = stop === kill ? Math.min(inFlight, stop * speeds[node]) : 0;
+    repeated += lost;
+    free[node] = start + stop;
+    queue.push({
+      left: shard.left - stop * speeds[node] + lost,
+      readyAt: start + stop + REQUEUE_S,
+    });
+  }
+  const ideal = rows / speeds.reduce((sum, speed) => sum + speed, 0);
+  return {
+    hours: end / 3_600,
+    idealHours: ideal / 3_600,
+    repeated: Math.round(repeated),
+    restarts,
+  };
+}
+
+function exponential(random: () => number, mean: number): number {
+  return -Math.log(1 - random()) * mean;
+}
+
+function normal(random: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+/** Seeded random numbers in [0, 1): mulberry32. */
+function seeded(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+if (import.meta.main) {
+  console.log("nodes  shards  rows           ideal     takes     overhead  restarts  asked twice");
+  for (const nodes of [10, 100, 1_000]) {
+    for (const perNode of [1, 4, 16]) {
+      const rows = nodes * 1_000_000, shards = nodes * perNode;
+      const job: FleetJob = {
+        ...{ nodes, shards, rows, rowsPerSecond: 32, unevenness: 0.1, inFlight: 256 },
+        ...{ hoursToKill: 200, hoursToPreempt: 24, limitHours: 12 },
+      };
+      const { hours, idealHours, repeated, restarts } = simulateFleet(job, seeded(nodes + perNode));
+      const columns = [
+        String(nodes).padEnd(6),
+        String(shards).padEnd(7),
+        rows.toLocaleString("en").padEnd(14),
+        `${idealHours.toFixed(2)} h`.padEnd(9),
+        `${hours.toFixed(2)} h`.padEnd(9),
+        `${((hours / idealHours - 1) * 100).toFixed(1)} %`.padEnd(9),
+        String(restarts).padEnd(9),
+        repeated.toLocaleString("en"),
+      ];
+      console.log(columns.join(" "));
+    }
+  }
+}

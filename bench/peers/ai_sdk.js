@@ -1,0 +1,22 @@
+/** The AI SDK, with `p-limit` and `appendFile`. @module */
+
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText } from "ai";
+import pLimit from "p-limit";
+import { BASE_URL, CONCURRENCY, keep, messagesOf, readRows } from "./rows.js";
+
+const provider = createOpenAICompatible({ name: "bench", baseURL: BASE_URL });
+const limit = pLimit(CONCURRENCY);
+
+await Promise.all(
+  (await readRows()).map((row) =>
+    limit(async () => {
+      const { text } = await generateText({
+        model: provider("bench"),
+        messages: messagesOf(row),
+        maxRetries: 5,
+      });
+      await keep(row, text);
+    })
+  ),
+);

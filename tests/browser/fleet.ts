@@ -1,0 +1,43 @@
+/** The page of many runs: a thousand status files in a browser. @module */
+
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { serveFleet } from "../../web/fleet/server.ts";
+import { FleetWatch } from "../../web/fleet/watch.ts";
+import { tempDir } from "../support/temp.ts";
+import { nameOf, statusOf, writeStatus } from "../web/fleet_files.ts";
+import { visit } from "./browser.ts";
+
+const RUNS = 1_000;
+
+Deno.test("a thousand runs are one page, those that need a look on top", async () => {
+  await using dir = await tempDir();
+  for (let from = 0; from < RUNS; from += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => writeStatus(dir, statusOf(from + i))));
+  }
+  await writeStatus(dir, statusOf(613, { state: "halted", ended: true, reason: "<b>no</b> key" }));
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  await using served = serveFleet(watch);
+  const started = performance.now();
+  await using opened = await visit(served.url);
+  const { page } = opened;
+  await page.locator("#fleet-runs tbody tr").nth(199).waitFor();
+  const shownMs = performance.now() - started;
+  const first = page.locator("#fleet-runs tbody tr").first();
+  assertStringIncludes(await first.innerText(), nameOf(613));
+  // What a file says is text, never markup.
+  assertStringIncludes(await first.innerText(), "halted: <b>no</b> key");
+  assertStringIncludes(await page.locator("#fleet-states").innerText(), "1,000 runs: ");
+  assertEquals(await page.locator("#fleet-rows").innerText(), "402,000 of 1,000,000 (40.2%)");
+  assert((await page.locator("#fleet-eta").innerText()) !== "–");
+  await page.locator("#fleet-all").click();
+  await page.locator("#fleet-runs tbody tr").nth(RUNS - 1).waitFor();
+  const looks = 20, before = performance.now();
+  for (let i = 0; i < looks; i++) await watch.look();
+  const lookMs = (performance.now() - before) / looks;
+  console.log(
+    `${RUNS} runs: shown after ${Math.round(shownMs)} ms, a look every 5 s takes ${
+      lookMs.toFixed(1)
+    } ms`,
+  );
+});

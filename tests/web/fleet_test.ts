@@ -1,0 +1,83 @@
+/** Tests of web/fleet/: many runs as one page tells of them. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { createFleetApp } from "../../web/fleet/server.ts";
+import { FleetWatch } from "../../web/fleet/watch.ts";
+import { tempDir } from "../support/temp.ts";
+import { nameOf, statusOf, writeStatus } from "./fleet_files.ts";
+
+Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a look come first", async () => {
+  await using dir = await tempDir();
+  const statuses = [
+    statusOf(0),
+    statusOf(1, { rate_per_s: 1, eta_s: 600 }),
+    statusOf(2, { ended: true, state: "done", succeeded: 898, in_flight: 0, eta_s: 0 }),
+    statusOf(3, { ended: true, state: "halted", reason: "The key is wrong", in_flight: 0 }),
+    statusOf(4, {
+      teachers: [{ address: "http://b/v1", state: "down", in_flight: 0, answered: 0 }],
+    }),
+  ];
+  for (const status of statuses) await writeStatus(dir, status);
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  const view = watch.view(10);
+  assertEquals([view.runs, view.total, view.done, view.failed], [5, 5_000, 4 * 402 + 1_000, 10]);
+  assertEquals([view.in_flight, view.rate_per_s, view.eta_s, view.cost_usd], [48, 21, 600, 3.75]);
+  assertEquals(view.errors, [{ type: "server", status: 500, count: 20 }]);
+  assertEquals(view.teachers, { up: 1, down: 1 });
+  assertEquals(view.rows.map(({ name }) => name), [3, 1, 0, 4, 2].map(nameOf));
+  assertEquals(view.states, { running: 3, done: 1, halted: 1 });
+});
+
+Deno.test("a counter that stands still makes a run silent, then dead; one that goes on again is alive", async () => {
+  await using dir = await tempDir();
+  const watch = new FleetWatch(dir.path("out"));
+  const stateAfter = async (looks: number, beat?: number) => {
+    if (beat !== undefined) await writeStatus(dir, statusOf(0, { beat }));
+    for (let i = 0; i < looks; i++) await watch.look();
+    return watch.view(10).rows[0].state;
+  };
+  assertEquals(await stateAfter(1, 1), "running");
+  assertEquals(await stateAfter(2), "running");
+  assertEquals(await stateAfter(1), "silent");
+  assertEquals(await stateAfter(9), "dead");
+  assertEquals([watch.view(10).in_flight, watch.view(10).rate_per_s], [0, 0]);
+  assertEquals(await stateAfter(1, 20), "running");
+});
+
+Deno.test("shards that have not begun wait, with the rows that they will have", async () => {
+  await using dir = await tempDir();
+  const border = (rows: number) => ({ input: 0, byte: rows * 10, number: rows, rows });
+  await dir.write(
+    "out/.retort/in.shards-1000.json",
+    JSON.stringify({
+      retort: "0",
+      shards: 3,
+      inputs: [{ path: "in.jsonl", end: border(3_000) }],
+      starts: [0, 1_000, 2_000].map(border),
+    }),
+  );
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  const { rows, total, states } = watch.view(10);
+  assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
+});
+
+Deno.test("the app gives nothing without the token, and 200 runs unless all are asked for", async () => {
+  await using dir = await tempDir();
+  await Promise.all(Array.from({ length: 300 }, (_, i) => writeStatus(dir, statusOf(i))));
+  const watch = new FleetWatch(dir.path("out"));
+  await watch.look();
+  const app = createFleetApp(watch, {
+    token: "t".repeat(32),
+    hostname: "127.0.0.1",
+    cookieName: "c",
+  });
+  const ask = (path: string, headers: Record<string, string> = {}) =>
+    app.request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1", ...headers } });
+  assertEquals((await ask("/state")).status, 401);
+  const cookie = { cookie: `c=${"t".repeat(32)}`, "sec-fetch-site": "same-origin" };
+  const first = await (await ask("/state", cookie)).json();
+  assertEquals([first.runs, first.rows.length, first.more], [300, 200, 100]);
+  assertEquals((await (await ask("/state?all", cookie)).json()).rows.length, 300);
+});

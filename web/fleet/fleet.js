@@ -1,0 +1,167 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * The page of all runs in a folder: asks the server every five seconds and shows what it says.
+ *
+ * @module
+ */
+
+import { byId, fillRows, make, setAttribute, setShown, setText } from "../page/dom.js";
+import {
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatUsd,
+  UNKNOWN,
+} from "../page/figures.js";
+import { startTheme } from "../page/theme.js";
+
+/** @import { FleetRow, FleetView } from "./watch.ts" */
+
+const FLEET_ASK_MS = 5_000;
+
+/** Words and tones of states; a colour never stands alone. @type {Record<string, { word: string, tone: string }>} */
+const FLEET_STATES = {
+  running: { word: "running", tone: "calm" },
+  paused: { word: "waits for its teacher or disk", tone: "wait" },
+  waiting: { word: "not started", tone: "calm" },
+  silent: { word: "silent", tone: "bad" },
+  dead: { word: "dead", tone: "bad" },
+  done: { word: "done", tone: "good" },
+  halted: { word: "halted", tone: "bad" },
+  interrupted: { word: "interrupted", tone: "wait" },
+};
+
+/** A row of a table. @typedef {{ element: HTMLElement, cells: HTMLElement[] }} FleetTableRow */
+
+/** All of the page. */
+class FleetPage {
+  #wantsAll = false;
+  /** @type {FleetTableRow[]} */
+  #runs = [];
+  /** @type {FleetTableRow[]} */
+  #errors = [];
+
+  start() {
+    startTheme(() => {}, () => {});
+    byId("fleet-all", HTMLButtonElement).addEventListener("click", () => {
+      this.#wantsAll = true;
+      this.#ask();
+    });
+    this.#ask();
+    setInterval(() => {
+      if (document.visibilityState === "visible") this.#ask();
+    }, FLEET_ASK_MS);
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#ask();
+    });
+  }
+
+  async #ask() {
+    try {
+      const answer = await fetch(this.#wantsAll ? "state?all" : "state");
+      if (!answer.ok) throw new Error(String(answer.status));
+      this.#show(await answer.json());
+      setShown(byId("fleet-lost", HTMLElement), false);
+    } catch {
+      setShown(byId("fleet-lost", HTMLElement), true);
+    }
+  }
+
+  /** @param {FleetView} view */
+  #show(view) {
+    document.title = `${shareOf(view)} · ${view.name}`;
+    setText(byId("fleet-name", HTMLElement), view.name);
+    setText(byId("fleet-model", HTMLElement), view.model);
+    const states = Object.entries(view.states).map(([state, count]) =>
+      `${formatCount(count ?? 0)} ${FLEET_STATES[state].word}`
+    );
+    setText(
+      byId("fleet-states", HTMLElement),
+      `${formatCount(view.runs)} runs: ${
+        states.length === 0 ? "none has begun" : states.join(", ")
+      }`,
+    );
+    const bar = byId("fleet-bar", HTMLProgressElement);
+    bar.value = view.total ? view.done / view.total : 0;
+    const total = view.total === null ? UNKNOWN : formatCount(view.total);
+    setText(
+      byId("fleet-rows", HTMLElement),
+      `${formatCount(view.done)} of ${total} (${shareOf(view)})`,
+    );
+    setText(byId("fleet-failed", HTMLElement), formatCount(view.failed));
+    setText(byId("fleet-rate", HTMLElement), formatRate(view.rate_per_s));
+    setText(byId("fleet-flight", HTMLElement), formatCount(view.in_flight));
+    setText(byId("fleet-eta", HTMLElement), etaText(view.eta_s));
+    setText(byId("fleet-cost", HTMLElement), costText(view.cost_usd));
+    const teachers = Object.entries(view.teachers).map(([state, count]) =>
+      `${formatCount(count)} ${state.replace("_", " ")}`
+    );
+    setText(
+      byId("fleet-teachers", HTMLElement),
+      teachers.length === 0 ? UNKNOWN : teachers.join(", "),
+    );
+    this.#showErrors(view);
+    this.#showRuns(view);
+  }
+
+  /** @param {FleetView} view */
+  #showErrors({ errors }) {
+    const table = byId("fleet-errors", HTMLTableElement);
+    setShown(table, errors.length > 0);
+    setShown(byId("fleet-no-errors", HTMLElement), errors.length === 0);
+    fillRows(table.tBodies[0], this.#errors, errors, () => tableRow(3), ({ cells }, error) => {
+      setText(cells[0], error.type);
+      setText(cells[1], error.status === null ? UNKNOWN : String(error.status));
+      setText(cells[2], formatCount(error.count));
+    });
+  }
+
+  /** @param {FleetView} view */
+  #showRuns({ rows, more }) {
+    const body = byId("fleet-runs", HTMLTableElement).tBodies[0];
+    fillRows(body, this.#runs, rows, () => tableRow(9), ({ cells }, row) => fillRun(cells, row));
+    const all = byId("fleet-all", HTMLButtonElement);
+    setShown(all, more > 0);
+    setText(all, `Show ${formatCount(more)} more`);
+  }
+}
+
+/** @param {HTMLElement[]} cells @param {FleetRow} row */
+function fillRun(cells, row) {
+  const { word, tone } = FLEET_STATES[row.state];
+  setText(cells[0], row.name);
+  setText(cells[1], row.reason === null ? word : `${word}: ${row.reason}`);
+  setAttribute(cells[1], "data-tone", tone);
+  setText(cells[2], row.total === null ? UNKNOWN : formatShare(row.done, row.total));
+  setText(cells[3], row.total === null ? UNKNOWN : formatCount(row.total));
+  setText(cells[4], formatCount(row.failed));
+  setText(cells[5], formatRate(row.rate_per_s));
+  setText(cells[6], formatCount(row.in_flight));
+  setText(cells[7], etaText(row.eta_s));
+  setText(cells[8], costText(row.cost_usd));
+}
+
+/** @param {number} columns @returns {FleetTableRow} */
+function tableRow(columns) {
+  const cells = Array.from({ length: columns }, () => make("td"));
+  return { element: make("tr", {}, ...cells), cells };
+}
+
+/** @param {FleetView} view */
+function shareOf({ done, total }) {
+  return total === null || total === 0 ? UNKNOWN : formatShare(done, total);
+}
+
+/** @param {number | null} seconds */
+function etaText(seconds) {
+  return seconds === null ? UNKNOWN : formatDuration(seconds * 1_000);
+}
+
+/** @param {number | null} usd */
+function costText(usd) {
+  return usd === null ? UNKNOWN : formatUsd(usd);
+}
+
+new FleetPage().start();
