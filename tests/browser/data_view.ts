@@ -289,7 +289,7 @@ Deno.test("data page: follows a file that grows, and says what is damaged or rem
     "x.jsonl": resultLine({ uid: "first" }),
   });
   const { page, dir } = scene;
-  await shows(page, "1 rows");
+  await shows(page, "1 row");
   const append = (text: string) =>
     Deno.writeTextFile(dir.path("out/x.jsonl"), text, { append: true });
   await append(`${resultLine({ uid: "second" })}{"uid":"broken\n`);

@@ -496,10 +496,11 @@ export function ownColumn(name, isSortable) {
 
 /** @param {HTMLElement} element @param {number} total @param {number} all */
 export function setCount(element, total, all) {
+  const rows = all === 1 ? "row" : "rows";
   setText(
     element,
     total === all
-      ? `${formatCount(all)} rows`
-      : `${formatCount(total)} of ${formatCount(all)} rows`,
+      ? `${formatCount(all)} ${rows}`
+      : `${formatCount(total)} of ${formatCount(all)} ${rows}`,
   );
 }
