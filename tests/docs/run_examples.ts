@@ -114,12 +114,6 @@ async function makeInput(path: string): Promise<void> {
 async function prepare({ command, inputs, flags }: ParsedArgs): Promise<void> {
   await Deno.writeTextFile("schema.json", JSON.stringify(SCHEMA));
   await Deno.writeTextFile("params.json", "{}");
-  for (const name of ["uids", "exclude-uids"]) {
-    const path = String(flags.get(name) ?? "");
-    if (!path.startsWith("@")) continue;
-    await Deno.mkdir(path.slice(1).replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(path.slice(1), "A\n");
-  }
   const samples = flags.has("prefer") ? "2" : "1";
   const simulate = ["--simulate=latency=1,tokens=5", `--samples=${samples}`, "--quiet"];
   if (command === "run" || command === "convert") await Promise.all(inputs.map(makeInput));
