@@ -94,11 +94,11 @@ export class WatchedFile {
     truncate: async (length) => {
       await this.#moving;
       const size = length - this.#shift;
-      // A sync that ran beside a write that the disk took in part counts that part, too.
-      this.#acknowledged = Math.min(this.#acknowledged, length);
       // Never longer than it is: it may have been cut by others.
       if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
       this.#end = length;
+      // A sync that ran beside this, or beside a write that the disk took in part, counted that part, too.
+      this.#acknowledged = Math.min(this.#acknowledged, length);
     },
     close: () => {
       this.#handles.write.close();

@@ -1,5 +1,6 @@
 /** Where paths lead and which commands are printed, for each way to start the program. @module */
 
+import { dirname } from "../../lib/deps/std_path.ts";
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { shellWord } from "../../cli/shell.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
@@ -72,7 +73,9 @@ Deno.test(
   POSIX,
   async () => {
     await using dir = await tempDir();
-    const home = cleanEnv(dir.root);
+    // The Deno that runs the tests is the one that the commands mean.
+    const clean = cleanEnv(dir.root);
+    const home = { ...clean, PATH: `${dirname(Deno.execPath())}:${clean.PATH}` };
     const config = shellWord(`${REPOSITORY}/deno.json`), script = shellWord(`${REPOSITORY}/cli.ts`);
     // As the pages have it, but for its place.
     const install = (await installCommand()).replace(
