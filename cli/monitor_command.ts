@@ -45,7 +45,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   io.writeOut(`Monitor: ${page.url}\nPress Ctrl-C to end it\n`);
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     io.writeErr(
-      "Warning: this address goes over the network as it is; whoever has it sees the runs\n",
+      "Warning: this address goes over the network as it is; anyone who has it sees the runs\n",
     );
   }
   if (settings.isOn("open")) {

@@ -93,7 +93,7 @@ export class Job {
   /** Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
    * @throws {LockedError} when another run works here
-   * @throws {UsageError} when a file there is not ours, or what is there was made otherwise
+   * @throws {UsageError} when a file there is not ours, or its answers were created with different settings
    */
   async claim(): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, this.#context);

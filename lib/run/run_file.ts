@@ -174,7 +174,9 @@ export function checkSameIdentity(
     .filter((one) => !(mayChangeParams && one.startsWith("  params: ")));
   if (differences.length === 0) return;
   throw new UsageError(
-    `Cannot continue "${path}": its answers were made otherwise\n${differences.join("\n")}\n` +
+    `Cannot continue "${path}": its answers were created with different settings\n${
+      differences.join("\n")
+    }\n` +
       "Run it as before, name another output, or add --allow-mixed to have both in one file",
   );
 }

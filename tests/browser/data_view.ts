@@ -93,7 +93,7 @@ function someFiles(): Record<string, string> {
   };
 }
 
-/** Waits until so many rows are shown. */
+/** Waits until this number of rows is shown. */
 async function shows(page: Page, words: string): Promise<void> {
   await page.locator("#count").getByText(words, { exact: true }).waitFor();
 }

@@ -29,7 +29,7 @@ Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a
   assertEquals(view.states, { running: 3, done: 1, halted: 1 });
 });
 
-Deno.test("a counter that stands still makes a run silent, then dead; one that goes on again is alive", async () => {
+Deno.test("a counter that stops makes a run silent, then dead; one that moves again makes it alive", async () => {
   await using dir = await tempDir();
   const watch = new FleetWatch(dir.path("out"));
   const stateAfter = async (looks: number, beat?: number) => {
