@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RESERVED_FIELDS } from "../row.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
@@ -153,15 +154,7 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
 
 /** Names of ours whose values stand in the lines only. */
 const IN_LINES: ReadonlySet<string> = new Set([
-  "uid",
-  "prompt_hash",
-  "response",
-  "reasoning",
-  "distill",
-  "tool_calls",
-  "final_messages",
-  "error",
-  "partial",
+  ...RESERVED_FIELDS,
   "prompt",
   "model_returned",
   "response_id",
