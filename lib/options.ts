@@ -142,8 +142,16 @@ function unknownOption(name: string, known: readonly string[]): string {
   const nearest = closestString(lower, known.map((one) => one.toLowerCase()));
   const meant = known.find((one) => one.toLowerCase() === nearest)!;
   const isNear = levenshteinDistance(lower, nearest) <= Math.max(2, meant.length / 3);
-  const hint = isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
-  return `Cannot use option "${name}": there is no such option${hint}`;
+  return `Cannot use option "${name}": there is no such option` +
+    hintFor(name, meant, isNear, known);
+}
+
+function hintFor(name: string, meant: string, isNear: boolean, known: readonly string[]): string {
+  // Servers write their parameters with underscores; no option has one.
+  if (known.includes("params") && (name.includes("_") || !isNear)) {
+    return `. Parameters of the request belong in "params", as in { params: { ${name}: … } }`;
+  }
+  return isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
 }
 
 /** A value as a message quotes it. Objects may hold secrets: only their type is told. */

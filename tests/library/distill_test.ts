@@ -180,6 +180,8 @@ Deno.test("misuse throws at the call, with the nearest name of an option", () =>
     ],
     [[], { teacher, maxTokenscap: 3 }, /Did you mean "maxTokensCap"/],
     [[], { teacher, zzzzzzzzzz: 3 }, /there is no such option/],
+    [[], { teacher, temperature: 1 }, /belong in "params", as in { params: { temperature: … } }/],
+    [[], { teacher, max_tokens: 9 }, /belong in "params"/],
     [[], { teacher, concurrency: "20" }, /concurrency "20": it must be a whole number/],
     [[], { teacher, samples: "2" }, /samples "2"/],
     [[], { teacher, onTruncated: "kept" }, /onTruncated "kept": it must be "error" or "keep"/],
