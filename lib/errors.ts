@@ -114,6 +114,13 @@ export interface TeacherErrorOptions extends ErrorOptions {
    * other row as well until `retryAfterMs` is over. @default false
    */
   isExhausted?: boolean;
+  /**
+   * Whether a router hands on what the provider behind it has said (OpenRouter's "Provider returned error"),
+   * which it asked with a key of its own. The row is to blame only where the words say so: another attempt
+   * may reach another provider.
+   * @default false
+   */
+  isRelayed?: boolean;
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
   /** Whether the teacher sends something else from now on, so that the same row is asked again at once and
@@ -144,6 +151,8 @@ export class TeacherError extends RetortError {
   readonly retryAfterMs: number | undefined;
   /** Whether the teacher says that nothing is left of one of its limits. */
   readonly isExhausted: boolean;
+  /** Whether a router hands on what the provider behind it has said. */
+  readonly isRelayed: boolean;
   /** Whether no connection could be made, so that nothing was sent. */
   readonly isUnreachable: boolean;
   /** Whether the teacher sends something else from now on, so that this attempt does not count. */
@@ -162,6 +171,7 @@ export class TeacherError extends RetortError {
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.isExhausted = options.isExhausted ?? false;
+    this.isRelayed = options.isRelayed ?? false;
     this.isUnreachable = options.isUnreachable ?? false;
     this.isAdjusted = options.isAdjusted ?? false;
     this.notice = options.notice;

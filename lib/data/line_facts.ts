@@ -195,7 +195,7 @@ function ownTurns(line: JsonObject, { template, promptField }: RunHints): Turn[]
     if (value === undefined || value === null) continue;
     if (Array.isArray(value)) return turns(value);
     if (name === "instruction") {
-      const input = textOf(line.input);
+      const input = textOf(line.input) || textOf(line.context);
       return [
         ...history(line),
         user(input === "" ? textOf(value) : `${textOf(value)}\n\n${input}`),

@@ -102,7 +102,29 @@ export function requestParams(row: RowObject): Record<string, unknown> | undefin
 
 /** Whether a field of a raw request body is sent. */
 export function isSentInRequest(name: string, row: RowObject): boolean {
-  return name === "metadata" ? sendsMetadata(row) : !ROW_FIELDS.has(name);
+  if (name === "metadata") return sendsMetadata(row);
+  return !ROW_FIELDS.has(name) && !isOverruled(name, row[name]);
+}
+
+/** Parameters about how the answer comes, which is for the run to say (`--stream`). */
+const OF_TRANSPORT = ["stream", "stream_options"];
+
+/** Whether a row asks for what the run decides on. An answer in one piece is what it gets anyway. */
+function isOverruled(name: string, value: unknown): boolean {
+  return OF_TRANSPORT.includes(name) && has(value) && value !== false;
+}
+
+/** The parameters of a row that are not sent, with the field in which they stand. */
+export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
+  const name = shape === "openai-batch" ? "body" : "params";
+  const params = row[name];
+  if (!isObject(params)) return [];
+  const extra = isObject(params.extra_body) ? params.extra_body : {};
+  return [
+    ...OF_TRANSPORT.filter((one) => isOverruled(one, params[one])).map((one) => `${name}.${one}`),
+    ...OF_TRANSPORT.filter((one) => isOverruled(one, extra[one]))
+      .map((one) => `${name}.extra_body.${one}`),
+  ];
 }
 
 function sendsMetadata(row: RowObject): boolean {
@@ -131,7 +153,7 @@ function isOfType(value: unknown, type: FieldType): boolean {
  * A row's own parameters, undefined when it has none. Of an OpenAI Batch row these are all of `body`
  * but its messages; of a raw request body all of it but messages and ids; of any other row its `params`
  * with its `tools` over them. `extra_body` is flattened into them. Whether answers are streamed is for
- * the client to say, so `stream` and `stream_options` are left out.
+ * the run to say, so `stream` and `stream_options` are left out.
  */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | BadRow {
   if (shape === "message-array") return undefined;

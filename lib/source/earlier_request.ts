@@ -55,6 +55,7 @@ export function differenceOf(before: RowRequest, now: RowRequest): string {
     differences.push("calls are sent as tool calls");
   }
   if (kept.length > now.messages.length) differences.push("the old answer is not sent");
+  if (isLonger(kept, now.messages)) differences.push("the context is sent");
   return differences.length > 0 ? differences.join(", ") : "messages are sent in another form";
 }
 
@@ -68,6 +69,12 @@ function textOf(value: unknown): string {
 
 function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
+}
+
+/** Whether the prompt has grown behind what was sent of it: the context of a Dolly row. */
+function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
+  const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
+  return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);
 }
 
 function holdsImage(content: unknown): boolean {

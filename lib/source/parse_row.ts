@@ -6,7 +6,7 @@
 
 import { RESERVED_FIELDS } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
-import { isSentInRequest, requestParams, rowParams } from "./chat_fields.ts";
+import { isSentInRequest, requestParams, rowParams, unsentParams } from "./chat_fields.ts";
 import { earlierRequest } from "./earlier_request.ts";
 import {
   contentsOf,
@@ -161,7 +161,9 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
       isRaw ??= shape === "messages" && requestParams(row) !== false;
       if (!isRaw || !isSentInRequest(name, row)) names.add(name);
     }
-    for (const name of unsent ?? []) if (names.size < most) names.add(name);
+    for (const name of [...unsent ?? NO_NAMES, ...unsentParams(shape, row)]) {
+      if (names.size < most) names.add(name);
+    }
   }
 
   function earlier(text: string, isArray = false): RowRequest | undefined {

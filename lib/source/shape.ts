@@ -32,7 +32,7 @@ export type Shape =
   | "prompt"
   /** `{"question":"…"}`. */
   | "question"
-  /** `{"instruction","input"?}`: Alpaca. */
+  /** `{"instruction","input"?}`: Alpaca; `{"instruction","context"?}`: Dolly. */
   | "instruction"
   /** `{"conversation":[{"role","content",…}]}`: LMSYS, WildChat. */
   | "conversation";
@@ -107,7 +107,7 @@ export function fieldsSent(shape: Shape, { promptField, template }: PromptOption
     case "conversation":
       return [shape, ...OF_CHAT];
     case "instruction":
-      return ["instruction", "input", ...OF_PROMPT];
+      return ["instruction", "input", "context", ...OF_PROMPT];
     case "prompt":
     case "question":
       return [shape, ...OF_PROMPT];
@@ -154,7 +154,7 @@ function ownMessages(
     case "conversation":
       return conversationOf(row[shape], shape, reading);
     case "instruction":
-      return withHistory(alpaca(row), row, reading);
+      return withHistory(alpaca(row, reading), row, reading);
     case "prompt-messages":
       return conversationOf(row.prompt, "prompt", reading);
     case "prompt":
@@ -195,15 +195,25 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | BadRow {
 
 /**
  * Instruction and input with an empty line between them, as in the template of Stanford Alpaca
- * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings.
+ * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
+ * input `context`.
  */
-function alpaca(row: RowObject): Message[] | BadRow {
+function alpaca(row: RowObject, reading: Reading): Message[] | BadRow {
   const { instruction } = row;
-  const input = row.input ?? "";
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
-  if (typeof input !== "string") return mustBe("input", "a string", input);
+  const input = alpacaInput(row, reading);
+  if (input instanceof BadRow) return input;
   const parts = [instruction, input].filter((part) => !isBlank(part));
   return userMessage(parts.join("\n\n"), "instruction");
+}
+
+/** A context beside an input, or one that is no text, is something else than what Dolly means by it. */
+function alpacaInput({ input, context }: RowObject, reading: Reading): string | BadRow {
+  if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
+  const isGiven = typeof input === "string" && !isBlank(input);
+  if (typeof context === "string" && !isGiven) return context;
+  if (has(context) && context !== "") reading.leaveOut("context");
+  return isGiven ? input : "";
 }
 
 /** Puts earlier turns in front: pairs of question and answer as LLaMA-Factory has them, or messages. A

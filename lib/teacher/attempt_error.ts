@@ -10,7 +10,14 @@ import { TeacherError } from "../errors.ts";
 import { DAY_MS } from "../timer.ts";
 import { redactAddress } from "./address.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
-import { codeOf, innermost, statedDelayMs, statedHeaders, wordsOf } from "./error_body.ts";
+import {
+  codeOf,
+  innermost,
+  relayedIn,
+  statedDelayMs,
+  statedHeaders,
+  wordsOf,
+} from "./error_body.ts";
 import { asObject, asText, parseJson } from "./json.ts";
 import { exhaustion, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
@@ -50,12 +57,15 @@ const RESET_CAP_MS = 60_000;
 export function refusal(options: RefusalOptions): TeacherError {
   const { status, headers, redact } = options;
   const outer = parseJson(options.text);
-  const body = innermost(outer);
-  const limit = usedUp(options, body);
+  const relayed = relayedIn(outer);
+  const body = innermost(relayed?.body ?? outer);
+  const limit = usedUp(options, innermost(outer));
   const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
   // Redacted before it is cut, here and below: half a key would not be found.
-  return new TeacherError(redact(messageOf(options, body)).slice(0, WORDS_LENGTH), {
+  const message = relayed?.words ?? messageOf(options, body);
+  return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
     status,
+    isRelayed: relayed?.isWithTheirKey,
     code: codeOf(body, redact) ?? codeOf(outer, redact),
     retryable: shouldRetry(headers),
     retryAfterMs: retryAfterMs(headers, options.now) ?? statedDelayMs(body) ?? resetMs,

@@ -89,13 +89,50 @@ export function innermost(body: unknown, levels = 3): unknown {
   return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;
 }
 
+/** What a router says where the provider behind it has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
+const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
+
+/** Behind that, servers quote what they were sent. */
+const RELAYED_WITHIN = 150;
+
+/** What a router hands on of an error of the provider behind it. */
+export interface Relayed {
+  /** What that provider sent, as far as it is a body of its own. */
+  readonly body: unknown;
+  /** What is said, with the provider's name. */
+  readonly words: string;
+  /** Whether the provider was asked with the router's key, not with one of the user's. */
+  readonly isWithTheirKey: boolean;
+}
+
+/** An error that a router hands on from the provider behind it, undefined where it is the answerer's own.
+ * OpenRouter says who failed, and puts the provider's own body beside it, as text (`metadata.raw`). */
+export function relayedIn(body: unknown): Relayed | undefined {
+  const own = wordsOf(body) ?? "";
+  if (!RELAYED.test(own.slice(0, RELAYED_WITHIN))) return undefined;
+  const top = asObject(body) ?? {};
+  const metadata = asObject(asObject(top.error)?.metadata) ?? asObject(top.metadata) ?? {};
+  const provider = asText(metadata.provider_name);
+  const raw = asText(metadata.raw).trim();
+  const inner = typeof metadata.raw === "string" ? parseJson(raw) : metadata.raw;
+  const said = wordsOf(inner) || (asObject(inner) === undefined && !isPage(raw) ? raw : "");
+  const words = /\s/.test(said) ? said : said === "" ? own : `${own}: ${said}`;
+  return {
+    body: inner,
+    isWithTheirKey: metadata.is_byok !== true,
+    words: provider === "" ? words : `${words.slice(0, LONGEST_MESSAGE)} (from ${provider})`,
+  };
+}
+
 /** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there
  * are none. */
 export function wordsOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return wordsOf(asObject(body[0]));
   const object = asObject(body);
   if (object === undefined) return undefined;
-  const { error, message, detail } = object;
+  const { message, detail } = object;
+  // Cloudflare's AI gateway: a list.
+  const error = Array.isArray(object.error) ? object.error[0] : object.error;
   const words = asText(asObject(error)?.message) || asText(error) || asText(message) ||
     detailWords(detail) || asText(asObject(detail)?.message) || asText(asObject(detail)?.msg) ||
     gatewayWords(object);
@@ -265,10 +302,12 @@ function stated(
   redact: Redact,
   mayPass = false,
 ): TeacherError {
-  const inner = innermost(body);
-  const words = wordsOf(inner) ?? jsonOrLess(body.error ?? body);
+  const relayed = relayedIn(body);
+  const inner = innermost(relayed?.body ?? body);
+  const words = relayed?.words ?? wordsOf(inner) ?? jsonOrLess(body.error ?? body);
   const code = codeOf(inner, redact) ?? codeOf(body, redact);
   return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
+    isRelayed: relayed?.isWithTheirKey,
     ...(statedStatus === undefined
       ? {
         type: code === "content_filter" ? "filtered" : "response",

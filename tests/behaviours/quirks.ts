@@ -83,6 +83,34 @@ export const QUIRKS: ServerGroup = {
   intro:
     "What users of other projects have met. The thread of each stands beside the case in `tests/behaviours/quirks.ts`.",
   cases: [
+    passing(
+      "OpenRouter (open-webui/computer#293)",
+      "a provider's error at 400 without a reason",
+      bad({ message: "Provider returned error", code: 400, metadata: { provider_name: "Chutes" } }),
+    ),
+    refused(
+      "OpenRouter (OmniRoute#3044)",
+      "a provider's words about the row at 400",
+      bad({
+        message: "Provider returned error",
+        code: 400,
+        metadata: {
+          raw: '{"error":{"message":"Model \'x\' supports at most 1 image per prompt."}}',
+          provider_name: "Crucible",
+        },
+      }),
+      /^Model 'x' supports at most 1 image per prompt\. \(from Crucible\)$/,
+    ),
+    passing(
+      "Cloudflare's AI gateway (cloudflare/ai#436)",
+      "a provider's failure at 400, in a list",
+      json({
+        success: false,
+        error: [{ code: 2005, message: "Failed to get response from provider" }],
+      }, {
+        status: 400,
+      }),
+    ),
     // ollama/ollama#13371
     passing("Ollama's cloud", "`stop`, no content, and counts of 0", NOTHING),
     // googleapis/js-genai#1769, BerriAI/litellm#24462

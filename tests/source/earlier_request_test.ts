@@ -15,6 +15,7 @@ const CASES: readonly Case[] = [
     "5366d88ac8a6da7a",
   ],
   ['{"instruction":"i","history":"of Rome"}', "6094c7bea266ea54"],
+  ['{"instruction":"i","context":"c"}', "6094c7bea266ea54", "the context is sent"],
   [
     '{"messages":[{"role":"user","content":"hi","name":null,"tool_calls":null}]}',
     "202a8a52dc7de0c5",

@@ -199,6 +199,7 @@ function ofConnection(code: string | undefined): Classification {
 function ofCode(error: TeacherError): Classification | undefined {
   const cause = codeCause(error.code);
   if (cause === undefined) return undefined;
+  if (cause === "key" && error.isRelayed) return undefined;
   // Gateways without a free channel name the model, too; that passes.
   if (cause === "model" && (error.status ?? 0) >= 500) return undefined;
   return BY_CODE[cause];
@@ -225,7 +226,7 @@ function ofStatedError(error: TeacherError): Classification {
   if (aboutKey(message)) return KEY;
   if (aboutRegion(message)) return PERMISSION;
   if (aboutLoad(message)) return load(error);
-  if (aboutFault(message)) return FAULT;
+  if (error.isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
   // A teacher that rejects a row for a reason gives a status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
@@ -239,7 +240,7 @@ function ofServerError(error: TeacherError, status: number): Classification {
 
 function ofClientError(error: TeacherError, status: number): Classification {
   const { message } = error;
-  if (status === 401) return KEY;
+  if (status === 401 && !error.isRelayed) return KEY;
   if (neverFits(message)) return FAIL;
   if (aboutMoney(message)) return BILLING;
   if (status === 402) return error.retryAfterMs === undefined ? BILLING : load(error);
@@ -248,6 +249,7 @@ function ofClientError(error: TeacherError, status: number): Classification {
   }
   if (LOAD.has(status)) return load(error);
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
+  if (error.isRelayed) return ofRelayed(error);
   // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
   if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
@@ -255,6 +257,16 @@ function ofClientError(error: TeacherError, status: number): Classification {
   if (aboutKey(message)) return KEY;
   if (status === 403 || aboutRegion(message)) return PERMISSION;
   return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
+}
+
+/** What a provider behind a router says at 4xx. Its key, its paths and its faults are not ours: another attempt
+ * may reach another provider, or the same one in better health. */
+function ofRelayed({ message, code, status }: TeacherError): Classification {
+  if (isFiltered(message, code)) return FAIL;
+  if (aboutModel(message)) return MODEL;
+  if (aboutRegion(message)) return PERMISSION;
+  const isSaid = !aboutFault(message) && aboutRequest(message, code);
+  return isSaid && status !== 401 && status !== 403 ? FAIL : FAULT;
 }
 
 function load(error: TeacherError): Classification {

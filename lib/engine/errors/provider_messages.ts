@@ -136,7 +136,7 @@ export function aboutCrash(message: string): boolean {
   return says(
     message,
     /\bmodel (?:has |is |was |got )?(?:crashed|unloaded)|^channel error|out of memory/i,
-    /(?:temporarily|service|currently) unavailable|internal server error/i,
+    /(?:temporarily|service|currently) unavailable|internal server error|\bno models provided/i,
     /upstream (?:request |server |service )?(?:timed out|timeout|error|connect|failed|is )/i,
   );
 }
@@ -157,8 +157,8 @@ export function aboutRequest(message: string, code = ""): boolean {
   if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
   return says(
     message,
-    /\b(?:in|not )valid|validation|\bmust (?:be|have|not)\b|(?:not |un)supported|too (?:long|large|many)/i,
-    /maximum|exceeds?\b|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
+    /\b(?:in|not )valid|validation|\bmust (?:be|have|not|contain)\b|(?:not |un)supported|supports (?:at most|only)|too (?:long|large|many)/i,
+    /maximum|exceeds?\b|incorrect|unknown (?:field|parameter)|unrecognized|missing|required|context (?:length|size)/i,
   );
 }
 

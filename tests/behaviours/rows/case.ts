@@ -25,6 +25,8 @@ export interface RowCase {
   readonly help?: string;
   /** A line that the run says before it sends. */
   readonly says?: string;
+  /** Words that it does not say. */
+  readonly saysNothingOf?: string;
 }
 
 /** A section of the page. */

@@ -9,7 +9,8 @@ export const PARAMETERS: RowGroup = {
   title: "Parameters",
   intro: "A row's own parameters win over those of the run (`-p`, `--params`). Fields beside " +
     "`messages` are parameters only where every field of the row is one of a chat completions request " +
-    "or `uid`, `custom_id`, `id` or `metadata`: elsewhere `model` may be who answered long ago.",
+    "or `uid`, `custom_id`, `id` or `metadata`: elsewhere `model` may be who answered long ago. " +
+    "Whether answers are streamed is for the run to say (`--stream`): the answer is the same.",
   cases: [
     {
       what: "parameters of a row, with its numbers as written",
@@ -31,6 +32,28 @@ export const PARAMETERS: RowGroup = {
       rows: [`{"model":"gpt-4o",${HI},"temperature":0.2,"max_tokens":5,"stream":true}`],
       sent: [`"model":"gpt-4o",${HI},"temperature":0.2,"max_tokens":5`],
       says: "1 row (1 messages), 1 sets a model of its own: gpt-4o",
+    },
+    {
+      what: "a raw request body that asks for a stream: `--stream` of the run decides",
+      rows: [`{${HI},"seed":1,"stream":true,"stream_options":{"include_usage":true}}`],
+      sent: [`${HI},"seed":1`],
+      says: "not sent: stream, stream_options",
+    },
+    {
+      what: "the same in a Batch body, in parameters and in `extra_body`",
+      rows: [
+        `{"custom_id":"a","body":{${HI},"stream":true}}`,
+        `{"prompt":"hi","params":{"stream":true,"extra_body":{"stream":1,"seed":1}}}`,
+      ],
+      flags: ["--mixed-shapes"],
+      sent: [HI, `${HI},"seed":1`],
+      says: "not sent: body.stream, params.stream, params.extra_body.stream",
+    },
+    {
+      what: "a body that asks for no stream",
+      rows: [`{"custom_id":"a","body":{${HI},"stream":false,"stream_options":null}}`],
+      sent: [HI],
+      saysNothingOf: "not sent",
     },
     {
       what: "a raw request body with an id and metadata",

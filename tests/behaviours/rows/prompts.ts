@@ -52,6 +52,35 @@ export const PROMPTS: RowGroup = {
       says: "not sent: output",
     },
     {
+      what: "Dolly",
+      rows: [
+        '{"instruction":"When was it?","context":"Rome fell in 476.","response":"476","category":"closed_qa"}',
+        '{"instruction":"Why?","context":"","response":"So.","category":"open_qa"}',
+      ],
+      sent: [
+        '"messages":[{"role":"user","content":"When was it?\\n\\nRome fell in 476."}]',
+        '"messages":[{"role":"user","content":"Why?"}]',
+      ],
+      says: "not sent: response, category",
+    },
+    {
+      what: "a context beside an empty input (Alpaca)",
+      rows: ['{"instruction":"Sum up","input":" ","context":"Rome fell."}'],
+      sent: ['"messages":[{"role":"user","content":"Sum up\\n\\nRome fell."}]'],
+    },
+    {
+      what: "a context beside an input",
+      rows: ['{"instruction":"Translate","input":"cat","context":"animals"}'],
+      sent: ['"messages":[{"role":"user","content":"Translate\\n\\ncat"}]'],
+      says: "not sent: context",
+    },
+    {
+      what: "a context that is no text",
+      rows: ['{"instruction":"Who?","context":["Rome","Paris"]}'],
+      sent: ['"messages":[{"role":"user","content":"Who?"}]'],
+      says: "not sent: context",
+    },
+    {
       what: "Alpaca with a system message and earlier turns (LLaMA-Factory)",
       rows: [
         '{"instruction":"And dog?","input":"","output":"Hund","system":"be brief","history":[["cat?","Katze"]]}',

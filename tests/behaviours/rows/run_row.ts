@@ -37,6 +37,7 @@ export async function runRow(one: RowCase): Promise<void> {
   const bodies = server.requests.map(({ text }) => text);
   assertEquals(bodies, (one.sent ?? []).map(bodyOf), stderr);
   if (one.says !== undefined) assertStringIncludes(stderr, `${one.says}\n`);
+  if (one.saysNothingOf !== undefined) assert(!stderr.includes(one.saysNothingOf), stderr);
   const lines = linesOf(await dir.read("out/rows.jsonl"));
   assertEquals(lines.length, bodies.length);
   for (const [i, line] of lines.entries()) checkLine(line, i, rows, one, bodies);

@@ -172,6 +172,13 @@ function minimax(code: number, message: string) {
   return { id: "1", choices: null, base_resp: { status_code: code, status_msg: message } };
 }
 
+/** … what it hands on from a provider, whose body stands in it as text. */
+function relayed(code: number, raw: unknown, more: Record<string, unknown> = {}) {
+  const text = typeof raw === "string" ? raw : JSON.stringify(raw);
+  return openrouter(code, RELAYED, { raw: text, provider_name: "Chutes", ...more });
+}
+
+const RELAYED = "Provider returned error";
 const QUOTA = "You exceeded your current quota, please check your plan and billing details.";
 const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay: "34.07s" };
 const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
@@ -879,6 +886,81 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     broken("reset while it worked", "ECONNRESET", "sent", FAULT),
     broken("cut in the middle", "UND_ERR_SOCKET", "answering", FAULT),
+  ]),
+  group("What a router hands on from the provider behind it", [
+    on("OpenRouter: no reason", 400, openrouter(400, RELAYED), FAULT),
+    on("OpenRouter: no word", 400, relayed(400, ""), FAULT),
+    on("OpenRouter: no word that says anything", 400, relayed(400, "ERROR"), FAULT),
+    on("OpenRouter: a page", 400, relayed(400, PAGE), FAULT),
+    on("OpenRouter: no such path", 404, relayed(404, { detail: "Not Found" }), FAULT),
+    on("OpenRouter: its key", 401, relayed(401, openai("Invalid API Key", "x")), FAULT),
+    on("OpenRouter: its key, named", 401, relayed(401, openai("No", "invalid_api_key")), FAULT),
+    on(
+      "OpenRouter: the user's own key",
+      401,
+      relayed(401, openai("Incorrect API key provided", "invalid_api_key"), { is_byok: true }),
+      KEY,
+    ),
+    on(
+      "OpenRouter: a fault",
+      400,
+      relayed(400, openai("Connection error, try again", "invalid_request_error")),
+      FAULT,
+    ),
+    on(
+      "OpenRouter: images",
+      400,
+      relayed(400, openai("Model 'x' supports at most 1 image per prompt.", "error")),
+      FAIL,
+    ),
+    on(
+      "OpenRouter: Alibaba wants the word JSON",
+      400,
+      relayed(400, openai("'messages' must contain the word 'json' in some form", "error")),
+      FAIL,
+    ),
+    on("OpenRouter: too long", 400, relayed(400, "Prompt exceeds the maximum length"), FAIL),
+    on(
+      "OpenRouter: a filter",
+      400,
+      relayed(400, openai("Content Exists Risk", "content_policy_violation")),
+      FAIL,
+    ),
+    on(
+      "OpenRouter: the country",
+      403,
+      relayed(403, openai("Country, region, or territory not supported", "request_forbidden")),
+      PERMISSION,
+    ),
+    on(
+      "OpenRouter: load",
+      429,
+      relayed(429, "x is temporarily rate-limited upstream. Please retry shortly"),
+      LOAD,
+    ),
+    stated("OpenRouter: in an answer", relayed(400, "").error, FAULT),
+    stated("OpenRouter: in an answer, without a status", { message: RELAYED }, FAULT),
+    on("OpenRouter: while it chooses", 400, openrouter(400, "No models provided"), FAULT),
+    on("Cloudflare's AI gateway", 400, {
+      success: false,
+      error: [{ code: 2005, message: "Failed to get response from provider" }],
+    }, FAULT),
+    on(
+      "OpenCode",
+      400,
+      openai(
+        "Error from provider (Console Go): Upstream request failed",
+        "invalid_request_error",
+        "invalid_request_error",
+      ),
+      FAULT,
+    ),
+    on(
+      "LiteLLM before OpenRouter",
+      400,
+      openai(`litellm.BadRequestError: OpenrouterException - {"message":"${RELAYED}"}`, "None"),
+      FAULT,
+    ),
   ]),
   group("Status 200 without an answer", [
     without("an empty body", "", FAULT),
