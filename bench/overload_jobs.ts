@@ -6,7 +6,6 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { Agent } from "../lib/deps/undici.ts";
 import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
 import { messagesOf } from "./rows.ts";
 
@@ -115,6 +114,8 @@ export async function sleepingLoops(
 ): Promise<number> {
   const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
   const headers = { "content-type": "application/json" };
+  // Not at the top: Retort's side of a measure must not load all of undici.
+  const { Agent } = await import("../lib/deps/undici_agent.ts");
   const agent = new Agent();
   let next = 0;
   async function loop(): Promise<void> {

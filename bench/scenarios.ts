@@ -7,7 +7,6 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import process from "node:process";
-import { Agent } from "../lib/deps/undici.ts";
 import { openai, ResponseGenerator, type Summary, type Teacher } from "../mod.ts";
 import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
@@ -179,6 +178,8 @@ export async function undiciLoop(
 ): Promise<number> {
   const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
   const headers = { "content-type": "application/json" };
+  // Not at the top: Retort's side of a measure must not load all of undici.
+  const { Agent } = await import("../lib/deps/undici_agent.ts");
   const agent = new Agent();
   let next = 0;
   async function lane(): Promise<void> {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { DataService } from "../lib/data/mod.ts";
 import type { DataRequests } from "../lib/data/mod.ts";
 
 /** What was measured, in milliseconds. */
@@ -22,6 +21,8 @@ export interface ViewFigures {
 
 /** Opens a file and asks. */
 export async function viewFile({ path }: { path: string }): Promise<ViewFigures> {
+  // The other scenarios are loaded with this one, and must not load the page.
+  const { DataService } = await import("../lib/data/mod.ts");
   const startMs = performance.now();
   let peakBytes = 0;
   await using service = await DataService.open({ paths: [path], isKept: false });

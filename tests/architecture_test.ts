@@ -187,7 +187,7 @@ Deno.test("the scan sees the imports that it judges", () => {
   const seen = new Set(IMPORTS.map(describe));
   assert(seen.has("lib/engine/lanes.ts imports ../deps/std_async.ts"));
   assert(seen.has("lib/engine/attempts.ts imports types of ../teacher/mod.ts"));
-  assert(seen.has("lib/deps/undici.ts imports npm:undici@8.12.4"));
+  assert(seen.has("lib/deps/undici_agent.ts imports npm:undici@8.12.4"));
   assert(seen.has("mod.ts imports ./lib/response_generator.ts"));
   assertEquals(
     importsOf("lib/x/y.ts", `import { type A, b } from "../z.ts";\nawait import("./q.ts");`),

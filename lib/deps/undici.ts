@@ -1,10 +1,48 @@
-/** The HTTP transport. See `docs/architecture.md` for why it is not `fetch`. @module */
+// deno-lint-ignore-file no-import-prefix -- this is where packages enter
+/**
+ * The HTTP transport: undici's client and proxy agent. See `docs/architecture.md` for why it is not `fetch`.
+ *
+ * They are loaded one by one: undici's entry loads `fetch`, WebSockets, mocks and caches as well, which takes
+ * 60 ms of every start.
+ *
+ * @module
+ */
+
+import type * as undici from "npm:undici@8.12.4";
+// @ts-types="./types/undici_module.d.ts"
+import connect from "npm:undici@8.12.4/lib/api/api-connect.js";
+// @ts-types="./types/undici_module.d.ts"
+import connector from "npm:undici@8.12.4/lib/core/connect.js";
+// @ts-types="./types/undici_module.d.ts"
+import allErrors from "npm:undici@8.12.4/lib/core/errors.js";
+// @ts-types="./types/undici_module.d.ts"
+import client from "npm:undici@8.12.4/lib/dispatcher/client.js";
+// @ts-types="./types/undici_module.d.ts"
+import dispatcher from "npm:undici@8.12.4/lib/dispatcher/dispatcher.js";
+// @ts-types="./types/undici_module.d.ts"
+import proxyAgent from "npm:undici@8.12.4/lib/dispatcher/proxy-agent.js";
+
+const Client = client as typeof undici.Client;
+type Client = undici.Client;
+const ProxyAgent = proxyAgent as typeof undici.ProxyAgent;
+type ProxyAgent = undici.ProxyAgent;
+const buildConnector = connector as typeof undici.buildConnector;
+type Connector = undici.buildConnector.connector;
+const errors = allErrors as typeof undici.errors;
+type DispatchController = undici.Dispatcher.DispatchController;
+type DispatchHandler = undici.Dispatcher.DispatchHandler;
+type DispatchOptions = undici.Dispatcher.DispatchOptions;
+
+// undici's entry adds the methods for requests. The proxy agent makes its tunnels with this one.
+Object.assign((dispatcher as typeof undici.Dispatcher).prototype, { connect });
 
 export {
-  Agent,
   buildConnector,
   Client,
-  type Dispatcher,
+  type Connector,
+  type DispatchController,
+  type DispatchHandler,
+  type DispatchOptions,
   errors,
   ProxyAgent,
-} from "npm:undici@8.12.4";
+};

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Dispatcher, errors } from "../deps/undici.ts";
+import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
 import {
@@ -32,7 +32,7 @@ import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
 /** One attempt. It is made, then started, then settles its promise exactly once. */
-export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
+export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly startedAt: number;
   readonly timeoutMs: number;
   lastTokenAt = -1;
@@ -45,7 +45,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   #connection: Connection;
   /** The request, until it is written. */
   #request = "";
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: DispatchController | undefined;
   #settled = false;
   #released = false;
   #status = 0;
@@ -107,7 +107,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   }
 
   /** undici: the request is about to be written. */
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#request = "";
     // It was ended while it waited for a connection.
@@ -116,7 +116,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
 
   /** undici: the head of the answer is there. */
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    _controller: DispatchController,
     status: number,
     headers: AnswerHeaders,
   ): void {
@@ -130,7 +130,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   }
 
   /** undici: a part of the body is there. */
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+  onResponseData(_controller: DispatchController, chunk: Uint8Array): void {
     if (!this.#settled) this.#body.receive(chunk);
   }
 
@@ -142,7 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler, BodyReader, Timed {
   }
 
   /** undici: it broke, or was cut by us. */
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
     }

@@ -8,10 +8,10 @@
  */
 
 import {
-  type Agent,
-  type buildConnector,
   Client,
-  type Dispatcher,
+  type Connector,
+  type DispatchHandler,
+  type DispatchOptions,
   ProxyAgent,
 } from "../deps/undici.ts";
 import type { TlsSettings } from "./network_options.ts";
@@ -39,7 +39,7 @@ export interface ConnectionShared {
 }
 
 /** undici's connector. What it returns is not in its types: its socket, or nothing yet. */
-export type Connect = (...args: Parameters<buildConnector.connector>) => Socket | Promise<void>;
+export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket extends ReadableSocket {
   destroy(error?: Error): void;
@@ -122,7 +122,7 @@ export class Connection {
   }
 
   /** Sends a request; everything after that is told to the handler. */
-  dispatch(options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+  dispatch(options: DispatchOptions, handler: DispatchHandler): void {
     // That may have been learnt while it was listened to.
     if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
     this.#wasOpen = this.isOpen;

@@ -1,0 +1,2 @@
+declare const module: unknown;
+export default module;
