@@ -7,7 +7,7 @@
 import type { Summary } from "../lib/progress/mod.ts";
 import { holdsSecret } from "../lib/teacher/mod.ts";
 import { isCommand } from "./commands.ts";
-import type { Flag } from "./flag.ts";
+import type { Flag } from "./flags/flag.ts";
 import { flagsOf } from "./flags.ts";
 import { shownHeader } from "./headers.ts";
 import type { Io } from "./io.ts";

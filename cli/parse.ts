@@ -7,7 +7,7 @@
 import { parseArgs } from "../lib/deps/std_cli.ts";
 import { FAILURE_TYPES, UsageError } from "../lib/errors.ts";
 import { type Command, isCommand } from "./commands.ts";
-import type { Flag } from "./flag.ts";
+import type { Flag } from "./flags/flag.ts";
 import { FLAGS, flagsOf } from "./flags.ts";
 import { nearest } from "./words.ts";
 

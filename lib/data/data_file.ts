@@ -4,19 +4,20 @@
  * @module
  */
 
-import { xxHash64Hex } from "../hash.ts";
 import { isBlankLine } from "../line_blocks.ts";
 import { systemReason } from "../files.ts";
-import { runFileOf } from "./find_files.ts";
-import {
-  DamagedLine,
-  factsOf,
-  type JsonObject,
-  type LineFacts,
-  objectOf,
-  type RunHints,
-} from "./line_facts.ts";
+import { DamagedLine, factsOf, type LineFacts, type RunHints } from "./line_facts.ts";
 import type { LinePlace } from "./table.ts";
+import { readHints } from "./find_files.ts";
+import {
+  bytesText,
+  type FileMark,
+  hashOf,
+  isUnchanged,
+  MARK_BYTES,
+  newMark,
+  readFully,
+} from "./file_mark.ts";
 
 /** How far a file was read. */
 export type FileState =
@@ -31,38 +32,11 @@ export type FileState =
   /** It cannot be read. */
   | "unreadable";
 
-/** A line that cannot be shown as a row. */
-export interface LineDamage {
-  /** The line, from 1. */
-  readonly line: number;
-  /** What is wrong with it. */
-  readonly problem: string;
-}
-
-/** What is known of a file from one reading to the next. */
-export interface FileMark {
-  readonly path: string;
-  inode: number;
-  /** Bytes that were read. */
-  end: number;
-  /** Lines that were read, damaged and blank ones included. */
-  lines: number;
-  rows: number;
-  damageCount: number;
-  damage: LineDamage[];
-  /** Hashes of the first bytes and of those before `end`. */
-  first: string;
-  last: string;
-  /** Whether the last row has no line feed yet. */
-  isOpen: boolean;
-}
-
 /** Gets each row of a file. */
 export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => void;
 
 const BLOCK_BYTES = 1 << 20;
-/** The first and the last block that tell a file from another one. */
-const MARK_BYTES = 4096;
+
 const MOST_DAMAGE = 20;
 /** A line that is longer is no row of any run. */
 const MOST_LINE_BYTES = 1 << 29;
@@ -189,7 +163,7 @@ export class DataFile {
     const { mark } = this;
     const begin = mark.end;
     if (begin === 0 && bytes.length > 0) {
-      mark.first = xxHash64Hex(bytesText(bytes.subarray(0, MARK_BYTES)));
+      mark.first = hashOf(bytes.subarray(0, MARK_BYTES));
     }
     let start = begin === 0 && bytes[0] === 0xef && bytes[1] === 0xbb ? 3 : 0;
     while (start < bytes.length) {
@@ -225,7 +199,7 @@ export class DataFile {
     mark.rows++;
     mark.isOpen = true;
     onRow(facts, { offset: mark.end, bytes: bytes.length, isTail: true });
-    if (mark.end === 0) mark.first = xxHash64Hex(bytesText(bytes.subarray(0, MARK_BYTES)));
+    if (mark.end === 0) mark.first = hashOf(bytes.subarray(0, MARK_BYTES));
     this.#markEnd(mark.end + bytes.length, bytes);
   }
 
@@ -267,29 +241,14 @@ export class DataFile {
 
   #markEnd(end: number, bytes: Uint8Array): void {
     this.mark.end = end;
-    this.mark.last = xxHash64Hex(bytesText(bytes.subarray(Math.max(0, bytes.length - MARK_BYTES))));
+    this.mark.last = hashOf(bytes.subarray(Math.max(0, bytes.length - MARK_BYTES)));
     this.#lastLength = Math.min(bytes.length, MARK_BYTES);
   }
 
   #lastLength = MARK_BYTES;
 
-  /** Whether the first and the last block that were read are still there. */
   #isSame(): boolean {
-    const { mark } = this;
-    try {
-      using file = Deno.openSync(this.readPath);
-      const first = new Uint8Array(MARK_BYTES);
-      const count = readFully(file, first);
-      const length = Math.min(this.#lastLength, mark.end);
-      const last = new Uint8Array(length);
-      file.seekSync(mark.end - length, Deno.SeekMode.Start);
-      const lastCount = readFully(file, last);
-      return (mark.end < count || xxHash64Hex(bytesText(first.subarray(0, count))) === mark.first ||
-        mark.end < MARK_BYTES) &&
-        xxHash64Hex(bytesText(last.subarray(0, lastCount))) === mark.last;
-    } catch {
-      return false;
-    }
+    return isUnchanged(this.readPath, this.mark, this.#lastLength);
   }
 
   /** To be called on a file that was read in an earlier process: whether it is still the same. */
@@ -324,59 +283,6 @@ const BEGINNING = '{"uid":"';
 function isBroken({ problem }: DamagedLine): boolean {
   return problem === "it is not JSON" || problem.includes("UTF-8");
 }
-
-function newMark(path: string): FileMark {
-  return {
-    path,
-    inode: 0,
-    end: 0,
-    lines: 0,
-    rows: 0,
-    damageCount: 0,
-    damage: [],
-    first: "",
-    last: "",
-    isOpen: false,
-  };
-}
-
-/** What the run of a results or failures file says of how its lines are read. A run file that is missing or damaged says nothing. */
-export function readHints(results: string): RunHints {
-  let file: JsonObject;
-  try {
-    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(results))));
-  } catch {
-    return {};
-  }
-  const identity = objectOf(file.identity);
-  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
-  return {
-    promptField: text(identity.prompt_field),
-    template: text(identity.template),
-    system: text(identity.system),
-    model: text(identity.model),
-    teacher: text(file.teacher),
-    input: text(file.input),
-    params: objectOf(file.params) as RunHints["params"],
-  };
-}
-
-function readFully(file: Deno.FsFile, buffer: Uint8Array): number {
-  let done = 0;
-  while (done < buffer.length) {
-    const count = file.readSync(buffer.subarray(done));
-    if (count === null) break;
-    done += count;
-  }
-  return done;
-}
-
-/** Bytes as text, one character each: to be hashed. */
-function bytesText(bytes: Uint8Array): string {
-  return LATIN1.decode(bytes);
-}
-
-const LATIN1 = new TextDecoder("latin1");
 
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && "code" in error;

@@ -7,7 +7,7 @@
 import { xxHash64Hex } from "../hash.ts";
 import { parseField } from "../where/mod.ts";
 import type { DataIndex } from "./data_index.ts";
-import { promptOf } from "./line_facts.ts";
+import { promptOf } from "./turns.ts";
 import { NearDuplicates } from "./near_duplicates.ts";
 import type {
   DataRequestName,

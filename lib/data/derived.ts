@@ -6,17 +6,17 @@
 
 import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
-import { readHints } from "./data_file.ts";
+import { readHints } from "./find_files.ts";
 import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
   DamagedLine,
   factsOf,
   type LineFacts,
   objectOf,
-  promptOf,
   requestsJson,
   type RunHints,
 } from "./line_facts.ts";
+import { promptOf } from "./turns.ts";
 
 /** The objects in which a condition looks for a name, in their order: the line, what Retort wrote about
  * it, and what follows from both. */

@@ -7,6 +7,7 @@
 import { inFolder } from "../paths.ts";
 import { UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { type JsonObject, objectOf, type RunHints } from "./line_facts.ts";
 
 /** Results, failures and what they are packed with. */
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
@@ -71,4 +72,25 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw new UsageError(`Cannot open "${path}": ${systemReason(cause)}`, { cause });
   }
+}
+
+/** What the run of a results or failures file says of how its lines are read. A run file that is missing or damaged says nothing. */
+export function readHints(results: string): RunHints {
+  let file: JsonObject;
+  try {
+    file = objectOf(JSON.parse(Deno.readTextFileSync(runFileOf(results))));
+  } catch {
+    return {};
+  }
+  const identity = objectOf(file.identity);
+  const text = (value: unknown) => typeof value === "string" && value !== "" ? value : undefined;
+  return {
+    promptField: text(identity.prompt_field),
+    template: text(identity.template),
+    system: text(identity.system),
+    model: text(identity.model),
+    teacher: text(file.teacher),
+    input: text(file.input),
+    params: objectOf(file.params) as RunHints["params"],
+  };
 }

@@ -14,7 +14,8 @@ import {
   OwnField,
   type Scalar,
 } from "./columns.ts";
-import type { DataFile, FileMark } from "./data_file.ts";
+import type { DataFile } from "./data_file.ts";
+import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 

@@ -14,10 +14,9 @@ import {
   type LineFacts,
   objectOf,
   ownFields,
-  promptOf,
   STATUSES,
-  turnsOf,
 } from "./line_facts.ts";
+import { promptOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
 /** What a line of the table shows of a text. */

@@ -12,11 +12,11 @@ import {
   type LineFacts,
   objectOf,
   ownFields,
-  promptOf,
   requestsJson,
   type RunHints,
   STATUSES,
 } from "./line_facts.ts";
+import { promptOf } from "./turns.ts";
 
 /** More fields than this are not kept; conditions on others read the lines. */
 const MOST_FIELDS = 48;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "./commands.ts";
+import type { Command } from "../commands.ts";
 
 /** One flag. */
 export interface Flag {
@@ -33,3 +33,6 @@ export interface Flag {
   /** The heading under which the whole help shows it. */
   readonly group: string;
 }
+
+/** A flag as its table has it: the group is the table's, and most belong to a run. */
+export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;

@@ -1,0 +1,80 @@
+/** The flags about what is shown: progress, the page and the help. @module */
+
+import { COMMANDS } from "../commands.ts";
+import type { FlagEntry } from "./flag.ts";
+
+const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
+
+/** What is shown of a run. */
+export const PROGRESS: readonly FlagEntry[] = [
+  {
+    name: "progress",
+    value: "HOW",
+    help: "auto (default), bar, plain, json or none",
+    isCommon: true,
+  },
+  { name: "verbose", short: "v", help: "show lag, CPU and memory of the process, too" },
+  { name: "update-interval", value: "N", help: "rows between two snapshots" },
+  {
+    name: "json",
+    help: "print JSON",
+    commands: ["stats"],
+    isCommon: true,
+  },
+  {
+    name: "quiet",
+    short: "q",
+    help: "say only what went wrong: no progress, no summary",
+    commands: [...ROW_COMMANDS, "merge"],
+  },
+];
+
+/** The page in the browser. */
+export const MONITOR: readonly FlagEntry[] = [
+  {
+    name: "monitor",
+    value: "PORT",
+    isValueOptional: true,
+    help: "watch and steer the run in a browser (any port)",
+    isCommon: true,
+  },
+  {
+    name: "monitor-host",
+    value: "HOST",
+    help: "where the page listens (default 127.0.0.1)",
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "monitor-keep",
+    value: "TIME",
+    help: "how long the page stays: TIME, forever, 0 (default: while open)",
+  },
+  {
+    name: "open",
+    help: "open the page of --monitor in the default browser",
+    helpFor: {
+      view: "open the page in the default browser",
+      monitor: "open the page in the default browser",
+    },
+    commands: ["run", "retry", "view", "monitor"],
+  },
+  {
+    name: "report",
+    value: "FILE.html",
+    help: "where its report goes (default: .retort/ beside results)",
+  },
+  { name: "no-report", help: "write no report" },
+];
+
+/** About the program itself. */
+export const HELP: readonly FlagEntry[] = [
+  {
+    name: "help",
+    short: "h",
+    help: "this help; --help-all shows every flag",
+    commands: COMMANDS,
+    isCommon: true,
+  },
+  { name: "help-all", help: "every flag", commands: COMMANDS },
+  { name: "version", short: "V", help: "the version", commands: COMMANDS, isCommon: true },
+];

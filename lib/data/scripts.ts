@@ -1,0 +1,84 @@
+/**
+ * Whether an answer is written in another script than its prompt.
+ *
+ * @module
+ */
+
+/** Scripts that are told apart; Latin is the first. Han and the Japanese syllables are one. */
+const SCRIPTS = 9;
+const LATIN = 1;
+const GREEK = 3;
+/** Characters of each text that are looked at. */
+const SAMPLE_CHARS = 96;
+/** Fewer letters say nothing. */
+const FEW_LETTERS = 12;
+
+const promptCounts = new Uint16Array(SCRIPTS + 1);
+const answerCounts = new Uint16Array(SCRIPTS + 1);
+
+/** Whether most letters of the answer, or some of a script that the prompt has none of, are of another script. */
+export function isOtherScript(text: string, prompt: string): boolean {
+  const answered = countScripts(text, answerCounts);
+  if (answered < FEW_LETTERS) return false;
+  // Most pairs are Latin only, and are through here.
+  if (answerCounts[LATIN] === answered && isAscii(prompt)) return false;
+  const asked = countScripts(prompt, promptCounts);
+  if (asked < FEW_LETTERS) return false;
+  const main = dominant(promptCounts);
+  for (let script = 1; script <= SCRIPTS; script++) {
+    if (script === main) continue;
+    const share = answerCounts[script] / answered;
+    const isStrange = promptCounts[script] === 0;
+    // Code, names and terms are Latin in every language; formulas have Greek letters.
+    if (script === LATIN || script === GREEK) {
+      if (share > 0.8 && promptCounts[script] / asked < 0.2) return true;
+    } else if (share > 0.5 ? promptCounts[script] / asked < 0.2 : isStrange && share > 0.05) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function isAscii(text: string): boolean {
+  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
+  for (let i = 0; i < text.length; i += step) if (text.charCodeAt(i) > 0x24f) return false;
+  return true;
+}
+
+function dominant(counts: Uint16Array): number {
+  let best = 1;
+  for (let script = 2; script <= SCRIPTS; script++) {
+    if (counts[script] > counts[best]) best = script;
+  }
+  return best;
+}
+
+/** Counts the letters of each script among some characters of a text; gives their sum. */
+function countScripts(text: string, counts: Uint16Array): number {
+  counts.fill(0);
+  let sum = 0;
+  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
+  for (let i = 0; i < text.length; i += step) {
+    const script = scriptOf(text.charCodeAt(i));
+    if (script === 0) continue;
+    counts[script]++;
+    sum++;
+  }
+  return sum;
+}
+
+function scriptOf(code: number): number {
+  if (code < 0x41) return 0;
+  if (code < 0x250) {
+    return code <= 0x5a || (code >= 0x61 && code <= 0x7a) || code >= 0xc0 ? LATIN : 0;
+  }
+  if (code >= 0x370 && code < 0x400) return GREEK;
+  if (code >= 0x400 && code < 0x530) return 2;
+  if (code >= 0x590 && code < 0x600) return 4;
+  if ((code >= 0x600 && code < 0x780) || (code >= 0xfb50 && code < 0xfdff)) return 5;
+  if (code >= 0x900 && code < 0xe00) return 6;
+  if (code >= 0xe00 && code < 0xe80) return 7;
+  if ((code >= 0x3040 && code < 0x3100) || (code >= 0x3400 && code < 0xa000)) return 8;
+  if (code >= 0xac00 && code < 0xd7b0) return 9;
+  return 0;
+}
