@@ -21,7 +21,7 @@ export type {
   SummaryFile,
   TeacherStatus,
 } from "./events.ts";
-export { type Gauges, Listeners } from "./progress_options.ts";
+export { type Gauges, Listeners, type SummaryParts } from "./progress_options.ts";
 export type { FailedAttempt } from "./counters.ts";
 export { Progress } from "./progress.ts";
 export {

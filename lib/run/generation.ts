@@ -15,9 +15,10 @@ import { LONGEST_TURN_MS } from "../timer.ts";
 import type { ActiveRun } from "./active_run.ts";
 import { Admission, fileProblem, sampleRow } from "./admission.ts";
 import { engineOptions } from "./context.ts";
-import { teacherNotices } from "./preview.ts";
+import { teacherNotices } from "./start_notices.ts";
 import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
 import { setImmediate as turn } from "node:timers/promises";
+import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
 /** What a run over an iterable is made with. */
 export interface StreamOptions<T> {
@@ -114,24 +115,6 @@ export function abortedByReturn<T>(
   });
 }
 
-/** A value that is no row. */
-export interface BadRow extends GivenRow {
-  /** What is wrong with it. */
-  readonly problem: string;
-  /** Which of the answers that it would have had. */
-  readonly sample: number;
-}
-
-/** What the consumer is given. */
-export interface Publisher<T> {
-  /** Makes it of an outcome of the engine. */
-  outcome(outcome: Outcome): T;
-  /** Makes it of a value that is no row: one for each, or one for each answer that it would have had. */
-  badRow(row: BadRow): T;
-  /** Whether each bad row has as many outcomes as the others. */
-  readonly repeatsBadRows: boolean;
-}
-
 /** What is needed to read rows from an iterable. */
 export interface GenerationOptions<T> {
   /** Reads a row. */
@@ -152,9 +135,6 @@ export interface GenerationOptions<T> {
   /** Called with outcomes once they were taken. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
 }
-
-/** The name that rows of an iterable have instead of a file's. */
-export const GIVEN_SOURCE = "rows";
 
 /** Source and sink of one run over an iterable. */
 export class Generation<T> {
@@ -251,7 +231,7 @@ export class Generation<T> {
     const { publisher } = this.#options;
     const count = publisher.repeatsBadRows ? this.#samples : 1;
     for (let sample = 0; sample < count; sample++) {
-      await this.#handoff.put(publisher.badRow({ ...given, problem, sample }));
+      await this.#handoff.put(publisher.badRow(given, problem, sample));
     }
   }
 }
@@ -278,50 +258,4 @@ class Patience {
   readonly #onAbort = (): void => {
     this.#timer = setTimeout(() => this.#engine.leave(), MOST_AFTER_ABORT_MS);
   };
-}
-
-/** Hands items from lanes to one consumer, in the order in which they come. */
-export class Handoff<T> {
-  readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
-  readonly #takers: ((item: T | undefined) => void)[] = [];
-  #closed = false;
-
-  /** Whether nothing more will be taken over. */
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  /** Offers an item; resolves when it was taken, or when no one will take it any more. */
-  put(item: T): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const taker = this.#takers.shift();
-    if (taker !== undefined) {
-      taker(item);
-      return Promise.resolve();
-    }
-    return new Promise((taken) => this.#offered.push({ item, taken }));
-  }
-
-  /** Takes the next item; undefined when there will be none. */
-  take(): Promise<T | undefined> {
-    const offer = this.#offered.shift();
-    if (offer !== undefined) {
-      offer.taken();
-      return Promise.resolve(offer.item);
-    }
-    if (this.#closed) return Promise.resolve(undefined);
-    return new Promise((resolve) => this.#takers.push(resolve));
-  }
-
-  /** Nothing more will come; what was offered can still be taken. */
-  end(): void {
-    this.#closed = true;
-    for (const taker of this.#takers.splice(0)) taker(undefined);
-  }
-
-  /** No one takes anything any more: lanes that wait are let go. */
-  abandon(): void {
-    for (const { taken } of this.#offered.splice(0)) taken();
-    this.end();
-  }
 }

@@ -44,12 +44,7 @@ export { parseUids, UidSelection, unmetUidsWords } from "./admission.ts";
 export { Run } from "./run.ts";
 export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { parseSampleUid, sampleUid } from "./admission.ts";
-export {
-  type Damage,
-  rowOptionsOf,
-  type Verification,
-  verify,
-  type VerifyOptions,
-} from "./verify.ts";
+export { rowOptionsOf, type Verification, verify, type VerifyOptions } from "./verify.ts";
+export type { Damage } from "./audit.ts";
 export type { RunStatus, StatusError, StatusTeacher } from "./status_file.ts";
 export { sharedStem } from "./shared_stem.ts";

@@ -1,6 +1,6 @@
 /**
  * Outcomes as the library returns them: typed and with the caller's value for `distill()`, as the objects that a
- * results file would hold for `generate()`.
+ * results file would hold for `generate()`; and how they are handed over.
  *
  * @module
  */
@@ -11,7 +11,19 @@ import type { Failure, GivenRow, Outcome, Row } from "../row.ts";
 import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod.ts";
 import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "./admission.ts";
-import { type BadRow, GIVEN_SOURCE, type Publisher } from "./generation.ts";
+
+/** Makes what the consumer of an iterable is given. */
+export interface Publisher<T> {
+  /** Makes it of an outcome of the engine. */
+  outcome(outcome: Outcome): T;
+  /** Makes it of a value that is no row: one for each, or one for each `sample` that it would have had. */
+  badRow(given: GivenRow, problem: string, sample: number): T;
+  /** Whether each bad row has as many outcomes as the others. */
+  readonly repeatsBadRows: boolean;
+}
+
+/** The name that rows of an iterable have instead of a file's. */
+export const GIVEN_SOURCE = "rows";
 
 /** What every outcome of {@linkcode distill} says. */
 export interface OutcomeCommon<Row> {
@@ -106,7 +118,7 @@ export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   }
 
   /** A value that cannot be sent. */
-  badRow({ value, index, sample, problem }: BadRow): FailedRow<Given> {
+  badRow({ value, index }: GivenRow, problem: string, sample: number): FailedRow<Given> {
     return {
       ok: false,
       input: value as Given,
@@ -190,7 +202,7 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
   }
 
   /** What the failures line of a bad row would hold. */
-  badRow({ value, index, problem }: BadRow): GeneratedOutcome {
+  badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome {
     const line = index + 1;
     const written = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
     const error = { type: "bad_row", message: problem, status: null, attempts: 0 } as const;
@@ -203,5 +215,51 @@ function textOf(value: unknown): string {
     return JSON.stringify(value) ?? String(value);
   } catch {
     return String(value);
+  }
+}
+
+/** Hands items from lanes to one consumer, in the order in which they come. */
+export class Handoff<T> {
+  readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
+  readonly #takers: ((item: T | undefined) => void)[] = [];
+  #closed = false;
+
+  /** Whether nothing more will be taken over. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Offers an item; resolves when it was taken, or when no one will take it any more. */
+  put(item: T): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const taker = this.#takers.shift();
+    if (taker !== undefined) {
+      taker(item);
+      return Promise.resolve();
+    }
+    return new Promise((taken) => this.#offered.push({ item, taken }));
+  }
+
+  /** Takes the next item; undefined when there will be none. */
+  take(): Promise<T | undefined> {
+    const offer = this.#offered.shift();
+    if (offer !== undefined) {
+      offer.taken();
+      return Promise.resolve(offer.item);
+    }
+    if (this.#closed) return Promise.resolve(undefined);
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /** Nothing more will come; what was offered can still be taken. */
+  end(): void {
+    this.#closed = true;
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+  }
+
+  /** No one takes anything any more: lanes that wait are let go. */
+  abandon(): void {
+    for (const { taken } of this.#offered.splice(0)) taken();
+    this.end();
   }
 }

@@ -7,24 +7,19 @@
 import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
-import type { Row } from "../row.ts";
 import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
-import { crashedInFlight, Ground, Heartbeat } from "./heartbeat.ts";
+import { Ground, Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, runFileOf, writeRunFile } from "./run_file.ts";
-import { Job } from "./job.ts";
+import type { Job } from "./job.ts";
+import { Jobs, makeJobs } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
-import type { Preflight } from "./findings.ts";
-import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
-import { type Preview, previewOf, startNotices } from "./preview.ts";
+import { makeFolders } from "./outputs.ts";
+import { type Preview, previewOf } from "./preview.ts";
+import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
-import { rowParserOf } from "./resolve_options.ts";
 import { checkInput } from "./input_problems.ts";
-import { findInputs } from "./inputs.ts";
-import type { Shard } from "../shards/mod.ts";
-import type { Fleet } from "./fleet.ts";
-import type { ShardFiles } from "./shard_files.ts";
-import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
+import { LiveStatus } from "./live_status.ts";
 import { UidSelection, unmetUidsWords } from "./admission.ts";
 
 /** A run over files. */
@@ -35,16 +30,12 @@ export class Run {
   readonly #identity: Identity;
   readonly #started = new Date();
   readonly #notices: RunNotices;
-  #jobs: Job[] = [];
+  #jobs = new Jobs();
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
   #ground: Ground | undefined;
-  #shard: ShardFiles | undefined;
-  #status: StatusFile | undefined;
+  #status: LiveStatus | undefined;
   #summary: Summary | undefined;
-  #fleet: Fleet | undefined;
-  /** US dollars that earlier runs of the shard have spent. */
-  #spentBefore = 0;
   #concurrency: number;
   /** Inputs whose disk takes nothing at the moment. */
   readonly #stalled = new Set<number>();
@@ -75,21 +66,23 @@ export class Run {
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
-      for (const job of this.#jobs) await job.checkInput();
-      if (this.#jobs.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
-      await makeFolders(this.#jobs.map((job) => job.files));
-      for (const job of this.#jobs) await job.claim();
-      if (!(await this.#look())) return this.#tell(this.#summarise({ isReady: false }));
+      for (const job of this.#jobs.list) await job.checkInput();
+      if (this.#jobs.list.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
+      await makeFolders(this.#jobs.list.map((job) => job.files));
+      for (const job of this.#jobs.list) await job.claim();
+      const { stdin } = this.#options;
+      const isReady = await this.#jobs.look(this.#context.signal, stdin);
+      if (!isReady) return this.#tell(this.#summarise({ isReady }));
       this.#checkInput();
       await this.#work();
       return await this.#finish();
     } finally {
       this.#notices.start();
-      const missing = sum(this.#jobs, ({ missingLines }) => missingLines);
+      const missing = this.#jobs.missingLines;
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
       await this.#ground?.close();
       await this.#status?.end(this.#summary);
-      for (const [index, job] of this.#jobs.entries()) {
+      for (const [index, job] of this.#jobs.list.entries()) {
         await job.close({ abandon: this.#stalled.has(index) });
       }
     }
@@ -101,18 +94,18 @@ export class Run {
     if (this.#options.input.includes("-")) {
       throw new UsageError("Cannot try out standard input: name a file");
     }
-    for (const job of this.#jobs) {
+    for (const job of this.#jobs.list) {
       await job.checkInput();
       await job.checkIdentity();
       await job.look();
     }
     this.#checkInput();
-    return previewOf(this.#context, this.#inputs, this.#found);
+    return previewOf(this.#context, this.#jobs.inputs, this.#jobs.found);
   }
 
   /** Tells what is wrong with all inputs where one of them cannot be read. */
   async #refuse(): Promise<void> {
-    for (const job of this.#jobs) {
+    for (const job of this.#jobs.list) {
       if (job.files.input !== "-") await job.look();
     }
     this.#checkInput();
@@ -122,92 +115,45 @@ export class Run {
     const { mixedShapes } = this.#context.generator;
     // A shard of a small input, or behind the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
-    checkInput(this.#found, { ...this.#options, input: this.#inputs, mixedShapes, allowEmpty });
+    checkInput(this.#jobs.found, {
+      ...this.#options,
+      input: this.#jobs.inputs,
+      mixedShapes,
+      allowEmpty,
+    });
   }
 
   /** From now on the run ends rather than wait for a full disk. */
   giveUp(): void {
     this.#hasGivenUp = true;
-    for (const index of this.#stalled) this.#jobs[index].sink.abandon();
+    for (const index of this.#stalled) this.#jobs.list[index].sink.abandon();
   }
 
   /** Follows the concurrency of the generator. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
-    for (const job of this.#jobs) job.sink.setConcurrency(concurrency);
+    for (const job of this.#jobs.list) job.sink.setConcurrency(concurrency);
     this.#engine.setConcurrency(concurrency);
   }
 
-  async #makeJobs({ writes }: { writes: boolean }): Promise<Job[]> {
-    const inputs = await findInputs(this.#options.input);
-    for (const note of inputs.notes) this.#notices.add("info", note);
-    const files = this.#options.shard === undefined
-      ? (await outputFilesOf(inputs.files, this.#options.output)).map((one) => ({ files: one }))
-      : [this.#shard = await this.#shardFiles(inputs.files, this.#options.shard, writes)];
-    const { generator, signal } = this.#context;
-    return files.map(({ files: one, limit }: { files: OutputFiles; limit?: number }) =>
-      new Job(one, {
-        limit,
-        options: this.#options,
-        chosen: this.#chosen,
-        parserOf: (order) => rowParserOf(generator, order),
-        imagesRoot: generator.imagesRoot,
-        acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,
-        format: generator,
-        duplicates: generator.duplicates,
-        samples: generator.samples,
-        identity: this.#identity,
-        notice: (level, message) => this.#notices.add(level, message),
-        signal,
-      })
-    );
-  }
-
-  async #shardFiles(files: readonly string[], shard: Shard, writes: boolean): Promise<ShardFiles> {
-    const { shardFilesOf } = await import("./shard_files.ts");
-    const { input: named, output, limit, lock } = this.#options;
-    const { generator: input, signal } = this.#context;
-    const { inputFormat, jsonColumns, binaryColumns } = input;
-    return await shardFilesOf({
-      named,
-      files,
-      output,
-      shard,
-      limit,
-      input: { inputFormat, jsonColumns, binaryColumns },
+  async #makeJobs({ writes }: { writes: boolean }): Promise<Jobs> {
+    return await makeJobs({
+      context: this.#context,
+      options: this.#options,
+      chosen: this.#chosen,
+      identity: this.#identity,
+      notices: this.#notices,
       writes,
-      needsLock: lock,
-      signal,
     });
   }
 
-  /** The first pass over all inputs; false when it was ended before it was through. */
-  async #look(): Promise<boolean> {
-    const { signal } = this.#context;
-    try {
-      await this.#readStandardInput();
-      for (const job of this.#jobs) await job.look();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-    return !signal.aborted;
-  }
-
-  async #readStandardInput(): Promise<void> {
-    const job = this.#jobs.find(({ files }) => files.input === "-");
-    if (job === undefined) return;
-    if (this.#options.stdin === undefined) {
-      throw new UsageError('Cannot read "-": no standard input was given');
-    }
-    await job.spool(this.#options.stdin);
-  }
-
-  async #work(): Promise<void> {
-    const { generator, onSettled, onEngine, shareMaxCost } = this.#context;
+  /** Opens the outputs. */
+  async #openJobs(): Promise<void> {
+    const { generator, onSettled } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
     const format = { ...lineFormat(generator, this.#options), isPriced };
-    for (const [index, job] of this.#jobs.entries()) {
+    for (const [index, job] of this.#jobs.list.entries()) {
       await job.makeRoom();
       await this.#writeRunFile(job, null);
       await job.open({
@@ -223,75 +169,48 @@ export class Run {
         onBroken: (error) => this.#engine?.abort(error),
       });
     }
+  }
+
+  async #work(): Promise<void> {
+    const { onEngine, shareMaxCost } = this.#context;
+    await this.#openJobs();
     this.#announce();
-    const status = await this.#openStatus();
-    const ground = this.#ground = new Ground(this.#jobs, (error) => this.#loseGround(error));
-    const heartbeat = new Heartbeat(this.#jobs.flatMap(({ lock }) => lock ?? []), {
+    const status = this.#status = await LiveStatus.open(
+      this.#context,
+      this.#options,
+      this.#jobs,
+      this.#identity.model,
+    );
+    const jobs = this.#jobs.list;
+    const ground = this.#ground = new Ground(jobs, (error) => this.#loseGround(error));
+    const heartbeat = new Heartbeat(jobs.flatMap(({ lock }) => lock ?? []), {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
       onTick: () => {
         ground.tick();
-        if (status.tick()) this.#takeShare();
+        status.tick(this.#engine);
       },
     });
     this.#heartbeat = heartbeat;
     const engine = new Engine({
       ...engineOptions(this.#context),
       onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
-      source: readAhead(rowsOf(this.#jobs)),
+      source: readAhead(this.#jobs.rows()),
       sink: {
-        put: (outcome) => this.#jobs[outcome.row.input].sink.put(outcome),
-        keep: (outcome) => this.#jobs[outcome.row.input].keep(outcome),
+        put: (outcome) => jobs[outcome.row.input].sink.put(outcome),
+        keep: (outcome) => jobs[outcome.row.input].keep(outcome),
       },
       concurrency: this.#concurrency,
-      isProven: this.#jobs.some(({ found }) => found.succeeded > 0),
-      wasAnswered: this.#jobs.some(({ found }) => found.succeeded + found.failed > 0),
-      rowCount: sum(this.#jobs, ({ found }) => found.plan.toAsk),
+      isProven: jobs.some(({ found }) => found.succeeded > 0),
+      wasAnswered: jobs.some(({ found }) => found.succeeded + found.failed > 0),
+      rowCount: this.#jobs.sum(({ plan }) => plan.toAsk),
     });
     this.#engine = engine;
     onEngine(engine);
-    if (this.#shard !== undefined) shareMaxCost(this.#shard.share, this.#spentBefore);
-    this.#takeShare();
+    if (this.#jobs.shard !== undefined) shareMaxCost(this.#jobs.shard.share, status.spentBefore);
+    status.takeShare(engine);
     await engine.run();
     await ground.end();
-  }
-
-  /** Says from now on where the run is, and counts what earlier runs of a shard have spent. */
-  async #openStatus(): Promise<StatusFile> {
-    const { progress, generator, prepared } = this.#context;
-    const { results } = this.#jobs[0].files;
-    const { shard } = this.#options;
-    if (shard !== undefined) {
-      const before = await readStatus(statusPathOf(results));
-      this.#spentBefore = before?.spent_usd ?? 0;
-      const isShared = generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
-      if (isShared && this.#shard !== undefined) {
-        const { Fleet } = await import("./fleet.ts");
-        this.#fleet = new Fleet(this.#shard.stem, shard, shard.parallel ?? shard.count);
-        await this.#fleet.look();
-      }
-    }
-    const fleet = this.#fleet;
-    const status = this.#status = new StatusFile(results, {
-      snapshot: () => progress.snapshot(),
-      model: this.#identity.model,
-      shard,
-      spentBefore: this.#spentBefore,
-      share: fleet && (() => fleet.share),
-      mode: this.#jobs[0].replacing.mode,
-      isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
-    });
-    // The others have to know of this shard before it sends.
-    await status.write();
-    return status;
-  }
-
-  /** Takes what other shards leave of the rate limits. */
-  #takeShare(): void {
-    const fleet = this.#fleet;
-    if (fleet === undefined) return;
-    this.#engine?.setRateShare(fleet.share);
-    fleet.look().then((share) => this.#engine?.setRateShare(share), () => {});
   }
 
   /** Nothing more is sent; what is in flight is finished and kept. */
@@ -302,14 +221,14 @@ export class Run {
 
   #announce(): void {
     const { generator, progress } = this.#context;
-    const found = this.#found;
-    const { info, warnings } = startNotices(this.#context, this.#inputs, found);
+    const { inputs, found } = this.#jobs;
+    const { info, warnings } = startNotices(this.#context, inputs, found);
     const { unmet } = this.#chosen;
     if (unmet.length > 0) this.#notices.add("warning", unmetUidsWords(unmet));
     for (const notice of info) this.#notices.add("info", notice);
     for (const notice of warnings) this.#notices.add("warning", notice);
-    const total = sum(found, (one) => one.total);
-    const pending = sum(found, ({ plan }) => plan.toAsk);
+    const total = this.#jobs.sum((found) => found.total);
+    const pending = this.#jobs.sum(({ plan }) => plan.toAsk);
     progress.start({ total, skipped: total - pending });
     progress.emit({
       type: "run-start",
@@ -340,9 +259,9 @@ export class Run {
   }
 
   async #finish(): Promise<Summary> {
-    for (const job of this.#jobs) await job.tidy();
+    for (const job of this.#jobs.list) await job.tidy();
     const summary = this.#summarise({ isReady: true });
-    for (const job of this.#jobs) await this.#writeRunFile(job, summary);
+    for (const job of this.#jobs.list) await this.#writeRunFile(job, summary);
     return this.#tell(summary);
   }
 
@@ -357,25 +276,14 @@ export class Run {
   }
 
   #summarise({ isReady }: { isReady: boolean }): Summary {
-    const found = this.#found;
-    const files = this.#jobs.map((job) => job.summary());
-    const total = sum(found, (one) => one.total);
-    const toAsk = sum(found, ({ plan }) => plan.toAsk);
-    const left = sum(this.#jobs, (job) => job.left);
+    const { left } = this.#jobs;
     const haltReason = left > 0 ? this.#engine?.haltReason : undefined;
     const isInterrupted = this.#context.signal.aborted && (!isReady || left > 0);
     return this.#context.progress.summary({
       state: haltReason !== undefined ? "halted" : isInterrupted ? "interrupted" : "done",
       reason: haltReason ?? null,
       started: this.#started.toISOString(),
-      total,
-      skipped: total - toAsk,
-      pending: sum(files, (file) => file.pending),
-      failuresOnDisk: sum(files, (file) => file.failed),
-      crashedInFlight: crashedInFlight(this.#jobs.map(({ lock }) => lock?.previous)),
-      badRows: sum(found, (one) => one.bad.count),
-      mergedDuplicates: sum(found, (one) => one.merged),
-      files,
+      ...this.#jobs.counts(),
     });
   }
 
@@ -388,20 +296,4 @@ export class Run {
     const parts = { input, identity, before, samples, uidFieldFirst, summary };
     await writeRunFile(runJson, runFileOf(this.#context.generator, parts), job.replacing);
   }
-
-  get #inputs(): string[] {
-    return this.#jobs.map(({ files }) => files.input);
-  }
-
-  get #found(): Preflight[] {
-    return this.#jobs.map(({ found }) => found);
-  }
-}
-
-async function* rowsOf(jobs: readonly Job[]): AsyncGenerator<Row[]> {
-  for (const [index, job] of jobs.entries()) yield* job.rows(index);
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }

@@ -6,7 +6,6 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "../index/mod.ts";
 import { readRunFile, type RunFile } from "./run_file.ts";
 import { checkOptions, requireOptions } from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
@@ -14,16 +13,14 @@ import { VERIFY_RULES } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import { findInputs } from "./inputs.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
-import { exists } from "../files.ts";
 import { InputSequence } from "./input_sequence.ts";
 import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
-import { checkSamples, parseSampleUid } from "./admission.ts";
-import { openLines } from "../formats/mod.ts";
-import { BAD_ROW_PREFIX, badRowUid, isPendingLine, rescuedFilesOf } from "../sink/mod.ts";
+import { checkSamples } from "./admission.ts";
+import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, type RowParserOptions } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
-import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
+import { Audit, type Damage } from "./audit.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
@@ -40,16 +37,6 @@ export interface VerifyOptions extends RowOptions {
   endpoint?: EndpointName;
   /** The shard that was run. @default the whole input */
   shard?: Shard;
-}
-
-/** A line of an output file that is not what it should be. */
-export interface Damage {
-  /** The file. */
-  readonly path: string;
-  /** The line, from 1. */
-  readonly line: number;
-  /** What is wrong with it. */
-  readonly problem: string;
 }
 
 /** What was found for one input. */
@@ -87,8 +74,6 @@ export interface Verification {
   /** How many lines are. */
   readonly damageCount: number;
 }
-
-const DAMAGE_SHOWN = 20;
 
 /**
  * Reads all files of a run, finished or not, and changes nothing.
@@ -198,128 +183,4 @@ export function rowOptionsOf(
     binaryColumns: options.binaryColumns ?? rows?.binaryColumns,
     namedLast: run !== undefined && !rows?.uidFieldFirst,
   };
-}
-
-/** Reads every byte of the output files. */
-class Audit {
-  readonly table = new IdTable();
-  readonly badRows = new Set<string>();
-  readonly damage: Damage[] = [];
-  damageCount = 0;
-
-  async readResults(path: string): Promise<void> {
-    for await (const { line, row } of this.#audited(path, "results")) {
-      const slot = this.#enter(row);
-      if (this.table.has(slot, HAS_RESULT)) {
-        this.#report(path, line, `uid ${JSON.stringify(row.uid)} has a result already`);
-      } else if (typeof row.response !== "string") {
-        this.#report(path, line, 'its "response" is not a string');
-      }
-      this.table.set(slot, HAS_RESULT);
-    }
-  }
-
-  /** Answers that wait to be added to the results; some may stand there already. */
-  async readRescued(path: string): Promise<void> {
-    for await (const { row } of this.#audited(path, "results")) {
-      this.table.set(this.#enter(row), HAS_RESULT);
-    }
-  }
-
-  async readFailures(path: string): Promise<void> {
-    for await (const { row } of this.#audited(path, "failures")) {
-      if (isBadRow(row)) this.badRows.add(row.uid);
-      // A row that is still asked is pending, unless it had failed before.
-      else if (isPendingLine(row)) this.table.insert(row.uid);
-      else this.table.set(this.#enter(row), HAS_FAILURE);
-    }
-  }
-
-  /** Results whose row is not in the input. */
-  get strangers(): number {
-    return this.table.count(HAS_RESULT, SEEN);
-  }
-
-  /** Counts the results that only their own uid tells to be answers to a row of the input: the table
-   * keeps no uids, so the file is read again where there is any such result. They are strangers no more. */
-  async claimSurplus(path: string): Promise<number> {
-    if (this.strangers === 0) return 0;
-    let surplus = 0;
-    for await (const { row } of rowsOf(path, "results")) {
-      const parent = typeof row === "string" ? undefined : parseSampleUid(row.uid);
-      if (parent === undefined || typeof row === "string") continue;
-      if (!this.#isSeen(this.table.find(parent.uid))) continue;
-      const slot = this.table.find(row.uid);
-      if (this.#isSeen(slot)) continue;
-      this.table.set(slot, SEEN);
-      surplus++;
-    }
-    return surplus;
-  }
-
-  #isSeen(slot: number): boolean {
-    return slot !== -1 && this.table.has(slot, SEEN);
-  }
-
-  #enter(row: AuditedRow): number {
-    const slot = this.table.insert(row.uid);
-    const hash = row.prompt_hash;
-    const isHash = typeof hash === "string" && /^[0-9a-f]{16}$/.test(hash);
-    // The last failure of a row counts, but a result outranks it.
-    if (isHash && !this.table.has(slot, HAS_RESULT)) this.table.setCheck(slot, hash);
-    return slot;
-  }
-
-  async *#audited(
-    path: string,
-    kind: LineKind,
-  ): AsyncGenerator<{ line: number; row: AuditedRow }> {
-    for await (const { line, row } of rowsOf(path, kind)) {
-      if (typeof row === "string") this.#report(path, line, row);
-      else yield { line, row };
-    }
-  }
-
-  #report(path: string, line: number, problem: string): void {
-    if (++this.damageCount <= DAMAGE_SHOWN) this.damage.push({ path, line, problem });
-  }
-}
-
-/** A row of the input may have such an id, too; the line of a bad row has no prompt hash. */
-function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
-  return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;
-}
-
-interface AuditedRow {
-  uid: string;
-  prompt_hash?: unknown;
-  response?: unknown;
-  error?: unknown;
-}
-
-/** The rows of an output file, or what is wrong with their lines; none where there is no file. */
-async function* rowsOf(
-  path: string,
-  kind: LineKind,
-): AsyncGenerator<{ line: number; row: AuditedRow | string }> {
-  if (!(await exists(path))) return;
-  for await (const batch of openLines(path)) {
-    for (const { number, text, problem } of batch) {
-      yield {
-        line: number,
-        row: text === undefined ? problem ?? "unreadable" : readRow(text, kind),
-      };
-    }
-  }
-}
-
-/** The row of a line, or what is wrong with the line. */
-function readRow(text: string, kind: LineKind): AuditedRow | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return `it is not JSON: ${(error as Error).message}`;
-  }
-  return foreignLineProblem(value, kind) ?? value as AuditedRow;
 }

@@ -9,7 +9,7 @@ import { isObject } from "../json.ts";
 import { secretParam } from "../secret_names.ts";
 import type { Params } from "../teacher/mod.ts";
 import { define, has, toolsWithoutNulls } from "./json_values.ts";
-import { BadRow, currentValue, mustBe } from "./problem.ts";
+import { currentValue, mustBe, RowProblem } from "./problem.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
@@ -155,7 +155,7 @@ function isOfType(value: unknown, type: FieldType): boolean {
  * with its `tools` over them. `extra_body` is flattened into them. Whether answers are streamed is for
  * the run to say, so `stream` and `stream_options` are left out.
  */
-export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | BadRow {
+export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
   const object = row as RowObject;
   if (shape === "openai-batch") {
@@ -171,7 +171,7 @@ export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | B
   return settle(tools === undefined ? { ...params } : { ...params, tools }, "params");
 }
 
-function settle(all: Record<string, unknown>, name: string): Params | undefined | BadRow {
+function settle(all: Record<string, unknown>, name: string): Params | undefined | RowProblem {
   const { extra_body: extra, ...direct } = all;
   const prefix = name === "" ? "" : `${name}.`;
   if (extra !== undefined && extra !== null && !isObject(extra)) {
@@ -181,26 +181,26 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
   const secret = secretParam(params);
   if (secret !== undefined) {
-    return new BadRow(`"${prefix}${secret}" must not stand in a row: it holds a credential`);
+    return new RowProblem(`"${prefix}${secret}" must not stand in a row: it holds a credential`);
   }
   if (Object.hasOwn(params, "messages")) {
     const holder = name === "" ? "extra_body" : name;
-    return new BadRow(`"${holder}" must not hold "messages": they stand in the row itself`);
+    return new RowProblem(`"${holder}" must not hold "messages": they stand in the row itself`);
   }
   // As text, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
-    return new BadRow(
+    return new RowProblem(
       `"${prefix}n" must be 1, for samples are rows of their own: ${currentValue(params.n)}`,
     );
   }
   const checked = has(params.tools) ? withTools(params, name) : params;
-  if (checked instanceof BadRow) return checked;
+  if (checked instanceof RowProblem) return checked;
   return Object.keys(checked).length === 0 ? undefined : checked;
 }
 
-function withTools(params: Record<string, unknown>, name: string): Params | BadRow {
+function withTools(params: Record<string, unknown>, name: string): Params | RowProblem {
   const tools = toolsOf(params.tools, name === "body" ? "body.tools" : "tools");
-  if (tools instanceof BadRow) return tools;
+  if (tools instanceof RowProblem) return tools;
   if (tools !== undefined) return { ...params, tools: toolsWithoutNulls(tools) };
   const { tools: _none, ...rest } = params;
   return rest;

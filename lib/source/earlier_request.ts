@@ -10,7 +10,7 @@ import type { Message, Params } from "../teacher/mod.ts";
 import { has, holdsNumber, isBlank, messagesWithoutNulls, parseLossless } from "./json_values.ts";
 import { isSystem, withSystem } from "./messages.ts";
 import type { RowRequest } from "./parsed_row.ts";
-import { BadRow } from "./problem.ts";
+import { RowProblem } from "./problem.ts";
 import type { PromptOptions, RowObject } from "./shape.ts";
 
 /** How a row was read. */
@@ -142,7 +142,7 @@ function conversation(value: unknown, keepsPrefill: boolean): Message[] | undefi
 }
 
 function user(content: unknown): Message[] | undefined {
-  return content instanceof BadRow || typeof content !== "string"
+  return content instanceof RowProblem || typeof content !== "string"
     ? undefined
     : [{ role: "user", content }];
 }

@@ -8,7 +8,7 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { imageTypeOf } from "./image_files.ts";
 import { has } from "./json_values.ts";
-import { BadRow, mustBe, type Reading } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";
 /** Nothing else may be made of these than an answer to a prompt that lacks them. */
@@ -46,21 +46,21 @@ export function withImages(
   messages: Message[],
   row: Row,
   reading: Reading,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   const { named } = reading;
   for (const name of REFUSED_FIELDS) {
     if (row[name] === undefined || named.has(name) || !isMedia(row[name])) continue;
     // A template takes the fields that it names; anything else may be about a recording that it lacks.
     if (reading.shape === "template") reading.leaveOut(name);
-    else return new BadRow(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
+    else return new RowProblem(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
   const [name, second] = IMAGE_FIELDS.filter((field) => isColumn(row[field]) && !named.has(field));
   if (second !== undefined) {
-    return new BadRow(`"${name}" and "${second}" must not both hold images`);
+    return new RowProblem(`"${name}" and "${second}" must not both hold images`);
   }
   if (name === undefined && !messages.some(holdsImagePart)) return messages;
   const column = name === undefined ? { name: "images", values: [] } : columnOf(name, row[name]);
-  if (column instanceof BadRow) return column;
+  if (column instanceof RowProblem) return column;
   return new Placing(column, reading).place(messages, name !== undefined);
 }
 
@@ -68,14 +68,14 @@ class Placing {
   readonly #column: Column;
   readonly #reading: Reading;
   #placed = 0;
-  #problem: BadRow | undefined;
+  #problem: RowProblem | undefined;
 
   constructor(column: Column, reading: Reading) {
     this.#column = column;
     this.#reading = reading;
   }
 
-  place(messages: Message[], isColumn: boolean): Message[] | BadRow {
+  place(messages: Message[], isColumn: boolean): Message[] | RowProblem {
     const { name, values } = this.#column;
     const placed = messages.map((message) => this.#message(message, isColumn));
     if (this.#placed === 0 && values.length > 0 && this.#reading.shape === "template") {
@@ -85,7 +85,7 @@ class Placing {
     if (this.#problem !== undefined) return this.#problem;
     if (this.#placed === values.length) return placed;
     const count = this.#placed === 1 ? "1 place" : `${this.#placed} places`;
-    return new BadRow(
+    return new RowProblem(
       `"${name}" must hold one image for each ${PLACEHOLDER} of the prompt, which has ${count} for ` +
         `them: ${values.length === 1 ? "1 image is" : `${values.length} images are`} there`,
       () =>
@@ -139,7 +139,7 @@ class Placing {
 
   #image(value: unknown, place: string): Part {
     const address = addressOf(value, place, this.#reading);
-    if (address instanceof BadRow) {
+    if (address instanceof RowProblem) {
       this.#problem ??= address;
       return {};
     }
@@ -153,7 +153,7 @@ function ofAnthropic(source: unknown): unknown {
   return source.type === "base64" ? { bytes: source.data } : source.url;
 }
 
-function columnOf(name: string, value: unknown): Column | BadRow {
+function columnOf(name: string, value: unknown): Column | RowProblem {
   if (Array.isArray(value)) return { name, values: value.filter(has) };
   if (typeof value === "string" || isObject(value)) return { name, values: [value] };
   return mustBe(name, "an image or a list of images", value);
@@ -161,7 +161,7 @@ function columnOf(name: string, value: unknown): Column | BadRow {
 
 /** Where an image is: an address as it stands there, its bytes as a data URL, or a path, which is
  * noted. */
-function addressOf(value: unknown, place: string, reading: Reading): string | BadRow {
+function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return ofText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
   const { bytes, path, url, image_url: inner } = value;
@@ -172,7 +172,7 @@ function addressOf(value: unknown, place: string, reading: Reading): string | Ba
   return mustBe(place, 'an object with "bytes", "path" or "url"', value);
 }
 
-function ofText(text: string, place: string, reading: Reading): string | BadRow {
+function ofText(text: string, place: string, reading: Reading): string | RowProblem {
   if (/^https?:\/\/\S/i.test(text) || /^data:image\//i.test(text)) return text;
   const path = /^file:\/\//i.test(text) ? pathOf(text) : text;
   if (path === undefined || path.trim() === "" || /^(data:|[a-z][\w+.-]*:\/\/)/i.test(path)) {
@@ -192,7 +192,7 @@ function pathOf(address: string): string | undefined {
 }
 
 /** Bytes as base64, or as a list of numbers. */
-function ofBytes(value: unknown, place: string): string | BadRow {
+function ofBytes(value: unknown, place: string): string | RowProblem {
   try {
     const bytes = typeof value === "string"
       ? Uint8Array.fromBase64(value)

@@ -8,7 +8,7 @@ import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { define, has, isBlank } from "./json_values.ts";
-import { BadRow, mustBe, type Reading } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
 /** A turn of a conversation, as it stands in the row. */
@@ -47,16 +47,16 @@ export function conversationOf(
   name: string,
   reading: Reading,
   keepsPrefill = reading.keepsPrefill,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   const list = turnsIn(value);
   if (list === undefined) return notTurns(name, value);
-  if (list.length === 0) return new BadRow(`"${name}" must not be empty`);
+  if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
   // A bare array of pairs is no conversation: it is a whole file of rows on one line.
   const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
   const all = isOfPairs ? list.flatMap(turnsOfPair) : list;
   let end = all.length;
   while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
-  if (end === 0) return new BadRow(`"${name}" must hold more than assistant turns`);
+  if (end === 0) return new RowProblem(`"${name}" must hold more than assistant turns`);
   const turns = end === all.length ? all : all.slice(0, end);
   let isEmpty = true;
   for (let i = 0; i < end; i++) {
@@ -64,7 +64,7 @@ export function conversationOf(
     if (reading.isLog || !isPlainMessage(turn)) return converted(turns, name, reading);
     isEmpty &&= isBlank(turn.content);
   }
-  return isEmpty ? new BadRow(`"${name}" must hold some text`) : turns as Message[];
+  return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
 }
 
 /** The turns of a value: a list, that list as JSON text (CSV files, columns of text), or the columns of that
@@ -94,7 +94,7 @@ function turnsOfColumns(columns: Readonly<Record<string, unknown[]>>): unknown[]
   });
 }
 
-function notTurns(name: string, value: unknown): BadRow {
+function notTurns(name: string, value: unknown): RowProblem {
   const isPython = typeof value === "string" && /^\s*\[\s*\{\s*'/.test(value);
   const help = "it is the text of a Python list: write it with json.dumps() instead of str()";
   return mustBe(name, "an array of messages", value, isPython ? () => help : undefined);
@@ -134,14 +134,18 @@ function isPlainMessage(turn: unknown): turn is { content: string } {
 }
 
 /** Turns of all kinds as messages. */
-function converted(turns: readonly unknown[], name: string, reading: Reading): Message[] | BadRow {
+function converted(
+  turns: readonly unknown[],
+  name: string,
+  reading: Reading,
+): Message[] | RowProblem {
   const messages: Message[] = [];
   let isEmpty = true, hasTools = false, wasCall = false;
   for (let i = 0; i < turns.length; i++) {
     const role = roleOf(turns[i], name, i);
-    if (role instanceof BadRow) return role;
+    if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
-    if (message instanceof BadRow) return message;
+    if (message instanceof RowProblem) return message;
     // Parallel calls stand in one turn each, and their answers follow the last of them.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
@@ -149,11 +153,16 @@ function converted(turns: readonly unknown[], name: string, reading: Reading): M
     isEmpty &&= isEmptyContent(message.content);
     hasTools ||= message.role === "tool" || messages.at(-1)!.tool_calls !== undefined;
   }
-  if (isEmpty) return new BadRow(`"${name}" must hold some text`);
+  if (isEmpty) return new RowProblem(`"${name}" must hold some text`);
   return hasTools ? linkToolCalls(messages, name, reading) : messages;
 }
 
-function messageOf(turn: Turn, role: string, place: string, reading: Reading): Message | BadRow {
+function messageOf(
+  turn: Turn,
+  role: string,
+  place: string,
+  reading: Reading,
+): Message | RowProblem {
   if (role === CALLS) return callMessage(contentOf(turn), place);
   const isMessage = role === turn.role && contentName(turn) === "content" && !has(turn.from) &&
     !reading.isLog;
@@ -194,7 +203,7 @@ export function isSystem({ role }: Message): boolean {
 
 /** The role of a turn by the name that the API has. One that is not known goes through under `role`,
  * for the server to say what it thinks of it. */
-function roleOf(turn: unknown, name: string, index: number): string | BadRow {
+function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
     return mustBe(`${name}[${index}]`, `an object with ${fields}`, turn);
@@ -231,7 +240,7 @@ function contentOf(turn: Turn): unknown {
   return turn[contentName(turn)];
 }
 
-function contentProblem(message: Message, place: string): BadRow | undefined {
+function contentProblem(message: Message, place: string): RowProblem | undefined {
   const { content } = message;
   if (typeof content === "string") return undefined;
   if (!has(content) && callsSomething(message)) return undefined;

@@ -24,7 +24,7 @@ import {
   type RowRequest,
   uidFieldsOf,
 } from "./parsed_row.ts";
-import { BadRow, currentValue, Reading } from "./problem.ts";
+import { currentValue, Reading, RowProblem } from "./problem.ts";
 import {
   detectShape,
   fieldsSent,
@@ -37,7 +37,7 @@ import {
 import { compileTemplate } from "./template.ts";
 
 export { ParsedRow } from "./parsed_row.ts";
-export { BadRow } from "./problem.ts";
+export { RowProblem } from "./problem.ts";
 export type { Shape } from "./shape.ts";
 
 /** How rows are read; the part of the run's `RowOptions` that one row alone needs. */
@@ -62,7 +62,7 @@ export interface RowParserOptions {
 /** Reads rows. */
 export interface RowParser {
   /** Reads one row from its JSON text. Never throws. `uid` is its identity where that is known already. */
-  parse(text: string, uid?: string): ParsedRow | BadRow;
+  parse(text: string, uid?: string): ParsedRow | RowProblem;
   /** What an earlier version has sent for a row, given as its text in a line, which of a bare array is an object,
    * too; undefined where it refused such rows. */
   earlier(text: string, isArray?: boolean): RowRequest | undefined;
@@ -95,39 +95,39 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
   const uidFields = uidFieldsOf(options.uidField, { namedLast });
   const sentFields = new Map<Shape, ReadonlySet<string>>();
 
-  function read(json: ParsedJson, text: string, shape: Shape): Sent | BadRow {
+  function read(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
     const params = rowParams(shape, json);
-    if (params instanceof BadRow) return params;
+    if (params instanceof RowProblem) return params;
     const keepsPrefill = (params?.continue_final_message ?? runKeepsPrefill) === true;
     const reading = new Reading(shape, text, keepsPrefill, named);
     const messages = messagesOf(json, prompts, reading);
-    return messages instanceof BadRow ? messages : { messages, params, reading };
+    return messages instanceof RowProblem ? messages : { messages, params, reading };
   }
 
   /** What is sent, with its numbers as they were written and without keys that hold null. */
-  function sentOf(json: ParsedJson, text: string, shape: Shape): Sent | BadRow {
+  function sentOf(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
     const first = read(json, text, shape);
-    if (first instanceof BadRow) return first;
+    if (first instanceof RowProblem) return first;
     const contents = contentsOf(first.messages);
     const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
       holdsNumber(first.params);
     const sent = hasNumber ? read(parseLossless(text) as ParsedJson, text, shape) : first;
-    if (sent instanceof BadRow || (contents & HOLDS_NULL) === 0) return sent;
+    if (sent instanceof RowProblem || (contents & HOLDS_NULL) === 0) return sent;
     return { ...sent, messages: messagesWithoutNulls(sent.messages) };
   }
 
-  function parse(text: string, known?: string): ParsedRow | BadRow {
+  function parse(text: string, known?: string): ParsedRow | RowProblem {
     const json = parseJson(text);
-    if (json instanceof BadRow) return json;
+    if (json instanceof RowProblem) return json;
     const shape = detectShape(json, prompts);
-    if (shape instanceof BadRow) return shape;
+    if (shape instanceof RowProblem) return shape;
     const sent = sentOf(json, text, shape);
-    if (sent instanceof BadRow) return sent;
+    if (sent instanceof RowProblem) return sent;
     const problem = problemOf?.(sent.messages, sent.params ?? NO_PARAMS);
-    if (problem !== undefined) return new BadRow(problem);
+    if (problem !== undefined) return new RowProblem(problem);
     const isArray = Array.isArray(json);
     const given = known ?? (isArray ? undefined : givenUid(json, text, uidFields));
-    if (given instanceof BadRow) return given;
+    if (given instanceof RowProblem) return given;
     const trimmed = text.trim();
     return new ParsedRow({
       uid: given ?? derivedUid(json, text),
@@ -175,21 +175,21 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
   return { parse, addUnsent, earlier };
 }
 
-function parseJson(text: string): ParsedJson | BadRow {
+function parseJson(text: string): ParsedJson | RowProblem {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     // The engine's own line and column are those of the one line; the file's line stands before.
     const reason = (error as Error).message.replace(/ \(line 1 column \d+\)$/, "");
-    return new BadRow(`not JSON: ${reason}`, () => notJsonHint(text));
+    return new RowProblem(`not JSON: ${reason}`, () => notJsonHint(text));
   }
   if (typeof value !== "object" || value === null) {
-    return new BadRow(`must be an object or an array: ${currentValue(value)}`);
+    return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
   // Whether a deep row fits on the stack would depend on who calls; a fixed limit does not.
   if (text.length > MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
-    return new BadRow(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
+    return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
   return value as ParsedJson;
 }

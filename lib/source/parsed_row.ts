@@ -8,7 +8,7 @@ import { sha256Hex, xxHash64Hex } from "../hash.ts";
 import type { Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
-import { type BadRow, mustBe, type Reading } from "./problem.ts";
+import { mustBe, type Reading, type RowProblem } from "./problem.ts";
 import { NO_IMAGES } from "./row_images.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
 
@@ -136,7 +136,7 @@ export function givenUid(
   row: Readonly<Record<string, unknown>>,
   text: string,
   fields: readonly string[],
-): string | undefined | BadRow {
+): string | undefined | RowProblem {
   for (const field of fields) {
     // `constructor` is there in every object, but not the row's own.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;

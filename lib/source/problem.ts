@@ -10,7 +10,7 @@ import type { Shape } from "./shape.ts";
 const NO_HINT = () => "";
 
 /** A row that cannot be sent. */
-export class BadRow {
+export class RowProblem {
   /** What is wrong, fit to stand after `file:line: `. */
   readonly problem: string;
   /** Finds what helps all rows that are like it, often a flag; "" where nothing is known to. */
@@ -31,8 +31,8 @@ export function mustBe(
   wanted: string,
   value: unknown,
   help?: () => string,
-): BadRow {
-  return new BadRow(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
+): RowProblem {
+  return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
 }
 
 /** `current value is …`, never long: prompts are. */

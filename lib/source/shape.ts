@@ -9,7 +9,7 @@ import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
 import { has, isBlank } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
-import { BadRow, mustBe, type Reading } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { promptHint, type Template } from "./template.ts";
 
 /** What a row looks like. */
@@ -58,7 +58,7 @@ export interface PromptOptions {
  * before what is guessed. A field that is null counts as absent: files made from Arrow tables hold
  * every column in every row.
  */
-export function detectShape(row: ParsedJson, options: PromptOptions): Shape | BadRow {
+export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (isArray(row)) return "message-array";
   if (options.template !== undefined) return "template";
   const { promptField } = options;
@@ -73,7 +73,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ba
   if (has(row.question)) return "question";
   if (has(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
-  return new BadRow(
+  return new RowProblem(
     'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
       `"instruction", or a template: ${fieldsOf(row)}`,
     () => promptHint(row),
@@ -121,26 +121,26 @@ export function messagesOf(
   row: ParsedJson,
   options: PromptOptions,
   reading: Reading,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   let messages = isArray(row)
     ? conversationOf(row, "row", reading)
     : ownMessages(row, options, reading);
-  if (messages instanceof BadRow) return messages;
+  if (messages instanceof RowProblem) return messages;
   if (!isArray(row)) {
     if (hasSystem(row) && reading.shape !== "openai-batch") {
       messages = withRowSystem(messages, row, reading);
-      if (messages instanceof BadRow) return messages;
+      if (messages instanceof RowProblem) return messages;
     }
     if (hasImages(row, messages)) messages = withImages(messages, row, reading);
   }
-  return messages instanceof BadRow ? messages : withSystem(messages, options.system);
+  return messages instanceof RowProblem ? messages : withSystem(messages, options.system);
 }
 
 function ownMessages(
   row: RowObject,
   options: PromptOptions,
   reading: Reading,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   const { shape } = reading;
   switch (shape) {
     case "template":
@@ -165,7 +165,7 @@ function ownMessages(
   }
 }
 
-function promptField(row: RowObject, field: string, reading: Reading): Message[] | BadRow {
+function promptField(row: RowObject, field: string, reading: Reading): Message[] | RowProblem {
   const value = row[field];
   if (Array.isArray(value) || isColumns(value)) {
     if (has(row.history)) reading.leaveOut("history");
@@ -174,8 +174,8 @@ function promptField(row: RowObject, field: string, reading: Reading): Message[]
   return withHistory(userMessage(value, field), row, reading);
 }
 
-function userMessage(content: unknown, name: string): Message[] | BadRow {
-  if (content instanceof BadRow) return content;
+function userMessage(content: unknown, name: string): Message[] | RowProblem {
+  if (content instanceof RowProblem) return content;
   if (typeof content !== "string") return mustBe(name, "a string", content);
   if (isBlank(content)) return mustBe(name, "more than white space", content);
   return [{ role: "user", content }];
@@ -183,7 +183,7 @@ function userMessage(content: unknown, name: string): Message[] | BadRow {
 
 const CHAT_PATH = "/chat/completions";
 
-function batchMessages(row: RowObject, reading: Reading): Message[] | BadRow {
+function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem {
   const { method, url } = row;
   if (has(method) && method !== "POST") return mustBe("method", '"POST"', method);
   if (has(url) && !(typeof url === "string" && url.endsWith(CHAT_PATH))) {
@@ -198,17 +198,21 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | BadRow {
  * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
  * input `context`.
  */
-function alpaca(row: RowObject, reading: Reading): Message[] | BadRow {
+<<<<<<< HEAD
+function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
+=======
+function alpaca(row: RowObject): Message[] | RowProblem {
+>>>>>>> d90ab04 (Split long files of a run by idea, and keep one type named RowProblem)
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
   const input = alpacaInput(row, reading);
-  if (input instanceof BadRow) return input;
+  if (input instanceof RowProblem) return input;
   const parts = [instruction, input].filter((part) => !isBlank(part));
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
 /** A context beside an input, or one that is no text, is something else than what Dolly means by it. */
-function alpacaInput({ input, context }: RowObject, reading: Reading): string | BadRow {
+function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);
   if (typeof context === "string" && !isGiven) return context;
@@ -219,11 +223,11 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
 /** Puts earlier turns in front: pairs of question and answer as LLaMA-Factory has them, or messages. A
  * text is another kind of history. */
 function withHistory(
-  prompt: Message[] | BadRow,
+  prompt: Message[] | RowProblem,
   { history }: RowObject,
   reading: Reading,
-): Message[] | BadRow {
-  if (prompt instanceof BadRow || !has(history)) return prompt;
+): Message[] | RowProblem {
+  if (prompt instanceof RowProblem || !has(history)) return prompt;
   if (!Array.isArray(history)) {
     reading.leaveOut("history");
     return prompt;
@@ -240,7 +244,7 @@ function withHistory(
     return mustBe("history", "a list of pairs of question and answer, or of messages", history);
   }
   const earlier = conversationOf(history, "history", reading, true);
-  return earlier instanceof BadRow ? earlier : [...earlier, ...prompt];
+  return earlier instanceof RowProblem ? earlier : [...earlier, ...prompt];
 }
 
 function isPairOfTexts(value: unknown): value is [string, string] {
@@ -254,7 +258,7 @@ function withRowSystem(
   messages: Message[],
   row: RowObject,
   reading: Reading,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   for (const field of SYSTEM_FIELDS) {
     const content = row[field];
     if (content === undefined || content === null || reading.named.has(field)) continue;

@@ -7,14 +7,14 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { holdsNumber, isBlank, parseLossless } from "./json_values.ts";
-import { BadRow } from "./problem.ts";
+import { RowProblem } from "./problem.ts";
 
 /** A template that was read once and is filled in for each row. */
 export interface Template {
   /** The fields of the row that it names: of `a.b` both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
   /** The prompt, or what the row lacks. `text` is the row's JSON, for numbers as written. */
-  render(row: Readonly<Record<string, unknown>>, text: string): string | BadRow;
+  render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
 interface Slot {
@@ -71,19 +71,19 @@ function fill(
   slots: readonly Slot[],
   row: Readonly<Record<string, unknown>>,
   text: string,
-): string | BadRow {
+): string | RowProblem {
   let prompt = before;
   for (const slot of slots) {
     const value = valueAt(row, slot);
     if (value === undefined || value === null) {
-      return new BadRow(`template needs the field "${slot.name}": the row has none`);
+      return new RowProblem(`template needs the field "${slot.name}": the row has none`);
     }
     if (typeof value === "string") prompt += value;
     else if (!holdsNumber(value)) prompt += JSON.stringify(value);
     else prompt += JSON.stringify(valueAt(parseLossless(text), slot));
     prompt += slot.after;
   }
-  if (isBlank(prompt)) return new BadRow("template makes an empty prompt of this row");
+  if (isBlank(prompt)) return new RowProblem("template makes an empty prompt of this row");
   return prompt;
 }
 

@@ -7,14 +7,14 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { has, holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_values.ts";
-import { BadRow, mustBe, type Reading } from "./problem.ts";
+import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
 /** What our own export writes before the calls of a turn that thought first. */
 const THOUGHT = /^\s*(<think>.*<\/think>)\s*/s;
 
 /** The message of a turn whose text is one call, or a JSON array of calls. */
-export function callMessage(text: unknown, place: string): Message | BadRow {
+export function callMessage(text: unknown, place: string): Message | RowProblem {
   const [start, thought = null] = (typeof text === "string" && THOUGHT.exec(text)) || [""];
   const value = typeof text === "string" ? parsed(text.slice(start.length)) : text;
   const calls = Array.isArray(value) ? value : [value];
@@ -62,7 +62,7 @@ export function linkToolCalls(
   messages: readonly Message[],
   name: string,
   reading: Reading,
-): Message[] | BadRow {
+): Message[] | RowProblem {
   const linked: Message[] = [];
   let unanswered: Record<string, unknown>[] = [];
   let made = 0;
@@ -71,7 +71,7 @@ export function linkToolCalls(
       const isAlone = messages[index + 1]?.role !== "tool";
       const answers = answersOf(message, unanswered, isAlone);
       if (answers.length === 0 && reading.isLog) {
-        return new BadRow(`"${name}" holds the answer to a call without the call before it`);
+        return new RowProblem(`"${name}" holds the answer to a call without the call before it`);
       }
       linked.push(...(answers.length === 0 ? [message] : answers));
       unanswered = unanswered.filter(({ id }) =>
@@ -158,7 +158,7 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
  * The tools of a row: a list, or a list as JSON text. Functions that stand there as such, as in
  * LLaMA-Factory's files, get the form of the API. Undefined for an empty list, which the API refuses.
  */
-export function toolsOf(value: unknown, name: string): unknown[] | undefined | BadRow {
+export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
   const tools = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(tools)) return mustBe(name, "an array of tools, or that as JSON text", value);

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { Handoff } from "../../lib/run/generation.ts";
+import { Handoff } from "../../lib/run/outcomes.ts";
 import { settled } from "../support/fake_clock.ts";
 
 /** Tells whether a promise has settled without waiting for it. */

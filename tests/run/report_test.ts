@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "../../lib/deps
 import { Preflight } from "../../lib/run/findings.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { checkInput } from "../../lib/run/input_problems.ts";
-import { describeInput } from "../../lib/run/preview.ts";
+import { describeInput } from "../../lib/run/start_notices.ts";
 
 function foundOf(
   fields: { rows: number; shape: string; models?: string[]; samples?: number; ownModels?: number },

@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
-import { BadRow } from "../../lib/source/problem.ts";
+import { RowProblem } from "../../lib/source/problem.ts";
 import { compileTemplate } from "../../lib/source/template.ts";
 
 function render(template: string, text: string): string {
   const prompt = compileTemplate(template).render(JSON.parse(text), text);
-  return prompt instanceof BadRow ? `bad: ${prompt.problem}` : prompt;
+  return prompt instanceof RowProblem ? `bad: ${prompt.problem}` : prompt;
 }
 
 Deno.test("compileTemplate() inserts strings as they are", () => {

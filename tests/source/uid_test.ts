@@ -1,10 +1,10 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { BadRow } from "../../lib/source/problem.ts";
+import { RowProblem } from "../../lib/source/problem.ts";
 import { derivedUid, givenUid, uidFieldsOf } from "../../lib/source/parsed_row.ts";
 
 function uidOf(text: string, named: string[] = [], namedLast = false): string | undefined {
   const uid = givenUid(JSON.parse(text), text, uidFieldsOf(named, { namedLast }));
-  return uid instanceof BadRow ? `bad: ${uid.problem}` : uid;
+  return uid instanceof RowProblem ? `bad: ${uid.problem}` : uid;
 }
 
 Deno.test("givenUid() looks at the named fields, uid, custom_id, id, and in this order", () => {

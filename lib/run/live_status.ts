@@ -1,0 +1,86 @@
+/**
+ * Where a run stands, for other processes; and for a shard, what the others leave it of shared limits.
+ *
+ * @module
+ */
+
+import type { Summary } from "../progress/mod.ts";
+import type { RunContext } from "./context.ts";
+import type { Fleet } from "./fleet.ts";
+import type { Jobs } from "./jobs.ts";
+import type { ResolvedRunOptions } from "./option_rules.ts";
+import type { ShardFiles } from "./shard_files.ts";
+import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
+
+/** What takes shares of limits: an engine. */
+interface Limited {
+  setRateShare(share: number): void;
+}
+
+/** The status file of a run, and the share of a shard. */
+export class LiveStatus {
+  readonly #file: StatusFile;
+  readonly #fleet: Fleet | undefined;
+  /** US dollars that earlier runs of the shard have spent. */
+  readonly spentBefore: number;
+
+  private constructor(file: StatusFile, fleet: Fleet | undefined, spentBefore: number) {
+    this.#file = file;
+    this.#fleet = fleet;
+    this.spentBefore = spentBefore;
+  }
+
+  /** Writes the first status. The other shards have to know of this one before it sends. */
+  static async open(
+    { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
+    { shard }: ResolvedRunOptions,
+    jobs: Jobs,
+    model: string,
+  ): Promise<LiveStatus> {
+    const [job] = jobs.list;
+    const path = job.files.results;
+    const isShared = generator.teachers.some(({ rpm, tpm }) => (rpm ?? tpm) !== undefined);
+    const fleet = jobs.shard && isShared ? await fleetOf(jobs.shard, shard!) : undefined;
+    const before = shard && await readStatus(statusPathOf(path));
+    const spentBefore = before?.spent_usd ?? 0;
+    const file = new StatusFile(path, {
+      snapshot: () => progress.snapshot(),
+      model,
+      shard,
+      spentBefore,
+      share: fleet && (() => fleet.share),
+      mode: job.replacing.mode,
+      isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
+    });
+    await file.write();
+    return new LiveStatus(file, fleet, spentBefore);
+  }
+
+  /** To be called about once a second: writes the status when it is due, and looks at the others then. */
+  tick(engine: Limited | undefined): void {
+    if (this.#file.tick()) this.takeShare(engine);
+  }
+
+  /** Gives the engine what the other shards leave of the rate limits. */
+  takeShare(engine: Limited | undefined): void {
+    const fleet = this.#fleet;
+    if (fleet === undefined) return;
+    engine?.setRateShare(fleet.share);
+    fleet.look().then((share) => engine?.setRateShare(share), () => {});
+  }
+
+  /** Writes how the run has ended. */
+  async end(summary: Summary | undefined): Promise<void> {
+    await this.#file.end(summary);
+  }
+}
+
+async function fleetOf(
+  { stem }: ShardFiles,
+  shard: NonNullable<ResolvedRunOptions["shard"]>,
+): Promise<Fleet> {
+  const { Fleet } = await import("./fleet.ts");
+  const fleet = new Fleet(stem, shard, shard.parallel ?? shard.count);
+  await fleet.look();
+  return fleet;
+}

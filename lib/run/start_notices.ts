@@ -1,0 +1,229 @@
+/**
+ * What a run says before its first call: what was found in the inputs, what it will cost, and what is probably
+ * not meant.
+ *
+ * @module
+ */
+
+import { tokenLimitOf } from "../engine/answers/mod.ts";
+import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
+import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
+import type { RunContext } from "./context.ts";
+import { MODELS_SHOWN, type Preflight } from "./findings.ts";
+import type { ResolvedOptions } from "./resolve_options.ts";
+
+/** What is said. */
+export interface StartNotices {
+  /** What the user may want to know. */
+  readonly info: readonly string[];
+  /** What is probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+/** What the run will cost, as a range. */
+export function estimateOf(
+  { generator: { teachers, params }, prepared }: Pick<RunContext, "generator" | "prepared">,
+  found: readonly Preflight[],
+): Estimate {
+  return estimate({
+    answers: sumOf(found, ({ plan }) => plan.toAsk),
+    promptTokens: sumOf(found, ({ promptTokens }) => promptTokens),
+    maxTokens: tokenLimitOf(params)?.tokens,
+    ownLimits: {
+      answers: sumOf(found, ({ ownLimits }) => ownLimits.answers),
+      fewest: sumOf(found, ({ ownLimits }) => ownLimits.fewest),
+      most: sumOf(found, ({ ownLimits }) => ownLimits.most),
+    },
+    rates: teachers.map(({ teacher }) => prepared.ratesOf(teacher)),
+  });
+}
+
+function sumOf(found: readonly Preflight[], countOf: (one: Preflight) => number): number {
+  return found.reduce((total, one) => total + countOf(one), 0);
+}
+
+/** Says it, a sentence each. */
+export function startNotices(
+  context: Pick<RunContext, "generator" | "prepared">,
+  inputs: readonly string[],
+  found: readonly Preflight[],
+): StartNotices {
+  const { generator, prepared } = context;
+  const cost = describeEstimate(estimateOf(context, found), prepared.budget.maxCostUsd);
+  return {
+    info: [
+      ...describeInput(inputs, found),
+      ...generator.notices,
+      ...prepared.notes,
+      ...reaskedNotes(context, found),
+      ...cost.info,
+    ],
+    warnings: [...teacherNotices(generator, found), ...cost.warnings],
+  };
+}
+
+/** What answers cost that are there already and are made again all the same. */
+function reaskedNotes(
+  context: Pick<RunContext, "generator" | "prepared">,
+  found: readonly Preflight[],
+): string[] {
+  const count = found.reduce((total, { reasked }) => total + reasked, 0);
+  const left = found.reduce((total, { leftAnswered }) => total + leftAnswered, 0);
+  const kept = left === 0 ? [] : [
+    `${formatCount(left)} chosen ${
+      left === 1 ? "row has a result and is" : "rows have results and are"
+    } ` +
+    "left alone: --reask-answered with --uids asks them again",
+  ];
+  if (count === 0) return kept;
+  const { costUsd } = estimateOf(context, found);
+  const cost = costUsd === null
+    ? "their price is not known (--price-in and --price-out set it)"
+    : `this run costs about ${formatRoughUsd(costUsd[0])} to ${formatRoughUsd(costUsd[1])}`;
+  return [
+    `${formatCount(count)} answered ${
+      count === 1 ? "row is" : "rows are"
+    } asked and paid for again; ` +
+    `old answers are moved to .outdated.jsonl; ${cost}`,
+  ];
+}
+
+/** What the user should know of the teachers before the first call; `found`: what the first row of each
+ * shape is asked with counts, too, and the names of the parameters of the others. */
+export function teacherNotices(
+  { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
+  found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
+): string[] {
+  const rows = found.flatMap(({ firsts }) => [...firsts.values()]);
+  const names = found.flatMap(({ paramNames }) => [...paramNames].map((name) => [name, undefined]));
+  const asked = {
+    ...Object.fromEntries(names),
+    ...params,
+    ...rows.find((row) => row.params !== undefined)?.params,
+  };
+  return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
+}
+
+/** The least that a first pass has to know to be judged. */
+type Found = Pick<
+  Preflight,
+  | "bad"
+  | "shapes"
+  | "changed"
+  | "rows"
+  | "samples"
+  | "succeeded"
+  | "failed"
+  | "merged"
+  | "models"
+  | "ownModels"
+  | "resent"
+  | "unsent"
+  | "hashed"
+  | "unmetUidFields"
+  | "unmetPromptField"
+  | "fromRuns"
+>;
+
+/** One line for each input: what was found in it. Others for what is probably not meant. */
+export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
+  return [
+    ...countLines(inputs, found),
+    ...uidFieldLines(inputs, found),
+    ...promptFieldLines(inputs, found),
+    ...fromRunLines(inputs, found),
+    ...unsentLines(found),
+  ];
+}
+
+/** The most fields that are named. */
+const UNSENT_SHOWN = 20;
+
+function unsentLines(found: readonly Found[]): string[] {
+  const names = [...new Set(found.flatMap(({ unsent }) => [...unsent]))];
+  if (names.length === 0) return [];
+  const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
+    /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
+  );
+  return [`not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`];
+}
+
+/** The prompt is then taken from where the rows' shape has it. */
+function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, unmetPromptField: field }, index) =>
+    rows === 0 || field === undefined
+      ? []
+      : [`No row of ${nameOf(inputs[index])} has the field "${field}" of --prompt-field`]
+  );
+}
+
+/** Results handed over instead of prompts would be paid for a second time. */
+function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ fromRuns }, index) =>
+    fromRuns === 0 ? [] : [
+      `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${
+        fromRuns === 1 ? "is a line" : "are lines"
+      } ` +
+      "that an earlier run has written: their prompts are asked again. " +
+      '"export" makes a training set of results, and "retry" asks failed rows again',
+    ]
+  );
+}
+
+function nameOf(input: string): string {
+  return input === "-" ? "standard input" : `"${input}"`;
+}
+
+function countLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.map((one, index) => {
+    const name = inputs[index] === "-" ? "standard input" : inputs[index];
+    const parts = [`${name}: ${formatCountOf(one.rows, "row")}`];
+    if (one.shapes.size > 0) parts.push(`(${counted(one.shapes)})`);
+    if (one.samples > 1) parts.push(`with ${formatCount(one.samples)} samples each`);
+    const extras = [
+      [one.succeeded, "have a result"],
+      [one.failed, "failed before"],
+      [one.merged, "merged as identical"],
+      [one.changed, "edited since"],
+      [one.resent.values().reduce((total, count) => total + count, 0), "sent in another way now"],
+      [one.bad.count, "bad"],
+    ] as const;
+    const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
+      `${formatCount(count)} ${what}`
+    );
+    // It is what will be paid for, whatever `model` says.
+    if (one.ownModels > 0) {
+      const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
+      said.push(`${formatCount(one.ownModels)} ${set}: ${listed(one.models)}`);
+    }
+    return said.length === 0 ? parts.join(" ") : `${parts.join(" ")}, ${said.join(", ")}`;
+  });
+}
+
+/** Without a word of it, a mistyped name is found out when the results are to be joined by their uids. */
+function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
+  return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
+    if (rows === 0 || unmetUidFields.length === 0) return [];
+    const name = nameOf(inputs[index]);
+    const fields = unmetUidFields.map((field) => `"${field}"`).join(" or ");
+    const names = [
+      ...(hashed < rows ? ["by their uid, custom_id or id"] : []),
+      ...(hashed > 0 ? ["by a hash of themselves"] : []),
+    ];
+    return [
+      `No row of ${name} has a value for the field ${fields} of --uid-field: ` +
+      `rows are named ${names.join(", or ")}`,
+    ];
+  });
+}
+
+function counted(shapes: ReadonlyMap<string, number>): string {
+  return [...shapes].map(([shape, count]) => `${formatCount(count)} ${shape}`).join(
+    ", ",
+  );
+}
+
+function listed(names: ReadonlySet<string>): string {
+  const shown = [...names].slice(0, MODELS_SHOWN);
+  return names.size > shown.length ? `${shown.join(", ")}, …` : shown.join(", ");
+}
