@@ -198,11 +198,7 @@ function batchMessages(row: RowObject, reading: Reading): Message[] | RowProblem
  * (https://github.com/tatsu-lab/stanford_alpaca#data-release) without its headings. Dolly calls the
  * input `context`.
  */
-<<<<<<< HEAD
 function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
-=======
-function alpaca(row: RowObject): Message[] | RowProblem {
->>>>>>> d90ab04 (Split long files of a run by idea, and keep one type named RowProblem)
   const { instruction } = row;
   if (typeof instruction !== "string") return mustBe("instruction", "a string", instruction);
   const input = alpacaInput(row, reading);
