@@ -11,6 +11,7 @@ import {
   type Lock,
   mergeRescued,
   modeMadeFrom,
+  refuseHeld,
   repairTail,
   rescuedFilesOf,
   targetOf,
@@ -50,6 +51,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
     onLeftovers: (token) => removeLeftovers(files, token),
   });
   try {
+    await refuseHeld(files.results);
     await readRunFile(files.runJson);
     await checkOwnFile(files.results, "results");
     await checkOwnFile(files.failures, "failures");

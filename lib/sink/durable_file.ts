@@ -229,8 +229,23 @@ export interface FileIdentity {
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const named = await Deno.stat(path).catch(() => undefined);
   // Some network and overlay filesystems give another number to a path than to its handle.
-  const isComparable = info.ino && named?.ino === info.ino && named.dev === info.dev;
-  return { device: info.dev, inode: isComparable ? info.ino! : 0 };
+  const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
+  return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
+}
+
+/** Whether a path leads to a file whose handles have this number, though the path has another one. */
+async function isOpenedAs(
+  path: string,
+  named: Deno.FileInfo,
+  info: Deno.FileInfo,
+): Promise<boolean> {
+  if (!named.isFile) return false;
+  using file = await Deno.open(path, { read: true }).catch(() => null);
+  return file === null || isSame(await file.stat(), info);
+}
+
+function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }
 
 /**

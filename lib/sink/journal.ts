@@ -125,7 +125,7 @@ export class Journal<T> implements AsyncDisposable {
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
       for (const file of opened) file.close();
-      throw cannotWrite(path, cause);
+      throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
     }
   }
 

@@ -5,6 +5,9 @@
  * results file is lost when an editor renames over it, and one on a file that is deleted can be held
  * twice. The system frees it when the process ends, however it ends.
  *
+ * Users remove lock files that look old. So the path is looked at again once the lock is held, and a run also
+ * locks the results that it adds to (`holdAlone`): of two runs the second one then fails all the same.
+ *
  * The file holds one line: who has the lock, and how many calls the run has in flight. It is written
  * over in place and never synced, which is enough to outlive the process that wrote it.
  *
@@ -12,7 +15,7 @@
  */
 
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { systemReason } from "../files.ts";
+import { ifThere, systemReason } from "../files.ts";
 import {
   cannotWrite,
   type FileIdentity,
@@ -124,6 +127,19 @@ export class Lock implements Disposable {
  * @throws {SinkError} when the file cannot be opened, or its filesystem has no locks
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    const lock = await acquire(path, options);
+    // It may have been removed, and made anew by another run, before it was locked.
+    if (await lock.check() === undefined) return lock;
+    lock.release();
+  }
+  throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
+}
+
+/** How often a lock file is made anew whose path leads elsewhere once it is locked. */
+const ATTEMPTS = 10;
+
+async function acquire(path: string, options: LockOptions): Promise<Lock> {
   const { required = true, openFile = openLockFile } = options;
   const file = await openFile(path, options.mode).catch((cause) => {
     throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
@@ -147,6 +163,29 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
     file.close();
     throw error;
   }
+}
+
+/**
+ * Locks an output file that is open for writing, where the system can: it stays so until the file is closed.
+ * On Windows a lock would keep others from reading what is there.
+ *
+ * @throws {LockedError} when another run holds it
+ */
+export async function holdAlone(file: Deno.FsFile, path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  if (!(await file.tryLock(true).catch(() => true))) throw lockedError(path, undefined);
+}
+
+/**
+ * Makes sure that no run adds to a file now.
+ *
+ * @throws {LockedError} when one does
+ */
+export async function refuseHeld(path: string): Promise<void> {
+  if (!(await ifThere(Deno.stat(path)))?.isFile) return;
+  // What may not be written is reported by the one that writes to it.
+  using file = await Deno.open(path, { append: true }).catch(() => null);
+  if (file !== null) await holdAlone(file, path);
 }
 
 /** Opens the file, or makes it. What is there may be the user's and is not touched. */

@@ -32,7 +32,7 @@ export {
   restoreRow,
 } from "./line.ts";
 export { jsonOf } from "./json_text.ts";
-export { acquireLock, type Lock, type RunNote } from "./lock.ts";
+export { acquireLock, type Lock, refuseHeld, type RunNote } from "./lock.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";

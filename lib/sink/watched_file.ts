@@ -12,6 +12,7 @@
 
 import type { JournalFile } from "./appender.ts";
 import { type FileIdentity, identityOf, pathProblem, WAS_CUT, writeAll } from "./durable_file.ts";
+import { holdAlone } from "./lock.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
 
@@ -68,6 +69,7 @@ export class WatchedFile {
   static async open(path: string, mode?: number): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
+      await holdAlone(handles.write, path);
       const info = await handles.write.stat();
       return new WatchedFile(path, handles, info, await identityOf(path, info));
     } catch (error) {

@@ -5,7 +5,8 @@ import {
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
-import { acquireLock, type RunState } from "../../lib/sink/lock.ts";
+import { Journal } from "../../lib/sink/journal.ts";
+import { acquireLock, refuseHeld, type RunState } from "../../lib/sink/lock.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -17,6 +18,50 @@ Deno.test("acquireLock() refuses a lock that is held, and says by whom", async (
   assertStringIncludes(error.message, `held by process ${Deno.pid}`);
   assertStringIncludes(error.message, "-o");
   assertEquals(error.path, path);
+});
+
+Deno.test("acquireLock() holds the file that the path leads to, whatever happens to it meanwhile", async () => {
+  for (const isMadeAnew of [false, true]) {
+    await using dir = await tempDir();
+    const path = await dir.write("x.lock", "");
+    let opened = 0;
+    // Taken away behind the back of the first attempt, as by a user to whom it looks old.
+    const openFile = async () => {
+      const file = await Deno.open(path, { read: true, write: true, create: true });
+      if (++opened === 1) {
+        await Deno.remove(path);
+        if (isMadeAnew) await dir.write("x.lock", "");
+      }
+      return file;
+    };
+    using lock = await acquireLock(path, { openFile });
+    assertEquals([opened, await lock.check()], [2, undefined]);
+    await assertRejects(() => acquireLock(path), LockedError);
+  }
+});
+
+Deno.test("acquireLock() gives up where the file is taken away again and again", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.lock");
+  const openFile = async () => {
+    const file = await Deno.open(path, { read: true, write: true, create: true });
+    await Deno.remove(path);
+    return file;
+  };
+  const error = await assertRejects(() => acquireLock(path, { openFile }), SinkError);
+  assertStringIncludes(error.message, "removed again and again");
+});
+
+Deno.test("refuseHeld() refuses results that a run adds to, and nothing else", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("out.jsonl");
+  await refuseHeld(path);
+  await refuseHeld(dir.root);
+  const journal = await Journal.open(path);
+  await assertRejects(() => refuseHeld(path), LockedError, `Cannot lock "${path}"`);
+  await assertRejects(() => Journal.open(path), LockedError);
+  await journal.close();
+  await refuseHeld(path);
 });
 
 Deno.test("acquireLock() knows a lock that is held where no one else may read the file", async () => {
