@@ -5,14 +5,14 @@ import {
   assertEquals,
   assertGreaterOrEqual,
   assertLessOrEqual,
-} from "../../lib/deps/std_assert.ts";
-import { BinaryHeap } from "../../lib/deps/std_data_structures.ts";
-import { TeacherError } from "../../lib/errors.ts";
-import type { TeacherRequest } from "../../lib/teacher/teacher.ts";
-import { FakeClock } from "../support/fake_clock.ts";
-import { seededRandom } from "../support/simulated_load.ts";
-import { Fixture, rowsOf } from "./engine_fixture.ts";
-import { endlessRows, TimedTeacher, tooMany } from "./timed_teacher.ts";
+} from "../../../lib/deps/std_assert.ts";
+import { BinaryHeap } from "../../../lib/deps/std_data_structures.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import type { TeacherRequest } from "../../../lib/teacher/teacher.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { seededRandom } from "../../support/simulated_load.ts";
+import { Fixture, rowsOf } from "../engine_fixture.ts";
+import { endlessRows, TimedTeacher, tooMany } from "../timed_teacher.ts";
 
 const MINUTE_S = 60;
 
