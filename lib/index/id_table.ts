@@ -10,7 +10,7 @@
  * @module
  */
 
-import { murmur3 } from "./murmur3.ts";
+import { mixed, murmur3 } from "./id_hash.ts";
 
 /** The id stands in the results file. */
 export const HAS_RESULT = 2;
@@ -288,16 +288,6 @@ export function blockOf(slot: number): number {
 
 const UID_BYTES = new Uint8Array(16);
 const UID_VIEW = new DataView(UID_BYTES.buffer);
-
-/** Ids that users make up may differ in a few digits of any word only, so all four are mixed (the constants are
- * the golden ratio's, after Knuth, and MurmurHash3's). */
-function mixed(a: number, b: number, c: number, d: number): number {
-  let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
-  hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
 
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);

@@ -8,4 +8,5 @@
  */
 
 export { ASK_AGAIN, blockOf, HAS_FAILURE, HAS_RESULT, IdTable, SEEN, uidIn } from "./id_table.ts";
-export { type IndexedLine, readIndex } from "./results_index.ts";
+export { readIndex } from "./results_index.ts";
+export type { IndexedLine } from "./indexed_line.ts";

@@ -10,22 +10,19 @@
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
-import {
-  type AttemptShared,
-  type Deadline,
-  lateness,
-  silence,
-  type Timed,
-} from "./attempt_shared.ts";
+import type { AttemptShared, Deadline, Timed } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
-import { type BodyReader, IncomingBody, MOST_ANSWER_BYTES } from "./incoming_body.ts";
+import { type BodyReader, IncomingBody, tooLong } from "./incoming_body.ts";
 import { asObject, parseJson } from "./json.ts";
 import {
   type AnswerHeaders,
   isUnaskedContinue,
+  lateness,
   networkError,
   refusal,
+  silence,
   type Stage,
+  withPartial,
 } from "./attempt_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
@@ -39,6 +36,8 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   completeAt = -1;
 
   readonly #outcome = Promise.withResolvers<Completion>();
+  /** The answer, or why there is none. */
+  readonly promise: Promise<Completion> = this.#outcome.promise;
   readonly #shared: AttemptShared;
   readonly #context: AnswerContext;
   readonly #signal: AbortSignal;
@@ -69,11 +68,6 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.startedAt = shared.now();
     this.timeoutMs = Math.min(shared.timeoutMs, timeoutMs);
     this.#connection = shared.connections.take();
-  }
-
-  /** The answer, or why there is none. */
-  get promise(): Promise<Completion> {
-    return this.#outcome.promise;
   }
 
   /** Whether a connection was there to send the request on. */
@@ -158,8 +152,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (this.#settled) return;
     const { streamHabits } = this.#shared;
     const stream = this.#stream ??= new StreamReader(this.#status, this.#context, streamHabits);
-    const isToken = stream.feed(chunk);
-    if (isToken) {
+    if (stream.feed(chunk)) {
       this.lastTokenAt = this.#shared.now();
       if (this.#firstTokenAt < 0) this.#firstTokenAt = this.lastTokenAt;
     }
@@ -175,10 +168,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
 
   /** The body: it is too long. */
   onTooLong(): void {
-    if (this.#isAnswer) {
-      const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
-      this.#fail(new TeacherError(what, { type: "response", status: this.#status }));
-    } else this.#fail(this.#refusal());
+    this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#refusal());
     this.#cut();
   }
 
@@ -199,9 +189,8 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
 
   #dispatch(): void {
     if (this.#released) return;
-    const { address, headers } = this.#shared;
+    const { address: { origin, path }, headers } = this.#shared;
     const body = this.#request;
-    const { origin, path } = address;
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
@@ -219,24 +208,16 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (this.#status >= 300) this.#fail(this.#refusal());
     // A stream is not whole, whatever its finish reason: a proxy may have cut it, and some servers give
     // a reason in every chunk.
-    else if (this.#stream === undefined && this.#isWholeDocument()) this.#finish();
+    // A JSON object tells its own end, also where the connection does not.
+    else if (this.#stream === undefined && asObject(parseJson(this.#body.text()))) this.#finish();
     else this.#fail(this.#brokenBy(error));
   }
 
-  /** A JSON object tells its own end, also where the connection does not. */
-  #isWholeDocument(): boolean {
-    return asObject(parseJson(this.#body.text())) !== undefined;
-  }
-
   #finish(): void {
-    if (!this.#isAnswer) {
-      this.#fail(this.#refusal());
-      return;
-    }
+    if (!this.#isAnswer) return this.#fail(this.#refusal());
     const stream = this.#stream;
     if (stream === undefined) {
-      this.#answer(readAnswer(this.#body.text(), this.#status, this.#context), 0);
-      return;
+      return this.#answer(readAnswer(this.#body.text(), this.#status, this.#context), 0);
     }
     stream.end();
     if (stream.error !== undefined) this.#fail(stream.error);
@@ -264,18 +245,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (this.#settled) return;
     this.#settled = true;
     this.#body.drop();
-    this.#outcome.reject(reason instanceof TeacherError ? this.#withPartial(reason) : reason);
-  }
-
-  /** An answer that broke off may have been billed. */
-  #withPartial(error: TeacherError): TeacherError {
-    const stream = this.#stream;
-    if (stream === undefined || !stream.hasOutput) return error;
-    const { message, type, status, code, retryable, retryAfterMs, cause } = error;
-    const partial = this.#completionOf(stream);
-    return new TeacherError(message, {
-      ...{ type, status, code, retryable, retryAfterMs, cause, partial },
-    });
+    const hasPartial = reason instanceof TeacherError && this.#stream?.hasOutput;
+    this.#outcome.reject(
+      hasPartial ? withPartial(reason, this.#completionOf(this.#stream!)) : reason,
+    );
   }
 
   #refusal(): TeacherError {
@@ -298,10 +271,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 
   #lateness(deadline: Deadline): TeacherError {
-    const { timeoutMs, streamIdleTimeoutMs, address } = this.#shared;
+    const { timeoutMs, streamIdleTimeoutMs, address: { host } } = this.#shared;
     if (deadline === "connect") return this.#brokenBy(new errors.ConnectTimeoutError());
-    if (deadline === "silence") return silence(address.host, streamIdleTimeoutMs);
-    return lateness(address.host, this.timeoutMs, this.timeoutMs < timeoutMs);
+    if (deadline === "silence") return silence(host, streamIdleTimeoutMs);
+    return lateness(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
   /** Cuts the connection, unless the answer has ended already. */

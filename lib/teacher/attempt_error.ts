@@ -254,3 +254,31 @@ export function isUnaskedContinue(error: unknown): boolean {
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
+
+/** The error of an attempt at `host` that no answer came to within its time. `isRowsTime`: it was the
+ * row that had no more. */
+export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
+  const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
+  return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
+}
+
+/** The error of a stream from `host` that was silent for too long. */
+export function silence(host: string, idleMs: number): TeacherError {
+  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
+}
+
+function timedOut(message: string): TeacherError {
+  return new TeacherError(message, { type: "timeout" });
+}
+
+function duration(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
+}
+
+/** An error with the part of an answer that came before it, which may have been billed. */
+export function withPartial(error: TeacherError, partial: Completion): TeacherError {
+  const { message, type, status, code, retryable, retryAfterMs, cause } = error;
+  return new TeacherError(message, {
+    ...{ type, status, code, retryable, retryAfterMs, cause, partial },
+  });
+}

@@ -6,7 +6,6 @@
  * @module
  */
 
-import { TeacherError } from "../errors.ts";
 import type { Address } from "./address.ts";
 import type { Connections } from "./connections.ts";
 import type { StreamHabits } from "./stream.ts";
@@ -124,26 +123,6 @@ export class Deadlines {
       }
     }
   }
-}
-
-/** The error of an attempt at `host` that no answer came to within its time. `isRowsTime`: it was the
- * row that had no more. */
-export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
-  const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
-  return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);
-}
-
-/** The error of a stream from `host` that was silent for too long. */
-export function silence(host: string, idleMs: number): TeacherError {
-  return timedOut(`No token from ${host} for ${duration(idleMs)}`);
-}
-
-function timedOut(message: string): TeacherError {
-  return new TeacherError(message, { type: "timeout" });
-}
-
-function duration(ms: number): string {
-  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
 
 /** What can be ended by a signal. */

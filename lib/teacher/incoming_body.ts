@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TeacherError } from "../errors.ts";
 import type { AnswerHeaders } from "./attempt_error.ts";
 import {
   type BodyKind,
@@ -27,7 +28,7 @@ export interface BodyReader {
 
 const MOST_ERROR_BYTES = 64 * 1024;
 /** The most bytes that an answer may have, decoded. */
-export const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** One body. */
 export class IncomingBody implements ByteSink {
@@ -154,3 +155,9 @@ class HeldBytes {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** The error of an answer that is longer than is read. */
+export function tooLong(status: number): TeacherError {
+  const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
+  return new TeacherError(what, { type: "response", status });
+}

@@ -1,5 +1,5 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { murmur3 } from "../../lib/index/murmur3.ts";
+import { murmur3 } from "../../lib/index/id_hash.ts";
 
 /** The hash of what stands between other bytes. */
 function hexOf(text: string): string {

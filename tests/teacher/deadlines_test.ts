@@ -1,10 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import {
-  type Deadline,
-  Deadlines,
-  lateness,
-  type Timed,
-} from "../../lib/teacher/attempt_shared.ts";
+import { type Deadline, Deadlines, type Timed } from "../../lib/teacher/attempt_shared.ts";
+import { lateness } from "../../lib/teacher/attempt_error.ts";
 
 class Probe implements Timed {
   readonly expired: Promise<Deadline>;

@@ -17,7 +17,7 @@ import {
 } from "../page/figures.js";
 import { startTheme } from "../page/theme.js";
 
-/** @import { FleetRow, FleetView } from "./watch.ts" */
+/** @import { FleetRow, FleetView } from "./view.ts" */
 
 const FLEET_ASK_MS = 5_000;
 

@@ -9,90 +9,11 @@
 
 import { inFolder, OWN_FOLDER } from "../../lib/paths.ts";
 import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
-import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
+import type { RunStatus } from "../../lib/run/mod.ts";
+import { type FleetRow, type FleetView, fleetView, type Known, rowsOf } from "./view.ts";
 
-/** Where a run stands. `waiting` has not begun; `silent` has missed three beats, and `dead` twelve. */
-export type FleetState =
-  | "running"
-  | "paused"
-  | "waiting"
-  | "silent"
-  | "dead"
-  | "done"
-  | "halted"
-  | "interrupted";
-
-/** One run of the table. */
-export interface FleetRow {
-  /** What it is called. */
-  readonly name: string;
-  /** Where it stands. */
-  readonly state: FleetState;
-  /** Why, in words, or null. */
-  readonly reason: string | null;
-  /** Rows, or null while nothing is known. */
-  readonly total: number | null;
-  /** Rows that are answered or have failed. */
-  readonly done: number;
-  /** Rows that have failed. */
-  readonly failed: number;
-  /** Attempts under way. */
-  readonly in_flight: number;
-  /** Rows a second. */
-  readonly rate_per_s: number;
-  /** Seconds until its end, or null. */
-  readonly eta_s: number | null;
-  /** US dollars, or null. */
-  readonly cost_usd: number | null;
-}
-
-/** All runs together. */
-export interface FleetView {
-  /** The folder. */
-  readonly name: string;
-  /** The model, or the models. */
-  readonly model: string;
-  /** Runs by state. */
-  readonly states: Readonly<Partial<Record<FleetState, number>>>;
-  /** How many runs there are. */
-  readonly runs: number;
-  /** Rows, or null while some are not known. */
-  readonly total: number | null;
-  /** Rows that are answered or have failed. */
-  readonly done: number;
-  /** Rows that have failed. */
-  readonly failed: number;
-  /** Attempts under way. */
-  readonly in_flight: number;
-  /** Rows a second. */
-  readonly rate_per_s: number;
-  /** Seconds until the last one ends, or null. */
-  readonly eta_s: number | null;
-  /** US dollars, or null. */
-  readonly cost_usd: number | null;
-  /** Kinds of failed attempts of all runs, the most frequent first. */
-  readonly errors: readonly StatusError[];
-  /** Teachers by state: how many runs have one in it. */
-  readonly teachers: Readonly<Record<string, number>>;
-  /** The runs, those that need a look first. */
-  readonly rows: readonly FleetRow[];
-  /** Runs that are not among `rows`. */
-  readonly more: number;
-}
-
-/** Looks without a beat after which a run is silent, and after which it is dead. */
-const SILENT_LOOKS = 3, DEAD_LOOKS = 12;
-const MOST_ERRORS = 12;
-const MOST_MODELS = 3;
 /** Files that are read before other work has its turn. */
 const READS_AT_ONCE = 100;
-
-interface Known {
-  stamp: string;
-  status: RunStatus;
-  /** Looks in a row that found the same beat. */
-  silence: number;
-}
 
 /** The runs of one folder. */
 export class FleetWatch {
@@ -166,40 +87,7 @@ export class FleetWatch {
 
   /** All runs together; of each kind of state those that need a look come first. */
   view(mostRows: number): FleetView {
-    const rows = [...this.#known.values()].map(rowOf);
-    const waiting = this.#waiting();
-    rows.push(...waiting);
-    const slowest = medianRate(rows) / 2;
-    rows.sort((a, b) =>
-      urgency(a, slowest) - urgency(b, slowest) || (b.eta_s ?? 0) - (a.eta_s ?? 0) ||
-      (a.name < b.name ? -1 : 1)
-    );
-    const states: Partial<Record<FleetState, number>> = {};
-    for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
-    const all = [...this.#known.values()].map(({ status }) => status);
-    const total = rows.some((row) => row.total === null)
-      ? null
-      : sum(rows, (row) => row.total ?? 0);
-    const done = sum(rows, (row) => row.done), rate = sum(rows, (row) => row.rate_per_s);
-    const costs = all.map(({ spent_usd, cost_usd }) => spent_usd ?? cost_usd);
-    const models = [...new Set(all.map(({ model }) => model))].filter((model) => model !== "");
-    return {
-      name: this.#name,
-      model: models.slice(0, MOST_MODELS).join(", "),
-      states,
-      runs: rows.length,
-      total,
-      done,
-      failed: sum(rows, (row) => row.failed),
-      in_flight: sum(rows, (row) => row.in_flight),
-      rate_per_s: rate,
-      eta_s: etaOf(rows, total, done, rate),
-      cost_usd: costs.every((cost) => cost === null) ? null : sum(costs, (cost) => cost ?? 0),
-      errors: errorsOf(all),
-      teachers: teachersOf(all.filter(({ ended }) => !ended)),
-      rows: rows.slice(0, mostRows),
-      more: Math.max(0, rows.length - mostRows),
-    };
+    return fleetView(this.#name, [...this.#known.values()], this.#waiting(), mostRows);
   }
 
   /** Shards that have not begun. */
@@ -235,100 +123,4 @@ export class FleetWatch {
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
-}
-
-function rowOf({ status, silence }: Known): FleetRow {
-  const { name, reason, total, skipped, succeeded, failed } = status;
-  const state = stateOf(status, silence);
-  const isAlive = state === "running" || state === "paused";
-  return {
-    ...{ name, state, reason, total, done: skipped + succeeded + failed, failed },
-    in_flight: isAlive ? status.in_flight : 0,
-    rate_per_s: isAlive ? status.rate_per_s : 0,
-    eta_s: isAlive ? status.eta_s : null,
-    cost_usd: status.spent_usd ?? status.cost_usd,
-  };
-}
-
-function stateOf({ ended, state }: RunStatus, silence: number): FleetState {
-  if (ended) return state === "done" || state === "halted" ? state : "interrupted";
-  if (silence >= DEAD_LOOKS) return "dead";
-  if (silence >= SILENT_LOOKS) return "silent";
-  return state === "paused" || state === "disk_full" || state === "backing_off"
-    ? "paused"
-    : "running";
-}
-
-const URGENCY: Readonly<Record<FleetState, number>> = {
-  dead: 0,
-  silent: 1,
-  halted: 2,
-  paused: 3,
-  running: 5,
-  interrupted: 6,
-  waiting: 7,
-  done: 8,
-};
-
-/** Stragglers come before the others that run. */
-function urgency({ state, rate_per_s }: FleetRow, slowest: number): number {
-  return state === "running" && rate_per_s < slowest ? 4 : URGENCY[state];
-}
-
-function medianRate(rows: readonly FleetRow[]): number {
-  const rates = rows.filter(({ state }) => state === "running").map(({ rate_per_s }) => rate_per_s)
-    .sort((a, b) => a - b);
-  return rates[Math.floor(rates.length / 2)] ?? 0;
-}
-
-/** By the slowest run; what has not begun is done at the rate of all. */
-function etaOf(
-  rows: readonly FleetRow[],
-  total: number | null,
-  done: number,
-  rate: number,
-): number | null {
-  if (rows.length > 0 && rows.every(({ state }) => state === "done")) return 0;
-  const alive = rows.filter(({ state }) => state === "running" || state === "paused");
-  if (alive.length === 0 || alive.some(({ eta_s }) => eta_s === null)) return null;
-  const slowest = Math.max(...alive.map(({ eta_s }) => eta_s ?? 0));
-  const left = total === null || rate === 0 ? 0 : (total - done) / rate;
-  return Math.max(slowest, left);
-}
-
-function rowsOf({ inputs, starts }: ShardPlan, index: number): number | null {
-  if (inputs.some(({ end }) => end === null)) return null;
-  const before = (place: ShardPlan["starts"][number] | undefined) =>
-    place === undefined
-      ? sum(inputs, ({ end }) => end!.rows)
-      : sum(inputs.slice(0, place.input), ({ end }) => end!.rows) + place.rows;
-  return before(starts[index + 1]) - before(starts[index]);
-}
-
-function errorsOf(all: readonly RunStatus[]): StatusError[] {
-  const counts = new Map<string, { type: string; status: number | null; count: number }>();
-  for (const { errors } of all) {
-    for (const { type, status, count } of errors) {
-      const key = `${type} ${status}`;
-      const known = counts.get(key);
-      if (known === undefined) counts.set(key, { type, status, count });
-      else known.count += count;
-    }
-  }
-  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MOST_ERRORS);
-}
-
-function teachersOf(all: readonly RunStatus[]): Record<string, number> {
-  const states = new Map<string, Set<string>>();
-  for (const { teachers } of all) {
-    for (const { address, state } of teachers) {
-      if (!states.has(state)) states.set(state, new Set());
-      states.get(state)!.add(address);
-    }
-  }
-  return Object.fromEntries([...states].map(([state, addresses]) => [state, addresses.size]));
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }

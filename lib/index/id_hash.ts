@@ -63,3 +63,13 @@ function finish(value: number): number {
   value = Math.imul(value ^ value >>> 13, 0xc2b2ae35);
   return value ^ value >>> 16;
 }
+
+/** Ids that users make up may differ in a few digits of any word only, so all four are mixed (the constants are
+ * the golden ratio's, after Knuth, and MurmurHash3's). */
+export function mixed(a: number, b: number, c: number, d: number): number {
+  let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
+  hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
