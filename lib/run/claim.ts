@@ -14,6 +14,7 @@ import {
   refuseHeld,
   repairTail,
   rescuedFilesOf,
+  setAside,
   targetOf,
 } from "../sink/mod.ts";
 import { hasContent, removeIfThere } from "../files.ts";
@@ -64,8 +65,22 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   }
 }
 
-/** Removes what a run has written, for one that starts over. */
-export async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
+/** Takes away what the run makes anew: everything where it starts over, else the answers of edited rows. */
+export async function makeRoom(
+  files: OutputFiles,
+  outdated: ReadonlySet<string>,
+  { options, notice }: ClaimOptions,
+  token: string | undefined,
+): Promise<void> {
+  if (options.resume === false) await dropOutput(files);
+  else if (outdated.size > 0) {
+    const kept = await setAside(files.results, outdated, token);
+    notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
+  }
+}
+
+/** Removes what a run has written. */
+async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
   for (const path of [results, failures]) await removeIfThere(await targetOf(path));
   const rescued = [
     ...await rescuedFilesOf(results, "results"),

@@ -13,12 +13,11 @@ import {
   type Lock,
   type ReplacementOptions,
   rescuedFilesOf,
-  setAside,
   Sink,
   type SinkOptions,
 } from "../sink/mod.ts";
 import type { RowParser } from "../source/mod.ts";
-import { claimOutput, dropOutput } from "./claim.ts";
+import { claimOutput, makeRoom } from "./claim.ts";
 import { checkSameIdentity, paramsId, readRunFile, type RunFile } from "./run_file.ts";
 import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
@@ -170,13 +169,7 @@ export class Job {
 
   /** Takes away what the run makes anew. Not before everything is known to be as it should be. */
   async makeRoom(): Promise<void> {
-    const { outdated } = this.found;
-    if (this.#context.options.resume === false) {
-      await dropOutput(this.files);
-    } else if (outdated.size > 0) {
-      const kept = await setAside(this.files.results, outdated, this.#lock?.token);
-      this.#context.notice("info", `Moved ${outdated.size} old answers to "${kept}"`);
-    }
+    await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }
 
   /** Opens the output for writing. */

@@ -111,8 +111,8 @@ export function valueAt(rows: readonly (object | undefined)[], path: readonly st
 }
 
 const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {
-  "==": isEqual,
-  "!=": (a, b) => !isEqual(a, b),
+  "==": (a, b) => a === b,
+  "!=": (a, b) => a !== b,
   "<": (a, b) => order(a, b) < 0,
   "<=": (a, b) => order(a, b) <= 0,
   ">": (a, b) => order(a, b) > 0,
@@ -120,7 +120,7 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
   "contains": (a, b) =>
     typeof a === "string"
       ? typeof b === "string" && a.includes(b)
-      : Array.isArray(a) && a.some((one) => isEqual(one, b)),
+      : Array.isArray(a) && a.some((one) => one === b),
   "icontains": (a, b) =>
     typeof b === "string" &&
     (typeof a === "string" ? a.toLowerCase().includes(b.toLowerCase()) : Array.isArray(a) &&
@@ -213,7 +213,7 @@ class Parser {
       const choices = this.#choices();
       return (lookup) => {
         const value = left(lookup);
-        return choices.some((choice) => isEqual(value, choice(lookup))) !== isNegated;
+        return choices.some((choice) => value === choice(lookup)) !== isNegated;
       };
     }
     return (lookup) => Boolean(left(lookup));
@@ -297,8 +297,4 @@ function order(a: unknown, b: unknown): number {
   if (typeof a === "number" && typeof b === "number") return a - b;
   if (typeof a !== "string" || typeof b !== "string") return NaN;
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function isEqual(a: unknown, b: unknown): boolean {
-  return a === b;
 }
