@@ -6,7 +6,7 @@
  */
 
 import { resolve } from "../lib/deps/std_path.ts";
-import { PROVIDER_IDS } from "../lib/prices/hosts.ts";
+import { PROVIDER_IDS } from "../lib/prices/public_prices.ts";
 
 type Listed = Readonly<Record<string, unknown>>;
 

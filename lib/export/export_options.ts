@@ -5,9 +5,20 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { checkOptions, requireOptions } from "../options.ts";
+import {
+  checkOptions,
+  flag,
+  type OptionRule,
+  type OptionRules,
+  path,
+  paths,
+  requireOptions,
+  text,
+  texts,
+  wholeFrom,
+} from "../options.ts";
 import { type PathLike, pathOf, pathsOf } from "../paths.ts";
-import type { RowOptions } from "../run/mod.ts";
+import { ROW_RULES, type RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import {
@@ -17,9 +28,8 @@ import {
   isPreference,
   REASONING,
 } from "./formats.ts";
-import { CONVERT_RULES, EXPORT_RULES } from "./option_rules.ts";
 import { standardStreamOf } from "./output.ts";
-import type { ToolArguments } from "./tool_arguments.ts";
+import type { ToolArguments } from "./training_row.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
@@ -231,3 +241,42 @@ function checkChoice(what: string, value: string, choices: readonly string[]): v
   const words = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   throw new UsageError(`${what} "${value}": it must be ${words}`);
 }
+
+const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
+
+const WRITE_RULES: OptionRules<WriteOptions> = {
+  ...ROW_RULES,
+  output: {
+    what: "a path, a file: URL or a WritableStream",
+    isType: (value) => path.isType(value) || value instanceof WritableStream,
+  },
+  reasoningField: text,
+  toolArguments: text,
+  where: text,
+  uids: texts,
+  excludeUids: texts,
+  columns: texts,
+  dedupe: flag,
+  shuffle: number,
+  maxRows: wholeFrom(1),
+  validation: number,
+  replace: flag,
+  allowEmpty: flag,
+};
+
+/** `exportResults()`. */
+const EXPORT_RULES: OptionRules<ExportOptions> = {
+  ...WRITE_RULES,
+  results: paths,
+  format: text,
+  think: text,
+  prefer: text,
+};
+
+/** `convertFiles()`. */
+const CONVERT_RULES: OptionRules<ConvertOptions> = {
+  ...WRITE_RULES,
+  input: paths,
+  format: text,
+  think: text,
+};

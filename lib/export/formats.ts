@@ -9,8 +9,14 @@ import { assistantMessage, type ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import { toAlpaca, toShareGpt, toShareGptPair } from "./llama_factory.ts";
 import { withLogprobs } from "./logprobs.ts";
-import { NoPlace, provenanceOf, type TrainingRow, withTools } from "./training_row.ts";
-import { type ToolArguments, withArguments } from "./tool_arguments.ts";
+import {
+  NoPlace,
+  provenanceOf,
+  type ToolArguments,
+  type TrainingRow,
+  withArguments,
+  withTools,
+} from "./training_row.ts";
 
 /** A format of a training set. */
 export type ExportFormat =

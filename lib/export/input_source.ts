@@ -22,7 +22,7 @@ import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { NoPlace } from "./training_row.ts";
-import { RowSpool } from "./row_spool.ts";
+import { RowSpool } from "./row_order.ts";
 
 /** Files that the card of a dataset names. */
 const MOST_NAMED = 10;

@@ -5,8 +5,7 @@
  */
 
 import type { Message } from "../teacher/mod.ts";
-import { argumentsOf } from "./tool_arguments.ts";
-import { NoPlace, textOf, type TrainingRow, withTools } from "./training_row.ts";
+import { argumentsOf, NoPlace, textOf, type TrainingRow, withTools } from "./training_row.ts";
 
 const SPEAKERS: Readonly<Record<string, string>> = {
   system: "system",

@@ -11,4 +11,4 @@ export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_optio
 export { convertFiles, type ExportReport, exportResults } from "./export.ts";
 export { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
 export type { LoaderHint } from "./loaders.ts";
-export type { ToolArguments } from "./tool_arguments.ts";
+export type { ToolArguments } from "./training_row.ts";

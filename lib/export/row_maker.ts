@@ -17,13 +17,11 @@ import { parseWhere, type Where } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { hasParts, OPTIONAL_COLUMNS, toTrainingRow } from "./formats.ts";
-import { NoPlace, type TrainingRow } from "./training_row.ts";
+import { NoPlace, rawRow, type TrainingRow } from "./training_row.ts";
 import { HashSet } from "./row_order.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
-import { rawRow } from "./raw_row.ts";
-import { TrainerNotes } from "./trainer_notes.ts";
-import { isUneven, MESSAGE_COLUMNS, UnevenStart } from "./uneven_start.ts";
+import { isUneven, MESSAGE_COLUMNS, TrainerNotes, UnevenStart } from "./trainer_notes.ts";
 
 /** A row that is written. */
 export interface MadeRow {

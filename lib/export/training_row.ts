@@ -1,12 +1,17 @@
 /**
  * What all formats of a training set are made of.
  *
+ * OpenAI sends the arguments of tool calls as JSON text. Chat templates put them through `tojson`: text comes out
+ * encoded twice (Qwen2.5, Llama 3.1, gpt-oss), or ends the rendering with an error (Qwen3.5, Nemotron 3). Parquet needs
+ * the text, because every column of it has one type.
+ *
  * @module
  */
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
+import { parseLossless } from "../source/mod.ts";
 
 /** One row of a training set. */
 export type TrainingRow = Record<string, unknown>;
@@ -52,4 +57,74 @@ export function provenanceOf({ result }: Example): Record<string, unknown> {
   if (typeof uid !== "string" || !isObject(distill)) return {};
   const known = FROM_DISTILL.filter((name) => Object.hasOwn(distill, name));
   return { uid, ...Object.fromEntries(known.map((name) => [name, distill[name]])) };
+}
+
+/** How the arguments of tool calls stand in messages. */
+export type ToolArguments = "object" | "string";
+
+/** The messages with the arguments of their tool calls in one style; messages without calls as they are. */
+export function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
+  return messages.map((message) => {
+    const { tool_calls: calls } = message;
+    if (!Array.isArray(calls) || calls.length === 0) return message;
+    // Templates print a null as text.
+    const content = message.content ?? "";
+    return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
+  });
+}
+
+/** The arguments of a call as an object, with its numbers as they were written; undefined where they are
+ * none. */
+export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
+  const { function: named } = call as { function?: { arguments?: unknown } };
+  const value = typeof named?.arguments === "string" ? parsed(named.arguments) : named?.arguments;
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? value as Record<string, unknown>
+    : undefined;
+}
+
+function callWith(call: unknown, style: ToolArguments): unknown {
+  const { function: named } = call as { function?: { arguments?: unknown } };
+  const value = named?.arguments;
+  if (named === undefined || value === undefined) return call;
+  if (style === "string") {
+    if (typeof value === "string") return call;
+    return { ...call as object, function: { ...named, arguments: JSON.stringify(value) } };
+  }
+  const object = argumentsOf(call);
+  // A model may write no JSON at all: the text is all that there is to train on.
+  return object === undefined
+    ? call
+    : { ...call as object, function: { ...named, arguments: object } };
+}
+
+function parsed(text: string): unknown {
+  try {
+    // Some models call a function without arguments by an empty text.
+    return text.trim() === "" ? {} : parseLossless(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The row of a results line, with every digit of its numbers. Lines of earlier versions get the types that
+ * lines have now.
+ *
+ * @param isTyped Whether times are to be times, not texts.
+ */
+export function rawRow(line: string, isTyped: boolean): TrainingRow {
+  const row = parseLossless(line) as TrainingRow;
+  row.tool_calls = asJsonText(row.tool_calls ?? []);
+  const distill = row.distill as TrainingRow;
+  distill.cost_usd ??= -1;
+  distill.refusal ??= false;
+  distill.kept = asJsonText(distill.kept ?? {});
+  distill.replaced = asJsonText(distill.replaced ?? {});
+  if (isTyped && typeof distill.created === "string") distill.created = new Date(distill.created);
+  return row;
+}
+
+function asJsonText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -7,8 +7,7 @@
 
 import type { Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { Counters, DurationHistogram, type FailedAttempt } from "./counters.ts";
-import { ErrorGroups } from "./error_groups.ts";
+import { Counters, DurationHistogram, ErrorGroups, type FailedAttempt } from "./counters.ts";
 import type {
   Percentiles,
   RunEvent,

@@ -18,7 +18,7 @@ import type { ResolvedRunOptions } from "./option_rules.ts";
 import { type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
-import type { ShardFiles } from "./shard_files.ts";
+import type { ShardFiles } from "./own_shard.ts";
 
 /** What the jobs of a run are made with. */
 export interface JobsOptions {
@@ -152,7 +152,7 @@ async function shardFiles(
   shard: Shard,
   { context: { generator, signal }, options, writes }: JobsOptions,
 ): Promise<ShardFiles> {
-  const { shardFilesOf } = await import("./shard_files.ts");
+  const { shardFilesOf } = await import("./own_shard.ts");
   const { input: named, output, limit, lock } = options;
   const { inputFormat, jsonColumns, binaryColumns } = generator;
   return await shardFilesOf({

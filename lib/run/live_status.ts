@@ -6,10 +6,9 @@
 
 import type { Summary } from "../progress/mod.ts";
 import type { RunContext } from "./context.ts";
-import type { Fleet } from "./fleet.ts";
 import type { Jobs } from "./jobs.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { ShardFiles } from "./shard_files.ts";
+import type { Fleet, ShardFiles } from "./own_shard.ts";
 import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
 
 /** What takes shares of limits: an engine. */
@@ -79,7 +78,7 @@ async function fleetOf(
   { stem }: ShardFiles,
   shard: NonNullable<ResolvedRunOptions["shard"]>,
 ): Promise<Fleet> {
-  const { Fleet } = await import("./fleet.ts");
+  const { Fleet } = await import("./own_shard.ts");
   const fleet = new Fleet(stem, shard, shard.parallel ?? shard.count);
   await fleet.look();
   return fleet;

@@ -103,7 +103,7 @@ async function verifyShard(
   files: readonly string[],
   options: VerifyOptions,
 ): Promise<Verification> {
-  const { shardFilesOf } = await import("./shard_files.ts");
+  const { shardFilesOf } = await import("./own_shard.ts");
   const { limit, inputFormat, jsonColumns, binaryColumns } = options;
   const shard = await shardFilesOf({
     named,

@@ -6,13 +6,15 @@
  */
 
 import { UsageError } from "../errors.ts";
-import { draw, type Plan, planAnswer } from "./answer.ts";
 import {
+  draw,
   emptyResponse,
   errorResponse,
   eventsOf,
   eventsResponse,
   modelsResponse,
+  type Plan,
+  planAnswer,
   readChatRequest,
   wholeResponse,
 } from "./chat.ts";

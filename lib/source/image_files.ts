@@ -9,7 +9,7 @@ import { isAbsolute, join } from "../deps/std_path.ts";
 import { systemReason } from "../files.ts";
 import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
-import { NO_IMAGES, type RowImages, unreadableImage } from "./row_images.ts";
+import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
 /** The largest image that is sent, in bytes: 20 MiB, as many providers have it. */
 const MOST_BYTES = 20 * 2 ** 20;

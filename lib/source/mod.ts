@@ -10,6 +10,12 @@
 export { isRawJson, parseLossless } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
-export { NO_IMAGES, type RowImages, withoutImages } from "./row_images.ts";
 export { createRowParser, type RowParser, type RowParserOptions } from "./parse_row.ts";
-export { ParsedRow, requestHash, type RowRequest } from "./parsed_row.ts";
+export {
+  NO_IMAGES,
+  ParsedRow,
+  requestHash,
+  type RowImages,
+  type RowRequest,
+  withoutImages,
+} from "./parsed_row.ts";

@@ -9,8 +9,8 @@ import type { Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
 import { mustBe, type Reading, type RowProblem } from "./problem.ts";
-import { NO_IMAGES } from "./row_images.ts";
 import type { ParsedJson, Shape } from "./shape.ts";
+import { TeacherError } from "../errors.ts";
 
 /** What is sent for a row. */
 export interface RowRequest {
@@ -173,4 +173,39 @@ function findNumber(text: string, field: string): string | undefined {
 function exactNumber(text: string, field: string): string {
   const value = (parseLossless(text) as Record<string, unknown>)[field];
   return isRawJson(value) ? value.rawJSON : String(value);
+}
+
+/** Images by the paths that stand in rows. */
+export interface RowImages {
+  /** What is wrong with a path, or undefined. */
+  problemOf(path: string): string | undefined;
+  /**
+   * Messages with the files that they name read in, as data URLs. Reads them anew each time, so that
+   * nothing is kept of them.
+   *
+   * @throws {TeacherError} If one can no longer be read.
+   */
+  readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
+}
+
+/** Refuses all paths, with what to do instead. */
+export function withoutImages(advice: string): RowImages {
+  return {
+    problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,
+    readIn: (_messages, [path]) => Promise.reject(unreadableImage(path, advice)),
+  };
+}
+
+/** No folder was named: paths are refused. */
+export const NO_IMAGES: RowImages = withoutImages(
+  "name the folder of the images (--images-root, imagesRoot)",
+);
+
+/** The failure of a row whose image cannot be read. */
+export function unreadableImage(path: string, reason: string, cause?: unknown): TeacherError {
+  return new TeacherError(`Cannot send the image ${JSON.stringify(path)}: ${reason}`, {
+    type: "bad_row",
+    code: "unreadable_file",
+    cause,
+  });
 }

@@ -6,8 +6,12 @@ import {
   assertMatch,
 } from "../../lib/deps/std_assert.ts";
 import { calcPrice, findProvider } from "../../lib/deps/genai_prices.ts";
-import { genaiPrice, listedPrice, publicPrice } from "../../lib/prices/public_prices.ts";
-import { providerAt } from "../../lib/prices/hosts.ts";
+import {
+  genaiPrice,
+  listedPrice,
+  providerAt,
+  publicPrice,
+} from "../../lib/prices/public_prices.ts";
 import list from "../../lib/prices/public_prices.json" with { type: "json" };
 import { parseRates, pricesFor } from "../../lib/prices/rates.ts";
 

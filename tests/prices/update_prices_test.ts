@@ -1,7 +1,7 @@
 /** The script that writes the list of public prices. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { PROVIDER_IDS } from "../../lib/prices/hosts.ts";
+import { PROVIDER_IDS } from "../../lib/prices/public_prices.ts";
 import { listOf } from "../../tools/update_prices.ts";
 
 /** US dollars for a million tokens, as LiteLLM writes them. */

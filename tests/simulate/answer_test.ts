@@ -1,7 +1,7 @@
-/** Tests of lib/simulate/answer.ts. @module */
+/** Tests of lib/simulate/chat.ts: what is answered. @module */
 
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { answerText, digestOf, draw, hashText, planAnswer } from "../../lib/simulate/answer.ts";
+import { answerText, digestOf, draw, hashText, planAnswer } from "../../lib/simulate/chat.ts";
 import { SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
 
 const PROMPTS = Array.from({ length: 20_000 }, (_, i) => `user\nprompt ${i}\n\n`);

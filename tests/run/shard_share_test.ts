@@ -1,7 +1,7 @@
-/** Tests of lib/run/fleet.ts: what shards take of limits that they share. @module */
+/** Tests of lib/run/own_shard.ts: what shards take of limits that they share. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
-import { Fleet } from "../../lib/run/fleet.ts";
+import { Fleet } from "../../lib/run/own_shard.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
 const COUNT = 8;
