@@ -14,11 +14,17 @@ import type { Table } from "./table.ts";
 export interface Getter {
   /** The value. */
   readonly at: (row: number) => unknown;
-  /** A code by which rows of one value are known, where there are few of them. */
-  readonly code?: (row: number) => number;
+  /** The codes by which rows of one value are known, where there are few of them; rows beyond their end
+   * have code 0. */
+  readonly codes?: Uint8Array | Uint16Array;
+  /** The numbers of all rows, NaN where one has none; where it is nothing but these. */
+  readonly numbers?: NumberArray;
   /** Whether all values are numbers. */
   readonly isNumber: boolean;
 }
+
+/** Numbers of rows. */
+export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
 type NumberColumn = {
   [Name in keyof ColumnArrays]: Name extends
@@ -67,7 +73,7 @@ export function getterOf(table: Table, path: readonly string[]): Getter | undefi
   return { at: (row) => own.at(row) ?? ours.at(row), isNumber: own.isNumber && ours.isNumber };
 }
 
-const NOTHING: Getter = { at: () => null, code: () => 0, isNumber: false };
+const NOTHING: Getter = { at: () => null, codes: new Uint8Array(0), isNumber: false };
 
 function ownGetter(table: Table, path: readonly string[]): Getter | "none" | undefined {
   if (!table.fieldNames.has(path[0])) return "none";
@@ -86,12 +92,8 @@ function ownGetter(table: Table, path: readonly string[]): Getter | "none" | und
 function fieldGetter(field: OwnField): Getter {
   const { values, codes } = field;
   const isNumber = field.hasNumbers && field.numbers !== undefined;
-  if (values === undefined) return { at: (row) => field.valueAt(row), isNumber };
-  return {
-    at: (row) => field.valueAt(row),
-    code: (row) => row < codes.length ? codes[row] : 0,
-    isNumber,
-  };
+  const at = (row: number) => field.valueAt(row);
+  return values === undefined ? { at, isNumber } : { at, codes, isNumber };
 }
 
 /** What Retort writes, or finds out. */
@@ -99,14 +101,14 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
   if (Object.hasOwn(NUMBER_FIELDS, name)) {
-    const column = NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS];
-    return { at: (row) => columns[column][row], isNumber: true };
+    const numbers: NumberArray = columns[NUMBER_FIELDS[name as keyof typeof NUMBER_FIELDS]];
+    return { at: (row) => numbers[row], numbers, isNumber: true };
   }
   if (Object.hasOwn(NAME_FIELDS, name)) {
     const column = NAME_FIELDS[name as keyof typeof NAME_FIELDS];
     return {
       at: (row) => names[column].list[columns[column][row]],
-      code: (row) => columns[column][row],
+      codes: columns[column],
       isNumber: false,
     };
   }
@@ -114,25 +116,25 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
     case "status":
       return {
         at: (row) => STATUSES[columns.status[row]],
-        code: (row) => columns.status[row],
+        codes: columns.status,
         isNumber: false,
       };
     case "flags":
       return {
         at: (row) => flagNames(columns.flags[row]),
-        code: (row) => columns.flags[row],
+        codes: columns.flags,
         isNumber: false,
       };
     case "error.type":
       return {
         at: (row) => names.failure.list[columns.failure[row]] || null,
-        code: (row) => columns.failure[row],
+        codes: columns.failure,
         isNumber: false,
       };
     case "error.status":
       return {
         at: (row) => columns.httpStatus[row] || null,
-        code: (row) => columns.httpStatus[row],
+        codes: columns.httpStatus,
         isNumber: false,
       };
     case "error.attempts":
@@ -143,7 +145,6 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
     case "near_duplicate":
       return {
         at: (row) => table.nearOf?.has(row) ?? false,
-        code: (row) => table.nearOf?.has(row) ? 1 : 0,
         isNumber: false,
       };
     case "error":

@@ -8,6 +8,7 @@
  */
 
 export {
+  type Comparison,
   type Field,
   type Lookup,
   type Needle,

@@ -26,8 +26,10 @@ type Operand = ((lookup: Lookup) => unknown) & {
 type Condition = ((lookup: Lookup) => boolean) & {
   /** The conditions that all have to hold, where it is nothing but these. */
   parts?: readonly Part[];
-  /** What `Part.needle` says. */
+  /** What `Part` says. */
   needle?: Needle;
+  comparison?: Comparison;
+  alternatives?: readonly (readonly Part[])[];
 };
 
 /** A condition that stands alone or is joined to others by "and". */
@@ -40,6 +42,20 @@ export interface Part {
   readonly test: (lookup: Lookup) => boolean;
   /** A text that has to stand in the value of a path for the condition to hold, where there is one. */
   readonly needle?: Needle;
+  /** What it is, where it compares a field with a number. */
+  readonly comparison?: Comparison;
+  /** The conditions of which one has to hold, where "or" joins them: each of parts that all have to. */
+  readonly alternatives?: readonly (readonly Part[])[];
+}
+
+/** A field beside a number. */
+export interface Comparison {
+  /** The path of the field. */
+  readonly path: readonly string[];
+  /** `==`, `!=`, `<`, `<=`, `>` or `>=`. */
+  readonly operator: string;
+  /** The number. */
+  readonly value: number;
 }
 
 /** A text that has to stand somewhere in the value of a path. */
@@ -77,8 +93,7 @@ export function parseWhere(text: string): Where {
   parser.expect("end", "the condition should end here");
   return {
     paths: parser.paths,
-    parts: condition.parts ??
-      [{ text, paths: parser.paths, test: condition, needle: condition.needle }],
+    parts: condition.parts ?? [partOf(text, parser.paths, condition)],
     matches: (row, ...others) => condition((path) => valueAt([row, ...others], path)),
   };
 }
@@ -143,12 +158,11 @@ class Parser {
   }
 
   condition(): Condition {
-    let left = this.#conjunction();
-    while (this.#take("or")) {
-      const [first, second] = [left, this.#conjunction()];
-      left = (lookup) => first(lookup) || second(lookup);
-    }
-    return left;
+    const choices = [this.#conjunction()];
+    while (this.#take("or")) choices.push(this.#conjunction());
+    if (choices.length === 1) return choices[0];
+    const condition: Condition = (lookup) => choices.some((choice) => choice(lookup));
+    return Object.assign(condition, { alternatives: choices.map(({ parts }) => parts!) });
   }
 
   expect(kind: string, problem: string): Token {
@@ -163,7 +177,8 @@ class Parser {
     while (this.#take("and")) parts.push(...this.#part());
     const [only] = parts;
     if (parts.length === 1) {
-      return Object.assign(only.test.bind(null), { parts, needle: only.needle });
+      const { needle, comparison, alternatives } = only;
+      return Object.assign(only.test.bind(null), { parts, needle, comparison, alternatives });
     }
     const condition: Condition = (lookup) => parts.every(({ test }) => test(lookup));
     return Object.assign(condition, { parts });
@@ -176,7 +191,7 @@ class Parser {
     const test = this.#negation();
     if (test.parts !== undefined) return test.parts;
     const text = this.#text.slice(start, this.#tokens[this.#next].at).trim();
-    return [{ text, paths: this.paths.slice(firstPath), test, needle: test.needle }];
+    return [partOf(text, this.paths.slice(firstPath), test)];
   }
 
   #negation(): Condition {
@@ -204,7 +219,10 @@ class Parser {
       const compare = COMPARISONS[kind];
       const right = this.#operand();
       const condition: Condition = (lookup) => compare(left(lookup), right(lookup));
-      return Object.assign(condition, { needle: needleOf(kind, left, right) });
+      return Object.assign(condition, {
+        needle: needleOf(kind, left, right),
+        comparison: comparisonOf(kind, left, right),
+      });
     }
     if (kind === "matches") return this.#pattern(left);
     const isNegated = kind === "not" && this.#tokens[this.#next + 1].kind === "in";
@@ -283,6 +301,19 @@ function patternOf(source: string): RegExp {
     if (!(error instanceof SyntaxError)) throw error;
     return new RegExp(rest, flags.replace("u", ""));
   }
+}
+
+function partOf(text: string, paths: readonly (readonly string[])[], test: Condition): Part {
+  const { needle, comparison, alternatives } = test;
+  return { text, paths, test, needle, comparison, alternatives };
+}
+
+function comparisonOf(operator: string, left: Operand, right: Operand): Comparison | undefined {
+  const { path } = left, { constant: value } = right;
+  if (path === undefined || typeof value !== "number" || operator.endsWith("contains")) {
+    return undefined;
+  }
+  return { path, operator, value };
 }
 
 function needleOf(kind: string, left: Operand, right: Operand): Needle | undefined {
