@@ -1,5 +1,5 @@
 /**
- * Fields that no line has and conditions may name all the same: `status`, `flags`, `prompt`, `source_file`.
+ * Fields that no line has, for lines that no index holds: `status`, `flags`, `prompt`, `source_file`.
  *
  * @module
  */
@@ -8,55 +8,8 @@ import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { readHints } from "./find_files.ts";
 import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER } from "./flags.ts";
-import {
-  DamagedLine,
-  factsOf,
-  type LineFacts,
-  objectOf,
-  requestsJson,
-  type RunHints,
-} from "./line_facts.ts";
-import { promptOf } from "./turns.ts";
-
-/** The objects in which a condition looks for a name, in their order: the line, what Retort wrote about
- * it, and what follows from both. */
-export function placesOf(
-  facts: LineFacts,
-  hints: RunHints,
-  flags: () => readonly string[],
-): object[] {
-  const { line } = facts;
-  const derived = {
-    ...derivedFrom(facts),
-    get flags() {
-      return flags();
-    },
-    get prompt() {
-      return promptOf(line, hints);
-    },
-  };
-  return [line, objectOf(line.distill), derived];
-}
-
-function derivedFrom(facts: LineFacts): object {
-  return {
-    status: facts.status,
-    source_file: facts.source,
-    model: facts.model,
-    teacher: facts.teacher,
-    finish_reason: facts.finishReason,
-    prompt_tokens: facts.promptTokens,
-    completion_tokens: facts.completionTokens,
-    reasoning_tokens: facts.reasoningTokens,
-    cached_tokens: facts.cachedTokens,
-    latency_ms: facts.latencyMs,
-    attempts: facts.attempts,
-    cost_usd: facts.costUsd,
-    // That of a failure stands in its `partial`.
-    response: facts.response,
-    reasoning: facts.reasoning,
-  };
-}
+import { DamagedLine, factsOf, type LineFacts, requestsJson, type RunHints } from "./line_facts.ts";
+import { derivedFrom } from "./places.ts";
 
 const DERIVED: ReadonlySet<string> = new Set([
   "status",

@@ -12,7 +12,7 @@ import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { getterOf, NUMBER_FIELDS, type NumberArray } from "./lookup.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
-import { Scan, scanRowsOf } from "./scan.ts";
+import { Scan, SCAN_ROWS, scanRowsOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
 /** A condition, taken apart by what it needs. */
@@ -312,6 +312,11 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
     where: scanned.map(({ text }) => text),
   });
   let count = 0;
-  while (!scan.isDone) for (const row of scan.next()) rows[count++] = row;
+  // What is found overwrites what was looked at.
+  for (let first = 0; first < rows.length; first += SCAN_ROWS) {
+    for (const row of scan.search(first, Math.min(rows.length, first + SCAN_ROWS))) {
+      rows[count++] = row;
+    }
+  }
   return rows.slice(0, count);
 }

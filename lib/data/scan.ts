@@ -4,19 +4,23 @@
  * @module
  */
 
-import { type Needle, parseWhere, type Part, valueAt } from "../where/mod.ts";
-import { placesOf } from "./derived.ts";
+import { Buffer } from "node:buffer";
+import { type Lookup, type Needle, parseWhere, type Part, valueAt } from "../where/mod.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
+import { BlockText, MemberFinder } from "./line_text.ts";
+import { placesOf } from "./places.ts";
 import type { Table } from "./table.ts";
 
-/** The lines to be read, in their order: plain data that can go to another thread. */
+type Shared = SharedArrayBuffer;
+
+/** The lines to be read, in their order: plain data that threads share. */
 export interface ScanRows {
-  readonly rows: Uint32Array<ArrayBuffer>;
-  readonly offset: Float64Array<ArrayBuffer>;
-  readonly bytes: Uint32Array<ArrayBuffer>;
-  readonly file: Uint16Array<ArrayBuffer>;
-  readonly flags: Uint16Array<ArrayBuffer>;
+  readonly rows: Uint32Array<Shared>;
+  readonly offset: Float64Array<Shared>;
+  readonly bytes: Uint32Array<Shared>;
+  readonly file: Uint16Array<Shared>;
+  readonly flags: Uint16Array<Shared>;
 }
 
 /** What a scan looks for, and where. */
@@ -27,15 +31,16 @@ export interface ScanJob extends ScanRows {
 }
 
 /** Collects what a scan needs of some rows. */
-export function scanRowsOf({ columns }: Table, rows: Uint32Array<ArrayBuffer>): ScanRows {
+export function scanRowsOf({ columns }: Table, rows: Uint32Array): ScanRows {
   const { length } = rows;
   const result = {
-    rows,
-    offset: new Float64Array(length),
-    bytes: new Uint32Array(length),
-    file: new Uint16Array(length),
-    flags: new Uint16Array(length),
+    rows: new Uint32Array(new SharedArrayBuffer(4 * length)),
+    offset: new Float64Array(new SharedArrayBuffer(8 * length)),
+    bytes: new Uint32Array(new SharedArrayBuffer(4 * length)),
+    file: new Uint16Array(new SharedArrayBuffer(2 * length)),
+    flags: new Uint16Array(new SharedArrayBuffer(2 * length)),
   };
+  result.rows.set(rows);
   for (let at = 0; at < length; at++) {
     const row = rows[at];
     result.offset[at] = columns.offset[row];
@@ -46,18 +51,20 @@ export function scanRowsOf({ columns }: Table, rows: Uint32Array<ArrayBuffer>): 
   return result;
 }
 
+/** Rows that one thread searches before it takes others. */
+export const SCAN_ROWS = 512;
+
 /** Read at once: lines that stand close to one another. */
 const BLOCK_BYTES = 1 << 20;
 /** A gap that is cheaper to read than to jump. */
 const MOST_GAP = 1 << 16;
 
-/** A scan, block by block. */
+/** A scan of any of its rows. */
 export class Scan implements Disposable {
-  /** How many rows were looked at. */
-  done = 0;
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
-  readonly #prefilter: RegExp | undefined;
+  readonly #prefilter: Prefilter | undefined;
+  readonly #line: ScannedLine;
   readonly #files: (Deno.FsFile | undefined)[] = [];
   #buffer = new Uint8Array(BLOCK_BYTES);
 
@@ -65,74 +72,75 @@ export class Scan implements Disposable {
   constructor(job: ScanJob) {
     this.#job = job;
     this.#parts = job.where.flatMap((where) => parseWhere(where).parts);
+    const hasTemplate = job.files.some(({ hints }) => hints.template !== undefined);
     const filters = this.#parts.flatMap(({ needle }) =>
-      needle === undefined ? [] : prefilterOf(needle) ?? []
+      needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
     );
     // The longest is the rarest, most often.
-    this.#prefilter = filters.toSorted((a, b) => b.source.length - a.source.length)[0];
+    this.#prefilter =
+      filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
+    this.#line = new ScannedLine(this.#parts.flatMap(({ paths }) => paths));
   }
 
-  /** Whether everything was read. */
-  get isDone(): boolean {
-    return this.done >= this.#job.rows.length;
-  }
-
-  /** Reads the next block; gives the rows in it that meet the conditions. */
-  next(): number[] {
-    const { rows, offset, bytes, file } = this.#job;
-    const first = this.done;
-    if (this.isDone) return [];
-    const start = offset[first];
-    let last = first, end = start + bytes[first];
-    while (
-      last + 1 < rows.length && file[last + 1] === file[first] && offset[last + 1] >= end &&
-      offset[last + 1] - end <= MOST_GAP &&
-      offset[last + 1] + bytes[last + 1] - start <= BLOCK_BYTES
-    ) {
-      last++;
-      end = offset[last] + bytes[last];
+  /** Gives those of the rows from `first` to before `limit` that meet the conditions, in their order. Calls back
+   * before each block of about a megabyte. */
+  search(first: number, limit: number, onBlock: (at: number) => void = () => {}): number[] {
+    const { offset, bytes, file } = this.#job;
+    const found: number[] = [];
+    for (let begin = first, last = first; begin < limit; begin = last + 1) {
+      const start = offset[begin];
+      let end = start + bytes[last = begin];
+      while (
+        last + 1 < limit && file[last + 1] === file[begin] && offset[last + 1] >= end &&
+        offset[last + 1] - end <= MOST_GAP &&
+        offset[last + 1] + bytes[last + 1] - start <= BLOCK_BYTES
+      ) {
+        last++;
+        end = offset[last] + bytes[last];
+      }
+      onBlock(begin);
+      const block = this.#read(file[begin], start, end - start);
+      if (block !== undefined) this.#searchBlock(new BlockText(block), start, begin, last, found);
     }
-    this.done = last + 1;
-    const block = this.#read(file[first], start, end - start);
-    return block === undefined ? [] : this.#search(block, start, first, last);
+    return found;
   }
 
   [Symbol.dispose](): void {
     for (const file of this.#files) file?.close();
   }
 
-  #search(block: Uint8Array, start: number, first: number, last: number): number[] {
+  #searchBlock(
+    block: BlockText,
+    start: number,
+    first: number,
+    last: number,
+    found: number[],
+  ): void {
     const { rows, offset } = this.#job;
-    const found: number[] = [];
-    if (this.#prefilter === undefined) {
+    const pattern = this.#prefilter?.patternFor(block);
+    if (pattern === undefined) {
       for (let at = first; at <= last; at++) {
         if (this.#meets(block, start, at)) found.push(rows[at]);
       }
-      return found;
+      return;
     }
-    const text = LATIN1.decode(block);
-    const prefilter = this.#prefilter;
     let at = first;
-    for (prefilter.lastIndex = 0; at <= last;) {
-      const match = prefilter.exec(text);
+    for (pattern.lastIndex = 0; at <= last;) {
+      const match = pattern.exec(block.text);
       if (match === null) break;
       const place = start + match.index;
       while (at < last && offset[at + 1] <= place) at++;
       if (this.#meets(block, start, at)) found.push(rows[at]);
-      if (++at <= last) prefilter.lastIndex = Math.max(prefilter.lastIndex, offset[at] - start);
+      if (++at <= last) pattern.lastIndex = Math.max(pattern.lastIndex, offset[at] - start);
     }
-    return found;
   }
 
-  #meets(block: Uint8Array, start: number, at: number): boolean {
+  #meets(block: BlockText, start: number, at: number): boolean {
     const { offset, bytes, file, files, flags } = this.#job;
     const from = offset[at] - start;
-    const { hints } = files[file[at]];
-    const facts = factsOf(DECODER.decode(block.subarray(from, from + bytes[at])), hints);
-    if (facts instanceof DamagedLine) return false;
-    const places = placesOf(facts, hints, () => flagNames(flags[at]));
-    const lookup = (path: readonly string[]) => valueAt(places, path);
-    return this.#parts.every(({ test }) => test(lookup));
+    const line = this.#line;
+    line.read(block, from, from + bytes[at], files[file[at]].hints, flags[at]);
+    return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
   /** Undefined where the file can no longer be read: its rows are dropped when that is noticed. */
@@ -154,16 +162,120 @@ export class Scan implements Disposable {
   }
 }
 
-const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
-/** One character a byte: places in the text are places in the block. */
-const LATIN1 = new TextDecoder("latin1");
+/** One line after the other, of which no more is parsed than the conditions ask for. */
+class ScannedLine {
+  /** Whether it turned out to be none of ours. */
+  isDamaged = false;
+  readonly #names: readonly string[];
+  readonly #members: MemberFinder;
+  #block: BlockText | undefined;
+  #from = 0;
+  #to = 0;
+  #hints: RunHints = {};
+  #flags = 0;
+  #isSimple = false;
+  /** `distill` of the line, once it was asked for. */
+  #distill: unknown;
+  #places: readonly object[] | undefined;
 
-/** What has to stand in the bytes of a line that holds a text, in any way in which JSON may write it; undefined
+  constructor(paths: readonly (readonly string[])[]) {
+    this.#names = [...new Set([...paths.map(([name]) => name), "distill"])];
+    this.#members = new MemberFinder(this.#names);
+  }
+
+  read(block: BlockText, from: number, to: number, hints: RunHints, flags: number): void {
+    this.#block = block;
+    this.#from = from;
+    this.#to = to;
+    this.#hints = hints;
+    this.#flags = flags;
+    this.#distill = undefined;
+    this.#places = undefined;
+    this.isDamaged = false;
+    this.#isSimple = this.#members.find(block, from, to);
+  }
+
+  /** The value at a path: of the line, of `distill`, or of what follows from both. */
+  readonly lookup: Lookup = (path) => {
+    try {
+      const value = this.#isSimple ? this.#member(path[0]) : undefined;
+      return value === undefined
+        ? valueAt(this.#parsed(), path)
+        : valueAt([{ [path[0]]: value }], path);
+    } catch {
+      // A file that was replaced, which the index has not noticed yet, holds anything.
+      this.isDamaged = true;
+      return null;
+    }
+  };
+
+  /** Undefined where it takes the whole line to tell. */
+  #member(name: string): unknown {
+    const own = this.#value(name);
+    if (own !== undefined) return own;
+    const distill = this.#distill ??= this.#value("distill") ?? null;
+    if (typeof distill !== "object" || distill === null || !Object.hasOwn(distill, name)) {
+      return undefined;
+    }
+    return (distill as Record<string, unknown>)[name];
+  }
+
+  #value(name: string): unknown {
+    const at = 2 * this.#names.indexOf(name);
+    const from = this.#members.places[at];
+    return from === -1 ? undefined : this.#block!.valueAt(from, this.#members.places[at + 1]);
+  }
+
+  #parsed(): readonly object[] {
+    if (this.#places !== undefined) return this.#places;
+    const { bytes } = this.#block!;
+    const facts = factsOf(DECODER.decode(bytes.subarray(this.#from, this.#to)), this.#hints);
+    this.isDamaged = facts instanceof DamagedLine;
+    return this.#places = facts instanceof DamagedLine
+      ? []
+      : placesOf(facts, this.#hints, () => flagNames(this.#flags));
+  }
+}
+
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What has to stand in the bytes of a line that holds a text. */
+class Prefilter {
+  readonly pattern: RegExp;
+  readonly #mayBeOther: boolean;
+
+  constructor(pattern: RegExp, { text, ignoresCase }: Needle) {
+    this.pattern = pattern;
+    this.#mayBeOther = ignoresCase && /[ks]/i.test(text);
+  }
+
+  /** Undefined for a block in which the text may be written otherwise: Unicode has two letters more that are k
+   * and s without regard to case, U+212A and U+017F. */
+  patternFor({ text, isAscii }: BlockText): RegExp | undefined {
+    if (!this.#mayBeOther) return this.pattern;
+    const isOther = text.includes("\\u212") || text.includes("\\u017") ||
+      (!isAscii && (text.includes("\xe2\x84\xaa") || text.includes("\xc5\xbf")));
+    return isOther ? undefined : this.pattern;
+  }
+}
+
+/** Values that a line need not hold: they follow from others, or from what the run was told. */
+const FOLLOWING: ReadonlySet<string> = new Set([
+  "flags",
+  "status",
+  "source_file",
+  "model",
+  "teacher",
+]);
+
+/** What stands in the bytes of a line that holds a text, in any way in which JSON may write it; undefined
  * where that cannot be told. */
-export function prefilterOf({ text, ignoresCase, path }: Needle): RegExp | undefined {
-  // What is found out is not in the line.
-  if (["flags", "status", "source_file"].includes(path[0])) return undefined;
-  // Case beyond ASCII is not known to bytes. (K and ſ are letters of other scripts that lower case makes k and s.)
+function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
+  const { text, ignoresCase, path } = needle;
+  if (FOLLOWING.has(path[0])) return undefined;
+  // A prompt may be put together of a template, of several messages, and of parts that are no texts.
+  if (path[0] === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
+  // Case beyond ASCII is not known to bytes.
   if (ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) return undefined;
   let source = "";
   for (const char of text.toWellFormed()) {
@@ -175,12 +287,10 @@ export function prefilterOf({ text, ignoresCase, path }: Needle): RegExp | undef
     else if (code < 0x20) return undefined;
     else if (char === "/") source += `(?:\\\\?/|${unitsOf(char)})`;
     else if (code < 0x7f) source += `(?:${RegExp.escape(char)}|${unitsOf(char)})`;
-    else source += `(?:${RegExp.escape(LATIN1.decode(ENCODER.encode(char)))}|${unitsOf(char)})`;
+    else source += `(?:${RegExp.escape(Buffer.from(char).toString("latin1"))}|${unitsOf(char)})`;
   }
-  return new RegExp(source, ignoresCase ? "gi" : "g");
+  return new Prefilter(new RegExp(source, ignoresCase ? "gi" : "g"), needle);
 }
-
-const ENCODER = new TextEncoder();
 
 /** A character as escapes of its UTF-16 units, in upper and lower case. */
 function unitsOf(char: string): string {

@@ -1,11 +1,11 @@
 /**
- * The worker that reads lines for texts and patterns: it is ended when a pattern takes too long. Started by
- * `scanner.ts`; not to be imported.
+ * A worker that reads lines for texts and patterns, one of some that share a scan: it is ended when a pattern takes
+ * too long. Started by `scanner.ts`; not to be imported.
  *
  * @module
  */
 
-import { Scan, type ScanJob } from "./scan.ts";
+import { Scan, SCAN_ROWS } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
 interface Scope {
@@ -15,39 +15,27 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-/** Hits are sent so often. */
-const REPORT_MS = 50;
-
-scope.onmessage = ({ data: { job, progress } }) => {
+scope.onmessage = ({ data }) => {
   try {
-    scan(job, new Int32Array(progress));
+    scan(data);
   } catch (error) {
-    scope.postMessage({
-      hits: [],
-      done: 0,
-      isDone: true,
-      problem: String((error as Error).message),
-    });
+    scope.postMessage({ chunk: -1, hits: [], problem: String((error as Error).message) });
   }
 };
 
-function scan(job: ScanJob, progress: Int32Array): void {
+function scan({ job, next, progress, worker }: ScanStart): void {
   using scan = new Scan(job);
-  let hits: number[] = [];
-  let reportedMs = performance.now();
-  while (!scan.isDone) {
-    Atomics.store(progress, 0, scan.done + 1);
-    const isFirst = hits.length === 0;
-    hits.push(...scan.next());
-    const now = performance.now();
-    if (now - reportedMs < REPORT_MS && !(isFirst && hits.length > 0)) continue;
-    scope.postMessage({ hits, done: scan.done, isDone: false });
-    hits = [];
-    reportedMs = now;
+  const chunks = new Int32Array(next), places = new Int32Array(progress);
+  while (true) {
+    const chunk = Atomics.add(chunks, 0, 1);
+    const first = chunk * SCAN_ROWS;
+    if (first >= job.rows.length) break;
+    const limit = Math.min(job.rows.length, first + SCAN_ROWS);
+    const hits = scan.search(first, limit, (at) => Atomics.store(places, worker, at + 1));
+    Atomics.store(places, worker, 0);
+    scope.postMessage({ chunk, hits });
   }
-  Atomics.store(progress, 0, 0);
-  scope.postMessage({ hits, done: scan.done, isDone: true });
 }
 
 // Its modules are loaded asynchronously: a message that came before would be lost.
-scope.postMessage({ hits: [], done: READY, isDone: false });
+scope.postMessage({ chunk: READY, hits: [] });

@@ -1,12 +1,14 @@
 /**
- * Scans in a worker of their own, so that a pattern that takes forever ends with it and nothing else does.
+ * Scans in workers of their own, so that a pattern that takes forever ends with them and nothing else does.
  *
  * @module
  */
 
-import type { ScanJob } from "./scan.ts";
+import { SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
+/** A worker takes 25 MB, and two read as fast as most disks. */
+const MOST_WORKERS = 2;
 /** The longest that one block of lines, about a megabyte, may take. */
 const MOST_MS = 2_000;
 const WATCH_MS = 100;
@@ -23,9 +25,14 @@ export class Scanner {
   isDone = false;
   /** Why it ended early. */
   problem: string | undefined;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(4));
-  #worker: Worker | undefined;
+  readonly #next = new Int32Array(new SharedArrayBuffer(4));
+  readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MOST_WORKERS));
+  #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Hits of chunks that are done before an earlier one is. */
+  readonly #early = new Map<number, readonly number[]>();
+  /** The first chunk that is not done. */
+  #chunk = 0;
   readonly #onChange: () => void;
 
   /** Starts it. */
@@ -33,18 +40,13 @@ export class Scanner {
     this.total = job.rows.length;
     this.#onChange = onChange;
     try {
-      const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
-      this.#worker = worker;
-      worker.onerror = (event) => {
-        event.preventDefault();
-        this.#end(event.message);
-      };
-      const parts = [job.offset.buffer, job.bytes.buffer, job.file.buffer, job.flags.buffer];
-      worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
-        if (data.done !== READY) this.#onReport(data);
-        else worker.postMessage({ job, progress: this.#progress.buffer } as ScanStart, parts);
-      };
-      this.#watch();
+      const chunks = Math.ceil(this.total / SCAN_ROWS);
+      const cores = Math.max(1, navigator.hardwareConcurrency);
+      for (let worker = 0; worker < Math.min(chunks, cores, MOST_WORKERS); worker++) {
+        this.#start(job, worker);
+      }
+      if (chunks === 0) this.#end(undefined);
+      else this.#watch();
     } catch (error) {
       this.#end(String(error));
     }
@@ -60,8 +62,34 @@ export class Scanner {
     if (!this.isDone) this.#end("it was cancelled");
   }
 
-  #onReport({ hits, done, isDone, problem }: ScanReport): void {
+  #start(job: ScanJob, number: number): void {
+    const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
+    this.#workers.push(worker);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#end(event.message);
+    };
+    const [next, progress] = [this.#next.buffer, this.#progress.buffer];
+    worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
+      if (data.chunk !== READY) this.#onReport(data);
+      else worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
+    };
+  }
+
+  #onReport({ chunk, hits, problem }: ScanReport): void {
     if (this.isDone) return;
+    if (problem !== undefined) return this.#end(problem);
+    this.#early.set(chunk, hits);
+    for (let next; (next = this.#early.get(this.#chunk)) !== undefined; this.#chunk++) {
+      this.#early.delete(this.#chunk);
+      this.#add(next);
+    }
+    this.done = Math.min(this.total, this.#chunk * SCAN_ROWS);
+    if (this.done === this.total) this.#end(undefined);
+    else this.#onChange();
+  }
+
+  #add(hits: readonly number[]): void {
     if (this.count + hits.length > this.rows.length) {
       const larger = new Uint32Array(Math.max(this.rows.length * 2, this.count + hits.length));
       larger.set(this.rows);
@@ -69,39 +97,40 @@ export class Scanner {
     }
     this.rows.set(hits, this.count);
     this.count += hits.length;
-    this.done = done;
-    if (isDone) this.#end(problem);
-    else this.#onChange();
   }
 
   #end(problem: string | undefined): void {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
     this.#onChange();
   }
 
   /** A watch that was held up itself counts for no more than its own time. */
   #watch(): void {
-    let seen = 0, forMs = 0, at = performance.now();
+    const workers = this.#workers.map(() => ({ seen: 0, forMs: 0 }));
+    let atMs = performance.now();
     this.#timer = setInterval(() => {
-      const now = performance.now();
-      const passedMs = Math.min(now - at, 2 * WATCH_MS);
-      at = now;
-      const place = Atomics.load(this.#progress, 0);
-      forMs = place !== 0 && place === seen ? forMs + passedMs : 0;
-      seen = place;
-      if (forMs < MOST_MS) return;
-      this.#end(
-        `The search was ended at row ${place.toLocaleString("en-US")} of ${
-          this.total.toLocaleString("en-US")
-        }: about a megabyte took more than ${
-          MOST_MS / 1_000
-        } s. A repetition inside of a repetition, as in ` +
-          "(a+)+, takes exponential time: write it as one",
-      );
+      const nowMs = performance.now();
+      const passedMs = Math.min(nowMs - atMs, 2 * WATCH_MS);
+      atMs = nowMs;
+      workers.forEach((worker, number) => {
+        const place = Atomics.load(this.#progress, number);
+        worker.forMs = place !== 0 && place === worker.seen ? worker.forMs + passedMs : 0;
+        worker.seen = place;
+        if (worker.forMs >= MOST_MS) this.#endSlow(place);
+      });
     }, WATCH_MS);
+  }
+
+  #endSlow(place: number): void {
+    const [row, all] = [place, this.total].map((count) => count.toLocaleString("en-US"));
+    this.#end(
+      `The search was ended at row ${row} of ${all}: about a megabyte took more than ${
+        MOST_MS / 1_000
+      } s. A repetition inside of a repetition, as in (a+)+, takes exponential time: write it as one`,
+    );
   }
 }

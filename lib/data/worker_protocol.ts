@@ -34,19 +34,22 @@ export interface WorkerAnswer {
   readonly isUsage?: boolean;
 }
 
-/** The only message to the worker of a scan, once it listens. */
+/** The only message to a worker of a scan, once it listens. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** Where the worker notes what it is at: one more than the rows before its block, or 0. */
+  /** The chunk of rows that is to be taken next: an Int32. */
+  readonly next: SharedArrayBuffer;
+  /** Where each worker notes what it is at: one more than the rows before its block, or 0. Int32s. */
   readonly progress: SharedArrayBuffer;
+  /** The number of the worker. */
+  readonly worker: number;
 }
 
-/** What that worker says: first that it listens, then hits. */
+/** What that worker says: first that it listens, then of each chunk what it found. */
 export interface ScanReport {
-  /** Rows that meet the conditions, since the last report. */
+  /** The number of the chunk; `READY` in the first message. */
+  readonly chunk: number;
+  /** Rows of it that meet the conditions. */
   readonly hits: readonly number[];
-  /** Rows that were looked at; `READY` in the first message. */
-  readonly done: number;
-  readonly isDone: boolean;
   readonly problem?: string;
 }

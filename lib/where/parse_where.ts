@@ -15,6 +15,7 @@
  * @module
  */
 
+import { type Pattern, patternOf } from "./pattern.ts";
 import { type Token, tokensOf, whereError } from "./tokens.ts";
 
 /** Returns the value at a path of a row; undefined where there is none. */
@@ -250,16 +251,22 @@ class Parser {
     if (typeof value !== "string") {
       throw whereError(this.#text, at, '"matches" needs a regular expression in quotes');
     }
-    let pattern: RegExp;
+    let pattern: Pattern;
     try {
       pattern = patternOf(value);
     } catch (error) {
       throw whereError(this.#text, at, (error as Error).message);
     }
-    return (lookup) => {
+    const { regExp, required, ignoresCase } = pattern;
+    const condition: Condition = (lookup) => {
       const found = left(lookup);
-      return typeof found === "string" && pattern.test(found);
+      return typeof found === "string" && regExp.test(found);
     };
+    const { path } = left;
+    const needle = path === undefined || required === ""
+      ? undefined
+      : { path, text: required, ignoresCase };
+    return Object.assign(condition, { needle });
   }
 
   #choices(): Operand[] {
@@ -286,20 +293,6 @@ class Parser {
     if (this.#tokens[this.#next].kind !== kind) return false;
     this.#next++;
     return true;
-  }
-}
-
-/** The regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores case. */
-function patternOf(source: string): RegExp {
-  const flag = /^\(\?([ims]+)\)/.exec(source);
-  const flags = [...new Set(`${flag?.[1] ?? ""}su`)].join("");
-  const rest = flag === null ? source : source.slice(flag[0].length);
-  try {
-    return new RegExp(rest, flags);
-  } catch (error) {
-    // Escapes such as \- are refused with "u" and usual all the same.
-    if (!(error instanceof SyntaxError)) throw error;
-    return new RegExp(rest, flags.replace("u", ""));
   }
 }
 
