@@ -55,7 +55,7 @@ export function scanRowsOf({ columns }: Table, rows: Uint32Array): ScanRows {
 export const SCAN_ROWS = 512;
 
 /** Read at once: lines that stand close to one another. */
-const BLOCK_BYTES = 1 << 20;
+const BLOCK_BYTES = 1 << 18;
 /** A gap that is cheaper to read than to jump. */
 const MOST_GAP = 1 << 16;
 
@@ -249,14 +249,22 @@ class Prefilter {
     this.#mayBeOther = ignoresCase && /[ks]/i.test(text);
   }
 
-  /** Undefined for a block in which the text may be written otherwise: Unicode has two letters more that are k
-   * and s without regard to case, U+212A and U+017F. */
-  patternFor({ text, isAscii }: BlockText): RegExp | undefined {
-    if (!this.#mayBeOther) return this.pattern;
-    const isOther = text.includes("\\u212") || text.includes("\\u017") ||
-      (!isAscii && (text.includes("\xe2\x84\xaa") || text.includes("\xc5\xbf")));
+  /** Undefined for a block in which the text may be written otherwise. */
+  patternFor(block: BlockText): RegExp | undefined {
+    const isOther = holdsEscapedLetters(block) || (this.#mayBeOther && holdsOtherCase(block));
     return isOther ? undefined : this.pattern;
   }
+}
+
+/** Letters and digits that are escaped, which no writer of JSON needs to do. */
+function holdsEscapedLetters({ text }: BlockText): boolean {
+  return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
+}
+
+/** Unicode has two letters more that are k and s without regard to case, U+212A and U+017F. */
+function holdsOtherCase({ text, isAscii }: BlockText): boolean {
+  return text.includes("\\u212") || text.includes("\\u017") ||
+    (!isAscii && (text.includes("\xe2\x84\xaa") || text.includes("\xc5\xbf")));
 }
 
 /** Values that a line need not hold: they follow from others, or from what the run was told. */

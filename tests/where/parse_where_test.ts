@@ -3,6 +3,7 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { parseWhere } from "../../lib/where/mod.ts";
+import { patternOf } from "../../lib/where/pattern.ts";
 
 const ROW = {
   id: 7,
@@ -89,4 +90,25 @@ Deno.test("parseWhere() gives the conditions that all have to hold, and the text
     ['not tags contains "a"', "tags", undefined],
   ]);
   assertEquals(parseWhere("a == 1 or b == 2").parts.map(({ text }) => text), ["a == 1 or b == 2"]);
+});
+
+Deno.test("patternOf() knows a text that stands in whatever matches", () => {
+  const cases: [pattern: string, required: string][] = [
+    ["(?i)total of \\d+ [a-z]+s\\b", "total of "],
+    ["abc|def", ""],
+    ["(abc|def)?ghi", "ghi"],
+    ["colou?rs", "colo"],
+    ["a{2}bcd", "bcd"],
+    ["abcd*", "abc"],
+    ["abc\\.def", "abc.def"],
+    ["(?!xyz)[abc|]defg", "defg"],
+    ["[^]ab]cde{0,2}f", ""],
+    ["\\\\boxed\\{(.*?)\\}", "\\boxed{"],
+    ["x😀中y?", "x😀中"],
+    ["\\u0061bc\\x41\\p{L}d", ""],
+    ["a\\-bc", "a-bc"],
+  ];
+  for (const [pattern, required] of cases) {
+    assertEquals(patternOf(pattern).required, required, pattern);
+  }
 });

@@ -1,0 +1,132 @@
+/** Tests of searches in texts: lines that are hard to read give what parsing them gives. @module */
+
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { DataIndex, selectRows } from "../../lib/data/mod.ts";
+import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
+import { placesOf } from "../../lib/data/places.ts";
+import { Scanner } from "../../lib/data/scanner.ts";
+import { SCAN_ROWS, scanRowsOf } from "../../lib/data/scan.ts";
+import { parseWhere } from "../../lib/where/mod.ts";
+import { tempDir } from "../support/temp.ts";
+import { failureLine, resultLine } from "./lines.ts";
+
+const TEXTS = [
+  "total of 12 hours",
+  "TOTAL OF 7 Kelvin, ſorry",
+  'He said "sorry", then C:\\new\\table and a/b',
+  "Für alle: 中文字符 😀 \u2028 end",
+  'it holds {"response": "total of 3 hours"} as text',
+  "line one\nline two\ttotal of 9 days\r\n",
+  "\\boxed{42} \\\\ \\",
+  "lone \ud800 half",
+  "",
+];
+
+/** Each line says the same in a way of its own. */
+const WAYS: ((line: string) => string)[] = [
+  (line) => line,
+  // Spaces as Python's json.dumps writes them.
+  (line) => JSON.stringify(JSON.parse(line), null, 1).replaceAll("\n", " "),
+  (line) => line.replaceAll(/[^\x20-\x7e]/g, escaped),
+  (line) => line.replaceAll("/", "\\/").replaceAll("total", "\\u0074otal"),
+  (line) => line.replace('"response":', '"resp\\u006fnse":'),
+  (line) => line.replace("{", '{"response":"first of two",'),
+  (line) => line.replace('"prompt":', '"meta":{"response":["}","{\\""],"reasoning":1e5},"prompt":'),
+  (line) => `${line}\r`,
+];
+
+const CONDITIONS = [
+  'response matches "(?i)total of \\\\d+ [a-z]+s\\\\b"',
+  'response matches "total of \\\\d+"',
+  'response matches "(?i)sorry"',
+  'response matches "k?elvin"',
+  'response matches "(?i)kelvin"',
+  'response icontains "KELVIN"',
+  'response contains "中文"',
+  'response contains "a/b"',
+  'response matches "new\\\\\\\\table"',
+  'response matches "^line.*days\\\\s+$"',
+  'response matches "one$|two"',
+  'response matches "boxed\\\\{4?2\\\\}"',
+  'response contains "lone \\ud800"',
+  'response == ""',
+  'not response contains "o"',
+  'reasoning contains "because" and response contains "o"',
+  'meta.response contains "}"',
+  "meta.reasoning > 1 and response != ''",
+  'prompt contains "prompt of"',
+  'prompt contains "Template"',
+  'error.message icontains "no answer"',
+  'distill.response_id == "r1"',
+  'response_id == "r1" or created > "2027"',
+  'uid matches "^w[0-3]t1$"',
+  'flags contains "empty" or response contains "total"',
+];
+
+Deno.test("scan: finds what parsing each line would find, however it is written", async () => {
+  await using dir = await tempDir();
+  const lines = WAYS.flatMap((way, w) =>
+    TEXTS.map((response, t) => {
+      const options = {
+        response,
+        reasoning: t % 2 === 0 ? "because" : "",
+        distill: { response_id: `r${t}` },
+      };
+      return way(resultLine({ uid: `w${w}t${t}`, ...options }).trimEnd());
+    })
+  );
+  lines.push(failureLine("f").trimEnd());
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("\n") + "\n") }]);
+  index.refresh();
+  await index.readAll();
+  for (const template of [undefined, "Template of {{uid}}"]) {
+    const hints = { template };
+    index.files[0].hints = hints;
+    for (const where of CONDITIONS) {
+      const { matches } = parseWhere(where);
+      const expected = lines.flatMap((line) => {
+        const facts = factsOf(line, hints);
+        if (facts instanceof DamagedLine) throw new Error(`${facts.problem}: ${line}`);
+        const [first, ...others] = placesOf(
+          facts,
+          hints,
+          () => facts.status === "answered" && facts.response === "" ? ["empty"] : [],
+        );
+        return matches(first, ...others) ? [facts.uid] : [];
+      });
+      const found = Array.from(
+        selectRows(index, where),
+        (row) => JSON.parse(index.textAt(row)).uid,
+      );
+      assertEquals(found, expected, `${where} with template ${template}`);
+    }
+  }
+  index.close();
+});
+
+Deno.test("scan: two workers give the rows of a file in their order", async () => {
+  await using dir = await tempDir();
+  const count = 5 * SCAN_ROWS + 3;
+  const lines = Array.from(
+    { length: count },
+    (_, i) => resultLine({ uid: `r${i}`, response: i % 7 === 0 ? "hit" : "miss" }),
+  );
+  const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
+  index.refresh();
+  await index.readAll();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const all = selectRows(index, "");
+  const scanner = new Scanner({
+    ...scanRowsOf(index.table, all),
+    files: index.files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+    where: ['response == "hit"'],
+  }, () => scanner.isDone && resolve());
+  await promise;
+  assertEquals([...scanner.found()], [...all].filter((row) => row % 7 === 0));
+  assertEquals([scanner.done, scanner.problem], [count, undefined]);
+  index.close();
+});
+
+function escaped(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
