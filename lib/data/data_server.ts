@@ -31,6 +31,8 @@ interface Selection {
   /** All of them, where the columns have the answer. */
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly scanner: Scanner | undefined;
+  /** How its rows spread, for as many as were found then. */
+  overview?: Pick<Overview, "total" | "facets" | "histograms">;
   sorted?: {
     readonly key: string;
     readonly count: number;
@@ -143,10 +145,16 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
+    // It is asked for every two seconds, by each page.
+    if (selection.overview?.total !== rows.length) {
+      selection.overview = {
+        total: rows.length,
+        facets: facetsOf(table, rows),
+        histograms: histogramsOf(table, rows),
+      };
+    }
     return {
-      total: rows.length,
-      facets: facetsOf(table, rows),
-      histograms: histogramsOf(table, rows),
+      ...selection.overview,
       scan: scanStatus(selection),
       version: selection.version,
     };
@@ -205,11 +213,11 @@ export class DataServer {
     }
     const { indexed, scanned } = planOf(table, where);
     const rows = rowsThatMeet(table, indexed);
-    const scanner = scanned.length === 0 ? undefined : new Scanner({
+    const scanner = scanned.length === 0 ? undefined : new Scanner(rows.length, () => ({
       ...scanRowsOf(table, rows),
       files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
       where: scanned.map(({ text }) => text),
-    });
+    }));
     const made = { where, version, rows, scanner, madeMs: now };
     this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
     for (const { scanner } of this.#selections.splice(MOST_SELECTIONS)) scanner?.cancel();

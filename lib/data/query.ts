@@ -47,7 +47,7 @@ export function rowsThatMeet(table: Table, parts: readonly Part[]): Uint32Array<
     for (let at = 0; at < count; at++) if (test(rows[at])) rows[kept++] = rows[at];
     count = kept;
   }
-  return rows.slice(0, count);
+  return count === rows.length ? rows : rows.slice(0, count);
 }
 
 /** Whether a row meets a condition. */

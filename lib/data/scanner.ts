@@ -27,6 +27,7 @@ export class Scanner {
   problem: string | undefined;
   readonly #next = new Int32Array(new SharedArrayBuffer(4));
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MOST_WORKERS));
+  #job: ScanJob | undefined;
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of chunks that are done before an earlier one is. */
@@ -35,16 +36,17 @@ export class Scanner {
   #chunk = 0;
   readonly #onChange: () => void;
 
-  /** Starts it. */
-  constructor(job: ScanJob, onChange: () => void = () => {}) {
-    this.total = job.rows.length;
+  /** Starts it: workers load their modules while the job for rows of that number is made. */
+  constructor(total: number, makeJob: () => ScanJob, onChange: () => void = () => {}) {
+    this.total = total;
     this.#onChange = onChange;
     try {
-      const chunks = Math.ceil(this.total / SCAN_ROWS);
+      const chunks = Math.ceil(total / SCAN_ROWS);
       const cores = Math.max(1, navigator.hardwareConcurrency);
       for (let worker = 0; worker < Math.min(chunks, cores, MOST_WORKERS); worker++) {
-        this.#start(job, worker);
+        this.#start(worker);
       }
+      this.#job = makeJob();
       if (chunks === 0) this.#end(undefined);
       else this.#watch();
     } catch (error) {
@@ -54,7 +56,8 @@ export class Scanner {
 
   /** The rows that were found so far. */
   found(): Uint32Array<ArrayBuffer> {
-    return this.rows.slice(0, this.count);
+    // A view, no copy: it is asked for several times a second, and what is found does not change.
+    return this.rows.subarray(0, this.count);
   }
 
   /** Ends it; what was found stays. */
@@ -62,7 +65,7 @@ export class Scanner {
     if (!this.isDone) this.#end("it was cancelled");
   }
 
-  #start(job: ScanJob, number: number): void {
+  #start(number: number): void {
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
     worker.onerror = (event) => {
@@ -71,8 +74,9 @@ export class Scanner {
     };
     const [next, progress] = [this.#next.buffer, this.#progress.buffer];
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
-      if (data.chunk !== READY) this.#onReport(data);
-      else worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
+      if (data.chunk !== READY) return this.#onReport(data);
+      const job = this.#job!;
+      worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
     };
   }
 
@@ -105,6 +109,7 @@ export class Scanner {
     clearInterval(this.#timer);
     for (const worker of this.#workers) worker.terminate();
     this.#workers = [];
+    this.#job = undefined;
     this.#onChange();
   }
 

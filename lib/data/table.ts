@@ -208,7 +208,7 @@ export class Table {
   #rehash(): void {
     const { answerLow, duplicateOf, status } = this.columns;
     let size = this.#answers.length;
-    while (size < this.length * 2.5) size *= 2;
+    while (size < this.length * 2) size *= 2;
     const wide = new Uint32Array(size);
     this.#stored = 0;
     for (let row = 0; row < this.length; row++) {

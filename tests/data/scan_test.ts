@@ -116,11 +116,11 @@ Deno.test("scan: two workers give the rows of a file in their order", async () =
   await index.readAll();
   const { promise, resolve } = Promise.withResolvers<void>();
   const all = selectRows(index, "");
-  const scanner = new Scanner({
+  const scanner = new Scanner(all.length, () => ({
     ...scanRowsOf(index.table, all),
     files: index.files.map(({ readPath, hints }) => ({ path: readPath, hints })),
     where: ['response == "hit"'],
-  }, () => scanner.isDone && resolve());
+  }), () => scanner.isDone && resolve());
   await promise;
   assertEquals([...scanner.found()], [...all].filter((row) => row % 7 === 0));
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
