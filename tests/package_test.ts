@@ -25,7 +25,7 @@ Deno.test("JSR gets the library, the monitor and the command line, and nothing t
     ...["LICENSE", "README.md", "deno.json", "lib/prices/public_prices.json", "web/page.html"],
   ];
   assertEquals(needed.filter((path) => !files.includes(path)), []);
-  const known = /^(cli|docs|examples|lib|web)\/|^[\w.]+$/;
+  const known = /^(cli|lib|web)\/|^[\w.]+$/;
   assertEquals(files.filter((path) => !known.test(path) || /\.(png|svg|lock)$/.test(path)), []);
 });
 

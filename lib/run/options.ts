@@ -112,7 +112,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (hit the
    * limit only) another attempt with twice the limit. @default "error" */
   onTruncated?: "error" | "keep" | "escalate";
-  /** With `onTruncated: "escalate"`: the highest token limit. @default 8 times the first one */
+  /** The highest token limit of `onTruncated: "escalate"`; refused without it. @default 8 times the first one */
   maxTokensCap?: number;
   /**
    * Finish reasons that end a whole answer, beside those that are known (`stop`, `tool_calls`, `end_turn`,

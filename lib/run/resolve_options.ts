@@ -99,6 +99,11 @@ export function resolveOptions(options: ResponseGeneratorOptions): ResolvedOptio
   const concurrency = options.concurrency === "auto" ? explored : options.concurrency ?? 20;
   checkConcurrency(concurrency);
   checkAbove(options, ["rowTimeoutMs", "deadlineMs", "maxTokensCap"]);
+  if (options.maxTokensCap !== undefined && options.onTruncated !== "escalate") {
+    throw new TypeError(
+      `Cannot use maxTokensCap alone: it belongs to onTruncated: "escalate"`,
+    );
+  }
   if (options.waitForTeacherMs !== Infinity) checkAbove(options, ["waitForTeacherMs"]);
   checkLimits(options);
   checkEndings(options.acceptEndings ?? []);

@@ -1,4 +1,4 @@
-/** Tests of lib/in_memory.ts: bundled, on Node 24. @module */
+/** Tests of lib/in_memory.ts: bundled, on Node 24 and on Bun. @module */
 
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { distill, type Teacher } from "../../lib/in_memory.ts";
@@ -6,8 +6,8 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** The release of Node that npm brings where this machine has none as new. */
-const NODE = "24.21.0";
+/** The releases that npm brings where this machine has none as new. */
+const NODE = "24.21.0", BUN = "1.4.5";
 
 const SCRIPT = `
 import { distill, HaltedError, openai } from "./retort.mjs";
@@ -25,18 +25,18 @@ try {
 }
 for await (const _ of distill(["three", "four"], { teacher })) break;
 await teacher.close();
-console.log(JSON.stringify({ said, isNode: "Bun" in globalThis || "Deno" in globalThis ? false : true }));
+const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+console.log(JSON.stringify({ said, runtime }));
 `;
 
-Deno.test("engine and teacher are one file that Node 24 runs, without Deno", async () => {
+Deno.test("engine and teacher are one file that Node 24 and Bun run, without Deno", async (context) => {
   await using dir = await tempDir();
-  const node = await findNode();
   const bundled = await run(Deno.execPath(), [
     ...["bundle", "--quiet", "--frozen", "--platform", "deno"],
     ...["-o", dir.path("retort.mjs"), `${REPOSITORY}/lib/in_memory.ts`],
   ], { ...cleanEnv(dir.root) });
-  if (node === undefined || /esbuild|error sending request/i.test(bundled.stderr)) {
-    console.warn(`Skipped: no Node ${NODE} or no bundler here (npm cannot be reached)`);
+  if (/esbuild|error sending request/i.test(bundled.stderr)) {
+    console.warn("Skipped: no bundler here (npm cannot be reached)");
     return;
   }
   assertEquals(bundled.code, 0, bundled.stderr);
@@ -46,18 +46,27 @@ Deno.test("engine and teacher are one file that Node 24 runs, without Deno", asy
 
   await using server = serveLedger();
   await Deno.writeTextFile(dir.path("script.mjs"), SCRIPT);
-  const ran = await run(node, [dir.path("script.mjs"), server.url]);
-  assertEquals(ran.code, 0, ran.stderr);
-  assertEquals(JSON.parse(ran.stdout), {
-    said: [
-      [true, "answer to one", true],
-      [true, "rejected", true],
-      [true, "bad_row", false],
-      true,
-    ],
-    isNode: true,
-  });
+  for (const [runtime, program] of [["node", await findNode()], ["bun", await findBun()]]) {
+    if (program === undefined) console.warn(`Skipped: no ${runtime} here (npm cannot be reached)`);
+    await context.step({
+      name: `${runtime}`,
+      ignore: program === undefined,
+      fn: async () => {
+        const ran = await run(program!, [dir.path("script.mjs"), server.url]);
+        assertEquals(ran.code, 0, ran.stderr);
+        assertEquals(JSON.parse(ran.stdout), { said: SAID, runtime });
+      },
+    });
+  }
 });
+
+/** What the script says wherever it runs. */
+const SAID = [
+  [true, "answer to one", true],
+  [true, "rejected", true],
+  [true, "bad_row", false],
+  true,
+];
 
 Deno.test("without files, paths of images and imagesRoot are refused", async () => {
   const teacher: Teacher = { complete: () => Promise.reject(new Error("never asked")) };
@@ -78,17 +87,30 @@ async function findNode(): Promise<string | undefined> {
   const own = await run("node", ["--version"]);
   if (Number(/^v(\d+)/.exec(own.stdout)?.[1]) >= 24) return "node";
   const { os, arch } = Deno.build;
-  const name = `node${os === "darwin" && arch === "aarch64" ? "-bin" : ""}-${
-    os === "windows" ? "win" : os
-  }-${arch === "x86_64" ? "x64" : "arm64"}`;
+  const system = os === "windows" ? "win" : os;
+  const name = `node${os === "darwin" && arch === "aarch64" ? "-bin" : ""}-${system}-${
+    arch === "x86_64" ? "x64" : "arm64"
+  }`;
+  return await fromNpm(name, NODE, os === "windows" ? "node.exe" : "bin/node");
+}
+
+/** Bun, of this machine or of npm. */
+async function findBun(): Promise<string | undefined> {
+  if ((await run("bun", ["--version"])).code === 0) return "bun";
+  const { os, arch } = Deno.build;
+  const name = `@oven/bun-${os}-${arch === "x86_64" ? "x64" : "aarch64"}`;
+  return await fromNpm(name, BUN, os === "windows" ? "bin/bun.exe" : "bin/bun");
+}
+
+/** A program of a package of npm; undefined where npm has no such package or cannot be reached. */
+async function fromNpm(name: string, version: string, file: string): Promise<string | undefined> {
   const cached = await run(Deno.execPath(), [
-    ...["cache", "--quiet", "--no-config", "--no-lock", `npm:${name}@${NODE}`],
+    ...["cache", "--quiet", "--no-config", "--no-lock", `npm:${name}@${version}`],
   ]);
   if (cached.code !== 0) return undefined;
   const info = await run(Deno.execPath(), ["info", "--json"]);
   const { npmCache } = JSON.parse(info.stdout);
-  const file = os === "windows" ? "node.exe" : "node";
-  return `${npmCache}/registry.npmjs.org/${name}/${NODE}/bin/${file}`;
+  return `${npmCache}/registry.npmjs.org/${name}/${version}/${file}`;
 }
 
 async function run(
