@@ -16,14 +16,15 @@ const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
 
 /**
- * SHA-256 of the text's UTF-8 bytes as 64 hex digits, lower case: for names that must never meet.
- * 2.5 µs for 400 characters.
+ * SHA-256 of the text's UTF-8 bytes as 64 hex digits, lower case, or the first of them (an even number): for
+ * names that must never meet. 2.5 µs for 400 characters.
  */
-export function sha256Hex(text: string): string {
+export function sha256Hex(text: string, digits = 64): string {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
   const { written } = ENCODER.encodeInto(text, buffer);
-  return sha256.init().update(buffer.subarray(0, written)).digest("hex");
+  const hash = sha256.init().update(buffer.subarray(0, written)).digest("binary");
+  return hash.subarray(0, digits / 2).toHex();
 }
 
 /**

@@ -171,6 +171,8 @@ export function fileProblem(
 
 /** Which ids are chosen: all, those of a list, or all but those of a list. */
 export class UidSelection {
+  /** Whether nothing is left out. */
+  readonly isAll: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #except: ReadonlySet<string>;
   readonly #met = new Set<string>();
@@ -179,20 +181,17 @@ export class UidSelection {
   constructor(only?: readonly string[], except: readonly string[] = []) {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
+    this.isAll = only === undefined && except.length === 0;
   }
 
   /** Whether an answer is chosen. */
   has(uid: string): boolean {
+    if (this.isAll) return true;
     if (this.#except.has(uid)) return false;
     if (this.#only === undefined) return true;
     if (!this.#only.has(uid)) return false;
     this.#met.add(uid);
     return true;
-  }
-
-  /** Whether anything is left out. */
-  get isAll(): boolean {
-    return this.#only === undefined && this.#except.size === 0;
   }
 
   /** Ids that were asked for and have not been met, excluded ones not counted. */

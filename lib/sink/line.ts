@@ -211,8 +211,8 @@ function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineForm
   // An answer without counts costs something all the same.
   const isKnown = isPriced &&
     (costUsd > 0 || completion === undefined || Boolean(completion.usage));
-  const usd = isKnown ? costUsd : -1;
-  return Number.isInteger(usd) ? usd.toFixed(1) : String(usd);
+  if (!isKnown) return "-1.0";
+  return Number.isInteger(costUsd) ? costUsd.toFixed(1) : String(costUsd);
 }
 
 function partialOf(completion: Completion): string {

@@ -134,7 +134,30 @@ export function contentsOf(value: unknown): number {
  * @param parsed What `JSON.parse` made of it.
  */
 export function canonicalJson(text: string, parsed: unknown): string {
-  return write(holdsNumber(parsed) ? parseLossless(text) : parsed);
+  const value = holdsNumber(parsed) ? parseLossless(text) : parsed;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return write(value);
+  const object = value as Record<string, unknown>;
+  const keys = Object.keys(object);
+  if (!isSameList(keys, lastKeys)) {
+    lastKeys = keys;
+    lastMembers = keys.toSorted().map((key) => ({ key, start: `${JSON.stringify(key)}:` }));
+  }
+  let members = "";
+  for (let i = 0; i < lastMembers.length; i++) {
+    const { key, start } = lastMembers[i];
+    members += (i === 0 ? start : `,${start}`) + write(object[key]);
+  }
+  return `{${members}}`;
+}
+
+/** The keys of the last row, and how its members begin in order: the next row mostly has the same. */
+let lastKeys: readonly string[] = [];
+let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }
 
 function write(value: unknown): string {

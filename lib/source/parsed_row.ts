@@ -150,7 +150,7 @@ export function givenUid(
 /** The uid of a row that gives itself none: the first 32 hex digits of SHA-256 over its canonical
  * JSON. */
 export function derivedUid(row: unknown, text: string): string {
-  return sha256Hex(canonicalJson(text, row)).slice(0, DERIVED_UID_LENGTH);
+  return sha256Hex(canonicalJson(text, row), DERIVED_UID_LENGTH);
 }
 
 const DERIVED_UID_LENGTH = 32;

@@ -46,7 +46,7 @@ export class TeacherPool {
   #areLeaving = false;
   readonly #options: TeacherPoolOptions;
   readonly #read: () => number;
-  /** Those that may be asked now; for `pick()` only, which is on the hot path. */
+  /** Those that may be asked now stand first; for `pick()` only, which is on the hot path. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -117,8 +117,7 @@ export class TeacherPool {
     const now = this.#read();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
     const ready = this.#ready;
-    ready.length = 0;
-    let inFlight = 0, weight = 0, soonest = Infinity;
+    let count = 0, inFlight = 0, weight = 0, soonest = Infinity;
     for (let i = 0; i < this.#endpoints.length; i++) {
       const endpoint = this.#endpoints[i];
       const delayMs = endpoint.delayMs(now);
@@ -126,12 +125,13 @@ export class TeacherPool {
         soonest = Math.min(soonest, delayMs);
         continue;
       }
-      ready.push(endpoint);
+      ready[count++] = endpoint;
       inFlight += endpoint.inFlight;
       weight += endpoint.weight;
     }
-    if (ready.length === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
-    return ready.length > 1 ? leastBusy(ready, (inFlight + 1) / weight) : ready[0];
+    if (count === 0 && soonest < Infinity) this.#wakeAt(now + soonest);
+    if (count < 2) return count === 0 ? undefined : ready[0];
+    return leastBusy(ready, count, (inFlight + 1) / weight);
   }
 
   /** Another teacher than `avoided` that may be asked now, or that one where there is no other. */
@@ -237,12 +237,17 @@ export class TeacherPool {
   }
 }
 
-/** One of those that have less in flight than their share once one more is. Which of them: the one that
+/** One of the first `count` that have less in flight than their share once one more is. Which of them: the one that
  * was asked least often for its weight. With few in flight, the least busy one alone would be the same
  * for every weight. */
-function leastBusy(endpoints: readonly Endpoint[], sharePerWeight: number): Endpoint | undefined {
+function leastBusy(
+  endpoints: readonly Endpoint[],
+  count: number,
+  sharePerWeight: number,
+): Endpoint | undefined {
   let best: Endpoint | undefined;
-  for (const endpoint of endpoints) {
+  for (let i = 0; i < count; i++) {
+    const endpoint = endpoints[i];
     // A probe is made all the same: what hangs since it went says nothing of a teacher that is down, or closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
