@@ -73,16 +73,17 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
     delete own.replaced.uid;
   }
-  let line = `${headOf(row, own.inside)},"response":${quoted(response)},"reasoning":${
-    quoted(reasoning)
-  },"tool_calls":${toolCalls?.length ? quoted(jsonOf(toolCalls)) : '"[]"'}`;
+  let line = `${headOf(row, own.inside)},"response":${quoted(response)}`;
+  line += reasoning === "" && !toolCalls?.length
+    ? ',"reasoning":"","tool_calls":"[]"'
+    : `,"reasoning":${quoted(reasoning)},"tool_calls":${quoted(jsonOf(toolCalls ?? []))}`;
   if (format.finalMessages) {
     const answer = assistantMessage(response ?? "", reasoning, toolCalls, format.think);
     line += `,"final_messages":${jsonOf([...row.messages, answer])}`;
   }
-  return `${line},"distill":${resultDetails(outcome, completion, format)},"replaced":${
-    quoted(replacedOf(own))
-  }}}`;
+  return `${line},"distill":${resultDetails(outcome, completion, format)}${
+    restOf(completion, own)
+  }`;
 }
 
 /**
@@ -180,17 +181,15 @@ function headOf(row: Row, inside: string): string {
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** The members of `distill` without its end. */
+/** The members of `distill` but for the last two. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
-  const { usage, kept } = completion;
+  const { usage } = completion;
   const { teacher } = outcome;
   // Put together by hand: that takes half the time of an object that is made to be serialised.
-  return `{"model":${requoted(completion.modelAsked ?? teacher?.model ?? "")}` +
-    `,"model_returned":${requoted(completion.model ?? "")}` +
-    `,"response_id":${quoted(completion.id ?? "")}` +
-    `,"teacher":${requoted(completion.teacher ?? teacher?.address ?? "")}` +
-    `,"finish_reason":${requoted(completion.finishReason ?? "")}` +
-    `,"prompt_tokens":${wholeNumber(usage?.promptTokens)}` +
+  return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
+    quoted(completion.id ?? "") +
+    endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
+    wholeNumber(usage?.promptTokens) +
     `,"completion_tokens":${wholeNumber(usage?.completionTokens)}` +
     `,"reasoning_tokens":${wholeNumber(usage?.reasoningTokens)}` +
     `,"cached_tokens":${wholeNumber(usage?.cachedTokens)}` +
@@ -198,11 +197,40 @@ function resultDetails(outcome: Outcome, completion: Completion, format: LineFor
     `,"latency_ms":${wholeNumber(outcome.latencyMs)}` +
     `,"ttft_ms":${wholeNumber(completion.ttftMs ?? outcome.latencyMs)}` +
     `,"cost_usd":${costOf(outcome, format)}` +
-    `,"created":"${isoOf(outcome.settledAt)}"` +
-    `,"source":${quoted(outcome.row.source)}` +
-    `,"params":"${format.paramsId}"` +
-    `,"refusal":${completion.isRefusal === true}` +
-    `,"kept":${kept === undefined ? '"{}"' : quoted(jsonOf(withDeepAsText(kept)))}`;
+    `,"created":"${isoOf(outcome.settledAt)}","source":` +
+    quoted(outcome.row.source) +
+    paramsMembers(format.paramsId, String(completion.isRefusal === true));
+}
+
+/** The last members of `distill`, and the end of the line. */
+function restOf({ kept }: Completion, own: OwnMembers): string {
+  if (kept === undefined && own.replaced === NOTHING_REPLACED) return NO_REST;
+  const keptText = kept === undefined ? "{}" : jsonOf(withDeepAsText(kept));
+  return `,"kept":${quoted(keptText)},"replaced":${quoted(replacedOf(own))}}}`;
+}
+
+const NO_REST = ',"kept":"{}","replaced":"{}"}}';
+
+const modelMembers = remembered((asked, returned) =>
+  `{"model":${requoted(asked)},"model_returned":${requoted(returned)},"response_id":`
+);
+const endMembers = remembered((teacher, reason) =>
+  `,"teacher":${requoted(teacher)},"finish_reason":${requoted(reason)},"prompt_tokens":`
+);
+const paramsMembers = remembered((paramsId, isRefusal) =>
+  `,"params":"${paramsId}","refusal":${isRefusal}`
+);
+
+/** Keeps the last text that was made: most lines have the names of the line before, and a line of few pieces
+ * takes less time and memory. */
+function remembered(make: (first: string, second: string) => string): typeof make {
+  let lastFirst: string | undefined, lastSecond: string | undefined;
+  let text = "";
+  return (first, second) => {
+    if (first === lastFirst && second === lastSecond) return text;
+    [lastFirst, lastSecond] = [first, second];
+    return text = make(first, second);
+  };
 }
 
 /** US dollars for all attempts, -1 where that is not known; with a decimal point, so that the column has one

@@ -6,7 +6,7 @@
 
 import type { ApiFormat } from "./api_format.ts";
 import { errorIn, notAnObject, statedError, withoutChoice } from "./error_body.ts";
-import { asCount, asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import { asCount, asObject, asText, type JsonObject, type JsonPath, parseJson } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
@@ -95,13 +95,12 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   if (message === undefined) {
     throw withoutChoice(body, '"message" in its choice', text, status, redact);
   }
+  const { content, reasoning } = new MessageReader().read(message);
   return toCompletion({
-    ...new MessageReader().read(message),
+    content,
+    reasoning,
     refusal: refusalOf(message),
-    toolCalls: toolCallsOf(message, {
-      text: translated === undefined ? text : TRANSLATED,
-      path: ["choices", 0, "message"],
-    }),
+    toolCalls: toolCallsOf(message, translated === undefined ? text : TRANSLATED, MESSAGE_PATH),
     finishReason,
     serviceTier: asText(answer.service_tier),
     usage: answer.usage,
@@ -111,6 +110,8 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     ttftMs: undefined,
   }, context);
 }
+
+const MESSAGE_PATH: JsonPath = ["choices", 0, "message"];
 
 /** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
  * used up the token limit; where the model has stopped by itself, something has been lost. */
@@ -158,13 +159,8 @@ function keptOf(
 }
 
 /** The reason that the first of these objects gives, in the server's own word; "" where none does. */
-export function finishReasonOf(...objects: readonly (JsonObject | undefined)[]): string {
-  for (const object of objects) {
-    if (object === undefined) continue;
-    const reason = reasonIn(object);
-    if (reason !== "") return reason;
-  }
-  return "";
+export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
+  return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
 
 /**

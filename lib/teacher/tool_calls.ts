@@ -19,10 +19,18 @@ import {
  * The tool calls of a message, or undefined where it has none.
  *
  * @param message The message.
- * @param place Where it stands.
+ * @param text The text of the whole answer.
+ * @param path Where the message stands in it.
  */
-export function toolCallsOf(message: JsonObject, place: JsonPlace): readonly unknown[] | undefined {
+export function toolCallsOf(
+  message: JsonObject,
+  text: string,
+  path: JsonPath,
+): readonly unknown[] | undefined {
   const { tool_calls: calls, function_call: legacy } = message;
+  // On the hot path: most messages have none.
+  if (!calls && !legacy) return undefined;
+  const place: JsonPlace = { text, path };
   if (Array.isArray(calls) && calls.length > 0) {
     return calls.map((call, i) => toolCall(call, place, ["tool_calls", i]));
   }
