@@ -42,6 +42,7 @@ const SHARED = [
   "figures",
   "options",
   "paths",
+  "interruptible",
 ]
   .map((name) => `lib/${name}.ts`);
 /** The packages that `mod.ts` loads before anything is asked of it. */

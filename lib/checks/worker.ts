@@ -5,6 +5,7 @@
  * @module
  */
 
+import { endsWithin } from "../interruptible.ts";
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { type Check, patternCheck } from "./check.ts";
@@ -25,13 +26,18 @@ interface Scope {
 }
 
 const scope = globalThis as unknown as Scope;
+/** When the worker stops by itself. By then it was given up: see `MOST_MS` in `worker_check.ts`. */
+const LEASH_MS = 2_000;
 /** Neither check looks at the row. */
 const NO_ROW = {} as Row;
 
 scope.onmessage = async ({ data }) => {
   try {
     const { checks, progress } = await setUp(data as Setup);
-    scope.onmessage = ({ data }) => scope.postMessage(reasonsOf(data as Batch, checks, progress));
+    scope.onmessage = ({ data }) => {
+      const reasons = reasonsOf(data as Batch, checks, progress);
+      if (reasons !== undefined) scope.postMessage(reasons);
+    };
     scope.postMessage({ problem: undefined });
   } catch (error) {
     scope.postMessage({ problem: String(error) });
@@ -47,23 +53,33 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
+/** Returns undefined where an answer takes too long; that it was given up is then no news to the other thread. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
   progress: Int32Array,
-): Reasons {
+): Reasons | undefined {
   const reasons = new Map<number, string>();
   const hasToolCalls = new Set(withToolCalls);
-  for (const [place, response] of texts.entries()) {
-    const toolCalls = hasToolCalls.has(place) ? [null] : [];
-    for (const [phase, check] of checks) {
-      Atomics.store(progress, Note.Phase, phase);
-      Atomics.store(progress, Note.Answer, place);
-      const reason = check({ response, toolCalls } as Partial<Completion> as Completion, NO_ROW);
-      if (reason === undefined) continue;
-      reasons.set(place, reason as string);
-      break;
+  let place = 0;
+  const checkRest = () => {
+    for (; place < texts.length; place++) {
+      const toolCalls = hasToolCalls.has(place) ? [null] : [];
+      for (const [phase, check] of checks) {
+        Atomics.store(progress, Note.Phase, phase);
+        Atomics.store(progress, Note.Answer, place);
+        const answer = { response: texts[place], toolCalls } as Partial<Completion> as Completion;
+        const reason = check(answer, NO_ROW);
+        if (reason === undefined) continue;
+        reasons.set(place, reason as string);
+        break;
+      }
     }
+  };
+  while (place < texts.length) {
+    const from = place;
+    // Where others took the time, the answer that was interrupted has all of it for itself next.
+    if (!endsWithin(LEASH_MS, checkRest) && place === from) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);
   return reasons;

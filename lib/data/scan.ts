@@ -59,6 +59,9 @@ const BLOCK_BYTES = 1 << 18;
 /** A gap that is cheaper to read than to jump. */
 const MOST_GAP = 1 << 16;
 
+/** Calls a search once. */
+export type BlockRunner = (at: number, search: () => void) => void;
+
 /** A scan of any of its rows. */
 export class Scan implements Disposable {
   readonly #job: ScanJob;
@@ -82,9 +85,9 @@ export class Scan implements Disposable {
     this.#line = new ScannedLine(this.#parts.flatMap(({ paths }) => paths));
   }
 
-  /** Gives those of the rows from `first` to before `limit` that meet the conditions, in their order. Calls back
-   * before each block of about a megabyte. */
-  search(first: number, limit: number, onBlock: (at: number) => void = () => {}): number[] {
+  /** Gives those of the rows from `first` to before `limit` that meet the conditions, in their order. `run` calls
+   * the search of a block, which begins at that row. */
+  search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { offset, bytes, file } = this.#job;
     const found: number[] = [];
     for (let begin = first, last = first; begin < limit; begin = last + 1) {
@@ -98,9 +101,10 @@ export class Scan implements Disposable {
         last++;
         end = offset[last] + bytes[last];
       }
-      onBlock(begin);
       const block = this.#read(file[begin], start, end - start);
-      if (block !== undefined) this.#searchBlock(new BlockText(block), start, begin, last, found);
+      if (block === undefined) continue;
+      const text = new BlockText(block), until = last;
+      run(begin, () => this.#searchBlock(text, start, begin, until, found));
     }
     return found;
   }

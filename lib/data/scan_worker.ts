@@ -5,6 +5,7 @@
  * @module
  */
 
+import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
@@ -12,6 +13,9 @@ interface Scope {
   onmessage: ((event: { data: ScanStart }) => void) | null;
   postMessage(message: ScanReport): void;
 }
+
+/** When a search in a block stops by itself. By then it was given up: see `MOST_MS` in `scanner.ts`. */
+const LEASH_MS = 4_000;
 
 const scope = globalThis as unknown as Scope;
 
@@ -31,7 +35,10 @@ function scan({ job, next, progress, worker }: ScanStart): void {
     const first = chunk * SCAN_ROWS;
     if (first >= job.rows.length) break;
     const limit = Math.min(job.rows.length, first + SCAN_ROWS);
-    const hits = scan.search(first, limit, (at) => Atomics.store(places, worker, at + 1));
+    const hits = scan.search(first, limit, (at, searchBlock) => {
+      Atomics.store(places, worker, at + 1);
+      if (!endsWithin(LEASH_MS, searchBlock)) throw new Error("The search takes too long");
+    });
     Atomics.store(places, worker, 0);
     scope.postMessage({ chunk, hits });
   }

@@ -122,6 +122,27 @@ Deno.test("an answer that was being checked when the run was killed is counted b
   assertMatch(result.stderr, /1 call/);
 });
 
+Deno.test("a script ends by itself after an answer that could not be checked, and leaves no core busy", async () => {
+  await using dir = await tempDir();
+  const script = await dir.write(
+    "script.ts",
+    `import { distill } from "${new URL("../../mod.ts", import.meta.url)}";
+     const complete = () => Promise.resolve(
+       { response: "${BAD}", finishReason: "stop", usage: null, model: "m" },
+     );
+     const rows = [{ id: 1, prompt: "bad" }];
+     for await (const { error } of distill(rows, { teacher: { complete }, rejectPattern: "${FREEZING}" })) {
+       console.log(error.type);
+     }`,
+  );
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script],
+    signal: AbortSignal.timeout(60_000),
+  });
+  const { code, stdout } = await command.output();
+  assertEquals([code, new TextDecoder().decode(stdout)], [0, "rejected\n"]);
+});
+
 Deno.test("a run without patterns starts no worker", async () => {
   await using dir = await tempDir();
   await using server = serveEcho();
