@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "../lib/deps/std_assert.ts";
 import { systemReason } from "../lib/files.ts";
-import { runCli } from "./support/process.ts";
+import { runCli, runCliEach } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
 
 Deno.test("systemReason() names what is wrong in a user's words", () => {
@@ -68,8 +68,9 @@ Deno.test({
       ],
       [["export", results, "-o", "/proc/a.jsonl", "--format", "messages"], 2, '"/proc/a.jsonl"'],
     ];
-    for (const [args, code, message] of cases) {
-      const ended = await runCli(args, { permissions: TASK_PERMISSIONS });
+    const all = await runCliEach(cases.map(([args]) => args), TASK_PERMISSIONS);
+    for (const [i, [args, code, message]] of cases.entries()) {
+      const ended = all[i];
       assertEquals(ended.code, code, `${args.join(" ")}\n${ended.stderr}`);
       assertStringIncludes(ended.stderr, message);
       assertStringIncludes(ended.stderr, "programs have no access to /proc, /sys");

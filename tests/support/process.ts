@@ -69,6 +69,18 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
   return await child.output();
 }
 
+/** Runs command lines one after the other in one process with these permissions. */
+export async function runCliEach(
+  commands: readonly string[][],
+  permissions: string[],
+): Promise<CliResult[]> {
+  const script = `${REPOSITORY}/tests/support/cli_runs.ts`;
+  const stdin = JSON.stringify(commands);
+  const { code, stdout, stderr } = await runCli([], { script, permissions, stdin });
+  if (code !== 0) throw new Error(`The process ended with ${code}:\n${stderr}`);
+  return JSON.parse(stdout);
+}
+
 async function runHere(args: string[], { env, stdin = "" }: CliOptions): Promise<CliResult> {
   const home = await Deno.makeTempDir({ prefix: "retort_home_" });
   const variables = { ...cleanEnv(home), ...env };
