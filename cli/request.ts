@@ -55,19 +55,8 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
   const settings = new Settings(args, config?.flags);
   const params = await readParams(settings, config?.params ?? {});
   const inputs = args.inputs.length > 0 ? args.inputs : config?.inputs ?? [];
-  if (inputs.length === 0) {
-    throw new UsageError(
-      "Cannot start without an input: name a file of prompts, as in prompts.jsonl, or - for " +
-        "standard input",
-    );
-  }
-  if (settings.isOn("overwrite") && !settings.isOff("resume")) {
-    throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
-  }
   const retry = readRetry(settings, args);
-  if (retry !== false && settings.isOff("resume")) {
-    throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
-  }
+  checkStart(inputs, settings, retry);
   const allowance = settings.text("allow-failures");
   const isQuiet = settings.isOn("quiet");
   return {
@@ -95,6 +84,25 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     allowance: allowance === undefined ? undefined : parseAllowance(allowance),
     graceMs: settings.milliseconds("grace") ?? DEFAULT_GRACE_MS,
   };
+}
+
+function checkStart(
+  inputs: readonly string[],
+  settings: Settings,
+  retry: RunRequest["run"]["retry"],
+) {
+  if (inputs.length === 0) {
+    throw new UsageError(
+      "Cannot start without an input: name a file of prompts, as in prompts.jsonl, or - for " +
+        "standard input",
+    );
+  }
+  if (settings.isOn("overwrite") && !settings.isOff("resume")) {
+    throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
+  }
+  if (retry !== false && settings.isOff("resume")) {
+    throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
+  }
 }
 
 /** Which rows a retry or an export is for. */

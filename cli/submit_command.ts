@@ -69,22 +69,9 @@ async function prepare(
   settings: Settings,
   io: Io,
 ): Promise<PreparedJob> {
-  if (inputs.length === 0) {
-    throw new UsageError("Cannot submit without an input: name the files of prompts");
-  }
-  if (inputs.includes("-")) {
-    throw new UsageError('Cannot submit "-": name the file that standard input came from');
-  }
+  checkInputs(inputs);
   const output = settings.required("output", "an output: add -o out/");
-  const shards = settings.integer("shards", 1, MOST_SHARDS);
-  if (shards === undefined) {
-    throw new UsageError("Cannot submit without --shards N: say how many there are to be");
-  }
-  const parallel = settings.integer("parallel", 1) ?? shards;
-  const leadMs = settings.milliseconds("lead") ?? DEFAULT_LEAD_MS;
-  if (leadMs < LEAST_LEAD_MS) {
-    throw new UsageError(`Cannot use --lead ${settings.text("lead")}: it must be 15s or more`);
-  }
+  const { shards, parallel, leadMs } = readDivision(settings);
   refuseSecrets(scheduler, settings, io);
   const { files } = await findInputs(inputs);
   const stem = await sharedStem(inputs, files, output);
@@ -107,6 +94,28 @@ async function prepare(
     merge: mergeWords(stem, shards, settings),
     leadSeconds: Math.round(leadMs / 1_000),
   };
+}
+
+function checkInputs(inputs: readonly string[]): void {
+  if (inputs.length === 0) {
+    throw new UsageError("Cannot submit without an input: name the files of prompts");
+  }
+  if (inputs.includes("-")) {
+    throw new UsageError('Cannot submit "-": name the file that standard input came from');
+  }
+}
+
+function readDivision(settings: Settings): { shards: number; parallel: number; leadMs: number } {
+  const shards = settings.integer("shards", 1, MOST_SHARDS);
+  if (shards === undefined) {
+    throw new UsageError("Cannot submit without --shards N: say how many there are to be");
+  }
+  const parallel = settings.integer("parallel", 1) ?? shards;
+  const leadMs = settings.milliseconds("lead") ?? DEFAULT_LEAD_MS;
+  if (leadMs < LEAST_LEAD_MS) {
+    throw new UsageError(`Cannot use --lead ${settings.text("lead")}: it must be 15s or more`);
+  }
+  return { shards, parallel, leadMs };
 }
 
 /** The flags of the runs, each as one word. */

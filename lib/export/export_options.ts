@@ -177,17 +177,7 @@ function resolveWrite(
 > {
   const { validation = 0, maxRows = Infinity, shuffle, reasoningField = REASONING } = options;
   const output = options.output instanceof URL ? pathOf(options.output) : options.output;
-  if (format === "alpaca" && think === "field") {
-    throw new UsageError("Cannot write reasoning as a field of alpaca: use think wrap or drop");
-  }
-  if (reasoningField !== REASONING && think !== "field") {
-    throw new UsageError(`Cannot use reasoningField "${reasoningField}" without think field`);
-  }
-  if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
-    throw new UsageError(
-      `Cannot use reasoningField "${reasoningField}": it must be a name that messages do not have`,
-    );
-  }
+  checkReasoning(format, think, reasoningField);
   const isPath = typeof output === "string" && standardStreamOf(output) === undefined;
   if (format === "dataset" && !isPath) {
     throw new UsageError("Cannot write a dataset to a stream: name a folder, as in dataset/");
@@ -206,13 +196,36 @@ function resolveWrite(
         "Use --tool-arguments string, or .jsonl",
     );
   }
+  checkNumbers(validation, maxRows, shuffle);
+  if (validation > 0 && format !== "dataset" && !(isPath && /\.\w+$/.test(output))) {
+    throw new UsageError("Cannot write validation rows without a file to name theirs after");
+  }
+  return { output, table, reasoningField, toolArguments, validation, maxRows };
+}
+
+function checkReasoning(
+  format: ExportFormat,
+  think: ThinkStyle | undefined,
+  reasoningField: string,
+): void {
+  if (format === "alpaca" && think === "field") {
+    throw new UsageError("Cannot write reasoning as a field of alpaca: use think wrap or drop");
+  }
+  if (reasoningField !== REASONING && think !== "field") {
+    throw new UsageError(`Cannot use reasoningField "${reasoningField}" without think field`);
+  }
+  if (["", "role", "content", "tool_calls", "tool_call_id", "name"].includes(reasoningField)) {
+    throw new UsageError(
+      `Cannot use reasoningField "${reasoningField}": it must be a name that messages do not have`,
+    );
+  }
+}
+
+function checkNumbers(validation: number, maxRows: number, shuffle: number | undefined): void {
   if (!(validation >= 0 && validation < 1)) {
     throw new UsageError(
       `Cannot write with validation ${validation}: it must be at least 0 and below 1`,
     );
-  }
-  if (validation > 0 && format !== "dataset" && !(isPath && /\.\w+$/.test(output))) {
-    throw new UsageError("Cannot write validation rows without a file to name theirs after");
   }
   if (maxRows !== Infinity && !(Number.isSafeInteger(maxRows) && maxRows > 0)) {
     throw new UsageError(
@@ -222,7 +235,6 @@ function resolveWrite(
   if (shuffle !== undefined && !Number.isSafeInteger(shuffle)) {
     throw new UsageError(`Cannot write with shuffle ${shuffle}: it must be a whole number`);
   }
-  return { output, table, reasoningField, toolArguments, validation, maxRows };
 }
 
 function checkPreference({ prefer, shuffle }: ExportOptions): void {

@@ -94,13 +94,7 @@ export function toTrainingRow(
   const { think } = style;
   const { prompt, answer } = turnsOf(example, think);
   const { tools } = example;
-  const styled = (messages: readonly Message[]) => {
-    const called = withArguments(messages, style.toolArguments);
-    const parted = style.parts ? called.map(withParts) : called;
-    return style.reasoningField === REASONING
-      ? parted
-      : parted.map((message) => withReasoningAs(style.reasoningField, message));
-  };
+  const styled = (messages: readonly Message[]) => inStyle(messages, style);
   if (answer === undefined && !TAKES_PROMPTS.has(format)) {
     return new NoPlace("a row without an answer");
   }
@@ -117,13 +111,8 @@ export function toTrainingRow(
       return withLogprobs(withTools({ messages: styled(whole) }, tools), example);
     case "prompt-completion":
       return withTools({ prompt: styled(prompt), completion: styled([answer!]) }, tools);
-    case "preference": {
-      const { rejected } = example;
-      const pair = rejected === undefined
-        ? { completion: styled([answer!]) } // One of two results that become a pair.
-        : { chosen: styled([answer!]), rejected: styled([thought(rejected, think)]) };
-      return withTools({ prompt: styled(prompt), ...pair }, tools);
-    }
+    case "preference":
+      return withTools({ prompt: styled(prompt), ...pairOf(example, answer!, style) }, tools);
     case "preference-sharegpt":
       return toShareGptPair(
         prompt,
@@ -136,6 +125,22 @@ export function toTrainingRow(
     case "alpaca":
       return toAlpaca(prompt, answer!, tools);
   }
+}
+
+function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
+  const called = withArguments(messages, style.toolArguments);
+  const parted = style.parts ? called.map(withParts) : called;
+  return style.reasoningField === REASONING
+    ? parted
+    : parted.map((message) => withReasoningAs(style.reasoningField, message));
+}
+
+/** Chosen and rejected answers; of one result of two that become a pair, its answer. */
+function pairOf({ rejected }: Example, answer: Message, style: RowStyle): TrainingRow {
+  return rejected === undefined ? { completion: inStyle([answer], style) } : {
+    chosen: inStyle([answer], style),
+    rejected: inStyle([thought(rejected, style.think)], style),
+  };
 }
 
 /** Whether rows hold two answers. */

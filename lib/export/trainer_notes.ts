@@ -8,7 +8,7 @@
  * @module
  */
 
-import { formatCount } from "../figures.ts";
+import { formatCount, formatCountOf } from "../figures.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
@@ -75,70 +75,83 @@ export class TrainerNotes {
 
   /** What is worth telling, a sentence or two each. */
   notes(): string[] {
+    return [
+      ...CHAT_FORMATS.has(this.#format) ? [...this.#callNotes(), ...this.#reasoningNotes()] : [],
+      ...this.#shareGptNotes(),
+    ];
+  }
+
+  #callNotes(): string[] {
     const notes: string[] = [];
-    const rows = (count: number) => `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
-    const isChat = CHAT_FORMATS.has(this.#format);
-    if (isChat && this.#toolArguments === "object") {
-      if (this.#different !== undefined) {
-        notes.push(
-          `Tool calls differ in their arguments (${this.#different}): load the file with datasets 4.8 ` +
-            "or newer; older versions give each call the keys of all others. " +
-            "--tool-arguments string loads everywhere",
-        );
-      }
-      if (this.#callsOfText > 0) {
-        notes.push(
-          `${formatCount(this.#callsOfText)} tool calls have arguments that are no JSON ` +
-            "object: they stay text",
-        );
-      }
+    const isText = this.#toolArguments === "string";
+    if (!isText && this.#different !== undefined) {
+      notes.push(
+        `Tool calls differ in their arguments (${this.#different}): load the file with datasets 4.8 ` +
+          "or newer; older versions give each call the keys of all others. " +
+          "--tool-arguments string loads everywhere",
+      );
     }
-    if (isChat && this.#toolArguments === "string" && this.#rowsWithCalls > 0) {
+    if (!isText && this.#callsOfText > 0) {
+      notes.push(
+        `${formatCount(this.#callsOfText)} tool calls have arguments that are no JSON ` +
+          "object: they stay text",
+      );
+    }
+    if (isText && this.#rowsWithCalls > 0) {
       notes.push(
         "Arguments of tool calls are JSON text: Axolotl parses it; in TRL most chat templates encode it a " +
           "second time, or refuse it. Parse it before training, or use --tool-arguments object with JSONL",
       );
     }
+    return notes;
+  }
+
+  #reasoningNotes(): string[] {
+    if (this.#rowsWithReasoning === 0) return [];
+    const rows = formatCountOf(this.#rowsWithReasoning, "row");
+    if (this.#think === "wrap") {
+      return [
+        `${rows} with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. ` +
+        "Qwen3.8 and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
+      ];
+    }
+    if (this.#think !== "field") return [];
+    return [
+      `${rows} with reasoning in a field of its own: templates that know no reasoning (Qwen2.5, ` +
+      "Llama 3, Gemma 3) leave it out, and need --think wrap",
+    ];
+  }
+
+  #shareGptNotes(): string[] {
+    const notes: string[] = [];
     if (this.#isShareGpt && this.#rowsWithCalls > 0) {
       notes.push(
-        `${rows(this.#rowsWithCalls)} with function_call turns: LLaMA-Factory trains on them, ` +
-          "Axolotl does not. For Axolotl use --format messages",
+        `${
+          formatCountOf(this.#rowsWithCalls, "row")
+        } with function_call turns: LLaMA-Factory trains on ` +
+          "them, Axolotl does not. For Axolotl use --format messages",
       );
     }
     if (this.#isShareGpt && this.#think === "field" && this.#rowsWithReasoning > 0) {
       notes.push(
         `${
-          rows(this.#rowsWithReasoning)
-        } with reasoning in a field: LLaMA-Factory does not read it. ` +
-          "Use --think wrap, or --format messages for TRL and Axolotl",
+          formatCountOf(this.#rowsWithReasoning, "row")
+        } with reasoning in a field: LLaMA-Factory does ` +
+          "not read it. Use --think wrap, or --format messages for TRL and Axolotl",
       );
     }
     if (this.#rowsOutOfTurn > 0) {
       notes.push(
-        `${rows(this.#rowsOutOfTurn)} whose turns do not alternate between user and assistant: ` +
-          "LLaMA-Factory leaves them out. For TRL and Axolotl use --format messages",
+        `${
+          formatCountOf(this.#rowsOutOfTurn, "row")
+        } whose turns do not alternate between user and ` +
+          "assistant: LLaMA-Factory leaves them out. For TRL and Axolotl use --format messages",
       );
     }
     if (this.#textsBesideCalls > 0) {
       notes.push(
         `${formatCount(this.#textsBesideCalls)} texts beside tool calls are left out: ` +
           "sharegpt has no place for them. Use --format messages",
-      );
-    }
-    if (isChat && this.#think === "wrap" && this.#rowsWithReasoning > 0) {
-      notes.push(
-        `${
-          rows(this.#rowsWithReasoning)
-        } with reasoning in <think> tags in the content, as Qwen3, Qwen3.5 and GLM-4 read it. Qwen3.8 ` +
-          "and Nemotron 3 need --think field, gpt-oss --think field --reasoning-field thinking",
-      );
-    }
-    if (isChat && this.#think === "field" && this.#rowsWithReasoning > 0) {
-      notes.push(
-        `${
-          rows(this.#rowsWithReasoning)
-        } with reasoning in a field of its own: templates that know no ` +
-          "reasoning (Qwen2.5, Llama 3, Gemma 3) leave it out, and need --think wrap",
       );
     }
     return notes;

@@ -121,11 +121,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const run = await readRunFile(files.runJson);
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
-  const audit = new Audit();
-  await audit.readResults(files.results);
-  for (const path of await rescuedFilesOf(files.results, "results")) await audit.readRescued(path);
-  const rescuedFailures = await rescuedFilesOf(files.failures, "failures");
-  for (const path of [files.failures, ...rescuedFailures]) await audit.readFailures(path);
+  const audit = await auditOf(files);
   const { input: name, pieces = [{ path: name, name, options: rows }] } = files;
   const input = new InputSequence(pieces, options.imagesRoot);
   const found = await preflight(input, {
@@ -163,6 +159,16 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     damage: audit.damage,
     damageCount: audit.damageCount,
   };
+}
+
+/** Reads all that was written, what was kept beside the files included. */
+async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
+  const audit = new Audit();
+  await audit.readResults(results);
+  for (const path of await rescuedFilesOf(results, "results")) await audit.readRescued(path);
+  const rescued = await rescuedFilesOf(failures, "failures");
+  for (const path of [failures, ...rescued]) await audit.readFailures(path);
+  return audit;
 }
 
 /** The row options of a run that was made before, with what the caller says over them. */

@@ -91,15 +91,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     this.#shared = {
       address,
       proxyHost: proxy?.host,
-      headers: headerList({
-        "content-type": "application/json",
-        accept: stream ? "text/event-stream, application/json" : "application/json",
-        // Without a word some gateways compress, which only costs both sides time, and others buffer
-        // a stream to do so.
-        "accept-encoding": "identity",
-        "user-agent": `retort/${VERSION}`,
-        ...key,
-      }, options.headers),
+      headers: headerList({ ...ownHeaders(stream), ...key }, options.headers),
       timeoutMs,
       streamIdleTimeoutMs,
       now,
@@ -241,4 +233,16 @@ class KeptFields {
         "it may not support it",
     };
   }
+}
+
+/** The header fields of every request, but for those of the key and of the user. */
+function ownHeaders(stream: boolean): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    accept: stream ? "text/event-stream, application/json" : "application/json",
+    // Without a word some gateways compress, which only costs both sides time, and others buffer
+    // a stream to do so.
+    "accept-encoding": "identity",
+    "user-agent": `retort/${VERSION}`,
+  };
 }
