@@ -21,10 +21,10 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 /** What `deno task distill` may not touch, whatever its permissions to read and write say. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
-/** An output of its own for each of some hundred inputs is more than most systems allow at first. */
+/** Each call in flight needs a connection, and up to 300 output files are open. */
 const TOO_MANY_FILES =
-  "too many open files: each input has an output of its own, which needs some. Raise " +
-  "the limit with ulimit -n 65536, or add --shard 0/1 to have one output for all inputs";
+  "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
+  "the limit with ulimit -n 65536, or lower --concurrency";
 
 /** Why a file or folder cannot be read or written; stands after `Cannot read "…": `. */
 export function systemReason(cause: unknown): string {

@@ -29,7 +29,7 @@ Deno.test("systemReason() names what is wrong in a user's words", () => {
     ],
   ];
   const tooMany = systemReason(new Error("Too many open files (os error 24): open 'x'"));
-  assert(tooMany.startsWith("too many open files") && tooMany.includes("--shard 0/1"), tooMany);
+  assert(tooMany.startsWith("too many open files") && tooMany.includes("--concurrency"), tooMany);
   for (const [error, reason] of cases) assertEquals(systemReason(error), reason);
   assertEquals(systemReason("odd"), "odd");
 });

@@ -29,6 +29,7 @@ const GROWTH = 1.5;
 const BLOCK_BITS = 12;
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_ENTRIES - 1;
+const FIRST_ENTRIES = 16;
 const ENCODER = new TextEncoder();
 
 /**
@@ -43,6 +44,8 @@ export class IdTable implements Disposable {
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
+  /** How many entries the blocks take. The first one grows until it is as large as the others. */
+  #entryRoom = 0;
   /** How many entries the index takes. */
   #room = 0;
   /** The lower bits of a slot of the index: the number of its entry, from 1. The others are of its hash. */
@@ -83,7 +86,7 @@ export class IdTable implements Disposable {
     this.#checks = [];
     this.#flags = [];
     this.#lines = undefined;
-    this.#size = 0;
+    this.#size = this.#entryRoom = 0;
     this.#makeIndex(16);
     return keys;
   }
@@ -216,11 +219,7 @@ export class IdTable implements Disposable {
       this.#probe();
     }
     const slot = this.#size++, at = slot & BLOCK_MASK;
-    if (at === 0) {
-      this.#keys.push(new Uint32Array(BLOCK_ENTRIES * KEY_WORDS));
-      this.#checks.push(new Uint32Array(BLOCK_ENTRIES * CHECK_WORDS));
-      this.#flags.push(new Uint8Array(BLOCK_ENTRIES));
-    }
+    if (slot === this.#entryRoom) this.#makeEntries();
     this.#keys[slot >>> BLOCK_BITS].set(this.#key, at * KEY_WORDS);
     this.#index[this.#free] = this.#hashBits() | (slot + 1);
     return slot;
@@ -247,6 +246,28 @@ export class IdTable implements Disposable {
       }
       if (++place === index.length) place = 0;
     }
+  }
+
+  /** Makes room for more entries: a run may have thousands of tables of a few rows. */
+  #makeEntries(): void {
+    const old = this.#entryRoom,
+      isFirst = old < BLOCK_ENTRIES,
+      block = isFirst ? 0 : this.#keys.length;
+    const entries = isFirst
+      ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, old * 2))
+      : BLOCK_ENTRIES;
+    const keys = new Uint32Array(entries * KEY_WORDS);
+    const checks = new Uint32Array(entries * CHECK_WORDS);
+    const flags = new Uint8Array(entries);
+    if (isFirst && old > 0) {
+      keys.set(this.#keys[0]);
+      checks.set(this.#checks[0]);
+      flags.set(this.#flags[0]);
+    }
+    this.#keys[block] = keys;
+    this.#checks[block] = checks;
+    this.#flags[block] = flags;
+    this.#entryRoom += isFirst ? entries - old : entries;
   }
 
   #hashBits(): number {

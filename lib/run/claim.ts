@@ -15,6 +15,7 @@ import {
   repairTail,
   rescuedFilesOf,
   setAside,
+  type SharedLock,
   targetOf,
 } from "../sink/mod.ts";
 import { hasContent, removeIfThere } from "../files.ts";
@@ -26,6 +27,8 @@ import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 export interface ClaimOptions {
   /** What the run was told. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
+  /** The lock of all outputs of the run, where it has many. @default each has its own */
+  readonly shared?: SharedLock;
   /** Says something to the user. */
   readonly notice: (level: "info" | "warning", message: string) => void;
 }
@@ -49,6 +52,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   const lock = await acquireLock(files.lock, {
     required: options.options.lock ?? true,
     mode,
+    shared: options.shared,
     onLeftovers: (token) => removeLeftovers(files, token),
   });
   try {

@@ -261,7 +261,7 @@ export async function estimateRows(pieces: readonly InputPiece[]): Promise<numbe
   for (const { path, part } of pieces) {
     rows += part === undefined ? await rowsOf(path) : part.to.rows - part.from.rows;
   }
-  return Math.max(DEFAULT_ROWS, rows);
+  return rows;
 }
 
 /** Rows of the file by the length of its first lines; 1,000 where nothing can be said. */
@@ -278,7 +278,7 @@ async function rowsOf(path: string): Promise<number> {
       lines++;
     }
     const rows = Math.min(size / read * lines * MARGIN, size / SHORTEST_ROW_BYTES);
-    return Math.max(DEFAULT_ROWS, Math.ceil(rows));
+    return read === size ? lines + 1 : Math.max(DEFAULT_ROWS, Math.ceil(rows));
   } catch {
     return DEFAULT_ROWS;
   }

@@ -11,8 +11,10 @@ import type { SummaryFile } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
 import {
   type Lock,
+  type OpenFiles,
   type ReplacementOptions,
   rescuedFilesOf,
+  type SharedLock,
   Sink,
   type SinkOptions,
 } from "../sink/mod.ts";
@@ -94,8 +96,8 @@ export class Job {
    * @throws {LockedError} when another run works here
    * @throws {UsageError} when a file there is not ours, or its answers were created with different settings
    */
-  async claim(): Promise<void> {
-    const { lock, mode } = await claimOutput(this.files, this.#context);
+  async claim(shared?: SharedLock): Promise<void> {
+    const { lock, mode } = await claimOutput(this.files, { ...this.#context, shared });
     this.#lock = lock;
     this.#mode = mode;
     await this.checkIdentity();
@@ -172,9 +174,12 @@ export class Job {
     await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }
 
-  /** Opens the output for writing. */
-  async open(sinkOptions: SinkOptions): Promise<void> {
-    this.#sink = await Sink.open(this.files, { ...sinkOptions, mode: this.#mode });
+  /** Opens the output for writing: now, or where `openFiles` are given when lines come for it. */
+  async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
+    const options = { ...sinkOptions, mode: this.#mode };
+    this.#sink = openFiles === undefined
+      ? await Sink.open(this.files, options)
+      : await Sink.park(this.files, options, openFiles);
   }
 
   /** Answers for each row. A retry that is told nothing wants as many as the run before: the failed ones

@@ -1,21 +1,25 @@
 /**
  * All inputs of a run together: a job for each file, or the one of a shard.
  *
+ * Up to 64 outputs stay open, with a lock each. For more there is one lock, and their files are opened when lines
+ * come for them: 10,000 outputs need 300 open files.
+ *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
 import type { SummaryParts } from "../progress/mod.ts";
 import type { Row } from "../row.ts";
+import { type Lock, OpenFiles, SharedLock, type SinkOptions, syncFolderOf } from "../sink/mod.ts";
 import type { Shard } from "../shards/mod.ts";
 import type { UidSelection } from "./admission.ts";
-import type { RunContext, RunNotices } from "./context.ts";
+import type { JobContext, RunContext, RunNotices } from "./context.ts";
 import type { Preflight } from "./findings.ts";
-import { crashedInFlight } from "./heartbeat.ts";
+import { crashedInFlight, type GroundJob } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import { type OutputFiles, outputFilesOf } from "./outputs.ts";
+import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
@@ -36,12 +40,21 @@ export interface JobsOptions {
   readonly writes: boolean;
 }
 
-/** The jobs of one run, in the order of its inputs. */
+/** The most outputs that stay open: each takes a lock and two handles on two files. */
+const MOST_KEPT_OPEN = 64;
+/** The most files that are open at once where there are more outputs, with two handles each. */
+const MOST_OPEN_FILES = 96;
+/** Outputs that are worked at side by side where there are many: each waits for the disk most of the time. */
+const AT_ONCE = 16;
+
+/** The jobs of one run, in the order of its inputs. To be closed. */
 export class Jobs {
   /** One for each input, or the one of the shard. */
   readonly list: readonly Job[];
   /** The files of the shard, where the run is one. */
   readonly shard: ShardFiles | undefined;
+  #sharedLock: SharedLock | undefined;
+  #openFiles: OpenFiles | undefined;
 
   constructor(list: readonly Job[] = [], shard?: ShardFiles) {
     this.list = list;
@@ -58,6 +71,71 @@ export class Jobs {
     return this.list.map(({ found }) => found);
   }
 
+  /** Whether there are more outputs than stay open. */
+  get areMany(): boolean {
+    return this.list.length > MOST_KEPT_OPEN;
+  }
+
+  /** The locks that say what is in flight. */
+  get locks(): Lock[] {
+    if (this.#sharedLock !== undefined) return [this.#sharedLock.lock];
+    return this.list.flatMap(({ lock }) => lock ?? []);
+  }
+
+  /** What is looked after while the run writes. */
+  get ground(): readonly GroundJob[] {
+    const files = this.#openFiles, shared = this.#sharedLock;
+    if (files === undefined) return this.list;
+    return [{
+      checkGround: async () => await files.check() ?? await shared?.lock.check(),
+      moveAway: () => files.moveAway(),
+    }];
+  }
+
+  /** Does something for every input: one after the other, or some side by side where there are many. The first
+   * failure ends it, once no other is at work any more. */
+  async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
+    let next = 0;
+    const lane = async () => {
+      try {
+        while (next < this.list.length) {
+          const index = next++;
+          await work(this.list[index], index);
+        }
+      } catch (error) {
+        next = Infinity;
+        throw error;
+      }
+    };
+    const lanes = Array.from({ length: this.areMany ? AT_ONCE : 1 }, lane);
+    for (const end of await Promise.allSettled(lanes)) {
+      if (end.status === "rejected") throw end.reason;
+    }
+  }
+
+  /** Takes the locks and repairs what a crash has left. */
+  async claim({ lock: required }: Pick<ResolvedRunOptions, "lock">): Promise<void> {
+    const files = this.list.map((job) => job.files);
+    await makeFolders(files);
+    if (this.areMany) {
+      this.#sharedLock = await SharedLock.acquire(files.map(({ lock }) => lock), { required });
+    }
+    await this.each((job) => job.claim(this.#sharedLock));
+  }
+
+  /** Opens all outputs for writing. */
+  async open(optionsOf: (job: Job, index: number) => SinkOptions): Promise<void> {
+    if (this.areMany) this.#openFiles = new OpenFiles(MOST_OPEN_FILES);
+    await this.each((job, index) => job.open(optionsOf(job, index), this.#openFiles));
+    if (this.areMany) await syncFolderOf(this.list[0].files.results);
+  }
+
+  /** Frees all files, whatever has happened. `isStalled` tells of which outputs a full disk is not waited for. */
+  async close(isStalled: (index: number) => boolean): Promise<void> {
+    using _shared = this.#sharedLock;
+    await this.each((job, index) => job.close({ abandon: isStalled(index) }));
+  }
+
   /** Adds a count of the first pass up over all inputs. */
   sum(countOf: (found: Preflight) => number): number {
     return sum(this.found, countOf);
@@ -67,7 +145,7 @@ export class Jobs {
   async look(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
-      for (const job of this.list) await job.look();
+      await this.each((job) => job.look());
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -120,22 +198,30 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const { shard, output } = options.options;
   if (shard === undefined) {
     const files = await outputFilesOf(inputs.files, output);
-    return new Jobs(files.map((one) => jobOf(options, one)));
+    const parserOf = parsersOf(options);
+    return new Jobs(files.map((one) => jobOf(options, one, parserOf)));
   }
   const own = await shardFiles(inputs.files, shard, options);
-  return new Jobs([jobOf(options, own.files, own.limit)], own);
+  return new Jobs([jobOf(options, own.files, parsersOf(options), own.limit)], own);
+}
+
+/** What reads rows, by the order in which fields name them; all inputs share it. */
+function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
+  const parsers = [false, true].map((namedLast) => rowParserOf(generator, { namedLast }));
+  return ({ namedLast }) => parsers[Number(namedLast)];
 }
 
 function jobOf(
   { context: { generator, signal }, options, chosen, identity, notices }: JobsOptions,
   files: OutputFiles,
+  parserOf: JobContext["parserOf"],
   limit?: number,
 ): Job {
   return new Job(files, {
     limit,
     options,
     chosen,
-    parserOf: (order) => rowParserOf(generator, order),
+    parserOf,
     imagesRoot: generator.imagesRoot,
     acceptsEndings: (generator.acceptEndings?.length ?? 0) > 0,
     format: generator,

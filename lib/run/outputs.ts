@@ -128,10 +128,40 @@ export async function checkOutputs(
   files: readonly OutputFiles[],
 ): Promise<void> {
   checkCollisions(files);
-  await checkNotAnInput(inputs, files);
-  await checkRegular(files);
-  await checkOneFileEach(files);
-  await checkSiblings(inputs, files);
+  const [taken, found] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
+  const named = namesById(taken);
+  checkNotAnInput(named, files, found);
+  await checkRegular(files, found);
+  checkOneFileEach(files, found);
+  await checkSiblings(named, files, found);
+}
+
+/** What paths lead to, as far as they lead to anything. */
+type Stats = ReadonlyMap<string, Deno.FileInfo>;
+
+/** Paths that are looked at side by side. */
+const AT_ONCE = 64;
+
+async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
+  const found = new Map<string, Deno.FileInfo>();
+  for (let start = 0; start < paths.length; start += AT_ONCE) {
+    await Promise.all(
+      paths.slice(start, start + AT_ONCE).map(async (path) => {
+        const info = path === "-" ? undefined : await look(path);
+        if (info !== undefined) found.set(path, info);
+      }),
+    );
+  }
+  return found;
+}
+
+/** Two names may lead to one file, so it is the device and inode that are compared. */
+function namesById(stats: Stats): Map<string, string> {
+  return new Map([...stats].map(([path, info]) => [idOf(info), path]));
+}
+
+function idOf({ dev, ino }: Deno.FileInfo): string {
+  return `${dev}:${ino}`;
 }
 
 /**
@@ -141,8 +171,8 @@ export async function checkOutputs(
  * @throws {SinkError} when one cannot be made
  */
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
-  for (const { results } of files) {
-    await makeFolder(system.dirname(results));
+  for (const folder of new Set(files.map(({ results }) => system.dirname(results)))) {
+    await makeFolder(folder);
   }
 }
 
@@ -199,33 +229,31 @@ function sharedFile(path: string, one: string, other: string): UsageError {
   );
 }
 
-/** Two names may lead to one file. */
-async function checkOneFileEach(files: readonly OutputFiles[]): Promise<void> {
+function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
   const owners = new Map<string, string>();
   for (const one of files) {
     for (const path of pathsOf(one)) {
-      const info = await statOf(path);
+      const info = found.get(path);
       if (!info?.ino) continue;
-      const id = `${info.dev}:${info.ino}`;
-      const other = owners.get(id);
+      const other = owners.get(idOf(info));
       if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(id, one.input);
+      owners.set(idOf(info), one.input);
     }
   }
 }
 
 /** `x.jsonl` and `x.ndjson` would share the failures, the lock and all other files. */
 async function checkSiblings(
-  inputs: readonly string[],
+  inputs: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
+  found: Stats,
 ): Promise<void> {
+  const siblings = await statsOf(files.map(({ results }) => siblingOf(results)));
   for (const { results, runJson } of files) {
-    const stem = results.replace(RESULTS_NAME, "");
-    const sibling = results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
-    const info = await statOf(sibling);
-    if (!info?.isFile || await isOneOf(inputs, info)) continue;
+    const sibling = siblingOf(results), info = siblings.get(sibling);
+    if (!info?.isFile || inputs.has(idOf(info))) continue;
     const isOwner = info.size === 0
-      ? await statOf(runJson) !== undefined && await statOf(results) === undefined
+      ? found.has(runJson) && !found.has(results)
       : await holdsOwnLines(sibling, "results");
     if (!isOwner) continue;
     throw new UsageError(
@@ -235,28 +263,20 @@ async function checkSiblings(
   }
 }
 
-async function isOneOf(paths: readonly string[], info: Deno.FileInfo): Promise<boolean> {
-  for (const path of paths) {
-    const other = await statOf(path);
-    if (other !== undefined && other.ino === info.ino && other.dev === info.dev) return true;
-  }
-  return false;
+function siblingOf(results: string): string {
+  const stem = results.replace(RESULTS_NAME, "");
+  return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
 }
 
-/** Two names may be one file, so it is the device and inode that are compared. */
-async function checkNotAnInput(
-  inputs: readonly string[],
+function checkNotAnInput(
+  inputs: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
-): Promise<void> {
-  const taken = new Map<string, string>();
-  for (const input of inputs) {
-    const info = input === "-" ? undefined : await statOf(input);
-    if (info !== undefined) taken.set(`${info.dev}:${info.ino}`, input);
-  }
+  found: Stats,
+): void {
   for (const one of files) {
     for (const path of pathsOf(one)) {
-      const info = await statOf(path);
-      const input = info && taken.get(`${info.dev}:${info.ino}`);
+      const info = found.get(path);
+      const input = info && inputs.get(idOf(info));
       if (input !== undefined) {
         throw new UsageError(
           `Cannot write "${path}": it is the input "${input}". Name another output`,
@@ -271,26 +291,22 @@ async function checkNotAnInput(
  * the run that continues. Results and failures may be links, and what counts is where they lead; what we
  * name ourselves is never written through one.
  */
-async function checkRegular(files: readonly OutputFiles[]): Promise<void> {
-  for (const one of files) {
-    const sideFiles = sideFilesOf(one);
-    for (const path of pathsOf(one)) {
-      const info = sideFiles.includes(path) ? await linkInfoOf(path) : await statOf(path);
-      if (info === undefined || info.isFile) continue;
-      throw new UsageError(
-        `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
-          "Name another output",
-      );
-    }
+async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
+  const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
+  for (const path of files.flatMap(pathsOf)) {
+    const target = found.get(path);
+    // A link to a device, say, is told as what it leads to.
+    const isOther = target !== undefined && !target.isFile;
+    const info = isOther ? target : named.get(path) ?? target;
+    if (info === undefined || info.isFile) continue;
+    throw new UsageError(
+      `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
+        "Name another output",
+    );
   }
 }
 
-/** A link to a device, say, is told as what it leads to. */
-async function linkInfoOf(path: string): Promise<Deno.FileInfo | undefined> {
-  const target = await statOf(path);
-  if (target !== undefined && !target.isFile) return target;
-  return await Deno.lstat(path).catch(() => undefined);
-}
+function none(): undefined {}
 
 function kindOf(info: Deno.FileInfo): string {
   if (info.isSymlink) return "a link";

@@ -27,13 +27,13 @@ const UID_IS_KEPT = 4;
 /** The decisions on each line that is not blank, in their order: one for each of a row's answers. */
 export class Plan {
   readonly #samples: number;
-  #todos = new Uint8Array(4_096);
+  #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
   /** Which row of its id each line is: 0 for the first. Empty while there is one of each. */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
-  #failureLines = new Uint32Array(1_024);
+  #failureLines = new Uint32Array(16);
   #failures = 0;
   #failuresTaken = 0;
 
@@ -132,15 +132,18 @@ export class Plan {
   }
 }
 
-/** Memory is taken, and given back, in blocks of this many ids. */
+/** Memory is taken, and given back, in blocks of this many ids; the first ones are smaller. */
 const BLOCK_UIDS = 4_096;
+const FIRST_UIDS = 16;
 
 /** A queue of ids of 32 hex digits, by their slots in the table of ids. What it frees on the way is as much as
  * the rows that were read take. */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
   /** Ids in the last block. */
-  #kept = BLOCK_UIDS;
+  #kept = 0;
+  /** Ids that the last block takes. */
+  #room = 0;
   /** Ids that were taken out of the first block. */
   #taken = 0;
   #keys: Uint32Array[] = [];
@@ -149,8 +152,9 @@ export class KeptUids {
 
   /** Adds the id of a slot at the end. */
   keep(slot: number): void {
-    if (this.#kept === BLOCK_UIDS) {
-      this.#blocks.push(new Uint32Array(BLOCK_UIDS));
+    if (this.#kept === this.#room) {
+      this.#room = Math.min(BLOCK_UIDS, Math.max(FIRST_UIDS, this.#room * 2));
+      this.#blocks.push(new Uint32Array(this.#room));
       this.#kept = 0;
     }
     this.#blocks.at(-1)![this.#kept++] = slot;
@@ -166,7 +170,7 @@ export class KeptUids {
 
   /** Takes the first id out. There must be one, and its hash. */
   take(): string {
-    if (this.#taken === BLOCK_UIDS) {
+    if (this.#taken === this.#blocks[0].length) {
       this.#blocks.shift();
       this.#taken = 0;
     }

@@ -14,7 +14,6 @@ import type { Job } from "./job.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
-import { makeFolders } from "./outputs.ts";
 import { type Preview, previewOf } from "./preview.ts";
 import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
@@ -66,10 +65,9 @@ export class Run {
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
-      for (const job of this.#jobs.list) await job.checkInput();
+      await this.#jobs.each((job) => job.checkInput());
       if (this.#jobs.list.some(({ found }) => found.unreadable !== undefined)) await this.#refuse();
-      await makeFolders(this.#jobs.list.map((job) => job.files));
-      for (const job of this.#jobs.list) await job.claim();
+      await this.#jobs.claim(this.#options);
       const { stdin } = this.#options;
       const isReady = await this.#jobs.look(this.#context.signal, stdin);
       if (!isReady) return this.#tell(this.#summarise({ isReady }));
@@ -82,9 +80,7 @@ export class Run {
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
       await this.#ground?.close();
       await this.#status?.end(this.#summary);
-      for (const [index, job] of this.#jobs.list.entries()) {
-        await job.close({ abandon: this.#stalled.has(index) });
-      }
+      await this.#jobs.close((index) => this.#stalled.has(index));
     }
   }
 
@@ -94,20 +90,20 @@ export class Run {
     if (this.#options.input.includes("-")) {
       throw new UsageError("Cannot try out standard input: name a file");
     }
-    for (const job of this.#jobs.list) {
+    await this.#jobs.each(async (job) => {
       await job.checkInput();
       await job.checkIdentity();
       await job.look();
-    }
+    });
     this.#checkInput();
     return previewOf(this.#context, this.#jobs.inputs, this.#jobs.found);
   }
 
   /** Tells what is wrong with all inputs where one of them cannot be read. */
   async #refuse(): Promise<void> {
-    for (const job of this.#jobs.list) {
+    await this.#jobs.each(async (job) => {
       if (job.files.input !== "-") await job.look();
-    }
+    });
     this.#checkInput();
   }
 
@@ -153,22 +149,22 @@ export class Run {
     const { generator, onSettled } = this.#context;
     const isPriced = this.#context.prepared.budget.costUsd !== null;
     const format = { ...lineFormat(generator, this.#options), isPriced };
-    for (const [index, job] of this.#jobs.list.entries()) {
+    await this.#jobs.each(async (job) => {
       await job.makeRoom();
       await this.#writeRunFile(job, null);
-      await job.open({
-        format,
-        concurrency: this.#concurrency,
-        fsync: this.#options.fsync ?? "always",
-        onDurable: (outcomes) => {
-          job.settled(outcomes);
-          onSettled(outcomes);
-        },
-        onStall: (error) => this.#onStall(index, error),
-        onRecover: () => this.#onRecover(index),
-        onBroken: (error) => this.#engine?.abort(error),
-      });
-    }
+    });
+    await this.#jobs.open((job, index) => ({
+      format,
+      concurrency: this.#concurrency,
+      fsync: this.#options.fsync ?? "always",
+      onDurable: (outcomes) => {
+        job.settled(outcomes);
+        onSettled(outcomes);
+      },
+      onStall: (error) => this.#onStall(index, error),
+      onRecover: () => this.#onRecover(index),
+      onBroken: (error) => this.#engine?.abort(error),
+    }));
   }
 
   async #work(): Promise<void> {
@@ -182,8 +178,11 @@ export class Run {
       this.#identity.model,
     );
     const jobs = this.#jobs.list;
-    const ground = this.#ground = new Ground(jobs, (error) => this.#loseGround(error));
-    const heartbeat = new Heartbeat(jobs.flatMap(({ lock }) => lock ?? []), {
+    const ground = this.#ground = new Ground(
+      this.#jobs.ground,
+      (error) => this.#loseGround(error),
+    );
+    const heartbeat = new Heartbeat(this.#jobs.locks, {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
       onTick: () => {
@@ -259,9 +258,13 @@ export class Run {
   }
 
   async #finish(): Promise<Summary> {
-    for (const job of this.#jobs.list) await job.tidy();
+    await this.#jobs.each((job) => job.tidy());
     const summary = this.#summarise({ isReady: true });
-    for (const job of this.#jobs.list) await this.#writeRunFile(job, summary);
+    await this.#jobs.each((job, index) => {
+      // With all files in each run file, those of 10,000 inputs would take 20 GB.
+      const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
+      return this.#writeRunFile(job, { ...summary, files });
+    });
     return this.#tell(summary);
   }
 

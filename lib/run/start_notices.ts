@@ -128,11 +128,30 @@ type Found = Pick<
 /** One line for each input: what was found in it. Others for what is probably not meant. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return [
-    ...countLines(inputs, found),
-    ...uidFieldLines(inputs, found),
-    ...promptFieldLines(inputs, found),
-    ...fromRunLines(inputs, found),
+    ...firstOf(countLines(inputs, found), found.slice(MOST_INPUTS)),
+    ...firstOf(uidFieldLines(inputs, found)),
+    ...firstOf(promptFieldLines(inputs, found)),
+    ...firstOf(fromRunLines(inputs, found)),
     ...unsentLines(found),
+  ];
+}
+
+/** The most inputs of which each has a line of its own. */
+const MOST_INPUTS = 20;
+
+/** The first of these lines, and how many follow: with the rows in them where that is known. */
+function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
+  const more = lines.length - MOST_INPUTS;
+  if (more <= 0) return [...lines];
+  const rows = rest?.reduce((total, one) => total + one.rows, 0);
+  const bad = rest?.reduce((total, one) => total + one.bad.count, 0) ?? 0;
+  const said = [
+    ...(rows === undefined ? [] : [`: ${formatCountOf(rows, "row")}`]),
+    ...(bad === 0 ? [] : [`, ${formatCount(bad)} bad`]),
+  ];
+  return [
+    ...lines.slice(0, MOST_INPUTS),
+    `… and ${formatCount(more)} more inputs${said.join("")}`,
   ];
 }
 

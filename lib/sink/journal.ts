@@ -30,7 +30,7 @@ import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts"
 import { Batch, KeptBytes, MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
-import { WatchedFile } from "./watched_file.ts";
+import { type KnownFile, WatchedFile } from "./watched_file.ts";
 
 export type { JournalFile } from "./appender.ts";
 
@@ -49,6 +49,10 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly fsync?: "always" | "never";
   /** The permissions of a file that is made now. @default 0o666 */
   readonly mode?: number;
+  /** Whether the file is there and its name outlives a power cut. @default false */
+  readonly isNamed?: boolean;
+  /** What the file was when it was closed. @default it was not open before */
+  readonly known?: KnownFile;
   /** Opens the file for appending; called twice. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
@@ -112,16 +116,16 @@ export class Journal<T> implements AsyncDisposable {
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: JournalFile[] = [];
     try {
-      const { openFile } = options;
+      const { openFile, mode, known, isNamed = false } = options;
       const watched = openFile === undefined
-        ? await WatchedFile.open(path, options.mode)
+        ? await WatchedFile.open(path, mode, known)
         : undefined;
       const writeFile = watched?.writer ?? await openFile!(path);
       opened.push(writeFile);
       const syncFile = watched?.syncer ?? await openFile!(path);
       opened.push(syncFile);
       const { size } = await writeFile.stat();
-      if (size === 0) await syncFolderOf(path);
+      if (size === 0 && !isNamed) await syncFolderOf(path);
       return new Journal(path, [writeFile, syncFile], size, options, watched);
     } catch (cause) {
       for (const file of opened) file.close();
@@ -151,6 +155,11 @@ export class Journal<T> implements AsyncDisposable {
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
     }
+  }
+
+  /** What the file is to be when it is opened again. */
+  get known(): KnownFile | undefined {
+    return this.#watched?.known;
   }
 
   /** Lines that were appended. */

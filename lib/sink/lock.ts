@@ -11,11 +11,19 @@
  * The file holds one line: who has the lock, and how many calls the run has in flight. It is written
  * over in place and never synced, which is enough to outlive the process that wrote it.
  *
+ * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of them
+ * (`SharedLock`), and each output's lock file names that: a note is read and written only by a process that
+ * holds the file at that moment, so whoever takes it next finds the name and looks whether the shared lock is
+ * held.
+ *
  * @module
  */
 
+import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere, systemReason } from "../files.ts";
+import { ifThere } from "../files.ts";
+import { xxHash64Hex } from "../hash.ts";
+import { OWN_FOLDER } from "../paths.ts";
 import {
   cannotWrite,
   type FileIdentity,
@@ -23,6 +31,21 @@ import {
   pathProblem,
   randomToken,
 } from "./durable_file.ts";
+import {
+  foreignFile,
+  isOurs,
+  lockedError,
+  NOTE_BYTES,
+  noteLine,
+  noteOf,
+  openLockFile,
+  readText,
+  type RunNote,
+  type RunState,
+  tryLock,
+} from "./lock_file.ts";
+
+export type { RunNote, RunState } from "./lock_file.ts";
 
 /** What a lock can be told. */
 export interface LockOptions {
@@ -34,52 +57,34 @@ export interface LockOptions {
   mode?: number;
   /** Opens the lock file. @default Deno.open */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
+  /** The lock of all outputs of the run: the file is not kept open then, and names it. @default none */
+  shared?: SharedLock;
 }
 
-/** What a run leaves in its lock file for the next one. */
-export interface RunNote {
-  /** The process. */
-  readonly pid: number;
-  /** When the run began to send, ISO 8601; "" before that. It tells runs apart. */
-  readonly started: string;
-  /** Whether the run was at work. True in the note of an earlier run means that it has crashed, or that it
-   * had to give up answers. */
-  readonly running: boolean;
-  /** Calls that were in flight, or whose answers were not written, at most. */
-  readonly in_flight: number;
-  /** Stands in the names of the run's temporary files; absent in notes of earlier versions. */
-  readonly token?: string;
-}
-
-/** What a run says in its note; the lock knows the rest. */
-export type RunState = Omit<RunNote, "token">;
-
-/** Longer than any note; they are filled up with spaces, so that each covers the one before it. */
-const NOTE_BYTES = 128;
-/** More is in no file of ours, not even one that was written by several versions. */
-const MOST_BYTES = 256;
-
-/** A lock that is held. It is freed by `release`, or at the end of a `using` block. */
+/** A lock that is held, by its own file or by a shared one. It is freed by `release`, or at the end of a
+ * `using` block. */
 export class Lock implements Disposable {
   /** The last note of the run that had the lock before; undefined where there is none. */
   readonly previous: RunNote | undefined;
   /** Stands in the names of this run's temporary files: the next holder removes what a crash leaves. */
-  readonly token: string = randomToken();
+  readonly token: string;
   readonly #path: string;
-  readonly #identity: FileIdentity;
+  /** Absent where a shared lock is held in its place. */
   #file: Deno.FsFile | undefined;
+  readonly #identity: FileIdentity | undefined;
 
   /** Made by `acquireLock`. */
   constructor(
     path: string,
-    file: Deno.FsFile,
-    identity: FileIdentity,
     previous: RunNote | undefined,
+    token: string,
+    held?: { file: Deno.FsFile; identity: FileIdentity },
   ) {
     this.#path = path;
-    this.#file = file;
-    this.#identity = identity;
     this.previous = previous;
+    this.token = token;
+    this.#file = held?.file;
+    this.#identity = held?.identity;
   }
 
   /**
@@ -99,9 +104,28 @@ export class Lock implements Disposable {
     }
   }
 
+  /** Leaves the name of a lock that is held in the place of this one, and frees the file.
+   *
+   * @throws {SinkError} when the disk will not have it: others could take the output then
+   */
+  refer({ name, lock: { token } }: SharedLock): Lock {
+    using file = this.#file!;
+    this.#file = undefined;
+    const state = { ...(this.previous ?? NO_RUN), pid: Deno.pid };
+    const line = new TextEncoder().encode(noteLine(state, token, name));
+    try {
+      file.seekSync(0, Deno.SeekMode.Start);
+      file.writeSync(line);
+      file.truncateSync(line.length);
+    } catch (cause) {
+      throw cannotWrite(this.#path, cause);
+    }
+    return new Lock(this.#path, this.previous, token);
+  }
+
   /** Whether others can take it, because the file is gone or another one: says so; else undefined. */
   async check(): Promise<string | undefined> {
-    const problem = this.#file && await pathProblem(this.#path, this.#identity);
+    const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}, so that another run may write to the same output`;
   }
@@ -130,7 +154,9 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const lock = await acquire(path, options);
     // It may have been removed, and made anew by another run, before it was locked.
-    if (await lock.check() === undefined) return lock;
+    if (await lock.check() === undefined) {
+      return options.shared === undefined ? lock : lock.refer(options.shared);
+    }
     lock.release();
   }
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
@@ -152,9 +178,11 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     // Read again: the run that had the lock until now may have said more.
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);
-    const previous = noteOf(text);
-    if (previous?.token !== undefined) await options.onLeftovers?.(previous.token);
-    const lock = new Lock(path, file, await identityOf(path, await file.stat()), previous);
+    const note = noteOf(text);
+    const previous = await standingNote(path, note, options);
+    if (note?.token !== undefined) await options.onLeftovers?.(note.token);
+    const identity = await identityOf(path, await file.stat());
+    const lock = new Lock(path, previous, randomToken(), { file, identity });
     // What a crashed run has left stays until this one sends something: it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
@@ -165,108 +193,85 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
   }
 }
 
-/**
- * Locks an output file that is open for writing, where the system can: it stays so until the file is closed.
- * On Windows a lock would keep others from reading what is there.
- *
- * @throws {LockedError} when another run holds it
- */
-export async function holdAlone(file: Deno.FsFile, path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  if (!(await file.tryLock(true).catch(() => true))) throw lockedError(path, undefined);
-}
+/** One lock for all outputs of a run, in the folder of its first one. */
+export class SharedLock implements Disposable {
+  /** The lock that is held. */
+  readonly lock: Lock;
+  /** What the lock files of the outputs call it. */
+  readonly name: string;
 
-/**
- * Makes sure that no run adds to a file now.
- *
- * @throws {LockedError} when one does
- */
-export async function refuseHeld(path: string): Promise<void> {
-  if (!(await ifThere(Deno.stat(path)))?.isFile) return;
-  // What may not be written is reported by the one that writes to it.
-  using file = await Deno.open(path, { append: true }).catch(() => null);
-  if (file !== null) await holdAlone(file, path);
-}
-
-/** Opens the file, or makes it. What is there may be the user's and is not touched. */
-async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
-  const options = { read: true, write: true };
-  try {
-    return await Deno.open(path, { ...options, createNew: true, mode });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  private constructor(lock: Lock, name: string) {
+    this.lock = lock;
+    this.name = name;
   }
-  if ((await Deno.lstat(path)).isSymlink) throw foreignFile(path);
-  return await Deno.open(path, options);
+
+  /**
+   * Takes it. The lock files of the outputs, all in one folder, give it its name: the same run has the same one.
+   *
+   * @throws {LockedError} when another run with these outputs is at work
+   */
+  static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
+    const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
+    const path = sharedPathOf(paths[0], name);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    for (let attempt = 1;; attempt++) {
+      try {
+        return new SharedLock(await acquireLock(path, options), name);
+      } catch (error) {
+        // A run that looks whether it is held holds it for a moment.
+        if (!(error instanceof LockedError) || attempt === LOOKS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    }
+  }
+
+  /** Frees all outputs. */
+  [Symbol.dispose](): void {
+    this.lock.release();
+  }
 }
 
-/** A file called `poetry.lock` may be that of Poetry. Ours holds a note, or half of one; one of the first
- * versions a number; and one that was made just before a crash nothing, or the NUL bytes of a power cut. */
-function isOurs(text: string): boolean {
-  return text.length <= MOST_BYTES && (text.startsWith('{"pid":') || /^\d*$/.test(text));
+const LOOKS = 3;
+const LOOK_MS = 30;
+
+function sharedPathOf(path: string, name: string): string {
+  return join(dirname(path), OWN_FOLDER, `${name}.lock`);
 }
 
-function foreignFile(path: string): UsageError {
-  return new UsageError(
-    `Cannot lock "${path}": the file there is no lock file of Retort. ` +
-      "Name another output, or move the file away",
+/**
+ * What the last run has left for an output: in its lock file, or in the shared lock that this names, where
+ * that was written later.
+ *
+ * @throws {LockedError} when the shared lock is held
+ */
+async function standingNote(
+  path: string,
+  note: RunNote | undefined,
+  { required = true, shared }: LockOptions,
+): Promise<RunNote | undefined> {
+  if (note?.shared === undefined) return note;
+  const later = note.shared === shared?.name
+    ? shared.lock.previous
+    : await noteOfShared(path, note.shared, required);
+  return later !== undefined && later.started > note.started ? later : note;
+}
+
+async function noteOfShared(
+  path: string,
+  name: string,
+  required: boolean,
+): Promise<RunNote | undefined> {
+  const sharedPath = sharedPathOf(path, name);
+  using file = await ifThere(
+    Deno.open(sharedPath, { read: true, write: true }),
+    (cause) => cannotWrite(sharedPath, cause),
   );
-}
-
-async function tryLock(file: Deno.FsFile, path: string, required: boolean): Promise<boolean> {
-  try {
-    return await file.tryLock(true);
-  } catch (cause) {
-    if (!required) return true;
-    throw new SinkError(
-      `Cannot lock "${path}": ${
-        systemReason(cause)
-      }. Where the filesystem has no locks, add --no-lock ` +
-        "and make sure that no other run writes there",
-      { path, cause },
-    );
+  if (file === undefined) return undefined;
+  // Without `true` others may look at the same time.
+  if (!(await tryLock(file, sharedPath, required, false))) {
+    throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
   }
+  return noteOf(await readText(file));
 }
 
 const NO_RUN: Omit<RunState, "pid"> = { started: "", running: false, in_flight: 0 };
-
-function noteLine({ pid, started, running, in_flight }: RunState, token: string): string {
-  const line = JSON.stringify({ pid, started, running, in_flight, token });
-  return `${line.padEnd(NOTE_BYTES - 1)}\n`;
-}
-
-/** The start of the file, without the white space and NUL bytes at its end. */
-async function readText(file: Deno.FsFile): Promise<string> {
-  const buffer = new Uint8Array(MOST_BYTES + 1);
-  await file.seek(0, Deno.SeekMode.Start);
-  const count = await file.read(buffer) ?? 0;
-  const text = new TextDecoder().decode(buffer.subarray(0, count));
-  return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
-}
-
-/** What the text says; undefined where that is no note. */
-function noteOf(text = ""): RunNote | undefined {
-  try {
-    const note: unknown = JSON.parse(text);
-    return isRunNote(note) ? note : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isRunNote(value: unknown): value is RunNote {
-  if (typeof value !== "object" || value === null) return false;
-  const { pid, started, running, in_flight, token } = value as Partial<RunNote>;
-  return Number.isSafeInteger(pid) && typeof started === "string" && started.length <= 40 &&
-    typeof running === "boolean" && Number.isSafeInteger(in_flight) && in_flight! >= 0 &&
-    (token === undefined || /^[0-9a-f]{16}$/.test(token));
-}
-
-function lockedError(path: string, note: RunNote | undefined): LockedError {
-  const holder = note === undefined ? "held by another process" : `held by process ${note.pid}`;
-  return new LockedError(
-    `Cannot lock "${path}": it is ${holder}, a run that writes to the same output. ` +
-      "Wait until that has ended, or name another output with -o",
-    { path },
-  );
-}

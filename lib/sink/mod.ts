@@ -12,6 +12,7 @@ export {
   modeMadeFrom,
   Replacement,
   type ReplacementOptions,
+  syncFolderOf,
   targetOf,
   temporaryPathOf,
   writeFileDurably,
@@ -32,7 +33,9 @@ export {
   restoreRow,
 } from "./line.ts";
 export { jsonOf } from "./json_text.ts";
-export { acquireLock, type Lock, refuseHeld, type RunNote } from "./lock.ts";
+export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
+export { refuseHeld } from "./lock_file.ts";
+export { OpenFiles } from "./parked_journal.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";

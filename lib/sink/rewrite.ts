@@ -141,7 +141,7 @@ function isJson(text: string): boolean {
 
 /** A set of line numbers, from 1. */
 export class LineSet {
-  #bits = new Uint8Array(1_024);
+  #bits = new Uint8Array(64);
   #size = 0;
 
   /** How many lines there are in it. */

@@ -7,8 +7,10 @@
 
 import type { SinkError } from "../errors.ts";
 import type { Outcome } from "../row.ts";
+import { cannotWrite } from "./durable_file.ts";
 import { Journal, type JournalFile } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
+import { type JournalLike, type OpenFiles, ParkedJournal } from "./parked_journal.ts";
 
 /** The files of a sink. */
 export interface SinkFiles {
@@ -45,14 +47,14 @@ export interface SinkOptions {
 /** Writes outcomes to the two files of an output. Made by `Sink.open`, and to be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
-  readonly #results: Journal<Outcome>;
+  readonly #results: JournalLike<Outcome>;
   /** Neither a bad row nor a pending one is an outcome: they have no record. */
-  readonly #failures: Journal<Outcome | undefined>;
+  readonly #failures: JournalLike<Outcome | undefined>;
 
   private constructor(
     format: LineFormat,
-    results: Journal<Outcome>,
-    failures: Journal<Outcome | undefined>,
+    results: JournalLike<Outcome>,
+    failures: JournalLike<Outcome | undefined>,
   ) {
     this.#format = format;
     this.#results = results;
@@ -66,26 +68,41 @@ export class Sink implements AsyncDisposable {
    * @throws {SinkError} when one cannot be opened
    */
   static async open(files: SinkFiles, options: SinkOptions): Promise<Sink> {
-    const { onDurable } = options;
-    const shared = {
-      ...sharedReports(options),
-      maxUnsyncedRows: maxUnsyncedRows(options.concurrency),
-      fsync: options.fsync,
-      delay: options.delay,
-      mode: options.mode,
-      openFile: options.openFile,
-    };
-    const results = await Journal.open<Outcome>(files.results, { ...shared, onDurable });
+    const { forResults, forFailures } = journalOptions(options);
+    const results = await Journal.open<Outcome>(files.results, forResults);
     try {
-      const failures = await Journal.open<Outcome | undefined>(files.failures, {
-        ...shared,
-        onDurable: (records) => onDurable?.(records.filter((record) => record !== undefined)),
-      });
+      const failures = await Journal.open<Outcome | undefined>(files.failures, forFailures);
       return new Sink(options.format, results, failures);
     } catch (error) {
       await results.close();
       throw error;
     }
+  }
+
+  /**
+   * Makes the files that are not there, and opens each when a line comes for it, as many at once as `openFiles`
+   * allows. The names of new files are for the caller to make durable.
+   *
+   * @throws {SinkError} when one cannot be opened
+   */
+  static async park(
+    files: SinkFiles,
+    options: SinkOptions,
+    openFiles: OpenFiles,
+  ): Promise<Sink> {
+    for (const path of [files.results, files.failures]) {
+      try {
+        (await Deno.open(path, { append: true, create: true, mode: options.mode })).close();
+      } catch (cause) {
+        throw cannotWrite(path, cause);
+      }
+    }
+    const { forResults, forFailures } = journalOptions(options);
+    return new Sink(
+      options.format,
+      new ParkedJournal(files.results, forResults, openFiles),
+      new ParkedJournal(files.failures, forFailures, openFiles),
+    );
   }
 
   /** Takes an outcome. Resolves once its line is written; `onDurable` tells when it is safe. Rejects
@@ -161,6 +178,23 @@ export class Sink implements AsyncDisposable {
     await using _results = this.#results;
     await using _failures = this.#failures;
   }
+}
+
+function journalOptions(options: SinkOptions) {
+  const { onDurable, concurrency, fsync, delay, mode, openFile } = options;
+  const shared = {
+    ...sharedReports(options),
+    maxUnsyncedRows: maxUnsyncedRows(concurrency),
+    ...{ fsync, delay, mode, openFile },
+  };
+  return {
+    forResults: { ...shared, onDurable },
+    forFailures: {
+      ...shared,
+      onDurable: (records: readonly (Outcome | undefined)[]) =>
+        onDurable?.(records.filter((record) => record !== undefined)),
+    },
+  };
 }
 
 /** Each file has this bound for itself. */

@@ -12,7 +12,7 @@
 
 import type { JournalFile } from "./appender.ts";
 import { type FileIdentity, identityOf, pathProblem, WAS_CUT, writeAll } from "./durable_file.ts";
-import { holdAlone } from "./lock.ts";
+import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
 
@@ -21,6 +21,14 @@ interface Handles {
   readonly write: Deno.FsFile;
   /** Also reads. */
   readonly sync: Deno.FsFile;
+}
+
+/** What a file was when it was closed. */
+export interface KnownFile {
+  /** Which file. */
+  readonly identity: FileIdentity;
+  /** Its bytes, all of them durable. */
+  readonly size: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
@@ -52,26 +60,25 @@ export class WatchedFile {
     path: string,
     handles: Handles,
     info: Deno.FileInfo,
-    identity: FileIdentity,
+    known: KnownFile,
   ) {
     this.#path = path;
     this.#handles = handles;
-    this.#startSize =
-      this.#end =
-      this.#acknowledged =
-      this.#seen =
-        info.size;
-    this.#identity = identity;
+    this.#startSize = this.#end = this.#seen = info.size;
+    this.#acknowledged = known.size;
+    this.#identity = known.identity;
     this.#mode = info.mode ?? undefined;
   }
 
-  /** Opens the file, or makes it. */
-  static async open(path: string, mode?: number): Promise<WatchedFile> {
+  /** Opens the file, or makes it. Another file than it is `known` to be is found by the next check. */
+  static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
       await holdAlone(handles.write, path);
       const info = await handles.write.stat();
-      return new WatchedFile(path, handles, info, await identityOf(path, info));
+      const { size } = info;
+      known ??= { identity: await identityOf(path, info), size };
+      return new WatchedFile(path, handles, info, known);
     } catch (error) {
       closeHandles(handles);
       throw error;
@@ -129,6 +136,11 @@ export class WatchedFile {
   /** Whether writes have to wait. */
   get isMoving(): boolean {
     return this.#moving !== undefined;
+  }
+
+  /** What it is to be when it is opened again. */
+  get known(): KnownFile {
+    return { identity: this.#identity, size: this.#acknowledged };
   }
 
   /** The size of the file that was opened. */

@@ -6,7 +6,8 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
-import { acquireLock, refuseHeld, type RunState } from "../../lib/sink/lock.ts";
+import { acquireLock, type RunState, SharedLock } from "../../lib/sink/lock.ts";
+import { refuseHeld } from "../../lib/sink/lock_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -230,4 +231,50 @@ Deno.test("acquireLock() names the file that it cannot open", async () => {
   await using dir = await tempDir();
   const path = dir.path("missing/x.lock");
   await assertRejects(() => acquireLock(path), SinkError, `Cannot write "${path}"`);
+});
+
+Deno.test("SharedLock keeps others from every output that was claimed, and from no other", async () => {
+  await using dir = await tempDir();
+  const paths = ["a.lock", "b.lock"].map((name) => dir.path(name));
+  const shared = await SharedLock.acquire(paths);
+  for (const path of paths) (await acquireLock(path, { shared })).release();
+  for (const path of paths) {
+    const error = await assertRejects(() => acquireLock(path), LockedError);
+    assertStringIncludes(error.message, `"${path}": it is held by process ${Deno.pid}`);
+  }
+  await assertRejects(() => SharedLock.acquire(paths.toReversed()), LockedError);
+  using _other = await acquireLock(dir.path("c.lock"));
+  shared.lock.release();
+  using _a = await acquireLock(paths[0]);
+  // Who holds an output by its own lock file keeps it, too.
+  using again = await SharedLock.acquire(paths);
+  await assertRejects(() => acquireLock(paths[0], { shared: again }), LockedError);
+  using _b = await acquireLock(paths[1], { shared: again });
+});
+
+Deno.test("a shared lock tells the next holder of each output what was in flight at a crash, until that sends", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("a.lock");
+  const crashed = await SharedLock.acquire([path]);
+  await acquireLock(path, { shared: crashed });
+  crashed.lock.note(noteOf(17));
+  crashed.lock.release();
+
+  let leftover = "";
+  const onLeftovers = (token: string) => Promise.resolve(void (leftover = token));
+  (await acquireLock(path, { onLeftovers })).release();
+  assertEquals(leftover, crashed.lock.token);
+
+  const second = await SharedLock.acquire([path]);
+  assertEquals(second.lock.previous?.in_flight, 17);
+  const claimed = await acquireLock(path, { shared: second });
+  assertEquals([claimed.previous?.in_flight, claimed.previous?.running], [17, true]);
+  second.lock.release(); // It has ended before it sent anything.
+
+  const third = await SharedLock.acquire([path]);
+  assertEquals((await acquireLock(path, { shared: third })).previous?.in_flight, 17);
+  third.lock.note({ ...noteOf(0), running: false, started: "2999-01-01T00:00:00.000Z" });
+  third.lock.release();
+  using fourth = await acquireLock(path);
+  assertEquals(fourth.previous?.running, false);
 });

@@ -1,0 +1,311 @@
+/**
+ * A journal whose file is open only while lines are written to it: for runs with more outputs than a process may
+ * have open files. At most so many are open as `OpenFiles` allows; the one that was used longest ago is made
+ * durable and closed for the next.
+ *
+ * @module
+ */
+
+import { SinkError } from "../errors.ts";
+import { statOf } from "../files.ts";
+import { Journal, type JournalOptions } from "./journal.ts";
+import { repairTail } from "./tail.ts";
+import type { KnownFile } from "./watched_file.ts";
+
+/** The journals that are open, the one that was used longest ago first. */
+export class OpenFiles {
+  readonly #most: number;
+  readonly #open = new Set<Parkable>();
+  /** Callers that wait for a place. */
+  readonly #waiting: (() => void)[] = [];
+  /** Places that are held by a journal, opening and closing ones included. */
+  #taken = 0;
+
+  /** Lets `most` journals be open at once. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Resolves when one more may be opened, which `opened` or `give` has to follow. */
+  async take(): Promise<void> {
+    while (this.#taken >= this.#most) {
+      const idle = this.#firstIdle();
+      if (idle !== undefined) await this.park(idle);
+      else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#taken++;
+  }
+
+  /** A journal is open, and may be closed while it is idle. */
+  opened(journal: Parkable): void {
+    this.#open.add(journal);
+  }
+
+  /** A journal was used: others are closed before it. */
+  used(journal: Parkable): void {
+    if (this.#open.delete(journal)) this.#open.add(journal);
+  }
+
+  /** A journal has become idle. */
+  idle(): void {
+    this.#waiting.shift()?.();
+  }
+
+  /** Closes a journal that is open, unless it cannot be closed now. */
+  async park(journal: Parkable): Promise<void> {
+    if (await journal.park()) this.release(journal);
+  }
+
+  /** A journal is closed, or stays open until the end: it no longer counts. */
+  release(journal: Parkable): void {
+    if (this.#open.delete(journal)) this.give();
+  }
+
+  /** What has become of the open files meanwhile; see `Journal`. */
+  async check(): Promise<string | undefined> {
+    const problems = await Promise.all([...this.#open].map((journal) => journal.check()));
+    return problems.find((problem) => problem !== undefined);
+  }
+
+  /** Lets the lines of files that were found so go to new ones, and gives their paths. */
+  async moveAway(): Promise<string[]> {
+    const paths: string[] = [];
+    for (const journal of [...this.#open]) paths.push(await journal.moveAway() ?? "");
+    return paths.filter((path) => path !== "");
+  }
+
+  /** A place is free. */
+  give(): void {
+    this.#taken--;
+    this.idle();
+  }
+
+  #firstIdle(): Parkable | undefined {
+    for (const journal of this.#open) if (journal.isIdle) return journal;
+  }
+}
+
+/** What can be closed and is opened again when it is needed. */
+interface Parkable {
+  /** Whether it may be closed. */
+  readonly isIdle: boolean;
+  /** Closes it; false where that cannot be done now. */
+  park(): Promise<boolean>;
+  /** See `Journal`. */
+  check(): Promise<string | undefined>;
+  /** See `Journal`. */
+  moveAway(): Promise<string | undefined>;
+}
+
+/** What a sink needs of a journal. */
+export type JournalLike<T> = Pick<
+  Journal<T>,
+  | "append"
+  | "appendedRows"
+  | "missingRows"
+  | "maxUnsyncedRows"
+  | "flush"
+  | "check"
+  | "moveAway"
+  | "abandon"
+  | "close"
+  | typeof Symbol.asyncDispose
+>;
+
+/** A line that waits until its file is open. */
+interface Waiting<T> extends PromiseWithResolvers<void> {
+  readonly line: string;
+  readonly record: T;
+}
+
+const RETRY_MS = 1_000;
+
+/** The journal of one file, which must be there. */
+export class ParkedJournal<T> implements JournalLike<T>, Parkable {
+  readonly #path: string;
+  readonly #options: JournalOptions<T>;
+  readonly #files: OpenFiles;
+  #maxUnsyncedRows: number | undefined;
+  #journal: Journal<T> | undefined;
+  #waiting: Waiting<T>[] = [];
+  #opening: Promise<void> | undefined;
+  #parking: Promise<void> | undefined;
+  #known: KnownFile | undefined;
+  #appendedRows = 0;
+  /** Lines that journals before the open one may not have written. */
+  #missingRows = 0;
+  /** Lines that are not written yet. */
+  #uses = 0;
+  #refusal: SinkError | undefined;
+  /** Whether the last look has found another file under the path. */
+  #hasProblem = false;
+  /** Whether the lines go to another file, which has no path to be opened again by. */
+  #isMoved = false;
+  /** Whether it is being closed. */
+  #isParking = false;
+
+  /** Nothing is opened. */
+  constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
+    this.#path = path;
+    this.#options = options;
+    this.#files = files;
+    this.#maxUnsyncedRows = options.maxUnsyncedRows;
+  }
+
+  /** Lines that were appended. */
+  get appendedRows(): number {
+    return this.#appendedRows;
+  }
+
+  /** Lines that were appended and may not be in the file. */
+  get missingRows(): number {
+    return this.#missingRows + this.#waiting.length + (this.#journal?.missingRows ?? 0);
+  }
+
+  /** See `Journal`. */
+  get maxUnsyncedRows(): number {
+    return this.#maxUnsyncedRows ?? Infinity;
+  }
+
+  set maxUnsyncedRows(rows: number) {
+    this.#maxUnsyncedRows = rows;
+    if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
+  }
+
+  /** Whether the file is open, all lines are written, and they stand where the path leads. */
+  get isIdle(): boolean {
+    return this.#journal !== undefined && this.#uses === 0 && !this.#hasProblem && !this.#isMoved &&
+      !this.#isParking;
+  }
+
+  /** Adds a line; see `Journal`. */
+  append(line: string, record: T): Promise<void> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
+    this.#appendedRows++;
+    this.#uses++;
+    const written = this.#journal === undefined
+      ? this.#appendLater(line, record)
+      : this.#journal.append(line, record);
+    this.#files.used(this);
+    return written.finally(() => {
+      if (--this.#uses === 0) this.#files.idle();
+    });
+  }
+
+  /** Resolves once all that was appended until now is durable. */
+  async flush(): Promise<void> {
+    await this.#opening;
+    await (this.#parking ?? this.#journal?.flush());
+  }
+
+  /** See `Journal`. A file that is closed was looked at before, and is again when it is opened. */
+  async check(): Promise<string | undefined> {
+    const problem = await this.#journal?.check();
+    this.#hasProblem = problem !== undefined;
+    if (this.isIdle) this.#files.idle();
+    return problem;
+  }
+
+  /** See `Journal`. */
+  async moveAway(): Promise<string | undefined> {
+    const path = await this.#journal?.moveAway();
+    if (path === undefined) return undefined;
+    this.#isMoved = true;
+    this.#files.release(this);
+    return path;
+  }
+
+  /** See `Journal`. */
+  abandon(): void {
+    this.#refuse(`Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`);
+    this.#missingRows += this.#waiting.length;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
+    this.#journal?.abandon();
+  }
+
+  /** Makes everything durable and closes the file. */
+  async close(): Promise<void> {
+    await this.#opening;
+    this.#refuse(`Cannot write "${this.#path}": it is closed`);
+    await this.#parking;
+    if (this.#journal === undefined) return;
+    this.#files.release(this);
+    await this.#close(this.#journal);
+  }
+
+  /** The same. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Closes the file until the next line comes. Does nothing where one has come meanwhile, or where lines went to a
+   * file that the path no longer leads to: they are saved while it is open. */
+  async park(): Promise<boolean> {
+    this.#isParking = true;
+    await this.check();
+    this.#isParking = false;
+    if (!this.isIdle) return false;
+    await (this.#parking = this.#close(this.#journal!));
+    this.#parking = undefined;
+    return true;
+  }
+
+  /** Resolves when the file is closed. What could not be made durable was told to `onBroken`. */
+  async #close(journal: Journal<T>): Promise<void> {
+    this.#journal = undefined;
+    try {
+      await journal.close();
+    } catch (error) {
+      if (!(error instanceof SinkError)) throw error;
+    }
+    this.#missingRows += journal.missingRows;
+    this.#known = journal.known;
+  }
+
+  #refuse(message: string): void {
+    this.#refusal ??= new SinkError(message, { path: this.#path });
+  }
+
+  #appendLater(line: string, record: T): Promise<void> {
+    const waiting = { line, record, ...Promise.withResolvers<void>() };
+    this.#waiting.push(waiting);
+    this.#opening ??= this.#open().finally(() => this.#opening = undefined);
+    return waiting.promise;
+  }
+
+  async #open(): Promise<void> {
+    await this.#parking;
+    await this.#files.take();
+    const journal = await this.#openJournal();
+    if (journal === undefined) return this.#files.give();
+    this.#journal = journal;
+    this.#files.opened(this);
+    for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
+      journal.append(line, record).then(resolve, reject);
+    }
+  }
+
+  /** Tries until the file can be opened, as the answers are paid for; undefined where they were given up. */
+  async #openJournal(): Promise<Journal<T> | undefined> {
+    const { onStall, onRecover } = this.#options;
+    const known = this.#known;
+    let isStalled = false;
+    while (this.#waiting.length > 0) {
+      try {
+        // Others may have changed it, which the next check finds.
+        if (known !== undefined && (await statOf(this.#path))?.size !== known.size) {
+          await repairTail(this.#path);
+        }
+        const maxUnsyncedRows = this.#maxUnsyncedRows;
+        const options = { ...this.#options, maxUnsyncedRows, known, isNamed: true };
+        const journal = await Journal.open<T>(this.#path, options);
+        if (isStalled) onRecover?.();
+        return journal;
+      } catch (error) {
+        if (!isStalled) onStall?.(error as SinkError);
+        isStalled = true;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { Journal } from "../../lib/sink/journal.ts";
+import { OpenFiles, ParkedJournal } from "../../lib/sink/parked_journal.ts";
+import { type TempDir, tempDir } from "../support/temp.ts";
+
+/** Journals of that many files, of which `most` may be open at once. */
+function journalsIn(dir: TempDir, count: number, most: number) {
+  const openFiles = new OpenFiles(most);
+  const durable: number[] = [];
+  const onDurable = (records: readonly number[]) => durable.push(...records);
+  const journals = Array.from(
+    { length: count },
+    (_, i) => new ParkedJournal<number>(dir.path(`${i}.jsonl`), { onDurable }, openFiles),
+  );
+  return { openFiles, journals, durable };
+}
+
+Deno.test("ParkedJournal: 300 lines into 20 files of which 2 are open, in their order, all durable", async () => {
+  await using dir = await tempDir();
+  const { journals, durable } = journalsIn(dir, 20, 2);
+  let open = 0, most = 0;
+  const realOpen = Journal.open, realClose = Journal.prototype.close;
+  Journal.open = (async (...args: Parameters<typeof realOpen>) => {
+    most = Math.max(most, ++open);
+    return await realOpen.apply(Journal, args);
+  }) as typeof realOpen;
+  Journal.prototype.close = async function (this: Journal<unknown>) {
+    await realClose.call(this);
+    open--;
+  };
+  try {
+    await Promise.all(
+      Array.from({ length: 300 }, (_, i) => journals[i * 7 % 20].append(String(i), i)),
+    );
+    for (const journal of journals) await journal.close();
+  } finally {
+    Journal.open = realOpen;
+    Journal.prototype.close = realClose;
+  }
+  assertEquals([open, most], [0, 2]);
+  assertEquals(durable.length, 300);
+  for (const [index, journal] of journals.entries()) {
+    const lines = Array.from({ length: 300 }, (_, i) => i).filter((i) => i * 7 % 20 === index);
+    assertEquals(await dir.read(`${index}.jsonl`), `${lines.join("\n")}\n`);
+    assertEquals([journal.appendedRows, journal.missingRows], [15, 0]);
+  }
+});
+
+Deno.test("ParkedJournal: a file that is replaced while it is closed is found, and its lines are saved", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  await first.append("1", 1);
+  await second.append("a", 1);
+  await Deno.rename(dir.path("0.jsonl"), dir.path("before.jsonl"));
+  await dir.write("0.jsonl", "another, not ended");
+  await first.append("2", 2);
+  assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
+  assertEquals(await openFiles.moveAway(), [dir.path("0.rescued-1.jsonl")]);
+  await first.append("3", 3);
+  // It stays open, and leaves its place to others.
+  await second.append("b", 2);
+  await first.append("4", 4);
+  await first.close();
+  await second.close();
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "2\n3\n4\n");
+  assertEquals(await dir.read("1.jsonl"), "a\nb\n");
+});
+
+Deno.test("ParkedJournal: a file that was replaced while it was open is not closed", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  await first.append("1", 1);
+  await Deno.remove(dir.path("0.jsonl"));
+  const waiting = second.append("a", 1);
+  while (await openFiles.check() === undefined);
+  await openFiles.moveAway();
+  await waiting;
+  await first.close();
+  await second.close();
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+});
+
+Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given up only with abandon()", async () => {
+  await using dir = await tempDir();
+  const stalls: string[] = [];
+  const path = dir.path("none/x.jsonl");
+  const options = { onStall: (error: Error) => void stalls.push(error.message) };
+  const journal = new ParkedJournal(path, options, new OpenFiles(1));
+  const lost = journal.append("1", undefined).catch((error) => error.message);
+  while (stalls.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  assertStringIncludes(stalls[0], "Cannot write");
+  journal.abandon();
+  assertStringIncludes(await lost, "Gave up writing");
+  await journal.close();
+  assert(journal.missingRows === 1);
+});
