@@ -6,21 +6,35 @@
 
 import { COMMON_MODULES, COMMON_STYLES, joinModules } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };
+import ask from "./page/ask.js" with { type: "text" };
+import columns from "./page/columns.js" with { type: "text" };
 import detail from "./page/detail.js" with { type: "text" };
 import difference from "./page/difference.js" with { type: "text" };
 import facets from "./page/facets.js" with { type: "text" };
+import filesBar from "./page/files_bar.js" with { type: "text" };
 import filter from "./page/filter.js" with { type: "text" };
 import grid from "./page/grid.js" with { type: "text" };
 import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
+import nearPanel from "./page/near_panel.js" with { type: "text" };
+import rowPages from "./page/row_pages.js" with { type: "text" };
+import searchBar from "./page/search_bar.js" with { type: "text" };
+import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
 import style from "./page/view.css" with { type: "text" };
 
 /** Each after those that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
+  ask,
+  words,
   filter,
+  searchBar,
+  filesBar,
+  nearPanel,
+  columns,
   difference,
+  rowPages,
   grid,
   facets,
   histograms,

@@ -11,7 +11,7 @@ import { formatCount, formatLatency } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { makeFoldedText, makeText } from "../../page/text.js";
 import { differenceOf } from "./difference.js";
-import { costText, makeFlag } from "./grid.js";
+import { costText, makeFlag } from "./columns.js";
 
 /** @import { RowDetail } from "../../../lib/data/protocol.ts" */
 

@@ -9,18 +9,15 @@
  * @module
  */
 
-import { formatCount, formatLatency, formatUsd } from "../../page/figures.js";
-import { byId, make, setAttribute, setText } from "../../page/dom.js";
+import { byId, make, setAttribute } from "../../page/dom.js";
+import { RowPages } from "./row_pages.js";
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
-/** @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row: ShownRow) => (Node | string)[] }} Column */
+/** @import { Column } from "./columns.js" */
 
 const ROW_PX = 36;
 /** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
 const MOST_PX = 30_000_000;
-/** Rows that are asked for at once. */
-const PAGE_ROWS = 100;
-const MOST_PAGES = 30;
 /** Rows beyond the edges that are elements all the same. */
 const OVERSCAN = 4;
 
@@ -38,14 +35,11 @@ export class Grid {
   /** The place of the row at the upper edge; a fraction while it is cut. */
   #top = 0;
   #isScrolling = false;
-  /** @type {Map<number, readonly ShownRow[] | "asked">} */
-  #pages = new Map();
-  #generation = 0;
+  #pages;
   /** Rows that are chosen, by their names; their ids. @type {Map<string, string>} */
   selected = new Map();
   /** The name of the row that is open. */
   opened = "";
-  #load;
   #listener;
 
   /**
@@ -53,7 +47,7 @@ export class Grid {
    * @param {{ open: (row: ShownRow, place: number) => void, close: () => void, select: () => void, sort: (field: string) => void }} listener
    */
   constructor(load, listener) {
-    this.#load = load;
+    this.#pages = new RowPages(load, () => this.draw());
     this.#listener = listener;
     this.#scroller.addEventListener("scroll", () => this.#onScroll());
     this.#scroller.addEventListener("wheel", (event) => this.#onWheel(event), {
@@ -114,19 +108,14 @@ export class Grid {
 
   /** Forgets what it holds: the rows are others now. @param {boolean} isOther whether another condition holds: the table starts at its top then */
   reset(isOther) {
-    this.#generation++;
-    // What is shown stays until the new rows are there.
     if (isOther) {
       this.#pages.clear();
       this.#active = 0;
       this.#top = 0;
       this.#setScroll();
-    } else this.#stale = new Set(this.#pages.keys());
+    } else this.#pages.renew();
     this.draw();
   }
-
-  /** Pages whose rows may have changed. @type {Set<number>} */
-  #stale = new Set();
 
   /** There are this many rows. @param {number} total */
   setTotal(total) {
@@ -152,18 +141,9 @@ export class Grid {
     this.draw();
   }
 
-  /** The row at a place, where it is known. @param {number} place @returns {ShownRow | undefined} */
-  rowAt(place) {
-    const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
-    return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
-  }
-
   /** Gets the row at a place. @param {number} place @returns {Promise<ShownRow | undefined>} */
   async fetchRow(place) {
-    const known = this.rowAt(place);
-    if (known !== undefined) return known;
-    const { rows } = await this.#load(place, 1);
-    return rows[0];
+    return await this.#pages.fetchRow(place);
   }
 
   /** Takes the focus. */
@@ -194,13 +174,7 @@ export class Grid {
       "aria-activedescendant",
       isActiveInSight ? `row-${this.#active}` : false,
     );
-    for (
-      let page = Math.floor(first / PAGE_ROWS);
-      page <= Math.floor(last / PAGE_ROWS);
-      page++
-    ) {
-      this.#ask(page);
-    }
+    if (this.#total > 0) this.#pages.need(first, last);
   }
 
   get #rowsInSight() {
@@ -314,7 +288,7 @@ export class Grid {
 
   /** @param {number} place */
   #rowElement(place) {
-    const row = this.rowAt(place);
+    const row = this.#pages.rowAt(place);
     const isSelected = row !== undefined && this.selected.has(row.id);
     const element = make("div", {
       role: "row",
@@ -337,170 +311,4 @@ export class Grid {
     }
     return element;
   }
-
-  /** @param {number} page */
-  async #ask(page) {
-    const known = this.#pages.get(page);
-    if (known !== undefined && !this.#stale.has(page)) return;
-    if (this.#total === 0) return;
-    this.#stale.delete(page);
-    if (known === undefined) this.#pages.set(page, "asked");
-    const generation = this.#generation;
-    try {
-      const { rows } = await this.#load(page * PAGE_ROWS, PAGE_ROWS);
-      if (generation !== this.#generation) {
-        if (this.#pages.get(page) === "asked") this.#pages.delete(page);
-        return;
-      }
-      this.#pages.delete(page);
-      this.#pages.set(page, rows);
-      for (const old of this.#pages.keys()) {
-        if (this.#pages.size <= MOST_PAGES) break;
-        this.#pages.delete(old);
-      }
-      this.draw();
-    } catch {
-      // The page says that its server does not answer; it is asked again at the next drawing.
-      this.#pages.delete(page);
-    }
-  }
-}
-
-/** @param {Record<string, { title: string, help: string }>} words @returns {Record<string, Column>} */
-export function builtInColumns(words) {
-  const text = (
-    /** @type {string} */ value,
-  ) => [make("span", { class: "line" }, value)];
-  const number = (/** @type {number} */ value) => [formatCount(value)];
-  return {
-    choose: {
-      title: "Selected",
-      width: "32px",
-      cell: () => [make("span", { class: "choose", "aria-hidden": "true" })],
-    },
-    uid: {
-      title: "uid",
-      width: "minmax(96px, 160px)",
-      cell: ({ uid }) => [make("span", { class: "line uid" }, uid)],
-    },
-    prompt: {
-      title: "Prompt",
-      width: "minmax(160px, 1fr)",
-      cell: ({ prompt }) => text(prompt),
-    },
-    answer: {
-      title: "Answer",
-      width: "minmax(200px, 1.6fr)",
-      cell: ({ answer }) => text(answer),
-    },
-    finish_reason: {
-      title: "Finish reason",
-      width: "112px",
-      cell: ({ status, failure, finish_reason: reason }) =>
-        status === "answered"
-          ? [
-            make(
-              "span",
-              { class: reason === "stop" ? "badge" : "badge wait" },
-              reason || "none",
-            ),
-          ]
-          : [
-            make("span", {
-              class: status === "failed" ? "badge bad" : "badge wait",
-            }, failure),
-          ],
-    },
-    completion_tokens: {
-      title: "Tokens",
-      sort: "completion_tokens",
-      width: "80px",
-      isNumber: true,
-      cell: (row) => number(row.completion_tokens),
-    },
-    prompt_tokens: {
-      title: "Prompt tokens",
-      sort: "prompt_tokens",
-      width: "112px",
-      isNumber: true,
-      cell: (row) => number(row.prompt_tokens),
-    },
-    reasoning_tokens: {
-      title: "Reasoning tokens",
-      sort: "reasoning_tokens",
-      width: "136px",
-      isNumber: true,
-      cell: (row) => number(row.reasoning_tokens),
-    },
-    latency_ms: {
-      title: "Latency",
-      sort: "latency_ms",
-      width: "80px",
-      isNumber: true,
-      cell: (row) => [formatLatency(row.latency_ms)],
-    },
-    attempts: {
-      title: "Attempts",
-      sort: "attempts",
-      width: "88px",
-      isNumber: true,
-      cell: (row) => number(row.attempts),
-    },
-    cost_usd: {
-      title: "Cost",
-      sort: "cost_usd",
-      width: "88px",
-      isNumber: true,
-      cell: (row) => [costText(row)],
-    },
-    teacher: {
-      title: "Teacher",
-      width: "minmax(96px, 160px)",
-      cell: ({ teacher }) => text(teacher),
-    },
-    model: {
-      title: "Model",
-      width: "minmax(80px, 128px)",
-      cell: ({ model }) => text(model),
-    },
-    flags: {
-      title: "Flags",
-      width: "minmax(96px, 176px)",
-      cell: ({ flags }) => flags.map((flag) => makeFlag(flag, words)),
-    },
-  };
-}
-
-/** A flag with its explanation on hover. @param {string} flag @param {Record<string, { title: string, help: string }>} words */
-export function makeFlag(flag, words) {
-  const { title, help } = words[flag] ?? { title: flag, help: "" };
-  return make("span", { class: "badge wait flag", title: help }, title);
-}
-
-/** @param {Pick<ShownRow, "cost_usd" | "is_estimated">} row */
-export function costText({ cost_usd: usd, is_estimated: isEstimated }) {
-  if (usd < 0) return "–";
-  return `${isEstimated ? "~" : ""}${formatUsd(usd)}`;
-}
-
-/** A field of the user's rows. @param {string} name @param {boolean} isSortable @returns {Column} */
-export function ownColumn(name, isSortable) {
-  return {
-    title: name,
-    sort: isSortable ? name : undefined,
-    width: "minmax(80px, 160px)",
-    isNumber: isSortable,
-    cell: ({ own }) => [make("span", { class: "line" }, own[name] ?? "")],
-  };
-}
-
-/** @param {HTMLElement} element @param {number} total @param {number} all */
-export function setCount(element, total, all) {
-  const rows = all === 1 ? "row" : "rows";
-  setText(
-    element,
-    total === all
-      ? `${formatCount(all)} ${rows}`
-      : `${formatCount(total)} of ${formatCount(all)} ${rows}`,
-  );
 }

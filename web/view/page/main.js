@@ -7,67 +7,28 @@
  * @module
  */
 
-import { formatBytes, formatCount, formatShare } from "../../page/figures.js";
-import { byId, make, setAttribute, setShown, setText } from "../../page/dom.js";
+import { formatCount } from "../../page/figures.js";
+import { byId, setAttribute, setShown, setText } from "../../page/dom.js";
 import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
+import { ask, AskError, save } from "./ask.js";
+import { builtInColumns, ColumnChoices, ownColumn, USUAL_COLUMNS } from "./columns.js";
 import { Detail } from "./detail.js";
 import { FacetList } from "./facets.js";
+import { FilesBar } from "./files_bar.js";
 import { Filter } from "./filter.js";
-import { builtInColumns, Grid, ownColumn, setCount } from "./grid.js";
+import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
+import { NearPanel } from "./near_panel.js";
+import { SearchBar } from "./search_bar.js";
+import { countWords, nothingWords, scanWords } from "./words.js";
 
-/** @import { DataState, Overview, RowPage, ScanStatus } from "../../../lib/data/protocol.ts" */
+/** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /** @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string, help: string }[] }} PageState */
 
-const USUAL_COLUMNS = [
-  "uid",
-  "prompt",
-  "answer",
-  "finish_reason",
-  "completion_tokens",
-  "latency_ms",
-  "flags",
-];
 /** While something is under way, it is asked how far it is. */
 const BUSY_MS = 250;
 const CALM_MS = 2_000;
-/** Typing is over when no key has come for a while. */
-const TYPING_MS = 300;
-
-/** Asks the server. @param {string} path @param {Record<string, string | readonly string[]>} params @returns {Promise<any>} */
-async function ask(path, params = {}) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) {
-    for (const one of typeof value === "string" ? [value] : value) {
-      query.append(name, one);
-    }
-  }
-  return await answerOf(await fetch(`${path}?${query}`));
-}
-
-/** @param {Response} response */
-async function answerOf(response) {
-  const answer = await response.json().catch(() => ({
-    error: `The server answered with ${response.status}`,
-  }));
-  const isRefused = typeof answer?.error === "string";
-  if (!response.ok || isRefused) {
-    const words = isRefused ? answer.error : `The server answered with ${response.status}`;
-    throw new AskError(words, response.status);
-  }
-  return answer;
-}
-
-/** What the server does not do, and why. */
-class AskError extends Error {
-  /** @param {string} message @param {number} status */
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
-}
-
 /** The page. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
@@ -84,8 +45,6 @@ class ViewPage {
   #isAsking = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #typing;
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
     open: (row, place) => this.#openRow(row.id, row.uid, place),
     close: () => this.#closeRow(),
@@ -102,49 +61,20 @@ class ViewPage {
   });
   #detail = new Detail(this.#words, (uid) => this.#openUid(uid));
   #actions = new Actions();
+  #files = new FilesBar();
+  #near = new NearPanel((of) => this.#lookForNear(of));
+  #columnChoices = new ColumnChoices(this.#columns, (names) => {
+    this.#filter.columns = names;
+    this.#changed();
+  });
+  #bar = new SearchBar(() => {
+    this.#bar.read(this.#filter);
+    this.#changed();
+  }, () => this.#grid.focus());
 
   /** Starts it. */
   start() {
     startTheme(() => {}, () => {});
-    const typed = (
-      /** @type {string} */ id,
-      /** @type {(value: string) => void} */ take,
-    ) => {
-      byId(id, HTMLInputElement).addEventListener("input", ({ target }) => {
-        clearTimeout(this.#typing);
-        const { value } = /** @type {HTMLInputElement} */ (target);
-        this.#typing = setTimeout(() => {
-          take(value);
-          this.#changed();
-        }, TYPING_MS);
-      });
-    };
-    typed("search", (value) => this.#filter.search = value);
-    typed("where", (value) => this.#filter.where = value);
-    byId("search-in", HTMLSelectElement).addEventListener(
-      "change",
-      ({ target }) => {
-        this.#filter.searchIn = /** @type {HTMLSelectElement} */ (target).value;
-        if (this.#filter.search !== "") this.#changed();
-      },
-    );
-    byId("search-pattern", HTMLInputElement).addEventListener(
-      "change",
-      ({ target }) => {
-        this.#filter.isPattern = /** @type {HTMLInputElement} */ (target).checked;
-        if (this.#filter.search !== "") this.#changed();
-      },
-    );
-    for (const id of ["search-form", "where-form"]) {
-      byId(id, HTMLFormElement).addEventListener("submit", (event) => {
-        event.preventDefault();
-        clearTimeout(this.#typing);
-        this.#filter.search = byId("search", HTMLInputElement).value;
-        this.#filter.where = byId("where", HTMLInputElement).value;
-        this.#changed();
-        this.#grid.focus();
-      });
-    }
     const click = (/** @type {string} */ id, /** @type {() => void} */ act) =>
       byId(id, HTMLButtonElement).addEventListener("click", act);
     click("clear", () => {
@@ -161,9 +91,6 @@ class ViewPage {
     click("detail-close", () => this.#closeRow());
     click("detail-next", () => this.#step(1));
     click("detail-previous", () => this.#step(-1));
-    click("near-prompt", () => this.#near("prompt"));
-    click("near-response", () => this.#near("response"));
-    click("near-cancel", () => this.#near("cancel"));
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
       this.#filter = Filter.fromHash(location.hash);
@@ -188,11 +115,7 @@ class ViewPage {
         hash === "" ? location.pathname : `#${hash}`,
       );
     }
-    const { search, searchIn, isPattern, where } = this.#filter;
-    setValue("search", search);
-    setValue("where", where);
-    byId("search-in", HTMLSelectElement).value = searchIn;
-    byId("search-pattern", HTMLInputElement).checked = isPattern;
+    this.#bar.show(this.#filter);
     const condition = this.#filter.condition();
     const isOther = condition !== this.#condition;
     this.#condition = condition;
@@ -205,11 +128,17 @@ class ViewPage {
     this.#hurry();
   }
 
+  get #shownColumns() {
+    const { columns } = this.#filter;
+    return columns.length > 0 ? columns : USUAL_COLUMNS;
+  }
+
   #setColumns() {
-    const { columns, sort, isDescending } = this.#filter;
-    const names = columns.length > 0 ? columns : USUAL_COLUMNS;
+    const { sort, isDescending } = this.#filter;
     const sortable = new Set(this.#state?.sortable);
-    const shown = names.map((name) => this.#columns[name] ?? ownColumn(name, sortable.has(name)));
+    const shown = this.#shownColumns.map((name) =>
+      this.#columns[name] ?? ownColumn(name, sortable.has(name))
+    );
     this.#grid.setColumns([this.#columns.choose, ...shown], sort, isDescending);
   }
 
@@ -308,7 +237,7 @@ class ViewPage {
       this.#shownVersion = key;
     }
     this.#grid.setTotal(shown.total);
-    setCount(byId("count", HTMLElement), shown.total, state.index.rows);
+    setText(byId("count", HTMLElement), countWords(shown.total, state.index.rows));
     setText(byId("scan", HTMLElement), scanWords(shown.scan));
     setShown(byId("nothing", HTMLElement), shown.total === 0);
     setText(byId("nothing", HTMLElement), nothingWords(shown, state));
@@ -335,84 +264,11 @@ class ViewPage {
     for (const { name, title, help } of state.flags) {
       this.#words[name] = { title, help };
     }
-    const { index, near, own, hasRun } = state;
-    setText(byId("files", HTMLElement), filesWords(state));
-    const size = index.files.reduce((sum, one) => sum + one.size, 0);
-    const read = index.files.reduce(
-      (sum, one) => sum + Math.min(one.read, one.size),
-      0,
-    );
-    setText(
-      byId("reading", HTMLElement),
-      index.isCurrent ? "" : `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`,
-    );
-    this.#showNotes(state);
-    setShown(byId("run-link", HTMLElement), hasRun);
-    for (const id of ["near-prompt", "near-response"]) {
-      byId(id, HTMLButtonElement).disabled = !index.isCurrent ||
-        near?.state === "running";
-    }
-    setShown(byId("near-cancel", HTMLElement), near?.state === "running");
-    setText(byId("near-words", HTMLElement), nearWords(near));
-    setShown(
-      byId("near-choices", HTMLElement),
-      near?.state === "done" && near.copies > 0,
-    );
-    this.#showColumnChoices(own);
+    this.#files.update(state);
+    this.#near.update(state);
+    setShown(byId("run-link", HTMLElement), state.hasRun);
+    this.#columnChoices.update(state.own, this.#shownColumns);
     if (isFirst) this.#setColumns();
-  }
-
-  /** @param {PageState} state */
-  #showNotes({ index }) {
-    const notes = index.files.flatMap(
-      ({ path, problem, damageCount, damage, state }) => {
-        if (problem !== null) return [`${path}: ${problem}`];
-        if (damageCount === 0 || state === "foreign") return [];
-        const [first] = damage;
-        const lines = damageCount === 1 ? "line" : "lines";
-        return [
-          `${path}: ${
-            formatCount(damageCount)
-          } damaged ${lines} left out (line ${first.line}: ${first.problem})`,
-        ];
-      },
-    );
-    const list = byId("notes", HTMLElement);
-    if (list.dataset.text === notes.join("\n")) return;
-    list.dataset.text = notes.join("\n");
-    list.replaceChildren(
-      ...notes.slice(0, 20).map((note) => make("li", {}, note)),
-    );
-    setShown(list, notes.length > 0);
-  }
-
-  /** @param {readonly string[]} own */
-  #showColumnChoices(own) {
-    const list = byId("columns-list", HTMLElement);
-    const names = [
-      ...Object.keys(this.#columns).filter((name) => name !== "choose"),
-      ...own.filter((name) => this.#columns[name] === undefined),
-    ];
-    const { columns } = this.#filter;
-    const shown = columns.length > 0 ? columns : USUAL_COLUMNS;
-    const key = JSON.stringify([names, shown]);
-    if (list.dataset.key === key) return;
-    list.dataset.key = key;
-    list.replaceChildren(...names.map((name) => {
-      const box = make("input", { type: "checkbox" });
-      box.checked = shown.includes(name);
-      box.addEventListener("change", () => {
-        const now = this.#filter.columns.length > 0 ? this.#filter.columns : USUAL_COLUMNS;
-        this.#filter.columns = box.checked ? [...now, name] : now.filter((one) => one !== name);
-        this.#changed();
-      });
-      return make(
-        "label",
-        { class: "check" },
-        box,
-        this.#columns[name]?.title ?? name,
-      );
-    }));
   }
 
   /** @param {string} id @param {string} uid @param {number} place */
@@ -504,7 +360,7 @@ class ViewPage {
   }
 
   /** @param {"prompt" | "response" | "cancel"} of */
-  async #near(of) {
+  async #lookForNear(of) {
     try {
       await ask("near", { of });
     } catch (error) {
@@ -512,61 +368,6 @@ class ViewPage {
     }
     this.#hurry();
   }
-}
-
-/** The page's only write. @param {object} body */
-async function save(body) {
-  return await answerOf(
-    await fetch("selection", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  );
-}
-
-/** What is being typed is left alone. @param {string} id @param {string} value */
-function setValue(id, value) {
-  const input = byId(id, HTMLInputElement);
-  if (input.value !== value && document.activeElement !== input) {
-    input.value = value;
-  }
-}
-
-/** @param {ScanStatus | null} scan */
-function scanWords(scan) {
-  if (scan === null || scan.isDone) return "";
-  return `Searching: ${formatShare(scan.done, scan.total)}`;
-}
-
-/** @param {Overview} shown @param {PageState} state */
-function nothingWords({ scan }, { index }) {
-  if (scan?.isDone === false) return "Nothing found yet";
-  if (index.rows > 0) return "No row meets this condition";
-  return index.isCurrent
-    ? "There are no rows yet. They appear here as they are written"
-    : "Reading the first rows …";
-}
-
-/** @param {PageState} state */
-function filesWords({ index, paths }) {
-  const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
-  return `${paths.join(", ")} · ${files}`;
-}
-
-/** @param {DataState["near"]} near */
-function nearWords(near) {
-  if (near === null) return "";
-  const of = near.of === "prompt" ? "prompts" : "answers";
-  if (near.state === "running") {
-    return `Comparing ${of}: ${formatShare(near.done, near.total)}`;
-  }
-  if (near.state === "cancelled") return "Cancelled";
-  if (near.state === "failed") return near.problem ?? "Failed";
-  if (near.copies === 0) return `No ${of} are nearly the same`;
-  return `${formatCount(near.copies)} ${of} are nearly those of earlier rows, in ${
-    formatCount(near.groups)
-  } groups`;
 }
 
 new ViewPage().start();

@@ -1,0 +1,43 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * What is known of the files: how far they are read, and what is wrong with them.
+ *
+ * @module
+ */
+
+import { formatBytes, formatShare } from "../../page/figures.js";
+import { byId, make, setShown, setText } from "../../page/dom.js";
+import { filesWords, noteWords } from "./words.js";
+
+/** @import { DataState } from "../../../lib/data/protocol.ts" */
+
+/** More files in trouble than this are not named. */
+const MOST_NOTES = 20;
+
+/** The files. */
+export class FilesBar {
+  #files = byId("files", HTMLElement);
+  #reading = byId("reading", HTMLElement);
+  #notes = byId("notes", HTMLElement);
+  #shown = "";
+
+  /** @param {DataState} state */
+  update({ index, paths }) {
+    setText(this.#files, filesWords({ index, paths }));
+    let size = 0, read = 0;
+    for (const file of index.files) {
+      size += file.size;
+      read += Math.min(file.read, file.size);
+    }
+    const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
+    setText(this.#reading, index.isCurrent ? "" : words);
+    const notes = noteWords(index);
+    // What is selected in them stays so.
+    const text = notes.join("\n");
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.#notes.replaceChildren(...notes.slice(0, MOST_NOTES).map((note) => make("li", {}, note)));
+    setShown(this.#notes, notes.length > 0);
+  }
+}

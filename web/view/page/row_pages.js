@@ -1,0 +1,88 @@
+// @ts-check
+/**
+ * The rows that the table holds: some pages of them, asked for as they come into sight.
+ *
+ * @module
+ */
+
+/** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
+
+/** Rows that are asked for at once. */
+const PAGE_ROWS = 100;
+const MOST_PAGES = 30;
+
+/** Pages of rows, by their number. */
+export class RowPages {
+  /** @type {Map<number, readonly ShownRow[] | "asked">} */
+  #pages = new Map();
+  /** Pages whose rows may have changed. @type {Set<number>} */
+  #stale = new Set();
+  #generation = 0;
+  #load;
+  #onChange;
+
+  /** @param {(from: number, count: number) => Promise<RowPage>} load @param {() => void} onChange called when rows have come */
+  constructor(load, onChange) {
+    this.#load = load;
+    this.#onChange = onChange;
+  }
+
+  /** Other rows are shown from now on. */
+  clear() {
+    this.#generation++;
+    this.#pages.clear();
+  }
+
+  /** Asks again for what is shown, which stays until the new rows are there. */
+  renew() {
+    this.#generation++;
+    this.#stale = new Set(this.#pages.keys());
+  }
+
+  /** The row at a place, where it is known. @param {number} place @returns {ShownRow | undefined} */
+  rowAt(place) {
+    const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
+    return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
+  }
+
+  /** Gets the row at a place. @param {number} place @returns {Promise<ShownRow | undefined>} */
+  async fetchRow(place) {
+    const known = this.rowAt(place);
+    if (known !== undefined) return known;
+    const { rows } = await this.#load(place, 1);
+    return rows[0];
+  }
+
+  /** Asks for the rows of some places that are not known. @param {number} first @param {number} last */
+  need(first, last) {
+    for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
+      this.#ask(page);
+    }
+  }
+
+  /** @param {number} page */
+  async #ask(page) {
+    const known = this.#pages.get(page);
+    if (known !== undefined && !this.#stale.has(page)) return;
+    this.#stale.delete(page);
+    if (known === undefined) this.#pages.set(page, "asked");
+    const generation = this.#generation;
+    try {
+      const { rows } = await this.#load(page * PAGE_ROWS, PAGE_ROWS);
+      if (generation !== this.#generation) {
+        if (this.#pages.get(page) === "asked") this.#pages.delete(page);
+        return;
+      }
+      this.#pages.delete(page);
+      this.#pages.set(page, rows);
+      for (const old of this.#pages.keys()) {
+        if (this.#pages.size <= MOST_PAGES) break;
+        this.#pages.delete(old);
+      }
+      this.#onChange();
+    } catch {
+      // The page says that its server does not answer; it is asked again at the next drawing.
+      this.#pages.delete(page);
+    }
+  }
+}

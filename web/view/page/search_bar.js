@@ -1,0 +1,68 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * The search and the condition above the table.
+ *
+ * @module
+ */
+
+import { byId } from "../../page/dom.js";
+
+/** @import { Filter } from "./filter.js" */
+
+/** Typing is over when no key has come for a while. */
+const TYPING_MS = 300;
+
+/** What is typed above the table. */
+export class SearchBar {
+  #search = byId("search", HTMLInputElement);
+  #searchIn = byId("search-in", HTMLSelectElement);
+  #isPattern = byId("search-pattern", HTMLInputElement);
+  #where = byId("where", HTMLInputElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
+
+  /** @param {() => void} onChange @param {() => void} onEnter */
+  constructor(onChange, onEnter) {
+    for (const input of [this.#search, this.#where]) {
+      input.addEventListener("input", () => {
+        clearTimeout(this.#typing);
+        this.#typing = setTimeout(onChange, TYPING_MS);
+      });
+    }
+    for (const choice of [this.#searchIn, this.#isPattern]) {
+      choice.addEventListener("change", () => {
+        if (this.#search.value !== "") onChange();
+      });
+    }
+    for (const id of ["search-form", "where-form"]) {
+      byId(id, HTMLFormElement).addEventListener("submit", (event) => {
+        event.preventDefault();
+        clearTimeout(this.#typing);
+        onChange();
+        onEnter();
+      });
+    }
+  }
+
+  /** Takes what is typed into a filter. @param {Filter} filter */
+  read(filter) {
+    filter.search = this.#search.value;
+    filter.searchIn = this.#searchIn.value;
+    filter.isPattern = this.#isPattern.checked;
+    filter.where = this.#where.value;
+  }
+
+  /** Shows a filter; what is being typed is left alone. @param {Filter} filter */
+  show({ search, searchIn, isPattern, where }) {
+    setValue(this.#search, search);
+    setValue(this.#where, where);
+    this.#searchIn.value = searchIn;
+    this.#isPattern.checked = isPattern;
+  }
+}
+
+/** @param {HTMLInputElement} input @param {string} value */
+function setValue(input, value) {
+  if (input.value !== value && document.activeElement !== input) input.value = value;
+}

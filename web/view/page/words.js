@@ -1,0 +1,69 @@
+// @ts-check
+/**
+ * What the page says of its rows, files and searches.
+ *
+ * @module
+ */
+
+import { formatCount, formatShare } from "../../page/figures.js";
+
+/** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
+
+/** How many rows are shown. @param {number} total @param {number} all */
+export function countWords(total, all) {
+  const rows = all === 1 ? "row" : "rows";
+  return total === all
+    ? `${formatCount(all)} ${rows}`
+    : `${formatCount(total)} of ${formatCount(all)} ${rows}`;
+}
+
+/** What is wrong with files. @param {DataState["index"]} index @returns {string[]} */
+export function noteWords({ files }) {
+  return files.flatMap(({ path, problem, damageCount, damage, state }) => {
+    if (problem !== null) return [`${path}: ${problem}`];
+    if (damageCount === 0 || state === "foreign") return [];
+    const [first] = damage;
+    const lines = damageCount === 1 ? "line" : "lines";
+    return [
+      `${path}: ${
+        formatCount(damageCount)
+      } damaged ${lines} left out (line ${first.line}: ${first.problem})`,
+    ];
+  });
+}
+
+/** How far a search is. @param {ScanStatus | null} scan */
+export function scanWords(scan) {
+  if (scan === null || scan.isDone) return "";
+  return `Searching: ${formatShare(scan.done, scan.total)}`;
+}
+
+/** Why the table is empty. @param {Pick<Overview, "scan">} shown @param {Pick<DataState, "index">} state */
+export function nothingWords({ scan }, { index }) {
+  if (scan?.isDone === false) return "Nothing found yet";
+  if (index.rows > 0) return "No row meets this condition";
+  return index.isCurrent
+    ? "There are no rows yet. They appear here as they are written"
+    : "Reading the first rows …";
+}
+
+/** What is shown. @param {Pick<DataState, "index" | "paths">} state */
+export function filesWords({ index, paths }) {
+  const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
+  return `${paths.join(", ")} · ${files}`;
+}
+
+/** How far the search for near duplicates is, and what it found. @param {DataState["near"]} near */
+export function nearWords(near) {
+  if (near === null) return "";
+  const of = near.of === "prompt" ? "prompts" : "answers";
+  if (near.state === "running") {
+    return `Comparing ${of}: ${formatShare(near.done, near.total)}`;
+  }
+  if (near.state === "cancelled") return "Cancelled";
+  if (near.state === "failed") return near.problem ?? "Failed";
+  if (near.copies === 0) return `No ${of} are nearly the same`;
+  return `${formatCount(near.copies)} ${of} are nearly those of earlier rows, in ${
+    formatCount(near.groups)
+  } groups`;
+}
