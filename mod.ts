@@ -55,7 +55,11 @@ export {
   type ResponseGeneratorOptions,
   type RowOptions,
   type RunOptions,
+  type RunStatus,
+  runStatuses,
   type SharedOptions,
+  type StatusError,
+  type StatusTeacher,
   type TeacherChange,
   type TeacherList,
   type TeacherPlace,
@@ -107,6 +111,13 @@ export {
   type ToolArguments,
   type WriteOptions,
 } from "./lib/export/mod.ts";
+export {
+  type Clash as MergeClash,
+  type MergeOptions,
+  type MergeProblem,
+  type MergeReport,
+  mergeRuns,
+} from "./lib/merge/mod.ts";
 export type {
   CamelCase,
   ErrorGroup,

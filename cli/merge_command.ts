@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { merge, type MergeReport } from "../lib/merge/mod.ts";
+import { type MergeReport, mergeRuns } from "../lib/merge/mod.ts";
 import { printable, printableLines } from "../lib/printable.ts";
 import { EXIT_DONE, EXIT_FAILED_ROWS } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -21,7 +21,7 @@ export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (args.inputs.length === 0) {
     throw new UsageError("Cannot merge without an output of runs: name their -o, as in out/");
   }
-  const report = await merge({
+  const report = await mergeRuns({
     outputs: args.inputs,
     output: settings.required("output", "an output: add -o all.jsonl"),
     partial: settings.isOn("partial"),
@@ -85,6 +85,10 @@ function describe(report: MergeReport): string {
     [report.badRows, "bad rows in the input"],
     [report.mergedDuplicates, "identical rows within a run, merged"],
     [report.duplicatesOfRuns, "identical rows in several runs: the first answer was kept"],
+    [
+      report.surplus,
+      "results beyond the samples of their row, kept behind the others of their run",
+    ],
   ];
   const files = [
     `Results    ${printable(results!)}`,

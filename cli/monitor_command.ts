@@ -5,16 +5,12 @@
  */
 
 import { UsageError } from "../lib/errors.ts";
-import { statOf } from "../lib/files.ts";
-import { splitPath } from "../lib/paths.ts";
-import { serveFleet } from "../web/fleet/server.ts";
-import { FleetWatch } from "../web/fleet/watch.ts";
+import { serveFolderMonitor } from "../web/fleet/server.ts";
 import { openBrowser } from "./keep_page.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-const LOOK_MS = 5_000;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
 /** Serves the page of all runs in a folder until a signal comes. */
@@ -26,19 +22,8 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
       "Cannot monitor without one output: name the folder of the runs, as in out/",
     );
   }
-  const isFolder = (await statOf(output))?.isDirectory ?? false;
-  const { start, name } = splitPath(output);
-  const watch = isFolder
-    ? new FleetWatch(output)
-    : new FleetWatch(start === "" ? "." : start, name.replace(/\.(jsonl|ndjson)$/, ""));
-  await watch.look();
-  if (!isFolder && watch.isEmpty) {
-    throw new UsageError(
-      `Cannot monitor "${output}": there is no such folder, and no run of this name`,
-    );
-  }
   const hostname = settings.text("monitor-host") || undefined;
-  await using page = serveFleet(watch, {
+  await using page = await serveFolderMonitor(output, {
     hostname,
     port: settings.integer("port", 0, 65_535) ?? 0,
   });
@@ -54,12 +39,10 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
     );
   }
   const stopped = Promise.withResolvers<void>();
-  const timer = setInterval(() => void watch.look().catch(() => {}), LOOK_MS);
   const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
     io.onSignal(signal, () => stopped.resolve())
   );
   await stopped.promise;
-  clearInterval(timer);
   for (const stop of leave) stop();
   return 0;
 }

@@ -29,6 +29,7 @@ import type { MonitorState, RunAbout } from "./protocol.ts";
 import { RunData, type RunDataOptions } from "./view/run_data.ts";
 import { reportOf } from "./report.ts";
 
+export { type FleetOptions, type ServedFleet, serveFolderMonitor } from "./fleet/server.ts";
 export type { RunDataOptions } from "./view/run_data.ts";
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";

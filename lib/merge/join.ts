@@ -43,6 +43,7 @@ export async function joinRuns(
     badRows: 0,
     mergedDuplicates: 0,
     duplicatesOfRuns: repeated,
+    surplus: 0,
     problems: [],
     results: files.results,
     failures: files.failures,

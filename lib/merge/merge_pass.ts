@@ -29,6 +29,7 @@ export class MergePass {
   badRows = 0;
   mergedDuplicates = 0;
   duplicatesOfRuns = 0;
+  surplus = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly problems: MergeProblem[] = [];
@@ -63,6 +64,7 @@ export class MergePass {
     try {
       using lines = await RunLines.read(run.files, expectedAnswers(run), this.#signal);
       await this.#read(run, input, lines, limit);
+      if (limit === Infinity) this.surplus += await lines.takeSurplus(this.#output.results);
       this.#judge(run, lines, this.pending - pendingBefore, limit === Infinity);
     } catch (error) {
       if (!(error instanceof DamagedFileError)) throw error;

@@ -8,6 +8,6 @@
  * @module
  */
 
-export { findRuns, type MergeRun } from "./find_runs.ts";
-export { merge } from "./merge.ts";
+export type { MergeRun } from "./find_runs.ts";
+export { findRuns, mergeRuns } from "./merge.ts";
 export type { Clash, MergeOptions, MergeProblem, MergeReport } from "./options.ts";

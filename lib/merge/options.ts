@@ -71,6 +71,9 @@ export interface MergeReport {
   readonly mergedDuplicates: number;
   /** Identical rows in several runs: the first answer was kept. */
   readonly duplicatesOfRuns: number;
+  /** Answers beyond the samples of their row, as after a run with fewer samples. They are kept, behind the other
+   * results of their run. */
+  readonly surplus: number;
   /** Rows that share a uid with another one; the first 20. */
   readonly clashes: readonly Clash[];
   /** How many there are. */

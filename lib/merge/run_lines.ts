@@ -6,7 +6,7 @@
 
 import { cannotRead } from "../files.ts";
 import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.ts";
-import type { OutputFiles } from "../run/mod.ts";
+import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 
 /** What became of an answer. */
@@ -14,6 +14,7 @@ export type Standing = "result" | "failure" | "pending" | "none";
 
 /** What finds the lines of a run. To be closed. */
 export class RunLines implements Disposable {
+  readonly #files: OutputFiles;
   readonly #table: IdTable;
   readonly #results: LineFile;
   readonly #failures: LineFile;
@@ -21,6 +22,7 @@ export class RunLines implements Disposable {
   readonly repeated: string[] = [];
 
   private constructor(files: OutputFiles, expectedRows: number) {
+    this.#files = files;
     this.#table = new IdTable(expectedRows);
     this.#results = new LineFile(files.results);
     this.#failures = new LineFile(files.failures);
@@ -81,6 +83,29 @@ export class RunLines implements Disposable {
     if (slot === -1) return "none";
     if (this.#table.has(slot, HAS_RESULT)) return "result";
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
+  }
+
+  /** Copies the results that only their own uid tells to be answers to a row that was taken: `x#3` where `x` has
+   * two samples. The table keeps no uids, so the file is read again where there is any such result. */
+  async takeSurplus(to: LineSink): Promise<number> {
+    if (this.orphans === 0) return 0;
+    const table = this.#table, known = new IdTable();
+    let surplus = 0;
+    await readIndex({ path: this.#files.results, kind: "results" }, known, (_, line) => {
+      const uid = line.uid(), parent = parseSampleUid(uid);
+      if (parent === undefined || !this.#isTaken(parent.uid) || this.#isTaken(uid)) return;
+      const slot = table.find(uid);
+      table.set(slot, SEEN);
+      this.#results.copy(table.lineOf(slot), to);
+      surplus++;
+    });
+    known[Symbol.dispose]();
+    return surplus;
+  }
+
+  #isTaken(uid: string): boolean {
+    const slot = this.#table.find(uid);
+    return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
   /** Results whose rows were not asked for. */

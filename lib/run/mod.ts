@@ -46,5 +46,10 @@ export { abortedByReturn, checkRows, streamOutcomes } from "./generation.ts";
 export { parseSampleUid, sampleUid } from "./admission.ts";
 export { rowOptionsOf, type Verification, verify, type VerifyOptions } from "./verify.ts";
 export type { Damage } from "./audit.ts";
-export type { RunStatus, StatusError, StatusTeacher } from "./status_file.ts";
+export {
+  type RunStatus,
+  runStatuses,
+  type StatusError,
+  type StatusTeacher,
+} from "./status_file.ts";
 export { sharedStem } from "./shared_stem.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { OWN_FOLDER } from "../paths.ts";
+import { cannotRead } from "../files.ts";
+import { inFolder, OWN_FOLDER, type PathLike, pathOf } from "../paths.ts";
 import { basename, dirname } from "../deps/std_path.ts";
 import type { Snapshot, Summary } from "../progress/mod.ts";
 import type { Shard } from "../shards/mod.ts";
@@ -107,6 +108,27 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What the runs in an output folder say of themselves: shards and others, running or ended, by name. A run writes
+ * it every 5 s; one whose `beat` stands still without `ended` is dead.
+ *
+ * @param output The folder of the runs.
+ * @throws {SinkError} The folder cannot be read.
+ */
+export async function runStatuses(output: PathLike): Promise<RunStatus[]> {
+  const folder = inFolder(pathOf(output), OWN_FOLDER);
+  const names: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (name.endsWith(".status.json")) names.push(name);
+    }
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cannotRead(folder, cause);
+  }
+  const found = await Promise.all(names.sort().map((name) => readStatus(inFolder(folder, name))));
+  return found.filter((status) => status !== undefined);
 }
 
 function isStatus(status: RunStatus): boolean {

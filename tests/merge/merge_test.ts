@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { merge } from "../../lib/merge/mod.ts";
+import { mergeRuns } from "../../lib/merge/mod.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
@@ -14,7 +14,7 @@ Deno.test("shards are merged in input order, and the merge is what one run would
   const options = { skipBadRows: true, refused: ["p7", "p80"], generator: { samples: 2 } };
   await runShards(input, dir.path("out/"), 4, options);
   const output = dir.path("all/in.jsonl");
-  const report = await merge({ outputs: dir.path("out"), output });
+  const report = await mergeRuns({ outputs: dir.path("out"), output });
   assertEquals(
     [report.total, report.succeeded, report.failed, report.pending, report.badRows],
     [180, 176, 4, 0, 1],
@@ -44,18 +44,18 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   await runShard(input, dir.path("out/"), { shard: { index: 0, count: 3 } });
   await runShard(input, dir.path("out/"), { shard: { index: 2, count: 3 }, limit: 80 });
   const output = dir.path("all.jsonl");
-  const refused = await merge({ outputs: dir.path("out/in.jsonl"), output });
+  const refused = await mergeRuns({ outputs: dir.path("out/in.jsonl"), output });
   assertEquals(refused.problems.map(({ run, kind }) => [run, kind]), [
     ["shard 1 of 3", "missing"],
   ]);
   assertEquals([refused.results, await dir.exists("all.jsonl")], [null, false]);
   await runShard(input, dir.path("out/"), { shard: { index: 1, count: 3 } });
-  const unfinished = await merge({ outputs: dir.path("out"), output });
+  const unfinished = await mergeRuns({ outputs: dir.path("out"), output });
   assertEquals(unfinished.problems.map(({ run, kind }) => [run, kind]), [
     ["shard 2 of 3", "unfinished"],
   ]);
   assertEquals(await dir.exists("all.jsonl"), false);
-  const partial = await merge({ outputs: dir.path("out"), output, partial: true });
+  const partial = await mergeRuns({ outputs: dir.path("out"), output, partial: true });
   assertEquals([partial.succeeded, partial.pending], [80, 20]);
   const { asked } = await runShard(input, output, {});
   assertEquals(asked.toSorted(), prompts(80, 100).map(({ prompt }) => prompt).toSorted());
@@ -68,7 +68,7 @@ Deno.test("one uid with two contents is told with both places, and the later ans
   await dir.write("in.jsonl", `\n\n${text}\n`);
   const input = dir.path("in.jsonl");
   await runShards(input, dir.path("out/"), 2);
-  const report = await merge({ outputs: dir.path("out"), output: dir.path("all.jsonl") });
+  const report = await mergeRuns({ outputs: dir.path("out"), output: dir.path("all.jsonl") });
   assertEquals(report.clashes, [{ uid: "0", first: `${input}:3`, second: `${input}:42` }]);
   assertEquals([report.succeeded, report.clashCount], [39, 1]);
   assertEquals((await dir.rows("all.duplicates.jsonl")).map(({ prompt }) => prompt), ["p39"]);
@@ -82,7 +82,7 @@ Deno.test("of identical rows the answer is kept, also where the first has failed
   const output = dir.path("out/");
   await runShard(input, output, { shard: { index: 0, count: 2 }, refused: ["p0", "p1"] });
   await runShard(input, output, { shard: { index: 1, count: 2 } });
-  const report = await merge({ outputs: output, output: dir.path("all.jsonl") });
+  const report = await mergeRuns({ outputs: output, output: dir.path("all.jsonl") });
   assertEquals([report.succeeded, report.failed, report.duplicatesOfRuns], [19, 1, 1]);
   assertEquals((await dir.rows("all_error.jsonl")).map(({ prompt }) => prompt), ["p1"]);
   assertEquals((await dir.rows("all.jsonl")).length, 19);
@@ -105,7 +105,7 @@ Deno.test("orphans, repeated and damaged lines are told, and nothing is written"
   ];
   for (const [text, words] of cases) {
     await dir.write(results, text);
-    const report = await merge({
+    const report = await mergeRuns({
       outputs: dir.path("out"),
       output: dir.path("all.jsonl"),
       partial: true,
@@ -121,8 +121,8 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
   const input = await dir.write("in.jsonl", prompts(0, 20));
   await runShards(input, dir.path("out/"), 2);
   const options = { outputs: dir.path("out"), output: dir.path("out/in.jsonl") };
-  await assertRejects(() => merge(options), UsageError, "--tidy");
-  const report = await merge({ ...options, tidy: true });
+  await assertRejects(() => mergeRuns(options), UsageError, "--tidy");
+  const report = await mergeRuns({ ...options, tidy: true });
   assertEquals(report.movedTo, dir.path("out/.retort/shards/"));
   assertEquals(await dir.names("out"), [
     ".retort",
@@ -134,7 +134,7 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
   // The shard would be paid for again.
   const shard = { index: 1, count: 2 };
   await assertRejects(() => runShard(input, dir.path("out/"), { shard }), UsageError, "was merged");
-  await assertRejects(() => merge(options), UsageError);
+  await assertRejects(() => mergeRuns(options), UsageError);
 });
 
 Deno.test("runs that were made by hand are merged, those without run files with --no-proof only", async () => {
@@ -146,15 +146,15 @@ Deno.test("runs that were made by hand are merged, those without run files with 
   await runShard(inputs[0], dir.path("a/"), {});
   await runShard(inputs[1], dir.path("b/"), {});
   const outputs = [dir.path("a/"), dir.path("b/")];
-  const report = await merge({ outputs, output: dir.path("all.jsonl") });
+  const report = await mergeRuns({ outputs, output: dir.path("all.jsonl") });
   assertEquals([report.total, report.succeeded], [20, 20]);
   const expected = prompts(0, 20).map(({ prompt }) => prompt);
   assertEquals((await dir.rows("all.jsonl")).map(({ prompt }) => prompt), expected);
   await Deno.remove(dir.path("a/part-2.run.json"));
   await Deno.remove(dir.path("b/part-10.run.json"));
   const output = dir.path("joined.jsonl");
-  await assertRejects(() => merge({ outputs, output }), UsageError, "--no-proof");
-  const joined = await merge({ outputs: [...outputs, dir.path("b")], output, proof: false });
+  await assertRejects(() => mergeRuns({ outputs, output }), UsageError, "--no-proof");
+  const joined = await mergeRuns({ outputs: [...outputs, dir.path("b")], output, proof: false });
   assertEquals([joined.succeeded, joined.duplicatesOfRuns], [20, 10]);
   assertEquals((await dir.rows("joined.jsonl")).length, 20);
 });
@@ -169,18 +169,55 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   await runShard(b, dir.path("b/"), { generator: { params: { temperature: 1 } } });
   const outputs = [dir.path("a"), dir.path("b")];
   const output = await dir.write("all.jsonl", prompts(0, 1));
-  const refused = await assertRejects(() => merge({ outputs, output }), UsageError);
+  const refused = await assertRejects(() => mergeRuns({ outputs, output }), UsageError);
   assertStringIncludes(refused.message, "params: {} before");
-  await assertRejects(() => merge({ outputs: outputs[0], output }), UsageError, "--replace");
+  await assertRejects(() => mergeRuns({ outputs: outputs[0], output }), UsageError, "--replace");
   // Replaced is only what a merge has made.
   await assertRejects(
-    () => merge({ outputs: outputs[0], output, replace: true }),
+    () => mergeRuns({ outputs: outputs[0], output, replace: true }),
     UsageError,
     "no results file of Retort",
   );
   assertEquals((await dir.rows("all.jsonl")).length, 1);
   await Deno.remove(output);
-  await merge({ outputs: outputs[0], output });
-  const report = await merge({ outputs: outputs[0], output, replace: true });
+  await mergeRuns({ outputs: outputs[0], output });
+  const report = await mergeRuns({ outputs: outputs[0], output, replace: true });
   assertEquals(report.succeeded, 5);
+});
+
+Deno.test("results beyond the samples of their row are kept and told as what they are", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 12));
+  await runShards(input, dir.path("out/"), 2, { generator: { samples: 3 } });
+  // The second shard is run again with fewer samples: its run file says 1 now.
+  await runShards(input, dir.path("out/"), 2, { generator: { samples: 1 } });
+  const output = dir.path("all/in.jsonl");
+  const report = await mergeRuns({ outputs: dir.path("out"), output });
+  assertEquals([report.total, report.succeeded, report.surplus], [12, 12, 24]);
+  assertEquals(report.problems, []);
+  const merged = await dir.rows("all/in.jsonl");
+  assertEquals(merged.length, 36);
+  assertEquals(new Set(merged.map(({ uid }) => uid)).size, 36);
+  const [proof] = await verify({ input, output });
+  assertEquals([proof.succeeded, proof.surplus, proof.strangers], [12, 24, 0]);
+});
+
+Deno.test("a merge that waits begins when the last shard is done, and does not wait for one that was halted", async () => {
+  await using dir = await tempDir();
+  const input = await dir.write("in.jsonl", prompts(0, 20));
+  await runShard(input, dir.path("out/"), { shard: { index: 0, count: 2 } });
+  const output = dir.path("all/in.jsonl");
+  const waiting = mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
+  const second = { shard: { index: 1, count: 2 } };
+  const halted = { ...second, generator: { concurrency: 1, maxCompletionTokens: 5 }, tokens: 5 };
+  const { summary } = await runShard(input, dir.path("out/"), halted);
+  assertEquals(summary.state, "halted");
+  const refused = await waiting;
+  // Without the wait it would be missing.
+  assertEquals(refused.problems.map(({ run, kind }) => [run, kind]), [
+    ["shard 1 of 2", "unfinished"],
+  ]);
+  await runShard(input, dir.path("out/"), second);
+  const merged = await mergeRuns({ outputs: dir.path("out"), output, waitMs: Infinity });
+  assertEquals([merged.succeeded, merged.problems], [20, []]);
 });

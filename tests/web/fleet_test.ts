@@ -1,7 +1,10 @@
 /** Tests of web/fleet/: many runs as one page tells of them. @module */
 
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { runStatuses } from "../../mod.ts";
+import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { UsageError } from "../../lib/errors.ts";
 import { createFleetApp } from "../../web/fleet/server.ts";
+import { serveFolderMonitor } from "../../web/server.ts";
 import { FleetWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "./fleet_files.ts";
@@ -80,4 +83,22 @@ Deno.test("the app gives nothing without the token, and 200 runs unless all are 
   const first = await (await ask("/state", cookie)).json();
   assertEquals([first.runs, first.rows.length, first.more], [300, 200, 100]);
   assertEquals((await (await ask("/state?all", cookie)).json()).rows.length, 300);
+});
+
+Deno.test("a script sees the runs of a folder as a page and as values", async () => {
+  await using dir = await tempDir();
+  for (const index of [1, 0]) await writeStatus(dir, statusOf(index));
+  await dir.write("out/.retort/half.status.json", '{"retort":');
+  const statuses = await runStatuses(dir.path("out/"));
+  assertEquals(statuses.map(({ name }) => name), [0, 1].map(nameOf));
+  assertEquals(await runStatuses(dir.path("none/")), []);
+  await using page = await serveFolderMonitor(dir.path("out"));
+  const { origin, searchParams } = new URL(page.url);
+  const entered = await fetch(page.url, { redirect: "manual" });
+  await entered.body?.cancel();
+  const cookie = entered.headers.getSetCookie()[0];
+  const state = await fetch(`${origin}/state`, { headers: { cookie: cookie.split(";")[0] } });
+  assertEquals((await state.json()).runs, 2);
+  assertEquals(searchParams.get("token")?.length, 32);
+  await assertRejects(() => serveFolderMonitor(dir.path("other.jsonl")), UsageError, "no run of");
 });

@@ -15,19 +15,23 @@ import fleetStyle from "./fleet.css" with { type: "text" };
 import frame from "../page/frame.css" with { type: "text" };
 import overview from "../page/overview.css" with { type: "text" };
 import tables from "../page/tables.css" with { type: "text" };
-import type { FleetWatch } from "./watch.ts";
+import { statOf } from "../../lib/files.ts";
+import { type PathLike, pathOf, splitPath } from "../../lib/paths.ts";
+import { every } from "../../lib/timer.ts";
+import { FleetWatch } from "./watch.ts";
 
-/** How the page is served. */
+/** How the page of all runs in a folder is served. */
 export interface FleetOptions {
-  /** What it listens on. @default "127.0.0.1" */
+  /** The address to listen on. What is not a loopback address lets everyone in the network try; the token is all
+   * that keeps them out, and it goes over the wire as it is. @default "127.0.0.1" */
   readonly hostname?: string;
   /** The port. @default 0, any that is free */
   readonly port?: number;
-  /** Lets a browser in. @default a new one */
+  /** Lets a browser in: 32 characters of base64url. @default a new one of 192 random bits */
   readonly token?: string;
 }
 
-/** A page that is served. */
+/** The page of all runs in a folder, while it is served. */
 export interface ServedFleet extends AsyncDisposable {
   /** What to open in a browser. */
   readonly url: string;
@@ -60,6 +64,54 @@ export function createFleetApp(
     (c) => c.json(watch.view(c.req.query("all") === undefined ? MOST_ROWS : Infinity)),
   );
   return app;
+}
+
+/** How often the status files are looked at. Runs write theirs every 5 s. */
+const LOOK_MS = 5_000;
+
+/**
+ * Serves a page over all runs in an output folder, which need not run here: shards on other machines that write to
+ * the same file system, and runs that have ended. It reads their status files only.
+ *
+ * @example
+ * ```ts
+ * import { serveFolderMonitor } from "../server.ts";
+ *
+ * async function watchShards(): Promise<void> {
+ *   await using page = await serveFolderMonitor("out/");
+ *   console.log(page.url);
+ *   await new Promise((resolve) => Deno.addSignalListener("SIGINT", () => resolve(undefined)));
+ * }
+ * ```
+ *
+ * @param output The folder of the runs, or the results path that they were given.
+ * @throws {UsageError} There is no such folder and no run of this name, or the address cannot be listened on.
+ */
+export async function serveFolderMonitor(
+  output: PathLike,
+  options: FleetOptions = {},
+): Promise<ServedFleet> {
+  const path = pathOf(output);
+  const isFolder = (await statOf(path))?.isDirectory ?? false;
+  const { start, name } = splitPath(path);
+  const watch = isFolder
+    ? new FleetWatch(path)
+    : new FleetWatch(start === "" ? "." : start, name.replace(/\.(jsonl|ndjson)$/, ""));
+  await watch.look();
+  if (!isFolder && watch.isEmpty) {
+    throw new UsageError(
+      `Cannot monitor "${path}": there is no such folder, and no run of this name`,
+    );
+  }
+  const page = serveFleet(watch, options);
+  const stop = every(LOOK_MS, () => void watch.look().catch(() => {}));
+  return {
+    url: page.url,
+    async [Symbol.asyncDispose]() {
+      stop();
+      await page[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /**

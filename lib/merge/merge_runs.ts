@@ -1,0 +1,258 @@
+/**
+ * A merge from its options to the files that it leaves.
+ *
+ * @module
+ */
+
+import { dirname } from "../deps/std_path.ts";
+import { UsageError } from "../errors.ts";
+import { exists, hasContent } from "../files.ts";
+import { checkOptions } from "../options.ts";
+import { OWN_FOLDER, pathOf, pathsOf } from "../paths.ts";
+import {
+  checkOutputs,
+  filesOf,
+  identityDifferences,
+  makeFolders,
+  type OutputFiles,
+  writeRunFile,
+} from "../run/mod.ts";
+import { HAS_FAILURE, IdTable, readIndex } from "../index/mod.ts";
+import { checkOwnFile } from "../line_blocks.ts";
+import { acquireLock, dropLines, LineSet } from "../sink/mod.ts";
+import { findRuns, type MergeRun, tidyUp } from "./find_runs.ts";
+import { joinRuns } from "./join.ts";
+import { MergePass } from "./merge_pass.ts";
+import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } from "./options.ts";
+import { openOutput } from "./output.ts";
+
+const RESULTS_NAME = /\.jsonl$/;
+/** Pauses between two looks at runs that are waited for. */
+const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
+
+/** See `mergeRuns` in `merge.ts`. */
+export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
+  checkOptions(options, MERGE_RULES);
+  const { partial = false, tidy = false, proof = true } = options;
+  if (partial && tidy) {
+    throw new UsageError(
+      "Cannot use --tidy with --partial: shards are moved once all rows are there",
+    );
+  }
+  if (tidy && !proof) {
+    throw new UsageError(
+      "Cannot use --tidy with --no-proof: shards are moved once the merge is proven",
+    );
+  }
+  const outputs = pathsOf(options.outputs);
+  if (outputs.length === 0) {
+    throw new UsageError("Cannot merge nothing: name the output of the runs");
+  }
+  const files = outputFiles(pathOf(options.output));
+  const runs = await readyRuns(outputs, files, options);
+  if (proof) checkComparable(runs);
+  const missing = proof ? missingRuns(runs) : [];
+  if (missing.length > 0 && !partial) return { ...NOTHING, runs: runs.length, problems: missing };
+  await checkOutputs(runs.flatMap(({ pieces }) => pieces.map(({ path }) => path)), [files]);
+  await makeFolders([files]);
+  using _lock = await acquireLock(files.lock);
+  if (!options.replace && await hasContent(files.results)) {
+    throw new UsageError(
+      `Cannot write "${files.results}": it holds something already. Add --replace to replace it, or name ` +
+        "another output",
+    );
+  }
+  if (options.replace) await checkOwnFile(files.results, "results");
+  if (!proof) return await joinRuns(runs, files, options.signal);
+  return await mergeProven(runs, files, options, missing);
+}
+
+function outputFiles(output: string): OutputFiles {
+  if (!RESULTS_NAME.test(output)) {
+    throw new UsageError(`Cannot merge into "${output}": it must be a file that ends in .jsonl`);
+  }
+  return filesOf("", output.replace(RESULTS_NAME, ""));
+}
+
+/** Finds the runs; waits for them until all are done or one was halted. */
+async function readyRuns(
+  outputs: readonly string[],
+  files: OutputFiles,
+  { waitMs = 0, shards, proof = true, tidy, signal }: MergeOptions,
+): Promise<MergeRun[]> {
+  const end = performance.now() + waitMs;
+  for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(LAST_PAUSE_MS, 2 * pauseMs)) {
+    const runs = await findRuns(outputs, { shards, needsRunFile: proof });
+    if (!tidy) await refuseSameFolder(runs, files);
+    const isOver = runs.every(isDone) || runs.some(({ run }) => run?.summary?.state === "halted");
+    if (isOver || performance.now() >= end) return runs;
+    signal?.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function isDone({ run, pieces }: MergeRun): boolean {
+  if (pieces.length === 0) return true;
+  return run?.summary?.state === "done" && run.summary.pending === 0;
+}
+
+/** Whatever reads the folder afterwards would load every row twice. */
+async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
+  const own = await realFolderOf(files.results);
+  for (const { files: { results } } of runs) {
+    if (results === files.results) {
+      throw new UsageError(
+        `Cannot merge into "${results}": it is one of the runs. Name another file`,
+      );
+    }
+    if (await realFolderOf(results) !== own) continue;
+    throw new UsageError(
+      `Cannot merge into "${files.results}": the runs stand in the same folder, and loading it would ` +
+        "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
+        `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
+    );
+  }
+}
+
+async function realFolderOf(path: string): Promise<string> {
+  return await Deno.realPath(dirname(path)).catch(() => dirname(path));
+}
+
+/** One identity, and rows that can be told apart. */
+function checkComparable(runs: readonly MergeRun[]): void {
+  const [first, ...others] = runs.filter(({ run }) => run !== undefined);
+  if (first === undefined) return;
+  const identityOf = ({ run }: MergeRun) => ({ ...run!.identity, shards: null });
+  for (const other of others) {
+    const differences = identityDifferences(identityOf(first), identityOf(other));
+    if (differences.length === 0) continue;
+    throw new UsageError(
+      `Cannot merge "${first.files.results}" (before) and "${other.files.results}" (now): their answers ` +
+        `were made in different ways\n${differences.join("\n")}`,
+    );
+  }
+  if (runs.some(({ run }) => run?.rows.duplicates === "keep") && runs.length > 1) {
+    throw new UsageError(
+      "Cannot merge runs with --duplicates keep: each has numbered copies for itself",
+    );
+  }
+}
+
+function missingRuns(runs: readonly MergeRun[]): MergeProblem[] {
+  return runs.flatMap(({ name, run, pieces, files }): MergeProblem[] => {
+    if (pieces.length === 0) return [];
+    if (run === undefined) {
+      const message = `there is no "${files.runJson}": it has not run`;
+      return [{ run: name, kind: "missing", message }];
+    }
+    const { summary } = run;
+    if (summary === null || summary.pending === 0) return [];
+    const rows = summary.pending === 1 ? "1 row is" : `${summary.pending} rows are`;
+    const why = summary.state === "done" ? "" : `: it was ${summary.state}`;
+    const reason = summary.reason === null ? "" : ` (${summary.reason})`;
+    return [{ run: name, kind: "unfinished", message: `${rows} pending${why}${reason}` }];
+  });
+}
+
+const NOTHING: Omit<MergeReport, "runs" | "problems"> = {
+  total: 0,
+  succeeded: 0,
+  failed: 0,
+  pending: 0,
+  badRows: 0,
+  mergedDuplicates: 0,
+  duplicatesOfRuns: 0,
+  surplus: 0,
+  clashes: [],
+  clashCount: 0,
+  results: null,
+  failures: null,
+  duplicates: null,
+  movedTo: null,
+};
+
+async function mergeProven(
+  runs: readonly MergeRun[],
+  files: OutputFiles,
+  { partial = false, tidy = false, limit = Infinity, signal }: MergeOptions,
+  missing: readonly MergeProblem[],
+): Promise<MergeReport> {
+  const duplicates = files.results.replace(RESULTS_NAME, ".duplicates.jsonl");
+  const madeFrom = runs.map((run) => run.files.results);
+  const paths = { results: files.results, failures: files.failures, duplicates };
+  await using output = await openOutput(paths, await thatExist(madeFrom));
+  const expectedRows = runs.reduce((sum, run) => sum + rowsOf(run), 0);
+  const pass = new MergePass(output, { expectedRows, isPartial: partial, signal });
+  for (const run of runs) await pass.add(run, Math.max(0, limit - (run.rowsBefore ?? 0)));
+  const problems = [
+    ...missing,
+    ...pass.problems.filter(({ run, kind }) =>
+      kind !== "unfinished" || !missing.some((one) => one.run === run)
+    ),
+  ];
+  const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
+  const { surplus, clashes, clashCount } = pass;
+  const report: MergeReport = {
+    ...NOTHING,
+    ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
+    ...{ duplicatesOfRuns, surplus, clashes, clashCount, problems },
+  };
+  const isDamaged = problems.some(({ kind }) => kind === "damaged");
+  if (problems.length > 0 && (!partial || isDamaged)) return report;
+  if (!output.duplicates.isEmpty) await output.duplicates.commit();
+  await output.failures.commit();
+  await dropRecovered(files.failures, pass.recovered);
+  await writeMergedRunFile(files, runs);
+  await output.results.commit();
+  const written = {
+    ...report,
+    results: files.results,
+    failures: files.failures,
+    duplicates: output.duplicates.isEmpty ? null : duplicates,
+  };
+  if (!tidy || clashCount > 0) return written;
+  return { ...written, movedTo: await tidyUp(runs) };
+}
+
+/** Takes the failures away of rows that have a result in a later run. */
+async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
+  if (recovered.size === 0) return;
+  const dropped = new LineSet();
+  using table = new IdTable();
+  const count = await readIndex({ path, kind: "failures" }, table, (slot, line) => {
+    table.set(slot, HAS_FAILURE);
+    if (recovered.has(line.uid())) dropped.add(line.number);
+  });
+  await dropLines(path, dropped, count);
+}
+
+async function thatExist(paths: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const path of paths) if (await exists(path)) found.push(path);
+  return found;
+}
+
+function rowsOf({ pieces, run }: MergeRun): number {
+  const known = pieces.reduce(
+    (sum, { part }) => sum + (part ? part.to.rows - part.from.rows : 0),
+    0,
+  );
+  return known > 0 ? known : run?.summary?.total ?? 1_000;
+}
+
+/** What the first command needs to continue the output: its run file, for the whole input. */
+async function writeMergedRunFile(files: OutputFiles, runs: readonly MergeRun[]): Promise<void> {
+  const known = runs.flatMap(({ run }) => run ?? []);
+  if (known.length === 0) return;
+  const [first] = known;
+  const inputs = [...new Set(runs.flatMap(({ pieces }) => pieces.map(({ name }) => name)))];
+  await writeRunFile(files.runJson, {
+    ...first,
+    input: inputs.join(", "),
+    identity: { ...first.identity, shards: null },
+    rows: { ...first.rows, samples: Math.max(...known.map(({ rows }) => rows.samples ?? 1)) },
+    teacher: [...new Set(known.map(({ teacher }) => teacher))].join(", "),
+    params: Object.assign({}, ...known.map(({ params }) => params)),
+    summary: null,
+  });
+}
