@@ -14,17 +14,27 @@ const sha256 = await createSHA256();
 const { h64ToString } = await xxhash();
 const ENCODER = new TextEncoder();
 let buffer = new Uint8Array(1 << 16);
+const hash = new Uint8Array(32);
+const hashStart = hash.subarray(0, 16);
 
-/**
- * SHA-256 of the text's UTF-8 bytes as 64 hex digits, lower case, or the first of them (an even number): for
- * names that must never meet. 2.5 µs for 400 characters.
- */
-export function sha256Hex(text: string, digits = 64): string {
+/** SHA-256 of the text's UTF-8 bytes as 64 hex digits, lower case: for names that must never meet. */
+export function sha256Hex(text: string): string {
+  digest(text);
+  return hash.toHex();
+}
+
+/** The first 32 digits of the same: 2.5 µs for 400 characters. */
+export function sha256Start(text: string): string {
+  digest(text);
+  return hashStart.toHex();
+}
+
+/** Leaves the digest in `hash`: digits that no one reads are not made, and nothing has a buffer of its own. */
+function digest(text: string): void {
   // One UTF-16 unit takes three bytes at most.
   if (text.length * 3 > buffer.length) buffer = new Uint8Array(text.length * 3);
   const { written } = ENCODER.encodeInto(text, buffer);
-  const hash = sha256.init().update(buffer.subarray(0, written)).digest("binary");
-  return hash.subarray(0, digits / 2).toHex();
+  hash.set(sha256.init().update(buffer.subarray(0, written)).digest("binary"));
 }
 
 /**

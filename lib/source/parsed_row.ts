@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sha256Hex, xxHash64Hex } from "../hash.ts";
+import { sha256Start, xxHash64Hex } from "../hash.ts";
 import type { Row } from "../row.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { canonicalJson, isRawJson, parseLossless } from "./json_values.ts";
@@ -150,10 +150,9 @@ export function givenUid(
 /** The uid of a row that gives itself none: the first 32 hex digits of SHA-256 over its canonical
  * JSON. */
 export function derivedUid(row: unknown, text: string): string {
-  return sha256Hex(canonicalJson(text, row), DERIVED_UID_LENGTH);
+  return sha256Start(canonicalJson(text, row));
 }
 
-const DERIVED_UID_LENGTH = 32;
 const PLAIN_NAME = /^\w+$/;
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
