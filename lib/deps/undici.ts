@@ -9,17 +9,17 @@
  */
 
 import type * as undici from "npm:undici@8.12.4";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import connect from "npm:undici@8.12.4/lib/api/api-connect.js";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import connector from "npm:undici@8.12.4/lib/core/connect.js";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import allErrors from "npm:undici@8.12.4/lib/core/errors.js";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import client from "npm:undici@8.12.4/lib/dispatcher/client.js";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import dispatcher from "npm:undici@8.12.4/lib/dispatcher/dispatcher.js";
-// @ts-types="./types/undici_module.d.ts"
+// @ts-types="./types/untyped_module.d.ts"
 import proxyAgent from "npm:undici@8.12.4/lib/dispatcher/proxy-agent.js";
 
 const Client = client as typeof undici.Client;
