@@ -12,14 +12,19 @@ if (import.meta.main) {
         "test",
         "--quiet",
         "--allow-all",
+        "--parallel",
         "--config",
         "tests/browser/deno.json",
         "tests/browser/",
         ...Deno.args,
       ],
       cwd: new URL("../", import.meta.url),
+      // Each file waits for its Chromium most of the time.
+      env: { DENO_JOBS: "3" },
     }).spawn();
     Deno.exit((await child.status).code);
   }
-  console.log("The tests of the pages are skipped: their Chromium from npm runs on Linux only");
+  console.log(
+    "The tests of the pages are skipped: their Chromium from npm runs on Linux only",
+  );
 }

@@ -19,7 +19,7 @@ const ARGS = [
 ];
 
 /** Longer than anything takes on a busy machine. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 
 let browser: Browser | undefined;
 const allProblems: string[] = [];

@@ -11,8 +11,7 @@ import { HOSTILE_TEXTS } from "../support/hostile_texts.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { visit, type VisitOptions } from "./browser.ts";
 import type { Locator, Page } from "./deps/playwright.ts";
-import { violations } from "./looks.ts";
-import { overflow } from "./parts.ts";
+import { overflow, violations } from "./parts.ts";
 
 /** A page over files. */
 interface Scene extends AsyncDisposable {

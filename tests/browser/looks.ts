@@ -3,12 +3,11 @@
 /** The page for everyone: by keyboard, on a narrow screen, in the dark, and read aloud. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
-import { AXE_JS, type AxeResults } from "./deps/axe.ts";
 import type { Page } from "./deps/playwright.ts";
 import { makeSummary } from "../progress/fixtures.ts";
 import { tempDir } from "../support/temp.ts";
 import { visit, type VisitOptions } from "./browser.ts";
-import { overflow, section, stateWord } from "./parts.ts";
+import { overflow, section, stateWord, violations } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
 const NOTICES = [
@@ -66,13 +65,19 @@ async function openBoxes(page: Page): Promise<void> {
     .click();
 }
 
-/** Width, theme: all of them for a run under way, the extremes for the others. */
+/** Width, theme: all widths and the extremes in both themes for a run under way, the extremes for the others. */
 const LOOKS: Readonly<
   Record<typeof LIVES[number], readonly [number, "light" | "dark"][]>
 > = {
-  running: [360, 768, 1_024, 1_440, 1_920].flatMap((
-    width,
-  ) => [[width, "light"], [width, "dark"]]),
+  running: [
+    [360, "light"],
+    [360, "dark"],
+    [768, "dark"],
+    [1_024, "light"],
+    [1_440, "dark"],
+    [1_920, "dark"],
+    [1_920, "light"],
+  ],
   done: [[360, "light"], [1_440, "dark"]],
   report: [[360, "dark"], [1_440, "light"]],
 };
@@ -101,18 +106,6 @@ for (const life of LIVES) {
       await page.keyboard.press("Escape");
     }
   });
-}
-
-/** What axe has to say, each with the place. */
-export async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE_JS);
-  const results = await page.evaluate(async (): Promise<AxeResults> => {
-    return await Reflect.get(globalThis, "axe").run();
-  });
-  assert(results.passes.length > 5, "axe has seen the page");
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`)
-  );
 }
 
 /** Controls of which a part is outside of the window. */

@@ -1,5 +1,5 @@
 /**
- * The page of the monitor in a real Chromium, which all of these tests share.
+ * The page of the monitor in a real Chromium, which all tests of a file share. The files run side by side.
  *
  * @module
  */
@@ -8,13 +8,10 @@ import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
 import "./calm.ts";
 import "./controls.ts";
 import "./cost.ts";
-import "./data_view.ts";
 import "./ends.ts";
 import "./fleet.ts";
-import "./hostile.ts";
 import "./language.ts";
 import "./live.ts";
-import "./looks.ts";
 import "./report.ts";
 import "./texts.ts";
 

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { assert } from "../../lib/deps/std_assert.ts";
+import { AXE_JS, type AxeResults } from "./deps/axe.ts";
 import type { Locator, Page } from "./deps/playwright.ts";
 
 /** The word at the top that says what the run is doing. */
@@ -39,4 +41,16 @@ export async function overflow(page: Page): Promise<number> {
     const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth - clientWidth;
   });
+}
+
+/** What axe has to say, each with the place. */
+export async function violations(page: Page): Promise<string[]> {
+  if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(AXE_JS);
+  const results = await page.evaluate(async (): Promise<AxeResults> => {
+    return await Reflect.get(globalThis, "axe").run();
+  });
+  assert(results.passes.length > 5, "axe has seen the page");
+  return results.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`)
+  );
 }

@@ -1,0 +1,9 @@
+/** How the page of the monitor looks, and what texts become in it, in a real Chromium. @module */
+
+import { assertNoProblems, startBrowser, stopBrowser } from "./browser.ts";
+import "./hostile.ts";
+import "./looks.ts";
+
+Deno.test.beforeAll(startBrowser);
+Deno.test.afterEach(assertNoProblems);
+Deno.test.afterAll(stopBrowser);
