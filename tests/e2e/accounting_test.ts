@@ -73,7 +73,9 @@ Deno.test("an aborted run tells the calls that it gave up apart", async () => {
       void server.untilPosts(ROWS / 2).then(() => generator.abort(new Error("enough"))),
   });
   assertEquals(summary.state, "interrupted");
-  assertEquals(summary.attempts, server.ledger.length);
+  // Of the calls that were given up, some may not have come to the server yet.
+  assertLessOrEqual(server.ledger.length, summary.attempts);
+  assertGreaterOrEqual(server.ledger.length, summary.attempts - summary.unknown_attempts);
   assertGreater(summary.unknown_attempts, 0);
   assertLessOrEqual(summary.unknown_attempts, CONCURRENCY);
   assertLess(summary.succeeded, ROWS);

@@ -1,16 +1,16 @@
-/** Rows that wait hold no lane: a teacher that fails half of the time is as busy as any. @module */
+/** Rows that fail once are asked twice and no more. `tests/engine/scenes/` holds how long that takes. @module */
 
-import { assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { errorAnswer } from "../support/ledger_server.ts";
 import { serveLimited } from "../support/limited_server.ts";
 import { tempDir } from "../support/temp.ts";
 import { runLibrary } from "./library_run.ts";
 
-const ROWS = 1_000;
+const ROWS = 500;
 const CONCURRENCY = 20;
-const LATENCY_MS = 100;
+const LATENCY_MS = 10;
 
-Deno.test("40 % of the rows fail once, and lanes are busy all the same", async () => {
+Deno.test("40 % of the rows fail once, and each of them is asked twice", async () => {
   await using dir = await tempDir();
   const failed = new Set<string>();
   await using server = serveLimited({
@@ -26,6 +26,4 @@ Deno.test("40 % of the rows fail once, and lanes are busy all the same", async (
   const posts = server.ledger.length;
   assertEquals([summary.succeeded, summary.failed, posts], [ROWS, 0, 1.4 * ROWS]);
   assertEquals(server.count(500), 0.4 * ROWS);
-  // Measured 1.26 with retries that take turns with new rows, 1.19 with the retry budget before them.
-  assertLess(summary.elapsed_ms, 1.35 * posts * LATENCY_MS / CONCURRENCY);
 });

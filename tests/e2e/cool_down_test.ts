@@ -1,4 +1,9 @@
-/** A teacher that asks to be left alone is left alone, as long as it makes sense. @module */
+/**
+ * A teacher that asks to be left alone is left alone, as long as it makes sense. To the millisecond this is held in
+ * simulated time, by `tests/engine/engine_cool_down_test.ts`; here by what a busy machine cannot change.
+ *
+ * @module
+ */
 
 import {
   assertEquals,
@@ -39,8 +44,9 @@ async function runPast(status: number, { count, headers }: Refusals) {
   const { summary, snapshots } = await runLibrary(dir, [server], options);
   assertEquals([summary.succeeded, summary.failed, summary.refused_for_load], [rows, 0, count]);
   const from = refused.at(-1)!.answeredAt!;
-  const laterMs = server.ledger.map(({ at }) => at - from).filter((ms) => ms > 0);
-  return { laterMs, snapshots };
+  const later = server.ledger.map(({ at, prompt }) => ({ ms: at - from, prompt }))
+    .filter(({ ms }) => ms > 0);
+  return { later, prompts: refused.map(({ prompt }) => prompt), snapshots };
 }
 
 const RESTS: readonly [name: string, Refusals][] = [
@@ -53,13 +59,14 @@ const RESTS: readonly [name: string, Refusals][] = [
 for (const [name, refusals] of RESTS) {
   Deno.test(`after ${name} nothing is sent until Retry-After is over, then all continues`, async () => {
     await Promise.all([429, 503].map(async (status) => {
-      const { laterMs, snapshots } = await runPast(status, refusals);
+      const { later, snapshots } = await runPast(status, refusals);
+      const laterMs = later.map(({ ms }) => ms);
       const waitMs = 2_000;
-      // Calls that were on their way as the refusal was.
+      // Calls that were on their way as the refusal was, each from a lane of its own.
       const under = laterMs.filter((ms) => ms < waitMs - 100);
       assertLessOrEqual(under.length, CONCURRENCY);
-      assertLess(Math.max(0, ...under), 100);
-      assertLess(Math.min(...laterMs.filter((ms) => ms >= waitMs - 100)), waitMs + 1_000);
+      assertLess(Math.max(0, ...under), waitMs / 2);
+      assertGreater(laterMs.length, under.length);
       const resting = snapshots.find(({ state }) => state === "backing_off");
       assertStringIncludes(resting?.reason ?? "", `${status}: Slow down`);
       assertEquals(resting?.teachers[0].state, "cooling_down");
@@ -70,10 +77,12 @@ for (const [name, refusals] of RESTS) {
 Deno.test("one refusal with Retry-After holds back its row and no other", async () => {
   await Promise.all([429, 503].map(async (status) => {
     const headers = { "retry-after": "2" };
-    const { laterMs, snapshots } = await runPast(status, { count: 1, headers });
-    // 200 rows of 50 ms in 20 lanes are half a second.
-    assertGreaterOrEqual(laterMs.filter((ms) => ms < 1_500).length, 150);
-    assertEquals(laterMs.filter((ms) => ms >= 1_900).length, 1);
+    const { later, prompts, snapshots } = await runPast(status, { count: 1, headers });
+    const row = later.filter(({ prompt }) => prompt === prompts[0]);
+    assertEquals(row.length, 1);
+    assertGreaterOrEqual(row[0].ms, 1_900);
+    // More than what was on its way.
+    assertGreater(later.filter(({ ms }) => ms < 1_900).length, 2 * CONCURRENCY);
     const states = snapshots.flatMap(({ teachers }) => teachers.map(({ state }) => state));
     assertEquals(states.includes("cooling_down"), false);
   }));
@@ -110,6 +119,6 @@ Deno.test("a senseless Retry-After neither spins nor sleeps for ever", async () 
     // As often as a row is tried in that time where its waits double from half a second.
     assertLessOrEqual(refusals, 4 * rows, name);
     assertEquals(server.ledger.length, rows + refusals, name);
-    assertLess(summary.elapsed_ms, 15_000, name);
+    assertLess(summary.elapsed_ms, 60_000, name);
   }));
 });

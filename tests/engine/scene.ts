@@ -47,6 +47,8 @@ export interface SceneAttempt {
   readonly inFlight: number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
+  /** The row. */
+  readonly uid: string;
 }
 
 /** What came of a run. */
@@ -84,8 +86,9 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   const teacher = new TimedTeacher(clock, {
     latencyMs: () => latencyMs * (1 + spread * (2 * serverRandom() - 1)),
     refusalMs,
-    refuse: (_, inFlight, now) =>
+    refuse: ({ uid }, inFlight, now) =>
       scene.refuse({
+        uid,
         at: epochMs + now,
         seconds: now / 1_000,
         inFlight,

@@ -77,6 +77,23 @@ for (const [name, error] of OUTAGES) {
   });
 }
 
+Deno.test("rows that wait hold no lane: where 40 % of them fail once, a run takes a tenth longer than its calls", async () => {
+  for (const isCareful of [false, true]) {
+    const failed = new Set<string>();
+    const result = await play({
+      ...{ rows: 1_000, concurrency: 20, latencyMs: 100, refusalMs: 100, isCareful },
+      refuse: ({ uid }) => {
+        if (Number(uid) % 5 > 1 || failed.has(uid)) return undefined;
+        failed.add(uid);
+        return broken();
+      },
+    });
+    assertEquals([result.failed, result.posts, result.refused], [0, 1_400, 400]);
+    // A careful start of 20 lanes takes a twentieth of that again.
+    assertLessOrEqual(result.byCalls, isCareful ? 1.15 : 1.1);
+  }
+});
+
 /** No outage: what fails is a share, and the others are answered. */
 const SHARES: readonly [name: string, scene: Omit<Scene, "refuse">, share: number, most: number][] =
   [
