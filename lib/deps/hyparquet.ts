@@ -2,6 +2,7 @@
 
 export {
   type AsyncBuffer,
+  type Compressors,
   type FileMetaData,
   parquetMetadataAsync,
   type ParquetParsers,

@@ -8,7 +8,7 @@ import type { AsyncBuffer, FileMetaData } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
-import { plainSchema, toJsonText, VALUE_PARSERS } from "./parquet_values.ts";
+import { plainSchema, rowWriterOf, VALUE_PARSERS } from "./parquet_values.ts";
 
 /** How a Parquet file is read. */
 export interface ParquetOptions {
@@ -49,11 +49,13 @@ export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
-  const { compressors, parquetReadObjects } = await import("../deps/hyparquet.ts");
+  const { parquetReadObjects } = await import("../deps/hyparquet.ts");
+  const { CODECS: compressors } = await import("./parquet_codecs.ts");
   using file = await openFile(path, options.name);
   const buffer = await bufferOf(file);
   const metadata = await metadataOf(buffer, options.name);
   const columns = plainSchema(metadata.schema);
+  const textOf = rowWriterOf(columns);
   refuseBinary(columns.binary, options);
   const { start: firstRow, end: endRow } = options.rows ?? { start: 0, end: Infinity };
   let groupEnd = 0;
@@ -80,7 +82,7 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
       for (let at = 0; at < rows.length; at += BATCH_ROWS) {
         yield rows.slice(at, at + BATCH_ROWS).map((row, index) => ({
           number: rowStart + at + index + 1,
-          text: toJsonText(row, columns.writers),
+          text: textOf(row),
           problem: undefined,
           bytes: undefined,
         }));

@@ -18,6 +18,8 @@ export interface PlainSchema {
   readonly writers: ReadonlyMap<string, Writer>;
   /** The paths of columns that hold bytes. */
   readonly binary: readonly string[];
+  /** The names of columns that hold nothing but text, however deep, as lists of messages do. */
+  readonly texts: ReadonlySet<string>;
 }
 
 /** A value that stands in the JSON text as it is: digits. */
@@ -61,6 +63,7 @@ export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
   const writers = new Map<string, Writer>();
   const binary: string[] = [];
   const plain: SchemaElement[] = [];
+  const texts = new Set(schema[0] === undefined ? [] : textColumnsOf(schema));
   let next = 0;
   const visit = (path: readonly string[], depth: number): void => {
     const element = schema[next++];
@@ -76,7 +79,28 @@ export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
     for (let i = 0; i < (element.num_children ?? 0); i++) visit(own, depth + 1);
   };
   visit([], 0);
-  return { schema: plain, writers, binary };
+  return { schema: plain, writers, binary, texts };
+}
+
+/** The columns all of whose leaves are text. */
+function textColumnsOf(schema: readonly SchemaElement[]): string[] {
+  let next = 1;
+  const isText = (): boolean => {
+    const { type, converted_type: converted, num_children: children, logical_type: logical } =
+      schema[next++];
+    if (children === undefined || children === 0) {
+      return type === "BYTE_ARRAY" && (converted === "UTF8" || logical?.type === "STRING");
+    }
+    let isAll = converted === undefined || converted === "LIST";
+    for (let i = 0; i < children; i++) isAll = isText() && isAll;
+    return isAll;
+  };
+  const found: string[] = [];
+  while (next < schema.length) {
+    const { name } = schema[next];
+    if (isText()) found.push(name);
+  }
+  return found;
 }
 
 /** How a column is written whose values are read raw; undefined for all others. */
@@ -134,15 +158,34 @@ function isBytes({ type, converted_type: converted, logical_type: logical }: Sch
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
 }
 
-/** A row as JSON source text. */
-export function toJsonText(row: unknown, writers: PlainSchema["writers"]): string {
-  return write(row, "", writers);
+/** What writes the rows of a file as JSON source text. */
+export function rowWriterOf(
+  { writers, texts }: PlainSchema,
+): (row: Record<string, unknown>) => string {
+  const keys = new Map<string, string>();
+  const keyOf = (name: string) => {
+    const key = `${JSON.stringify(name)}:`;
+    keys.set(name, key);
+    return key;
+  };
+  return (row) => {
+    let text = "{";
+    for (const name in row) {
+      if (text.length > 1) text += ",";
+      text += keys.get(name) ?? keyOf(name);
+      // Texts and nulls are written by JSON as they are here, in a third of the time.
+      text += texts.has(name) ? JSON.stringify(row[name] ?? null) : write(row[name], name, writers);
+    }
+    return `${text}}`;
+  };
 }
 
 function write(value: unknown, path: string, writers: PlainSchema["writers"]): string {
   if (value === null || value === undefined) return "null";
-  const writer = writers.get(path);
-  if (writer !== undefined && !Array.isArray(value)) return writer(value);
+  if (writers.size > 0) {
+    const writer = writers.get(path);
+    if (writer !== undefined && !Array.isArray(value)) return writer(value);
+  }
   switch (typeof value) {
     case "bigint":
       return value.toString();

@@ -5,9 +5,12 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+import { zstdCompressSync } from "node:zlib";
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { type InputOptions, openInput, placeOf } from "../../lib/formats/mod.ts";
+import { CODECS } from "../../lib/formats/parquet_codecs.ts";
 import { tempDir } from "../support/temp.ts";
 
 const here = (name: string) => new URL(name, import.meta.url).pathname;
@@ -63,4 +66,10 @@ Deno.test("a Parquet file that was cut is told as such", async () => {
       "it is no whole Parquet file: its end is missing",
     );
   }
+});
+
+Deno.test("pages of several frames are unpacked whole", () => {
+  const frames = ["one, ", "two"].map((text) => zstdCompressSync(new TextEncoder().encode(text)));
+  const packed = new Uint8Array(Buffer.concat(frames));
+  assertEquals(new TextDecoder().decode(CODECS.ZSTD!(packed, 8)), "one, two");
 });
