@@ -179,6 +179,12 @@ export class TeacherError extends RetortError {
   }
 }
 
+/** The same error with some of what is known of it changed: the part of an answer that came before it. */
+export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
+  const { cause } = error;
+  return new TeacherError(error.message, { ...error, cause, ...changes });
+}
+
 function typeOfStatus(status: number | undefined): FailureType {
   if (status === undefined) return "teacher";
   if (status === 429) return "rate_limit";

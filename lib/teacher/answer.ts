@@ -5,8 +5,17 @@
  */
 
 import type { ApiFormat } from "./api_format.ts";
+import { changedError } from "../errors.ts";
 import { errorIn, notAnObject, statedError, withoutChoice } from "./error_body.ts";
-import { asCount, asObject, asText, type JsonObject, type JsonPath, parseJson } from "./json.ts";
+import {
+  asCount,
+  asObject,
+  asText,
+  type JsonObject,
+  type JsonPath,
+  leadingObject,
+  parseJson,
+} from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
@@ -82,21 +91,21 @@ export const NO_PARTS: AnswerParts = {
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
-  const body = asObject(parseJson(text));
+  const body = asObject(parseJson(text)) ?? leadingAnswer(text);
   if (body === undefined) throw notAnObject(text, status, redact);
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
   const error = errorIn(choice, answer);
-  if (error !== undefined) throw statedError(error, status, redact, body);
-  if (choice === undefined) throw withoutChoice(body, "choice", text, status, redact);
-  const finishReason = finishReasonOf(choice, answer);
-  const message = messageIn(choice, finishReason);
-  if (message === undefined) {
-    throw withoutChoice(body, '"message" in its choice', text, status, redact);
+  const finishReason = choice === undefined ? "" : finishReasonOf(choice, answer);
+  const message = choice && messageIn(choice, finishReason);
+  if (choice === undefined || message === undefined) {
+    if (error !== undefined) throw statedError(error, status, redact, body);
+    const lack = choice === undefined ? "choice" : '"message" in its choice';
+    throw withoutChoice(body, lack, text, status, redact);
   }
   const { content, reasoning } = new MessageReader().read(message);
-  return toCompletion({
+  const completion = toCompletion({
     content,
     reasoning,
     refusal: refusalOf(message),
@@ -109,16 +118,33 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
     kept: context.keep.length === 0 ? undefined : keptOf(choice, answer, context.keep),
     ttftMs: undefined,
   }, context);
+  if (error === undefined) return completion;
+  const stated = statedError(error, status, redact, body);
+  // What came beside the error may have been billed.
+  throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
 const MESSAGE_PATH: JsonPath = ["choices", 0, "message"];
+
+function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
+  return response !== "" || reasoning !== "" || toolCalls !== undefined;
+}
+
+/** A whole answer that something follows: gateways that fail late write an error behind it, and others the same
+ * once more. */
+function leadingAnswer(text: string): JsonObject | undefined {
+  const first = leadingObject(text);
+  const choice = Array.isArray(first?.choices) ? asObject(first.choices[0]) : undefined;
+  return choice !== undefined && "message" in choice ? first : undefined;
+}
 
 /** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
  * used up the token limit; where the model has stopped by itself, something has been lost. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
-  if (typeof choice.text === "string") return { content: choice.text };
+  const text = choice.message ?? choice.text;
+  if (typeof text === "string") return { content: text };
   return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
@@ -163,6 +189,12 @@ export function finishReasonOf(choice: JsonObject, around?: JsonObject): string 
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
 
+/** Of two finish reasons of one answer the later one, unless that is `stop`: gateways write it behind the
+ * `length` of their upstream. */
+export function laterReason(earlier: string, later: string): string {
+  return later === "" || (earlier !== "" && /^stop$/i.test(later)) ? earlier : later;
+}
+
 /**
  * OpenAI's name comes first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`
  * beside it), Anthropic's, OpenRouter's for the provider's own word, and Ollama's. This runs for each
@@ -170,8 +202,14 @@ export function finishReasonOf(choice: JsonObject, around?: JsonObject): string 
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
-  return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
+  return reasonOf(finish_reason) || reasonOf(finishReason) || numberOf(finish_reason) ||
+    reasonOf(stop_reason) ||
     reasonOf(native_finish_reason) || reasonOf(done_reason);
+}
+
+/** A number stands for a word that only its server knows: it is none that a user accepts with "none". */
+function numberOf(value: unknown): string {
+  return typeof value === "number" ? String(value) : "";
 }
 
 /** A text, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). Servers that

@@ -8,7 +8,7 @@
  */
 
 import { type DispatchController, type DispatchHandler, errors } from "../deps/undici.ts";
-import { TeacherError } from "../errors.ts";
+import { changedError, TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { AttemptShared, Deadline, Timed } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
@@ -22,7 +22,6 @@ import {
   refusal,
   silence,
   type Stage,
-  withPartial,
 } from "./attempt_error.ts";
 import { rateLimitOf } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
@@ -247,7 +246,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#body.drop();
     const hasPartial = reason instanceof TeacherError && this.#stream?.hasOutput;
     this.#outcome.reject(
-      hasPartial ? withPartial(reason, this.#completionOf(this.#stream!)) : reason,
+      hasPartial ? changedError(reason, { partial: this.#completionOf(this.#stream!) }) : reason,
     );
   }
 

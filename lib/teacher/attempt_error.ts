@@ -274,11 +274,3 @@ function timedOut(message: string): TeacherError {
 function duration(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Number((ms / 1_000).toFixed(1))} s`;
 }
-
-/** An error with the part of an answer that came before it, which may have been billed. */
-export function withPartial(error: TeacherError, partial: Completion): TeacherError {
-  const { message, type, status, code, retryable, retryAfterMs, cause } = error;
-  return new TeacherError(message, {
-    ...{ type, status, code, retryable, retryAfterMs, cause, partial },
-  });
-}

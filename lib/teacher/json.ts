@@ -40,6 +40,21 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** The object at the start of a text, whatever follows it; undefined where there is none, or not all of it. */
+export function leadingObject(text: string): JsonObject | undefined {
+  const start = text.search(/\S/);
+  if (text[start] !== "{") return undefined;
+  const mark = /["{}]/g;
+  mark.lastIndex = start;
+  let depth = 0;
+  for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
+    if (match[0] === '"') mark.lastIndex = endOfString(text, match.index);
+    else if (match[0] === "{") depth++;
+    else if (--depth === 0) return asObject(parseJson(text.slice(start, match.index + 1)));
+  }
+  return undefined;
+}
+
 function parseRepaired(text: string): unknown {
   try {
     return JSON.parse(repairedJson(text));

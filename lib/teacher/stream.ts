@@ -14,6 +14,7 @@ import {
   type AnswerContext,
   type AnswerParts,
   finishReasonOf,
+  laterReason,
   NO_PARTS,
   toCompletion,
   TRANSLATED,
@@ -146,9 +147,15 @@ export class StreamReader {
     if (text === "") return;
     // A framework has framed events that were framed already.
     if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
-    const chunk = asObject(parseJson(data));
+    const value = parseJson(data);
+    const chunk = asObject(value);
     if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) this.#translated(chunk, data);
+    // Signs of life, or several chunks in one event.
+    else if (value === null) return;
+    else if (Array.isArray(value)) {
+      for (const one of value) this.#event({ data: JSON.stringify(one) });
+    } else if (A_DONE.test(text)) this.done = true;
     // Some gateways leave out the empty lines between events: their data comes in one.
     else if (data.includes("\n")) {
       for (const line of data.split("\n")) {
@@ -194,14 +201,14 @@ export class StreamReader {
     if (this.#context.keep.length > 0) this.#keep(choice, chunk);
     if (choice === undefined) {
       if (!Array.isArray(chunk.choices)) {
-        parts.finishReason = finishReasonOf(chunk) || parts.finishReason;
+        parts.finishReason = laterReason(parts.finishReason, finishReasonOf(chunk));
       }
       return;
     }
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
-    parts.finishReason = finishReasonOf(choice, chunk) || parts.finishReason;
+    parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
   /** Where the choice that is read stands in a chunk, or -1. */
@@ -291,3 +298,6 @@ function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
   }
   return merged;
 }
+
+/** The end of a stream in other words than `[DONE]`. */
+const A_DONE = /^"?\[?done\]?"?$/i;

@@ -265,6 +265,49 @@ export const BROKEN_ANSWERS: ServerGroup = {
       "an error in a choice",
       answer("4", { choice: { finish_reason: "error", error: { code: 502, message: "oops" } } }),
     ),
+    {
+      who: "OpenRouter",
+      sends: "an error in a choice that holds half an answer, each time",
+      script: [
+        answer("4", { choice: { finish_reason: "error", error: { code: 502, message: "oops" } } }),
+      ],
+      flags: ["--max-attempts", "2"],
+      expected: {
+        failure: {
+          error: { type: "server", status: 502, attempts: 2 },
+          partial: { response: "4", finish_reason: "error" },
+        },
+        posts: 2,
+      },
+    },
+    whole("gateways that fail late", "an error behind the answer", {
+      ...answer("42"),
+      body: `${answer("42").body}{"error":{"message":"oops"}}`,
+    }),
+    whole("gateways that write twice", "the answer, and the same again", {
+      ...answer("42"),
+      body: `${answer("42").body}\n${answer("42").body}`,
+    }),
+    whole(
+      "small servers",
+      "a text in the place of the message",
+      answer("", { choice: { message: "42" } }),
+    ),
+    whole(
+      "proxies",
+      "`null` and `[]` as signs of life in a stream",
+      events(["data: null\n\n", "data: []\n\n", ...STREAMED]),
+      STREAM,
+    ),
+    whole(
+      "gateways that send in batches",
+      "several chunks in one event",
+      events([`data: ${JSON.stringify(STREAMED.slice(0, 3))}\n\n`, DONE]),
+      STREAM,
+    ),
+    whole("gateways with a word of their own", "`DONE` without brackets", {
+      ...events([...STREAMED.slice(0, -1), "data: DONE\n\n"]),
+    }, STREAM),
     passing("gateways", "204 without a body", { status: 204, body: "", framing: "close" }),
     whole("DeepSeek, under load", "blank lines before the answer", {
       headers: { "content-type": "application/json" },

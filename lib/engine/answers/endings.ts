@@ -34,7 +34,7 @@ const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
     normal success`,
   limit:
     `length max_tokens max_token max_length max_new_tokens max_completion_tokens max_output_tokens
-    maximum_tokens token_limit token_limit_reached max_tokens_reached max_predicted_tokens_reached
+    maximum_tokens length_limit token_limit token_limit_reached max_tokens_reached max_predicted_tokens_reached
     limit`,
   context: `model_length model_context_window_exceeded context_length context_length_reached
     context_length_exceeded context_window_exceeded context error_limit`,
@@ -47,7 +47,8 @@ const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
     unfinished repetition network_error insufficient_system_resource engine_overloaded overloaded other
     image_other no_image malformed_function_call malformed_tool_use malformed_model_output
     malformed_response unexpected_tool_call too_many_tool_calls missing_thought_signature pause_turn load
-    unload model_unloaded preempted evicted disconnect disconnected server_error internal_error`,
+    unload model_unloaded preempted evicted disconnect disconnected server_error
+    internal_error model_error exception`,
 };
 
 const ENDINGS: ReadonlyMap<string, Ending> = new Map(

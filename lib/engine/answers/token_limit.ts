@@ -6,9 +6,15 @@
 
 import type { Params } from "../../teacher/mod.ts";
 
-/** The name of OpenAI's older models and of nearly all other servers, that of OpenAI's newer ones, and
- * that of the endpoint `/responses`. */
-const NAMES = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
+/** The name of OpenAI's older models and of nearly all other servers, that of OpenAI's newer ones, that of the
+ * endpoint `/responses`, and those that llama.cpp and SGLang take as well. */
+const NAMES = [
+  "max_tokens",
+  "max_completion_tokens",
+  "max_output_tokens",
+  "n_predict",
+  "max_new_tokens",
+] as const;
 
 /** A token limit among parameters. */
 export interface TokenLimit {
@@ -70,10 +76,13 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A number as JavaScript or `JSON.rawJSON` holds it, where it can be a limit. */
+/** A number as JavaScript or `JSON.rawJSON` holds it, or as text, which vLLM reads as well, where it can be a
+ * limit. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;
-  const tokens = typeof raw === "string" ? Number(raw) : value;
+  const tokens = typeof raw === "string" || typeof value === "string"
+    ? Number(raw ?? value)
+    : value;
   return typeof tokens === "number" && tokens > 0 && Number.isFinite(tokens) ? tokens : undefined;
 }

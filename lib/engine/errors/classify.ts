@@ -19,6 +19,7 @@ import {
   aboutModel,
   aboutMoney,
   aboutPath,
+  aboutPlainHttp,
   aboutRegion,
   aboutRequest,
   type CodeCause,
@@ -112,6 +113,9 @@ const CLIENT_CERTIFICATE = halt(
 const NO_TLS = halt(
   "Check the address: what answers there does not speak TLS, it may want http:// instead of https://",
 );
+const PLAIN_HTTP = halt(
+  "Check the address: what answers there speaks TLS, it wants https:// instead of http://",
+);
 /** Deno's permission, not the teacher's. */
 const NO_PERMISSION = halt("Start it with --allow-net");
 
@@ -128,8 +132,9 @@ const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
 /** 498 is Groq's word for a flex tier without capacity, 529 Anthropic's for overload. */
 const LOAD = new Set([429, 498, 503, 529]);
-/** 424 is what TGI and Bedrock say when generating failed, 499 what Groq says when it gave up. */
-const FAULTS = new Set([408, 409, 421, 424, 425, 499]);
+/** 424 is what TGI and Bedrock say when generating failed, 499 what Groq says when it gave up, 444 nginx's for a
+ * connection that it has closed. */
+const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
 /** What cannot get better by asking again: not implemented, another version of HTTP. */
 const HOPELESS = new Set([501, 505]);
 
@@ -247,12 +252,14 @@ function ofClientError(error: TeacherError, status: number): Classification {
   if (status === 429) {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : load(error);
   }
-  if (LOAD.has(status)) return load(error);
+  // Older APIs of Google say so of their limits.
+  if (LOAD.has(status) || (status === 403 && isLoadCode(error.code))) return load(error);
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   if (error.isRelayed) return ofRelayed(error);
   // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
   if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
+  if (aboutPlainHttp(message)) return PLAIN_HTTP;
   if (aboutModel(message)) return MODEL;
   if (aboutKey(message)) return KEY;
   if (status === 403 || aboutRegion(message)) return PERMISSION;

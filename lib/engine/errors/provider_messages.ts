@@ -99,7 +99,7 @@ const QUOTED = /input_value|['"]input['"]/;
 export function aboutMoney(message: string): boolean {
   return says(
     message,
-    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足/i,
+    /credit balance is too low|insufficient (?:account )?(?:balance|credits?|funds)|余额不足|欠费/i,
     /(?:used all|run out of|have any|exceeded your) (?:available |your )?(?:monthly )?(?:included )?credits/i,
     /(?:reached|exceeded) (?:your|its|the) (?:\S+ ){0,3}(?:usage|spend|spending|credit) limit/i,
     /budget has been exceeded|exceeded ?budget|crossed budget|over budget/i,
@@ -170,6 +170,11 @@ export function aboutPath(message: string): boolean {
 /** That nginx wants a client certificate, or another one. */
 export function aboutClientCertificate(message: string): boolean {
   return says(message, /no required SSL certificate|the SSL certificate error/i);
+}
+
+/** That a server that speaks TLS was asked without it: nginx, Go. */
+export function aboutPlainHttp(message: string): boolean {
+  return says(message, /plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i);
 }
 
 /** That the teacher may not be asked from this country. */

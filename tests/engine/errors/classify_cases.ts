@@ -257,6 +257,13 @@ export const GROUPS: readonly CaseGroup[] = [
       halts("client certificate"),
     ),
     on(
+      "nginx: TLS is missing",
+      400,
+      "<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
+      halts("tls"),
+    ),
+    on("Go: TLS is missing", 400, "Client sent an HTTP request to an HTTPS server.", halts("tls")),
+    on(
       "OpenAI: country",
       403,
       openai(
@@ -336,6 +343,9 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     on("Anthropic: billing", 402, anthropic("billing_error", "Payment failed"), BILLING),
     on("DeepSeek: no credit", 402, openai("Insufficient Balance", "unknown_error"), BILLING),
+    on("Zhipu: in arrears", 429, {
+      error: { code: "1113", message: "您的账户已欠费，请充值后重试。" },
+    }, BILLING),
     on(
       "OpenRouter: no credit",
       402,
@@ -617,6 +627,12 @@ export const GROUPS: readonly CaseGroup[] = [
       { "retry-after": "2", "x-ratelimit-remaining-requests": "0" },
     ),
     on(
+      "Google's older APIs",
+      403,
+      google(403, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
+      LOAD,
+    ),
+    on(
       "OpenRouter: nothing left",
       429,
       openai("Rate limit exceeded: free-models-per-min", "rate_limit", "429"),
@@ -867,6 +883,8 @@ export const GROUPS: readonly CaseGroup[] = [
     on("OpenRouter: too slow", 408, openrouter(408, "Request timed out"), FAULT),
     on("Anthropic: conflict", 409, anthropic("conflict_error", "Conflict"), FAULT),
     on("too early", 425, "", FAULT),
+    on("locked for now", 423, "Locked", FAULT),
+    on("nginx: a connection that it closed", 444, "", FAULT),
     on("Groq: gave up", 499, openai("Request cancelled", "api_error"), FAULT),
     on(
       "a 4xx that is said to pass",

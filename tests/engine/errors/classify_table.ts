@@ -24,7 +24,7 @@ const REMEDIES: Readonly<Record<Remedy, string>> = {
   proxy: "the proxy's password",
   certificate: "the certificate",
   "client certificate": "the client certificate",
-  tls: "the address (no TLS there)",
+  tls: "the address (http:// or https://)",
 };
 
 /** The tables as Markdown, a section for each group. */
