@@ -101,6 +101,12 @@ export async function keepEarlierReport(
 /** A report is replaced, another file never. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
+  // To open a FIFO waits for the one who writes to it.
+  if (!info.isFile) {
+    throw new UsageError(
+      `Cannot write the report to "${path}": it must be a regular file. Name another file`,
+    );
+  }
   let isOurs: boolean;
   const { isReport } = await import("../web/report_marker.ts");
   try {

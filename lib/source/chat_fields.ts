@@ -195,7 +195,14 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   }
   const checked = has(params.tools) ? withTools(params, name) : params;
   if (checked instanceof RowProblem) return checked;
-  return Object.keys(checked).length === 0 ? undefined : checked;
+  const kept = withoutNulls(checked);
+  return Object.keys(kept).length === 0 ? undefined : kept;
+}
+
+/** Tables hold every column in every row: null is nothing that is set. */
+function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
+  if (!Object.values(params).includes(null)) return params;
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
 }
 
 function withTools(params: Record<string, unknown>, name: string): Params | RowProblem {

@@ -212,7 +212,7 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   if (typeof role === "string" && role !== "") {
     // The API of OpenAI had this role before it had tools.
     if (role === "function" && typeof turn.name === "string") return role;
-    return ROLES.get(role) ?? ROLES.get(role.toLowerCase()) ?? role;
+    return ROLES.get(role) ?? ROLES.get(role.trim().toLowerCase()) ?? role;
   }
   const { from } = turn;
   if (has(role) || !has(from)) {

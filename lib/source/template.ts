@@ -151,8 +151,8 @@ export function promptHint(row: Fields): string {
   return field === undefined ? "" : `use --prompt-field ${word(field)}`;
 }
 
-/** The way out for the lines of batch files whose API is another one than that of OpenAI. */
-function batchHint({ params, request, modelInput }: Fields): string {
+/** The way out for requests, and the lines of batch files, whose API is another one than chat completions. */
+function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   if (isConversation(fieldOf(params, "messages"))) {
     return "it is a line of an Anthropic batch: take it out with " +
       "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
@@ -160,6 +160,14 @@ function batchHint({ params, request, modelInput }: Fields): string {
   if (Array.isArray(fieldOf(request, "contents"))) {
     return "it is a line of a Gemini batch: take it out with " +
       "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
+  }
+  if (Array.isArray(contents) && fieldOf(contents[0], "parts") !== undefined) {
+    return "it is a request of Gemini's API: take it out with " +
+      "jq -c '{prompt: .contents[-1].parts[0].text}'";
+  }
+  if (typeof instructions === "string" && input !== undefined) {
+    return "it is a request of OpenAI's responses API: take it out with " +
+      "jq -c '{system: .instructions, prompt: .input}'";
   }
   if (isConversation(fieldOf(modelInput, "messages"))) {
     return "it is a line of a Bedrock batch: take it out with " +

@@ -19,6 +19,11 @@ export const PARAMETERS: RowGroup = {
       sent: [`${HI},"temperature":1.0,"top_p":0.90,"seed":1234567890123456789`],
     },
     {
+      what: "parameters that hold null, as columns of a table do",
+      rows: ['{"prompt":"hi","params":{"temperature":null,"stop":null,"seed":1}}'],
+      sent: [`${HI},"seed":1`],
+    },
+    {
       what: "OpenAI Batch",
       rows: [
         `{"custom_id":"r1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o",${HI},"max_tokens":5}}`,

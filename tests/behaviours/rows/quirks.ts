@@ -65,6 +65,25 @@ export const QUIRKS: RowGroup = {
       "it is the text of a Python list: write it with json.dumps() instead of str()",
     ),
     {
+      what: "a request of Gemini's API",
+      rows: ['{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'],
+      bad: NO_PROMPT + 'its fields are "contents"',
+      help: "it is a request of Gemini's API: take it out with " +
+        "jq -c '{prompt: .contents[-1].parts[0].text}'",
+    },
+    {
+      what: "a request of OpenAI's responses API",
+      rows: ['{"model":"m","instructions":"be brief","input":"hi"}'],
+      bad: NO_PROMPT + 'its fields are "model", "instructions", "input"',
+      help: "it is a request of OpenAI's responses API: take it out with " +
+        "jq -c '{system: .instructions, prompt: .input}'",
+    },
+    {
+      what: "a role with white space around it",
+      rows: ['{"messages":[{"role":" User ","content":"hi"}]}'],
+      sent: ['"messages":[{"role":"user","content":"hi"}]'],
+    },
+    {
       // LAION-AI/Open-Assistant#1911
       what: "OpenAssistant's threads, whose turns hold `text`",
       rows: [

@@ -39,7 +39,8 @@ for (
     [`{}`, 6_000, 4_096, `{"max_tokens":6000}`],
     [`{}`, 4_096, 4_096, undefined],
     [`{"max_tokens":null}`, 6_000, 4_096, `{"max_tokens":6000}`],
-    [`{"max_tokens":"9"}`, undefined, 0, undefined],
+    [`{"max_tokens":"9"}`, undefined, 0, `{"max_tokens":18}`],
+    [`{"max_tokens":"many"}`, undefined, 0, undefined],
     [`{"__proto__":{"max_tokens":9}}`, undefined, 0, undefined],
   ] as [string, number | undefined, number, string | undefined][]
 ) {
