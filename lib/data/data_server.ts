@@ -110,17 +110,17 @@ export class DataServer {
         if (typeof limit === "number") limits.add(limit);
       }
     }
+    const results = files.filter(({ mark }) => !FAILURES_NAME.test(mark.path));
     return {
       index: this.#index.status(),
       sortable: sortableFields(table),
       own: ownNames(this.#index),
       max_tokens: [...limits],
       near: this.#near?.status ?? null,
-      runs: files.flatMap(({ mark: { path }, hints: { input, model } }) =>
-        input === undefined || model === undefined || /_error\.\w+$/.test(path)
-          ? []
-          : [{ input, output: path, model }]
+      runs: results.flatMap(({ mark: { path }, hints: { input, model } }) =>
+        input === undefined || model === undefined ? [] : [{ input, output: path, model }]
       ),
+      results: results.filter(({ problem }) => problem === undefined).map(({ mark }) => mark.path),
       paths: this.#paths,
     };
   }
@@ -284,6 +284,9 @@ export class DataServer {
     };
   }
 }
+
+/** The name of a failures file, packed or not. */
+const FAILURES_NAME = /_error\.\w+(?:\.\w+)?$/;
 
 function foundRows({ rows, scanner }: Selection): Uint32Array<ArrayBuffer> {
   return scanner?.found() ?? rows;

@@ -167,6 +167,8 @@ export interface DataState {
     readonly output: string;
     readonly model: string;
   }[];
+  /** The results files, which exports read. */
+  readonly results: readonly string[];
   /** How the command line names the files. */
   readonly paths: readonly string[];
 }

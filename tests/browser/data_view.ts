@@ -264,7 +264,7 @@ Deno.test("data page: gives commands for a filter and for rows that were chosen,
     commands.includes(
       `retort export ${
         dir.path("out/x.jsonl")
-      } -o train.jsonl --format messages --exclude-uids @${file}`,
+      } -o others.jsonl --format messages --exclude-uids @${file}`,
     ),
   );
   assert(
@@ -425,6 +425,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
       max_tokens: [],
       near: null,
       runs: [],
+      results: ["big.jsonl"],
       paths: ["big.jsonl"],
     }),
     overview: () => ({

@@ -11,7 +11,7 @@ import { formatCount } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
 import { shellWord } from "./filter.js";
 
-/** @typedef {{ program: string, paths: readonly string[], runs: readonly { input: string, output: string, model: string }[] }} CommandContext */
+/** @typedef {{ program: string, paths: readonly string[], results: readonly string[], runs: readonly { input: string, output: string, model: string }[] }} CommandContext */
 /** @typedef {{ title: string, command: string, note?: string }} Command */
 
 /** The dialog with the commands. */
@@ -23,7 +23,7 @@ export class Actions {
   /** @type {() => Promise<{ path: string, count: number }>} */
   #saving = () => Promise.reject(new Error("nothing to save"));
   /** @type {CommandContext} */
-  #context = { program: "retort", paths: [], runs: [] };
+  #context = { program: "retort", paths: [], results: [], runs: [] };
 
   constructor() {
     byId("actions-close", HTMLButtonElement).addEventListener(
@@ -53,7 +53,7 @@ export class Actions {
     setText(
       this.#note,
       isKnownOutside
-        ? "Each command names the condition. Saved as a list of ids, the rows stay the same when the files change."
+        ? "Each command names the condition. Save the ids to ask these rows again, or to keep the list as it is now."
         : "Near duplicates are known to this page only: save the ids of the rows, then use them.",
     );
     this.#showCommands(
@@ -135,10 +135,11 @@ export class Actions {
 }
 
 /** @param {CommandContext} context @param {string} condition @returns {Command[]} */
-function filterCommands({ program, paths, runs }, condition) {
+function filterCommands(context, condition) {
+  const { program, paths } = context;
   const files = paths.map(shellWord).join(" ");
   const where = condition === "" ? "" : ` --where ${shellWord(condition)}`;
-  const results = resultsOf({ program, paths, runs });
+  const results = resultsOf(context);
   return [
     {
       title: "Export them for training",
@@ -147,7 +148,7 @@ function filterCommands({ program, paths, runs }, condition) {
     { title: "Count them", command: `${program} stats ${files}${where}` },
     ...(condition === "" ? [] : [{
       title: "Export all others",
-      command: `${program} export ${results} -o train.jsonl --format messages --where ${
+      command: `${program} export ${results} -o others.jsonl --format messages --where ${
         shellWord(`not (${condition})`)
       }`,
     }]),
@@ -155,9 +156,10 @@ function filterCommands({ program, paths, runs }, condition) {
 }
 
 /** @param {CommandContext} context @param {string} path @returns {Command[]} */
-function selectionCommands({ program, paths, runs }, path) {
+function selectionCommands(context, path) {
+  const { program, runs } = context;
   const uids = shellWord(`@${path}`);
-  const results = resultsOf({ program, paths, runs });
+  const results = resultsOf(context);
   return [
     {
       title: "Export them for training",
@@ -166,7 +168,7 @@ function selectionCommands({ program, paths, runs }, path) {
     {
       title: "Export all others",
       command:
-        `${program} export ${results} -o train.jsonl --format messages --exclude-uids ${uids}`,
+        `${program} export ${results} -o others.jsonl --format messages --exclude-uids ${uids}`,
     },
     ...runs.flatMap(({ input, output, model }) => {
       const run = `${program} retry ${shellWord(input)} -o ${shellWord(output)} -m ${
@@ -189,8 +191,7 @@ function selectionCommands({ program, paths, runs }, path) {
   ];
 }
 
-/** Results files; failures are no part of a training set. @param {CommandContext} context */
-function resultsOf({ paths, runs }) {
-  const results = runs.map(({ output }) => output);
+/** Results files: an export takes no folder. @param {CommandContext} context */
+function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

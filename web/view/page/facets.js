@@ -130,7 +130,12 @@ export class FacetList {
     );
     const not = make(
       "button",
-      { type: "button", class: "small not", "aria-pressed": "false" },
+      {
+        type: "button",
+        class: "small not",
+        "aria-pressed": "false",
+        title: "Leave these rows out",
+      },
       "Not",
     );
     not.append(make("span", { class: "unseen" }, ` ${name}`));

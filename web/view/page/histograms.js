@@ -37,7 +37,12 @@ export class HistogramList {
    * @param {readonly number[]} limits token limits of the runs
    */
   update(all, shown, filter, limits) {
-    const elements = all.map((histogram) => {
+    // One value says nothing, unless a range of it is chosen.
+    const several = all.filter(({ field, bins }) =>
+      bins.filter(({ count }) => count > 0).length > 1 ||
+      filter.ranges.some((range) => range.field === field)
+    );
+    const elements = several.map((histogram) => {
       const plot = this.#plots.get(histogram.field) ??
         this.#makePlot(histogram);
       const of = new Map(

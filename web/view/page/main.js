@@ -120,6 +120,7 @@ class ViewPage {
     const isOther = condition !== this.#condition;
     this.#condition = condition;
     setText(byId("condition", HTMLElement), condition);
+    setAttribute(byId("condition", HTMLElement), "title", condition);
     setShown(byId("condition-line", HTMLElement), condition !== "");
     this.#setColumns();
     this.#shownVersion = -1;
@@ -339,8 +340,8 @@ class ViewPage {
 
   /** @returns {import("./actions.js").CommandContext} */
   get #context() {
-    const { program = "retort", paths = [], runs = [] } = this.#state ?? {};
-    return { program, paths, runs };
+    const { program = "retort", paths = [], results = [], runs = [] } = this.#state ?? {};
+    return { program, paths, results, runs };
   }
 
   #useFilter() {
