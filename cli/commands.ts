@@ -115,15 +115,17 @@ const TABLE = {
     load: async () => (await import("./view_command.ts")).viewCommand,
   },
   stats: {
-    usage: ["stats PATH… [--where CONDITION] [--json]"],
+    usage: ["stats PATH… [--where CONDITION] [--json]", "stats RUN RUN --compare [--json]"],
     summary: "Count answers, tokens, cost, flags and duplicates",
     about: [
       "PATH is a results or failures file, packed or not, or a folder of them.",
       "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
+      "--compare: which rows two runs have answered alike, and what each took.",
     ],
     examples: [
       "stats out/",
       "stats out/prompts.jsonl --where 'flags contains \"refusal\"' --json",
+      "stats small/ large/ --compare",
     ],
     load: async () => (await import("./stats_command.ts")).statsCommand,
   },

@@ -5,6 +5,8 @@
  */
 
 import {
+  compareRuns,
+  type DataIndex,
   type DataStatistics,
   type Facet,
   FLAGS,
@@ -19,6 +21,7 @@ import {
 import { UsageError } from "../lib/errors.ts";
 import { formatCount, formatLatency, formatPercent, formatUsd } from "../lib/figures.ts";
 import { printable, printableLines } from "../lib/printable.ts";
+import { comparisonText } from "./comparison_text.ts";
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
@@ -31,6 +34,7 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
       "Cannot count without files: name results, failures or a folder, as in out/",
     );
   }
+  refuseComparison(settings, args.inputs);
   await using open = await openFiles(args.inputs);
   const index = openIndex(open.files);
   try {
@@ -38,6 +42,10 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     index.save();
     const status = index.status();
     refuseNothing(args.inputs, status);
+    if (settings.isOn("compare")) {
+      printComparison(index, args.inputs as [string, string], settings.isOn("json"), io);
+      return 0;
+    }
     const statistics = statisticsOf(index.table, selectRows(index, settings.text("where") ?? ""));
     if (settings.isOn("json")) {
       io.writeOut(`${JSON.stringify(jsonOf(status, statistics), null, 2)}\n`);
@@ -47,6 +55,33 @@ export async function statsCommand(args: ParsedArgs, io: Io): Promise<number> {
     index.close();
   }
   return 0;
+}
+
+function refuseComparison(settings: Settings, paths: readonly string[]): void {
+  if (!settings.isOn("compare")) return;
+  if (paths.length !== 2) {
+    throw new UsageError(
+      `Cannot compare ${
+        paths.length === 1 ? "one path" : `${paths.length} paths`
+      }: name the outputs of two runs, ` +
+        "as in a/ b/",
+    );
+  }
+  if (settings.text("where") !== undefined) {
+    throw new UsageError(
+      "Cannot use --compare with --where: all rows that both runs have answered are compared",
+    );
+  }
+}
+
+function printComparison(index: DataIndex, paths: [string, string], isJson: boolean, io: Io): void {
+  const { comparison } = compareRuns(index.table, index.runs, paths);
+  io.writeOut(
+    isJson
+      ? `${JSON.stringify(comparison, null, 2)}\n`
+      : printableLines(comparisonText(comparison)),
+  );
+  for (const note of notesOf(index.status())) io.writeErr(`Note: ${printableLines(note)}\n`);
 }
 
 function refuseNothing(paths: readonly string[], { files }: IndexStatus): void {

@@ -22,6 +22,12 @@ export const PROGRESS: readonly FlagEntry[] = [
     isCommon: true,
   },
   {
+    name: "compare",
+    help: "compare two runs by the ids of their rows",
+    commands: ["stats"],
+    isCommon: true,
+  },
+  {
     name: "quiet",
     short: "q",
     help: "say only what went wrong: no progress, no summary",

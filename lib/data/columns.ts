@@ -1,5 +1,5 @@
 /**
- * Numbers of many rows, a typed array for each kind of number: 97 bytes a row.
+ * Numbers of many rows, a typed array for each kind of number: 101 bytes a row.
  *
  * @module
  */
@@ -25,6 +25,8 @@ const COLUMNS = {
   answerHigh: Uint32Array,
   promptLow: Uint32Array,
   promptHigh: Uint32Array,
+  /** The hash of the final answer, 0 where there is none. */
+  final: Uint32Array,
   costUsd: Float64Array,
   promptTokens: Uint32Array,
   completionTokens: Uint32Array,

@@ -45,6 +45,8 @@ export interface IndexedPath {
   readonly path: string;
   /** @default path */
   readonly readPath?: string;
+  /** The place of the path that the user named for it. @default 0 */
+  readonly run?: number;
 }
 
 /** Rows beyond this are gone rows that are worth building everything anew. */
@@ -53,6 +55,8 @@ const MOST_GONE_SHARE = 0.3;
 /** The index. */
 export class DataIndex {
   files: DataFile[] = [];
+  /** For each file the place of the path that the user named for it. */
+  readonly runs: number[] = [];
   table = new Table();
   version = 0;
   readonly #indexPath: string | undefined;
@@ -63,7 +67,7 @@ export class DataIndex {
   /** Over files that are named in order. `indexPath` is where it is kept. @default in memory only */
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
-    this.files = paths.map(({ path, readPath }) => new DataFile(path, readPath));
+    this.addFiles(paths);
   }
 
   /** The place of an index beside the first of its files. */
@@ -104,7 +108,10 @@ export class DataIndex {
 
   /** Adds files that have come since. */
   addFiles(paths: readonly IndexedPath[]): void {
-    for (const { path, readPath } of paths) this.files.push(new DataFile(path, readPath));
+    for (const { path, readPath, run = 0 } of paths) {
+      this.files.push(new DataFile(path, readPath));
+      this.runs.push(run);
+    }
   }
 
   /** Reads about a megabyte; gives false when nothing more is to be read. */

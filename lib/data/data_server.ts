@@ -6,6 +6,7 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { parseField } from "../where/mod.ts";
+import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { promptOf } from "./turns.ts";
 import { NearDuplicates } from "./near_duplicates.ts";
@@ -53,6 +54,8 @@ export class DataServer {
   #selections: (Selection & { madeMs: number })[] = [];
   #near: { status: NearStatus; steps: Generator<void> } | undefined;
   readonly #paths: readonly string[];
+  #comparison: RunComparison | null = null;
+  #comparedVersion = -1;
 
   /** About this index; `paths` are what the user named. */
   constructor(index: DataIndex, paths: readonly string[]) {
@@ -110,6 +113,7 @@ export class DataServer {
         if (typeof limit === "number") limits.add(limit);
       }
     }
+    this.#compare();
     const results = files.filter(({ mark }) => !FAILURES_NAME.test(mark.path));
     return {
       index: this.#index.status(),
@@ -117,12 +121,25 @@ export class DataServer {
       own: ownNames(this.#index),
       max_tokens: [...limits],
       near: this.#near?.status ?? null,
+      comparison: this.#comparison,
       runs: results.flatMap(({ mark: { path }, hints: { input, model } }) =>
         input === undefined || model === undefined ? [] : [{ input, output: path, model }]
       ),
       results: results.filter(({ problem }) => problem === undefined).map(({ mark }) => mark.path),
       paths: this.#paths,
     };
+  }
+
+  /** Compares two runs once all is read, and again when rows have come. */
+  #compare(): void {
+    const { table, runs, version } = this.#index;
+    const [left, right, more] = this.#paths;
+    if (right === undefined || more !== undefined || version === this.#comparedVersion) return;
+    if (!this.#index.status().isCurrent) return;
+    const { comparison, rows } = compareRuns(table, runs, [left, right]);
+    this.#comparison = comparison;
+    table.compared = rows;
+    this.#comparedVersion = ++this.#index.version;
   }
 
   #rows({ from, count, columns, ...query }: DataRequests["rows"]["in"]): RowPage {

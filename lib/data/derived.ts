@@ -19,15 +19,25 @@ const DERIVED: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
+/** What the page finds out when it is asked to. */
+const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
+  "near_duplicate",
+  "run_agreement",
+  "compared_run",
+]);
+
 /**
  * Whether any of these paths of a condition needs what no line has.
  *
  * @throws {UsageError} where only the page of `view` knows it
  */
 export function needsDerived(paths: readonly (readonly string[])[]): boolean {
-  if (paths.some(([name]) => name === "near_duplicate")) {
+  const ofPage = paths.find(([name]) => ONLY_OF_VIEW.has(name));
+  if (ofPage !== undefined) {
     throw new UsageError(
-      "Cannot use near_duplicate in a command: only the page of view knows it. Save its rows as a selection " +
+      `Cannot use ${
+        ofPage[0]
+      } in a command: only the page of view knows it. Save its rows as a selection ` +
         "there, and use --uids or --exclude-uids",
     );
   }

@@ -15,11 +15,12 @@ const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MOST_DEPTH = 4;
 
-/** The files of some paths: files as they are, of folders those whose names say that they hold rows. The
- * failures of a results file come along. */
-export async function findDataFiles(paths: readonly string[]): Promise<string[]> {
-  const found = new Set<string>();
-  for (const path of paths) {
+/** The files of some paths, with the place of the path that each belongs to: files as they are, of folders those
+ * whose names say that they hold rows. The failures of a results file come along. */
+export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
+  const all = new Map<string, number>();
+  for (const [place, path] of paths.entries()) {
+    const found = new Set<string>();
     const info = await statOf(path);
     if (info === undefined) {
       throw new UsageError(`Cannot open "${path}": there is no such file or folder`);
@@ -30,8 +31,9 @@ export async function findDataFiles(paths: readonly string[]): Promise<string[]>
       const failures = failuresOf(path);
       if (failures !== undefined && (await statOf(failures))?.isFile) found.add(failures);
     }
+    for (const file of found) if (!all.has(file)) all.set(file, place);
   }
-  return [...found];
+  return all;
 }
 
 /** The failures file that belongs to a results file. */

@@ -5,6 +5,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
+import { AGREEMENTS } from "./comparison.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
@@ -142,6 +143,10 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
         at: (row) => columns.status[row] === 0 ? null : columns.attempts[row],
         isNumber: false,
       };
+    case "run_agreement":
+      return comparedGetter(table.compared?.agreement, AGREEMENTS);
+    case "compared_run":
+      return comparedGetter(table.compared?.run, table.compared?.paths ?? []);
     case "near_duplicate":
       return {
         at: (row) => table.nearOf?.has(row) ?? false,
@@ -151,6 +156,11 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
       return undefined;
   }
   return IN_LINES.has(path[0]) ? undefined : NOTHING;
+}
+
+function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
+  if (codes === undefined) return NOTHING;
+  return { at: (row) => values[codes[row]] ?? null, codes, isNumber: false };
 }
 
 /** Names of ours whose values stand in the lines only. */

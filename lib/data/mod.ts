@@ -8,6 +8,7 @@
  */
 
 export { type FlagName, FLAGS } from "./flags.ts";
+export { type ComparedRun, compareRuns, type RunComparison } from "./comparison.ts";
 export { DerivedFields, needsDerived } from "./derived.ts";
 export { type DataStatistics, type Spread, statisticsOf } from "./statistics.ts";
 export { type DataFileStatus, DataIndex, type IndexStatus } from "./data_index.ts";

@@ -22,13 +22,18 @@ export interface OpenFiles extends AsyncDisposable {
  * @throws {UsageError} where a path is none, or a packed file is damaged
  */
 export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
+  return await unpackFiles(await findDataFiles(paths));
+}
+
+/** Unpacks those of some files that are packed. @throws {UsageError} where one is damaged */
+export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<OpenFiles> {
   await using made = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
   let folder: string | undefined;
-  for (const path of await findDataFiles(paths)) {
+  for (const [path, run] of found) {
     const unpack = await unpackerOf(path);
     if (unpack === undefined) {
-      files.push({ path });
+      files.push({ path, run });
       continue;
     }
     if (folder === undefined) {
@@ -42,7 +47,7 @@ export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
       const reason = (cause as Error).message;
       throw new UsageError(`Cannot unpack "${path}": its data is damaged (${reason})`, { cause });
     }
-    files.push({ path, readPath });
+    files.push({ path, readPath, run });
   }
   const rest = made.move();
   return { files, [Symbol.asyncDispose]: () => rest.disposeAsync() };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { RunComparison } from "./comparison.ts";
 import type { IndexStatus } from "./data_index.ts";
 
 /** Which rows, and in which order. */
@@ -101,8 +102,13 @@ export interface RowDetail extends ShownRow {
     readonly id: string;
     readonly uid: string;
     readonly status: string;
+    readonly file: string;
     readonly response: string;
+    readonly final_answer: string;
     readonly completion_tokens: number;
+    readonly latency_ms: number;
+    readonly cost_usd: number;
+    readonly is_estimated: boolean;
     readonly finish_reason: string;
   }[];
 }
@@ -169,6 +175,8 @@ export interface DataState {
   }[];
   /** The results files, which exports read. */
   readonly results: readonly string[];
+  /** The two runs beside each other, where the user named two. */
+  readonly comparison: RunComparison | null;
   /** How the command line names the files. */
   readonly paths: readonly string[];
 }

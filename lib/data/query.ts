@@ -6,6 +6,7 @@
 
 import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
+import { AGREEMENTS } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { needsDerived } from "./derived.ts";
 import { FLAGS } from "./flags.ts";
@@ -177,6 +178,13 @@ export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
     facet("teacher", "Teacher", rows, columns.teacher, names.teacher.list),
     facet("source_file", "Source file", rows, columns.source, names.source.list),
   ];
+  const { compared } = table;
+  if (compared !== undefined) {
+    facets.unshift(
+      facet("compared_run", "Run", rows, compared.run, compared.paths),
+      facet("run_agreement", "Answers of both runs", rows, compared.agreement, AGREEMENTS),
+    );
+  }
   for (const field of table.fields.values()) {
     if (field.values === undefined || field.values.length === 0) continue;
     facets.push({

@@ -6,7 +6,7 @@
 
 import { UsageError } from "../errors.ts";
 import { findDataFiles } from "./find_files.ts";
-import { type OpenFiles, openFiles } from "./open_data.ts";
+import { type OpenFiles, openFiles, unpackFiles } from "./open_data.ts";
 import type { DataRequestName, DataRequests } from "./protocol.ts";
 import {
   READY,
@@ -117,11 +117,12 @@ export class DataService implements AsyncDisposable {
   async #findMore(): Promise<void> {
     let found: OpenFiles | undefined;
     try {
-      const paths = await findDataFiles(this.paths);
-      const fresh = paths.filter((path) => !this.#known.has(path));
-      if (fresh.length === 0 || this.#problem !== undefined) return;
-      for (const path of fresh) this.#known.add(path);
-      found = await openFiles(fresh);
+      const fresh = new Map(
+        [...await findDataFiles(this.paths)].filter(([path]) => !this.#known.has(path)),
+      );
+      if (fresh.size === 0 || this.#problem !== undefined) return;
+      for (const path of fresh.keys()) this.#known.add(path);
+      found = await unpackFiles(fresh);
       await this.ask("files", { files: found.files });
     } catch {
       // A folder that was removed holds nothing new; the index says what became of its files.

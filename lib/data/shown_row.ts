@@ -7,6 +7,7 @@
 import { parseField } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
+import { finalAnswerOf } from "./final_answer.ts";
 import { flagNames } from "./flags.ts";
 import {
   DamagedLine,
@@ -106,8 +107,13 @@ function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
       id: rowId(index, other),
       uid: facts.uid,
       status: facts.status,
+      file: index.files[table.columns.file[other]].mark.path,
       response: cut(facts.response),
+      final_answer: glimpse(finalAnswerOf(facts.response)),
       completion_tokens: facts.completionTokens,
+      latency_ms: facts.latencyMs,
+      cost_usd: table.columns.costUsd[other],
+      is_estimated: (table.columns.marks[other] & Mark.Estimated) !== 0,
       finish_reason: facts.finishReason,
     }];
   });

@@ -77,7 +77,8 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   };
 }
 
-function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
+/** Describes numbers; sorts them. */
+export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;
   for (const value of values) sum += value;

@@ -6,6 +6,8 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
+import type { ComparedRows } from "./comparison.ts";
+import { finalAnswerOf } from "./final_answer.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
   type JsonObject,
@@ -77,6 +79,8 @@ export class Table {
   readonly fieldNames = new Set<string>();
   /** The row that a row is nearly a copy of, once that was looked for. */
   nearOf: ReadonlyMap<number, number> | undefined;
+  /** What the comparison of two runs says of each row, once they were compared. */
+  compared: ComparedRows | undefined;
   #capacity: number;
   #numberFields = 0;
   /** Row numbers plus 1 by the hash of their answer: open addressing. */
@@ -139,6 +143,8 @@ export class Table {
     const { promptHash } = facts;
     const isHash = promptHash.length === 16;
     setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
+    const final = facts.status === "answered" ? finalAnswerOf(facts.response) : "";
+    columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
     columns.duplicateOf[row] = -1;
     if (facts.status === "answered" && facts.response !== "") {
       this.#findDuplicate(row, facts.response.length > LONG_ANSWER);

@@ -187,7 +187,7 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   const { page } = scene;
   const detail = page.getByRole("complementary");
   await row(page, "row-0").first().click();
-  await detail.getByText("3 samples of this row").waitFor();
+  await detail.getByText("3 answers to this row").waitFor();
   await detail.getByText("Reasoning").click();
   await detail.getByText("Hm.").waitFor();
   assert(
@@ -210,7 +210,7 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   await page.getByText(/^[1-9]\d* of 304 rows$/).waitFor();
   await page.getByRole("button", { name: "Use these rows …" }).click();
   await page.getByRole("dialog").getByText(
-    "Near duplicates are known to this page only",
+    "This condition is known to this page only",
   ).waitFor();
 });
 
@@ -426,6 +426,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
       near: null,
       runs: [],
       results: ["big.jsonl"],
+      comparison: null,
       paths: ["big.jsonl"],
     }),
     overview: () => ({

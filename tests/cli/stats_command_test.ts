@@ -58,8 +58,24 @@ Deno.test("stats: says what it cannot count", async () => {
     [[dir.path("missing.jsonl")], 'missing.jsonl": there is no such file or folder'],
     [[dir.path("empty")], "there is no .jsonl file in it"],
     [[dir.path("in.jsonl")], "it holds no results or failures of Retort"],
+    [[dir.path("in.jsonl"), "--compare"], "Cannot compare one path: name the outputs of two runs"],
+    [["a", "b", "--compare", "--where", "true"], "Cannot use --compare with --where"],
   ];
   for (const [args, problem] of cases) {
     await assertRejects(() => stats(...args), UsageError, problem);
   }
+});
+
+Deno.test("stats: compares two runs", async () => {
+  await using dir = await tempDir();
+  await dir.write("a.jsonl", resultLine({ uid: "x", response: "It is 1,000" }));
+  await dir.write("b.jsonl", resultLine({ uid: "x", response: "So \\boxed{1000}" }));
+  const args = [dir.path("a.jsonl"), dir.path("b.jsonl"), "--compare"];
+  const { out } = await stats(...args);
+  assert(
+    /Answered by both +1\n {2}same text +0 +0\.0%\n {2}same final answer +1 +100\.0%/.test(out),
+    out,
+  );
+  const { both, agreement } = JSON.parse((await stats(...args, "--json")).out);
+  assertEquals([both, agreement.same_final_answer], [1, 1]);
 });

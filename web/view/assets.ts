@@ -8,6 +8,7 @@ import { COMMON_MODULES, COMMON_STYLES, joinModules } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };
 import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
+import comparison from "./page/comparison.js" with { type: "text" };
 import detail from "./page/detail.js" with { type: "text" };
 import difference from "./page/difference.js" with { type: "text" };
 import facets from "./page/facets.js" with { type: "text" };
@@ -32,6 +33,7 @@ const MODULES = [
   searchBar,
   filesBar,
   nearPanel,
+  comparison,
   columns,
   difference,
   rowPages,

@@ -54,7 +54,7 @@ export class Actions {
       this.#note,
       isKnownOutside
         ? "Each command names the condition. Save the ids to ask these rows again, or to keep the list as it is now."
-        : "Near duplicates are known to this page only: save the ids of the rows, then use them.",
+        : "This condition is known to this page only: save the ids of the rows, then use them.",
     );
     this.#showCommands(
       isKnownOutside ? filterCommands(context, condition) : [],

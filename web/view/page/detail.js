@@ -199,8 +199,10 @@ function makeSamples({ samples, id }) {
   left.selectedIndex = own;
   right.selectedIndex = own === 0 ? 1 : 0;
   const views = make("div", { class: "side-by-side" });
+  const facts = make("div", { class: "side-by-side" });
   const show = () => {
     const pair = [samples[left.selectedIndex], samples[right.selectedIndex]];
+    facts.replaceChildren(...pair.map((one) => make("p", { class: "note" }, sampleFacts(one))));
     const pieces = differenceOf(pair[0].response, pair[1].response);
     views.replaceChildren(...pieces.map((side, at) =>
       make(
@@ -222,23 +224,32 @@ function makeSamples({ samples, id }) {
   return make(
     "section",
     { class: "samples", "aria-label": "Samples" },
-    make("h3", {}, `${formatCount(samples.length)} samples of this row`),
+    make("h3", {}, `${formatCount(samples.length)} answers to this row`),
     make("div", { class: "side-by-side" }, left, right),
+    facts,
     views,
   );
+}
+
+/** @param {RowDetail["samples"][number]} sample */
+function sampleFacts(sample) {
+  const { completion_tokens: tokens, latency_ms: latencyMs, final_answer: final } = sample;
+  return [
+    `${formatCount(tokens)} tokens`,
+    latencyMs > 0 ? formatLatency(latencyMs) : "",
+    sample.cost_usd < 0 ? "" : costText(sample),
+    final === "" ? "no final answer" : `final answer ${final}`,
+  ].filter((text) => text !== "").join(" · ");
 }
 
 /** @param {string} side @param {RowDetail["samples"]} samples */
 function makeChoice(side, samples) {
   const select = make("select", { "aria-label": `${side} sample` });
-  for (const { uid, status, completion_tokens: tokens } of samples) {
-    select.append(
-      make(
-        "option",
-        {},
-        `${uid} · ${status === "answered" ? `${formatCount(tokens)} tokens` : status}`,
-      ),
-    );
+  // Two runs call a row the same.
+  const areSeveral = new Set(samples.map(({ file }) => file)).size > 1;
+  for (const { uid, file, status } of samples) {
+    const names = [uid, areSeveral ? file : "", status === "answered" ? "" : status];
+    select.append(make("option", {}, names.filter((name) => name !== "").join(" · ")));
   }
   return select;
 }

@@ -16,6 +16,17 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 /** Values that are shown of a facet before it is opened. */
 const FEW_VALUES = 8;
 
+/** How answers of two runs compare. @type {Record<string, { title: string, help: string }>} */
+const AGREEMENT_WORDS = {
+  none: { title: "Not in both", help: "Only one of the runs has answered the row" },
+  same_text: { title: "Same text", help: "Both answers are the same, letter by letter" },
+  same_final_answer: {
+    title: "Same final answer",
+    help: "The last \\boxed{} or the last number is the same, and the texts differ",
+  },
+  different: { title: "Different", help: "Neither the text nor the final answer is the same" },
+};
+
 /** @typedef {{ element: HTMLElement, count: HTMLElement, box: HTMLInputElement, not: HTMLButtonElement }} ValueRow */
 /** @typedef {{ element: HTMLElement, list: HTMLElement, more: HTMLButtonElement, rows: Map<string, ValueRow>, isOpen: boolean }} FacetBox */
 
@@ -116,7 +127,11 @@ export class FacetList {
 
   /** @param {FacetBox} facet @param {string} field @param {FilterValue} value @returns {ValueRow} */
   #makeRow(facet, field, value) {
-    const words = field === "flags" ? this.#words[String(value)] : undefined;
+    const words = field === "flags"
+      ? this.#words[String(value)]
+      : field === "run_agreement"
+      ? AGREEMENT_WORDS[String(value)]
+      : undefined;
     const name = words?.title ??
       (value === "" || value === null ? "(none)" : String(value));
     const box = make("input", { type: "checkbox" });

@@ -13,6 +13,7 @@ import { startTheme } from "../../page/theme.js";
 import { Actions } from "./actions.js";
 import { ask, AskError, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, ownColumn, USUAL_COLUMNS } from "./columns.js";
+import { Comparison } from "./comparison.js";
 import { Detail } from "./detail.js";
 import { FacetList } from "./facets.js";
 import { FilesBar } from "./files_bar.js";
@@ -62,6 +63,7 @@ class ViewPage {
   #detail = new Detail(this.#words, (uid) => this.#openUid(uid));
   #actions = new Actions();
   #files = new FilesBar();
+  #comparison = new Comparison();
   #near = new NearPanel((of) => this.#lookForNear(of));
   #columnChoices = new ColumnChoices(this.#columns, (names) => {
     this.#filter.columns = names;
@@ -197,7 +199,8 @@ class ViewPage {
           (state.index.isCurrent || condition === ""))
       ) {
         this.#all = condition === "" ? shown : await ask("overview");
-        this.#allVersion = version;
+        // What was counted a moment ago may be given again.
+        this.#allVersion = this.#all?.version ?? -1;
       }
       setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");
       if (condition === this.#condition) this.#showRows(shown, state);
@@ -267,6 +270,7 @@ class ViewPage {
     }
     this.#files.update(state);
     this.#near.update(state);
+    this.#comparison.update(state.comparison);
     setShown(byId("run-link", HTMLElement), state.hasRun);
     this.#columnChoices.update(state.own, this.#shownColumns);
     if (isFirst) this.#setColumns();
@@ -350,7 +354,7 @@ class ViewPage {
       this.#context,
       condition,
       this.#grid.total,
-      !/\bnear_duplicate\b/.test(condition),
+      !/\b(?:near_duplicate|run_agreement|compared_run)\b/.test(condition),
       () => save({ where: condition }),
     );
   }

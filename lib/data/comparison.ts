@@ -1,0 +1,145 @@
+/**
+ * Two runs beside each other: which rows both have answered, how often the answers agree, and what each took.
+ *
+ * @module
+ */
+
+import { Mark } from "./columns.ts";
+import { type Spread, spreadOf } from "./statistics.ts";
+import type { Table } from "./table.ts";
+
+/** How the answers of two runs to one row compare, by their codes. */
+export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+
+/** One of them. */
+export type Agreement = typeof AGREEMENTS[number];
+
+/** What one of the two runs took for the rows that both have answered. */
+export interface ComparedRun {
+  /** The path as the user named it. */
+  readonly path: string;
+  /** Rows that only this run has answered. */
+  readonly only: number;
+  readonly completion_tokens: Spread;
+  readonly latency_ms: Spread;
+  /** US dollars; null where the cost of a row is not known. */
+  readonly cost_usd: number | null;
+}
+
+/** Two runs compared by the ids of their rows. */
+export interface RunComparison {
+  /** Rows that both have answered. */
+  readonly both: number;
+  /** How many of them agree. A final answer is the last `\boxed{}`, else the last number. */
+  readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
+  /** Pairs of which one answer or both hold no final answer, and whose texts differ. */
+  readonly without_final_answer: number;
+  /** Both of them, in the order in which they were named. */
+  readonly runs: readonly [ComparedRun, ComparedRun];
+}
+
+/** The rows of a table by what the comparison says of them: kept beside its columns. */
+export interface ComparedRows {
+  /** The paths of the runs. */
+  readonly paths: readonly string[];
+  /** The run of each row. */
+  readonly run: Uint8Array<ArrayBuffer>;
+  /** The agreement of each row with that of the other run, by its code. */
+  readonly agreement: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Compares two runs.
+ *
+ * @param table the rows of both
+ * @param runOfFile the run of each file: 0 or 1
+ * @param paths the paths of both
+ */
+export function compareRuns(
+  table: Table,
+  runOfFile: readonly number[],
+  paths: readonly [string, string],
+): { comparison: RunComparison; rows: ComparedRows } {
+  const { columns, length } = table;
+  const run = new Uint8Array(length), agreement = new Uint8Array(length);
+  for (let row = 0; row < length; row++) run[row] = runOfFile[columns.file[row]];
+  const pairs = pairsOf(table, run);
+  const counts = [0, 0, 0, 0];
+  let withoutFinal = 0;
+  for (const [left, right] of pairs) {
+    const code = agreementOf(table, left, right);
+    agreement[left] = agreement[right] = code;
+    counts[code]++;
+    if (code === 3 && (columns.final[left] === 0 || columns.final[right] === 0)) withoutFinal++;
+  }
+  const answered = [0, 0];
+  for (let row = 0; row < length; row++) if (isAnswer(table, row)) answered[run[row]]++;
+  const side = (number: 0 | 1) =>
+    sideOf(table, pairs.map((pair) => pair[number]), paths[number], answered[number]);
+  return {
+    comparison: {
+      both: pairs.length,
+      agreement: { same_text: counts[1], same_final_answer: counts[2], different: counts[3] },
+      without_final_answer: withoutFinal,
+      runs: [side(0), side(1)],
+    },
+    rows: { paths, run, agreement },
+  };
+}
+
+function isAnswer({ columns }: Table, row: number): boolean {
+  return columns.status[row] === 0 && (columns.marks[row] & Mark.Gone) === 0;
+}
+
+/** Rows of the left run with those of the right one that have the same id, in the order of the right. */
+function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
+  const { uidLow, uidHigh } = table.columns;
+  const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
+  /** Row numbers plus 1 by the hash of the id: open addressing. */
+  const slots = new Uint32Array(mask + 1);
+  const slotOf = (row: number) => {
+    let slot = uidLow[row] & mask;
+    for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
+      const other = slots[slot] - 1;
+      if (uidLow[other] === uidLow[row] && uidHigh[other] === uidHigh[row]) break;
+    }
+    return slot;
+  };
+  const pairs: (readonly [number, number])[] = [];
+  for (const side of [0, 1]) {
+    for (let row = 0; row < table.length; row++) {
+      if (run[row] !== side || !isAnswer(table, row)) continue;
+      const slot = slotOf(row);
+      if (side === 0) slots[slot] ||= row + 1;
+      else if (slots[slot] !== 0) pairs.push([slots[slot] - 1, row]);
+    }
+  }
+  return pairs;
+}
+
+function agreementOf({ columns }: Table, left: number, right: number): number {
+  const { answerLow, answerHigh, final } = columns;
+  if (answerLow[left] === answerLow[right] && answerHigh[left] === answerHigh[right]) return 1;
+  return final[left] !== 0 && final[left] === final[right] ? 2 : 3;
+}
+
+function sideOf(
+  { columns }: Table,
+  rows: readonly number[],
+  path: string,
+  answered: number,
+): ComparedRun {
+  let cost: number | null = 0;
+  for (const row of rows) {
+    const usd: number = columns.costUsd[row];
+    cost = usd < 0 || cost === null ? null : cost + usd;
+  }
+  const spread = (column: Uint32Array) => spreadOf(Uint32Array.from(rows, (row) => column[row]));
+  return {
+    path,
+    only: answered - rows.length,
+    completion_tokens: spread(columns.completionTokens),
+    latency_ms: spread(columns.latencyMs),
+    cost_usd: cost,
+  };
+}

@@ -1,0 +1,68 @@
+// @ts-check
+/// <reference lib="dom" />
+/**
+ * Two runs beside each other: what each took for the rows that both have answered.
+ *
+ * @module
+ */
+
+import { formatCount, formatLatency, formatShare, formatUsd } from "../../page/figures.js";
+import { byId, make, setShown, setText } from "../../page/dom.js";
+
+/** @import { RunComparison } from "../../../lib/data/comparison.ts" */
+/** @typedef {RunComparison["runs"][number]} ComparedRun */
+
+/** The table of both. */
+export class Comparison {
+  #shown = "";
+
+  /** @param {RunComparison | null} comparison */
+  update(comparison) {
+    const key = JSON.stringify(comparison);
+    if (key === this.#shown) return;
+    this.#shown = key;
+    setShown(byId("comparison", HTMLElement), comparison !== null);
+    if (comparison === null) return;
+    const { both, agreement, runs } = comparison;
+    byId("comparison-head", HTMLElement).replaceChildren(make(
+      "tr",
+      {},
+      make("th", { scope: "col" }, make("span", { class: "unseen" }, "Figure")),
+      ...runs.map(({ path }) =>
+        make(
+          "th",
+          { scope: "col", title: path, class: "number" },
+          make("span", { class: "line" }, path),
+        )
+      ),
+    ));
+    byId("comparison-rows", HTMLElement).replaceChildren(
+      ...FIGURES.map(({ name, of }) =>
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, name),
+          ...runs.map((run) => make("td", { class: "number" }, of(run))),
+        )
+      ),
+    );
+    const agreed = agreement.same_text + agreement.same_final_answer;
+    setText(
+      byId("comparison-note", HTMLElement),
+      both === 0
+        ? "No row was answered by both: they are matched by uid"
+        : `${formatCount(both)} rows answered by both; ${
+          formatShare(agreed, both)
+        } agree in the final answer`,
+    );
+  }
+}
+
+/** @type {readonly { name: string, of: (run: ComparedRun) => string }[]} */
+const FIGURES = [
+  { name: "Tokens p50", of: ({ completion_tokens: { p50 } }) => formatCount(p50) },
+  { name: "Tokens p95", of: ({ completion_tokens: { p95 } }) => formatCount(p95) },
+  { name: "Latency p50", of: ({ latency_ms: { p50 } }) => formatLatency(p50) },
+  { name: "Cost", of: ({ cost_usd: usd }) => usd === null ? "–" : formatUsd(usd) },
+  { name: "Only here", of: ({ only }) => formatCount(only) },
+];
