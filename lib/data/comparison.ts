@@ -5,14 +5,9 @@
  */
 
 import { Mark } from "./columns.ts";
-import { type Spread, spreadOf } from "./statistics.ts";
+import type { Agreement, ComparedRows } from "./compared_rows.ts";
+import { type Spread, spreadOf } from "./spread.ts";
 import type { Table } from "./table.ts";
-
-/** How the answers of two runs to one row compare, by their codes. */
-export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
-
-/** One of them. */
-export type Agreement = typeof AGREEMENTS[number];
 
 /** What one of the two runs took for the rows that both have answered. */
 export interface ComparedRun {
@@ -36,16 +31,6 @@ export interface RunComparison {
   readonly without_final_answer: number;
   /** Both of them, in the order in which they were named. */
   readonly runs: readonly [ComparedRun, ComparedRun];
-}
-
-/** The rows of a table by what the comparison says of them: kept beside its columns. */
-export interface ComparedRows {
-  /** The paths of the runs. */
-  readonly paths: readonly string[];
-  /** The run of each row. */
-  readonly run: Uint8Array<ArrayBuffer>;
-  /** The agreement of each row with that of the other run, by its code. */
-  readonly agreement: Uint8Array<ArrayBuffer>;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import { AGREEMENTS } from "./comparison.ts";
+import { AGREEMENTS } from "./compared_rows.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";

@@ -6,7 +6,7 @@
 
 import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
-import { AGREEMENTS } from "./comparison.ts";
+import { AGREEMENTS } from "./compared_rows.ts";
 import type { DataIndex } from "./data_index.ts";
 import { needsDerived } from "./derived.ts";
 import { FLAGS } from "./flags.ts";

@@ -9,15 +9,8 @@ import { Mark } from "./columns.ts";
 import { facetsOf, histogramsOf } from "./query.ts";
 import type { Facet, Histogram } from "./protocol.ts";
 import { STATUSES } from "./line_facts.ts";
+import { type Spread, spreadOf } from "./spread.ts";
 import type { Table } from "./table.ts";
-
-/** How numbers spread. */
-export interface Spread {
-  readonly sum: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly max: number;
-}
 
 /** What is known of some rows. */
 export interface DataStatistics {
@@ -75,14 +68,4 @@ export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
     facets: facetsOf(table, rows),
     histograms: histogramsOf(table, rows),
   };
-}
-
-/** Describes numbers; sorts them. */
-export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
-  values.sort();
-  let sum = 0;
-  for (const value of values) sum += value;
-  const at = (share: number) =>
-    values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
-  return { sum, p50: at(0.5), p95: at(0.95), max: at(1) };
 }

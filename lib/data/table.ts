@@ -6,7 +6,7 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import type { ComparedRows } from "./comparison.ts";
+import type { ComparedRows } from "./compared_rows.ts";
 import { finalAnswerOf } from "./final_answer.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {

@@ -51,6 +51,22 @@ Deno.test("each state has a word, an icon and a colour of its own meaning", () =
   assertEquals(wordOf("done"), ["Done", "check", "good"]);
 });
 
+Deno.test("a run of which many rows fail is no plain Running", () => {
+  const words = (failed: number, succeeded: number) => {
+    const { word, tone, detail } = stateWords(
+      storeOf({ state: "running", failed, succeeded }),
+      NOW_MS,
+    );
+    return [word, tone, detail.includes("fail") ? detail : ""];
+  };
+  assertEquals(words(794, 1_747), [
+    "Running",
+    "wait",
+    "31.2% of the rows fail: Errors says why",
+  ]);
+  assertEquals([words(19, 0), words(30, 970)], [["Running", "good", ""], ["Running", "good", ""]]);
+});
+
 Deno.test("backing off says until when, for how long, and why", () => {
   const store = storeOf({
     state: "backing_off",

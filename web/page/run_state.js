@@ -5,7 +5,14 @@
  * @module
  */
 
-import { formatAge, formatClock, formatCount, formatDuration, formatMoment } from "./figures.js";
+import {
+  formatAge,
+  formatClock,
+  formatCount,
+  formatDuration,
+  formatMoment,
+  formatShare,
+} from "./figures.js";
 
 /** @import { Summary } from "../../lib/progress/events.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
@@ -117,6 +124,8 @@ function runningWords({ snapshot }) {
   const lost = troubled.find(({ state }) => state === "down" || state === "halted");
   const word = "Running";
   if (snapshot === null || troubled.length === 0) {
+    const failing = failingDetail(snapshot);
+    if (failing !== "") return { tone: "wait", icon: "alert", word, detail: failing };
     const isLimited = snapshot !== null && snapshot.limit < snapshot.concurrency &&
       snapshot.refused_for_load > 0;
     const detail = isLimited
@@ -137,6 +146,18 @@ function runningWords({ snapshot }) {
     word,
     detail: `${counts}. ${hostOf(lost.address)} is ${lost.state}${why}`,
   };
+}
+
+/** Fewer failures, or a smaller share of rows, are nothing unusual. */
+const FEW_FAILURES = 20;
+const SMALL_SHARE = 0.1;
+
+/** What stands beside the state where many rows fail; "" where few do. @param {RunStore["snapshot"]} snapshot */
+function failingDetail(snapshot) {
+  const { failed = 0, succeeded = 0 } = snapshot ?? {};
+  const finished = failed + succeeded;
+  if (failed < FEW_FAILURES || failed < SMALL_SHARE * finished) return "";
+  return `${formatShare(failed, finished)} of the rows fail: Errors says why`;
 }
 
 /** @param {string} address */

@@ -1,0 +1,21 @@
+/**
+ * What the comparison of two runs says of each row: kept beside the columns of a table.
+ *
+ * @module
+ */
+
+/** How the answers of two runs to one row compare, by their codes. */
+export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+
+/** One of them. */
+export type Agreement = typeof AGREEMENTS[number];
+
+/** The rows of a table by what the comparison says of them: kept beside its columns. */
+export interface ComparedRows {
+  /** The paths of the runs. */
+  readonly paths: readonly string[];
+  /** The run of each row. */
+  readonly run: Uint8Array<ArrayBuffer>;
+  /** The agreement of each row with that of the other run, by its code. */
+  readonly agreement: Uint8Array<ArrayBuffer>;
+}
