@@ -39,22 +39,6 @@ export type ExportFormat =
   /** A folder that `datasets.load_dataset` reads: `messages` in Parquet, with a card. */
   | "dataset";
 
-/** What results are exported as. */
-export const EXPORT_FORMATS: readonly ExportFormat[] = [
-  "messages",
-  "prompt-completion",
-  "sharegpt",
-  "alpaca",
-  "preference",
-  "preference-sharegpt",
-  "logprobs",
-  "raw",
-  "dataset",
-];
-
-/** What inputs are converted to: log probabilities stand in results only. */
-export const CONVERT_FORMATS = EXPORT_FORMATS.filter((format) => format !== "logprobs");
-
 /** The formats whose rows are conversations. */
 export type ConversationFormat = Exclude<ExportFormat, "raw">;
 
@@ -72,6 +56,12 @@ export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
   "raw": {},
   "dataset": { tools: "[]" },
 };
+
+/** What results are exported as. */
+export const EXPORT_FORMATS = Object.keys(OPTIONAL_COLUMNS) as readonly ExportFormat[];
+
+/** What inputs are converted to: log probabilities stand in results only. */
+export const CONVERT_FORMATS = EXPORT_FORMATS.filter((format) => format !== "logprobs");
 
 /** How rows are put into a format. */
 export interface RowStyle {
