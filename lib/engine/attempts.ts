@@ -6,20 +6,22 @@
 
 import type { TeacherError } from "../errors.ts";
 import type { FailedAttempt, FailureAction } from "../progress/mod.ts";
-import type { EarlierAnswer, Failure, Outcome } from "../row.ts";
+import type { Failure, Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
+import { type Ending, isCompletion, type Rejection, unfinished } from "./answers/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { type Classification, classify, isAboutRow } from "./errors/mod.ts";
 import {
   asTeacherError,
-  type HeldBack,
+  type AttemptResult,
+  failedWith,
+  NO_OTHERS,
   outcomeOf,
-  PendingChecks,
   pendingOutcome,
   sentOf,
   type Work,
 } from "./work.ts";
+import { PaidAnswers } from "./paid_answers.ts";
 import { RowWaits } from "./retry_policy.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 
@@ -63,40 +65,11 @@ export interface AttemptsOptions extends
   readonly soonestMs: (work: Work) => number;
 }
 
-/** What follows from an attempt. */
-export type AttemptResult =
-  | {
-    readonly kind: "answered";
-    /** The row's. */
-    readonly outcome: Outcome;
-    /** Those of rows that were held back and have failed. */
-    readonly others: readonly Outcome[];
-  }
-  | {
-    readonly kind: "failed";
-    /** Those of the row, unless it is held back, and of others that were. */
-    readonly outcomes: readonly Outcome[];
-    /** An answer that is to be kept of a row that is held back. */
-    readonly kept?: Outcome;
-  }
-  | {
-    readonly kind: "retry";
-    /** When the row is to be asked again, in milliseconds. */
-    readonly delayMs: number;
-    /** For what it is held back until then. */
-    readonly heldBack?: HeldBack;
-    /** An answer that was paid for and is to be kept before. */
-    readonly kept?: Outcome;
-  }
-  | { readonly kind: "pending" };
-
-const NO_OTHERS: readonly Outcome[] = [];
-
 /** Makes attempts. One run has one. */
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #blame: TeacherBlame;
-  readonly #checks: PendingChecks;
+  readonly #answers: PaidAnswers;
   readonly #waits: RowWaits;
   #inFlight = 0;
   #abandoned = 0;
@@ -105,13 +78,13 @@ export class Attempts {
   constructor(options: AttemptsOptions) {
     this.#options = options;
     this.#blame = new TeacherBlame(options);
-    this.#checks = new PendingChecks(options.signal);
+    this.#answers = new PaidAnswers(options);
     this.#waits = new RowWaits(options);
   }
 
   /** Attempts under way, and answers that are being checked. */
   get inFlight(): number {
-    return this.#inFlight + this.#checks.size;
+    return this.#inFlight + this.#answers.inCheck;
   }
 
   /** Attempts that were given up before they were answered; they may have been billed. */
@@ -122,8 +95,7 @@ export class Attempts {
   /** Makes one attempt at a row that was sent. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
     const { listener, now, signal } = this.#options;
-    const sent = sentOf(work);
-    const { endpoint, startedAt } = sent;
+    const { endpoint, startedAt } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
     if (timeoutMs !== undefined && timeoutMs <= 0) {
       // Its turn has come too late: teachers were busy with others.
@@ -131,7 +103,7 @@ export class Attempts {
       return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
     }
     if (work.attempts === 0 && work.row.earlier !== undefined) {
-      const outcome = await this.#acceptedNow(work, work.row.earlier);
+      const outcome = await this.#answers.acceptedNow(work, work.row.earlier);
       if (outcome !== undefined) {
         endpoint.returned();
         return { kind: "answered", outcome, others: NO_OTHERS };
@@ -158,30 +130,48 @@ export class Attempts {
     const latencyMs = now() - startedAt;
     work.busyMs += latencyMs;
     work.latencyMs = latencyMs;
-    const { row, params, resamples } = work;
-    const { policy } = this.#options;
-    const ending = isCompletion(completion) ? policy.ending(completion, params) : undefined;
+    const ending = isCompletion(completion)
+      ? this.#options.policy.ending(completion, work.params)
+      : undefined;
     if (ending !== undefined) thrown = unfinished(completion!, ending);
-    if (!isCompletion(completion) || thrown !== undefined) {
-      const result = this.#refused(work, latencyMs, thrown);
-      // Not before it is known whether more may be sent at all.
-      this.#options.onEnd();
-      return result;
+    if (ending !== undefined && thrown === undefined) {
+      return this.#answered(work, completion!, ending);
     }
-    endpoint.answered(sent, completion);
+    const result = this.#refused(work, latencyMs, thrown);
+    // Not before it is known whether more may be sent at all.
+    this.#options.onEnd();
+    return result;
+  }
+
+  /** A whole answer. It is no promise unless a check takes time: every row takes this way. */
+  #answered(
+    work: Work,
+    completion: Completion,
+    ending: Ending,
+  ): AttemptResult | Promise<AttemptResult> {
+    const sent = sentOf(work);
+    sent.endpoint.answered(sent, completion);
     this.#blame.answered();
     if (completion.notice !== undefined) this.#options.onNotice?.(completion.notice);
-    this.#pay(work, completion);
+    this.#answers.pay(work, completion);
     this.#options.onEnd();
-    if (ending === "whole") this.#blame.wasWhole(endpoint);
-    const decided = policy.decide(completion, row, params, resamples, ending, work);
-    const rejection = decided instanceof Promise
-      ? await this.#checks.wait(decided, params)
-      : decided;
+    if (ending === "whole") this.#blame.wasWhole(sent.endpoint);
+    const decided = this.#answers.decide(work, completion, ending);
+    return decided instanceof Promise
+      ? decided.then((rejection) => this.#decided(work, completion, rejection))
+      : this.#decided(work, completion, decided);
+  }
+
+  #decided(
+    work: Work,
+    completion: Completion,
+    rejection: Rejection | undefined,
+  ): AttemptResult {
+    const { latencyMs } = work;
     if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
-    listener.attemptAnswered(completion);
+    this.#options.listener.attemptAnswered(completion);
     const outcome = outcomeOf(work, latencyMs, completion, undefined);
-    const failed = this.#blame.succeeded(endpoint);
+    const failed = this.#blame.succeeded(sentOf(work).endpoint);
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
 
@@ -189,34 +179,6 @@ export class Attempts {
    * because of what they were refused for, they stay pending. */
   leave(): readonly Outcome[] {
     return this.#blame.clear();
-  }
-
-  /** What an earlier run was answered without the proof that it was whole, where this run takes it for whole
-   * (`acceptEndings`): it is paid for, and not asked for again. */
-  async #acceptedNow(
-    work: Work,
-    { rejected, isSame }: EarlierAnswer,
-  ): Promise<Outcome | undefined> {
-    if (rejected === undefined || !isSame) return undefined;
-    const { row, params, resamples } = work;
-    const { completion, failure } = rejected;
-    const { policy } = this.#options;
-    if (failure.type !== "unfinished" || policy.ending(completion, params) !== "whole") {
-      return undefined;
-    }
-    const decided = policy.decide(completion, row, params, resamples, "whole", work);
-    const rejection = decided instanceof Promise
-      ? await this.#checks.wait(decided, params)
-      : decided;
-    if (rejection !== undefined) return undefined;
-    return outcomeOf(work, 0, completion, undefined);
-  }
-
-  #pay(work: Work, completion: Completion): void {
-    const { budget } = this.#options;
-    work.costUsd += budget.add(completion, sentOf(work).endpoint.teacher);
-    const reason = budget.exhausted;
-    if (reason !== undefined) this.#options.onHalt(reason);
   }
 
   /** An answer that is not accepted: the row has failed, or it is asked again. */
@@ -257,7 +219,7 @@ export class Attempts {
     else this.#blame.answered();
     const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
-    const isKept = partial !== undefined && this.#keepPartial(work, partial, failure);
+    const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
     const kept = isKept ? pendingOutcome(work, latencyMs) : undefined;
     if (classification.action === "halt") {
       this.#halted(work, failure, classification, partial);
@@ -279,23 +241,24 @@ export class Attempts {
       const lateness = this.#waits.lateness(work, message);
       return failedWith(outcomeOf(work, latencyMs, undefined, lateness));
     }
-    const outcome = { ...outcomeOf(work, latencyMs, undefined, failure), failure };
+    return this.#failed(work, error, classification, failure, kept);
+  }
+
+  /** The row has failed, unless its teacher may be to blame. */
+  #failed(
+    work: Work,
+    error: TeacherError,
+    classification: Classification,
+    failure: Failure,
+    kept: Outcome | undefined,
+  ): AttemptResult {
+    const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
     const mayBeTeachersFault = classification.action === "fail" && !isAboutRow(error);
     if (mayBeTeachersFault) {
       return { kind: "failed", outcomes: this.#blame.rejected(work, outcome) };
     }
     const outcomes = this.#blame.last(work, error, classification, outcome);
     return { kind: "failed", outcomes, kept: outcomes.includes(outcome) ? undefined : kept };
-  }
-
-  /** What came of an answer before it failed was paid for: the longest stands beside the failure. Gives
-   * whether this is it. */
-  #keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
-    this.#pay(work, partial);
-    const before = work.rejected?.completion;
-    if (before !== undefined && lengthOf(before) > lengthOf(partial)) return false;
-    work.rejected = { completion: partial, failure };
-    return true;
   }
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
@@ -321,14 +284,6 @@ export class Attempts {
     work.firstFailedAt ??= Date.now();
     this.#options.listener.attemptFailed({ isLoad: false, uid: work.row.uid, ...failed });
   }
-}
-
-function failedWith(outcome: Outcome): AttemptResult {
-  return { kind: "failed", outcomes: [outcome] };
-}
-
-function lengthOf({ response, reasoning }: Completion): number {
-  return (response?.length ?? 0) + (reasoning?.length ?? 0);
 }
 
 /** A row that names a model of its own fails alone when that is not there. */

@@ -7,19 +7,20 @@
 
 import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
-import { type AttemptResult, Attempts } from "./attempts.ts";
-import { type Endpoint, type Rest, TeacherPool } from "./flow/mod.ts";
-import { Clock, type EngineOptions, healthNotice } from "./engine_options.ts";
+import { Attempts } from "./attempts.ts";
+import { type Rest, TeacherPool } from "./flow/mod.ts";
+import { Clock, type EngineOptions, noteHealth } from "./engine_options.ts";
+import { EngineState } from "./engine_state.ts";
 import { Delivery, type HeldBack, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
 import { RowClock } from "./retry_policy.ts";
-import { Dispatch, WorkQueue } from "./work_queue.ts";
+import { WorkQueue } from "./work_queue.ts";
+import { Dispatch } from "./dispatch.ts";
 
 /** Runs rows through teachers. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
   readonly #now: () => number;
-  readonly #wallClock: () => number;
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
   readonly #dispatch: Dispatch;
@@ -27,16 +28,13 @@ export class Engine {
   readonly #attempts: Attempts;
   readonly #rowClock: RowClock;
   readonly #delivery: Delivery;
+  readonly #state: EngineState;
   readonly #calls = new AbortController();
   /** Resolves when calls that were aborted are waited for no longer. */
   readonly #left = Promise.withResolvers<void>();
-  readonly #gates = new Set<string>();
   /** Rows that a lane holds, from taking them to handing over the outcome. */
   #held = 0;
-  #end: "done" | "halted" | undefined;
-  #haltReason: string | undefined;
   #crash: { readonly error: unknown } | undefined;
-  #lastState: RunState = "running";
 
   /** Throws `RangeError` when the concurrency is out of range. */
   constructor(options: EngineOptions) {
@@ -44,7 +42,7 @@ export class Engine {
     this.#delivery = new Delivery(options.sink);
     const clock = new Clock(options.now ?? (() => performance.now()));
     this.#now = clock.read;
-    this.#wallClock = options.wallClock ?? Date.now;
+    const wallClock = options.wallClock ?? Date.now;
     this.#queue = new WorkQueue({
       ...options,
       clock,
@@ -65,11 +63,22 @@ export class Engine {
       ...options,
       read: clock.read,
       now: clock.last,
-      wallClock: this.#wallClock,
+      wallClock,
       random: options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => this.#onTick(),
-      onHealth: (endpoint) => this.#onHealth(endpoint),
+      onHealth: (endpoint) => noteHealth(endpoint, options),
+    });
+    this.#state = new EngineState({
+      options,
+      lanes: this.#lanes,
+      queue: this.#queue,
+      pool: this.#pool,
+      delivery: this.#delivery,
+      now: this.#now,
+      wallClock,
+      held: () => this.#held,
+      isRoomFull: () => this.#isRoomFull(),
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(this.#now);
@@ -90,9 +99,7 @@ export class Engine {
 
   /** What the engine is doing. */
   get state(): RunState {
-    if (this.#lanes.isClosed) return this.#end ?? (this.#isDone() ? "done" : "draining");
-    if (this.#gates.size > 0) return this.#gates.has("pause") ? "paused" : "disk_full";
-    return this.rest === undefined ? "running" : "backing_off";
+    return this.#state.value;
   }
 
   /** Attempts under way. */
@@ -127,26 +134,12 @@ export class Engine {
 
   /** Why nothing is sent, and until when; undefined while something is. */
   get rest(): Rest | undefined {
-    if (this.#lanes.isClosed) return undefined;
-    return this.#pool.rest ?? this.#rowsRest;
-  }
-
-  /** Until when all rows wait that could be sent: those that were not asked yet could be, unless too many
-   * wait. */
-  get #rowsRest(): Rest | undefined {
-    const { waiting, dueAt, isExhausted, taken } = this.#queue;
-    if (this.#held > 0 || waiting === 0) return undefined;
-    const inMs = dueAt - this.#now();
-    if (inMs <= 0) return undefined;
-    const isAll = isExhausted || taken === this.#options.rowCount;
-    if (!isAll && !this.#isRoomFull()) return undefined;
-    const who = isAll ? "every row left waits" : `${waiting} rows wait`;
-    return { until: this.#wallClock() + inMs, inMs, reason: `${who} to be tried again` };
+    return this.#state.rest;
   }
 
   /** Why the run was halted, in words, or undefined; one that was done all the same was not. */
   get haltReason(): string | undefined {
-    return this.#end === "done" ? undefined : this.#haltReason;
+    return this.#state.haltReason;
   }
 
   /** Where each teacher stands. */
@@ -169,9 +162,9 @@ export class Engine {
     const held = this.#crash === undefined ? this.#attempts.leave() : [];
     await this.#delivery.putAll(held).catch((error) => this.#fail(error));
     await this.#delivery.end().catch((error) => this.#fail(error));
-    this.#end = this.#isDone() && this.#crash === undefined ? "done" : "halted";
+    this.#state.end(this.#crash !== undefined);
     await this.#queue.close().catch((error) => this.#fail(error));
-    this.#noteState();
+    this.#state.note();
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
@@ -200,24 +193,24 @@ export class Engine {
 
   /** Starts no attempt until every gate that was closed is opened again. */
   closeGate(name: string): void {
-    this.#gates.add(name);
-    this.#noteState();
+    this.#state.gates.add(name);
+    this.#state.note();
   }
 
   /** Opens a gate that `closeGate` closed. */
   openGate(name: string): void {
-    if (this.#gates.delete(name)) this.#wake();
+    if (this.#state.gates.delete(name)) this.#wake();
   }
 
   /** Finishes what is in flight and starts nothing more; what waits stays pending. */
   stop(): void {
     this.#lanes.close();
-    this.#noteState();
+    this.#state.note();
   }
 
   /** Stops for a reason that the user has to see to. */
   halt(reason: string): void {
-    if (!this.#lanes.isClosed) this.#haltReason ??= reason;
+    this.#state.halt(reason);
     this.stop();
   }
 
@@ -234,7 +227,7 @@ export class Engine {
 
   /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */
   #next(): Work | undefined {
-    if (this.#gates.size > 0) return undefined;
+    if (this.#state.gates.size > 0) return undefined;
     const work = this.#dispatch.next(this.#isRoomFull());
     if (work !== undefined) this.#held++;
     return work;
@@ -245,24 +238,15 @@ export class Engine {
     return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
-  /** Whether no row is left pending. */
-  #isDone(): boolean {
-    const { rowCount } = this.#options;
-    const { finished } = this.#delivery;
-    if (this.#held > 0) return false;
-    if (rowCount !== undefined) return finished === rowCount;
-    return this.#queue.isExhausted && finished === this.#queue.taken;
-  }
-
   /** Reads on, behind closed gates too: a run that has no more rows ends there as well. */
   #onIdle(): void {
-    this.#noteState();
+    this.#state.note();
     if (!this.#isRoomFull()) this.#queue.pull();
   }
 
   #wake(): void {
     this.#lanes.wake();
-    this.#noteState();
+    this.#state.note();
   }
 
   /** Capacity may be free, at a teacher or in the retry queue, or the run may be over. */
@@ -276,29 +260,15 @@ export class Engine {
     try {
       if (result.kind === "answered" && result.others.length === 0) {
         await this.#delivery.put(result.outcome);
-      } else await this.#follow(work, result);
+      } else {
+        await this.#delivery.follow(work, result);
+        if (result.kind === "retry") this.#askAgain(work, result.delayMs, result.heldBack);
+      }
     } catch (cause) {
       this.#fail(cause);
     }
     this.#held--;
     this.#wakeParked();
-  }
-
-  async #follow(work: Work, result: AttemptResult): Promise<void> {
-    switch (result.kind) {
-      case "answered":
-        await this.#delivery.putAll(result.others);
-        return await this.#delivery.put(result.outcome);
-      case "failed":
-        await this.#delivery.putAll(result.outcomes);
-        if (result.kept !== undefined) await this.#delivery.keep(result.kept);
-        return;
-      case "retry":
-        if (result.kept !== undefined) await this.#delivery.keep(result.kept);
-        return this.#askAgain(work, result.delayMs, result.heldBack);
-      case "pending":
-        return this.#delivery.leave(work);
-    }
   }
 
   /** Lets a row wait for its next attempt; it stays pending where there will be none. */
@@ -309,14 +279,8 @@ export class Engine {
   }
 
   #onTick(): void {
-    this.#rowClock.tick(this.#gates.size > 0 || this.#pool.rest !== undefined);
-    this.#noteState();
-  }
-
-  #onHealth(endpoint: Endpoint): void {
-    const { onNotice, teachers } = this.#options;
-    const notice = healthNotice(endpoint, teachers.length > 1);
-    if (notice !== undefined) onNotice?.(notice);
+    this.#rowClock.tick(this.#state.gates.size > 0 || this.#pool.rest !== undefined);
+    this.#state.note();
   }
 
   /** The run ends with the last teacher that could be asked. */
@@ -331,12 +295,5 @@ export class Engine {
     this.#crash ??= { error };
     if (error instanceof SourceError) this.stop();
     else this.abort(error);
-  }
-
-  #noteState(): void {
-    const state = this.state;
-    if (state === this.#lastState) return;
-    this.#lastState = state;
-    this.#options.listener.stateChanged();
   }
 }

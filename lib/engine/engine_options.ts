@@ -110,9 +110,17 @@ export class Clock {
   readonly last = (): number => this.#lastMs;
 }
 
-/** The words, where they tell what the user would not see otherwise: that one of several teachers is gone
- * or back, or that there may be none at an address. */
-export function healthNotice(
+/** Tells what the user would not see otherwise: that one of several teachers is gone or back, or that there may
+ * be none at an address. */
+export function noteHealth(
+  endpoint: Endpoint,
+  { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,
+): void {
+  const notice = healthNotice(endpoint, teachers.length > 1);
+  if (notice !== undefined) onNotice?.(notice);
+}
+
+function healthNotice(
   { isDown, hasAnswered, reason, teacher, now, probedBy }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {

@@ -7,7 +7,7 @@
 import { TeacherError } from "../errors.ts";
 import type { EarlierAnswer, Failure, Outcome, RejectedAnswer, Row } from "../row.ts";
 import type { Completion, Params } from "../teacher/mod.ts";
-import { type AnswerPolicy, type Rejection, tokenLimitOf } from "./answers/mod.ts";
+import { type AnswerPolicy, tokenLimitOf } from "./answers/mod.ts";
 import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
@@ -185,6 +185,39 @@ export function asTeacherError(thrown: unknown): TeacherError {
   return new TeacherError(message, { type: "teacher", cause: thrown });
 }
 
+/** What follows from an attempt. */
+export type AttemptResult =
+  | {
+    readonly kind: "answered";
+    /** The row's. */
+    readonly outcome: Outcome;
+    /** Those of rows that were held back and have failed. */
+    readonly others: readonly Outcome[];
+  }
+  | {
+    readonly kind: "failed";
+    /** Those of the row, unless it is held back, and of others that were. */
+    readonly outcomes: readonly Outcome[];
+    /** An answer that is to be kept of a row that is held back. */
+    readonly kept?: Outcome;
+  }
+  | {
+    readonly kind: "retry";
+    /** When the row is to be asked again, in milliseconds. */
+    readonly delayMs: number;
+    /** For what it is held back until then. */
+    readonly heldBack?: HeldBack;
+    /** An answer that was paid for and is to be kept before. */
+    readonly kept?: Outcome;
+  }
+  | { readonly kind: "pending" };
+
+export const NO_OTHERS: readonly Outcome[] = [];
+
+export function failedWith(outcome: Outcome): AttemptResult {
+  return { kind: "failed", outcomes: [outcome] };
+}
+
 /** The way from the engine to its sink. */
 export class Delivery {
   readonly #sink: OutcomeSink;
@@ -220,6 +253,21 @@ export class Delivery {
     await this.#sink.keep?.(outcome);
   }
 
+  /** Hands over all that follows from an attempt. Its row may be asked again once this resolves. */
+  async follow(work: Work, result: AttemptResult): Promise<void> {
+    switch (result.kind) {
+      case "answered":
+        await this.putAll(result.others);
+        return await this.put(result.outcome);
+      case "failed":
+        await this.putAll(result.outcomes);
+        break;
+      case "pending":
+        return this.leave(work);
+    }
+    if (result.kept !== undefined) await this.keep(result.kept);
+  }
+
   /** The row stays pending when the run ends. */
   leave(work: Work): void {
     const isKept = work.rejected === undefined || this.#sink.keep !== undefined;
@@ -230,44 +278,4 @@ export class Delivery {
   async end(): Promise<void> {
     for (const work of this.#left) await this.#sink.put(pendingOutcome(work, 0));
   }
-}
-
-type Decision = Rejection | undefined;
-
-/** The checks under way. */
-export class PendingChecks {
-  readonly #signal: AbortSignal;
-  readonly #open = new Set<() => void>();
-
-  /** `signal` ends the run at once. */
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener("abort", () => {
-      for (const giveUp of this.#open) giveUp();
-    }, { once: true });
-  }
-
-  /** How many there are. */
-  get size(): number {
-    return this.#open.size;
-  }
-
-  /** Waits for a decision, unless the run is ended before: the row then stays pending with its answer. */
-  wait(decision: Promise<Decision>, params: Params): Promise<Decision> {
-    if (this.#signal.aborted) return Promise.resolve(unchecked(params));
-    return new Promise((resolve) => {
-      const settle = (decided: Decision) => {
-        this.#open.delete(giveUp);
-        resolve(decided);
-      };
-      const giveUp = () => settle(unchecked(params));
-      this.#open.add(giveUp);
-      void decision.then(settle);
-    });
-  }
-}
-
-function unchecked(params: Params): Rejection {
-  const message = "The run was ended before the answer was checked";
-  return { failure: { type: "rejected", message, status: null }, follow: "repeat", params };
 }

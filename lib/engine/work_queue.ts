@@ -11,8 +11,7 @@ import type { Params } from "../teacher/mod.ts";
 import { MAX_TIMER_MS } from "../timer.ts";
 import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./engine_options.ts";
-import { type Endpoint, hash32, type TeacherPool } from "./flow/mod.ts";
-import { newWork, resume, send, type Work } from "./work.ts";
+import { newWork, resume, type Work } from "./work.ts";
 
 /** What a queue is made from. */
 export interface WorkQueueOptions {
@@ -115,68 +114,6 @@ export class WorkQueue {
   async close(): Promise<void> {
     await this.#buffer.close();
   }
-}
-
-/** How soon a row that some teachers do not want yet is offered to the others again, in milliseconds. */
-const LOOK_AGAIN_MS = 1_000;
-
-/** Gives each lane a row and a teacher. */
-export class Dispatch {
-  readonly #pool: TeacherPool;
-  readonly #queue: WorkQueue;
-  readonly #affinity: "prefix" | undefined;
-  /** Where the last new row went: the other samples of its input row follow it. */
-  #lastEndpoint: Endpoint | undefined;
-
-  /** Nothing was sent yet. */
-  constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
-    this.#pool = pool;
-    this.#queue = queue;
-    this.#affinity = affinity;
-  }
-
-  /** A row whose teacher has room for it now, where there is one; its place is taken. `isFull`: no more rows
-   * may come to wait. */
-  next(isFull: boolean): Work | undefined {
-    while (true) {
-      const picked = this.#pool.pick();
-      if (picked === undefined) return undefined;
-      const work = this.#queue.take(isFull, picked.isDown);
-      if (work === undefined) return undefined;
-      const endpoint = this.#endpointFor(work, picked);
-      if (endpoint === undefined) continue;
-      send(work, endpoint);
-      return work;
-    }
-  }
-
-  #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {
-    const { avoided, holds, row } = work;
-    if (work.attempts === 0) {
-      if (this.#affinity !== undefined) picked = this.#pool.pickForKey(prefixOf(row)) ?? picked;
-      else if (row.sample > 0) picked = this.#pool.pick(this.#lastEndpoint) ?? picked;
-      return this.#lastEndpoint = picked;
-    }
-    if (holds === undefined) return avoided === picked ? this.#pool.pickOther(picked) : picked;
-    const endpoint = this.#pool.pickFor(holds);
-    // It is offered again later.
-    if (endpoint === undefined) this.#queue.add(work, this.#soonMs(work));
-    return endpoint;
-  }
-
-  #soonMs({ holds = [] }: Work): number {
-    return Math.min(Math.max(1, this.#pool.soonestMs(holds)), LOOK_AGAIN_MS);
-  }
-}
-
-/** What servers keep of a row in their prefix caches: its system message and its first turn. */
-function prefixOf({ messages }: Row): number {
-  let text = "";
-  for (const { role, content } of messages) {
-    text += `${role}\n${typeof content === "string" ? content : JSON.stringify(content)}\n`;
-    if (role !== "system" && role !== "developer") break;
-  }
-  return hash32(text);
 }
 
 /** The head of the source, handed out row by row without a promise each. */

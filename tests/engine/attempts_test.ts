@@ -1,10 +1,10 @@
 import { assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { AnswerPolicy } from "../../lib/engine/answers/policy.ts";
-import { type AttemptResult, Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
+import { Attempts, type AttemptsOptions } from "../../lib/engine/attempts.ts";
 import { Endpoint } from "../../lib/engine/flow/endpoint.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
-import { newWork, send, type Work } from "../../lib/engine/work.ts";
+import { type AttemptResult, newWork, send, type Work } from "../../lib/engine/work.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";

@@ -7,7 +7,7 @@
  */
 
 export { Budget, checkLimits } from "./budget.ts";
-export { checkEndings, endingOf, NO_REASON } from "./endings.ts";
+export { checkEndings, type Ending, endingOf, NO_REASON } from "./endings.ts";
 export {
   AnswerPolicy,
   isCompletion,

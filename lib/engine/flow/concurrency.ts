@@ -2,8 +2,8 @@
  * How many attempts may be in flight at one teacher: what it can take, and no more.
  *
  * The limit is the least of three: how far a careful start has come, what the teacher has refused
- * and may take again by now (`growth.ts`), and what is allowed or, where that is looked for, serves
- * best (`explorer.ts`).
+ * and may take again by now (`rate_parts.ts`), and what is allowed or, where that is looked for, serves
+ * best (`hill_climb.ts`).
  *
  * @module
  */

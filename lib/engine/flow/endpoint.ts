@@ -7,6 +7,7 @@
 
 import type { TeacherError } from "../../errors.ts";
 import type { TeacherStatus } from "../../progress/mod.ts";
+import { hash32 } from "../../hash.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 import { CircuitBreaker } from "./circuit_breaker.ts";
 import type { Classification } from "../errors/mod.ts";
@@ -52,10 +53,6 @@ export interface FailureEffect {
   readonly isTolerated: boolean;
 }
 
-/** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
-const COOL_DOWN_JITTER = 0.1;
-const COOL_DOWN_JITTER_CAP_MS = 1_000;
-
 /** Refusals for load and the like tell that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
 
@@ -83,7 +80,6 @@ export class Endpoint {
   #answered = 0;
   #failed = 0;
   #completionTokens = 0;
-  #coolUntil = 0;
   #reason = "";
   #haltReason: string | undefined;
   #isLeaving = false;
@@ -99,7 +95,6 @@ export class Endpoint {
     const ceiling = Math.min(options.maxConcurrency, context.concurrency);
     this.#load = new LoadControl({ ...context, ceiling, rpm: options.rpm, tpm: options.tpm });
     this.#breaker = new CircuitBreaker({ now, random });
-    this.#coolUntil = now();
   }
 
   /** The time on its clock, in milliseconds. */
@@ -145,10 +140,10 @@ export class Endpoint {
   /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
-    if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, this.#coolUntil);
-    const { closedUntil } = this.#load;
-    if (closedUntil !== undefined) return Math.max(closedUntil, this.#coolUntil);
-    return this.#coolUntil > now ? this.#coolUntil : undefined;
+    const { closedUntil, coolUntil } = this.#load;
+    if (this.#breaker.isDown) return Math.max(this.#breaker.probeAt, coolUntil);
+    if (closedUntil !== undefined) return Math.max(closedUntil, coolUntil);
+    return coolUntil > now ? coolUntil : undefined;
   }
 
   /** 0 when an attempt may be made now, else milliseconds until time alone allows one; Infinity when
@@ -199,7 +194,7 @@ export class Endpoint {
     }
     this.#reason = error.status === undefined ? error.message : `${error.status}: ${error.message}`;
     const verdict = PRESSURE.has(cause)
-      ? this.#pressed(sent, inFlight, error, classification)
+      ? this.#load.pressed(sent, inFlight, error.status, classification)
       : undefined;
     if (verdict === "closed") return { counts: false, isTolerated: false };
     const isTolerated = verdict === "tolerated";
@@ -294,24 +289,6 @@ export class Endpoint {
     };
   }
 
-  /** It has too much to do: no more than usual, or too much, or it takes nothing now. */
-  #pressed(
-    { ticket, startedAt }: Sent,
-    inFlight: number,
-    { status }: TeacherError,
-    { retryAfterMs, isExhausted = false }: Classification,
-  ): "tolerated" | "excess" | "closed" {
-    const isDated = retryAfterMs !== undefined, isRate = status === 429;
-    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, isDated };
-    const verdict = this.#load.throttled(pressure);
-    const isClosed = verdict === "closed";
-    if (isDated && (isClosed || isExhausted || this.#load.isRun)) {
-      this.#coolDown(retryAfterMs);
-      return isClosed ? "closed" : "excess";
-    }
-    return isClosed || verdict === "excess" ? verdict : "tolerated";
-  }
-
   /** It has said something. After an outage it gets little at first. */
   #isThere(sent: Sent): void {
     this.#load.responded(sent);
@@ -319,18 +296,4 @@ export class Endpoint {
     this.#load.restart();
     this.#context.onHealth?.(this);
   }
-
-  #coolDown(ms: number): void {
-    const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
-    const until = this.#context.now() + ms + this.#context.random() * jitterMs;
-    this.#coolUntil = Math.max(this.#coolUntil, until);
-    this.#load.rested();
-  }
-}
-
-/** 32 bits of a text (FNV-1a), to tell texts apart where nothing depends on it that they never meet. */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Classification } from "../errors/mod.ts";
 import type { Completion } from "../../teacher/mod.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
 import { QuotaWindow } from "./quota_window.ts";
@@ -40,7 +41,7 @@ export interface Sent {
 }
 
 /** An attempt that was throttled, or that timed out. */
-export interface Pressure extends Sent {
+interface Pressure extends Sent {
   /** Attempts in flight as it came back, itself included. */
   readonly inFlight: number;
   /** Whether the teacher spoke of a rate (429). */
@@ -51,6 +52,10 @@ export interface Pressure extends Sent {
   readonly isDated: boolean;
 }
 
+/** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
+const COOL_DOWN_JITTER = 0.1;
+const COOL_DOWN_JITTER_CAP_MS = 1_000;
+
 /** One more or less of so few attempts in flight is a large step: a rate is needed, too. */
 const FEW = 8;
 
@@ -58,19 +63,23 @@ const FEW = 8;
 const START_TURNS = 4;
 
 /** The load of one teacher. Each attempt is one `sent()`, and then one of `answered()`, `failed()` and
- * `returned()`; `throttled()` is called besides. */
+ * `returned()`; `pressed()` is called besides. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
   readonly #rate: RateLimiter;
   readonly #tolerance = new ThrottleTolerance();
   readonly #window: QuotaWindow;
+  readonly #random: () => number;
   #ceiling: number;
+  #coolUntil: number;
 
   /** Nothing is sent yet. */
   constructor(options: LoadControlOptions) {
     this.#now = options.now;
+    this.#random = options.random;
     this.#ceiling = options.ceiling;
+    this.#coolUntil = options.now();
     this.#limit = new ConcurrencyLimit(options);
     this.#rate = new RateLimiter(options);
     this.#window = new QuotaWindow(options);
@@ -96,6 +105,11 @@ export class LoadControl {
    * minute is used up. undefined otherwise. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
+  }
+
+  /** Until when the teacher has asked to be left alone, on the clock; in the past where it has not. */
+  get coolUntil(): number {
+    return this.#coolUntil;
   }
 
   /** 0 when the rate lets an attempt be made now, else milliseconds until then. */
@@ -138,8 +152,33 @@ export class LoadControl {
     this.#window.unsent(this.#now());
   }
 
-  /** It was throttled, or has timed out. Returns what that means; `closed`: the teacher takes nothing now. */
-  throttled(pressure: Pressure): ThrottleVerdict | "closed" {
+  /** It was throttled, or has timed out: no more than usual, or too much, or the teacher takes nothing now.
+   * Where it names a time and others would be throttled, too, all of them wait. */
+  pressed(
+    { ticket, startedAt }: Sent,
+    inFlight: number,
+    status: number | undefined,
+    { retryAfterMs, isExhausted = false }: Pick<Classification, "retryAfterMs" | "isExhausted">,
+  ): "tolerated" | "excess" | "closed" {
+    const isDated = retryAfterMs !== undefined, isRate = status === 429;
+    const pressure = { ticket, startedAt, inFlight, isRate, isExhausted, isDated };
+    const verdict = this.#throttled(pressure);
+    const isClosed = verdict === "closed";
+    if (isDated && (isClosed || isExhausted || this.isRun)) {
+      this.#coolDown(retryAfterMs);
+      return isClosed ? "closed" : "excess";
+    }
+    return isClosed || verdict === "excess" ? verdict : "tolerated";
+  }
+
+  #coolDown(ms: number): void {
+    const jitterMs = Math.min(COOL_DOWN_JITTER_CAP_MS, ms * COOL_DOWN_JITTER);
+    const until = this.#now() + ms + this.#random() * jitterMs;
+    this.#coolUntil = Math.max(this.#coolUntil, until);
+    this.#tolerance.rested();
+  }
+
+  #throttled(pressure: Pressure): ThrottleVerdict | "closed" {
     const now = this.#now(), { isRate, isExhausted, isDated } = pressure;
     const size = this.#limit.value;
     const isClosed = this.closedUntil !== undefined;
@@ -162,11 +201,6 @@ export class LoadControl {
       this.#rate.forget();
     }
     return verdict;
-  }
-
-  /** Nothing is sent for a while. */
-  rested(): void {
-    this.#tolerance.rested();
   }
 
   /** The teacher is back after an outage. */

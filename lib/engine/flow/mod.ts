@@ -8,5 +8,5 @@
  * @module
  */
 
-export { type Endpoint, type EndpointOptions, type FailureEffect, hash32 } from "./endpoint.ts";
+export { type Endpoint, type EndpointOptions, type FailureEffect } from "./endpoint.ts";
 export { type Rest, TeacherPool } from "./teacher_pool.ts";

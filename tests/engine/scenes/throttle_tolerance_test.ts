@@ -70,7 +70,7 @@ function gateOf(load: LoadControl, time: SimulatedTime): SimulatedGate {
     answered: (attempt, inFlight) => load.answered(attempt, inFlight, COMPLETION),
     refused: (attempt, inFlight) => {
       load.failed(undefined);
-      load.throttled({ ...attempt, inFlight, isRate: true, isExhausted: false, isDated: false });
+      load.pressed(attempt, inFlight, 429, {});
     },
     tick: () => load.tick(true),
   };
