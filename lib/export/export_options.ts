@@ -21,13 +21,8 @@ import { type PathLike, pathOf, pathsOf } from "../paths.ts";
 import { ROW_RULES, type RowOptions } from "../run/mod.ts";
 import { isTableOfType, type TableFormat, tableFormatOf } from "../tables/mod.ts";
 import type { ThinkStyle } from "../think.ts";
-import {
-  CONVERT_FORMATS,
-  EXPORT_FORMATS,
-  type ExportFormat,
-  isPreference,
-  REASONING,
-} from "./formats.ts";
+import { isPreference, REASONING } from "./formats.ts";
+import { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./format_names.ts";
 import { standardStreamOf } from "./output.ts";
 import type { ToolArguments } from "./training_row.ts";
 

@@ -6,7 +6,7 @@
 
 import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
-import type { ExportFormat } from "./formats.ts";
+import type { ExportFormat } from "./format_names.ts";
 
 /** One piece of configuration, ready to be pasted. */
 export interface LoaderHint {

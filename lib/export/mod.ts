@@ -9,6 +9,6 @@
 
 export type { ConvertOptions, ExportOptions, WriteOptions } from "./export_options.ts";
 export { convertFiles, type ExportReport, exportResults } from "./export.ts";
-export { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./formats.ts";
+export { CONVERT_FORMATS, EXPORT_FORMATS, type ExportFormat } from "./format_names.ts";
 export type { LoaderHint } from "./loaders.ts";
 export type { ToolArguments } from "./training_row.ts";

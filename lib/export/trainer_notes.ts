@@ -13,7 +13,7 @@ import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
-import type { ExportFormat } from "./formats.ts";
+import type { ExportFormat } from "./format_names.ts";
 import { hasTextBesideCalls, isAlternating } from "./llama_factory.ts";
 import { argumentsOf, type ToolArguments, type TrainingRow } from "./training_row.ts";
 import { jsonOf } from "../sink/mod.ts";

@@ -14,7 +14,7 @@ import type { Job } from "./job.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
-import { type Preview, previewOf } from "./preview.ts";
+import type { Preview } from "./preview.ts";
 import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
@@ -96,6 +96,7 @@ export class Run {
       await job.look();
     });
     this.#checkInput();
+    const { previewOf } = await import("./preview.ts");
     return previewOf(this.#context, this.#jobs.inputs, this.#jobs.found);
   }
 

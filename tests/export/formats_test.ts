@@ -2,7 +2,8 @@
 
 import { assertEquals, assertInstanceOf } from "../../lib/deps/std_assert.ts";
 import type { Example } from "../../lib/export/example.ts";
-import { type ExportFormat, toTrainingRow } from "../../lib/export/formats.ts";
+import { toTrainingRow } from "../../lib/export/formats.ts";
+import type { ExportFormat } from "../../lib/export/format_names.ts";
 import { NoPlace } from "../../lib/export/training_row.ts";
 import type { ThinkStyle } from "../../lib/think.ts";
 
