@@ -8,6 +8,7 @@ import { UsageError } from "./errors.ts";
 import { cannotRead, ifThere } from "./files.ts";
 
 const BLOCK_BYTES = 1 << 20;
+const LEAST_BYTES = 4_096;
 const NEWLINE = 10;
 
 /** Some lines of a file. The memory is used again for the next block. */
@@ -24,7 +25,9 @@ export interface LineBlock {
 export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
   using file = await ifThere(Deno.open(path), (cause) => cannotRead(path, cause));
   if (file === undefined) return;
-  let buffer = new Uint8Array(BLOCK_BYTES);
+  // A run may read thousands of small files: a block for each would be gigabytes to collect.
+  const { size } = await file.stat();
+  let buffer = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(LEAST_BYTES, size + 1)));
   let filled = 0, offset = 0, isStart = true;
   while (true) {
     if (filled === buffer.length) buffer = enlarged(buffer);

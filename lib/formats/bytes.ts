@@ -149,7 +149,10 @@ async function* chunksOf(
   chunkBytes = CHUNK_BYTES,
 ): AsyncGenerator<Uint8Array> {
   let left = range === undefined ? Infinity : range.end - range.start;
-  const buffer = new Uint8Array(Math.min(chunkBytes, left));
+  const { size, isFile } = await file.stat();
+  // A run may read thousands of small files.
+  const most = isFile && size > 0 ? size + 1 : Infinity;
+  const buffer = new Uint8Array(Math.min(chunkBytes, left, most));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
   while (left > 0) {
     let length: number | null;

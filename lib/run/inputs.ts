@@ -270,7 +270,7 @@ async function rowsOf(path: string): Promise<number> {
     using file = await Deno.open(path);
     const { size, isFile } = await file.stat();
     if (!isFile) return DEFAULT_ROWS;
-    const sample = new Uint8Array(SAMPLE_BYTES);
+    const sample = new Uint8Array(Math.min(SAMPLE_BYTES, size + 1));
     const read = await file.read(sample);
     if (read === null) return DEFAULT_ROWS;
     let lines = 0;
