@@ -18,6 +18,8 @@ import {
 import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
+import { jsonOf } from "../sink/mod.ts";
+import type { ExactType } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -35,6 +37,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   lineCount = 0;
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
+  /** The exact types of the columns of the first input, as far as no other contradicts. */
+  exactTypes: Map<string, ExactType> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
@@ -64,6 +68,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       const stamp = await stampOf(file);
       const input = await openInput(file, file, this.#options);
       this.#inputs.push({ input, stamp });
+      await this.#addExactTypes(input);
       const before = bad.count;
       let rows = 0, start: string | undefined;
       for await (const lines of input.rows()) {
@@ -110,6 +115,14 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#spool?.[Symbol.asyncDispose]();
+  }
+
+  async #addExactTypes({ exactTypes }: Input): Promise<void> {
+    const types = await exactTypes?.() ?? new Map<string, ExactType>();
+    this.exactTypes ??= new Map(types);
+    for (const [name, type] of this.exactTypes) {
+      if (jsonOf(types.get(name) ?? null) !== jsonOf(type)) this.exactTypes.delete(name);
+    }
   }
 
   #judge(

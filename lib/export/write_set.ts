@@ -35,6 +35,8 @@ export async function writeSet(
   await checkTargets(options, guard);
   await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
   refuseEmpty(options, source, maker);
+  // Other formats have columns of their own.
+  if (format === "raw" && source.exactTypes !== undefined) maker.schema.refine(source.exactTypes);
   const columns = maker.complete();
   await using targets = await openTargets(options, {
     guard,

@@ -8,6 +8,7 @@ import { SourceError } from "../errors.ts";
 import { firstBytes, openBytes, openRanges, withoutPacking } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
 import { readJsonArray } from "./json_array.ts";
+import type { ExactType } from "./parquet_values.ts";
 import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 
 /** A format of inputs. `json` is one array of objects. */
@@ -39,6 +40,8 @@ export interface Input {
   readonly format: InputFormat;
   /** Reads its rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
+  /** The columns that have a type which JSON has none for; for Parquet. */
+  exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
 const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
@@ -93,9 +96,13 @@ export async function openInput(
     }
     case "parquet": {
       const { binaryColumns } = options;
-      const { readParquet } = await import("./parquet.ts");
+      const { readExactTypes, readParquet } = await import("./parquet.ts");
       const rows = part && { start: part.from.number, end: part.to.number };
-      return { format, rows: () => readParquet(path, { name, binaryColumns, rows }) };
+      return {
+        format,
+        rows: () => readParquet(path, { name, binaryColumns, rows }),
+        exactTypes: () => readExactTypes(path, name),
+      };
     }
   }
 }

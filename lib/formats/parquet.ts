@@ -8,7 +8,13 @@ import type { AsyncBuffer, FileMetaData } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
-import { plainSchema, rowWriterOf, VALUE_PARSERS } from "./parquet_values.ts";
+import {
+  type ExactType,
+  exactTypesOf,
+  plainSchema,
+  rowWriterOf,
+  VALUE_PARSERS,
+} from "./parquet_values.ts";
 
 /** How a Parquet file is read. */
 export interface ParquetOptions {
@@ -45,6 +51,16 @@ export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[
       0,
     ) || Number(total),
   }));
+}
+
+/** The types of the columns that JSON has none for. */
+export async function readExactTypes(
+  path: string,
+  name: string,
+): Promise<ReadonlyMap<string, ExactType>> {
+  using file = await openFile(path, name);
+  const { schema } = await metadataOf(await bufferOf(file), name);
+  return exactTypesOf(schema);
 }
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */

@@ -10,6 +10,54 @@ import type { ParquetParsers, SchemaElement } from "../deps/hyparquet.ts";
 /** Writes a value of a column as JSON. */
 type Writer = (value: unknown) => string;
 
+/** The type of a column whose values JSON writes as text or digits, but other files have types for. */
+export type ExactType =
+  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
+  | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
+  | { readonly kind: "date" };
+
+/** The digits of a time. */
+export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
+
+/** The exact types of the columns that have one, lists and structs excepted. */
+export function exactTypesOf(schema: readonly SchemaElement[]): Map<string, ExactType> {
+  const types = new Map<string, ExactType>();
+  let next = 1;
+  const skip = ({ num_children: children = 0 }: SchemaElement): void => {
+    for (let i = 0; i < children; i++) skip(schema[next++]);
+  };
+  while (next < schema.length) {
+    const element = schema[next++];
+    const type = element.repetition_type === "REPEATED" ? undefined : exactTypeOf(element);
+    if (type !== undefined) types.set(element.name, type);
+    skip(element);
+  }
+  return types;
+}
+
+function exactTypeOf(element: SchemaElement): ExactType | undefined {
+  const { type, converted_type: converted, logical_type: logical, num_children: children } =
+    element;
+  if (children) return undefined;
+  if (converted === "DECIMAL" || logical?.type === "DECIMAL") {
+    const precision = element.precision ?? (logical as { precision?: number }).precision;
+    return precision === undefined
+      ? undefined
+      : { kind: "decimal", precision, scale: scaleOf(element) };
+  }
+  if (converted === "DATE" || logical?.type === "DATE") return { kind: "date" };
+  if (type === "INT96") return { kind: "instant", unit: "NANOS", isUtc: true };
+  const [, kind, older] = /^(TIME|TIMESTAMP)_(\w+)$/.exec(converted ?? "") ?? [];
+  const named = logical as
+    | { type?: string; unit?: TimeUnit; isAdjustedToUTC?: boolean }
+    | undefined;
+  const unit = named?.unit ?? older as TimeUnit | undefined;
+  if (unit === undefined) return undefined;
+  const isUtc = named?.isAdjustedToUTC ?? true;
+  if ((named?.type ?? kind) === "TIMESTAMP") return { kind: "instant", unit, isUtc };
+  return (named?.type ?? kind) === "TIME" ? { kind: "time", unit, isUtc } : undefined;
+}
+
 /** A schema that gives raw what its reader would make less of, and what has to be known of its columns. */
 export interface PlainSchema {
   /** The schema to read with. */

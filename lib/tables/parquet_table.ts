@@ -11,6 +11,7 @@ import { isRawJson } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
 import type { ByteSink } from "./text_tables.ts";
 import type { TableWriter } from "./open_table.ts";
+import { exactElementOf, exactValueOf } from "./exact_values.ts";
 import type { ColumnType, Schema } from "./schema.ts";
 
 /** A row group is held in memory, as values and as bytes. */
@@ -115,6 +116,12 @@ export class ParquetTable implements TableWriter {
       case "double":
         this.#chars += 8;
         return Number(isRawJson(value) ? value.rawJSON : value);
+      case "decimal":
+      case "instant":
+      case "time":
+      case "date":
+        this.#chars += 8;
+        return exactValueOf(value, type);
       default:
         return value;
     }
@@ -154,6 +161,11 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
         converted_type: "TIMESTAMP_MILLIS",
         logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
       }];
+    case "decimal":
+    case "instant":
+    case "time":
+    case "date":
+      return [exactElementOf(element, type)];
     default:
       return [{
         ...element,

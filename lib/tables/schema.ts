@@ -10,8 +10,19 @@ import { isRawJson } from "../source/mod.ts";
 /** The type of a column, an element or a field. `json` is the text of any JSON value. */
 export type ColumnType =
   | { readonly kind: "null" | "boolean" | "int64" | "double" | "string" | "timestamp" | "json" }
+  | ExactType
   | { readonly kind: "list"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
+
+/** A type of values that rows hold as text or digits. */
+export type ExactType =
+  | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
+  | {
+    readonly kind: "instant" | "time";
+    readonly unit: "MILLIS" | "MICROS" | "NANOS";
+    readonly isUtc: boolean;
+  }
+  | { readonly kind: "date" };
 
 /** Deeper structs become text: readers limit the depth, and no one has columns for it. */
 const MOST_DEPTH = 12;
@@ -26,6 +37,13 @@ export class Schema {
   /** Each column's type. */
   readonly columns = new Map<string, ColumnType>();
 
+  /** Gives columns the exact types that their values were read from. */
+  refine(types: ReadonlyMap<string, ExactType>): void {
+    for (const [name, type] of types) {
+      if (isExact(this.columns.get(name), type)) this.columns.set(name, type);
+    }
+  }
+
   /** Widens the columns so that a row fits. */
   add(row: Readonly<Record<string, unknown>>): void {
     for (const name in row) {
@@ -36,6 +54,12 @@ export class Schema {
       if (after !== before || before.kind === "null") this.columns.set(name, after);
     }
   }
+}
+
+/** Whether all values of a column have an exact type, as those have that a column of it was read into. */
+function isExact(type: ColumnType | undefined, { kind }: ExactType): boolean {
+  const kinds = kind === "decimal" ? ["int64", "double", "json", "null"] : ["string", "null"];
+  return type !== undefined && kinds.includes(type.kind);
 }
 
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {

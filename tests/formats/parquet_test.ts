@@ -7,10 +7,11 @@
 
 import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
-import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { type InputOptions, openInput, placeOf } from "../../lib/formats/mod.ts";
 import { CODECS } from "../../lib/formats/parquet_codecs.ts";
+import { convertFiles } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
 
 const here = (name: string) => new URL(name, import.meta.url).pathname;
@@ -72,4 +73,28 @@ Deno.test("pages of several frames are unpacked whole", () => {
   const frames = ["one, ", "two"].map((text) => zstdCompressSync(new TextEncoder().encode(text)));
   const packed = new Uint8Array(Buffer.concat(frames));
   assertEquals(new TextDecoder().decode(CODECS.ZSTD!(packed, 8)), "one, two");
+});
+
+Deno.test("Parquet to Parquet keeps decimals, dates and times as what they are", async () => {
+  await using dir = await tempDir();
+  for (const name of ["values.parquet", "times.parquet"]) {
+    const output = dir.path(name);
+    await convertFiles({ input: here(name), output });
+    const typesOf = async (path: string) => await (await openInput(path, path)).exactTypes!();
+    const types = await typesOf(here(name));
+    assertGreater(types.size, 0);
+    assertEquals(await typesOf(output), types);
+    const columns = [...types.keys()];
+    const rowsOf = async (input: string) => {
+      const rows = dir.path(`${crypto.randomUUID()}.jsonl`);
+      await convertFiles({ input, output: rows, columns });
+      return await Deno.readTextFile(rows);
+    };
+    assertEquals(await rowsOf(output), await rowsOf(here(name)));
+    // A column of two types becomes text, as before.
+    const both = dir.path(`both-${name}`);
+    const lines = await dir.write("rows.jsonl", `${(await texts(output))[0]}\n`);
+    await convertFiles({ input: [output, lines], output: both });
+    assertEquals((await typesOf(both)).size, 0);
+  }
 });
