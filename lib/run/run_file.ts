@@ -156,7 +156,8 @@ export async function writeRunFile(
   file: RunFile,
   options?: ReplacementOptions,
 ): Promise<void> {
-  await writeFileDurably(path, `${JSON.stringify(file, null, 2)}\n`, options);
+  const text = `${JSON.stringify(file, null, 2)}\n`;
+  await writeFileDurably(path, text, { ...options, followsLinks: false });
 }
 
 /**

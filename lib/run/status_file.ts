@@ -200,7 +200,8 @@ export class StatusFile {
     try {
       await Deno.mkdir(dirname(this.#path), { recursive: true });
       const { mode } = this.#source;
-      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`, { mode });
+      const options = { mode, followsLinks: false };
+      await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`, options);
     } catch {
       // A full disk is told where it matters.
     }

@@ -16,6 +16,9 @@ export interface ReplacementOptions {
   token?: string;
   /** The permissions of a file that was not there before. @default 0o666 */
   mode?: number;
+  /** Whether a link stays one and what it leads to is replaced. What we name ourselves is never written through
+   * one: it may lead to a file of the user's. @default true */
+  followsLinks?: boolean;
 }
 
 /**
@@ -61,10 +64,12 @@ export class Replacement implements AsyncDisposable {
 
   /** Starts an empty version, in a file that is not there yet. */
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
-    const target = await targetOf(path);
+    const { followsLinks = true } = options;
+    const target = followsLinks ? await targetOf(path) : path;
     const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
     try {
-      const old = await ifThere(Deno.stat(target));
+      const there = await ifThere(Deno.lstat(target));
+      const old = there?.isSymlink ? undefined : there;
       // No one else reads what the old version keeps to its owner, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });

@@ -5,7 +5,7 @@
  */
 
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere, systemReason } from "../files.ts";
+import { systemReason } from "../files.ts";
 
 /** What a run leaves in its lock file for the next one. */
 export interface RunNote {
@@ -146,8 +146,8 @@ export async function holdAlone(file: Deno.FsFile, path: string): Promise<void> 
  * @throws {LockedError} when one does
  */
 export async function refuseHeld(path: string): Promise<void> {
-  if (!(await ifThere(Deno.stat(path)))?.isFile) return;
-  // What may not be written is reported by the one that writes to it.
+  // What may not be read or written is reported by the one that does so.
+  if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
   using file = await Deno.open(path, { append: true }).catch(() => null);
   if (file !== null) await holdAlone(file, path);
 }

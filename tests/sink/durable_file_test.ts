@@ -100,3 +100,12 @@ Deno.test("syncFolderOf() leaves folders alone where they cannot be opened", asy
   await syncFolderOf("/no such folder/x", "windows");
   await assertRejects(() => syncFolderOf("/no such folder/x", "linux"), Deno.errors.NotFound);
 });
+
+Deno.test("writeFileDurably() replaces a link, and not what it leads to, where it is told so", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("status.json");
+  await Deno.symlink(await dir.write("mine", "precious"), path);
+  await writeFileDurably(path, "{}", { followsLinks: false });
+  assertEquals([await dir.read("mine"), await dir.read("status.json")], ["precious", "{}"]);
+  assertEquals((await Deno.lstat(path)).isSymlink, false);
+});
