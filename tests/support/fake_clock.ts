@@ -90,6 +90,15 @@ export class FakeClock implements Disposable {
     await settled();
   }
 
+  /** Lets time pass at once, as over a machine that sleeps: what was due meanwhile is late, and an interval fires once. */
+  async sleep(byMs: number): Promise<void> {
+    this.#nowMs += byMs;
+    const due: Timer[] = [];
+    while ((this.#timers.peek()?.dueAt ?? Infinity) <= this.#nowMs) due.push(this.#timers.pop()!);
+    for (const timer of due) if (this.#fire({ ...timer, dueAt: this.#nowMs })) await settled();
+    await settled();
+  }
+
   /** Gives whether it was not cleared. */
   #fire(timer: Timer): boolean {
     const { id, dueAt, callback, everyMs } = timer;
