@@ -38,7 +38,7 @@ Deno.test("the scenario of goodput counts tokens at each concurrency", async () 
   await using dir = await tempDir();
   const input = dir.path("rows.jsonl");
   await writeRows(input, 1_000);
-  await using server = await startBusyServer({ latencyMs: 20, slots: 4 });
+  await using server = await startBusyServer({ latencyMs: 50, slots: 4 });
   const found = await inChild("goodputs", {
     input,
     output: dir.path("out_"),
