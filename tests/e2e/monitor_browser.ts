@@ -70,6 +70,15 @@ export class Browser implements AsyncDisposable {
     );
   }
 
+  /** Opens a connection that says these lines, and nothing more; nor does it read. */
+  async goneAfter(first: string, ...lines: string[]): Promise<Deno.TcpConn> {
+    const { hostname, port, host, origin } = new URL(this.base);
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    const head = [first, `Host: ${host}`, `Origin: ${origin}`, `Cookie: ${this.cookie}`, ...lines];
+    await connection.write(new TextEncoder().encode(head.join("\r\n") + "\r\n"));
+    return connection;
+  }
+
   /** The status and the text of a page. */
   async get(
     path: string,

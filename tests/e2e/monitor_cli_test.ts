@@ -147,7 +147,17 @@ Deno.test("without a page open --monitor waits for nothing, and with --monitor-k
   await using server = serveLedger(handler);
   const args = await argsIn(dir, numberedRows(2));
   await using child = await startDistill(server, [...args, "--monitor", "--monitor-keep", "0"]);
-  await using _browser = await Browser.open(child);
+  await using browser = await Browser.open(child);
+  // What a tunnel leaves behind whose other end is gone: connections that say nothing and read nothing.
+  using _page = await browser.goneAfter(
+    "GET /ws HTTP/1.1",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "",
+  );
+  using _request = await browser.goneAfter("GET /report HTTP/1.1");
   open();
   const kept = await child.output();
   assertExit(kept, 0);

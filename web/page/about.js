@@ -26,6 +26,7 @@ export class AboutView {
     setShown(byId("halt-next", HTMLElement), next !== undefined);
     setText(byId("halt-command", HTMLElement), next?.command ?? "");
     setShown(this.#section, about !== null);
+    setShown(byId("over-commands", HTMLElement), about !== null);
     const text = JSON.stringify(about);
     if (about === null || text === this.#text) return;
     this.#text = text;
