@@ -83,7 +83,7 @@ async function watchedWindow(
   return { ...window, pages: await pages.end() };
 }
 
-interface MonitoredRun extends AsyncDisposable {
+export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
   /** Watches it for this number of seconds. */
@@ -91,7 +91,7 @@ interface MonitoredRun extends AsyncDisposable {
 }
 
 /** Rows without end, which are written nowhere. Dispose of it. */
-async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
+export async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
   // Here, so that no other scenario has the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");
   const teacher = grumblingTeacher(answerTime);

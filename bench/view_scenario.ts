@@ -4,7 +4,9 @@
  * @module
  */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DataRequests } from "../lib/data/mod.ts";
+import { alternate, type Rounds } from "./measure.ts";
 
 /** What was measured, in milliseconds. */
 export interface ViewFigures {
@@ -53,6 +55,24 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
     (await page('response matches "(?i)total of \\\\d+ [a-z]+s\\\\b"')).scan?.isDone === true
   );
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
+}
+
+/** A run at full speed, with an index of a file that grows being made beside it and without by turns. */
+export async function viewBesideRun(
+  { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
+): Promise<Rounds<number, number>> {
+  // Here, so that the memory of the page does not hold a run.
+  const { DataService } = await import("../lib/data/mod.ts");
+  const { startRun } = await import("./monitor_job.ts");
+  await using run = await startRun(nextTurn);
+  const speed = async () => (await run.window(windowS)).rowsPerS;
+  return await alternate(rounds, async () => {
+    // The first write says that a run continues; what follows the last line feed is no row.
+    await Deno.writeTextFile(path, " ", { append: true });
+    await using service = await DataService.open({ paths: [path], isKept: false });
+    await service.ask("state", {});
+    return await speed();
+  }, speed);
 }
 
 const FILTERS = [

@@ -50,6 +50,8 @@ export class DataFile {
   problem: string | undefined;
   /** Its size in bytes when it was looked at last. */
   size = 0;
+  /** When it was written to last, in Unix milliseconds. */
+  modifiedMs = 0;
   hints: RunHints = {};
   /** The path of what is read: a packed file is unpacked first. */
   readonly readPath: string;
@@ -87,6 +89,7 @@ export class DataFile {
     if (isOther || (this.state === "foreign" && info.size !== this.size)) this.#restart();
     this.mark.inode = inode;
     this.size = info.size;
+    this.modifiedMs = info.mtime?.getTime() ?? 0;
     if (this.state === "removed" || this.state === "unreadable" || this.state === "current") {
       this.state = this.mark.end < info.size ? "reading" : "current";
       this.problem = undefined;

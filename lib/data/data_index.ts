@@ -52,6 +52,9 @@ export interface IndexedPath {
 /** Rows beyond this are gone rows that are worth building everything anew. */
 const MOST_GONE_SHARE = 0.3;
 
+/** A run that continues writes more often than this. */
+const LIVE_MS = 10_000;
+
 /** The index. */
 export class DataIndex {
   files: DataFile[] = [];
@@ -112,6 +115,12 @@ export class DataIndex {
       this.files.push(new DataFile(path, readPath));
       this.runs.push(run);
     }
+  }
+
+  /** Whether a run writes to one of the files, as far as their times tell. */
+  get isLive(): boolean {
+    const now = Date.now();
+    return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
   /** Reads about a megabyte; gives false when nothing more is to be read. */

@@ -5,6 +5,7 @@
  */
 
 import { UsageError } from "../errors.ts";
+import type { DataIndex } from "./data_index.ts";
 import { DataServer } from "./data_server.ts";
 import { openIndex } from "./open_data.ts";
 import {
@@ -23,6 +24,10 @@ const scope = globalThis as unknown as Scope;
 
 /** How often files are looked at. */
 const POLL_MS = 1_000;
+/** Beside a run that continues, the index rests four times as long as it works: a tenth of two cores. */
+const PAUSE_SHARE = 4;
+/** Beside such a run it is not written more often: all of it is written each time. */
+const SAVE_MS = 60_000;
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
   { data },
@@ -43,26 +48,43 @@ const POLL_MS = 1_000;
     }
     wake();
   };
-  void (async () => {
-    while (true) {
-      index.refresh();
-      let isNew = false;
-      while (await server.work()) {
-        isNew = true;
-        await turn();
-      }
-      if (isNew) index.save();
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, POLL_MS);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      wake = () => {};
-    }
-  })();
+  void follow(index, server, (waking) => wake = waking);
 };
+
+/** Keeps the index up to date. */
+async function follow(
+  index: DataIndex,
+  server: DataServer,
+  onWait: (wake: () => void) => void,
+): Promise<never> {
+  let isUnsaved = false, savedMs = -Infinity;
+  while (true) {
+    index.refresh();
+    let refreshedMs = performance.now(), startMs = refreshedMs;
+    while (await server.work()) {
+      isUnsaved = true;
+      const nowMs = performance.now();
+      await (index.isLive ? pause(PAUSE_SHARE * (nowMs - startMs)) : turn());
+      startMs = performance.now();
+      if (startMs - refreshedMs < POLL_MS) continue;
+      index.refresh();
+      refreshedMs = startMs;
+    }
+    if (isUnsaved && (!index.isLive || performance.now() - savedMs > SAVE_MS)) {
+      index.save();
+      isUnsaved = false;
+      savedMs = performance.now();
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, POLL_MS);
+      onWait(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    onWait(() => {});
+  }
+}
 
 /** Lets questions be heard. */
 const channel = new MessageChannel();
@@ -73,6 +95,11 @@ function turn(): Promise<void> {
     onTurn = resolve;
     channel.port2.postMessage(null);
   });
+}
+
+/** Leaves the machine to others. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 // Its modules are loaded asynchronously: a message that came before would be lost.
