@@ -17,7 +17,7 @@ import {
   ownFields,
   STATUSES,
 } from "./line_facts.ts";
-import { promptOf, turnsOf } from "./turns.ts";
+import { jsonText, promptOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
 /** What a line of the table shows of a text. */
@@ -156,9 +156,9 @@ function hintsOf({ files, table: { columns } }: DataIndex, row: number) {
 function callsOf({ line }: LineFacts): string {
   const calls = line.tool_calls ?? objectOf(line.partial).tool_calls;
   if (calls === undefined || calls === "[]" || calls === "") return "";
-  if (typeof calls !== "string") return JSON.stringify(calls, null, 2);
+  if (typeof calls !== "string") return jsonText(calls, 2);
   try {
-    return JSON.stringify(JSON.parse(calls), null, 2);
+    return jsonText(JSON.parse(calls), 2);
   } catch {
     return calls;
   }
@@ -166,7 +166,7 @@ function callsOf({ line }: LineFacts): string {
 
 function valueText(value: unknown): string {
   if (value === null || value === undefined) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : jsonText(value);
 }
 
 function glimpse(text: string): string {

@@ -88,14 +88,14 @@ function turns(messages: readonly unknown[]): Turn[] {
     const name = textOf(role ?? from) || "user";
     const text = contentText(content ?? value);
     const turn = { role: ROLES[name] ?? name, text };
-    return isFilled(calls) ? { ...turn, toolCalls: JSON.stringify(calls, null, 2) } : turn;
+    return isFilled(calls) ? { ...turn, toolCalls: jsonText(calls, 2) } : turn;
   });
 }
 
 function contentText(content: unknown): string {
   if (typeof content === "string") return content;
   if (content === undefined || content === null) return "";
-  if (!Array.isArray(content)) return JSON.stringify(content);
+  if (!Array.isArray(content)) return jsonText(content);
   return content.map((part) => {
     if (typeof part === "string") return part;
     const { type, text } = objectOf(part);
@@ -108,7 +108,7 @@ function filled(template: string, line: JsonObject): string {
     const name = slot.trim();
     const value = line[name] ??
       name.split(".").reduce<unknown>((at, key) => objectOf(at)[key], line);
-    return typeof value === "string" ? value : JSON.stringify(value ?? null);
+    return typeof value === "string" ? value : jsonText(value ?? null);
   });
 }
 
@@ -126,4 +126,14 @@ export function promptOf(line: JsonObject, hints: RunHints): string {
   }
   return turnsOf(line, hints).filter(({ role }) => role === "user" || role === "tool")
     .map(({ text }) => text).join("\n");
+}
+
+/** A value as JSON, however deep it is: V8 has no stack for what its parser takes. */
+export function jsonText(value: unknown, indent?: number): string {
+  try {
+    return JSON.stringify(value, null, indent);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "(nested too deeply to be shown)";
+  }
 }

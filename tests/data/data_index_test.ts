@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts
 import { UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
 import { sortRows } from "../../lib/data/query.ts";
+import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
 
@@ -283,4 +284,19 @@ Deno.test("index: opens packed files and folders, and brings the failures of res
     assertEquals(uids(index), [...expected]);
     index.close();
   }
+});
+
+Deno.test("index: rows that are nested deeper than V8 can write are shown all the same", async () => {
+  await using dir = await tempDir();
+  const deep = "[".repeat(60_000) + "]".repeat(60_000);
+  const lines = [
+    resultLine({ uid: "own", own: { deep: 0 } }).replace('"deep":0', `"deep":${deep}`),
+    resultLine({ uid: "prompt" }).replace(/"prompt":"[^"]*"/, `"messages":[{"content":${deep}}]`),
+    resultLine({ uid: "calls" }).replace('"tool_calls":"[]"', `"tool_calls":${deep}`),
+  ];
+  const index = await indexOf(await dir.write("x.jsonl", lines.join("")));
+  for (const row of selectRows(index, "")) {
+    assertEquals(rowDetail(index, row)?.uid, shownRow(index, row, ["deep"]).uid);
+  }
+  index.close();
 });

@@ -9,10 +9,16 @@
 
 import { makeCode } from "./code.js";
 import { make, setAttribute } from "./dom.js";
+import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
 /** JSON that is longer stays as it is. */
 const MOST_JSON = 200_000;
+
+/** Characters that are laid out at once: two million in one paragraph stop a page for half a minute. */
+const MOST_SHOWN = 100_000;
+/** Of a longer text pieces of this length, of which the browser lays out those in sight. */
+const PIECE = 10_000;
 
 /** Whether texts are shown as they are: chosen once for all that are opened later. */
 let isRaw = false;
@@ -31,7 +37,7 @@ export function makeText(title, text) {
   copy.append(make("span", { class: "unseen" }, ` ${title.toLowerCase()}`));
   const show = () => {
     setAttribute(raw, "aria-pressed", String(isRaw));
-    box.replaceChildren(...(isRaw ? [rawText(title, text)] : formattedText(title, text)));
+    box.replaceChildren(...(isRaw ? rawText(title, text) : formattedText(title, text)));
   };
   raw.addEventListener("click", () => {
     isRaw = raw.getAttribute("aria-pressed") === "false";
@@ -56,7 +62,7 @@ export function makeFoldedText(title, note, text) {
   return fold;
 }
 
-/** @param {string} title @param {string} text */
+/** @param {string} title @param {string} text @returns {Node[]} */
 function rawText(title, text) {
   const attributes = {
     class: "raw",
@@ -65,7 +71,36 @@ function rawText(title, text) {
     "aria-label": title,
     dir: "auto",
   };
-  return make("pre", attributes, text === "" ? "(empty)" : text);
+  if (text.length <= MOST_SHOWN) return [make("pre", attributes, text === "" ? "(empty)" : text)];
+  const shown = make("pre", attributes, text.slice(0, MOST_SHOWN).toWellFormed());
+  const more = make(
+    "button",
+    { type: "button", class: "small" },
+    `Show all ${formatCount(text.length)} characters`,
+  );
+  more.addEventListener("click", () => {
+    shown.replaceChildren(
+      ...textPieces(text).map((piece) => make("span", { class: "piece" }, piece)),
+    );
+    more.remove();
+    shown.focus();
+  });
+  return [shown, more];
+}
+
+/** Cut at line feeds, else at spaces, where there are any. @param {string} text */
+function textPieces(text) {
+  const pieces = [];
+  for (let from = 0; from < text.length;) {
+    const limit = Math.min(text.length, from + PIECE);
+    const at = Math.max(text.lastIndexOf("\n", limit), from) === from
+      ? text.lastIndexOf(" ", limit)
+      : text.lastIndexOf("\n", limit);
+    const to = limit === text.length || at <= from ? limit : at + 1;
+    pieces.push(text.slice(from, to).toWellFormed());
+    from = to;
+  }
+  return pieces;
 }
 
 /** @param {string} title @param {string} text @returns {Node[]} */
@@ -73,7 +108,7 @@ function formattedText(title, text) {
   const json = indentedJson(text);
   if (json !== undefined) return [makeCode(json, "json", title)];
   const elements = text.trim() === "" ? undefined : markdownElements(text);
-  if (elements === undefined) return [rawText(title, text)];
+  if (elements === undefined) return rawText(title, text);
   const attributes = {
     class: "md",
     tabindex: "0",
