@@ -7,6 +7,7 @@
 
 import { assert, assertEquals, assertGreaterOrEqual } from "../../lib/deps/std_assert.ts";
 import { serveSimulatedTeacher } from "../../lib/simulate/mod.ts";
+import { distillFiles, openai } from "../../mod.ts";
 import { IMPORTED_FROM, pageCode, TEACHER } from "../support/page_code.ts";
 import { cleanEnv, REPOSITORY } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
@@ -18,13 +19,14 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
   for (const [index, { place, code }] of examples.entries()) {
     await t.step(place, async () => {
       await using dir = await tempDir();
-      await dir.write("prompts.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
+      const input = await dir.write("prompts.jsonl", [{ prompt: "one" }, { prompt: "two" }]);
+      if (code.includes("mergeRuns")) await runShards(input, dir.path("out/"), simulated.url);
       const script = dir.path(`example_${index}.ts`);
       const here = code.replaceAll(IMPORTED_FROM, `file://${REPOSITORY}/`)
         .replaceAll(TEACHER, simulated.url)
         // The folder of this process is that of other tests, too.
         .replaceAll(
-          /"(prompts\.jsonl|train\.jsonl|out\/[\w.]*)"/g,
+          /"(prompts\.jsonl|train\.jsonl|(?:out|all)\/[\w.]*)"/g,
           (_, path) => JSON.stringify(dir.path(path)),
         )
         .replaceAll("console.", "globalThis.quiet.");
@@ -34,6 +36,14 @@ Deno.test("the TypeScript of README and docs runs", async (t) => {
   }
   assertGreaterOrEqual(simulated.posts, examples.length);
 });
+
+/** The runs of both shards, which an example merges. */
+async function runShards(input: string, output: string, baseUrl: string): Promise<void> {
+  await using teacher = openai({ baseUrl, model: "simulated" });
+  for (const index of [0, 1]) {
+    await distillFiles(input, output, { teacher, shard: { index, count: 2 } });
+  }
+}
 
 /** What examples print. */
 Reflect.set(globalThis, "quiet", { log() {}, warn() {} });
