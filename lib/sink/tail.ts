@@ -5,6 +5,7 @@
  * @module
  */
 
+import { SinkError } from "../errors.ts";
 import { ifThere } from "../files.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 
@@ -52,7 +53,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
     await file.sync();
     return { kind: "cut", keptAt, bytes: size - tail.start };
   } catch (cause) {
-    throw cannotWrite(path, cause);
+    throw cause instanceof SinkError ? cause : cannotWrite(path, cause);
   }
 }
 
