@@ -137,6 +137,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   /** Lines that are not written yet. */
   #uses = 0;
   #refusal: SinkError | undefined;
+  /** Why some of it did not become durable. */
+  #failure: SinkError | undefined;
   /** Whether the last look has found another file under the path. */
   #hasProblem = false;
   /** Whether the lines go to another file, which has no path to be opened again by. */
@@ -217,25 +219,33 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
 
   /** See `Journal`. */
   abandon(): void {
-    this.#refuse(`Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`);
-    this.#missingRows += this.#waiting.length;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
+    const message = `Gave up writing "${this.#path}" with ${this.#waiting.length} rows waiting`;
+    this.#stop(new SinkError(message, { path: this.#path }));
     this.#journal?.abandon();
   }
 
-  /** Makes everything durable and closes the file. */
+  /** Makes everything durable and closes the file.
+   *
+   * @throws {SinkError} when something could not be made durable, now or when the file was closed before
+   */
   async close(): Promise<void> {
     await this.#opening;
-    this.#refuse(`Cannot write "${this.#path}": it is closed`);
+    this.#refusal ??= new SinkError(`Cannot write "${this.#path}": it is closed`, {
+      path: this.#path,
+    });
     await this.#parking;
-    if (this.#journal === undefined) return;
-    this.#files.release(this);
-    await this.#close(this.#journal);
+    if (this.#journal !== undefined) {
+      this.#files.release(this);
+      await this.#close(this.#journal);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** The same. */
+  /** Closes. What could not be made durable was told to `onBroken`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+    await this.close().catch((error) => {
+      if (!(error instanceof SinkError)) throw error;
+    });
   }
 
   /** Closes the file until the next line comes. Does nothing where one has come meanwhile, or where lines went to a
@@ -250,20 +260,25 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     return true;
   }
 
-  /** Resolves when the file is closed. What could not be made durable was told to `onBroken`. */
+  /** Resolves when the file is closed. Where something could not be made durable, it is not opened again. */
   async #close(journal: Journal<T>): Promise<void> {
     this.#journal = undefined;
     try {
       await journal.close();
     } catch (error) {
       if (!(error instanceof SinkError)) throw error;
+      this.#failure ??= error;
+      this.#stop(error);
     }
     this.#missingRows += journal.missingRows;
     this.#known = journal.known;
   }
 
-  #refuse(message: string): void {
-    this.#refusal ??= new SinkError(message, { path: this.#path });
+  /** Refuses lines from now on, those that wait included. */
+  #stop(error: SinkError): void {
+    this.#refusal ??= error;
+    this.#missingRows += this.#waiting.length;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#refusal);
   }
 
   #appendLater(line: string, record: T): Promise<void> {
@@ -283,6 +298,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
+    // They may have been given up meanwhile.
+    if (this.isIdle) this.#files.idle();
   }
 
   /** Tries until the file can be opened, as the answers are paid for; undefined where they were given up. */

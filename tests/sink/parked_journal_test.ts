@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_a
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles, ParkedJournal } from "../../lib/sink/parked_journal.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { diskError, FaultyDisk } from "./faulty_disk.ts";
 
 /** Journals of that many files, of which `most` may be open at once. */
 function journalsIn(dir: TempDir, count: number, most: number) {
@@ -93,4 +94,30 @@ Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given
   assertStringIncludes(await lost, "Gave up writing");
   await journal.close();
   assert(journal.missingRows === 1);
+});
+
+Deno.test("ParkedJournal: a sync that fails fails the next line and close(), and no other file", async () => {
+  await using dir = await tempDir();
+  const disk = new FaultyDisk(), broken: string[] = [], durable: string[] = [];
+  const openFiles = new OpenFiles(1);
+  const [failing, whole] = ["a", "b"].map((name) =>
+    new ParkedJournal<string>(dir.path(name), {
+      openFile: disk.openFile,
+      onBroken: ({ message }) => broken.push(message),
+      onDurable: (records) => durable.push(...records),
+    }, openFiles)
+  );
+  disk.beforeSync = () => {
+    if (failing.appendedRows === 2 && broken.length === 0) throw diskError("EIO", "I/O error");
+  };
+  await failing.append("a 1", "a 1");
+  await failing.flush();
+  await failing.append("a 2", "a 2");
+  await whole.append("b 1", "b 1");
+  const isRefused = await failing.append("a 3", "a 3").then(() => false, () => true);
+  await whole.close();
+  const error = await failing.close().then(() => undefined, (error) => error);
+  assertStringIncludes(String(error), "Cannot sync");
+  assertEquals([isRefused, broken.length, durable], [true, 1, ["a 1", "b 1"]]);
+  assertEquals([failing.missingRows, whole.missingRows], [1, 0]);
 });
