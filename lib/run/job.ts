@@ -200,6 +200,16 @@ export class Job {
     return this.#sink;
   }
 
+  /** Follows the concurrency of the run, while the output is open. */
+  setConcurrency(concurrency: number): void {
+    this.#sink?.setConcurrency(concurrency);
+  }
+
+  /** Gives up what is not written yet: a full disk is not waited for. */
+  abandon(): void {
+    this.#sink?.abandon();
+  }
+
   /** What is wrong with the lock or the output files, where others have changed them; undefined where nothing is. */
   async checkGround(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
@@ -275,7 +285,7 @@ export class Job {
 
   /** Frees the files, whatever has happened. With `abandon` a full disk is not waited for. */
   async close({ abandon = false } = {}): Promise<void> {
-    if (abandon) this.#sink?.abandon();
+    if (abandon) this.abandon();
     // An error of the disk has ended the run already, or `tidy` has told it.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;

@@ -123,14 +123,14 @@ export class Run {
   /** From now on the run ends rather than wait for a full disk. */
   giveUp(): void {
     this.#hasGivenUp = true;
-    for (const index of this.#stalled) this.#jobs.list[index].sink.abandon();
+    for (const index of this.#stalled) this.#jobs.list[index].abandon();
   }
 
   /** Follows the concurrency of the generator. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
-    for (const job of this.#jobs.list) job.sink.setConcurrency(concurrency);
+    for (const job of this.#jobs.list) job.setConcurrency(concurrency);
     this.#engine.setConcurrency(concurrency);
   }
 
@@ -244,17 +244,22 @@ export class Run {
     this.#notices.start();
   }
 
-  /** Nothing is sent while the disk is full; what is in flight is kept in memory. */
+  /** Nothing is sent while the disk is full; what is in flight is kept in memory. A full disk stops many outputs,
+   * but it is one thing to tell. */
   #onStall(index: number, error: SinkError): void {
+    if (this.#stalled.size === 0) {
+      this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
+    }
     this.#stalled.add(index);
     this.#engine?.closeGate(`disk ${index}`);
-    this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
     if (this.#hasGivenUp) this.giveUp();
   }
 
   #onRecover(index: number): void {
     this.#stalled.delete(index);
-    this.#notices.add("info", "The disk takes lines again: continuing");
+    if (this.#stalled.size === 0) {
+      this.#notices.add("info", "The disk takes lines again: continuing");
+    }
     this.#engine?.openGate(`disk ${index}`);
   }
 

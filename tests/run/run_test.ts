@@ -190,6 +190,19 @@ Deno.test("setConcurrency() and pause() count while a run is being prepared", as
   assertEquals(teacher.peak, 1);
 });
 
+Deno.test("setConcurrency() may be called to the end of a run, when its files are closed", async () => {
+  await using dir = await tempDir();
+  await dir.write("in.jsonl", rowsOf("a", "b"));
+  const generator = generatorOf(new TestTeacher());
+  const events: string[] = [];
+  generator.on(({ type }) => {
+    generator.setConcurrency(3);
+    events.push(type);
+  });
+  await generator.run({ input: [dir.path("in.jsonl")], output: dir.path("out/") });
+  assertEquals(events.slice(-2), ["snapshot", "run-end"]);
+});
+
 Deno.test("a failure stays that a row has after its outdated answer was moved away", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
