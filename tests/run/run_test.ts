@@ -183,8 +183,9 @@ Deno.test("setConcurrency() and pause() count while a run is being prepared", as
   generator.setConcurrency(1);
   generator.pause();
   await started.promise;
+  while (generator.state !== "paused") await new Promise((resolve) => setTimeout(resolve, 1));
   await new Promise((resolve) => setTimeout(resolve, 20));
-  assertEquals([generator.state, teacher.asked.length], ["paused", 0]);
+  assertEquals(teacher.asked.length, 0);
   generator.resume();
   assertEquals((await run).succeeded, 3);
   assertEquals(teacher.peak, 1);
