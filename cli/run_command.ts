@@ -158,7 +158,7 @@ export interface RunToEndOptions {
   readonly monitor: Monitor | undefined;
   /** Whether a signal has told the run to end. */
   readonly isInterrupted: () => boolean;
-  /** Says something to the person. */
+  /** Says something to the user. */
   readonly say: (message: string) => void;
 }
 

@@ -20,7 +20,7 @@ export type ProgressStyle = typeof PROGRESS_STYLES[number];
 export interface Screen {
   /** Hears what the run says. */
   readonly listener: RunListener;
-  /** Says something to the person, in between. */
+  /** Says something to the user, in between. */
   readonly say: (message: string) => void;
   /** Leaves what was shown last. */
   readonly close: () => void;

@@ -13,7 +13,7 @@ import type { Io, StopSignal } from "./io.ts";
 /** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; no one presses it twice so soon. */
 const SAME_SIGNAL_MS = 500;
 
-/** How long a run may take to end after the second signal; then its process ends all the same. */
+/** How long a run may take to end after the second signal; then its process ends anyway. */
 const LAST_MS = 1_500;
 
 /** Signals that have come, and the way to stop hearing them. */

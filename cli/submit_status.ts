@@ -107,7 +107,7 @@ export async function cancelCommand(outputs: readonly string[], io: Io): Promise
   if (slurm === undefined && kubernetes === undefined) {
     io.writeErr(
       "No scheduler could be asked: running shards end in order and are not queued again, waiting ones " +
-        `start all the same. deno task submit cancel asks Slurm and Kubernetes; the job is ${name}\n`,
+        `start anyway. deno task submit cancel asks Slurm and Kubernetes; the job is ${name}\n`,
     );
     return EXIT_FAILED_ROWS;
   }

@@ -101,7 +101,7 @@ export interface Outcome {
   readonly firstFailedAt: number | undefined;
   /** When it was settled (Unix milliseconds). */
   readonly settledAt: number;
-  /** The answer; where there is a failure too, what was paid for all the same. */
+  /** The answer; where there is a failure too, what was paid for anyway. */
   readonly completion: Completion | undefined;
   /** Why the row failed, or why its answer was not accepted; undefined when it succeeded. */
   readonly failure: Failure | undefined;

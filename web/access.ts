@@ -60,7 +60,7 @@ export function isOwnPage(headers: Headers): boolean {
     (site === null || site === "same-origin");
 }
 
-/** Whether a GET is one of the monitor's own page or of the person who typed the address, as far as the
+/** Whether a GET is one of the monitor's own page or of the user who typed the address, as far as the
  * browser says. Tools say nothing. */
 export function isOwnRead(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");

@@ -137,7 +137,7 @@ export class Engine {
     return this.#state.rest;
   }
 
-  /** Why the run was halted, in words, or undefined; one that was done all the same was not. */
+  /** Why the run was halted, in words, or undefined; one that was done anyway was not. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
@@ -220,7 +220,7 @@ export class Engine {
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` although calls that were aborted have not ended: their teacher does not heed its signal. */
+  /** Ends `run()` although calls that were aborted have not ended: their teacher does not obey its signal. */
   leave(): void {
     this.#left.resolve();
   }

@@ -68,7 +68,7 @@ export class EngineState {
     return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }
 
-  /** Why the run was halted, in words, or undefined; one that was done all the same was not. */
+  /** Why the run was halted, in words, or undefined; one that was done anyway was not. */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }

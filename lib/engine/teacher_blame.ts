@@ -205,7 +205,7 @@ function isForeign({ code }: TeacherError): boolean {
 function adviceForEnding(finishReason = ""): string {
   const word = finishReason === "" ? NO_REASON : finishReason;
   const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-  return `If they are complete all the same, add --accept-ending ${shown}`;
+  return `If they are complete anyway, add --accept-ending ${shown}`;
 }
 
 /** What it goes by. */

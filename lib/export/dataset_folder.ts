@@ -99,7 +99,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(): Promise<void> {
-    // Without a row there is a file of its columns all the same.
+    // Without a row there is a file of its columns anyway.
     if (this.rows === this.validationRows) await this.#train.open();
     const files = [...await this.#train.finish(), ...await this.#validation.finish()];
     await checkFolder(this.#path, this.#context.guard);

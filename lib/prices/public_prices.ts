@@ -4,7 +4,7 @@
  * Face, models by a pattern of their names. That one has no tiers of service; it is 0.8 MB and takes 35 ms to load, so
  * this file is imported only when a price is needed.
  *
- * They hold for public APIs at their own hosts. A server of one's own and a gateway may go by the name of any
+ * They hold for public APIs at their own hosts. Your own server and a gateway may use the name of any
  * model, and bill it otherwise or not at all.
  *
  * @module

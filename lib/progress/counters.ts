@@ -72,7 +72,7 @@ export class Counters {
     this.#addTokens(completion);
   }
 
-  /** Adds an attempt that failed; what it cost counts all the same. */
+  /** Adds an attempt that failed; what it cost counts anyway. */
   addFailedAttempt({ failure, isLoad, completion }: FailedAttempt): void {
     this.failedAttempts++;
     if (isLoad) this.refusedForLoad++;

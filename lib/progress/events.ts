@@ -100,7 +100,7 @@ export interface Snapshot {
   failed: number;
   /** Attempts under way. */
   in_flight: number;
-  /** Rows in the waiting room, between two attempts. */
+  /** Rows in the retry queue, between two attempts. */
   waiting: number;
   /** Attempts made. */
   attempts: number;

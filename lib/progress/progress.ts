@@ -103,7 +103,7 @@ export class Progress {
     this.#startBeat();
   }
 
-  /** Says something to the person who watches. */
+  /** Says something to the user who watches. */
   notice(level: "info" | "warning", message: string): void {
     const time = new Date(this.#options.wallClock()).toISOString();
     this.emit({ type: "notice", time, level, message });

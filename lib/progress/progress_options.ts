@@ -14,7 +14,7 @@ export interface Gauges {
   readonly state: RunState;
   /** Attempts under way. */
   readonly inFlight: number;
-  /** Rows in the waiting room. */
+  /** Rows in the retry queue. */
   readonly waiting: number;
   /** The target number of lanes. */
   readonly concurrency: number;

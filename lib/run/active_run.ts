@@ -84,7 +84,7 @@ export class ActiveRun {
     return prepared;
   }
 
-  /** Takes the engine over; what was asked for while there was none counts all the same. */
+  /** Takes the engine over; what was asked for while there was none counts anyway. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");

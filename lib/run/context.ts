@@ -60,7 +60,7 @@ export interface JobContext {
   /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
    * row and for those after it. */
   readonly identity: Identity;
-  /** Says something to the person. */
+  /** Says something to the user. */
   readonly notice: (level: "info" | "warning", message: string) => void;
   /** Ends the preparation early. */
   readonly signal: AbortSignal;

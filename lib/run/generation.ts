@@ -239,7 +239,7 @@ export class Generation<T> {
 /** How long calls may take to end once they were aborted. */
 const MOST_AFTER_ABORT_MS = 1_000;
 
-/** Waits for calls that were aborted, but not for a teacher that does not heed its signal. */
+/** Waits for calls that were aborted, but not for a teacher that does not obey its signal. */
 class Patience {
   readonly #engine: Engine;
   #timer: ReturnType<typeof setTimeout> | undefined;

@@ -90,7 +90,7 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** The next lines may be others all the same: the time of a file can be set back. Two of them are hashed
+  /** The next lines may be others anyway: the time of a file can be set back. Two of them are hashed
    * again; the first may be half an old line. */
   checkUids(): void {
     this.#toCheck = 2;

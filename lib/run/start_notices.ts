@@ -62,7 +62,7 @@ export function startNotices(
   };
 }
 
-/** What answers cost that are there already and are made again all the same. */
+/** What answers cost that are there already and are made again anyway. */
 function reaskedNotes(
   context: Pick<RunContext, "generator" | "prepared">,
   found: readonly Preflight[],

@@ -236,7 +236,7 @@ function remembered(make: (first: string, second: string) => string): typeof mak
 /** US dollars for all attempts, -1 where that is not known; with a decimal point, so that the column has one
  * type. */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
-  // An answer without counts costs something all the same.
+  // An answer without counts costs something anyway.
   const isKnown = isPriced &&
     (costUsd > 0 || completion === undefined || Boolean(completion.usage));
   if (!isKnown) return "-1.0";
@@ -268,7 +268,7 @@ function replacedOf({ replaced }: OwnMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** A teacher that was plugged in without types may leave a text out; the line must parse all the same. */
+/** A teacher that was plugged in without types may leave a text out; the line must parse anyway. */
 function quoted(text: string | undefined): string {
   // For a text this is quicker than to look through its JSON.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");

@@ -6,14 +6,14 @@
  * twice. The system frees it when the process ends, however it ends.
  *
  * Users remove lock files that look old. So the path is looked at again once the lock is held, and a run also
- * locks the results that it adds to (`holdAlone`): of two runs the second one then fails all the same.
+ * locks the results that it adds to (`holdAlone`): of two runs the second one then fails anyway.
  *
  * The file holds one line: who has the lock, and how many calls the run has in flight. It is written
  * over in place and never synced, which is enough to outlive the process that wrote it.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of them
  * (`SharedLock`), and each output's lock file names that: a note is read and written only by a process that
- * holds the file at that moment, so whoever takes it next finds the name and looks whether the shared lock is
+ * holds the file at that moment, so the next process finds the name and looks whether the shared lock is
  * held.
  *
  * @module

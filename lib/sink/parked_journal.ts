@@ -1,6 +1,6 @@
 /**
  * A journal whose file is open only while lines are written to it: for runs with more outputs than a process may
- * have open files. At most so many are open as `OpenFiles` allows; the one that was used longest ago is made
+ * have open files. `OpenFiles` limits the number of open files; the one that was used longest ago is made
  * durable and closed for the next.
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * An output file that a run adds to, and what becomes of its lines when the file is taken away meanwhile: an
  * editor or `sed -i` puts another one in its place, a shell empties or removes it. The open handle would take
- * lines all the same, into a file that no name leads to any more.
+ * lines anyway, into a file that no name leads to any more.
  *
  * `check` compares the path with the handle. It is for the caller to ask twice before it believes what it hears:
  * some network filesystems answer late. `moveAway` then lets all lines go to a new file beside the old one, those

@@ -1,6 +1,6 @@
 /**
  * What is noted while one row is read, and what is wrong with it. A problem is data, not an exception: the rows
- * beside it are sent all the same.
+ * beside it are sent anyway.
  *
  * @module
  */

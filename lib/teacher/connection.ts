@@ -123,7 +123,7 @@ export class Connection {
 
   /** Sends a request; everything after that is told to the handler. */
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // That may have been learnt while it was listened to.
+    // The teacher may have closed another connection while this one was listened to.
     if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
     this.#wasOpen = this.isOpen;
     this.#filter?.expect();

@@ -1,6 +1,6 @@
 /**
  * Decodes the bytes of a body and tells events from documents. Retort asks for no compression, but some gateways
- * compress all the same (gzip, deflate, Brotli, Zstandard, also one inside the other), and a label is wrong often
+ * compress anyway (gzip, deflate, Brotli, Zstandard, also one inside the other), and a label is wrong often
  * enough that the first bytes decide.
  *
  * @module

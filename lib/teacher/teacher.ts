@@ -16,7 +16,7 @@ export interface Message {
 
 /**
  * Sampling parameters by the names of the teacher's API (`temperature`, `max_tokens`, …). A number
- * that JavaScript would write differently than the person did is held as `JSON.rawJSON`, so that
+ * that JavaScript would write differently than the user did is held as `JSON.rawJSON`, so that
  * `JSON.stringify` gives back `1.0` and 19-digit integers as they were.
  */
 export type Params = Readonly<Record<string, unknown>>;

@@ -180,7 +180,7 @@ export class ToolCallDeltas {
     assignTold(call.functionFields, more, inside(place, "function"));
   }
 
-  /** What has no form of a call: its text is kept all the same. */
+  /** What has no form of a call: its text is kept anyway. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };

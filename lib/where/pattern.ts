@@ -26,7 +26,7 @@ export function patternOf(text: string): Pattern {
   try {
     return { ...known, regExp: new RegExp(source, flags) };
   } catch (error) {
-    // Escapes such as \- are refused with "u" and usual all the same.
+    // Escapes such as \- are refused with "u" and usual anyway.
     if (!(error instanceof SyntaxError)) throw error;
     return { ...known, regExp: new RegExp(source, flags.replace("u", "")) };
   }

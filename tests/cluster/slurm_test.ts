@@ -63,7 +63,7 @@ async function until<T>(
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
-  throw new Error(`Waited in vain: ${what}`);
+  throw new Error(`Timed out waiting for: ${what}`);
 }
 
 /** A task that runs and has answers, none of those given. */

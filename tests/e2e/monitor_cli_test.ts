@@ -1,4 +1,4 @@
-/** The monitor and the report of a run through the command line, as the user, a scraper and a stranger meet
+/** The monitor and the report of a run through the command line, as the user, a scraper and an intruder meet
  * them. @module */
 
 import {

@@ -188,7 +188,7 @@ Deno.test("Engine.abort() aborts the calls in flight and leaves their rows pendi
   assertEquals(fixture.engine.inFlight, 0);
 });
 
-Deno.test("Engine.abort() keeps an answer that arrives all the same", async () => {
+Deno.test("Engine.abort() keeps an answer that arrives anyway", async () => {
   const fixture = new Fixture({ rows: rowsOf(3), concurrency: 1 });
   fixture.teacher.heedsSignal = false;
   await fixture.start();

@@ -188,7 +188,7 @@ Deno.test("exportResults() writes U+FFFD for halves of surrogate pairs, of the r
 
 Deno.test("exportResults() writes to a stream", async () => {
   await using dir = await tempDir();
-  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" })); // no line feed: complete all the same
+  await dir.write("out.jsonl", resultLineOf({ prompt: "hi" })); // no line feed: complete anyway
   let text = "";
   const decoder = new TextDecoder();
   const output = new WritableStream<Uint8Array>({

@@ -92,7 +92,7 @@ Deno.test("readIndex() reads a line that Python wrote again, with spaces", async
   assertEquals(table.isCheckEmpty(table.find("c")), true);
 });
 
-Deno.test("readIndex() passes over a byte order mark and blank lines, which have numbers all the same", async () => {
+Deno.test("readIndex() passes over a byte order mark and blank lines, which have numbers anyway", async () => {
   await using dir = await tempDir();
   const content = `\ufeff\n${lineOf("a")}\r\n \t\r\n\n${lineOf("b")}\n  `;
   const { seen } = await indexOf(await dir.write("a.jsonl", content));

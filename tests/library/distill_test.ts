@@ -262,7 +262,7 @@ Deno.test("an abort throws the reason of the signal, before and during the work"
   assertEquals([during.aborted, during.closed], [1, 0]);
 });
 
-Deno.test("a teacher that does not heed its signal holds up neither an abort nor return()", async () => {
+Deno.test("a teacher that does not obey its signal holds up neither an abort nor return()", async () => {
   const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const deaf = (index: number): Teacher => ({
     complete: () => {

@@ -76,7 +76,7 @@ Deno.test("one uid with two contents is told with both places, and the later ans
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
-  // Written in another way, they are identical all the same.
+  // Written in another way, they are identical anyway.
   const rows = [{ id: "0", prompt: "p0" }, ...prompts(1, 20), { prompt: "p0", id: "0" }];
   const input = await dir.write("in.jsonl", rows);
   const output = dir.path("out/");

@@ -169,7 +169,7 @@ Deno.test("acquireLock() hands over the temporary name of a crashed run before i
   assertEquals((await dir.rows("x.lock"))[0].token, lock.token);
 });
 
-Deno.test("a lock whose file cannot be written holds all the same", async () => {
+Deno.test("a lock whose file cannot be written holds anyway", async () => {
   await using dir = await tempDir();
   const openFile = async (path: string) => {
     const file = await Deno.open(path, { read: true, write: true, create: true });

@@ -1,7 +1,7 @@
 /**
  * What is known of all runs in an output folder, from the status files that they write.
  *
- * A run is alive as long as its counter goes on: the clocks of nodes and file servers differ. Files that have not
+ * A run is alive as long as its counter grows: the clocks of nodes and file servers differ. Files that have not
  * changed are not read again, so a thousand of them cost a few milliseconds a look.
  *
  * @module

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Figures, durations and times for the page: by `Intl`, in the page's own language, so that they read as the
- * terminal's do, and in the time zone of the person who watches.
+ * terminal's do, and in the time zone of the user who watches.
  *
  * @module
  */

@@ -163,7 +163,7 @@ export class AnswerPolicy {
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** An answer that is not whole; undefined where it is kept all the same. */
+  /** An answer that is not whole; undefined where it is kept anyway. */
   #cutOff(
     ending: CutOff,
     hasAnswer: boolean,

@@ -151,8 +151,8 @@ const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /**
  * Classifies an error. What its thrower says explicitly (`error.retryable`, the header
- * `x-should-retry`) is obeyed, as the OpenAI SDKs do, but never to ask in vain: what the user
- * has to fix halts all the same, except a 429 that is said to pass.
+ * `x-should-retry`) is obeyed, as the OpenAI SDKs do, unless asking again is useless: what the
+ * user has to fix halts anyway, except a 429 that is said to pass.
  */
 export function classify(error: TeacherError): Classification {
   if (error.isAdjusted) return ADJUSTED;

@@ -21,7 +21,7 @@ export interface RepeatedRejectionsOptions {
   /** Whether key, model and parameters are known to be right: a few refusals prove nothing then. */
   readonly isProven: boolean;
   /** Whether rows are held back until it is known who is to blame. Where a
-   * consumer waits for them they are not, but they count all the same. */
+   * consumer waits for them they are not, but they count anyway. */
   readonly holds: boolean;
 }
 

@@ -49,7 +49,7 @@ export interface EndpointContext {
 export interface FailureEffect {
   /** Whether it counts against the row. */
   readonly counts: boolean;
-  /** Whether the teacher throttles no more than usual: other rows are sent all the same. */
+  /** Whether the teacher throttles no more than usual: other rows are sent anyway. */
   readonly isTolerated: boolean;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Looks for the number of attempts in flight with which a teacher answers most.
  *
- * A server of one's own (vLLM, SGLang) never says 429: it queues. How long an answer takes tells
+ * Your own server (vLLM, SGLang) never says 429: it queues. How long an answer takes tells
  * nothing, because that follows its length, and limits that go by latency (TCP Vegas, Netflix's
  * gradient) shrink when prompts get harder. So this climbs the hill of goodput, as .NET's thread pool
  * does: it compares what came in at two limits one after the other and keeps the better. All its

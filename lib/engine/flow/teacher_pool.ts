@@ -248,7 +248,7 @@ function leastBusy(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made all the same: what hangs since it went says nothing of a teacher that is down, or closed.
+    // A probe is made anyway: what hangs since it went says nothing of a teacher that is down, or closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;

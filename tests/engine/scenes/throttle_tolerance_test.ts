@@ -106,7 +106,7 @@ function courseOf(scene: Scene): Course {
 for (const share of [0.001, 0.01, 0.03, 0.05, 0.1, 0.2, 0.4, 0.6]) {
   for (const [latencyMs, isCareful] of [[1_000, false], [50, true]] as const) {
     const words = `${share * 100} % of the attempts, answers after ${latencyMs} ms`;
-    Deno.test(`a teacher that refuses ${words}, is kept busy all the same`, () => {
+    Deno.test(`a teacher that refuses ${words}, is kept busy anyway`, () => {
       const ceiling = 100;
       const { answersPerS } = courseOf({ share: () => share, latencyMs, ceiling, isCareful });
       const ideal = ceiling / (latencyMs + 20 * share / (1 - share)) * 1_000;

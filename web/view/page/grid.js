@@ -18,7 +18,7 @@ import { RowPages } from "./row_pages.js";
 const ROW_PX = 36;
 /** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
 const MOST_PX = 30_000_000;
-/** Rows beyond the edges that are elements all the same. */
+/** Rows beyond the edges that are elements anyway. */
 const OVERSCAN = 4;
 
 /** The table. */
