@@ -98,7 +98,7 @@ function runnerOf({ env, execPath }: Start): string | undefined {
   return /[\\/]bunx-/.test(execPath) ? "bunx" : undefined;
 }
 
-/** A permission that was granted for a part only cannot be told; Deno asks for it again. */
+/** The flags of the permissions that were granted whole. Those granted in part cannot be queried: Deno asks again. */
 function permissionsOf({ isGranted }: Start): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
   return PERMISSIONS.filter(isGranted).map((name) => ` --allow-${name}`).join("");

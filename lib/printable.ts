@@ -59,7 +59,7 @@ export function printableLines(text: string): string {
   ).join("\n");
 }
 
-/** Writes each character that a terminal may act on or hide in another way. Nothing is lost. */
+/** Escapes each character that a terminal may act on or hide. Nothing is lost. */
 export function withEscapes(text: string, escape: (character: string) => string): string {
   return text.replace(UNPRINTABLE, escape);
 }

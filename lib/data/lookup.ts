@@ -24,7 +24,7 @@ export interface Getter {
   readonly isNumber: boolean;
 }
 
-/** Numbers of rows. */
+/** One number for each row. */
 export type NumberArray = Uint16Array | Uint32Array | Float64Array;
 
 type NumberColumn = {

@@ -127,7 +127,7 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       );
     }
   }
-  // What an earlier run has kept beside the output, because others had changed that.
+  // Lines that an earlier run kept beside the output because other processes had changed the files.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),

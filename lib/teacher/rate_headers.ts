@@ -17,9 +17,9 @@ interface Budget {
   resetMs: number | undefined;
 }
 
-/** A bare number from here on is no duration but seconds since 1970 … */
+/** From here on, a bare number is no duration but seconds since 1970. */
 const EPOCH_S = 1e9;
-/** … and from here on milliseconds since then. */
+/** From here on, a bare number is milliseconds since 1970. */
 const EPOCH_MS = 1e12;
 
 /**

@@ -15,9 +15,10 @@ const FEW_CLOSES = 3;
 /** What one answer on a reused connection takes from the number of closes. Connections are used once
  * where more than one answer in 32 is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
-/** How long a connection that was used once is watched, to see whether the server closes it after all … */
+/** How long a connection that was used once is watched, to see whether the server closes it after all. */
 export const WATCH_MS = 500;
-/** … and the number left open in a row after which they are used again: the closes were those of a restart. */
+/** The number of connections left open in a row after which they are used again: the closes were those of a
+ * restart. */
 const MANY_LEFT_OPEN = 4;
 /** How long one of the first connections is watched before it is used again: nearly every close has arrived
  * by then. All others wait until that is answered, or for `RIGHT_BEHIND_MS`. */

@@ -274,7 +274,7 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
   return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
 
-/** Whether the parser would forget this beginning of a line that may hold an error. */
+/** Whether the SSE parser would drop a line that begins so, although it may hold an error. */
 function isForgotten(start: string): boolean {
   return start.startsWith("{") || start.startsWith(ERROR_FIELD) || ERROR_FIELD.startsWith(start);
 }

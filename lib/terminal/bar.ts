@@ -112,10 +112,10 @@ export function createBar(options: BarOptions): Bar {
   return Object.assign(listen, { clear, done });
 }
 
-/** A wider bar tells no more. */
+/** The widest bar: more cells show no more. */
 const MOST_BAR_CELLS = 100;
 
-/** A narrower one tells nothing. */
+/** The narrowest bar that shows anything. */
 const LEAST_BAR_CELLS = 4;
 
 /** The shapes differ, so that they can be told apart without colours. */

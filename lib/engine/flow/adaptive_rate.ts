@@ -46,9 +46,9 @@ const USED = 1 / 3;
 /** A rate of which at least this share is used is what keeps more from being sent. */
 const LIMITING = 0.9;
 
-/** A rate of which less than this share is used limits nothing … */
+/** The share of a rate that is used at least while the rate limits anything. */
 const IDLE = 1 / 2;
-/** … and is forgotten after this time, in milliseconds. */
+/** How long a rate that limits nothing is remembered, in milliseconds. */
 const IDLE_MS = 30_000;
 
 /** A rate in requests a second that is unlimited until the first refusal. */

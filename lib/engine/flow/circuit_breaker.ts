@@ -19,10 +19,10 @@ const FAULTS_ALONE_MS = 300;
 /** Nearly everything. */
 const NEARLY_ALL = 0.9;
 
-/** Throttled rows that count as an outage … */
+/** Throttled rows in a row that count as an outage. */
 const LOADS_FOR_OUTAGE = 10;
 
-/** … if they last this long, in milliseconds: a burst is none. */
+/** How long throttling lasts at least in an outage, in milliseconds: a burst is none. */
 const LOADS_ALONE_MS = 5_000;
 
 /** Refused connections in a row that count as an outage at once. */

@@ -186,7 +186,7 @@ export class ConcurrencyLimit {
     this.#setStart(size);
   }
 
-  /** Lets time have its effect. It is called about ten times a second while attempts are in flight. */
+  /** Updates what depends on time. It is called about ten times a second while attempts are in flight. */
   tick(): void {
     this.#passTime();
     if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;

@@ -15,9 +15,9 @@
 
 import { TokenBucket } from "./rate_parts.ts";
 
-/** The part of what was accepted that is sent during a trial … */
+/** The part of what was accepted that is sent during a trial. */
 const BELOW_ACCEPTED = 0.9;
-/** … within these bounds of what was sent before. */
+/** The bounds of what a trial sends, as parts of what was sent before. */
 const LEAST_PART = 0.4, MOST_PART = 0.85;
 /** Attempts a second that are always sent. */
 const LEAST_PER_S = 0.2;
@@ -39,9 +39,9 @@ export interface TrialOptions {
   readonly size: number;
   /** Attempts a second that were accepted. */
   readonly acceptedPerSecond: number;
-  /** The share of attempts that was throttled … */
+  /** The share of attempts that was throttled. */
   readonly share: number;
-  /** … and the number of attempts over which that is known. */
+  /** The number of attempts over which that share is known. */
   readonly attempts: number;
 }
 

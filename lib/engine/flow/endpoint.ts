@@ -254,7 +254,7 @@ export class Endpoint {
     this.#load.setRateShare(share);
   }
 
-  /** Lets time have its effect; called about ten times a second. */
+  /** Updates what depends on time; called about ten times a second. */
   tick(): void {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }

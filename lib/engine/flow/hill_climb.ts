@@ -24,9 +24,9 @@ const WORTHWHILE_POWER = 0.1;
 const AS_GOOD = 0.99;
 /** Where the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
-/** A window is this many times as many answers as may be in flight … */
+/** Answers in a window, as a multiple of what may be in flight. */
 const WINDOW_TURNOVERS = 2;
-/** … and at least this long, in ms. */
+/** The shortest window, in ms. */
 const WINDOW_MIN_MS = 2_000;
 /** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two
  * runs at one teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */

@@ -214,7 +214,7 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** Lets time have its effect; called about ten times a second. `isInUse`: attempts are in flight that
+  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in flight that
    * are no probes. A limit that nothing makes use of has nothing to learn. */
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());

@@ -9,9 +9,9 @@
  * @module
  */
 
-/** A window is closed when at least this much has been throttled, for at least this long (in ms) … */
+/** The number of throttled attempts, and the time in ms over which they come, that close a window. */
 const LEAST_THROTTLED = 3, LEAST_MS = 500;
-/** … while at most this part of what was in flight before still is: the rest holds no capacity. */
+/** The part of what was in flight before that may still be as a window closes: the rest holds no capacity. */
 const REMAINDER = 0.1;
 /** What is closed for less than this (in ms), or took fewer attempts before, is a slow rate. */
 const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;

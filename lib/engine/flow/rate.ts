@@ -27,10 +27,10 @@ const GUESS_WEIGHT = 5;
 /** The number of calls that the mean follows. */
 const MEAN_CALLS = 200;
 
-/** What is left is shared out when it is below this share of the limit … */
+/** The share of a limit below which what is left of it is spread over the time until its reset. */
 const LOW_SHARE = 0.2;
 
-/** … or below this number of calls, where the limit is not known. */
+/** The number of calls below which it is spread where the limit is not known. */
 const LOW_CALLS = 20;
 
 /** Headers only inform: they never keep two attempts further apart than this, in milliseconds. */

@@ -99,7 +99,7 @@ export class TeacherPool {
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
-  /** Lets time have its effect from now on. */
+  /** Updates ten times a second what depends on time, from now on. */
   open(): void {
     this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
   }

@@ -58,24 +58,24 @@ const FADING = 0.95;
 const ALWAYS = 4;
 /** The standard deviations by which chance may exceed what is tolerated. */
 const DEVIATIONS = 3;
-/** A run of throttled attempts is no chance where it would be seen this rarely among those remembered … */
+/** The probability below which a run of throttled attempts is no chance, among those remembered. */
 const UNLIKELY = 2.1e-4;
-/** … and where it has at least this length. */
+/** The shortest run that is no chance. */
 const LEAST_RUN = 3;
 /** Chance is never taken for smaller than this share. */
 const LEAST_SHARE = 0.01;
-/** A careful start is not held up by a trial below this share … */
+/** The share of throttled attempts below which no trial holds up a careful start. */
 const START_SHARE = 0.5;
-/** … before this many attempts were made, or while so few are throttled a second: what is sent then says
- * little of what is accepted, and where answers take long, a trial would last as long as the start. */
+/** The number of attempts, and of throttled attempts a second, below which no trial holds up a careful start:
+ * what is sent then says little of what is accepted, and where answers take long, a trial would last as long. */
 const START_ATTEMPTS = 120, START_PER_S = 5;
 /** A trial compares shares: after fewer attempts there is none to compare with. */
 const LEAST_ATTEMPTS = 20;
 /** A teacher that throttles most attempts is full, or closed: no trial is needed. */
 const MOST = 0.75;
-/** What is tolerated after a trial: this many times the share that was throttled … */
+/** What is tolerated after a trial, as a multiple of the share that was throttled. */
 const MARGIN = 1.2;
-/** … and none of it any more once this part of it is left, over this many attempts. */
+/** The part of that share, and the number of attempts over which it is seen, at which the tolerance ends. */
 const GONE = 0.25, GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are milliseconds of any clock. */
