@@ -1,5 +1,6 @@
 /**
- * MurmurHash3 (Austin Appleby, public domain), the variant of 128 bits for 32-bit machines.
+ * Hashes of ids, of 128 bits. An id of 32 hex digits is its own hash; all others are hashed by MurmurHash3 (Austin
+ * Appleby, public domain), the variant for 32-bit machines.
  *
  * Ids that the user gave are short, and millions of them are hashed: this takes 0.05 µs for one of 20
  * bytes where SHA-256 takes 2. Two ids meet by accident as seldom as with any hash of 128 bits, never
@@ -72,4 +73,43 @@ export function mixed(a: number, b: number, c: number, d: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0x9e3779b1) ^ d;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
   return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** What a byte is worth as a lower-case hex digit; 255 when it is none. */
+const DIGITS = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
+
+/** The length of an id that is its own hash. */
+export const UID_DIGITS = 32;
+
+/** Reads 32 lower-case hex digits into four words; false when they are none. */
+export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): boolean {
+  let seen = 0;
+  for (let word = 0; word < 4; word++) {
+    let value = 0;
+    for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
+      const digit = DIGITS[bytes[i]];
+      seen |= digit;
+      value = (value << 4) | digit;
+    }
+    into[word] = value;
+  }
+  return seen <= 15;
+}
+
+/** Whether all of a text are lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for
+ * an id, this 0.1. */
+export function isHex(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff || DIGITS[code] > 15) return false;
+  }
+  return true;
+}
+
+/** Eight lower-case hex digits as an unsigned number. */
+export function wordAt(text: string, start: number): number {
+  let value = 0;
+  for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
+  return value >>> 0;
 }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { mixed, murmur3 } from "./id_hash.ts";
+import { isHex, mixed, murmur3, readHex, UID_DIGITS, wordAt } from "./id_hash.ts";
 
 /** The id stands in the results file. */
 export const HAS_RESULT = 2;
@@ -106,17 +106,7 @@ export class IdTable implements Disposable {
   /** `insert` for an id that stands as 32 hex digits in a buffer, without making a string of it. Gives
    * -1 when they are not lower-case hex digits. */
   insertHex(bytes: Uint8Array, start: number): number {
-    let seen = 0;
-    for (let word = 0; word < 4; word++) {
-      let value = 0;
-      for (let i = start + word * 8; i < start + word * 8 + 8; i++) {
-        const digit = DIGITS[bytes[i]];
-        seen |= digit;
-        value = (value << 4) | digit;
-      }
-      this.#key[word] = value;
-    }
-    if (seen > 15) return -1;
+    if (!readHex(bytes, start, this.#key)) return -1;
     return this.#insertKey();
   }
 
@@ -309,27 +299,4 @@ const UID_VIEW = new DataView(UID_BYTES.buffer);
 
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);
-}
-
-/** What a byte is worth as a lower-case hex digit; 255 when it is none. */
-const DIGITS = new Uint8Array(256).fill(255);
-for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
-
-const UID_DIGITS = 32;
-
-/** Whether all of a text are lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for
- * an id, this 0.1. */
-function isHex(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0xff || DIGITS[code] > 15) return false;
-  }
-  return true;
-}
-
-/** Eight lower-case hex digits as an unsigned number. */
-function wordAt(text: string, start: number): number {
-  let value = 0;
-  for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
-  return value >>> 0;
 }

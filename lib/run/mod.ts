@@ -36,7 +36,8 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export { checkOutputs, filesOf, makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
+export { filesOf, makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
+export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
 export { GENERATOR_RULES, type ResolvedRunOptions, ROW_RULES, RUN_RULES } from "./option_rules.ts";

@@ -7,10 +7,10 @@
 import * as system from "../deps/std_path.ts";
 import { SinkError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
-import { holdsOwnLines } from "../line_blocks.ts";
-import { outdatedPathOf, targetOf, temporaryPathOf } from "../sink/mod.ts";
+import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { statOf, systemReason } from "../files.ts";
 import { inFolder, type PathRules } from "../paths.ts";
+import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -40,7 +40,6 @@ export async function temporaryFilesOf(files: OutputFiles, token: string): Promi
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-const RESULTS_NAME = /\.(jsonl|ndjson)$/;
 /** Who names one of these means a file. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/;
@@ -118,53 +117,6 @@ async function namesFile(output: string): Promise<boolean> {
 }
 
 /**
- * Makes sure that no file is in another's way.
- *
- * @throws {UsageError} when two would be one file, when one is an input, or when one exists and is no
- * regular file
- */
-export async function checkOutputs(
-  inputs: readonly string[],
-  files: readonly OutputFiles[],
-): Promise<void> {
-  checkCollisions(files);
-  const [taken, found] = await Promise.all([statsOf(inputs), statsOf(files.flatMap(pathsOf))]);
-  const named = namesById(taken);
-  checkNotAnInput(named, files, found);
-  await checkRegular(files, found);
-  checkOneFileEach(files, found);
-  await checkSiblings(named, files, found);
-}
-
-/** What paths lead to, as far as they lead to anything. */
-type Stats = ReadonlyMap<string, Deno.FileInfo>;
-
-/** Paths that are looked at side by side. */
-const AT_ONCE = 64;
-
-async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
-  const found = new Map<string, Deno.FileInfo>();
-  for (let start = 0; start < paths.length; start += AT_ONCE) {
-    await Promise.all(
-      paths.slice(start, start + AT_ONCE).map(async (path) => {
-        const info = path === "-" ? undefined : await look(path);
-        if (info !== undefined) found.set(path, info);
-      }),
-    );
-  }
-  return found;
-}
-
-/** Two names may lead to one file, so it is the device and inode that are compared. */
-function namesById(stats: Stats): Map<string, string> {
-  return new Map([...stats].map(([path, info]) => [idOf(info), path]));
-}
-
-function idOf({ dev, ino }: Deno.FileInfo): string {
-  return `${dev}:${ino}`;
-}
-
-/**
  * Makes the folders that the files stand in.
  *
  * @throws {UsageError} when there is a file of that name
@@ -199,118 +151,4 @@ export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> 
 
 async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
-}
-
-/** All files of an input that stay; those that are named after a number are never written over. */
-function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
-  return [results, failures, ...sideFilesOf({ results, runJson, lock })];
-}
-
-function sideFilesOf(
-  { results, runJson, lock }: Pick<OutputFiles, "results" | "runJson" | "lock">,
-): string[] {
-  return [runJson, lock, outdatedPathOf(results)];
-}
-
-function checkCollisions(files: readonly OutputFiles[]): void {
-  const owners = new Map<string, string>();
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const other = owners.get(path);
-      if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(path, one.input);
-    }
-  }
-}
-
-function sharedFile(path: string, one: string, other: string): UsageError {
-  return new UsageError(
-    `Cannot write "${path}" for both "${one}" and "${other}": run them into two folders`,
-  );
-}
-
-function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
-  const owners = new Map<string, string>();
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const info = found.get(path);
-      if (!info?.ino) continue;
-      const other = owners.get(idOf(info));
-      if (other !== undefined) throw sharedFile(path, other, one.input);
-      owners.set(idOf(info), one.input);
-    }
-  }
-}
-
-/** `x.jsonl` and `x.ndjson` would share the failures, the lock and all other files. */
-async function checkSiblings(
-  inputs: ReadonlyMap<string, string>,
-  files: readonly OutputFiles[],
-  found: Stats,
-): Promise<void> {
-  const siblings = await statsOf(files.map(({ results }) => siblingOf(results)));
-  for (const { results, runJson } of files) {
-    const sibling = siblingOf(results), info = siblings.get(sibling);
-    if (!info?.isFile || inputs.has(idOf(info))) continue;
-    const isOwner = info.size === 0
-      ? found.has(runJson) && !found.has(results)
-      : await holdsOwnLines(sibling, "results");
-    if (!isOwner) continue;
-    throw new UsageError(
-      `Cannot write "${results}": the results in "${sibling}" have the same "${runJson}", lock and ` +
-        "failures file. Name another output",
-    );
-  }
-}
-
-function siblingOf(results: string): string {
-  const stem = results.replace(RESULTS_NAME, "");
-  return results.endsWith(".jsonl") ? `${stem}.ndjson` : `${stem}.jsonl`;
-}
-
-function checkNotAnInput(
-  inputs: ReadonlyMap<string, string>,
-  files: readonly OutputFiles[],
-  found: Stats,
-): void {
-  for (const one of files) {
-    for (const path of pathsOf(one)) {
-      const info = found.get(path);
-      const input = info && inputs.get(idOf(info));
-      if (input !== undefined) {
-        throw new UsageError(
-          `Cannot write "${path}": it is the input "${input}". Name another output`,
-        );
-      }
-    }
-  }
-}
-
-/**
- * A FIFO without a reader blocks the process when it is opened, and none of these can be read back by
- * the run that continues. Results and failures may be links, and what counts is where they lead; what we
- * name ourselves is never written through one.
- */
-async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
-  const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
-  for (const path of files.flatMap(pathsOf)) {
-    const target = found.get(path);
-    // A link to a device, say, is told as what it leads to.
-    const isOther = target !== undefined && !target.isFile;
-    const info = isOther ? target : named.get(path) ?? target;
-    if (info === undefined || info.isFile) continue;
-    throw new UsageError(
-      `Cannot write "${path}": it must be a regular file, and it is ${kindOf(info)}. ` +
-        "Name another output",
-    );
-  }
-}
-
-function none(): undefined {}
-
-function kindOf(info: Deno.FileInfo): string {
-  if (info.isSymlink) return "a link";
-  if (info.isDirectory) return "a folder";
-  if (info.isFifo) return "a FIFO";
-  return info.isSocket ? "a socket" : "a device";
 }

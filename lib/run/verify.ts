@@ -20,7 +20,7 @@ import { checkSamples } from "./admission.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { createRowParser, type RowParserOptions } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
-import { Audit, type Damage } from "./audit.ts";
+import type { Audit, Damage } from "./audit.ts";
 
 /** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
 export interface VerifyOptions extends RowOptions {
@@ -163,6 +163,8 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
 
 /** Reads all that was written, what was kept beside the files included. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
+  // Only a verification reads every byte.
+  const { Audit } = await import("./audit.ts");
   const audit = new Audit();
   await audit.readResults(results);
   for (const path of await rescuedFilesOf(results, "results")) await audit.readRescued(path);

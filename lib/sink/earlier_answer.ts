@@ -1,13 +1,23 @@
 /**
- * Reads back what an earlier run left of a row: the failures line of an answer that was not accepted,
- * after which the row was to be asked again.
+ * Reads back what an earlier run wrote of a row: the row itself, as it was before it was answered, and the answer of a
+ * failures line after which the row was to be asked again.
  *
  * @module
  */
 
-import type { EarlierAnswer, Failure, NextAttempt, RejectedAnswer, Row } from "../row.ts";
+import {
+  type EarlierAnswer,
+  type Failure,
+  type NextAttempt,
+  type RejectedAnswer,
+  RESERVED_FIELDS,
+  type Row,
+} from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { cannotRead } from "../files.ts";
+import { SinkError } from "../errors.ts";
+import { topLevelMembers, withoutMembers } from "./json_text.ts";
+import { insideOf } from "./line.ts";
 
 /** Where a line stands in its file, in bytes. */
 export interface LinePlace {
@@ -120,4 +130,50 @@ function isCount(value: unknown): value is number {
 
 function countOf(value: unknown): number {
   return isCount(value) ? value : 0;
+}
+
+/** A row as it was before it was answered. */
+export interface RestoredRow {
+  /** Its identity. */
+  readonly uid: string;
+  /** The hash of what was sent; empty for a bad row. */
+  readonly promptHash: string;
+  /** Its own JSON object. */
+  readonly text: string;
+}
+
+/**
+ * Returns the row of a failures line as it was: without our members, and with its own of the same
+ * names back, at the end. (In a results line an own `uid` that equals ours is not told apart from one
+ * that the row never had, and stays out.)
+ *
+ * @throws {SinkError} when the line is no JSON object with a `uid`
+ */
+export function restoreRow(lineText: string): RestoredRow {
+  const { uid, promptHash } = identityOf(lineText);
+  const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
+  const members = [insideOf(text)];
+  const replaced = removed.distill && valueOf(removed.distill, "replaced");
+  // Earlier versions wrote the object itself.
+  if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
+  return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
+}
+
+function identityOf(lineText: string): { uid: string; promptHash: string } {
+  let value: { uid?: unknown; prompt_hash?: unknown } | null;
+  try {
+    value = JSON.parse(lineText);
+  } catch (cause) {
+    throw new SinkError("Cannot restore a row: its line is not JSON", { cause });
+  }
+  if (typeof value?.uid !== "string") {
+    throw new SinkError('Cannot restore a row: its line has no "uid" that is a string');
+  }
+  const { uid, prompt_hash: hash } = value;
+  return { uid, promptHash: typeof hash === "string" ? hash : "" };
+}
+
+function valueOf(objectText: string, name: string): string | undefined {
+  const member = topLevelMembers(objectText).findLast((member) => member.name === name);
+  return member && objectText.slice(member.valueStart, member.end);
 }

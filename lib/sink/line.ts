@@ -5,11 +5,10 @@
  * @module
  */
 
-import { SinkError } from "../errors.ts";
-import { type Outcome, RESERVED_FIELDS, type Row } from "../row.ts";
+import type { Outcome, Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 import { assistantMessage, type ThinkStyle } from "../think.ts";
-import { jsonOf, topLevelMembers, withDeepAsText, withoutMembers } from "./json_text.ts";
+import { jsonOf, withDeepAsText, withoutMembers } from "./json_text.ts";
 
 /** What all lines of a run share. */
 export interface LineFormat {
@@ -37,16 +36,6 @@ export interface BadRow {
   readonly text?: string;
   /** The line, where it is not valid UTF-8. */
   readonly bytes?: Uint8Array;
-}
-
-/** A row as it was before it was answered. */
-export interface RestoredRow {
-  /** Its identity. */
-  readonly uid: string;
-  /** The hash of what was sent; empty for a bad row. */
-  readonly promptHash: string;
-  /** Its own JSON object. */
-  readonly text: string;
 }
 
 /** The uid of a bad row's line begins with it. */
@@ -137,23 +126,6 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
   });
 }
 
-/**
- * Returns the row of a failures line as it was: without our members, and with its own of the same
- * names back, at the end. (In a results line an own `uid` that equals ours is not told apart from one
- * that the row never had, and stays out.)
- *
- * @throws {SinkError} when the line is no JSON object with a `uid`
- */
-export function restoreRow(lineText: string): RestoredRow {
-  const { uid, promptHash } = identityOf(lineText);
-  const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
-  const members = [insideOf(text)];
-  const replaced = removed.distill && valueOf(removed.distill, "replaced");
-  // Earlier versions wrote the object itself.
-  if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
-  return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
-}
-
 interface OwnMembers {
   /** The row's object without its braces, or "". */
   readonly inside: string;
@@ -170,7 +142,7 @@ function ownMembers(row: Row): OwnMembers {
 }
 
 /** What stands between the braces of an object; "" when that is nothing but white space. */
-function insideOf(text: string): string {
+export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
@@ -299,22 +271,3 @@ function isoOf(unixMs: number): string {
 }
 
 let lastIso = { unixMs: 0, text: new Date(0).toISOString() };
-
-function identityOf(lineText: string): { uid: string; promptHash: string } {
-  let value: { uid?: unknown; prompt_hash?: unknown } | null;
-  try {
-    value = JSON.parse(lineText);
-  } catch (cause) {
-    throw new SinkError("Cannot restore a row: its line is not JSON", { cause });
-  }
-  if (typeof value?.uid !== "string") {
-    throw new SinkError('Cannot restore a row: its line has no "uid" that is a string');
-  }
-  const { uid, prompt_hash: hash } = value;
-  return { uid, promptHash: typeof hash === "string" ? hash : "" };
-}
-
-function valueOf(objectText: string, name: string): string | undefined {
-  const member = topLevelMembers(objectText).findLast((member) => member.name === name);
-  return member && objectText.slice(member.valueStart, member.end);
-}

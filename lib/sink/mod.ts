@@ -22,16 +22,10 @@ export {
   type LinePlace,
   PENDING_MARKS,
   readEarlierAnswer,
+  restoreRow,
 } from "./earlier_answer.ts";
 export { dropLines, LineSet, outdatedPathOf, setAside } from "./rewrite.ts";
-export {
-  BAD_ROW_PREFIX,
-  type BadRow,
-  badRowLine,
-  badRowUid,
-  type LineFormat,
-  restoreRow,
-} from "./line.ts";
+export { BAD_ROW_PREFIX, type BadRow, badRowLine, badRowUid, type LineFormat } from "./line.ts";
 export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { refuseHeld } from "./lock_file.ts";

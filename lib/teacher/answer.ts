@@ -6,7 +6,8 @@
 
 import type { ApiFormat } from "./api_format.ts";
 import { changedError } from "../errors.ts";
-import { errorIn, notAnObject, statedError, withoutChoice } from "./error_body.ts";
+import { errorIn } from "./error_body.ts";
+import { notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
 import {
   asCount,
   asObject,

@@ -1,11 +1,9 @@
 /**
- * Reads error bodies: message, code, status and delay, in the forms of known servers and gateways. Also answers of
- * status 200 that hold no completion, for which the server's own words are used where it has any.
+ * Reads error bodies: message, code, status and delay, in the forms of known servers and gateways.
  *
  * @module
  */
 
-import { TeacherError } from "../errors.ts";
 import { DAY_MS } from "../timer.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
@@ -141,7 +139,7 @@ export function wordsOf(body: unknown): string | undefined {
 }
 
 /** A status among the numbers of an error, where one is an HTTP status (OpenRouter answers so). */
-function statedStatus(error: unknown): number | undefined {
+export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
     const number = typeof value === "number" || typeof value === "string" ? Number(value) : NaN;
@@ -209,7 +207,7 @@ function firstOf(list: unknown): JsonObject | undefined {
 }
 
 /** The JSON text of an error without words, as far as it can be shown. */
-function jsonOrLess(error: unknown): string {
+export function jsonOrLess(error: unknown): string {
   try {
     return JSON.stringify(error);
   } catch {
@@ -217,108 +215,9 @@ function jsonOrLess(error: unknown): string {
   }
 }
 
-/**
- * Our codes for such answers: one that broke on its way, a web page, and what a server of another kind
- * sends. `classify()` goes by them.
- */
-export type BrokenCode = "broken_answer" | "web_page" | "other_api";
-
-/** How much is shown of what is no message. */
-const SHOWN = 300;
-
 /** How much is shown of words that are meant for us; a text that is longer is no message. */
-const LONGEST_MESSAGE = 1_000;
+export const LONGEST_MESSAGE = 1_000;
 
-/** The error that a teacher states in an answer or a stream: the value of its `error` field, and what stands
- * `beside` it (TGI: `"error_type": "overloaded"`). */
-export function statedError(
-  error: unknown,
-  status: number,
-  redact: Redact,
-  beside: JsonObject = {},
-): TeacherError {
-  return stated({ ...beside, error }, statedStatus(error), status, redact);
-}
-
-/** The error of the body of an answer that is no JSON object. */
-export function notAnObject(text: string, status: number, redact: Redact): TeacherError {
-  const start = text.trimStart();
-  if (start === "") return brokenAnswer("The answer has no body", "", status, redact);
-  if (isPage(start)) {
-    return brokenAnswer("The answer is a web page", text, status, redact, "web_page");
-  }
-  const [firstLine] = start.split("\n", 1);
-  const first = firstLine.length < start.trimEnd().length
-    ? asObject(parseJson(firstLine))
-    : undefined;
-  if (first !== undefined && !("choices" in first)) {
-    // One object a line, as in Ollama's own API.
-    return withoutChoice(first, "choice", text, status, redact);
-  }
-  const isJson = /^[[{"]/.test(start);
-  // Gateways say in plain text, too, what went wrong.
-  if (!isJson && start.length <= LONGEST_MESSAGE) {
-    return stated({ error: start.trimEnd() }, undefined, status, redact, true);
-  }
-  const what = "The answer is not a JSON object";
-  return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
-}
-
-/** The error of a JSON object without a choice. Many servers say in it what went wrong; words that say
- * nothing that is known do not stand against the row. */
-export function withoutChoice(
-  answer: JsonObject,
-  lack: string,
-  text: string,
-  status: number,
-  redact: Redact,
-): TeacherError {
-  if (wordsOf(answer) !== undefined) {
-    return stated(answer, statedStatus(answer), status, redact, true);
-  }
-  const isOurs = "choices" in answer || "output" in answer;
-  const code = isOurs ? "broken_answer" : "other_api";
-  return brokenAnswer(`The answer has no ${lack}`, text, status, redact, code);
-}
-
-/** An answer that is none, with the beginning of what came instead. */
-export function brokenAnswer(
-  what: string,
-  text: string,
-  status: number,
-  redact: Redact,
-  code: BrokenCode = "broken_answer",
-): TeacherError {
-  // Redacted before it is cut, here and below: half a key would not be found.
-  const start = redact(text).trim().slice(0, SHOWN);
-  const message = start === "" ? what : `${what}: it starts with ${start}`;
-  return new TeacherError(message, { type: "response", status, code });
-}
-
-function stated(
-  body: JsonObject,
-  statedStatus: number | undefined,
-  status: number,
-  redact: Redact,
-  mayPass = false,
-): TeacherError {
-  const relayed = relayedIn(body);
-  const inner = innermost(relayed?.body ?? body);
-  const words = relayed?.words ?? wordsOf(inner) ?? jsonOrLess(body.error ?? body);
-  const code = codeOf(inner, redact) ?? codeOf(body, redact);
-  return new TeacherError(redact(words).slice(0, LONGEST_MESSAGE), {
-    isRelayed: relayed?.isWithTheirKey,
-    ...(statedStatus === undefined
-      ? {
-        type: code === "content_filter" ? "filtered" : "response",
-        status,
-        retryable: mayPass || undefined,
-      }
-      : { status: statedStatus, retryAfterMs: statedDelayMs(inner) }),
-    code,
-  });
-}
-
-function isPage(start: string): boolean {
+export function isPage(start: string): boolean {
   return /^(?:<!--.*?-->\s*)?<(?:!doctype\s+html|html|head|body)\b/is.test(start);
 }

@@ -20,7 +20,8 @@ import {
   TRANSLATED,
 } from "./answer.ts";
 import type { EventReader } from "./api_format.ts";
-import { brokenAnswer, errorIn, statedError, withoutChoice, wordsOf } from "./error_body.ts";
+import { errorIn, wordsOf } from "./error_body.ts";
+import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
 import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Completion } from "./teacher.ts";

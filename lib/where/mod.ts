@@ -9,12 +9,10 @@
 
 export {
   type Comparison,
-  type Field,
   type Lookup,
   type Needle,
-  parseField,
   parseWhere,
   type Part,
-  valueAt,
   type Where,
 } from "./parse_where.ts";
+export { type Field, parseField, valueAt } from "./fields.ts";

@@ -17,6 +17,7 @@
 
 import { type Pattern, patternOf } from "./pattern.ts";
 import { type Token, tokensOf, whereError } from "./tokens.ts";
+import { valueAt } from "./fields.ts";
 
 /** Returns the value at a path of a row; undefined where there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
@@ -97,33 +98,6 @@ export function parseWhere(text: string): Where {
     parts: condition.parts ?? [partOf(text, parser.paths, condition)],
     matches: (row, ...others) => condition((path) => valueAt([row, ...others], path)),
   };
-}
-
-/** Returns the value of one field; a name that the object does not have is looked for in `others`. */
-export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
-
-/**
- * Understands the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`.
- *
- * @throws {UsageError} where it is anything else
- */
-export function parseField(text: string): Field {
-  const [token, end] = tokensOf(text);
-  if (token.kind !== "path" || end.kind !== "end") {
-    throw whereError(text, token.at, "it must be the name of one field");
-  }
-  return (row, ...others) => valueAt([row, ...others], token.path!);
-}
-
-/** The value at a path of the first of the objects that has its first name; null where none has. */
-export function valueAt(rows: readonly (object | undefined)[], path: readonly string[]): unknown {
-  const row = rows.find((one) => one !== undefined && Object.hasOwn(one, path[0]));
-  let value: unknown = row;
-  for (const name of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return null;
-    value = (value as Record<string, unknown>)[name];
-  }
-  return value ?? null;
 }
 
 const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>> = {

@@ -6,7 +6,8 @@ import {
 } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import type { Outcome } from "../../lib/row.ts";
-import { badRowLine, failureLine, restoreRow, resultLine } from "../../lib/sink/line.ts";
+import { badRowLine, failureLine, resultLine } from "../../lib/sink/line.ts";
+import { restoreRow } from "../../lib/sink/earlier_answer.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { type AnswerHeaders, refusal, retryAfterMs } from "../../lib/teacher/attempt_error.ts";
-import { statedError } from "../../lib/teacher/error_body.ts";
+import { statedError } from "../../lib/teacher/broken_answer.ts";
 
 const NOW = Date.parse("2025-01-01T00:00:00Z");
 const same = (text: string) => text;

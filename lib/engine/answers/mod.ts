@@ -7,7 +7,7 @@
  */
 
 export { Budget, checkLimits } from "./budget.ts";
-export { checkEndings, type Ending, endingOf, NO_REASON } from "./endings.ts";
+export { checkEndings, type Ending, endingOf, NO_REASON, tokenLimitOf } from "./endings.ts";
 export {
   AnswerPolicy,
   isCompletion,
@@ -15,4 +15,3 @@ export {
   type Rejection,
   unfinished,
 } from "./policy.ts";
-export { tokenLimitOf } from "./token_limit.ts";

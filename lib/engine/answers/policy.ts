@@ -9,8 +9,15 @@ import { type FailureType, TeacherError } from "../../errors.ts";
 import type { Failure, NextAttempt, Row } from "../../row.ts";
 import { resampled, resampledTimes } from "../../seed.ts";
 import type { Completion, Params } from "../../teacher/mod.ts";
-import { type Ending, endingOf, Endings, isRefusal } from "./endings.ts";
-import { escalated, tokenLimitOf, withTokenLimit } from "./token_limit.ts";
+import {
+  type Ending,
+  endingOf,
+  Endings,
+  escalated,
+  isRefusal,
+  tokenLimitOf,
+  withTokenLimit,
+} from "./endings.ts";
 
 /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (where it
  * hit the limit) another attempt with twice the limit. */

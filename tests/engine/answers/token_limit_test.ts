@@ -1,9 +1,5 @@
 import { assertEquals } from "../../../lib/deps/std_assert.ts";
-import {
-  escalated,
-  tokenLimitOf,
-  withTokenLimit,
-} from "../../../lib/engine/answers/token_limit.ts";
+import { escalated, tokenLimitOf, withTokenLimit } from "../../../lib/engine/answers/endings.ts";
 import { parseLossless } from "../../../lib/source/json_values.ts";
 import type { Params } from "../../../lib/teacher/teacher.ts";
 

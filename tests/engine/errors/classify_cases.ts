@@ -9,7 +9,7 @@
 import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
-import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/error_body.ts";
+import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
 
 /** What the user has to fix. */
 export type Remedy =
