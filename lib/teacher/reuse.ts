@@ -130,31 +130,48 @@ function numberAfter(name: string, text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-interface Waiting {
+/** Requests that begin to listen within this time wait on one timer, in milliseconds: after the event loop was
+ * busy for long, that is each request of a round. */
+const TOGETHER_MS = 1;
+
+/** Requests that listen to their connections together. */
+interface Listeners {
+  readonly ms: number;
+  readonly since: number;
   readonly timer: ReturnType<typeof setTimeout>;
-  readonly send: () => void;
+  readonly sends: (() => void)[];
 }
 
 /** Those requests. */
 export class Listening {
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<Listeners>();
+  #newest: Listeners | undefined;
 
-  /** Calls `send` in `ms` milliseconds, or at `end()`. */
+  /** Calls `send` in `ms` milliseconds, or little later, or at `end()`. */
   add(ms: number, send: () => void): void {
-    const timer = setTimeout(() => {
-      this.#waiting.delete(waiting);
-      send();
-    }, ms);
-    const waiting = { timer, send };
-    this.#waiting.add(waiting);
+    const newest = this.#newest, now = performance.now();
+    if (newest !== undefined && newest.ms === ms && now - newest.since < TOGETHER_MS) {
+      newest.sends.push(send);
+      return;
+    }
+    // The last of them listens for `ms`, too.
+    const timer = setTimeout(() => this.#send(listeners), ms + TOGETHER_MS);
+    const listeners = { ms, since: now, timer, sends: [send] };
+    this.#waiting.add(listeners);
+    this.#newest = listeners;
   }
 
   /** There is nothing left to wait for. */
   end(): void {
-    for (const waiting of this.#waiting) {
-      this.#waiting.delete(waiting);
-      clearTimeout(waiting.timer);
-      waiting.send();
+    for (const listeners of this.#waiting) {
+      clearTimeout(listeners.timer);
+      this.#send(listeners);
     }
+  }
+
+  #send(listeners: Listeners): void {
+    this.#waiting.delete(listeners);
+    if (this.#newest === listeners) this.#newest = undefined;
+    for (const send of listeners.sends) send();
   }
 }
