@@ -19,6 +19,7 @@ import { resumeIndex } from "./resume_index.ts";
 import { cpuAndMemoryByRow, cpuByConcurrency } from "./scale.ts";
 import { shardCosts } from "./shards.ts";
 import { renderTable } from "./table.ts";
+import { runFormats, tableThroughput } from "./tables.ts";
 import { schedulerTurns } from "./turns.ts";
 import { viewRows } from "./view.ts";
 
@@ -34,6 +35,8 @@ const MEASURES: readonly Measure[] = [
   { name: "CPU and memory by row", run: cpuAndMemoryByRow },
   { name: "resume index", run: resumeIndex },
   { name: "reading formats", run: readFormats },
+  { name: "runs over formats", run: runFormats },
+  { name: "convert and export", run: tableThroughput },
   { name: "progress on and off", run: progressOnOff },
   { name: "monitor: speed", run: monitorSpeed },
   { name: "monitor: costs", run: monitorCosts },

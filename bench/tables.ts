@@ -1,0 +1,144 @@
+/**
+ * Files in other formats: `convert` and `export` beside what a user of pyarrow or polars would write for the same
+ * work, each as a process of its own, and whole runs over each format beside one over JSON Lines.
+ *
+ * @module
+ */
+
+import { convertFiles, distillFiles } from "../mod.ts";
+import { inChild } from "./child.ts";
+import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } from "./measure.ts";
+import { writeRows } from "./rows.ts";
+import { instantTeacher } from "./teachers.ts";
+
+const LIBRARIES = ["pyarrow", "polars"] as const;
+const MAIN = new URL("../cli.ts", import.meta.url).pathname;
+const SCRIPT = new URL("tables.py", import.meta.url).pathname;
+
+/** A conversion, and what it is called in `tables.py`. */
+interface Work {
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly args: readonly string[];
+}
+
+/** Throughput of `convert` and `export`. Without Python their own figures stand alone. */
+export async function tableThroughput(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(200_000, 1_000_000);
+  const file = (name: string) => `${bench.dir}/${name}`;
+  await writeRows(file("rows.jsonl"), rows);
+  const teacher = instantTeacher();
+  await distillFiles(file("rows.jsonl"), file("results.jsonl"), { teacher, concurrency: 64 });
+  await convertFiles({ input: file("rows.jsonl"), output: file("rows.parquet") });
+  const works: Work[] = [
+    {
+      name: "jsonl to parquet",
+      ...{ input: file("rows.jsonl"), output: file("out.parquet"), args: ["convert"] },
+    },
+    {
+      name: "parquet to jsonl",
+      ...{ input: file("rows.parquet"), output: file("out.jsonl"), args: ["convert"] },
+    },
+    {
+      name: "results to messages",
+      input: file("results.jsonl"),
+      output: file("messages.parquet"),
+      args: ["export", "--format", "messages"],
+    },
+  ];
+  const python = await pythonWithBoth();
+  const figures: Figure[] = [];
+  for (const work of works) figures.push(...await figuresOf(bench, work, rows, python));
+  return figures;
+}
+
+async function figuresOf(
+  bench: Bench,
+  { name, input, output, args }: Work,
+  rows: number,
+  python: string | undefined,
+): Promise<Figure[]> {
+  const ours = () =>
+    secondsOf(Deno.execPath(), [
+      ...["run", "--quiet", "-A", MAIN, ...args, input, "-o", output, "--replace", "--quiet"],
+    ]);
+  const perSecond = (seconds: readonly number[]) => `${figure(rows / median(seconds))} rows/s`;
+  if (python === undefined) {
+    return [{
+      ...{ name, retort: perSecond([await ours()]), ratios: [] },
+      baseline: "no Python with pyarrow and polars: name one with RETORT_BENCH_PYTHON",
+    }];
+  }
+  const figures: Figure[] = [];
+  for (const library of LIBRARIES) {
+    const taken = await alternate(
+      bench.rounds(3),
+      ours,
+      () => secondsOf(python, [SCRIPT, library, name, input, output]),
+    );
+    figures.push({
+      name: `${name}, whole process`,
+      retort: perSecond(taken.ours),
+      baseline: `${perSecond(taken.theirs)}, ${library}`,
+      ratios: ratiosOf(taken.theirs, taken.ours),
+    });
+  }
+  return figures;
+}
+
+async function secondsOf(command: string, args: readonly string[]): Promise<number> {
+  const started = performance.now();
+  const { success, stderr } = await new Deno.Command(command, { args: [...args] }).output();
+  if (!success) throw new Error(`Cannot measure ${command}: ${new TextDecoder().decode(stderr)}`);
+  return (performance.now() - started) / 1_000;
+}
+
+async function pythonWithBoth(): Promise<string | undefined> {
+  const trainers = new URL("../tests/trainers/.venv/trl/bin/python", import.meta.url).pathname;
+  for (const python of [Deno.env.get("RETORT_BENCH_PYTHON"), trainers, "python3"]) {
+    if (python === undefined) continue;
+    const args = ["-c", "import pyarrow, polars"];
+    const found = await new Deno.Command(python, { args }).output().catch(() => undefined);
+    if (found?.success) return python;
+  }
+}
+
+const MOST_TIMES = 1.2;
+const MOST_MB = 200;
+
+/** Whole runs over each format: CPU a row beside JSON Lines, and the memory of the longest. */
+export async function runFormats(bench: Bench): Promise<Figure[]> {
+  const rows = bench.rows(50_000, 1_000_000);
+  const lines = `${bench.dir}/run.jsonl`;
+  const output = `${bench.dir}/run_out.jsonl`;
+  await writeRows(lines, rows);
+  const figures: Figure[] = [];
+  for (const extension of ["json", "csv", "parquet", "jsonl.zst"]) {
+    const input = `${bench.dir}/run.${extension}`;
+    await convertFiles({ input: lines, output: input });
+    const { ours, theirs } = await alternate(
+      bench.rounds(3),
+      () => inChild("job", { input, output, concurrency: 64, watch: true }),
+      () => inChild("job", { input: lines, output, concurrency: 64, watch: true }),
+    );
+    const cpu = (reports: typeof ours) => reports.map((one) => one.wholeCpuSeconds * 1e6 / rows);
+    const ratios = ratiosOf(cpu(ours), cpu(theirs));
+    const megabytes = Math.max(...ours.map(({ peakRssBytes }) => peakRssBytes)) / 1e6;
+    figures.push({
+      name: `whole run over .${extension}, CPU a row`,
+      retort: `${figure(median(cpu(ours)))} µs`,
+      baseline: `${figure(median(cpu(theirs)))} µs, JSON Lines`,
+      ratios,
+      target: atMost(median(ratios), MOST_TIMES),
+    }, {
+      name: `whole run over .${extension}, memory`,
+      retort: `${figure(megabytes)} MB`,
+      baseline: `${rows.toLocaleString("en")} rows`,
+      ratios: [],
+      target: atMost(megabytes, MOST_MB),
+    });
+    await Deno.remove(input);
+  }
+  return figures;
+}
