@@ -1,3 +1,5 @@
+/** Which of several teachers is sent the next attempt, and when. @module */
+
 import { assert, assertAlmostEquals, assertEquals } from "../../../lib/deps/std_assert.ts";
 import type { Endpoint } from "../../../lib/engine/flow/endpoint.ts";
 import { TeacherPool, type TeacherPoolOptions } from "../../../lib/engine/flow/teacher_pool.ts";
@@ -47,7 +49,7 @@ function fail(endpoint: Endpoint, error: TeacherError): void {
 
 for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
   for (const [weightA, weightB] of [[3, 1], [1, 1], [0.2, 0.5]]) {
-    Deno.test(`TeacherPool shares load as ${weightA} to ${weightB} with ${concurrency} in flight`, () => {
+    Deno.test(`load is shared as ${weightA} to ${weightB} with ${concurrency} in flight`, () => {
       const pool = fleetOf({
         concurrency,
         teachers: [
@@ -69,7 +71,7 @@ for (const concurrency of [1, 2, 3, 4, 7, 10, 20, 41]) {
   }
 }
 
-Deno.test("TeacherPool gives more to the teacher that is quicker, not to the one that answers last", () => {
+Deno.test("more goes to the teacher that is quicker, not to the one that answers last", () => {
   const pool = fleetOf();
   const [slow] = [send(pool)];
   const quick = send(pool);
@@ -81,7 +83,7 @@ Deno.test("TeacherPool gives more to the teacher that is quicker, not to the one
   }
 });
 
-Deno.test("TeacherPool.pick() stays with the preferred teacher while that may be asked", () => {
+Deno.test("a row stays with the preferred teacher while that may be asked", () => {
   const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 3 }), endpointOf(B)] });
   const first = send(pool);
   assertEquals(first.teacher, A);
@@ -90,7 +92,7 @@ Deno.test("TeacherPool.pick() stays with the preferred teacher while that may be
   assertEquals(send(pool, first).teacher, B);
 });
 
-Deno.test("TeacherPool.pick() gives none when all are busy, and waits for no time then", () => {
+Deno.test("no teacher is picked when all are busy, and no timer runs then", () => {
   using clock = new FakeClock();
   const pool = fleetOf({ concurrency: 2, now: clock.now });
   for (let attempt = 0; attempt < 4; attempt++) send(pool);
@@ -98,7 +100,7 @@ Deno.test("TeacherPool.pick() gives none when all are busy, and waits for no tim
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("TeacherPool.pick() calls back when the first teacher may be asked again", async () => {
+Deno.test("a lane is called when the first teacher may be asked again", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({ now: clock.now, onReady: () => ready.push(clock.now()) });
@@ -118,7 +120,7 @@ Deno.test("TeacherPool.pick() calls back when the first teacher may be asked aga
   pool.close();
 });
 
-Deno.test("TeacherPool.pick() calls back sooner where another teacher is ready sooner", async () => {
+Deno.test("a lane is called sooner where another teacher is ready sooner", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({
@@ -137,7 +139,7 @@ Deno.test("TeacherPool.pick() calls back sooner where another teacher is ready s
   pool.close();
 });
 
-Deno.test("TeacherPool.pick() calls back again where it takes longer than it was said at first", async () => {
+Deno.test("a lane is called again where it takes longer than it was said at first", async () => {
   using clock = new FakeClock();
   const ready: number[] = [];
   const pool = fleetOf({
@@ -157,7 +159,7 @@ Deno.test("TeacherPool.pick() calls back again where it takes longer than it was
   assertEquals(ready, [3_000, 8_000]);
 });
 
-Deno.test("TeacherPool.rest says until when all teachers rest, and why", () => {
+Deno.test("users are told until when all teachers rest, and why", () => {
   let now = 0;
   const pool = fleetOf({ now: () => now, wallClock: () => 1_000_000 + now });
   const [a, b] = [send(pool), send(pool)];
@@ -177,7 +179,7 @@ Deno.test("TeacherPool.rest says until when all teachers rest, and why", () => {
   assertEquals(pool.isHalted, true);
 });
 
-Deno.test("TeacherPool gives no halted teacher anything, and leaves it out of its limit", () => {
+Deno.test("a halted teacher gets nothing and counts for no limit", () => {
   const pool = fleetOf();
   assertEquals(pool.limit, 40);
   const halted = send(pool);
@@ -187,7 +189,7 @@ Deno.test("TeacherPool gives no halted teacher anything, and leaves it out of it
   assertEquals(pool.pick(), undefined);
 });
 
-Deno.test("TeacherPool.setConcurrency() changes the limits of all, each up to its own", () => {
+Deno.test("another concurrency changes the limits of all, each up to its own", () => {
   const pool = fleetOf({ teachers: [endpointOf(A, { maxConcurrency: 8 }), endpointOf(B)] });
   assertEquals(pool.limit, 28);
   pool.setConcurrency(50);
@@ -196,7 +198,7 @@ Deno.test("TeacherPool.setConcurrency() changes the limits of all, each up to it
   assertEquals(pool.limit, 4);
 });
 
-Deno.test("TeacherPool ticks ten times a second while it is open, and leaves no timer behind", async () => {
+Deno.test("limits are updated ten times a second while the pool is open, and no timer stays behind", async () => {
   using clock = new FakeClock();
   let ticks = 0;
   const pool = fleetOf({ teachers: [endpointOf(A)], now: clock.now, onTick: () => ticks++ });
@@ -211,7 +213,7 @@ Deno.test("TeacherPool ticks ten times a second while it is open, and leaves no 
   assertEquals([clock.pendingTimers, clock.pendingIntervals], [0, 0]);
 });
 
-Deno.test("TeacherPool calls back when time has raised a limit", async () => {
+Deno.test("a lane is called when time has raised a limit", async () => {
   using clock = new FakeClock();
   let ready = 0;
   const pool = fleetOf({
@@ -229,7 +231,7 @@ Deno.test("TeacherPool calls back when time has raised a limit", async () => {
   pool.close();
 });
 
-Deno.test("TeacherPool probes a teacher that is down although more hangs there than its share", () => {
+Deno.test("a teacher is probed that is down although more hangs there than its share", () => {
   let now = 0;
   const pool = fleetOf({ now: () => now });
   const sent = Array.from({ length: 30 }, () => send(pool));
