@@ -20,6 +20,7 @@ export class OpenFiles {
   readonly #waiting: (() => void)[] = [];
   /** Places that are held by a journal, opening and closing ones included. */
   #taken = 0;
+  #hasMovedAway = false;
 
   /** Lets `most` journals be open at once. */
   constructor(most: number) {
@@ -69,9 +70,15 @@ export class OpenFiles {
 
   /** Lets the lines of files that were found so go to new ones, and gives their paths. */
   async moveAway(): Promise<string[]> {
+    this.#hasMovedAway = true;
     const paths: string[] = [];
     for (const journal of [...this.#open]) paths.push(await journal.moveAway() ?? "");
     return paths.filter((path) => path !== "");
+  }
+
+  /** Whether lines go to new files already. What is found from then on is not asked for: no one looks any more. */
+  get hasMovedAway(): boolean {
+    return this.#hasMovedAway;
   }
 
   /** A place is free. */
@@ -254,6 +261,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
+    // Otherwise it would keep its place to the end, for which others may wait.
+    if (this.#hasProblem && this.#files.hasMovedAway) await this.moveAway().catch(() => {});
     if (!this.isIdle) return false;
     await (this.#parking = this.#close(this.#journal!));
     this.#parking = undefined;

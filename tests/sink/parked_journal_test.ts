@@ -81,6 +81,26 @@ Deno.test("ParkedJournal: a file that was replaced while it was open is not clos
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
 });
 
+Deno.test("ParkedJournal: files that turn out to be replaced once lines go elsewhere keep no place", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals } = journalsIn(dir, 3, 1);
+  const [first, second, third] = journals;
+  await first.append("1", 1);
+  await second.append("a", 1);
+  for (const name of ["0.jsonl", "1.jsonl"]) {
+    await Deno.rename(dir.path(name), dir.path(`before-${name}`));
+    await dir.write(name, "");
+  }
+  assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
+  assertEquals(await openFiles.moveAway(), [dir.path("1.rescued-1.jsonl")]);
+  await first.append("2", 2);
+  await third.append("x", 1);
+  await first.append("3", 3);
+  for (const journal of journals) await journal.close();
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "2\n3\n");
+  assertEquals(await dir.read("2.jsonl"), "x\n");
+});
+
 Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given up only with abandon()", async () => {
   await using dir = await tempDir();
   const stalls: string[] = [];
