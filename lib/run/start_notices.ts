@@ -155,6 +155,17 @@ function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   ];
 }
 
+/** What stands beside questions that say nothing without it (SQuAD, BoolQ, RACE, MMLU, ARC). */
+const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
+  "context",
+  "passage",
+  "article",
+  "story",
+  "documents",
+  "choices",
+  "options",
+]);
+
 /** The most fields that are named. */
 const UNSENT_SHOWN = 20;
 
@@ -164,7 +175,14 @@ function unsentLines(found: readonly Found[]): string[] {
   const shown = names.slice(0, UNSENT_SHOWN).map((name) =>
     /^[\w.[\]-]+$/.test(name) ? name : JSON.stringify(name)
   );
-  return [`not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`];
+  const meant = names.filter((name) => OFTEN_ASKED_ABOUT.has(name));
+  return [
+    `not sent: ${shown.join(", ")}${names.length > shown.length ? ", …" : ""}`,
+    ...meant.length === 0 ? [] : [
+      `Is the prompt about ${meant.map((name) => `"${name}"`).join(", ")}? ` +
+      "--template makes prompts of several fields",
+    ],
+  ];
 }
 
 /** The prompt is then taken from where the rows' shape has it. */

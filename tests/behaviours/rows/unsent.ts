@@ -28,6 +28,25 @@ export const UNSENT: RowGroup = {
       says: "not sent: question",
     },
     {
+      what: "SQuAD",
+      rows: ['{"id":"1","title":"Rome","context":"Rome fell in 476.","question":"When?"}'],
+      sent: ['"messages":[{"role":"user","content":"When?"}]'],
+      says: 'Is the prompt about "context"? --template makes prompts of several fields',
+    },
+    {
+      what: "SQuAD with a template",
+      rows: ['{"id":"1","title":"Rome","context":"Rome fell in 476.","question":"When?"}'],
+      flags: ["--template", "{{context}} {{question}}"],
+      sent: ['"messages":[{"role":"user","content":"Rome fell in 476. When?"}]'],
+      says: "not sent: title",
+    },
+    {
+      what: "MMLU",
+      rows: ['{"question":"Which?","choices":["a","b"],"answer":1}'],
+      sent: ['"messages":[{"role":"user","content":"Which?"}]'],
+      says: 'Is the prompt about "choices"? --template makes prompts of several fields',
+    },
+    {
       what: "a results file as input",
       rows: ['{"prompt":"hi","response":"old","reasoning":"because"}'],
       sent: ['"messages":[{"role":"user","content":"hi"}]'],
