@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 /**
- * `deno task screenshot-view`: docs/view-table.png and docs/view-detail.png, of answers that are made for it.
+ * `deno task screenshot-view`: docs/view-table.png, view-facets.png, view-detail.png and view-samples.png, of answers
+ * that are made for it.
  *
  * @module
  */
@@ -14,14 +15,17 @@ import { launchChromium } from "./browser.ts";
 
 const THINGS = ["apples", "tickets", "books", "marbles", "stamps"];
 
-/** Takes both pictures in a theme. */
+/** Takes all pictures in a theme. */
 async function takeScreenshots(
   folder: string,
   theme: "light" | "dark",
   suffix = "",
 ): Promise<void> {
   await using dir = await tempDir();
-  await dir.write("out/prompts.jsonl", Array.from({ length: 2_000 }, (_, i) => lineOf(i)).join(""));
+  await dir.write(
+    "out/prompts.jsonl",
+    Array.from({ length: 2_000 }, (_, i) => lineOf(i)).join(""),
+  );
   const run = {
     input: "prompts.jsonl",
     identity: { model: "qwen3" },
@@ -30,7 +34,10 @@ async function takeScreenshots(
   await dir.write("out/prompts.run.json", JSON.stringify(run));
   const folderBefore = Deno.cwd();
   Deno.chdir(dir.root);
-  await using service = await DataService.open({ paths: ["out/"], isKept: false });
+  await using service = await DataService.open({
+    paths: ["out/"],
+    isKept: false,
+  });
   await using served = serveView(service, { program: "retort" });
   await using browser = await launchChromium();
   const page = await browser.newPage({
@@ -43,12 +50,24 @@ async function takeScreenshots(
   await page.getByRole("button", { name: "Not Refusal" }).click();
   await page.waitForTimeout(1_000);
   await page.screenshot({ path: `${folder}/view-table${suffix}.png` });
+  await page.getByRole("spinbutton", { name: "Answer tokens from" }).fill("40");
+  await page.getByRole("checkbox", { name: /^hard/ }).check();
+  await page.waitForTimeout(1_000);
+  await page.screenshot({
+    path: `${folder}/view-facets${suffix}.png`,
+    clip: { x: 0, y: 52, width: 720, height: 848 },
+  });
   await page.getByRole("button", { name: "Clear" }).click();
   await page.getByText("case-100#1", { exact: true }).or(
     page.getByText("case-0#1", { exact: true }),
   ).first().click();
   await page.waitForTimeout(1_000);
   await page.screenshot({ path: `${folder}/view-detail${suffix}.png` });
+  await page.locator(".samples").scrollIntoViewIfNeeded();
+  await page.waitForTimeout(300);
+  await page.locator("#detail").screenshot({
+    path: `${folder}/view-samples${suffix}.png`,
+  });
   Deno.chdir(folderBefore);
 }
 
@@ -82,7 +101,8 @@ function lineOf(i: number): string {
   const other = `She buys ${
     7 * b
   } ${thing} in 7 days and had ${a} before.\n\nThe answer is \\boxed{${a + 7 * b + i % 2}}.`;
-  return line + resultLine({ uid: `case-${i}#1`, prompt, response: other, own, distill });
+  return line +
+    resultLine({ uid: `case-${i}#1`, prompt, response: other, own, distill });
 }
 
 if (import.meta.main) {
