@@ -45,7 +45,8 @@ async function openView(
   };
 }
 
-const PROSE = "The first step adds the numbers, and the second step divides them.";
+const PROSE =
+  "The first step adds the numbers, and the second step divides them.";
 
 /** 300 answers: some of each kind, three samples of one row, and failures. */
 function someFiles(): Record<string, string> {
@@ -393,6 +394,62 @@ Deno.test("data page: texts of rows stay texts, wherever they are shown", async 
     ),
     0,
   );
+});
+
+Deno.test("data page: compares two runs, and lays out a very long answer only when asked to", async () => {
+  await using stack = new AsyncDisposableStack();
+  const dir = stack.use(await tempDir());
+  const answer = (uid: string, response: string) =>
+    resultLine({ uid, response });
+  await dir.write(
+    "a/x.jsonl",
+    answer("same", "It is 7.") + answer("final", "It is 1,000.") +
+      answer("other", "It is 3."),
+  );
+  await dir.write(
+    "b/x.jsonl",
+    answer("other", `${"word ".repeat(40_000)}It is 4.`) +
+      answer("final", "So \\boxed{1000}.") +
+      answer("same", "It is 7.") + answer("only", "1"),
+  );
+  const service = stack.use(
+    await DataService.open({
+      paths: [dir.path("a"), dir.path("b")],
+      isKept: false,
+    }),
+  );
+  const served = stack.use(serveView(service, { program: "retort" }));
+  const { page } = stack.use(await visit(served.url));
+  await page.getByText(
+    "3 rows answered by both; 66.6% agree in the final answer",
+  ).waitFor();
+  const agreement = page.getByRole("group", { name: "Answers of both runs" });
+  await agreement.getByRole("checkbox", { name: /^Same final answer/ }).check();
+  await shows(page, "2 of 7 rows");
+  assertEquals(await violations(page), []);
+  await agreement.getByRole("checkbox", { name: /^Same final answer/ })
+    .uncheck();
+  await agreement.getByRole("checkbox", { name: /^Different/ }).check();
+  await page.getByRole("group", { name: "Run", exact: true }).getByRole(
+    "checkbox",
+    { name: /\/b\s*\d+$/ },
+  ).check();
+  await shows(page, "1 of 7 rows");
+  await row(page, "other").click();
+  const detail = page.getByRole("complementary");
+  await detail.getByText("2 answers to this row").waitFor();
+  await detail.getByText(/final answer 3$/).waitFor();
+  await detail.getByRole("button", { name: "Raw answer" }).click();
+  await detail.getByRole("button", { name: "Show all 200,008 characters" })
+    .click();
+  assertEquals(
+    (await detail.getByLabel("Answer", { exact: true }).textContent())?.length,
+    200_008,
+  );
+  await page.getByRole("button", { name: "Use these rows …" }).click();
+  await page.getByRole("dialog").getByText(
+    "This condition is known to this page only",
+  ).waitFor();
 });
 
 /** Rows that are made when they are asked for. */
