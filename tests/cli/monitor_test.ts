@@ -193,5 +193,5 @@ Deno.test("end() says that the report cannot be written, and throws nothing", as
   await run();
   await Deno.mkdir(dir.path("r.html"));
   assertEquals([await end(), said.length], [false, 1]);
-  assertStringIncludes(said[0], `Cannot write "${dir.path("r.html")}"`);
+  assertStringIncludes(said[0], `Cannot write the report to "${dir.path("r.html")}"`);
 });
