@@ -14,15 +14,19 @@ const COLUMN = 16;
 export function comparisonText(
   { both, agreement, without_final_answer, runs }: RunComparison,
 ): string {
-  const agreed = (count: number) =>
-    `${formatCount(count).padStart(11)}  ${formatPercent(count, both).padStart(6)}`;
+  const agreed = (count: number) => {
+    const share = both === 0 ? "" : `  ${formatPercent(count, both).padStart(6)}`;
+    return `${formatCount(count).padStart(11)}${share}`;
+  };
   const row = (name: string, of: (run: ComparedRun) => string) =>
     `${name.padEnd(LEFT)} ${runs.map((run) => of(run).padEnd(COLUMN)).join(" ")}`.trimEnd();
   const lines = [
     `Left   ${runs[0].path}`,
     `Right  ${runs[1].path}`,
     "",
-    `${"Answered by both".padEnd(LEFT)} ${formatCount(both).padStart(11)}`,
+    `${"Answered by both".padEnd(LEFT)} ${formatCount(both).padStart(11)}${
+      both === 0 ? "  rows are matched by uid" : ""
+    }`,
     `${"  same text".padEnd(LEFT)} ${agreed(agreement.same_text)}`,
     `${"  same final answer".padEnd(LEFT)} ${agreed(agreement.same_final_answer)}`,
     `${"  different".padEnd(LEFT)} ${agreed(agreement.different)}`,

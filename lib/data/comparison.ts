@@ -76,12 +76,15 @@ function isAnswer({ columns }: Table, row: number): boolean {
   return columns.status[row] === 0 && (columns.marks[row] & Mark.Gone) === 0;
 }
 
-/** Rows of the left run with those of the right one that have the same id, in the order of the right. */
+/** Rows of the left run with those of the right one that have the same id, in the order of the right. Files of one
+ * run may use the same ids: the first row of an id belongs to the first, the second to the second. */
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;
   /** Row numbers plus 1 by the hash of the id: open addressing. */
   const slots = new Uint32Array(mask + 1);
+  /** Left rows of each id that have no partner, as lists of row numbers plus 1. */
+  const heads = new Uint32Array(mask + 1), next = new Uint32Array(table.length);
   const slotOf = (row: number) => {
     let slot = uidLow[row] & mask;
     for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
@@ -90,14 +93,20 @@ function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
     }
     return slot;
   };
+  for (let row = table.length - 1; row >= 0; row--) {
+    if (run[row] !== 0 || !isAnswer(table, row)) continue;
+    const slot = slotOf(row);
+    slots[slot] ||= row + 1;
+    next[row] = heads[slot];
+    heads[slot] = row + 1;
+  }
   const pairs: (readonly [number, number])[] = [];
-  for (const side of [0, 1]) {
-    for (let row = 0; row < table.length; row++) {
-      if (run[row] !== side || !isAnswer(table, row)) continue;
-      const slot = slotOf(row);
-      if (side === 0) slots[slot] ||= row + 1;
-      else if (slots[slot] !== 0) pairs.push([slots[slot] - 1, row]);
-    }
+  for (let row = 0; row < table.length; row++) {
+    if (run[row] !== 1 || !isAnswer(table, row)) continue;
+    const slot = slotOf(row), left = heads[slot];
+    if (left === 0) continue;
+    heads[slot] = next[left - 1];
+    pairs.push([left - 1, row]);
   }
   return pairs;
 }

@@ -72,3 +72,20 @@ Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", a
   assertEquals(selectRows(index, 'flags contains "duplicate"').length, 0);
   index.close();
 });
+
+Deno.test("compareRuns() pairs rows of one id file by file", async () => {
+  await using dir = await tempDir();
+  for (const run of ["a", "b"]) {
+    for (const file of ["x", "y"]) {
+      const rows = ["1", "2"].map((uid) => resultLine({ uid, response: `${file} ${uid}` }));
+      await dir.write(`${run}/${file}.jsonl`, rows.join(""));
+    }
+  }
+  const paths = [dir.path("a"), dir.path("b")] as const;
+  await using open = await openFiles(paths);
+  const index = openIndex(open.files, false);
+  await index.readAll();
+  const { both, agreement, runs } = compareRuns(index.table, index.runs, [...paths]).comparison;
+  assertEquals([both, agreement.same_text, ...runs.map(({ only }) => only)], [4, 4, 0, 0]);
+  index.close();
+});
