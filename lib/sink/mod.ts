@@ -29,7 +29,7 @@ export { BAD_ROW_PREFIX, type BadRow, badRowLine, badRowUid, type LineFormat } f
 export { jsonOf } from "./json_text.ts";
 export { acquireLock, type Lock, type RunNote, SharedLock } from "./lock.ts";
 export { refuseHeld } from "./lock_file.ts";
-export { OpenFiles } from "./parked_journal.ts";
+export { OpenFiles } from "./open_files.ts";
 export { outcomeLine, Sink, type SinkOptions } from "./sink.ts";
 export { mergeRescued, rescuedFilesOf } from "./rescued.ts";
 export { repairTail } from "./tail.ts";

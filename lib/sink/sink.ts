@@ -10,7 +10,8 @@ import type { Outcome } from "../row.ts";
 import { cannotWrite } from "./durable_file.ts";
 import { Journal, type JournalFile } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
-import { type JournalLike, type OpenFiles, ParkedJournal } from "./parked_journal.ts";
+import type { OpenFiles } from "./open_files.ts";
+import { type JournalLike, ParkedJournal } from "./parked_journal.ts";
 
 /** The files of a sink. */
 export interface SinkFiles {

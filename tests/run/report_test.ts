@@ -26,6 +26,16 @@ Deno.test("describeInput() says what was found in each input", () => {
   ]);
 });
 
+Deno.test("describeInput() says of thousands of inputs how many follow the first ones", () => {
+  const inputs = Array.from({ length: 10_000 }, (_, i) => `f${i}.jsonl`);
+  const found = inputs.map(() => foundOf({ rows: 2, shape: "prompt" }));
+  found[9_999].bad.add(1, "not JSON", () => "");
+  const said = describeInput(inputs, found);
+  assertEquals(said.length, 21);
+  assertEquals(said[0], "f0.jsonl: 2 rows (2 prompt)");
+  assertEquals(said[20], "… and 9,980 more inputs: 19,960 rows, 1 bad");
+});
+
 Deno.test("describeInput() says how many samples there are to be", () => {
   const found = foundOf({ rows: 1200, shape: "prompt", samples: 3 });
   found.succeeded = 2400;

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { Journal } from "../../lib/sink/journal.ts";
-import { OpenFiles, ParkedJournal } from "../../lib/sink/parked_journal.ts";
+import { OpenFiles } from "../../lib/sink/open_files.ts";
+import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { diskError, FaultyDisk } from "./faulty_disk.ts";
 
