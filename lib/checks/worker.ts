@@ -8,17 +8,18 @@
 import { endsWithin } from "../interruptible.ts";
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { type Check, patternCheck } from "./check.ts";
-import { schemaCheck } from "./json_schema.ts";
 import {
   type Batch,
+  type Check,
   IDLE,
   Note,
+  patternCheck,
   Phase,
   type Ready,
   type Reasons,
   type Setup,
-} from "./worker_protocol.ts";
+} from "./check.ts";
+import { schemaCheck } from "./json_schema.ts";
 
 interface Scope {
   onmessage: ((event: { data: unknown }) => void) | null;

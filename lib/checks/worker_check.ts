@@ -5,7 +5,6 @@
  */
 
 import type { Completion } from "../teacher/mod.ts";
-import type { Unchecked, Verdict } from "./check.ts";
 import {
   type Batch,
   IDLE,
@@ -15,7 +14,9 @@ import {
   type Ready,
   type Reasons,
   type Setup,
-} from "./worker_protocol.ts";
+  type Unchecked,
+  type Verdict,
+} from "./check.ts";
 
 /** What the worker checks for. */
 export interface WorkerCheckOptions {

@@ -36,7 +36,7 @@ export type {
   ThinkStyle,
   Validate,
 } from "./options.ts";
-export { filesOf, makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
+export { filesOf, makeFolders, type OutputFiles, outputFilesOf, sharedStem } from "./outputs.ts";
 export { checkOutputs } from "./output_checks.ts";
 export type { Preview, PreviewedRequest } from "./preview.ts";
 export { type ResolvedOptions, resolveOptions } from "./resolve_options.ts";
@@ -53,4 +53,3 @@ export {
   type StatusError,
   type StatusTeacher,
 } from "./status_file.ts";
-export { sharedStem } from "./shared_stem.ts";

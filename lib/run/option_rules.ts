@@ -5,6 +5,7 @@
  * @module
  */
 
+import { UsageError } from "../errors.ts";
 import { FAILURE_TYPES } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import {
@@ -169,13 +170,22 @@ function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions)
 }
 
 /**
- * Checks the options of a run.
+ * Checks the options of a run, also beside those of its generator.
  *
  * @throws {TypeError | RangeError} If one cannot be used.
+ * @throws {UsageError} If two cannot be used together.
  */
-export function resolveRunOptions(options: RunOptions): ResolvedRunOptions {
+export function resolveRunOptions(
+  options: RunOptions,
+  { duplicates }: { duplicates: "merge" | "keep" },
+): ResolvedRunOptions {
   checkOptions(options, RUN_RULES);
   requireOptions("run", options, ["input", "output"], RUN_RULES);
   checkSelection(options);
+  if (options.shard !== undefined && duplicates === "keep") {
+    throw new UsageError(
+      "Cannot use --duplicates keep with --shard: copies are numbered over the whole input",
+    );
+  }
   return { ...options, input: pathsOf(options.input), output: pathOf(options.output) };
 }

@@ -9,8 +9,10 @@ import { SinkError, UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { statOf, systemReason } from "../files.ts";
-import { inFolder, type PathRules } from "../paths.ts";
+import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
+import { basename, SEPARATOR_PATTERN } from "../deps/std_path.ts";
+import { PATTERN } from "./inputs.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
@@ -151,4 +153,22 @@ export function nameOf(input: string, { basename }: Pick<PathRules, "basename"> 
 
 async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory ?? false;
+}
+
+/** The stem that all shards of an output share: `out/x`. */
+export async function sharedStem(
+  named: readonly string[],
+  files: readonly string[],
+  output: string,
+): Promise<string> {
+  return await stemOf(output, nameOfInput(named, files));
+}
+
+/** One file, one folder, or the first of several and how many follow. */
+function nameOfInput(named: readonly string[], files: readonly string[]): string {
+  if (files.length === 1) return nameOf(files[0]);
+  if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
+  const parts = withoutSeparator(named[0]).split(SEPARATOR_PATTERN);
+  const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
+  return basename(fixed.join("/")) || "input";
 }

@@ -22,9 +22,8 @@ import {
   shardStem,
   shareOfRows,
 } from "../shards/mod.ts";
-import { filesOf, type OutputFiles } from "./outputs.ts";
+import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
-import { sharedStem } from "./shared_stem.ts";
 import { readStatus, type RunStatus } from "./status_file.ts";
 
 /** What a shard is told. */

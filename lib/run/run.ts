@@ -44,7 +44,7 @@ export class Run {
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.progress);
-    this.#options = resolveRunOptions(options);
+    this.#options = resolveRunOptions(options, context.generator);
     this.#chosen = new UidSelection(options.uids, options.excludeUids);
     const { generator } = context;
     this.#concurrency = generator.concurrency;
@@ -54,11 +54,6 @@ export class Run {
       think: options.think ?? "wrap",
       shards: options.shard?.count,
     });
-    if (options.shard !== undefined && generator.duplicates === "keep") {
-      throw new UsageError(
-        "Cannot use --duplicates keep with --shard: copies are numbered over the whole input",
-      );
-    }
   }
 
   /** Makes the run. Rejects when it cannot be started, or when its output cannot be kept. */

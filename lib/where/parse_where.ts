@@ -16,8 +16,7 @@
  */
 
 import { type Pattern, patternOf } from "./pattern.ts";
-import { type Token, tokensOf, whereError } from "./tokens.ts";
-import { valueAt } from "./fields.ts";
+import { type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
 
 /** Returns the value at a path of a row; undefined where there is none. */
 export type Lookup = (path: readonly string[]) => unknown;
