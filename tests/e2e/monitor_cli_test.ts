@@ -288,7 +288,7 @@ Deno.test("a report that cannot be written is exit 6 where the run itself went w
   open();
   const result = await child.output();
   assertExit(result, 6);
-  assertStringIncludes(result.stderr, `Cannot write "${dir.path("report.html")}"`);
+  assertStringIncludes(result.stderr, `Cannot write the report to "${dir.path("report.html")}"`);
   assertEquals((await dir.rows("out/in.jsonl")).length, 2);
 });
 

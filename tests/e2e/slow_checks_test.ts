@@ -51,7 +51,7 @@ for (const [name, prompts, flags] of SLOW) {
       ...flags.map((flag) => flag === "schema.json" ? schema : flag),
     ]);
     assertExit(result, 3);
-    assertLess(performance.now() - startedAt, 10_000);
+    assertLess(performance.now() - startedAt, 60_000);
     assertEquals(server.posts, 3);
     const results = await dir.rows("out/in.jsonl");
     assertEquals(results.map(({ uid }) => uid), ["0", "2"]);
