@@ -9,7 +9,7 @@ import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
 /** A worker takes 25 MB, and two read as fast as most disks. */
 const MOST_WORKERS = 2;
-/** The longest that one block of lines, about a megabyte, may take. */
+/** The longest that one block of lines, 256 KB or one line, may take. */
 const MOST_MS = 2_000;
 const WATCH_MS = 100;
 
@@ -133,7 +133,7 @@ export class Scanner {
   #endSlow(place: number): void {
     const [row, all] = [place, this.total].map((count) => count.toLocaleString("en-US"));
     this.#end(
-      `The search was ended at row ${row} of ${all}: about a megabyte took more than ${
+      `The search was ended at row ${row} of ${all}: 256 KB of lines took more than ${
         MOST_MS / 1_000
       } s. A repetition inside of a repetition, as in (a+)+, takes exponential time: write it as one`,
     );
