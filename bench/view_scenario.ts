@@ -4,8 +4,10 @@
  * @module
  */
 
+import process from "node:process";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DataRequests } from "../lib/data/mod.ts";
+import { linesOf, readLineBlocks } from "../lib/line_blocks.ts";
 import { alternate, type Rounds } from "./measure.ts";
 
 /** What was measured, in milliseconds. */
@@ -55,6 +57,26 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
     (await page('response matches "(?i)total of \\\\d+ [a-z]+s\\\\b"')).scan?.isDone === true
   );
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
+}
+
+/** CPU that the flags of an answer take, in microseconds: the mean over the first rows of a file. */
+export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
+  const { flagsOf } = await import("../lib/data/flags.ts");
+  const answers: Parameters<typeof flagsOf>[0][] = [];
+  for await (const block of readLineBlocks(path)) {
+    for (const bytes of linesOf(block)) {
+      const { response, prompt, distill } = JSON.parse(new TextDecoder().decode(bytes));
+      const isNot = { hasToolCalls: false, isRefusal: false, asksForJson: false };
+      answers.push({ response, prompt, finishReason: distill.finish_reason, ...isNot });
+    }
+    if (answers.length >= rows) break;
+  }
+  // The first round compiles.
+  for (const answer of answers) flagsOf(answer);
+  const before = process.cpuUsage();
+  for (const answer of answers) flagsOf(answer);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / answers.length;
 }
 
 /** A run at full speed, with an index of a file that grows being made beside it and without by turns. */
