@@ -58,7 +58,8 @@ interface Watch {
 /** The worker, and what it still has to check. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
+  /** What the worker writes. Each has its own: one that was ended writes for some seconds more. */
+  #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];
   /** Were checked before an answer that took too long; only their verdicts were lost. */
@@ -122,7 +123,7 @@ export class WorkerCheck {
   /** Returns the reason why it cannot be started, or undefined once it is ready. */
   #start(): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#progress[Note.Answer] = IDLE;
+    this.#progress = new Int32Array(new SharedArrayBuffer(NOTES * 4)).fill(IDLE);
     try {
       const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
       this.#worker = worker;

@@ -1,0 +1,47 @@
+/** Tests of the worker that checks answers, seen from the other thread. @module */
+
+import { type Batch, Note, type Setup } from "../../lib/checks/check.ts";
+import { WorkerCheck } from "../../lib/checks/worker_check.ts";
+import { assertEquals } from "../../lib/deps/std_assert.ts";
+import type { Completion } from "../../lib/teacher/mod.ts";
+
+/** Is ready at once, and crashes at the last answer of its first batch. Those that were ended still write. */
+class CrashingWorker {
+  static readonly notes: Int32Array[] = [];
+  onmessage: ((event: unknown) => void) | null = null;
+  onerror: ((event: unknown) => void) | null = null;
+
+  postMessage(message: Setup | Batch): void {
+    const { notes } = CrashingWorker;
+    if ("progress" in message) {
+      notes.push(new Int32Array(message.progress));
+      queueMicrotask(() => this.onmessage?.({ data: { problem: undefined } }));
+      return;
+    }
+    notes.at(-1)![Note.Answer] = message.texts.length - 1;
+    for (const ended of notes.slice(0, -1)) ended[Note.Answer] = 0;
+    queueMicrotask(() => this.onerror?.({ message: "crashed", preventDefault: () => {} }));
+  }
+
+  terminate(): void {}
+}
+
+Deno.test("WorkerCheck goes by what its own worker is at, whatever one that was ended still writes", async () => {
+  const realWorker = globalThis.Worker;
+  globalThis.Worker = CrashingWorker as unknown as typeof Worker;
+  try {
+    const checks = await WorkerCheck.start({ pattern: /x/, jsonSchema: undefined });
+    const blamed: string[] = [];
+    // The first answer goes to the worker at once, and the others together to the next one.
+    const verdicts = ["a", "b", "c", "d"].map(async (response) => {
+      await checks.check({ response } as Completion);
+      blamed.push(response);
+    });
+    while (blamed.length < 2) await Promise.resolve();
+    assertEquals(blamed, ["a", "d"]);
+    checks.close();
+    await Promise.all(verdicts);
+  } finally {
+    globalThis.Worker = realWorker;
+  }
+});
