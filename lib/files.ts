@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SinkError } from "./errors.ts";
+import { SinkError, UsageError } from "./errors.ts";
 
 /** Names of Deno's error classes, and what each of them means to a user. Their names are compared and not the
  * classes, which would bind this file to Deno. */
@@ -90,4 +90,22 @@ export async function hasContent(path: string): Promise<boolean> {
 /** Removes a file that may not be there. */
 export async function removeIfThere(path: string): Promise<void> {
   await ifThere(Deno.remove(path));
+}
+
+/**
+ * Makes a folder, and those that it stands in.
+ *
+ * @throws {UsageError} when there is a file of that name
+ * @throws {SinkError} when it cannot be made
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+  } catch (cause) {
+    const words = `Cannot make the folder "${path}"`;
+    if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
+      throw new UsageError(`${words}: there is a file of that name. Name another output`);
+    }
+    throw new SinkError(`${words}: ${systemReason(cause)}`, { path, cause });
+  }
 }

@@ -5,10 +5,10 @@
  */
 
 import * as system from "../deps/std_path.ts";
-import { SinkError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { InputPiece } from "../formats/mod.ts";
 import { targetOf, temporaryPathOf } from "../sink/mod.ts";
-import { statOf, systemReason } from "../files.ts";
+import { makeFolder, statOf } from "../files.ts";
 import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
 import { basename, SEPARATOR_PATTERN } from "../deps/std_path.ts";
@@ -127,22 +127,6 @@ async function namesFile(output: string): Promise<boolean> {
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
   for (const folder of new Set(files.map(({ results }) => system.dirname(results)))) {
     await makeFolder(folder);
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists || cause instanceof Deno.errors.NotADirectory) {
-      throw new UsageError(
-        `Cannot make the folder "${path}": there is a file of that name. Name another output`,
-      );
-    }
-    throw new SinkError(`Cannot make the folder "${path}": ${systemReason(cause)}`, {
-      path,
-      cause,
-    });
   }
 }
 

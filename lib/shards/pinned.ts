@@ -10,7 +10,7 @@ import { LockedError, SourceError, UsageError } from "../errors.ts";
 import { formatCount } from "../figures.ts";
 import type { InputOptions } from "../formats/mod.ts";
 import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
-import { cannotRead } from "../files.ts";
+import { cannotRead, makeFolder } from "../files.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
 import { planPathOf } from "./shard.ts";
 
@@ -155,14 +155,6 @@ async function write(path: string, plan: ShardPlan): Promise<void> {
     using file = await Deno.open(path, { write: true, createNew: true });
     for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
     await file.syncData();
-  } catch (cause) {
-    throw cannotWrite(path, cause);
-  }
-}
-
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
   } catch (cause) {
     throw cannotWrite(path, cause);
   }

@@ -21,7 +21,7 @@
 
 import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere } from "../files.ts";
+import { ifThere, makeFolder } from "../files.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { OWN_FOLDER } from "../paths.ts";
 import {
@@ -209,11 +209,12 @@ export class SharedLock implements Disposable {
    * Takes it. The lock files of the outputs, all in one folder, give it its name: the same run has the same one.
    *
    * @throws {LockedError} when another run with these outputs is at work
+   * @throws {UsageError | SinkError} when it cannot be made
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
     const path = sharedPathOf(paths[0], name);
-    await Deno.mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     for (let attempt = 1;; attempt++) {
       try {
         return new SharedLock(await acquireLock(path, options), name);

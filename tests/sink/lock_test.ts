@@ -252,6 +252,13 @@ Deno.test("SharedLock keeps others from every output that was claimed, and from 
   using _b = await acquireLock(paths[1], { shared: again });
 });
 
+Deno.test("SharedLock names the folder that it cannot make", async () => {
+  await using dir = await tempDir();
+  await dir.write(".retort", "a file");
+  const error = await assertRejects(() => SharedLock.acquire([dir.path("a.lock")]), UsageError);
+  assertStringIncludes(error.message, `Cannot make the folder "${dir.path(".retort")}"`);
+});
+
 Deno.test("a shared lock tells the next holder of each output what was in flight at a crash, until that sends", async () => {
   await using dir = await tempDir();
   const path = dir.path("a.lock");
