@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found.
+ * What the first pass over an input found, and what has become of it since.
  *
  * @module
  */
@@ -7,6 +7,8 @@
 import { Buffer } from "node:buffer";
 import { tokenLimitOf } from "../engine/answers/mod.ts";
 import { addOwnLimit, type OwnLimits } from "../prices/mod.ts";
+import type { SummaryFile } from "../progress/mod.ts";
+import type { Outcome } from "../row.ts";
 import type { ParsedRow } from "../source/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import { BadLines } from "./input_problems.ts";
@@ -168,4 +170,36 @@ function partTokens(part: { type?: unknown; text?: unknown }): number {
 
 function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
+}
+
+/** What has become of an input since its first pass. */
+export class JobCounts {
+  /** Lines of the input that went to the failures file as they are. */
+  badWritten = 0;
+  #settled = 0;
+  #succeeded = 0;
+  #failed = 0;
+  #recovered = 0;
+
+  /** Counts a row that is on disk now. */
+  add({ failure }: Outcome, stoodInFailures: boolean): void {
+    this.#settled++;
+    if (failure === undefined) {
+      this.#succeeded++;
+      if (stoodInFailures) this.#recovered++;
+    } else if (!stoodInFailures) this.#failed++;
+  }
+
+  /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
+  leftOf({ plan }: Preflight): number {
+    return plan.toAsk - this.#settled + plan.bad - this.badWritten;
+  }
+
+  /** Where the input stands now. */
+  standing(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
+    const { total } = found;
+    const succeeded = found.succeeded + this.#succeeded;
+    const failed = found.failed + this.#failed - this.#recovered;
+    return { total, succeeded, failed, pending: total - succeeded - failed };
+  }
 }

@@ -25,7 +25,7 @@ import { FailureLedger } from "./failure_ledger.ts";
 import type { JobContext } from "./context.ts";
 import { type OutputFiles, spoolPathOf } from "./outputs.ts";
 import { checkReadableTwice, estimateRows, spool } from "./inputs.ts";
-import { Preflight } from "./findings.ts";
+import { JobCounts, Preflight } from "./findings.ts";
 import { preflight } from "./preflight.ts";
 import { hasContent, removeIfThere } from "../files.ts";
 import { InputSequence } from "./input_sequence.ts";
@@ -48,12 +48,7 @@ export class Job {
   #parser: RowParser | undefined;
   readonly #context: JobContext;
   readonly #ledger: FailureLedger;
-  #settled = 0;
-  /** Lines of the input that went to the failures file as they are. */
-  #badWritten = 0;
-  #succeeded = 0;
-  #failed = 0;
-  #recovered = 0;
+  readonly #counts = new JobCounts();
   #path: string;
   #mode: number | undefined;
   #lock: Lock | undefined;
@@ -247,7 +242,7 @@ export class Job {
       earlierOf: (row) => this.#ledger.earlierOf(row, params),
       onBadRow: async (bad) => {
         await this.sink.putBadRow(bad);
-        this.#badWritten++;
+        this.#counts.badWritten++;
       },
       signal,
     });
@@ -255,20 +250,12 @@ export class Job {
 
   /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
   get left(): number {
-    const { plan } = this.found;
-    return plan.toAsk - this.#settled + plan.bad - this.#badWritten;
+    return this.#counts.leftOf(this.found);
   }
 
   /** Counts rows that are on disk now. */
   settled(outcomes: readonly Outcome[]): void {
-    this.#settled += outcomes.length;
-    for (const outcome of outcomes) {
-      const stoodInFailures = this.#ledger.settle(outcome);
-      if (outcome.failure === undefined) {
-        this.#succeeded++;
-        if (stoodInFailures) this.#recovered++;
-      } else if (!stoodInFailures) this.#failed++;
-    }
+    for (const outcome of outcomes) this.#counts.add(outcome, this.#ledger.settle(outcome));
   }
 
   /** Ends the writing, and brings the failures file to hold exactly what failed and what is pending. */
@@ -298,17 +285,7 @@ export class Job {
 
   /** Where this input stands now. */
   summary(): SummaryFile {
-    const { total, succeeded, failed } = this.found;
-    const nowSucceeded = succeeded + this.#succeeded;
-    const nowFailed = failed + this.#failed - this.#recovered;
-    return {
-      input: this.files.input,
-      results: this.files.results,
-      failures: this.files.failures,
-      total,
-      succeeded: nowSucceeded,
-      failed: nowFailed,
-      pending: total - nowSucceeded - nowFailed,
-    };
+    const { input, results, failures } = this.files;
+    return { input, results, failures, ...this.#counts.standing(this.found) };
   }
 }
