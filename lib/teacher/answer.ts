@@ -190,11 +190,15 @@ export function finishReasonOf(choice: JsonObject, around?: JsonObject): string 
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
 
-/** Of two finish reasons of one answer the later one, unless that is `stop`: gateways write it behind the
- * `length` of their upstream. */
+/** Of two finish reasons of one answer the later one, unless that is `stop` behind one that says more: gateways
+ * write it behind the `length` of their upstream. Others write a word of their own, or a number, in every chunk but
+ * the last. */
 export function laterReason(earlier: string, later: string): string {
-  return later === "" || (earlier !== "" && /^stop$/i.test(later)) ? earlier : later;
+  return later === "" || (/^stop$/i.test(later) && SAYS_MORE.test(earlier)) ? earlier : later;
 }
+
+const SAYS_MORE =
+  /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
  * OpenAI's name comes first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`

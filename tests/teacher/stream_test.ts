@@ -100,6 +100,25 @@ Deno.test("StreamReader believes only [DONE] once content has followed a finish 
   assertEquals(second.completion(0).finishReason, "");
 });
 
+Deno.test("a stop counts behind a word or number of each chunk, and not behind a reason that says more", () => {
+  const cases: [earlier: unknown, said: string][] = [
+    ["not_finished", "stop"],
+    ["FINISH_REASON_UNSPECIFIED", "stop"],
+    [0, "stop"],
+    ["length", "length"],
+    ["content_filter", "content_filter"],
+    ["tool_calls", "tool_calls"],
+  ];
+  for (const [earlier, said] of cases) {
+    const stream = reader();
+    stream.feed(event({ content: "4" }, { finish_reason: earlier }));
+    stream.feed(event({ content: "2" }, { finish_reason: "stop" }));
+    stream.feed(bytes("data: [DONE]\n\n"));
+    stream.end();
+    assertEquals(stream.finishReason, said);
+  }
+});
+
 Deno.test("StreamReader reads the error lines that are no events, however the bytes are cut", () => {
   const error = '{"message":"oh","code":500}';
   for (const line of [`error: ${error}`, `{"error":${error}}`]) {
