@@ -119,6 +119,16 @@ export const QUIRKS: ServerGroup = {
       "`stop` with an empty text and no completion tokens",
       NO_TOKENS,
     ),
+    {
+      who: "LiteLLM",
+      sends: "a stream of nothing but `stop` where its upstream has broken off, then an answer",
+      script: [
+        stream(finish(), { choices: [{ index: 0, delta: {} }] }),
+        stream(delta("42"), finish()),
+      ],
+      flags: STREAM,
+      expected: { result: { response: "42", distill: { attempts: 2 } }, posts: 2 },
+    },
     lasting("Ollama's cloud", "`stop`, no content, and counts of 0", NOTHING, {
       error: { type: "empty", attempts: 2, message: /counted no token/ },
       partial: { response: "", finish_reason: "stop" },

@@ -119,7 +119,8 @@ for (
   Deno.test(`Engine.run() keeps the answer that it paid for when it is ${type}`, async () => {
     const fixture = new Fixture({ rows: rowsOf(1) });
     await fixture.start();
-    await fixture.teacher.call("0").answer({ finishReason, response });
+    const usage = { promptTokens: 1, completionTokens: 1 };
+    await fixture.teacher.call("0").answer({ finishReason, response, usage });
     await fixture.ended;
     const [{ completion, failure, attempts, firstFailedAt }] = fixture.outcomes;
     assertEquals(completion?.response, response);

@@ -262,10 +262,11 @@ function hasContent({ response, toolCalls }: Completion): boolean {
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether a teacher has counted what it has answered, and that is nothing: gateways whose upstream has failed
- * (Ollama's cloud), and Gemini now and then. */
+/** Whether there is nothing, and no token was counted: gateways whose upstream has failed (Ollama's cloud, LiteLLM,
+ * which counts nothing in such a stream), and Gemini now and then. */
 function isNothing(completion: Completion): boolean {
-  return completion.usage?.completionTokens === 0 && !hasContent(completion) &&
+  const { usage } = completion;
+  return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
