@@ -45,13 +45,15 @@ interface Selection {
 const MOST_SELECTIONS = 3;
 /** A query is not asked anew more often than this while files grow. */
 const STALE_MS = 2_000;
+/** A page that shows a search asks several times in this time. */
+const UNWATCHED_MS = 1_500;
 /** How long one turn works before questions are heard. */
 const TURN_MS = 25;
 
 /** Answers questions about an index. */
 export class DataServer {
   readonly #index: DataIndex;
-  #selections: (Selection & { madeMs: number })[] = [];
+  #selections: (Selection & { madeMs: number; askedMs: number })[] = [];
   #near: { status: NearStatus; steps: Generator<void> } | undefined;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
@@ -219,7 +221,9 @@ export class DataServer {
   /** The rows of a condition: those that are known, or are being looked for. */
   #selection(where: string): Selection {
     const now = performance.now();
+    this.#endUnwatched(where, now);
     const known = this.#selections.find((one) => one.where === where);
+    if (known !== undefined) known.askedMs = now;
     const { version, table, files } = this.#index;
     const isUnderWay = known?.scanner?.isDone === false;
     if (
@@ -235,11 +239,21 @@ export class DataServer {
       files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
       where: scanned.map(({ text }) => text),
     }));
-    const made = { where, version, rows, scanner, madeMs: now };
+    const made = { where, version, rows, scanner, madeMs: now, askedMs: now };
     this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
     for (const { scanner } of this.#selections.splice(MOST_SELECTIONS)) scanner?.cancel();
     known?.scanner?.cancel();
     return made;
+  }
+
+  /** Ends searches that no page asks for any more: their memory and time are wanted by the one that is. */
+  #endUnwatched(where: string, now: number): void {
+    this.#selections = this.#selections.filter((one) => {
+      const isUnwatched = one.scanner?.isDone === false && now - one.askedMs > UNWATCHED_MS;
+      if (one.where === where || !isUnwatched) return true;
+      one.scanner?.cancel();
+      return false;
+    });
   }
 
   #startNear(of: "prompt" | "response" | "cancel"): NearStatus | null {

@@ -13,6 +13,9 @@ const MOST_WORKERS = 2;
 const MOST_MS = 2_000;
 const WATCH_MS = 100;
 
+/** Workers of all scans that are under way. */
+let working = 0;
+
 /** A scan that is under way, or has ended. */
 export class Scanner {
   /** The rows that were found, in the order of the job. */
@@ -43,9 +46,8 @@ export class Scanner {
     try {
       const chunks = Math.ceil(total / SCAN_ROWS);
       const cores = Math.max(1, navigator.hardwareConcurrency);
-      for (let worker = 0; worker < Math.min(chunks, cores, MOST_WORKERS); worker++) {
-        this.#start(worker);
-      }
+      const free = Math.max(1, MOST_WORKERS - working);
+      for (let worker = 0; worker < Math.min(chunks, cores, free); worker++) this.#start(worker);
       this.#job = makeJob();
       if (chunks === 0) this.#end(undefined);
       else this.#watch();
@@ -68,6 +70,7 @@ export class Scanner {
   #start(number: number): void {
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
+    working++;
     worker.onerror = (event) => {
       event.preventDefault();
       this.#end(event.message);
@@ -108,6 +111,7 @@ export class Scanner {
     this.problem = problem;
     clearInterval(this.#timer);
     for (const worker of this.#workers) worker.terminate();
+    working -= this.#workers.length;
     this.#workers = [];
     this.#job = undefined;
     this.#onChange();
