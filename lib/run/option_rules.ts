@@ -5,8 +5,7 @@
  * @module
  */
 
-import { UsageError } from "../errors.ts";
-import { FAILURE_TYPES } from "../errors.ts";
+import { FAILURE_TYPES, UsageError } from "../errors.ts";
 import { INPUT_FORMATS } from "../formats/mod.ts";
 import {
   anything,

@@ -11,7 +11,6 @@ import { targetOf, temporaryPathOf } from "../sink/mod.ts";
 import { makeFolder, statOf } from "../files.ts";
 import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
-import { basename, SEPARATOR_PATTERN } from "../deps/std_path.ts";
 import { PATTERN } from "./inputs.ts";
 
 /** The files that belong to one input. */
@@ -152,7 +151,7 @@ export async function sharedStem(
 function nameOfInput(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;
-  const parts = withoutSeparator(named[0]).split(SEPARATOR_PATTERN);
+  const parts = withoutSeparator(named[0]).split(system.SEPARATOR_PATTERN);
   const fixed = parts.slice(0, parts.findIndex((part) => PATTERN.test(part)) >>> 0);
-  return basename(fixed.join("/")) || "input";
+  return system.basename(fixed.join("/")) || "input";
 }
