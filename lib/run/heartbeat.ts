@@ -175,10 +175,12 @@ export class Ground {
   }
 
   async #look(): Promise<void> {
-    if (this.#error !== undefined) return;
     const problems = await Promise.all(this.#jobs.map((job) => job.checkGround()));
     const problem = problems.find((one) => one !== undefined);
-    if (problem === undefined) this.#firstSeenAt = undefined;
+    if (this.#error !== undefined) {
+      // Answers still come in: what is found in other files meanwhile is not asked for twice.
+      if (problem !== undefined) await this.#moveAway().catch(() => {});
+    } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
   }
@@ -186,9 +188,8 @@ export class Ground {
   /** What was written since the files were last seen whole is brought to safety at once: calls in flight may
    * take minutes. */
   async #lose(problem: string): Promise<void> {
-    const rescued: string[] = [];
     try {
-      for (const job of this.#jobs) rescued.push(...await job.moveAway());
+      const rescued = await this.#moveAway();
       this.#error = new SinkError(`${problem}. ${adviceFor(rescued)}`);
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
@@ -197,6 +198,12 @@ export class Ground {
       });
     }
     this.#onLost(this.#error);
+  }
+
+  async #moveAway(): Promise<string[]> {
+    const rescued: string[] = [];
+    for (const job of this.#jobs) rescued.push(...await job.moveAway());
+    return rescued;
   }
 }
 

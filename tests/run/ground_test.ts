@@ -15,6 +15,7 @@ class TestJob {
 
   moveAway(): Promise<string[]> {
     this.moves++;
+    this.problem = undefined;
     return Promise.resolve(["x.rescued-1.jsonl"]);
   }
 }
@@ -48,6 +49,20 @@ Deno.test("Ground believes what is seen twice, a second apart", async () => {
   await second();
   assertEquals([lost.length, job.moves], [1, 1]);
   await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
+});
+
+Deno.test("Ground moves at once what it finds after the first loss, at the end, too", async () => {
+  const { job, lost, ground, second } = setUp();
+  job.problem = "it was cut";
+  await second();
+  await second();
+  assertEquals([lost.length, job.moves], [1, 1]);
+  job.problem = "another one was cut";
+  await second();
+  assertEquals([lost.length, job.moves], [1, 2]);
+  job.problem = "a third one was cut";
+  await assertRejects(() => ground.end(), SinkError, "it was cut");
+  assertEquals(job.moves, 3);
 });
 
 Deno.test("Ground forgets what was seen once", async () => {
