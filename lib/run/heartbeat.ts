@@ -207,14 +207,16 @@ export class Ground {
   }
 }
 
+/** The most files that a message names. */
+const MOST_NAMED = 5;
+
 function adviceFor(rescued: readonly string[]): string {
   if (rescued.length === 0) {
     return "See to it that no other run is at work, then run the same command again";
   }
-  return `The last answers are in "${
-    rescued.join('", "')
-  }": run the same command again, which adds ` +
-    "them to the output";
+  const more = rescued.length > MOST_NAMED ? `, and ${rescued.length - MOST_NAMED} more` : "";
+  return `The last answers are in "${rescued.slice(0, MOST_NAMED).join('", "')}"${more}: run the ` +
+    "same command again, which adds them to the output";
 }
 
 function wait(ms: number): Promise<void> {

@@ -65,6 +65,17 @@ Deno.test("Ground moves at once what it finds after the first loss, at the end, 
   assertEquals(job.moves, 3);
 });
 
+Deno.test("Ground names a few of many files", async () => {
+  const { job, ground } = setUp();
+  job.problem = "it was cut";
+  job.moveAway = () => Promise.resolve(Array.from({ length: 96 }, (_, i) => `${i}.jsonl`));
+  await assertRejects(
+    () => ground.end(),
+    SinkError,
+    '"4.jsonl", and 91 more: run the same command',
+  );
+});
+
 Deno.test("Ground forgets what was seen once", async () => {
   const { job, lost, ground, second } = setUp();
   for (let i = 0; i < 5; i++) {
