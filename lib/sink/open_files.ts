@@ -68,7 +68,7 @@ export class OpenFiles {
     return paths.filter((path) => path !== "");
   }
 
-  /** Whether lines go to new files already. What is found from then on is not asked for: no one looks any more. */
+  /** Whether lines of some files go to new ones already: what is found from then on is moved at once. */
   get hasMovedAway(): boolean {
     return this.#hasMovedAway;
   }
