@@ -159,12 +159,14 @@ export class WatchedFile {
 
   /**
    * Lets all lines go to a new file from now on, after those that were written since the last check that found
-   * nothing. Does nothing where the last check was such.
+   * nothing. Does nothing where the last check was such, or where they do so already.
    *
-   * @returns Where that file is.
+   * @returns Where that file is, to the first caller.
    */
   async moveAway(): Promise<string | undefined> {
-    if (this.#problem === undefined) return undefined;
+    if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
+    // Whoever looks beside the first caller would move the lines once more.
+    if (this.#moving !== undefined) return void await this.#moving;
     const wasCut = this.#problem === WAS_CUT;
     const moved = this.#writing.then(() => this.#move(wasCut));
     this.#moving = moved.catch(() => {}).finally(() => this.#moving = undefined);

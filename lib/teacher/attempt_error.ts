@@ -57,7 +57,7 @@ const RESET_CAP_MS = 60_000;
 export function refusal(options: RefusalOptions): TeacherError {
   const { status, headers, redact } = options;
   const outer = parseJson(options.text);
-  const relayed = relayedIn(outer);
+  const relayed = relayedIn(outer, status);
   const body = innermost(relayed?.body ?? outer);
   const limit = usedUp(options, innermost(outer));
   const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);

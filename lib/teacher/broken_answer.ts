@@ -101,7 +101,7 @@ function stated(
   redact: Redact,
   mayPass = false,
 ): TeacherError {
-  const relayed = relayedIn(body);
+  const relayed = relayedIn(body, statedStatus);
   const inner = innermost(relayed?.body ?? body);
   const words = relayed?.words ?? wordsOf(inner) ?? jsonOrLess(body.error ?? body);
   const code = codeOf(inner, redact) ?? codeOf(body, redact);

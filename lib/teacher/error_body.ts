@@ -99,13 +99,13 @@ export interface Relayed {
   readonly body: unknown;
   /** What is said, with the provider's name. */
   readonly words: string;
-  /** Whether the provider was asked with the router's key, not with one of the user's. */
+  /** Whether the provider was asked with the router's key, as far as that is said, not with one of the user's. */
   readonly isWithTheirKey: boolean;
 }
 
 /** An error that a router hands on from the provider behind it, undefined where it is the answerer's own.
  * OpenRouter says who failed, and puts the provider's own body beside it, as text (`metadata.raw`). */
-export function relayedIn(body: unknown): Relayed | undefined {
+export function relayedIn(body: unknown, status: number | undefined): Relayed | undefined {
   const own = wordsOf(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_WITHIN))) return undefined;
   const top = asObject(body) ?? {};
@@ -117,7 +117,8 @@ export function relayedIn(body: unknown): Relayed | undefined {
   const words = /\s/.test(said) ? said : said === "" ? own : `${own}: ${said}`;
   return {
     body: inner,
-    isWithTheirKey: metadata.is_byok !== true,
+    // A router that does not name the provider may have handed on the user's key as well.
+    isWithTheirKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
     words: provider === "" ? words : `${words.slice(0, LONGEST_MESSAGE)} (from ${provider})`,
   };
 }

@@ -48,6 +48,19 @@ Deno.test("a journal never takes the number of rescued lines that are there", as
   assertEquals(await dir.read("x.rescued-1.jsonl"), "mine");
 });
 
+Deno.test("a journal moves its lines once, however many ask for it", async () => {
+  await using dir = await tempDir();
+  await using journal = await open(dir);
+  await journal.append(line("a"), "a");
+  await Deno.remove(dir.path("x.jsonl"));
+  await journal.check();
+  const asked = await Promise.all([journal.moveAway(), journal.moveAway()]);
+  assertEquals(asked, [dir.path("x.rescued-1.jsonl"), undefined]);
+  assertEquals(await journal.moveAway(), undefined);
+  assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
+  assertEquals([...Deno.readDirSync(dir.root)].map(({ name }) => name), ["x.rescued-1.jsonl"]);
+});
+
 Deno.test("a journal makes the folder again that was removed", async () => {
   await using dir = await tempDir();
   await dir.write("out/in", "");

@@ -974,6 +974,16 @@ export const GROUPS: readonly CaseGroup[] = [
       FAULT,
     ),
     on(
+      "a gateway that hands on the user's key",
+      401,
+      openai(
+        "Error from provider: Incorrect API key provided",
+        "invalid_api_key",
+        "invalid_api_key",
+      ),
+      KEY,
+    ),
+    on(
       "LiteLLM before OpenRouter",
       400,
       openai(`litellm.BadRequestError: OpenrouterException - {"message":"${RELAYED}"}`, "None"),
