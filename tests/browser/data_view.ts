@@ -23,15 +23,15 @@ interface Scene extends AsyncDisposable {
 /** Opens the page over files that hold this. */
 async function openView(
   files: Record<string, string>,
-  options: VisitOptions & { hash?: string } = {},
+  { folder = "out", ...options }: VisitOptions & { hash?: string; folder?: string } = {},
 ): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const dir = stack.use(await tempDir());
   for (const [name, text] of Object.entries(files)) {
-    await dir.write(`out/${name}`, text);
+    await dir.write(`${folder}/${name}`, text);
   }
   const service = stack.use(
-    await DataService.open({ paths: [dir.path("out")] }),
+    await DataService.open({ paths: [dir.path(folder)] }),
   );
   const served = stack.use(serveView(service, { program: "retort" }));
   const { page } = stack.use(await visit(served.url, options));
@@ -307,7 +307,8 @@ Deno.test("data page: follows a file that grows, and says what is damaged or rem
 
 for (const theme of ["light", "dark"] as const) {
   Deno.test(`data page: axe finds nothing in the ${theme} page, at 1440 and 360 pixels`, async () => {
-    await using scene = await openView(someFiles(), { theme });
+    const folder = `out-${"long-".repeat(12)}name`;
+    await using scene = await openView(someFiles(), { theme, folder });
     const { page } = scene;
     await row(page, "row-2").first().click();
     await page.getByRole("complementary").getByText("Raw JSON").click();
