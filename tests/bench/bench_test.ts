@@ -11,7 +11,7 @@ Deno.test("the bench prints a row with a figure, its baseline and the target", a
   const lines = stdout.trim().split("\n");
   assertMatch(lines[0], /^\| measure +\| Retort +\| baseline +\| ratio +\| target +\|/);
   const row =
-    /^\| engine alone, durable +\| [\d,]+ rows\/s \| [\d,]+ rows\/s, .+ ≥ 0\.5 +\| (ok|missed)/;
+    /^\| engine alone, durable +\| [\d,]+ rows\/s +\| [\d,]+ rows\/s, .+ ≥ 0\.5 +\| (ok|missed)/;
   assert(lines.some((line) => row.test(line)), stdout);
 });
 
