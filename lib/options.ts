@@ -148,10 +148,10 @@ function unknownOption(name: string, known: readonly string[]): string {
 
 function hintFor(name: string, meant: string, isNear: boolean, known: readonly string[]): string {
   // Servers write their parameters with underscores; no option has one.
-  if (known.includes("params") && (name.includes("_") || !isNear)) {
-    return `. Parameters of the request belong in "params", as in { params: { ${name}: … } }`;
-  }
-  return isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
+  const isParam = known.includes("params") && (name.includes("_") || !isNear);
+  if (!isParam) return isNear ? `. Did you mean "${meant}"?` : `. The nearest is "${meant}"`;
+  return `. The nearest is "${meant}"; parameters of the request belong in "params", as in ` +
+    `{ params: { ${name}: … } }`;
 }
 
 /** A value as a message quotes it. Objects may hold secrets: only their type is told. */
