@@ -207,9 +207,8 @@ const SAYS_MORE =
  */
 function reasonIn(object: JsonObject): string {
   const { finish_reason, finishReason, stop_reason, native_finish_reason, done_reason } = object;
-  return reasonOf(finish_reason) || reasonOf(finishReason) || numberOf(finish_reason) ||
-    reasonOf(stop_reason) ||
-    reasonOf(native_finish_reason) || reasonOf(done_reason);
+  return reasonOf(finish_reason) || reasonOf(finishReason) || reasonOf(stop_reason) ||
+    reasonOf(native_finish_reason) || reasonOf(done_reason) || numberOf(finish_reason);
 }
 
 /** A number stands for a word that only its server knows: it is none that a user accepts with "none". */

@@ -191,6 +191,12 @@ export const ENDINGS: ServerGroup = {
       rows: [{ id: "row-0", prompt: "hi", params: { max_tokens: "11" } }],
       expected: { failure: { error: { type: "truncated", message: /max_tokens 11/ } } },
     },
+    whole(
+      "servers that send a number",
+      "a number beside the word in `stop_reason`",
+      ended({ finish_reason: 0, stop_reason: "end_turn" }),
+      "end_turn",
+    ),
     unproven(
       "servers that send a number",
       "the number of a word",

@@ -96,7 +96,9 @@ function textPieces(text) {
     const at = Math.max(text.lastIndexOf("\n", limit), from) === from
       ? text.lastIndexOf(" ", limit)
       : text.lastIndexOf("\n", limit);
-    const to = limit === text.length || at <= from ? limit : at + 1;
+    let to = limit === text.length || at <= from ? limit : at + 1;
+    // A pair of surrogates is one character.
+    if (to < text.length && /[\ud800-\udbff]/.test(text[to - 1])) to++;
     pieces.push(text.slice(from, to).toWellFormed());
     from = to;
   }
