@@ -165,7 +165,7 @@ export class WatchedFile {
    */
   async moveAway(): Promise<string | undefined> {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
-    // Whoever looks beside the first caller would move the lines once more.
+    // A second caller waits for the first: moving the same lines twice would leave two files.
     if (this.#moving !== undefined) return void await this.#moving;
     const wasCut = this.#problem === WAS_CUT;
     const moved = this.#writing.then(() => this.#move(wasCut));
