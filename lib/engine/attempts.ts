@@ -22,27 +22,21 @@ import {
   type Work,
 } from "./work.ts";
 import { PaidAnswers } from "./paid_answers.ts";
-import { RowWaits } from "./retry_policy.ts";
+import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 
 /** What attempts are made with. */
 export interface AttemptsOptions extends
-  Pick<
+  Omit<
     EngineOptions,
-    | "listener"
-    | "policy"
-    | "budget"
-    | "retryPolicy"
-    | "rowTimeoutMs"
-    | "onNotice"
-    | "askedSchema"
-    | "isCareful"
-    | "isProven"
-    | "waitForTeacherMs"
-    | "wasAnswered"
-    | "holdsRejections"
-  >,
-  Partial<Pick<EngineOptions, "teachers">> {
+    | "source"
+    | "sink"
+    | "params"
+    | "concurrency"
+    | "isExploring"
+    | "now"
+    | "onAttempt"
+  > {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** The same without the time in which nothing could be sent. */
@@ -63,6 +57,15 @@ export interface AttemptsOptions extends
   readonly isOver: () => boolean;
   /** How long no teacher may be asked for a row, in milliseconds; 0 while one may. */
   readonly soonestMs: (work: Work) => number;
+}
+
+/** An attempt that was not answered. */
+interface Refusal {
+  readonly error: TeacherError;
+  readonly classification: Classification;
+  readonly failure: Failure;
+  /** What came of an answer, to be written before the row is sent again. */
+  readonly kept: Outcome | undefined;
 }
 
 /** Makes attempts. One run has one. */
@@ -94,25 +97,15 @@ export class Attempts {
 
   /** Makes one attempt at a row that was sent. Never rejects. */
   async make(work: Work): Promise<AttemptResult> {
-    const { listener, now, signal } = this.#options;
-    const { endpoint, startedAt } = sentOf(work);
+    const { endpoint } = sentOf(work);
     const timeoutMs = this.#waits.begin(work);
-    if (timeoutMs !== undefined && timeoutMs <= 0) {
-      // Its turn has come too late: teachers were busy with others.
+    const early = this.#withoutCall(work, timeoutMs);
+    const settled = early === undefined ? undefined : await early;
+    if (settled !== undefined) {
       endpoint.returned();
-      return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
+      return settled;
     }
-    if (work.attempts === 0 && work.row.earlier !== undefined) {
-      const outcome = await this.#answers.acceptedNow(work, work.row.earlier);
-      if (outcome !== undefined) {
-        endpoint.returned();
-        return { kind: "answered", outcome, others: NO_OTHERS };
-      }
-    }
-    work.attempts++;
-    this.#inFlight++;
-    this.#options.onAttempt?.();
-    listener.attempt();
+    this.#begin(work);
     let completion: Completion | undefined, thrown: unknown;
     try {
       const { uid, messages, readFiles } = work.row;
@@ -122,14 +115,11 @@ export class Attempts {
         params: work.params,
         jsonSchema: this.#options.askedSchema,
         timeoutMs,
-      }, signal);
+      }, this.#options.signal);
     } catch (error) {
       thrown = error ?? new Error("The teacher threw nothing");
     }
-    this.#inFlight--;
-    const latencyMs = now() - startedAt;
-    work.busyMs += latencyMs;
-    work.latencyMs = latencyMs;
+    this.#end(work);
     const ending = isCompletion(completion)
       ? this.#options.policy.ending(completion, work.params)
       : undefined;
@@ -137,10 +127,39 @@ export class Attempts {
     if (ending !== undefined && thrown === undefined) {
       return this.#answered(work, completion!, ending);
     }
-    const result = this.#refused(work, latencyMs, thrown);
+    const result = this.#refused(work, asTeacherError(thrown));
     // Not before it is known whether more may be sent at all.
     this.#options.onEnd();
     return result;
+  }
+
+  /** What settles a row without a call: its turn came too late, because teachers were busy with others, or what an
+   * earlier run was answered is accepted now. */
+  #withoutCall(
+    work: Work,
+    timeoutMs: number | undefined,
+  ): AttemptResult | Promise<AttemptResult | undefined> | undefined {
+    if (timeoutMs !== undefined && timeoutMs <= 0) {
+      return failedWith(outcomeOf(work, 0, undefined, this.#waits.lateness(work)));
+    }
+    const { earlier } = work.row;
+    if (work.attempts > 0 || earlier === undefined) return undefined;
+    return this.#answers.acceptedNow(work, earlier).then((outcome) =>
+      outcome && { kind: "answered", outcome, others: NO_OTHERS }
+    );
+  }
+
+  #begin(work: Work): void {
+    work.attempts++;
+    this.#inFlight++;
+    this.#options.onAttempt?.();
+    this.#options.listener.attempt();
+  }
+
+  #end(work: Work): void {
+    this.#inFlight--;
+    work.latencyMs = this.#options.now() - sentOf(work).startedAt;
+    work.busyMs += work.latencyMs;
   }
 
   /** A whole answer. It is no promise unless a check takes time: every row takes this way. */
@@ -162,15 +181,10 @@ export class Attempts {
       : this.#decided(work, completion, decided);
   }
 
-  #decided(
-    work: Work,
-    completion: Completion,
-    rejection: Rejection | undefined,
-  ): AttemptResult {
-    const { latencyMs } = work;
-    if (rejection !== undefined) return this.#rejected(work, latencyMs, completion, rejection);
+  #decided(work: Work, completion: Completion, rejection: Rejection | undefined): AttemptResult {
+    if (rejection !== undefined) return this.#rejected(work, completion, rejection);
     this.#options.listener.attemptAnswered(completion);
-    const outcome = outcomeOf(work, latencyMs, completion, undefined);
+    const outcome = outcomeOf(work, work.latencyMs, completion, undefined);
     const failed = this.#blame.succeeded(sentOf(work).endpoint);
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
@@ -182,28 +196,24 @@ export class Attempts {
   }
 
   /** An answer that is not accepted: the row has failed, or it is asked again. */
-  #rejected(
-    work: Work,
-    latencyMs: number,
-    completion: Completion,
-    rejection: Rejection,
-  ): AttemptResult {
+  #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
     const action = params === undefined ? "failed" : this.#again;
-    this.#note(work, { failure, action, completion });
-    if (params === undefined) return failedWith(outcomeOf(work, latencyMs, completion, failure));
+    this.#note(work, { failure, action, isLoad: false, completion });
+    if (params === undefined) {
+      return failedWith(outcomeOf(work, work.latencyMs, completion, failure));
+    }
     work.rejected = { completion, failure };
     if (follow === "resample") work.resamples++;
     work.params = params;
-    return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, latencyMs) };
+    return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };
   }
 
   /** The row waits for another attempt, or it has failed. */
-  #refused(work: Work, latencyMs: number, thrown: unknown): AttemptResult {
+  #refused(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
-    const error = asTeacherError(thrown);
     const { type, message, status = null, partial } = error;
     if (this.#options.signal.aborted && partial === undefined) {
       endpoint.abandoned();
@@ -220,38 +230,33 @@ export class Attempts {
     const failure: Failure = { type, message, status };
     if (classification.cause === "ending") work.avoided = endpoint;
     const isKept = partial !== undefined && this.#answers.keepPartial(work, partial, failure);
-    const kept = isKept ? pendingOutcome(work, latencyMs) : undefined;
-    if (classification.action === "halt") {
-      this.#halted(work, failure, classification, partial);
-      return { kind: "retry", delayMs: 0, kept };
+    const kept = isKept ? pendingOutcome(work, work.latencyMs) : undefined;
+    const refusal: Refusal = { error, classification, failure, kept };
+    if (classification.action === "halt") return this.#halted(work, refusal);
+    if (classification.action !== "retry") return this.#failed(work, refusal);
+    return this.#retried(work, refusal, this.#waits.failed(work, error, classification, effect));
+  }
+
+  /** The row is sent again, unless its time is up or its attempts are spent. */
+  #retried(work: Work, refusal: Refusal, wait: RowWait): AttemptResult {
+    if (wait.kind === "spent") return this.#failed(work, refusal);
+    const { error, classification, kept } = refusal;
+    if (wait.kind === "late") {
+      this.#noteRefusal(work, refusal, "failed");
+      const lateness = this.#waits.lateness(work, error.message);
+      return failedWith(outcomeOf(work, work.latencyMs, undefined, lateness));
     }
-    const isLoad = classification.cause === "load";
-    const wait = classification.action === "retry"
-      ? this.#waits.failed(work, error, classification, effect)
-      : undefined;
-    if (wait?.kind === "again") {
-      const isElsewhere = this.#blame.again(work, error, classification);
-      this.#note(work, { failure, action: this.#again, isLoad, completion: partial });
-      return isElsewhere
-        ? { kind: "retry", delayMs: 0, kept }
-        : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
-    }
-    this.#note(work, { failure, action: "failed", isLoad, completion: partial });
-    if (wait?.kind === "late") {
-      const lateness = this.#waits.lateness(work, message);
-      return failedWith(outcomeOf(work, latencyMs, undefined, lateness));
-    }
-    return this.#failed(work, error, classification, failure, kept);
+    const isElsewhere = this.#blame.again(work, error, classification);
+    this.#noteRefusal(work, refusal, this.#again);
+    return isElsewhere
+      ? { kind: "retry", delayMs: 0, kept }
+      : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
   }
 
   /** The row has failed, unless its teacher may be to blame. */
-  #failed(
-    work: Work,
-    error: TeacherError,
-    classification: Classification,
-    failure: Failure,
-    kept: Outcome | undefined,
-  ): AttemptResult {
+  #failed(work: Work, refusal: Refusal): AttemptResult {
+    const { error, classification, failure, kept } = refusal;
+    this.#noteRefusal(work, refusal, "failed");
     const outcome = { ...outcomeOf(work, work.latencyMs, undefined, failure), failure };
     const mayBeTeachersFault = classification.action === "fail" && !isAboutRow(error);
     if (mayBeTeachersFault) {
@@ -262,14 +267,11 @@ export class Attempts {
   }
 
   /** The teacher will not answer any row; this one waits for another teacher, or stays pending. */
-  #halted(
-    work: Work,
-    failure: Failure,
-    { advice }: Classification,
-    completion: Completion | undefined,
-  ): void {
-    this.#blame.refusesAll(sentOf(work).endpoint, failure, advice);
-    this.#note(work, { failure: { ...failure, type: "account" }, action: this.#again, completion });
+  #halted(work: Work, refusal: Refusal): AttemptResult {
+    const { classification, failure, kept } = refusal;
+    this.#blame.refusesAll(sentOf(work).endpoint, failure, classification.advice);
+    this.#noteRefusal(work, { ...refusal, failure: { ...failure, type: "account" } }, this.#again);
+    return { kind: "retry", delayMs: 0, kept };
   }
 
   /** What follows for a row that is not settled. */
@@ -277,12 +279,14 @@ export class Attempts {
     return this.#options.isOver() ? "halted" : "retried";
   }
 
-  #note(
-    work: Work,
-    failed: Omit<FailedAttempt, "uid" | "isLoad"> & Partial<Pick<FailedAttempt, "isLoad">>,
-  ): void {
+  #noteRefusal(work: Work, refusal: Refusal, action: FailureAction): void {
+    const { error: { partial: completion }, classification, failure } = refusal;
+    this.#note(work, { failure, action, isLoad: classification.cause === "load", completion });
+  }
+
+  #note(work: Work, failed: Omit<FailedAttempt, "uid">): void {
     work.firstFailedAt ??= Date.now();
-    this.#options.listener.attemptFailed({ isLoad: false, uid: work.row.uid, ...failed });
+    this.#options.listener.attemptFailed({ uid: work.row.uid, ...failed });
   }
 }
 

@@ -20,7 +20,6 @@ import { Dispatch } from "./dispatch.ts";
 /** Runs rows through teachers. One engine makes one run. */
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #now: () => number;
   readonly #queue: WorkQueue;
   readonly #pool: TeacherPool;
   readonly #dispatch: Dispatch;
@@ -41,7 +40,6 @@ export class Engine {
     this.#options = options;
     this.#delivery = new Delivery(options.sink);
     const clock = new Clock(options.now ?? (() => performance.now()));
-    this.#now = clock.read;
     const wallClock = options.wallClock ?? Date.now;
     this.#queue = new WorkQueue({
       ...options,
@@ -59,35 +57,43 @@ export class Engine {
       onIdle: () => this.#onIdle(),
       onError: (error) => this.#fail(error),
     });
-    this.#pool = new TeacherPool({
-      ...options,
-      read: clock.read,
-      now: clock.last,
-      wallClock,
-      random: options.random ?? Math.random,
-      onReady: () => this.#wake(),
-      onTick: () => this.#onTick(),
-      onHealth: (endpoint) => noteHealth(endpoint, options),
-    });
+    this.#pool = this.#makePool(clock, wallClock);
     this.#state = new EngineState({
       options,
       lanes: this.#lanes,
       queue: this.#queue,
       pool: this.#pool,
       delivery: this.#delivery,
-      now: this.#now,
+      now: clock.read,
       wallClock,
       held: () => this.#held,
       isRoomFull: () => this.#isRoomFull(),
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
-    this.#rowClock = new RowClock(this.#now);
-    this.#attempts = new Attempts({
-      ...options,
-      now: this.#now,
+    this.#rowClock = new RowClock(clock.read);
+    this.#attempts = this.#makeAttempts(clock);
+  }
+
+  #makePool(clock: Clock, wallClock: () => number): TeacherPool {
+    return new TeacherPool({
+      ...this.#options,
+      read: clock.read,
+      now: clock.last,
+      wallClock,
+      random: this.#options.random ?? Math.random,
+      onReady: () => this.#wake(),
+      onTick: () => this.#onTick(),
+      onHealth: (endpoint) => noteHealth(endpoint, this.#options),
+    });
+  }
+
+  #makeAttempts(clock: Clock): Attempts {
+    return new Attempts({
+      ...this.#options,
+      now: clock.read,
       rowNow: this.#rowClock.now,
       signal: this.#calls.signal,
-      onAttempt: () => options.onAttempt?.(this.#held),
+      onAttempt: () => this.#options.onAttempt?.(this.#held),
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
@@ -120,11 +126,6 @@ export class Engine {
   /** Rows between two attempts. */
   get waiting(): number {
     return this.#queue.waiting;
-  }
-
-  /** The target number of lanes. */
-  get concurrency(): number {
-    return this.#lanes.target;
   }
 
   /** How many attempts may be under way now. */

@@ -230,7 +230,7 @@ Deno.test("Engine refuses a concurrency that is no whole number from 1 to 100,00
     assertStringIncludes(error.message, String(concurrency));
     const { engine } = new Fixture();
     assertThrows(() => engine.setConcurrency(concurrency), RangeError);
-    assertEquals(engine.concurrency, 2);
+    assertEquals(engine.limit, 2);
   }
   assertInstanceOf(new Fixture({ concurrency: MAX_CONCURRENCY }).engine, Engine);
 });
