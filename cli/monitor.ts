@@ -121,15 +121,12 @@ export async function openMonitor(
 ): Promise<RunMonitor> {
   const { about } = files;
   if (report.kind === "file") await prepareReportFile(report.path, files);
+  const data = files.program === undefined
+    ? undefined
+    : { paths: [files.output], program: files.program };
   const served = page === undefined
     ? undefined
-    : (await import("../web/server.ts")).serveMonitor(generator, {
-      ...page,
-      about,
-      data: files.program === undefined
-        ? undefined
-        : { paths: [files.output], program: files.program },
-    });
+    : (await import("../web/server.ts")).serveMonitor(generator, { ...page, about, data });
   const record = served?.monitor ??
     (report.kind === "none"
       ? undefined

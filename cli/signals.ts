@@ -33,46 +33,84 @@ export function listenForSignals(
   say: (message: string) => void,
   graceMs: number,
 ): Signals {
-  let received: StopSignal | undefined;
-  let lastMs = -Infinity;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const end = () => generator.abort(new DOMException("The run was interrupted", "AbortError"));
-  const handle = (signal: StopSignal) => {
-    const nowMs = performance.now();
-    if (nowMs - lastMs < SAME_SIGNAL_MS) return;
-    lastMs = nowMs;
-    if (received !== undefined) {
-      say("Ending now: calls that are still under way will be asked again");
-      // Not cleared with the others: what hangs may come after the run.
-      const code = 128 + SIGNAL_NUMBERS[received];
-      if (io.exit !== undefined) setTimeout(() => io.exit?.(code), LAST_MS);
-      return end();
-    }
-    received = signal;
-    const left = generator.snapshot()?.inFlight ?? 0;
-    generator.stop();
-    if (left > 0) say(drainMessage(signal, left, graceMs));
-    if (signal !== "SIGINT") timer = setTimeout(end, Math.min(graceMs, MAX_TIMER_MS));
-  };
+  const stopping = new Stopping(generator, io, say, graceMs);
   const leave = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) =>
-    io.onSignal(signal, () => handle(signal))
+    io.onSignal(signal, () => stopping.handle(signal))
   );
   const parent = watchParent(io, () => {
     say("The process that started this run has ended, so the run ends too");
-    handle("SIGTERM");
+    stopping.handle("SIGTERM");
   });
   const guard = io.guardSignals?.();
   return {
     get received() {
-      return received;
+      return stopping.received;
     },
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      stopping[Symbol.dispose]();
       parent[Symbol.dispose]();
       guard?.[Symbol.dispose]();
       for (const stop of leave) stop();
     },
   };
+}
+
+/** How far a run was stopped by signals. */
+class Stopping {
+  readonly #generator: ResponseGenerator;
+  readonly #io: Io;
+  readonly #say: (message: string) => void;
+  readonly #graceMs: number;
+  #lastMs = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The first signal that came. */
+  received: StopSignal | undefined;
+
+  constructor(
+    generator: ResponseGenerator,
+    io: Io,
+    say: (message: string) => void,
+    graceMs: number,
+  ) {
+    this.#generator = generator;
+    this.#io = io;
+    this.#say = say;
+    this.#graceMs = graceMs;
+  }
+
+  handle(signal: StopSignal): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return;
+    this.#lastMs = nowMs;
+    if (this.received === undefined) this.#drain(signal);
+    else this.#endNow(this.received);
+  }
+
+  #drain(signal: StopSignal): void {
+    this.received = signal;
+    const left = this.#generator.snapshot()?.inFlight ?? 0;
+    this.#generator.stop();
+    if (left > 0) this.#say(drainMessage(signal, left, this.#graceMs));
+    if (signal === "SIGINT") return;
+    this.#timer = setTimeout(() => this.#end(), Math.min(this.#graceMs, MAX_TIMER_MS));
+  }
+
+  #endNow(first: StopSignal): void {
+    this.#say("Ending now: calls that are still under way will be asked again");
+    // Not cleared with the others: what hangs may come after the run.
+    const code = 128 + SIGNAL_NUMBERS[first];
+    const { exit } = this.#io;
+    if (exit !== undefined) setTimeout(() => exit(code), LAST_MS);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#generator.abort(new DOMException("The run was interrupted", "AbortError"));
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 function drainMessage(signal: StopSignal, left: number, graceMs: number): string {

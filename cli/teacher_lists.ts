@@ -44,16 +44,31 @@ export async function openLists(
     known.set(entry.url, place.teacher);
     return place;
   };
-  const opened: { source: ListSource; entries: readonly EndpointEntry[] }[] = [];
+  const opened: OpenList[] = [];
   for (const text of texts) {
     const source = listOf(text);
     const entries = await firstEntries(source, text.startsWith("@") ? 0 : waitMs);
     for (const entry of entries) if (!known.has(entry.url)) places.push(await join(entry));
     opened.push({ source, entries });
   }
-  const list: TeacherList = {
+  return { places, list: teacherListOf(opened, known, join) };
+}
+
+/** A list as it was when it was last read. */
+interface OpenList {
+  readonly source: ListSource;
+  readonly entries: readonly EndpointEntry[];
+}
+
+/** Watches all lists. `known` are the teachers of the addresses that they hold now. */
+function teacherListOf(
+  lists: readonly OpenList[],
+  known: Map<string, Teacher>,
+  join: (entry: EndpointEntry) => Promise<TeacherPlace>,
+): TeacherList {
+  return {
     watch(onChange, onNotice) {
-      const watches = opened.map(({ source, entries }) =>
+      const watches = lists.map(({ source, entries }) =>
         new EndpointWatch(source, entries, {
           onChange: (joined, left) => {
             const leaving = left.flatMap(({ url }) => known.get(url) ?? []);
@@ -71,7 +86,6 @@ export async function openLists(
       };
     },
   };
-  return { places, list };
 }
 
 function listOf(text: string): ListSource {

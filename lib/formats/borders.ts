@@ -132,7 +132,7 @@ export async function findBorders(
 }
 
 const SCAN_BYTES = 2 ** 20;
-const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
+const TAB = 9, LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 
 /** Takes the borders that are asked for out of all there are. */
 class Finder {
@@ -215,30 +215,44 @@ async function scanTable(
   found: Finder,
 ): Promise<void> {
   const { delimiterOf } = await import("./csv.ts");
-  let offset = 0, cell = Cell.Start, delimiter = 9;
-  /** Whether the record has begun, and whether it holds something. */
-  let isBegun = false, isFull = false;
-  const end = (byte: number) => {
-    found.number++;
-    isBegun = false;
-    if (isFull && found.header === 0) found.header = byte;
-    else if (isFull) found.rows++;
-    isFull = false;
-    if (found.header > 0 && byte >= found.wanted) found.take(byte);
-  };
+  const scan = new TableScan(found);
+  let delimiter = TAB;
   for await (const chunk of chunks) {
-    if (offset === 0 && format === "csv") {
+    if (scan.offset === 0 && format === "csv") {
       delimiter = delimiterOf(new TextDecoder().decode(chunk)).charCodeAt(0);
     }
+    scan.add(chunk, delimiter);
+  }
+  scan.finish();
+}
+
+/** Finds the ends of records, between the chunks of a table. */
+class TableScan {
+  readonly #found: Finder;
+  /** Bytes of the chunks before. */
+  offset = 0;
+  #cell = Cell.Start;
+  /** Whether the record has begun. */
+  #isBegun = false;
+  /** Whether the record holds something. */
+  #isFull = false;
+
+  constructor(found: Finder) {
+    this.#found = found;
+  }
+
+  add(chunk: Uint8Array, delimiter: number): void {
+    // Local variables: fields would be written for each byte.
+    let cell = this.#cell, isFull = this.#isFull;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
-      isBegun = true;
       if (cell === Cell.Quoted) {
         if (byte === QUOTE) cell = Cell.Closed;
         else if (byte > SPACE) isFull = true;
       } else if (byte === LINE_FEED) {
         cell = Cell.Start;
-        end(offset + i + 1);
+        this.#end(this.offset + i + 1, isFull);
+        isFull = false;
       } else if (byte === delimiter) {
         cell = Cell.Start;
         isFull = true;
@@ -247,14 +261,31 @@ async function scanTable(
         cell = Cell.Quoted;
       } else if (cell === Cell.Start) {
         // The byte order mark stands before the first cell.
-        if (offset + i < 3 && byte >= 0xbb) continue;
+        if (this.offset + i < 3 && byte >= 0xbb) continue;
         cell = Cell.Plain;
         if (byte > SPACE) isFull = true;
       } else if (byte > SPACE) {
         isFull = true;
       }
     }
-    offset += chunk.length;
+    if (chunk.length > 0) {
+      this.#isBegun = chunk[chunk.length - 1] !== LINE_FEED || cell === Cell.Quoted;
+    }
+    this.#cell = cell;
+    this.#isFull = isFull;
+    this.offset += chunk.length;
   }
-  if (isBegun) end(offset);
+
+  /** The last record may end without a line feed. */
+  finish(): void {
+    if (this.#isBegun) this.#end(this.offset, this.#isFull);
+  }
+
+  #end(byte: number, isFull: boolean): void {
+    const found = this.#found;
+    found.number++;
+    if (isFull && found.header === 0) found.header = byte;
+    else if (isFull) found.rows++;
+    if (found.header > 0 && byte >= found.wanted) found.take(byte);
+  }
 }

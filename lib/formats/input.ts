@@ -84,16 +84,8 @@ export async function openInput(
     case "json":
       return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: before }) };
     case "csv":
-    case "tsv": {
-      const { findJsonColumns, readCsv } = await import("./csv.ts");
-      const delimiter = format === "tsv" ? "\t" : undefined;
-      const table = { name, delimiter, numberBefore: before > 0 ? before : undefined };
-      const named = options.jsonColumns;
-      const jsonColumns = named === undefined
-        ? await findJsonColumns(bytes(), table)
-        : new Set(named);
-      return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
-    }
+    case "tsv":
+      return await openTable(bytes, name, format, before, options);
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");
@@ -105,6 +97,21 @@ export async function openInput(
       };
     }
   }
+}
+
+async function openTable(
+  bytes: () => AsyncGenerator<Uint8Array>,
+  name: string,
+  format: "csv" | "tsv",
+  rowsBefore: number,
+  options: InputOptions,
+): Promise<Input> {
+  const { findJsonColumns, readCsv } = await import("./csv.ts");
+  const delimiter = format === "tsv" ? "\t" : undefined;
+  const table = { name, delimiter, numberBefore: rowsBefore > 0 ? rowsBefore : undefined };
+  const named = options.jsonColumns;
+  const jsonColumns = named === undefined ? await findJsonColumns(bytes(), table) : new Set(named);
+  return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };
 }
 
 async function* noRows(): AsyncGenerator<Line[]> {}

@@ -95,15 +95,23 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
           utf8: false,
           useOffsetIndex: true,
         }));
-      for (let at = 0; at < rows.length; at += BATCH_ROWS) {
-        yield rows.slice(at, at + BATCH_ROWS).map((row, index) => ({
-          number: rowStart + at + index + 1,
-          text: textOf(row),
-          problem: undefined,
-          bytes: undefined,
-        }));
-      }
+      yield* batchesOf(rows, rowStart, textOf);
     }
+  }
+}
+
+function* batchesOf<T>(
+  rows: readonly T[],
+  rowsBefore: number,
+  textOf: (row: T) => string,
+): Generator<Line[]> {
+  for (let at = 0; at < rows.length; at += BATCH_ROWS) {
+    yield rows.slice(at, at + BATCH_ROWS).map((row, index) => ({
+      number: rowsBefore + at + index + 1,
+      text: textOf(row),
+      problem: undefined,
+      bytes: undefined,
+    }));
   }
 }
 

@@ -20,6 +20,19 @@ import { RunLines } from "./run_lines.ts";
 /** The most clashes that are told. */
 const MOST_TOLD = 20;
 
+/** The run that is being read, and where the reading is. */
+interface Reading {
+  /** The number of the row among the rows of all runs. */
+  number: number;
+  /** The number of the row before the first one of the run. */
+  readonly base: number;
+  /** Answers for each row. */
+  readonly samples: number;
+  readonly parser: RowParser;
+  readonly input: InputSequence;
+  readonly lines: RunLines;
+}
+
 /** Counts, and what is wrong. */
 export class MergePass {
   total = 0;
@@ -87,74 +100,75 @@ export class MergePass {
     const samples = run?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
     const before = firstNumberOf(input);
-    let left = limit, number = base;
+    const reading: Reading = { number: base, base, samples, parser, input, lines };
+    let left = limit;
     for await (const batch of input.rows()) {
       for (const line of batch) {
         if (left-- <= 0) break;
-        number = base + line.number - before;
-        const isLooking = this.#take(line, { number, base, samples, parser, input, lines });
+        reading.number = base + line.number - before;
+        const isLooking = this.#take(line, reading);
         if (isLooking !== undefined) await isLooking;
       }
-      this.#lastNumber = number;
+      this.#lastNumber = reading.number;
       this.#signal?.throwIfAborted();
       await this.#output.flush();
       if (left < 0) return;
     }
   }
 
-  #take(
-    line: Line,
-    at: {
-      number: number;
-      base: number;
-      samples: number;
-      parser: RowParser;
-      input: InputSequence;
-      lines: RunLines;
-    },
-  ): Promise<void> | undefined {
-    const { number, base, samples, parser, input, lines } = at;
-    const { results, failures } = this.#output;
-    const row = line.text === undefined ? undefined : parser.parse(line.text);
-    if (row === undefined || "problem" in row) {
-      this.#takeBadRow(line, input, lines);
-      return undefined;
-    }
+  /** Takes a line of the run. It is no promise unless another row has to be read again. */
+  #take(line: Line, reading: Reading): Promise<void> | undefined {
+    const row = line.text === undefined ? undefined : reading.parser.parse(line.text);
+    if (row === undefined || "problem" in row) return this.#takeBadRow(line, reading);
     const rows = this.#rows;
     const slot = rows.insert(row.uid);
     const check = checkOf(row);
     if (rows.has(slot, SEEN)) {
       const earlier = rows.lineOf(slot);
-      const isSame = () => {
-        if (earlier > base) this.mergedDuplicates++;
-        else this.#takeDuplicate(row.uid, samples, lines);
-      };
-      if (rows.checkEquals(slot, check)) {
-        isSame();
-        return undefined;
-      }
-      return this.#contentOf(earlier, parser).then((content) => {
-        if (content === row.contentHash) isSame();
-        else this.#clash(row, earlier, line, input, lines, samples);
-      });
+      return rows.checkEquals(slot, check)
+        ? this.#takeSame(row.uid, earlier, reading)
+        : this.#takeSuspect(row, earlier, line, reading);
     }
     rows.set(slot, SEEN);
     rows.setCheck(slot, check);
-    rows.setLine(slot, number);
+    rows.setLine(slot, reading.number);
+    this.#takeAnswers(row.uid, reading);
+    return undefined;
+  }
+
+  #takeAnswers(row: string, { samples, lines }: Reading): void {
+    const { results, failures } = this.#output;
     const pending = this.#isPartial ? failures : undefined;
     for (let sample = 0; sample < samples; sample++) {
-      const uid = sampleUid(row.uid, sample);
+      const uid = sampleUid(row, sample);
       this.total++;
       const standing = lines.take(uid, { result: results, failure: failures, pending });
       if (standing === "result") this.succeeded++;
       else if (standing === "failure") {
         this.failed++;
-        rows.set(rows.insert(uid), HAS_FAILURE);
+        this.#rows.set(this.#rows.insert(uid), HAS_FAILURE);
       } else this.pending++;
     }
   }
 
-  #takeBadRow(line: Line, input: InputSequence, lines: RunLines): void {
+  #takeSame(uid: string, earlier: number, reading: Reading): undefined {
+    if (earlier > reading.base) this.mergedDuplicates++;
+    else this.#takeDuplicate(uid, reading);
+  }
+
+  /** A row whose text differs from that of an earlier row of the same uid: their contents may be the same. */
+  async #takeSuspect(
+    row: ParsedRow,
+    earlier: number,
+    line: Line,
+    reading: Reading,
+  ): Promise<void> {
+    const content = await this.#contentOf(earlier, reading.parser);
+    if (content === row.contentHash) this.#takeSame(row.uid, earlier, reading);
+    else this.#clash(row, earlier, line, reading);
+  }
+
+  #takeBadRow(line: Line, { input, lines }: Reading): undefined {
     const place = input.placeOf(line.number);
     const { failures } = this.#output;
     this.badRows++;
@@ -164,7 +178,7 @@ export class MergePass {
   }
 
   /** An earlier run had the same row. Its answer is kept, unless it has failed there and not here. */
-  #takeDuplicate(row: string, samples: number, lines: RunLines): void {
+  #takeDuplicate(row: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
     for (let sample = 0; sample < samples; sample++) {
@@ -181,18 +195,12 @@ export class MergePass {
   }
 
   /** Two rows have one uid. The later answer is set aside. */
-  #clash(
-    row: ParsedRow,
-    earlier: number,
-    line: Line,
-    input: InputSequence,
-    lines: RunLines,
-    samples: number,
-  ): void {
+  #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
+    const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
     // Within one run it was found before the first call.
     const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
-    if (isKnown) return this.#takeBadRow(line, input, lines);
+    if (isKnown) return this.#takeBadRow(line, reading);
     if (++this.clashCount <= MOST_TOLD) {
       const first = this.#placeOf(earlier);
       this.clashes.push({ uid: row.uid, first, second: place.source });

@@ -184,19 +184,8 @@ async function mergeProven(
   const expectedRows = runs.reduce((sum, run) => sum + rowsOf(run), 0);
   const pass = new MergePass(output, { expectedRows, isPartial: partial, signal });
   for (const run of runs) await pass.add(run, Math.max(0, limit - (run.rowsBefore ?? 0)));
-  const problems = [
-    ...missing,
-    ...pass.problems.filter(({ run, kind }) =>
-      kind !== "unfinished" || !missing.some((one) => one.run === run)
-    ),
-  ];
-  const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
-  const { surplus, clashes, clashCount } = pass;
-  const report: MergeReport = {
-    ...NOTHING,
-    ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
-    ...{ duplicatesOfRuns, surplus, clashes, clashCount, problems },
-  };
+  const report = reportOf(pass, runs, missing);
+  const { problems } = report;
   const isDamaged = problems.some(({ kind }) => kind === "damaged");
   if (problems.length > 0 && (!partial || isDamaged)) return report;
   if (!output.duplicates.isEmpty) await output.duplicates.commit();
@@ -210,8 +199,26 @@ async function mergeProven(
     failures: files.failures,
     duplicates: output.duplicates.isEmpty ? null : duplicates,
   };
-  if (!tidy || clashCount > 0) return written;
+  if (!tidy || pass.clashCount > 0) return written;
   return { ...written, movedTo: await tidyUp(runs) };
+}
+
+/** What was found, before anything is written. */
+function reportOf(
+  pass: MergePass,
+  runs: readonly MergeRun[],
+  missing: readonly MergeProblem[],
+): MergeReport {
+  const { total, succeeded, failed, pending, badRows, mergedDuplicates, duplicatesOfRuns } = pass;
+  const { surplus, clashes, clashCount } = pass;
+  const isNew = ({ run, kind }: MergeProblem) =>
+    kind !== "unfinished" || !missing.some((one) => one.run === run);
+  return {
+    ...NOTHING,
+    ...{ runs: runs.length, total, succeeded, failed, pending, badRows, mergedDuplicates },
+    ...{ duplicatesOfRuns, surplus, clashes, clashCount },
+    problems: [...missing, ...pass.problems.filter(isNew)],
+  };
 }
 
 /** Takes the failures away of rows that have a result in a later run. */

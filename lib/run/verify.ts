@@ -141,15 +141,10 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   });
   const isWhole = options.limit === undefined;
   const surplus = isWhole ? await audit.claimSurplus(files.results) : 0;
+  const { total, succeeded, failed } = found;
   return {
-    input: files.input,
-    results: files.results,
-    rows: found.rows,
-    samples,
-    total: found.total,
-    succeeded: found.succeeded,
-    failed: found.failed,
-    pending: found.total - found.succeeded - found.failed,
+    ...{ input: files.input, results: files.results, rows: found.rows, samples },
+    ...{ total, succeeded, failed, pending: total - succeeded - failed },
     badRows: found.bad.count,
     mergedDuplicates: found.merged,
     changed: found.changed,

@@ -74,12 +74,7 @@ export async function divide(
   count: number,
   options: InputOptions = {},
 ): Promise<ShardPlan> {
-  const candidates: Candidate[] = [];
-  for (const path of files) {
-    const how = await divisibleOf(path, path, options);
-    const { size, mtime } = await Deno.stat(path);
-    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, how });
-  }
+  const candidates = await candidatesOf(files, options);
   const isIndivisible = candidates.every(({ how }) => how.kind !== "anywhere");
   if (isIndivisible) refuseTooFew(candidates, count);
   const total = candidates.reduce((sum, { how }) => sum + how.size, 0);
@@ -87,25 +82,17 @@ export async function divide(
   const inputs: PlannedInput[] = [];
   const starts: ShardStart[] = [{ input: 0, ...START }];
   let base = 0;
-  for (const [input, { path, size, mtime, how }] of candidates.entries()) {
-    const wanted = targets.filter((target) => target > base && target <= base + how.size)
+  for (const [input, candidate] of candidates.entries()) {
+    const { size } = candidate.how;
+    const wanted = targets.filter((target) => target > base && target <= base + size)
       .map((target) => target - base);
-    const { borders, end, header } = await divisionOf(path, how, wanted);
-    for (const border of borders) {
-      const isEnd = border === undefined || border.byte >= how.size;
+    const division = await divisionOf(candidate, wanted);
+    for (const border of division.borders) {
+      const isEnd = border === undefined || border.byte >= size;
       starts.push(isEnd ? { input: input + 1, ...START } : { input, ...border });
     }
-    inputs.push({
-      path,
-      size,
-      mtime,
-      format: how.format,
-      json_columns: how.jsonColumns ?? null,
-      header,
-      length: how.size,
-      end,
-    });
-    base += how.size;
+    inputs.push(plannedInput(candidate, division));
+    base += size;
   }
   // Rounding may leave a target behind the end.
   while (starts.length < count) starts.push({ input: inputs.length, ...START });
@@ -117,9 +104,37 @@ export async function divide(
   };
 }
 
+async function candidatesOf(
+  files: readonly string[],
+  options: InputOptions,
+): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const path of files) {
+    const how = await divisibleOf(path, path, options);
+    const { size, mtime } = await Deno.stat(path);
+    candidates.push({ path, size, mtime: mtime?.getTime() ?? null, how });
+  }
+  return candidates;
+}
+
+function plannedInput(
+  { path, size, mtime, how }: Candidate,
+  { header, end }: AnyDivision,
+): PlannedInput {
+  return {
+    path,
+    size,
+    mtime,
+    format: how.format,
+    json_columns: how.jsonColumns ?? null,
+    header,
+    length: how.size,
+    end,
+  };
+}
+
 async function divisionOf(
-  path: string,
-  { format, kind, pieces, size, rows }: Divisible,
+  { path, how: { format, kind, pieces, size, rows } }: Candidate,
   targets: readonly number[],
 ): Promise<AnyDivision> {
   if (kind === "anywhere" && format !== "parquet") {
