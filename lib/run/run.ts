@@ -15,6 +15,7 @@ import { Jobs, makeJobs } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
 import type { Preview } from "./preview.ts";
+import { StalledOutputs } from "./stalled_outputs.ts";
 import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
@@ -36,14 +37,13 @@ export class Run {
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
   #concurrency: number;
-  /** Inputs whose disk takes nothing at the moment. */
-  readonly #stalled = new Set<number>();
-  #hasGivenUp = false;
+  readonly #stalled: StalledOutputs;
 
   /** Nothing is touched yet. */
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.progress);
+    this.#stalled = new StalledOutputs(this.#notices, () => this.#engine);
     this.#options = resolveRunOptions(options, context.generator);
     this.#chosen = new UidSelection(options.uids, options.excludeUids);
     const { generator } = context;
@@ -117,8 +117,7 @@ export class Run {
 
   /** From now on the run ends rather than wait for a full disk. */
   giveUp(): void {
-    this.#hasGivenUp = true;
-    for (const index of this.#stalled) this.#jobs.list[index].abandon();
+    this.#stalled.giveUp();
   }
 
   /** Follows the concurrency of the generator. */
@@ -157,8 +156,8 @@ export class Run {
         job.settled(outcomes);
         onSettled(outcomes);
       },
-      onStall: (error) => this.#onStall(index, error),
-      onRecover: () => this.#onRecover(index),
+      onStall: (error) => this.#stalled.add(index, job, error),
+      onRecover: () => this.#stalled.remove(index),
       onBroken: (error) => this.#engine?.abort(error),
     }));
   }
@@ -173,12 +172,11 @@ export class Run {
       this.#jobs,
       this.#identity.model,
     );
-    const jobs = this.#jobs.list;
     const ground = this.#ground = new Ground(
       this.#jobs.ground,
       (error) => this.#loseGround(error),
     );
-    const heartbeat = new Heartbeat(this.#jobs.locks, {
+    const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
       onTick: () => {
@@ -186,8 +184,17 @@ export class Run {
         status.tick(this.#engine);
       },
     });
-    this.#heartbeat = heartbeat;
-    const engine = new Engine({
+    const engine = this.#engine = this.#makeEngine(heartbeat);
+    onEngine(engine);
+    if (this.#jobs.shard !== undefined) shareMaxCost(this.#jobs.shard.share, status.spentBefore);
+    status.takeShare(engine);
+    await engine.run();
+    await ground.end();
+  }
+
+  #makeEngine(heartbeat: Heartbeat): Engine {
+    const jobs = this.#jobs.list;
+    return new Engine({
       ...engineOptions(this.#context),
       onAttempt: (unwritten) => heartbeat.beforeAttempt(unwritten),
       source: readAhead(this.#jobs.rows()),
@@ -200,12 +207,6 @@ export class Run {
       wasAnswered: jobs.some(({ found }) => found.succeeded + found.failed > 0),
       rowCount: this.#jobs.sum(({ plan }) => plan.toAsk),
     });
-    this.#engine = engine;
-    onEngine(engine);
-    if (this.#jobs.shard !== undefined) shareMaxCost(this.#jobs.shard.share, status.spentBefore);
-    status.takeShare(engine);
-    await engine.run();
-    await ground.end();
   }
 
   /** Nothing more is sent; what is in flight is finished and kept. */
@@ -237,25 +238,6 @@ export class Run {
       concurrency_is_auto: generator.isExploring,
     });
     this.#notices.start();
-  }
-
-  /** Nothing is sent while the disk is full; what is in flight is kept in memory. A full disk stops many outputs,
-   * but it is one thing to tell. */
-  #onStall(index: number, error: SinkError): void {
-    if (this.#stalled.size === 0) {
-      this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
-    }
-    this.#stalled.add(index);
-    this.#engine?.closeGate(`disk ${index}`);
-    if (this.#hasGivenUp) this.giveUp();
-  }
-
-  #onRecover(index: number): void {
-    this.#stalled.delete(index);
-    if (this.#stalled.size === 0) {
-      this.#notices.add("info", "The disk takes lines again: continuing");
-    }
-    this.#engine?.openGate(`disk ${index}`);
   }
 
   async #finish(): Promise<Summary> {

@@ -31,6 +31,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attemptAnswered: () => told.push("answered"),
       attemptFailed: ({ action }) => told.push(action),
     },
+    teachers: [endpointOf(teacher)],
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),
     budget: new Budget(),
     retryPolicy: new RetryPolicy({ random: () => 0 }),
