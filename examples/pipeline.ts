@@ -6,8 +6,8 @@
  * deno run -A examples/pipeline.ts prompts.jsonl answers.jsonl
  * ```
  *
- * A file made so cannot be continued: `distillFiles()` writes one that can. In a script of your own import the streams
- * from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its URL.
+ * Such a file cannot be continued; one that `distillFiles()` writes can. In your own script, import
+ * the streams from `jsr:@std/streams` and `jsr:@std/json`, and Retort by its URL.
  *
  * @module
  */
