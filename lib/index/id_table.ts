@@ -21,8 +21,7 @@ export const SEEN = 8;
 /** The failure of the id is to be asked again. */
 export const ASK_AGAIN = 16;
 
-const KEY_WORDS = 4;
-const CHECK_WORDS = 2;
+const KEY_WORDS = 4, CHECK_WORDS = 2;
 const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
 /** Entries stand in blocks of 4,096, so that a table that grows copies none of them. */
@@ -240,12 +239,11 @@ export class IdTable implements Disposable {
 
   /** Makes room for more entries: a run may have thousands of tables of a few rows. */
   #makeEntries(): void {
-    const old = this.#entryRoom,
-      isFirst = old < BLOCK_ENTRIES,
-      block = isFirst ? 0 : this.#keys.length;
-    const entries = isFirst
-      ? Math.min(BLOCK_ENTRIES, Math.max(FIRST_ENTRIES, old * 2))
-      : BLOCK_ENTRIES;
+    const old = this.#entryRoom;
+    const isFirst = old < BLOCK_ENTRIES;
+    const block = isFirst ? 0 : this.#keys.length;
+    const wanted = isFirst ? Math.max(FIRST_ENTRIES, old * 2) : BLOCK_ENTRIES;
+    const entries = Math.min(BLOCK_ENTRIES, wanted);
     const keys = new Uint32Array(entries * KEY_WORDS);
     const checks = new Uint32Array(entries * CHECK_WORDS);
     const flags = new Uint8Array(entries);

@@ -14,10 +14,8 @@
  * same with what was written meanwhile. They use two handles because Deno lets the operations on one
  * handle wait for each other; 64 lanes that wait for fdatasync reach 77,000 rows/s, this 117,000.
  *
- * A quick disk is written to at once, a slow one through a thread (see `appender.ts`).
- *
- * A write that fails is tried again (see `appender.ts`) while appends wait. An fdatasync that fails is
- * not: the kernel may have dropped the pages and would report success the next time. The journal is
+ * A quick disk is written to at once, a slow one through a thread. A write that fails is tried again
+ * (see `appender.ts`) while appends wait. An fdatasync that fails is not: the kernel may have dropped the pages and would report success the next time. The journal is
  * broken then, and what was not synced is never called durable.
  *
  * @module
@@ -32,9 +30,7 @@ import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
 
-export type { JournalFile } from "./appender.ts";
-
-/** The number of rows that are written without waiting for more. */
+/** A write costs 6 µs, whatever it holds: this many rows are written without waiting for more. */
 const ENOUGH_ROWS = 8;
 
 /** What a journal is told. */
@@ -115,11 +111,9 @@ export class Journal<T> implements AsyncDisposable {
    */
   static async open<T>(path: string, options: JournalOptions<T> = {}): Promise<Journal<T>> {
     const opened: JournalFile[] = [];
+    const { openFile, mode, known, isNamed = false } = options;
     try {
-      const { openFile, mode, known, isNamed = false } = options;
-      const watched = openFile === undefined
-        ? await WatchedFile.open(path, mode, known)
-        : undefined;
+      const watched = openFile ? undefined : await WatchedFile.open(path, mode, known);
       const writeFile = watched?.writer ?? await openFile!(path);
       opened.push(writeFile);
       const syncFile = watched?.syncer ?? await openFile!(path);
@@ -186,7 +180,7 @@ export class Journal<T> implements AsyncDisposable {
     }
     batch.add(line, record);
     this.#appendedRows++;
-    if (this.#hurry !== undefined && isWorthACall(batch)) this.#hurry();
+    if (batch.records.length >= ENOUGH_ROWS) this.#hurry?.();
     return batch.written.promise;
   }
 
@@ -260,7 +254,7 @@ export class Journal<T> implements AsyncDisposable {
    * sends the next requests a turn later, and the teacher stands idle meanwhile. */
   async #gather(): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnAt;
-    if (!isTurnDue && isWorthACall(this.#waiting[0])) return;
+    if (!isTurnDue && this.#waiting[0].records.length >= ENOUGH_ROWS) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     if (!isTurnDue) this.#hurry = resolve;
     setImmediate(() => {
@@ -303,9 +297,4 @@ export class Journal<T> implements AsyncDisposable {
     for (const batch of this.#waiting.splice(0)) batch.written.reject(error);
     this.#syncer.stop(this.#end);
   }
-}
-
-/** A call costs 6 µs, whatever it writes. */
-function isWorthACall(batch: Batch<unknown>): boolean {
-  return batch.records.length >= ENOUGH_ROWS;
 }

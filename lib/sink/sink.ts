@@ -8,7 +8,8 @@
 import type { SinkError } from "../errors.ts";
 import type { Outcome } from "../row.ts";
 import { cannotWrite } from "./durable_file.ts";
-import { Journal, type JournalFile } from "./journal.ts";
+import type { JournalFile } from "./appender.ts";
+import { Journal } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
 import type { OpenFiles } from "./open_files.ts";
 import { type JournalLike, ParkedJournal } from "./parked_journal.ts";

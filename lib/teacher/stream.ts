@@ -4,11 +4,6 @@
  * @module
  */
 
-import {
-  createParser,
-  type EventSourceMessage,
-  type ParseError,
-} from "../deps/eventsource_parser.ts";
 import type { TeacherError } from "../errors.ts";
 import {
   type AnswerContext,
@@ -21,6 +16,7 @@ import {
 } from "./answer.ts";
 import type { EventReader } from "./api_format.ts";
 import { errorIn, wordsOf } from "./error_body.ts";
+import { EventLines, type ServerEvent } from "./event_lines.ts";
 import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
 import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
@@ -44,11 +40,7 @@ export class StreamReader {
   readonly #status: number;
   readonly #context: AnswerContext;
   readonly #habits: StreamHabits;
-  readonly #decoder = new TextDecoder();
-  readonly #parser = createParser({
-    onEvent: (event) => this.#event(event),
-    onError: (error) => this.#unknownLine(error),
-  });
+  readonly #lines = new EventLines((event) => this.#event(event));
   readonly #messages = new MessageReader();
   readonly #content = new DeltaText();
   readonly #reasoning = new DeltaText();
@@ -60,9 +52,6 @@ export class StreamReader {
   // Of several choices (`n`) the one that came first is read, as in an answer that is not streamed.
   #choiceIndex: number | undefined;
   #hasOutput = false;
-  /** The beginning of a line that the parser would forget. */
-  #held = "";
-  #isAtLineStart = true;
 
   /** Makes a reader for an answer of this status. */
   constructor(
@@ -94,13 +83,13 @@ export class StreamReader {
    */
   feed(chunk: Uint8Array): boolean {
     this.#tokenSeen = false;
-    this.#feed(this.#decoder.decode(chunk, { stream: true }));
+    this.#lines.feed(chunk);
     return this.#tokenSeen;
   }
 
   /** Reads what is left when the stream has ended, an event without its blank line included. */
   end(): void {
-    this.#feed(`${this.#decoder.decode()}\n\n`);
+    this.#lines.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
     const { redact } = this.#context;
     this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
@@ -118,26 +107,7 @@ export class StreamReader {
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
-  /** The parser forgets an incomplete line that cannot become a field it knows: such a line is held back
-   * until it is whole. */
-  #feed(text: string): void {
-    const whole = this.#held + text;
-    const lineStart = Math.max(whole.lastIndexOf("\n"), whole.lastIndexOf("\r")) + 1;
-    const last = lineStart > 0 || this.#isAtLineStart ? whole.slice(lineStart) : "";
-    this.#held = last !== "" && isForgotten(last) ? last : "";
-    const fed = this.#held === "" ? whole : whole.slice(0, lineStart);
-    if (fed === "") return;
-    this.#isAtLineStart = lineStart === whole.length || this.#held !== "";
-    this.#parser.feed(fed);
-  }
-
-  /** llama.cpp reports errors in a line of their own (`error: {…}`), others as bare JSON. */
-  #unknownLine({ field, value = "", line = "" }: ParseError): void {
-    if (field === "error") this.#event({ event: "error", data: value });
-    else if (line.startsWith("{") && asObject(parseJson(line))) this.#event({ data: line });
-  }
-
-  #event({ event, data }: EventSourceMessage): void {
+  #event({ event, data }: ServerEvent): void {
     if (this.done || this.error !== undefined) return;
     const text = data.trim();
     if (text === "[DONE]" || text === '"[DONE]"') {
@@ -274,13 +244,6 @@ function countsNothing(usage: unknown, before: unknown): boolean {
 function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject): boolean {
   return (calls !== undefined && calls !== null) || (legacy !== undefined && legacy !== null);
 }
-
-/** Whether the SSE parser would drop a line that begins so, although it may hold an error. */
-function isForgotten(start: string): boolean {
-  return start.startsWith("{") || start.startsWith(ERROR_FIELD) || ERROR_FIELD.startsWith(start);
-}
-
-const ERROR_FIELD = "error:";
 
 /** llama-cpp-python ends a running stream with `[DONE]` when another request waits
  * (`interrupt_requests`, its default). */

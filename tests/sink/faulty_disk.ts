@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JournalFile } from "../../lib/sink/journal.ts";
+import type { JournalFile } from "../../lib/sink/appender.ts";
 
 /** Opens files whose writes and syncs can be made to fail. */
 export class FaultyDisk {

@@ -24,7 +24,9 @@ import {
   aboutRequest,
   type CodeCause,
   codeCause,
+  isFaultCode,
   isFiltered,
+  isLoadCode,
   isPage,
   neverFits,
   nothingAllowed,
@@ -285,15 +287,6 @@ function load(error: TeacherError): Classification {
   };
   if (ms === undefined || !(ms >= 0 && ms < Infinity)) return load;
   return { ...load, retryAfterMs: Math.min(ms, DAY_MS) };
-}
-
-function isLoadCode(code = ""): boolean {
-  return /overload|rate_?limit|too_?many|resource_?exhausted|capacity|throttl|slow_down|unavailable|busy/i
-    .test(code);
-}
-
-function isFaultCode(code = ""): boolean {
-  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
 
 function halt(advice: string): Classification {

@@ -222,6 +222,17 @@ export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
+/** Whether a code that is in no list says that there is too much to do. */
+export function isLoadCode(code = ""): boolean {
+  return /overload|rate_?limit|too_?many|resource_?exhausted|capacity|throttl|slow_down|unavailable|busy/i
+    .test(code);
+}
+
+/** Whether a code that is in no list says that something broke. */
+export function isFaultCode(code = ""): boolean {
+  return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
+}
+
 /** Whether there is a web page instead of words. */
 export function isPage(message: string): boolean {
   return /<!doctype html|<html/i.test(message);
