@@ -4,7 +4,15 @@
  * @module
  */
 
-import type { AsyncBuffer, FileMetaData } from "../deps/hyparquet.ts";
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
+import {
+  type AsyncBuffer,
+  type Compressors,
+  compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+} from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
@@ -65,8 +73,6 @@ export async function readExactTypes(
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
-  const { parquetReadObjects } = await import("../deps/hyparquet.ts");
-  const { CODECS: compressors } = await import("./parquet_codecs.ts");
   using file = await openFile(path, options.name);
   const buffer = await bufferOf(file);
   const metadata = await metadataOf(buffer, options.name);
@@ -90,7 +96,7 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
           metadata: { ...metadata, schema: columns.schema } as FileMetaData,
           rowStart,
           rowEnd,
-          compressors,
+          compressors: CODECS,
           parsers: VALUE_PARSERS,
           utf8: false,
           useOffsetIndex: true,
@@ -205,7 +211,7 @@ function cannotRead(name: string, problem: string, cause?: unknown): SourceError
 
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
 /** What the packages unpack. */
-const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
+const CODEC_NAMES = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
 
 /**
  * What the footer of a file says.
@@ -213,7 +219,6 @@ const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD
  * @throws {SourceError} where the file is none that can be read, with what it is
  */
 async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaData> {
-  const { parquetMetadataAsync } = await import("../deps/hyparquet.ts");
   const { byteLength: size } = buffer;
   if (size === 0) throw cannotRead(name, "it is empty, which no Parquet file is");
   const textAt = async (at: number) =>
@@ -231,7 +236,7 @@ async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaDa
   for (const { columns } of metadata.row_groups) {
     for (const { meta_data: meta, crypto_metadata: crypto } of columns) {
       if (crypto !== undefined || meta === undefined) throw cannotRead(name, ENCRYPTED);
-      if (CODECS.has(meta.codec)) continue;
+      if (CODEC_NAMES.has(meta.codec)) continue;
       const column = JSON.stringify(meta.path_in_schema.join("."));
       throw cannotRead(
         name,
@@ -243,3 +248,28 @@ async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaDa
 }
 
 const ENCRYPTED = "it is encrypted. Write it again without encryption";
+
+/** What unpacks pages: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
+ * reading a file. */
+export const CODECS: Compressors = {
+  ...compressors,
+  ZSTD: preferring("ZSTD", zstdDecompressSync),
+  GZIP: preferring("GZIP", gunzipSync),
+  BROTLI: preferring("BROTLI", brotliDecompressSync),
+};
+
+/** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
+function preferring(
+  codec: "ZSTD" | "GZIP" | "BROTLI",
+  unpack: (packed: Uint8Array) => Uint8Array,
+): Compressors[typeof codec] {
+  return (packed, length) => {
+    try {
+      const page = unpack(packed);
+      if (page.length === length) return page;
+    } catch {
+      // The other one says what is wrong.
+    }
+    return compressors[codec]!(packed, length);
+  };
+}

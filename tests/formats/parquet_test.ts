@@ -10,7 +10,7 @@ import { zstdCompressSync } from "node:zlib";
 import { assertEquals, assertGreater, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError } from "../../lib/errors.ts";
 import { type InputOptions, openInput, placeOf } from "../../lib/formats/mod.ts";
-import { CODECS } from "../../lib/formats/parquet_codecs.ts";
+import { CODECS } from "../../lib/formats/parquet.ts";
 import { convertFiles } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
 
