@@ -156,13 +156,14 @@ const REFUSAL = new RegExp(
   "i",
 );
 
-/** Something of this stands in every refusal: to look for it takes a fraction of the time. */
-const REFUSAL_HINT =
-  /sorry|apolog|n['’]t |nnot|can not|unable|not able|will not|declin|refuse|afraid|as an |not comf|not allow|against |siento|lamento|je |es tut mir|ich kann|desculpe|[а-я\u3040-\ud7a3]/i;
+/** Words with which every refusal in Latin letters begins: to look for these takes half of the time. */
+const REFUSAL_WORD =
+  /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
+const OTHER_REFUSAL_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
 
 function isRefusal(text: string): boolean {
   const start = text.length > REFUSAL_START ? text.slice(0, REFUSAL_START) : text;
-  return REFUSAL_HINT.test(start) && REFUSAL.test(start);
+  return (REFUSAL_WORD.test(start) || OTHER_REFUSAL_LETTER.test(start)) && REFUSAL.test(start);
 }
 
 /** The least characters that a loop covers, and the least rounds. */
@@ -172,30 +173,49 @@ const LOOP_ROUNDS = 4;
 const LONGEST_ROUND = 400;
 const PROBE = 24;
 const PROBES = 5;
+/** Probes are no further apart than this. */
+const PROBE_EVERY = 300;
 
 /** Looks at some places of the text: where what stands there stood shortly before, too, it is tried how
  * far the text repeats itself from there. */
 function holdsLoop(text: string): boolean {
   if (text.length < LOOP_CHARS) return false;
-  for (let probe = 1; probe <= PROBES; probe++) {
-    const at = Math.floor((text.length - PROBE) * probe / PROBES);
-    const found = text.indexOf(text.slice(at, at + PROBE), Math.max(0, at - LONGEST_ROUND));
-    if (found < at && repeats(text, at, at - found)) return true;
+  const probes = Math.max(PROBES, Math.ceil(text.length / PROBE_EVERY));
+  for (let probe = 1; probe <= probes; probe++) {
+    const at = Math.floor((text.length - PROBE) * probe / probes);
+    const pattern = text.slice(at, at + PROBE);
+    const first = text.indexOf(pattern, Math.max(0, at - LONGEST_ROUND));
+    if (first >= at) continue;
+    // The first of several rounds is some rounds away: a short loop is none by so long a round.
+    const round = text.indexOf(pattern, first + 1) - first;
+    if (repeats(text, at, round) || (first + round < at && repeats(text, at, at - first))) {
+      return true;
+    }
   }
   return false;
 }
 
 /** Whether the text around a place repeats itself with a round of that length. */
 function repeats(text: string, at: number, round: number): boolean {
-  const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS);
+  const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS) - round;
+  const half = Math.ceil(needed / 2);
+  // At least half of it stands on one side. Text that only looks alike is through here.
+  if (!repeatsAll(text, at, half, round) && !repeatsAll(text, at - half, half, round)) return false;
   let start = at, end = at;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
-    if (end - --start + round >= needed) return true;
+    if (end - --start >= needed) return true;
   }
   while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - round)) {
-    if (++end - start + round >= needed) return true;
+    if (++end - start >= needed) return true;
   }
   return false;
+}
+
+/** Whether that many characters are those of one round before. */
+function repeatsAll(text: string, from: number, length: number, round: number): boolean {
+  const to = from + length;
+  return from >= round && to <= text.length &&
+    text.slice(from, to) === text.slice(from - round, to - round);
 }
 
 /** Shorter answers end without a full stop as often as not. */

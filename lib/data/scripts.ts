@@ -16,12 +16,15 @@ const FEW_LETTERS = 12;
 const promptCounts = new Uint16Array(SCRIPTS + 1);
 const answerCounts = new Uint16Array(SCRIPTS + 1);
 
+/** Letters beyond those of Europe's west. Strings of one byte a character are through at once. */
+const OTHER_LETTER = /[\u0370-\u0e7f\u3040-\u9fff\uac00-\ud7af\ufb50-\ufdff]/;
+
 /** Whether most letters of the answer, or some of a script that the prompt has none of, are of another script. */
 export function isOtherScript(text: string, prompt: string): boolean {
+  // Most pairs are Latin only.
+  if (!OTHER_LETTER.test(text) && !OTHER_LETTER.test(prompt)) return false;
   const answered = countScripts(text, answerCounts);
   if (answered < FEW_LETTERS) return false;
-  // Most pairs are Latin only, and are through here.
-  if (answerCounts[LATIN] === answered && isAscii(prompt)) return false;
   const asked = countScripts(prompt, promptCounts);
   if (asked < FEW_LETTERS) return false;
   const main = dominant(promptCounts);
@@ -37,12 +40,6 @@ export function isOtherScript(text: string, prompt: string): boolean {
     }
   }
   return false;
-}
-
-function isAscii(text: string): boolean {
-  const step = Math.max(1, Math.floor(text.length / SAMPLE_CHARS));
-  for (let i = 0; i < text.length; i += step) if (text.charCodeAt(i) > 0x24f) return false;
-  return true;
 }
 
 function dominant(counts: Uint16Array): number {

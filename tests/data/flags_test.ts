@@ -40,6 +40,25 @@ const CASES: readonly [
   ["loop of a sentence", PROSE + " Wait, let me check.".repeat(30), ["loop"]],
   ["loop that was left", "Wait, let me check that again. ".repeat(30) + PROSE, ["loop"]],
   ["loop of a word", "no ".repeat(100), ["loop"]],
+  ["loop of 160 characters at the end", PROSE.repeat(3).slice(0, 700) + " no, 12".repeat(23), [
+    "loop",
+  ]],
+  ["loop at the start", "Wait, let me check that again. ".repeat(13) + PROSE, ["loop"]],
+  ["loop of two rounds in one", PROSE + "So it is. So it is. Or is it not? ".repeat(8), ["loop"]],
+  [
+    "loop within a long answer",
+    Array.from({ length: 80 }, (_, i) => `Step ${i * i} adds ${i}. `).join("") +
+    "x = x + 1\n".repeat(48) +
+    Array.from({ length: 300 }, (_, i) => `Line ${i * i} takes ${i}. `).join(""),
+    ["loop"],
+  ],
+  [
+    "lines that are nearly alike",
+    Array.from({ length: 40 }, (_, i) => `The train of ${i * 7 % 40} o'clock is late again. `).join(
+      "",
+    ),
+    [],
+  ],
   ["loop in Chinese", {
     prompt: "请写一首关于春天的诗歌，要押韵",
     response: "我再检查一遍这个答案。".repeat(20),
