@@ -7,7 +7,7 @@
 
 import { isObject } from "../json.ts";
 import type { RowOptions } from "../run/mod.ts";
-import { createRowParser, ParsedRow, parseLossless, type RowParser } from "../source/mod.ts";
+import { ParsedRow, parseLossless, RowParser } from "../source/mod.ts";
 import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./formats.ts";
@@ -50,8 +50,8 @@ export class ConversationReader {
   constructor(rows: RowOptions) {
     // Keeps the assistant's turn at the end.
     const runParams = { continue_final_message: true };
-    this.#parser = createRowParser({ ...rows, runParams });
-    this.#plain = createRowParser({ runParams });
+    this.#parser = new RowParser({ ...rows, runParams });
+    this.#plain = new RowParser({ runParams });
     const named = [...(rows.template ?? "").matchAll(/\{\{\s*([^{}\s]+)\s*\}\}/g)];
     this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
   }

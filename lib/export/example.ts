@@ -7,7 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
-import { createRowParser, ParsedRow, requestHash, type RowParser } from "../source/mod.ts";
+import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
 import type { ExactType } from "../tables/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { NoPlace } from "./training_row.ts";
@@ -169,7 +169,7 @@ export class ExampleReader {
   #parserOf(paramsId: string): RowParser {
     let parser = this.#parsers.get(paramsId);
     if (parser === undefined) {
-      parser = createRowParser({ ...this.#rows, runParams: this.#paramSets[paramsId] });
+      parser = new RowParser({ ...this.#rows, runParams: this.#paramSets[paramsId] });
       this.#parsers.set(paramsId, parser);
     }
     return parser;

@@ -11,7 +11,7 @@ import { xxHash64Hex } from "../hash.ts";
 import { HAS_FAILURE, IdTable, SEEN } from "../index/mod.ts";
 import { InputSequence, rowOptionsOf, sampleUid } from "../run/mod.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
-import { createRowParser, type ParsedRow, type RowParser } from "../source/mod.ts";
+import { type ParsedRow, RowParser } from "../source/mod.ts";
 import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeProblem } from "./options.ts";
 import type { MergedOutput } from "./output.ts";
@@ -96,7 +96,7 @@ export class MergePass {
     lines: RunLines,
     limit: number,
   ): Promise<void> {
-    const parser = createRowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
+    const parser = new RowParser({ ...rowOptionsOf(run, {}), runParams: run?.identity.params });
     const samples = run?.rows.samples ?? 1;
     const { base } = this.#bases.at(-1)!;
     const before = firstNumberOf(input);

@@ -9,7 +9,7 @@ import type { EndpointOptions } from "../engine/flow/mod.ts";
 import { checkConcurrency, MAX_CONCURRENCY, RetryPolicy } from "../engine/mod.ts";
 import { checkEndings, checkLimits, type OnTruncated } from "../engine/answers/mod.ts";
 import { checkPrices } from "../prices/mod.ts";
-import { createRowParser, type RowParser, type RowParserOptions } from "../source/mod.ts";
+import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import {
   type AskedSchema,
   checkParams,
@@ -142,7 +142,7 @@ export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "namedLast"> = {},
 ): RowParser {
-  return createRowParser({
+  return new RowParser({
     ...options,
     ...order,
     runParams: options.params,

@@ -18,7 +18,7 @@ import type { Shard } from "../shards/mod.ts";
 import { preflight } from "./preflight.ts";
 import { checkSamples } from "./admission.ts";
 import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
-import { createRowParser, type RowParserOptions } from "../source/mod.ts";
+import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import type { Audit, Damage } from "./audit.ts";
 
@@ -125,7 +125,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const { input: name, pieces = [{ path: name, name, options: rows }] } = files;
   const input = new InputSequence(pieces, options.imagesRoot);
   const found = await preflight(input, {
-    parser: createRowParser({
+    parser: new RowParser({
       ...rows,
       runParams: run?.identity.params,
       problemOf: (messages, params) =>

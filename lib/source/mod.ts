@@ -10,7 +10,7 @@
 export { isRawJson, parseLossless } from "./json_values.ts";
 export { differenceOf } from "./earlier_request.ts";
 export { imagesIn } from "./image_files.ts";
-export { createRowParser, type RowParser, type RowParserOptions } from "./parse_row.ts";
+export { RowParser, type RowParserOptions } from "./parse_row.ts";
 export {
   NO_IMAGES,
   ParsedRow,

@@ -59,18 +59,6 @@ export interface RowParserOptions {
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** Reads rows. */
-export interface RowParser {
-  /** Reads one row from its JSON text. Never throws. `uid` is its identity where that is known already. */
-  parse(text: string, uid?: string): ParsedRow | RowProblem;
-  /** What an earlier version has sent for a row, given as its text in a line, which of a bare array is an object,
-   * too; undefined where it refused such rows. */
-  earlier(text: string, isArray?: boolean): RowRequest | undefined;
-  /** Adds the names of the row's fields that are not sent and do not name it, as far as they hold
-   * something; no more than `most` in all. */
-  addUnsent(row: ParsedRow, names: Set<string>, most: number): void;
-}
-
 /** What one row sends, and what was noted on the way. */
 interface Sent extends RowRequest {
   readonly reading: Reading;
@@ -81,52 +69,39 @@ const MAX_DEPTH = 1_000;
 const NO_PARAMS: Params = Object.freeze({});
 const NOTHING_NAMED: ReadonlySet<string> = new Set();
 
-/**
- * Makes a parser.
- *
- * @throws {RangeError} when the template is malformed
- */
-export function createRowParser(options: RowParserOptions = {}): RowParser {
-  const { system, promptField, runParams, namedLast, problemOf } = options;
-  const template = options.template === undefined ? undefined : compileTemplate(options.template);
-  const prompts: PromptOptions = { system, promptField, template };
-  const named = template?.fields ?? NOTHING_NAMED;
-  const runKeepsPrefill = runParams?.continue_final_message;
-  const uidFields = uidFieldsOf(options.uidField, { namedLast });
-  const sentFields = new Map<Shape, ReadonlySet<string>>();
+/** Reads rows. */
+export class RowParser {
+  readonly #prompts: PromptOptions;
+  /** Fields that the template names. */
+  readonly #named: ReadonlySet<string>;
+  readonly #uidFields: readonly string[];
+  readonly #runKeepsPrefill: unknown;
+  readonly #problemOf: RowParserOptions["problemOf"];
+  readonly #sentFields = new Map<Shape, ReadonlySet<string>>();
 
-  function read(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
-    const params = rowParams(shape, json);
-    if (params instanceof RowProblem) return params;
-    const keepsPrefill = (params?.continue_final_message ?? runKeepsPrefill) === true;
-    const reading = new Reading(shape, text, keepsPrefill, named);
-    const messages = messagesOf(json, prompts, reading);
-    return messages instanceof RowProblem ? messages : { messages, params, reading };
+  /** Throws `RangeError` when the template is malformed. */
+  constructor(options: RowParserOptions = {}) {
+    const { system, promptField, runParams, namedLast, problemOf } = options;
+    const template = options.template === undefined ? undefined : compileTemplate(options.template);
+    this.#prompts = { system, promptField, template };
+    this.#named = template?.fields ?? NOTHING_NAMED;
+    this.#uidFields = uidFieldsOf(options.uidField, { namedLast });
+    this.#runKeepsPrefill = runParams?.continue_final_message;
+    this.#problemOf = problemOf;
   }
 
-  /** What is sent, with its numbers as they were written and without keys that hold null. */
-  function sentOf(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
-    const first = read(json, text, shape);
-    if (first instanceof RowProblem) return first;
-    const contents = contentsOf(first.messages);
-    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
-      holdsNumber(first.params);
-    const sent = hasNumber ? read(parseLossless(text) as ParsedJson, text, shape) : first;
-    if (sent instanceof RowProblem || (contents & HOLDS_NULL) === 0) return sent;
-    return { ...sent, messages: messagesWithoutNulls(sent.messages) };
-  }
-
-  function parse(text: string, known?: string): ParsedRow | RowProblem {
+  /** Reads one row from its JSON text. Never throws. `known` is its uid where that is known already. */
+  parse(text: string, known?: string): ParsedRow | RowProblem {
     const json = parseJson(text);
     if (json instanceof RowProblem) return json;
-    const shape = detectShape(json, prompts);
+    const shape = detectShape(json, this.#prompts);
     if (shape instanceof RowProblem) return shape;
-    const sent = sentOf(json, text, shape);
+    const sent = this.#sentOf(json, text, shape);
     if (sent instanceof RowProblem) return sent;
-    const problem = problemOf?.(sent.messages, sent.params ?? NO_PARAMS);
+    const problem = this.#problemOf?.(sent.messages, sent.params ?? NO_PARAMS);
     if (problem !== undefined) return new RowProblem(problem);
     const isArray = Array.isArray(json);
-    const given = known ?? (isArray ? undefined : givenUid(json, text, uidFields));
+    const given = known ?? (isArray ? undefined : givenUid(json, text, this.#uidFields));
     if (given instanceof RowProblem) return given;
     const trimmed = text.trim();
     return new ParsedRow({
@@ -141,20 +116,20 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     });
   }
 
-  function sentFieldsOf(shape: Shape): ReadonlySet<string> {
-    let sent = sentFields.get(shape);
-    if (sent === undefined) {
-      const parameters = shape === "openai-batch" ? [] : ["params", "tools"];
-      sent = new Set([...uidFields, ...parameters, ...fieldsSent(shape, prompts)]);
-      sentFields.set(shape, sent);
-    }
-    return sent;
+  /** What an earlier version has sent for a row, given as its text in a line, which of a bare array is an object,
+   * too; undefined where it refused such rows. */
+  earlier(text: string, isArray = false): RowRequest | undefined {
+    // Neither a template nor a prompt field is for bare arrays.
+    const options = isArray ? { system: this.#prompts.system } : this.#prompts;
+    return earlierRequest(text, { ...options, keepsPrefill: this.#runKeepsPrefill === true });
   }
 
-  function addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
+  /** Adds the names of the row's fields that are not sent and do not name it, as far as they hold
+   * something; no more than `most` in all. */
+  addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
-    const sent = sentFieldsOf(shape);
+    const sent = this.#sentFieldsOf(shape);
     let isRaw: boolean | undefined;
     for (const name in row) {
       if (sent.has(name) || row[name] === null || names.has(name) || names.size >= most) continue;
@@ -166,13 +141,37 @@ export function createRowParser(options: RowParserOptions = {}): RowParser {
     }
   }
 
-  function earlier(text: string, isArray = false): RowRequest | undefined {
-    // Neither a template nor a prompt field is for bare arrays.
-    const options = isArray ? { system } : prompts;
-    return earlierRequest(text, { ...options, keepsPrefill: runKeepsPrefill === true });
+  /** What is sent, with its numbers as they were written and without keys that hold null. */
+  #sentOf(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
+    const first = this.#read(json, text, shape);
+    if (first instanceof RowProblem) return first;
+    const contents = contentsOf(first.messages);
+    const hasNumber = (contents & HOLDS_NUMBER) !== 0 || first.reading.hasNumber ||
+      holdsNumber(first.params);
+    const sent = hasNumber ? this.#read(parseLossless(text) as ParsedJson, text, shape) : first;
+    if (sent instanceof RowProblem || (contents & HOLDS_NULL) === 0) return sent;
+    return { ...sent, messages: messagesWithoutNulls(sent.messages) };
   }
 
-  return { parse, addUnsent, earlier };
+  #read(json: ParsedJson, text: string, shape: Shape): Sent | RowProblem {
+    const params = rowParams(shape, json);
+    if (params instanceof RowProblem) return params;
+    const keepsPrefill = (params?.continue_final_message ?? this.#runKeepsPrefill) === true;
+    const reading = new Reading(shape, text, keepsPrefill, this.#named);
+    const messages = messagesOf(json, this.#prompts, reading);
+    return messages instanceof RowProblem ? messages : { messages, params, reading };
+  }
+
+  #sentFieldsOf(shape: Shape): ReadonlySet<string> {
+    let sent = this.#sentFields.get(shape);
+    if (sent === undefined) {
+      const parameters = shape === "openai-batch" ? [] : ["params", "tools"];
+      const prompts = fieldsSent(shape, this.#prompts);
+      sent = new Set([...this.#uidFields, ...parameters, ...prompts]);
+      this.#sentFields.set(shape, sent);
+    }
+    return sent;
+  }
 }
 
 function parseJson(text: string): ParsedJson | RowProblem {

@@ -58,58 +58,72 @@ export type Bar = RunListener & {
 
 /** Makes the bar. It ends with the event `run-end`, or with `done()`. */
 export function createBar(options: BarOptions): Bar {
-  const { write, color, isVerbose = false, now = () => performance.now() } = options;
-  const paint = createPaint(color);
-  const name = printable(options.projectName ?? "");
+  const drawing = new Drawing(options);
+  return Object.assign((event: RunEvent) => drawing.listen(event), {
+    clear: () => drawing.clear(),
+    done: () => drawing.done(),
+  });
+}
+
+/** What stands on the screen. */
+class Drawing {
+  readonly #options: BarOptions;
+  readonly #now: () => number;
+  readonly #paint: Paint;
+  readonly #name: string;
   /** Lines to be printed above the bar with its next drawing. */
-  let above: string[] = [];
-  let last: Snapshot | undefined;
-  let drawnMs = -Infinity;
-  let isDone = false;
+  #above: string[] = [];
+  #last: Snapshot | undefined;
+  #drawnMs = -Infinity;
+  #isDone = false;
 
-  function draw(): void {
-    const width = Math.min(MOST_COLUMNS, Math.max(1, options.columns() - 1));
-    const lines = last === undefined ? [] : renderBar(last, { name, width, paint, isVerbose });
-    const notices = above.map((line) => line + ERASE_BELOW + "\r\n").join("");
-    above = [];
-    const up = lines.length > 1 && !isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
-    const end = isDone && lines.length > 0 ? "\r\n" : up;
-    write("\r" + notices + lines.join(ERASE_LINE + "\r\n") + ERASE_BELOW + end);
-    drawnMs = now();
+  constructor(options: BarOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#paint = createPaint(options.color);
+    this.#name = printable(options.projectName ?? "");
   }
 
-  function drawSeldom(): void {
-    if (now() - drawnMs >= LEAST_DRAW_INTERVAL_MS) draw();
-  }
-
-  function listen(event: RunEvent): void {
-    if (isDone) return;
-    if (event.type === "run-end") return done();
+  listen(event: RunEvent): void {
+    if (this.#isDone) return;
+    if (event.type === "run-end") return this.done();
     if (event.type === "snapshot") {
-      last = event;
+      this.#last = event;
     } else {
       const { text, colour } = event.type === "notice"
         ? noticeSegment(event)
         : { text: startText(event), colour: undefined };
-      above.push(paint(text, colour));
+      this.#above.push(this.#paint(text, colour));
     }
-    drawSeldom();
+    if (this.#now() - this.#drawnMs >= LEAST_DRAW_INTERVAL_MS) this.#draw();
   }
 
-  function clear(): void {
-    if (isDone) return;
-    write("\r" + above.map((line) => line + ERASE_BELOW + "\r\n").join("") + ERASE_BELOW);
-    above = [];
-    drawnMs = -Infinity;
+  clear(): void {
+    if (this.#isDone) return;
+    this.#options.write(`\r${this.#takeAbove()}${ERASE_BELOW}`);
+    this.#drawnMs = -Infinity;
   }
 
-  function done(): void {
-    if (isDone) return;
-    isDone = true;
-    if (last !== undefined || above.length > 0) draw();
+  done(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    if (this.#last !== undefined || this.#above.length > 0) this.#draw();
   }
 
-  return Object.assign(listen, { clear, done });
+  #draw(): void {
+    const { columns, write, isVerbose = false } = this.#options;
+    const width = Math.min(MOST_COLUMNS, Math.max(1, columns() - 1));
+    const view = { name: this.#name, width, paint: this.#paint, isVerbose };
+    const lines = this.#last === undefined ? [] : renderBar(this.#last, view);
+    const up = lines.length > 1 && !this.#isDone ? `\x1b[${lines.length - 1}A\r` : "\r";
+    const end = this.#isDone && lines.length > 0 ? "\r\n" : up;
+    write(`\r${this.#takeAbove()}${lines.join(`${ERASE_LINE}\r\n`)}${ERASE_BELOW}${end}`);
+    this.#drawnMs = this.#now();
+  }
+
+  #takeAbove(): string {
+    return this.#above.splice(0).map((line) => `${line}${ERASE_BELOW}\r\n`).join("");
+  }
 }
 
 /** The widest bar: more cells show no more. */

@@ -6,7 +6,7 @@
 
 import { sampleRow } from "../../lib/run/admission.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
-import { createRowParser, ParsedRow, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 
 /** How a row was answered. */
@@ -24,7 +24,7 @@ export function resultLineOf(
   options: RowParserOptions & Partial<LineFormat> = {},
 ): string {
   const text = typeof row === "string" ? row : JSON.stringify(row);
-  const parsed = createRowParser(options).parse(text);
+  const parsed = new RowParser(options).parse(text);
   if (!(parsed instanceof ParsedRow)) throw new Error(parsed.problem);
   const { source = "prompts.jsonl:1", sample = 0, ...completion } = answered;
   return resultLine({

@@ -3,9 +3,9 @@
 import { assertEquals, assertNotEquals } from "../../lib/deps/std_assert.ts";
 import { IdTable, SEEN } from "../../lib/index/id_table.ts";
 import { Admission, clashProblem } from "../../lib/run/admission.ts";
-import { createRowParser, ParsedRow } from "../../lib/source/parse_row.ts";
+import { ParsedRow, RowParser } from "../../lib/source/parse_row.ts";
 
-const parser = createRowParser();
+const parser = new RowParser();
 
 function rowOf(row: object): ParsedRow {
   const parsed = parser.parse(JSON.stringify(row));

@@ -8,10 +8,10 @@ import { InputSequence } from "../../lib/run/input_sequence.ts";
 import { plannedRows } from "../../lib/run/planned_rows.ts";
 import type { Preflight } from "../../lib/run/findings.ts";
 import { preflight, type PreflightOptions } from "../../lib/run/preflight.ts";
-import { createRowParser } from "../../lib/source/parse_row.ts";
+import { RowParser } from "../../lib/source/parse_row.ts";
 import { tempDir } from "../support/temp.ts";
 
-const parser = createRowParser();
+const parser = new RowParser();
 
 /** The first pass over a file, where the output holds the ids of `flags` already. */
 async function look(
@@ -140,7 +140,7 @@ Deno.test("preflight() tells whether any row has one of the fields that were to 
   await using dir = await tempDir();
   const uidFields = ["sku", "ean"];
   const unmet = async (...rows: unknown[]) => {
-    const parser = createRowParser({ uidField: uidFields });
+    const parser = new RowParser({ uidField: uidFields });
     const path = await dir.write("in.jsonl", rows);
     const { unmetUidFields, hashed } = await look(path, { parser, uidFields });
     return [unmetUidFields.length, hashed];

@@ -3,11 +3,11 @@
 import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import type { Row } from "../../lib/row.ts";
 import { checkSamples, parseSampleUid, sampleRow, sampleUid } from "../../lib/run/admission.ts";
-import { createRowParser } from "../../lib/source/parse_row.ts";
+import { RowParser } from "../../lib/source/parse_row.ts";
 import type { Params } from "../../lib/teacher/teacher.ts";
 
 function rowOf(row: object): Row {
-  const parsed = createRowParser().parse(JSON.stringify(row));
+  const parsed = new RowParser().parse(JSON.stringify(row));
   if ("problem" in parsed) throw new Error(parsed.problem);
   return parsed.at({ uid: parsed.uid, input: 0, source: "in.jsonl:1" });
 }

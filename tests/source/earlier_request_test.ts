@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { differenceOf, ParsedRow, requestHash } from "../../lib/source/mod.ts";
-import { createRowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 type Case = [row: string, hash: string, difference?: string, options?: RowParserOptions];
 
@@ -88,7 +88,7 @@ const CASES: readonly Case[] = [
 
 for (const [text, hash, difference, options] of CASES) {
   Deno.test(`what an earlier version has sent for ${text.slice(0, 80)} is known`, () => {
-    const parser = createRowParser(options);
+    const parser = new RowParser(options);
     const row = parser.parse(text);
     if (!(row instanceof ParsedRow)) throw new Error(row.problem);
     const earlier = parser.earlier(row.text, text.startsWith("["));
@@ -98,7 +98,7 @@ for (const [text, hash, difference, options] of CASES) {
 }
 
 Deno.test("what an earlier version refused is known to be nothing", () => {
-  const parser = createRowParser();
+  const parser = new RowParser();
   for (const text of ['{"prompt":7}', '{"conversations":[null]}', '{"label":1}', "[1]"]) {
     assertEquals(parser.earlier(text), undefined);
   }

@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { sha256Hex, xxHash64Hex } from "../../lib/hash.ts";
-import { createRowParser, ParsedRow, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 function good(text: string, options: RowParserOptions = {}): ParsedRow {
-  const parsed = createRowParser(options).parse(text);
+  const parsed = new RowParser(options).parse(text);
   if (parsed instanceof ParsedRow) return parsed;
   throw new Error(parsed.problem);
 }
 
 function problemOf(text: string): string {
-  const parsed = createRowParser().parse(text);
+  const parsed = new RowParser().parse(text);
   return "problem" in parsed ? parsed.problem : "none";
 }
 
@@ -141,6 +141,6 @@ Deno.test("parse() sends a lone surrogate escape on as it was", () => {
   assertNotEquals(row.promptHash, good('{"prompt":"\\ud801!"}').promptHash);
 });
 
-Deno.test("createRowParser() refuses a malformed template", () => {
-  assertThrows(() => createRowParser({ template: "{{q" }), RangeError);
+Deno.test("new RowParser() refuses a malformed template", () => {
+  assertThrows(() => new RowParser({ template: "{{q" }), RangeError);
 });

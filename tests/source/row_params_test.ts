@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { createRowParser } from "../../lib/source/parse_row.ts";
+import { RowParser } from "../../lib/source/parse_row.ts";
 
 /** A row's parameters as they would be sent, or what is wrong with them. */
 function paramsOf(row: string): string | undefined {
-  const parsed = createRowParser().parse(row);
+  const parsed = new RowParser().parse(row);
   return "problem" in parsed ? parsed.problem : JSON.stringify(parsed.params);
 }
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { createRowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
+import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
 /** What is found in a row: its shape and messages, or what is wrong with it. */
 function read(row: unknown, options: RowParserOptions = {}) {
-  const parsed = createRowParser(options).parse(JSON.stringify(row));
+  const parsed = new RowParser(options).parse(JSON.stringify(row));
   return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
 }
 
