@@ -2,11 +2,15 @@
 
 export {
   type AsyncBuffer,
+  type ColumnMetaData,
   type Compressors,
+  type DecodedArray,
   type FileMetaData,
   parquetMetadataAsync,
-  type ParquetParsers,
-  parquetReadObjects,
   type SchemaElement,
 } from "npm:hyparquet@1.33.0";
+export { parquetHeader } from "npm:hyparquet@1.33.0/src/column.js";
+export { parseFloat16 } from "npm:hyparquet@1.33.0/src/convert.js";
+export { decompressPage, readDataPage, readDataPageV2 } from "npm:hyparquet@1.33.0/src/datapage.js";
+export { readPlain } from "npm:hyparquet@1.33.0/src/plain.js";
 export { compressors } from "npm:hyparquet-compressors@1.1.2";

@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import { parseSampleUid, type RowOptions, rowOptionsOf, type RunFile } from "../run/mod.ts";
 import { restoreRow } from "../sink/mod.ts";
 import { ParsedRow, requestHash, RowParser } from "../source/mod.ts";
-import type { ExactType } from "../tables/mod.ts";
+import type { ExactColumn } from "../tables/mod.ts";
 import type { Message, Params } from "../teacher/mod.ts";
 import type { NoPlace } from "./training_row.ts";
 import type { Origin } from "./row_order.ts";
@@ -50,7 +50,7 @@ export interface ExampleSource {
   /** The files that it was made from, known once it was scanned, and what each of them is. */
   readonly sources: ReadonlyMap<string, string>;
   /** The exact types of columns that all of its files share, known once it was scanned. @default none */
-  readonly exactTypes?: ReadonlyMap<string, ExactType>;
+  readonly exactTypes?: ReadonlyMap<string, ExactColumn>;
   /** What the examples were made with, for those who read the dataset; in sentences of Markdown. */
   readonly origin: readonly string[];
   /**

@@ -19,7 +19,7 @@ import { sha256Hex } from "../hash.ts";
 import { isObject, isTooDeep } from "../json.ts";
 import { stampOf } from "../run/mod.ts";
 import { jsonOf } from "../sink/mod.ts";
-import type { ExactType } from "../tables/mod.ts";
+import type { ExactColumn } from "../tables/mod.ts";
 import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -38,7 +38,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
   /** The exact types of the columns of the first input, as far as no other contradicts. */
-  exactTypes: Map<string, ExactType> | undefined;
+  exactTypes: Map<string, ExactColumn> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
   readonly #files: readonly string[];
@@ -118,7 +118,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 
   async #addExactTypes({ exactTypes }: Input): Promise<void> {
-    const types = await exactTypes?.() ?? new Map<string, ExactType>();
+    const types = await exactTypes?.() ?? new Map<string, ExactColumn>();
     this.exactTypes ??= new Map(types);
     for (const [name, type] of this.exactTypes) {
       if (jsonOf(types.get(name) ?? null) !== jsonOf(type)) this.exactTypes.delete(name);

@@ -9,6 +9,7 @@
  */
 
 import { formatCount, formatCountOf } from "../figures.ts";
+import { isObject } from "../json.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";
 import type { Example } from "./example.ts";
@@ -208,7 +209,9 @@ const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 /** Whether a message has other keys than a role and content. */
 export function isUneven(messages: unknown): boolean {
   return Array.isArray(messages) &&
-    messages.some((message) => Object.keys(message).some((key) => !COMMON_KEYS.has(key)));
+    messages.some((message) =>
+      isObject(message) && Object.keys(message).some((key) => !COMMON_KEYS.has(key))
+    );
 }
 
 /** Holds the first rows back until each of some columns had such a message. The first row is marked in those

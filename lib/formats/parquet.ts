@@ -4,25 +4,14 @@
  * @module
  */
 
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
-import {
-  type AsyncBuffer,
-  type Compressors,
-  compressors,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-} from "../deps/hyparquet.ts";
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
-import {
-  type ExactType,
-  exactTypesOf,
-  plainSchema,
-  rowWriterOf,
-  VALUE_PARSERS,
-} from "./parquet_values.ts";
+import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_pages.ts";
+import { columnTextOf } from "./parquet_columns.ts";
+import { type FileSchema, fileSchemaOf } from "./parquet_schema.ts";
+import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 /** How a Parquet file is read. */
 export interface ParquetOptions {
@@ -34,11 +23,9 @@ export interface ParquetOptions {
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
-/** Rows are decoded in slices of about this size: a whole row group may hold a million of them, and each slice
- * unpacks the pages at its borders again. 2,000 rows at once took ten times as long as all of 100,000. */
-const SLICE_BYTES = 8 * 2 ** 20;
-const LEAST_SLICE_ROWS = 32, MOST_SLICE_ROWS = 50_000;
 const BATCH_ROWS = 32;
+/** A row group of fewer bytes is read at once; of others each column is read bit by bit. */
+const MOST_HELD_BYTES = 8 * 2 ** 20;
 
 /** A row group. */
 export interface RowGroup {
@@ -67,81 +54,107 @@ export async function readExactTypes(
   name: string,
 ): Promise<ReadonlyMap<string, ExactType>> {
   using file = await openFile(path, name);
-  const { schema } = await metadataOf(await bufferOf(file), name);
-  return exactTypesOf(schema);
+  const { columns } = schemaOf(await metadataOf(await bufferOf(file), name), name);
+  const types = new Map<string, ExactType>();
+  for (const { name: column, node } of columns) {
+    const type = exactTypeOf(node);
+    if (type !== undefined) types.set(column, type);
+  }
+  return types;
 }
 
 /** Reads the rows in small batches; `number` counts them from 1 over the whole file. */
 export async function* readParquet(path: string, options: ParquetOptions): AsyncGenerator<Line[]> {
-  using file = await openFile(path, options.name);
+  const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
+  using file = await openFile(path, name);
   const buffer = await bufferOf(file);
-  const metadata = await metadataOf(buffer, options.name);
-  const columns = plainSchema(metadata.schema);
-  const textOf = rowWriterOf(columns);
-  refuseBinary(columns.binary, options);
-  const { start: firstRow, end: endRow } = options.rows ?? { start: 0, end: Infinity };
-  let groupEnd = 0;
+  const metadata = await metadataOf(buffer, name);
+  const schema = schemaOf(metadata, name);
+  refuseBinary(schema, options);
+  let before = 0;
   for (const group of metadata.row_groups) {
-    const groupStart = groupEnd;
-    groupEnd = groupStart + Number(group.num_rows);
-    if (groupStart < firstRow || groupStart >= endRow) continue;
-    const held = await holding(buffer, group);
-    const sliceRows = sliceRowsOf(group);
-    for (let rowStart = groupStart; rowStart < groupEnd; rowStart += sliceRows) {
-      const rowEnd = Math.min(rowStart + sliceRows, groupEnd);
-      const place = `rows ${rowStart + 1} to ${rowEnd} are damaged`;
-      const rows = await reading(options.name, place, () =>
-        parquetReadObjects({
-          file: held,
-          metadata: { ...metadata, schema: columns.schema } as FileMetaData,
-          rowStart,
-          rowEnd,
-          compressors: CODECS,
-          parsers: VALUE_PARSERS,
-          utf8: false,
-          useOffsetIndex: true,
-        }));
-      yield* batchesOf(rows, rowStart, textOf);
+    const rows = Number(group.num_rows);
+    if (rows > 0 && before >= start && before < end) {
+      yield* readGroup(buffer, group, schema, { name, before });
     }
+    before += rows;
   }
 }
 
-function* batchesOf<T>(
-  rows: readonly T[],
-  rowsBefore: number,
-  textOf: (row: T) => string,
-): Generator<Line[]> {
-  for (let at = 0; at < rows.length; at += BATCH_ROWS) {
-    yield rows.slice(at, at + BATCH_ROWS).map((row, index) => ({
-      number: rowsBefore + at + index + 1,
-      text: textOf(row),
-      problem: undefined,
-      bytes: undefined,
-    }));
-  }
-}
+type RowGroupMetaData = FileMetaData["row_groups"][number];
 
-function sliceRowsOf({ columns, num_rows: rows }: FileMetaData["row_groups"][number]): number {
-  const bytes = columns.reduce(
-    (sum, { meta_data: meta }) => sum + Number(meta?.total_uncompressed_size ?? 0),
-    0,
+async function* readGroup(
+  buffer: AsyncBuffer,
+  group: RowGroupMetaData,
+  schema: FileSchema,
+  { name, before }: { name: string; before: number },
+): AsyncGenerator<Line[]> {
+  const note: RowNote = { problem: undefined };
+  const chunks = await chunksOf(buffer, group, name);
+  const leaves = schema.leaves.map((leaf, index) =>
+    new LeafColumn(leaf, group.columns[index].meta_data!, chunks[index], note)
   );
-  const fitting = Math.floor(SLICE_BYTES / Math.max(1, bytes / Number(rows)));
-  return Math.min(MOST_SLICE_ROWS, Math.max(LEAST_SLICE_ROWS, fitting));
+  const keys = schema.columns.map(({ name: column }, index) =>
+    `${index === 0 ? "" : ","}${JSON.stringify(column)}:`
+  );
+  const texts = schema.columns.map(({ node }) => columnTextOf(node, leaves));
+  let number = before;
+  for (const end = before + Number(group.num_rows); number < end;) {
+    const ready = await rowsReadyIn(leaves, Math.min(BATCH_ROWS, end - number), name, number + 1);
+    const lines: Line[] = [];
+    for (let i = 0; i < ready; i++) {
+      let members = "";
+      for (let column = 0; column < texts.length; column++) {
+        members += keys[column] + texts[column].next();
+      }
+      lines.push(lineOf(++number, `{${members}}`, note));
+    }
+    for (const leaf of leaves) leaf.took(ready);
+    yield lines;
+  }
+}
+
+/** How many rows stand ready in all columns, one at least. */
+async function rowsReadyIn(
+  leaves: readonly LeafColumn[],
+  most: number,
+  name: string,
+  number: number,
+): Promise<number> {
+  let ready = most;
+  for (const column of leaves) {
+    if (column.rowsReady <= 0) {
+      const place = `column ${
+        JSON.stringify(column.leaf.path)
+      } is damaged in row ${number} or behind it`;
+      await reading(name, place, async () => {
+        while (column.rowsReady <= 0) await column.load();
+      });
+    }
+    ready = Math.min(ready, column.rowsReady);
+  }
+  return ready;
+}
+
+function lineOf(number: number, text: string, note: RowNote): Line {
+  const { problem } = note;
+  if (problem === undefined) return { number, text, problem, bytes: undefined };
+  note.problem = undefined;
+  return { number, text: undefined, problem, bytes: new TextEncoder().encode(text) };
 }
 
 function refuseBinary(
-  found: readonly string[],
+  { leaves }: FileSchema,
   { name, binaryColumns = [] }: ParquetOptions,
 ): void {
-  const refused = found.filter((path) =>
-    !binaryColumns.some((column) => path === column || path.startsWith(`${column}.`))
+  const refused = leaves.find((leaf) =>
+    isBytes(leaf) &&
+    !binaryColumns.some((column) => leaf.path === column || leaf.path.startsWith(`${column}.`))
   );
-  if (refused.length === 0) return;
-  const column = refused[0].split(".")[0];
+  if (refused === undefined) return;
   throw new SourceError(
-    `Cannot read "${name}": column ${JSON.stringify(refused[0])} holds bytes, not text. Add ` +
-      `--binary-columns ${column} to take it as base64`,
+    `Cannot read "${name}": column ${JSON.stringify(refused.path)} holds bytes, not text. Add ` +
+      `--binary-columns ${refused.elements[1].name} to take it as base64`,
     { path: name },
   );
 }
@@ -171,30 +184,29 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
   };
 }
 
-/** The bytes of a row group are read once, however often it is looked into. */
-async function holding(
+/** The bytes of the columns of a row group. */
+async function chunksOf(
   buffer: AsyncBuffer,
-  group: FileMetaData["row_groups"][number],
-): Promise<AsyncBuffer> {
-  let start = Infinity, end = 0;
-  for (const { meta_data: meta } of group.columns) {
-    if (meta === undefined) continue;
-    const first = Number(meta.dictionary_page_offset ?? meta.data_page_offset);
-    start = Math.min(start, first, Number(meta.data_page_offset));
-    end = Math.max(end, first + Number(meta.total_compressed_size));
+  { columns }: RowGroupMetaData,
+  name: string,
+): Promise<ChunkBytes[]> {
+  const places = columns.map(({ meta_data: meta }) => {
+    const start = Number(meta!.dictionary_page_offset || meta!.data_page_offset);
+    return { start, end: start + Number(meta!.total_compressed_size) };
+  });
+  const start = Math.min(...places.map((one) => one.start));
+  const end = Math.max(...places.map((one) => one.end));
+  if (start < 0 || end > buffer.byteLength) {
+    throw cannotRead(name, "its footer names bytes that it does not have");
   }
-  if (!(start < end) || end - start > MOST_HELD_BYTES) return buffer;
-  const bytes = await buffer.slice(start, Math.min(end, buffer.byteLength));
-  return {
-    byteLength: buffer.byteLength,
-    slice: (from, to = buffer.byteLength) =>
-      from >= start && to <= start + bytes.byteLength
-        ? bytes.slice(from - start, to - start)
-        : buffer.slice(from, to),
-  };
+  const read = async (from: number, to: number) => new Uint8Array(await buffer.slice(from, to));
+  if (end - start > MOST_HELD_BYTES) return places.map((place) => ({ ...place, read }));
+  const held = await reading(name, "its rows cannot be read", () => read(start, end));
+  return places.map((place) => ({
+    ...place,
+    read: (from, to) => Promise.resolve(held.subarray(from - start, to - start)),
+  }));
 }
-
-const MOST_HELD_BYTES = 64 * 2 ** 20;
 
 async function reading<T>(name: string, problem: string, read: () => Promise<T>): Promise<T> {
   try {
@@ -211,7 +223,7 @@ function cannotRead(name: string, problem: string, cause?: unknown): SourceError
 
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
 /** What the packages unpack. */
-const CODEC_NAMES = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
+const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
 
 /**
  * What the footer of a file says.
@@ -232,11 +244,15 @@ async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaDa
     throw cannotRead(name, "it is no whole Parquet file: its end is missing. Copy it again");
   }
   const problem = "its footer is damaged";
-  const metadata = await reading(name, problem, () => parquetMetadataAsync(buffer));
+  const metadata = await reading(
+    name,
+    problem,
+    () => parquetMetadataAsync(buffer, { geoparquet: false }),
+  );
   for (const { columns } of metadata.row_groups) {
     for (const { meta_data: meta, crypto_metadata: crypto } of columns) {
       if (crypto !== undefined || meta === undefined) throw cannotRead(name, ENCRYPTED);
-      if (CODEC_NAMES.has(meta.codec)) continue;
+      if (CODECS.has(meta.codec)) continue;
       const column = JSON.stringify(meta.path_in_schema.join("."));
       throw cannotRead(
         name,
@@ -247,29 +263,25 @@ async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaDa
   return metadata;
 }
 
-const ENCRYPTED = "it is encrypted. Write it again without encryption";
-
-/** What unpacks pages: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
- * reading a file. */
-export const CODECS: Compressors = {
-  ...compressors,
-  ZSTD: preferring("ZSTD", zstdDecompressSync),
-  GZIP: preferring("GZIP", gunzipSync),
-  BROTLI: preferring("BROTLI", brotliDecompressSync),
-};
-
-/** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
-function preferring(
-  codec: "ZSTD" | "GZIP" | "BROTLI",
-  unpack: (packed: Uint8Array) => Uint8Array,
-): Compressors[typeof codec] {
-  return (packed, length) => {
-    try {
-      const page = unpack(packed);
-      if (page.length === length) return page;
-    } catch {
-      // The other one says what is wrong.
-    }
-    return compressors[codec]!(packed, length);
-  };
+/** @throws {SourceError} where columns are not what a row can be made of */
+function schemaOf({ schema, row_groups: groups }: FileMetaData, name: string): FileSchema {
+  let found: FileSchema;
+  try {
+    found = fileSchemaOf(schema);
+  } catch (cause) {
+    throw cannotRead(name, `its footer is damaged (${(cause as Error).message})`, cause);
+  }
+  const { columns, leaves } = found;
+  const names = columns.map((column) => column.name);
+  const twice = names.find((one, index) => names.indexOf(one) !== index);
+  if (twice !== undefined) {
+    throw cannotRead(name, `two columns are called ${JSON.stringify(twice)}. Rename one`);
+  }
+  for (const group of groups) {
+    if (group.columns.length === leaves.length) continue;
+    throw cannotRead(name, "its footer is damaged (a row group lacks columns)");
+  }
+  return found;
 }
+
+const ENCRYPTED = "it is encrypted. Write it again without encryption";

@@ -1,51 +1,64 @@
 /**
- * Values of Parquet as JSON. The reader makes floats of decimals and drops the microseconds of
- * timestamps, so both are taken raw and written here.
+ * Values of Parquet as JSON text: integers and decimals with all their digits, moments as ISO 8601 with the digits
+ * that their column holds.
  *
  * @module
  */
 
-import type { ParquetParsers, SchemaElement } from "../deps/hyparquet.ts";
+import { isUtf8 } from "node:buffer";
+import { parseFloat16, type SchemaElement } from "../deps/hyparquet.ts";
+import type { LeafNode, SchemaNode } from "./parquet_schema.ts";
 
-/** Writes a value of a column as JSON. */
-type Writer = (value: unknown) => string;
+/** Writes a value as JSON; undefined where it is text and not UTF-8. */
+export type ValueWriter = (value: unknown) => string | undefined;
 
-/** The type of a column whose values JSON writes as text or digits, but other files have types for. */
+/** The type of values that JSON writes as text or digits, but other files have types for; of a list or struct, those of
+ * what it holds. */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | { readonly kind: "instant" | "time"; readonly unit: TimeUnit; readonly isUtc: boolean }
-  | { readonly kind: "date" };
+  | { readonly kind: "date" | "double" }
+  | { readonly kind: "list"; readonly of: ExactType }
+  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactType>> };
 
 /** The digits of a time. */
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
-/** The exact types of the columns that have one, lists and structs excepted. */
-export function exactTypesOf(schema: readonly SchemaElement[]): Map<string, ExactType> {
-  const types = new Map<string, ExactType>();
-  let next = 1;
-  const skip = ({ num_children: children = 0 }: SchemaElement): void => {
-    for (let i = 0; i < children; i++) skip(schema[next++]);
-  };
-  while (next < schema.length) {
-    const element = schema[next++];
-    const type = element.repetition_type === "REPEATED" ? undefined : exactTypeOf(element);
-    if (type !== undefined) types.set(element.name, type);
-    skip(element);
+/** The exact type of a column; undefined where nothing in it has one. Keys of maps are no fields. */
+export function exactTypeOf(node: SchemaNode): ExactType | undefined {
+  switch (node.kind) {
+    case "leaf":
+      return exactLeafTypeOf(node.elements.at(-1)!);
+    case "list": {
+      const of = exactTypeOf(node.element);
+      return of && { kind: "list", of };
+    }
+    case "struct": {
+      const fields: Record<string, ExactType> = {};
+      for (const { name, node: field } of node.fields) {
+        const type = exactTypeOf(field);
+        if (type !== undefined) fields[name] = type;
+      }
+      return Object.keys(fields).length === 0 ? undefined : { kind: "struct", fields };
+    }
+    case "map":
+      return undefined;
   }
-  return types;
 }
 
-function exactTypeOf(element: SchemaElement): ExactType | undefined {
-  const { type, converted_type: converted, logical_type: logical, num_children: children } =
-    element;
-  if (children) return undefined;
+type ExactLeafType = Exclude<ExactType, { readonly kind: "list" | "struct" }>;
+
+function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
+  const { type, converted_type: converted, logical_type: logical } = element;
   if (converted === "DECIMAL" || logical?.type === "DECIMAL") {
     const precision = element.precision ?? (logical as { precision?: number }).precision;
-    return precision === undefined
-      ? undefined
-      : { kind: "decimal", precision, scale: scaleOf(element) };
+    const scale = element.scale ?? (logical as { scale?: number } | undefined)?.scale ?? 0;
+    return precision === undefined ? undefined : { kind: "decimal", precision, scale };
   }
   if (converted === "DATE" || logical?.type === "DATE") return { kind: "date" };
+  if (type === "DOUBLE" || type === "FLOAT" || logical?.type === "FLOAT16") {
+    return { kind: "double" };
+  }
   if (type === "INT96") return { kind: "instant", unit: "NANOS", isUtc: true };
   const [, kind, older] = /^(TIME|TIMESTAMP)_(\w+)$/.exec(converted ?? "") ?? [];
   const named = logical as
@@ -58,146 +71,9 @@ function exactTypeOf(element: SchemaElement): ExactType | undefined {
   return (named?.type ?? kind) === "TIME" ? { kind: "time", unit, isUtc } : undefined;
 }
 
-/** A schema that gives raw what its reader would make less of, and what has to be known of its columns. */
-export interface PlainSchema {
-  /** The schema to read with. */
-  readonly schema: SchemaElement[];
-  /** How values that are read raw are written, by the path of their column, as `price` or `items.price`. */
-  readonly writers: ReadonlyMap<string, Writer>;
-  /** The paths of columns that hold bytes. */
-  readonly binary: readonly string[];
-  /** The names of columns that hold nothing but text, however deep, as lists of messages do. */
-  readonly texts: ReadonlySet<string>;
-}
-
-/** A value that stands in the JSON text as it is: digits. */
-class Verbatim {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
-const decoder = new TextDecoder();
-
-/** How values are read that JSON has no type for: moments as ISO 8601 with all their digits. */
-export const VALUE_PARSERS: Partial<ParquetParsers> = {
-  timestampFromMilliseconds: (value) => moment(BigInt(value) * 1_000_000n, 3),
-  timestampFromMicroseconds: (value) => moment(BigInt(value) * 1_000n, 6),
-  timestampFromNanoseconds: (value) => moment(BigInt(value), 9),
-  dateFromDays: (days) => new Date(days * 86_400_000).toISOString().slice(0, 10),
-  stringFromBytes: (bytes) => bytes && decoder.decode(bytes),
-  jsonFromBytes: (bytes) => bytes && new Verbatim(oneLine(decoder.decode(bytes))),
-};
-
-/** ISO 8601 in UTC, with the digits that the column holds. */
-function moment(nanoseconds: bigint, digits: number): string {
-  const perSecond = 1_000_000_000n;
-  let seconds = nanoseconds / perSecond, rest = nanoseconds % perSecond;
-  if (rest < 0n) {
-    rest += perSecond;
-    seconds -= 1n;
-  }
-  const whole = new Date(Number(seconds) * 1_000).toISOString().slice(0, 19);
-  return `${whole}.${rest.toString().padStart(9, "0").slice(0, digits)}Z`;
-}
-
-function oneLine(json: string): string {
-  return json.trim().replace(/\s*[\r\n]\s*/g, "");
-}
-
-/** Takes the types out of a schema that are read raw. */
-export function plainSchema(schema: readonly SchemaElement[]): PlainSchema {
-  const writers = new Map<string, Writer>();
-  const binary: string[] = [];
-  const plain: SchemaElement[] = [];
-  const texts = new Set(schema[0] === undefined ? [] : textColumnsOf(schema));
-  let next = 0;
-  const visit = (path: readonly string[], depth: number): void => {
-    const element = schema[next++];
-    const own = depth === 0 ? [] : isWrapper(element, depth) ? path : [...path, element.name];
-    const writer = writerOf(element);
-    if (writer !== undefined) writers.set(own.join("."), writer);
-    else if (isBytes(element)) binary.push(own.join("."));
-    plain.push(
-      writer === undefined
-        ? { ...element, converted_type: element.converted_type ?? convertedOf(element) }
-        : { ...element, converted_type: undefined, logical_type: undefined },
-    );
-    for (let i = 0; i < (element.num_children ?? 0); i++) visit(own, depth + 1);
-  };
-  visit([], 0);
-  return { schema: plain, writers, binary, texts };
-}
-
-/** The columns all of whose leaves are text. */
-function textColumnsOf(schema: readonly SchemaElement[]): string[] {
-  let next = 1;
-  const isText = (): boolean => {
-    const { type, converted_type: converted, num_children: children, logical_type: logical } =
-      schema[next++];
-    if (children === undefined || children === 0) {
-      return type === "BYTE_ARRAY" && (converted === "UTF8" || logical?.type === "STRING");
-    }
-    let isAll = converted === undefined || converted === "LIST";
-    for (let i = 0; i < children; i++) isAll = isText() && isAll;
-    return isAll;
-  };
-  const found: string[] = [];
-  while (next < schema.length) {
-    const { name } = schema[next];
-    if (isText()) found.push(name);
-  }
-  return found;
-}
-
-/** How a column is written whose values are read raw; undefined for all others. */
-function writerOf(element: SchemaElement): Writer | undefined {
-  const { converted_type: converted, logical_type: logical } = element;
-  if (converted === "DECIMAL" || logical?.type === "DECIMAL") {
-    const scale = scaleOf(element);
-    return (value) => decimal(value, scale);
-  }
-  const unit = (logical as { unit?: string } | undefined)?.unit ??
-    /^TIME_(\w+)$/.exec(converted ?? "")?.[1] ?? "";
-  const perUnit = NANOSECONDS[unit], digits = DIGITS[unit];
-  if (logical?.type === "TIMESTAMP" && logical.isAdjustedToUTC === false) {
-    // A date and a time on a clock, of which no one has said where it hangs.
-    return (value) =>
-      JSON.stringify(moment(BigInt(value as bigint) * perUnit, digits).slice(0, -1));
-  }
-  if (logical?.type === "TIME" || converted?.startsWith("TIME_")) {
-    return (value) =>
-      JSON.stringify(moment(BigInt(value as bigint) * perUnit, digits).slice(11, -1));
-  }
-  return undefined;
-}
-
-const NANOSECONDS: Readonly<Record<string, bigint>> = {
-  MILLIS: 1_000_000n,
-  MICROS: 1_000n,
-  NANOS: 1n,
-};
-const DIGITS: Readonly<Record<string, number>> = { MILLIS: 3, MICROS: 6, NANOS: 9 };
-
-/** The older name of a type that files may give by the newer one alone; the reader looks at the older one. */
-function convertedOf({ logical_type: logical }: SchemaElement): SchemaElement["converted_type"] {
-  if (logical?.type === "JSON") return "JSON";
-  return logical?.type === "ENUM" ? "UTF8" : undefined;
-}
-
-/** The levels between a list or map and what it holds (`list.element`, `key_value`) are no fields. */
-function isWrapper({ name, repetition_type: repetition, type }: SchemaElement, depth: number) {
-  if (depth < 2) return false;
-  const isRepeatedGroup = repetition === "REPEATED" && type === undefined;
-  return isRepeatedGroup || name === "element" || name === "item";
-}
-
-function scaleOf({ scale, logical_type: logical }: SchemaElement): number {
-  return scale ?? (logical as { scale?: number } | undefined)?.scale ?? 0;
-}
-
-function isBytes({ type, converted_type: converted, logical_type: logical }: SchemaElement) {
+/** Whether a leaf holds bytes that are no text. */
+export function isBytes({ elements }: LeafNode): boolean {
+  const { type, converted_type: converted, logical_type: logical } = elements.at(-1)!;
   if (type !== "BYTE_ARRAY" && type !== "FIXED_LEN_BYTE_ARRAY") return false;
   const known = ["UTF8", "JSON", "ENUM", "DECIMAL"];
   if (converted !== undefined && known.includes(converted)) return false;
@@ -206,69 +82,138 @@ function isBytes({ type, converted_type: converted, logical_type: logical }: Sch
     !["STRING", "JSON", "ENUM", "DECIMAL", "UUID", "FLOAT16"].includes(kind);
 }
 
-/** What writes the rows of a file as JSON source text. */
-export function rowWriterOf(
-  { writers, texts }: PlainSchema,
-): (row: Record<string, unknown>) => string {
-  const keys = new Map<string, string>();
-  const keyOf = (name: string) => {
-    const key = `${JSON.stringify(name)}:`;
-    keys.set(name, key);
-    return key;
-  };
-  return (row) => {
-    let text = "{";
-    for (const name in row) {
-      if (text.length > 1) text += ",";
-      text += keys.get(name) ?? keyOf(name);
-      // Texts and nulls are written by JSON as they are here, in a third of the time.
-      text += texts.has(name) ? JSON.stringify(row[name] ?? null) : write(row[name], name, writers);
-    }
-    return `${text}}`;
-  };
-}
-
-function write(value: unknown, path: string, writers: PlainSchema["writers"]): string {
-  if (value === null || value === undefined) return "null";
-  if (writers.size > 0) {
-    const writer = writers.get(path);
-    if (writer !== undefined && !Array.isArray(value)) return writer(value);
+/** What writes the values of a leaf. */
+export function valueWriterOf(leaf: LeafNode): ValueWriter {
+  const element = leaf.elements.at(-1)!;
+  const exact = exactLeafTypeOf(element);
+  switch (exact?.kind) {
+    case "decimal":
+      return decimalWriter(exact.scale);
+    case "date":
+      return (days) => `"${dateOf(Number(days) * MS_PER_DAY)}"`;
+    case "instant":
+      return element.type === "INT96"
+        ? (value) => moment(nanosecondsOf(value as bigint), NANOSECONDS, INSTANT)
+        : momentWriter(exact.unit, exact.isUtc ? INSTANT : LOCAL);
+    case "time":
+      return momentWriter(exact.unit, TIME);
+    case "double":
+      return element.logical_type?.type === "FLOAT16"
+        ? (bytes) => finite(parseFloat16(bytes as Uint8Array)!)
+        : (value) => finite(value as number);
   }
-  switch (typeof value) {
-    case "bigint":
-      return value.toString();
-    case "number":
-      // JSON has no word for these.
-      return Number.isFinite(value) ? String(value) : "null";
-    case "object":
-      return writeObject(value, path, writers);
-    default:
-      return JSON.stringify(value);
+  return element.type === "BYTE_ARRAY" || element.type === "FIXED_LEN_BYTE_ARRAY"
+    ? bytesWriter(leaf, element)
+    : integerWriter(element);
+}
+
+function integerWriter({ converted_type: converted, logical_type: logical }: SchemaElement) {
+  const { bitWidth, isSigned = true } = (logical ?? {}) as {
+    bitWidth?: number;
+    isSigned?: boolean;
+  };
+  if (converted === "UINT_64" || (bitWidth === 64 && !isSigned)) {
+    return (value: unknown) => BigInt.asUintN(64, value as bigint).toString();
   }
+  if (converted === "UINT_32" || (bitWidth === 32 && !isSigned)) {
+    return (value: unknown) => String((value as number) >>> 0);
+  }
+  return String;
 }
 
-function writeObject(value: object, path: string, writers: PlainSchema["writers"]): string {
-  if (value instanceof Verbatim) return value.text;
-  if (value instanceof Uint8Array) return JSON.stringify(value.toBase64());
-  if (Array.isArray(value)) return `[${value.map((one) => write(one, path, writers)).join(",")}]`;
-  if (ArrayBuffer.isView(value)) return JSON.stringify([...value as unknown as number[]]);
-  const members = Object.entries(value).map(([name, one]) =>
-    `${JSON.stringify(name)}:${write(one, path === "" ? name : `${path}.${name}`, writers)}`
-  );
-  return `{${members.join(",")}}`;
+/** JSON has no word for the other numbers. */
+function finite(value: number): string {
+  return Number.isFinite(value) ? String(value) : "null";
 }
 
-/** The digits of an unscaled number with its point. */
-function decimal(value: unknown, scale: number): string {
-  const unscaled = value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number);
-  const sign = unscaled < 0n ? "-" : "";
-  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
-  if (scale <= 0) return `${sign}${digits}${"0".repeat(-scale)}`;
-  return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+// A byte order mark belongs to the text. Not `fatal`: to look first takes half the time.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+function bytesWriter(
+  leaf: LeafNode,
+  { converted_type: converted, logical_type: logical }: SchemaElement,
+) {
+  if (logical?.type === "UUID") return (bytes: unknown) => uuidOf(bytes as Uint8Array);
+  if (isBytes(leaf)) return (bytes: unknown) => JSON.stringify((bytes as Uint8Array).toBase64());
+  const isJson = converted === "JSON" || logical?.type === "JSON";
+  return (bytes: unknown) => {
+    const text = decoder.decode(bytes as Uint8Array);
+    if (text.includes("\ufffd") && !isUtf8(bytes as Uint8Array)) return undefined;
+    return isJson ? text.trim().replace(/\s*[\r\n]\s*/g, "") : JSON.stringify(text);
+  };
+}
+
+function uuidOf(bytes: Uint8Array): string {
+  return `"${bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}"`;
+}
+
+/** The digits of unscaled numbers with their point. */
+function decimalWriter(scale: number): ValueWriter {
+  return (value) => {
+    const unscaled = value instanceof Uint8Array ? bigEndian(value) : BigInt(value as number);
+    const sign = unscaled < 0n ? "-" : "";
+    const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
+    if (scale <= 0) return `${sign}${digits}${"0".repeat(-scale)}`;
+    return `${sign}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+  };
 }
 
 function bigEndian(bytes: Uint8Array): bigint {
-  let number = 0n;
-  for (const byte of bytes) number = (number << 8n) | BigInt(byte);
-  return BigInt.asIntN(bytes.length * 8, number);
+  return bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toHex()}`));
+}
+
+const MS_PER_DAY = 86_400_000;
+/** The last of January 1970 in Julian days. */
+const UNIX_EPOCH_DAY = 2_440_588n;
+const NANOSECONDS_PER_DAY = 86_400_000_000_000n;
+
+/** INT96 has the nanoseconds of the day, then Julian days. */
+function nanosecondsOf(value: bigint): bigint {
+  const days = (value >> 64n) - UNIX_EPOCH_DAY;
+  return days * NANOSECONDS_PER_DAY + BigInt.asUintN(64, value);
+}
+
+/** Which part of a moment is written. */
+type MomentPart = typeof INSTANT | typeof LOCAL | typeof TIME;
+/** In UTC; a date and a time on a clock, of which no one has said where it hangs; the time alone. */
+const INSTANT = 0, LOCAL = 1, TIME = 2;
+
+/** A unit of time. */
+interface Unit {
+  readonly perSecond: bigint;
+  readonly digits: number;
+}
+
+const NANOSECONDS: Unit = { perSecond: 1_000_000_000n, digits: 9 };
+const UNITS: Readonly<Record<TimeUnit, Unit>> = {
+  MILLIS: { perSecond: 1_000n, digits: 3 },
+  MICROS: { perSecond: 1_000_000n, digits: 6 },
+  NANOS: NANOSECONDS,
+};
+
+function momentWriter(name: TimeUnit, part: MomentPart): ValueWriter {
+  const unit = UNITS[name];
+  return (value) => moment(BigInt(value as bigint | number), unit, part);
+}
+
+function moment(count: bigint, { perSecond, digits }: Unit, part: MomentPart): string {
+  let seconds = count / perSecond, rest = count % perSecond;
+  if (rest < 0n) {
+    rest += perSecond;
+    seconds -= 1n;
+  }
+  const time = new Date(Number(seconds) * 1_000);
+  // Past the year 275760 there is no date.
+  if (Number.isNaN(time.getTime())) return count.toString();
+  const whole = time.toISOString().slice(0, -".000Z".length);
+  const text = `${whole}.${rest.toString().padStart(digits, "0")}`;
+  if (part === INSTANT) return `"${text}Z"`;
+  return part === LOCAL ? `"${text}"` : `"${text.slice(text.indexOf("T") + 1)}"`;
+}
+
+function dateOf(milliseconds: number): string {
+  const time = new Date(milliseconds);
+  if (Number.isNaN(time.getTime())) return String(milliseconds / MS_PER_DAY);
+  const text = time.toISOString();
+  return text.slice(0, text.indexOf("T"));
 }

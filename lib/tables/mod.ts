@@ -16,4 +16,4 @@ export {
   type TableWriter,
   takesText,
 } from "./open_table.ts";
-export { type ColumnType, type ExactType, Schema } from "./schema.ts";
+export { type ColumnType, type ExactColumn, Schema } from "./schema.ts";

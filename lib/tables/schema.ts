@@ -24,6 +24,13 @@ export type ExactType =
   }
   | { readonly kind: "date" };
 
+/** What is known of the values of a column, an element or a field before they are read. */
+export type ExactColumn =
+  | ExactType
+  | { readonly kind: "double" }
+  | { readonly kind: "list"; readonly of: ExactColumn }
+  | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
+
 /** Deeper structs become text: readers limit the depth, and no one has columns for it. */
 const MOST_DEPTH = 12;
 /** An object with more names than this is a map whose keys are data. */
@@ -38,9 +45,10 @@ export class Schema {
   readonly columns = new Map<string, ColumnType>();
 
   /** Gives columns the exact types that their values were read from. */
-  refine(types: ReadonlyMap<string, ExactType>): void {
-    for (const [name, type] of types) {
-      if (isExact(this.columns.get(name), type)) this.columns.set(name, type);
+  refine(types: ReadonlyMap<string, ExactColumn>): void {
+    for (const [name, exact] of types) {
+      const type = this.columns.get(name);
+      if (type !== undefined) this.columns.set(name, refined(type, exact));
     }
   }
 
@@ -56,11 +64,31 @@ export class Schema {
   }
 }
 
-/** Whether all values of a column have an exact type, as those have that a column of it was read into. */
-function isExact(type: ColumnType | undefined, { kind }: ExactType): boolean {
-  const kinds = kind === "decimal" ? ["int64", "double", "json", "null"] : ["string", "null"];
-  return type !== undefined && kinds.includes(type.kind);
+/** A type with what it is exactly, as far as all of its values are such. */
+function refined(type: ColumnType, exact: ExactColumn): ColumnType {
+  switch (exact.kind) {
+    case "list":
+      return type.kind === "list" ? { kind: "list", of: refined(type.of, exact.of) } : type;
+    case "struct": {
+      if (type.kind !== "struct") return type;
+      const fields = [...type.fields].map(([name, field]) => {
+        const known = Object.hasOwn(exact.fields, name) ? exact.fields[name] : undefined;
+        return [name, known === undefined ? field : refined(field, known)] as const;
+      });
+      return { kind: "struct", fields: new Map(fields) };
+    }
+    default:
+      return KINDS_OF_EXACT[exact.kind].has(type.kind) ? exact : type;
+  }
 }
+
+/** What values of an exact type look like in rows. */
+const TEXT: ReadonlySet<string> = new Set(["string", "null"]);
+const NUMBER: ReadonlySet<string> = new Set(["int64", "double", "null"]);
+const KINDS_OF_EXACT = {
+  ...{ instant: TEXT, time: TEXT, date: TEXT },
+  ...{ double: NUMBER, decimal: new Set([...NUMBER, "json"]) },
+};
 
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;

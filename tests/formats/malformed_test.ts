@@ -57,7 +57,7 @@ const TAIL = encoder.encode("tail");
 
 const CASES: readonly [name: string, content: string | Uint8Array, message: RegExp][] = [
   ["cut.parquet", cut(PARQUET), /it is no whole Parquet file: its end is missing/],
-  ["pages.parquet", withoutPages(PARQUET), /rows 1 to 2 are damaged/],
+  ["pages.parquet", withoutPages(PARQUET), /column "id" is damaged in row 1 or behind it/],
   ["footer.parquet", withByte(PARQUET, PARQUET.length - 7), /its footer is damaged/],
   [
     "lzo.parquet",

@@ -1,0 +1,275 @@
+/**
+ * The values of one column of a row group as JSON text: each page is decompressed once, and a value of a dictionary is
+ * written once.
+ *
+ * @module
+ */
+
+import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
+import {
+  type ColumnMetaData,
+  type Compressors,
+  compressors,
+  type DecodedArray,
+  decompressPage,
+  parquetHeader,
+  readDataPage,
+  readDataPageV2,
+  readPlain,
+} from "../deps/hyparquet.ts";
+import type { LeafNode } from "./parquet_schema.ts";
+import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
+
+/** The bytes of a chunk, from its start to its end. */
+export interface ChunkBytes {
+  /** Where it begins in the file. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
+  /** Reads a part of it. */
+  readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** What keeps the row that is being written from being one. */
+export interface RowNote {
+  problem: string | undefined;
+}
+
+type PageHeader = ReturnType<typeof parquetHeader>;
+type Decoder = Parameters<typeof readDataPage>[2];
+
+/** What is decoded of a page. */
+interface Page {
+  readonly values: DecodedArray;
+  /** Empty where all values are there. */
+  readonly definitions: readonly number[];
+  /** Empty where no value is repeated. */
+  readonly repetitions: readonly number[];
+  readonly count: number;
+  readonly isIndex: boolean;
+}
+
+const NO_PAGE: Page = { values: [], definitions: [], repetitions: [], count: 0, isIndex: false };
+
+/** The values of one chunk. */
+export class LeafColumn {
+  /** Rows that can be taken before `load`. */
+  rowsReady = 0;
+  readonly leaf: LeafNode;
+  readonly #decoder: Decoder;
+  readonly #chunk: ChunkReader;
+  readonly #write: ValueWriter;
+  readonly #definition: number;
+  #valuesLeft: number;
+  #page = NO_PAGE;
+  readonly #pages: Page[] = [];
+  #at = 0;
+  #valueAt = 0;
+  #rowsBegun = 0;
+  #rowsTaken = 0;
+  readonly #note: RowNote;
+  #dictionary: DecodedArray = [];
+  /** The JSON of its values, as far as they have come. */
+  #texts: (string | undefined)[] = [];
+
+  constructor(leaf: LeafNode, meta: ColumnMetaData, bytes: ChunkBytes, note: RowNote) {
+    this.leaf = leaf;
+    this.#note = note;
+    const element = leaf.elements.at(-1)!;
+    this.#decoder = {
+      ...{ element, type: element.type!, codec: meta.codec, compressors: CODECS },
+      schemaPath: leaf.elements.map((one) => ({ element: one })),
+    } as unknown as Decoder;
+    this.#chunk = new ChunkReader(bytes);
+    this.#write = valueWriterOf(leaf);
+    this.#definition = leaf.definition;
+    this.#valuesLeft = Number(meta.num_values);
+  }
+
+  /** Reads the next page; there must be one. */
+  async load(): Promise<void> {
+    for (;;) {
+      if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than its file says");
+      const header = await this.#chunk.header();
+      const bytes = await this.#chunk.take(header.compressed_page_size);
+      if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
+        throw new Error("the checksum of a page differs");
+      }
+      if (header.type === "DICTIONARY_PAGE") this.#readDictionary(header, bytes);
+      else if (header.type !== "INDEX_PAGE") return this.#add(this.#pageOf(header, bytes));
+    }
+  }
+
+  get definition(): number {
+    const { definitions } = this.#current();
+    return definitions.length === 0 ? this.#definition : definitions[this.#at];
+  }
+
+  /** The repetition level of the next value: 0 where it begins a row, or there is none. */
+  get repetition(): number {
+    return this.#current().repetitions[this.#at] ?? 0;
+  }
+
+  next(): string {
+    const { definitions, values, isIndex } = this.#current();
+    const at = this.#at++;
+    if (definitions.length > 0 && definitions[at] !== this.#definition) return "null";
+    const value = values[this.#valueAt++];
+    if (!isIndex) return this.#write(value) ?? this.#noteProblem();
+    const known = this.#texts[value as number];
+    if (known !== undefined) return known;
+    const text = this.#write(this.#dictionary[value as number]);
+    if (text === undefined) return this.#noteProblem();
+    return this.#texts[value as number] = text;
+  }
+
+  #noteProblem(): string {
+    this.#note.problem ??= `column ${JSON.stringify(this.leaf.path)}: invalid UTF-8`;
+    return "null";
+  }
+
+  /** Notes that rows were taken. */
+  took(rows: number): void {
+    this.#rowsTaken += rows;
+    this.rowsReady -= rows;
+  }
+
+  #current(): Page {
+    if (this.#at < this.#page.count || this.#pages.length === 0) return this.#page;
+    this.#page = this.#pages.shift()!;
+    this.#at = this.#valueAt = 0;
+    return this.#page;
+  }
+
+  #add(page: Page): void {
+    if (page.count === 0) return;
+    this.#pages.push(page);
+    const isBehindLast = this.#valuesLeft === 0;
+    this.#valuesLeft -= page.count;
+    if (isBehindLast || this.#valuesLeft < 0) {
+      throw new Error("it has more rows than its file says");
+    }
+    if (this.leaf.repetition === 0) {
+      this.rowsReady += page.count;
+      return;
+    }
+    // The last row of a page may continue in the next one.
+    for (const level of page.repetitions) if (level === 0) this.#rowsBegun++;
+    this.rowsReady = this.#rowsBegun - this.#rowsTaken - (this.#valuesLeft === 0 ? 0 : 1);
+  }
+
+  #readDictionary(header: PageHeader, bytes: Uint8Array): void {
+    const { type, element, codec, compressors } = this.#decoder;
+    const page = decompressPage(bytes, header.uncompressed_page_size, codec, compressors);
+    const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
+    const count = header.dictionary_page_header!.num_values;
+    this.#dictionary = readPlain({ view, offset: 0 }, type, count, element.type_length);
+    this.#texts = new Array(count);
+  }
+
+  #pageOf(header: PageHeader, bytes: Uint8Array): Page {
+    const { data_page_header: v1, data_page_header_v2: v2 } = header;
+    const { codec, compressors } = this.#decoder;
+    const content = v1 === undefined ? readDataPageV2(bytes, header, this.#decoder) : readDataPage(
+      decompressPage(bytes, header.uncompressed_page_size, codec, compressors),
+      v1,
+      this.#decoder,
+    );
+    const { encoding, num_values: count } = (v1 ?? v2)!;
+    return {
+      values: content.dataPage,
+      definitions: content.definitionLevels ?? [],
+      repetitions: content.repetitionLevels,
+      count,
+      isIndex: encoding.endsWith("_DICTIONARY"),
+    };
+  }
+}
+
+const HEADER_BYTES = 1 << 10;
+const MOST_HEADER_BYTES = 1 << 24;
+/** What is read of a chunk at once, where a row group is not read at once. */
+const WINDOW_BYTES = 1 << 18;
+
+/** Pages of a chunk, one behind the other. */
+class ChunkReader {
+  readonly #bytes: ChunkBytes;
+  #window = new Uint8Array();
+  /** Where the window begins in the file, and how much of it was taken. */
+  #start: number;
+  #at = 0;
+
+  constructor(bytes: ChunkBytes) {
+    this.#bytes = bytes;
+    this.#start = bytes.start;
+  }
+
+  async header(): Promise<PageHeader> {
+    for (let size = HEADER_BYTES;; size *= 4) {
+      await this.#fill(size);
+      const { buffer, byteOffset, byteLength } = this.#window;
+      const reader = { view: new DataView(buffer, byteOffset, byteLength), offset: this.#at };
+      try {
+        const header = parquetHeader(reader);
+        this.#at = reader.offset;
+        return header;
+      } catch (error) {
+        // The statistics in a header may be of any size.
+        const isWhole = this.#start + byteLength >= this.#bytes.end;
+        if (!(error instanceof RangeError) || isWhole || size > MOST_HEADER_BYTES) throw error;
+      }
+    }
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    await this.#fill(length);
+    const taken = this.#window.subarray(this.#at, this.#at + length);
+    if (taken.length < length) throw new Error("it ends in the middle of a page");
+    this.#at += length;
+    return taken;
+  }
+
+  async #fill(length: number): Promise<void> {
+    if (this.#window.length - this.#at >= length) return;
+    const start = this.#start + this.#at;
+    const end = Math.min(this.#bytes.end, start + Math.max(length, WINDOW_BYTES));
+    if (end <= this.#start + this.#window.length) return;
+    this.#window = await this.#bytes.read(start, end);
+    this.#start = start;
+    this.#at = 0;
+  }
+}
+
+/** The codecs of Parquet: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
+ * reading a file. */
+export const CODECS: Compressors = Object.fromEntries(
+  Object.entries({
+    ...compressors,
+    ZSTD: preferring("ZSTD", zstdDecompressSync),
+    GZIP: preferring("GZIP", gunzipSync),
+    BROTLI: preferring("BROTLI", brotliDecompressSync),
+  }).map(([codec, unpack]) => [codec, orNothing(unpack)]),
+);
+
+type Unpack = (packed: Uint8Array, length: number) => Uint8Array;
+
+/** A dictionary without values is packed into no bytes by some writers, which no codec can read. */
+function orNothing(unpack: Unpack): Unpack {
+  return (packed, length) => length === 0 ? new Uint8Array() : unpack(packed, length);
+}
+
+/** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
+function preferring(
+  codec: "ZSTD" | "GZIP" | "BROTLI",
+  unpack: (packed: Uint8Array) => Uint8Array,
+): Unpack {
+  return (packed, length) => {
+    try {
+      const page = unpack(packed);
+      if (page.length === length) return page;
+    } catch {
+      // The other one says what is wrong.
+    }
+    return compressors[codec]!(packed, length);
+  };
+}
