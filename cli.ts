@@ -1,6 +1,5 @@
 /**
- * The command line. This is the only place that touches arguments, environment, exit code and
- * console.
+ * The command line. Only this file touches arguments, environment, exit code and console.
  *
  * @module
  */
@@ -19,7 +18,7 @@ import { printableLines } from "./lib/printable.ts";
 
 export type { Io, StopSignal } from "./cli/io.ts";
 
-/** Does what the arguments say and gives the exit code (see the README for their meaning). */
+/** Runs the command of the arguments and returns the exit code (the README lists them). */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
     const words = withoutAliases(args);
@@ -50,8 +49,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-/** An expected error is its message; anything else is a bug whose stack helps to fix it. Either may quote a
- * file or a teacher. */
+/** The text for an error: only the message of an expected one, and the stack of a bug. Either may quote a file
+ * or a teacher. */
 function describe(error: unknown): string {
   if (error instanceof Deno.errors.NotCapable) {
     return printableLines(`Cannot continue: ${systemReason(error)}`);
@@ -63,7 +62,7 @@ function describe(error: unknown): string {
   return printableLines(error instanceof Error ? error.stack ?? error.message : String(error));
 }
 
-/** The world as Deno gives it. */
+/** `Io` on Deno. */
 function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: string }): Io {
   let program: string | undefined;
   return {
@@ -91,7 +90,7 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/** Asks on standard error. However it ends, the terminal shows what is typed again: after Ctrl-C, too. */
+/** Asks on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed afterwards. */
 async function askSecret(question: string): Promise<string | null> {
   const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {
@@ -130,7 +129,7 @@ function startOf({ user, start }: { user: string; start: string }): Start {
   };
 }
 
-/** A variable of the environment where it may be read. Asking for it would have the user ask why. */
+/** An environment variable if it may be read. Without permission, Deno would prompt the user. */
 function permittedEnv(variable: string): string | undefined {
   return isGranted({ name: "env", variable }) ? Deno.env.get(variable) : undefined;
 }
@@ -140,7 +139,7 @@ function isGranted(permission: Deno.PermissionDescriptor): boolean {
 }
 
 /**
- * Goes to the folder that the user stands in, which `deno task` has left for that of `deno.json`.
+ * Changes to the folder of the user, which `deno task` has left for that of `deno.json`.
  *
  * @throws {UsageError} when that folder is gone
  */
@@ -157,10 +156,10 @@ function enterFolder(): { user: string; start: string } {
   return { user, start };
 }
 
-/** Without its worker a run is as it would be, but for signals while its thread is frozen. */
+/** Without this worker a run works too, except that signals are not handled while the main thread is blocked. */
 function startSignalWorker(): Disposable {
   try {
-    // Without it Deno would complain of the worker, whatever is caught here.
+    // Without this permission Deno reports the worker's failure, whatever is caught here.
     if (!mayRead(new URL(import.meta.url))) throw new Deno.errors.NotCapable();
     const worker = new Worker(new URL("./cli/signal_worker.ts", import.meta.url), {
       type: "module",
@@ -176,10 +175,10 @@ function mayRead(path: URL): boolean {
   return path.protocol !== "file:" || isGranted({ name: "read", path });
 }
 
-/** How long an interrupted run waits for its reader. */
+/** How long an interrupted run waits until its output is read, in milliseconds. */
 const LAST_WORDS_MS = 1_000;
 
-/** Exit codes above it are those of signals. */
+/** Exit codes above this are those of signals. */
 const SIGNAL_CODES = 128;
 
 const DEFAULT_COLUMNS = 80;
@@ -207,7 +206,7 @@ if (import.meta.main) {
   const stdout = new Output(Deno.stdout), stderr = new Output(Deno.stderr);
   const code = await start(stdout, stderr);
   const said = Promise.all([stdout.flush(), stderr.flush()]);
-  // Who has interrupted the run does not want to wait for a reader that has stopped reading.
+  // A user who has interrupted the run should not wait for a reader that has stopped reading.
   const patience = new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
   await (code > SIGNAL_CODES ? Promise.race([said, patience]) : said);
   Deno.exit(code);

@@ -22,25 +22,26 @@ import {
 } from "./run/mod.ts";
 import { imagesIn, type RowImages } from "./source/mod.ts";
 
-/** How {@linkcode distill} works: the options of a `ResponseGenerator`, with a `validate` that gets the
- * typed answer, and with `duplicates` set to `keep` unless it is given. */
+/** Options of {@linkcode distill}: those of a `ResponseGenerator`, with a `validate` that gets the typed
+ * answer, and with `duplicates` set to `keep` by default. */
 export type DistillOptions<Row = unknown> = SharedOptions & {
   /** Keeps only answers for which this gives `true` or nothing; a text is the reason for rejecting. */
   validate?: (a: Answer<Row>) => boolean | string | void | Promise<boolean | string | void>;
 };
 
 /**
- * Sends each row to the teacher and gives the outcomes as they come, in no particular order.
+ * Sends each row to the teacher and yields the outcomes as they come, in no particular order.
  *
  * A string is one user message; any other row is read as a row of a file is (`prompt`, `messages`, …).
- * Every row yields `samples` outcomes, equal rows included. A row that cannot be sent yields failures of
- * the type `bad_row`. Rows are read no faster than outcomes are taken: at most `concurrency` are under way.
+ * Every row yields `samples` outcomes, also if it equals another row. A row that cannot be sent yields
+ * failures of the type `bad_row`. Rows are read no faster than outcomes are taken: at most `concurrency` are
+ * under way.
  *
  * An early `break`, `return()` or `await using` aborts the calls in flight. The teacher stays open.
  *
- * @typeParam Row What a row is; the `input` of each outcome is the very value that was given.
+ * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
  * @param rows The rows.
- * @param options The teacher, and how to ask it.
+ * @param options The teacher, and settings of the run.
  * @returns The outcomes. Iterating throws the reason of `signal` when it is aborted, a `HaltedError` when a
  * teacher, a budget or a deadline ends the run, and what `rows` throws.
  * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
@@ -66,15 +67,15 @@ export function distill<Row>(
   return distillation(rows, options, { imagesIn });
 }
 
-/** What the place where it runs has to offer. */
+/** What differs between the runtimes. */
 export interface Surroundings {
-  /** Gives the images of a folder; without one, of none. */
+  /** Reads the images of a folder, if one is named. */
   readonly imagesIn: (root: string | undefined) => RowImages;
   /** Checks patterns and schemas in this thread. @default in a worker */
   readonly isWithoutWorker?: boolean;
 }
 
-/** Checks everything that can be checked at the call, and makes the generator of outcomes. */
+/** Checks everything that can be checked at the call, and creates the generator of outcomes. */
 export function distillation<Row>(
   rows: Iterable<Row> | AsyncIterable<Row>,
   options: DistillOptions<Row>,

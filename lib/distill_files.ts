@@ -1,5 +1,5 @@
 /**
- * Files of rows in, files of results out, in one call.
+ * Turns files of rows into files of results, in one call.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import {
   type SharedOptions,
 } from "./run/mod.ts";
 
-/** How {@linkcode distillFiles} works: the options of a `ResponseGenerator` without `validate`, and those
- * of its `run()`. */
+/** Options of {@linkcode distillFiles}: those of a `ResponseGenerator` without `validate`, and those of its
+ * `run()`. */
 export type DistillFilesOptions = SharedOptions & Omit<RunOptions, "input" | "output">;
 
 const { input: _input, output: _output, ...RUN_ONLY_RULES } = RUN_RULES;
@@ -26,18 +26,18 @@ const { validate: _validate, ...SHARED_RULES } = GENERATOR_RULES;
 const RULES = { ...SHARED_RULES, ...RUN_ONLY_RULES };
 
 /**
- * Runs files to files: continues what is there, asks for what is missing, and resolves when everything is
- * on disk. The teacher stays open.
+ * Turns files of rows into files of results: continues an earlier run, sends the rows that are missing, and
+ * resolves when everything is on disk. The teacher stays open.
  *
  * @param input A file or several, as paths or `file:` URLs.
  * @param output A folder (ends in `/`, or is one already), or the one results file (`.jsonl`).
- * @param options The teacher, how to ask it, and how to read and write.
- * @returns What came of it. Rows that failed are counted, not thrown.
+ * @param options The teacher, and settings of the run and of its files.
+ * @returns The summary of the run. Failed rows are counted, not thrown.
  * @throws the reason of `signal` when it is aborted; what was answered until then is on disk
- * @throws {HaltedError} If a teacher, a budget or a deadline has ended the run; the same holds.
+ * @throws {HaltedError} If a teacher, a budget or a deadline ended the run; what was answered is on disk.
  * @throws {TypeError} If an option is unknown or of a wrong type.
  * @throws {RangeError} If an option is out of range.
- * @throws {UsageError | SourceError} If the run cannot be made as asked; nothing was sent.
+ * @throws {UsageError | SourceError} If the run cannot start with these options; nothing was sent.
  * @throws {LockedError} If another run writes to the same output.
  * @throws {SinkError} If the output cannot be written.
  *

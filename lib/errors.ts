@@ -13,7 +13,7 @@ export class RetortError extends Error {
   override name = "RetortError";
 }
 
-/** Where in the input something was wrong. */
+/** The place of the error in the input. */
 export interface SourceErrorOptions extends ErrorOptions {
   /** The input file. */
   path?: string;
@@ -25,12 +25,12 @@ export interface SourceErrorOptions extends ErrorOptions {
 export class SourceError extends RetortError {
   /** The name of the class, for logs. */
   override name = "SourceError";
-  /** The input file, where one is to blame. */
+  /** The input file, if the error is in one. */
   readonly path: string | undefined;
-  /** The line in it, from 1, where one is to blame. */
+  /** The line in it, from 1, if the error is in one. */
   readonly line: number | undefined;
 
-  /** Makes the error with the place that it speaks of. */
+  /** Creates the error, with its place in the input. */
   constructor(message: string, options: SourceErrorOptions = {}) {
     super(message, options);
     this.path = options.path;
@@ -42,7 +42,7 @@ export class SourceError extends RetortError {
 export type FailureType =
   /** The input line is not a row that can be sent. */
   | "bad_row"
-  /** The connection was refused, cut or never made. */
+  /** The connection was refused, broken or never made. */
   | "network"
   /** A deadline passed. */
   | "timeout"
@@ -50,18 +50,19 @@ export type FailureType =
   | "rate_limit"
   /** The teacher answered 408, 409 or 5xx. */
   | "server"
-  /** The teacher refuses all rows: the key, the bill, the model or the address. No row fails of it. */
+  /** The teacher refuses all rows: the key, the bill, the model or the address. It halts the teacher and fails
+   * no row. */
   | "account"
   /** The teacher refused the request with another status. */
   | "request"
-  /** The teacher answered 2xx with something that is no completion. */
+  /** The teacher answered 2xx with something other than a completion. */
   | "response"
-  /** The answer ended in a way that does not prove it whole: `finish_reason` `abort`, `error` and the like,
-   * a word that is not known, or none. */
+  /** The answer ended in a way that does not prove it complete: `finish_reason` `abort`, `error` and the like,
+   * an unknown one, or none. */
   | "unfinished"
   /** The answer stopped at the token limit (`finish_reason` `length`). */
   | "truncated"
-  /** The answer was withheld or cut by a filter (`finish_reason` `content_filter`). */
+  /** The answer was withheld or cut off by a filter (`finish_reason` `content_filter`). */
   | "filtered"
   /** The answer holds neither text nor a tool call. */
   | "empty"
@@ -69,10 +70,10 @@ export type FailureType =
   | "refused"
   /** The answer did not pass a check (`requireJson`, `jsonSchema`, `rejectPattern`, `validate`). */
   | "rejected"
-  /** A teacher that was plugged in threw something else. */
+  /** A custom teacher threw something else. */
   | "teacher";
 
-/** All failure types, for messages and for checking what the user typed. */
+/** All failure types, for messages and for the validation of options. */
 export const FAILURE_TYPES: readonly FailureType[] = [
   "bad_row",
   "network",
@@ -91,44 +92,45 @@ export const FAILURE_TYPES: readonly FailureType[] = [
   "teacher",
 ];
 
-/** What is known of a failed attempt. */
+/** Details of a failed attempt. */
 export interface TeacherErrorOptions extends ErrorOptions {
-  /** What kind of failure it is. @default derived from `status`, or "teacher" */
+  /** The kind of failure. @default derived from `status`, or "teacher" */
   type?: FailureType;
   /** The HTTP status, where there was one. */
   status?: number;
   /**
-   * The teacher's own code or type of the error, such as `insufficient_quota`; for connections that
-   * of the system (`ECONNREFUSED`), `certificate`, `client_certificate` or `no_tls`. @default none
+   * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it is the
+   * system's code (`ECONNREFUSED`), `certificate`, `client_certificate` or `no_tls`. @default none
    */
   code?: string;
   /**
-   * Whether another attempt may succeed, where the server or the thrower has said so (the header `x-should-retry`, or
-   * a teacher that was plugged in). @default undefined: type, status and code decide
+   * Whether another attempt may succeed, if the server says so (the header `x-should-retry`), or a custom
+   * teacher. @default undefined: type, status and code decide
    */
   retryable?: boolean;
-  /** The least time to wait before the next attempt, in milliseconds. */
+  /** The shortest time to wait before the next attempt, in milliseconds. */
   retryAfterMs?: number;
   /**
-   * Whether the teacher says that nothing is left of one of its limits, so that it would throttle any
-   * other row as well until `retryAfterMs` is over. @default false
+   * Whether the teacher says that one of its limits is used up, so that it would throttle all other rows too
+   * until `retryAfterMs` is over. @default false
    */
   isExhausted?: boolean;
   /**
-   * Whether a router hands on what the provider behind it has said (OpenRouter's "Provider returned error"),
-   * which it asked with a key of its own. The row is to blame only where the words say so: another attempt
-   * may reach another provider.
+   * Whether a router passes on the error of a provider behind it (OpenRouter's "Provider returned error") that
+   * it uses with its own key. The row is the cause only if the message says so: another attempt may reach
+   * another provider.
    * @default false
    */
   isRelayed?: boolean;
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
-  /** Whether the teacher sends something else from now on, so that the same row is asked again at once and
-   * without having used an attempt up. @default false */
+  /** Whether the teacher leaves out a field from now on, so that the row is sent again at once and the attempt
+   * does not count. */
   isAdjusted?: boolean;
-  /** What the user should know of it, said once. @default nothing */
+  /** What the user should know about it; given once. @default nothing */
   notice?: string;
-  /** What had come of the answer when the attempt failed: it may have been billed. @default nothing */
+  /** The part of the answer that came before the attempt failed: it may have been billed.
+   * @default nothing */
   partial?: Completion;
 }
 
@@ -139,30 +141,31 @@ export interface TeacherErrorOptions extends ErrorOptions {
 export class TeacherError extends RetortError {
   /** The name of the class, for logs. */
   override name = "TeacherError";
-  /** What kind of failure it is. */
+  /** The kind of failure. */
   readonly type: FailureType;
   /** The HTTP status, where there was one. */
   readonly status: number | undefined;
-  /** The teacher's own code or type of the error, or the system's of a connection, where there is one. */
+  /** The teacher's own code or type of the error, or the system's code for a connection; undefined where there
+   * is none. */
   readonly code: string | undefined;
-  /** Whether another attempt may succeed, as its thrower says explicitly; else undefined. */
+  /** Whether another attempt may succeed, if the thrower says so explicitly; else undefined. */
   readonly retryable: boolean | undefined;
-  /** The least time to wait before the next attempt, in milliseconds. */
+  /** The shortest time to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
-  /** Whether the teacher says that nothing is left of one of its limits. */
+  /** Whether the teacher says that one of its limits is used up. */
   readonly isExhausted: boolean;
-  /** Whether a router hands on what the provider behind it has said. */
+  /** Whether a router passes on the error of a provider behind it. */
   readonly isRelayed: boolean;
   /** Whether no connection could be made, so that nothing was sent. */
   readonly isUnreachable: boolean;
-  /** Whether the teacher sends something else from now on, so that this attempt does not count. */
+  /** Whether the teacher leaves out a field from now on, so that this attempt does not count. */
   readonly isAdjusted: boolean;
-  /** What the user should know of it, said once. */
+  /** What the user should know about it; given once. */
   readonly notice: string | undefined;
-  /** What had come of the answer when the attempt failed; undefined where nothing had. */
+  /** The part of the answer that came before the attempt failed; undefined where there is none. */
   readonly partial: Completion | undefined;
 
-  /** Makes the error; the type is derived from the status where none is given. */
+  /** Creates the error; the type is derived from the status where none is given. */
   constructor(message: string, options: TeacherErrorOptions = {}) {
     super(message, options);
     this.status = options.status;
@@ -179,7 +182,7 @@ export class TeacherError extends RetortError {
   }
 }
 
-/** The same error with some of what is known of it changed: the part of an answer that came before it. */
+/** A copy of the error with some details changed. */
 export function changedError(error: TeacherError, changes: TeacherErrorOptions): TeacherError {
   const { cause } = error;
   return new TeacherError(error.message, { ...error, cause, ...changes });
@@ -192,7 +195,7 @@ function typeOfStatus(status: number | undefined): FailureType {
   return "request";
 }
 
-/** Where on disk something went wrong. */
+/** The place of the error on disk. */
 export interface SinkErrorOptions extends ErrorOptions {
   /** The file. */
   path?: string;
@@ -205,7 +208,7 @@ export class SinkError extends RetortError {
   /** The file. */
   readonly path: string | undefined;
 
-  /** Makes the error with the file that it speaks of. */
+  /** Creates the error, with its file. */
   constructor(message: string, options: SinkErrorOptions = {}) {
     super(message, options);
     this.path = options.path;
@@ -218,19 +221,19 @@ export class LockedError extends SinkError {
   override name = "LockedError";
 }
 
-/** An output file holds something that is no line of Retort's. */
+/** An output file holds something that Retort did not write. */
 export class DamagedFileError extends SinkError {
   /** The name of the class, for logs. */
   override name = "DamagedFileError";
 }
 
-/** The run cannot be started as it was asked for; nothing was sent and nothing was written. */
+/** The run cannot be started with these options; nothing was sent or written. */
 export class UsageError extends RetortError {
   /** The name of the class, for logs. */
   override name = "UsageError";
 }
 
-/** A teacher, a budget or a deadline has put an end to the work; what is left stays pending. */
+/** A teacher, a budget or a deadline has ended the work; the rest stays pending. */
 export class HaltedError extends RetortError {
   /** The name of the class, for logs. */
   override name = "HaltedError";

@@ -1,5 +1,5 @@
 /**
- * Figures as users read them.
+ * Figures in the form that users read.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function formatDuration(durationMs: number): string {
   return pair(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** Between two durations: `11 – 16 s`, `50 s – 2m 05s`. */
+/** A range of durations: */
 export function formatDurationRange(leastMs: number, mostMs: number): string {
   const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
   if (least === most) return most;
@@ -43,13 +43,13 @@ export function formatLatency(latencyMs: number): string {
   return formatDuration(latencyMs);
 }
 
-/** How often a second, or a minute where that is seldom: `1,240 rows/s`, `3.5 rows/min`. */
+/** A rate a second, or a minute where it is low: `1,240 rows/s`, `3.5 rows/min`. */
 export function formatRate(perSecond: number, unit: string): string {
   if (perSecond > 0 && perSecond < 1) return `${(perSecond * 60).toFixed(1)} ${unit}/min`;
   return `${perSecond < 99.95 ? perSecond.toFixed(1) : formatCount(perSecond)} ${unit}/s`;
 }
 
-/** A share: `62.4%`. Rounded down, so that 100.0% is all of it. */
+/** A share: `62.4%`. Rounded down, so that only the whole is 100.0%. */
 export function formatPercent(part: number, whole: number): string {
   const permille = whole > 0 ? Math.floor(part / whole * 1000) : 1000;
   return `${(permille / 10).toFixed(1)}%`;
@@ -72,7 +72,7 @@ export function formatRoughUsd(usd: number): string {
   return usd < 9.995 ? formatUsd(usd) : `$${formatCount(usd)}`;
 }
 
-/** The time of day here: `12:03:07`. */
+/** The local time of day: `12:03:07`. */
 export function formatTime(iso: string): string {
   return new Date(iso).toTimeString().slice(0, 8);
 }

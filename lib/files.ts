@@ -1,14 +1,13 @@
 /**
- * Files that may be missing, and what the operating system or Deno says when one cannot be used, in Retort's own
- * words.
+ * Files that may be missing, and clear reasons for errors of the operating system and of Deno.
  *
  * @module
  */
 
 import { SinkError, UsageError } from "./errors.ts";
 
-/** Names of Deno's error classes, and what each of them means to a user. Their names are compared and not the
- * classes, which would bind this file to Deno. */
+/** Names of Deno's error classes, and what each of them means to a user. The classes themselves would bind this
+ * file to Deno. */
 const REASONS: ReadonlyMap<string, string> = new Map([
   ["NotFound", "no such file"],
   ["PermissionDenied", "permission denied"],
@@ -18,7 +17,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["FilesystemLoop", "its links lead in a circle"],
 ]);
 
-/** What `deno task distill` may not touch, whatever its permissions to read and write say. */
+/** Folders that `deno task distill` cannot use, whatever its permissions to read and write. */
 const SYSTEM_FOLDERS = "/proc, /sys and most of /dev";
 
 /** Each call in flight needs a connection, and up to 300 output files are open. */
@@ -41,13 +40,13 @@ export function systemReason(cause: unknown): string {
   return message.startsWith("Is a directory") ? "it is a folder" : message;
 }
 
-/** The error for a file of Retort's own that is there and cannot be read. */
+/** The error for one of Retort's own files that exists but cannot be read. */
 export function cannotRead(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot read "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** Deno's own text tells the user to give up the sandbox: `Requires all access to "/proc/x", run again
- * with the --allow-all flag`. */
+/** Deno's own text tells the user to disable the sandbox: `Requires all access to "/proc/x", run again with the
+ * --allow-all flag`. */
 function permissionReason(message: string): string {
   const kind = /^Requires (\w+) access/.exec(message)?.[1];
   if (kind === "all") return `programs have no access to ${SYSTEM_FOLDERS}: name another place`;
@@ -55,9 +54,9 @@ function permissionReason(message: string): string {
 }
 
 /**
- * What an operation on a file gives; undefined where there is no such file.
+ * The result of an operation on a file; undefined where there is no such file.
  *
- * @param errorOf Makes what is thrown for any other failure. @default the failure itself
+ * @param errorOf Creates the error for any other failure. @default the failure itself
  */
 export async function ifThere<T>(
   work: Promise<T>,
@@ -71,7 +70,7 @@ export async function ifThere<T>(
   }
 }
 
-/** What a path leads to; undefined where that cannot be told. */
+/** The file or folder at a path; undefined where that cannot be read. */
 export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }
@@ -93,10 +92,10 @@ export async function removeIfThere(path: string): Promise<void> {
 }
 
 /**
- * Makes a folder, and those that it stands in.
+ * Creates a folder and its parents.
  *
  * @throws {UsageError} when there is a file of that name
- * @throws {SinkError} when it cannot be made
+ * @throws {SinkError} when it cannot be created
  */
 export async function makeFolder(path: string): Promise<void> {
   try {

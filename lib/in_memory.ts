@@ -60,9 +60,9 @@ export { VERSION } from "./version.ts";
 /**
  * The `distill()` of `mod.ts`, which reads no files: rows with images name them by `https:` or `data:` URLs.
  *
- * @typeParam Row What a row is; the `input` of each outcome is the very value that was given.
+ * @typeParam Row The type of a row; the `input` of each outcome is the same value that was given.
  * @param rows The rows.
- * @param options The teacher, and how to ask it. `imagesRoot` is refused: nothing is read from disk.
+ * @param options The teacher, and settings of the run. `imagesRoot` is rejected: nothing is read from disk.
  * @returns The outcomes, in the order in which they are ready.
  * @throws {TypeError} If `rows` is a string or not iterable, or an option is unknown or of a wrong type.
  * @throws {RangeError} If an option is out of range.

@@ -1,5 +1,5 @@
 /**
- * Work in a worker that comes to an end even where the code that it runs does not.
+ * Runs code in a worker with a time limit that also stops code that never returns.
  *
  * `Worker.terminate()` does not stop JavaScript that is running (denoland/deno#35657): a regular expression that takes
  * exponential time would keep a core busy, and the process from ending, long after its worker was given up. The
@@ -15,8 +15,8 @@ const HOOK = "retortInterruptibleWork";
 const SCRIPT = new Script(`${HOOK}()`);
 
 /**
- * Calls `work` and returns whether it came to its end within `mostMs`; otherwise it is stopped wherever it is. A call
- * costs 12 µs. For the code of workers, which run one thing at a time.
+ * Calls `work` and returns whether it ended within `mostMs`; otherwise it is stopped wherever it is. A call costs
+ * 12 µs. Only for workers, which run one thing at a time.
  */
 export function endsWithin(mostMs: number, work: () => void): boolean {
   Object.assign(globalThis, { [HOOK]: work });

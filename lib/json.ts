@@ -5,12 +5,12 @@
  * @module
  */
 
-/** Whether a value is an object and no list. */
+/** Whether a value is an object, and not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** V8 has source text access (ECMA-262, 2026); TypeScript's own library lacks it. */
+/** `JSON` with source text access (ECMA-262, 2026), which TypeScript's own library lacks. */
 export const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -20,20 +20,20 @@ export const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): value is RawJson;
 };
 
-/** A value whose JSON is this text, instead of a number that JavaScript would write differently. */
+/** A value that is written as this text, for numbers that JavaScript would write differently. */
 export interface RawJson {
   /** The text. */
   readonly rawJSON: string;
 }
 
-/** The number of levels of objects and lists up to which a value is written as it is; deeper ones become text. */
+/** The deepest nesting at which a value is written as it is; deeper values become text. */
 export const MOST_LEVELS = 64;
 
-/** Whether a value that came out of `JSON.parse` is nested too deeply. */
+/** Whether a value from `JSON.parse` is nested too deeply. */
 export function isTooDeep(value: unknown, levels: number = MOST_LEVELS): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
-  // Primitive values are told here: log probabilities are a million of them.
+  // Primitive values need no call: log probabilities are a million of them.
   if (Array.isArray(value)) {
     for (const one of value) {
       if (typeof one === "object" && isTooDeep(one, levels - 1)) return true;

@@ -1,5 +1,5 @@
 /**
- * Reads files of lines in blocks, and tells lines that Retort has written from those of other files.
+ * Reads files of lines in blocks, and recognises lines that Retort has written.
  *
  * @module
  */
@@ -11,13 +11,13 @@ const BLOCK_BYTES = 1 << 20;
 const LEAST_BYTES = 4_096;
 const NEWLINE = 10;
 
-/** Some lines of a file. The memory is used again for the next block. */
+/** Some lines of a file. Its memory is reused for the next block. */
 export interface LineBlock {
   /** Whole lines, each with its line feed; half a line only where `isTail` is set. */
   readonly bytes: Uint8Array;
   /** Where it begins in the file, in bytes. */
   readonly offset: number;
-  /** Whether this is what follows the last line feed of the file. */
+  /** Whether this is the rest after the last line feed of the file. */
   readonly isTail: boolean;
 }
 
@@ -33,7 +33,7 @@ export async function* readLineBlocks(path: string): AsyncGenerator<LineBlock> {
     if (filled === buffer.length) buffer = enlarged(buffer);
     const count = await readInto(file, buffer.subarray(filled), path);
     if (count === null) break;
-    // What was there before holds no line feed, so a very long line is not searched again and again.
+    // Earlier bytes hold no line feed, so a very long line is not searched again and again.
     const lastNewline = buffer.subarray(filled, filled + count).lastIndexOf(NEWLINE);
     const end = lastNewline === -1 ? 0 : filled + lastNewline + 1;
     filled += count;
@@ -58,7 +58,7 @@ function markLength(bytes: Uint8Array): number {
 
 /** Whether a line holds nothing but spaces, tabs and carriage returns. */
 export function isBlankLine(line: Uint8Array): boolean {
-  // Lines that hold something do so from their first byte.
+  // Most lines are decided by their first byte.
   for (const byte of line) if (byte !== 32 && byte !== 9 && byte !== 13) return false;
   return true;
 }
@@ -87,20 +87,20 @@ async function readInto(
   }
 }
 
-/** Doubled, so that one very long line costs linear time. */
+/** Twice the size, so that one very long line takes linear time. */
 function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(buffer.length * 2);
   larger.set(buffer);
   return larger;
 }
 
-/** Which of the two output files a line stands in. */
+/** The output file of a line. */
 export type LineKind = "results" | "failures";
 
-/** The beginning that every line of ours has. */
+/** The beginning of every line that Retort writes. */
 const HEAD = '{"uid":"';
 
-/** Why a value is no line of such a file; undefined where it is one. */
+/** Why a value is not a line of such a file; undefined where it is one. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';
@@ -113,10 +113,10 @@ export function foreignLineProblem(value: unknown, kind: LineKind): string | und
 }
 
 /**
- * Makes sure that a file which is about to be changed is ours. One that is missing or empty is, and so is
- * one that holds no more than the beginning of a line, or what a power cut left of it.
+ * Makes sure that Retort wrote a file that is about to be changed. A missing or empty file passes, and so does
+ * one that holds only the beginning of a line, or what a power cut left of it.
  *
- * @throws {UsageError} when its first line is not one of ours
+ * @throws {UsageError} when Retort did not write its first line
  */
 export async function checkOwnFile(path: string, kind: LineKind): Promise<void> {
   const problem = await firstLineProblem(path, kind);
@@ -127,7 +127,7 @@ export async function checkOwnFile(path: string, kind: LineKind): Promise<void> 
   );
 }
 
-/** Whether a file holds lines of ours. */
+/** Whether a file holds lines that Retort wrote. */
 export async function holdsOwnLines(path: string, kind: LineKind): Promise<boolean> {
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
@@ -158,7 +158,7 @@ function lineProblem(line: Uint8Array, kind: LineKind): string | undefined {
   return foreignLineProblem(value, kind);
 }
 
-/** Whether a line that was cut off may have been one of ours. */
+/** Whether a truncated line may be the beginning of one that Retort wrote. */
 function isBeginning(line: Uint8Array): boolean {
   const start = new TextDecoder().decode(line.subarray(0, HEAD.length));
   return HEAD.startsWith(start.replaceAll("\0", ""));

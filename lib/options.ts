@@ -1,5 +1,5 @@
 /**
- * Options of functions, checked for callers without types: an unknown name, a wrong type, a wrong value.
+ * Validation of function options for callers without types: unknown names, wrong types, wrong values.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { closestString, levenshteinDistance } from "./deps/std_text.ts";
 import { isObject } from "./json.ts";
 
-/** What an option may be. */
+/** The valid values of an option. */
 export interface OptionRule {
   /** What it must be, fit to stand after `it must be `. */
   readonly what: string;
@@ -67,7 +67,7 @@ export const paths: OptionRule = {
   what: "a path or a file: URL, or an array of them",
   isType: (value) => isPath(value) || (Array.isArray(value) && value.every(isPath)),
 };
-/** Ends the work. */
+/** An `AbortSignal`. */
 export const signal: OptionRule = {
   what: "an AbortSignal",
   isType: (value) =>
@@ -94,7 +94,7 @@ export function oneOf(values: readonly string[]): OptionRule {
 /**
  * Checks options against their rules. One that is `undefined` means its default.
  *
- * @param place What the options are called, where they stand inside of others: `teachers[0]`.
+ * @param place The name of the options in messages, if they are part of others: `teachers[0]`.
  * @throws {TypeError} If the options are no object, a name is unknown, or a value is of a wrong type.
  * @throws {RangeError} If a number is out of range.
  */
@@ -121,9 +121,9 @@ export function checkOptions(
 }
 
 /**
- * Checks that options are there without which nothing can be done.
+ * Checks that required options are given.
  *
- * @param what What is to be done, fit to stand after `Cannot `.
+ * @param what What they are required for, fit to stand after `Cannot `.
  * @throws {TypeError} If one is missing.
  */
 export function requireOptions<Name extends string>(
@@ -154,7 +154,7 @@ function hintFor(name: string, meant: string, isNear: boolean, known: readonly s
     `{ params: { ${name}: … } }`;
 }
 
-/** A value as a message quotes it. Objects may hold secrets: only their type is told. */
+/** A value as messages show it. Objects may hold secrets: only their type is shown. */
 function shown(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") return value.length > 60 ? "(a long string)" : `"${value}"`;

@@ -1,5 +1,5 @@
 /**
- * Paths that callers give as strings or `file:` URLs, and taking them apart on any system.
+ * Paths that callers give as strings or `file:` URLs, and path operations on any system.
  *
  * @module
  */
@@ -22,12 +22,12 @@ export function pathOf(path: PathLike): string {
   throw new TypeError(`Cannot use "${address}": it must be a path or a file: URL`);
 }
 
-/** The paths as strings; one alone is a list of one. */
+/** The paths as strings; a single path is a list of one. */
 export function pathsOf(paths: PathLike | readonly PathLike[]): string[] {
   return typeof paths === "string" || paths instanceof URL ? [pathOf(paths)] : paths.map(pathOf);
 }
 
-/** What takes paths apart on one system: drive letters, backslashes and UNC names are those of Windows alone. */
+/** The path functions of one system: only Windows has drive letters, backslashes and UNC names. */
 export type PathRules = typeof system;
 
 /** Whether a path is written as that of a folder, with a separator at its end. */
@@ -38,17 +38,18 @@ export function endsWithSeparator(
   return new RegExp(`${SEPARATOR_PATTERN.source}$`).test(path);
 }
 
-/** A path without the separators at its end. */
+/** A path without separators at its end. */
 export function withoutSeparator(path: string, { SEPARATOR_PATTERN }: PathRules = system): string {
   return path.replace(new RegExp(`${SEPARATOR_PATTERN.source}$`), "");
 }
 
-/** A file of a folder. Written with `/`, which Windows reads too, so that a path is printed as it was typed. */
+/** The path of a file in a folder. Written with `/`, which Windows reads too, so that paths are printed as the
+ * user typed them. */
 export function inFolder(folder: string, name: string, rules: PathRules = system): string {
   return `${withoutSeparator(folder, rules)}/${name}`;
 }
 
-/** What a path of a file begins with, its last separator included, and the name of the file. */
+/** The start of a file's path, its last separator included, and the name of the file. */
 export function splitPath(path: string, { basename }: Pick<PathRules, "basename"> = system) {
   const name = basename(path);
   return { start: path.slice(0, path.length - name.length), name };
@@ -60,5 +61,5 @@ export function isInside(path: string, folder: string, rules: PathRules = system
   return way !== "" && way.split(rules.SEPARATOR_PATTERN)[0] !== ".." && !rules.isAbsolute(way);
 }
 
-/** The folder beside an output for what Retort needs and loaders skip. */
+/** The folder beside an output for Retort's own files, which dataset loaders skip. */
 export const OWN_FOLDER = ".retort";

@@ -20,13 +20,12 @@ export const LONG_ID = /\b(?=[a-z_-]*\d)\w[\w-]{11,}/gi;
 // deno-lint-ignore no-control-regex
 const BLANKS = /[\s\x00-\x1f\x7f-\x9f]+/g;
 
-/** Characters that are not seen, but turn the direction of what follows or hide in it. */
+/** Invisible characters, which may change the direction of the text after them or hide in it. */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /**
- * Makes one line of `text` that changes nothing in a terminal but the cells that it stands in: escape
- * sequences and invisible characters are dropped, line breaks and control characters become a space,
- * lone surrogates become U+FFFD.
+ * Turns `text` into one line that only fills cells of a terminal: escape sequences and invisible characters are
+ * dropped, line breaks and control characters become a space, lone surrogates become U+FFFD.
  *
  * @example
  * ```ts
@@ -43,7 +42,7 @@ export function printable(text: string): string {
     .trim();
 }
 
-/** What a terminal may act on or hide; line breaks and tabs are what they seem. */
+/** Characters that a terminal may act on or hide, except line breaks and tabs. */
 const UNPRINTABLE =
   // deno-lint-ignore no-control-regex
   /[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
@@ -64,7 +63,7 @@ export function withEscapes(text: string, escape: (character: string) => string)
   return text.replace(UNPRINTABLE, escape);
 }
 
-/** JSON that means the same and changes nothing in a terminal. */
+/** Equivalent JSON that a terminal only displays. */
 export function printableJson(json: string): string {
   return withEscapes(
     json,

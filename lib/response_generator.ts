@@ -1,5 +1,5 @@
 /**
- * Where source, engine, teacher, sink and progress are put together.
+ * `ResponseGenerator`: the class behind `run()` and `generate()`, with control over a run that is under way.
  *
  * @module
  */
@@ -35,7 +35,7 @@ import type { Outcome } from "./row.ts";
 import { imagesIn } from "./source/mod.ts";
 
 /**
- * Turns prompts into answers of a teacher.
+ * Turns prompts into answers from a teacher.
  *
  * @example From a file to a file
  * ```ts
@@ -68,7 +68,7 @@ export class ResponseGenerator {
     this.#maxCostUsd = this.#options.maxCostUsd ?? null;
   }
 
-  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing runs. */
+  /** What the run is doing: "preparing" before the first row can be sent, "done" when nothing is under way. */
   get state(): RunState {
     return this.#activity?.state ?? "done";
   }
@@ -78,8 +78,7 @@ export class ResponseGenerator {
     return this.#concurrency;
   }
 
-  /** Calls `listener` with every event of this generator's runs, until the function that it gives
-   * back is called. */
+  /** Calls `listener` with every event of this generator's runs, until the returned function is called. */
   on(listener: RunListener): () => void {
     checkListener(listener);
     this.#listeners.add(listener);
@@ -90,8 +89,8 @@ export class ResponseGenerator {
     };
   }
 
-  /** Calls `listener` with rows once they are settled (on disk, or taken by the consumer), many at
-   * a time, until the function that it gives back is called. It should only take them and return. */
+  /** Calls `listener` with outcomes, in batches, once they are on disk or taken by the consumer, until the
+   * returned function is called. It should only take them and return. */
   onOutcomes(listener: OutcomeListener): () => void {
     checkListener(listener);
     return this.#outcomeListeners.add(listener);
@@ -102,7 +101,7 @@ export class ResponseGenerator {
     this.#activity?.progress.notice(level, message);
   }
 
-  /** The state of what is under way, or undefined when nothing is. */
+  /** The state of the run, or undefined when none is under way. */
   snapshot(): RunSnapshot | undefined {
     const snapshot = this.#activity?.progress.snapshot();
     return snapshot && resultOf(snapshot);
@@ -118,14 +117,14 @@ export class ResponseGenerator {
     this.#activity?.resume();
   }
 
-  /** Lets more or fewer rows be asked at once, from now on: 1 to 100,000. */
+  /** Changes the number of rows in flight at once: 1 to 100,000. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = checkConcurrency(concurrency);
     this.#activity?.setConcurrency(concurrency);
   }
 
-  /** Sets what a run may cost in US dollars, from now on; null takes the limit away. A run that has cost
-   * as much already is halted. */
+  /** Sets the cost limit of a run in US dollars; null removes it. A run that has already cost this much is
+   * halted. */
   setMaxCost(usd: number | null): void {
     checkLimits({ maxCostUsd: usd ?? undefined });
     this.#activity?.setMaxCost(usd);
@@ -143,12 +142,12 @@ export class ResponseGenerator {
   }
 
   /**
-   * Runs files to files: resumes what is there, asks what is pending, and resolves when everything is
-   * on disk. A run that was stopped or aborted resolves too, with `state: "interrupted"`.
+   * Turns files of rows into files of results: resumes an earlier run, sends pending rows, and resolves when
+   * everything is on disk. A run that was stopped or aborted resolves too, with `state: "interrupted"`.
    *
-   * @throws {UsageError | SourceError} before the first call, when the run cannot be made as asked
+   * @throws {UsageError | SourceError} before the first call, when the run cannot start with these options
    * @throws {LockedError} when another run writes to the same output
-   * @throws {SinkError} when the output cannot be kept
+   * @throws {SinkError} when the output cannot be written
    */
   async run(options: RunOptions): Promise<RunSummary> {
     return await this.#during(async (activity) => {
@@ -164,10 +163,9 @@ export class ResponseGenerator {
   }
 
   /**
-   * Asks the teacher about rows of any shape and gives each outcome as it comes. Never runs ahead of
-   * its consumer by more than the concurrency. An early `break` aborts the calls in flight and
-   * leaves nothing running. An error in `rows` is thrown here, after the outcomes of the calls that
-   * were in flight.
+   * Sends rows of any shape to the teacher and yields each outcome as it comes. Never runs ahead of its
+   * consumer by more than the concurrency. An early `break` aborts the calls in flight and leaves nothing
+   * running. An error in `rows` is thrown here, after the outcomes of the calls that were in flight.
    *
    * @throws the reason of `signal` when it is aborted
    * @throws {TypeError} at the call, when `rows` is a string or not iterable
@@ -186,7 +184,7 @@ export class ResponseGenerator {
           concurrency: this.#concurrency,
           publisher: new LineOutcomes({
             ...lineFormat(this.#options, {}),
-            // Prices are looked up once the work begins.
+            // Prices are only known once the work has begun.
             get isPriced() {
               return activity?.isPriced ?? false;
             },

@@ -1,5 +1,5 @@
 /**
- * What flows through the picture: a row on its way in, and the outcome on its way out.
+ * The data that flows through Retort: a row on its way in, and its outcome on its way out.
  *
  * @module
  */
@@ -21,12 +21,12 @@ export interface Row {
   readonly uid: string;
   /** 16 hex digits of xxHash64 over the messages and row-level parameters as sent. */
   readonly promptHash: string;
-  /** What is sent, oldest first. */
+  /** The messages to send, oldest first. */
   readonly messages: Message[];
-  /** Parameters that this row sets for itself; they win over those of the run. */
+  /** The row's own parameters; they override those of the run. */
   readonly params: Params | undefined;
-  /** The row's own JSON object as it stood in the input, without the line ending. A bare array of
-   * messages stands here as `{"messages":[…]}`. */
+  /** The row's own JSON object as it is in the input, without the line ending. A bare array of messages becomes
+   * `{"messages":[…]}`. */
   readonly text: string;
   /** Names in `text` that Retort writes too; empty for nearly every row. See `lib/sink/line.ts`. */
   readonly clashes: readonly string[];
@@ -34,24 +34,24 @@ export interface Row {
   readonly input: number;
   /** Where it comes from: `file:line`. */
   readonly source: string;
-  /** Which answer to its input row it is for: 0 for the first or only one. */
+  /** The number of the answer to its input row: 0 for the first or only one. */
   readonly sample: number;
   /** What the caller gave, where rows do not come from files. */
   readonly given?: GivenRow;
-  /** Where an earlier run left it, if that run got an answer to it which was not accepted. */
+  /** Where an earlier run left it, if that run got an answer that was not accepted. */
   readonly earlier?: EarlierAnswer;
   /**
-   * Returns the messages with the files that they name read in; these are read for each attempt and kept
-   * nowhere. Rejects with a `TeacherError` when one cannot be read any more.
+   * Returns the messages with the content of the files that they name. Files are read for each attempt and not
+   * kept in memory. Rejects with a `TeacherError` when one can no longer be read.
    *
    * @default the messages name none
    */
   readonly readFiles?: () => Promise<readonly Message[]>;
 }
 
-/** What a row is asked with next, where its answer was not accepted and another one is asked for. */
+/** How a row is sent again after its answer was not accepted. */
 export interface NextAttempt {
-  /** How often the row will have been asked again for an answer that was empty or failed a check. */
+  /** How often another answer will have been requested because one was empty or failed a check. */
   readonly resample: number;
   /** The token limit, or undefined where the parameters set none. */
   readonly maxTokens: number | undefined;
@@ -65,9 +65,9 @@ export interface RejectedAnswer {
   readonly failure: Failure;
 }
 
-/** What an earlier run left of a row that it could not finish. */
+/** The state in which an earlier run left a row that it could not finish. */
 export interface EarlierAnswer {
-  /** Whether it was asked with the parameters that this run asks it with. */
+  /** Whether its parameters were those of this run. */
   readonly isSame: boolean;
   /** Where the row continues, or undefined where it starts over: its parameters have changed. */
   readonly next: NextAttempt | undefined;
@@ -75,21 +75,21 @@ export interface EarlierAnswer {
   readonly rejected: RejectedAnswer | undefined;
 }
 
-/** What a failures line says under `error`. */
+/** The failure of a row, as in the `error` of a failures line. */
 export interface Failure {
-  /** What kind of failure it is. */
+  /** The kind of failure. */
   readonly type: FailureType;
-  /** What happened, in words. */
+  /** The message for the user. */
   readonly message: string;
   /** The HTTP status, or null. */
   readonly status: number | null;
 }
 
-/** What happened to a row. A failed row is data, never an exception. */
+/** The outcome of a row. A failed row is data, never an exception. */
 export interface Outcome {
   /** The row. */
   readonly row: Row;
-  /** The place of the row in the order in which rows were first sent, from 0. */
+  /** The number of the row in the order in which rows were first sent, from 0. */
   readonly sequence: number;
   /** How many attempts were made; each is one POST at most. */
   readonly attempts: number;
@@ -99,21 +99,21 @@ export interface Outcome {
   readonly latencyMs: number;
   /** When the first attempt failed (Unix milliseconds), or undefined when none did. */
   readonly firstFailedAt: number | undefined;
-  /** When it was settled (Unix milliseconds). */
+  /** When it was finished, or its answer not accepted (Unix milliseconds). */
   readonly settledAt: number;
-  /** The answer; where there is a failure too, what was paid for anyway. */
+  /** The answer; beside a failure, an answer that was paid for but not accepted. */
   readonly completion: Completion | undefined;
   /** Why the row failed, or why its answer was not accepted; undefined when it succeeded. */
   readonly failure: Failure | undefined;
-  /** What the row is asked with next: it has not failed, it is pending. Undefined once it is finished. */
+  /** How the row is sent next: it has not failed, it is pending. Undefined once it is finished. */
   readonly next?: NextAttempt;
-  /** Whom the last attempt was made at; undefined before there was one. */
+  /** The teacher of the last attempt; undefined before there was one. */
   readonly teacher: Teacher | undefined;
-  /** What all attempts have cost in US dollars; 0 where no price is known. */
+  /** The cost of all attempts in US dollars; 0 where no price is known. */
   readonly costUsd: number;
 }
 
-/** A row's own fields of these names are moved to `distill.replaced`. */
+/** Names that Retort writes: a row's own fields with these names are moved to `distill.replaced`. */
 export const RESERVED_FIELDS = [
   "uid",
   "prompt_hash",

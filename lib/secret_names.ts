@@ -10,7 +10,7 @@ export function isSecretHeader(name: string): boolean {
 }
 
 /** Parameters that hold a credential: `api_key`, `OPENAI_API_KEY`, `access-token`, … `max_tokens` and
- * `prompt_cache_key` are none. */
+ * `prompt_cache_key` are not. */
 const SECRET_PARAM = new RegExp(
   "^(?:(?:\\w+[_-])?api[_-]?key|key|(?:proxy[_-])?authorization|bearer|" +
     "(?:(?:access|api|auth|bearer|id|refresh|secret|session)[_-]?)?token|" +
@@ -23,9 +23,9 @@ const SECRET_PARAM = new RegExp(
 const HEADER_BLOCK = /^(?:(?:extra|default)[_-])?(?:headers|query)$/i;
 
 /**
- * The path of a parameter that holds a credential, or undefined: parameters are written to files. Blocks
- * of header fields and `extra_body` are looked into; schemas of tools, where anything may be named
- * `password`, are not.
+ * The path of a parameter that holds a credential, or undefined: parameters are written to files. Blocks of
+ * header fields and `extra_body` are searched; schemas of tools, where anything may be named `password`, are
+ * not.
  */
 export function secretParam(params: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in params) {

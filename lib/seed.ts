@@ -1,6 +1,5 @@
 /**
- * The seed of another answer to the same prompt: with the one that it had, a teacher would say the
- * same again.
+ * The seed for another answer to the same prompt: with the same seed, a teacher would give the same answer.
  *
  * @module
  */
@@ -8,7 +7,7 @@
 import { exactJson } from "./json.ts";
 import type { Params } from "./teacher/mod.ts";
 
-/** What seeds are called: by OpenAI, vLLM, SGLang and nearly everyone, and by Mistral. */
+/** Names of the seed: that of OpenAI, vLLM, SGLang and nearly all others, and that of Mistral. */
 const NAMES: readonly string[] = ["seed", "random_seed"];
 /** The most answers that a row may have. */
 export const MOST_SAMPLES = 1_000;
@@ -17,12 +16,12 @@ const MAX_INT64 = 2n ** 63n - 1n;
 /**
  * Parameters for another answer to the same prompt.
  *
- * An integer seed is raised by `by`, to the last of its digits, also where it has 19 of them and is
- * held as `JSON.rawJSON`. Where that would leave the 64 bits that servers read, it is lowered instead,
- * so that different values of `by` always give different seeds.
+ * An integer seed is raised by exactly `by`, also where it has 19 digits and is held as `JSON.rawJSON`. Where
+ * that would exceed the 64 bits that servers read, it is lowered instead, so that different values of `by`
+ * always give different seeds.
  *
  * @param params The parameters of the first answer; they stay as they are.
- * @param by Which answer it is: 1 for the first one after the first, and so on; a whole number.
+ * @param by The number of the further answer: a whole number, 1 for the second answer.
  * @returns New parameters, or `params` itself where they hold no integer seed or `by` is 0.
  */
 export function reseeded(params: Params, by: number): Params {
@@ -40,14 +39,14 @@ export function reseeded(params: Params, by: number): Params {
 }
 
 /**
- * Parameters for an answer instead of one that was rejected: `reseeded` by 1,000. A row has at most
- * that many samples, whose seeds follow each other, so that none of them gets the seed of another.
+ * Parameters for another answer after one was rejected: `reseeded` by 1,000. A row has at most that many
+ * samples, with consecutive seeds, so that no two of them ever have the same seed.
  */
 export function resampled(params: Params): Params {
   return resampledTimes(params, 1);
 }
 
-/** The same after several answers, the one that `params` were for and those after it, were rejected. */
+/** The same after several rejected answers, that of `params` included. */
 export function resampledTimes(params: Params, times: number): Params {
   return reseeded(params, times * MOST_SAMPLES);
 }
@@ -62,7 +61,7 @@ function integerOf(value: unknown): bigint | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const text = (value as { readonly rawJSON?: unknown }).rawJSON;
   if (typeof text !== "string") return undefined;
-  // `1.0` and `1e3` are integers too, written otherwise.
+  // `1.0` and `1e3` are integers too.
   return /^-?\d+$/.test(text) ? BigInt(text) : integerOf(Number(text));
 }
 

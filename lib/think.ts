@@ -1,5 +1,5 @@
 /**
- * How reasoning and answer are put together into an assistant message.
+ * Combines reasoning and answer into an assistant message.
  *
  * @module
  */
@@ -9,15 +9,14 @@ import type { Message } from "./teacher/mod.ts";
 /** How reasoning is put into an assistant message. */
 export type ThinkStyle = "wrap" | "field" | "drop";
 
-/** The answer with its reasoning before it in `<think>` tags; just the answer where there is none. */
+/** The answer after its reasoning in `<think>` tags; only the answer where there is no reasoning. */
 export function wrapThink(response: string, reasoning: string): string {
   return reasoning === "" ? response : `<think>\n${reasoning}\n</think>\n\n${response}`;
 }
 
 /**
- * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name that
- * chat templates read. `content` is a string always, beside tool calls too: templates print a null as
- * text.
+ * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name that chat
+ * templates read. `content` is always a string, also beside tool calls: templates print a null as text.
  */
 export function assistantMessage(
   response: string,

@@ -1,5 +1,5 @@
 /**
- * Attempts: one call each, and what follows from it for the row and for the run.
+ * One attempt at a row: the call, and what follows from it for the row and for the run.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { PaidAnswers } from "./paid_answers.ts";
 import { type RowWait, RowWaits } from "./retry_policy.ts";
 import { TeacherBlame } from "./teacher_blame.ts";
 
-/** What attempts are made with. */
+/** Dependencies of `Attempts`. */
 export interface AttemptsOptions extends
   Omit<
     EngineOptions,
@@ -45,17 +45,17 @@ export interface AttemptsOptions extends
   readonly signal: AbortSignal;
   /** An attempt is about to be made. On the hot path. */
   readonly onAttempt?: () => void;
-  /** A teacher has a place free again. */
+  /** An attempt has ended, so its teacher may have capacity. */
   readonly onEnd: () => void;
   /** The run has to be halted. */
   readonly onHalt: (reason: string) => void;
-  /** A teacher will not be asked again. */
+  /** A teacher was halted: nothing more is sent to it. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** A row that was held back is to be asked again. */
+  /** A row that was held back has to be sent again. */
   readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** How long no teacher may be asked for a row, in milliseconds; 0 while one may. */
+  /** Milliseconds until a row may be sent to some teacher; 0 where that is now. */
   readonly soonestMs: (work: Work) => number;
 }
 
@@ -127,8 +127,8 @@ export class Attempts {
     if (ending !== undefined && thrown === undefined) {
       return this.#answered(work, completion!, ending);
     }
-    const result = this.#refused(work, asTeacherError(thrown));
-    // Not before it is known whether more may be sent at all.
+    const result = this.#attemptFailed(work, asTeacherError(thrown));
+    // Last, because the failure may have halted the teacher or the run.
     this.#options.onEnd();
     return result;
   }
@@ -162,7 +162,8 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** A whole answer. It is no promise unless a check takes time: every row takes this way. */
+  /** Handles an answer that the teacher finished or cut off. Returns a promise only where a check takes time:
+   * this runs for every row. */
   #answered(
     work: Work,
     completion: Completion,
@@ -189,13 +190,13 @@ export class Attempts {
     return { kind: "answered", outcome, others: failed.length === 0 ? NO_OTHERS : failed };
   }
 
-  /** The run is over: gives back the rows that were held back and have failed. Where a teacher was halted
-   * because of what they were refused for, they stay pending. */
+  /** The run is over: returns the outcomes of rows that were held back and have failed. Rows whose rejections
+   * halted their teacher stay pending. */
   leave(): readonly Outcome[] {
     return this.#blame.clear();
   }
 
-  /** An answer that is not accepted: the row has failed, or it is asked again. */
+  /** An answer that is not accepted: the row has failed, or it is sent again. */
   #rejected(work: Work, completion: Completion, rejection: Rejection): AttemptResult {
     const { failure, follow, params, halt } = rejection;
     if (halt !== undefined) this.#options.onHalt(halt);
@@ -210,8 +211,8 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, kept: pendingOutcome(work, work.latencyMs) };
   }
 
-  /** The row waits for another attempt, or it has failed. */
-  #refused(work: Work, error: TeacherError): AttemptResult {
+  /** Handles an attempt without an answer that counts: the row waits for another attempt, or it has failed. */
+  #attemptFailed(work: Work, error: TeacherError): AttemptResult {
     const sent = sentOf(work);
     const { endpoint } = sent;
     const { type, message, status = null, partial } = error;
@@ -253,7 +254,7 @@ export class Attempts {
       : { kind: "retry", delayMs: wait.delayMs, heldBack: wait.heldBack, kept };
   }
 
-  /** The row has failed, unless its teacher may be to blame. */
+  /** The row has failed, unless its teacher may be the cause. */
   #failed(work: Work, refusal: Refusal): AttemptResult {
     const { error, classification, failure, kept } = refusal;
     this.#noteRefusal(work, refusal, "failed");
@@ -274,7 +275,7 @@ export class Attempts {
     return { kind: "retry", delayMs: 0, kept };
   }
 
-  /** What follows for a row that is not settled. */
+  /** What becomes of a row that has neither succeeded nor failed. */
   get #again(): FailureAction {
     return this.#options.isOver() ? "halted" : "retried";
   }
@@ -290,7 +291,7 @@ export class Attempts {
   }
 }
 
-/** A row that names a model of its own fails alone when that is not there. */
+/** A row that names its own model fails alone when there is no such model. */
 function classifyFor(work: Work, error: TeacherError): Classification {
   const classification = classify(error);
   const isOwnModel = classification.isAboutModel && work.row.params?.model !== undefined;

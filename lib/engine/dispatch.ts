@@ -10,10 +10,10 @@ import type { Endpoint, TeacherPool } from "./flow/mod.ts";
 import { send, type Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-/** How soon a row that some teachers do not want yet is offered to the others again, in milliseconds. */
+/** The longest wait, in milliseconds, before a row that no teacher takes yet is offered again. */
 const LOOK_AGAIN_MS = 1_000;
 
-/** Gives each lane a row and a teacher. */
+/** Chooses a row and a teacher for each lane. */
 export class Dispatch {
   readonly #pool: TeacherPool;
   readonly #queue: WorkQueue;
@@ -21,15 +21,15 @@ export class Dispatch {
   /** Where the last new row went: the other samples of its input row follow it. */
   #lastEndpoint: Endpoint | undefined;
 
-  /** Nothing was sent yet. */
+  /** Nothing is sent yet. */
   constructor(pool: TeacherPool, queue: WorkQueue, affinity?: "prefix") {
     this.#pool = pool;
     this.#queue = queue;
     this.#affinity = affinity;
   }
 
-  /** A row whose teacher has room for it now, where there is one; its place is taken. `isFull`: no more rows
-   * may come to wait. */
+  /** Takes the next row and a place at a teacher that has room for it; undefined where there is neither.
+   * `isFull`: the retry queue takes no more rows. */
   next(isFull: boolean): Work | undefined {
     while (true) {
       const picked = this.#pool.pick();
@@ -62,7 +62,7 @@ export class Dispatch {
   }
 }
 
-/** What servers keep of a row in their prefix caches: its system message and its first turn. */
+/** The part of a row that servers keep in their prefix caches: its system message and its first turn. */
 function prefixOf({ messages }: Row): number {
   let text = "";
   for (const { role, content } of messages) {

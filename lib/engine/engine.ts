@@ -1,6 +1,6 @@
 /**
- * Keeps the teachers busy: gives each lane a row and a teacher to ask, one attempt after the other, and
- * hands the outcome to the sink. A row that has to wait holds no lane.
+ * Keeps the teachers busy: gives each lane a row and a teacher, one attempt after the other, and hands the
+ * outcome to the sink. A row that has to wait holds no lane.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { SourceError } from "../errors.ts";
 import type { RunState, TeacherStatus } from "../progress/mod.ts";
 import { Attempts } from "./attempts.ts";
 import { type Rest, TeacherPool } from "./flow/mod.ts";
-import { Clock, type EngineOptions, noteHealth } from "./engine_options.ts";
+import { Clock, type EngineOptions, noteOutage } from "./engine_options.ts";
 import { EngineState } from "./engine_state.ts";
 import { Delivery, type HeldBack, wait, type Work } from "./work.ts";
 import { Lanes } from "./lanes.ts";
@@ -29,9 +29,9 @@ export class Engine {
   readonly #delivery: Delivery;
   readonly #state: EngineState;
   readonly #calls = new AbortController();
-  /** Resolves when calls that were aborted are waited for no longer. */
+  /** Resolved by `leave()`: aborted calls are no longer waited for. */
   readonly #left = Promise.withResolvers<void>();
-  /** Rows that a lane holds, from taking them to handing over the outcome. */
+  /** Rows that lanes hold, from taking them until the sink has their outcome. */
   #held = 0;
   #crash: { readonly error: unknown } | undefined;
 
@@ -67,7 +67,7 @@ export class Engine {
       now: clock.read,
       wallClock,
       held: () => this.#held,
-      isRoomFull: () => this.#isRoomFull(),
+      isRetryQueueFull: () => this.#isRetryQueueFull(),
     });
     this.#dispatch = new Dispatch(this.#pool, this.#queue, options.affinity);
     this.#rowClock = new RowClock(clock.read);
@@ -83,7 +83,7 @@ export class Engine {
       random: this.#options.random ?? Math.random,
       onReady: () => this.#wake(),
       onTick: () => this.#onTick(),
-      onHealth: (endpoint) => noteHealth(endpoint, this.#options),
+      onOutage: (endpoint) => noteOutage(endpoint, this.#options),
     });
   }
 
@@ -97,7 +97,7 @@ export class Engine {
       onEnd: () => this.#wakeParked(),
       onHalt: (reason) => this.halt(reason),
       onEndpointHalt: (reason) => this.#onEndpointHalt(reason),
-      onAgain: (work) => this.#askAgain(work, 0),
+      onAgain: (work) => this.#retryLater(work, 0),
       isOver: () => this.#lanes.isClosed,
       soonestMs: (work) => this.#pool.soonestMs(work.holds ?? []),
     });
@@ -128,7 +128,7 @@ export class Engine {
     return this.#queue.waiting;
   }
 
-  /** How many attempts may be under way now. */
+  /** The most attempts that may be under way now. */
   get limit(): number {
     return Math.min(this.#lanes.target, this.#pool.limit);
   }
@@ -138,12 +138,12 @@ export class Engine {
     return this.#state.rest;
   }
 
-  /** Why the run was halted, in words, or undefined; one that was done anyway was not. */
+  /** Why the run was halted; undefined where it was not, or where all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }
 
-  /** Where each teacher stands. */
+  /** The status of each teacher. */
   teacherStatuses(): TeacherStatus[] {
     return this.#pool.statuses();
   }
@@ -153,8 +153,8 @@ export class Engine {
     return this.#calls.signal;
   }
 
-  /** Works until all rows are settled, or until it is stopped, halted or aborted. Rejects with what the
-   * source or the sink threw, after all lanes have come home. */
+  /** Runs until all rows are finished, or until it is stopped, halted or aborted. Rejects with what the source
+   * or the sink threw, once all lanes have ended. */
   async run(): Promise<void> {
     this.#pool.open();
     await Promise.race([this.#lanes.run(), this.#left.promise]);
@@ -169,30 +169,30 @@ export class Engine {
     if (this.#crash !== undefined) throw this.#crash.error;
   }
 
-  /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
+  /** Changes the number of lanes. Throws `RangeError` outside 1 to 100,000. */
   setConcurrency(concurrency: number): void {
     this.#lanes.setTarget(concurrency);
     this.#pool.setConcurrency(concurrency);
     this.#wake();
   }
 
-  /** Asks one more teacher, from now on. */
+  /** Adds a teacher. */
   addTeacher(teacher: EngineOptions["teachers"][number]): void {
     this.#pool.add(teacher);
     this.#pool.setConcurrency(this.#lanes.target);
   }
 
-  /** Asks a teacher nothing more; what is under way there is finished. */
+  /** Sends nothing more to a teacher; what is in flight there is finished. */
   removeTeacher(teacher: EngineOptions["teachers"][number]["teacher"]): void {
     this.#pool.remove(teacher);
   }
 
-  /** Takes this share of `rpm` and `tpm`, from now on: other processes take the rest. */
+  /** Limits this process to a share of `rpm` and `tpm`; other processes use the rest. */
   setRateShare(share: number): void {
     this.#pool.setRateShare(share);
   }
 
-  /** Starts no attempt until every gate that was closed is opened again. */
+  /** Starts no attempt until every closed gate is opened again. */
   closeGate(name: string): void {
     this.#state.gates.add(name);
     this.#state.note();
@@ -209,7 +209,7 @@ export class Engine {
     this.#state.note();
   }
 
-  /** Stops for a reason that the user has to see to. */
+  /** Stops for a reason that the user has to resolve. */
   halt(reason: string): void {
     this.#state.halt(reason);
     this.stop();
@@ -221,28 +221,28 @@ export class Engine {
     this.#calls.abort(reason);
   }
 
-  /** Ends `run()` although calls that were aborted have not ended: their teacher does not obey its signal. */
+  /** Ends `run()` while aborted calls are still open: their teacher ignores the signal. */
   leave(): void {
     this.#left.resolve();
   }
 
-  /** What a lane can do right now. Whom it asks is decided here, so that no two lanes take one place. */
+  /** The next row for a lane. Its teacher is chosen here, so that no two lanes take the same place. */
   #next(): Work | undefined {
     if (this.#state.gates.size > 0) return undefined;
-    const work = this.#dispatch.next(this.#isRoomFull());
+    const work = this.#dispatch.next(this.#isRetryQueueFull());
     if (work !== undefined) this.#held++;
     return work;
   }
 
   /** Counts the rows that lanes hold too, because each may return to the retry queue. */
-  #isRoomFull(): boolean {
+  #isRetryQueueFull(): boolean {
     return this.#queue.waiting + this.#held >= Math.max(1_000, 4 * this.#lanes.target);
   }
 
-  /** Reads on, behind closed gates too: a run that has no more rows ends there as well. */
+  /** Reads more rows, also while a gate is closed: a run that has no more rows has to end there too. */
   #onIdle(): void {
     this.#state.note();
-    if (!this.#isRoomFull()) this.#queue.pull();
+    if (!this.#isRetryQueueFull()) this.#queue.pull();
   }
 
   #wake(): void {
@@ -263,7 +263,7 @@ export class Engine {
         await this.#delivery.put(result.outcome);
       } else {
         await this.#delivery.follow(work, result);
-        if (result.kind === "retry") this.#askAgain(work, result.delayMs, result.heldBack);
+        if (result.kind === "retry") this.#retryLater(work, result.delayMs, result.heldBack);
       }
     } catch (cause) {
       this.#fail(cause);
@@ -272,8 +272,8 @@ export class Engine {
     this.#wakeParked();
   }
 
-  /** Lets a row wait for its next attempt; it stays pending where there will be none. */
-  #askAgain(work: Work, delayMs: number, heldBack?: HeldBack): void {
+  /** Puts a row into the retry queue; it stays pending if nothing more will be sent. */
+  #retryLater(work: Work, delayMs: number, heldBack?: HeldBack): void {
     if (this.#lanes.isClosed) return this.#delivery.leave(work);
     wait(work, heldBack);
     this.#queue.add(work, delayMs);
@@ -284,14 +284,14 @@ export class Engine {
     this.#state.note();
   }
 
-  /** The run ends with the last teacher that could be asked. */
+  /** The run ends with its last teacher. */
   #onEndpointHalt(reason: string): void {
     if (this.#pool.isHalted) this.halt(reason);
     else this.#options.onNotice?.(reason);
   }
 
-  /** Ends the run at once, for outcomes can no longer be kept; the first error is the one told. What is in
-   * flight when the input cannot be read on is paid for, and is finished. */
+  /** Ends the run because outcomes can no longer be written; the first error is reported. If only the input
+   * fails, calls in flight are finished, because they are paid for. */
   #fail(error: unknown): void {
     this.#crash ??= { error };
     if (error instanceof SourceError) this.stop();

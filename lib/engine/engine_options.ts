@@ -1,6 +1,6 @@
 /**
- * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock, and what
- * it tells the user of teachers that are lost or found.
+ * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock,
+ * and the notices about teachers that go down or come back.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import type { AnswerPolicy, Budget } from "./answers/mod.ts";
 import type { Endpoint, EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
-/** Where outcomes go. The lane is free again once the promise resolves. */
+/** Where outcomes go. A lane is free again once the promise resolves. */
 export interface OutcomeSink {
-  /** Takes an outcome; rejects when it can never be kept, which ends the run. */
+  /** Takes an outcome; rejects when it can never be written, which ends the run. */
   put(outcome: Outcome): Promise<void>;
-  /** Takes an answer that was not accepted before its row is asked again: the outcome has a `next`, and
-   * more of the row will follow. Resolves once the answer would outlive this process.
+  /** Takes an answer that was not accepted, before its row is sent again: the outcome has a `next`, and another
+   * one of the row will follow. Resolves once the answer would survive this process.
    * @default `put` takes the last of them when the run ends before its row is finished */
   keep?(outcome: Outcome): Promise<void>;
 }
 
-/** What the engine says while it works. Called on the hot path. */
+/** What the engine reports while it works. Called on the hot path. */
 export interface EngineListener {
   /** An attempt is about to be made. */
   attempt(): void;
@@ -36,32 +36,33 @@ export interface EngineListener {
 
 /** What the engine is put together from. */
 export interface EngineOptions {
-  /** Rows to do, in batches, in input order. */
+  /** Rows in batches, in input order. */
   source: AsyncIterable<readonly Row[]>;
-  /** Who answers: one or more. */
+  /** The teachers, one or more. */
   teachers: readonly EndpointOptions[];
   /** Where outcomes go. */
   sink: OutcomeSink;
-  /** Who counts. */
+  /** Is told of every attempt. */
   listener: EngineListener;
   /** The run's parameters. */
   params: Params;
-  /** The JSON Schema that teachers are asked for. @default any text will do */
+  /** The JSON Schema that teachers are told to follow. @default any text will do  */
   askedSchema?: AskedSchema;
-  /** How many lanes there shall be: 1 to 100,000. */
+  /** The number of lanes: 1 to 100,000. */
   concurrency: number;
-  /** Whether the limit of each teacher looks for the number that serves best. */
+  /** Whether each teacher's concurrency limit searches for the number with the highest throughput. */
   isExploring: boolean;
-  /** Whether a run starts with one attempt at a time. */
+  /** Whether a run starts with one attempt at a time, and grows with the answers. */
   isCareful: boolean;
   /** Whether rows were answered before with the same key, model and parameters. @default false */
   isProven?: boolean;
   /** Whether a teacher has answered a row of the same output before. @default false */
   wasAnswered?: boolean;
-  /** How long a teacher is waited for that cannot be reached while none has answered yet, in milliseconds.
+  /** How long to wait for a teacher that cannot be reached while no teacher has answered yet, in milliseconds.
    * @default 60,000; 0 where the host does not exist */
   waitForTeacherMs?: number;
-  /** Whether rows that were refused are held back until it is known who is to blame. @default true */
+  /** Whether rejected rows are held back until it is known whether they or the teacher are the cause.
+   * @default true */
   holdsRejections?: boolean;
   /** When to try again. */
   retryPolicy: RetryPolicy;
@@ -69,19 +70,19 @@ export interface EngineOptions {
   policy: AnswerPolicy;
   /** What may be spent. */
   budget: Budget;
-  /** The longest that one row may take, in milliseconds. */
+  /** The longest time for one row, in milliseconds. @default no limit */
   rowTimeoutMs?: number;
-  /** Keeps rows with the same system message and first turn at one teacher, while that has room.
+  /** Sends rows with the same system message and first turn to the same teacher, while it has room.
    * @default any teacher */
   affinity?: "prefix";
-  /** How many rows there are, where that is known: the engine is done once they are settled, and
-   * halted before, whatever the source says to one that was stopped. */
+  /** The number of rows, where it is known. The run is done when they are all finished, and halted otherwise,
+   * even if the source ends early because it was stopped. */
   rowCount?: number;
-  /** Called with each attempt before it is made, with the rows that would be lost with this process: those
-   * in flight, itself included, and those whose answer the sink has not taken yet. On the hot path. */
+  /** Called before each attempt with the number of rows that would be lost with this process: those in flight,
+   * this one included, and those whose answer the sink has not taken yet. On the hot path. */
   onAttempt?: (unwritten: number) => void;
-  /** Hears what the user should know of a teacher: that one of several will not be asked again, or that a
-   * field is left out from now on. */
+  /** Receives what the user should know about a teacher: that one of several is halted, or that a field is no
+   * longer sent. */
   onNotice?: (message: string) => void;
   /** Milliseconds, monotonic. @default performance.now */
   now?: () => number;
@@ -91,8 +92,8 @@ export interface EngineOptions {
   random?: () => number;
 }
 
-/** A clock that remembers when it was last looked at. A look costs 0.15 µs, more than most of what goes
- * by it; what happens in one turn of the event loop happens at one time. */
+/** A clock that remembers its last reading. A reading costs 0.15 µs, more than most of the code that uses it,
+ * and one is enough for a turn of the event loop. */
 export class Clock {
   readonly #now: () => number;
   #lastMs: number;
@@ -103,24 +104,23 @@ export class Clock {
     this.#lastMs = now();
   }
 
-  /** Looks at the clock. */
+  /** Reads the clock. */
   readonly read = (): number => this.#lastMs = this.#now();
 
-  /** The time of the last look. */
+  /** The last reading. */
   readonly last = (): number => this.#lastMs;
 }
 
-/** Tells what the user would not see otherwise: that one of several teachers is gone or back, or that there may
- * be none at an address. */
-export function noteHealth(
+/** Tells the user that one of several teachers is down or back, or that there may be none at an address. */
+export function noteOutage(
   endpoint: Endpoint,
   { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,
 ): void {
-  const notice = healthNotice(endpoint, teachers.length > 1);
+  const notice = outageNotice(endpoint, teachers.length > 1);
   if (notice !== undefined) onNotice?.(notice);
 }
 
-function healthNotice(
+function outageNotice(
   { isDown, hasAnswered, reason, teacher, now, probedBy }: Endpoint,
   isOneOfSeveral: boolean,
 ): string | undefined {

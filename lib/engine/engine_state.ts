@@ -1,5 +1,5 @@
 /**
- * What an engine is doing, in the words that users see.
+ * The state of an engine, as users see it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Lanes } from "./lanes.ts";
 import type { Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
 
-/** What the state follows from. */
+/** What the state is derived from. */
 export interface EngineParts {
   readonly options: Pick<EngineOptions, "rowCount" | "listener">;
   readonly lanes: Lanes<Work>;
@@ -20,22 +20,22 @@ export interface EngineParts {
   readonly delivery: Delivery;
   readonly now: () => number;
   readonly wallClock: () => number;
-  /** Rows that a lane holds, from taking them to handing over the outcome. */
+  /** Rows that lanes hold, from taking them until the sink has their outcome. */
   readonly held: () => number;
-  /** Whether no more rows may come to wait. */
-  readonly isRoomFull: () => boolean;
+  /** Whether the retry queue takes no more rows. */
+  readonly isRetryQueueFull: () => boolean;
 }
 
 /** The state of one engine. */
 export class EngineState {
-  /** The reasons for which nothing is started at the moment: `pause`, or a full disk. */
+  /** Why no attempt is started at the moment: `pause`, or a full disk. */
   readonly gates = new Set<string>();
   readonly #parts: EngineParts;
   #end: "done" | "halted" | undefined;
   #haltReason: string | undefined;
   #last: RunState = "running";
 
-  /** Derives everything from the parts; nothing of them is kept twice. */
+  /** Derives everything from the parts and keeps no copy of their state. */
   constructor(parts: EngineParts) {
     this.#parts = parts;
   }
@@ -54,31 +54,31 @@ export class EngineState {
     return pool.rest ?? this.#rowsRest;
   }
 
-  /** Until when all rows wait that could be sent: those that were not asked yet could be, unless too many
-   * wait. */
+  /** Set while every row that could be sent waits for its retry. New rows could be sent too, unless too many
+   * rows wait. */
   get #rowsRest(): Rest | undefined {
-    const { options, queue, now, wallClock, held, isRoomFull } = this.#parts;
+    const { options, queue, now, wallClock, held, isRetryQueueFull } = this.#parts;
     const { waiting, dueAt, isExhausted, taken } = queue;
     if (held() > 0 || waiting === 0) return undefined;
     const inMs = dueAt - now();
     if (inMs <= 0) return undefined;
     const isAll = isExhausted || taken === options.rowCount;
-    if (!isAll && !isRoomFull()) return undefined;
+    if (!isAll && !isRetryQueueFull()) return undefined;
     const who = isAll ? "every row left waits" : `${waiting} rows wait`;
     return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }
 
-  /** Why the run was halted, in words, or undefined; one that was done anyway was not. */
+  /** Why the run was halted; undefined where it was not, or where all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }
 
-  /** Notes why the run is halted; the first reason is the one told. */
+  /** Notes why the run is halted; the first reason is kept. */
   halt(reason: string): void {
     if (!this.#parts.lanes.isClosed) this.#haltReason ??= reason;
   }
 
-  /** All work has ended. `hasCrashed`: outcomes could not be kept. */
+  /** All work has ended. `hasCrashed`: outcomes could not be written, or the input could not be read. */
   end(hasCrashed: boolean): void {
     this.#end = this.isDone() && !hasCrashed ? "done" : "halted";
   }
@@ -91,7 +91,7 @@ export class EngineState {
     return queue.isExhausted && finished === queue.taken;
   }
 
-  /** Tells the listener where the state is another one than before. */
+  /** Tells the listener if the state has changed. */
   note(): void {
     const state = this.value;
     if (state === this.#last) return;

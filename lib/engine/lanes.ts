@@ -1,5 +1,5 @@
 /**
- * Lanes: each takes one thing to do after the other, and as many of them work as are wanted.
+ * Lanes: each works on one item at a time, and their number can change at any moment.
  *
  * Concurrency is `pooledMap` over lanes, not over rows: over rows it races all running promises at
  * every step, which made 100,000 rows of 50 ms at concurrency 2,000 take 112.8 s and 989 MB in place
@@ -10,24 +10,24 @@
 
 import { pooledMap } from "../deps/std_async.ts";
 
-/** The most lanes that there can be; the pool's own limit. */
+/** The most lanes; also the limit of the pool. */
 export const MAX_CONCURRENCY = 100_000;
 
 /** What lanes do. */
 export interface LaneWork<T> {
-  /** What a lane can do right now, or undefined when there is nothing at this moment. */
+  /** The next item for a lane, or undefined when there is none at the moment. */
   next(): T | undefined;
-  /** Does it. An error ends all lanes. */
+  /** Works on an item. If it rejects, the lane ends and `onError` is called. */
   work(item: T): Promise<void>;
-  /** Whether there will never be anything to do again. */
+  /** Whether there will never be another item. */
   isFinished(): boolean;
-  /** Lanes stand still: something may be fetched for them. */
+  /** Lanes are idle: more items may be fetched for them. */
   onIdle(): void;
   /** `work` has thrown. */
   onError(error: unknown): void;
 }
 
-/** As many lanes as are wanted, until there is nothing left to do. */
+/** The target number of lanes, until there is nothing left to do. */
 export class Lanes<T> {
   readonly #work: LaneWork<T>;
   /** Lanes that have nothing to do, the last to park first to be woken. */
@@ -43,7 +43,7 @@ export class Lanes<T> {
     this.#work = work;
   }
 
-  /** How many are wanted. */
+  /** The number of lanes that should run. */
   get target(): number {
     return this.#target;
   }
@@ -53,26 +53,26 @@ export class Lanes<T> {
     return this.#isClosed;
   }
 
-  /** Whether lanes stand still. */
+  /** Whether any lane waits for an item. */
   get areParked(): boolean {
     return this.#parked.length > 0;
   }
 
-  /** Lets lanes work; resolves when all have come home. */
+  /** Runs the lanes; resolves when all have ended. */
   async run(): Promise<void> {
-    // The pool's iterator is always drained: it starts no work, and no one else ever sees it.
+    // The iterator of the pool is always drained: it starts no work, and no one else has it.
     const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
     while (!(await drained.next()).done);
   }
 
-  /** Lets more or fewer lanes work, from now on. Throws `RangeError` outside 1 to 100,000. */
+  /** Changes the number of lanes. Throws `RangeError` outside 1 to 100,000. */
   setTarget(target: number): void {
     this.#target = checkConcurrency(target);
     this.#change.resolve();
     this.wake();
   }
 
-  /** Lets lanes finish what they are doing, and nothing more. */
+  /** Lets lanes finish their items and end. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -80,7 +80,7 @@ export class Lanes<T> {
     this.wake();
   }
 
-  /** Gives parked lanes what has come up, and sends home those that are not needed. */
+  /** Gives items to parked lanes, and ends those above the target. */
   wake(): void {
     if (!this.#isClosed && this.#work.isFinished()) return this.close();
     while (this.#parked.length > 0) {
@@ -95,7 +95,7 @@ export class Lanes<T> {
     }
   }
 
-  /** A number for each lane that is wanted, more of them when the target rises. */
+  /** A number for each lane; more of them when the target rises. */
   async *#numbers(): AsyncGenerator<number> {
     while (!this.#isClosed) {
       while (!this.#isClosed && this.#count < this.#target) yield ++this.#count;
@@ -104,7 +104,7 @@ export class Lanes<T> {
     }
   }
 
-  /** One lane, until it is not needed. It never throws, for that would hang the pool. */
+  /** One lane, until it is not needed. It never throws, because that would hang the pool. */
   async #drain(): Promise<void> {
     try {
       while (true) {
@@ -128,7 +128,7 @@ export class Lanes<T> {
     return undefined;
   }
 
-  /** Waits for something to do, unless there will be nothing. */
+  /** Parks the lane until there is an item, unless there will be none. */
   #rest(): undefined | Promise<T | undefined> {
     if (this.#work.isFinished()) {
       this.close();

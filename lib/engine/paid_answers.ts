@@ -1,5 +1,5 @@
 /**
- * Answers that were paid for: what they cost, whether they are accepted, and which one of a row is kept beside
+ * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is kept beside
  * its failure.
  *
  * @module
@@ -10,7 +10,7 @@ import type { Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget, Ending, Rejection } from "./answers/mod.ts";
 import { outcomeOf, sentOf, type Work } from "./work.ts";
 
-/** What answers are judged with. */
+/** Dependencies of `PaidAnswers`. */
 export interface PaidAnswersOptions {
   /** Which answers are kept. */
   readonly policy: AnswerPolicy;
@@ -27,7 +27,7 @@ export class PaidAnswers {
   readonly #options: PaidAnswersOptions;
   readonly #checks: PendingChecks;
 
-  /** Nothing was answered yet. */
+  /** Nothing is answered yet. */
   constructor(options: PaidAnswersOptions) {
     this.#options = options;
     this.#checks = new PendingChecks(options.signal);
@@ -38,7 +38,7 @@ export class PaidAnswers {
     return this.#checks.size;
   }
 
-  /** Counts what an answer costs; halts the run where the budget is used up. */
+  /** Counts the cost of an answer; halts the run when the budget is used up. */
   pay(work: Work, completion: Completion): void {
     const { budget, onHalt } = this.#options;
     work.costUsd += budget.add(completion, sentOf(work).endpoint.teacher);
@@ -53,8 +53,8 @@ export class PaidAnswers {
     return decided instanceof Promise ? this.#checks.wait(decided, params) : decided;
   }
 
-  /** What an earlier run was answered without the proof that it was whole, where this run takes it for whole
-   * (`acceptEndings`): it is paid for, and not asked for again. */
+  /** The outcome of a row whose answer an earlier run rejected as unfinished, if this run accepts its ending
+   * (`acceptEndings`): it was paid for, and is not requested again. */
   async acceptedNow(
     work: Work,
     { rejected, isSame }: EarlierAnswer,
@@ -69,8 +69,8 @@ export class PaidAnswers {
     return outcomeOf(work, 0, completion, undefined);
   }
 
-  /** What came of an answer before it failed was paid for: the longest stands beside the failure. Gives
-   * whether this is it. */
+  /** Pays for the part of an answer that came before it failed. The longest part of a row stands beside its
+   * failure; returns whether that is this one. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);
     const before = work.rejected?.completion;
@@ -105,7 +105,7 @@ class PendingChecks {
     return this.#open.size;
   }
 
-  /** Waits for a decision, unless the run is ended before: the row then stays pending with its answer. */
+  /** Waits for a decision, unless the run is aborted first: the row then stays pending with its answer. */
   wait(decision: Promise<Decision>, params: Params): Promise<Decision> {
     if (this.#signal.aborted) return Promise.resolve(unchecked(params));
     return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 /**
- * When a row is asked again, how long it waits, and how long it may take in total.
+ * When a row is sent again, how long it waits, and how long it may take in total.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { Classification } from "./errors/mod.ts";
 import type { FailureEffect } from "./flow/mod.ts";
 import { type HeldBack, sentOf, type Work } from "./work.ts";
 
-/** What the policy goes by. */
+/** Settings of `RetryPolicy`. */
 export interface RetryPolicyOptions {
-  /** Attempts a row gets that count, the first included. @default 5 */
+  /** Attempts of a row that count, the first included. @default 5  */
   maxAttempts?: number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;
@@ -23,29 +23,30 @@ export interface RetryPolicyOptions {
 /** The upper bound of the first wait, in milliseconds; it doubles with every wait. */
 export const BACKOFF_BASE_MS = 500;
 
-/** The same after a 429 that says nothing of when to come back. */
+/** The same after a 429 without a time to come back at. */
 export const RATE_LIMIT_BASE_MS = 1_000;
 
 /** The upper bound of any wait that the teacher did not ask for, in milliseconds. */
 export const BACKOFF_CAP_MS = 60_000;
 
-/** The least wait of a row that has ended twice without a word that proves it whole, in milliseconds: what
- * other rows show meanwhile may save a third answer. */
+/** The shortest wait, in milliseconds, of a row whose answers ended twice without proof that they are complete:
+ * the endings of other rows may save a third answer. */
 const UNPROVEN_WAIT_MS = 1_000;
 
 /** The longest wait that a teacher may ask for; a row that waits for longer would never end. */
 const RETRY_AFTER_CAP_MS = DAY_MS;
 
-/** A row may have had bad luck this often before its waits grow, half as fast as those of others. */
-const BAD_LUCK = 5;
+/** Waits of a row before its backoff starts to double, at half the usual rate, where its teacher throttles no
+ * more than usual. */
+const TOLERATED_WAITS = 5;
 
-/** Rows that have had bad luck are spread over this part of the time that the teacher asks for. */
+/** The jitter of such rows, as a share of the wait that the teacher asks for. */
 const JITTER = 0.1;
 
-/** A timeout after sending may have been billed, so it is tried again once only. */
+/** A timeout after sending may have been billed, so the row is sent again only once. */
 const MAX_TIMEOUTS = 2;
 
-/** Throttling says nothing of the row, so a row may be throttled more often than it may fail otherwise. */
+/** Throttling says nothing about the row, so its limit is higher than that of faults. */
 const MAX_LOADS = 20;
 
 /** What has happened to a row so far, the failed attempt included. */
@@ -54,7 +55,7 @@ export interface AttemptHistory {
   readonly faults: number;
   /** How many of them timed out. */
   readonly timeouts: number;
-  /** Refusals for load that count. */
+  /** Throttled attempts that count. */
   readonly loads: number;
   /** How often the row has waited: the exponent of the backoff. */
   readonly waits: number;
@@ -82,11 +83,11 @@ export class RetryPolicy {
    * Jitter", AWS Architecture Blog, 2015), on top of what the teacher asked for, so that rows that
    * were told the same time do not come back in one burst.
    *
-   * @param judgement What the error means.
-   * @param error The error, for how long its teacher wants to be left alone.
+   * @param classification What the error means.
+   * @param error The error, for the wait that its teacher asks for.
    * @param history What counts against the row.
-   * @param isTolerated Whether the teacher throttles no more than usual. The row has had bad luck then: its
-   * waits do not double, and come little later than the teacher asked for.
+   * @param isTolerated Whether the teacher throttles no more than usual. The wait then ends shortly after the
+   * time that the teacher asked for, and starts to double later and more slowly.
    */
   delayMs(
     classification: Classification,
@@ -100,9 +101,11 @@ export class RetryPolicy {
     // What is sent next is another request.
     if (classification.cause === "adjusted") return 0;
     const askedMs = askedForMs(error.retryAfterMs);
-    const doublings = isTolerated ? Math.max(0, history.waits - BAD_LUCK) / 2 : history.waits;
-    const isPatient = isTolerated && askedMs !== undefined && askedMs > 0;
-    const baseMs = isPatient
+    const doublings = isTolerated
+      ? Math.max(0, history.waits - TOLERATED_WAITS) / 2
+      : history.waits;
+    const followsTeacher = isTolerated && askedMs !== undefined && askedMs > 0;
+    const baseMs = followsTeacher
       ? Math.min(BACKOFF_BASE_MS, JITTER * askedMs)
       : error.status === 429 && askedMs === undefined && !isTolerated
       ? RATE_LIMIT_BASE_MS
@@ -115,14 +118,14 @@ export class RetryPolicy {
   }
 
   #isSpent({ cause }: Classification, { faults, timeouts, loads }: AttemptHistory): boolean {
-    // Nothing was sent: a row does not fail because no one listens.
+    // Nothing was sent: a row does not fail because no server listens, or because of a field that Retort added.
     if (cause === "unreachable" || cause === "adjusted") return false;
     if (cause === "load") return loads >= Math.max(MAX_LOADS, this.#maxAttempts);
     return faults >= this.#maxAttempts || (cause === "timeout" && timeouts >= MAX_TIMEOUTS);
   }
 }
 
-/** A teacher that was plugged in may ask for anything; what is no time is not waited for. */
+/** A custom teacher may ask for anything; an invalid time is ignored. */
 function askedForMs(retryAfterMs: number | undefined): number | undefined {
   if (retryAfterMs === undefined || !Number.isFinite(retryAfterMs) || retryAfterMs < 0) {
     return undefined;
@@ -130,16 +133,16 @@ function askedForMs(retryAfterMs: number | undefined): number | undefined {
   return Math.min(RETRY_AFTER_CAP_MS, retryAfterMs);
 }
 
-/** What waits go by. */
+/** Dependencies of `RowWaits`. */
 export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
   /** Milliseconds, monotonic, without the time in which nothing could be sent. */
   readonly rowNow: () => number;
-  /** How long no teacher may be asked for a row, in milliseconds; 0 while one may. */
+  /** Milliseconds until a row may be sent to some teacher; 0 where that is now. */
   readonly soonestMs: (work: Work) => number;
 }
 
-/** What follows for a row whose attempt has failed: another attempt after a wait, none because the row's time is
- * up, or none because its attempts are spent. */
+/** What follows for a row whose attempt has failed: another attempt after a wait, or none because the time or
+ * the attempts of the row are used up. */
 export type RowWait =
   | { readonly kind: "again"; readonly delayMs: number; readonly heldBack?: HeldBack }
   | { readonly kind: "late" }
@@ -157,8 +160,8 @@ export class RowWaits {
     this.#options = options;
   }
 
-  /** An attempt at a row begins: what it was held back for was not its own time. Returns how long it may still
-   * take in milliseconds; undefined while it has all the time. */
+  /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
+   * milliseconds that are left to the row; undefined where there is no limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { heldBack } = sentOf(work);
@@ -169,8 +172,8 @@ export class RowWaits {
     return this.#timeLeft(work);
   }
 
-  /** An attempt at a row has failed. Says what follows. An attempt that would come after the row's time is up is
-   * not made. */
+  /** Notes a failed attempt and says what follows. An attempt that would come after the row's time is up is not
+   * made. */
   failed(
     work: Work,
     error: TeacherError,
@@ -186,7 +189,7 @@ export class RowWaits {
     const delayMs = this.#options.retryPolicy.delayMs(classification, error, work, isTolerated);
     if (counts) work.waits++;
     if (delayMs === undefined) return SPENT;
-    // The time of an outage is not the row's, and neither is what the teacher asks for.
+    // Neither an outage nor the wait that the teacher asks for counts as the row's time.
     if (!counts || cause === "unreachable") work.deadlineAt = undefined;
     const ownMs = delayMs - retryAfterMs;
     const leftMs = this.#timeLeft(work);
@@ -196,7 +199,7 @@ export class RowWaits {
       : { kind: "again", delayMs };
   }
 
-  /** The failure of a row whose time is up; `last`: what its last attempt failed of. */
+  /** The failure of a row whose time is up; `last`: the message of its last attempt. */
   lateness(work: Work, last?: string): Failure {
     const seconds = this.#options.rowTimeoutMs! / 1_000;
     const attempts = work.attempts === 1 ? "1 attempt" : `${work.attempts} attempts`;
@@ -213,7 +216,7 @@ export class RowWaits {
     return work.deadlineAt - now;
   }
 
-  /** Holds a row back for as long as its teacher asks, or until another one has room. */
+  /** Holds a row back for the time that its teacher asks for, or until another one has room. */
   #holdBack(work: Work, askedMs: number, jitterMs: number): RowWait {
     const by = sentOf(work).endpoint;
     const others = work.holds?.filter((hold) => hold.by !== by) ?? [];
@@ -227,11 +230,11 @@ export class RowWaits {
   }
 }
 
-/** Stands still while nothing can be sent, so that neither an outage nor a pause uses up the time of the
+/** A clock that stops while nothing can be sent, so that neither an outage nor a pause uses up the time of the
  * rows that wait for its end. */
 export class RowClock {
   readonly #now: () => number;
-  #stoodMs = 0;
+  #stoppedMs = 0;
   #seenAt: number;
 
   /** `now` is in milliseconds, monotonic. */
@@ -240,14 +243,13 @@ export class RowClock {
     this.#seenAt = now();
   }
 
-  /** Milliseconds without those in which it stood still. */
-  readonly now = (): number => this.#now() - this.#stoodMs;
+  /** Milliseconds, without those in which the clock was stopped. */
+  readonly now = (): number => this.#now() - this.#stoppedMs;
 
-  /** Time has passed since the last call. `isStanding`: nothing could be sent. Called about ten times a
-   * second. */
-  tick(isStanding: boolean): void {
+  /** Time has passed since the last call. `isStopped`: nothing could be sent. Called about ten times a second. */
+  tick(isStopped: boolean): void {
     const now = this.#now();
-    if (isStanding) this.#stoodMs += now - this.#seenAt;
+    if (isStopped) this.#stoppedMs += now - this.#seenAt;
     this.#seenAt = now;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Whether what happens to rows is their teacher's doing: then it is asked no more, and none of them has
- * failed. They go to another teacher, or stay pending.
+ * Decides whether failures are the teacher's fault rather than the rows'. Such a teacher is halted, and none
+ * of its rows has failed: they go to another teacher, or stay pending.
  *
  * @module
  */
@@ -20,38 +20,38 @@ import {
 import type { Endpoint } from "./flow/mod.ts";
 import { sentOf, type Work } from "./work.ts";
 
-/** What it works with. */
+/** Dependencies of `TeacherBlame`. */
 export interface TeacherBlameOptions extends
   Pick<
     EngineOptions,
     "isCareful" | "isProven" | "holdsRejections" | "waitForTeacherMs" | "wasAnswered"
   >,
   Partial<Pick<EngineOptions, "teachers">> {
-  /** A teacher will not be asked again. */
+  /** A teacher was halted: nothing more is sent to it. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** A row that was held back is to be asked again. */
+  /** A row that was held back has to be sent again. */
   readonly onAgain: (work: Work) => void;
 }
 
-/** A row without a further attempt. */
+/** The outcome of a row without a further attempt. */
 type FailedOutcome = Outcome & { readonly failure: Failure };
 
 interface Records {
-  /** Rows that were refused in the same words. */
+  /** Rows that were rejected in the same words. */
   readonly rejections: RepeatedRejections;
-  /** Rows whose answers were never said to be whole. */
+  /** Rows whose answers were not marked as complete. */
   readonly endings: RepeatedAnswers;
-  /** Rows that something else than a teacher answered. */
+  /** Rows that something other than a teacher answered. */
   readonly others: RepeatedAnswers;
 }
 
-/** Keeps what speaks against each teacher of a run. */
+/** Keeps the evidence against each teacher of a run. */
 export class TeacherBlame {
   readonly #options: TeacherBlameOptions;
   readonly #records = new Map<Endpoint, Records>();
   readonly #absent: AbsentTeachers;
 
-  /** Nothing speaks against any of them yet. */
+  /** There is no evidence yet. */
   constructor(options: TeacherBlameOptions) {
     this.#options = options;
     this.#absent = new AbsentTeachers(options);
@@ -62,7 +62,7 @@ export class TeacherBlame {
     this.#halt(endpoint, "refuses all rows", failure, advice);
   }
 
-  /** An attempt has failed. The teacher may not be there at all, and is not asked any more then. */
+  /** An attempt has failed. Halts the teacher if no server answers at its address. */
   failed(endpoint: Endpoint, error: TeacherError): void {
     const advice = this.#absent.failed(endpoint, error);
     if (advice === undefined) return;
@@ -70,7 +70,7 @@ export class TeacherBlame {
     this.#halt(endpoint, "cannot be reached", { type, message, status: null }, advice);
   }
 
-  /** A row was refused for what may not be its own fault. Returns what has failed. */
+  /** A row was rejected, perhaps through no fault of its own. Returns the outcomes of rows that have failed. */
   rejected(work: Work, outcome: FailedOutcome): readonly Outcome[] {
     const endpoint = sentOf(work).endpoint;
     const { rejections } = this.#of(endpoint);
@@ -83,45 +83,45 @@ export class TeacherBlame {
     return failed;
   }
 
-  /** A row has to be asked again. Returns whether its teacher is not to be asked any more. */
+  /** A row has to be sent again. Returns whether its teacher is halted. */
   again(work: Work, error: TeacherError, classification: Classification): boolean {
     const endpoint = sentOf(work).endpoint;
-    const answers = this.#speaking(work, classification);
+    const answers = this.#evidence(work, classification);
     if (answers === undefined) return endpoint.isHalted;
-    // Where there are others, the row is not asked there twice.
+    // With several teachers the row goes to another one next, so it never ends here twice.
     const isOnce = classification.cause === "ending" && (this.#options.teachers?.length ?? 1) > 1;
     answers.add(work, isOnce || classification.isOtherServer === "certainly");
     this.#checkConclusive(work, error, classification, answers);
     return endpoint.isHalted;
   }
 
-  /** A row has no attempt left. Returns what has failed. */
+  /** A row has no attempt left. Returns the outcomes of rows that have failed. */
   last(
     work: Work,
     error: TeacherError,
     classification: Classification,
     outcome: FailedOutcome,
   ): readonly Outcome[] {
-    const answers = this.#speaking(work, classification);
+    const answers = this.#evidence(work, classification);
     if (answers === undefined) return [outcome];
     const failed = answers.addLast({ outcome, work });
     this.#checkConclusive(work, error, classification, answers);
     return failed;
   }
 
-  /** A teacher has answered, be it with part of an answer. */
+  /** A teacher has answered, at least in part. */
   answered(): void {
     this.#absent.answered();
   }
 
-  /** A teacher has given a whole answer, which need not be one that is kept. */
+  /** A teacher has given a complete answer, which may still be rejected. */
   wasWhole(endpoint: Endpoint): void {
     const { endings, others } = this.#of(endpoint);
     endings.wasGood();
     others.wasGood();
   }
 
-  /** An answer of a teacher is kept. Returns the rows that were held back and have failed. */
+  /** An answer of a teacher is kept. Returns the outcomes of rows that were held back and have failed. */
   succeeded(endpoint: Endpoint): readonly Outcome[] {
     const { rejections, endings, others } = this.#of(endpoint);
     const failed = rejections.succeeded(), unproven = endings.clear(), foreign = others.clear();
@@ -129,7 +129,7 @@ export class TeacherBlame {
     return [...failed, ...unproven, ...foreign];
   }
 
-  /** The run is over: gives back the rows that were held back and have failed. */
+  /** The run is over: returns the outcomes of rows that were held back and have failed. */
   clear(): readonly Outcome[] {
     return [...this.#records.values()].flatMap(({ rejections, endings, others }) => [
       ...rejections.clear(),
@@ -138,8 +138,8 @@ export class TeacherBlame {
     ]);
   }
 
-  /** What the answer speaks of, where it speaks against the teacher. */
-  #speaking(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
+  /** The evidence that a failed attempt adds to, if it says anything against the teacher. */
+  #evidence(work: Work, { cause, isOtherServer }: Classification): RepeatedAnswers | undefined {
     const endpoint = sentOf(work).endpoint;
     if (cause === "ending") return this.#of(endpoint).endings;
     if (isOtherServer === undefined || endpoint.hasAnswered) return undefined;
@@ -193,30 +193,30 @@ export class TeacherBlame {
   }
 }
 
-/** The way out where a server has words for each row that are not known. */
+/** Advice where a server answers every row with an error that is not known. */
 const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
-/** Whether what came is that of another kind of server, whatever it says. */
+/** Whether the response comes from another kind of server. */
 function isForeign({ code }: TeacherError): boolean {
   return code === "web_page" || code === "other_api";
 }
 
-/** The flag that takes such answers. */
+/** The flag that accepts such answers. */
 function adviceForEnding(finishReason = ""): string {
   const word = finishReason === "" ? NO_REASON : finishReason;
   const shown = /^[\w.:-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
   return `If they are complete anyway, add --accept-ending ${shown}`;
 }
 
-/** What it goes by. */
+/** Settings of `AbsentTeachers`. */
 export type AbsentTeachersOptions = Pick<EngineOptions, "waitForTeacherMs" | "wasAnswered">;
 
 /** How long an address that has never answered may refuse connections, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** What the system says of a connection that cannot be made because of the other side. A name that cannot be
- * looked up now (EAI_AGAIN) and a network that is not there (ENETUNREACH) are our side's. */
+/** The host does not exist. A name that cannot be looked up at the moment (EAI_AGAIN) does not count. */
 const NO_HOST = new Set(["ENOTFOUND"]);
+/** No server listens there. An unreachable network (ENETUNREACH) does not count: that is on our side. */
 const NOTHING_LISTENS = new Set([
   "ECONNREFUSED",
   "EHOSTUNREACH",
@@ -224,7 +224,7 @@ const NOTHING_LISTENS = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** Finds out which teachers of a run are not there. */
+/** Finds teachers of a run that do not exist or never start. */
 class AbsentTeachers {
   readonly #options: AbsentTeachersOptions;
   readonly #since = new Map<Endpoint, number>();
@@ -236,13 +236,12 @@ class AbsentTeachers {
     this.#wasAnswered = options.wasAnswered ?? false;
   }
 
-  /** A teacher has answered: from now on all of them are waited for. */
+  /** A teacher has answered: from now on every teacher is waited for. */
   answered(): void {
     this.#wasAnswered = true;
   }
 
-  /** An attempt at a teacher has failed. Returns what to do about it where the teacher is not waited for any
-   * longer. */
+  /** An attempt has failed. Returns advice once its teacher is no longer waited for. */
   failed(endpoint: Endpoint, { code = "", isUnreachable }: TeacherError): string | undefined {
     const isUnknown = NO_HOST.has(code);
     if (!isUnreachable) this.#since.delete(endpoint);

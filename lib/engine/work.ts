@@ -12,7 +12,7 @@ import type { OutcomeSink } from "./engine_options.ts";
 import type { Endpoint } from "./flow/mod.ts";
 import type { AttemptHistory } from "./retry_policy.ts";
 
-/** A teacher has asked not to be sent a row for a time. */
+/** A teacher has asked that a row is not sent to it for some time. */
 export interface Hold {
   /** The teacher. */
   readonly by: Endpoint;
@@ -20,7 +20,7 @@ export interface Hold {
   readonly until: number;
 }
 
-/** A row was kept from being sent for a time, which is not its own. */
+/** Time for which a row was kept from being sent; it does not count as the row's own. */
 export interface HeldBack {
   /** Since when, on the clock of rows. */
   readonly since: number;
@@ -28,7 +28,7 @@ export interface HeldBack {
   readonly ms: number;
 }
 
-/** An attempt at a row, from the moment at which it takes its place at a teacher. */
+/** An attempt at a row, from the moment at which it takes a place at a teacher. */
 export interface SentRow {
   readonly kind: "sent";
   /** Where it is made. */
@@ -37,7 +37,7 @@ export interface SentRow {
   readonly ticket: number;
   /** When it took its place, on the clock. */
   readonly startedAt: number;
-  /** For what its row was held back before. */
+  /** For how long its row was held back before. */
   readonly heldBack: HeldBack | undefined;
 }
 
@@ -49,7 +49,7 @@ export type WorkState =
     readonly kind: "waiting";
     /** Where the last attempt was made. */
     readonly endpoint: Endpoint;
-    /** For what it is held back, beside its backoff. */
+    /** For how long it is held back, in addition to its backoff. */
     readonly heldBack: HeldBack | undefined;
   };
 
@@ -61,7 +61,7 @@ export interface Work extends AttemptHistory {
   readonly row: Row;
   /** Its place in the order in which rows were first sent. */
   readonly sequence: number;
-  /** What is sent beside the messages; a longer answer or another seed may be asked for. */
+  /** What is sent beside the messages. A retry may have a higher token limit or another seed. */
   params: Params;
   /** Where it stands. */
   state: WorkState;
@@ -73,7 +73,7 @@ export interface Work extends AttemptHistory {
   timeouts: number;
   loads: number;
   waits: number;
-  /** How often its answer was rejected and asked for again. */
+  /** How often another answer was requested because one was rejected. */
   resamples: number;
   /** Milliseconds in flight, all attempts together. */
   busyMs: number;
@@ -81,18 +81,19 @@ export interface Work extends AttemptHistory {
   latencyMs: number;
   /** US dollars, all attempts together. */
   costUsd: number;
-  /** The last answer that was not accepted: it was paid for, so it stands beside the failure if there will
-   * be no better one. */
+  /** The last answer that was not accepted. It was paid for, so it stands beside the failure if no better one
+   * follows. */
   rejected: RejectedAnswer | undefined;
-  /** The teachers that have asked not to be sent it for a time; undefined while there is none. */
+  /** The teachers that have asked to wait with this row; undefined where there is none. */
   holds: Hold[] | undefined;
-  /** When its time is up (on the clock of rows), or undefined while it has all the time. */
+  /** When its time is up (on the clock of rows); undefined before its first attempt, and where there is no
+   * limit. */
   deadlineAt: number | undefined;
   /** When the first attempt failed, in Unix milliseconds. */
   firstFailedAt: number | undefined;
 }
 
-/** A row that nothing has happened to. */
+/** A row without a history. */
 export function newWork(row: Row, sequence: number, params: Params): Work {
   return {
     row,
@@ -123,7 +124,7 @@ export function send(work: Work, endpoint: Endpoint): void {
   work.state = { kind: "sent", endpoint, ticket, startedAt: endpoint.now, heldBack };
 }
 
-/** The attempt at a row that is under way, or has just ended. */
+/** The attempt at a row that is under way or has just ended. */
 export function sentOf({ state, row }: Work): SentRow {
   if (state.kind !== "sent") throw new Error(`The row ${row.uid} was not sent`);
   return state;
@@ -135,7 +136,7 @@ export function wait(work: Work, heldBack?: HeldBack): void {
   work.state = { kind: "waiting", endpoint: work.state.endpoint, heldBack };
 }
 
-/** Lets a row continue where an earlier run left it. */
+/** Continues a row where an earlier run left it. */
 export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: AnswerPolicy): void {
   work.rejected = rejected;
   if (next === undefined) return;
@@ -143,15 +144,15 @@ export function resume(work: Work, { next, rejected }: EarlierAnswer, policy: An
   work.params = policy.continued(work.row, work.params, next);
 }
 
-/** Its last answer was not accepted, and it is asked again: what is written before that, so that the answer
- * outlives the run. */
+/** The outcome of a row whose last answer was not accepted and that is sent again. It is written before that,
+ * so that the answer survives the run. */
 export function pendingOutcome(work: Work, latencyMs: number): Outcome {
   const { completion, failure } = work.rejected!;
   const next = { resample: work.resamples, maxTokens: tokenLimitOf(work.params)?.tokens };
   return { ...outcomeOf(work, latencyMs, completion, failure), next };
 }
 
-/** What became of it. */
+/** The outcome of a row. */
 export function outcomeOf(
   work: Work,
   latencyMs: number,
@@ -173,7 +174,7 @@ export function outcomeOf(
   };
 }
 
-/** What was thrown, as an error that can be judged. */
+/** What was thrown, as an error that can be classified. */
 export function asTeacherError(thrown: unknown): TeacherError {
   if (thrown instanceof TeacherError) return thrown;
   if (thrown === undefined) {
@@ -189,25 +190,25 @@ export function asTeacherError(thrown: unknown): TeacherError {
 export type AttemptResult =
   | {
     readonly kind: "answered";
-    /** The row's. */
+    /** The outcome of the row. */
     readonly outcome: Outcome;
-    /** Those of rows that were held back and have failed. */
+    /** The outcomes of rows that were held back and have failed. */
     readonly others: readonly Outcome[];
   }
   | {
     readonly kind: "failed";
-    /** Those of the row, unless it is held back, and of others that were. */
+    /** The outcome of the row, unless it is held back, and those of rows that were held back and have failed. */
     readonly outcomes: readonly Outcome[];
-    /** An answer that is to be kept of a row that is held back. */
+    /** An answer of a row that is held back, to be written now. */
     readonly kept?: Outcome;
   }
   | {
     readonly kind: "retry";
-    /** When the row is to be asked again, in milliseconds. */
+    /** Milliseconds until the row is sent again. */
     readonly delayMs: number;
-    /** For what it is held back until then. */
+    /** For how long it is held back until then. */
     readonly heldBack?: HeldBack;
-    /** An answer that was paid for and is to be kept before. */
+    /** An answer that was paid for, to be written before that. */
     readonly kept?: Outcome;
   }
   | { readonly kind: "pending" };
@@ -218,10 +219,10 @@ export function failedWith(outcome: Outcome): AttemptResult {
   return { kind: "failed", outcomes: [outcome] };
 }
 
-/** The way from the engine to its sink. */
+/** Hands outcomes to the sink. */
 export class Delivery {
   readonly #sink: OutcomeSink;
-  /** Rows that stay pending, with an answer that the sink has not been given. */
+  /** Pending rows with an answer that the sink does not have. */
   readonly #left: Work[] = [];
   #finished = 0;
 
@@ -230,30 +231,31 @@ export class Delivery {
     this.#sink = sink;
   }
 
-  /** Finished rows that were handed over. */
+  /** The number of finished rows that were handed over. */
   get finished(): number {
     return this.#finished;
   }
 
-  /** Hands over a finished row. Adds no promise to that of the sink: every row takes this way. */
+  /** Hands over a finished row. Adds no promise to that of the sink, because this runs for every row. */
   put(outcome: Outcome): Promise<void> {
     this.#finished++;
     return this.#sink.put(outcome);
   }
 
-  /** Hands over several, one after the other: finished rows, and answers of rows that may be asked again. */
+  /** Hands over several outcomes, one after the other: finished rows, and answers of rows that may be sent
+   * again. */
   async putAll(outcomes: readonly Outcome[]): Promise<void> {
     for (const outcome of outcomes) {
       await (outcome.next === undefined ? this.put(outcome) : this.keep(outcome));
     }
   }
 
-  /** Hands over an answer that was not accepted; its row may be asked again once this resolves. */
+  /** Hands over an answer that was not accepted; its row may be sent again once this resolves. */
   async keep(outcome: Outcome): Promise<void> {
     await this.#sink.keep?.(outcome);
   }
 
-  /** Hands over all that follows from an attempt. Its row may be asked again once this resolves. */
+  /** Hands over all outcomes of an attempt. Its row may be sent again once this resolves. */
   async follow(work: Work, result: AttemptResult): Promise<void> {
     switch (result.kind) {
       case "answered":
@@ -274,7 +276,7 @@ export class Delivery {
     if (!isKept) this.#left.push(work);
   }
 
-  /** The run is over: a sink that takes no answers in between gets the last one of each pending row. */
+  /** The run is over: a sink without `keep` gets the last answer of each pending row. */
   async end(): Promise<void> {
     for (const work of this.#left) await this.#sink.put(pendingOutcome(work, 0));
   }

@@ -1,6 +1,6 @@
 /**
- * What is to be done next, and where: a row that waits for its next attempt, or a new one, and the teacher that it is
- * sent to. Batches are pulled from the source only while a lane waits, so the source never runs ahead.
+ * Which row is sent next: one whose retry is due, or a new one. Batches are pulled from the source only while
+ * a lane waits, so the source never runs ahead.
  *
  * @module
  */
@@ -13,28 +13,28 @@ import type { AnswerPolicy } from "./answers/mod.ts";
 import type { Clock } from "./engine_options.ts";
 import { newWork, resume, type Work } from "./work.ts";
 
-/** What a queue is made from. */
+/** Dependencies of `WorkQueue`. */
 export interface WorkQueueOptions {
-  /** Rows to do, in batches, in input order. */
+  /** Rows in batches, in input order. */
   readonly source: AsyncIterable<readonly Row[]>;
   /** The run's parameters. */
   readonly params: Params;
-  /** What rows are asked with that an earlier run left between two answers. */
+  /** Continues rows that an earlier run left between two attempts. */
   readonly policy: AnswerPolicy;
   /** The engine's clock. */
   readonly clock: Clock;
-  /** There may be something to do that was not there before. */
+  /** A row may be available that was not before. */
   readonly onReady: () => void;
   /** The source has failed. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Rows on their way to the lanes, new ones and others. */
+/** New rows and retries on their way to the lanes. */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #buffer: RowBuffer<Row>;
   readonly #retries: RetryQueue<Work>;
-  /** Whether the last one taken was a retry. */
+  /** Whether the row taken last was a retry. */
   #hasRetried = false;
   #taken = 0;
 
@@ -50,7 +50,7 @@ export class WorkQueue {
     return this.#buffer.exhausted;
   }
 
-  /** New rows that were taken. */
+  /** The number of new rows that were taken. */
   get taken(): number {
     return this.#taken;
   }
@@ -60,17 +60,17 @@ export class WorkQueue {
     return this.#retries.size;
   }
 
-  /** When the first of them is due, on the clock; Infinity while none waits. */
+  /** When the first retry is due, on the clock; Infinity while none waits. */
   get dueAt(): number {
     return this.#retries.dueAt;
   }
 
   /**
-   * Takes what is to be done now, if there is anything: due retries and new rows by turns, so that neither
-   * have to wait for the others to end.
+   * Takes a row that can be sent now, if there is one: due retries and new rows take turns, so that neither
+   * has to wait for the end of the other.
    *
-   * @param isFull Whether no more rows may come to wait.
-   * @param isProbe Whether it is for a teacher that is down: a row that has failed there proves less than
+   * @param isFull Whether the retry queue takes no more rows.
+   * @param isProbe Whether the row is for a teacher that is down: one that has failed there proves less than
    * a new one.
    */
   take(isFull: boolean, isProbe: boolean): Work | undefined {
@@ -97,7 +97,7 @@ export class WorkQueue {
     this.#retries.add(work, delayMs);
   }
 
-  /** Reads on, unless there are new rows already. */
+  /** Reads more rows, unless there are new ones already. */
   pull(): void {
     this.#buffer.pull((error) => {
       if (error === undefined) this.#options.onReady();
@@ -105,7 +105,7 @@ export class WorkQueue {
     });
   }
 
-  /** Sends home those that wait, and gives them back. */
+  /** Removes the waiting rows and returns them. */
   clear(): Work[] {
     return this.#retries.clear();
   }
@@ -116,7 +116,7 @@ export class WorkQueue {
   }
 }
 
-/** The head of the source, handed out row by row without a promise each. */
+/** The current batch of the source, handed out row by row without a promise for each. */
 export class RowBuffer<T> {
   readonly #iterator: AsyncIterator<readonly T[]>;
   #batch: readonly T[] = [];
@@ -129,7 +129,7 @@ export class RowBuffer<T> {
     this.#iterator = source[Symbol.asyncIterator]();
   }
 
-  /** Whether there is nothing left and nothing will come. */
+  /** Whether no row is left and none will come. */
   get exhausted(): boolean {
     return this.#exhausted && this.#position >= this.#batch.length;
   }
@@ -174,7 +174,7 @@ export class RowBuffer<T> {
     this.#batch = [];
     this.#position = 0;
     const closed = this.#iterator.return?.();
-    // A source that is silent in the middle of a pull cannot be waited for.
+    // A source may never answer a pull, so its end is not waited for.
     if (this.#pulling) closed?.catch(() => {});
     else await closed;
   }
@@ -185,14 +185,14 @@ interface Waiting<T> {
   readonly dueAt: number;
 }
 
-/** Rows by the time of their next attempt. One timer serves them all. */
+/** Rows ordered by the time of their next attempt, with one timer for all. */
 export class RetryQueue<T> {
   readonly #heap = new BinaryHeap<Waiting<T>>((a, b) => a.dueAt - b.dueAt);
   readonly #now: () => number;
   readonly #onDue: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The due time that was or will be announced. One that was is not announced again: while every
-   * lane is busy, that would spin. */
+  /** The due time that was or will be announced. Each is announced once: while every lane is busy, a second
+   * time would spin. */
   #timerAt = Infinity;
 
   /** `onDue` is called when at least one row has become due; `now` is in milliseconds. */
@@ -243,7 +243,7 @@ export class RetryQueue<T> {
     this.#timer = setTimeout(() => {
       const first = this.#heap.peek();
       if (first !== undefined && first.dueAt > this.#now()) {
-        // A timer that was cut to its longest, or fired early.
+        // The timer was limited to `MAX_TIMER_MS`, or fired early.
         this.#timerAt = Infinity;
         return this.#arm();
       }

@@ -1,26 +1,26 @@
 /**
- * The address of a teacher: checked, taken apart, and shown without its secrets.
+ * The address of a teacher: checked, parsed, and shown without its secrets.
  *
  * @module
  */
 
-/** A base URL, taken apart once. */
+/** A parsed base URL. */
 export interface Address {
   /** Scheme, host and port: what a connection is made to. */
   readonly origin: string;
   /** `host:port`, for messages. */
   readonly host: string;
-  /** The path and query of the endpoint that is asked. */
+  /** The path and query of the endpoint. */
   readonly path: string;
   /** `user:password` as it stood in the address, decoded, or undefined. */
   readonly credentials: string | undefined;
-  /** The base URL without credentials, as it may be shown. */
+  /** The base URL without secrets, for messages. */
   readonly shown: string;
   /** The same with the path of the endpoint. */
   readonly shownUrl: string;
-  /** Whether there is a version in it, `/v1` as with nearly all teachers, or Azure's `api-version`. */
+  /** Whether it names a version: `/v1` as with nearly all teachers, or Azure's `api-version`. */
   readonly versioned: boolean;
-  /** Whether it is Azure, where keys go into a header of their own. */
+  /** Whether it is Azure, which takes keys in another header. */
   readonly azure: boolean;
   /** Whether it is this machine, which no proxy can reach. */
   readonly loopback: boolean;
@@ -35,7 +35,7 @@ const REDACTED = "[redacted]";
 const SECRET_NAME = /key|token|secret|sig|pass|pwd|auth|cred|code/i;
 
 /**
- * Checks that a base URL is one that requests can be sent to.
+ * Checks that requests can be sent to a base URL.
  *
  * @param baseUrl What the user gave, such as `http://localhost:8000/v1`.
  * @returns The parsed URL.
@@ -64,7 +64,7 @@ export function checkBaseUrl(baseUrl: string): URL {
 }
 
 /**
- * Takes a base URL apart.
+ * Parses a base URL.
  *
  * @param endpoint The path that is added to it.
  * @throws {TypeError} As {@linkcode checkBaseUrl} does.
@@ -90,8 +90,8 @@ export function parseAddress(baseUrl: string, endpoint = "/chat/completions"): A
 }
 
 /**
- * An address as it may be shown: without `user:password@`, and with the values of query parameters
- * that look like secrets replaced. Text that is no URL is treated with the same care.
+ * An address for messages: without `user:password@`, and with the values of query parameters that look like
+ * secrets replaced. Text that is not a URL is treated with the same care.
  */
 export function redactAddress(url: string): string {
   const parsed = URL.parse(url);
@@ -104,7 +104,7 @@ export function redactAddress(url: string): string {
   return query < 0 ? bare : bare.slice(0, query) + redactQuery(bare.slice(query));
 }
 
-/** Whether an address holds what {@linkcode redactAddress} does not show. */
+/** Whether an address holds secrets, which {@linkcode redactAddress} removes. */
 export function holdsSecret(url: string): boolean {
   const parsed = URL.parse(url);
   return parsed !== null && secretsOf(parsed).length > 0;
@@ -126,7 +126,7 @@ function redactQuery(search: string): string {
 
 function secretsOf(url: URL): string[] {
   const secrets = [decode(url.password), url.password];
-  // A user name alone is how some servers take their key.
+  // Some servers take their key as the user name, without a password.
   if (!url.password) secrets.push(decode(url.username), url.username);
   for (const [name, value] of url.searchParams) if (SECRET_NAME.test(name)) secrets.push(value);
   return secrets.filter((secret) => secret !== "");

@@ -1,5 +1,6 @@
 /**
- * Reads the JSON answer of a chat completion: its texts, why it ended, and what it is billed by.
+ * Reads the JSON answer of a chat completion: its texts, its finish reason, and the counts that it is billed
+ * by.
  *
  * @module
  */
@@ -23,40 +24,40 @@ import type { Completion, Usage } from "./teacher.ts";
 import { separateThoughts, type ThinkTags } from "./think_tags.ts";
 import { toolCallsOf } from "./tool_calls.ts";
 
-/** What an answer is read with. */
+/** The request that an answer belongs to, and settings for reading it. */
 export interface AnswerContext {
-  /** The model that was asked. */
+  /** The requested model. */
   readonly model: string;
-  /** The same where the row asked for another one than the teacher's, else undefined. */
+  /** The requested model where the row named its own, else undefined. */
   readonly modelAsked: string | undefined;
-  /** The tier of service that was asked for, else undefined. */
+  /** The requested service tier, else undefined. */
   readonly tierAsked?: string;
   /** The names of raw fields to keep. */
   readonly keep: readonly string[];
-  /** Tags around reasoning in the text, beside those that are known. */
+  /** Tags around reasoning in the text, in addition to the known ones. */
   readonly thinkTags?: ThinkTags;
-  /** Takes secrets out of messages. */
+  /** Removes secrets from messages. */
   readonly redact: Redact;
   /** The endpoint. @default chat completions */
   readonly format?: ApiFormat;
 }
 
-/** Stands for the JSON text of what was translated from another endpoint's words: nothing is found in it. */
+/** Stands for the JSON text of an answer that was translated from another endpoint's format: it has none. */
 export const TRANSLATED = "";
 
-/** The parts of an answer, however they came. */
+/** The parts of an answer, streamed or not. */
 export interface AnswerParts {
   /** The text, reasoning in tags included. */
   content: string;
   /** Reasoning that came in a field of its own, or "". */
   reasoning: string;
-  /** Why the model would not answer, in its own words, or "". */
+  /** The model's own explanation of why it does not answer, or "". */
   refusal: string;
   /** Tool calls in the OpenAI form. */
   toolCalls: readonly unknown[] | undefined;
-  /** Why it ended, or "". */
+  /** The finish reason, or "". */
   finishReason: string;
-  /** The tier of service that the teacher names, or "". */
+  /** The service tier that the teacher names, or "". */
   serviceTier: string;
   /** The raw token counts. */
   usage: unknown;
@@ -64,13 +65,13 @@ export interface AnswerParts {
   model: string;
   /** The teacher's id for the answer, or "". */
   id: string;
-  /** Raw fields that were asked for. */
+  /** Raw fields to keep. */
   kept: Record<string, unknown> | undefined;
   /** Milliseconds to the first token of a stream. */
   ttftMs: number | undefined;
 }
 
-/** An answer of which nothing has come yet. */
+/** An answer that is still empty. */
 export const NO_PARTS: AnswerParts = {
   content: "",
   reasoning: "",
@@ -86,9 +87,9 @@ export const NO_PARTS: AnswerParts = {
 };
 
 /**
- * Makes a completion of the body of a 2xx answer.
+ * Reads the completion in the body of a 2xx answer.
  *
- * @throws {TeacherError} If the body is no completion, or says that there was an error.
+ * @throws {TeacherError} If the body is not a completion, or states an error.
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
@@ -121,7 +122,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, status, redact, body);
-  // What came beside the error may have been billed.
+  // The part of an answer beside the error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
@@ -131,8 +132,8 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** A whole answer that something follows: gateways that fail late write an error behind it, and others the same
- * once more. */
+/** A complete answer with something behind it: gateways that fail late append an error, others append the same
+ * answer again. */
 function leadingAnswer(text: string): JsonObject | undefined {
   const first = leadingObject(text);
   const choice = Array.isArray(first?.choices) ? asObject(first.choices[0]) : undefined;
@@ -140,7 +141,7 @@ function leadingAnswer(text: string): JsonObject | undefined {
 }
 
 /** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
- * used up the token limit; where the model has stopped by itself, something has been lost. */
+ * used up the token limit. Where the model stopped by itself, a missing message means that something was lost. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -149,7 +150,7 @@ function messageIn(choice: JsonObject, finishReason: string): JsonObject | undef
   return finishReason === "" || /^stop$/i.test(finishReason) ? undefined : {};
 }
 
-/** Makes a completion of its parts. A refusal is what the model answered: it becomes the response. */
+/** Makes a completion from its parts. A refusal is the model's answer, so it becomes the response. */
 export function toCompletion(parts: AnswerParts, context: AnswerContext): Completion {
   const { response, reasoning, toolCalls = [] } = separateThoughts(
     parts.content,
@@ -185,14 +186,14 @@ function keptOf(
   return kept;
 }
 
-/** The reason that the first of these objects gives, in the server's own word; "" where none does. */
+/** The finish reason in the first of these objects that has one, in the server's own word; "" where none has. */
 export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
 
-/** Of two finish reasons of one answer the later one, unless that is `stop` behind one that says more: gateways
- * write it behind the `length` of their upstream. Others write a word of their own, or a number, in every chunk but
- * the last. */
+/** The later of two finish reasons of one answer, unless it is `stop` after one that says more: gateways append
+ * it to the `length` of their upstream. Others put a word of their own, or a number, into every chunk but the
+ * last. */
 export function laterReason(earlier: string, later: string): string {
   return later === "" || (/^stop$/i.test(later) && SAYS_MORE.test(earlier)) ? earlier : later;
 }
@@ -201,7 +202,7 @@ const SAYS_MORE =
   /length|max_|limit|context|filter|safety|refus|recitation|sensitive|block|moderation|tool|function|error|abort|cancel|timeout/i;
 
 /**
- * OpenAI's name comes first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`
+ * The finish reason under any of its names: OpenAI's first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`
  * beside it), Anthropic's, OpenRouter's for the provider's own word, and Ollama's. This runs for each
  * chunk of a stream: fields by their names are read ten times as fast as those of a list of names.
  */
@@ -211,13 +212,13 @@ function reasonIn(object: JsonObject): string {
     reasonOf(native_finish_reason) || reasonOf(done_reason) || numberOf(finish_reason);
 }
 
-/** A number stands for a word that only its server knows: it is none that a user accepts with "none". */
+/** A number has a meaning that only its server knows, but it is a reason: accepting "none" does not accept it. */
 function numberOf(value: unknown): string {
   return typeof value === "number" ? String(value) : "";
 }
 
-/** A text, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). Servers that
- * have no word for nothing write `"null"`. */
+/** A text, or the type of an object (SGLang's own form: `{"type": "stop", "matched": 2}`). Some servers write
+ * `"null"` where there is no reason. */
 function reasonOf(value: unknown): string {
   if (value === undefined || value === null) return "";
   const reason = typeof value === "string" ? value : asObject(value)?.type;
@@ -225,11 +226,11 @@ function reasonOf(value: unknown): string {
   return /^(?:\s*|null|none)$/i.test(reason) ? "" : reason;
 }
 
-/** xAI counts in these: https://docs.x.ai/developers/cost-tracking. */
+/** xAI states costs in ticks: */
 const TICKS_PER_USD = 1e10;
 
-/** The tokens of an answer in one form, or null where the teacher says nothing of them. `model` is the one
- * that has answered. */
+/** The token counts of an answer in one form, or null where the teacher reports none. `model` is the one that
+ * answered. */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);
   if (usage === undefined) return null;
@@ -258,13 +259,13 @@ export function readUsage(value: unknown, model = ""): Usage | null {
   return { ...counts, cacheWriteTokens: written ?? 0, costUsd };
 }
 
-/** A count, also where a gateway writes it as text. */
+/** A count, also one that a gateway writes as text. */
 function countOf(value: unknown): number | undefined {
   const isText = typeof value === "string" && /^\d+$/.test(value);
   return asCount(isText ? Number(value) : value);
 }
 
-/** What the answer was billed in US dollars, where it says so: OpenRouter, Perplexity, DeepInfra, xAI. */
+/** The price of the answer in US dollars, where it is stated: OpenRouter, Perplexity, DeepInfra, xAI. */
 function statedCost(usage: JsonObject): number | undefined {
   const { cost, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;
   const stated = asAmount(cost) ?? asAmount(asObject(cost)?.total_cost) ?? asAmount(estimated);
@@ -272,7 +273,7 @@ function statedCost(usage: JsonObject): number | undefined {
     const amount = asAmount(ticks);
     return amount === undefined ? undefined : amount / TICKS_PER_USD;
   }
-  // With a key of the user's own at the provider behind it, the fee of OpenRouter is a part only.
+  // With the user's own key at the upstream provider, OpenRouter's fee is only a part of the price.
   const upstream = asAmount(asObject(usage.cost_details)?.upstream_inference_cost);
   return usage.is_byok === true ? stated + (upstream ?? 0) : stated;
 }

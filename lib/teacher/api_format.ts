@@ -1,9 +1,9 @@
 /**
- * How one endpoint of the OpenAI API words its requests and answers.
+ * How one endpoint of the OpenAI API formats its requests and answers.
  *
- * The rest of this folder speaks chat completions. Another endpoint is a translation: prompt and
- * parameters into its words, its answers and the events of its streams into those of a chat completion.
- * So whatever is known of endings, reasoning and errors holds for all of them.
+ * The rest of this folder knows chat completions only. Another endpoint is a translation: the prompt and
+ * parameters into its format, its answers and the events of its streams into those of a chat completion.
+ * So all rules for endings, reasoning and errors apply to every endpoint.
  *
  * @module
  */
@@ -16,26 +16,26 @@ import type { Message, Params } from "./teacher.ts";
 /** An endpoint: `/chat/completions`, `/completions` or `/responses`. */
 export type EndpointName = "chat" | "completions" | "responses";
 
-/** All of them. */
+/** All endpoints. */
 export const ENDPOINTS: readonly EndpointName[] = ["chat", "completions", "responses"];
 
 /** A field that Retort adds to a request unless the parameters set it. */
 export type Addition = "stream_options" | "response_format" | "reasoning.summary" | "store";
 
-/** What a request is asked with beside its parameters. */
+/** What Retort adds to the parameters of a request. */
 export interface Additions {
   /** Whether the answer is to be streamed. */
   readonly stream: boolean;
-  /** The `response_format` that the run would like, in the words of chat completions. */
+  /** The `response_format` of the run, as in chat completions. */
   readonly responseFormat: JsonObject | undefined;
-  /** Whether a field may be added: not where the teacher has refused it. Call it for fields that will be
-   * added only; it notes them. */
+  /** Whether a field may be added: false once the teacher has refused it. Call it only for fields that will be
+   * added, because it notes them. */
   readonly add: (field: Addition) => boolean;
 }
 
 /** One endpoint. */
 export interface ApiFormat {
-  /** Where it is, added to the path of the base URL. */
+  /** Its path, appended to that of the base URL. */
   readonly path: string;
   /** The parameter that asks for log probabilities, as an example: `logprobs=true`. */
   readonly logprobsExample: string;
@@ -47,9 +47,9 @@ export interface ApiFormat {
   problem?(messages: readonly Message[], params: Params): string | undefined;
   /** What the user should know of parameters before a run. @default nothing */
   notices?(params: Params): readonly string[];
-  /** A whole answer as a chat completion. @default it is one */
+  /** Translates an answer into a chat completion. @default it is one  */
   answer?(body: JsonObject): JsonObject;
-  /** Makes what reads one stream. @default its events are chunks of a chat completion */
+  /** Creates the reader of one stream. @default its events are chunks of a chat completion  */
   events?(): EventReader;
 }
 
@@ -57,7 +57,7 @@ export interface ApiFormat {
 export interface EventReader {
   /** Whether the last event was read. */
   readonly done: boolean;
-  /** An event as a chunk of a chat completion, or undefined where it says nothing that counts. */
+  /** Translates an event into a chunk of a chat completion; undefined where it holds nothing of interest. */
   read(event: JsonObject): JsonObject | undefined;
 }
 

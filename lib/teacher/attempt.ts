@@ -1,8 +1,8 @@
 /**
- * One attempt: one POST from its first byte to its outcome.
+ * One attempt: one POST, from its first byte to its result.
  *
- * It is the transport's handler itself, one object for all there is to keep of a request: undici's
- * `request()` makes a `Readable` for each answer, which costs more than everything here.
+ * It implements undici's handler itself, so that one object holds the whole state of a request: undici's
+ * `request()` creates a `Readable` for each answer, which costs more than everything here.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { rateLimitOf } from "./rate_headers.ts";
 import { StreamReader } from "./stream.ts";
 import type { Completion } from "./teacher.ts";
 
-/** One attempt. It is made, then started, then settles its promise exactly once. */
+/** One attempt. After `start()` it settles its promise exactly once. */
 export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly startedAt: number;
   readonly timeoutMs: number;
@@ -54,7 +54,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   readonly #body = new IncomingBody(this);
   #breakage: Error | undefined;
 
-  /** Makes an attempt that has sent nothing yet. `timeoutMs`: what is left of its row's time. */
+  /** Takes a connection; nothing is sent yet. `timeoutMs`: what is left of its row's time. */
   constructor(
     shared: AttemptShared,
     context: AnswerContext,
@@ -69,7 +69,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#connection = shared.connections.take();
   }
 
-  /** Whether a connection was there to send the request on. */
+  /** Whether the request was written to a connection. */
   get isConnected(): boolean {
     return this.#controller !== undefined;
   }
@@ -88,32 +88,32 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   /** Ends it with the reason of its signal. */
   abort(reason: unknown): void {
     this.#fail(reason);
-    this.#cut();
+    this.#endRequest();
   }
 
-  /** Ends it: a deadline has passed. An answer that has said how it ends is kept: only its counts, or the
-   * end of the connection, are missing. */
+  /** Ends it because a deadline has passed. A stream with a finish reason is kept: only its counts, or the end
+   * of the connection's response, are missing. */
   expire(deadline: Deadline): void {
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
     else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
-    this.#cut();
+    this.#endRequest();
   }
 
   /** undici: the request is about to be written. */
   onRequestStart(controller: DispatchController): void {
     this.#controller = controller;
     this.#request = "";
-    // It was ended while it waited for a connection.
-    if (this.#settled) controller.abort(CUT);
+    // The attempt ended while it waited for a connection.
+    if (this.#settled) controller.abort(ENDED);
   }
 
-  /** undici: the head of the answer is there. */
+  /** undici: the head of the response has arrived. */
   onResponseStart(
     _controller: DispatchController,
     status: number,
     headers: AnswerHeaders,
   ): void {
-    // 103 and its like come before the answer.
+    // 103 and other 1xx come before the response.
     if (status < 200) return;
     this.#connection.onHead(headers["keep-alive"]);
     this.#status = status;
@@ -122,19 +122,19 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (this.#isAnswer) this.#headAt = this.#shared.now();
   }
 
-  /** undici: a part of the body is there. */
+  /** undici: a part of the body has arrived. */
   onResponseData(_controller: DispatchController, chunk: Uint8Array): void {
     if (!this.#settled) this.#body.receive(chunk);
   }
 
-  /** undici: the answer is whole, and the connection free. */
+  /** undici: the response has ended, and the connection is free. */
   onResponseEnd(): void {
     this.#connection.onEnd();
     this.#release();
     if (!this.#settled) this.#body.finish();
   }
 
-  /** undici: it broke, or was cut by us. */
+  /** undici: the connection broke, or the attempt was aborted. */
   onResponseError(_controller: DispatchController, error: Error): void {
     if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
@@ -146,7 +146,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#body.finish();
   }
 
-  /** The body: a part of a stream. */
+  /** A part of an event stream. */
   onEvents(chunk: Uint8Array): void {
     if (this.#settled) return;
     const { streamHabits } = this.#shared;
@@ -157,21 +157,21 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     }
     if (stream.error !== undefined) {
       this.#fail(stream.error);
-      this.#cut();
+      this.#endRequest();
     } else if (stream.done) {
-      // The lane need not wait for the end of the connection's answer; the sweep sees to it.
+      // The lane does not wait for the end of the response; the sweep of deadlines limits that.
       this.completeAt = this.#shared.now();
       this.#succeed(stream);
     }
   }
 
-  /** The body: it is too long. */
+  /** The body is too long. */
   onTooLong(): void {
     this.#fail(this.#isAnswer ? tooLong(this.#status) : this.#refusal());
-    this.#cut();
+    this.#endRequest();
   }
 
-  /** The body: there is no more of it. */
+  /** The body has ended. */
   onBodyEnd(error: Error | undefined = this.#breakage): void {
     if (this.#settled) return;
     try {
@@ -193,7 +193,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#connection.dispatch({ origin, method: "POST", path, headers, body }, this);
   }
 
-  /** No byte was handed to the connection: this is still the first time that the request is sent. */
+  /** No byte was handed to the closed connection, so the request is still sent only once. */
   #dispatchElsewhere(): void {
     const { connections } = this.#shared;
     const closed = this.#connection;
@@ -203,11 +203,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 
   #finishBroken(error: Error): void {
-    // A refusal that was cut short is a refusal.
+    // An error response that was cut short is still an error response.
     if (this.#status >= 300) this.#fail(this.#refusal());
-    // A stream is not whole, whatever its finish reason: a proxy may have cut it, and some servers give
-    // a reason in every chunk.
-    // A JSON object tells its own end, also where the connection does not.
+    // A broken stream is not complete, whatever its finish reason: a proxy may have cut it, and some servers
+    // give a reason in every chunk. A JSON object shows its own end, also where the connection does not.
     else if (this.#stream === undefined && asObject(parseJson(this.#body.text()))) this.#finish();
     else this.#fail(this.#brokenBy(error));
   }
@@ -276,12 +275,12 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     return lateness(host, this.timeoutMs, this.timeoutMs < timeoutMs);
   }
 
-  /** Cuts the connection, unless the answer has ended already. */
-  #cut(): void {
+  /** Ends the request, unless the response has ended already. */
+  #endRequest(): void {
     if (this.#released) return;
-    // Either tells onResponseError(), which releases it.
+    // Both call onResponseError(), which releases the connection.
     if (this.#controller === undefined) this.#connection.drop();
-    else this.#controller.abort(CUT);
+    else this.#controller.abort(ENDED);
     this.#release();
   }
 
@@ -294,5 +293,5 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   }
 }
 
-/** Made once: it is never shown, and an error is expensive to make. */
-const CUT = new Error("The attempt was ended");
+/** Created once: it is never shown, and creating an error is expensive. */
+const ENDED = new Error("The attempt was ended");

@@ -1,6 +1,5 @@
 /**
- * The error of a failed attempt: what the teacher said when it did not answer, or what went wrong on the network.
- * Both name the host.
+ * The error of a failed attempt: an error response, or what went wrong on the network. Both name the host.
  *
  * @module
  */
@@ -26,7 +25,7 @@ import type { Completion } from "./teacher.ts";
 /** The header fields of an answer, names in lower case. */
 export type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
-/** What {@linkcode refusal} is made from. */
+/** What {@linkcode refusal} needs. */
 export interface RefusalOptions {
   /** The HTTP status, not 2xx. */
   status: number;
@@ -34,23 +33,23 @@ export interface RefusalOptions {
   headers: AnswerHeaders;
   /** The body, or its beginning. */
   text: string;
-  /** The base URL as it may be shown. */
+  /** The base URL without secrets. */
   address: string;
   /** Whether the base URL names a version (`/v1`, `api-version`). */
   versioned: boolean;
-  /** Takes secrets out of messages. */
+  /** Removes secrets from messages. */
   redact: Redact;
-  /** What the beginning of an answer is read with. @default it is not read */
+  /** How a partial answer in the body is read. @default it is not read  */
   context?: AnswerContext;
   /** The clock: Unix time in milliseconds. */
   now: number;
 }
 
-/** How much of a body that is no JSON is shown. */
+/** The most characters that are shown of a body that is not JSON. */
 const TEXT_LENGTH = 300;
-/** How much is shown of words that are meant for us. */
+/** The most characters that are shown of an error message. */
 const WORDS_LENGTH = 1_000;
-/** A limit that is full again only tomorrow is asked about before that: others may free it. */
+/** A limit that is reset tomorrow is tried before that: it may be freed earlier. */
 const RESET_CAP_MS = 60_000;
 
 /** The error for an answer with a status that is not 2xx. */
@@ -61,7 +60,7 @@ export function refusal(options: RefusalOptions): TeacherError {
   const body = innermost(relayed?.body ?? outer);
   const limit = usedUp(options, innermost(outer));
   const resetMs = limit?.resetMs === undefined ? undefined : Math.min(RESET_CAP_MS, limit.resetMs);
-  // Redacted before it is cut, here and below: half a key would not be found.
+  // Redacted before it is shortened, here and below: half a key would not be found.
   const message = relayed?.words ?? messageOf(options, body);
   return new TeacherError(redact(message).slice(0, WORDS_LENGTH), {
     status,
@@ -74,7 +73,7 @@ export function refusal(options: RefusalOptions): TeacherError {
   });
 }
 
-/** Groq hands out what the model wrote where it is no call of a tool, or no JSON. */
+/** Groq returns what the model wrote where it is not a tool call, or not JSON. */
 function partialOf({ context }: RefusalOptions, body: unknown): Completion | undefined {
   const content = asText(asObject(asObject(body)?.error)?.failed_generation);
   if (context === undefined || content === "") return undefined;
@@ -82,10 +81,10 @@ function partialOf({ context }: RefusalOptions, body: unknown): Completion | und
 }
 
 /**
- * How long a teacher asks to be left alone, in milliseconds: `retry-after-ms`, else `retry-after` (seconds,
- * also fractions, or an HTTP date, which is on the teacher's clock). What is negative, no number or
- * beyond a day is ignored. LiteLLM's `llm_provider-retry-after` is not obeyed: its router says 60 there,
- * whenever its minute ends.
+ * How long a teacher asks to wait, in milliseconds: `retry-after-ms`, else `retry-after` (seconds, also
+ * fractions, or an HTTP date on the teacher's clock). What is negative, not a number or more than a day is
+ * ignored. So is LiteLLM's `llm_provider-retry-after`: its router always says 60 there, whenever its minute
+ * ends.
  */
 export function retryAfterMs(headers: AnswerHeaders, now: number): number | undefined {
   const inMs = textOf(headers["retry-after-ms"]);
@@ -103,13 +102,13 @@ function plausible(ms: number): number | undefined {
   return ms >= 0 && ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The teacher's explicit word, as OpenAI and Anthropic give it to their own clients. */
+/** The explicit answer of the teacher, which OpenAI and Anthropic give to their own clients. */
 function shouldRetry(headers: AnswerHeaders): boolean | undefined {
   const word = textOf(headers["x-should-retry"]).toLowerCase();
   return word === "true" ? true : word === "false" ? false : undefined;
 }
 
-/** What is used up, where a throttling answer says so. */
+/** The limit that is used up, if a throttling response says so. */
 function usedUp(
   { status, headers, now }: RefusalOptions,
   body: unknown,
@@ -145,7 +144,7 @@ function textOf(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value)?.trim() ?? "";
 }
 
-/** How far an attempt had come when it broke. */
+/** The stage at which an attempt broke. */
 export type Stage = "connecting" | "sent" | "answering";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -165,9 +164,9 @@ const REASONS: Readonly<Record<string, string>> = {
 /**
  * The error of an attempt that broke off without an answer.
  *
- * @param error What the transport says.
+ * @param error The error of the transport.
  * @param host `host:port`.
- * @param stage How far it had come.
+ * @param stage The stage at which it broke.
  * @param through The proxy's `host:port`, where there is one.
  */
 export function networkError(
@@ -211,7 +210,7 @@ export function networkError(
   });
 }
 
-/** What does not get better by asking again: a certificate that is not trusted, ours or the teacher's, or
+/** TLS errors that another attempt does not fix: a certificate that is not trusted, ours or the teacher's, or
  * no TLS at all. */
 function tlsTrouble(
   code: string,
@@ -219,7 +218,7 @@ function tlsTrouble(
   stage: Stage,
 ): "certificate" | "client_certificate" | "no_tls" | undefined {
   const words = `${code} ${message}`;
-  // An alert is what the other side says: of certificates it has seen ours only, or none.
+  // An alert comes from the other side, which has seen no certificate but ours, if any.
   if (/fatal alert: (?!ProtocolVersion|InternalError)/.test(message)) return "client_certificate";
   if (/certificate|CERT_|_CERT\b|LEAF_SIGNATURE/i.test(words)) return "certificate";
   if (stage !== "connecting") return undefined;
@@ -233,30 +232,30 @@ const WHAT: Readonly<Record<Stage, (place: string) => string>> = {
 };
 
 function rootOf(error: unknown): { code?: string; message: string } {
-  // Every address of a host was tried: the first says enough.
+  // All addresses of the host were tried; the first error is enough.
   if (error instanceof AggregateError && error.errors.length > 0) return rootOf(error.errors[0]);
   if (!(error instanceof Error)) return { message: String(error) };
   const code = (error as { code?: unknown }).code;
   return { code: typeof code === "string" ? code : undefined, message: error.message };
 }
 
-/** What an HTTP proxy says, through undici, when it does not know us. */
+/** Whether undici reports that a proxy rejects our credentials. */
 function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
 }
 
-/** Whether undici has destroyed a socket because of a `100 Continue` that no request has asked for. */
+/** Whether undici has destroyed a socket because of a `100 Continue` that no request expected. */
 export function isUnaskedContinue(error: unknown): boolean {
   return error instanceof errors.SocketError && error.message === "bad response";
 }
 
-/** A parser's error carries the bytes that it could not read, which may be anything. */
+/** A parser's error carries the bytes that it could not read, which may hold anything. */
 function withoutData(error: unknown): unknown {
   return error instanceof errors.HTTPParserError ? undefined : error;
 }
 
-/** The error of an attempt at `host` that no answer came to within its time. `isRowsTime`: it was the
- * row that had no more. */
+/** The error of an attempt at `host` without an answer within its time. `isRowsTime`: the limit was that of the
+ * row. */
 export function lateness(host: string, timeoutMs: number, isRowsTime: boolean): TeacherError {
   const lack = `o complete answer from ${host} within ${duration(timeoutMs)}`;
   return timedOut(isRowsTime ? `The row's time is up: n${lack}` : `N${lack}`);

@@ -1,7 +1,6 @@
 /**
- * What all attempts at one teacher share: one timer for their deadlines and one listener for each abort signal.
- * A timer or an `AbortSignal.timeout` for each attempt would cost 300 bytes and an operation of the runtime
- * each.
+ * What all attempts at one teacher share: one timer for their deadlines and one listener for each abort
+ * signal. A timer or an `AbortSignal.timeout` for each attempt would cost 300 bytes and a runtime operation.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import type { StreamHabits } from "./stream.ts";
 
 /** What all attempts at one teacher share. */
 export interface AttemptShared {
-  /** Where the teacher is. */
+  /** The address of the teacher. */
   readonly address: Address;
   /** The proxy's `host:port`, or undefined. */
   readonly proxyHost: string | undefined;
@@ -30,33 +29,33 @@ export interface AttemptShared {
   readonly deadlines: Deadlines;
   /** The signals of all attempts. */
   readonly aborts: Aborts;
-  /** What the streams of the teacher have shown. */
+  /** What is known from earlier streams of the teacher. */
   readonly streamHabits: StreamHabits;
 }
 
-/** What the sweep needs to know of an attempt. Times are those of the clock, in milliseconds. */
+/** What the sweep needs to know about an attempt. Times are those of the clock, in milliseconds. */
 export interface Timed {
   /** When it began. */
   readonly startedAt: number;
   /** The longest that it may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** Whether there is a connection for it. */
+  /** Whether its request was written to a connection. */
   readonly isConnected: boolean;
   /** When the last token of a stream came, or -1 before the first. */
   readonly lastTokenAt: number;
   /** When its answer was complete although the connection still sends, or -1. */
   readonly completeAt: number;
-  /** Ends it: a deadline has passed. */
+  /** Ends it because a deadline has passed. */
   expire(deadline: Deadline): void;
 }
 
-/** Which deadline passed: the whole attempt's, that for a connection, silence in a stream, an answer
- * that does not end. */
+/** Which deadline passed: that of the attempt, of its connection, of silence in a stream, or of a response that
+ * does not end. */
 export type Deadline = "attempt" | "connect" | "silence" | "drain";
 
-/** What {@linkcode Deadlines} is made with. */
+/** Settings of {@linkcode Deadlines}. */
 export interface DeadlinesOptions {
-  /** The longest that an attempt may take unless it says less, in milliseconds. */
+  /** The longest that an attempt may take, unless it has a shorter limit of its own, in milliseconds. */
   timeoutMs: number;
   /** The longest that making a connection may take, in milliseconds. */
   connectTimeoutMs: number;
@@ -66,20 +65,20 @@ export interface DeadlinesOptions {
   now: () => number;
 }
 
-/** How long a connection may continue sending after the answer on it is complete, in milliseconds. */
+/** How long a response may continue after its answer is complete, in milliseconds. */
 const DRAIN_MS = 2_000;
 
-/** The longest time between two sweeps, in milliseconds: an attempt may be ended this much late. */
+/** The longest time between two sweeps, in milliseconds: an attempt may end this much late. */
 const LONGEST_INTERVAL_MS = 500;
 
-/** The attempts under way, and the one timer that watches over them while there are any. */
+/** The attempts under way, with one timer for all of their deadlines. */
 export class Deadlines {
   readonly #options: DeadlinesOptions;
   readonly #intervalMs: number;
   readonly #attempts = new Set<Timed>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** Makes it with no attempts and no timer. */
+  /** There are no attempts and no timer yet. */
   constructor(options: DeadlinesOptions) {
     this.#options = options;
     const { timeoutMs, connectTimeoutMs, streamIdleTimeoutMs } = options;
@@ -92,13 +91,13 @@ export class Deadlines {
     return this.#attempts.size;
   }
 
-  /** Watches over an attempt. */
+  /** Watches the deadlines of an attempt. */
   add(attempt: Timed): void {
     this.#attempts.add(attempt);
     this.#timer ??= setInterval(() => this.#sweep(), this.#intervalMs);
   }
 
-  /** Forgets an attempt; the timer goes with the last one. */
+  /** Forgets an attempt; the timer stops with the last one. */
   delete(attempt: Timed): void {
     if (!this.#attempts.delete(attempt) || this.#attempts.size > 0) return;
     clearInterval(this.#timer);
@@ -108,7 +107,7 @@ export class Deadlines {
   #sweep(): void {
     const { connectTimeoutMs, streamIdleTimeoutMs, now } = this.#options;
     const time = now();
-    // A set may lose members while it is walked.
+    // Members may be deleted from a set during its iteration.
     for (const attempt of this.#attempts) {
       const { startedAt, lastTokenAt, completeAt } = attempt;
       const elapsedMs = time - startedAt;
@@ -131,7 +130,7 @@ export interface Abortable {
   abort(reason: unknown): void;
 }
 
-/** Who has to be told when a signal is aborted. */
+/** The attempts to end when a signal is aborted. */
 export class Aborts {
   // Weak: a signal that no one else holds takes its listener and its set with it.
   readonly #groups = new WeakMap<AbortSignal, Set<Abortable>>();

@@ -10,7 +10,7 @@ import type { Addition, ApiFormat } from "./api_format.ts";
 import type { JsonObject } from "./json.ts";
 import type { AskedSchema, Params, TeacherRequest } from "./teacher.ts";
 
-/** What one teacher is asked with, whatever the row. */
+/** Settings of all requests to one teacher. */
 export interface BodyOptions {
   /** The endpoint. */
   readonly format: ApiFormat;
@@ -20,17 +20,17 @@ export interface BodyOptions {
   readonly stream: boolean;
 }
 
-/** A body and the model that it asks. */
+/** The body of a request, and what it asks for. */
 export interface RequestBody {
   /** The JSON text. */
   readonly text: string;
-  /** The model that is asked. */
+  /** The requested model. */
   readonly model: string;
-  /** The same where the row's parameters name another one than the teacher's, else undefined. */
+  /** The requested model where the row names its own, else undefined. */
   readonly modelAsked: string | undefined;
-  /** The tier of service that is asked for, else undefined. */
+  /** The requested service tier, else undefined. */
   readonly tierAsked: string | undefined;
-  /** The fields that the parameters do not ask for. */
+  /** The fields that Retort added to the parameters. */
   readonly added: readonly Addition[];
 }
 
@@ -47,15 +47,15 @@ interface Written extends Omit<RequestBody, "text"> {
 export class BodyWriter {
   readonly #options: BodyOptions;
   readonly #refused = new Set<Addition>();
-  // The parameters of a run are one object for all of its rows: written once.
+  // The parameters of a run are one object for all rows, so they are written once.
   #written = new WeakMap<Params, Written>();
 
-  /** Makes a writer for a model, with or without streams. */
+  /** Nothing is written yet. */
   constructor(options: BodyOptions) {
     this.#options = options;
   }
 
-  /** Writes the body of one request. Parameters stand in it as they were written. */
+  /** Writes the body of one request. Numbers in parameters keep their original text. */
   write({ messages, params, jsonSchema }: TeacherRequest): RequestBody {
     let written = this.#written.get(params);
     if (written === undefined || written.schema !== jsonSchema) {
@@ -65,12 +65,12 @@ export class BodyWriter {
     const { head, tail, model, modelAsked, tierAsked, added } = written;
     const prompt = this.#options.format.prompt(messages);
     let text = head;
-    // To write the whole object and cut its braces off would copy every prompt once more.
+    // Stringifying the whole object and stripping its braces would copy every prompt once more.
     for (const name in prompt) text += `,"${name}":${JSON.stringify(prompt[name])}`;
     return { text: text + tail, model, modelAsked, tierAsked, added };
   }
 
-  /** The same as an object. */
+  /** The fields of a request as an object. */
   fields({ messages, params, jsonSchema }: TeacherRequest): Record<string, unknown> {
     return {
       model: this.#modelAsked(params) ?? this.#options.model,
@@ -79,7 +79,7 @@ export class BodyWriter {
     };
   }
 
-  /** Adds a field no more. Returns whether it was added until now. */
+  /** Stops adding a field. Returns whether it was added until now. */
   leaveOut(field: Addition): boolean {
     if (this.#refused.has(field)) return false;
     this.#refused.add(field);
@@ -124,16 +124,16 @@ function responseFormatOf({ name, schema, strict, description }: AskedSchema): J
   return { type: "json_schema", json_schema: { name, description, schema, strict } };
 }
 
-interface Words {
-  /** How teachers name it. */
+interface FieldWords {
+  /** How error messages name it. */
   readonly pattern: RegExp;
-  /** What it is, for the user. */
+  /** Its name, for the user. */
   readonly what: string;
   /** What is lost without it. */
   readonly loss: string;
 }
 
-const WORDS: Readonly<Record<Addition, Words>> = {
+const WORDS: Readonly<Record<Addition, FieldWords>> = {
   response_format: {
     // Of DeepSeek, Groq, OpenAI, vLLM (xgrammar), llama.cpp, in that order.
     pattern:
@@ -144,7 +144,7 @@ const WORDS: Readonly<Record<Addition, Words>> = {
   stream_options: {
     pattern: /stream[ _]?options|include[ _]?usage/i,
     what: "stream_options",
-    loss: "it may count no tokens",
+    loss: "tokens may not be counted",
   },
   "reasoning.summary": {
     pattern: /\breasoning\b/i,
@@ -154,21 +154,21 @@ const WORDS: Readonly<Record<Addition, Words>> = {
   store: {
     pattern: /\bstore\b/i,
     what: "store",
-    loss: "it may keep what it is asked",
+    loss: "the teacher may store requests",
   },
 };
 
-/** Statuses at which a field may be to blame. Some servers fail with 500 over a schema. */
+/** Statuses that a refused field may cause. Some servers fail with 500 over a schema. */
 const STATUSES = new Set([400, 404, 415, 422, 500, 501]);
-/** Beyond that, servers quote what they were sent. */
+/** The characters of a message that are searched; further on, servers quote the request. */
 const OWN_WORDS = 300;
 
 /**
- * What an error means for the fields that were added to its request. Where it names one of them,
- * `bodies` leaves that out from now on, and the error says that the same row is to be asked again.
+ * What an error means for the fields that were added to its request. If it names one of them, `bodies`
+ * leaves that field out from now on, and the returned error says that the row is to be sent again.
  *
- * @param error What the attempt failed with.
- * @param added What was added to its request.
+ * @param error The error of the attempt.
+ * @param added The fields that were added to its request.
  * @param address The teacher, for the notice.
  */
 export function withoutRefused(
@@ -181,7 +181,7 @@ export function withoutRefused(
   const words = error.message.slice(0, OWN_WORDS);
   const field = added.find((one) => WORDS[one].pattern.test(words));
   if (field === undefined) return error;
-  // Others may have been under way with it: only the first tells the user.
+  // Other requests with the field may be in flight: only the first error is reported to the user.
   const isFirst = bodies.leaveOut(field);
   const { what, loss } = WORDS[field];
   return new TeacherError(error.message, {
@@ -192,7 +192,7 @@ export function withoutRefused(
     isAdjusted: true,
     notice: isFirst
       ? `The teacher at ${address} refuses ${what} (${error.message}): ` +
-        `it is asked without it from now on; ${loss}`
+        `requests leave it out from now on; ${loss}`
       : undefined,
   });
 }

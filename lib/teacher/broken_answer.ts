@@ -1,5 +1,6 @@
 /**
- * The errors of answers with status 200 that hold no completion. The server's own words are used where it has any.
+ * The errors of answers with status 200 that hold no completion. They quote the server's own message if there
+ * is one.
  *
  * @module
  */
@@ -20,15 +21,15 @@ import {
 } from "./error_body.ts";
 
 /**
- * Our codes for such answers: one that broke on its way, a web page, and what a server of another kind
- * sends. `classify()` goes by them.
+ * Our codes for such answers, which `classify()` knows: one that broke on its way, a web page, and one of
+ * another kind of server.
  */
 export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 
-/** How much is shown of what is no message. */
+/** The most characters that are shown of an answer without a message. */
 const SHOWN = 300;
 
-/** The error that a teacher states in an answer or a stream: the value of its `error` field, and what stands
+/** The error that a teacher states in an answer or a stream: the value of its `error` field, and the fields
  * `beside` it (TGI: `"error_type": "overloaded"`). */
 export function statedError(
   error: unknown,
@@ -39,7 +40,7 @@ export function statedError(
   return stated({ ...beside, error }, statedStatus(error), status, redact);
 }
 
-/** The error of the body of an answer that is no JSON object. */
+/** The error of a body that is not a JSON object. */
 export function notAnObject(text: string, status: number, redact: Redact): TeacherError {
   const start = text.trimStart();
   if (start === "") return brokenAnswer("The answer has no body", "", status, redact);
@@ -55,7 +56,7 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
     return withoutChoice(first, "choice", text, status, redact);
   }
   const isJson = /^[[{"]/.test(start);
-  // Gateways say in plain text, too, what went wrong.
+  // Some gateways report errors in plain text.
   if (!isJson && start.length <= LONGEST_MESSAGE) {
     return stated({ error: start.trimEnd() }, undefined, status, redact, true);
   }
@@ -63,8 +64,8 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
-/** The error of a JSON object without a choice. Many servers say in it what went wrong; words that say
- * nothing that is known do not stand against the row. */
+/** The error of a JSON object without a choice. Many servers report errors in this form; a message that is not
+ * recognised does not count as a rejection of the row. */
 export function withoutChoice(
   answer: JsonObject,
   lack: string,
@@ -80,7 +81,7 @@ export function withoutChoice(
   return brokenAnswer(`The answer has no ${lack}`, text, status, redact, code);
 }
 
-/** An answer that is none, with the beginning of what came instead. */
+/** The error of an answer that cannot be read, with the beginning of what came. */
 export function brokenAnswer(
   what: string,
   text: string,
@@ -88,7 +89,7 @@ export function brokenAnswer(
   redact: Redact,
   code: BrokenCode = "broken_answer",
 ): TeacherError {
-  // Redacted before it is cut, here and below: half a key would not be found.
+  // Redacted before it is shortened, here and below: half a key would not be found.
   const start = redact(text).trim().slice(0, SHOWN);
   const message = start === "" ? what : `${what}: it starts with ${start}`;
   return new TeacherError(message, { type: "response", status, code });

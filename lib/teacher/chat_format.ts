@@ -1,6 +1,6 @@
 /**
- * Requests to `/chat/completions`, which every server has, and to `/completions`: one text in, its
- * continuation out, for base models, which know no roles.
+ * Requests to `/chat/completions`, which every server has, and to `/completions`, which continues one text:
+ * for base models, which know no roles.
  *
  * @module
  */
@@ -25,17 +25,17 @@ export const CHAT: ApiFormat = {
   },
 };
 
-/** What asks a stream for its token counts. Without a stream, its options are an error to OpenAI. */
+/** Requests the token counts of a stream. Without a stream, `stream_options` is an error at OpenAI. */
 function withUsage(options: unknown, add: (field: "stream_options") => boolean): Params {
   if (options === undefined) {
     return add("stream_options") ? { stream_options: { include_usage: true } } : {};
   }
-  // Not ours to judge: the teacher will say what it thinks of null or a number.
+  // Not checked here: the teacher will reject null or a number if it has to.
   if (typeof options !== "object" || options === null) return { stream_options: options };
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** Whether parameters leave the form of the answer open. Beside tools, many servers refuse one. */
+/** Whether the parameters allow a `response_format`. Many servers refuse one beside tools. */
 export function wantsFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }
@@ -46,7 +46,7 @@ export const COMPLETIONS: ApiFormat = {
   logprobsExample: "logprobs=1",
   prompt: ([message]) => ({ prompt: promptText(message?.content) }),
   params(params, { stream, responseFormat, add }) {
-    const { stream_options: streamOptions, ...fields } = inOwnWords(params);
+    const { stream_options: streamOptions, ...fields } = withOwnNames(params);
     return {
       ...(stream ? { stream, ...withUsage(streamOptions, add) } : {}),
       ...fields,
@@ -65,7 +65,7 @@ export const COMPLETIONS: ApiFormat = {
   }),
 };
 
-/** vLLM's default as much as OpenAI's. */
+/** The default of both vLLM and OpenAI. */
 const SHORT_ANSWERS =
   "Most servers end a completion after 16 tokens unless they are told otherwise: " +
   "add --max-tokens N";
@@ -90,8 +90,8 @@ function problem(messages: readonly Message[], params: Params): string | undefin
   }: ${wayOut}`;
 }
 
-/** The names that chat completions have for the same things. */
-function inOwnWords(params: Params): Params {
+/** Translates parameters from the names that chat completions use. */
+function withOwnNames(params: Params): Params {
   const {
     max_completion_tokens: limit,
     logprobs,
@@ -100,7 +100,7 @@ function inOwnWords(params: Params): Params {
   } = params;
   const own: Record<string, unknown> = { ...fields };
   if (limit !== undefined) own.max_tokens = fields.max_tokens ?? limit;
-  // Here it is a number: of the alternatives that are told for each token.
+  // Here it is a number: the alternatives to report for each token.
   if (logprobs === true) own.logprobs = top ?? 1;
   else if (logprobs !== undefined) own.logprobs = logprobs;
   return own;
@@ -116,7 +116,7 @@ function withChoice(
   return { ...body, choices: [{ ...rest, ...content(text as string) }] };
 }
 
-/** A text as it is, the text parts of a list joined. */
+/** The text of a message; the text parts of a list are joined. */
 export function promptText(content: unknown): string {
   if (!Array.isArray(content)) return asText(content);
   return content.map((part) => typeof part === "string" ? part : asText(asObject(part)?.text))

@@ -1,8 +1,8 @@
 /**
- * One connection to a teacher: one socket at a time, opened again for the next request after it was closed.
+ * One connection to a teacher: one socket at a time, opened again for the next request once it is closed.
  *
  * Some servers send `100 Continue` although no request asked for it. undici destroys the socket then;
- * RFC 9110 (15.2) wants it skipped, so it is taken out of the bytes here.
+ * RFC 9110 (15.2) requires clients to skip it, so it is removed from the bytes here.
  *
  * @module
  */
@@ -24,44 +24,44 @@ export interface ConnectionShared {
   readonly origin: string;
   /** The proxy to go through, or undefined. */
   readonly proxy: string | undefined;
-  /** After how long a proxy's connections are given up, in milliseconds. */
+  /** The timeout of connections to a proxy, in milliseconds. */
   readonly connectTimeoutMs: number;
-  /** Certificates, for a teacher that is asked over TLS. */
+  /** Certificates, for a teacher behind TLS. */
   readonly tls: TlsSettings;
-  /** Makes sockets. One for all, so that they share their TLS sessions. */
+  /** Creates sockets. Shared, so that they share their TLS sessions. */
   readonly connect: Connect;
-  /** Learns from what the teacher does with its connections. */
+  /** Learns from how the teacher handles its connections. */
   readonly reuse: Reuse;
-  /** Whether the teacher sends `100 Continue` unasked. */
+  /** Whether the teacher sends `100 Continue` that no request expected. */
   readonly skipsContinue: boolean;
-  /** A connection has no socket any more. */
+  /** The socket of a connection has closed. */
   onClosed(connection: Connection): void;
 }
 
-/** undici's connector. What it returns is not in its types: its socket, or nothing yet. */
+/** undici's connector. Its types omit what it returns: its socket, or nothing yet. */
 export type Connect = (...args: Parameters<Connector>) => Socket | Promise<void>;
 
 interface Socket extends ReadableSocket {
   destroy(error?: Error): void;
 }
 
-// HTTP/2 is off: over TLS, undici sends again what a GOAWAY left open, and the teacher bills twice.
+// HTTP/2 is off: undici resends requests that a GOAWAY left open, and the teacher bills twice.
 export const PROTOCOL = { allowH2: false } as const;
 const CLIENT = {
   ...PROTOCOL,
-  // Ours rule.
+  // `Deadlines` has the timeouts.
   headersTimeout: 0,
   bodyTimeout: 0,
   pipelining: 1,
-  // Which idle connections are used is decided by `Reuse`; this only closes those that are not.
+  // `Reuse` decides which idle connections are used; this only closes the others.
   keepAliveTimeoutThreshold: 500,
 } as const;
 
-/** A connection. `Connections` gives it to one attempt at a time. */
+/** A connection, which `Connections` gives to one attempt at a time. */
 export class Connection {
-  /** Whether it has a socket that is connected, as far as is known. */
+  /** Whether its socket is connected, as far as is known. */
   isOpen = false;
-  /** Whether it can be used no more. */
+  /** Whether it can no longer be used. */
   isDropped = false;
   /** When its last answer ended, on the clock of `performance.now()`. */
   idleSince = 0;
@@ -85,7 +85,8 @@ export class Connection {
       ...PROTOCOL,
       uri: proxy,
       connectTimeout: shared.connectTimeoutMs,
-      // A proxy of the same house has its certificate from the same authority; ours is for the teacher.
+      // A proxy of the same company has its certificate from the same authority; the client certificate is for
+      // the teacher.
       proxyTls: { ...PROTOCOL, ...(shared.tls.ca === undefined ? {} : { ca: shared.tls.ca }) },
       requestTls: { ...PROTOCOL, ...shared.tls },
       // The one client that carries the teacher's requests, to the proxy or through its tunnel.
@@ -94,7 +95,7 @@ export class Connection {
     });
   }
 
-  /** Whether the server takes another request on this socket. */
+  /** Whether the server takes no further request on this socket. */
   get isSpent(): boolean {
     return this.#answers >= this.#allowed;
   }
@@ -104,8 +105,8 @@ export class Connection {
     return this.isOpen ? this.#shared.reuse.listenMs(this.#takenAt - this.idleSince) : 0;
   }
 
-  /** Whether the socket was found closed before any byte of the request was handed to it: the request
-   * may be sent on another connection. Asked when the request has failed without being started. */
+  /** Whether the socket was found closed before any byte of the request was handed to it: the request may be
+   * sent on another connection. Only meaningful after a request failed without being started. */
   get wasFoundClosed(): boolean {
     return this.#wasOpen;
   }
@@ -116,30 +117,30 @@ export class Connection {
     this.#hasHead = false;
   }
 
-  /** It belongs to no one. */
+  /** It belongs to no attempt. */
   given(): void {
     this.#takenAt = -1;
   }
 
-  /** Sends a request; everything after that is told to the handler. */
+  /** Sends a request; the handler gets everything that follows. */
   dispatch(options: DispatchOptions, handler: DispatchHandler): void {
-    // The teacher may have closed another connection while this one was listened to.
+    // The teacher may have closed another connection while this one was watched.
     if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
     this.#wasOpen = this.isOpen;
     this.#filter?.expect();
     this.#dispatcher.dispatch(options, handler);
   }
 
-  /** The head of the answer is there. */
+  /** The head of the response has arrived. */
   onHead(keepAlive: string | string[] | undefined): void {
     this.#hasHead = true;
     if (keepAlive === undefined) return;
     const requests = this.#shared.reuse.read(String(keepAlive));
-    // Some count down to 0, others say the same each time.
+    // Some servers count down to 0, others send the same number each time.
     this.#allowed = Math.min(this.#allowed, this.#answers + requests);
   }
 
-  /** The answer has ended, and the socket is free. */
+  /** The response has ended, and the socket is free. */
   onEnd(): void {
     this.idleSince = performance.now();
     if (++this.#answers > 1) this.#shared.reuse.reused();
@@ -158,17 +159,17 @@ export class Connection {
     this.#socket?.destroy();
   }
 
-  /** Cuts a request that was not sent yet. */
+  /** Drops a request that was not sent yet. */
   drop(): void {
     void this.close();
   }
 
-  /** Cuts it; it can be used no more. */
+  /** Closes it; it can no longer be used. */
   async close(): Promise<void> {
     this.isDropped = true;
     this.#wasOpen = false;
     const closed = this.#dispatcher.destroy();
-    // undici lets a socket that is being made live until it is connected.
+    // undici keeps a socket that is still connecting.
     this.#socket?.destroy();
     await closed;
   }
@@ -177,18 +178,18 @@ export class Connection {
     const client = new Client(origin, {
       ...CLIENT,
       connect: (options, callback) => {
-        // Whatever was open before is gone.
+        // A socket that was open before is closed by now.
         this.#wasOpen = false;
         const made = connect(options, (...[error, socket]) => {
           if (error) return callback(error, null);
           this.#opened(socket as unknown as Socket);
           callback(null, socket);
         });
-        // While it is connected it can be cut, but for a tunnel that a proxy still has to make.
+        // A socket that is still connecting can be destroyed, except for a tunnel that a proxy has yet to make.
         if (!(made instanceof Promise)) this.#socket = made;
       },
     });
-    // undici's own errors of this code are its reasons to close.
+    // Errors with this code mean that undici itself closed the socket.
     client.on("disconnect", (_origin, _clients, { code }) => this.#closed(code !== "UND_ERR_INFO"));
     return client;
   }
@@ -213,15 +214,15 @@ export class Connection {
   #learn(): void {
     const now = performance.now();
     const isIdle = this.#takenAt < 0;
-    // What breaks in an answer, or long after the request was sent, is no idle connection.
+    // A socket that breaks during a response, or long after the request was sent, was not an idle one.
     if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;
     this.#shared.reuse.closed((isIdle ? now : this.#takenAt) - this.idleSince);
   }
 }
 
-/** What is needed of a socket. */
+/** The part of a socket that is used here. */
 interface ReadableSocket {
-  /** Takes what has come, or null where there is nothing. */
+  /** Returns the bytes that have arrived, or null where there are none. */
   read(size?: number): Uint8Array | null;
 }
 
@@ -229,20 +230,20 @@ const STATUS_LINE = /^HTTP\/1\.[01] 100[ \r]/;
 const STATUS_LINE_LENGTH = "HTTP/1.1 100 ".length;
 const END = "\r\n\r\n";
 
-/** Takes each `100 Continue` out of what is read from one socket. */
+/** Removes each `100 Continue` from the bytes of one socket. */
 class UnaskedContinue {
   readonly #read: ReadableSocket["read"];
   #isHeadDue = true;
-  /** The beginning of an answer that may be one. */
+  /** The beginning of a response that may be one. */
   #held: Buffer = Buffer.alloc(0);
 
-  /** From now on the socket's `read` leaves them out. */
+  /** Replaces the socket's `read` by one that leaves them out. */
   constructor(socket: ReadableSocket) {
     this.#read = socket.read.bind(socket);
     socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
   }
 
-  /** A request is sent: the next bytes begin an answer. */
+  /** A request is sent: the next bytes begin a response. */
   expect(): void {
     this.#isHeadDue = true;
   }
@@ -260,7 +261,7 @@ class UnaskedContinue {
     }
   }
 
-  /** What follows; undefined while it is not all there. */
+  /** The bytes after it; undefined while they are incomplete. */
   #rest(): Buffer | undefined {
     while (this.#held.length >= STATUS_LINE_LENGTH) {
       if (!STATUS_LINE.test(this.#held.toString("latin1", 0, STATUS_LINE_LENGTH))) {

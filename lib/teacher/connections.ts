@@ -1,7 +1,6 @@
 /**
- * The connections to one teacher. undici's own `Pool` looks through all of its connections for each
- * request; here a free one is taken from a stack, and how many there are follows from how many
- * requests are under way: lanes are the limit.
+ * The connections to one teacher. undici's own `Pool` searches all of its connections for each request; here a
+ * free one is taken from a stack. Lanes limit how many there are.
  *
  * @module
  */
@@ -11,20 +10,20 @@ import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./con
 import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./reuse.ts";
 import type { TlsSettings } from "./network_options.ts";
 
-/** What {@linkcode Connections} is made with. */
+/** Settings of {@linkcode Connections}. */
 export interface ConnectionsOptions
   extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
-  /** Certificates, for a teacher that is asked over TLS. @default those that this machine trusts */
+  /** Certificates, for a teacher behind TLS. @default those that this machine trusts  */
   readonly tls?: TlsSettings;
-  /** Makes sockets. @default undici's connector */
+  /** Creates sockets. @default undici's connector  */
   readonly connect?: Connect;
 }
 
-/** Connections that are used up wait for their server to close them, at most this many: the side that
- * closes first keeps the port busy for a minute. */
+/** The most used-up connections that wait for their server to close them: the side that closes first keeps the
+ * port busy for a minute. */
 const MOST_USED_UP = 256;
 
-/** The free connections to a teacher, and those that are taken. */
+/** The connections to a teacher, free and taken. */
 export class Connections implements ConnectionShared {
   readonly origin: string;
   readonly proxy: string | undefined;
@@ -35,34 +34,33 @@ export class Connections implements ConnectionShared {
   readonly reuse = new Reuse(() => this.listening.end());
   skipsContinue = false;
   readonly #all = new Set<Connection>();
-  /** Free ones that had a socket when they were given back; the last one is the first to be taken. */
+  /** Free connections that had a socket when they were given back; the last one is taken first. */
   readonly #free: Connection[] = [];
-  /** Free ones without a socket. */
+  /** Free connections without a socket. */
   readonly #closed: Connection[] = [];
-  /** Not used again, the oldest first. */
+  /** Connections that are not used again, the oldest first. */
   readonly #usedUp = new Set<Connection>();
   /** The one of them that shows whether the server still closes connections. */
   #watched: Connection | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** Makes it without a connection. */
+  /** There is no connection yet. */
   constructor({ origin, proxy, connectTimeoutMs, tls = {}, connect }: ConnectionsOptions) {
     this.origin = origin;
     this.proxy = proxy;
     this.connectTimeoutMs = connectTimeoutMs;
     this.tls = tls;
-    // The time is kept by the attempts' deadlines: a timer of undici's would continue for a while after
-    // the last connection.
+    // `Deadlines` has the timeouts: a timer of undici's would outlive the last connection.
     this.connect = connect ??
       buildConnector({ ...PROTOCOL, ...tls, timeout: 0 }) as unknown as Connect;
   }
 
-  /** How many connections there are, open or not. */
+  /** The number of connections, open or not. */
   get size(): number {
     return this.#all.size;
   }
 
-  /** A connection that no one uses: the one that was given back last, or a new one. */
+  /** A connection that no attempt uses: the one that was given back last, or a new one. */
   take(): Connection {
     const now = performance.now();
     this.reuse.attempted();
@@ -80,7 +78,7 @@ export class Connections implements ConnectionShared {
     else this.#free.push(connection);
   }
 
-  /** The teacher has sent `100 Continue` unasked: it is skipped from now on. */
+  /** The teacher has sent a `100 Continue` that no request expected: it is skipped from now on. */
   skipContinue(): void {
     if (this.skipsContinue) return;
     this.skipsContinue = true;
@@ -92,14 +90,14 @@ export class Connections implements ConnectionShared {
     if (this.#usedUp.delete(connection)) this.#closed.push(connection);
   }
 
-  /** Cuts all connections. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     this.#free.length = this.#closed.length = 0;
     this.#usedUp.clear();
     clearTimeout(this.#timer);
     const ending = [...this.#all].map((connection) => connection.close());
     this.#all.clear();
-    // They fail, for their connections are closed.
+    // Attempts that listen fail now, because their connections are closed.
     this.listening.end();
     await Promise.all(ending);
   }
@@ -120,7 +118,7 @@ export class Connections implements ConnectionShared {
     return undefined;
   }
 
-  /** Leaves it to the server to close. */
+  /** Leaves it to the server to close a connection. */
   #useUp(connection: Connection): void {
     this.#usedUp.add(connection);
     if (this.reuse.isOnce) this.#watched ??= connection;
@@ -128,7 +126,7 @@ export class Connections implements ConnectionShared {
     else this.#timer ??= this.#later();
   }
 
-  /** Some servers have a thread for each connection: one that is left open keeps others waiting. */
+  /** Some servers have a thread for each connection: one that is left open blocks others. */
   #later(): ReturnType<typeof setTimeout> {
     return setTimeout(() => {
       this.#timer = undefined;
@@ -136,7 +134,7 @@ export class Connections implements ConnectionShared {
     }, RIGHT_BEHIND_MS);
   }
 
-  /** Closes what the server has left open, and the oldest where there are too many. */
+  /** Closes connections that the server has left open, and the oldest if there are too many. */
   #hangUp(now: number): void {
     for (const connection of this.#usedUp) {
       const isWatched = connection === this.#watched;

@@ -1,7 +1,7 @@
 /**
- * Decodes the bytes of a body and tells events from documents. Retort asks for no compression, but some gateways
- * compress anyway (gzip, deflate, Brotli, Zstandard, also one inside the other), and a label is wrong often
- * enough that the first bytes decide.
+ * Decodes the bytes of a body and tells event streams from documents. Retort requests no compression, but some
+ * gateways compress anyway (gzip, deflate, Brotli, Zstandard, also nested), and labels are wrong so often that
+ * the first bytes decide.
  *
  * @module
  */
@@ -15,13 +15,13 @@ import {
   createZstdDecompress,
 } from "node:zlib";
 
-/** Where bytes go. */
+/** A consumer of bytes. */
 export interface ByteSink {
-  /** A part of them. */
+  /** The next bytes. */
   data(chunk: Uint8Array): void;
-  /** There are no more. */
+  /** The bytes have ended. */
   end(): void;
-  /** They cannot be decoded. Nothing follows. */
+  /** The bytes cannot be decoded. Nothing follows. */
   broken(error: Error): void;
 }
 
@@ -43,12 +43,12 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
 ]);
 
 /**
- * The decoder of a body, or undefined where there is nothing to decode. Beside the label the first bytes
- * count: some gateways leave the label out, others leave it on what they have decoded themselves.
+ * The decoder of a body, or undefined where there is nothing to decode. The first bytes count too: some
+ * gateways omit the label, others keep it on bodies that they have decoded themselves.
  *
  * @param label The field `content-encoding`.
  * @param first The first bytes.
- * @param sink Where what is decoded goes.
+ * @param sink Receives the decoded bytes.
  */
 export function decoderFor(
   label: string | readonly string[] | undefined,
@@ -71,7 +71,7 @@ export function decoderFor(
 }
 
 function codingsOf(label: string): Coding[] {
-  // What else stands there says nothing that would help (`identity`, `utf-8`).
+  // Other labels are ignored (`identity`, `utf-8`).
   const names = label.toLowerCase().split(",").map((name) => name.trim());
   return names.map((name) => CODINGS.get(name)).filter((coding) => coding !== undefined);
 }
@@ -124,7 +124,7 @@ class Step implements ByteSink {
   }
 }
 
-/** Each gives what can be decoded where the rest is missing: whether it is enough, its reader sees. */
+/** With these flags a truncated body is decoded as far as possible; its reader decides whether that is enough. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
   const { Z_SYNC_FLUSH, BROTLI_OPERATION_FLUSH, ZSTD_e_flush } = constants;
   if (coding === "gzip") return createGunzip({ finishFlush: Z_SYNC_FLUSH });
@@ -135,11 +135,11 @@ function decompressor(coding: Coding, first: Uint8Array): Decompressor {
     : createInflateRaw({ finishFlush: Z_SYNC_FLUSH });
 }
 
-/** Whether bytes may be coded so: gzip and Zstandard begin with marks of their own. */
+/** Whether bytes may have this coding: gzip and Zstandard begin with magic numbers. */
 function mayBe(coding: Coding, first: Uint8Array): boolean {
   const [a, b = 0x8b] = first;
   if (coding === "gzip") return a === 0x1f && b === 0x8b;
-  // 0x28 begins a frame of data, 0x50 to 0x5f one to be skipped.
+  // 0x28 begins a data frame, 0x50 to 0x5f a skippable one.
   if (coding === "zstd") return a === 0x28 || (a & 0xf0) === 0x50;
   return !startsAsText(first);
 }
@@ -158,7 +158,7 @@ const LONGEST_FIELD = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
 
-/** The kind of a body that begins with these bytes, or undefined as long as they do not tell. */
+/** The kind of a body that begins with these bytes, or undefined while they are too few to tell. */
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
@@ -170,13 +170,13 @@ export function kindOf(start: Uint8Array): BodyKind | undefined {
     : "document";
 }
 
-/** Whether bytes begin as JSON or events do, and not as anything that is compressed. */
+/** Whether bytes begin like JSON or events, and not like anything compressed. */
 export function startsAsText(start: Uint8Array): boolean {
   const text = beginning(withoutSpace(start));
   return /^(?:\{\s*(?:"|$)|(?:data|event|id|retry|error)?:)/.test(text);
 }
 
-/** The bytes without white space and a byte order mark before them. */
+/** The bytes without leading white space and byte order mark. */
 export function withoutSpace(start: Uint8Array): Uint8Array {
   let at = start[0] === 0xef && start[1] === 0xbb && start[2] === 0xbf ? 3 : 0;
   while (start[at] <= SPACE) at++;

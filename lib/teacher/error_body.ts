@@ -8,12 +8,12 @@ import { DAY_MS } from "../timer.ts";
 import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Redact } from "./secrets.ts";
 
-/** A code is one word with a letter in it; numbers repeat the status, sentences are words. */
+/** A code is one word with a letter in it; numbers repeat the status, and sentences are messages. */
 const CODE = /^(?=.*[a-z])[\w.:/-]{2,100}$/i;
-/** What servers write that have none. */
+/** What servers write where they have no code. */
 const NO_CODE = /^(?:none|null|error|unknown|unknown_error)$/i;
 
-/** MiniMax's numbers in the words that others have for them. It answers all errors with status 200. */
+/** MiniMax's numbers as the codes of other servers. It answers all errors with status 200. */
 const MINIMAX: ReadonlyMap<number, string> = new Map([
   [1000, "server_error"],
   [1001, "timeout"],
@@ -30,31 +30,31 @@ const MINIMAX: ReadonlyMap<number, string> = new Map([
   [2049, "invalid_api_key"],
 ]);
 
-/** The code of an answer that says which filter blocked the prompt. */
+/** The code for an answer that names the filter that blocked the prompt. */
 const BLOCKED = "content_filter";
 
 /**
- * The error that stands in an answer, or undefined where there is none. Some servers always send the
- * field: as null, false, "", `{}`, or an object of nothing but such values.
+ * The error in an answer, or undefined where there is none. Some servers always send the field: as null,
+ * false, "", `{}`, or an object that holds only such values.
  */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
-  if (saysSomething(choice?.error)) return choice?.error;
-  return saysSomething(answer.error) ? answer.error : undefined;
+  if (isStated(choice?.error)) return choice?.error;
+  return isStated(answer.error) ? answer.error : undefined;
 }
 
-/** Words and numbers that say that there is no error. */
+/** Texts that mean that there is no error. */
 const NO_ERROR = /^\s*(?:none|null|nil|false|ok|success)?\s*$/i;
 
-function saysSomething(value: unknown, levels = 3): boolean {
+function isStated(value: unknown, levels = 3): boolean {
   if (typeof value === "string") return !NO_ERROR.test(value);
   if (value === 200) return false;
   if (typeof value !== "object" || value === null) return Boolean(value);
-  return levels === 0 || Object.values(value).some((one) => saysSomething(one, levels - 1));
+  return levels === 0 || Object.values(value).some((one) => isStated(one, levels - 1));
 }
 
 /**
- * The code of an error body. The narrowest comes first: Anthropic and OpenRouter say what was
- * exceeded beside a type that is that of any 429, Google names the reason in a list of details.
+ * The code of an error body. The most specific one is preferred: Anthropic and OpenRouter say what was
+ * exceeded beside a type that any 429 has, Google names the reason in a list of details.
  */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);
@@ -77,8 +77,8 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 }
 
 /**
- * The body that a gateway has put as JSON text into the message of its own one (Gemini's tools and gateways to
- * Google); the body itself where it has not.
+ * The body that a gateway has wrapped as JSON text in the message of its own body (Gemini's tools and gateways
+ * to Google); else the body itself.
  */
 export function innermost(body: unknown, levels = 3): unknown {
   const words = levels === 0 ? "" : (wordsOf(body) ?? "").trim();
@@ -87,24 +87,24 @@ export function innermost(body: unknown, levels = 3): unknown {
   return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;
 }
 
-/** What a router says where the provider behind it has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
+/** What a router says when the provider behind it has failed: OpenRouter, Cloudflare's AI gateway, OpenCode. */
 const RELAYED = /\bprovider returned error|response from (?:the )?provider|\berror from provider/i;
 
-/** Behind that, servers quote what they were sent. */
+/** Further on, servers quote the request. */
 const RELAYED_WITHIN = 150;
 
-/** What a router hands on of an error of the provider behind it. */
+/** What a router passes on of an error of the provider behind it. */
 export interface Relayed {
-  /** What that provider sent, as far as it is a body of its own. */
+  /** The provider's own body, if the router passes it on. */
   readonly body: unknown;
-  /** What is said, with the provider's name. */
+  /** The message, with the provider's name. */
   readonly words: string;
-  /** Whether the provider was asked with the router's key, as far as that is said, not with one of the user's. */
+  /** Whether the router used its own key, as far as is known, and not one of the user's. */
   readonly isWithTheirKey: boolean;
 }
 
-/** An error that a router hands on from the provider behind it, undefined where it is the answerer's own.
- * OpenRouter says who failed, and puts the provider's own body beside it, as text (`metadata.raw`). */
+/** An error that a router passes on from the provider behind it; undefined where it is the server's own.
+ * OpenRouter names the provider, and passes on its body as text (`metadata.raw`). */
 export function relayedIn(body: unknown, status: number | undefined): Relayed | undefined {
   const own = wordsOf(body) ?? "";
   if (!RELAYED.test(own.slice(0, RELAYED_WITHIN))) return undefined;
@@ -117,14 +117,14 @@ export function relayedIn(body: unknown, status: number | undefined): Relayed | 
   const words = /\s/.test(said) ? said : said === "" ? own : `${own}: ${said}`;
   return {
     body: inner,
-    // A router that does not name the provider may have handed on the user's key as well.
+    // A router that does not name the provider may have used the user's key.
     isWithTheirKey: metadata.is_byok !== true && (provider !== "" || status !== 401),
     words: provider === "" ? words : `${words.slice(0, LONGEST_MESSAGE)} (from ${provider})`,
   };
 }
 
-/** The words of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there
- * are none. */
+/** The message of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there is
+ * none. */
 export function wordsOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return wordsOf(asObject(body[0]));
   const object = asObject(body);
@@ -139,7 +139,7 @@ export function wordsOf(body: unknown): string | undefined {
   return asObject(error) === undefined ? undefined : jsonOrLess(error);
 }
 
-/** A status among the numbers of an error, where one is an HTTP status (OpenRouter answers so). */
+/** The HTTP status among the numbers of an error, if there is one (OpenRouter sends it so). */
 export function statedStatus(error: unknown): number | undefined {
   const { code, status, status_code: statusCode } = asObject(error) ?? {};
   for (const value of [code, status, statusCode]) {
@@ -158,7 +158,7 @@ export function statedDelayMs(body: unknown): number | undefined {
   return ms <= DAY_MS ? Math.ceil(ms) : undefined;
 }
 
-/** The header fields of the provider, which OpenRouter hands on in the body. Names in lower case. */
+/** The header fields of the provider, which OpenRouter passes on in the body. Names in lower case. */
 export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   const headers = asObject(asObject(asObject(asObject(body)?.error)?.metadata)?.headers) ?? {};
   return Object.fromEntries(
@@ -166,7 +166,7 @@ export function statedHeaders(body: unknown): Readonly<Record<string, string>> {
   );
 }
 
-/** MiniMax, Gemini, Baidu, Cloudflare and the gateways that write `msg`. */
+/** The message of MiniMax, Gemini, Baidu, Cloudflare and gateways that write `msg`. */
 function gatewayWords(body: JsonObject): string {
   const blocked = blockReason(body);
   if (blocked !== "") return `The prompt was blocked by a filter: ${blocked}`;
@@ -181,7 +181,7 @@ function minimaxStatus({ base_resp: base }: JsonObject): number {
   return typeof status === "number" ? status : 0;
 }
 
-/** Why Gemini has not even looked at a prompt. */
+/** Why Gemini rejected a prompt before it reached the model. */
 function blockReason(body: JsonObject): string {
   const feedback = asObject(body.promptFeedback) ?? asObject(body.prompt_feedback);
   return asText(feedback?.blockReason) || asText(feedback?.block_reason);
@@ -193,7 +193,7 @@ function detailOf({ details }: JsonObject, type: string): JsonObject | undefined
   return details.map(asObject).find((detail) => asText(detail?.["@type"]).endsWith(`.${type}`));
 }
 
-/** FastAPI: a text, or a list of what is wrong where. */
+/** The message of FastAPI: a text, or a list of errors with their places. */
 function detailWords(detail: unknown): string {
   if (!Array.isArray(detail)) return asText(detail);
   return detail.map((entry) => {
@@ -207,7 +207,7 @@ function firstOf(list: unknown): JsonObject | undefined {
   return Array.isArray(list) ? asObject(list[0]) : undefined;
 }
 
-/** The JSON text of an error without words, as far as it can be shown. */
+/** The JSON text of an error without a message, if it can be written. */
 export function jsonOrLess(error: unknown): string {
   try {
     return JSON.stringify(error);
@@ -216,7 +216,7 @@ export function jsonOrLess(error: unknown): string {
   }
 }
 
-/** How much is shown of words that are meant for us; a text that is longer is no message. */
+/** The most characters that are shown of a message; a longer text is no message. */
 export const LONGEST_MESSAGE = 1_000;
 
 export function isPage(start: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * The body of an answer as it comes in: decoded, told apart into events and documents, and held where
- * it is read as a whole.
+ * The body of a response as it arrives: decoded, recognised as events or a document, and buffered where it is
+ * read as a whole.
  *
  * @module
  */
@@ -16,18 +16,18 @@ import {
   withoutSpace,
 } from "./content_coding.ts";
 
-/** Who reads a body. */
+/** The consumer of a body. */
 export interface BodyReader {
-  /** A part of a stream of events. */
+  /** A part of an event stream. */
   onEvents(chunk: Uint8Array): void;
-  /** It is longer than it may be: what was held is all there is. */
+  /** The body is too long: what was buffered is all there is. */
   onTooLong(): void;
-  /** All of it is there, or all that can be decoded. */
+  /** The body is complete, or as complete as it can be decoded. */
   onBodyEnd(error: Error | undefined): void;
 }
 
 const MOST_ERROR_BYTES = 64 * 1024;
-/** The most bytes that an answer may have, decoded. */
+/** The most bytes of an answer, decoded. */
 const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** One body. */
@@ -41,18 +41,18 @@ export class IncomingBody implements ByteSink {
   #decoder: ByteDecoder | undefined;
   #kind: BodyKind | undefined;
 
-  /** Makes a body that is told to `reader`. */
+  /** Nothing has arrived yet. */
   constructor(reader: BodyReader) {
     this.#reader = reader;
   }
 
-  /** The head is there. Events are told from documents in an answer only. */
+  /** The head has arrived. Only the body of an answer may be events. */
   start(isAnswer: boolean, headers: AnswerHeaders): void {
     this.#isAnswer = isAnswer;
     this.#label = headers["content-encoding"];
   }
 
-  /** A part came from the network. */
+  /** A chunk from the network. */
   receive(chunk: Uint8Array): void {
     if (!this.#isBegun) {
       this.#isBegun = true;
@@ -62,23 +62,23 @@ export class IncomingBody implements ByteSink {
     else this.#decoder.data(chunk);
   }
 
-  /** The network has told all of it. What is being decoded comes later. */
+  /** The network has delivered all of it. What is still being decoded comes later. */
   finish(): void {
     if (this.#decoder === undefined) this.end();
     else this.#decoder.end();
   }
 
-  /** What was held, as text, without a byte order mark. */
+  /** What was buffered, as text without a byte order mark. */
   text(): string {
     return this.#held.text();
   }
 
-  /** Nothing more of it is read. */
+  /** Stops decoding. */
   drop(): void {
     this.#decoder?.destroy();
   }
 
-  /** A decoded part. */
+  /** A decoded chunk. */
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     const most = this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES;
@@ -90,25 +90,25 @@ export class IncomingBody implements ByteSink {
     else this.#undecided(chunk);
   }
 
-  /** The end of what is decoded. */
+  /** The end of the decoded bytes. */
   end(): void {
     this.#reader.onBodyEnd(undefined);
   }
 
-  /** It could not be decoded. */
+  /** The bytes could not be decoded. */
   broken(error: Error): void {
     this.#reader.onBodyEnd(error);
   }
 
   #undecided(chunk: Uint8Array): void {
-    // Nearly always the first chunk tells.
+    // The first chunk is nearly always enough.
     this.#held.add(chunk);
     const start = this.#held.all();
     this.#kind = kindOf(start);
     if (this.#kind === "document") return;
     this.#held.clear();
     if (this.#kind === "events") this.#reader.onEvents(start);
-    // Some servers send white space as a sign of life, for minutes.
+    // Some servers send white space as a keep-alive, for minutes.
     else this.#held.add(withoutSpace(start));
   }
 }
@@ -117,17 +117,17 @@ const decoder = new TextDecoder();
 
 /** The chunks of one body. */
 class HeldBytes {
-  // Nearly every answer comes in one chunk: a list is made for the others only.
+  // Nearly every answer comes in one chunk; only others need a list.
   #first: Uint8Array | undefined;
   #more: Uint8Array[] | undefined;
 
-  /** Holds a chunk; it is not copied. */
+  /** Adds a chunk without copying it. */
   add(chunk: Uint8Array): void {
     if (this.#first === undefined) this.#first = chunk;
     else (this.#more ??= []).push(chunk);
   }
 
-  /** All of them in one. */
+  /** All chunks in one array. */
   all(): Uint8Array {
     const first = this.#first ??= NOTHING;
     if (this.#more === undefined) return first;
@@ -143,12 +143,12 @@ class HeldBytes {
     return whole;
   }
 
-  /** All of them as text, without a byte order mark. */
+  /** All chunks as text without a byte order mark. */
   text(): string {
     return decoder.decode(this.all());
   }
 
-  /** Forgets them. */
+  /** Removes all chunks. */
   clear(): void {
     this.#first = this.#more = undefined;
   }
@@ -156,7 +156,7 @@ class HeldBytes {
 
 const NOTHING = new Uint8Array(0);
 
-/** The error of an answer that is longer than is read. */
+/** The error of an answer that is too long. */
 export function tooLong(status: number): TeacherError {
   const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
   return new TeacherError(what, { type: "response", status });

@@ -1,10 +1,10 @@
 /**
- * JSON that a server wrote: read without trust, repaired where servers write it wrongly, and taken out as it stands.
+ * JSON from servers: parsed defensively, repaired where servers write it incorrectly, and extracted as text.
  *
  * Python's `json.dumps` and C++ streams write numbers that JSON does not have (`-Infinity` is the log
  * probability of a masked token), and some gateways leave line ends unescaped in strings. A part that is
- * taken out as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
- * digits) or could not take (20,000 levels).
+ * extracted as text keeps what `JSON.parse` and `JSON.stringify` would change (`1.0`, integers of 19
+ * digits) or could not handle (20,000 levels).
  *
  * @module
  */
@@ -24,14 +24,14 @@ export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value as a whole number of something, or undefined where it is none that can be true. */
+/** The value as a count, or undefined where it cannot be one. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** The value parsed as JSON, also where it is JSON but for what servers do to it; else undefined. */
+/** The parsed text, after repairs if necessary; undefined where it is no JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -40,7 +40,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The object at the start of a text, whatever follows it; undefined where there is none, or not all of it. */
+/** The object at the start of a text, whatever follows it; undefined where there is none or it is incomplete. */
 export function leadingObject(text: string): JsonObject | undefined {
   const start = text.search(/\S/);
   if (text[start] !== "{") return undefined;
@@ -64,12 +64,12 @@ function parseRepaired(text: string): unknown {
 }
 
 const NOT_A_NUMBER = /(?<![\w.$])[-+]?(?:nan(?:\([\w]*\))?|inf(?:inity)?)(?![\w.$])/gi;
-// deno-lint-ignore no-control-regex -- JSON wants them escaped
+// deno-lint-ignore no-control-regex -- JSON requires them to be escaped
 const CONTROL = /[\0-\x1f]/g;
 
 /**
  * The text with `null` for numbers that JSON does not have, and with control characters in strings
- * escaped; the text itself where there is neither. To be tried when `JSON.parse` has failed.
+ * escaped; the text itself where there is neither. For use after `JSON.parse` has failed.
  */
 function repairedJson(text: string): string {
   let repaired = "", at = 0;
@@ -83,7 +83,7 @@ function repairedJson(text: string): string {
   return repaired;
 }
 
-/** Just past the string that starts with a quote at `start`. */
+/** The end (exclusive) of the string that starts with a quote at `start`. */
 function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     // A quote ends the string unless an odd number of backslashes stands before it.
@@ -98,18 +98,18 @@ function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** Where a value stands: the names and places that lead to it. */
+/** The path to a value: names of members and indexes of elements. */
 export type JsonPath = readonly (string | number)[];
 
-/** A value in the text that it was parsed from. */
+/** The place of a value in the text that it was parsed from. */
 export interface JsonPlace {
-  /** The text of the whole. */
+  /** The whole text. */
   readonly text: string;
-  /** Where the value stands in it. */
+  /** The path to the value in it. */
   readonly path: JsonPath;
 }
 
-/** The text of a value, or undefined where there is none in this place. The whole must be JSON. */
+/** The text of a value, or undefined where there is none. The whole text must be JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let at = skipSpace(text, 0);
   for (const step of path) {
@@ -120,12 +120,12 @@ export function textAt({ text, path }: JsonPlace): string | undefined {
   return repairedJson(text.slice(at, endOfValue(text, at)));
 }
 
-/** The place of something inside of a place. */
+/** The place of a value inside another value. */
 export function inside({ text, path }: JsonPlace, ...steps: JsonPath): JsonPlace {
   return { text, path: [...path, ...steps] };
 }
 
-/** Of two members with one name the last, as `JSON.parse` has it. */
+/** The last of several members with the same name, as in `JSON.parse`. */
 function memberOf(text: string, start: number, name: string): number | undefined {
   if (text[start] !== "{") return undefined;
   let found: number | undefined;

@@ -8,24 +8,24 @@
 import { isTooDeep } from "../json.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 
-/** The text of a message, by what it is. */
+/** The texts of a message. */
 export interface ContentTexts {
-  /** The answer, with reasoning that stands in it between tags. */
+  /** The answer, including reasoning between tags. */
   readonly content: string;
-  /** Reasoning that came in fields or parts of its own. */
+  /** Reasoning from separate fields or parts. */
   readonly reasoning: string;
 }
 
-/** Parts of a content that are no part of the answer: `thinking` (Mistral, Anthropic), `reasoning`,
- * `reasoning_text`, `reasoning.text`, `thought`; `redacted_thinking`, which has no text. */
+/** Types of content parts that hold reasoning: `thinking` (Mistral, Anthropic), `reasoning`, `reasoning_text`,
+ * `reasoning.text`, `thought`; `redacted_thinking`, which has no text. */
 const REASONING_PART = /^(?:redacted_)?(?:thinking|thought|reasoning)/;
 
-/** Parts of parts: what is deeper is no text that was meant to be read. */
+/** The deepest nesting of parts; deeper text is not meant to be read. */
 const MOST_LEVELS = 4;
 
 /** Reads messages, or the deltas of one stream. */
 export class MessageReader {
-  // A stream may end with a list that repeats what fields have brought before.
+  // A stream may end with a list that repeats what fields held before.
   #hasField = false;
 
   /** The texts of a message or a delta. */
@@ -53,28 +53,28 @@ export class MessageReader {
       textOf(reasoning_text) || textOf(message.thinking_content) || textOf(message.thought);
     if (field !== "") this.#hasField = true;
     if (this.#hasField) return field;
-    // They repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter, MiniMax.
+    // These repeat one of the fields above, or replace it. `reasoning_details`: OpenRouter, MiniMax.
     // `thinking_blocks`, `provider_specific_fields`: LiteLLM.
     return textOf(message.reasoning_details) || textOf(message.thinking_blocks) ||
       providerFieldOf(message.provider_specific_fields);
   }
 }
 
-/** Why the model would not answer, in its own words, or "": a field beside the content, or a part of it. */
+/** The model's explanation of why it does not answer, or "": a field beside the content, or a part of it. */
 export function refusalOf({ refusal, content }: JsonObject): string {
   const field = asText(refusal);
   if (field !== "" || !Array.isArray(content)) return field;
   return content.map((part) => asText(asObject(part)?.refusal)).join("");
 }
 
-/** A content that is no text but a value, such as the object that a schema asks for. */
+/** A content that is a value instead of text, such as the object that a schema describes. */
 function jsonOf(content: unknown): string {
   if (typeof content !== "object" || content === null) return String(content);
   const isEmpty = Object.keys(content).length === 0;
   return isEmpty || "type" in content || isTooDeep(content) ? "" : JSON.stringify(content);
 }
 
-/** LiteLLM leaves there what it has no field for. */
+/** LiteLLM puts there what it has no field for. */
 function providerFieldOf(fields: unknown): string {
   const { reasoning_content, reasoning } = asObject(fields) ?? {};
   return textOf(reasoning_content) || textOf(reasoning);
@@ -84,7 +84,7 @@ function isReasoningPart(part: unknown): boolean {
   return REASONING_PART.test(asText(asObject(part)?.type));
 }
 
-/** The text of a part, or of a list of them, by the names that servers use. What is encrypted has none. */
+/** The text of a part or a list of parts, by the names that servers use. Encrypted parts have none. */
 function textOf(part: unknown, levels = MOST_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
@@ -100,23 +100,24 @@ function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): st
   return effort === undefined ? textOf(summary, levels - 1) : "";
 }
 
-/** The number of pieces that tell a stream of snapshots from one whose second piece begins like the first. */
+/** The number of pieces after which a stream counts as snapshots: the second piece of any stream may begin like
+ * the first. */
 const LEAST_SNAPSHOTS = 3;
 /** The number of snapshots after which only the last one is held in memory. */
 const CERTAIN_SNAPSHOTS = 16;
-/** The least length of a piece that is taken for a repetition of the whole text: a model may well write a
- * word twice, but not everything it has written in several pieces once more in a single one. */
+/** The shortest piece that counts as a repetition of the whole text: a model may write a word twice, but not
+ * all of its text again in a single piece. */
 const LEAST_REPEATED = 16;
 
 /**
- * Puts pieces together. Some servers send the whole text so far with each of them (DashScope, MiniMax):
- * a stream in which every piece is longer than the one before and begins with it is one of snapshots.
- * Others send it once more in a single piece (RAGFlow): that piece is dropped.
+ * Joins the pieces of a text. Some servers send the whole text so far in each piece (DashScope, MiniMax): if
+ * every piece is longer than the one before and begins with it, the pieces are snapshots. Others repeat the
+ * whole text in one piece at the end (RAGFlow): that piece is dropped.
  */
 export class DeltaText {
   #joined = "";
   #pieces = 0;
-  // The last piece as long as all pieces so far were snapshots, else undefined.
+  // The last piece while all pieces so far are snapshots, else undefined.
   #snapshot: string | undefined = "";
 
   /** Adds a piece. */
@@ -134,7 +135,7 @@ export class DeltaText {
     else this.#joined += piece;
   }
 
-  /** Takes the whole text, where it is a longer one. */
+  /** Replaces the text by a longer one that begins with it. */
   extendTo(whole: string): void {
     if (!whole.startsWith(this.text)) return;
     this.#joined = whole;

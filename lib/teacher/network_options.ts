@@ -1,26 +1,26 @@
 /**
- * The way to a teacher: certificates and the proxy, checked before a run. What a wrong certificate leads to later
- * says little (`unsupported protocol` for a key that belongs to another certificate), and the address of a proxy
- * may hold a password, which no message shows.
+ * Certificates and the proxy, checked before a run. Later, a wrong certificate leads to errors that say little
+ * (`unsupported protocol` for a key of another certificate), and the address of a proxy may hold a password,
+ * which no message shows.
  *
  * @module
  */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 
-/** What a teacher's certificate is checked by, and what is shown to the teacher. All are texts in the PEM form. */
+/** Certificates to check the teacher with, and to show to the teacher. All are PEM texts. */
 export interface TlsOptions {
-  /** Certificates of the authorities that are trusted, instead of those that this machine trusts. */
+  /** Certificates of the trusted authorities, instead of those of this machine. */
   readonly ca?: string;
   /** Our certificate, with the chain that leads to an authority. */
   readonly clientCert?: string;
   /** Its private key. */
   readonly clientKey?: string;
-  /** Whether any certificate will do. */
+  /** Whether any certificate is accepted. */
   readonly insecureTls?: boolean;
 }
 
-/** The same as the transport takes it. */
+/** The options in the form that undici takes. */
 export interface TlsSettings {
   readonly ca?: string;
   readonly cert?: string;
@@ -37,12 +37,12 @@ const CERTIFICATE =
 /**
  * Checks the options.
  *
- * @throws {TypeError} If a certificate or key cannot be used, or one is there without the other. What a
- * key holds is not shown.
+ * @throws {TypeError} If a certificate or key cannot be used, or one is given without the other. The
+ * key is not shown.
  */
 export function tlsSettings(options: TlsOptions): TlsSettings {
   const { ca, clientCert, insecureTls } = options;
-  // As curl has it, the key may stand in the file of the certificate.
+  // As with curl, the key may be in the file of the certificate.
   const clientKey = options.clientKey ?? PRIVATE_KEY.exec(clientCert ?? "")?.[0];
   if (ca !== undefined) certificatesOf(ca, "the certificates of authorities (ca, --ca-file)");
   if ((clientCert === undefined) !== (clientKey === undefined)) {
@@ -101,7 +101,7 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * Takes it apart; undefined where there is none. As for curl, an address without a scheme is one of
+ * Parses the address of the proxy; undefined where there is none. As in curl, the default scheme is
  * `http://`.
  *
  * @throws {TypeError} If it is no address, or its user name or password cannot be decoded.

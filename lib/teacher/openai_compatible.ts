@@ -27,9 +27,9 @@ import {
 } from "./teacher_options.ts";
 
 /**
- * Makes a teacher of a server that speaks the OpenAI API: chat completions, or another `endpoint`.
+ * Creates a teacher for a server that speaks the OpenAI API: chat completions, or another `endpoint`.
  *
- * One `complete()` is one POST: nothing is ever sent again, not even when a connection breaks.
+ * One `complete()` is one POST: it is never repeated, not even when a connection breaks.
  *
  * @example Ask a local server
  * ```ts ignore
@@ -71,7 +71,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   readonly #bodies: BodyWriter;
   readonly #shared: AttemptShared;
   readonly #kept: KeptFields;
-  // Serves every request for the teacher's own model.
+  // Shared by all requests for the teacher's own model.
   readonly #context: AnswerContext;
   #closed = false;
 
@@ -139,7 +139,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return noticesOf(this.#options, this.#format, this.address, params);
   }
 
-  /** The request as it would be sent, as an object that `JSON.stringify` writes as it would go out. */
+  /** The request as an object; `JSON.stringify` writes it as it would be sent. */
   preview(request: TeacherRequest): unknown {
     const { redact } = this.#context;
     const { secrets } = this.#options;
@@ -167,7 +167,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
     return this.close();
   }
 
-  /** Learns from the outcome where there is something to learn. */
+  /** Watches the outcome for missing fields and for refused ones. */
   #watched(promise: Promise<Completion>, added: readonly Addition[]): Promise<Completion> {
     const { address } = this;
     const watched = this.#kept.isWatching
@@ -180,7 +180,7 @@ class OpenAICompatibleTeacher implements OpenAITeacher {
   }
 }
 
-/** Everything that a teacher might quote and no one should read. */
+/** All secrets that a teacher may quote. */
 function secretsOf(
   { apiKey, headers, secrets: given }: ResolvedTeacherOptions,
   address: Address,
@@ -200,25 +200,25 @@ function withoutScheme(authorization: string): string {
   return authorization.replace(/^\S+ /, "");
 }
 
-/** Answers after which a field that none of them held is reported. */
+/** Answers after which a field that none of them had is reported. */
 const PATIENCE = 10;
 
-/** Watches the answers of one teacher until it is known what they hold. */
+/** Watches the answers of one teacher until it is known which fields they have. */
 class KeptFields {
   #missing: string[];
   #answers = 0;
 
-  /** Makes it for the names of the fields. */
+  /** No answer was seen yet. */
   constructor(names: readonly string[]) {
     this.#missing = [...names];
   }
 
-  /** Whether there is something left to find out. */
+  /** Whether any field was not seen yet. */
   get isWatching(): boolean {
     return this.#missing.length > 0;
   }
 
-  /** Takes the next answer; gives it back with a notice where it is time for one. */
+  /** Looks at the next answer; returns it, with a notice when it is time for one. */
   look(completion: Completion, address: string): Completion {
     if (!this.isWatching) return completion;
     const { kept } = completion;
@@ -235,13 +235,13 @@ class KeptFields {
   }
 }
 
-/** The header fields of every request, but for those of the key and of the user. */
+/** The header fields of every request, without those of the key and the user. */
 function ownHeaders(stream: boolean): Record<string, string> {
   return {
     "content-type": "application/json",
     accept: stream ? "text/event-stream, application/json" : "application/json",
-    // Without a word some gateways compress, which only costs both sides time, and others buffer
-    // a stream to do so.
+    // Without this field some gateways compress, which only costs both sides time, and others buffer a stream
+    // to do so.
     "accept-encoding": "identity",
     "user-agent": `retort/${VERSION}`,
   };

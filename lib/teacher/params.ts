@@ -1,7 +1,7 @@
 /**
- * Checks the parameters and options of a teacher before a run: what cannot be sent is refused, and what will
- * probably not do what the user expects is announced. Most servers accept `temprature` in silence and answer at
- * their own temperature.
+ * Checks the parameters and options of a teacher before a run: what cannot be sent is rejected, and what will
+ * probably not do what the user expects is reported. Most servers silently accept `temprature` and use their
+ * default temperature.
  *
  * @module
  */
@@ -13,22 +13,21 @@ import { asObject } from "./json.ts";
 import type { Params } from "./teacher.ts";
 import type { ResolvedTeacherOptions } from "./teacher_options.ts";
 
-/** Parameters that may be sent, and what the user should know of them. */
+/** Parameters that may be sent, and what the user should know about them. */
 export interface CheckedParams {
   /** The parameters to send. */
   readonly params: Params;
-  /** What was changed, in words. */
+  /** What was changed, one sentence each. */
   readonly notices: string[];
 }
 
 /**
  * Checks the parameters of a run or of a row.
  *
- * @returns The parameters with `extra_body` flattened: it is how the Python client is told of further
- * fields; sent as it is, a server would ignore it.
+ * @returns The parameters with `extra_body` flattened. The Python client has it for further fields; servers
+ * would ignore it.
  * @throws {RangeError} If `n` asks for more than one answer.
- * @throws {TypeError} If a parameter is one that Retort sets itself, or holds a credential, which is not
- * shown.
+ * @throws {TypeError} If Retort sets a parameter itself, or one holds a credential, which is not shown.
  */
 export function checkParams(params: Params): CheckedParams {
   const notices: string[] = [];
@@ -83,7 +82,7 @@ function numberOf(value: unknown): number | undefined {
   return typeof raw === "string" ? Number(raw) : undefined;
 }
 
-/** By who has them; a name that several have stands at the first. */
+/** Names by server; a name that several have is listed at the first. */
 const NAMES = {
   "OpenAI, chat completions": `audio frequency_penalty function_call functions logit_bias logprobs
     max_completion_tokens max_tokens metadata modalities model moderation n parallel_tool_calls
@@ -139,7 +138,7 @@ export function isKnownParam(name: string): boolean {
   return KNOWN.has(name);
 }
 
-/** What there is to say of parameters that no server is known to have, a sentence each. */
+/** Notices about parameters that no server is known to have, one sentence each. */
 export function unknownParamNotices(names: readonly string[]): string[] {
   return names.filter((name) => !isKnownParam(name)).map((name) => {
     const meant = nearestParam(name);
@@ -164,7 +163,7 @@ function plainOf(name: string): string {
   return name.toLowerCase().replace(/[-_.\s]/g, "");
 }
 
-/** Says it, a sentence each. `params`: what the rows of the run are asked with. */
+/** Notices about the options and parameters, one sentence each. `params`: those of the run. */
 export function noticesOf(
   { ca, clientCert, insecureTls, keep }: ResolvedTeacherOptions,
   format: ApiFormat,

@@ -1,5 +1,5 @@
 /**
- * What the header fields of an answer say of the teacher's rate limit.
+ * What the header fields of a response say about the teacher's rate limits.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { RateLimit } from "./teacher.ts";
 /** The header fields of an answer, names in lower case. */
 type HeaderFields = Readonly<Record<string, string | string[] | undefined>>;
 
-/** How much is left of one thing that is limited. */
+/** The state of one limit. */
 interface Budget {
   left: number | undefined;
   limit: number | undefined;
   resetMs: number | undefined;
 }
 
-/** From here on, a bare number is no duration but seconds since 1970. */
+/** From here on, a bare number is seconds since 1970 and not a duration. */
 const EPOCH_S = 1e9;
 /** From here on, a bare number is milliseconds since 1970. */
 const EPOCH_MS = 1e12;
@@ -25,21 +25,21 @@ const EPOCH_MS = 1e12;
 /**
  * Reads `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` (OpenAI, Groq, Azure and many more)
  * and `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`. Of
- * several limits of tokens the one counts of which the smallest share is left. A reset that is a moment
- * is on the teacher's clock.
+ * several token limits, the one with the smallest share left counts. A reset that is a point in time is on
+ * the teacher's clock.
  *
  * @param headers The header fields, names in lower case.
  * @param now Unix time in milliseconds.
- * @param ageMs How long ago the header came, in milliseconds: what was reset since is left out.
- * @returns What they say, without what makes no sense (negative, no number, a reset more than a day
- * away); undefined where they say nothing.
+ * @param ageMs How long ago the header came, in milliseconds: limits that were reset since are left out.
+ * @returns The limits, without values that make no sense (negative, not a number, a reset more than a day
+ * away); undefined where there are none.
  */
 export function rateLimitOf(
   headers: HeaderFields,
   now: number,
   ageMs: number = 0,
 ): RateLimit | undefined {
-  // The usual answer has none of them: these look-ups are all that it costs.
+  // Most responses have none of these fields: the look-ups are all that they cost.
   if (
     headers["x-ratelimit-remaining-requests"] !== undefined ||
     headers["x-ratelimit-remaining-tokens"] !== undefined
@@ -70,13 +70,12 @@ const REMAINING = /(?:rate|token)-?limit.*remaining/;
 const NONE_LEFT = /;\s*r=0(?![\d.])/, RESETS_IN = /;\s*t=(\d+)/;
 
 /**
- * Whether the header fields of a refusal say that nothing is left of a limit, and when there will be
- * something again.
+ * Whether the header fields of a refusal say that a limit is used up, and when it is reset.
  *
  * @param headers The header fields, names in lower case.
  * @param now Unix time in milliseconds.
- * @returns undefined where something is left of every limit, or nothing is said of that. Of several limits
- * of which nothing is left the last to be reset counts.
+ * @returns undefined where no limit is known to be used up. Of several limits that are, the last to be reset
+ * counts.
  */
 export function exhaustion(
   headers: HeaderFields,
@@ -98,7 +97,7 @@ export function exhaustion(
   return { resetMs: known.length === 0 ? undefined : Math.max(...known) };
 }
 
-/** What the teacher's clock shows when ours shows `now`. */
+/** The time on the teacher's clock when ours shows `now`. */
 function serverNow(headers: HeaderFields, now: number, ageMs: number): number {
   return serverTime(headers, now - ageMs) + ageMs;
 }
@@ -136,7 +135,7 @@ function budget(left: Field, limit: Field, reset: Field, now: number, ageMs: num
   };
 }
 
-/** Milliseconds until a reset, below 0 when it has been since the header came. */
+/** Milliseconds until a reset; below 0 if it was after the header came and before now. */
 function resetOf(text: string, now: number, ageMs: number): number | undefined {
   if (text === "") return undefined;
   const number = Number(text);
@@ -175,7 +174,7 @@ function tighter(one: Budget, other: Budget): Budget {
 
 function shareLeft({ left, limit }: Budget): number {
   if (left === undefined) return Infinity;
-  // Without a limit there is no share: it counts only where nothing else does.
+  // Without a limit there is no share: such a budget counts only where there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -192,8 +191,8 @@ function together(requests: Budget, tokens: Budget): RateLimit | undefined {
 }
 
 /**
- * Unix time in milliseconds on the clock of the server that sent these header fields, at the moment
- * at which it sent them: their `date`, or `now` where there is none that can be read.
+ * Unix time in milliseconds on the clock of the server when it sent these header fields: their `date`, or
+ * `now` where there is no readable one.
  */
 export function serverTime(
   headers: Readonly<Record<string, string | string[] | undefined>>,

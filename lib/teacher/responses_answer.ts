@@ -1,8 +1,8 @@
 /**
- * An answer of `/responses` as a chat completion, whole or as the events of a stream.
+ * Translates answers of `/responses` into chat completions, whole or as the events of a stream.
  *
- * Parts come as deltas, and once more as a whole: at their end, and in the last event. Servers leave out
- * one or the other, so what no delta brought is taken from the whole.
+ * Each part comes as deltas, and again as a whole: at its end, and in the last event. Servers leave out one or
+ * the other, so what no delta had is taken from the whole.
  *
  * @module
  */
@@ -10,13 +10,13 @@
 import type { EventReader } from "./api_format.ts";
 import { asObject, asText, type JsonObject } from "./json.ts";
 
-/** What the items of an output hold, in the words of a chat completion. */
+/** The content of the items of an output, as in a chat completion. */
 export interface Output {
   /** The text. */
   readonly content: string;
-  /** The reasoning itself where the server tells it (vLLM and other open ones), else its summary. */
+  /** The reasoning itself where the server sends it (vLLM and other open ones), else its summary. */
   readonly reasoning: string;
-  /** Why the model would not answer, or "". */
+  /** The model's explanation of why it does not answer, or "". */
   readonly refusal: string;
   /** Tool calls. */
   readonly toolCalls: readonly ToolCall[];
@@ -26,15 +26,15 @@ export interface Output {
 
 /** A call of a function in the form of chat completions. */
 interface ToolCall extends JsonObject {
-  /** What its result refers to. */
+  /** The id that its result refers to. */
   readonly id: string;
   /** The function, with its arguments as JSON text. */
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** The answer as a chat completion, with its further fields beside it. */
+/** Translates an answer into a chat completion; its other fields stay. */
 export function asChatCompletion(body: JsonObject): JsonObject {
-  // Another server, or an error without an answer around it.
+  // The body of another server, or a bare error.
   if (!Array.isArray(body.output)) return body;
   const { content, reasoning, refusal, toolCalls, logprobs } = outputOf(body.output);
   const finishReason = finishReasonOf(body, toolCalls.length > 0);
@@ -63,7 +63,7 @@ function outputOf(items: unknown): Output {
       for (const part of asList(item.content)) {
         if (part.type === "refusal") refusals.push(asText(part.refusal));
         else texts.push(asText(part.text));
-        // One by one: an answer may have more tokens than a call takes arguments.
+        // Not by spreading: an answer may have more tokens than a call takes arguments.
         for (const one of Array.isArray(part.logprobs) ? part.logprobs : []) logprobs.push(one);
       }
     }
@@ -87,7 +87,7 @@ function toolCallOf({ call_id: callId, id, name, arguments: args }: JsonObject):
   };
 }
 
-/** The token counts by the names of chat completions. */
+/** The token counts under the names of chat completions. */
 function usageOf(usage: unknown): unknown {
   const counts = asObject(usage);
   if (counts?.input_tokens === undefined && counts?.output_tokens === undefined) return usage;
@@ -100,7 +100,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** Why an answer ended, or "" where the server does not say. */
+/** The finish reason of an answer, or "" where the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -110,7 +110,7 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** The error of an answer that has failed; where it broke off, what there is of it counts. */
+/** The error of a failed answer; undefined where a part of the answer exists, which counts instead. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher says that it has failed, and not why";
@@ -124,8 +124,8 @@ function asList(value: unknown): JsonObject[] {
   return Array.isArray(value) ? value.map((one) => asObject(one) ?? {}) : [];
 }
 
-/** A call as far as it was told. */
-interface ToldCall {
+/** A call as far as the stream has sent it. */
+interface SentCall {
   readonly index: number;
   readonly id: string;
   readonly itemId: unknown;
@@ -138,11 +138,11 @@ export class ResponsesEvents implements EventReader {
   #hasText = false;
   #hasRefusal = false;
   #hasReasoning = false;
-  /** Whether the reasoning itself is told, so that its summary is not wanted. */
+  /** Whether the reasoning itself is sent, so that its summary is ignored. */
   #hasThoughts = false;
   #summaryIndex = 0;
-  /** The calls that were told of, in their order. */
-  readonly #calls: ToldCall[] = [];
+  /** The calls so far, in their order. */
+  readonly #calls: SentCall[] = [];
 
   read(event: JsonObject): JsonObject | undefined {
     const { type } = event;
@@ -188,7 +188,7 @@ export class ResponsesEvents implements EventReader {
     return delta({ reasoning_content: gap + asText(text) });
   }
 
-  /** A call begins, or it is whole. */
+  /** A call begins, or is complete. */
   #item(item: JsonObject): JsonObject | undefined {
     if (item.type !== "function_call") return undefined;
     const call = toolCallOf(item);
@@ -202,14 +202,14 @@ export class ResponsesEvents implements EventReader {
     const call = itemId === undefined
       ? this.#calls.at(-1)
       : this.#calls.find((one) => one.itemId === itemId);
-    // Its name is to come: it is told with the whole call.
+    // Its name follows with the complete call.
     if (call === undefined) return undefined;
     call.args += asText(text);
     return delta({ tool_calls: [{ index: call.index, function: { arguments: text } }] });
   }
 
-  /** What was not told yet of a call, as the delta of one. */
-  #restOf(call: ToolCall, told: ToldCall | undefined, itemId?: unknown): JsonObject {
+  /** The part of a call that was not sent yet, as a delta. */
+  #restOf(call: ToolCall, told: SentCall | undefined, itemId?: unknown): JsonObject {
     const { id, function: { arguments: args } } = call;
     if (told === undefined) {
       const index = this.#calls.length;
@@ -221,7 +221,7 @@ export class ResponsesEvents implements EventReader {
     return { index: told.index, function: { arguments: rest } };
   }
 
-  /** The last event holds the whole answer once more. */
+  /** The last event holds the whole answer again. */
   #end(response: JsonObject, name: string): JsonObject {
     this.done = true;
     const body: JsonObject = { status: name, ...response };
@@ -230,7 +230,7 @@ export class ResponsesEvents implements EventReader {
       content: this.#hasText ? "" : content,
       reasoning_content: this.#hasReasoning ? "" : reasoning,
       refusal: this.#hasRefusal ? "" : refusal,
-      // By their place: some servers give items other ids here.
+      // Matched by position: some servers give items other ids here.
       tool_calls: toolCalls.map((call, index) => this.#restOf(call, this.#calls[index])),
     };
     const hasContent = this.#hasText || content !== "" || this.#calls.length > 0;
@@ -246,7 +246,7 @@ export class ResponsesEvents implements EventReader {
     };
   }
 
-  /** Id and model stand in the first event. What is no event of this endpoint is handed on. */
+  /** Id and model are in the first event. Events of another format are passed on. */
   #other(event: JsonObject): JsonObject | undefined {
     const response = asObject(event.response);
     if (response !== undefined) return { id: response.id, model: response.model };

@@ -44,7 +44,7 @@ const TRANSLATED: Readonly<Record<string, (value: unknown) => JsonObject>> = {
   text: (value) => ({ text: value }),
   reasoning: (value) => ({ reasoning: value }),
   include: (value) => ({ include: value }),
-  // Its only option here is about padding; token counts come unasked.
+  // Its only option here is about padding; token counts are always sent.
   stream_options: () => ({}),
 };
 
@@ -57,15 +57,16 @@ function add(own: Record<string, unknown>, params: Params, additions: Additions)
     merge(own, { text: { format: textFormatOf(responseFormat) } });
   }
   const reasoning = own.reasoning === undefined ? {} : asObject(own.reasoning);
-  // Without being asked, OpenAI tells nothing of the reasoning.
+  // By default OpenAI sends nothing of the reasoning.
   if (reasoning !== undefined && reasoning.summary === undefined && add("reasoning.summary")) {
     own.reasoning = { ...reasoning, summary: "auto" };
   }
-  // As with chat completions: what is not asked for is not kept on the server (30 days at OpenAI).
+  // As with chat completions, answers are not stored on the server (30 days at OpenAI) unless the user wants
+  // it.
   if (own.store === undefined && add("store")) own.store = false;
 }
 
-/** Objects and lists grow, anything else is replaced. */
+/** Merges objects and lists, and replaces anything else. */
 function merge(own: Record<string, unknown>, more: JsonObject): void {
   for (const [name, value] of Object.entries(more)) {
     const before = own[name];
@@ -82,7 +83,7 @@ function textFormatOf(format: unknown): unknown {
   return asObject(schema) === undefined ? format : { ...rest, ...asObject(schema) };
 }
 
-/** `{"type":"function","function":{…}}` without its inner level. Here strict is the default. */
+/** `{"type":"function","function":{…}}` without its inner level. The default of `strict` is true here. */
 function toolOf(tool: unknown): unknown {
   const { function: called, ...rest } = asObject(tool) ?? {};
   if (asObject(called) === undefined) return tool;
@@ -99,10 +100,10 @@ function choiceOf(choice: unknown): unknown {
   return { type, ...rest, tools: Array.isArray(tools) ? tools.map(choiceOf) : tools };
 }
 
-/** The system messages that a conversation begins with are its instructions, the rest its input. */
+/** Translates messages: leading system messages become the instructions, the rest the input. */
 function promptOf(messages: readonly Message[]): JsonObject {
   const first = messages.findIndex((message) => !isInstruction(message));
-  // There has to be an input.
+  // There is no leading system message, or nothing else: the input must not be empty.
   if (first < 1) return { input: messages.flatMap(itemsOf) };
   const instructions = messages.slice(0, first).map(({ content }) => promptText(content));
   return { instructions: instructions.join("\n\n"), input: messages.slice(first).flatMap(itemsOf) };
@@ -132,7 +133,7 @@ function isAllText(content: unknown): boolean {
   return Array.isArray(content) && content.every((part) => asObject(part)?.type === "text");
 }
 
-/** What a message is here: itself, a call or several, or the output of one. */
+/** The items of a message: itself, its calls, or the output of a call. */
 function itemsOf(message: Message): JsonObject[] {
   const { role, content, tool_calls: calls, tool_call_id: id, ...rest } = message;
   if (role === "tool") {

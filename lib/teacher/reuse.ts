@@ -1,37 +1,36 @@
 /**
- * How often, and after how long, the connections to one teacher may be used again. Servers announce
- * it (`Keep-Alive: timeout=5, max=100`), and some do something else: llama.cpp's announces that and
- * closes right after each streamed answer. A request that crosses such a close on its way is lost,
- * and it is not known whether it was read. So this also learns from what the server does.
+ * How often, and after how long, the connections to one teacher may be used again. Servers announce it
+ * (`Keep-Alive: timeout=5, max=100`), but not all obey it: llama.cpp's server announces that and closes
+ * right after each streamed answer. A request that crosses such a close is lost, and may have been read.
+ * So this also learns from what the server does.
  *
  * @module
  */
 
-/** A close that is seen so soon after an answer belongs to it: no idle timeout is that short. */
+/** A close within this time after an answer belongs to the answer: no idle timeout is that short. */
 export const RIGHT_BEHIND_MS = 100;
 
-/** Closes right behind an answer after which connections are used once. */
+/** After this many closes right after an answer, connections are used once. */
 const FEW_CLOSES = 3;
-/** What one answer on a reused connection takes from the number of closes. Connections are used once
- * where more than one answer in 32 is followed by a close. */
+/** How much one answer on a reused connection lowers the number of closes. Connections are used once where more
+ * than one answer in 32 is followed by a close. */
 const REUSE_WEIGHT = 1 / 32;
 /** How long a connection that was used once is watched, to see whether the server closes it after all. */
 export const WATCH_MS = 500;
-/** The number of connections left open in a row after which they are used again: the closes were those of a
- * restart. */
+/** After this many connections left open in a row, connections are used again: the closes came from a restart. */
 const MANY_LEFT_OPEN = 4;
-/** How long one of the first connections is watched before it is used again: nearly every close has arrived
- * by then. All others wait until that is answered, or for `RIGHT_BEHIND_MS`. */
+/** How long one of the first connections is watched before it is used again: nearly every close has arrived by
+ * then. All others wait for its answer, or for `RIGHT_BEHIND_MS`. */
 const TRIAL_LISTEN_MS = 10;
 /** The number of attempts at a teacher that count as the first ones. */
 const FIRST_ATTEMPTS = 10;
-/** How long an idle connection is watched before it is used. Deno's event loop polls sockets at
- * every 61st turn, or as soon as it has nothing else to do: the turn that undici waits is not enough. */
+/** How long an idle connection is watched before it is used. Deno's event loop polls sockets at every 61st
+ * turn, or when it has nothing else to do: the turn that undici waits is not enough. */
 const LISTEN_MS = 5;
-/** How far ahead of the announced timeout a connection is given up: the request is on its way. */
+/** How long before the announced timeout a connection is no longer used: the request needs time to arrive. */
 const MARGIN_MS = 1_000;
 
-/** What a `Keep-Alive` field says. */
+/** A parsed `Keep-Alive` field. */
 interface Hint {
   readonly text: string;
   /** Seconds, or undefined. */
@@ -40,7 +39,7 @@ interface Hint {
   readonly max: number | undefined;
 }
 
-/** Decides about the reuse of connections to one teacher, from what it says and does. */
+/** Decides whether connections to one teacher are reused, from what it announces and does. */
 export class Reuse {
   readonly #onDecided: () => void;
   #closes = 0;
@@ -51,10 +50,10 @@ export class Reuse {
   #attempts = 0;
   #hintedMs = Infinity;
   #learntMs = Infinity;
-  // Every answer of a server says the same.
+  // Cached, because every answer of a server has the same field.
   #hint: Hint = { text: "", timeout: undefined, max: undefined };
 
-  /** `onDecided`: it is known now whether connections are used again, so no request has to listen longer. */
+  /** `onDecided`: it is now known whether connections are reused, so no request has to listen longer. */
   constructor(onDecided: () => void = () => {}) {
     this.#onDecided = onDecided;
   }
@@ -69,8 +68,8 @@ export class Reuse {
     return this.#isOnce ? -1 : Math.min(this.#hintedMs, this.#learntMs);
   }
 
-  /** How long a connection that was idle for `idleMs` has to be listened to before it is used: the server
-   * may have closed it, and what is sent then is lost. */
+  /** How long a connection that was idle for `idleMs` has to be watched before it is used: the server may have
+   * closed it, and the request would be lost. */
   listenMs(idleMs: number): number {
     if (idleMs > RIGHT_BEHIND_MS) return LISTEN_MS;
     if (this.#isProven) return 0;
@@ -84,7 +83,7 @@ export class Reuse {
     this.#attempts++;
   }
 
-  /** An answer came on a connection that had brought one before. */
+  /** A connection has brought a second answer. */
   reused(): void {
     if (!this.#isProven) {
       this.#isProven = true;
@@ -97,7 +96,7 @@ export class Reuse {
   closed(idleMs: number): void {
     this.#leftOpen = 0;
     if (idleMs > RIGHT_BEHIND_MS) {
-      // An idle timeout that it does not announce, or a restart; only surplus connections feel it.
+      // An unannounced idle timeout, or a restart; only surplus connections are affected.
       this.#learntMs = Math.min(this.#learntMs, Math.max(RIGHT_BEHIND_MS, idleMs / 2));
     } else if (++this.#closes >= FEW_CLOSES && !this.#isOnce) {
       this.#isOnce = true;
@@ -113,7 +112,7 @@ export class Reuse {
     this.#closes = this.#leftOpen = 0;
   }
 
-  /** Reads a `Keep-Alive` field; gives the number of requests that it allows from this one on. */
+  /** Reads a `Keep-Alive` field; returns the number of requests that it allows from this one on. */
   read(text: string): number {
     if (text !== this.#hint.text) {
       const timeout = numberAfter("timeout", text), max = numberAfter("max", text);
@@ -130,8 +129,8 @@ function numberAfter(name: string, text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Requests that begin to listen within this time wait on one timer, in milliseconds: after the event loop was
- * busy for long, that is each request of a round. */
+/** Requests that begin to listen within this time, in milliseconds, share a timer: after the event loop was
+ * blocked for long, that is every request of a round. */
 const TOGETHER_MS = 1;
 
 /** Requests that listen to their connections together. */
@@ -142,26 +141,26 @@ interface Listeners {
   readonly sends: (() => void)[];
 }
 
-/** Those requests. */
+/** All requests that listen before they are sent. */
 export class Listening {
   readonly #waiting = new Set<Listeners>();
   #newest: Listeners | undefined;
 
-  /** Calls `send` in `ms` milliseconds, or little later, or at `end()`. */
+  /** Calls `send` after `ms` milliseconds, or shortly later, or at `end()`. */
   add(ms: number, send: () => void): void {
     const newest = this.#newest, now = performance.now();
     if (newest !== undefined && newest.ms === ms && now - newest.since < TOGETHER_MS) {
       newest.sends.push(send);
       return;
     }
-    // The last of them listens for `ms`, too.
+    // The last of them has to listen for `ms` as well.
     const timer = setTimeout(() => this.#send(listeners), ms + TOGETHER_MS);
     const listeners = { ms, since: now, timer, sends: [send] };
     this.#waiting.add(listeners);
     this.#newest = listeners;
   }
 
-  /** There is nothing left to wait for. */
+  /** Sends all waiting requests now. */
   end(): void {
     for (const listeners of this.#waiting) {
       clearTimeout(listeners.timer);

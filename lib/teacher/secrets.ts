@@ -1,5 +1,6 @@
 /**
- * Keeps keys out of everything that is shown, also where JSON, URLs or HTML have escaped them, in any mix.
+ * Keeps secrets out of everything that is shown, also where JSON, URLs or HTML have escaped them, in any
+ * combination.
  *
  * @module
  */
@@ -7,32 +8,32 @@
 /** Replaces every secret in a text. */
 export type Redact = (text: string) => string;
 
-/** A header value as it may be shown: the scheme stays, what follows it does not. */
+/** A header value for messages: only the scheme stays. */
 export function redactHeader(value: string): string {
   const scheme = /^(Bearer|Basic) /i.exec(value)?.[0] ?? "";
   return `${scheme}[redacted]`;
 }
 
-/** What is shorter would make holes in ordinary words. */
+/** Shorter secrets would also match parts of ordinary words. */
 const LEAST_LENGTH = 4;
 
-/** Far more than is shown of an error. What follows is dropped: a broken server may send any amount. */
+/** Far more than is shown of an error. The rest is dropped: a broken server may send any amount. */
 const MOST_LENGTH = 65_536;
 
 /**
- * Makes the function that replaces `secrets` by `[redacted]`, also where they stand as JSON, a URL or
- * HTML would write them, in any mix: a teacher that refuses a key may well quote it, and a gateway may
- * quote the teacher.
+ * Creates the function that replaces `secrets` by `[redacted]`, also where they are escaped as in JSON, a URL
+ * or HTML, in any combination: a teacher that rejects a key may quote it, and a gateway may quote the teacher.
  */
 export function redactor(secrets: Iterable<string>): Redact {
   const forms = new Set<string>();
   for (const secret of secrets) {
-    // What is compared is decoded to the end; a secret may hold what looks like an escape.
+    // Texts are decoded completely before they are compared, and a secret may contain what looks like an
+    // escape.
     for (const form of [secret, ...layersOf(secret).map(({ text }) => text)]) {
       if (form.length >= LEAST_LENGTH) forms.add(form);
     }
   }
-  // A secret that holds another one goes first.
+  // A secret that contains another one goes first.
   const ordered = [...forms].sort((a, b) => b.length - a.length);
   return (text) => {
     const start = text.slice(0, MOST_LENGTH);
@@ -45,7 +46,7 @@ const REDACTED = "[redacted]";
 
 const MAY_BE_ESCAPED = /[\\%&]/;
 
-/** The places of a text, as [start, end), that are a secret once they are decoded. */
+/** The ranges of a text, as [start, end), that are a secret once they are decoded. */
 function rangesOf(text: string, forms: readonly string[]): [start: number, end: number][] {
   const ranges: [number, number][] = [];
   for (const layer of layersOf(text)) {
@@ -62,7 +63,7 @@ function rangesOf(text: string, forms: readonly string[]): [start: number, end: 
 function withoutRanges(text: string, ranges: readonly [start: number, end: number][]): string {
   let shown = "", done = 0;
   for (const [start, end] of ranges) {
-    // Found in an earlier layer, too, or inside of a longer one.
+    // Also found in an earlier layer, or part of a longer one.
     if (end <= done) continue;
     if (start >= done) shown += text.slice(done, start) + REDACTED;
     done = end;
@@ -70,13 +71,13 @@ function withoutRanges(text: string, ranges: readonly [start: number, end: numbe
   return shown + text.slice(done);
 }
 
-/** One escape in another: a gateway may quote JSON that quotes a URL. */
+/** Levels of nested escapes: a gateway may quote JSON that quotes a URL. */
 const MOST_LAYERS = 8;
 
-/** A text with escapes decoded, and where each of its UTF-16 units began in the text that was given. */
+/** A text with escapes decoded, and the position in the original text of each of its UTF-16 units. */
 export interface Layer {
   readonly text: string;
-  /** One more than the text has units: the last one is the end. */
+  /** One more than the text has units; the last one is the end. */
   readonly starts: readonly number[];
 }
 
@@ -93,7 +94,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Undefined where there is no escape. */
+/** Decodes one level of escapes; undefined where there are none. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", done = 0;
   const begins: number[] = [];
@@ -165,7 +166,7 @@ const NAMES: Readonly<Record<string, string>> = {
   rbrace: "}",
 };
 
-/** What an escape stands for, or undefined where it stands for nothing. */
+/** The character of an escape, or undefined where it is not one. */
 function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
   const { point, unit, byte, self, url, hex, decimal, name } = groups;
   if (self !== undefined) return self;

@@ -1,5 +1,5 @@
 /**
- * The one thing that the engine knows of a teacher. Anything that fits can be plugged in.
+ * The interface between the engine and a teacher. Anything that implements it is a teacher.
  *
  * @module
  */
@@ -10,37 +10,37 @@ export interface Message {
   role: string;
   /** Text, a list of content parts, or null beside tool calls. */
   content?: unknown;
-  /** Anything else that the row carries (`name`, `tool_calls`, `tool_call_id`, …) goes through. */
+  /** Anything else that the row carries (`name`, `tool_calls`, `tool_call_id`, …) is sent as it is. */
   [key: string]: unknown;
 }
 
 /**
- * Sampling parameters by the names of the teacher's API (`temperature`, `max_tokens`, …). A number
- * that JavaScript would write differently than the user did is held as `JSON.rawJSON`, so that
- * `JSON.stringify` gives back `1.0` and 19-digit integers as they were.
+ * Sampling parameters under the names of the teacher's API (`temperature`, `max_tokens`, …). A number that
+ * JavaScript would write differently is held as `JSON.rawJSON`, so that `JSON.stringify` writes `1.0` and
+ * 19-digit integers as the user did.
  */
 export type Params = Readonly<Record<string, unknown>>;
 
-/** What a teacher is asked. */
+/** A request to a teacher. */
 export interface TeacherRequest {
   /** The row's identity, for logs and for teachers that answer by table. */
   readonly uid: string;
   /** The conversation, oldest first. */
   readonly messages: readonly Message[];
-  /** The run's parameters with the row's own over them. The same object for every row that sets none. */
+  /** The run's parameters with the row's own merged over them. Rows without their own share one object. */
   readonly params: Params;
-  /** The JSON Schema that answers should be of. A teacher that can be asked for that is, unless the
-   * parameters say something else of the form of the answer. @default any text will do */
+  /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless the
+   * parameters already determine the form of the answer. */
   readonly jsonSchema?: AskedSchema;
   /**
-   * The longest that this attempt may take, in milliseconds: what is left of its row's time.
+   * The longest time for this attempt, in milliseconds: what is left of its row's time.
    *
    * @default the teacher's own
    */
   readonly timeoutMs?: number;
 }
 
-/** A JSON Schema as a teacher is asked for it: the fields of `response_format.json_schema`. */
+/** A JSON Schema as it is sent: the fields of `response_format.json_schema`. */
 export interface AskedSchema {
   /** Its name: letters, digits, `_` and `-`, at most 64. */
   readonly name: string;
@@ -48,7 +48,7 @@ export interface AskedSchema {
   readonly schema: unknown;
   /** Whether the teacher must follow it to the letter. @default the teacher's own */
   readonly strict?: boolean;
-  /** What it is for. @default nothing is said */
+  /** A description for the model. @default nothing is said  */
   readonly description?: string;
 }
 
@@ -60,30 +60,30 @@ export interface Usage {
   readonly completionTokens: number;
   /** Tokens of the reasoning. @default 0 */
   readonly reasoningTokens?: number;
-  /** Prompt tokens that came out of a cache. @default 0 */
+  /** Prompt tokens that were read from a cache. @default 0  */
   readonly cachedTokens?: number;
   /** Prompt tokens that were written to a cache. @default 0 */
   readonly cacheWriteTokens?: number;
-  /** What the teacher says that it bills for the answer, in US dollars. @default it says nothing */
+  /** The price of the answer as the teacher states it, in US dollars. @default it says nothing  */
   readonly costUsd?: number;
 }
 
 /**
- * How much may be sent before a teacher refuses for the rate of it, in its own words. Everything is
- * optional: teachers differ in what they say.
+ * The rate limit of a teacher, as it states it. Everything is optional, because teachers state different
+ * parts.
  */
 export interface RateLimit {
   /** Requests that are left. */
   readonly requestsLeft?: number;
-  /** How many there are at most. */
+  /** The limit. */
   readonly requestsLimit?: number;
-  /** Milliseconds until they are all there again. */
+  /** Milliseconds until the limit is reset. */
   readonly requestsResetMs?: number;
   /** Tokens that are left. */
   readonly tokensLeft?: number;
-  /** How many there are at most. */
+  /** The limit. */
   readonly tokensLimit?: number;
-  /** Milliseconds until they are all there again. */
+  /** Milliseconds until the limit is reset. */
   readonly tokensResetMs?: number;
 }
 
@@ -93,22 +93,22 @@ export interface Completion {
   readonly response: string;
   /** The reasoning. @default "" */
   readonly reasoning?: string;
-  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" where
-   * it does not say. What is no known word for a whole answer is not kept (`acceptEndings`). */
+  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" where the
+   * server does not say. An answer is not kept if its reason is not known to mean a complete answer
+   * (`acceptEndings`). */
   readonly finishReason: string;
-  /** Why it may not be whole, where more is known of it than the finish reason says: a sentence without a
-   * final period. @default nothing is known */
+  /** Why it may be incomplete, beyond what the finish reason says: a sentence without a final period. */
   readonly doubt?: string;
   /** Whether the model refused to answer (`message.refusal`); its words are the response. @default false */
   readonly isRefusal?: boolean;
-  /** Tokens, or null where the teacher says nothing of them. */
+  /** Token counts, or null where the teacher reports none. */
   readonly usage: Usage | null;
   /** The model that answered, as the teacher names it. */
   readonly model: string;
-  /** The model that was asked for. @default the teacher's `model` */
+  /** The requested model. @default the teacher's `model`  */
   readonly modelAsked?: string;
-  /** The tier of service that the answer was given at (`flex`, `priority`, …): the one that the teacher
-   * names, else the one that was asked for. @default the teacher's standard */
+  /** The service tier of the answer (`flex`, `priority`, …): the one that the teacher names, else the requested
+   * one. */
   readonly serviceTier?: string;
   /** The teacher's id for the answer. @default "" */
   readonly id?: string;
@@ -118,30 +118,30 @@ export interface Completion {
   readonly ttftMs?: number;
   /** The address that answered, without credentials. @default the teacher's `address` */
   readonly teacher?: string;
-  /** More of the raw answer, asked for by name (`keep`). */
+  /** Further raw fields of the answer, by name (`keep`). */
   readonly kept?: Readonly<Record<string, unknown>>;
-  /** What the teacher says of its rate limit. @default it says nothing */
+  /** What the teacher says about its rate limit. @default it says nothing  */
   readonly rateLimit?: RateLimit;
-  /** What the user should know of this teacher, said once. @default nothing */
+  /** What the user should know about this teacher; given once. @default nothing  */
   readonly notice?: string;
 }
 
 /**
- * Answers one request at a time, any number of them at once.
+ * A teacher answers requests, any number of them at once.
  *
  * `complete` makes one attempt (one POST at most) and never retries; it throws a `TeacherError` when
  * the attempt failed, and rejects soon after `signal` is aborted. Anything else that it throws fails
  * the row at once with the type `teacher`.
  */
 export interface Teacher {
-  /** The model that is asked, part of a run's identity. @default "" */
+  /** The requested model, part of a run's identity. @default ""  */
   readonly model?: string;
   /** Where it is, without credentials; written to each line. @default "" */
   readonly address?: string;
   /** Makes one attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
-  /** Why a request can never be sent to this teacher, fit to stand after `file:line: `, or undefined.
-   * Asked before a run, for each row. @default every request can */
+  /** Why a request can never be sent to this teacher, fit to stand after `file:line: `, or undefined. Called
+   * for each row before a run. */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
   /** What the user should know before a run with these parameters. @default nothing */
   notices?(params: Params): readonly string[];

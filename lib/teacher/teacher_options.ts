@@ -1,6 +1,5 @@
 /**
- * The options of a teacher, checked and resolved, and the header fields that follow from them, made once for all
- * requests.
+ * The options of a teacher, checked and resolved, and its header fields, built once for all requests.
  *
  * @module
  */
@@ -31,13 +30,13 @@ export interface OpenAICompatibleOptions {
    */
   baseUrl?: string;
   /**
-   * The endpoint to ask: `chat` is `/chat/completions`; `completions` is `/completions`, for base models,
-   * and takes rows of one text only; `responses` is `/responses`, which tells summaries of the reasoning.
+   * The endpoint: `chat` is `/chat/completions`; `completions` is `/completions`, for base models, and takes
+   * rows of one text only; `responses` is `/responses`, which returns summaries of the reasoning.
    *
    * @default "chat"
    */
   endpoint?: EndpointName;
-  /** The model to ask. A row whose parameters hold `model` asks that one. */
+  /** The model. A row whose parameters hold `model` uses that one. */
   model: string;
   /** The API key, sent as `Authorization: Bearer …` (to Azure as `api-key`) and shown nowhere.
    * @default none is sent */
@@ -50,22 +49,22 @@ export interface OpenAICompatibleOptions {
   connectTimeoutMs?: number;
   /**
    * The longest silence between two tokens of a stream, in milliseconds. Before the first token only
-   * `timeoutMs` counts: a model may think for long.
+   * `timeoutMs` counts: a model may reason for a long time.
    *
    * @default 120_000
    */
   streamIdleTimeoutMs?: number;
   /** Further header fields; they replace those of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
-  /** Texts that must be shown nowhere, such as values of `headers` whose names do not tell it. The key, and
-   * the values of header fields such as `api-key`, are among them anyway. @default [] */
+  /** Texts that must not be shown anywhere, such as values of `headers` that are secret although their name
+   * does not say so. The key, and values of header fields such as `api-key`, are always included. */
   secrets?: readonly string[];
-  /** Certificates (PEM) of the authorities that are trusted, instead of those that this machine trusts.
+  /** Certificates (PEM) of the trusted authorities, instead of those of this machine.
    * @default those that this machine trusts */
   ca?: string;
   /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
   clientCert?: string;
-  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert` */
+  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert`  */
   clientKey?: string;
   /** Accepts any certificate: anyone in between can read prompts, answers and the key.
    * @default false */
@@ -76,12 +75,12 @@ export interface OpenAICompatibleOptions {
    */
   keep?: readonly string[];
   /**
-   * The tags between which the model's reasoning stands in the text of its answers, such as
-   * `["<reason>", "</reason>"]`. Those that are known (`<think>`, `[THINK]`, `<seed:think>`, the channels of
-   * gpt-oss, …) need not be named. @default none beside them
+   * The tags around the model's reasoning in the text of its answers, such as `["<reason>", "</reason>"]`.
+   * Known ones (`<think>`, `[THINK]`, `<seed:think>`, the channels of gpt-oss, …) need not be named.
+   * @default only the known ones
    */
   thinkTags?: readonly [open: string, close: string];
-  /** An HTTP proxy to go through; a teacher on this machine is asked directly. @default none */
+  /** An HTTP proxy; a teacher on this machine is connected to directly. @default none  */
   proxy?: string;
   /** The clock: Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;
@@ -123,11 +122,11 @@ const DEFAULTS = {
   headers: {},
   secrets: [],
   keep: [],
-  // Unix time that no correction of the system's clock moves: deadlines are measured with it.
+  // Unix time that is not affected by changes of the system clock: deadlines are measured with it.
   now: () => performance.timeOrigin + performance.now(),
 } satisfies Partial<OpenAICompatibleOptions>;
 
-/** The same with nothing left open. */
+/** The options with all defaults. */
 export type ResolvedTeacherOptions =
   & typeof DEFAULTS
   & Omit<OpenAICompatibleOptions, keyof typeof DEFAULTS>
@@ -179,7 +178,7 @@ function checkThinkTags(tags: unknown): void {
   );
 }
 
-/** What the transport sets itself, or what would break it. */
+/** Header fields that undici sets itself, or that would break it. */
 const RESERVED = /^(content-length|transfer-encoding|connection|keep-alive|upgrade|expect|te)$/;
 
 /**
@@ -206,10 +205,10 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /**
- * The header field that holds the key, else the credentials of the address, else none. Azure takes
- * keys in `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
+ * The header field with the key, else with the credentials of the address, else none. Azure takes keys in
+ * `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
  *
- * @throws {TypeError} If the key holds what no header field can. The key is not shown.
+ * @throws {TypeError} If the key cannot stand in a header field. The key is not shown.
  */
 export function keyHeader(
   apiKey: string | undefined,
@@ -227,7 +226,7 @@ export function keyHeader(
   return credentials === undefined ? {} : { authorization: `Basic ${base64(credentials)}` };
 }
 
-/** Names and values in turn, as the transport reads them fastest. What is given replaces ours. */
+/** Names and values in turn, which undici reads fastest. The user's fields replace ours. */
 export function headerList(
   ours: Readonly<Record<string, string>>,
   given: Readonly<Record<string, string>>,

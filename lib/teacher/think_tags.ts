@@ -11,14 +11,14 @@
 export type Separated = Thought & Partial<HarmonyAnswer>;
 
 /**
- * Tells the answer from the reasoning.
+ * Separates the answer from its reasoning.
  *
- * Reasoning in a field means that the server has split already: what stands between tags in the text is
- * the answer's then, unless it repeats the field.
+ * Reasoning in a field means that the server has already separated it: tags in the text belong to the
+ * answer then, unless they repeat the field.
  *
  * @param content The text, as it came.
- * @param field The reasoning that came in a field of its own, or "".
- * @param own Tags beside those that are known.
+ * @param field The reasoning from a separate field, or "".
+ * @param own Tags in addition to the known ones.
  */
 export function separateThoughts(content: string, field: string, own?: ThinkTags): Separated {
   const channels = splitHarmony(content);
@@ -28,13 +28,13 @@ export function separateThoughts(content: string, field: string, own?: ThinkTags
   if (split === undefined) return { response: content, reasoning };
   const repeated = longerOfSame(reasoning, split.reasoning);
   if (repeated !== undefined) return { ...split, reasoning: repeated };
-  // Marks of channels are never part of an answer.
+  // Channel marks are never part of an answer.
   if (channels === undefined) return { response: content, reasoning };
   return { ...channels, reasoning: `${reasoning}\n\n${channels.reasoning}` };
 }
 
-/** The longer of two texts where one of them holds the other, but for white space; else undefined. What
- * is less than half of the other is a quotation of it, unless it is nothing at all. */
+/** The longer of two texts if one contains the other, ignoring white space; else undefined. A text of less than
+ * half the length is a quotation, unless it is empty. */
 function longerOfSame(first: string, second: string): string | undefined {
   const a = squeezed(first), b = squeezed(second);
   if (b === "") return first;
@@ -59,8 +59,8 @@ interface Thought {
 }
 
 /**
- * How models mark their reasoning. `<thinking>`, `<reasoning>` and `<answer>` are missing: no chat
- * template writes them, prompts ask for them, and then they are the answer's.
+ * How models mark their reasoning. `<thinking>`, `<reasoning>` and `<answer>` are missing: no chat template
+ * writes them. Prompts ask for them, and then they belong to the answer.
  */
 export const THINK_TAGS: readonly ThinkTags[] = [
   ["<think>", "</think>"], // DeepSeek, Qwen, GLM, Kimi, MiniMax M2 and most others
@@ -79,22 +79,21 @@ export const THINK_TAGS: readonly ThinkTags[] = [
 /** What opening tags begin with. */
 const FIRST_LETTERS: ReadonlySet<string> = new Set(THINK_TAGS.map(([open]) => open[0]));
 
-/** Closing tags whose opening one may be missing, because the chat template has written it, each behind
- * what is looked for first: one search finds the text that has none of several tags. It is as short as can
- * be, because a search stops at each first letter: `think>` takes five times as long in English. */
+/** Closing tags whose opening tag may be missing because the chat template has written it, each with a mark to
+ * search for first: one search rules out several tags. The mark is as short as possible, because a search
+ * stops at each first letter: `think>` takes five times as long in English. */
 const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags[]])[] = [
   ["k>", THINK_TAGS.filter(([, close]) => close.endsWith("think>"))],
   ["K]", THINK_TAGS.filter(([, close]) => close.endsWith("THINK]"))],
 ];
 
 /**
- * Takes the reasoning out of a content, or returns undefined where there is none.
+ * Separates the reasoning in a content; undefined where there is none.
  *
- * Only blocks that the content starts with are reasoning: a `<think>` further on is part of the
- * answer. Where the first block is never closed, the answer had not begun yet. Line ends around the
- * two are dropped, nothing else is.
+ * Only blocks at the start of the content are reasoning: a later `<think>` is part of the answer. Where the
+ * first block is never closed, the answer had not begun. Only line ends around the two are dropped.
  *
- * @param own Tags beside those that are known.
+ * @param own Tags in addition to the known ones.
  */
 export function splitThinkTags(content: string, own?: ThinkTags): Thought | undefined {
   const start = content.search(/\S/);
@@ -108,7 +107,7 @@ export function splitThinkTags(content: string, own?: ThinkTags): Thought | unde
   return withMore(block, tags);
 }
 
-/** Takes tags off reasoning that a server has put into a field of its own with them. */
+/** Removes tags from reasoning in a separate field. */
 export function withoutTags(reasoning: string, own?: ThinkTags): string {
   const tags = openedBy(reasoning, reasoning.search(/\S/), own);
   if (tags === undefined) return reasoning;
@@ -156,7 +155,7 @@ function splitUnopened(content: string, own?: ThinkTags): Thought | undefined {
   return undefined;
 }
 
-/** Without an opening tag of its own, a closing one must not close one that stands in the answer. */
+/** A closing tag without an opening one must not close a tag inside the answer. */
 function splitAtClose(content: string, [open, close]: ThinkTags): Thought | undefined {
   const end = content.indexOf(close);
   if (end < 0 || content.lastIndexOf(open, end) >= 0) return undefined;
@@ -172,7 +171,7 @@ function trimLines(text: string): string {
   return text.replace(/^[\r\n]+/, "").replace(/[\r\n]+$/, "");
 }
 
-/** What the channels hold. */
+/** The content of the channels. */
 interface HarmonyAnswer extends Thought {
   /** Tool calls in the OpenAI form. */
   readonly toolCalls: readonly unknown[];
@@ -189,10 +188,10 @@ const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
  * opens the first channel too, they begin with its text. */
 const BEGINS = /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 const CONTINUES = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
-/** What is left where a server drops the special tokens and keeps the names: `analysis…assistantfinal…`. */
+/** What remains where a server drops the special tokens and keeps the names: `analysis…assistantfinal…`. */
 const BARE = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
-/** Takes the channels of a content apart, or returns undefined where it has none. */
+/** Splits the channels of a content; undefined where it has none. */
 function splitHarmony(content: string): HarmonyAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
     const [, reasoning, response] = BARE.exec(content) ?? [];
@@ -227,7 +226,7 @@ function* messagesOf(content: string): Iterable<HarmonyMessage> {
     } else if (mark === "start" || mark === "channel" || mark === "constrain") {
       header += ` ${text}`;
     } else if (text.trim() !== "") {
-      // llama.cpp with `--reasoning-format none` leaves the marks of the final channel out.
+      // llama.cpp with `--reasoning-format none` omits the marks of the final channel.
       yield { header: "final", body: text };
     }
   }

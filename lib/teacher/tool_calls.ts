@@ -1,5 +1,6 @@
 /**
- * Tool calls in OpenAI's form, whatever form they came in: from a whole answer, or from the deltas of a stream.
+ * Tool calls in OpenAI's form, whatever form the server sent: from a whole answer, or from the deltas of a
+ * stream.
  *
  * @module
  */
@@ -20,7 +21,7 @@ import {
  *
  * @param message The message.
  * @param text The text of the whole answer.
- * @param path Where the message stands in it.
+ * @param path The path to the message in it.
  */
 export function toolCallsOf(
   message: JsonObject,
@@ -34,22 +35,22 @@ export function toolCallsOf(
   if (Array.isArray(calls) && calls.length > 0) {
     return calls.map((call, i) => toolCall(call, place, ["tool_calls", i]));
   }
-  // Older versions of TGI send the one call without a list around it.
+  // Older versions of TGI send a single call without a list.
   if (asObject(calls) !== undefined) return [toolCall(calls, place, ["tool_calls"])];
   const called = asObject(legacy);
   if (called === undefined) return undefined;
   return [legacyCall(openaiFunction(called, inside(place, "function_call")))];
 }
 
-/** The form that tool calls had before there were tools, in today's form. */
+/** Translates the older form `function_call`. */
 function legacyCall(called: unknown): unknown {
   return { id: "call_0", type: "function", function: called };
 }
 
 /**
- * The arguments of a call as the text that OpenAI sends: TGI, Ollama and others send an object.
+ * The arguments of a call as text, as OpenAI sends them: TGI, Ollama and others send an object.
  *
- * @param place Where they stand; their own text keeps all digits of a number.
+ * @param place Their place; the original text keeps all digits of numbers.
  */
 function argumentsText(value: unknown, place: JsonPlace): string {
   if (typeof value === "string") return value;
@@ -57,7 +58,7 @@ function argumentsText(value: unknown, place: JsonPlace): string {
   return textAt(place) ?? JSON.stringify(value);
 }
 
-/** The members of an object; those that are nested too deeply, as text. */
+/** The members of an object; deeply nested ones as text. */
 function shallowMembers(object: JsonObject, place: JsonPlace): JsonObject {
   const members = { ...object };
   for (const [name, value] of Object.entries(object)) {
@@ -80,12 +81,12 @@ function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
       function: openaiFunction(called, inside(place, "function")),
     };
   }
-  // Some leave the wrapper out.
+  // Some servers omit the wrapper.
   if (asText(call.name) !== "" && "arguments" in call) return openaiFunction(call, place);
   return shallowMembers(call, place);
 }
 
-/** TGI numbers calls where others name them. */
+/** TGI sends numbers as ids. */
 function withTextId(call: JsonObject | undefined): JsonObject | undefined {
   return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
@@ -100,15 +101,15 @@ function openaiFunction({ arguments: args, ...rest }: JsonObject, place: JsonPla
 interface Call {
   id: string;
   name: string;
-  /** Undefined until the stream has brought some, empty ones included. */
+  /** Undefined until the stream has sent any, even empty ones. */
   arguments: string | undefined;
   readonly fields: JsonObject;
   readonly functionFields: JsonObject;
 }
 
-/** What one part says. */
+/** One part of a call. */
 interface Part {
-  /** Undefined where the server numbers nothing. */
+  /** Undefined where the server sends no index. */
   readonly index: string | undefined;
   readonly id: string;
   readonly name: string;
@@ -118,7 +119,7 @@ interface Part {
 /** The tool calls of one streamed answer. */
 export class ToolCallDeltas {
   readonly #calls: Call[] = [];
-  // The call that each index of the stream stands for; some servers give all calls the same.
+  // The call of each index of the stream; some servers give all calls the same index.
   readonly #byIndex = new Map<string, Call>();
   #legacy: { name: string; arguments: string } | undefined;
 
@@ -126,7 +127,7 @@ export class ToolCallDeltas {
    * Reads the parts in one delta; returns whether there were any.
    *
    * @param delta The delta.
-   * @param place Where it stands.
+   * @param place Its place in the event.
    */
   add(delta: JsonObject, place: JsonPlace): boolean {
     const { tool_calls: parts, function_call: legacy } = delta;
@@ -169,7 +170,7 @@ export class ToolCallDeltas {
     const { name: ___, arguments: args, ...more } = asObject(called) ?? {};
     const part = partOf(object, args, place);
     const known = this.#known(part, position);
-    // A call that is sent once more, whole, as some servers do at the end.
+    // A call that is sent again as a whole, as some servers do at the end.
     if (known !== undefined && repeats(known, part)) return;
     const isOfKnown = known !== undefined && !isAnother(known, part);
     const call = isOfKnown ? known : this.#make(part, known);
@@ -180,14 +181,14 @@ export class ToolCallDeltas {
     assignTold(call.functionFields, more, inside(place, "function"));
   }
 
-  /** What has no form of a call: its text is kept anyway. */
+  /** Adds what does not have the form of a call: its text is kept anyway. */
   #addFormless(raw: unknown, place: JsonPlace): void {
     if (raw === null) return;
     const part = { index: undefined, id: "", name: "", arguments: undefined };
     this.#make(part, undefined).arguments = argumentsText(raw, place);
   }
 
-  /** The call that a part belongs to, as far as its index and its id tell. */
+  /** The call that a part belongs to, according to its index and id. */
   #known({ index, id, name }: Part, position: number): Call | undefined {
     if (index !== undefined) return this.#byIndex.get(index);
     if (id !== "") {
@@ -207,7 +208,7 @@ export class ToolCallDeltas {
   #make({ index, id, name }: Part, before: Call | undefined): Call {
     const call: Call = {
       id,
-      // Gateways that lose the head of a second call have lost its name with it.
+      // Gateways that lose the start of a second call lose its name too.
       name: name === "" ? before?.name ?? "" : name,
       arguments: undefined,
       fields: {},
@@ -234,9 +235,9 @@ function partOf(
   };
 }
 
-/** Whether a part is the beginning of another call than the one that its index or its place says. */
+/** Whether a part begins a different call than its index or position says. */
 function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part): boolean {
-  // Another id with a name of its own is another call, whatever the index says.
+  // Another id with a name is another call, whatever the index says.
   if (id !== "" && name !== "" && id !== known.id) {
     return known.id !== "" || known.arguments !== undefined ||
       (known.name !== "" && known.name !== name);
@@ -244,7 +245,7 @@ function isAnother(known: Call, { index, id, name, arguments: args = "" }: Part)
   if (index === undefined && id === "" && name !== "" && known.name !== "" && name !== known.name) {
     return true;
   }
-  // Arguments are one JSON value: what follows a whole one belongs to the next call.
+  // Arguments are one JSON value: what follows a complete value belongs to the next call.
   return /^\s*[{[]/.test(args) && isWhole(known.arguments);
 }
 
@@ -263,7 +264,7 @@ function isWhole(args = ""): boolean {
   }
 }
 
-/** What has a value wins over what was there; some servers repeat fields as null or "". */
+/** Values replace earlier ones; some servers repeat fields as null or "". */
 function assignTold(fields: JsonObject, told: JsonObject, place: JsonPlace): void {
   const names = Object.keys(told);
   if (names.length === 0) return;

@@ -144,7 +144,7 @@ export const REACHING: ServerGroup = {
         sentLast: { response_format: undefined },
         result: { response: '{"a":1}', distill: { attempts: 2 } },
         posts: 2,
-        says: /refuses response_format .*it is asked without it from now on/,
+        says: /refuses response_format .*requests leave it out from now on/,
       },
     },
     {
@@ -190,7 +190,7 @@ export const REACHING: ServerGroup = {
         sentLast: { stream: true, stream_options: undefined },
         result: { response: "42" },
         posts: 2,
-        says: /refuses stream_options .*it may count no tokens/,
+        says: /refuses stream_options .*tokens may not be counted/,
       },
     },
     {

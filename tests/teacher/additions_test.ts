@@ -59,7 +59,7 @@ for (const [status, message] of REFUSALS) {
     assertEquals(
       error.notice,
       `The teacher at ${it.server.url} refuses response_format (${message}): ` +
-        "it is asked without it from now on; answers are still checked against the schema",
+        "requests leave it out from now on; answers are still checked against the schema",
     );
     await askFor(it.teacher);
     assertEquals("response_format" in it.server.requests[1].body, false);

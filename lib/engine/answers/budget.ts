@@ -11,7 +11,7 @@ import { UsageError } from "../../errors.ts";
 import { formatCount } from "../../figures.ts";
 import type { Completion, Teacher } from "../../teacher/mod.ts";
 
-/** Limits of a run, and the prices that its answers are counted by. */
+/** Limits of a run, and the prices of its answers. */
 export interface BudgetOptions {
   /** What an answer costs in US dollars; undefined where the teacher did not count its tokens.
    * @default no price is known */
@@ -24,7 +24,8 @@ export interface BudgetOptions {
   maxCompletionTokens?: number;
 }
 
-/** Answers without a token count, if they are also most of all answers, after which no limit can be held. */
+/** Answers without a token count that halt the run, if they are also the majority: no limit can be enforced
+ * then. */
 const UNCOUNTED_ANSWERS = 10;
 
 /**
@@ -46,21 +47,21 @@ export function checkLimits(
   );
 }
 
-/** Counts what answers cost, those included that are not kept. */
+/** Counts the cost of all answers, including those that are not kept. */
 export class Budget {
   readonly #priceOf: BudgetOptions["priceOf"];
   readonly #unpriced: readonly Teacher[];
   readonly #maxCompletionTokens: number;
   #maxCostUsd: number | null = null;
   #costUsd = 0;
-  /** What earlier runs have cost that share the limit. */
+  /** The cost of earlier runs that share the limit. */
   #costBefore = 0;
   #completionTokens = 0;
   #counted = 0;
   #uncounted = 0;
 
   /**
-   * Starts at nothing.
+   * Nothing is spent yet.
    *
    * @throws {RangeError} when a limit is out of range
    * @throws {UsageError} when there is a limit to the cost and a price is not known
@@ -90,16 +91,16 @@ export class Budget {
     if (maxCostUsd !== null && this.#costUsd + this.#costBefore >= maxCostUsd) {
       const cost = dollarsBeside(this.#costUsd + this.#costBefore, maxCostUsd);
       if (this.#costBefore > 0) {
-        return `The shard has cost ${cost} of its share of at most ${
-          dollars(maxCostUsd)
-        } (--max-cost), all ` +
-          "its runs together";
+        return `The shard has cost ${cost} of its share of at most ${dollars(maxCostUsd)} ` +
+          "(--max-cost), all its runs together";
       }
       return `The run has cost ${cost} of at most ${dollars(maxCostUsd)} (--max-cost)`;
     }
     if (this.#completionTokens >= maxTokens) {
-      return `The run has had ${count(this.#completionTokens)} completion tokens of at most ` +
-        `${count(maxTokens)} (--max-completion-tokens-total)`;
+      return `The run has had ${
+        formatCount(this.#completionTokens)
+      } completion tokens of at most ` +
+        `${formatCount(maxTokens)} (--max-completion-tokens-total)`;
     }
     if (this.#uncounted >= UNCOUNTED_ANSWERS && this.#uncounted > this.#counted) {
       const limit = maxCostUsd === null ? "--max-completion-tokens-total" : "--max-cost";
@@ -116,7 +117,7 @@ export class Budget {
    */
   add(completion: Completion, teacher: Teacher): number {
     const tokens = completion.usage?.completionTokens;
-    // A teacher that was plugged in may say anything; one NaN would take the limit away.
+    // A custom teacher may return anything; one NaN would disable the limit.
     if (tokens === undefined || !(tokens >= 0)) {
       this.#uncounted++;
       return 0;
@@ -129,13 +130,13 @@ export class Budget {
     return costUsd;
   }
 
-  /** Lets the limit count what earlier runs have cost. */
+  /** Adds the cost of earlier runs to what the limit is compared with. */
   countBefore(usd: number): void {
     this.#costBefore = usd;
   }
 
   /**
-   * Lets the run cost more or less than it was told, from now on; null takes the limit away.
+   * Changes the cost limit; null removes it.
    *
    * @throws {RangeError} when it is not above 0
    * @throws {UsageError} when a price is not known
@@ -167,7 +168,7 @@ function noPrice(maxCostUsd: number, unpriced: readonly Teacher[]): UsageError {
   );
 }
 
-/** `$1,234.50`; under a cent as many digits as say something. */
+/** `$1,234.50`; below a cent, three significant digits. */
 function dollars(usd: number, fractionDigits = 2): string {
   const isTiny = usd > 0 && usd < 0.01;
   const digits = isTiny
@@ -176,7 +177,7 @@ function dollars(usd: number, fractionDigits = 2): string {
   return usd.toLocaleString("en-US", { style: "currency", currency: "USD", ...digits });
 }
 
-/** A run that is less than a millionth of a dollar above its limit has met it. */
+/** A run that is less than a millionth of a dollar above its limit is shown as equal to it. */
 const MOST_DIGITS = 6;
 
 /** An amount with as many digits as tell it from another: `$2.0031` beside `$2.00`. */
@@ -186,8 +187,4 @@ function dollarsBeside(usd: number, other: number): string {
     if (text !== dollars(other, digits)) return text;
   }
   return dollars(usd);
-}
-
-function count(tokens: number): string {
-  return formatCount(tokens);
 }

@@ -1,6 +1,6 @@
 /**
- * How an answer ended: whole, cut off at a limit, filtered, or refused by the model, by the finish reasons and the
- * fields of known servers; and the token limit that a request has, and the next one.
+ * How an answer ended: complete, cut off at a limit, filtered, or refused by the model, by the finish reasons
+ * and the fields of known servers. Also the token limit of a request, and the next higher one.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import type { Completion, Params } from "../../teacher/mod.ts";
  * - `whole`: the teacher finished it
  * - `limit`: at the token limit
  * - `context`: at the end of the model's context, where no token limit helps
- * - `filter`: a filter withheld or cut it
- * - `broken`: the teacher gave it up
- * - `unknown`: in a word that is not known
- * - `none`: the teacher does not say
+ * - `filter`: a filter withheld it or cut it off
+ * - `broken`: the teacher broke it off
+ * - `unknown`: the finish reason is not known
+ * - `none`: there is no finish reason
  */
 export type Ending = "whole" | "limit" | "context" | "filter" | "broken" | "unknown" | "none";
 
 /** The word of `acceptEndings` for answers without a finish reason. */
 export const NO_REASON = "none";
 
-/** The words, by what they mean, as their keys. Most servers use those of OpenAI; the others are the words
- * of Anthropic, Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu,
- * DeepSeek, Baidu, AI21 and OpenAI's Responses API, which gateways pass on. */
+/** Finish reasons by their meaning. Most servers use those of OpenAI; the others are the words of Anthropic,
+ * Gemini, Cohere, Mistral, Bedrock, watsonx, TGI, SGLang, vLLM, Ollama, LM Studio, Zhipu, DeepSeek, Baidu,
+ * AI21 and OpenAI's Responses API, which gateways pass on. */
 const WORDS: Readonly<Record<Exclude<Ending, "unknown" | "none">, string>> = {
   whole: `stop stopped tool_calls tool_call tool_use function_call function_calls end_turn end
     stop_sequence stop_sequence_reached stop_string_found stop_token stop_token_reached eos eos_token
@@ -56,11 +56,11 @@ const ENDINGS: ReadonlyMap<string, Ending> = new Map(
   ),
 );
 
-/** Says how answers ended. */
+/** Tells how answers ended. */
 export class Endings {
   readonly #accepted: ReadonlySet<string>;
 
-  /** `accepted`: further words that end a whole answer, or `none`. */
+  /** `accepted`: further finish reasons of complete answers, or `none`. */
   constructor(accepted: readonly string[] = []) {
     this.#accepted = new Set(accepted.map(keyOf));
   }
@@ -73,10 +73,10 @@ export class Endings {
   }
 
   #ofWord(finishReason: string | null | undefined): Ending {
-    // A teacher that was plugged in without types and never names a reason answers for it.
+    // A custom teacher without types that never names a reason is trusted.
     if (finishReason === "stop" || finishReason === undefined) return "whole";
     const ending = endingOf(finishReason);
-    // What a filter or a token limit has cut is not the user's to call whole.
+    // The user cannot declare an answer complete that a filter or a token limit cut off.
     const isOpen = ending === "unknown" || ending === "none" || ending === "broken";
     if (!isOpen || this.#accepted.size === 0) return ending;
     const key = ending === "none" ? NO_REASON : keyOf(finishReason!);
@@ -84,7 +84,7 @@ export class Endings {
   }
 }
 
-/** How an answer ended, by the server's word alone. */
+/** How an answer ended, by its finish reason alone. */
 export function endingOf(finishReason: string | null): Ending {
   if (typeof finishReason !== "string") return "none";
   const key = keyOf(finishReason);
@@ -124,18 +124,19 @@ export function checkEndings(words: readonly string[]): void {
   }
 }
 
-/** Whether an answer has as many tokens as it may have: then it was cut, whatever its server says. */
+/** Whether an answer has as many tokens as its limit allows: it was cut off then, whatever its finish reason. */
 function hasMetLimit({ usage }: Completion, params: Params): boolean {
   const tokens = usage?.completionTokens ?? 0;
   return tokens > 0 && tokenLimitOf(params)?.tokens === tokens;
 }
 
-/** A word as it is compared: `MAX_TOKENS`, `max-tokens` and `FinishReason.MAX_TOKENS` are one. */
+/** A finish reason in the form in which it is compared: `MAX_TOKENS`, `max-tokens` and
+ * `FinishReason.MAX_TOKENS` are the same. */
 function keyOf(word: string): string {
   return word.toLowerCase().replace(/^\s*finish_?reason[._]/, "").replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** How much of an answer is looked at: a refusal comes first, and a long answer may speak of one. */
+/** The characters of an answer that are searched: a refusal comes first, and a long answer may mention one. */
 const START = 200;
 
 const PHRASES: readonly RegExp[] = [
@@ -157,12 +158,15 @@ export function isRefusal(response: string): boolean {
   return PHRASES.some((phrase) => phrase.test(start));
 }
 
-/** The name of OpenAI's older models and of nearly all other servers, that of OpenAI's newer ones, that of the
- * endpoint `/responses`, and those that llama.cpp and SGLang take as well. */
-const NAMES = [
+/** Parameters that limit the tokens of an answer. */
+const LIMIT_NAMES = [
+  // OpenAI's older models, and nearly all other servers.
   "max_tokens",
+  // OpenAI's newer models.
   "max_completion_tokens",
+  // The endpoint `/responses`.
   "max_output_tokens",
+  // llama.cpp and SGLang accept these as well.
   "n_predict",
   "max_new_tokens",
 ] as const;
@@ -170,7 +174,7 @@ const NAMES = [
 /** A token limit among parameters. */
 interface TokenLimit {
   /** The parameter. */
-  readonly name: typeof NAMES[number];
+  readonly name: typeof LIMIT_NAMES[number];
   /** Tokens. */
   readonly tokens: number;
 }
@@ -178,7 +182,7 @@ interface TokenLimit {
 /** The limit that parameters set, the lower one where there are two; undefined where there is none. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
-  for (const name of NAMES) {
+  for (const name of LIMIT_NAMES) {
     const tokens = tokensOf(params, name);
     if (tokens === undefined || (lowest !== undefined && lowest.tokens <= tokens)) continue;
     lowest = { name, tokens };
@@ -203,7 +207,7 @@ export function escalated(
 ): Params | undefined {
   let changed: Record<string, unknown> | undefined;
   let isLimited = false;
-  for (const name of NAMES) {
+  for (const name of LIMIT_NAMES) {
     const tokens = tokensOf(params, name);
     if (tokens === undefined) continue;
     isLimited = true;
@@ -219,7 +223,7 @@ export function escalated(
  * there is none. `params` itself where nothing changes. */
 export function withTokenLimit(params: Params, tokens: number): Params {
   const changed: Record<string, unknown> = {};
-  for (const name of NAMES) {
+  for (const name of LIMIT_NAMES) {
     const limit = tokensOf(params, name);
     if (limit !== undefined && limit < tokens) changed[name] = tokens;
   }
@@ -227,8 +231,8 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A number as JavaScript or `JSON.rawJSON` holds it, or as text, which vLLM reads as well, where it can be a
- * limit. */
+/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined where it is
+ * none. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;
   const raw = (value as { readonly rawJSON?: unknown } | null | undefined)?.rawJSON;

@@ -19,43 +19,44 @@ import {
   withTokenLimit,
 } from "./endings.ts";
 
-/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (where it
- * hit the limit) another attempt with twice the limit. */
+/** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the token
+ * limit) another attempt with twice the limit. */
 export type OnTruncated = "error" | "keep" | "escalate";
 
 /** Why an answer is not kept, and what follows. */
 export interface Rejection {
   /** Why. */
   readonly failure: Failure;
-  /** The row has failed, or is asked once more: for another answer, for a longer one, or (`repeat`) because
-   * its answer could not be checked before the run had to end. */
+  /** The row has failed, or is sent again: for another answer, for a longer one, or (`repeat`) because the run
+   * had to end before its answer was checked. */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
-  /** What it is asked with; undefined where the row has failed. */
+  /** The parameters of the next attempt; undefined where the row has failed. */
   readonly params: Params | undefined;
   /** Why the run must not continue; undefined while it may. */
   readonly halt?: string;
 }
 
-/** What answers are judged by. */
+/** Settings of `AnswerPolicy`. */
 export interface AnswerPolicyOptions {
   /** What becomes of an answer that hit the token limit or a filter. */
   readonly onTruncated: OnTruncated;
   /** The highest token limit that `escalate` sets. @default 8 times the row's first one */
   readonly maxTokensCap?: number;
-  /** How often a row is asked again whose answer was empty, refused or rejected by a check. @default 0 */
+  /** How often a row is sent again because its answer was empty, refused or rejected by a check.
+   * @default 0 */
   readonly resample?: number;
-  /** Finish reasons that end a whole answer beside those that are known; `none`: no reason at all. */
+  /** Further finish reasons of complete answers; `none`: no finish reason. */
   readonly acceptEndings?: readonly string[];
   /** Whether answers that refuse are failures. @default false */
   readonly rejectRefusals?: boolean;
-  /** The checks that every answer has to pass that is kept, in this order. */
+  /** The checks that an answer has to pass to be kept, in this order. */
   readonly checks: readonly Check[];
-  /** The run's parameters: with a row's own over them, they hold its first token limit. */
+  /** The run's parameters. With a row's own merged over them, they hold its first token limit. */
   readonly params: Params;
 }
 
-/** Whether a teacher gave a completion at all; one that was plugged in without types may give anything,
- * and may leave the text out. */
+/** Whether a teacher returned a completion at all. A custom teacher without types may return anything, and may
+ * leave the text out. */
 export function isCompletion(value: unknown): value is Completion {
   if (typeof value !== "object" || value === null) return false;
   const { response } = value as { response?: unknown };
@@ -63,15 +64,15 @@ export function isCompletion(value: unknown): value is Completion {
 }
 
 /**
- * Judges completions, in this order: did it end, was it cut off, is it empty, does it refuse, does it pass
- * the checks. The first reason rejects it. A tool call is an answer. Answers that were cut off and are kept (`keep`) have to
- * pass the checks like all others.
+ * Judges completions in this order: did the answer end, was it cut off, is it empty, does it refuse, does it
+ * pass the checks. The first reason rejects it. A tool call is an answer. Answers that were cut off and are
+ * kept (`keep`) have to pass the checks like all others.
  */
 export class AnswerPolicy {
   readonly #options: AnswerPolicyOptions;
   readonly #endings: Endings;
 
-  /** Takes options that were checked. */
+  /** The options are already validated. */
   constructor(options: AnswerPolicyOptions) {
     this.#options = options;
     this.#endings = new Endings(options.acceptEndings);
@@ -83,12 +84,12 @@ export class AnswerPolicy {
   }
 
   /**
-   * Says whether an answer is kept (undefined). A promise only where a check has to wait.
+   * Decides whether an answer is kept (undefined). Returns a promise only where a check takes time.
    *
    * @param completion The answer.
    * @param row The row that was asked.
-   * @param params What it was asked with.
-   * @param resamples How often it was asked again already because of an answer that was not kept.
+   * @param params The parameters of the attempt.
+   * @param resamples How often another answer was requested already because one was not kept.
    * @param ending How it ended.
    * @param cost What it took, for the checks.
    */
@@ -124,11 +125,11 @@ export class AnswerPolicy {
   }
 
   /**
-   * What a row is asked with where an earlier run left it. The settings of this run bound it: the limit is
-   * raised only where answers are escalated, and to the highest limit at most.
+   * The parameters of a row that an earlier run left pending, within the settings of this run: the token limit
+   * is raised only where answers are escalated, up to the highest limit.
    *
    * @param row The row.
-   * @param params What it would be asked with first.
+   * @param params The parameters of its first attempt.
    * @param next Where it was left.
    */
   continued(row: Row, params: Params, { resample, maxTokens }: NextAttempt): Params {
@@ -137,7 +138,7 @@ export class AnswerPolicy {
     return withTokenLimit(seeded, Math.min(maxTokens, this.#capOf(row) ?? Infinity));
   }
 
-  /** The first verdict of the checks from `next` on, after one that has to wait. */
+  /** The first verdict of the checks from `next` on, after a check that takes time. */
   async #checked(
     waiting: Promise<Verdict>,
     next: number,
@@ -158,19 +159,19 @@ export class AnswerPolicy {
     if (typeof verdict === "string") return this.#unfit("rejected", verdict, params, resamples);
     const { unchecked, isFinal, halt } = verdict;
     const failure = failureOf("rejected", unchecked);
-    // Another answer may be as hard to check: it is not paid for.
+    // Another answer may be as hard to check, so none is paid for.
     if (isFinal) return { ...failed(failure), halt };
     return { failure, follow: "repeat", params, halt };
   }
 
-  /** An answer that is empty or was rejected: another one may be better. */
+  /** Rejects an answer that is empty, refuses, or failed a check: another one may be better. */
   #unfit(type: FailureType, message: string, params: Params, resamples: number): Rejection {
     const failure = failureOf(type, message);
     if (resamples >= (this.#options.resample ?? 0)) return failed(failure);
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** An answer that is not whole; undefined where it is kept anyway. */
+  /** Rejects an answer that was cut off; undefined where it is kept anyway. */
   #cutOff(
     ending: CutOff,
     hasAnswer: boolean,
@@ -180,7 +181,7 @@ export class AnswerPolicy {
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
-    // Of an answer that had not begun there is nothing to keep.
+    // Where the answer had not begun, there is nothing to keep.
     if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));
@@ -227,8 +228,8 @@ const EMPTY = "The answer holds neither text nor a tool call";
 type CutOff = "limit" | "context" | "filter";
 
 /**
- * The failure of an attempt whose answer the teacher did not finish, or does not say that it has, or which it
- * has not even begun: the row is asked again. Undefined for all others.
+ * The error of an attempt whose answer the teacher did not finish, did not mark as complete, or did not begin:
+ * its row is sent again. Undefined for all other answers.
  */
 export function unfinished(completion: Completion, ending: Ending): TeacherError | undefined {
   if (ending === "whole" && isNothing(completion)) {
@@ -245,7 +246,7 @@ export function unfinished(completion: Completion, ending: Ending): TeacherError
   });
 }
 
-/** What is known of such an answer. */
+/** The message for such an answer. */
 function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion): string {
   if (ending === "none") {
     const what = "The answer ended without a finish reason";
@@ -258,19 +259,19 @@ function unfinishedInWords(ending: Ending, { finishReason, doubt }: Completion):
 }
 
 function hasContent({ response, toolCalls }: Completion): boolean {
-  // Looks as far as the first letter, where trim() would look at both ends and may copy the rest.
+  // Searches up to the first letter only; trim() would search from both ends and may copy the rest.
   return /\S/.test(response ?? "") || (toolCalls?.length ?? 0) > 0;
 }
 
-/** Whether there is nothing, and no token was counted: gateways whose upstream has failed (Ollama's cloud, LiteLLM,
- * which counts nothing in such a stream), and Gemini now and then. */
+/** Whether the answer is empty and no token was counted: from gateways whose upstream has failed (Ollama's
+ * cloud, LiteLLM, which counts nothing in such a stream), and sometimes from Gemini. */
 function isNothing(completion: Completion): boolean {
   const { usage } = completion;
   return (usage === null || usage?.completionTokens === 0) && !hasContent(completion) &&
     !hasReasoning(completion);
 }
 
-/** Whether the model thought; some teachers only say how long. */
+/** Whether the model reasoned; some teachers only say for how many tokens. */
 function hasReasoning({ reasoning, usage }: Completion): boolean {
   return /\S/.test(reasoning ?? "") || (usage?.reasoningTokens ?? 0) > 0;
 }

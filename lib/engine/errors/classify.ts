@@ -1,8 +1,8 @@
 /**
- * What an error means: the one place that decides whether an attempt is worth another, whether a row
- * has failed, or whether no row can be answered until the user does something.
+ * What an error means: the one place that decides whether an attempt is repeated, whether its row has failed,
+ * or whether no row can be answered until the user does something.
  *
- * `docs/errors.md` says the same in words, case by case.
+ * `docs/errors.md` describes each case.
  *
  * @module
  */
@@ -63,17 +63,17 @@ export interface Classification {
   readonly action: FailureReaction;
   /** Why. */
   readonly cause: FailureCause;
-  /** How long the teacher asks to wait, in ms. @default undefined: it says nothing of that */
+  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that  */
   readonly retryAfterMs?: number;
-  /** Whether the teacher says that nothing is left of a limit: no other row is sent to it until then.
+  /** Whether the teacher says that a limit is used up: no other row is sent to it until then.
    * @default false */
   readonly isExhausted?: boolean;
-  /** For halts: what to do about it, a sentence without a final period. */
+  /** For halts: what the user can do, a sentence without a final period. */
   readonly advice?: string;
-  /** Whether the model's name is to blame: a row that names its own model fails alone. @default false */
+  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false  */
   readonly isAboutModel?: boolean;
-  /** Whether something else than a teacher answers at the address, where it has never answered anything
-   * else: for certain, or as it seems. @default undefined: no */
+  /** Whether something other than a teacher answers, surely or probably. Counts only where nothing else has
+   * ever answered there. */
   readonly isOtherServer?: "certainly" | "probably";
 }
 
@@ -99,7 +99,7 @@ const MODEL: Classification = {
   isAboutModel: true,
 };
 
-/** The way out where something else than a teacher answers. */
+/** Advice where something other than a teacher answers. */
 export const OTHER_SERVER =
   'Check the address (--base-url): "/chat/completions", or the path of another --endpoint, is added to it';
 
@@ -130,37 +130,37 @@ const BY_CODE: Readonly<Record<CodeCause, Classification>> = {
   fault: FAULT,
 };
 
-/** Statuses at which the address is to blame, whatever the row. */
+/** Statuses that mean a wrong address, whatever the row. */
 const WRONG_ADDRESS = new Set([404, 405, 410, 426, 511]);
 /** 498 is Groq's word for a flex tier without capacity, 529 Anthropic's for overload. */
 const LOAD = new Set([429, 498, 503, 529]);
-/** 424 is what TGI and Bedrock say when generating failed, 499 what Groq says when it gave up, 444 nginx's for a
- * connection that it has closed. */
+/** 424 is used by TGI and Bedrock when generating failed, 499 by Groq when it gave up, 444 by nginx for a
+ * connection that it closed. */
 const FAULTS = new Set([408, 409, 421, 423, 424, 425, 444, 499]);
-/** What cannot get better by asking again: not implemented, another version of HTTP. */
+/** Another attempt cannot help: not implemented, another version of HTTP. */
 const HOPELESS = new Set([501, 505]);
 
-/** Answers of status 200 that hold neither a completion nor a word about it. A page where a completion
- * should be is another server, or a portal in between. */
+/** Answers of status 200 that hold neither a completion nor an error. A page where a completion should be comes
+ * from another server, or from a portal in between. */
 const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
   ["broken_answer", FAULT],
   ["web_page", { ...FAULT, isOtherServer: "certainly" }],
   ["other_api", { ...FAULT, isOtherServer: "probably" }],
 ]);
 
-/** LM Studio answers requests for paths that it does not have with status 200 and words of its own. */
+/** LM Studio answers requests for paths that it does not have with status 200 and a text of its own. */
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
 /**
- * Classifies an error. What its thrower says explicitly (`error.retryable`, the header
- * `x-should-retry`) is obeyed, as the OpenAI SDKs do, unless asking again is useless: what the
- * user has to fix halts anyway, except a 429 that is said to pass.
+ * Classifies an error. What its thrower says explicitly (`error.retryable`, the header `x-should-retry`) is
+ * obeyed, as the OpenAI SDKs do, unless another attempt is useless: what the user has to fix halts anyway,
+ * except for a 429 that is said to pass.
  */
 export function classify(error: TeacherError): Classification {
   if (error.isAdjusted) return ADJUSTED;
-  const verdict = classifyUnasked(error);
+  const verdict = classifyByContent(error);
   if (error.retryable === undefined) {
-    // What is refused is not answered in part: something broke.
+    // A teacher that rejects a row sends no part of an answer: something broke.
     const hasBroken = verdict.action === "fail" && error.partial !== undefined;
     return hasBroken && !isAboutRow(error) ? FAULT : verdict;
   }
@@ -169,25 +169,26 @@ export function classify(error: TeacherError): Classification {
   }
   if (!error.retryable) return FAIL;
   if (verdict.action !== "fail") return verdict;
-  // In an answer of status 200 it is only that its words may say nothing that is known.
+  // An error in an answer of status 200 is called retryable only because its text may say nothing that is
+  // known.
   const isStated = error.status !== undefined && error.status < 300;
   if (isStated) return isAboutRow(error) ? verdict : UNKNOWN_WORDS;
   return FAULT;
 }
 
-/** Whether the teacher says itself that it refuses this row, and not what all rows share. */
+/** Whether the teacher says that it rejects this row, and not what all rows share. */
 export function isAboutRow({ message, code }: TeacherError): boolean {
   return codeCause(code) === "request" || isFiltered(message, code) || neverFits(message);
 }
 
-function classifyUnasked(error: TeacherError): Classification {
+function classifyByContent(error: TeacherError): Classification {
   if (error.isUnreachable) return UNREACHABLE;
   if (error.type === "timeout") return TIMEOUT;
   if (error.type === "network") return ofConnection(error.code);
   if (error.type === "unfinished") return error.code === "broken_off" ? FAULT : UNPROVEN;
   if (error.type === "empty") return FAULT;
   const { status } = error;
-  // What the plugged-in teacher or the stream says, without a status of its own.
+  // An error of a custom teacher or of a stream, without a status of its own.
   if (status === undefined || status < 300) return ofWords(error);
   if (status < 400) return ADDRESS;
   if (status === 407) return PROXY;
@@ -207,12 +208,12 @@ function ofCode(error: TeacherError): Classification | undefined {
   const cause = codeCause(error.code);
   if (cause === undefined) return undefined;
   if (cause === "key" && error.isRelayed) return undefined;
-  // Gateways without a free channel name the model, too; that passes.
+  // Gateways without a free channel name the model too; that passes.
   if (cause === "model" && (error.status ?? 0) >= 500) return undefined;
   return BY_CODE[cause];
 }
 
-/** An error without a status of its own: plugged in, or stated in an answer that is 2xx. */
+/** An error without a status of its own: from a custom teacher, or stated in an answer of status 2xx. */
 function ofWords(error: TeacherError): Classification {
   const known = ofCode(error);
   if (known !== undefined) return known;
@@ -223,7 +224,7 @@ function ofWords(error: TeacherError): Classification {
   return error.status === undefined ? FAIL : ofStatedError(error);
 }
 
-/** An error that an answer of status 200 states without a code that says enough. */
+/** An error in an answer of status 200 whose code does not say enough. */
 function ofStatedError(error: TeacherError): Classification {
   const { message, code } = error;
   if (neverFits(message)) return FAIL;
@@ -235,7 +236,7 @@ function ofStatedError(error: TeacherError): Classification {
   if (aboutLoad(message)) return load(error);
   if (error.isRelayed || aboutFault(message)) return FAULT;
   if (aboutPath(message)) return ADDRESS;
-  // A teacher that rejects a row for a reason gives a status, or says what is wrong with the row.
+  // A teacher that rejects a row for a reason sends an error status, or says what is wrong with the row.
   return aboutRequest(message, code) ? FAIL : UNKNOWN_WORDS;
 }
 
@@ -254,11 +255,11 @@ function ofClientError(error: TeacherError, status: number): Classification {
   if (status === 429) {
     return nothingAllowed(message) ? { ...BILLING, isAboutModel: true } : load(error);
   }
-  // Older APIs of Google say so of their limits.
+  // Older Google APIs report their limits with 403.
   if (LOAD.has(status) || (status === 403 && isLoadCode(error.code))) return load(error);
   if (FAULTS.has(status) || aboutCrash(message)) return FAULT;
   if (error.isRelayed) return ofRelayed(error);
-  // Firewalls answer a prompt that they do not like with a page: that says nothing of the key.
+  // Firewalls answer some prompts with a page: that says nothing about the key.
   if (isFiltered(message, error.code) || (status === 403 && isPage(message))) return FAIL;
   if (aboutClientCertificate(message)) return CLIENT_CERTIFICATE;
   if (aboutPlainHttp(message)) return PLAIN_HTTP;
@@ -268,8 +269,8 @@ function ofClientError(error: TeacherError, status: number): Classification {
   return WRONG_ADDRESS.has(status) && !aboutFile(message) ? ADDRESS : FAIL;
 }
 
-/** What a provider behind a router says at 4xx. Its key, its paths and its faults are not ours: another attempt
- * may reach another provider, or the same one in better health. */
+/** The 4xx of a provider behind a router. Its key, its paths and its faults are not ours: another attempt may
+ * reach another provider, or the same one in a better state. */
 function ofRelayed({ message, code, status }: TeacherError): Classification {
   if (isFiltered(message, code)) return FAIL;
   if (aboutModel(message)) return MODEL;

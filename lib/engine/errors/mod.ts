@@ -1,5 +1,5 @@
 /**
- * What a failed attempt means: ask again, give the row up, or stop asking its teacher.
+ * What a failed attempt means: send the row again, give it up, or halt its teacher.
  *
  * In: the error of an attempt. Out: its classification. Nothing here waits, counts time or sends.
  *

@@ -1,14 +1,14 @@
 /**
- * The codes and words by which teachers say what no status tells: that the money has run out, that
+ * The codes and messages by which teachers say what no status tells: that the account has no money left, that
  * there is no such model, that one prompt was filtered, that a request can never fit.
  *
- * They were collected from the documentation of providers and from what their users report; most
+ * They come from the documentation of providers and from reports of their users; most
  * have an example in `tests/engine/errors/classify_cases.ts`.
  *
  * @module
  */
 
-/** What a code speaks of. */
+/** What a code is about. */
 export type CodeCause = "billing" | "key" | "permission" | "model" | "request" | "fault";
 
 const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
@@ -45,7 +45,7 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     "account_deactivated",
     "authentication_error",
     "invalid_authentication_error",
-    // LiteLLM: without a database only its master key is good.
+    // LiteLLM: without a database only its master key is valid.
     "no_db_connection",
     "token_not_found_in_db",
     "expired_key",
@@ -72,7 +72,7 @@ const CODES: Readonly<Record<CodeCause, readonly string[]>> = {
     // Our own: a file that the row names
     "unreadable_file",
   ],
-  // Groq: what the model wrote is no call of a tool, or no JSON. Another answer may be.
+  // Groq: what the model wrote is not a tool call, or not JSON. Another answer may be.
   fault: ["tool_use_failed", "json_validate_failed", "output_parse_failed"],
 };
 
@@ -82,14 +82,14 @@ const CAUSES: ReadonlyMap<string, CodeCause> = new Map(
   ),
 );
 
-/** What a code speaks of, where that does not depend on the status. */
+/** What a code is about, where that does not depend on the status. */
 export function codeCause(code: string | undefined): CodeCause | undefined {
   return code === undefined ? undefined : CAUSES.get(code.toLowerCase());
 }
 
 /**
- * How much of a message is looked at. Servers that quote what they were sent do so after their own
- * words, and a prompt may speak of money and models.
+ * How much of a message is searched. Servers that quote the request do so after their own words, and a prompt
+ * may mention money and models.
  */
 const OWN_WORDS = 250;
 /** Where vLLM and others begin to quote the request. */
@@ -108,11 +108,11 @@ export function aboutMoney(message: string): boolean {
   );
 }
 
-/** That the key is none, in an answer that is not 401. */
+/** That the key is not valid, in an answer that is not 401. */
 export function aboutKey(message: string): boolean {
   return says(
     message,
-    // xAI encodes it as for a URL.
+    // xAI encodes its message as for a URL.
     /(?:invalid|incorrect|missing|expired)(?:[ _]|%20)api(?:[ _-]|%20)?key/i,
     /\bapi[ _-]?key (?:is |has )?(?:not valid|invalid|incorrect|expired|missing|required|not found|disabled)/i,
     /\bauthentication (?:error|failed)|invalid (?:authentication|authorization)|无效的(?:令牌|密钥)/i,
@@ -130,7 +130,7 @@ export function aboutLoad(message: string): boolean {
   );
 }
 
-/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that hand on
+/** That something broke, in an answer whose status blames the request: LM Studio, and gateways that pass on
  * what their upstream says. Parameters may have names such as `timeout`. */
 export function aboutCrash(message: string): boolean {
   return says(
@@ -152,7 +152,7 @@ export function aboutFault(message: string): boolean {
   );
 }
 
-/** That one request is not as it must be, in an answer that has no status of its own. */
+/** That the request itself is invalid, in an answer that has no status of its own. */
 export function aboutRequest(message: string, code = ""): boolean {
   if (/invalid|validation|bad_?request|unsupported|badrequest/i.test(code)) return true;
   return says(
@@ -172,12 +172,12 @@ export function aboutClientCertificate(message: string): boolean {
   return says(message, /no required SSL certificate|the SSL certificate error/i);
 }
 
-/** That a server that speaks TLS was asked without it: nginx, Go. */
+/** That a TLS server received plain HTTP: nginx, Go. */
 export function aboutPlainHttp(message: string): boolean {
   return says(message, /plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server/i);
 }
 
-/** That the teacher may not be asked from this country. */
+/** That the teacher may not be used from this country. */
 export function aboutRegion(message: string): boolean {
   return says(message, /location is not supported|country, region,? or territory not supported/i);
 }
@@ -195,7 +195,7 @@ export function aboutModel(message: string): boolean {
   );
 }
 
-/** That a 404 speaks of something in the row, or of what the model cannot do with it. */
+/** That a 404 is about something in the row, or about what the model cannot do with it. */
 export function aboutFile(message: string): boolean {
   return says(message, /\b(?:files?|images?|audio|attachment)\b|no endpoints found that support/i);
 }
@@ -217,7 +217,7 @@ export function neverFits(message: string): boolean {
   return match !== null && toNumber(match[1]) > 0 && toNumber(match[2]) > toNumber(match[1]);
 }
 
-/** That the limit of the account is nothing at all (Gemini's free tier for a paid model). */
+/** That the limit of the account is zero (Gemini's free tier for a paid model). */
 export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
@@ -233,7 +233,7 @@ export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
 
-/** Whether there is a web page instead of words. */
+/** Whether the message is a web page. */
 export function isPage(message: string): boolean {
   return /<!doctype html|<html/i.test(message);
 }

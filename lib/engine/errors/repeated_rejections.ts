@@ -1,6 +1,6 @@
 /**
- * Rejections and answers that repeat: they show whether rows or their teacher are the cause, and why a teacher is
- * halted.
+ * Rejections and answers that repeat: they show whether the rows or their teacher are the cause. Also the
+ * reason for which a teacher is halted.
  *
  * @module
  */
@@ -10,37 +10,37 @@ import type { Failure, Outcome } from "../../row.ts";
 import type { Teacher } from "../../teacher/mod.ts";
 import type { Work } from "../mod.ts";
 
-/** Rejections that end a run in which nothing has succeeded yet. */
+/** Rejections that halt a teacher that has not answered yet. */
 const FIRST_LIMIT = 3;
 
-/** Rejections that end any run. */
+/** Rejections that halt any teacher. */
 const LATER_LIMIT = 20;
 
-/** What is done with rows that were refused. */
+/** Settings of `RepeatedRejections`. */
 export interface RepeatedRejectionsOptions {
-  /** Whether key, model and parameters are known to be right: a few refusals prove nothing then. */
+  /** Whether key, model and parameters are known to be right: then a few rejections prove nothing. */
   readonly isProven: boolean;
-  /** Whether rows are held back until it is known who is to blame. Where a
-   * consumer waits for them they are not, but they count anyway. */
+  /** Whether rows are held back until the cause is known. Where a consumer waits for them they are not, but
+   * they still count. */
   readonly holds: boolean;
 }
 
-/** A row that was refused. */
+/** A row that was rejected. */
 export interface RejectedRow {
-  /** What becomes of it if it is to blame. */
+  /** Its outcome, if it is the cause. */
   readonly outcome: Outcome & { readonly failure: Failure };
-  /** What is done with it if it is not. */
+  /** The row, to be sent again if it is not. */
   readonly work: Work;
 }
 
 /**
- * Holds back the failures of rows that one teacher refused alike until it is known whether the rows are
- * to blame. If they are not, none of them has failed: they go to another teacher or stay pending.
+ * Holds back the failures of rows that one teacher rejected alike until it is known whether the rows are the
+ * cause. If they are not, none of them has failed: they go to another teacher or stay pending.
  */
 export class RepeatedRejections {
   readonly #options: RepeatedRejectionsOptions;
   #held: RejectedRow[] = [];
-  /** Where the rows come from that were refused: the samples of one row are one row. */
+  /** The sources of the rejected rows: the samples of one row count once. */
   readonly #sources = new Set<string>();
   #words = "";
   #limit: number;
@@ -52,18 +52,18 @@ export class RepeatedRejections {
     this.#limit = options.isProven ? LATER_LIMIT : FIRST_LIMIT;
   }
 
-  /** How many rows were refused alike. */
+  /** The number of rows that were rejected alike. */
   get count(): number {
     return this.#sources.size;
   }
 
-  /** Whether what was refused has nothing to do with the rows. Once it is known it stays so. */
+  /** Whether the rows are not the cause. Once true it stays true. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
 
-  /** Takes a row that was refused. What it gives back has failed: rows that were refused in other words
-   * before, or this one where none is held. */
+  /** Adds a rejected row. Returns the outcomes of rows that have failed: rows that were rejected in other words
+   * before, or this one where none are held. */
   add(rejected: RejectedRow): Outcome[] {
     const { outcome } = rejected;
     const words = `${outcome.failure.status} ${outcome.failure.message.replace(LONG_ID, "")}`;
@@ -77,20 +77,20 @@ export class RepeatedRejections {
     return cleared;
   }
 
-  /** A row has succeeded: gives back those that were held, which are to blame themselves. */
+  /** A row has succeeded: returns the outcomes of the rows that were held, which were the cause themselves. */
   succeeded(): Outcome[] {
     this.#limit = LATER_LIMIT;
     return this.#sources.size === 0 ? NONE : this.clear();
   }
 
-  /** Returns the rows that are held; none once it is known that they are not the cause. */
+  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
     if (this.#isConclusive) return NONE;
     this.#sources.clear();
     return this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the rows that are held once it is known that they are not to blame. */
+  /** Returns the rows that are held once it is known that they are not the cause. */
   release(): Work[] {
     return this.#take().map(({ work }) => work);
   }
@@ -104,46 +104,46 @@ export class RepeatedRejections {
 
 const NONE: Outcome[] = [];
 
-/** How often a row has to be answered so. */
+/** Answers of this kind after which a row counts against its teacher. */
 const TIMES = 2;
 
-/** What is done with such answers. */
+/** Settings of `RepeatedAnswers`. */
 export interface RepeatedAnswersOptions {
-  /** Whether the teacher has answered well before, in this run or in one that it continues. */
+  /** Whether the teacher has given good answers before, in this run or in one that it continues. */
   readonly isProven: boolean;
-  /** Whether a few rows of a teacher that has answered well prove nothing at all. */
+  /** Whether such answers prove nothing once the teacher has given a good one. */
   readonly onlyFirst: boolean;
-  /** Whether rows that are out of attempts are held back until it is known who is to blame. */
+  /** Whether rows without attempts left are held back until the cause is known. */
   readonly holds: boolean;
 }
 
-/** Counts the rows of one teacher that were answered so since its last good answer. */
+/** Counts the rows of one teacher that had answers of one bad kind since its last good answer. */
 export class RepeatedAnswers {
   readonly #options: RepeatedAnswersOptions;
-  /** How often each row was answered so, by where it comes from: the samples of one row are one row. */
+  /** How often each row had such an answer, by its source: the samples of one row count together. */
   readonly #times = new Map<string, number>();
   #held: RejectedRow[] = [];
   #count = 0;
   #limit: number;
   #isConclusive = false;
 
-  /** Nothing was answered yet. */
+  /** Nothing is answered yet. */
   constructor(options: RepeatedAnswersOptions) {
     this.#options = options;
     this.#limit = options.isProven ? this.#laterLimit : FIRST_LIMIT;
   }
 
-  /** How many rows were answered so, each often enough. */
+  /** The number of rows that had enough such answers to count. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether the teacher is to blame. Once it is known it stays so. */
+  /** Whether the teacher is the cause. Once true it stays true. */
   get isConclusive(): boolean {
     return this.#isConclusive;
   }
 
-  /** A row was answered so. `isCertain`: once is enough to be no accident. */
+  /** A row had such an answer. `isCertain`: one is enough to count. */
   add({ row }: Work, isCertain: boolean): void {
     const before = this.#times.get(row.source) ?? 0;
     const times = isCertain ? TIMES : before + 1;
@@ -152,7 +152,7 @@ export class RepeatedAnswers {
     this.#isConclusive ||= this.#count >= this.#limit;
   }
 
-  /** The same for a row that has no attempt left. What it gives back has failed. */
+  /** The same for a row without attempts left. Returns the outcomes of rows that have failed. */
   addLast(row: RejectedRow): Outcome[] {
     this.add(row.work, true);
     if (!this.#options.holds && !this.#isConclusive) return [row.outcome];
@@ -160,7 +160,7 @@ export class RepeatedAnswers {
     return [];
   }
 
-  /** The teacher has given a good answer: what was before proves nothing. */
+  /** The teacher has given a good answer: earlier ones prove nothing. */
   wasGood(): void {
     this.#limit = this.#laterLimit;
     if (this.#times.size === 0 || this.#isConclusive) return;
@@ -168,15 +168,14 @@ export class RepeatedAnswers {
     this.#count = 0;
   }
 
-  /** Returns those that are held, which have failed; none once it is known that they are not to
-   * blame. */
+  /** Returns the outcomes of the rows that are held; none once it is known that they are not the cause. */
   clear(): Outcome[] {
     return this.#isConclusive || this.#held.length === 0
       ? NONE
       : this.#take().map(({ outcome }) => outcome);
   }
 
-  /** Returns the rows that are held once it is known that they are not to blame. */
+  /** Returns the rows that are held once it is known that they are not the cause. */
   release(): Work[] {
     return this.#take().map(({ work }) => work);
   }
@@ -192,19 +191,19 @@ export class RepeatedAnswers {
   }
 }
 
-/** The same in two lengths. */
+/** Why a teacher was halted, in two lengths. */
 export interface HaltReason {
   /** Beside the teacher's name, with the cause first: `401: Incorrect API key provided`. */
   readonly cause: string;
-  /** By itself: who does what, why, and the way out. */
+  /** By itself: what the teacher does, why, and the advice. */
   readonly sentence: string;
 }
 
 /**
- * Puts it into words.
+ * Describes why a teacher was halted.
  *
  * @param what What the teacher does, as in `refuses all rows`.
- * @param advice The way out, a sentence without a final period.
+ * @param advice What the user can do, a sentence without a final period.
  */
 export function haltReason(
   teacher: Teacher,
@@ -220,13 +219,13 @@ export function haltReason(
   return { cause, sentence: advice === undefined ? words : joined(words, advice) };
 }
 
-/** The way out where `count` rows were refused with the same words. */
+/** Advice where `count` rows were rejected with the same words. */
 export function adviceForRefusals(count: number): string {
   const rows = count > FIRST_LIMIT ? "fix them or leave them out" : "add --no-careful-start";
   return `If a parameter is to blame, change or remove it (-p, --params); if the rows are, ${rows}`;
 }
 
-/** Two sentences, whatever the first ends with. */
+/** Joins two sentences, whatever the first ends with. */
 function joined(first: string, second: string): string {
   const words = first.trimEnd();
   return /[!?。]$/.test(words) ? `${words} ${second}` : `${words.replace(/\.+$/, "")}. ${second}`;

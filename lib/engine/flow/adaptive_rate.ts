@@ -1,12 +1,12 @@
 /**
- * The rate that a teacher takes, learned from its refusals. Where answers come within milliseconds a
- * limit of attempts in flight cannot hold a rate: a single lane sends hundreds a second.
+ * The rate that a teacher accepts, learned from its refusals. Where answers come within milliseconds, a limit
+ * of attempts in flight cannot hold a rate: a single lane sends hundreds a second.
  *
  * It follows the client-side rate limiting of the adaptive retry mode of the AWS SDKs: after a refusal
  * the rate is reduced below what was accepted, then it grows along the curve of CUBIC. Two things differ.
- * What is accepted is what was sent and not refused, since answers may take minutes and refusals come
- * at once. And a rate that was reduced before there was anything to measure is a guess, from which the
- * right one is looked for: downwards by halving, upwards by doubling each second.
+ * What is accepted is what was sent and not refused, because answers may take minutes and refusals come
+ * at once. And a rate that was reduced before there was anything to measure is a guess: the search for the
+ * right one halves it after refusals and doubles it each second.
  *
  * @module
  */
@@ -19,36 +19,36 @@ import {
   TokenBucket,
 } from "./rate_parts.ts";
 
-/** What is left of the accepted rate after a refusal. */
+/** The factor of the accepted rate after a refusal. */
 const DECREASE = 0.85;
 
-/** What is left of the rate at least: one hiccup does not stop everything. */
+/** The lowest factor of the rate: a single hiccup does not stop everything. */
 const DEEPEST_DECREASE = 0.5;
 
-/** Requests a second that always remain. */
+/** The lowest rate, in requests a second. */
 const LEAST_PER_S = 0.2;
 
-/** The rate before the first refusal, in requests a second, is taken for at least this. */
+/** The rate before the first refusal counts as at least this many requests a second. */
 const FIRST_PER_S = 100;
 
-/** A guessed rate that was not refused for this time was not too high from the start, in milliseconds. */
+/** A guess was not too high if nothing is refused for this time, in milliseconds. */
 const CONFIRM_MS = 1_000;
 
-/** How fast a guessed rate doubles, in milliseconds. */
+/** The time in which a guess doubles, in milliseconds. */
 const DOUBLING_MS = 1_000;
 
-/** How often the rate is computed anew, in milliseconds. */
+/** How often the rate is recomputed, in milliseconds. */
 const REFRESH_MS = 100;
 
 /** The rate grows while at least this share of it is used. */
 const USED = 1 / 3;
 
-/** A rate of which at least this share is used is what keeps more from being sent. */
+/** Where at least this share of the rate is used, it is the rate that limits sending. */
 const LIMITING = 0.9;
 
-/** The share of a rate that is used at least while the rate limits anything. */
+/** Below this share, the rate limits nothing. */
 const IDLE = 1 / 2;
-/** How long a rate that limits nothing is remembered, in milliseconds. */
+/** How long a rate that limits nothing is kept, in milliseconds. */
 const IDLE_MS = 30_000;
 
 /** A rate in requests a second that is unlimited until the first refusal. */
@@ -72,7 +72,7 @@ export class AdaptiveRate {
     this.#refused = new RateMeter(now);
   }
 
-  /** Whether there is a rate to keep to. */
+  /** Whether there is a limit. */
   get isBound(): boolean {
     return this.#bucket !== undefined;
   }
@@ -91,17 +91,17 @@ export class AdaptiveRate {
     this.#bucket?.take(1, now);
   }
 
-  /** The attempt that was taken last was not sent after all. */
+  /** The last attempt was not sent after all. */
   returned(now: number): void {
     this.#sentSinceDecrease--;
     this.#bucket?.take(-1, now);
   }
 
-  /** An attempt that was sent at `startedAt` was refused for the rate; `isExcess`: more than the teacher
-   * refuses anyway. */
+  /** An attempt that was sent at `startedAt` was refused because of the rate; `isExcess`: beyond the share that
+   * the teacher always refuses. */
   refused(startedAt: number, now: number, isExcess: boolean): void {
     this.#refused.add(now);
-    // One that was sent at the rate before: the decrease has not had its effect on it.
+    // Sent at the previous rate: the decrease could not affect it.
     if (!isExcess || startedAt <= this.#decreasedAt) return;
     const before = this.#before(now);
     const isGuess = this.#knowsLittle(now);
@@ -114,12 +114,12 @@ export class AdaptiveRate {
     this.#isGuess = isGuess;
   }
 
-  /** Whether most of the rate was used lately. */
+  /** Whether most of the rate was used recently. */
   isLimiting(now: number): boolean {
-    return this.isBound && this.#sentLately(now) >= LIMITING * this.#perSecond;
+    return this.isBound && this.#sentRecently(now) >= LIMITING * this.#perSecond;
   }
 
-  /** Holds the rate at `perSecond` for now: more was refused. */
+  /** Reduces the rate to `perSecond`, because more was refused. */
   decrease(perSecond: number, now: number): void {
     const rate = Math.max(LEAST_PER_S, perSecond);
     this.#decreaseTo(rate, rate / DECREASE, now);
@@ -135,16 +135,16 @@ export class AdaptiveRate {
     else this.#bucket.setRate(rate, now);
   }
 
-  /** Whether it cannot be told how much was accepted: at the start, while a guess is still refused at
-   * once, and where nothing got through since the last decrease. */
+  /** Whether the accepted rate is not known: at the start, while a guess is still refused at once, and where
+   * nothing was accepted since the last decrease. */
   #knowsLittle(now: number): boolean {
     if (!this.isBound) return !this.#sent.isSteady(now);
     return this.#sentSinceDecrease <= 1 || this.#isGuess && now - this.#decreasedAt < CONFIRM_MS;
   }
 
-  /** The rate that was refused: the bound where it was used, else what was sent. */
+  /** The rate that was refused: the limit where it was used, else what was sent. */
   #before(now: number): number {
-    const sent = this.#sentLately(now);
+    const sent = this.#sentRecently(now);
     if (!this.isBound) return Math.max(FIRST_PER_S, sent);
     return sent >= USED * this.#perSecond ? this.#perSecond : sent;
   }
@@ -157,14 +157,14 @@ export class AdaptiveRate {
   }
 
   /** Sent a second: over the last second while that rises, else over the last five. */
-  #sentLately(now: number): number {
+  #sentRecently(now: number): number {
     return Math.max(this.#sent.perSecond(now, SHORTEST_WINDOW_MS), this.#sent.perSecond(now));
   }
 
   #refresh(bucket: TokenBucket, now: number): void {
-    // While nothing may be sent (a cool-down), nothing is learned.
+    // Nothing is learned while nothing may be sent (a cool-down).
     const elapsedMs = Math.min(LONGEST_WINDOW_MS, now - this.#refreshedAt);
-    const used = this.#sentLately(now) / this.#perSecond;
+    const used = this.#sentRecently(now) / this.#perSecond;
     this.#refreshedAt = now;
     this.#idleMs = used < IDLE ? this.#idleMs + elapsedMs : 0;
     if (this.#idleMs >= IDLE_MS) {
@@ -179,7 +179,7 @@ export class AdaptiveRate {
     bucket.setRate(this.#perSecond, now);
   }
 
-  /** Whether refusals come has nothing to do with the rate. */
+  /** Removes the limit: refusals do not depend on the rate. */
   forget(): void {
     this.#bucket = undefined;
     this.#perSecond = Infinity;

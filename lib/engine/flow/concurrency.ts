@@ -1,9 +1,9 @@
 /**
- * How many attempts may be in flight at one teacher: what it can take, and no more.
+ * How many attempts may be in flight at one teacher.
  *
- * The limit is the least of three: how far a careful start has come, what the teacher has refused
- * and may take again by now (`rate_parts.ts`), and what is allowed or, where that is looked for, serves
- * best (`hill_climb.ts`).
+ * The limit is the lowest of three: how far a careful start has come, how far the limit has grown since it
+ * was last reduced (`rate_parts.ts`), and the ceiling or, where the limit explores, the number with the
+ * highest throughput (`hill_climb.ts`).
  *
  * @module
  */
@@ -11,11 +11,11 @@
 import { HillClimb } from "./hill_climb.ts";
 import { CubicGrowth, RECOVERY_MS } from "./rate_parts.ts";
 
-/** What a limit is made from. */
+/** Settings and dependencies of `ConcurrencyLimit`. */
 export interface ConcurrencyLimitOptions {
-  /** The most attempts in flight, whatever the teacher takes: 1 or more. */
+  /** The most attempts in flight, whatever the teacher accepts: 1 or more. */
   readonly ceiling: number;
-  /** Whether the number below the ceiling that serves best is looked for, from 32 up. */
+  /** Whether the limit searches, from 32 up to the ceiling, for the number with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether it starts at 1. It starts at the ceiling otherwise, or at 32 when it explores. */
   readonly isCareful: boolean;
@@ -29,7 +29,7 @@ export interface ConcurrencyLimitOptions {
 export interface LimitAnswer {
   /** When the attempt was made, on the clock. */
   readonly startedAt: number;
-  /** Attempts in flight as the answer came, itself included. */
+  /** Attempts in flight when the answer came, itself included. */
   readonly inFlight: number;
   /** Completion tokens; 0 where the teacher counts none. */
   readonly tokens: number;
@@ -39,22 +39,22 @@ export interface LimitAnswer {
 export interface LimitPressure {
   /** When the attempt was made, on the clock. */
   readonly startedAt: number;
-  /** Attempts in flight as the refusal came, itself included. */
+  /** Attempts in flight when the refusal came, itself included. */
   readonly inFlight: number;
   /** Whether everything is refused now. @default false */
   readonly isRun?: boolean;
 }
 
-/** What is left of the attempts in flight when the teacher refuses one: CUBIC's 0.7 would leave too
- * much idle at a teacher whose refusals cost next to nothing. */
+/** The factor of a decrease: CUBIC's 0.7 would leave too much idle at a teacher whose refusals cost next to
+ * nothing. */
 const DECREASE = 0.85;
-/** Less than this part of what was in flight tells nothing of what is accepted. */
+/** Less than this part of what was in flight says nothing about what is accepted. */
 const LEAST_SHRUNK = 0.1;
 /** Attempts made this soon after a decrease, in milliseconds, still meet the crowd that was refused. */
 const BURST_MS = 100;
-/** A careful start that is refused continues from below: it doubles at a blow, and that may have been too
- * much for a teacher with a rate limit. Refused again before it has come this much further, it is at its
- * end. */
+/** A careful start that is refused continues from a lower limit: it doubles in one step, which may be too much
+ * for a teacher with a rate limit. If it is refused again before it has grown by this factor, the start is
+ * over. */
 const FURTHER = 1.5;
 /** How a careful start grows: below `below` each answer multiplies the limit by `factor`, from there on it
  * adds one, which doubles it with every round of answers. */
@@ -63,20 +63,20 @@ interface StartGrowth {
   readonly below: number;
 }
 
-/** One attempt, then three, then up to 81: the first answers prove the key, the model and the parameters. To
- * double instead costs 200 lanes another round of answers, to quadruple costs teachers at a limit twice as
- * many refusals. */
+/** 1, 3, 9, 27, 81 attempts: the first answers prove the key, the model and the parameters. Doubling costs 200
+ * lanes another round of answers; quadrupling costs teachers at a limit twice as many refusals. */
 const START: StartGrowth = { factor: 3, below: 128 };
-/** The same for a teacher that was down, and where the limit explores: what it measures first is at 32. */
+/** The same after an outage, and where the limit explores: its first measurement is at 32. */
 const GENTLE_START: StartGrowth = { factor: 2, below: 16 };
 /** The time without a refusal after which a careful start doubles: answers may take an hour. */
 const QUIET_MS = 10_000;
 /** The share of the limit that has to be in flight for the limit to count as used. */
 const USED_SHARE = 0.8;
-/** Answers that come together see fewer and fewer in flight: what was in use is so for this long. */
+/** Answers that come together see fewer and fewer in flight, so the limit counts as used for this long after it
+ * was. */
 const USED_FOR_MS = 1_000;
-/** Time between two calls that counts. While attempts are in flight there are ten a second, so a
- * longer silence means that there were none. */
+/** Longer gaps between two calls do not count as time. While attempts are in flight there are ten calls a
+ * second, so a longer gap means that there were none. */
 const LONGEST_SILENCE_MS = 3_000;
 
 /** An adaptive limit. */
@@ -88,19 +88,19 @@ export class ConcurrencyLimit {
   /** How far a careful start has come; undefined when it is over. */
   #start: number | undefined;
   #startGrowth: StartGrowth;
-  /** The size at which it was refused; 0: nowhere yet. */
+  /** The limit at which the start was refused; 0 if it was not. */
   #startRefusedAt = 0;
   #quietSince: number;
 
   #growth = new CubicGrowth();
-  /** The clock of growth: the time in which the limit was used. */
+  /** The clock of the growth: milliseconds in which the limit was used. */
   #usedMs = 0;
   #lastDecreaseAt = -Infinity;
-  /** The size before that. */
+  /** The limit before the last decrease. */
   #decreasedFrom = 0;
   /** Whether an attempt made after the last decrease was answered. */
   #isProven = false;
-  /** What the teacher took before refusals came without an answer between them. Infinity: not known. */
+  /** The last limit at which the teacher answered before it was reduced; Infinity: not known. */
   #held = Infinity;
 
   #calledAt: number;
@@ -134,21 +134,21 @@ export class ConcurrencyLimit {
     this.#explorer?.setCeiling(ceiling);
   }
 
-  /** The teacher has answered an attempt, whatever the answer is worth. */
+  /** The teacher has answered an attempt, whether or not the answer is kept. */
   answered(answer: LimitAnswer): void {
     const isLimiting = this.#observe(answer.inFlight);
-    const isAfterCut = answer.startedAt > this.#lastDecreaseAt;
-    if (isAfterCut) this.#isProven = true;
+    const isAfterDecrease = answer.startedAt > this.#lastDecreaseAt;
+    if (isAfterDecrease) this.#isProven = true;
     if (this.#start !== undefined) {
-      if (isAfterCut) this.#advanceStart(this.#start, isLimiting);
+      if (isAfterDecrease) this.#advanceStart(this.#start, isLimiting);
     } else if (this.#growth.at(this.#usedMs) < this.#top) return;
     else if (isLimiting) this.#explorer?.answered(answer.tokens);
     else this.#explorer?.discard();
   }
 
-  /** The teacher has too much to do: throttling (429, 503, 529), a timeout, a connection that
-   * was refused. All refusals of one burst are one: those of attempts that were made before the last
-   * decrease, or right after it, do not count. */
+  /** The teacher is overloaded: throttling (429, 503, 529), a timeout, a refused connection. All refusals of
+   * one burst count as one: those of attempts that were made before the last decrease, or right after it, are
+   * ignored. */
   pressed(pressure: LimitPressure): void {
     this.#observe(pressure.inFlight);
     this.#quietSince = this.#now();
@@ -160,11 +160,11 @@ export class ConcurrencyLimit {
     this.decrease(from, DECREASE * from);
   }
 
-  /** `from` attempts in flight are too many, `towards` may be right. */
+  /** Reduces the limit from `from`, which is too many, to `towards`. */
   decrease(from: number, towards: number): void {
     const size = this.#exact;
     if (this.#isProven && this.#start === undefined) this.#held = size;
-    // At least one less: 15 % of a small limit would be grown back in a moment.
+    // At least one less: 15 % of a small limit would grow back at once.
     const to = Math.min(towards, from - 1);
     if (this.#start !== undefined && size >= FURTHER * this.#startRefusedAt) {
       this.#start = Math.max(1, Math.floor(to));
@@ -179,25 +179,25 @@ export class ConcurrencyLimit {
     this.#explorer?.interrupted();
   }
 
-  /** Sending less has brought no fewer refusals: continues from `size` as a careful start does, with no bound
-   * but the ceiling. */
+  /** Undoes a decrease that did not lower the share of refusals: continues from `size` like a careful start,
+   * bounded by the ceiling only. */
   resume(size: number): void {
     this.#forget();
     this.#setStart(size);
   }
 
-  /** Updates what depends on time. It is called about ten times a second while attempts are in flight. */
+  /** Updates what depends on time. Called about ten times a second while attempts are in flight. */
   tick(): void {
     this.#passTime();
     if (this.#start === undefined || this.#now() - this.#quietSince < QUIET_MS) return;
     if (this.#isUsed) this.#setStart(2 * this.#start);
   }
 
-  /** The teacher is back after an outage: starts at 1 again, up to what it took before. */
+  /** The teacher is up after an outage: starts at 1 again, up to the limit before it. */
   restart(): void {
     this.#forget();
     if (this.#held < Infinity) {
-      // As if it had been reduced long ago, and were back by now.
+      // As if that limit had been reduced long ago and had recovered by now.
       this.#growth.decrease(this.#usedMs - RECOVERY_MS, DECREASE * this.#held, this.#held);
     }
     this.#explorer?.interrupted();
@@ -205,9 +205,9 @@ export class ConcurrencyLimit {
     this.#setStart(1);
   }
 
-  /** While everything is refused, no place that a refusal leaves is filled again: what is in flight then is
-   * what was accepted, and a place that is filled would be refused many times a second. Where next to
-   * nothing is left in flight, the refusals tell nothing of the right size. */
+  /** While everything is refused, the limit follows what is still in flight: that was accepted, and a new
+   * attempt would be refused many times a second. Where hardly anything is left in flight, the refusals say
+   * nothing about the right limit. */
   #shrink(inFlight: number): void {
     const to = Math.max(1, inFlight), size = this.#decreasedFrom;
     if (to < LEAST_SHRUNK * size) this.#growth.decrease(this.#usedMs, DECREASE * size, size);
@@ -226,7 +226,7 @@ export class ConcurrencyLimit {
     return Math.max(1, Math.min(this.#start ?? Infinity, this.#bound));
   }
 
-  /** What a careful start goes up to. */
+  /** The limit at which a careful start ends. */
   get #bound(): number {
     return Math.min(this.#top, this.#growth.at(this.#usedMs));
   }
@@ -235,7 +235,7 @@ export class ConcurrencyLimit {
     return this.#explorer?.limit ?? this.#ceiling;
   }
 
-  /** Notes how much is in flight; whether the limit is what keeps more from being sent. */
+  /** Notes how much is in flight. Returns whether the limit is what keeps more from being sent. */
   #observe(inFlight: number): boolean {
     if (inFlight >= USED_SHARE * this.value) this.#lastUsedAt = this.#now();
     else this.#lastUnusedAt = this.#now();
@@ -243,12 +243,12 @@ export class ConcurrencyLimit {
     return this.#isUsed;
   }
 
-  /** What was seen last counts until something else is seen: between two answers may lie an hour. */
+  /** The last observation counts until the next one: an hour may pass between two answers. */
   get #isUsed(): boolean {
     return this.#lastUnusedAt - this.#lastUsedAt < USED_FOR_MS;
   }
 
-  /** Growth continues while the limit is used: an idle run learns nothing of what the teacher takes. */
+  /** The limit grows only while it is used: an idle run learns nothing about the teacher. */
   #passTime(): void {
     const now = this.#now();
     const sinceMs = now - this.#calledAt;
@@ -263,7 +263,7 @@ export class ConcurrencyLimit {
     else if (isLimiting) this.#advanceTo(start + 1);
   }
 
-  /** Sets how far a careful start has come, and waits for another quiet while before it doubles. */
+  /** Sets the limit of the careful start, and restarts the quiet time before it doubles. */
   #setStart(start: number): void {
     this.#quietSince = this.#now();
     this.#advanceTo(start);

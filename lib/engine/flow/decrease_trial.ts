@@ -1,11 +1,12 @@
 /**
  * Whether sending less lowers the share of throttled attempts.
  *
- * Some teachers throttle a share of whatever is sent: a gateway with a flaw, a router with one replica
- * gone. Others throttle what exceeds their capacity. A trial tells them apart: for a while no more is in
- * flight, and no more is sent a second, than was accepted before. Of a teacher at its capacity hardly
- * anything is throttled then; of the others the same share is. Both bounds are needed: where throttled attempts come back at once, a few lanes
- * send more than many teachers take; and what is in flight for minutes follows a rate too slowly.
+ * Some teachers throttle a share of whatever is sent: a faulty gateway, a router with a dead replica.
+ * Others throttle what exceeds their capacity. A trial tells them apart: for a while no more is in
+ * flight, and no more is sent a second, than was accepted before. A teacher at its capacity throttles hardly
+ * anything then, the others throttle the same share. Both bounds are needed: where throttled attempts come
+ * back at once, a few lanes send more than many teachers accept; and what is in flight for minutes follows a
+ * rate too slowly.
  *
  * The decision is a sequential probability ratio test (Wald, 1945) between these two shares: it needs as
  * few attempts as the difference allows.
@@ -15,22 +16,23 @@
 
 import { TokenBucket } from "./rate_parts.ts";
 
-/** The part of what was accepted that is sent during a trial. */
+/** The share of the accepted rate that is sent during a trial. */
 const BELOW_ACCEPTED = 0.9;
-/** The bounds of what a trial sends, as parts of what was sent before. */
+/** The bounds of the attempts in flight during a trial, as shares of those before. */
 const LEAST_PART = 0.4, MOST_PART = 0.85;
-/** Attempts a second that are always sent. */
+/** The lowest rate of a trial, in attempts a second. */
 const LEAST_PER_S = 0.2;
-/** The part of the share that a teacher at its capacity may still throttle, for chance brings attempts
- * together. */
+/** The part of the throttled share that a teacher at its capacity may still have, because attempts come
+ * together by chance. */
 const REMAINDER = 0.35;
-/** Log likelihood ratios at which a trial ends: odds of 100 to 1, and of 20 to 1. */
+/** Log likelihood ratios at which a trial ends: odds of 100 to 1 for "ineffective", and of 20 to 1 for
+ * "effective". */
 const INEFFECTIVE_AT = Math.log(100), EFFECTIVE_AT = -Math.log(20);
-/** Fewer attempts say nothing of the share that a trial ends up with. */
+/** Fewer attempts say nothing about the share that will be tolerated. */
 const LEAST_ATTEMPTS = 24;
-/** A trial without a clear result ends after this many attempts, by the likelier result. */
+/** A trial without a clear result ends after this many attempts, with the more likely result. */
 const MOST_ATTEMPTS = 240;
-/** How long the last attempts have to be throttled, in milliseconds, before silence counts as acceptance. */
+/** How long the evidence for "effective" has to last, in milliseconds: the last attempts may still be throttled. */
 const SETTLING_MS = 1_000;
 
 /** What was seen before a trial. */
@@ -41,7 +43,7 @@ export interface TrialOptions {
   readonly acceptedPerSecond: number;
   /** The share of attempts that was throttled. */
   readonly share: number;
-  /** The number of attempts over which that share is known. */
+  /** The number of attempts that this share was measured over. */
   readonly attempts: number;
 }
 
@@ -60,18 +62,20 @@ export class DecreaseTrial {
   readonly #bucket: TokenBucket;
   readonly #ifThrottled: number;
   readonly #ifAccepted: number;
-  /** When each attempt was sent, and how many of them would have been throttled by now. */
+  /** When each attempt was sent. */
   readonly #sentAt = new Float64Array(MOST_ATTEMPTS);
   #attempts = 0;
+  /** The attempts that would have been throttled by now. */
+  /** The attempts that would have been throttled by now. */
   #known = 0;
   #throttled = 0;
   #throttledInMs = 0;
   #effectiveSince: number | undefined;
 
-  /** Nothing is sent in it yet at `now`. */
+  /** The trial starts at `now`. */
   constructor({ size, acceptedPerSecond, share, attempts }: TrialOptions, now: number) {
     const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
-    // A trial begins when chance has brought many, so the true share is usually smaller.
+    // A trial begins when many happened to be throttled, so the true share is usually smaller.
     const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
     const atCapacity = Math.max(REMAINDER * expected, 1 - (1 - expected) / part);
     this.size = size;
@@ -83,7 +87,7 @@ export class DecreaseTrial {
     this.#ifAccepted = Math.log((1 - expected) / (1 - atCapacity));
   }
 
-  /** The share of its attempts that was throttled. */
+  /** The share of the trial's attempts that was throttled. */
   get share(): number {
     return this.#throttled / Math.max(1, this.#known);
   }
@@ -101,13 +105,13 @@ export class DecreaseTrial {
 
   /** An attempt that was sent at `startedAt` was throttled. */
   throttled(startedAt: number, now: number): void {
-    // In the millisecond in which the trial began, others were sent before it.
+    // Attempts of the millisecond in which the trial began may have been sent before it.
     if (startedAt <= this.#startedAt) return;
     this.#throttledInMs = Math.max(this.#throttledInMs, now - startedAt);
     this.#throttled++;
   }
 
-  /** What the trial has shown at `now`, or undefined while it has to continue. */
+  /** The result at `now`, or undefined while the trial has to continue. */
   result(now: number): TrialResult | undefined {
     const knownUntil = now - this.#throttledInMs;
     while (this.#known < this.#attempts && this.#sentAt[this.#known] <= knownUntil) this.#known++;

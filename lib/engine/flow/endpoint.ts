@@ -1,6 +1,6 @@
 /**
- * One teacher as the engine sees it: how many attempts may be under way there, when the next one may be
- * made, and whether it is there at all.
+ * One teacher as the engine sees it: how many attempts may be under way, when the next one may be made, and
+ * whether it is up.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import { LoadControl, type Sent } from "./load_control.ts";
 
 /** A teacher and what is known of it beforehand. */
 export interface EndpointOptions {
-  /** Who answers. */
+  /** The teacher. */
   readonly teacher: Teacher;
-  /** Its share of the load beside those of the others: above 0. */
+  /** Its share of the load, relative to the others: above 0. */
   readonly weight: number;
-  /** The most attempts in flight at it, whatever the run allows. */
+  /** The most attempts in flight there, whatever the run allows. */
   readonly maxConcurrency: number;
   /** Requests a minute. */
   readonly rpm?: number;
@@ -31,7 +31,7 @@ export interface EndpointOptions {
 export interface EndpointContext {
   /** The most attempts in flight, all endpoints together. */
   readonly concurrency: number;
-  /** Whether the limit looks for the number that serves best. */
+  /** Whether the limit searches for the number with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether the limit starts at one. */
   readonly isCareful: boolean;
@@ -41,11 +41,11 @@ export interface EndpointContext {
   readonly wallClock: () => number;
   /** Random numbers in [0, 1). */
   readonly random: () => number;
-  /** A teacher is down, or is there again. */
-  readonly onHealth?: (endpoint: Endpoint) => void;
+  /** A teacher is down, or up again. */
+  readonly onOutage?: (endpoint: Endpoint) => void;
 }
 
-/** What a failed attempt means beyond its row. */
+/** What a failed attempt means for its row and for others. */
 export interface FailureEffect {
   /** Whether it counts against the row. */
   readonly counts: boolean;
@@ -53,25 +53,25 @@ export interface FailureEffect {
   readonly isTolerated: boolean;
 }
 
-/** Refusals for load and the like tell that less should be sent. */
+/** Causes that may mean that less should be sent. */
 const PRESSURE: ReadonlySet<Classification["cause"]> = new Set(["load", "unreachable", "timeout"]);
 
-/** The teacher has said something that is no sign of trouble. */
-const SPOKEN: ReadonlySet<Classification["cause"]> = new Set(["request", "ending", "adjusted"]);
+/** Causes where the teacher has responded, with no sign of trouble. */
+const RESPONDED: ReadonlySet<Classification["cause"]> = new Set(["request", "ending", "adjusted"]);
 
 /** One teacher of a run. */
 export class Endpoint {
-  /** Who answers. */
+  /** The teacher. */
   readonly teacher: Teacher;
   /** Its share of the load. */
   readonly weight: number;
-  /** A number of 32 bits that its address gives. */
+  /** A 32-bit hash of its address. */
   readonly id: number;
   /** Attempts under way. */
   inFlight = 0;
   /** Attempts made. */
   attempts = 0;
-  /** Attempts made, and for a teacher that has joined those that it has missed: the pool takes turns by it. */
+  /** Attempts made, plus those that a teacher missed that joined later: the pool takes turns by this number. */
   turns = 0;
   readonly #context: EndpointContext;
   readonly #maxConcurrency: number;
@@ -112,12 +112,12 @@ export class Endpoint {
     return this.#answered > 0;
   }
 
-  /** Whether it will not be asked again. */
+  /** Whether it was halted: nothing more is sent to it. */
   get isHalted(): boolean {
     return this.#haltReason !== undefined;
   }
 
-  /** Why, where it will not be asked again. */
+  /** Why it was halted. */
   get haltReason(): string | undefined {
     return this.#haltReason;
   }
@@ -127,17 +127,17 @@ export class Endpoint {
     return this.#breaker.isDown;
   }
 
-  /** Whether single attempts find out when it is back, or takes anything again. */
+  /** Whether single attempts find out when it is up, or accepts requests again. */
   get isProbed(): boolean {
     return this.isDown || this.#load.closedUntil !== undefined;
   }
 
-  /** Why it rests, in the words of the last failure. */
+  /** Why it rests: the last failure. */
   get reason(): string {
     return this.#haltReason ?? this.#reason;
   }
 
-  /** When it may be asked again after an outage or a cool-down (on the clock, in milliseconds), or
+  /** When attempts may be made again after an outage or a cool-down (on the clock, in milliseconds), or
    * undefined when it is not resting. */
   restsUntil(now: number): number | undefined {
     const { closedUntil, coolUntil } = this.#load;
@@ -152,7 +152,7 @@ export class Endpoint {
     if (this.#haltReason !== undefined || this.#isLeaving) return Infinity;
     const restsUntil = this.restsUntil(now);
     if (restsUntil !== undefined && restsUntil > now) return restsUntil - now;
-    // A teacher that is up again takes a probe, whatever number of attempts still hangs.
+    // A probe is made however many attempts still hang.
     if (this.inFlight >= this.#load.limit && !this.isProbed) return Infinity;
     return this.#load.delayMs(now);
   }
@@ -163,11 +163,11 @@ export class Endpoint {
     this.attempts++;
     this.turns++;
     this.#load.sent(this.attempts);
-    this.#breaker.asked();
+    this.#breaker.sent();
     return this.attempts;
   }
 
-  /** It gave a completion, which need not be one that is kept. */
+  /** It returned a completion, which may still be rejected. */
   answered(sent: Sent, completion: Completion): void {
     const inFlight = this.inFlight--;
     this.#answered++;
@@ -188,7 +188,7 @@ export class Endpoint {
     const { cause, action } = classification;
     this.#load.failed(error.partial);
     this.#completionTokens += error.partial?.usage?.completionTokens ?? 0;
-    if (action === "halt" || SPOKEN.has(cause)) {
+    if (action === "halt" || RESPONDED.has(cause)) {
       this.#isThere(sent);
       return { counts: cause !== "adjusted", isTolerated: false };
     }
@@ -200,7 +200,7 @@ export class Endpoint {
     const isTolerated = verdict === "tolerated";
     const wasDown = this.isDown;
     const counts = this.#breaker.failed(cause, sent.startedAt, isFirst);
-    if (this.isDown && !wasDown) this.#context.onHealth?.(this);
+    if (this.isDown && !wasDown) this.#context.onOutage?.(this);
     return { counts, isTolerated };
   }
 
@@ -210,36 +210,36 @@ export class Endpoint {
     this.#load.failed(undefined);
   }
 
-  /** An attempt was not made after all: its place is free for the next one at once. */
+  /** An attempt was not made after all: its place is free again at once. */
   returned(): void {
     this.inFlight--;
     this.attempts--;
     this.turns--;
     this.#load.returned();
-    this.#breaker.unasked();
+    this.#breaker.returned();
   }
 
-  /** When it is asked at the latest, on the clock, as `probeBy()` was told; Infinity otherwise. */
+  /** The latest time of the next probe, on the clock, as set by `probeBy()`; Infinity otherwise. */
   get probedBy(): number {
     return this.#breaker.probeBy;
   }
 
-  /** It is asked at this time (on the clock) at the latest, also while it is down. */
+  /** Makes a probe at this time (on the clock) at the latest, also while it is down. */
   probeBy(at: number): void {
     this.#breaker.probeBy = at;
   }
 
-  /** It will not be asked again. */
+  /** Sends nothing more to it. */
   halt(reason: string): void {
     this.#haltReason ??= reason;
   }
 
-  /** Whether it gets nothing new: it has left the list of teachers. */
+  /** Whether it has left the list of teachers: nothing new is sent to it. */
   get isLeaving(): boolean {
     return this.#isLeaving;
   }
 
-  /** Gives it nothing new; what is under way there is finished. */
+  /** Sends nothing new to it; what is in flight there is finished. */
   leave(): void {
     this.#isLeaving = true;
   }
@@ -249,7 +249,7 @@ export class Endpoint {
     this.#load.setCeiling(Math.min(this.#maxConcurrency, concurrency));
   }
 
-  /** Takes this share of the rate limits that are set, from now on. */
+  /** Uses only a share of the rate limits that are set. */
   setRateShare(share: number): void {
     this.#load.setRateShare(share);
   }
@@ -259,7 +259,7 @@ export class Endpoint {
     this.#load.tick(this.inFlight > 0 && !this.isProbed);
   }
 
-  /** Where it stands, as users see it. */
+  /** Its status, as users see it. */
   status(): TeacherStatus {
     const now = this.#context.now();
     const restsUntil = this.restsUntil(now);
@@ -289,11 +289,11 @@ export class Endpoint {
     };
   }
 
-  /** It has said something. After an outage it gets little at first. */
+  /** It has responded. After an outage it starts with one attempt again. */
   #isThere(sent: Sent): void {
     this.#load.responded(sent);
     if (!this.#breaker.answered(sent.startedAt)) return;
     this.#load.restart();
-    this.#context.onHealth?.(this);
+    this.#context.onOutage?.(this);
   }
 }

@@ -1,26 +1,27 @@
 /**
- * Looks for the number of attempts in flight with which a teacher answers most.
+ * Searches for the number of attempts in flight at which a teacher has the highest throughput.
  *
- * Your own server (vLLM, SGLang) never says 429: it queues. How long an answer takes tells
- * nothing, because that follows its length, and limits that go by latency (TCP Vegas, Netflix's
- * gradient) shrink when prompts get harder. So this climbs the hill of goodput, as .NET's thread pool
- * does: it compares what came in at two limits one after the other and keeps the better. All its
- * windows are counted in answers, so that a lull is a longer window and not a bad one.
+ * Servers of one's own (vLLM, SGLang) never send a 429: they queue. Latency says nothing, because it follows
+ * the length of an answer, and limits that follow latency (TCP Vegas, Netflix's gradient) shrink when prompts
+ * get harder. So this climbs the hill of goodput, as .NET's thread pool does: it compares the goodput of two
+ * limits, one after the other, and keeps the better one. Windows are counted in answers, so that a lull makes
+ * a window longer and not worse.
  *
  * @module
  */
 
-/** The search begins here and goes no lower: with fewer in flight, a server that queues is no better
- * off. A lower ceiling comes first. */
+/** The search begins here and goes no lower: with fewer in flight, a server that queues is no faster. A lower
+ * ceiling has priority. */
 export const EXPLORING_FROM = 32;
 
-/** The step of a climb, and those that look around from a limit that is good: one up, one down by
- * turns. Where the one up pays, the climb continues. */
+/** The step of a climb, and the steps up and down that are tried in turn from a good limit. Where the step up
+ * pays, the climb continues. */
 const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
 /** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
  * limit. */
 const WORTHWHILE_POWER = 0.1;
-/** A lower one is as good where this share of goodput is left. A wrong step down costs more than a right one saves. */
+/** A lower limit is as good if this share of the goodput is left. A wrong step down costs more than a right one
+ * saves. */
 const AS_GOOD = 0.99;
 /** Where the mean length of answers differs by this factor, two windows are not comparable. */
 const REGIME_FACTOR = 1.5;
@@ -28,11 +29,11 @@ const REGIME_FACTOR = 1.5;
 const WINDOW_TURNOVERS = 2;
 /** The shortest window, in ms. */
 const WINDOW_MIN_MS = 2_000;
-/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two
- * runs at one teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
+/** Windows at a limit that no step has improved, before the next step is tried; ± 25 %, so that two runs at one
+ * teacher do not step together. A step down costs 30 % of 3 turnovers in about 50. */
 const HOLD_WINDOWS = 8;
 
-/** What an explorer is made from. */
+/** Settings and dependencies of `HillClimb`. */
 export interface HillClimbOptions {
   /** The highest limit. */
   readonly ceiling: number;
@@ -42,7 +43,7 @@ export interface HillClimbOptions {
   readonly random: () => number;
 }
 
-/** What came in during one window. */
+/** The goodput of one window. */
 interface Goodput {
   /** Completion tokens a second; answers a second where the teacher counts no tokens. */
   readonly perSecond: number;
@@ -50,17 +51,17 @@ interface Goodput {
   readonly tokensPerAnswer: number;
 }
 
-/** Chooses a limit by what comes in. */
+/** Chooses a limit by its goodput. */
 export class HillClimb {
   readonly #options: HillClimbOptions;
   #ceiling: number;
   /** The best limit so far. */
   #held: number;
-  /** What came in at it lately. */
+  /** The goodput at the best limit, measured last. */
   #reference: Goodput | undefined;
   /** The limit in force: the best one, or one that is being tried. */
   #limit: number;
-  /** What the best limit is multiplied with next. */
+  /** The factor for the next step from the best limit. */
   #step = CLIMB;
   #windowsToHold = 1;
   #window: Window;
@@ -85,7 +86,7 @@ export class HillClimb {
     this.interrupted();
   }
 
-  /** An answer came while the limit was in force and was what kept more from being sent. */
+  /** An answer came while this limit was what kept more from being sent. */
   answered(tokens: number): void {
     const now = this.#options.now();
     const goodput = this.#window.answered(now, tokens);
@@ -94,12 +95,12 @@ export class HillClimb {
     else this.#compare(goodput);
   }
 
-  /** What is being measured no longer tells anything: too little was in flight. */
+  /** Restarts the current window: too little was in flight. */
   discard(): void {
     this.#window = Window.afterSettling(this.#limit);
   }
 
-  /** Something else has taken over. What was known is out of date; the limit stays. */
+  /** Another part has changed what is in flight: keeps the limit, and forgets what was measured. */
   interrupted(): void {
     this.#held = this.#limit;
     this.#reference = undefined;
@@ -108,7 +109,7 @@ export class HillClimb {
     this.discard();
   }
 
-  /** A window at the best limit: the last one before a step is what the step is compared with. */
+  /** A window at the best limit has ended: the last one before a step is what the step is compared with. */
   #hold(goodput: Goodput, now: number): void {
     this.#reference = goodput;
     this.#windowsToHold--;
@@ -116,7 +117,7 @@ export class HillClimb {
     if (this.#windowsToHold <= 0) this.#try();
   }
 
-  /** A window at a limit that is being tried. */
+  /** A window at a limit that is being tried has ended. */
   #compare(goodput: Goodput): void {
     const reference = this.#reference;
     if (reference === undefined || !areComparable(goodput, reference)) {
@@ -131,24 +132,24 @@ export class HillClimb {
       this.#try();
     } else {
       this.#goBack(this.#step === CLIMB ? 1 : this.#holdLength());
-      this.#lookElsewhere();
+      this.#turnAround();
     }
   }
 
-  /** Tries the next limit. Where the step leads nowhere, another is tried after a while. */
+  /** Tries the next limit. Where the step does not change it, another step is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const wanted = Math.round(this.#held * this.#step);
     this.#limit = Math.max(floor, Math.min(this.#ceiling, wanted));
     if (this.#limit === this.#held) {
       this.#windowsToHold = this.#holdLength();
-      this.#lookElsewhere();
+      this.#turnAround();
     } else {
       this.discard();
     }
   }
 
-  #lookElsewhere(): void {
+  #turnAround(): void {
     this.#step = this.#step === UP ? DOWN : UP;
   }
 
@@ -163,11 +164,11 @@ export class HillClimb {
   }
 }
 
-/** Answers and tokens until there are enough of them to tell the goodput. */
+/** Counts answers and tokens until there are enough to measure the goodput. */
 class Window {
-  /** Attempts in flight: as many answers are one turnover. */
+  /** Attempts in flight: this many answers are one turnover. */
   readonly #inFlight: number;
-  /** When it began; undefined while answers of another limit come in. */
+  /** When the window began; undefined while answers of the previous limit come in. */
   #startedAt: number | undefined;
   #answers = 0;
   #tokens = 0;
@@ -177,18 +178,18 @@ class Window {
     this.#startedAt = startedAt;
   }
 
-  /** Begins at once. */
+  /** A window that begins at once. */
   static from(inFlight: number, now: number): Window {
     return new Window(inFlight, now);
   }
 
-  /** Begins after one turnover, when what was in flight before has come in. */
+  /** A window that begins after one turnover, when all that was in flight has been answered. */
   static afterSettling(inFlight: number): Window {
     return new Window(inFlight);
   }
 
-  /** Counts an answer. Returns the goodput with the last one. A window ends after whole turnovers only:
-   * answers that were asked for together come in together, and half of them would mislead. */
+  /** Counts an answer. Returns the goodput when the window ends. It ends after whole turnovers only: answers to
+   * requests that were sent together come together, and half of them would mislead. */
   answered(now: number, tokens: number): Goodput | undefined {
     this.#answers++;
     if (this.#startedAt === undefined) {
@@ -208,7 +209,7 @@ class Window {
   }
 }
 
-/** Whether two windows saw answers of the same kind. */
+/** Whether the answers of two windows have similar lengths. */
 function areComparable(a: Goodput, b: Goodput): boolean {
   const longer = Math.max(a.tokensPerAnswer, b.tokensPerAnswer);
   return longer <= REGIME_FACTOR * Math.min(a.tokensPerAnswer, b.tokensPerAnswer);

@@ -1,6 +1,5 @@
 /**
- * What one teacher may be sent: how many attempts at once, how many a second, and what it means for both
- * when it throttles.
+ * The load on one teacher: how many attempts at once and a second, and what throttling means for both.
  *
  * @module
  */
@@ -12,7 +11,7 @@ import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
 
-/** What a `LoadControl` is made from. */
+/** Settings and dependencies of `LoadControl`. */
 export interface LoadControlOptions {
   /** The most attempts in flight. */
   readonly ceiling: number;
@@ -20,7 +19,7 @@ export interface LoadControlOptions {
   readonly rpm?: number;
   /** Tokens a minute. @default no bound */
   readonly tpm?: number;
-  /** Whether the limit looks for the number that serves best. */
+  /** Whether the limit searches for the number with the highest throughput. */
   readonly isExploring: boolean;
   /** Whether the limit starts at one. */
   readonly isCareful: boolean;
@@ -42,28 +41,28 @@ export interface Sent {
 
 /** An attempt that was throttled, or that timed out. */
 interface Pressure extends Sent {
-  /** Attempts in flight as it came back, itself included. */
+  /** Attempts in flight when it came back, itself included. */
   readonly inFlight: number;
-  /** Whether the teacher spoke of a rate (429). */
+  /** Whether the status was 429, which is about a rate. */
   readonly isRate: boolean;
-  /** Whether it said that nothing is left of a limit. */
+  /** Whether the teacher said that a limit is used up. */
   readonly isExhausted: boolean;
-  /** Whether it said when to come back. */
+  /** Whether the teacher said when to come back. */
   readonly isDated: boolean;
 }
 
-/** A cool-down ends up to this share of it later than was asked for, and at most a second later. */
+/** A cool-down ends later than asked, by up to this share of it, and at most a second. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
 
-/** One more or less of so few attempts in flight is a large step: a rate is needed, too. */
+/** Below this number of attempts in flight, one more or less is a large step: a rate is needed too. */
 const FEW = 8;
 
-/** A careful start takes no more attempts than this many times the ceiling: by then it is stuck. */
+/** A careful start takes at most this many attempts for each place below the ceiling: after that it is stuck. */
 const START_TURNS = 4;
 
-/** The load of one teacher. Each attempt is one `sent()`, and then one of `answered()`, `failed()` and
- * `returned()`; `pressed()` is called besides. */
+/** The load on one teacher. Each attempt is a `sent()`, and then one of `answered()`, `failed()` and
+ * `returned()`; `pressed()` is called in addition. */
 export class LoadControl {
   readonly #now: () => number;
   readonly #limit: ConcurrencyLimit;
@@ -85,29 +84,28 @@ export class LoadControl {
     this.#window = new QuotaWindow(options);
   }
 
-  /** Takes this share of the rate limits that are set. */
+  /** Uses only a share of the rate limits that are set. */
   setRateShare(share: number): void {
     this.#rate.setShare(share);
   }
 
-  /** How many attempts may be under way. */
+  /** The most attempts that may be under way. */
   get limit(): number {
     if (this.closedUntil !== undefined) return 1;
     return Math.min(this.#limit.value, this.#tolerance.trial?.cap ?? Infinity);
   }
 
-  /** Whether attempts are throttled one after the other, so that the next one would be, too. */
+  /** Whether the last attempts were all throttled, so that the next one would be too. */
   get isRun(): boolean {
     return this.#tolerance.isRun;
   }
 
-  /** When the teacher may be asked again that takes nothing now, although nothing is in flight: a limit by the
-   * minute is used up. undefined otherwise. */
+  /** While a quota by the minute is used up: when the next probe may be made. Undefined otherwise. */
   get closedUntil(): number | undefined {
     return this.#window.closedUntil;
   }
 
-  /** Until when the teacher has asked to be left alone, on the clock; in the past where it has not. */
+  /** The end of the pause that the teacher asked for, on the clock; in the past where it asked for none. */
   get coolUntil(): number {
     return this.#coolUntil;
   }
@@ -135,12 +133,12 @@ export class LoadControl {
     this.#rate.answered(completion);
   }
 
-  /** It said something, be it that it does not want this row. */
+  /** It responded, perhaps by rejecting its row. */
   responded({ ticket, startedAt }: Sent): void {
     this.#reopen(this.#window.answered(ticket, startedAt));
   }
 
-  /** It failed, and took the tokens of `partial`, if that is anything. */
+  /** It failed, after using the tokens of `partial` if there is one. */
   failed(partial: Completion | undefined): void {
     if (partial === undefined) this.#rate.failed();
     else this.#rate.answered(partial);
@@ -152,8 +150,8 @@ export class LoadControl {
     this.#window.unsent(this.#now());
   }
 
-  /** It was throttled, or has timed out: no more than usual, or too much, or the teacher takes nothing now.
-   * Where it names a time and others would be throttled, too, all of them wait. */
+  /** It was throttled or timed out. Returns whether that is no more than usual, too much, or a closed window.
+   * Where the teacher names a time and others would be throttled too, all of them wait. */
   pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,
@@ -203,7 +201,7 @@ export class LoadControl {
     return verdict;
   }
 
-  /** The teacher is back after an outage. */
+  /** The teacher is up after an outage. */
   restart(): void {
     this.#limit.restart();
   }
@@ -214,8 +212,8 @@ export class LoadControl {
     this.#limit.setCeiling(ceiling);
   }
 
-  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in flight that
-   * are no probes. A limit that nothing makes use of has nothing to learn. */
+  /** Updates what depends on time; called about ten times a second. `isInUse`: attempts are in flight that are
+   * no probes. An unused limit has nothing to learn. */
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());
     if (trial !== undefined) {
@@ -226,8 +224,8 @@ export class LoadControl {
     if (isInUse) this.#limit.tick();
   }
 
-  /** Goes back to `size` attempts in flight once a window is open: what was throttled at its end said nothing
-   * of the size or the rate. */
+  /** Returns to `size` attempts in flight once a window is open: throttling at its end said nothing about the
+   * limit or the rate. */
   #reopen(size: number | undefined): void {
     if (size === undefined) return;
     this.#limit.resume(size);

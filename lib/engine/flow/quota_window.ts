@@ -2,35 +2,37 @@
  * Limits that are counted by the minute: a teacher answers a number of requests, then none until the next
  * window opens, and does not say when that is.
  *
- * Such a teacher looks like one that is closed: everything is throttled although nothing is in flight. To
- * send less, or more slowly, is no help. So the limit and the rate stay what they were, single probes find
- * out when the window opens, and the next one is filled to the number that the last one took.
+ * Such a teacher throttles everything although nothing is in flight. Sending less, or more slowly, does not
+ * help. So the limit and the rate stay as they are, single probes find out when the window opens, and the
+ * next window is filled to the number of requests that the last one accepted.
  *
  * @module
  */
 
-/** The number of throttled attempts, and the time in ms over which they come, that close a window. */
+/** A window is closed after this many throttled attempts, over at least this time in milliseconds. */
 const LEAST_THROTTLED = 3, LEAST_MS = 500;
-/** The part of what was in flight before that may still be as a window closes: the rest holds no capacity. */
+/** The share of the attempts in flight that may remain when a window closes: what remains does not use up the
+ * capacity. */
 const REMAINDER = 0.1;
-/** What is closed for less than this (in ms), or took fewer attempts before, is a slow rate. */
+/** A teacher that was closed for less than this (in ms), or accepted fewer attempts before, has a slow rate and
+ * no window. */
 const LEAST_CLOSED_MS = 3_000, LEAST_QUOTA = 8;
 /** The wait before the first probe and the longest one, in ms; half as long again after each. */
 const PROBE_BASE_MS = 1_000, PROBE_CAP_MS = 15_000, PROBE_GROWTH = 1.5;
-/** Most windows are minutes: by the clock, or from the first request on. In ms. */
+/** Most windows are minutes, by the clock or from the first request on. In milliseconds. */
 const MINUTE_MS = 60_000;
-/** A probe at the turn of a window comes this much later, up to twice as much, in ms. */
+/** A probe at the expected opening of a window is made this much later, or up to twice as much, in milliseconds. */
 const MARGIN_MS = 30;
-/** A probe that is not throttled after this long (in ms), or three times as long as others took to be, has
- * been accepted: its answer may take minutes. */
+/** A probe has been accepted if it is not throttled after this time in ms, and after three times the time of
+ * others: its answer may take minutes. */
 const GRACE_MS = 500;
-/** An open window takes 1, 2, 4 … attempts in steps of this long, in ms, up to this many: a step lasts twice
- * as long as attempts took to be throttled. One that opened when it was expected to is filled at once. */
+/** An open window gets 1, 2, 4 … attempts in steps of this time in ms, up to this many. A step lasts at least
+ * twice the time until attempts are throttled. A window that opens when expected is filled at once. */
 const STEP_MS = 100, LONGEST_STEP_MS = 1_000, MOST_STEP = 256;
-/** Attempts are throttled at the end of a window from this part of its quota on. */
+/** The end of a window begins at this share of its quota. */
 const END = 0.9;
 
-/** What a `QuotaWindow` is made from. */
+/** Dependencies of `QuotaWindow`. */
 export interface QuotaWindowOptions {
   /** Unix milliseconds. */
   readonly wallClock: () => number;
@@ -40,21 +42,21 @@ export interface QuotaWindowOptions {
 
 /** A throttled attempt, as a window sees it. */
 export interface ThrottledAttempt {
-  /** Its number among those of its teacher, from 1. */
+  /** Its number among the attempts of its teacher, from 1. */
   readonly ticket: number;
   /** When it was made. */
   readonly startedAt: number;
-  /** Attempts in flight as it came back, itself included. */
+  /** Attempts in flight when it came back, itself included. */
   readonly inFlight: number;
-  /** How many were allowed in flight. */
+  /** The limit of attempts in flight. */
   readonly size: number;
-  /** Whether it is part of a run that is no chance. */
+  /** Whether it is part of a run of throttled attempts that is not chance. */
   readonly isRun: boolean;
-  /** Whether the teacher says that nothing is left. */
+  /** Whether the teacher says that a limit is used up. */
   readonly isExhausted: boolean;
 }
 
-/** Throttled attempts since which none was answered. */
+/** Throttled attempts without an answer between them. */
 interface Run {
   readonly ticket: number;
   readonly at: number;
@@ -67,36 +69,37 @@ interface Run {
 export class QuotaWindow {
   readonly #options: QuotaWindowOptions;
   #run: Run | undefined;
-  /** While it is closed: since when, the last attempt before, and when the next probe may be made. */
+  /** While it is closed: the run that closed it, and the last attempt before. */
   #closed: { readonly run: Run; readonly ticket: number } | undefined;
   #probeAt = 0;
   #probeMs = PROBE_BASE_MS;
   #probeSentAt: number | undefined;
-  /** Whether the next probe is made when a window is expected to open; and the first that was made then or
-   * later, while it is not throttled. */
+  /** Whether the next probe is made when a window is expected to open. */
   #isNextAtTurn = false;
+  /** The first probe that was made then or later, unless it was throttled. */
   #turnTicket = Infinity;
-  /** When the window opened, if that was seen; its first attempt; and how many of its were throttled. */
+  /** When the window opened, if that was seen. */
   #openedAt: number | undefined;
+  /** The first attempt in the window, and how many of its attempts were throttled. */
   #firstAt: number | undefined;
   #firstTicket = 1;
   #throttled = 0;
   #lastTicket = 0;
   #throttledInMs = 0;
-  /** What a window takes, as far as that is known. */
+  /** The attempts that a window accepts, if known. */
   #quota: number | undefined;
-  /** Windows are longer than the first and no longer than the second, in ms: when a probe was still throttled,
-   * and when one was not. */
+  /** Bounds of the length of a window, in ms: a probe was still throttled after the first, and accepted after
+   * the second. */
   #longerThanMs = 0;
   #periodMs: number | undefined;
-  /** The last attempt that is allowed for now, and the size and the time of the next step. */
+  /** The last attempt that is allowed for now, and the size and time of the next step. */
   #allowed = Infinity;
   #step = MOST_STEP;
   #stepAt = 0;
-  /** Whether the quota is used up, and more is tried. */
+  /** Whether the quota is used up and more attempts are tried. */
   #isPast = false;
 
-  /** Open, and nothing is known. */
+  /** The window is open, and nothing is known about it. */
   constructor(options: QuotaWindowOptions) {
     this.#options = options;
   }
@@ -127,7 +130,7 @@ export class QuotaWindow {
     this.#waitForProbe(now);
   }
 
-  /** The attempt that was sent last was not made after all: the probe is still to come. */
+  /** The last attempt was not made after all: the probe is still due. */
   unsent(now: number): void {
     this.#lastTicket--;
     if (this.#closed === undefined) return;
@@ -135,7 +138,7 @@ export class QuotaWindow {
     this.#probeAt = now;
   }
 
-  /** An attempt was answered that was made at `startedAt`. Returns the limit to go back to, where a window has
+  /** An attempt that was made at `startedAt` was answered. Returns the limit to go back to, where a window has
    * opened. */
   answered(ticket: number, startedAt: number): number | undefined {
     if (this.#run !== undefined && ticket > this.#run.ticket) this.#run = undefined;
@@ -143,8 +146,8 @@ export class QuotaWindow {
     return isProbe ? this.#open(ticket, startedAt, ticket >= this.#turnTicket) : undefined;
   }
 
-  /** A probe may have been accepted by now: its answer takes longer than to be throttled. Returns the limit to
-   * go back to, where a window has opened. */
+  /** A probe counts as accepted if it was not throttled in time. Returns the limit to go back to, where a
+   * window has opened. */
   tick(now: number): number | undefined {
     if (this.#closed === undefined || this.#probeSentAt === undefined) return undefined;
     const graceMs = Math.max(GRACE_MS, 3 * this.#throttledInMs);
@@ -170,8 +173,8 @@ export class QuotaWindow {
     return this.#closed !== undefined;
   }
 
-  /** Whether enough was sent since the window opened that it may be used up, or so little that it may not
-   * be open. */
+  /** Whether the window may be used up, because its quota was sent, or may not be open, because hardly anything
+   * was. */
   get #isAtEnd(): boolean {
     if (this.#quota === undefined) return false;
     return this.#step < MOST_STEP || this.#lastTicket >= this.#firstTicket + END * this.#quota;
@@ -182,14 +185,14 @@ export class QuotaWindow {
     if (ticket >= this.#turnTicket) this.#turnTicket = Infinity;
     if (this.#openedAt === undefined) return;
     const longerThanMs = startedAt - this.#openedAt;
-    // One that was skipped, or another length of windows.
+    // A window was missed, or windows have another length now.
     if (longerThanMs >= (this.#periodMs ?? Infinity)) this.#periodMs = undefined;
     else this.#longerThanMs = Math.max(this.#longerThanMs, longerThanMs);
   }
 
   #close(run: Run, now: number): void {
     const accepted = run.ticket - this.#firstTicket - (this.#throttled - run.count);
-    // One that closes again at once was never open.
+    // A window that closes again at once was never open.
     if (this.#quota === undefined || accepted >= LEAST_QUOTA) this.#quota = Math.max(0, accepted);
     this.#closed = { run, ticket: this.#lastTicket };
     this.#turnTicket = Infinity;
@@ -227,7 +230,7 @@ export class QuotaWindow {
     if (this.#longerThanMs >= this.#periodMs) this.#longerThanMs = 0;
   }
 
-  /** Lets more through: up to the quota, and past it from one on again. */
+  /** Allows more attempts: up to the quota, and beyond it from one on again. */
   #raise(now: number): void {
     const end = this.#firstTicket + this.#quota! - 1;
     const isPast = this.#lastTicket >= end;
@@ -238,13 +241,13 @@ export class QuotaWindow {
     if (!isPast) this.#allowed = this.#step >= MOST_STEP ? end : Math.min(end, allowed);
     else if (this.#step < MOST_STEP) this.#allowed = allowed;
     else {
-      // It takes more than it took before.
+      // The window accepts more than before.
       this.#allowed = Infinity;
       this.#quota = undefined;
     }
   }
 
-  /** The next window has begun, as it seems. */
+  /** Starts the next window once its time has come. */
   #turn(now: number): void {
     const periodMs = this.#periodMs ?? MINUTE_MS;
     if (this.#openedAt === undefined || now < this.#openedAt + periodMs) return;
@@ -257,7 +260,8 @@ export class QuotaWindow {
     this.#allowed = this.#lastTicket + this.#quota!;
   }
 
-  /** Later rather than sooner, so that many runs do not probe at once; and when a window may open. */
+  /** Sets the time of the next probe: when a window may open, or after the wait with some jitter, so that many
+   * runs do not probe at once. */
   #waitForProbe(now: number): void {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + 0.2 * random());
@@ -273,7 +277,7 @@ export class QuotaWindow {
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
     this.#isNextAtTurn = isOpening;
-    // Clocks differ: what does not open at the turn may do so soon after it.
+    // Clocks differ: a window that is not open at the expected time may open soon after it.
     this.#probeMs = isOpening
       ? PROBE_BASE_MS
       : Math.min(PROBE_CAP_MS, this.#probeMs * PROBE_GROWTH);

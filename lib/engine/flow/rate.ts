@@ -1,6 +1,6 @@
 /**
- * How fast attempts may be sent to one teacher: by hand (`--rpm`, `--tpm`), as its refusals have taught
- * us, and as the headers of its answers say.
+ * How fast attempts may be sent to one teacher: as set by the user (`--rpm`, `--tpm`), as learned from its
+ * refusals, and as the headers of its answers say.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Completion, RateLimit } from "../../teacher/mod.ts";
 import { AdaptiveRate } from "./adaptive_rate.ts";
 import { TokenBucket } from "./rate_parts.ts";
 
-/** What a `RateLimiter` is made from. */
+/** Settings and dependencies of `RateLimiter`. */
 export interface RateLimiterOptions {
   /** Requests a minute. @default no bound */
   readonly rpm?: number;
@@ -19,21 +19,21 @@ export interface RateLimiterOptions {
   readonly now: () => number;
 }
 
-/** What a call is expected to take before one has finished, in tokens, and how many finished calls that
- * guess is worth. */
+/** The tokens that a call is expected to take before any has finished. */
 const GUESS_TOKENS = 500;
+/** The number of finished calls that this guess counts as. */
 const GUESS_WEIGHT = 5;
 
-/** The number of calls that the mean follows. */
+/** The number of calls that the mean covers. */
 const MEAN_CALLS = 200;
 
-/** The share of a limit below which what is left of it is spread over the time until its reset. */
+/** Below this share of a limit, the rest is spread over the time until the reset. */
 const LOW_SHARE = 0.2;
 
-/** The number of calls below which it is spread where the limit is not known. */
+/** The same in calls, where the limit is not known. */
 const LOW_CALLS = 20;
 
-/** Headers only inform: they never keep two attempts further apart than this, in milliseconds. */
+/** Headers never keep two attempts further apart than this, in milliseconds. */
 const WIDEST_SPACING_MS = 5_000;
 
 /**
@@ -44,18 +44,18 @@ export class RateLimiter {
   readonly #now: () => number;
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
-  /** The limits that are set, a second. */
+  /** The limits that are set, as rates a second. */
   readonly #perSecond: { readonly requests: number; readonly tokens: number };
   readonly #adaptive: AdaptiveRate;
   #inFlight = 0;
   #meanTokens = GUESS_TOKENS;
   #measured = GUESS_WEIGHT;
-  /** What the attempts in flight have been charged, in tokens. */
+  /** The tokens that the attempts in flight have been charged. */
   #charged = 0;
   #spacingMs = 0;
   #spacedUntil = 0;
   #takenAt = -Infinity;
-  /** Whether anything could hold an attempt back. */
+  /** Whether any limit could delay an attempt. */
   #isBound: boolean;
 
   /** Nothing was sent yet. */
@@ -69,7 +69,7 @@ export class RateLimiter {
     this.#isBound = rpm !== undefined || tpm !== undefined;
   }
 
-  /** Takes this share of the limits that are set, from now on. */
+  /** Uses only a share of the limits that are set. */
   setShare(share: number): void {
     const now = this.#now();
     this.#requests?.setRate(this.#perSecond.requests * share, now);
@@ -101,16 +101,16 @@ export class RateLimiter {
     this.#requests?.take(1, now);
     this.#charge(0);
     this.#adaptive.take(now);
-    // The adaptive rate may have been forgotten, or the teacher's limit reset.
+    // The adaptive limit may be gone, or the teacher's limit may have been reset.
     this.#checkBounds(now);
   }
 
-  /** It was answered: what it took is known now. */
+  /** It was answered, so its tokens are known now. */
   answered(completion: Completion): void {
     const { usage, rateLimit } = completion;
     this.#inFlight--;
     let tokens = this.#meanTokens;
-    // A teacher that was plugged in without types may leave it out.
+    // A custom teacher without types may leave it out.
     if (usage) {
       tokens = usage.promptTokens + usage.completionTokens;
       this.#measured = Math.min(MEAN_CALLS, this.#measured + 1);
@@ -126,7 +126,7 @@ export class RateLimiter {
     this.#charge(0);
   }
 
-  /** It was not sent after all: its request is given back, too. */
+  /** It was not sent after all: its request is given back too. */
   returned(): void {
     const now = this.#now();
     this.#requests?.take(-1, now);
@@ -141,23 +141,23 @@ export class RateLimiter {
     this.#isBound ||= this.#adaptive.isBound;
   }
 
-  /** Sends no more than this a second for now: more was throttled. */
+  /** Reduces the rate to `perSecond`, because more was throttled. */
   decrease(perSecond: number): void {
     this.#adaptive.decrease(perSecond, this.#now());
     this.#isBound = true;
   }
 
-  /** Whether the rate that refusals have taught is what keeps more from being sent. */
+  /** Whether the adaptive rate is what keeps more from being sent. */
   get isLimiting(): boolean {
     return this.#adaptive.isLimiting(this.#now());
   }
 
-  /** Forgets the rate that refusals have taught: it does not lower their share. */
+  /** Removes the adaptive limit, which does not lower the share of refusals. */
   forget(): void {
     this.#adaptive.forget();
   }
 
-  /** Takes `spent` tokens, and corrects what the attempts in flight are expected to take. */
+  /** Takes `spent` tokens, and corrects the charge for the attempts in flight. */
   #charge(spent: number): void {
     if (this.#tokens === undefined) return;
     const charged = this.#inFlight * this.#meanTokens;
@@ -169,14 +169,14 @@ export class RateLimiter {
     const { requestsLeft, requestsLimit, requestsResetMs } = limit;
     const { tokensLeft, tokensLimit, tokensResetMs } = limit;
     this.#spacingMs = 0;
-    this.#share(requestsLeft, requestsLimit, requestsResetMs, 1, now);
-    this.#share(tokensLeft, tokensLimit, tokensResetMs, this.#meanTokens, now);
+    this.#spread(requestsLeft, requestsLimit, requestsResetMs, 1, now);
+    this.#spread(tokensLeft, tokensLimit, tokensResetMs, this.#meanTokens, now);
     if (this.#spacingMs === 0) this.#spacedUntil = 0;
     else this.#isBound = true;
   }
 
-  /** Makes what is left last until the reset, where it is little. */
-  #share(
+  /** Spreads what is left over the time until the reset, where it is little. */
+  #spread(
     left: number | undefined,
     limit: number | undefined,
     resetMs: number | undefined,

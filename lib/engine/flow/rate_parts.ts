@@ -1,32 +1,32 @@
 /**
- * The arithmetic of rates and limits: a token bucket, a meter of what was accepted lately, and the growth of CUBIC
- * (RFC 9438).
+ * The arithmetic of rates and limits: a token bucket, a meter of recent events, and the growth of CUBIC (RFC
+ * 9438).
  *
  * @module
  */
 
-/** How much may be sent at once after a pause, as milliseconds of the rate. */
+/** The burst that is allowed after a pause, as milliseconds of the rate. */
 const BURST_MS = 50;
 
-/** Lets something through at a rate: smoothly, not a minute's share at once. */
+/** A token bucket: lets amounts through at a smooth rate, not a minute's share at once. */
 export class TokenBucket {
   #perMs: number;
   #level = 0;
   #seenAt: number;
 
-  /** A bucket that lets `perSecond` through from `now` (in milliseconds) on. */
+  /** Lets `perSecond` through from `now` (in milliseconds) on. */
   constructor(perSecond: number, now: number) {
     this.#perMs = perSecond / 1_000;
     this.#seenAt = now;
   }
 
-  /** From now on `perSecond` is let through; a debt stays as large as it is. */
+  /** Changes the rate; a debt stays as large as it is. */
   setRate(perSecond: number, now: number): void {
     this.#fill(now);
     this.#perMs = perSecond / 1_000;
   }
 
-  /** 0 when something may be taken now, else milliseconds until then. */
+  /** 0 when an amount may be taken now, else milliseconds until then. */
   delayMs(now: number): number {
     this.#fill(now);
     if (this.#perMs === 0) return Infinity;
@@ -39,7 +39,7 @@ export class TokenBucket {
     this.#level -= amount;
   }
 
-  /** Time fills it up to a small burst only; what was given back stays. */
+  /** Time fills the bucket up to a small burst only; what was given back stays. */
   #fill(now: number): void {
     const most = this.#perMs * BURST_MS;
     if (this.#level < most) {
@@ -51,34 +51,34 @@ export class TokenBucket {
 
 const SLOT_MS = 100;
 
-/** The longest time that is looked back on, in milliseconds. */
+/** The longest window of a `RateMeter`, in milliseconds. */
 export const LONGEST_WINDOW_MS = 5_000;
 
-/** The shortest, in milliseconds: what happens in the first moment does not look like a rate. */
+/** The shortest window, in milliseconds: what happens in the first moment is no rate yet. */
 export const SHORTEST_WINDOW_MS = 1_000;
 
-/** The last second of a steady rate has at most this multiple of the mean of the last five. */
+/** In the last second a steady rate is at most this multiple of its mean over five. */
 const STEADY = 1.5;
 
-/** Counts by the tenth of a second over the last 5 s. */
+/** Counts events of the last 5 s, in tenths of a second. */
 export class RateMeter {
-  // The whole tenths and the one under way.
+  // The full tenths, and the current one.
   readonly #counts = new Float64Array(LONGEST_WINDOW_MS / SLOT_MS + 1);
   readonly #startedAt: number;
   #slot = 0;
 
-  /** Starts to count at `now`, in milliseconds of a clock that never goes back. */
+  /** Starts at `now`, in milliseconds of a monotonic clock. */
   constructor(now: number) {
     this.#startedAt = now;
   }
 
-  /** It happened once. */
+  /** Counts an event. */
   add(now: number): void {
     this.#advance(now);
     this.#counts[this.#slot % this.#counts.length]++;
   }
 
-  /** Times a second over the last `windowMs`, which are taken for at least 1 s and at most 5 s. */
+  /** Events a second over the last `windowMs`, limited to 1 to 5 s. */
   perSecond(now: number, windowMs: number = LONGEST_WINDOW_MS): number {
     this.#advance(now);
     const slots = Math.ceil(Math.max(SHORTEST_WINDOW_MS, windowMs) / SLOT_MS);
@@ -91,7 +91,7 @@ export class RateMeter {
     return count * 1_000 / Math.max(SHORTEST_WINDOW_MS, spanMs);
   }
 
-  /** Whether it has gone on for long enough, and evenly enough, to call it a rate. */
+  /** Whether events have come for long enough, and evenly enough, to call it a rate. */
   isSteady(now: number): boolean {
     return now - this.#startedAt >= LONGEST_WINDOW_MS &&
       this.perSecond(now, SHORTEST_WINDOW_MS) <= STEADY * this.perSecond(now);
@@ -106,24 +106,24 @@ export class RateMeter {
   }
 }
 
-/** How long it takes to come back to the size before the decrease, in ms: K of the formula. */
+/** The time until the size before a decrease is reached again, in milliseconds: K of the formula. */
 export const RECOVERY_MS = 15_000;
 
-/** The size that a limit that was reduced may have by now. It has no unit and no clock of its own:
- * times are ms of whatever clock the caller goes by. */
+/** The growth of a limit after a decrease. It has no unit and no clock of its own: times are milliseconds of
+ * the caller's clock. */
 export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;
   #to = Infinity;
 
-  /** Starts anew at `to`; `from` is the size that was too much, and more than `to`. */
+  /** Restarts at `to`; `from` is the size that was too high, and above `to`. */
   decrease(now: number, to: number, from: number): void {
     this.#decreasedAt = now;
     this.#to = to;
     this.#from = from;
   }
 
-  /** The size at a time. Before the first decrease there is no bound: Infinity. */
+  /** The size at a time; Infinity before the first decrease. */
   at(now: number): number {
     if (this.#from === Infinity) return Infinity;
     const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;

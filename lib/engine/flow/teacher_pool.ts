@@ -1,5 +1,5 @@
 /**
- * All teachers of a run: which of them is asked next, and when.
+ * All teachers of a run: which of them gets the next attempt, and when.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import type { TeacherStatus } from "../../progress/mod.ts";
 import { MAX_TIMER_MS } from "../../timer.ts";
 import { Endpoint, type EndpointContext, type EndpointOptions } from "./endpoint.ts";
 
-/** How often time has its effect on the limits, in milliseconds. */
+/** How often the limits are updated, in milliseconds. */
 const TICK_MS = 100;
 
-/** What a pool is made from. */
+/** Settings and dependencies of `TeacherPool`. */
 export interface TeacherPoolOptions extends EndpointContext {
   /** One endpoint for each teacher. */
   readonly teachers: readonly EndpointOptions[];
-  /** Looks at the clock, which `now` remembers. @default now */
+  /** Reads the clock; `now` returns the last reading. @default now  */
   readonly read?: () => number;
   /** An attempt may be possible that was not before. */
   readonly onReady: () => void;
@@ -27,13 +27,13 @@ export interface TeacherPoolOptions extends EndpointContext {
 export interface Rest {
   /** Until when, in Unix milliseconds. */
   readonly until: number;
-  /** The same in milliseconds from now. */
+  /** Milliseconds from now until then. */
   readonly inMs: number;
-  /** In words. */
+  /** Why, for the user. */
   readonly reason: string;
 }
 
-/** A teacher does not want a row before a time. */
+/** A teacher has asked that a row is not sent to it before a time. */
 interface Hold {
   readonly by: Endpoint;
   readonly until: number;
@@ -42,11 +42,11 @@ interface Hold {
 /** The teachers of a run. */
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
-  /** Whether teachers have left of which something is still under way. */
+  /** Whether any teacher has left but still has attempts in flight. */
   #areLeaving = false;
   readonly #options: TeacherPoolOptions;
   readonly #read: () => number;
-  /** Those that may be asked now stand first; for `pick()` only, which is on the hot path. */
+  /** Scratch space for `pick()`, which is on the hot path: teachers with room come first. */
   readonly #ready: Endpoint[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -59,12 +59,12 @@ export class TeacherPool {
     this.#endpoints = options.teachers.map((teacher) => new Endpoint(teacher, options));
   }
 
-  /** How many attempts may be under way, all teachers together. */
+  /** The most attempts that may be under way, all teachers together. */
   get limit(): number {
     return this.#endpoints.reduce((sum, one) => isOut(one) ? sum : sum + one.limit, 0);
   }
 
-  /** Whether no teacher will be asked again. */
+  /** Whether no teacher is left. */
   get isHalted(): boolean {
     return this.#endpoints.every(isOut);
   }
@@ -87,7 +87,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** How long no teacher may be asked for a row that some do not want yet, in milliseconds. */
+  /** Milliseconds until a row that some teachers have put off may be sent to one; 0 where that is now. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -99,7 +99,7 @@ export class TeacherPool {
     return soonest === Infinity ? 0 : Math.max(0, soonest - now);
   }
 
-  /** Updates ten times a second what depends on time, from now on. */
+  /** Starts to update what depends on time, ten times a second. */
   open(): void {
     this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
   }
@@ -111,8 +111,8 @@ export class TeacherPool {
     this.#ticker = this.#timer = undefined;
   }
 
-  /** A teacher that may be asked now: one that has less in flight than its share, or `preferred` where
-   * that may be asked. Without one, `onReady` is called when time has brought one. */
+  /** A teacher with room now: one that has less in flight than its share, or `preferred` where that has room.
+   * Without one, `onReady` is called as soon as time alone makes room. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#read();
     if (preferred !== undefined && preferred.delayMs(now) === 0) return preferred;
@@ -134,15 +134,14 @@ export class TeacherPool {
     return leastBusy(ready, count, (inFlight + 1) / weight);
   }
 
-  /** Another teacher than `avoided` that may be asked now, or that one where there is no other. */
+  /** A teacher other than `avoided` with room now, or `avoided` where there is none. */
   pickOther(avoided: Endpoint): Endpoint {
     const now = this.#read();
     const isOther = (one: Endpoint) => one !== avoided && one.delayMs(now) === 0;
     return this.#endpoints.find(isOther) ?? avoided;
   }
 
-  /** A teacher that may be asked now for a row that some do not want yet: the least busy one for its
-   * weight. */
+  /** A teacher with room now for a row that some have put off: the least busy one for its weight. */
   pickFor(holds: readonly Hold[]): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined;
@@ -155,10 +154,10 @@ export class TeacherPool {
     return best;
   }
 
-  /** Gives a teacher its share of the load from now on. It starts carefully, whatever the others have proven. */
+  /** Adds a teacher. It starts carefully, whatever the others have proven. */
   add(teacher: EndpointOptions): void {
     const endpoint = new Endpoint(teacher, { ...this.#options, isCareful: true });
-    // Without the turns that it has missed, it alone would get all of them first.
+    // Without the turns that it has missed, it alone would get all rows at first.
     const others = this.#endpoints.filter((one) => !isOut(one));
     const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
     endpoint.turns = turns * endpoint.weight;
@@ -166,15 +165,16 @@ export class TeacherPool {
     this.#options.onReady();
   }
 
-  /** Gives a teacher nothing new; what is under way there is finished. */
+  /** Sends nothing new to a teacher; what is in flight there is finished. */
   remove(teacher: EndpointOptions["teacher"]): void {
     for (const endpoint of this.#endpoints) if (endpoint.teacher === teacher) endpoint.leave();
     this.#areLeaving = true;
     this.#options.onReady();
   }
 
-  /** The teacher for rows of a key: always the same one, while it has room. Each key goes to the teacher with the
-   * highest hash of both (rendezvous hashing), so that a teacher that joins or leaves moves its own share only. */
+  /** The teacher for rows with a key: always the same one, while it has room. Each key goes to the teacher with
+   * the highest hash of both (rendezvous hashing), so that a teacher that joins or leaves moves its own share
+   * only. */
   pickForKey(key: number): Endpoint | undefined {
     const now = this.#read();
     let best: Endpoint | undefined, highest = -1, inFlight = 1, weight = 0;
@@ -188,7 +188,7 @@ export class TeacherPool {
       best = endpoint;
     }
     if (best === undefined || best.delayMs(now) > 0) return undefined;
-    // One prompt of all rows must not leave the others idle.
+    // If all rows share one key, the other teachers must not be idle.
     return best.inFlight > MOST_OF_SHARE * inFlight * best.weight / weight ? undefined : best;
   }
 
@@ -197,13 +197,13 @@ export class TeacherPool {
     for (const endpoint of this.#endpoints) endpoint.setConcurrency(concurrency);
   }
 
-  /** Takes this share of the rate limits that are set, from now on. */
+  /** Uses only a share of the rate limits that are set. */
   setRateShare(share: number): void {
     for (const endpoint of this.#endpoints) endpoint.setRateShare(share);
     this.#options.onReady();
   }
 
-  /** Where each teacher stands. */
+  /** The status of each teacher. */
   statuses(): TeacherStatus[] {
     return this.#endpoints.map((endpoint) => endpoint.status());
   }
@@ -227,8 +227,8 @@ export class TeacherPool {
     if (this.#timer !== undefined && this.#timerAt <= at) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;
-    // At least 1: the moment may have passed since it was computed, and a wait that is lost in the digits
-    // of the clock would be over again and again without any time passing.
+    // At least 1: the moment may have passed since it was computed, and a wait too small for the precision of
+    // the clock would end again and again without any time passing.
     const leftMs = Math.max(1, Math.ceil(at - this.#options.now()));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -237,9 +237,8 @@ export class TeacherPool {
   }
 }
 
-/** One of the first `count` that have less in flight than their share once one more is. Which of them: the one that
- * was asked least often for its weight. With few in flight, the least busy one alone would be the same
- * for every weight. */
+/** One of the first `count` that will not exceed their share with one more attempt: the one that was used least
+ * for its weight. With few in flight, the least busy one would be the same for every weight. */
 function leastBusy(
   endpoints: readonly Endpoint[],
   count: number,
@@ -248,7 +247,7 @@ function leastBusy(
   let best: Endpoint | undefined;
   for (let i = 0; i < count; i++) {
     const endpoint = endpoints[i];
-    // A probe is made anyway: what hangs since it went says nothing of a teacher that is down, or closed.
+    // A probe is made anyway: attempts that hang say nothing about a teacher that is down or closed.
     if (endpoint.inFlight >= endpoint.weight * sharePerWeight && !endpoint.isProbed) continue;
     if (best === undefined || endpoint.turns * best.weight < best.turns * endpoint.weight) {
       best = endpoint;
@@ -262,7 +261,7 @@ function isOut(endpoint: Endpoint): boolean {
   return endpoint.isHalted || endpoint.isLeaving;
 }
 
-/** How far above its share a teacher may be for the rows that it is the best for. */
+/** The factor by which a teacher may exceed its share for rows that belong to it. */
 const MOST_OF_SHARE = 1.25;
 
 /** A hash of two 32-bit numbers (MurmurHash3's last steps). */
@@ -272,7 +271,7 @@ function mixed(a: number, b: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Until when a teacher does not want a row; -Infinity where it does. */
+/** Until when a teacher has put off a row; -Infinity where it has not. */
 function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }

@@ -1,10 +1,10 @@
 /**
  * Which throttled attempts (429, 503, 529) mean that too much is sent.
  *
- * Some teachers throttle now and then whatever is sent: a gateway that refuses one request in a hundred, a
- * router with a replica that is gone. To send less for each of these would bring a run to a standstill for
- * nothing. So a small share is tolerated; and where a trial (`decrease_trial.ts`) shows that sending less
- * does not lower the share, so is that share.
+ * Some teachers throttle a few attempts whatever is sent: a gateway that refuses one request in a hundred, a
+ * router with a dead replica. Sending less for each of these would bring a run to a standstill. So a small
+ * share is tolerated; and where a trial (`decrease_trial.ts`) shows that sending less does not lower the
+ * share, that share is tolerated too.
  *
  * @module
  */
@@ -12,7 +12,7 @@
 import { DecreaseTrial } from "./decrease_trial.ts";
 
 /**
- * What a throttled attempt means for what is sent.
+ * What a throttled attempt means for the load.
  *
  * - `tolerated`: no more are throttled than usual
  * - `suspicious`: more than usual, and a trial has begun to find out why
@@ -27,13 +27,13 @@ export interface Throttled {
   readonly ticket: number;
   /** When it was sent. */
   readonly startedAt: number;
-  /** Attempts in flight as it came back, itself included. */
+  /** Attempts in flight when it came back, itself included. */
   readonly inFlight: number;
   /** Whether the limit is still in its careful start. */
   readonly isStarting: boolean;
 }
 
-/** What became of some attempts. */
+/** Results of the last attempts. */
 interface Recent {
   readonly attempts: number;
   readonly share: number;
@@ -43,60 +43,60 @@ interface Recent {
 
 /** The share of attempts that is always tolerated. */
 const TOLERATED = 0.03;
-/** The attempts that are remembered; older ones count less and less. */
+/** The number of attempts that count; older ones count less and less. */
 const MEMORY = 200;
 const KEPT = 1 - 1 / MEMORY;
-/** The attempts of which it is known one by one when they were sent, and whether they were throttled. */
+/** The number of attempts that are remembered one by one. */
 const RECENT = 128;
-/** No number of an attempt. */
+/** Not the number of any attempt. */
 const NONE = -1;
-/** A timeout takes longer than this, in milliseconds; a refusal rarely does. */
+/** A throttled attempt counts as no slower than this, in milliseconds; timeouts are slower. */
 const LONGEST_MS = 2_000;
-/** What is left of the longest time until an attempt is throttled, after the next one. */
+/** The decay, with each throttled attempt, of the longest time until one is throttled. */
 const FADING = 0.95;
-/** Fewer than this say nothing. */
+/** Throttled attempts that are always tolerated. */
 const ALWAYS = 4;
-/** The standard deviations by which chance may exceed what is tolerated. */
+/** The standard deviations by which chance may exceed the tolerated share. */
 const DEVIATIONS = 3;
-/** The probability below which a run of throttled attempts is no chance, among those remembered. */
+/** The probability below which a run of throttled attempts is not chance. */
 const UNLIKELY = 2.1e-4;
-/** The shortest run that is no chance. */
+/** The shortest run that is not chance. */
 const LEAST_RUN = 3;
-/** Chance is never taken for smaller than this share. */
+/** The lowest share of throttled attempts that chance is assumed to have. */
 const LEAST_SHARE = 0.01;
-/** The share of throttled attempts below which no trial holds up a careful start. */
+/** Below this share of throttled attempts, no trial delays a careful start. */
 const START_SHARE = 0.5;
-/** The number of attempts, and of throttled attempts a second, below which no trial holds up a careful start:
- * what is sent then says little of what is accepted, and where answers take long, a trial would last as long. */
+/** Below this number of attempts, and of throttled attempts a second, no trial delays a careful start: what is
+ * sent says little about what is accepted, and where answers are slow, so would be the trial. */
 const START_ATTEMPTS = 120, START_PER_S = 5;
-/** A trial compares shares: after fewer attempts there is none to compare with. */
+/** A trial compares shares; fewer attempts give none to compare with. */
 const LEAST_ATTEMPTS = 20;
-/** A teacher that throttles most attempts is full, or closed: no trial is needed. */
+/** A teacher that throttles more than this share is full or closed: no trial is needed. */
 const MOST = 0.75;
-/** What is tolerated after a trial, as a multiple of the share that was throttled. */
+/** The tolerated share after a trial, as a multiple of the share that was throttled. */
 const MARGIN = 1.2;
-/** The part of that share, and the number of attempts over which it is seen, at which the tolerance ends. */
+/** The tolerance ends when, over this many attempts, less than this part of that share is throttled. */
 const GONE = 0.25, GONE_ATTEMPTS = 0.8 * MEMORY;
 
 /** The throttled attempts of one teacher. Times are milliseconds of any clock. */
 export class ThrottleTolerance {
-  /** Attempts, and those of them that were throttled, since too much was sent the last time. */
+  /** Attempts since the last verdict that too much was sent, and those of them that were throttled. */
   #sent = 0;
   #throttled = 0;
   #countedFrom = 0;
-  /** The same over all that was sent, without what is part of a run: what chance may bring. */
+  /** The same over all attempts, without runs: the rate of throttling by chance. */
   #allSent = 0;
   #allThrottled = 0;
-  /** The share that is throttled whatever is sent, as a trial has shown. */
+  /** The share that is throttled whatever is sent, according to a trial. */
   #usual = 0;
   #trial: DecreaseTrial | undefined;
-  /** How long it takes until an attempt is throttled, in ms: the longest of the last ones. */
+  /** The time until an attempt is throttled, in milliseconds: the longest of the last ones. */
   #throttledInMs = 0;
   /** When the last attempts were sent. */
   readonly #sentAt = new Float64Array(RECENT);
   #lastTicket = 0;
   #recentFrom = 1;
-  /** The numbers of those that were throttled, each in the place that its last digits give. */
+  /** The numbers of throttled attempts, each at its number modulo `RECENT`. */
   readonly #numbers = new Float64Array(RECENT).fill(NONE);
   #isRun = false;
 
@@ -105,7 +105,8 @@ export class ThrottleTolerance {
     return this.#trial;
   }
 
-  /** Whether the last one ended a run of throttled attempts that is no chance: the next would be, too. */
+  /** Whether the last attempt was part of a run of throttled attempts that is not chance: the next one would be
+   * throttled too. */
   get isRun(): boolean {
     return this.#isRun;
   }
@@ -122,14 +123,14 @@ export class ThrottleTolerance {
     if (this.#usual > 0 && this.#isGone) this.#usual = 0;
   }
 
-  /** What was sent until now tells nothing of the rate any more: nothing is sent for a while, or less. */
+  /** Ignores the attempts until now as a measure of the rate: there is a pause, or less is sent. */
   rested(): void {
     this.#recentFrom = this.#lastTicket + 1;
   }
 
   /** An attempt was throttled at `now`. */
   throttled(attempt: Throttled, now: number): ThrottleVerdict {
-    // Those that were sent before are not among the attempts that count.
+    // Attempts that were sent earlier are not counted.
     if (attempt.ticket > this.#countedFrom) this.#throttled++;
     this.#throttledInMs = Math.max(
       Math.min(LONGEST_MS, now - attempt.startedAt),
@@ -155,7 +156,7 @@ export class ThrottleTolerance {
     return "suspicious";
   }
 
-  /** The trial that has shown by `now` that sending less helps, if one has; it is over then. */
+  /** The trial that has shown by `now` that sending less helps, if there is one; it ends with that. */
   effectiveTrial(now: number): DecreaseTrial | undefined {
     const trial = this.#trial;
     if (trial?.result(now) !== "effective") return undefined;
@@ -182,8 +183,8 @@ export class ThrottleTolerance {
     return this.#throttled <= ALWAYS + tolerated + DEVIATIONS * Math.sqrt(tolerated);
   }
 
-  /** The length of the run that an attempt is part of. By the order in which attempts were sent: what is
-   * in flight between two of them may have been accepted. */
+  /** The length of the run that an attempt is part of, in the order in which attempts were sent: one in flight
+   * between them may have been accepted. */
   #runAt(ticket: number): number {
     this.#numbers[ticket % RECENT] = ticket;
     let length = 1;
@@ -196,7 +197,7 @@ export class ThrottleTolerance {
     return this.#numbers[ticket % RECENT] === ticket;
   }
 
-  /** The length from which a run is no chance, by the share that was throttled before it. */
+  /** The shortest run that is not chance, by the share that was throttled before it. */
   #unlikelyRun(length: number): number {
     const own = Math.min(length, LEAST_RUN - 1);
     const sent = Math.max(1, this.#allSent - own);
@@ -206,7 +207,7 @@ export class ThrottleTolerance {
     return Math.ceil(Math.log(UNLIKELY / sent) / Math.log(share));
   }
 
-  /** What became of the last attempts, of those that would have been throttled by now. */
+  /** The results of the last attempts, without those that could still be throttled. */
   #recent(now: number): Recent {
     const unknownFrom = now - this.#throttledInMs;
     let last = this.#lastTicket;
