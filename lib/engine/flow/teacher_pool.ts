@@ -42,6 +42,7 @@ interface Hold {
 /** The teachers of a run. */
 export class TeacherPool {
   #endpoints: readonly Endpoint[];
+  #rateShare = 1;
   /** Whether any teacher has left but still has attempts in flight. */
   #areLeaving = false;
   readonly #options: TeacherPoolOptions;
@@ -161,6 +162,7 @@ export class TeacherPool {
     const others = this.#endpoints.filter((one) => !isOut(one));
     const turns = others.reduce((most, one) => Math.max(most, one.turns / one.weight), 0);
     endpoint.turns = turns * endpoint.weight;
+    if (this.#rateShare !== 1) endpoint.setRateShare(this.#rateShare);
     this.#endpoints = [...this.#endpoints, endpoint];
     this.#options.onReady();
   }
@@ -199,6 +201,7 @@ export class TeacherPool {
 
   /** Uses only a share of the rate limits that are set. */
   setRateShare(share: number): void {
+    this.#rateShare = share;
     for (const endpoint of this.#endpoints) endpoint.setRateShare(share);
     this.#options.onReady();
   }

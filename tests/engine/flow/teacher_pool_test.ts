@@ -198,6 +198,23 @@ Deno.test("another concurrency changes the limits of all, each up to its own", (
   assertEquals(pool.limit, 4);
 });
 
+Deno.test("a teacher that joins takes the same share of its rate limit as the others", () => {
+  let now = 0;
+  const pool = fleetOf({ teachers: [endpointOf(A, { rpm: 60 })], now: () => now });
+  pool.setRateShare(0.1);
+  pool.add(endpointOf(B, { rpm: 60 }));
+  const sent = new Map<Teacher, number>();
+  for (; now < 60_000; now += 100) {
+    const endpoint = pool.pick();
+    if (endpoint === undefined) continue;
+    endpoint.take();
+    endpoint.answered({ ticket: endpoint.attempts, startedAt: now }, completionOf("42"));
+    sent.set(endpoint.teacher, (sent.get(endpoint.teacher) ?? 0) + 1);
+  }
+  pool.close();
+  assertEquals([sent.get(A), sent.get(B)], [6, 6]);
+});
+
 Deno.test("limits are updated ten times a second while the pool is open, and no timer stays behind", async () => {
   using clock = new FakeClock();
   let ticks = 0;
