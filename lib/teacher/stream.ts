@@ -1,5 +1,5 @@
 /**
- * Puts an answer together from server-sent events.
+ * Assembles an answer from server-sent events.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
 import type { Completion } from "./teacher.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
-/** What all streams of one teacher have shown. */
+/** What is known from all streams of one teacher. */
 export interface StreamHabits {
   /** Whether a finish reason may stand in any chunk (Gemini-compatible servers write `stop` into each):
    * then only `[DONE]` ends an answer. */
@@ -49,11 +49,11 @@ export class StreamReader {
   readonly #parts: AnswerParts = { ...NO_PARTS };
   #tokenSeen = false;
   #hasTokens = false;
-  // Of several choices (`n`) the one that came first is read, as in an answer that is not streamed.
+  // Of several choices (`n`) the first one is read, as in an answer that is not streamed.
   #choiceIndex: number | undefined;
   #hasOutput = false;
 
-  /** Makes a reader for an answer of this status. */
+  /** Nothing is read yet. */
   constructor(
     status: number,
     context: AnswerContext,
@@ -65,8 +65,7 @@ export class StreamReader {
     this.#habits = habits;
   }
 
-  /** Why the answer ended, in the server's own word; "" where it has not said so yet, or where its word
-   * proves nothing. */
+  /** The finish reason, in the server's own word; "" where there is none yet, or where it proves nothing. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }
@@ -87,7 +86,7 @@ export class StreamReader {
     return this.#tokenSeen;
   }
 
-  /** Reads what is left when the stream has ended, an event without its blank line included. */
+  /** Reads the rest once the stream has ended, including an event without its blank line. */
   end(): void {
     this.#lines.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
@@ -95,7 +94,7 @@ export class StreamReader {
     this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
   }
 
-  /** The answer as far as it has come. `othersWait`: the teacher has other requests, too. */
+  /** The answer so far. `othersWait`: the teacher has other requests too. */
   completion(ttftMs: number | undefined, othersWait: boolean = false): Completion {
     this.#parts.content = this.#content.text;
     this.#parts.reasoning = this.#reasoning.text;
@@ -116,18 +115,18 @@ export class StreamReader {
     }
     // Some servers keep a connection alive with empty events.
     if (text === "") return;
-    // A framework has framed events that were framed already.
+    // A framework has wrapped events that were already events.
     if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
     const value = parseJson(data);
     const chunk = asObject(value);
     if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
     else if (chunk !== undefined) this.#translated(chunk, data);
-    // Signs of life, or several chunks in one event.
+    // A keep-alive, or several chunks in one event.
     else if (value === null) return;
     else if (Array.isArray(value)) {
       for (const one of value) this.#event({ data: JSON.stringify(one) });
     } else if (A_DONE.test(text)) this.done = true;
-    // Some gateways leave out the empty lines between events: their data comes in one.
+    // Some gateways omit the empty lines between events, so that several come as one.
     else if (data.includes("\n")) {
       for (const line of data.split("\n")) {
         this.#event({ data: line });
@@ -164,7 +163,7 @@ export class StreamReader {
     if (parts.id === "") parts.id = asText(chunk.id);
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
-    // Moonshot counts inside of the choice.
+    // Moonshot puts the usage into the choice.
     const usage = chunk.usage ?? choice?.usage;
     if (usage !== undefined && usage !== null && !countsNothing(usage, parts.usage)) {
       parts.usage = usage;
@@ -182,7 +181,7 @@ export class StreamReader {
     parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 
-  /** Where the choice that is read stands in a chunk, or -1. */
+  /** The position of the choice that is read, or -1. */
   #positionIn(choices: unknown): number {
     if (!Array.isArray(choices)) return -1;
     for (let position = 0; position < choices.length; position++) {
@@ -209,7 +208,7 @@ export class StreamReader {
     }
   }
 
-  /** Some servers send messages instead of deltas, others the whole message after them. */
+  /** Some servers send messages instead of deltas, others send the whole message after them. */
   #message(message: JsonObject, text: string, position: number): void {
     if (!this.#hasTokens) {
       this.#delta(message, "message", text, position);
@@ -223,7 +222,7 @@ export class StreamReader {
     this.#toolCalls.add(message, { text, path: ["choices", position, "message"] });
   }
 
-  /** Lists (those of `logprobs`) grow, of anything else the last word counts. */
+  /** Lists (those of `logprobs`) grow; of anything else the last value counts. */
   #keep(choice: JsonObject | undefined, chunk: JsonObject): void {
     for (const name of this.#context.keep) {
       const value = choice?.[name] ?? chunk[name];
@@ -234,7 +233,7 @@ export class StreamReader {
   }
 }
 
-/** Whether counts of nothing follow counts of something: some gateways end their streams so. */
+/** Whether counts of 0 follow other counts: some gateways end their streams this way. */
 function countsNothing(usage: unknown, before: unknown): boolean {
   if (before === undefined) return false;
   const { prompt_tokens: prompt, completion_tokens: completion } = asObject(usage) ?? {};
@@ -249,19 +248,25 @@ function hasToolCalls({ tool_calls: calls, function_call: legacy }: JsonObject):
  * (`interrupt_requests`, its default). */
 const INTERRUPTED = "this server serves one stream at a time: use -c 1 or leave out --stream";
 
-/** Raw fields have three levels or so; what is deeper replaces what was there. */
+/** Raw fields have about three levels; deeper values replace earlier ones. */
 const MOST_LEVELS = 16;
 
+/** Merges a later value into what is kept. Lists grow in place: a copy for each token of an answer would cost the
+ * square of its length. */
 function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
-  if (Array.isArray(kept) && Array.isArray(value)) return [...kept, ...value];
-  const before = asObject(kept), after = asObject(value);
-  if (before === undefined || after === undefined || levels === 0) return value ?? kept;
-  const merged = { ...before };
-  for (const [name, part] of Object.entries(after)) {
-    merged[name] = merge(before[name], part, levels - 1);
+  if (Array.isArray(value)) {
+    const list: unknown[] = Array.isArray(kept) ? kept : [];
+    for (const one of value) list.push(one);
+    return list;
+  }
+  const later = asObject(value);
+  if (later === undefined || levels === 0) return value ?? kept;
+  const merged = asObject(kept) ?? {};
+  for (const [name, part] of Object.entries(later)) {
+    merged[name] = merge(merged[name], part, levels - 1);
   }
   return merged;
 }
 
-/** The end of a stream in other words than `[DONE]`. */
+/** Variants of `[DONE]`. */
 const A_DONE = /^"?\[?done\]?"?$/i;

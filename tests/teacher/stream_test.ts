@@ -195,6 +195,18 @@ Deno.test("StreamReader keeps raw fields: lists grow, the last word counts other
   });
 });
 
+Deno.test("StreamReader counts the tokens of a usage that is kept as well, whatever follows it", () => {
+  const stream = reader({ keep: ["usage"] });
+  const usage = { prompt_tokens: 3, completion_tokens: 4 };
+  stream.feed(event({ content: "42" }, {}, { usage }));
+  stream.feed(event({}, { finish_reason: "stop" }, {
+    usage: { prompt_tokens: 0, completion_tokens: 0 },
+  }));
+  const { usage: counted, kept } = stream.completion(0);
+  assertEquals([counted?.promptTokens, counted?.completionTokens], [3, 4]);
+  assertEquals(kept, { usage: { prompt_tokens: 0, completion_tokens: 0 } });
+});
+
 Deno.test("StreamReader splits reasoning that came as text", () => {
   const stream = reader();
   stream.feed(event({ content: "<think>why</th" }));
