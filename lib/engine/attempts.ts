@@ -133,8 +133,8 @@ export class Attempts {
     return result;
   }
 
-  /** What settles a row without a call: its turn came too late, because teachers were busy with others, or what an
-   * earlier run was answered is accepted now. */
+  /** The result of a row without a call: its time ran out in the queue, while teachers were busy with other
+   * rows, or this run accepts the answer of an earlier one. */
   #withoutCall(
     work: Work,
     timeoutMs: number | undefined,

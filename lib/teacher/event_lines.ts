@@ -1,5 +1,5 @@
 /**
- * Server-sent events from chunks of bytes, errors in lines of their own included.
+ * Parses server-sent events from chunks of bytes, including errors in lines of their own.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { asObject, parseJson } from "./json.ts";
 /** An event: its data, and its name where it has one. */
 export type ServerEvent = Pick<EventSourceMessage, "event" | "data">;
 
-/** Finds the events of one stream. */
+/** Parses the events of one stream. */
 export class EventLines {
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #decoder = new TextDecoder();
@@ -22,11 +22,11 @@ export class EventLines {
     onEvent: (event) => this.#onEvent(event),
     onError: (error) => this.#unknownLine(error),
   });
-  /** The beginning of a line that the parser would forget. */
+  /** The beginning of a line that the parser would drop. */
   #held = "";
   #isAtLineStart = true;
 
-  /** `onEvent` is called with each event while it is fed. */
+  /** `onEvent` is called with each event, during `feed()` and `end()`. */
   constructor(onEvent: (event: ServerEvent) => void) {
     this.#onEvent = onEvent;
   }
@@ -36,13 +36,13 @@ export class EventLines {
     this.#feed(this.#decoder.decode(chunk, { stream: true }));
   }
 
-  /** Reads what is left when the stream has ended, an event without its blank line included. */
+  /** Reads the rest once the stream has ended, including an event without its blank line. */
   end(): void {
     this.#feed(`${this.#decoder.decode()}\n\n`);
   }
 
-  /** The parser forgets an incomplete line that cannot become a field it knows: such a line is held back
-   * until it is whole. */
+  /** The parser drops an incomplete line that cannot become a field it knows, so such a line is held until it
+   * is complete. */
   #feed(text: string): void {
     const whole = this.#held + text;
     const lineStart = Math.max(whole.lastIndexOf("\n"), whole.lastIndexOf("\r")) + 1;
@@ -61,7 +61,7 @@ export class EventLines {
   }
 }
 
-/** Whether the SSE parser would drop a line that begins so, although it may hold an error. */
+/** Whether the SSE parser would drop a line with this beginning, although it may hold an error. */
 function isForgotten(start: string): boolean {
   return start.startsWith("{") || start.startsWith(ERROR_FIELD) || ERROR_FIELD.startsWith(start);
 }

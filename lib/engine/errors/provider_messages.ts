@@ -222,13 +222,13 @@ export function nothingAllowed(message: string): boolean {
   return /\blimit:? 0(?![\d.,]\d)/i.test(message);
 }
 
-/** Whether a code that is in no list says that there is too much to do. */
+/** Whether a code that is not listed means that the teacher is overloaded. */
 export function isLoadCode(code = ""): boolean {
   return /overload|rate_?limit|too_?many|resource_?exhausted|capacity|throttl|slow_down|unavailable|busy/i
     .test(code);
 }
 
-/** Whether a code that is in no list says that something broke. */
+/** Whether a code that is not listed means that something broke. */
 export function isFaultCode(code = ""): boolean {
   return /server|internal|api_error|upstream|provider|timeout|connection|generation/i.test(code);
 }
