@@ -46,7 +46,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
     const { found, skipped } = isFolder ? await ofFolder(input) : await matching(input);
     // What is wrong with it is told with what is wrong with the others.
     if (found.length === 0) files.push(input);
-    files.push(...found.toSorted(naturally));
+    files.push(...(found.length > 1 ? sortNaturally(found) : found));
     if (skipped > 0 && found.length > 0) {
       notes.push(
         `${input}: ${found.length} files are read; ${skipped} hidden, other or own files are left out`,
@@ -56,8 +56,11 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
   return { files: [...new Set(files)], notes };
 }
 
-/** A comparison in which `part-2` comes before `part-10`, in any language of the machine. */
-const { compare: naturally } = new Intl.Collator("en", { numeric: true });
+/** Sorts names so that `part-2` comes before `part-10`, in any language of the machine. */
+function sortNaturally(names: readonly string[]): string[] {
+  // Made here: the first collator of a process takes 20 ms.
+  return names.toSorted(new Intl.Collator("en", { numeric: true }).compare);
+}
 
 async function hasKind(path: string, kind: "isFile" | "isDirectory"): Promise<boolean> {
   try {

@@ -9,11 +9,17 @@
  * @module
  */
 
-import { stringWidth } from "../deps/string_width.ts";
 import { formatPercent } from "../figures.ts";
 import { printable } from "../printable.ts";
 import type { RunEvent, RunListener, Snapshot } from "../progress/mod.ts";
-import { clip, createPaint, joinSegments, type Paint, type Segment } from "./columns.ts";
+import {
+  clip,
+  createPaint,
+  joinSegments,
+  type Paint,
+  type Segment,
+  stringWidth,
+} from "./columns.ts";
 import {
   doneRows,
   mainSegments,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { stringWidth } from "../deps/string_width.ts";
+import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
 /** The colours that are used; each stands beside a word or a shape that says the same. */
 export type Colour = "red" | "green" | "yellow" | "dim" | "bold";
@@ -64,4 +64,42 @@ export function clip(text: string, width: number): string {
     kept += character;
   }
   return kept + "…";
+}
+
+/** Text of characters that take one cell each: ASCII, Latin-1, and what our own lines are drawn with. */
+const ONE_CELL_EACH = /^[ -~¡-¬®-ÿ‐-‧─-▟]*$/;
+
+/** The number of cells that printable text takes in a terminal. */
+export function stringWidth(text: string): number {
+  return ONE_CELL_EACH.test(text) ? text.length : cellsOf(text);
+}
+
+/** What characters are counted by. Made when text needs it: it takes 30 ms. */
+let unicode: ReturnType<typeof makePatterns> | undefined;
+
+function makePatterns() {
+  return {
+    graphemes: new Intl.Segmenter(),
+    emoji: /^(?:\p{RGI_Emoji}|\p{Regional_Indicator})/v,
+    invisible:
+      /[\p{Default_Ignorable_Code_Point}\p{Control}\p{Nonspacing_Mark}\p{Enclosing_Mark}]/gu,
+    hangul: /^\p{Script=Hangul}/u,
+  };
+}
+
+function cellsOf(text: string): number {
+  const { graphemes, emoji, invisible, hangul } = unicode ??= makePatterns();
+  let cells = 0;
+  for (const { segment } of graphemes.segment(text)) {
+    if (emoji.test(segment)) {
+      cells += 2;
+      continue;
+    }
+    for (const character of segment.replace(invisible, "")) {
+      cells += eastAsianWidth(character.codePointAt(0)!);
+      // The letters of a syllable share its cells.
+      if (hangul.test(segment)) break;
+    }
+  }
+  return cells;
 }

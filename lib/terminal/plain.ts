@@ -4,11 +4,10 @@
  * @module
  */
 
-import { stringWidth } from "../deps/string_width.ts";
 import { formatDuration } from "../figures.ts";
 import { printableJson } from "../printable.ts";
 import type { RunEvent, RunListener, RunState, Snapshot } from "../progress/mod.ts";
-import { clip, createPaint, joinSegments } from "./columns.ts";
+import { clip, createPaint, joinSegments, stringWidth } from "./columns.ts";
 import {
   mainSegments,
   MOST_COLUMNS,

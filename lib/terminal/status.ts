@@ -5,7 +5,6 @@
  * @module
  */
 
-import { stringWidth } from "../deps/string_width.ts";
 import {
   formatBytes,
   formatCount,
@@ -27,7 +26,7 @@ import type {
   Snapshot,
   TeacherStatus,
 } from "../progress/mod.ts";
-import { clip, type Segment } from "./columns.ts";
+import { clip, type Segment, stringWidth } from "./columns.ts";
 
 const STATE_WORDS: Readonly<Record<RunState, string>> = {
   preparing: "reading the input",

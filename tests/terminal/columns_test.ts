@@ -1,6 +1,6 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
-import { stringWidth } from "../../lib/deps/string_width.ts";
-import { clip, createPaint, joinSegments } from "../../lib/terminal/columns.ts";
+import { stringWidth as packageWidth } from "../../lib/deps/string_width.ts";
+import { clip, createPaint, joinSegments, stringWidth } from "../../lib/terminal/columns.ts";
 
 Deno.test("clip() leaves what fits and cuts what does not", () => {
   assertEquals(clip("abcdef", 6), "abcdef");
@@ -17,6 +17,25 @@ Deno.test("clip() counts the cells of wide characters", () => {
   }
   assertEquals(clip("天地玄黃", 6), "天地…");
   assertEquals(clip("天地玄黃", 8), "天地玄黃");
+});
+
+Deno.test("stringWidth() counts the cells that terminals use", () => {
+  for (let code = 0x20; code < 0x20_000; code += 13) {
+    const character = String.fromCodePoint(code);
+    // Marks without a letter and lone surrogates stand in no text that is shown.
+    if (/[\p{Mark}\p{Cs}\p{Cf}]/u.test(character)) continue;
+    assertEquals(stringWidth(character), packageWidth(character), `U+${code.toString(16)}`);
+  }
+  const texts = [
+    "",
+    "naïve · ▏█░ 50 %",
+    "a\u0301e\u0308",
+    "\u200b\u200dx",
+    "한국어 ｶﾞ 字a",
+    "ก่ำ नि",
+    "👍🏽 👨‍👩‍👧 🇩🇪 1️⃣ ⚠️ ⚠",
+  ];
+  for (const text of texts) assertEquals(stringWidth(text), packageWidth(text), text);
 });
 
 Deno.test("joinSegments() leaves out what does not fit, from the end", () => {
