@@ -104,8 +104,8 @@ async function pythonWithBoth(): Promise<string | undefined> {
   }
 }
 
-const MOST_TIMES = 1.2;
-const MOST_MB = 200;
+const MAX_TIMES = 1.2;
+const MAX_MB = 200;
 
 /** Whole runs over each format: CPU a row beside JSON Lines, and the memory of the longest. */
 export async function runFormats(bench: Bench): Promise<Figure[]> {
@@ -130,13 +130,13 @@ export async function runFormats(bench: Bench): Promise<Figure[]> {
       retort: `${figure(median(cpu(ours)))} µs`,
       baseline: `${figure(median(cpu(theirs)))} µs, JSON Lines`,
       ratios,
-      target: atMost(median(ratios), MOST_TIMES),
+      target: atMost(median(ratios), MAX_TIMES),
     }, {
       name: `whole run over .${extension}, memory`,
       retort: `${figure(megabytes)} MB`,
       baseline: `${rows.toLocaleString("en")} rows`,
       ratios: [],
-      target: atMost(megabytes, MOST_MB),
+      target: atMost(megabytes, MAX_MB),
     });
     await Deno.remove(input);
   }

@@ -107,7 +107,7 @@ const TABLE = {
     usage: ["view PATH… [--port N] [--open]"],
     summary: "Look through answers and failures in a browser",
     about: [
-      "PATH is a results or failures file, packed or not, finished or growing, or a",
+      "PATH is a results or failures file, compressed or not, finished or growing, or a",
       "folder of them. The page filters, searches and flags rows of any number, and",
       "writes the commands that use them. Ctrl-C ends it.",
     ],
@@ -118,7 +118,7 @@ const TABLE = {
     usage: ["stats PATH… [--where CONDITION] [--json]", "stats RUN RUN --compare [--json]"],
     summary: "Count answers, tokens, cost, flags and duplicates",
     about: [
-      "PATH is a results or failures file, packed or not, or a folder of them.",
+      "PATH is a results or failures file, compressed or not, or a folder of them.",
       "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
       "--compare: which rows two runs have answered alike, and what each took.",
     ],

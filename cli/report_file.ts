@@ -29,7 +29,7 @@ export async function prepareReportFile(
     throw new UsageError(`Cannot write the report to "${path}": it is a folder`);
   }
   if (info !== undefined && !info.isFile) {
-    throw new UsageError(`Cannot write the report to "${path}": it is no regular file`);
+    throw new UsageError(`Cannot write the report to "${path}": it is not a regular file`);
   }
   for (const one of input) {
     const other = one === "-" ? undefined : await statOf(one);

@@ -10,10 +10,10 @@ import type { LatencyHistogram } from "./protocol.ts";
 const PER_OCTAVE = 32;
 
 /** The most buckets that the page is shown: the finest of which this number holds all that was measured. */
-const MOST_BARS = 48;
+const MAX_BARS = 48;
 
 /** Fewer bars would be a block: empty ones stand beside them. */
-const LEAST_BARS = 12;
+const MIN_BARS = 12;
 
 /** From 1 ms to 2^27 ms, 37 hours; what lies outside counts as the first or the last. */
 const BUCKETS = 27 * PER_OCTAVE;
@@ -97,11 +97,11 @@ export class Latency {
     let first = this.#all.findIndex((count) => count > 0);
     if (first < 0) return { bounds_ms: [], counts: [] };
     let last = this.#all.findLastIndex((count) => count > 0);
-    const missing = Math.max(0, LEAST_BARS - (last - first + 1));
+    const missing = Math.max(0, MIN_BARS - (last - first + 1));
     first = Math.max(0, first - Math.floor(missing / 2));
     last = Math.min(BUCKETS - 1, last + Math.ceil(missing / 2));
     let merged = 1;
-    while ((last - first + 1) / merged > MOST_BARS) merged *= 2;
+    while ((last - first + 1) / merged > MAX_BARS) merged *= 2;
     const counts: number[] = [], bounds: number[] = [];
     // Borders are multiples, so that bars hold still while more is measured.
     for (let at = Math.floor(first / merged) * merged; at <= last; at += merged) {

@@ -10,10 +10,10 @@ import { cut } from "./cut.ts";
 import type { ChartMark } from "./protocol.ts";
 
 /** The most that are kept. */
-const MOST_MARKS = 60;
+const MAX_MARKS = 60;
 
 /** The longest text, in UTF-16 units. */
-const MOST_TEXT = 80;
+const MAX_TEXT = 80;
 
 /** Throttled attempts between two snapshots that are a burst. */
 const BURST = 5;
@@ -86,9 +86,9 @@ export class Marks {
     const short = marks.map((mark) => ({
       ...mark,
       at_s: Math.round(mark.at_s * 10) / 10,
-      text: cut(mark.text, MOST_TEXT),
+      text: cut(mark.text, MAX_TEXT),
     }));
-    this.#marks = [...this.#marks, ...short].slice(-MOST_MARKS);
+    this.#marks = [...this.#marks, ...short].slice(-MAX_MARKS);
     return short;
   }
 }

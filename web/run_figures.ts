@@ -10,7 +10,7 @@ import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./protocol.ts";
 
 /** More finish reasons than providers have; the rest counts as "other". */
-const MOST_REASONS = 8;
+const MAX_REASONS = 8;
 
 /** What providers call an answer that reached its limit of tokens. */
 const CUT_OFF = new Set([
@@ -80,7 +80,7 @@ export class RunFigures {
   }
 
   #countReason(reason: string, isTruncated: boolean): void {
-    const isKnown = this.#reasons.has(reason) || this.#reasons.size < MOST_REASONS;
+    const isKnown = this.#reasons.has(reason) || this.#reasons.size < MAX_REASONS;
     const name = isKnown ? reason.slice(0, 40) : "other";
     this.#reasons.set(name, (this.#reasons.get(name) ?? 0) + 1);
     if (isTruncated || CUT_OFF.has(reason)) this.#truncated++;

@@ -37,9 +37,9 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 
 const BLOCK_BYTES = 1 << 20;
 
-const MOST_DAMAGE = 20;
+const MAX_DAMAGE = 20;
 /** A line that is longer is no row of any run. */
-const MOST_LINE_BYTES = 1 << 29;
+const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 
 /** One file. */
@@ -152,7 +152,7 @@ export class DataFile {
       const bytes = this.#buffer.subarray(0, count);
       const isEnd = count < this.#buffer.length;
       const last = bytes.lastIndexOf(NEWLINE);
-      if (last === -1 && !isEnd && needed < MOST_LINE_BYTES) {
+      if (last === -1 && !isEnd && needed < MAX_LINE_BYTES) {
         needed *= 4;
         continue;
       }
@@ -231,7 +231,7 @@ export class DataFile {
       return;
     }
     mark.damageCount++;
-    if (mark.damage.length < MOST_DAMAGE) {
+    if (mark.damage.length < MAX_DAMAGE) {
       mark.damage.push({ line: mark.lines, problem: facts.problem });
     }
   }

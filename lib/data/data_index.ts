@@ -50,7 +50,7 @@ export interface IndexedPath {
 }
 
 /** Rows beyond this are gone rows that are worth building everything anew. */
-const MOST_GONE_SHARE = 0.3;
+const MAX_GONE_SHARE = 0.3;
 
 /** A run that continues writes more often than this. */
 const LIVE_MS = 10_000;
@@ -199,7 +199,7 @@ export class DataIndex {
   /** Many gone rows take memory and time: everything is read anew then. */
   #pruneGone(): void {
     const { gone, length } = this.table;
-    if (gone === 0 || gone < Math.max(1, length * MOST_GONE_SHARE)) return;
+    if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
     this.table = new Table();
     this.files = this.files.map(({ mark, readPath }) => {
       const file = new DataFile(mark.path, readPath);

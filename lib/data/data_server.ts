@@ -42,7 +42,7 @@ interface Selection {
 }
 
 /** Conditions whose rows are kept: more than one page may be open. */
-const MOST_SELECTIONS = 3;
+const MAX_SELECTIONS = 3;
 /** A query is not asked anew more often than this while files grow. */
 const STALE_MS = 2_000;
 /** A page that shows a search asks several times in this time. */
@@ -241,7 +241,7 @@ export class DataServer {
     }));
     const made = { where, version, rows, scanner, madeMs: now, askedMs: now };
     this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
-    for (const { scanner } of this.#selections.splice(MOST_SELECTIONS)) scanner?.cancel();
+    for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
     known?.scanner?.cancel();
     return made;
   }

@@ -13,7 +13,7 @@ import { type JsonObject, objectOf, type RunHints } from "./line_facts.ts";
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
 /** Beside results and failures, and neither. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
-const MOST_DEPTH = 4;
+const MAX_DEPTH = 4;
 
 /** The files of some paths, with the place of the path that each belongs to: files as they are, of folders those
  * whose names say that they hold rows. The failures of a results file come along. */
@@ -62,7 +62,7 @@ async function addFolder(folder: string, found: Set<string>, depth: number): Pro
   for (const { name, isDirectory } of entries) {
     if (name.startsWith(".")) continue;
     if (isDirectory) {
-      if (depth < MOST_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
+      if (depth < MAX_DEPTH) await addFolder(inFolder(folder, name), found, depth + 1);
     } else if (DATA_NAME.test(name) && !COMPANION.test(name)) found.add(inFolder(folder, name));
   }
 }

@@ -18,7 +18,7 @@ const ENOUGH_BINS = 10;
 /** Share of shingles that near duplicates have in common. */
 const NEAR = 0.8;
 /** Rows of one band that a row is compared with: more are of one group, most often. */
-const MOST_COMPARED = 16;
+const MAX_COMPARED = 16;
 const EMPTY = 0xffff_ffff;
 
 /** What the search asks of its rows. */
@@ -94,7 +94,7 @@ export class NearDuplicates {
   #compareWith(head: number, next: Int32Array, at: number, place: number): boolean {
     const band = place - at * BINS;
     let compared = 0;
-    for (let other = head; other !== -1 && compared < MOST_COMPARED; other = next[other]) {
+    for (let other = head; other !== -1 && compared < MAX_COMPARED; other = next[other]) {
       const theirs = other * BINS + band;
       if (
         this.#signatures[theirs] !== this.#signatures[place] ||

@@ -164,7 +164,7 @@ function radixSorted(
 }
 
 /** The most values of one facet. */
-const MOST_FACET_VALUES = 50;
+const MAX_FACET_VALUES = 50;
 
 /** Counts rows by everything that has few values. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
@@ -216,8 +216,8 @@ function facet(
     field,
     title,
     isOwn: false,
-    values: counted.slice(0, MOST_FACET_VALUES).map(({ value, count }) => ({ value, count })),
-    more: Math.max(0, counted.length - MOST_FACET_VALUES),
+    values: counted.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
+    more: Math.max(0, counted.length - MAX_FACET_VALUES),
   };
 }
 

@@ -57,7 +57,7 @@ export const SCAN_ROWS = 512;
 /** Read at once: lines that stand close to one another. */
 const BLOCK_BYTES = 1 << 18;
 /** A gap that is cheaper to read than to jump. */
-const MOST_GAP = 1 << 16;
+const MAX_GAP = 1 << 16;
 
 /** Calls a search once. */
 export type BlockRunner = (at: number, search: () => void) => void;
@@ -95,7 +95,7 @@ export class Scan implements Disposable {
       let end = start + bytes[last = begin];
       while (
         last + 1 < limit && file[last + 1] === file[begin] && offset[last + 1] >= end &&
-        offset[last + 1] - end <= MOST_GAP &&
+        offset[last + 1] - end <= MAX_GAP &&
         offset[last + 1] + bytes[last + 1] - start <= BLOCK_BYTES
       ) {
         last++;

@@ -14,7 +14,7 @@ interface Scope {
   postMessage(message: ScanReport): void;
 }
 
-/** When a search in a block stops by itself. By then it was given up: see `MOST_MS` in `scanner.ts`. */
+/** When a search in a block stops by itself. By then it was given up: see `MAX_MS` in `scanner.ts`. */
 const LEASH_MS = 4_000;
 
 const scope = globalThis as unknown as Scope;

@@ -8,9 +8,9 @@ import { SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
 /** A worker takes 25 MB, and two read as fast as most disks. */
-const MOST_WORKERS = 2;
+const MAX_WORKERS = 2;
 /** The longest that one block of lines, 256 KB or one line, may take. */
-const MOST_MS = 2_000;
+const MAX_MS = 2_000;
 const WATCH_MS = 100;
 
 /** Workers of all scans that are under way. */
@@ -29,7 +29,7 @@ export class Scanner {
   /** Why it ended early. */
   problem: string | undefined;
   readonly #next = new Int32Array(new SharedArrayBuffer(4));
-  readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MOST_WORKERS));
+  readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #job: ScanJob | undefined;
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -46,7 +46,7 @@ export class Scanner {
     try {
       const chunks = Math.ceil(total / SCAN_ROWS);
       const cores = Math.max(1, navigator.hardwareConcurrency);
-      const free = Math.max(1, MOST_WORKERS - working);
+      const free = Math.max(1, MAX_WORKERS - working);
       for (let worker = 0; worker < Math.min(chunks, cores, free); worker++) this.#start(worker);
       this.#job = makeJob();
       if (chunks === 0) this.#end(undefined);
@@ -129,7 +129,7 @@ export class Scanner {
         const place = Atomics.load(this.#progress, number);
         worker.forMs = place !== 0 && place === worker.seen ? worker.forMs + passedMs : 0;
         worker.seen = place;
-        if (worker.forMs >= MOST_MS) this.#endSlow(place);
+        if (worker.forMs >= MAX_MS) this.#endSlow(place);
       });
     }, WATCH_MS);
   }
@@ -138,7 +138,7 @@ export class Scanner {
     const [row, all] = [place, this.total].map((count) => count.toLocaleString("en-US"));
     this.#end(
       `The search was ended at row ${row} of ${all}: 256 KB of lines took more than ${
-        MOST_MS / 1_000
+        MAX_MS / 1_000
       } s. A repetition inside of a repetition, as in (a+)+, takes exponential time: write it as one`,
     );
   }

@@ -58,7 +58,7 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
 }
 
 /** A row that is whole in memory; a longer one is cut in the page. */
-const MOST_TEXT = 2_000_000;
+const MAX_TEXT = 2_000_000;
 
 /** A whole row, with the other answers to it. */
 export function rowDetail(index: DataIndex, row: number): RowDetail | undefined {
@@ -84,7 +84,7 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
       status: typeof error.status === "number" ? error.status : null,
     },
     raw: cut(text),
-    is_cut: text.length > MOST_TEXT,
+    is_cut: text.length > MAX_TEXT,
     duplicate_of: copy === -1 ? null : readFacts(index, copy)?.uid ?? null,
     samples: samplesOf(index, row),
   };
@@ -175,5 +175,5 @@ function glimpse(text: string): string {
 }
 
 function cut(text: string): string {
-  return text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text;
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }

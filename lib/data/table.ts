@@ -21,9 +21,9 @@ import {
 import { promptOf } from "./turns.ts";
 
 /** More fields than this are not kept; conditions on others read the lines. */
-const MOST_FIELDS = 48;
+const MAX_FIELDS = 48;
 /** Numbers take eight bytes a row and field. */
-const MOST_NUMBER_FIELDS = 12;
+const MAX_NUMBER_FIELDS = 12;
 
 /** Names by their codes, in the order in which they came. */
 export class Names {
@@ -41,14 +41,14 @@ export class Names {
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
-    code = Math.min(this.list.length, MOST_NAMES);
-    if (code === this.list.length) this.list.push(code === MOST_NAMES ? "(others)" : name);
+    code = Math.min(this.list.length, MAX_NAMES);
+    if (code === this.list.length) this.list.push(code === MAX_NAMES ? "(others)" : name);
     this.#codes.set(name, code);
     return code;
   }
 }
 
-const MOST_NAMES = 0xffff;
+const MAX_NAMES = 0xffff;
 
 /** The dictionaries. */
 export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
@@ -241,8 +241,8 @@ export class Table {
 
   #field(key: string): OwnField | undefined {
     const known = this.fields.get(key);
-    if (known !== undefined || this.fields.size >= MOST_FIELDS) return known;
-    const field = new OwnField(key.split("\0"), this.#numberFields++ < MOST_NUMBER_FIELDS);
+    if (known !== undefined || this.fields.size >= MAX_FIELDS) return known;
+    const field = new OwnField(key.split("\0"), this.#numberFields++ < MAX_NUMBER_FIELDS);
     this.fields.set(key, field);
     return field;
   }

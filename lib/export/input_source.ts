@@ -27,9 +27,9 @@ import { NoPlace } from "./training_row.ts";
 import { RowSpool } from "./row_order.ts";
 
 /** Files that the card of a dataset names. */
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 /** Bad rows that are listed. */
-const MOST_LISTED = 20;
+const MAX_LISTED = 20;
 
 /** One or more inputs, one after the other. */
 export class InputSource implements ExampleSource, AsyncDisposable {
@@ -51,8 +51,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     this.#options = options;
     this.#reader = new ConversationReader(options);
     this.#files = files;
-    const names = files.slice(0, MOST_NAMED).map((path) => `\`${basename(path)}\``);
-    const more = files.length > MOST_NAMED ? ` and ${files.length - MOST_NAMED} more` : "";
+    const names = files.slice(0, MAX_NAMED).map((path) => `\`${basename(path)}\``);
+    const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : "";
     this.origin = [`Converted from ${names.join(", ")}${more}.`];
     this.sources = new Map(files.map((path) => [path, "an input of the conversion"]));
   }
@@ -157,8 +157,8 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     }
     const isList = Array.isArray(value);
     if (!isList && !isObject(value)) return new NoConversation("must be an object");
-    if (isTooDeep(value, MOST_DEPTH)) {
-      return new NoConversation(`nested deeper than ${MOST_DEPTH} levels`);
+    if (isTooDeep(value, MAX_DEPTH)) {
+      return new NoConversation(`nested deeper than ${MAX_DEPTH} levels`);
     }
     const { validation, dedupe } = this.#options;
     const known = validation > 0 || dedupe ? this.#reader.read(text, { file, line }) : undefined;
@@ -192,7 +192,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 }
 
 /** As in rows that are sent. */
-const MOST_DEPTH = 1_000;
+const MAX_DEPTH = 1_000;
 
 function isUtf8Problem(problem: string | undefined): boolean {
   return problem?.startsWith("invalid UTF-8") ?? false;
@@ -212,7 +212,7 @@ class BadRows {
   readonly #lines: string[] = [];
 
   add(place: string, { problem, hint }: NoConversation): void {
-    if (++this.count > MOST_LISTED) return;
+    if (++this.count > MAX_LISTED) return;
     this.#lines.push(`  ${place}: ${problem}${hint === "" ? "" : `: ${hint}`}`);
   }
 

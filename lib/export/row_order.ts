@@ -108,7 +108,7 @@ export function randomOf(seed: number): () => number {
 }
 
 const START_SLOTS = 1 << 12;
-const MOST_FULL = 0.75;
+const MAX_FULL = 0.75;
 
 /**
  * A set of 64-bit hashes. Ten million of them take 134 MB, where a `Set` takes over a gigabyte and ends at
@@ -122,7 +122,7 @@ export class HashSet {
   add(hex: string): boolean {
     // An empty slot holds 0.
     const hash = BigInt(`0x${hex}`) || 1n;
-    if (this.#size >= this.#slots.length * MOST_FULL) this.#grow();
+    if (this.#size >= this.#slots.length * MAX_FULL) this.#grow();
     if (!insert(this.#slots, hash)) return false;
     this.#size++;
     return true;

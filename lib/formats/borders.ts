@@ -1,21 +1,21 @@
 /**
- * Where an input may be divided, so that several readers share it and none reads more than its part.
+ * Where an input may be divided, so that several readers can share it and each reads only its part.
  *
- * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string. What is
- * compressed cannot be divided, and Parquet only between row groups.
+ * One scan finds all borders: 2.3 GB/s for lines, which are searched as characters of a string.
+ * Compressed files cannot be divided, and Parquet only between row groups.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { isPacked, openRanges } from "./bytes.ts";
+import { isCompressed, openRanges } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions } from "./input.ts";
 import { readJsonArray } from "./json_array.ts";
 import { isBlank } from "./lines.ts";
 
 /** A place between two rows. */
 export interface Border {
-  /** Where the row behind it begins, in bytes. In Parquet: bytes of the row groups before it. */
+  /** Where the row after it begins, in bytes. In Parquet: bytes of the row groups before it. */
   readonly byte: number;
   /** The number of the last row before it, as `Line.number` counts. */
   readonly number: number;
@@ -29,7 +29,7 @@ export interface InputPart {
   readonly from: Border;
   /** Where it ends. */
   readonly to: Border;
-  /** Bytes of the header of the file, which every part needs. */
+  /** Bytes of the file's header, which every part needs. */
   readonly header: number;
   /** Bytes of the whole file, where `to` is its end. */
   readonly size: number;
@@ -68,7 +68,7 @@ export interface Divisible {
 
 /** What a scan finds. */
 export interface Division {
-  /** The first border at or behind each of the targets; the end where there is none. */
+  /** The first border at or after each of the targets; the end where there is none. */
   readonly borders: readonly Border[];
   /** The end of the input. */
   readonly end: Border;
@@ -76,7 +76,10 @@ export interface Division {
   readonly header: number;
 }
 
-/** Tells how an input can be divided. Reads it only where a table has to tell which columns are JSON. */
+/**
+ * Returns how an input can be divided. Reads it only where that decides which columns of a table
+ * are JSON.
+ */
 export async function divisibleOf(
   path: string,
   name: string,
@@ -85,7 +88,7 @@ export async function divisibleOf(
   const format = options.inputFormat ?? await formatOf(path, name);
   const { size } = await Deno.stat(path);
   if (format === "parquet") return { format, ...await parquetPieces(path, name) };
-  const isWhole = await isPacked(path, name);
+  const isWhole = await isCompressed(path, name);
   const jsonColumns = format === "csv" || format === "tsv"
     ? options.jsonColumns ?? await jsonColumnsOf(path, name, format)
     : undefined;
@@ -134,11 +137,11 @@ export async function findBorders(
 const SCAN_BYTES = 2 ** 20;
 const TAB = 9, LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 
-/** Takes the borders that are asked for out of all there are. */
+/** Selects the first border at or after each target. */
 class Finder {
   readonly #targets: readonly number[];
   readonly #borders: Border[] = [];
-  /** The next border that is wanted is at or behind this byte. */
+  /** The next border to take is at or after this byte. */
   wanted: number;
   number = 0;
   rows = 0;
@@ -167,7 +170,9 @@ class Finder {
 
 async function scanLines(chunks: AsyncIterable<Uint8Array>, found: Finder): Promise<void> {
   let offset = 0;
-  /** Whether the line that began in an earlier chunk holds something; undefined where none did. */
+  /**
+   * Whether the line that began in an earlier chunk is not blank so far; undefined where none did.
+   */
   let begun: boolean | undefined;
   for await (const chunk of chunks) {
     // A character for each byte: typed arrays are searched at half the speed.
@@ -200,12 +205,12 @@ async function scanArray(
   for await (const _ of readJsonArray(chunks, { name, onElement }));
 }
 
-/** Where in a table the scan is. */
+/** Where in a cell the scan is. */
 enum Cell {
   Start,
   Plain,
   Quoted,
-  /** Behind a quote that ends the cell, or is the first of two. */
+  /** After a quote that ends the cell, or is the first of two. */
   Closed,
 }
 

@@ -1,5 +1,5 @@
 /**
- * The bytes of an input, unpacked.
+ * The bytes of an input, decompressed.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 
-/** How a file can be packed. Its first bytes tell; no text begins so. */
-const PACKINGS: readonly {
+/** How a file can be compressed, recognised by its first bytes: no text begins like this. */
+const COMPRESSIONS: readonly {
   readonly name: string;
   readonly extension: string;
   readonly magic: readonly number[];
-  readonly unpack: () => Transform;
-  /** Finds what the unpacking does not: that bytes are missing, or too many. */
+  readonly decompress: () => Transform;
+  /** Finds what decompression does not notice: missing or extra bytes. */
   readonly check?: () => Promise<ZstdFrames>;
 }[] = [
   {
@@ -28,41 +28,43 @@ const PACKINGS: readonly {
     extension: ".gz",
     // RFC 1952, 2.3.1.
     magic: [0x1f, 0x8b],
-    unpack: () => createGunzip({ chunkSize: CHUNK_BYTES }),
+    decompress: () => createGunzip({ chunkSize: CHUNK_BYTES }),
   },
   {
     name: "zstd",
     extension: ".zst",
     // RFC 8878, 3.1.1.
     magic: [0x28, 0xb5, 0x2f, 0xfd],
-    unpack: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
+    decompress: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
     check: async () => new (await import("./zstd_frames.ts")).ZstdFrames(),
   },
 ];
 
-/** The name of a file without the ending of what it is packed with. */
-export function withoutPacking(path: string): string {
-  const packing = PACKINGS.find(({ extension }) => path.endsWith(extension));
-  return packing === undefined ? path : path.slice(0, -packing.extension.length);
+/** The name of a file without the extension of its compression. */
+export function withoutCompression(path: string): string {
+  const compression = COMPRESSIONS.find(({ extension }) => path.endsWith(extension));
+  return compression === undefined ? path : path.slice(0, -compression.extension.length);
 }
 
 /** A range of bytes. */
 export interface ByteRange {
   /** The first byte. */
   readonly start: number;
-  /** The byte behind the last one. */
+  /** The byte after the last one. */
   readonly end: number;
 }
 
 /** Whether a file is compressed, by its first bytes. */
-export async function isPacked(path: string, name: string): Promise<boolean> {
+export async function isCompressed(path: string, name: string): Promise<boolean> {
   using file = await open(path, name);
   const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
-  return packingOf(first, path) !== undefined;
+  return compressionOf(first, path) !== undefined;
 }
 
-/** Reads ranges of a file that is not compressed, one behind the other. A chunk's memory may be used again
- * once the next one is asked for. */
+/**
+ * Reads ranges of an uncompressed file, one after the other. A chunk's memory may be reused once
+ * the next one is requested.
+ */
 export async function* openRanges(
   path: string,
   name: string,
@@ -74,8 +76,8 @@ export async function* openRanges(
 }
 
 /**
- * Reads a file from its start. A chunk's memory may be used again once the next one is asked for. The
- * file is closed at the end, also when the reader leaves early.
+ * Reads a file from its start. A chunk's memory may be reused once the next one is requested. The
+ * file is closed at the end, also when the reader stops early.
  *
  * @param path Where it is.
  * @param name What an error calls it.
@@ -84,11 +86,11 @@ export async function* openRanges(
 export async function* openBytes(path: string, name: string): AsyncGenerator<Uint8Array> {
   using file = await open(path, name);
   const chunks = chunksOf(file, name);
-  // The copy of standard input has no name that tells.
+  // Not by its name: the copy of standard input has no extension.
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
-  const packing = packingOf(first, path);
-  const bytes = packing === undefined ? all : unpacked(all, name, packing);
+  const compression = compressionOf(first, path);
+  const bytes = compression === undefined ? all : decompressed(all, name, compression);
   let isStart = true;
   for await (const chunk of bytes) {
     if (isStart) refuseForeign(chunk, name);
@@ -97,8 +99,8 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   }
 }
 
-function packingOf(first: Uint8Array, path: string): typeof PACKINGS[number] | undefined {
-  return PACKINGS.find(({ magic, extension }) =>
+function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
+  return COMPRESSIONS.find(({ magic, extension }) =>
     magic.every((byte, index) => first[index] === byte) ||
     (extension === ".gz" && path.endsWith(extension))
   );
@@ -119,7 +121,7 @@ export function foreignFormatError(name: string, { what, advice }: ForeignFormat
   return new SourceError(`Cannot read "${name}": it is ${what}${formats}. ${way}`, { path: name });
 }
 
-/** The first bytes of a file, unpacked: enough to tell its format. */
+/** The first bytes of a file, decompressed: enough to tell its format. */
 export async function firstBytes(path: string, name: string): Promise<Uint8Array> {
   for await (const chunk of openBytes(path, name)) return chunk.slice();
   return new Uint8Array();
@@ -141,7 +143,7 @@ async function* startingWith(
   yield* rest;
 }
 
-/** Every chunk stands in the same memory. */
+/** Every chunk uses the same memory. */
 async function* chunksOf(
   file: Deno.FsFile,
   name: string,
@@ -150,7 +152,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array> {
   let left = range === undefined ? Infinity : range.end - range.start;
   const { size, isFile } = await file.stat();
-  // A run may read thousands of small files.
+  // A run may read thousands of small files: each gets a buffer of its own size.
   const most = isFile && size > 0 ? size + 1 : Infinity;
   const buffer = new Uint8Array(Math.min(chunkBytes, left, most));
   if (range !== undefined) await file.seek(range.start, Deno.SeekMode.Start);
@@ -167,22 +169,24 @@ async function* chunksOf(
   }
 }
 
-/** Not `DecompressionStream`: it fails at the second member of a file that was put together from
- * several, as `cat a.gz b.gz`, pigz and bgzip do. */
-async function* unpacked(
+/**
+ * Not `DecompressionStream`: it fails at the second member of a file of several, as `cat a.gz
+ * b.gz`, pigz and bgzip write.
+ */
+async function* decompressed(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  { name: packing, unpack, check }: typeof PACKINGS[number],
+  { name: compression, decompress, check }: typeof COMPRESSIONS[number],
 ): AsyncGenerator<Uint8Array> {
-  const transform = unpack();
+  const transform = decompress();
   const copies = copiesOf(chunks, await check?.());
-  // Its failure comes out of the loop below, too.
+  // The loop below throws its failure, too.
   const fed = pipeline(Readable.from(copies), transform).catch(() => {});
   try {
     yield* transform;
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    const reason = `its ${packing} data is damaged (${(cause as Error).message})`;
+    const reason = `its ${compression} data is damaged (${(cause as Error).message})`;
     throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
   } finally {
     transform.destroy();

@@ -9,11 +9,11 @@ import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
 import { type Line, NUL_BYTES } from "./lines.ts";
 
-/** How a table is read. */
+/** How a CSV file is read. */
 export interface CsvOptions {
   /** What an error calls the file. */
   readonly name: string;
-  /** What stands between two cells. @default "," or ";", as the header has more of */
+  /** What separates two cells. @default "," or ";" or a tab, whichever the header has most of */
   readonly delimiter?: string;
   /** Columns whose cells are JSON, not text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
@@ -21,8 +21,8 @@ export interface CsvOptions {
   readonly numberBefore?: number;
 }
 
-/** A row that grows past this has a quote that is never closed; characters. */
-const MOST_ROW_CHARS = 64 * 2 ** 20;
+/** A row with more characters than this must have a quote that is never closed. */
+const MAX_ROW_CHARS = 64 * 2 ** 20;
 const BATCH_ROWS = 32;
 const LINE_FEED = 10;
 
@@ -48,8 +48,8 @@ export async function* readCsv(
 }
 
 /**
- * The columns of a table all of whose cells are JSON objects or arrays, or empty. Numbers, `true` and
- * quoted text are cells of any table and stay text.
+ * The columns whose cells are all JSON objects or arrays, or empty. Numbers, `true` and quoted text
+ * occur in any table and stay text.
  */
 export async function findJsonColumns(
   chunks: AsyncIterable<Uint8Array>,
@@ -89,7 +89,7 @@ function isStructure(cell: string): boolean {
 /** The names of the columns, and rows under them. */
 class Header {
   readonly #names: readonly string[];
-  /** Each name as the beginning of a member. */
+  /** Each name as JSON with its colon. */
   readonly #members: readonly string[];
   readonly #isJson: readonly boolean[];
 
@@ -146,7 +146,7 @@ function badRow(number: number, cells: readonly string[], problem: string): Line
   return { number, text: undefined, problem, bytes: new TextEncoder().encode(cells.join(",")) };
 }
 
-/** The JSON of a cell on one line; what is none makes the row a bad one further on. */
+/** The JSON of a cell on one line. It is not checked here: the parser of rows reports a bad one. */
 function jsonOf(cell: string): string {
   return cell.trim() === "" ? "null" : cell.trim().replace(/\s*[\r\n]\s*/g, "");
 }
@@ -166,21 +166,21 @@ async function* records(
   for await (const { text, isLast } of texts(chunks, name)) {
     rest += text;
     const end = isLast ? rest.length : rest.lastIndexOf("\n") + 1;
-    // A row of many chunks is not read again with each of them.
+    // A row of many chunks is not parsed again with each of them.
     if (end === 0 || (!isLast && rest.length < enough)) continue;
     parser ??= new Papa.Parser({ delimiter: delimiter ?? delimiterOf(rest), newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
     if (errors.length > 0) {
       const row = number + (errors[0].row ?? 0) + 1;
-      const way = "Quote the cell, and write each quote in it twice";
+      const advice = "Quote the cell, and write each quote in it twice";
       const what = errors[0].code === "MissingQuotes"
         ? "a quote is opened and never closed"
-        : "a quote stands inside of a cell";
-      throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${way}`, { path: name });
+        : "a cell that is not quoted holds a quote";
+      throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${advice}`, { path: name });
     }
     rest = rest.slice(meta.cursor);
     enough = data.length === 0 ? 2 * rest.length : 0;
-    if (rest.length > MOST_ROW_CHARS) {
+    if (rest.length > MAX_ROW_CHARS) {
       throw new SourceError(
         `Cannot read "${name}" row ${number + data.length + 1}: a quote is opened and never closed`,
         { path: name },
@@ -198,7 +198,7 @@ async function* records(
   }
 }
 
-/** The text of a file piece by piece, without its byte order mark; the last piece says so. */
+/** The text of a file in pieces, without its byte order mark; `isLast` marks the last one. */
 async function* texts(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
@@ -225,7 +225,7 @@ async function* texts(
   }
 }
 
-/** The lines of a chunk that are text before the first one that is not. */
+/** The number of lines of a chunk before the first one that is not UTF-8. */
 function linesBeforeDamage(chunk: Uint8Array): number {
   let lines = 0;
   for (let start = 0, end; (end = chunk.indexOf(LINE_FEED, start)) !== -1; start = end + 1) {
@@ -243,7 +243,9 @@ function invalidText(name: string, line: number, cause: unknown): SourceError {
   );
 }
 
-/** The delimiter that the header has most of, outside of quotes: Excel writes `;` in many countries. */
+/**
+ * The delimiter that the header has most of, outside quotes: Excel writes `;` in many countries.
+ */
 export function delimiterOf(text: string): string {
   const end = text.search(/\n/);
   const header = (end < 0 ? text : text.slice(0, end)).replace(/"[^"]*"/g, "");

@@ -1,33 +1,33 @@
 /**
- * Files that are no JSON Lines, by their content: a user who hands one over should hear what it is and how to
- * convert it, not that each of its lines is no JSON.
+ * Recognises files in other formats by their content: the user should be told what the file is and
+ * how to convert it, not that each of its lines is invalid JSON.
  *
  * @module
  */
 
-/** A format that cannot be read as rows. */
+/** A format that is not read, or not without `--input-format`. */
 export interface ForeignFormat {
-  /** What it is; stands after `it is `. */
+  /** What it is; follows `it is `. */
   readonly what: string;
-  /** The way out: a sentence, often with a command. */
+  /** What to do: a sentence, often with a command. */
   readonly advice: (path: string) => string;
 }
 
-/** How standard input is named. */
+/** The name of standard input. */
 const STANDARD_INPUT = "-";
 
 /** Formats that begin with certain bytes. */
 const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
-  ["\xfd7zXZ\0", { what: "packed with xz", advice: unpackedWith("xz -dc") }],
+  ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
   ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
   ["PK\x05\x06", { what: "an empty zip archive", advice: () => "There is nothing in it" }],
-  ["\x28\xb5\x2f\xfd", { what: "packed with zstd", advice: unpackedWith("zstd -dc") }],
-  ["BZh", { what: "packed with bzip2", advice: unpackedWith("bzip2 -dc") }],
-  ["\x04\x22\x4d\x18", { what: "packed with lz4", advice: unpackedWith("lz4 -dc") }],
+  ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", advice: unpackedWith("zstd -dc") }],
+  ["BZh", { what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }],
+  ["\x04\x22\x4d\x18", { what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }],
   ["7z\xbc\xaf\x27\x1c", { what: "a 7z archive", advice: unpackedWith("7z x -so") }],
   ["Rar!", { what: "a rar archive", advice: unpackedWith("unrar p -inul") }],
-  ["\x1f\x8b", { what: "packed with gzip twice", advice: unpackedWith("gzip -dc") }],
+  ["\x1f\x8b", { what: "compressed with gzip twice", advice: unpackedWith("gzip -dc") }],
   ["ARROW1", { what: "an Arrow file", advice: toJsonLines }],
   ["\xff\xff\xff\xff", { what: "an Arrow stream", advice: toJsonLines }],
   ["Obj\x01", { what: "an Avro file", advice: toJsonLines }],
@@ -46,10 +46,10 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["\x7fELF", { what: "a program", advice: toJsonLines }],
 ];
 
-/** A tar archive names itself behind the name of its first file. */
+/** The magic bytes of a tar archive follow the name of its first file. */
 const TAR = { offset: 257, text: "ustar" };
 
-/** What a file is whose first bytes are these; undefined where they may be text. */
+/** The format of a file by its first bytes; undefined where they may be text. */
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
   const signed = SIGNATURES.find(([bytes]) => text.startsWith(bytes));
@@ -57,20 +57,23 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   if (text.startsWith(TAR.text, TAR.offset)) {
     return { what: "a tar archive", advice: unpackedWith("tar -xOf") };
   }
-  // UTF-16 of ASCII without a mark: every other byte is 0.
+  // ASCII as UTF-16 without a byte order mark: every other byte is 0.
   if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
     return { what: "UTF-16 text", advice: fromUtf16 };
   }
   if (/^\0+$/.test(text)) {
     return {
       what: "filled with NUL bytes",
-      advice: () => "It was not written whole: copy or download it again",
+      advice: () => "It was not written completely: copy or download it again",
     };
   }
   return undefined;
 }
 
-/** What a text file is whose first line is no row; undefined where it is JSON Lines with a bad line. */
+/**
+ * The format of a text file whose first line is not a row; undefined where it is JSON Lines with a
+ * bad line.
+ */
 export function foreignText(firstLine: string, path: string): ForeignFormat | undefined {
   const line = firstLine.trim();
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
@@ -88,8 +91,8 @@ export function foreignText(firstLine: string, path: string): ForeignFormat | un
   if (line.startsWith("[") && !isMessageArray(line)) {
     return { what: "a JSON array", advice: (path) => withJq(path, "'.[]'") };
   }
-  // A whole row with a comma behind it is a line of a list.
-  const isOpen = line.length < MOST_OPEN && /^\{(.*[[{,])?$/.test(line);
+  // A complete row followed by a comma is a line of a list.
+  const isOpen = line.length < MAX_OPEN && /^\{(.*[[{,])?$/.test(line);
   if (isOpen && !/^\{.*\},$/.test(line)) {
     const list = /^\{\s*"([^"]*)"\s*:\s*\[/.exec(line)?.[1];
     const filter = list === undefined ? "." : `'.["${list}"][]'`;
@@ -98,10 +101,10 @@ export function foreignText(firstLine: string, path: string): ForeignFormat | un
   return line.startsWith("{") ? undefined : separatedText(line, path);
 }
 
-/** The first line of pretty-printed JSON is short; of a longer one only the beginning may be known. */
-const MOST_OPEN = 4_000;
+/** The first line of pretty-printed JSON is short; a longer line may be known in part only. */
+const MAX_OPEN = 4_000;
 
-/** The lines of a table, or of plain text. */
+/** A table, or plain text. */
 function separatedText(line: string, path: string): ForeignFormat | undefined {
   const extension = /\.([a-z]+)(\.gz)?$/i.exec(path)?.[1].toLowerCase();
   const isTable = [",", ";", "\t"].find((separator) => isHeader(line, separator));
@@ -118,14 +121,14 @@ function separatedText(line: string, path: string): ForeignFormat | undefined {
   return { what: "plain text", advice: (path) => withJq(path, "-R '{prompt: .}'") };
 }
 
-/** Names of columns: at least two, and none of them a sentence. */
+/** Whether a line is column names: at least two, and none of them a sentence. */
 function isHeader(line: string, separator: string): boolean {
   const names = line.split(separator);
   return names.length > 1 &&
     names.every((name) => /^"?[\p{L}_#][\p{L}\d _.\-/()]{0,40}"?$/u.test(name));
 }
 
-/** Whether a line that begins an array is a row of its own: a bare list of messages. */
+/** Whether a line that begins with an array is a row: a bare list of messages. */
 function isMessageArray(line: string): boolean {
   try {
     const [first] = JSON.parse(line) as unknown[];
@@ -135,7 +138,7 @@ function isMessageArray(line: string): boolean {
   }
 }
 
-/** Many formats are zip archives with another name. */
+/** Many formats are zip archives under another extension. */
 function fromZip(path: string): string {
   const isArchive = !/\.(xls[xmb]|docx|ods|npz|pth?|jar)$/i.test(path);
   return isArchive ? unpackedWith("unzip -p")(path) : toJsonLines();
@@ -157,14 +160,14 @@ function unpackedWith(command: string): (path: string) => string {
   return (path) => `Unpack it: ${command} ${word(path)} > ${word(nameInJsonLines(path))}`;
 }
 
-/** `x.jsonl` for `x.parquet`, `x.jsonl.xz` and, where that would be the file itself, `x.2.jsonl`. */
+/** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` where that would be the file itself. */
 function nameInJsonLines(path: string): string {
   if (path === STANDARD_INPUT) return "FILE.jsonl";
   const stem = path.replace(/(\.(jsonl|ndjson|json|csv|tsv|txt|tar))?\.(\w{1,7})$/i, "");
   return `${stem}.jsonl` === path ? `${stem}.2.jsonl` : `${stem}.jsonl`;
 }
 
-/** As a POSIX shell reads it back. */
+/** Quoted for POSIX shells. */
 function word(path: string): string {
   if (path === STANDARD_INPUT) return "FILE";
   return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;

@@ -1,11 +1,11 @@
 /**
- * An input in any format, read twice with the same result: numbered rows of JSON source text.
+ * An input in any format as numbered rows of JSON source text. Each read gives the same rows.
  *
  * @module
  */
 
 import { SourceError } from "../errors.ts";
-import { firstBytes, openBytes, openRanges, withoutPacking } from "./bytes.ts";
+import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
 import { readJsonArray } from "./json_array.ts";
 import type { ExactType } from "./parquet_values.ts";
@@ -28,7 +28,10 @@ export const INPUT_FORMATS: readonly InputFormat[] = [
 export interface InputOptions {
   /** Its format. @default by its name, then by its first bytes */
   inputFormat?: InputFormat;
-  /** Columns of CSV and TSV whose cells are JSON. @default those all of whose cells are objects or arrays */
+  /**
+   * Columns of CSV and TSV whose cells are JSON. @default those whose cells are all objects or
+   * arrays
+   */
   jsonColumns?: readonly string[];
   /** Parquet columns of bytes that are read as base64 text. @default none: such a column is refused */
   binaryColumns?: readonly string[];
@@ -40,7 +43,7 @@ export interface Input {
   readonly format: InputFormat;
   /** Reads its rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]>;
-  /** The columns that have a type which JSON has none for; for Parquet. */
+  /** The columns of a Parquet file whose type JSON lacks. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
 
@@ -57,12 +60,12 @@ const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
 };
 
 /**
- * Tells the format of an input and how its rows are found. What costs a pass over a table of its own,
- * whether its columns hold JSON, is decided here once for all passes.
+ * Opens an input. Whether the columns of a table hold JSON takes a separate pass, so it is decided
+ * here once for all later passes.
  *
  * @param path Where it is read from.
- * @param name What the user calls it, its ending included.
- * @param part The part that is read; nothing outside it is, but a header. @default all of it
+ * @param name What the user calls it, extension included.
+ * @param part The part to read; nothing outside it is read except a header. @default all of it
  * @throws {SourceError} when it cannot be read
  */
 export async function openInput(
@@ -126,7 +129,7 @@ async function* bytesOf(
   const isFirst = from.byte === 0, isArray = format === "json";
   if (isArray && !isFirst) yield ARRAY_START;
   const head = isFirst || isArray ? [] : [{ start: 0, end: header }];
-  // The comma behind the last element is the byte before the border.
+  // The comma after the last element is the byte before the border.
   const isCut = isArray && to.byte < size;
   yield* openRanges(path, name, [...head, {
     start: from.byte,
@@ -138,13 +141,13 @@ async function* bytesOf(
 const ARRAY_START = new TextEncoder().encode("[");
 const ARRAY_END = new TextEncoder().encode("]");
 
-/** The format that a name stands for; undefined where it says nothing. */
+/** The format that an extension stands for; undefined where it is unknown. */
 export function formatOfName(name: string): InputFormat | undefined {
-  const extension = /\.([a-z]+)$/i.exec(withoutPacking(name))?.[1].toLowerCase();
+  const extension = /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase();
   return extension === undefined ? undefined : EXTENSIONS[extension];
 }
 
-/** Where a row stands, as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
+/** The place of a row, as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
 export function placeOf(name: string, format: InputFormat, number: number): string {
   return format === "json" ? `${name}[${number - 1}]` : `${name}:${number}`;
 }
@@ -175,8 +178,8 @@ async function isParquet(path: string, name: string): Promise<boolean> {
 }
 
 /**
- * Whether a text is one array of rows. Lines may be arrays, too, as bare lists of messages: then the first
- * one is whole, and either others follow or its elements have roles.
+ * Whether a text is one array of rows. Lines may be arrays, too: bare lists of messages. Then the
+ * first line is complete, and either others follow or its elements have roles.
  */
 function isArray(start: string, byName: InputFormat | undefined): boolean {
   const text = start.trimStart();

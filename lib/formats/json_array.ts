@@ -1,8 +1,9 @@
 /**
  * The elements of one JSON array, each as its own source text.
  *
- * A scanner, not a parser: it finds where elements begin and end, so that numbers stay as they were
- * written and the file is never in memory as a whole. Streaming JSON parsers give values, not text.
+ * This is a scanner, not a parser: it finds where elements begin and end, so that numbers stay as
+ * they were written and the file is never in memory as a whole. Streaming JSON parsers give values,
+ * not text.
  *
  * @module
  */
@@ -15,12 +16,14 @@ import type { Line } from "./lines.ts";
 export interface JsonArrayOptions {
   /** What an error calls the file. */
   readonly name: string;
-  /** A longer element is not read on; bytes. @default 67108864 (64 MiB) */
+  /** The largest element in bytes; a larger one ends the reading. @default 67108864 (64 MiB) */
   readonly maxElementBytes?: number;
-  /** Elements before the first one that is read. @default 0 */
+  /** Elements before the first one of this part. @default 0 */
   readonly elementsBefore?: number;
-  /** Hears where each element ends, in bytes from the start, its number, and whether it is the last one;
-   * the elements are not read then. */
+  /**
+   * Is called with the end of each element, in bytes from the start, its number, and whether it is
+   * the last one; then no elements are yielded.
+   */
   readonly onElement?: (end: number, number: number, isLast: boolean) => void;
 }
 
@@ -41,7 +44,7 @@ export async function* readJsonArray(
   if (last.length > 0) yield last;
 }
 
-/** Where the scanner stands. */
+/** Where the scanner is. */
 type State = "start" | "elements" | "end";
 
 class ArrayScanner {
@@ -49,7 +52,7 @@ class ArrayScanner {
   readonly #maxBytes: number;
   readonly #decoder = new TextDecoder();
   #state: State = "start";
-  /** Brackets that are open inside of the element. */
+  /** Open brackets inside the element. */
   #depth = 0;
   #isInString = false;
   #isEscaped = false;
@@ -58,10 +61,10 @@ class ArrayScanner {
   #pieces: Uint8Array[] = [];
   #length = 0;
   #number: number;
-  /** Bytes of the chunks before. */
+  /** Bytes of the earlier chunks. */
   #offset = 0;
   readonly #onElement: JsonArrayOptions["onElement"];
-  /** Whether the last thing was a comma. */
+  /** Whether the last element was followed by a comma. */
   #isAfterComma = false;
 
   constructor(options: JsonArrayOptions) {
@@ -149,21 +152,21 @@ class ArrayScanner {
     return i;
   }
 
-  /** Whether an element has ended, and not an array without any. */
+  /** Whether an element has ended; false at the end of an empty array. */
   #hasEnded(isEnd: boolean): boolean {
     if (!this.#hasContent) {
       if (isEnd && !this.#isAfterComma) return false;
       const what = isEnd
         ? 'a comma before the closing "]"'
         : "a comma without an element before it";
-      throw this.#error(`there is ${what}, behind element ${this.#number - 1}`);
+      throw this.#error(`there is ${what}, after element ${this.#number - 1}`);
     }
     this.#isAfterComma = !isEnd;
     this.#hasContent = false;
     return true;
   }
 
-  /** Tells where an element ends, without reading it. */
+  /** Reports where an element ends, without reading it. */
   #pass(at: number, isEnd: boolean): void {
     this.#pieces = [];
     this.#length = 0;
@@ -178,7 +181,7 @@ class ArrayScanner {
       rows.push({ number, text: undefined, problem: "invalid UTF-8", bytes: bytes.slice() });
       return;
     }
-    // A row is one line: in JSON, line breaks stand between tokens only.
+    // A row is one line. JSON has line breaks only between tokens, so they can be dropped.
     const text = this.#decoder.decode(bytes).trim().replace(/\s*[\r\n]\s*/g, "");
     rows.push({ number, text, problem: undefined, bytes: undefined });
   }
@@ -210,7 +213,7 @@ class ArrayScanner {
 
   #checkAfterEnd(chunk: Uint8Array, from: number): void {
     for (let i = from; i < chunk.length; i++) {
-      if (chunk[i] > 32) throw this.#error('there is text behind the closing "]" of the array');
+      if (chunk[i] > 32) throw this.#error('there is text after the closing "]" of the array');
     }
   }
 

@@ -10,50 +10,59 @@ import { openBytes } from "./bytes.ts";
 
 /** One line of a file that is not blank. */
 export interface Line {
-  /** Its number, from 1; blank lines are counted. In other formats: the number of the row. */
+  /** Its number, from 1, blank lines included. In other formats: the number of the row. */
   readonly number: number;
-  /** Its text, without line ending or byte order mark; undefined when it cannot be read. */
+  /** Its text, without line ending or byte order mark; undefined where it cannot be read. */
   readonly text: string | undefined;
   /** Why it cannot be read. */
   readonly problem: string | undefined;
-  /** Its bytes where it cannot be read: all, or the first 64 KiB of a line that is too long. */
+  /**
+   * Its bytes where it cannot be read: all of them, or the first 64 KiB of a line that is too long.
+   */
   readonly bytes: Uint8Array | undefined;
 }
 
 /** How lines are read. */
 export interface LinesOptions {
-  /** A longer line is not read, only reported. @default 67108864 (64 MiB) */
+  /**
+   * The longest line that is read, in bytes; a longer one is only reported. @default 67108864 (64
+   * MiB)
+   */
   maxLineBytes?: number;
   /** What an error calls the file. @default its path */
   name?: string;
-  /** Lines of the file before the first one that is read. @default 0 */
+  /** Lines of the file before this part. @default 0 */
   linesBefore?: number;
 }
 
-/** What is wrong with text that holds zeros: nothing that users type does. */
-export const NUL_BYTES = "holds NUL bytes: the file was not written whole, or is no text";
+/** The problem of text with NUL bytes, which no one types. */
+export const NUL_BYTES = "holds NUL bytes: the file was not written completely, or is not text";
 
 /** What helps where text is not UTF-8. */
 export const UTF8_ADVICE = "convert the file, as with iconv -f WINDOWS-1252 -t UTF-8";
 
 const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesOptions;
-/** Small batches die young: the first pass takes 16 MB of heap with them, and 37 MB with the lines of a
- * whole chunk. */
+/**
+ * Small batches die in V8's young generation: the first pass takes 16 MB of heap with them, and 37
+ * MB with the lines of a whole chunk.
+ */
 const BATCH_LINES = 32;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
- * Opens a file and reads its lines; one that is packed with gzip or zstd is unpacked on the way. The
- * file is closed at the end, also when the reader leaves early.
+ * Opens a file and reads its lines, decompressed if it is gzip or zstd. The file is closed at the
+ * end, also when the reader stops early.
  *
- * @throws {SourceError} when the file cannot be read, or what it is packed with is damaged
+ * @throws {SourceError} when the file cannot be read, or its compressed data is damaged
  */
 export function openLines(path: string, options: LinesOptions = {}): AsyncGenerator<Line[]> {
   return readLines(openBytes(path, options.name ?? path), options);
 }
 
-/** Reads lines in small batches. The stream may use its chunk's memory again once it
- * is asked for the next one. */
+/**
+ * Reads lines in small batches. The stream may reuse a chunk's memory once the next one is
+ * requested.
+ */
 export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
   options: LinesOptions = {},
@@ -73,13 +82,13 @@ const SPACE = 32;
 
 class LineSplitter {
   readonly #maxBytes: number;
-  // Line by line: a slice of a decoded chunk would keep the whole chunk in memory. `ignoreBOM` keeps
-  // the decoder from dropping U+FEFF where it is not the file's own byte order mark. Not `fatal`: to look
-  // first takes half the time.
+  // Each line is decoded by itself: a slice of a decoded chunk would keep the whole chunk in
+  // memory. `ignoreBOM` keeps the decoder from dropping U+FEFF where it is not the file's byte
+  // order mark. Not `fatal`: checking with `isUtf8` first takes half the time.
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** Copies of what has come of a line that did not end in its chunk; joined once, at its end. */
+  /** The pieces so far of a line that did not end in its chunk; joined once, at its end. */
   #pieces: Uint8Array[] = [];
-  /** How much of that line has come, kept or not. */
+  /** The bytes so far of that line, kept or not. */
   #length = 0;
   #number: number;
 

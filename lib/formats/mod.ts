@@ -1,8 +1,9 @@
 /**
- * From files to rows as text: JSON Lines, JSON arrays, CSV, TSV, Parquet, plain text, packed or not.
+ * From files to rows as text: JSON Lines, JSON arrays, CSV, TSV, Parquet, plain text, compressed or
+ * not.
  *
- * In: an input file. Out: numbered rows of JSON source text, the same each time it is read, flat in
- * memory. Nothing here knows prompts: what a row means is `lib/source/`'s.
+ * In: an input file. Out: numbered rows of JSON source text, the same on each read, in flat memory.
+ * Nothing here knows prompts: `lib/source/` decides what a row means.
  *
  * @module
  */

@@ -19,7 +19,7 @@ export interface ParquetOptions {
   readonly name: string;
   /** Columns of bytes that are read as base64 text. @default none: such a column is refused */
   readonly binaryColumns?: readonly string[];
-  /** Reads the row groups that begin within these rows, counted from 0. @default all */
+  /** Reads only the row groups that begin within these rows, counted from 0. @default all */
   readonly rows?: { readonly start: number; readonly end: number };
 }
 
@@ -48,7 +48,7 @@ export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[
   }));
 }
 
-/** The types of the columns that JSON has none for. */
+/** The types of the columns whose type JSON lacks. */
 export async function readExactTypes(
   path: string,
   name: string,
@@ -222,26 +222,26 @@ function cannotRead(name: string, problem: string, cause?: unknown): SourceError
 }
 
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
-/** What the packages unpack. */
+/** The codecs that can be decompressed. */
 const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
 
 /**
- * What the footer of a file says.
+ * Reads the footer of a file.
  *
- * @throws {SourceError} where the file is none that can be read, with what it is
+ * @throws {SourceError} where the file cannot be read, with the reason
  */
 async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaData> {
   const { byteLength: size } = buffer;
-  if (size === 0) throw cannotRead(name, "it is empty, which no Parquet file is");
+  if (size === 0) throw cannotRead(name, "it is empty, so it is not a Parquet file");
   const textAt = async (at: number) =>
     new TextDecoder("latin1").decode(await buffer.slice(Math.max(0, at), Math.max(0, at) + 4));
   const [start, end] = [await textAt(0), await textAt(size - 4)];
   if (end === ENCRYPTED_MARK) throw cannotRead(name, ENCRYPTED);
   if (start !== MARK && end !== MARK) {
-    throw cannotRead(name, "it is no Parquet file. Name its format with --input-format");
+    throw cannotRead(name, "it is not a Parquet file. Name its format with --input-format");
   }
   if (end !== MARK || size < 12) {
-    throw cannotRead(name, "it is no whole Parquet file: its end is missing. Copy it again");
+    throw cannotRead(name, "it is not a complete Parquet file: its end is missing. Copy it again");
   }
   const problem = "its footer is damaged";
   const metadata = await reading(
@@ -256,7 +256,7 @@ async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaDa
       const column = JSON.stringify(meta.path_in_schema.join("."));
       throw cannotRead(
         name,
-        `column ${column} is packed with ${meta.codec}, which is not supported`,
+        `column ${column} is compressed with ${meta.codec}, which is not supported`,
       );
     }
   }

@@ -21,7 +21,7 @@ export type ExactType =
   | { readonly kind: "list"; readonly of: ExactType }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactType>> };
 
-/** The digits of a time. */
+/** The unit of a time. */
 export type TimeUnit = "MILLIS" | "MICROS" | "NANOS";
 
 /** The exact type of a column; undefined where nothing in it has one. Keys of maps are no fields. */

@@ -1,8 +1,8 @@
 /**
- * Whether a zstd file is whole. `node:zlib` ends without a word where the data does, and leaves what follows
- * a frame unread: a file that was cut would be read as a shorter one.
+ * Checks that a zstd file is complete. `node:zlib` ends without an error where the data does, and
+ * does not read what follows a frame: a truncated file would be read as a shorter one.
  *
- * The format is that of RFC 8878, 3.1: frames of blocks that say how long they are.
+ * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
  *
  * @module
  */
@@ -20,9 +20,9 @@ export class ZstdFrames {
   #part: Part = "magic";
   readonly #header = new Uint8Array(LONGEST_HEADER);
   #filled = 0;
-  /** How many bytes the part at hand has. */
+  /** Bytes of the current part. */
   #wanted = 4;
-  /** How many of the next bytes are content. */
+  /** Bytes of content that come next. */
   #toSkip = 0;
   #hasChecksum = false;
   #isLast = false;
@@ -60,7 +60,7 @@ export class ZstdFrames {
         const magic = this.#number(4);
         if (magic === FRAME) return this.#expect("descriptor", 1);
         if ((magic & SKIPPABLE_BITS) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
-        this.#problem = "other bytes behind its end";
+        this.#problem = "other bytes after its end";
         return;
       }
       case "skippable size":
@@ -89,7 +89,7 @@ export class ZstdFrames {
     this.#isLast = (header & 1) !== 0;
     const type = (header >> 1) & 3, size = header >>> 3;
     this.#part = "content";
-    // A run of one byte is that byte.
+    // A block that repeats one byte holds only that byte.
     this.#toSkip = type === 1 ? 1 : size;
     if (this.#toSkip === 0) this.#endBlock();
   }

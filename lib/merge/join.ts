@@ -14,7 +14,7 @@ import type { MergeRun } from "./find_runs.ts";
 import type { Clash, MergeReport } from "./options.ts";
 import { type MergedOutput, openOutput } from "./output.ts";
 
-const MOST_TOLD = 20;
+const MAX_TOLD = 20;
 const LINE_FEED = new Uint8Array([10]);
 
 /** Joins the lines of runs. */
@@ -87,7 +87,7 @@ class Joined {
       } else if (table.checkEquals(slot, hash)) this.repeated++;
       else {
         const second = `${path}:${number}`;
-        if (++this.clashCount <= MOST_TOLD) {
+        if (++this.clashCount <= MAX_TOLD) {
           this.clashes.push({ uid: value.uid, first: "an earlier line", second });
         }
         this.#add("duplicates", bytes);

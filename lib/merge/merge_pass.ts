@@ -18,7 +18,7 @@ import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 
 /** The most clashes that are told. */
-const MOST_TOLD = 20;
+const MAX_TOLD = 20;
 
 /** The run that is being read, and where the reading is. */
 interface Reading {
@@ -201,7 +201,7 @@ export class MergePass {
     // Within one run it was found before the first call.
     const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
     if (isKnown) return this.#takeBadRow(line, reading);
-    if (++this.clashCount <= MOST_TOLD) {
+    if (++this.clashCount <= MAX_TOLD) {
       const first = this.#placeOf(earlier);
       this.clashes.push({ uid: row.uid, first, second: place.source });
     }

@@ -129,7 +129,7 @@ export interface LineSink {
 
 const BLOCK_BYTES = 1 << 18;
 /** Lines stand in about the order of the input: what runs at the same time may be far apart. */
-const MOST_BLOCKS = 64;
+const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
 /** A file whose lines are read in any order. */
@@ -179,7 +179,7 @@ class LineFile {
     const known = this.#blocks.get(number);
     if (known !== undefined) return known;
     let bytes = new Uint8Array(BLOCK_BYTES);
-    if (this.#blocks.size >= MOST_BLOCKS) {
+    if (this.#blocks.size >= MAX_BLOCKS) {
       const [oldest, block] = this.#blocks.entries().next().value!;
       this.#blocks.delete(oldest);
       bytes = new Uint8Array(block.buffer);

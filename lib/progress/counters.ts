@@ -143,19 +143,19 @@ export class DurationHistogram {
 }
 
 /** Causes that are told apart; what comes after them is "other". */
-const MOST_GROUPS = 50;
+const MAX_GROUPS = 50;
 
 /** The longest message of a group, in UTF-16 units. */
-const MOST_MESSAGE_CHARS = 200;
+const MAX_MESSAGE_CHARS = 200;
 
 /** The rows that a group names. */
-const MOST_UIDS = 3;
+const MAX_UIDS = 3;
 
 /** The longest uid of a group, in UTF-16 units. */
-const MOST_UID_CHARS = 100;
+const MAX_UID_CHARS = 100;
 
 /** What is read of a message; teachers have been seen to answer with whole HTML pages. */
-const MOST_RAW_CHARS = 1000;
+const MAX_RAW_CHARS = 1000;
 
 interface Group {
   readonly type: string;
@@ -188,7 +188,7 @@ export class ErrorGroups {
     group.action = action;
     group.actions[action]++;
     group.lastSeen = nowMs;
-    if (group.uids.length < MOST_UIDS) addUid(group.uids, uid);
+    if (group.uids.length < MAX_UIDS) addUid(group.uids, uid);
     this.#lastFailure = failure;
     this.#lastGroup = group;
     this.#list = undefined;
@@ -204,7 +204,7 @@ export class ErrorGroups {
     const key = `${type} ${status} ${normaliseMessage(failure.message)}`;
     let group = this.#groups.get(key);
     if (group !== undefined) return group;
-    if (this.#groups.size === MOST_GROUPS) {
+    if (this.#groups.size === MAX_GROUPS) {
       return this.#other ??= newGroup("other", null, "other causes", nowMs);
     }
     group = newGroup(type, status, oneLine(failure.message), nowMs);
@@ -239,7 +239,7 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 
 function addUid(uids: string[], uid: string): void {
   // Of a uid as long as a book, no more is read than is shown.
-  const shown = shortened(printable(uid.slice(0, MOST_RAW_CHARS)), MOST_UID_CHARS);
+  const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
   if (!uids.includes(shown)) uids.push(shown);
 }
 
@@ -255,7 +255,7 @@ const NUMBER = /\d+(?:[.,:]\d+)*/g;
  * most 200 characters, fit for a terminal.
  */
 export function normaliseMessage(message: string): string {
-  const text = printable(message.slice(0, MOST_RAW_CHARS))
+  const text = printable(message.slice(0, MAX_RAW_CHARS))
     .replace(UUID, "<id>")
     .replace(QUOTED_ID, "$1<id>$1")
     .replace(HEX, "<id>")
@@ -266,10 +266,10 @@ export function normaliseMessage(message: string): string {
 
 /** The message as it is: a group shows its first one. */
 function oneLine(message: string): string {
-  return shortened(printable(message.slice(0, MOST_RAW_CHARS)));
+  return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
 }
 
-function shortened(text: string, mostChars = MOST_MESSAGE_CHARS): string {
+function shortened(text: string, mostChars = MAX_MESSAGE_CHARS): string {
   if (text.length <= mostChars) return text;
   return text.slice(0, mostChars - 1).toWellFormed().replace(/\ufffd$/, "") + "…";
 }

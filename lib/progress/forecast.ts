@@ -191,16 +191,16 @@ export class RateWindow {
 
 /** Marks of the counter, one in 10 s, over the last five minutes. */
 const MARK_MS = 10_000;
-const MOST_MARKS = 31;
+const MAX_MARKS = 31;
 
 /** Rates are compared minute by minute, or in thirds of what there is. */
 const WINDOW_MS = 60_000;
 
 /** However even the rate was, the future may differ by this much. */
-const LEAST_SPREAD = 0.05;
+const MIN_SPREAD = 0.05;
 
 /** A range of more than this says nothing. */
-const MOST_SPREAD = 4;
+const MAX_SPREAD = 4;
 
 /** What a projection without an estimate of its own widens the range by. */
 const DOUBT = 2;
@@ -242,7 +242,7 @@ class RateSpread {
     const mark = this.#marks.at(-1);
     if (mark !== undefined && ms - mark.ms < MARK_MS) return;
     this.#marks.push(this.#last);
-    if (this.#marks.length > MOST_MARKS) this.#marks.shift();
+    if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
   /** The slowest and the fastest minute of the last five, beside the mean of all: `[0.8, 1.3]`. Few rows say
@@ -251,7 +251,7 @@ class RateSpread {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;
     const rows = this.#last.count - marks[0].count;
-    if (spanMs <= 0 || rows <= 0) return [1 / MOST_SPREAD, MOST_SPREAD];
+    if (spanMs <= 0 || rows <= 0) return [1 / MAX_SPREAD, MAX_SPREAD];
     let slow = 1, fast = 1;
     const windowMs = Math.min(WINDOW_MS, spanMs / 3);
     for (let from = 0, to = 0; to < marks.length; from++) {
@@ -262,10 +262,10 @@ class RateSpread {
       slow = Math.min(slow, share);
       fast = Math.max(fast, share);
     }
-    const chance = Math.max(LEAST_SPREAD, 1 / Math.sqrt(rows));
+    const chance = Math.max(MIN_SPREAD, 1 / Math.sqrt(rows));
     return [
-      Math.max(1 / MOST_SPREAD, Math.min(slow, 1 - chance)),
-      Math.min(MOST_SPREAD, Math.max(fast, 1 + chance)),
+      Math.max(1 / MAX_SPREAD, Math.min(slow, 1 - chance)),
+      Math.min(MAX_SPREAD, Math.max(fast, 1 + chance)),
     ];
   }
 }

@@ -164,7 +164,7 @@ const THIS_PROCESS: ProcessSource = {
 };
 
 /** Over a tenth of a second the CPU share jumps about too much to be read by the user. */
-const LEAST_INTERVAL_MS = 1000;
+const MIN_INTERVAL_MS = 1000;
 
 /**
  * Makes the meter of this process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory).
@@ -185,7 +185,7 @@ export function createProcessMeter(source: ProcessSource = THIS_PROCESS): Proces
     },
     read(nowMs) {
       const elapsedMs = nowMs - lastMs;
-      if (reading !== undefined && elapsedMs < LEAST_INTERVAL_MS) return reading;
+      if (reading !== undefined && elapsedMs < MIN_INTERVAL_MS) return reading;
       const micros = source.cpuMicros();
       const rssBytes = source.rssBytes();
       const cpuPercent = elapsedMs > 0 ? (micros - lastMicros) / elapsedMs / 10 : 0;

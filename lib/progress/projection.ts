@@ -39,15 +39,15 @@
 
 /** Cohorts that hold four rows of each lane are over soon after the first rows are. */
 const ROWS_PER_LANE = 4;
-const LEAST_COHORT_ROWS = 50;
-const MOST_COHORT_ROWS = 2000;
+const MIN_COHORT_ROWS = 50;
+const MAX_COHORT_ROWS = 2000;
 
 /** The fewest rows in 30 s that make a rate. */
-const LEAST_RATE_ROWS = 20;
+const MIN_RATE_ROWS = 20;
 
 /** A run has a rate after 30 s and after this number of mean rows on each lane. */
-const LEAST_RATE_MS = 30_000;
-const LEAST_RATE_WAVES = 10;
+const MIN_RATE_MS = 30_000;
+const MIN_RATE_WAVES = 10;
 
 interface Cohort {
   settled: number;
@@ -97,7 +97,7 @@ export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true }
 export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
 /** However even rows cost, those that are left may differ by this much. */
-const LEAST_COST_ERROR = 0.02;
+const MIN_COST_ERROR = 0.02;
 
 /** Collects how long rows take and what they cost, and projects from it. */
 export class Projection {
@@ -128,9 +128,9 @@ export class Projection {
    * @param nowMs When the first row can be sent.
    */
   constructor(concurrency: number, rows: number | null, nowMs: number) {
-    const usual = Math.max(LEAST_COHORT_ROWS, ROWS_PER_LANE * concurrency);
-    const most = rows === null ? MOST_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
-    this.#cohortRows = Math.min(usual, MOST_COHORT_ROWS, most);
+    const usual = Math.max(MIN_COHORT_ROWS, ROWS_PER_LANE * concurrency);
+    const most = rows === null ? MAX_COHORT_ROWS : Math.max(1, Math.ceil(rows / 2));
+    this.#cohortRows = Math.min(usual, MAX_COHORT_ROWS, most);
     this.#observedMs = this.#lastSettledMs = nowMs;
   }
 
@@ -207,7 +207,7 @@ export class Projection {
     const finishedUsd = this.#finishedCostUsd / finishedRows;
     const variance = Math.max(0, this.#finishedSquaredUsd / finishedRows - finishedUsd ** 2);
     const errorUsd = Math.max(
-      leftUsd * LEAST_COST_ERROR,
+      leftUsd * MIN_COST_ERROR,
       rowsLeft * 2 * Math.sqrt(variance / finishedRows),
     );
     return { usd: spentUsd + leftUsd, isLowerBound: false, errorUsd };
@@ -228,8 +228,8 @@ export class Projection {
 
   #correctByRate(byLanesMs: number, meanMs: number, position: RunPosition): number {
     const { rows, recentRows, recentRate, elapsedMs } = position;
-    if (elapsedMs < Math.max(LEAST_RATE_MS, LEAST_RATE_WAVES * meanMs)) return byLanesMs;
-    const isRecent = recentRows >= LEAST_RATE_ROWS;
+    if (elapsedMs < Math.max(MIN_RATE_MS, MIN_RATE_WAVES * meanMs)) return byLanesMs;
+    const isRecent = recentRows >= MIN_RATE_ROWS;
     const countedRows = isRecent ? recentRows : this.#settled;
     const msPerRow = isRecent ? 1000 / recentRate : elapsedMs / this.#settled;
     const byRateMs = (rows - this.#settled) * msPerRow;

@@ -191,7 +191,7 @@ export async function checkReadableTwice(path: string): Promise<void> {
   if (isFile) return;
   const problem = isDirectory
     ? `Cannot read "${path}": it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file`
-    : `Cannot read "${path}" twice, as a run has to: it is no regular file. ` +
+    : `Cannot read "${path}" twice, as a run has to: it is not a regular file. ` +
       `${READ_STDIN}, which is kept for the second time`;
   throw new SourceError(problem, { path });
 }

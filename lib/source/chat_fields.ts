@@ -1,6 +1,6 @@
 /**
- * The fields of a chat completions request, which tell a raw request body from a row of a dataset, and the parameters
- * that a row sets for itself.
+ * The fields of a chat completions request, by which a raw request body is told from a row of a
+ * dataset, and the parameters that a row sets for itself.
  *
  * @module
  */
@@ -13,7 +13,10 @@ import { currentValue, mustBe, RowProblem } from "./problem.ts";
 import type { ParsedJson, RowObject, Shape } from "./shape.ts";
 import { toolsOf } from "./tool_calls.ts";
 
-/** What a field must hold. Words that are common names of columns have one type as a parameter. */
+/**
+ * What a field must hold to count as a parameter. Names that are also common column names need a
+ * certain type.
+ */
 type FieldType = "any" | "object" | "array" | "boolean";
 
 function fields(type: FieldType, names: string): [string, FieldType][] {
@@ -21,8 +24,9 @@ function fields(type: FieldType, names: string): [string, FieldType][] {
 }
 
 /**
- * The API of OpenAI, and what servers that speak it take beside it. Names that as well may be a column
- * of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`, `usage`, …).
+ * OpenAI's API, and the extensions of servers that speak it. Names that may just as well be a
+ * column of a dataset are left out (`documents`, `grammar`, `json_schema`, `options`, `priority`,
+ * `usage`, …).
  */
 const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   // https://platform.openai.com/docs/api-reference/chat/create
@@ -76,14 +80,17 @@ const REQUEST_FIELDS: ReadonlyMap<string, FieldType> = new Map([
   ...fields("array", "models plugins"),
 ]);
 
-/** Fields of a raw request body that belong to the row and are not sent. `metadata` is a parameter too,
- * which OpenAI takes together with `store` only. */
+/**
+ * Fields of a raw request body that belong to the row and are not sent. `metadata` is also a
+ * parameter, which OpenAI accepts only together with `store`.
+ */
 const ROW_FIELDS: ReadonlySet<string> = new Set(["uid", "custom_id", "id", "metadata"]);
 
 /**
- * The parameters of a row that is a raw request body, undefined where it has none; `false` for any other
- * row. Every field of a raw request body is one of a chat completions request, or names the row: in
- * LMSYS and WildChat, `model` is who answered long ago, and other columns beside it tell.
+ * The parameters of a row that is a raw request body, undefined where it has none; `false` for any
+ * other row. Every field of a raw request body belongs to a chat completions request, or names the
+ * row. Rows of LMSYS and WildChat have a `model`, too, the one that answered back then, but other
+ * columns show that they are no requests.
  */
 export function requestParams(row: RowObject): Record<string, unknown> | undefined | false {
   let params: Record<string, unknown> | undefined;
@@ -106,15 +113,15 @@ export function isSentInRequest(name: string, row: RowObject): boolean {
   return !ROW_FIELDS.has(name) && !isOverruled(name, row[name]);
 }
 
-/** Parameters about how the answer comes, which is for the run to say (`--stream`). */
+/** Parameters about how the answer is sent, which the run decides (`--stream`). */
 const OF_TRANSPORT = ["stream", "stream_options"];
 
-/** Whether a row asks for what the run decides on. An answer in one piece is what it gets anyway. */
+/** Whether a row asks for what the run decides. `false` asks for nothing special. */
 function isOverruled(name: string, value: unknown): boolean {
   return OF_TRANSPORT.includes(name) && has(value) && value !== false;
 }
 
-/** The parameters of a row that are not sent, with the field in which they stand. */
+/** The parameters of a row that are not sent, with the field that holds them. */
 export function unsentParams(shape: Shape, row: RowObject): readonly string[] {
   const name = shape === "openai-batch" ? "body" : "params";
   const params = row[name];
@@ -131,7 +138,7 @@ function sendsMetadata(row: RowObject): boolean {
   return row.store === true && has(row.metadata);
 }
 
-/** The fields of a message. What else stands in a turn of a conversation log is about the turn. */
+/** The fields of a message. Other fields in a turn of a conversation log are metadata. */
 export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   "role",
   "content",
@@ -150,10 +157,10 @@ function isOfType(value: unknown, type: FieldType): boolean {
 }
 
 /**
- * A row's own parameters, undefined when it has none. Of an OpenAI Batch row these are all of `body`
- * but its messages; of a raw request body all of it but messages and ids; of any other row its `params`
- * with its `tools` over them. `extra_body` is flattened into them. Whether answers are streamed is for
- * the run to say, so `stream` and `stream_options` are left out.
+ * A row's own parameters, undefined when it has none: in an OpenAI Batch row everything in `body`
+ * but its messages; in a raw request body everything but messages and ids; in any other row its
+ * `params`, overridden by its `tools`. `extra_body` is flattened into them. The run decides whether
+ * answers are streamed, so `stream` and `stream_options` are left out.
  */
 export function rowParams(shape: Shape, row: ParsedJson): Params | undefined | RowProblem {
   if (shape === "message-array") return undefined;
@@ -177,20 +184,20 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   if (extra !== undefined && extra !== null && !isObject(extra)) {
     return mustBe(`${prefix}extra_body`, "an object", extra);
   }
-  // OpenAI's own client lays `extra_body` over the rest, too.
+  // As in OpenAI's own client, `extra_body` overrides the rest.
   const { stream: _stream, stream_options: _options, ...params } = { ...direct, ...extra };
   const secret = secretParam(params);
   if (secret !== undefined) {
-    return new RowProblem(`"${prefix}${secret}" must not stand in a row: it holds a credential`);
+    return new RowProblem(`"${prefix}${secret}" must not be in a row: it holds a credential`);
   }
   if (Object.hasOwn(params, "messages")) {
     const holder = name === "" ? "extra_body" : name;
-    return new RowProblem(`"${holder}" must not hold "messages": they stand in the row itself`);
+    return new RowProblem(`"${holder}" must not hold "messages": they belong in the row itself`);
   }
   // As text, too: vLLM reads "4" as 4.
   if ((typeof params.n === "number" || typeof params.n === "string") && Number(params.n) > 1) {
     return new RowProblem(
-      `"${prefix}n" must be 1, for samples are rows of their own: ${currentValue(params.n)}`,
+      `"${prefix}n" must be 1: use --samples for several answers: ${currentValue(params.n)}`,
     );
   }
   const checked = has(params.tools) ? withTools(params, name) : params;
@@ -199,7 +206,7 @@ function settle(all: Record<string, unknown>, name: string): Params | undefined 
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
-/** Tables hold every column in every row: null is nothing that is set. */
+/** Tables hold every column in every row, so null means that nothing is set. */
 function withoutNulls(params: Record<string, unknown>): Record<string, unknown> {
   if (!Object.values(params).includes(null)) return params;
   return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));

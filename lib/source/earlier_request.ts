@@ -1,6 +1,6 @@
 /**
- * What an earlier version made of a row. It does not change any more: results that it has written are known by
- * the hash of what was sent, and a row that is read in another way today must not look like an edited one.
+ * How an earlier version read a row. This code is frozen: results of that version carry the hash of
+ * what was sent, and a row that is read in another way today must not look edited.
  *
  * @module
  */
@@ -19,20 +19,22 @@ export interface EarlierOptions extends PromptOptions {
   readonly keepsPrefill: boolean;
 }
 
-/** What was sent for a row; undefined for one that was refused, or is no such row. A bare array of
- * messages stands in `{"messages":[…]}` here, as it does in its line. */
+/**
+ * What was sent for a row; undefined for one that was refused, or was not a row then. A bare array
+ * of messages is in `{"messages":[…]}` here, as in its line.
+ */
 export function earlierRequest(text: string, options: EarlierOptions): RowRequest | undefined {
   try {
     const request = requestOf(JSON.parse(text), text, options);
     const isExact = !holdsNumber(request?.messages) && !holdsNumber(request?.params);
     return isExact ? request : requestOf(parseLossless(text) as RowObject, text, options);
   } catch {
-    // It was checked then; here it is only read.
+    // The row was checked when it was sent; here it is only read.
     return undefined;
   }
 }
 
-/** What is sent in another way today, in words; "" where only keys that held null are left out. */
+/** What is sent differently today, in words; "" where only keys that held null are left out. */
 export function differenceOf(before: RowRequest, now: RowRequest): string {
   const kept = messagesWithoutNulls(before.messages);
   if (textOf(kept) === textOf(now.messages) && isSameWithoutNulls(before.params, now.params)) {
@@ -71,7 +73,7 @@ function systemTextOf(messages: readonly Message[]): string {
   return textOf(messages.find(isSystem)?.content);
 }
 
-/** Whether the prompt has grown behind what was sent of it: the context of a Dolly row. */
+/** Whether the prompt continues what was sent then: the context of a Dolly row. */
 function isLonger(before: readonly Message[], now: readonly Message[]): boolean {
   const [old, text] = [before.at(-1)?.content, now.at(-1)?.content];
   return typeof old === "string" && typeof text === "string" && text.startsWith(`${old}\n\n`);

@@ -11,12 +11,12 @@ import { isInside } from "../paths.ts";
 import type { Message } from "../teacher/mod.ts";
 import { NO_IMAGES, type RowImages, unreadableImage } from "./parsed_row.ts";
 
-/** The largest image that is sent, in bytes: 20 MiB, as many providers have it. */
-const MOST_BYTES = 20 * 2 ** 20;
-/** What is looked at to tell the type. */
+/** The largest image that is sent, in bytes: 20 MiB, the limit of many providers. */
+const MAX_BYTES = 20 * 2 ** 20;
+/** The first bytes, which tell the type. */
 const HEAD_BYTES = 16;
 
-/** The media type of an image by its first bytes; undefined where it is none that teachers read. */
+/** The media type of an image by its first bytes; undefined for types that teachers do not read. */
 export function imageTypeOf(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, HEAD_BYTES));
   if (head.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -39,7 +39,7 @@ class ImageFolder implements RowImages {
     this.#root = root;
   }
 
-  /** Looks at the file at once: 20 µs. */
+  /** Synchronous: it takes 20 µs. */
   problemOf(path: string): string | undefined {
     try {
       const real = this.#inside(Deno.realPathSync(this.#absolute(path)));
@@ -77,7 +77,7 @@ class ImageFolder implements RowImages {
     return isAbsolute(path) ? path : join(this.#folder, path);
   }
 
-  /** The path itself, where all links are followed and it is still in the folder. */
+  /** Returns the path, with all links resolved, if it is still in the folder. */
   #inside(real: string): string {
     if (isInside(real, this.#folder)) return real;
     throw new Refusal(`it must be in the folder ${JSON.stringify(this.#root)} (--images-root)`);
@@ -97,7 +97,7 @@ function realFolder(root: string): string {
   }
 }
 
-/** What stands in the way, in our own words. */
+/** A reason in our own words. */
 class Refusal extends Error {}
 
 function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
@@ -107,10 +107,10 @@ function readPart(part: unknown, urls: ReadonlyMap<unknown, string>): unknown {
 }
 
 function checkFile({ isFile, size }: Deno.FileInfo): void {
-  // To open a pipe would wait for who writes into it.
-  if (!isFile) throw new Refusal("it is no regular file");
-  if (size <= MOST_BYTES) return;
-  const limit = formatBytes(MOST_BYTES, { binary: true });
+  // Opening a pipe would block until something writes to it.
+  if (!isFile) throw new Refusal("it is not a regular file");
+  if (size <= MAX_BYTES) return;
+  const limit = formatBytes(MAX_BYTES, { binary: true });
   throw new Refusal(`it must be ${limit} at most: it has ${formatBytes(size, { binary: true })}`);
 }
 

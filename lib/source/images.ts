@@ -1,5 +1,5 @@
 /**
- * Images that stand in a column of their own, put where the prompt says `<image>`.
+ * Puts images from a separate column where the prompt says `<image>`.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { has } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const PLACEHOLDER = "<image>";
-/** Nothing else may be made of these than an answer to a prompt that lacks them. */
+/** A teacher would answer the prompt without these, which is not what the row asks. */
 const REFUSED_FIELDS = ["videos", "video", "audios", "audio"] as const;
 const TEXT_ALONE = "send the text alone with --template, which takes the fields that it names";
 /** Fields that hold images. */
@@ -20,14 +20,16 @@ const IMAGE_FIELDS = ["images", "image"] as const;
 type Row = Readonly<Record<string, unknown>>;
 type Part = Readonly<Record<string, unknown>>;
 
-/** Images that are still to be placed. */
+/** The images of a row. */
 interface Column {
   readonly name: string;
   readonly values: readonly unknown[];
 }
 
-/** Whether `withImages` has anything to do. Each field by its name: a loop over the names takes ten times
- * as long, for every row. */
+/**
+ * Whether `withImages` has anything to do. The fields are named one by one: a loop over the names
+ * takes ten times as long, for every row.
+ */
 export function hasImages(row: Row, messages: readonly Message[]): boolean {
   const { images, image, videos, video, audios, audio } = row;
   if (images !== undefined || image !== undefined || videos !== undefined) return true;
@@ -39,8 +41,8 @@ export function hasImages(row: Row, messages: readonly Message[]): boolean {
 }
 
 /**
- * Puts the images of a row into its messages: instead of `<image>` (LLaMA-Factory, LLaVA), of parts
- * `{"type":"image"}` without a source (TRL), of those with one (Qwen), and of paths in `image_url`.
+ * Puts the images of a row into its messages. They replace `<image>` (LLaMA-Factory, LLaVA), parts
+ * `{"type":"image"}` without a source (TRL) or with one (Qwen), and paths in `image_url`.
  */
 export function withImages(
   messages: Message[],
@@ -50,7 +52,7 @@ export function withImages(
   const { named } = reading;
   for (const name of REFUSED_FIELDS) {
     if (row[name] === undefined || named.has(name) || !isMedia(row[name])) continue;
-    // A template takes the fields that it names; anything else may be about a recording that it lacks.
+    // A template uses only the fields that it names; any other prompt may be about the recording.
     if (reading.shape === "template") reading.leaveOut(name);
     else return new RowProblem(`"${name}" cannot be sent, only images can`, () => TEXT_ALONE);
   }
@@ -95,7 +97,7 @@ class Placing {
 
   #message(message: Message, isColumn: boolean): Message {
     const { role, content } = message;
-    // What an assistant has said is text, and a model that answers with text sends no images.
+    // The models that answered sent text and no images.
     if (role === "assistant") return message;
     if (typeof content === "string") {
       if (!isColumn || !content.includes(PLACEHOLDER)) return message;
@@ -132,7 +134,7 @@ class Placing {
   #next(): Part {
     const { name, values } = this.#column;
     const index = this.#placed++;
-    // There are too few: the count says so in the end.
+    // Too few images: `place` reports it with both counts.
     if (index >= values.length) return {};
     return this.#image(values[index], `${name}[${index}]`);
   }
@@ -147,7 +149,7 @@ class Placing {
   }
 }
 
-/** The source of a part of Anthropic's API, as an image of a column. */
+/** The source of an image part of Anthropic's API, in the form of a column's image. */
 function ofAnthropic(source: unknown): unknown {
   if (!isObject(source)) return undefined;
   return source.type === "base64" ? { bytes: source.data } : source.url;
@@ -159,8 +161,10 @@ function columnOf(name: string, value: unknown): Column | RowProblem {
   return mustBe(name, "an image or a list of images", value);
 }
 
-/** Where an image is: an address as it stands there, its bytes as a data URL, or a path, which is
- * noted. */
+/**
+ * The address of an image: its URL unchanged, its bytes as a data URL, or a path, which is
+ * recorded.
+ */
 function addressOf(value: unknown, place: string, reading: Reading): string | RowProblem {
   if (typeof value === "string") return ofText(value, place, reading);
   if (!isObject(value)) return mustBe(place, "an address, a path or an object", value);
@@ -200,17 +204,17 @@ function ofBytes(value: unknown, place: string): string | RowProblem {
     const type = imageTypeOf(bytes);
     if (type !== undefined) return `data:${type};base64,${bytes.toBase64()}`;
   } catch {
-    // Neither; the same is said of both.
+    // Neither base64 nor a list of numbers: the message below covers both.
   }
   return mustBe(place, "a PNG, JPEG, GIF or WebP image as base64", value);
 }
 
-/** Whether a field may hold images: an empty list is one, with none in it. */
+/** Whether a field may hold images. An empty list counts, with no images in it. */
 function isColumn(value: unknown): boolean {
   return has(value) && (typeof value !== "string" || value.trim() !== "");
 }
 
-/** What may be a recording; a flag or a number is none. */
+/** Whether a value may be a recording, and not a flag or a number. */
 function isMedia(value: unknown): boolean {
   if (typeof value === "string") return value.trim() !== "";
   return Array.isArray(value) ? value.some(has) : isObject(value);
@@ -224,7 +228,7 @@ function isImagePart(part: Part): boolean {
   return part.type === "image" || pathIn(part) !== undefined;
 }
 
-/** The path in a part of the API's own form, which takes addresses only. */
+/** The path in an `image_url` part, for which the API accepts only URLs. */
 function pathIn({ type, image_url: image }: Part): string | undefined {
   if (type !== "image_url") return undefined;
   const url = isObject(image) ? image.url : image;

@@ -1,19 +1,22 @@
 /**
- * JSON values of rows: numbers as they were written (`1.0`, `1e400`, integers of 19 digits), one text for one value,
- * which a row's hash is made of, and keys that hold null. Files made from Arrow tables, as Hugging Face writes
- * them, hold every key of a column in every row; servers refuse many of them.
+ * JSON values of rows: numbers as they were written (`1.0`, `1e400`, integers of 19 digits), the
+ * canonical text that a row's hash is computed from, and keys that hold null. Files made from Arrow
+ * tables, such as those of Hugging Face, hold every key of a column in every row; servers refuse
+ * many of these nulls.
  *
  * @module
  */
 
 import { exactJson, type RawJson } from "../json.ts";
-/** Whether there is nothing but white space. */
+/** Whether a text is empty or only white space. */
 export function isBlank(text: string): boolean {
   return !/\S/.test(text);
 }
 
-/** Whether a field is there: null counts as absent, because files made from Arrow tables hold every
- * column in every row. */
+/**
+ * Whether a field is present. Null counts as absent, because files made from Arrow tables hold
+ * every column in every row.
+ */
 export function has(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
@@ -28,8 +31,10 @@ export function define(object: object, name: string, value: unknown): void {
   });
 }
 
-/** The same value without keys that hold null, at any level. What holds none stays the same object.
- * Elements of arrays stay. `keeps` names keys that stay although they hold null. */
+/**
+ * The same value without keys that hold null, at any level. A value without any stays the same
+ * object. Elements of arrays stay. `keeps` selects keys that stay although they hold null.
+ */
 export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) => boolean): T {
   if (typeof value !== "object" || value === null || isRawJson(value)) return value;
   if (Array.isArray(value)) {
@@ -56,12 +61,15 @@ export function withoutNulls<T>(value: T, keeps?: (holder: object, key: string) 
   return isSame ? value : Object.fromEntries(entries) as T;
 }
 
-/** Messages without keys that hold null; `content` stays beside tool calls, as the API wants it. */
+/**
+ * Messages without keys that hold null; `content` stays in messages with tool calls, because the
+ * API requires it.
+ */
 export function messagesWithoutNulls<T extends readonly object[]>(messages: T): T {
   return withoutNulls(messages, keepsContent);
 }
 
-/** Tools without keys that hold null; a default that is null may be meant. */
+/** Tools without keys that hold null; a default may be null on purpose. */
 export function toolsWithoutNulls<T>(tools: T): T {
   return withoutNulls(tools, (_holder, key) => key === "default" || key === "const");
 }
@@ -74,7 +82,7 @@ function keepsContent(holder: object, key: string): boolean {
 
 /**
  * `JSON.parse`, but a number that JavaScript would write differently is held as `JSON.rawJSON`, so
- * that `JSON.stringify` gives back what was read. Takes 2.5 times as long as `JSON.parse`.
+ * that `JSON.stringify` writes it unchanged. Takes 2.5 times as long as `JSON.parse`.
  *
  * @throws {SyntaxError} when the text is not JSON
  */
@@ -93,7 +101,7 @@ export function isRawJson(value: unknown): value is RawJson {
   return exactJson.isRawJSON(value);
 }
 
-/** Whether there is a number anywhere in it: only then is `parseLossless` worth its time. */
+/** Whether a value holds a number at any level: only then is `parseLossless` needed. */
 export function holdsNumber(value: unknown): boolean {
   if (typeof value === "number") return true;
   if (typeof value !== "object" || value === null) return false;
@@ -105,12 +113,12 @@ export function holdsNumber(value: unknown): boolean {
   return false;
 }
 
-/** A number stands somewhere in a value. */
+/** A flag of `contentsOf`: the value holds a number. */
 export const HOLDS_NUMBER = 1;
-/** A null stands somewhere in a value. */
+/** A flag of `contentsOf`: the value holds a null. */
 export const HOLDS_NULL = 2;
 
-/** Which of both stand anywhere in a value: it is looked through once. */
+/** Which of both a value holds at any level, found in one pass. */
 export function contentsOf(value: unknown): number {
   if (typeof value === "string") return 0;
   if (value === null) return HOLDS_NULL;
@@ -131,7 +139,7 @@ export function contentsOf(value: unknown): number {
  * were written (`1` and `1.0` are two values here).
  *
  * @param text The JSON text that `parsed` comes from, for its numbers.
- * @param parsed What `JSON.parse` made of it.
+ * @param parsed The result of `JSON.parse`.
  */
 export function canonicalJson(text: string, parsed: unknown): string {
   const value = holdsNumber(parsed) ? parseLossless(text) : parsed;
@@ -150,7 +158,10 @@ export function canonicalJson(text: string, parsed: unknown): string {
   return `{${members}}`;
 }
 
-/** The keys of the last row, and how its members begin in order: the next row mostly has the same. */
+/**
+ * The keys of the last row and its sorted members, cached because the next row usually has the same
+ * keys.
+ */
 let lastKeys: readonly string[] = [];
 let lastMembers: readonly { readonly key: string; readonly start: string }[] = [];
 

@@ -1,5 +1,5 @@
 /**
- * Conversations: which turns are sent, and as which messages.
+ * Turns conversations into messages, and decides which turns are sent.
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { define, has, isBlank } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
-/** A turn of a conversation, as it stands in the row. */
+/** A turn of a conversation, as it is in the row. */
 type Turn = Readonly<Record<string, unknown>>;
 
-/** A turn that calls functions; its text is the calls. */
+/** The role of a turn whose text is calls of functions. */
 const CALLS = "calls";
 
 /**
- * What speakers are called. `human`, `gpt` and the like are those of ShareGPT; `function_call` (answered
- * by `observation`) is LLaMA-Factory's, `function_response` Glaive's, `tool_call` and `tool_response`
- * are those of ms-swift, `prompter` is that of OpenAssistant, `ipython` that of Llama 3's template, and
- * `model` Gemini's.
+ * The names of speakers. `human`, `gpt` and the like come from ShareGPT, `function_call` (answered
+ * by `observation`) from LLaMA-Factory, `function_response` from Glaive, `tool_call` and
+ * `tool_response` from ms-swift, `prompter` from OpenAssistant, `ipython` from Llama 3's template,
+ * and `model` from Gemini.
  */
 const ROLES = new Map([
   ...["system", "developer", "user", "assistant", "tool"].map((role) => [role, role] as const),
@@ -40,8 +40,10 @@ const ROLES = new Map([
   ].map((role) => [role, "tool"] as const),
 ]);
 
-/** The part of a conversation that is sent: everything before its trailing assistant turns. Where all of
- * it are messages already, these are the same objects. */
+/**
+ * The part of a conversation that is sent: everything before its trailing assistant turns. Turns
+ * that are messages already stay the same objects.
+ */
 export function conversationOf(
   value: unknown,
   name: string,
@@ -51,7 +53,7 @@ export function conversationOf(
   const list = turnsIn(value);
   if (list === undefined) return notTurns(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
-  // A bare array of pairs is no conversation: it is a whole file of rows on one line.
+  // A bare array of pairs is not a conversation but a whole file of rows on one line.
   const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
   const all = isOfPairs ? list.flatMap(turnsOfPair) : list;
   let end = all.length;
@@ -67,8 +69,10 @@ export function conversationOf(
   return isEmpty ? new RowProblem(`"${name}" must hold some text`) : turns as Message[];
 }
 
-/** The turns of a value: a list, that list as JSON text (CSV files, columns of text), or the columns of that
- * list, as Hugging Face writes a sequence of objects: `{"role":[…],"content":[…]}`. */
+/**
+ * The turns of a value: a list, that list as JSON text (CSV files, columns of text), or its
+ * columns, which is how Hugging Face writes a sequence of objects: `{"role":[…],"content":[…]}`.
+ */
 function turnsIn(value: unknown): unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeof value === "string") {
@@ -103,13 +107,15 @@ function notTurns(name: string, value: unknown): RowProblem {
 const QUESTIONS = ["human", "user", "input", "query", "question", "instruction", "prompt"];
 const ANSWERS = ["assistant", "gpt", "bot", "output", "response", "answer"];
 
-/** Whether this is a question with its answer in one object, as XTuner, ms-swift and Capybara have it. */
+/**
+ * Whether this is a question with its answer in one object, as in XTuner, ms-swift and Capybara.
+ */
 function isPair(turn: unknown): turn is Turn {
   return isObject(turn) && turn.role === undefined && turn.from === undefined &&
     textIn(turn, QUESTIONS) !== undefined;
 }
 
-/** The turns of a pair; one that is none stays, to be told as what it is. */
+/** The turns of a pair; anything else stays, and is reported later. */
 function turnsOfPair(pair: unknown): unknown[] {
   if (!isPair(pair)) return [pair];
   const system = textIn(pair, ["system"]), answer = textIn(pair, ANSWERS);
@@ -125,7 +131,7 @@ function textIn(turn: Turn, names: readonly string[]): string | undefined {
   return name === undefined ? undefined : turn[name] as string;
 }
 
-/** A turn that needs no second look, as nearly all do: a message of text without calls. */
+/** Whether a turn is a text message without calls, as nearly all are, and needs no conversion. */
 function isPlainMessage(turn: unknown): turn is { content: string } {
   if (!isObject(turn) || typeof turn.content !== "string") return false;
   const { role } = turn;
@@ -146,7 +152,7 @@ function converted(
     if (role instanceof RowProblem) return role;
     const message = messageOf(turns[i] as Turn, role, `${name}[${i}]`, reading);
     if (message instanceof RowProblem) return message;
-    // Parallel calls stand in one turn each, and their answers follow the last of them.
+    // Parallel calls have a turn each, and their answers follow the last of them.
     if (role === CALLS && wasCall) addCalls(messages.at(-1)!, message);
     else messages.push(reading.isLog ? withCallsInText(message) : message);
     wasCall = role === CALLS;
@@ -170,8 +176,10 @@ function messageOf(
   return contentProblem(message, `${place}.${contentName(turn)}`) ?? message;
 }
 
-/** A turn as a message: its role by the name that the API has, and of a log nothing but a message's own
- * fields. */
+/**
+ * A turn as a message, with the API's name for its role; of a turn in a log only the fields of a
+ * message.
+ */
 function withOwnFields(
   turn: Turn,
   role: string,
@@ -201,8 +209,7 @@ export function isSystem({ role }: Message): boolean {
   return role === "system" || role === "developer";
 }
 
-/** The role of a turn by the name that the API has. One that is not known goes through under `role`,
- * for the server to say what it thinks of it. */
+/** The API's name for the role of a turn. An unknown `role` is passed on: the server decides. */
 function roleOf(turn: unknown, name: string, index: number): string | RowProblem {
   if (!isObject(turn)) {
     const fields = name === "conversations" ? '"from" and "value"' : '"role" and "content"';
@@ -210,7 +217,7 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { role } = turn;
   if (typeof role === "string" && role !== "") {
-    // The API of OpenAI had this role before it had tools.
+    // OpenAI's API had this role before it had tools.
     if (role === "function" && typeof turn.name === "string") return role;
     return ROLES.get(role) ?? ROLES.get(role.trim().toLowerCase()) ?? role;
   }
@@ -228,7 +235,7 @@ function isAnswer(turn: unknown): boolean {
   return role === "assistant" || role === CALLS;
 }
 
-/** Where the text of a turn stands; `text` is OpenAssistant's. */
+/** The field that holds the text of a turn; `text` is OpenAssistant's. */
 function contentName(turn: Turn): "content" | "value" | "text" {
   if (has(turn.content)) return "content";
   if (has(turn.value)) return "value";

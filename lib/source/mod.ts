@@ -1,8 +1,8 @@
 /**
  * From bytes to rows that can be sent.
  *
- * In: files of prompts. Out: numbered rows with their messages, parameters and identity. A bad row is data;
- * reading never pays for anything and never changes the input.
+ * In: files of prompts. Out: numbered rows with their messages, parameters and identity. A bad row
+ * is data; reading never sends anything and never changes the input.
  *
  * @module
  */

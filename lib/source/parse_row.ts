@@ -40,7 +40,7 @@ export { ParsedRow } from "./parsed_row.ts";
 export { RowProblem } from "./problem.ts";
 export type { Shape } from "./shape.ts";
 
-/** How rows are read; the part of the run's `RowOptions` that one row alone needs. */
+/** How rows are read: the part of the run's `RowOptions` that concerns a single row. */
 export interface RowParserOptions {
   /** Adds this system message where a row has none. */
   readonly system?: string;
@@ -50,16 +50,18 @@ export interface RowParserOptions {
   readonly promptField?: string;
   /** Fields that may name a row, before `uid`, `custom_id` and `id`. */
   readonly uidField?: readonly string[];
-  /** Whether they come after these, as in outputs that an earlier version has begun. @default false */
+  /** Whether they come after these, as in outputs that an earlier version began. @default false */
   readonly namedLast?: boolean;
-  /** The run's parameters; only `continue_final_message` is looked at. */
+  /** The run's parameters, of which only `continue_final_message` matters. */
   readonly runParams?: Params;
-  /** Why a row that is one cannot be sent to the teachers of the run. `params` are its own. @default each
-   * one can */
+  /**
+   * Why a valid row cannot be sent to the teachers of the run. `params` are the row's own. @default
+   * every row can
+   */
   readonly problemOf?: (messages: readonly Message[], params: Params) => string | undefined;
 }
 
-/** What one row sends, and what was noted on the way. */
+/** What one row sends, and what was recorded while it was read. */
 interface Sent extends RowRequest {
   readonly reading: Reading;
 }
@@ -116,16 +118,20 @@ export class RowParser {
     });
   }
 
-  /** What an earlier version has sent for a row, given as its text in a line, which of a bare array is an object,
-   * too; undefined where it refused such rows. */
+  /**
+   * What an earlier version sent for a row, given as its text in a results line, where a bare array
+   * is in an object, too; undefined where it refused such rows.
+   */
   earlier(text: string, isArray = false): RowRequest | undefined {
-    // Neither a template nor a prompt field is for bare arrays.
+    // Templates and prompt fields do not apply to bare arrays.
     const options = isArray ? { system: this.#prompts.system } : this.#prompts;
     return earlierRequest(text, { ...options, keepsPrefill: this.#runKeepsPrefill === true });
   }
 
-  /** Adds the names of the row's fields that are not sent and do not name it, as far as they hold
-   * something; no more than `most` in all. */
+  /**
+   * Adds the names of fields that hold something, are not sent and do not name the row, up to
+   * `most` names in all.
+   */
   addUnsent({ json, shape, unsent }: ParsedRow, names: Set<string>, most: number): void {
     if (Array.isArray(json)) return;
     const row = json as RowObject;
@@ -179,14 +185,14 @@ function parseJson(text: string): ParsedJson | RowProblem {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    // The engine's own line and column are those of the one line; the file's line stands before.
+    // V8's line and column refer to this one line; the message names the line of the file already.
     const reason = (error as Error).message.replace(/ \(line 1 column \d+\)$/, "");
     return new RowProblem(`not JSON: ${reason}`, () => notJsonHint(text));
   }
   if (typeof value !== "object" || value === null) {
     return new RowProblem(`must be an object or an array: ${currentValue(value)}`);
   }
-  // Whether a deep row fits on the stack would depend on who calls; a fixed limit does not.
+  // Without a fixed limit, the depth that fits on the stack would depend on the caller.
   if (text.length > MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
     return new RowProblem(`nested too deeply: the limit is ${MAX_DEPTH} levels`);
   }
@@ -199,7 +205,7 @@ function notJsonHint(text: string): string {
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {
     return "written as Python: write rows with json.dumps";
   }
-  if (/[\[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "NaN and Infinity are no JSON: use null";
+  if (/[\[:,]\s*(NaN|-?Infinity)\b/.test(text)) return "NaN and Infinity are not JSON: use null";
   if (/,\s*$/.test(text)) return "lines must not end with a comma";
   return "";
 }

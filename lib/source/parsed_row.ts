@@ -27,7 +27,7 @@ export function requestHash({ messages, params }: RowRequest): string {
   );
 }
 
-/** What holds no names. */
+/** An empty list, shared by all rows. */
 export const NO_NAMES: readonly string[] = Object.freeze([]);
 const HASH_LENGTH = 16;
 
@@ -44,13 +44,13 @@ interface ParsedFields extends RowRequest {
 export class ParsedRow {
   /** Its identity. */
   readonly uid: string;
-  /** What it looked like. */
+  /** The shape in which it was read. */
   readonly shape: Shape;
   /** What is sent, oldest first. */
   readonly messages: Message[];
   /** The parameters that the row sets for itself. */
   readonly params: Params | undefined;
-  /** Its JSON object as it stood in the input; a bare array stands here as `{"messages":[…]}`. */
+  /** Its JSON object as in the input; a bare array becomes `{"messages":[…]}`. */
   readonly text: string;
   /** Names in it that Retort writes too. */
   readonly clashes: readonly string[];
@@ -58,9 +58,12 @@ export class ParsedRow {
   readonly isUidDerived: boolean;
   /** Local files that its messages name as images. */
   readonly files: readonly string[];
-  /** Fields that rows of its shape send, but this one does not, and fields of its turns. */
+  /**
+   * Fields that other rows of this shape send but this one does not, and fields of its turns that
+   * are not sent.
+   */
   readonly unsent: ReadonlySet<string> | undefined;
-  /** What its text holds. */
+  /** Its parsed text. */
   readonly json: ParsedJson;
 
   /** For `RowParser` to call. */
@@ -77,8 +80,10 @@ export class ParsedRow {
     this.unsent = fields.reading.unsent;
   }
 
-  /** The row on its way to the teacher for its first answer, under the id and from the place that the
-   * run gives it. `images` is where the files are that it names. */
+  /**
+   * The row for the engine, with the id and the place that the run gives it. `images` reads the
+   * files that it names.
+   */
   at(place: Pick<Row, "uid" | "input" | "source" | "given">, images = NO_IMAGES): Row {
     const { promptHash, messages, params, text, clashes, files } = this;
     return {
@@ -102,14 +107,16 @@ export class ParsedRow {
     return !Array.isArray(json) && Object.hasOwn(json, field) && (json[field] ?? null) !== null;
   }
 
-  /** 16 hex digits of xxHash64 over the messages and the row's parameters as sent: tells that a
-   * prompt was edited. Made each time it is asked for, which is once for most rows. */
+  /**
+   * 16 hex digits of xxHash64 over the messages and the row's parameters as sent: it shows that a
+   * prompt was edited. Computed on each access, which is once for most rows.
+   */
   get promptHash(): string {
     return requestHash(this);
   }
 
-  /** 16 hex digits that tell two rows of one uid apart: xxHash64 over the row's canonical JSON, or
-   * the start of the uid where that was made from the row itself. */
+  /** 16 hex digits that distinguish two rows of one uid: xxHash64 over the row's canonical JSON, or
+   * the start of the uid where that was derived from the row. */
   get contentHash(): string {
     if (this.isUidDerived) return this.uid.slice(0, HASH_LENGTH);
     return xxHash64Hex(canonicalJson(this.text, this.json));
@@ -118,8 +125,10 @@ export class ParsedRow {
 
 const DEFAULT_FIELDS: readonly string[] = ["uid", "custom_id", "id"];
 
-/** The fields that may name a row, in the order in which they are looked at. `namedLast` is the order of
- * an earlier version, in which fields that the user has named came after the others. */
+/**
+ * The fields that may hold the uid, in order. `namedLast` is the order of an earlier version, in
+ * which the user's fields came after the others.
+ */
 export function uidFieldsOf(
   named: readonly string[] = [],
   { namedLast = false }: { namedLast?: boolean } = {},
@@ -128,9 +137,9 @@ export function uidFieldsOf(
 }
 
 /**
- * The uid that a row gives itself, always as a string; undefined when it gives none. A field that is null
- * or empty counts as absent. A number
- * becomes the text that it was written as, so `1` and `"1"` are one uid and `1.0` is another.
+ * The uid in a row's own field, always as a string; undefined without one. A field that is null or
+ * empty counts as absent. A number becomes the text that it was written as, so `1` and `"1"` are
+ * one uid and `1.0` is another.
  */
 export function givenUid(
   row: Readonly<Record<string, unknown>>,
@@ -138,7 +147,7 @@ export function givenUid(
   fields: readonly string[],
 ): string | undefined | RowProblem {
   for (const field of fields) {
-    // `constructor` is there in every object, but not the row's own.
+    // Every object inherits `constructor`; only the row's own fields count.
     const value = Object.hasOwn(row, field) ? row[field] : undefined;
     if (value === undefined || value === null || value === "") continue;
     if (typeof value === "number") return findNumber(text, field) ?? exactNumber(text, field);
@@ -147,8 +156,10 @@ export function givenUid(
   return undefined;
 }
 
-/** The uid of a row that gives itself none: the first 32 hex digits of SHA-256 over its canonical
- * JSON. */
+/**
+ * The uid of a row without a field for it: the first 32 hex digits of SHA-256 over its canonical
+ * JSON.
+ */
 export function derivedUid(row: unknown, text: string): string {
   return sha256Start(canonicalJson(text, row));
 }
@@ -157,9 +168,11 @@ const PLAIN_NAME = /^\w+$/;
 const ESCAPED_ASCII = /\\u00[2-7]/;
 const NUMBER = /\s*:\s*(-?\d[\d.eE+-]*)/y;
 
-/** The number of a field that the row has, where it is plain to see; saves parsing the row a second
- * time. If the quoted name stands in the text only once, and cannot be spelled with escapes, that
- * place is the field. */
+/**
+ * The text of a number field, where it can be found without parsing the row a second time. If the
+ * quoted name occurs in the text only once, and cannot be spelled with escapes, that place is the
+ * field.
+ */
 function findNumber(text: string, field: string): string | undefined {
   if (!PLAIN_NAME.test(field) || ESCAPED_ASCII.test(text)) return undefined;
   const quoted = `"${field}"`;
@@ -174,20 +187,20 @@ function exactNumber(text: string, field: string): string {
   return isRawJson(value) ? value.rawJSON : String(value);
 }
 
-/** Images by the paths that stand in rows. */
+/** Reads images by the paths in rows. */
 export interface RowImages {
   /** What is wrong with a path, or undefined. */
   problemOf(path: string): string | undefined;
   /**
-   * Messages with the files that they name read in, as data URLs. Reads them anew each time, so that
-   * nothing is kept of them.
+   * Messages with the files that they name as data URLs. The files are read each time, so that they
+   * are not kept in memory.
    *
    * @throws {TeacherError} If one can no longer be read.
    */
   readIn(messages: readonly Message[], paths: readonly string[]): Promise<Message[]>;
 }
 
-/** Refuses all paths, with what to do instead. */
+/** Refuses all paths, with advice. */
 export function withoutImages(advice: string): RowImages {
   return {
     problemOf: (path) => `cannot send the image ${JSON.stringify(path)}: ${advice}`,

@@ -1,6 +1,6 @@
 /**
- * What is noted while one row is read, and what is wrong with it. A problem is data, not an exception: the rows
- * beside it are sent anyway.
+ * The state of reading one row, and what is wrong with it. A problem is data, not an exception: the
+ * other rows are still sent.
  *
  * @module
  */
@@ -11,12 +11,12 @@ const NO_HINT = () => "";
 
 /** A row that cannot be sent. */
 export class RowProblem {
-  /** What is wrong, fit to stand after `file:line: `. */
+  /** What is wrong; it can follow `file:line: `. */
   readonly problem: string;
-  /** Finds what helps all rows that are like it, often a flag; "" where nothing is known to. */
+  /** Returns advice for all rows like it, often a flag; "" where there is none. */
   readonly hint: () => string;
 
-  /** Makes it from the words. */
+  /** A problem with its text. */
   constructor(problem: string, hint: () => string = NO_HINT) {
     this.problem = problem;
     this.hint = hint;
@@ -35,7 +35,7 @@ export function mustBe(
   return new RowProblem(`"${name}" must be ${wanted}: ${currentValue(value)}`, help);
 }
 
-/** `current value is …`, never long: prompts are. */
+/** `current value is …`, shortened: prompts are long. */
 export function currentValue(value: unknown): string {
   return value === undefined ? "it is missing" : `current value is ${describe(value)}`;
 }
@@ -48,19 +48,24 @@ function describe(value: unknown): string {
   return `${JSON.stringify(value.slice(0, LONGEST_SHOWN))}…`;
 }
 
-/** A row that is being read: what is known of it, and what comes out beside its messages. */
+/**
+ * The state of a row that is being read: what is known about it, and what is found besides its
+ * messages.
+ */
 export class Reading {
-  /** What it looks like. */
+  /** Its shape. */
   readonly shape: Shape;
   /** Its JSON text. */
   readonly text: string;
   /** Whether a trailing assistant turn is sent, as the start of the answer. */
   readonly keepsPrefill: boolean;
-  /** Fields that its prompt is made of because the user has named them. */
+  /** Fields that are part of its prompt because the user has named them. */
   readonly named: ReadonlySet<string>;
-  /** Whether numbers became part of a text, which has to be made of them as they were written. */
+  /** Whether numbers became part of a text, which then has to use them as they were written. */
   hasNumber = false;
-  /** Fields that are sent in other rows of this shape, and fields of its turns. */
+  /**
+   * Fields that are not sent, although other rows of this shape send them, and fields of its turns.
+   */
   unsent: Set<string> | undefined;
   /** Local files that its messages name as images. */
   files: string[] | undefined;
@@ -73,12 +78,12 @@ export class Reading {
     this.named = named;
   }
 
-  /** Whether its turns are those of a log, whose fields beside those of a message are not sent. */
+  /** Whether its turns come from a log, so that only the fields of a message are sent. */
   get isLog(): boolean {
     return this.shape === "conversations" || this.shape === "conversation";
   }
 
-  /** Notes a field that is not sent. */
+  /** Records a field that is not sent. */
   leaveOut(field: string): void {
     (this.unsent ??= new Set()).add(field);
   }

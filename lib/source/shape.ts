@@ -43,20 +43,19 @@ export type ParsedJson = unknown[] | RowObject;
 /** A row that is an object. */
 export type RowObject = Readonly<Record<string, unknown>>;
 
-/** What the run says of prompts. */
+/** The run's options for prompts. */
 export interface PromptOptions {
   /** Makes the prompt of every row that is an object, whatever else the row holds. */
   readonly template?: Template;
-  /** The prompt of every row that has this field; the others are read as their shape says. */
+  /** The prompt of every row that has this field; other rows are read by their shape. */
   readonly promptField?: string;
   /** The system message where a row has none. */
   readonly system?: string;
 }
 
 /**
- * The first shape that fits. What the user asked for by name, a template or a prompt field, comes
- * before what is guessed. A field that is null counts as absent: files made from Arrow tables hold
- * every column in every row.
+ * The first shape that fits. A template or a prompt field that the user has named comes first. A
+ * field that is null counts as absent: files made from Arrow tables hold every column in every row.
  */
 export function detectShape(row: ParsedJson, options: PromptOptions): Shape | RowProblem {
   if (isArray(row)) return "message-array";
@@ -80,10 +79,12 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   );
 }
 
-/** Where a row's own system message stands: the second in OpenOrca. */
+/** The fields for a row's own system message; the second is OpenOrca's. */
 const SYSTEM_FIELDS = ["system", "system_prompt", "system_message"] as const;
 
-/** Each field by its name: a loop over the names takes ten times as long, for every row. */
+/**
+ * The fields are named one by one: a loop over the names takes ten times as long, for every row.
+ */
 function hasSystem({ system, system_prompt: prompt, system_message: message }: RowObject): boolean {
   return system !== undefined || prompt !== undefined || message !== undefined;
 }
@@ -91,7 +92,7 @@ function hasSystem({ system, system_prompt: prompt, system_message: message }: R
 const OF_PROMPT: readonly string[] = [...SYSTEM_FIELDS, "history", "images", "image"];
 const OF_CHAT: readonly string[] = [...SYSTEM_FIELDS, "images", "image"];
 
-/** The fields that are sent in rows of a shape, beside parameters and tools. */
+/** The fields that rows of a shape send, in addition to parameters and tools. */
 export function fieldsSent(shape: Shape, { promptField, template }: PromptOptions): string[] {
   switch (shape) {
     case "template":
@@ -207,7 +208,9 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** A context beside an input, or one that is no text, is something else than what Dolly means by it. */
+/**
+ * Returns the input. A context beside an input, or one that is not text, is not Dolly's context.
+ */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);
@@ -216,8 +219,10 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return isGiven ? input : "";
 }
 
-/** Puts earlier turns in front: pairs of question and answer as LLaMA-Factory has them, or messages. A
- * text is another kind of history. */
+/**
+ * Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A
+ * text is some other kind of history and is not sent.
+ */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -248,8 +253,10 @@ function isPairOfTexts(value: unknown): value is [string, string] {
     value.every((text) => typeof text === "string");
 }
 
-/** Puts the row's own system message in front. One that stands among the messages comes first; then the
- * field is not sent. */
+/**
+ * Puts the row's own system message in front. If the messages already have one, the field is not
+ * sent.
+ */
 function withRowSystem(
   messages: Message[],
   row: RowObject,
@@ -269,7 +276,10 @@ function withRowSystem(
   return messages;
 }
 
-/** A `body` alone may be anything; with messages in it, or with what else a Batch line has, it is one. */
+/**
+ * Whether a row is a Batch line. A `body` alone may be anything; it needs messages in it, or the
+ * other fields of a Batch line.
+ */
 function isBatch(row: RowObject): boolean {
   if (!isObject(row.body)) return false;
   return has(row.body.messages) || (has(row.custom_id) && (has(row.url) || has(row.method)));

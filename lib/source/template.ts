@@ -1,6 +1,6 @@
 /**
- * Prompts made from a row's fields: `Translate {{text}} into {{target.language}}`. Also which field probably holds
- * the prompt where none has a known name.
+ * Prompts made from a row's fields: `Translate {{text}} into {{target.language}}`. Also guesses
+ * which field holds the prompt where none has a known name.
  *
  * @module
  */
@@ -9,16 +9,16 @@ import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { holdsNumber, isBlank, parseLossless } from "./json_values.ts";
 import { RowProblem } from "./problem.ts";
 
-/** A template that was read once and is filled in for each row. */
+/** A parsed template. */
 export interface Template {
-  /** The fields of the row that it names: of `a.b` both `a` and `a.b`. */
+  /** The fields of the row that it names; for `a.b` both `a` and `a.b`. */
   readonly fields: ReadonlySet<string>;
   /** The prompt, or what the row lacks. `text` is the row's JSON, for numbers as written. */
   render(row: Readonly<Record<string, unknown>>, text: string): string | RowProblem;
 }
 
 interface Slot {
-  /** As it stands between the braces. */
+  /** The text between the braces. */
   readonly name: string;
   readonly path: readonly string[];
   /** The fixed text after it. */
@@ -26,10 +26,10 @@ interface Slot {
 }
 
 /**
- * Reads a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object in
- * it (a field whose own name is `a.b` comes first), `{{turns.0}}` for an element of an array.
- * Strings are inserted as they are, everything else as JSON, its numbers as written. A field that is
- * missing or null makes a bad row. `}}` alone is text, so is every single brace.
+ * Parses a template. `{{field}}` stands for a field of the row, `{{a.b}}` for a field of an object
+ * in it (a field whose own name is `a.b` comes first), `{{turns.0}}` for an element of an array.
+ * Strings are inserted as they are, everything else as JSON, its numbers as written. A missing or
+ * null field makes the row a bad one. A lone `}}` is text, and so is any single brace.
  *
  * @throws {RangeError} when it names no field, or a `{{` is not closed
  */
@@ -83,7 +83,7 @@ function fill(
     else prompt += JSON.stringify(valueAt(parseLossless(text), slot));
     prompt += slot.after;
   }
-  if (isBlank(prompt)) return new RowProblem("template makes an empty prompt of this row");
+  if (isBlank(prompt)) return new RowProblem("template gives an empty prompt for this row");
   return prompt;
 }
 
@@ -99,10 +99,10 @@ function own(value: unknown, key: string): unknown {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Names that are read by themselves; a field that is nearly called so is mistyped. */
+/** Names that are read without a flag; a field with nearly such a name is a typo. */
 const KNOWN = ["prompt", "question", "instruction", "messages", "conversations"];
 
-/** What data sets call their prompts, the most telling first. */
+/** What datasets call their prompts, the clearest names first. */
 const USUAL = [
   "user_prompt",
   "prompt_text",
@@ -131,19 +131,19 @@ const USUAL = [
   "title",
 ];
 
-/** The ones among them that are the name of where a row comes from just as well. */
+/** Those among them that may just as well describe a row. */
 const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", "title"]);
 
-/** What stands beside prompts: answers, names and notes. */
+/** Fields that accompany prompts: answers, names and notes. */
 const UNLIKELY =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
-/** The way out for a row without a prompt, or "" where no field looks like one. */
+/** Advice for a row without a prompt, or "" where no field looks like one. */
 export function promptHint(row: Fields): string {
   const lists = Object.entries(row).filter(([, value]) => isListOfObjects(value));
   if (lists.length === 1 && Object.keys(row).length <= 3 && !isConversation(lists[0][1])) {
     const [name] = lists[0];
-    return `the rows stand in "${name}": take them out with jq -c '.["${name}"][]'`;
+    return `the rows are in "${name}": extract them with jq -c '.["${name}"][]'`;
   }
   const batch = batchHint(row);
   if (batch !== "") return batch;
@@ -151,26 +151,26 @@ export function promptHint(row: Fields): string {
   return field === undefined ? "" : `use --prompt-field ${word(field)}`;
 }
 
-/** The way out for requests, and the lines of batch files, whose API is another one than chat completions. */
+/** Advice for requests and lines of batch files of other APIs than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
   if (isConversation(fieldOf(params, "messages"))) {
-    return "it is a line of an Anthropic batch: take it out with " +
+    return "it is a line of an Anthropic batch: extract it with " +
       "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
   }
   if (Array.isArray(fieldOf(request, "contents"))) {
-    return "it is a line of a Gemini batch: take it out with " +
+    return "it is a line of a Gemini batch: extract it with " +
       "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
   }
   if (Array.isArray(contents) && fieldOf(contents[0], "parts") !== undefined) {
-    return "it is a request of Gemini's API: take it out with " +
+    return "it is a request of Gemini's API: extract it with " +
       "jq -c '{prompt: .contents[-1].parts[0].text}'";
   }
   if (typeof instructions === "string" && input !== undefined) {
-    return "it is a request of OpenAI's responses API: take it out with " +
+    return "it is a request of OpenAI's responses API: extract it with " +
       "jq -c '{system: .instructions, prompt: .input}'";
   }
   if (isConversation(fieldOf(modelInput, "messages"))) {
-    return "it is a line of a Bedrock batch: take it out with " +
+    return "it is a line of a Bedrock batch: extract it with " +
       "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
   }
   return "";
@@ -217,7 +217,7 @@ function isNearly(name: string, words: readonly string[]): boolean {
   return levenshteinDistance(lower, closestString(lower, words)) <= 2;
 }
 
-/** As a POSIX shell reads it back. */
+/** Quoted for POSIX shells. */
 function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,5 @@
 /**
- * Tools, their calls and the answers to these, in the form that the API has.
+ * Tools, their calls and the answers to the calls, in the form of the API.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { has, holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_v
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
-/** What our own export writes before the calls of a turn that thought first. */
+/** The reasoning that our own export writes before the calls of a turn. */
 const THOUGHT = /^\s*(<think>.*<\/think>)\s*/s;
 
 /** The message of a turn whose text is one call, or a JSON array of calls. */
@@ -22,7 +22,7 @@ export function callMessage(text: unknown, place: string): Message | RowProblem 
   return { role: "assistant", content: thought, tool_calls: calls.map(asStated) };
 }
 
-/** A call with its arguments as text. What is null in them was written so, and stays. */
+/** A call with its arguments as text. Nulls in them were written on purpose, and stay. */
 function asStated(call: Record<string, unknown>): Record<string, unknown> {
   const { name, arguments: args, parameters } = isObject(call.function) ? call.function : call;
   const text = textOf(args ?? parameters ?? {});
@@ -32,8 +32,10 @@ function asStated(call: Record<string, unknown>): Record<string, unknown> {
 const CALL_IN_TEXT = /<tool_call>(.*?)<\/tool_call>/gs;
 const ANSWER_IN_TEXT = /<tool_response>(.*?)<\/tool_response>/gs;
 
-/** The same message with the calls in its text, or the answers to them, taken out: in Hermes' data sets they
- * stand between tags. A text that is not all of that is left as it is. */
+/**
+ * Moves the calls out of a message's text, or strips the tags from answers to calls: Hermes
+ * datasets put both between tags. A text whose calls cannot be parsed stays as it is.
+ */
 export function withCallsInText(message: Message): Message {
   const { role, content } = message;
   if (typeof content !== "string" || has(message.tool_calls)) return message;
@@ -55,8 +57,8 @@ export function addCalls(message: Message, more: Message): void {
 }
 
 /**
- * Gives calls the form of the API, an id where they have none, and that id to the answers that follow.
- * Mistral accepts no ids but those of nine letters and digits; other servers accept these, too.
+ * Gives calls the form of the API, an id where they have none, and that id to the answers that
+ * follow. Mistral accepts only ids of nine letters and digits; other servers accept these, too.
  */
 export function linkToolCalls(
   messages: readonly Message[],
@@ -92,7 +94,7 @@ export function linkToolCalls(
   return linked;
 }
 
-/** What answers which call: one message one call, or the only answer to several of them. */
+/** Assigns an answer to its call; a single answer after several calls belongs to all of them. */
 function answersOf(
   message: Message,
   unanswered: readonly Record<string, unknown>[],
@@ -114,14 +116,14 @@ function answersOf(
   }));
 }
 
-/** The calls of a message, whose list may stand there as JSON text; undefined where there are none. */
+/** The calls of a message, whose list may be JSON text; undefined where there are none. */
 function callsOf(value: unknown, reading: Reading): Record<string, unknown>[] | undefined {
   const calls = typeof value === "string" ? parsed(value) : value;
   if (!Array.isArray(calls) || calls.length === 0) return undefined;
   return calls.map((call) => inForm(call, reading));
 }
 
-/** A call as the API has it; one that is so already stays the same object. */
+/** A call in the form of the API; one that has it already stays the same object. */
 function inForm(call: Record<string, unknown>, reading: Reading): Record<string, unknown> {
   if (!isObject(call)) return call;
   if (call.function === undefined && typeof call.name === "string") {
@@ -139,7 +141,7 @@ function inForm(call: Record<string, unknown>, reading: Reading): Record<string,
 function textOfArguments(args: unknown, reading: Reading): string {
   if (typeof args === "string") return args;
   if (holdsNumber(args)) reading.hasNumber = true;
-  // Where a file gives all calls the arguments of each other, those that a call has not are null.
+  // In a table, every call has the arguments of all others, with null for those that it lacks.
   return JSON.stringify(withoutNulls(args ?? {}));
 }
 
@@ -155,8 +157,8 @@ function withCalls(message: Message, calls: Record<string, unknown>[] | undefine
 }
 
 /**
- * The tools of a row: a list, or a list as JSON text. Functions that stand there as such, as in
- * LLaMA-Factory's files, get the form of the API. Undefined for an empty list, which the API refuses.
+ * The tools of a row: a list, or a list as JSON text. Bare functions, as in LLaMA-Factory's files,
+ * are wrapped. Undefined for an empty list, which the API refuses.
  */
 export function toolsOf(value: unknown, name: string): unknown[] | undefined | RowProblem {
   if (typeof value === "string" && isBlank(value)) return undefined;
@@ -195,7 +197,7 @@ function hasText(value: unknown): boolean {
   return typeof value === "string" && value !== "";
 }
 
-/** JSON with its numbers as written, or undefined where it is none. */
+/** JSON with its numbers as written, or undefined for invalid JSON. */
 // deno-lint-ignore no-explicit-any -- each caller checks what it got
 export function parsed(text: string): any {
   try {

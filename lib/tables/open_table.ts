@@ -10,8 +10,10 @@ import { type ByteSink, Compressor, csv, jsonArray, jsonLines } from "./text_tab
 
 /** Takes the rows of a table, one by one. */
 export interface TableWriter {
-  /** Adds a row; the promise is there only when there is something to wait for. JSON Lines and JSON take the
-   * text of a row, too. */
+  /**
+   * Adds a row; returns a promise only when there is something to wait for. JSON Lines and JSON
+   * take the text of a row, too.
+   */
   write(row: Readonly<Record<string, unknown>> | string): Promise<void> | undefined;
   /** Writes the rest and the end. */
   finish(): Promise<void>;
@@ -80,7 +82,7 @@ const COMPRESSIONS: Readonly<Record<string, TableFormat["compression"]>> = {
   zst: "zstd",
   zstd: "zstd",
 };
-/** Extensions of other programs: JSON text under such a name would be read by none of them. */
+/** Extensions of other formats: no program would read JSON text under such a name. */
 const FOREIGN =
   /\.(tsv|txt|xlsx?|ods|arrow|feather|ipc|orc|avro|xml|ya?ml|db|sqlite|duckdb|h5|pkl|npz?|bz2|xz|zip|lz4|br|snappy)$/;
 

@@ -14,7 +14,7 @@ import type { ByteSink } from "./text_tables.ts";
 import type { TableWriter } from "./open_table.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
-/** A row group is held in memory, as values and as bytes. */
+/** Bounds of a row group, which is held in memory, as values and as bytes. */
 const GROUP_CHARS = 16 << 20;
 const GROUP_ROWS = 50_000;
 
@@ -60,8 +60,8 @@ export class ParquetTable implements TableWriter {
 
   async finish(): Promise<void> {
     if (this.#columns[0]?.length > 0) await this.#writeGroup();
-    // The writer would serialise what is JSON text already, and only the footer says which columns are.
-    // polars and duckdb read the older name of the type only.
+    // Only now: hyparquet-writer would serialise JSON text again if it knew these columns before
+    // the footer. polars and duckdb read only the older name of the type.
     for (const element of this.#schema) {
       if (element.logical_type?.type === "JSON") element.converted_type = "JSON";
     }
@@ -73,7 +73,7 @@ export class ParquetTable implements TableWriter {
     const columnData = this.#types.map(([name], i) => ({
       name,
       data: this.#columns[i],
-      // The index of every page of a large file would stay in memory until its end.
+      // The index of all pages of a large file would stay in memory until the end.
       offsetIndex: false,
     }));
     await this.#writer.write({ columnData, rowGroupSize: this.#columns[0].length });
@@ -88,7 +88,7 @@ export class ParquetTable implements TableWriter {
     await this.#sink.write(bytes);
   }
 
-  /** The value as the writer takes it, counted. */
+  /** The value as hyparquet-writer takes it; its size is counted. */
   #converted(value: unknown, type: ColumnType): unknown {
     if (value === null || value === undefined) return null;
     switch (type.kind) {
@@ -128,7 +128,10 @@ export class ParquetTable implements TableWriter {
   }
 }
 
-/** The elements of a column, depth first. Everything may be null: a row need not have every column. */
+/**
+ * The schema elements of a column, depth first. Everything may be null: a row need not have every
+ * column.
+ */
 function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   const element = { name, repetition_type: "OPTIONAL" } as const;
   switch (type.kind) {

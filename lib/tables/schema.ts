@@ -1,6 +1,6 @@
 /**
  * The types of the columns of a table, found by a first pass over all of its rows. So a column that
- * appears in the last row has its place, and no reader has to guess from the first ones.
+ * first appears in the last row is there, and readers need not guess from the first rows.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type ColumnType =
   | { readonly kind: "list"; of: ColumnType }
   | { readonly kind: "struct"; readonly fields: Map<string, ColumnType> };
 
-/** A type of values that rows hold as text or digits. */
+/** A type whose values rows hold as text or digits. */
 export type ExactType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | {
@@ -31,7 +31,7 @@ export type ExactColumn =
   | { readonly kind: "list"; readonly of: ExactColumn }
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
 
-/** Deeper structs become text: readers limit the depth, and no one has columns for it. */
+/** Deeper structs become text: readers limit the depth. */
 const MOST_DEPTH = 12;
 /** An object with more names than this is a map whose keys are data. */
 const MOST_FIELDS = 300;
@@ -127,7 +127,7 @@ function widenedStruct(
   return struct.fields.size > MOST_FIELDS ? JSON_TEXT : struct;
 }
 
-/** The kind of a value that is neither list nor object; undefined for an object. */
+/** The kind of a value that is not a list; undefined for an object. */
 function scalarType(
   value: unknown,
 ): "boolean" | "int64" | "double" | "string" | "timestamp" | "json" | undefined {
@@ -137,7 +137,7 @@ function scalarType(
     case "boolean":
       return "boolean";
     case "number":
-      // Past 2^53, too: a number that is not the one that was written is held as its text.
+      // Past 2^53, too: a number that JavaScript would round is held as its text.
       return Number.isInteger(value) && Math.abs(value) < 2 ** 63 ? "int64" : "double";
     case "object":
       if (value instanceof Date) return "timestamp";

@@ -23,7 +23,7 @@ export class TextTable implements TableWriter {
   #waiting: string;
   #rowCount = 0;
 
-  /** A table of one text before its rows, one for each row, and one after them. */
+  /** A table is a text before its rows, one for each row, and one after them. */
   constructor(sink: ByteSink, parts: {
     start?: string;
     row: (row: Row, index: number) => string;
@@ -57,7 +57,7 @@ export function jsonLines(sink: ByteSink): TextTable {
   return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
 }
 
-/** One array, an object a line. */
+/** One array with an object on each line. */
 export function jsonArray(sink: ByteSink): TextTable {
   return new TextTable(sink, {
     start: "[",
@@ -66,7 +66,10 @@ export function jsonArray(sink: ByteSink): TextTable {
   });
 }
 
-/** A header, then a record for each row. What is neither text nor a number stands as JSON text. */
+/**
+ * A header, then a record for each row. Values that are neither text nor numbers are written as
+ * JSON.
+ */
 export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
   const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
   return new TextTable(sink, {
@@ -91,7 +94,7 @@ function quoted(field: string): string {
 
 /** Takes bytes. */
 export interface ByteSink {
-  /** Adds bytes; they may be reused once the promise is there. */
+  /** Adds bytes; their memory may be reused once the promise is resolved. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
@@ -106,7 +109,7 @@ export class Compressor implements ByteSink {
     this.#pumped = (async () => {
       for await (const chunk of stream) await target.write(new Uint8Array(chunk));
     })();
-    // Told by the next write or by `finish`.
+    // Reported by the next write or by `finish`.
     this.#pumped.catch(() => {});
   }
 
@@ -115,7 +118,7 @@ export class Compressor implements ByteSink {
     const written = new Promise<void>((resolve, reject) => {
       this.#stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
     });
-    // Where the target fails, the stream takes nothing more and says nothing.
+    // When the target fails, the stream takes nothing more and does not report it.
     await Promise.race([written, this.#pumped]);
   }
 
@@ -125,7 +128,7 @@ export class Compressor implements ByteSink {
     await this.#pumped;
   }
 
-  /** Ends it without its end. */
+  /** Stops without writing the end. */
   abandon(): void {
     this.#stream.destroy();
   }

@@ -33,7 +33,7 @@ import {
   workSegments,
 } from "./status.ts";
 
-const LEAST_DRAW_INTERVAL_MS = 250;
+const MIN_DRAW_INTERVAL_MS = 250;
 
 const ERASE_LINE = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
@@ -101,7 +101,7 @@ class Drawing {
         : { text: startText(event), colour: undefined };
       this.#above.push(this.#paint(text, colour));
     }
-    if (this.#now() - this.#drawnMs >= LEAST_DRAW_INTERVAL_MS) this.#draw();
+    if (this.#now() - this.#drawnMs >= MIN_DRAW_INTERVAL_MS) this.#draw();
   }
 
   clear(): void {
@@ -133,10 +133,10 @@ class Drawing {
 }
 
 /** The widest bar: more cells show no more. */
-const MOST_BAR_CELLS = 100;
+const MAX_BAR_CELLS = 100;
 
 /** The narrowest bar that shows anything. */
-const LEAST_BAR_CELLS = 4;
+const MIN_BAR_CELLS = 4;
 
 /** The shapes differ, so that they can be told apart without colours. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
@@ -187,8 +187,8 @@ function barLine(snapshot: Snapshot, { name, paint }: BarView, width: number): s
   const before = label === "" ? "" : paint(label, "bold") + " ";
   const labelCells = label === "" ? 0 : stringWidth(label) + 1;
   // 7: a space and the widest percentage, so that the bar keeps its length.
-  const cells = Math.min(MOST_BAR_CELLS, width - labelCells - 7);
-  if (cells < LEAST_BAR_CELLS) return clip(percent, width);
+  const cells = Math.min(MAX_BAR_CELLS, width - labelCells - 7);
+  if (cells < MIN_BAR_CELLS) return clip(percent, width);
   return `${before}${barCells(snapshot, total, cells, paint)} ${percent.padStart(6)}`;
 }
 

@@ -34,13 +34,13 @@ export interface PlainOptions {
 }
 
 /** While every row waits for a moment, again and again, the state changes several times a second. */
-const LEAST_BETWEEN_WAITS_MS = 10_000;
+const MIN_BETWEEN_WAITS_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
-const MOST_REASON_CELLS = 40;
+const MAX_REASON_CELLS = 40;
 
 /** In less room a problem cannot be told. */
-const LEAST_TROUBLE_CELLS = 16;
+const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
 
@@ -56,7 +56,7 @@ export function createPlain(options: PlainOptions): RunListener {
     if (event.type !== "snapshot") return;
     const isWait = event.state === "backing_off" ||
       (event.state === "running" && lastState === "backing_off");
-    const leastMs = event.state === lastState ? intervalMs : isWait ? LEAST_BETWEEN_WAITS_MS : 0;
+    const leastMs = event.state === lastState ? intervalMs : isWait ? MIN_BETWEEN_WAITS_MS : 0;
     if (now() - lastMs < leastMs) return;
     lastMs = now();
     lastState = event.state;
@@ -67,7 +67,7 @@ export function createPlain(options: PlainOptions): RunListener {
 /** One line of 120 columns at most; the most important comes first, and what is left holds the problem. */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
-  const beginning = `[${time}] ${stateText(snapshot, MOST_REASON_CELLS)}`;
+  const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;
   if (snapshot.state === "preparing") return `${beginning}\n`;
   const [rows, ...others] = [
     rowsSegment(snapshot),
@@ -81,7 +81,7 @@ function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   );
   const room = MOST_COLUMNS - stringWidth(line) - 3;
   const trouble = troubleTexts(snapshot).join(" · ");
-  const end = trouble === "" || room < LEAST_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
+  const end = trouble === "" || room < MIN_TROUBLE_CELLS ? "" : ` · ${clip(trouble, room)}`;
   const more = [...processSegments(snapshot), ...workSegments(snapshot)];
   return `${line}${end}\n${isVerbose ? `  ${joinSegments(more, MOST_COLUMNS - 2, PLAIN)}\n` : ""}`;
 }

@@ -43,7 +43,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
 export const MOST_COLUMNS = 120;
 
 /** Less is shown as `0.0 s`. */
-const LEAST_ETA_MS = 50;
+const MIN_ETA_MS = 50;
 
 /**
  * What the run is doing, and why where nothing is sent: `backing off until 12:03:07 (429: tokens per
@@ -102,7 +102,7 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
   if (hasEnded(snapshot) || state === "backing_off") return [];
   if (eta_is_lower_bound && snapshot.total !== null) return [{ text: "ETA: ramping up" }];
-  if (etaMs < LEAST_ETA_MS) return [];
+  if (etaMs < MIN_ETA_MS) return [];
   const eta = formatDuration(etaMs);
   const range = eta_range_s === null
     ? eta
@@ -215,10 +215,10 @@ const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
 };
 
 /** More lines tell a user with a deadline nothing new. */
-const MOST_LINES = 4;
+const MAX_LINES = 4;
 
-const MOST_NAME_CELLS = 40;
-const MOST_REASON_CELLS = 40;
+const MAX_NAME_CELLS = 40;
+const MAX_REASON_CELLS = 40;
 
 /** `1 of 2 teachers up: gpu2:8000 down (connection refused)`; undefined where all are up, or only one
  * is asked, for then the state of the run says it. */
@@ -233,7 +233,7 @@ export function troubleText(teachers: readonly TeacherStatus[]): string | undefi
 
 /** A line for each teacher, in columns: `http://gpu1:8000/v1  qwen3  600 answered · 3 failed`. */
 export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
-  const shown = teachers.length > MOST_LINES ? teachers.slice(0, MOST_LINES - 1) : teachers;
+  const shown = teachers.length > MAX_LINES ? teachers.slice(0, MAX_LINES - 1) : teachers;
   const addresses = column(shown.map(({ address }) => address));
   const models = column(shown.map(({ model }) => model));
   const answered = shown.map((one) => formatCount(one.answered));
@@ -251,7 +251,7 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
 
 /** Texts of one width, with two cells of space after them; nothing where all are empty. */
 function column(texts: readonly string[]): string[] {
-  const cells = texts.map((text) => clip(printable(text), MOST_NAME_CELLS));
+  const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));
   if (width === 0) return cells;
   return cells.map((text) => text + " ".repeat(width - stringWidth(text) + 2));
@@ -260,13 +260,13 @@ function column(texts: readonly string[]): string[] {
 /** `cooling down until 12:03:07 (429: tokens per min)`. */
 function teacherStateText({ state, until, reason }: TeacherStatus): string {
   const time = until === null || state === "halted" ? "" : ` until ${formatTime(until)}`;
-  const why = shortReason(reason, MOST_REASON_CELLS);
+  const why = shortReason(reason, MAX_REASON_CELLS);
   return `${TEACHER_STATE_WORDS[state]}${time}${why === "" ? "" : ` (${why})`}`;
 }
 
 function hostOf({ address }: TeacherStatus): string {
   const host = URL.canParse(address) ? new URL(address).host : "";
-  return clip(printable(host === "" ? address : host), MOST_NAME_CELLS);
+  return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
 }
 
 /** What was tried, and after the last colon why it could not be done. */

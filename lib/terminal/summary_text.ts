@@ -17,9 +17,9 @@ import { printable } from "../printable.ts";
 import { errorText, teacherLines } from "./status.ts";
 import { clip, type Colour, createPaint, type Paint } from "./columns.ts";
 
-const MOST_ERRORS = 3;
-const MOST_FILES = 2;
-const MOST_ERROR_CELLS = 100;
+const MAX_ERRORS = 3;
+const MAX_FILES = 2;
+const MAX_ERROR_CELLS = 100;
 const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate";
 
 /** How the summary is written. */
@@ -201,12 +201,12 @@ function teachersLines({ teachers }: Summary): Line[] {
 /** What rows were lost to comes first. `408 × rate_limit 429: Slow down · 407 retried, 1 failed`. */
 function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
-    .slice(0, MOST_ERRORS);
+    .slice(0, MAX_ERRORS);
   const lines: Line[] = shown.map((group, index) => {
     const after = ` · ${actionsText(group)}`;
     return [
       index === 0 ? "Errors" : "",
-      clip(errorText(group), MOST_ERROR_CELLS - after.length) + after,
+      clip(errorText(group), MAX_ERROR_CELLS - after.length) + after,
     ];
   });
   const rest = errors.filter((group) => !shown.includes(group))
@@ -226,11 +226,11 @@ function actionsText({ actions: { failed, retried, halted } }: ErrorGroup): stri
 
 function fileLines({ files, bad_rows }: Summary): Line[] {
   const lines: Line[] = [];
-  for (const { results, failures, failed } of files.slice(0, MOST_FILES)) {
+  for (const { results, failures, failed } of files.slice(0, MAX_FILES)) {
     lines.push(["Results", printable(results)]);
     if (failed > 0 || bad_rows > 0) lines.push(["Failures", printable(failures)]);
   }
-  const rest = files.length - MOST_FILES;
+  const rest = files.length - MAX_FILES;
   if (rest > 0) {
     lines.push(["", `and those of ${formatCount(rest)} more ${rest === 1 ? "input" : "inputs"}`]);
   }

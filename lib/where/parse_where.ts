@@ -25,9 +25,9 @@ type Operand = ((lookup: Lookup) => unknown) & {
   path?: readonly string[];
 };
 type Condition = ((lookup: Lookup) => boolean) & {
-  /** The conditions that all have to hold, where it is nothing but these. */
+  /** The conditions that all have to hold, where it is a conjunction. */
   parts?: readonly Part[];
-  /** What `Part` says. */
+  /** See `Part`. */
   needle?: Needle;
   comparison?: Comparison;
   alternatives?: readonly (readonly Part[])[];
@@ -43,13 +43,13 @@ export interface Part {
   readonly test: (lookup: Lookup) => boolean;
   /** A text that has to stand in the value of a path for the condition to hold, where there is one. */
   readonly needle?: Needle;
-  /** What it is, where it compares a field with a number. */
+  /** The comparison, where it compares a field with a number. */
   readonly comparison?: Comparison;
-  /** The conditions of which one has to hold, where "or" joins them: each of parts that all have to. */
+  /** The alternatives that "or" joins, each a list of parts that all have to hold. */
   readonly alternatives?: readonly (readonly Part[])[];
 }
 
-/** A field beside a number. */
+/** A comparison of a field with a number. */
 export interface Comparison {
   /** The path of the field. */
   readonly path: readonly string[];
@@ -69,22 +69,23 @@ export interface Needle {
   readonly ignoresCase: boolean;
 }
 
-/** A condition that was understood. */
+/** A parsed condition. */
 export interface Where {
   /** Whether an object meets it. A name that the object does not have is looked for in `others`. */
   matches(row: object, ...others: readonly (object | undefined)[]): boolean;
   /** The paths that it looks at. */
   readonly paths: readonly (readonly string[])[];
-  /** The conditions of which it is made by "and": all of them have to hold. */
+  /** The conditions that "and" joins: all of them have to hold. */
   readonly parts: readonly Part[];
 }
 
 /**
- * Understands a condition.
+ * Parses a condition.
  *
- * A missing field is null. Numbers are compared with numbers and texts with texts; any other comparison
- * by size is false. An operand alone is met by all but null, false, 0 and "". `icontains` does not tell
- * upper and lower case apart; `matches` takes a JavaScript regular expression, `"(?i)…"` to ignore case.
+ * A missing field is null. Numbers are compared with numbers and texts with texts; any other
+ * comparison by size is false. A lone operand is true unless it is null, false, 0 or "".
+ * `icontains` ignores case; `matches` takes a JavaScript regular expression, `"(?i)…"` to ignore
+ * case.
  *
  * @throws {UsageError} with the place where the text stops making sense
  */
@@ -116,8 +117,8 @@ const COMPARISONS: Readonly<Record<string, (a: unknown, b: unknown) => boolean>>
       a.some((one) => typeof one === "string" && one.toLowerCase() === b.toLowerCase())),
 };
 
-/** Brackets deeper than this are no condition that a user writes; the stack holds some thousands. */
-const MOST_DEPTH = 200;
+/** No user nests brackets deeper than this; the stack holds some thousands. */
+const MAX_DEPTH = 200;
 
 class Parser {
   readonly paths: (readonly string[])[] = [];
@@ -170,7 +171,7 @@ class Parser {
 
   #negation(): Condition {
     const { at } = this.#tokens[this.#next];
-    if (++this.#depth > MOST_DEPTH) throw whereError(this.#text, at, "it is nested too deeply");
+    if (++this.#depth > MAX_DEPTH) throw whereError(this.#text, at, "it is nested too deeply");
     try {
       if (!this.#take("not")) return this.#comparison();
       const condition = this.#negation();

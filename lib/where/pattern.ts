@@ -4,10 +4,10 @@
  * @module
  */
 
-/** A regular expression, and what is known of the texts that it matches. */
+/** A regular expression, and what is known about the texts that it matches. */
 export interface Pattern {
   readonly regExp: RegExp;
-  /** A text that stands in every text that it matches, or "". */
+  /** A text that every match contains, or "". */
   readonly required: string;
   /** Whether upper and lower case are the same. */
   readonly ignoresCase: boolean;
@@ -16,7 +16,7 @@ export interface Pattern {
 /**
  * Reads the regular expression of `matches`: dots match line feeds, and `(?i)` in front ignores case.
  *
- * @throws {SyntaxError} where it is none
+ * @throws {SyntaxError} where it is not a regular expression
  */
 export function patternOf(text: string): Pattern {
   const flag = /^\(\?([ims]+)\)/.exec(text);
@@ -26,13 +26,13 @@ export function patternOf(text: string): Pattern {
   try {
     return { ...known, regExp: new RegExp(source, flags) };
   } catch (error) {
-    // Escapes such as \- are refused with "u" and usual anyway.
+    // Escapes such as \- are common, but invalid with "u".
     if (!(error instanceof SyntaxError)) throw error;
     return { ...known, regExp: new RegExp(source, flags.replace("u", "")) };
   }
 }
 
-/** Shorter texts stand in nearly every line. */
+/** Shorter texts occur in nearly every line. */
 const SHORTEST = 3;
 /** A character that stands for itself, escaped or not. */
 const LITERAL = /\\(?:[^\p{L}\p{N}_]|[nt])|[^\\()[\]{}.^$|*+?]/uy;
@@ -41,7 +41,7 @@ const QUANTIFIER = /([*+?]|\{(\d+)(?:,\d*)?\})\??/y;
 const OTHER = /\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|k<[^>]*>|c?.)|./suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/sy;
 
-/** The longest run of plain characters that no part of the pattern lets a text do without. */
+/** The longest run of plain characters that every match must contain. */
 function requiredIn(source: string): string {
   let longest = "", run: string[] = [];
   const end = () => {
@@ -66,7 +66,7 @@ function requiredIn(source: string): string {
     } else if (depth === 0) run.push(UNESCAPED[literal] ?? literal.replace(/^\\/, ""));
     const quantifier = take(QUANTIFIER);
     if (quantifier !== null && /^[*?]|^\{0/.test(quantifier[0])) run.pop();
-    // What is repeated is not followed by the next character at once.
+    // Something repeated is not followed directly by the next character.
     if (literal === undefined || quantifier !== null) end();
   }
   end();

@@ -1,16 +1,16 @@
 /**
- * The words of a condition, and the names of fields among them.
+ * The tokens of a condition, and the names of fields among them.
  *
  * @module
  */
 
 import { UsageError } from "../errors.ts";
 
-/** One word of a condition. */
+/** One token of a condition. */
 export interface Token {
   /** What it is; an operator, a bracket or a keyword is its own kind. */
   readonly kind: "value" | "path" | "end" | string;
-  /** Where it stands, from 0. */
+  /** Its position in the text, from 0. */
   readonly at: number;
   /** A text, a number, true, false or null. */
   readonly value?: unknown;
@@ -37,9 +37,9 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Splits a condition into its words.
+ * Splits a condition into its tokens.
  *
- * @throws {UsageError} with the place of what is no word
+ * @throws {UsageError} with the position of invalid text
  */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
@@ -93,7 +93,7 @@ function unquoted(quoted: string, text: string, at: number): string {
   try {
     return JSON.parse(quoted);
   } catch {
-    throw whereError(text, at, `${quoted} is no JSON string`);
+    throw whereError(text, at, `${quoted} is not a JSON string`);
   }
 }
 
@@ -101,7 +101,7 @@ function unquoted(quoted: string, text: string, at: number): string {
 export type Field = (row: object, ...others: readonly (object | undefined)[]) => unknown;
 
 /**
- * Understands the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`.
+ * Parses the name of one field: `completion_tokens`, `meta.score`, `meta["odd name"]`.
  *
  * @throws {UsageError} where it is anything else
  */

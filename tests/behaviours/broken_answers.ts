@@ -82,7 +82,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
     passing("gateways whose upstream has failed", "`{}`", json("{}")),
     passing("proxies", "an empty body", json("")),
     passing("proxies", "white space", json(" \n\n")),
-    passing("proxies", "JSON that was cut at 300 bytes", json(HALF)),
+    passing("proxies", "JSON truncated at 300 bytes", json(HALF)),
     passing("proxies", "a body that breaks off", json(HALF, { breaks: true })),
     passing("proxies", "plain text", json("upstream connect error or disconnect/reset")),
     passing("proxies", "an empty stream", events([]), STREAM),
@@ -94,7 +94,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
       events([delta("4"), finish()], { breaks: true }),
       STREAM,
     ),
-    passing("proxies", "a stream with an event that was cut", events(['data: {"cho\n\n']), STREAM),
+    passing("proxies", "a stream with a truncated event", events(['data: {"cho\n\n']), STREAM),
     {
       who: "proxies",
       sends: "a stream that breaks off, each time",
@@ -150,7 +150,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
       [...ONCE, ...STREAM],
     ),
     passing("proxies", "an empty body", json(""), STREAM),
-    passing("proxies", "JSON that was cut at 300 bytes", json(HALF), STREAM),
+    passing("proxies", "JSON truncated at 300 bytes", json(HALF), STREAM),
     passing(
       "proxies",
       "an error as JSON labelled as events",
@@ -159,7 +159,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
     ),
     halting(
       "another API",
-      "JSON that is no completion",
+      "JSON that is not a completion",
       json({ status: "ok" }),
       /not an OpenAI-compatible endpoint/,
       // A fourth row has its turn before the third is asked again.
@@ -205,7 +205,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
     ),
     passing(
       "gateways",
-      "numbers of their own with status 200: too busy",
+      "error numbers of their own with status 200: too busy",
       json({ code: 1305, msg: "The system is busy, please try again later" }),
     ),
     {
@@ -280,7 +280,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
         posts: 2,
       },
     },
-    whole("gateways that fail late", "an error behind the answer", {
+    whole("gateways that fail late", "an error after the answer", {
       ...answer("42"),
       body: `${answer("42").body}{"error":{"message":"oops"}}`,
     }),

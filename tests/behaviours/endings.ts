@@ -170,7 +170,7 @@ export const ENDINGS: ServerGroup = {
     cut("Mistral", "model_length", "truncated"),
     {
       who: "one-api and other gateways",
-      sends: "a stream with `stop` behind the `length` of the upstream",
+      sends: "a stream with `stop` after the `length` of the upstream",
       script: [events([...IN_PARTS, finish("length"), finish(), DONE])],
       flags: STREAM,
       expected: {

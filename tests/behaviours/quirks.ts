@@ -221,7 +221,7 @@ export const QUIRKS: ServerGroup = {
     // MiXaiLL76/auto_ai_router#142
     whole(
       "CometAPI",
-      "counts, and counts of 0 behind them",
+      "counts, and counts of 0 after them",
       stream(
         delta("42"),
         finish("stop", { usage: { prompt_tokens: 7, completion_tokens: 5 } }),
@@ -288,7 +288,7 @@ export const QUIRKS: ServerGroup = {
     // microsoft/autogen#6465, langchain-ai/langchain#18977
     whole(
       "Azure with its filter beside the stream",
-      "choices without a delta, the last behind the finish reason",
+      "choices without a delta, the last after the finish reason",
       stream(
         { choices: [], prompt_filter_results: [{ prompt_index: 0 }] },
         delta("42"),
@@ -388,7 +388,7 @@ export const QUIRKS: ServerGroup = {
     // coddy-project/coddy-agent#106
     refused(
       "llama.cpp before late 2025",
-      "that the prompt is too long, in a line that is no event",
+      "that the prompt is too long, in a line that is not an event",
       events([
         'error: {"code":400,"message":"the request exceeds the available context size"}\n\n',
         DONE,

@@ -34,7 +34,7 @@ const FORMATS: Readonly<Record<string, (dir: TempDir) => Promise<string>>> = {
   "a JSON array": (dir) => dir.write("in.json", JSON.stringify(ROWS, null, 2)),
   "CSV": (dir) => dir.write("in.csv", table(",")),
   "TSV": (dir) => dir.write("in.tsv", table("\t")),
-  "JSON Lines packed with zstd": (dir) => dir.write("in.jsonl.zst", zstdCompressSync(LINES)),
+  "JSON Lines compressed with zstd": (dir) => dir.write("in.jsonl.zst", zstdCompressSync(LINES)),
   "Parquet": async (dir) => {
     const input = await dir.write("rows.jsonl", LINES);
     await convertFiles({ input, output: dir.path("in.parquet") });
@@ -79,7 +79,7 @@ for (const [name, write] of Object.entries(FORMATS)) {
   });
 }
 
-for (const name of ["Parquet", "JSON Lines packed with zstd"]) {
+for (const name of ["Parquet", "JSON Lines compressed with zstd"]) {
   Deno.test(`${name}: kill -9 in the middle costs no more than the calls in flight`, async () => {
     await using dir = await tempDir();
     let held: PromiseWithResolvers<void> | undefined = Promise.withResolvers<void>();

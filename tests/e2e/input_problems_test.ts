@@ -40,11 +40,11 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
   [
     "m.jsonl.xz",
     bytes("\xfd7zXZ\0\0\x04"),
-    "packed with xz",
+    "compressed with xz",
     "xz -dc DIR/m.jsonl.xz > DIR/m.jsonl",
   ],
   ["n.zip", bytes("PK\x03\x04\x14\0"), "a zip archive", "unzip -p DIR/n.zip > DIR/n.jsonl"],
-  ["p.jsonl.bz2", bytes("BZh91AY&SY"), "packed with bzip2", "bzip2 -dc"],
+  ["p.jsonl.bz2", bytes("BZh91AY&SY"), "compressed with bzip2", "bzip2 -dc"],
   [
     "q.jsonl",
     utf16(ROWS, true),
@@ -66,7 +66,7 @@ const FOREIGN: [name: string, content: string | Uint8Array, what: string, advice
     "a tar archive",
     "tar -xOf",
   ],
-  ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "packed with gzip twice", "gzip -dc"],
+  ["w.jsonl.gz", gzipSync(gzipSync(ROWS)), "compressed with gzip twice", "gzip -dc"],
   ["x.xlsx", bytes("PK\x03\x04\x14\0\x06"), "a zip archive", "Convert it to JSON Lines"],
   ["run.yaml", "input: a.jsonl\n", "a YAML file", "A configuration is named with --config"],
   ["z.jsonl", `["prompt"]\n["a"]\n`, "a JSON array", "jq"],
@@ -151,7 +151,7 @@ Deno.test("a row without a prompt is told which field may hold it", async () => 
     [{ dialogue: [{ role: "user", content: "a" }] }, "use --prompt-field dialogue"],
     [
       { data: [{ prompt: "a" }] },
-      `the rows stand in "data": take them out with jq -c '.["data"][]'`,
+      `the rows are in "data": extract them with jq -c '.["data"][]'`,
     ],
     [{ answer: "b" }, undefined],
     [{ a: "x", b: "y" }, undefined],
@@ -174,9 +174,9 @@ Deno.test("lines that other programs write instead of JSON are told from damage"
   await using server = serveLedger();
   const cases: [line: string | Uint8Array, hint: string][] = [
     [`{'prompt': 'a'}`, "written as Python: write rows with json.dumps"],
-    [`{"prompt": "a", "score": NaN}`, "NaN and Infinity are no JSON: use null"],
+    [`{"prompt": "a", "score": NaN}`, "NaN and Infinity are not JSON: use null"],
     [`{"prompt": "a"},`, "lines must not end with a comma"],
-    [`{"prompt": "a\0\0\0`, "NUL bytes: the file was not written whole"],
+    [`{"prompt": "a\0\0\0`, "NUL bytes: the file was not written completely"],
     [bytes(`{"prompt":"caf\xe9"}`), "iconv -f WINDOWS-1252 -t UTF-8"],
   ];
   for (const [line, hint] of cases) {
@@ -277,7 +277,7 @@ Deno.test("an input that cannot be opened is told, with the way out", POSIX, asy
       dir.path("folder"),
       "it is a folder without a .jsonl, .json, .csv, .tsv, .parquet or .txt file",
     ],
-    [fifo, "it is no regular file. Name - to read standard input"],
+    [fifo, "it is not a regular file. Name - to read standard input"],
     [dir.path("file.json"), `no such file. Did you mean "${file}"?`],
     [dir.path("nothing-like-it"), "no such file\n"],
     ["nothing-like-it", `no such file in "${Deno.cwd()}"\n`],

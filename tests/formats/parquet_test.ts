@@ -73,7 +73,7 @@ Deno.test("a Parquet file that was cut is told as such", async () => {
     await assertRejects(
       () => texts(path),
       SourceError,
-      "it is no whole Parquet file: its end is missing",
+      "it is not a complete Parquet file: its end is missing",
     );
   }
 });

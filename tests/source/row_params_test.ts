@@ -65,12 +65,12 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"messages":[]}}'),
-    '"params" must not hold "messages": they stand in the row itself',
+    '"params" must not hold "messages": they belong in the row itself',
   );
 });
 
 Deno.test("parse() refuses more than one sample a row", () => {
-  const reason = "must be 1, for samples are rows of their own";
+  const reason = "must be 1: use --samples for several answers";
   const asShown = { "2": "2", "2.0": "2", '"2"': '"2"', "1e400": "Infinity" };
   for (const [n, shown] of Object.entries(asShown)) {
     assertEquals(
@@ -88,11 +88,11 @@ Deno.test("parse() refuses more than one sample a row", () => {
 Deno.test("parse() refuses credentials in the parameters of a row", () => {
   assertEquals(
     paramsOf('{"prompt":"p","params":{"api_key":"sk-secret"}}'),
-    '"params.api_key" must not stand in a row: it holds a credential',
+    '"params.api_key" must not be in a row: it holds a credential',
   );
   assertEquals(
     paramsOf(`{"body":{"model":"m","token":"sk-secret",${MESSAGES}}}`),
-    '"body.token" must not stand in a row: it holds a credential',
+    '"body.token" must not be in a row: it holds a credential',
   );
   assertEquals(
     paramsOf('{"prompt":"p","params":{"max_tokens":5,"prompt_cache_key":"k"}}'),

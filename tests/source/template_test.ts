@@ -37,7 +37,7 @@ Deno.test("compileTemplate() makes a bad row of a field that is missing or null"
 });
 
 Deno.test("compileTemplate() makes a bad row of an empty prompt", () => {
-  assertEquals(render(" {{q}}\n", '{"q":" "}'), "bad: template makes an empty prompt of this row");
+  assertEquals(render(" {{q}}\n", '{"q":" "}'), "bad: template gives an empty prompt for this row");
 });
 
 Deno.test("compileTemplate() leaves other braces alone", () => {

@@ -38,7 +38,7 @@ export interface ServedFleet extends AsyncDisposable {
 }
 
 /** The rows that a page gets unless it asks for all. */
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
@@ -61,7 +61,7 @@ export function createFleetApp(
   app.get("/fleet.css", (c) => c.body(STYLE, 200, { "content-type": "text/css; charset=utf-8" }));
   app.get(
     "/state",
-    (c) => c.json(watch.view(c.req.query("all") === undefined ? MOST_ROWS : Infinity)),
+    (c) => c.json(watch.view(c.req.query("all") === undefined ? MAX_ROWS : Infinity)),
   );
   return app;
 }

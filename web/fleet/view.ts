@@ -78,8 +78,8 @@ export interface FleetView {
 
 /** Looks without a beat after which a run is silent, and after which it is dead. */
 const SILENT_LOOKS = 3, DEAD_LOOKS = 12;
-const MOST_ERRORS = 12;
-const MOST_MODELS = 3;
+const MAX_ERRORS = 12;
+const MAX_MODELS = 3;
 
 /** What is known of one run: what its status file says, and whether it still beats. */
 export interface Known {
@@ -112,7 +112,7 @@ export function fleetView(
   const models = [...new Set(all.map(({ model }) => model))].filter((model) => model !== "");
   return {
     name,
-    model: models.slice(0, MOST_MODELS).join(", "),
+    model: models.slice(0, MAX_MODELS).join(", "),
     states,
     runs: rows.length,
     total,
@@ -208,7 +208,7 @@ function errorsOf(all: readonly RunStatus[]): StatusError[] {
       else known.count += count;
     }
   }
-  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MOST_ERRORS);
+  return [...counts.values()].sort((a, b) => b.count - a.count).slice(0, MAX_ERRORS);
 }
 
 function teachersOf(all: readonly RunStatus[]): Record<string, number> {

@@ -12,7 +12,7 @@ import { make } from "./dom.js";
 /** A piece of code: a text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }} Piece */
 
 /** A longer block is shown without colours: the highlighter works through it on the page's own thread. */
-const MOST_HIGHLIGHTED = 50_000;
+const MAX_HIGHLIGHTED = 50_000;
 
 /** The scopes that have a colour of their own, by the first word of their name; the others look like text. */
 const COLOURED = new Map(Object.entries({
@@ -106,7 +106,7 @@ export function makeCode(text, language, label) {
 
 /** @param {string} text @param {string} language @returns {Piece[]} */
 function piecesOf(text, language) {
-  if (text.length > MOST_HIGHLIGHTED || !Highlighter?.getLanguage(language)) return [text];
+  if (text.length > MAX_HIGHLIGHTED || !Highlighter?.getLanguage(language)) return [text];
   try {
     return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
   } catch {

@@ -15,7 +15,7 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { RunStore } from "./store.js" */
 
 /** Marks under the bars, at most. */
-const MOST_MARKS = 7;
+const MAX_MARKS = 7;
 
 /** Draws it. */
 export class LatencyView {
@@ -70,7 +70,7 @@ export class LatencyView {
   /** @param {readonly number[]} bounds */
   #drawMarks(bounds) {
     const buckets = Math.max(1, bounds.length - 1);
-    const step = Math.max(1, Math.ceil(bounds.length / MOST_MARKS));
+    const step = Math.max(1, Math.ceil(bounds.length / MAX_MARKS));
     const marks = bounds.map((bound, i) => ({ bound, share: i / buckets }))
       .filter((_, i) => i % step === 0 && i <= bounds.length - 1 - step / 2);
     this.#marks.replaceChildren(...marks.map(({ bound, share }) => {

@@ -17,13 +17,13 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
 /** The parser takes time that grows with the square of a paragraph: a longer one is shown as it is. */
-const MOST_INLINE = 10_000;
+const MAX_INLINE = 10_000;
 
 /** A longer text is shown as it is. */
-const MOST_MARKDOWN = 500_000;
+const MAX_MARKDOWN = 500_000;
 
 /** Deeper, elements would cost more than they say. */
-const MOST_DEPTH = 40;
+const MAX_DEPTH = 40;
 
 /** Named entities that models write; others stay as they are. @type {Record<string, string>} */
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
@@ -77,7 +77,7 @@ function mathToken(type, match) {
  * @returns {(HTMLElement | string)[] | undefined}
  */
 export function markdownElements(text) {
-  if (Parser === undefined || text.length > MOST_MARKDOWN) return undefined;
+  if (Parser === undefined || text.length > MAX_MARKDOWN) return undefined;
   try {
     return blocksOf(tokensOf(text), 0);
   } catch {
@@ -91,7 +91,7 @@ function tokensOf(text) {
   const lexer = new Parser.Lexer({ ...Parser.defaults });
   lexer.blockTokens(text.replaceAll(/\r\n?/g, "\n"), lexer.tokens);
   for (const { src, tokens } of lexer.inlineQueue) {
-    if (src.length > MOST_INLINE) tokens.push({ type: "text", raw: src, text: src, escaped: true });
+    if (src.length > MAX_INLINE) tokens.push({ type: "text", raw: src, text: src, escaped: true });
     else lexer.inlineTokens(src, tokens);
   }
   return lexer.tokens;
@@ -104,7 +104,7 @@ function blocksOf(tokens, depth) {
 
 /** @param {Token} token @param {number} depth @returns {(HTMLElement | string)[]} */
 function elementsOfToken(token, depth) {
-  if (depth > MOST_DEPTH) return [token.raw];
+  if (depth > MAX_DEPTH) return [token.raw];
   const children = () => blocksOf("tokens" in token && token.tokens || [], depth + 1);
   switch (token.type) {
     case "space":

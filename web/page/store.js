@@ -12,7 +12,7 @@
 const MAX_NOTICES = 100;
 
 /** As many marks are kept as the server keeps. */
-const MOST_CHART_MARKS = 60;
+const MAX_CHART_MARKS = 60;
 
 /** A wait that is shorter is not worth a word: while rows wait for a moment, the state changes all the time. */
 const BACKING_OFF_MS = 2_000;
@@ -108,7 +108,7 @@ export class RunStore {
         this.notices = [...this.notices, message.notice].slice(-MAX_NOTICES);
         return ["notices"];
       case "marks":
-        this.marks = [...this.marks, ...message.marks].slice(-MOST_CHART_MARKS);
+        this.marks = [...this.marks, ...message.marks].slice(-MAX_CHART_MARKS);
         return ["history"];
       case "end":
         this.ended = true;

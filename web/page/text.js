@@ -13,10 +13,10 @@ import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
 /** JSON that is longer stays as it is. */
-const MOST_JSON = 200_000;
+const MAX_JSON = 200_000;
 
 /** Characters that are laid out at once: two million in one paragraph stop a page for half a minute. */
-const MOST_SHOWN = 100_000;
+const MAX_SHOWN = 100_000;
 /** Of a longer text pieces of this length, of which the browser lays out those in sight. */
 const PIECE = 10_000;
 
@@ -71,8 +71,8 @@ function rawText(title, text) {
     "aria-label": title,
     dir: "auto",
   };
-  if (text.length <= MOST_SHOWN) return [make("pre", attributes, text === "" ? "(empty)" : text)];
-  const shown = make("pre", attributes, text.slice(0, MOST_SHOWN).toWellFormed());
+  if (text.length <= MAX_SHOWN) return [make("pre", attributes, text === "" ? "(empty)" : text)];
+  const shown = make("pre", attributes, text.slice(0, MAX_SHOWN).toWellFormed());
   const more = make(
     "button",
     { type: "button", class: "small" },
@@ -123,7 +123,7 @@ function formattedText(title, text) {
 
 /** Undefined for what is no object or array. @param {string} text */
 function indentedJson(text) {
-  if (!/^\s*[[{]/.test(text) || text.length > MOST_JSON) return undefined;
+  if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON) return undefined;
   try {
     const value = JSON.parse(text);
     // Numbers that JavaScript does not hold exactly would be changed.

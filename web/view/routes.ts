@@ -27,7 +27,7 @@ export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
 /** A list of ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
-const MOST_ROWS = 200;
+const MAX_ROWS = 200;
 
 const ASSETS = {
   "/data/view.js": ["text/javascript; charset=utf-8", VIEW_JS],
@@ -180,7 +180,7 @@ function rowsAsked(c: Context): DataRequests["rows"]["in"] {
   return {
     ...queryOf(c),
     from: number("from"),
-    count: Math.min(MOST_ROWS, number("count")),
+    count: Math.min(MAX_ROWS, number("count")),
     columns: c.req.queries("column") ?? [],
   };
 }

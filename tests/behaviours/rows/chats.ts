@@ -62,7 +62,7 @@ export const CHATS: RowGroup = {
       bad: '"messages[0].content" must be a string or an array of parts: current value is null',
     },
     {
-      what: "whatever else a message holds is sent",
+      what: "other fields of a message are sent",
       rows: [
         '{"messages":[{"role":"user","content":"hi","name":"ann","cache_control":{"type":"ephemeral"},"weight":1.0}]}',
       ],
@@ -123,7 +123,7 @@ export const CHATS: RowGroup = {
       sent: ['"messages":[{"role":"user","content":"hi"}]'],
     },
     {
-      what: "a role that is not known goes through",
+      what: "an unknown role is passed on",
       rows: ['{"messages":[{"role":"critic","content":"hi"}]}'],
       sent: ['"messages":[{"role":"critic","content":"hi"}]'],
     },
@@ -136,7 +136,7 @@ export const CHATS: RowGroup = {
       says: "not sent: conversation_id, model, turn, language, redacted",
     },
     {
-      what: "WildChat, whose turns hold what is about them",
+      what: "WildChat, whose turns hold metadata",
       rows: [
         '{"model":"gpt-4","conversation":[{"content":"hi","country":"Chile","hashed_ip":"a1","language":"English","redacted":false,"role":"user","toxic":false,"turn_identifier":1},{"content":"old","role":"assistant","toxic":false}]}',
       ],

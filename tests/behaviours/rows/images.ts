@@ -9,7 +9,7 @@ const JPEG = new Uint8Array([0xff, 0xd8, 0xff, 0xe0, 0, 16]);
 const GIF = new TextEncoder().encode("GIF89a\x01");
 const WEBP = new TextEncoder().encode("RIFF\x04\0\0\0WEBPVP8 ");
 const PNG_URL = `data:image/png;base64,${PNG_BASE64}`;
-const MOST_BYTES = 20 * 1024 * 1024;
+const MAX_BYTES = 20 * 1024 * 1024;
 
 function image(url: string): string {
   return `{"type":"image_url","image_url":{"url":"${url}"}}`;
@@ -100,7 +100,7 @@ export const IMAGES: RowGroup = {
       sent: [user(image(PNG_URL), text("What?"))],
     },
     {
-      what: "one image that is no list",
+      what: "a single image, not a list",
       rows: [row('"https://a.example/1.png"')],
       sent: [user(image("https://a.example/1.png"), text("What?"))],
     },
@@ -219,7 +219,7 @@ export const IMAGES: RowGroup = {
       },
     ),
     refused("a file that is too large", "1.png", "it must be 20 MiB at most: it has 20 MiB", {
-      files: { "in/1.png": padded(MOST_BYTES + 1) },
+      files: { "in/1.png": padded(MAX_BYTES + 1) },
     }),
     {
       what: "a kind of address that servers cannot read",
@@ -228,7 +228,7 @@ export const IMAGES: RowGroup = {
         'current value is "s3://bucket/1.png"',
     },
     {
-      what: "bytes that are no image",
+      what: "bytes that are not an image",
       rows: [row('[{"bytes":"aGVsbG8="}]')],
       bad: '"images[0].bytes" must be a PNG, JPEG, GIF or WebP image as base64: ' +
         'current value is "aGVsbG8="',

@@ -20,7 +20,7 @@ export const PROMPTS: RowGroup = {
       sent: ['"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}]'],
     },
     {
-      what: "the row's system message comes before that of the run",
+      what: "the row's system message overrides that of the run",
       rows: ['{"prompt":"hi","system":"be brief"}', '{"prompt":"ho","system":" "}'],
       flags: ["--system", "be kind"],
       sent: [
@@ -75,7 +75,7 @@ export const PROMPTS: RowGroup = {
       says: "not sent: context",
     },
     {
-      what: "a context that is no text",
+      what: "a context that is not text",
       rows: ['{"instruction":"Who?","context":["Rome","Paris"]}'],
       sent: ['"messages":[{"role":"user","content":"Who?"}]'],
       says: "not sent: context",
@@ -115,13 +115,13 @@ export const PROMPTS: RowGroup = {
       says: "not sent: history",
     },
     {
-      what: "earlier turns that are no pairs",
+      what: "earlier turns that are not pairs",
       rows: ['{"prompt":"hi","history":[["a","b","c"]]}'],
       bad: '"history" must be a list of pairs of question and answer, or of messages: ' +
         "current value is an array",
     },
     {
-      what: "a system message that is no text",
+      what: "a system message that is not text",
       rows: ['{"prompt":"hi","system":{"role":"x"}}'],
       bad: '"system" must be a string: current value is an object',
     },
@@ -158,7 +158,7 @@ export const PROMPTS: RowGroup = {
       sent: ['"messages":[{"role":"user","content":"Rome: Who?"}]'],
     },
     {
-      what: "a prompt that is no text",
+      what: "a prompt that is not text",
       rows: ['{"prompt":7}'],
       bad: '"prompt" must be a string: current value is 7',
     },

@@ -68,14 +68,14 @@ export const QUIRKS: RowGroup = {
       what: "a request of Gemini's API",
       rows: ['{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'],
       bad: NO_PROMPT + 'its fields are "contents"',
-      help: "it is a request of Gemini's API: take it out with " +
+      help: "it is a request of Gemini's API: extract it with " +
         "jq -c '{prompt: .contents[-1].parts[0].text}'",
     },
     {
       what: "a request of OpenAI's responses API",
       rows: ['{"model":"m","instructions":"be brief","input":"hi"}'],
       bad: NO_PROMPT + 'its fields are "model", "instructions", "input"',
-      help: "it is a request of OpenAI's responses API: take it out with " +
+      help: "it is a request of OpenAI's responses API: extract it with " +
         "jq -c '{system: .instructions, prompt: .input}'",
     },
     {
@@ -142,7 +142,7 @@ export const QUIRKS: RowGroup = {
       "a line of an Anthropic batch",
       '{"custom_id":"a","params":{"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}}',
       `${NO_PROMPT}its fields are "custom_id", "params"`,
-      "it is a line of an Anthropic batch: take it out with " +
+      "it is a line of an Anthropic batch: extract it with " +
         "jq -c '{custom_id, system: .params.system, messages: .params.messages}'",
     ),
     // lofcz/LLMTornado#162
@@ -150,14 +150,14 @@ export const QUIRKS: RowGroup = {
       "a line of a Gemini batch",
       '{"key":"a","request":{"contents":[{"parts":[{"text":"hi"}]}]}}',
       `${NO_PROMPT}its fields are "key", "request"`,
-      "it is a line of a Gemini batch: take it out with " +
+      "it is a line of a Gemini batch: extract it with " +
         "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'",
     ),
     refused(
       "a line of a Bedrock batch",
       '{"recordId":"a","modelInput":{"messages":[{"role":"user","content":"hi"}]}}',
       `${NO_PROMPT}its fields are "recordId", "modelInput"`,
-      "it is a line of a Bedrock batch: take it out with " +
+      "it is a line of a Bedrock batch: extract it with " +
         "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'",
     ),
     {

@@ -72,7 +72,7 @@ export const TOOLS: RowGroup = {
         'current value is "search"',
     },
     {
-      what: "text that is no JSON",
+      what: "text that is not JSON",
       rows: ['{"prompt":"hi","tools":"search"}'],
       bad: '"tools" must be an array of tools, or that as JSON text: current value is "search"',
     },
@@ -113,7 +113,7 @@ export const TOOLS: RowGroup = {
       ],
     },
     {
-      what: "thoughts before a call (our own ShareGPT export)",
+      what: "reasoning before a call (our own ShareGPT export)",
       rows: [
         `{"conversations":[${HUMAN},{"from":"function_call","value":"<think>\\nwhy\\n</think>\\n\\n[{\\"name\\":\\"g\\",\\"arguments\\":{}}]"},{"from":"observation","value":"42"}]}`,
       ],

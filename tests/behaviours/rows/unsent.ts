@@ -61,7 +61,7 @@ export const UNSENT: RowGroup = {
       says: "not sent: params",
     },
     {
-      what: "a field whose name is no word",
+      what: "a field whose name is not a word",
       rows: ['{"prompt":"hi","a b":1}'],
       sent: ['"messages":[{"role":"user","content":"hi"}]'],
       says: 'not sent: "a b"',

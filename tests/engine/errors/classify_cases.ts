@@ -133,7 +133,7 @@ function without(what: string, body: unknown, expected: Expected): Row {
   return [what, error, expected];
 }
 
-/** A teacher of one's own that throws. */
+/** A custom teacher that throws. */
 function own(
   what: string,
   options: ConstructorParameters<typeof TeacherError>[1],
@@ -288,7 +288,7 @@ export const GROUPS: readonly CaseGroup[] = [
     on("nothing but a status", 403, "", PERMISSION),
     on("HTTP proxy: its own password", 407, "", PROXY),
   ]),
-  group("Money", [
+  group("Billing", [
     on(
       "OpenAI: no credit",
       429,
@@ -593,7 +593,7 @@ export const GROUPS: readonly CaseGroup[] = [
       halts("tls"),
     ),
   ]),
-  group("Load", [
+  group("Overload and rate limits", [
     on(
       "OpenAI: too many requests",
       429,
@@ -823,14 +823,20 @@ export const GROUPS: readonly CaseGroup[] = [
       error: "server busy, please try again. maximum pending requests exceeded",
     }, LOAD),
     on("TGI: full queue", 429, { error: "Model is overloaded", error_type: "overloaded" }, LOAD),
-    on("a date to come back at", 503, "", asksFor(30_000), {
+    on("a Retry-After date", 503, "", asksFor(30_000), {
       "retry-after": "Wed, 01 Jan 2025 00:00:30 GMT",
     }),
-    on("nonsense to come back at", 429, "", LOAD, { "retry-after": "-5" }),
-    on("nonsense to come back at", 503, "", LOAD, { "retry-after": "999999999" }),
-    on("OpenAI: no credit, but said to pass", 429, openai(QUOTA, "insufficient_quota"), LOAD, {
-      "x-should-retry": "true",
-    }),
+    on("an invalid Retry-After", 429, "", LOAD, { "retry-after": "-5" }),
+    on("an invalid Retry-After", 503, "", LOAD, { "retry-after": "999999999" }),
+    on(
+      "OpenAI: no credit, but marked as temporary",
+      429,
+      openai(QUOTA, "insufficient_quota"),
+      LOAD,
+      {
+        "x-should-retry": "true",
+      },
+    ),
     stated(
       "Anthropic: overload in a stream",
       { type: "overloaded_error", message: "Overloaded" },
@@ -838,7 +844,7 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     stated("OpenRouter: load in a stream", { code: 429, message: "Provider returned error" }, LOAD),
   ]),
-  group("Faults that pass", [
+  group("Temporary faults", [
     on(
       "Groq: the model wrote no call of a tool",
       400,
@@ -887,7 +893,7 @@ export const GROUPS: readonly CaseGroup[] = [
     on("nginx: a connection that it closed", 444, "", FAULT),
     on("Groq: gave up", 499, openai("Request cancelled", "api_error"), FAULT),
     on(
-      "a 4xx that is said to pass",
+      "a 4xx marked as temporary",
       400,
       openai("Try that again", "invalid_request_error"),
       FAULT,
@@ -903,12 +909,12 @@ export const GROUPS: readonly CaseGroup[] = [
       FAULT,
     ),
     broken("reset while it worked", "ECONNRESET", "sent", FAULT),
-    broken("cut in the middle", "UND_ERR_SOCKET", "answering", FAULT),
+    broken("broken in the middle", "UND_ERR_SOCKET", "answering", FAULT),
   ]),
-  group("What a router hands on from the provider behind it", [
+  group("What a router passes on from its provider", [
     on("OpenRouter: no reason", 400, openrouter(400, RELAYED), FAULT),
-    on("OpenRouter: no word", 400, relayed(400, ""), FAULT),
-    on("OpenRouter: no word that says anything", 400, relayed(400, "ERROR"), FAULT),
+    on("OpenRouter: no message", 400, relayed(400, ""), FAULT),
+    on("OpenRouter: a message that says nothing", 400, relayed(400, "ERROR"), FAULT),
     on("OpenRouter: a page", 400, relayed(400, PAGE), FAULT),
     on("OpenRouter: no such path", 404, relayed(404, { detail: "Not Found" }), FAULT),
     on("OpenRouter: its key", 401, relayed(401, openai("Invalid API Key", "x")), FAULT),
@@ -974,7 +980,7 @@ export const GROUPS: readonly CaseGroup[] = [
       FAULT,
     ),
     on(
-      "a gateway that hands on the user's key",
+      "a gateway that passes on the user's key",
       401,
       openai(
         "Error from provider: Incorrect API key provided",
@@ -993,7 +999,7 @@ export const GROUPS: readonly CaseGroup[] = [
   group("Status 200 without an answer", [
     without("an empty body", "", FAULT),
     without("white space", " \n", FAULT),
-    without("JSON that was cut", '{"choices":[{"mess', FAULT),
+    without("truncated JSON", '{"choices":[{"mess', FAULT),
     without("no choice", { choices: [] }, FAULT),
     without("a proxy, in plain text", "upstream connect error or disconnect", FAULT),
     without("a gateway, in plain text", "Insufficient balance", BILLING),
@@ -1014,7 +1020,7 @@ export const GROUPS: readonly CaseGroup[] = [
       error_msg: "Open api qps request limit reached",
     }, LOAD),
     without("a gateway: its own numbers", { code: 1305, msg: "服务繁忙，请稍后再试" }, LOAD),
-    without("a gateway: nothing that is known", { code: 7, msg: "oh" }, UNKNOWN),
+    without("a gateway: an unknown message", { code: 7, msg: "oh" }, UNKNOWN),
     without("a gateway: success, and no answer", { code: 0, message: "success" }, UNKNOWN),
     stated("an error without a code in an answer", "something odd", UNKNOWN),
     without("a gateway: no key", { detail: "Not authenticated" }, KEY),
@@ -1030,9 +1036,9 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     without("a gateway: a status among the numbers", { code: 401, message: "No" }, KEY),
     stated("Ollama: fault in a stream", "unexpected EOF", FAULT),
-    stated("an error with other words", "Insufficient balance", BILLING),
+    stated("an error with another message", "Insufficient balance", BILLING),
   ]),
-  group("This row, and no other", [
+  group("Only this row", [
     on(
       "OpenAI: prompt too long",
       400,
@@ -1174,7 +1180,7 @@ export const GROUPS: readonly CaseGroup[] = [
     ),
     on("not implemented", 501, "", FAIL),
     on("another HTTP", 505, "", FAIL),
-    on("a 5xx that is said to stay", 500, openai("No", "server_error"), FAIL, {
+    on("a 5xx marked as permanent", 500, openai("No", "server_error"), FAIL, {
       "x-should-retry": "false",
     }),
     stated(
@@ -1206,14 +1212,14 @@ export const GROUPS: readonly CaseGroup[] = [
     broken("no connection in time", "UND_ERR_CONNECT_TIMEOUT", "connecting", UNREACHABLE),
     own("no answer in time", { type: "timeout" }, TIMEOUT),
   ]),
-  group("A teacher of one's own", [
+  group("A custom teacher", [
     own("throws a network error", { type: "network" }, FAULT),
     own("knows of a limit", { type: "rate_limit", retryAfterMs: 700 }, asksFor(700)),
-    own("asks for nonsense", { status: 503, retryAfterMs: NaN }, LOAD),
+    own("asks for an invalid wait", { status: 503, retryAfterMs: NaN }, LOAD),
     own("asks for a week", { status: 503, retryAfterMs: 7 * 86_400_000 }, asksFor(86_400_000)),
-    own("says no more than that", {}, FAIL),
-    own("says that it may pass", { retryable: true }, FAULT),
-    own("says that it will not pass", { status: 503, retryable: false }, FAIL),
-    own("says that a wrong key may pass", { status: 401, retryable: true }, KEY),
+    own("gives no reason", {}, FAIL),
+    own("says that a retry may help", { retryable: true }, FAULT),
+    own("says that a retry will not help", { status: 503, retryable: false }, FAIL),
+    own("says that a retry may help with a wrong key", { status: 401, retryable: true }, KEY),
   ]),
 ];

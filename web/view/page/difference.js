@@ -6,7 +6,7 @@
  */
 
 /** Longer texts would take seconds. */
-const MOST_WORDS = 3_000;
+const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
 
@@ -32,7 +32,7 @@ export function differenceOf(left, right) {
     a.slice(start, a.length - end),
     b.slice(start, b.length - end),
   ];
-  const same = middleA.length * middleB.length > MOST_WORDS ** 2
+  const same = middleA.length * middleB.length > MAX_WORDS ** 2
     ? { a: new Set(), b: new Set() }
     : commonPlaces(middleA, middleB);
   const pieces = (

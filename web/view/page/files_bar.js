@@ -13,7 +13,7 @@ import { filesWords, noteWords } from "./words.js";
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
 /** More files in trouble than this are not named. */
-const MOST_NOTES = 20;
+const MAX_NOTES = 20;
 
 /** The files. */
 export class FilesBar {
@@ -37,7 +37,7 @@ export class FilesBar {
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;
-    this.#notes.replaceChildren(...notes.slice(0, MOST_NOTES).map((note) => make("li", {}, note)));
+    this.#notes.replaceChildren(...notes.slice(0, MAX_NOTES).map((note) => make("li", {}, note)));
     setShown(this.#notes, notes.length > 0);
   }
 }

@@ -17,7 +17,7 @@ import { RowPages } from "./row_pages.js";
 
 const ROW_PX = 36;
 /** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
-const MOST_PX = 30_000_000;
+const MAX_PX = 30_000_000;
 /** Rows beyond the edges that are elements anyway. */
 const OVERSCAN = 4;
 
@@ -123,7 +123,7 @@ export class Grid {
     this.#total = total;
     this.#active = Math.max(0, Math.min(this.#active, total - 1));
     setAttribute(this.#scroller, "aria-rowcount", String(total + 1));
-    this.#space.style.height = `${Math.min(MOST_PX, total * ROW_PX) + ROW_PX}px`;
+    this.#space.style.height = `${Math.min(MAX_PX, total * ROW_PX) + ROW_PX}px`;
     this.draw();
   }
 
@@ -183,7 +183,7 @@ export class Grid {
 
   /** Pixels that can be scrolled, and rows that this stands for. */
   get #range() {
-    const px = Math.min(MOST_PX, this.#total * ROW_PX) + ROW_PX -
+    const px = Math.min(MAX_PX, this.#total * ROW_PX) + ROW_PX -
       this.#scroller.clientHeight;
     return {
       px: Math.max(1, px),
@@ -198,7 +198,7 @@ export class Grid {
     }
     const { px, rows } = this.#range;
     const { scrollTop } = this.#scroller;
-    this.#top = this.#total * ROW_PX <= MOST_PX
+    this.#top = this.#total * ROW_PX <= MAX_PX
       ? scrollTop / ROW_PX
       : Math.min(1, scrollTop / px) * rows;
     this.draw();
@@ -207,7 +207,7 @@ export class Grid {
   /** Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event */
   #onWheel(event) {
     if (
-      this.#total * ROW_PX <= MOST_PX || event.ctrlKey || event.deltaY === 0
+      this.#total * ROW_PX <= MAX_PX || event.ctrlKey || event.deltaY === 0
     ) return;
     event.preventDefault();
     const rows = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL
@@ -220,7 +220,7 @@ export class Grid {
 
   #setScroll() {
     const { px, rows } = this.#range;
-    const scrollTop = this.#total * ROW_PX <= MOST_PX
+    const scrollTop = this.#total * ROW_PX <= MAX_PX
       ? this.#top * ROW_PX
       : rows === 0
       ? 0

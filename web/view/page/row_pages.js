@@ -9,7 +9,7 @@
 
 /** Rows that are asked for at once. */
 const PAGE_ROWS = 100;
-const MOST_PAGES = 30;
+const MAX_PAGES = 30;
 
 /** Pages of rows, by their number. */
 export class RowPages {
@@ -76,7 +76,7 @@ export class RowPages {
       this.#pages.delete(page);
       this.#pages.set(page, rows);
       for (const old of this.#pages.keys()) {
-        if (this.#pages.size <= MOST_PAGES) break;
+        if (this.#pages.size <= MAX_PAGES) break;
         this.#pages.delete(old);
       }
       this.#onChange();
