@@ -82,7 +82,7 @@ for (
     ["a trailing comma", '[{"a":1},]', 'a comma before the closing "]"'],
     ["a missing element", '[{"a":1},,{"a":2}]', "a comma without an element"],
     ["a cut array", '[{"a":1},{"a"', "ends in the middle of element 1"],
-    ["text behind the array", '[{"a":1}] {"a":2}', "text behind"],
+    ["text after the array", '[{"a":1}] {"a":2}', "text after"],
   ] as const
 ) {
   Deno.test(`a JSON array with ${what} is refused`, async () => {
@@ -129,7 +129,11 @@ Deno.test("CSV that is cut, ragged or of another encoding is told with its row",
   const open = await file(dir, "open.csv", 'a,b\n1,2\n3,"4\n5,6\n');
   await assertRejects(() => read(open), SourceError, "row 3: a quote is opened and never closed");
   const inside = await file(dir, "inside.csv", 'a,b\n1,"2" x\n');
-  await assertRejects(() => read(inside), SourceError, "row 2: a quote");
+  await assertRejects(
+    () => read(inside),
+    SourceError,
+    "row 2: a cell that is not quoted holds a quote",
+  );
   const ragged = await read(await file(dir, "ragged.csv", "a,b\n1\n1,2\n"));
   assertEquals(ragged.texts, ["has 1 cell where the header has 2", '{"a":"1","b":"2"}']);
   const latin = await file(dir, "latin.csv", Uint8Array.of(97, 10, 0xe9, 10));

@@ -28,7 +28,7 @@ function cut(bytes: Uint8Array, share = 0.6): Uint8Array {
   return bytes.slice(0, Math.floor(bytes.length * share));
 }
 
-/** The pages of a Parquet file without sense, behind a footer that is whole. */
+/** The pages of a Parquet file without meaning, after a complete footer. */
 function withoutPages(bytes: Uint8Array): Uint8Array {
   const damaged = bytes.slice();
   damaged.fill(0xff, 4, 600);
@@ -130,7 +130,7 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   [
     "tail.jsonl.zst",
     new Uint8Array([...ZSTD, ...TAIL]),
-    /its zstd data is damaged \(other bytes behind/,
+    /its zstd data is damaged \(other bytes after/,
   ],
 ];
 
