@@ -179,7 +179,7 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
   }
 }
 
-/** The most digits of an integer of 64 bits. */
+/** The most digits that always fit into 64 bits. */
 const INT64_DIGITS = 18;
 const DIGITS = { MILLIS: 3, MICROS: 6, NANOS: 9 } as const;
 
@@ -218,7 +218,7 @@ function exactElementOf(element: SchemaElement, type: ExactType): SchemaElement 
   }
 }
 
-/** A value as it stands in such a column. */
+/** A value as such a column stores it. */
 function exactValueOf(value: unknown, type: ExactType): bigint | number {
   const text = isRawJson(value) ? value.rawJSON : String(value);
   switch (type.kind) {
@@ -235,7 +235,7 @@ function exactValueOf(value: unknown, type: ExactType): bigint | number {
   }
 }
 
-/** The units since 1970 of a text as `2024-05-01T12:00:00.123456Z`. */
+/** The units since 1970 of a text such as `2024-05-01T12:00:00.123456Z`. */
 function momentOf(text: string, digits: number): bigint {
   const [seconds, rest = ""] = text.replace(/Z$/, "").split(".");
   const fraction = rest.padEnd(digits, "0").slice(0, digits);
