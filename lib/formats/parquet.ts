@@ -25,7 +25,7 @@ export interface ParquetOptions {
 
 const BATCH_ROWS = 32;
 /** A row group of fewer bytes is read at once; of others each column is read bit by bit. */
-const MOST_HELD_BYTES = 8 * 2 ** 20;
+const MAX_HELD_BYTES = 8 * 2 ** 20;
 
 /** A row group. */
 export interface RowGroup {
@@ -126,7 +126,7 @@ async function rowsReadyIn(
     if (column.rowsReady <= 0) {
       const place = `column ${
         JSON.stringify(column.leaf.path)
-      } is damaged in row ${number} or behind it`;
+      } is damaged in row ${number} or after it`;
       await reading(name, place, async () => {
         while (column.rowsReady <= 0) await column.load();
       });
@@ -200,7 +200,7 @@ async function chunksOf(
     throw cannotRead(name, "its footer names bytes that it does not have");
   }
   const read = async (from: number, to: number) => new Uint8Array(await buffer.slice(from, to));
-  if (end - start > MOST_HELD_BYTES) return places.map((place) => ({ ...place, read }));
+  if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, read }));
   const held = await reading(name, "its rows cannot be read", () => read(start, end));
   return places.map((place) => ({
     ...place,

@@ -187,7 +187,7 @@ export class LeafColumn {
 }
 
 const HEADER_BYTES = 1 << 10;
-const MOST_HEADER_BYTES = 1 << 24;
+const MAX_HEADER_BYTES = 1 << 24;
 /** What is read of a chunk at once, where a row group is not read at once. */
 const WINDOW_BYTES = 1 << 18;
 
@@ -216,7 +216,7 @@ class ChunkReader {
       } catch (error) {
         // The statistics in a header may be of any size.
         const isWhole = this.#start + byteLength >= this.#bytes.end;
-        if (!(error instanceof RangeError) || isWhole || size > MOST_HEADER_BYTES) throw error;
+        if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
       }
     }
   }

@@ -32,9 +32,9 @@ export type ExactColumn =
   | { readonly kind: "struct"; readonly fields: Readonly<Record<string, ExactColumn>> };
 
 /** Deeper structs become text: readers limit the depth. */
-const MOST_DEPTH = 12;
+const MAX_DEPTH = 12;
 /** An object with more names than this is a map whose keys are data. */
-const MOST_FIELDS = 300;
+const MAX_FIELDS = 300;
 const MAX_INT64 = 2n ** 63n;
 
 const JSON_TEXT: ColumnType = { kind: "json" };
@@ -93,7 +93,7 @@ const KINDS_OF_EXACT = {
 function widened(type: ColumnType, value: unknown, depth: number): ColumnType {
   if (value === null || value === undefined || type.kind === "json") return type;
   if (Array.isArray(value)) {
-    if (depth >= MOST_DEPTH) return JSON_TEXT;
+    if (depth >= MAX_DEPTH) return JSON_TEXT;
     if (type.kind !== "list" && type.kind !== "null") return JSON_TEXT;
     const list = type.kind === "list"
       ? type
@@ -114,7 +114,7 @@ function widenedStruct(
   value: Record<string, unknown>,
   depth: number,
 ): ColumnType {
-  if (depth >= MOST_DEPTH) return JSON_TEXT;
+  if (depth >= MAX_DEPTH) return JSON_TEXT;
   if (type.kind !== "struct" && type.kind !== "null") return JSON_TEXT;
   const struct = type.kind === "struct" ? type : { kind: "struct" as const, fields: new Map() };
   for (const name in value) {
@@ -124,7 +124,7 @@ function widenedStruct(
       widened(struct.fields.get(name) ?? { kind: "null" }, value[name], depth + 1),
     );
   }
-  return struct.fields.size > MOST_FIELDS ? JSON_TEXT : struct;
+  return struct.fields.size > MAX_FIELDS ? JSON_TEXT : struct;
 }
 
 /** The kind of a value that is not a list; undefined for an object. */
