@@ -1,6 +1,6 @@
 /**
- * What the engine knows of a check, the check for answers that must not match a pattern, and what the thread of a run and
- * its worker for checks say to each other.
+ * The interface of checks, the check for answers that must not match a pattern, and the messages between a run
+ * and its worker for checks.
  *
  * @module
  */
@@ -8,38 +8,38 @@
 import type { Row } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
 
-/** An answer of which it is not known whether it passes. */
+/** An answer that could not be checked. */
 export interface Unchecked {
-  /** Why, in words. */
+  /** Why, for the user. */
   readonly unchecked: string;
-  /** Whether it never will be known: the row has failed. Otherwise it stays pending. */
+  /** Whether it never will be: the row has failed. Otherwise it stays pending. */
   readonly isFinal: boolean;
   /** Why the run must not continue; undefined while it may. */
   readonly halt?: string;
 }
 
-/** What a check says of an answer: nothing where it passes, why it is rejected, or that it could not be
- * checked. */
+/** The result of a check: undefined where the answer passes, the reason for its rejection, or that it could not
+ * be checked. */
 export type Verdict = string | Unchecked | undefined;
 
-/** What the answer took. */
+/** What the answer cost. */
 export interface AnswerCost {
   /** Attempts at the row, this one included. */
   readonly attempts: number;
-  /** How long the attempt took, in milliseconds. */
+  /** The duration of the attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** What all attempts at the row have cost in US dollars; 0 where no price is known. */
+  /** The cost of all attempts at the row in US dollars; 0 where no price is known. */
   readonly costUsd: number;
 }
 
-/** Checks an answer before it is kept. A promise only where it has to wait. Neither throws nor rejects. */
+/** Checks an answer before it is kept. Returns a promise only where it has to wait. Neither throws nor rejects. */
 export type Check = (
   completion: Completion,
   row: Row,
   cost?: AnswerCost,
 ) => Verdict | Promise<Verdict>;
 
-/** Rejects answers in which a regular expression is found; reasoning and tool calls are not looked at. */
+/** Rejects answers that match a regular expression; reasoning and tool calls are not searched. */
 export function patternCheck(regExp: RegExp): Check {
   const reason = `Matches the reject pattern ${regExp}`;
   return ({ response }) => {
@@ -49,14 +49,14 @@ export function patternCheck(regExp: RegExp): Check {
 }
 
 /**
- * Makes a regular expression of a pattern, which is left as it is.
+ * Compiles a pattern.
  *
- * @param pattern A text is read with the flag `u`; other flags are written into it: `(?i:as an ai)`.
- * @throws {RangeError} when the text is empty or no regular expression
- * @throws {TypeError} when it is neither a text nor a `RegExp`
+ * @param pattern A string is compiled with the flag `u`; other flags can stand in it: `(?i:as an ai)`.
+ * @throws {RangeError} when the string is empty or not a regular expression
+ * @throws {TypeError} when it is neither a string nor a `RegExp`
  */
 export function compilePattern(pattern: string | RegExp): RegExp {
-  // A copy, for with the flags `g` and `y` a RegExp remembers where it has stopped.
+  // A copy, because with the flags `g` and `y` a RegExp remembers its last position.
   return pattern instanceof RegExp ? new RegExp(pattern) : compile(pattern);
 }
 
@@ -89,7 +89,7 @@ export interface Setup {
   readonly pattern: readonly [source: string, flags: string] | undefined;
   /** The JSON Schema as JSON. */
   readonly jsonSchema: string | undefined;
-  /** Where the worker notes what it is doing: see `Note`. */
+  /** Memory in which the worker notes what it is doing: see `Note`. */
   readonly progress: SharedArrayBuffer;
 }
 
@@ -103,26 +103,26 @@ export interface Ready {
 export interface Batch {
   /** Their texts. */
   readonly texts: readonly string[];
-  /** Which of them have tool calls, by their places. */
+  /** The indexes of answers with tool calls. */
   readonly withToolCalls: readonly number[];
 }
 
-/** Why answers of a batch are rejected, by their places; those that are missing pass. */
+/** Why answers of a batch are rejected, by index; those that are missing pass. */
 export type Reasons = ReadonlyMap<number, string>;
 
-/** The places of the worker's notes: 32-bit integers. */
+/** The indexes of the worker's notes, which are 32-bit integers. */
 export const Note = {
-  /** Which answer of the batch is checked, or -1 between batches. */
+  /** The index of the answer that is being checked, or -1 between batches. */
   Answer: 0,
-  /** What it is checked for: see `Phase`. */
+  /** The check that is running: see `Phase`. */
   Phase: 1,
 } as const;
 
-/** How many notes there are. */
+/** The number of notes. */
 export const NOTES = 2;
 
-/** What an answer is checked for. */
+/** The checks of a worker. */
 export const Phase = { Schema: 0, Pattern: 1 } as const;
 
-/** No answer is checked. */
+/** No answer is being checked. */
 export const IDLE = -1;

@@ -1,5 +1,5 @@
 /**
- * The checks that the options of a run ask for, the caller's own `validate` among them.
+ * The checks of a run, according to its options, the caller's own `validate` included.
  *
  * @module
  */
@@ -17,14 +17,14 @@ export type { Check, Unchecked, Verdict } from "./check.ts";
 export interface CheckOptions {
   /** Keeps only answers that are JSON and nothing else; a tool call without text passes. @default false */
   readonly requireJson?: boolean;
-  /** Keeps only answers that are JSON of this JSON Schema: an object or a boolean, of the draft that its
-   * `$schema` names. @default none, 2020-12 */
+  /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the draft that
+   * its `$schema` names. */
   readonly jsonSchema?: unknown;
-  /** Keeps only answers that this does not match; a text is read with the flag `u`. @default none */
+  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none  */
   readonly rejectPattern?: string | RegExp;
-  /** Keeps only answers for which this gives `true` or nothing. @default none */
+  /** Keeps only answers for which this returns `true` or nothing. @default none  */
   readonly validate?: Validate;
-  /** A check that is ready to be used. @default none */
+  /** A further check. @default none  */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false */
   readonly isWithoutWorker?: boolean;
@@ -32,7 +32,7 @@ export interface CheckOptions {
 
 /** The checks of a run. Dispose of them when it has ended. */
 export class Checks implements Disposable {
-  /** They are made in this order. */
+  /** The checks, in the order in which they run. */
   readonly list: readonly Check[];
   readonly #worker: WorkerCheck | undefined;
 
@@ -42,29 +42,29 @@ export class Checks implements Disposable {
     this.#worker = worker;
   }
 
-  /** Ends their worker, whatever it is doing. */
+  /** Ends the worker, whatever it is doing. */
   [Symbol.dispose](): void {
     this.#worker?.close();
   }
 }
 
 /**
- * Makes the checks, in the order in which they are to be made: JSON, pattern, `validate`.
+ * Creates the checks, in the order in which they run: JSON, pattern, `validate`.
  *
- * A regular expression can take hours for one answer, also inside of a JSON Schema, and nothing can end
- * it but the end of its thread: patterns and schemas are checked in a worker, unless it is asked for none.
+ * A regular expression can take hours for one answer, also inside a JSON Schema, and only the end of its thread
+ * stops it: patterns and schemas are checked in a worker, unless `isWithoutWorker` is set.
  *
- * @throws {TypeError} when an option is of the wrong type, the JSON Schema is none, or no worker can be
+ * @throws {TypeError} when an option is of the wrong type, the JSON Schema is invalid, or no worker can be
  * started
- * @throws {RangeError} when the pattern is no regular expression, or the schema is of an unknown draft
+ * @throws {RangeError} when the pattern is not a regular expression, or the schema is of an unknown draft
  */
 export async function createChecks(options: CheckOptions): Promise<Checks> {
   const { requireJson = false, jsonSchema, rejectPattern, validate, check } = options;
-  // The pattern is looked at first: a schema takes its time to compile.
+  // The pattern is checked first, because a schema takes time to compile.
   const pattern = rejectPattern === undefined ? undefined : compilePattern(rejectPattern);
   const own = validate === undefined ? [] : [validateCheck(validate)];
   if (check !== undefined) own.push(check);
-  // Also made where the worker checks: what is wrong with it is said here.
+  // Compiled here too if the worker checks it, so that a problem is reported here.
   const schema = jsonSchema === undefined ? undefined : await schemaCheck(jsonSchema);
   const json = schema === undefined && requireJson ? [jsonCheck()] : [];
   if (pattern === undefined && schema === undefined) return new Checks([...json, ...own]);
@@ -76,8 +76,8 @@ export async function createChecks(options: CheckOptions): Promise<Checks> {
   return new Checks([...json, worker.check, ...own], worker);
 }
 
-/** A row with its answer, as `validate` sees it: the row's own fields, numbers as `JSON.parse` reads
- * them, and these instead of own ones of the same name. */
+/** A row with its answer, as `validate` gets it: the row's own fields, with numbers as `JSON.parse` reads them,
+ * and the following fields, which replace own ones of the same name. */
 export interface AnsweredRow {
   /** Its identity. */
   uid: string;
@@ -93,16 +93,15 @@ export interface AnsweredRow {
   [field: string]: unknown;
 }
 
-/** Judges an answer before it is kept. `false` or a text (the reason) rejects it, and so does what it
- * throws. */
+/** Decides whether an answer is kept. `false` or a text (the reason) rejects it, and so does an exception. */
 export type Validate = (
   row: AnsweredRow,
 ) => boolean | string | void | Promise<boolean | string | void>;
 
 /**
- * Makes a check of `validate`. The row is parsed for it and for no one else.
+ * Turns `validate` into a check. Only this check parses the row.
  *
- * @throws {TypeError} when it is no function
+ * @throws {TypeError} when it is not a function
  */
 export function validateCheck(validate: Validate): Check {
   if (typeof validate !== "function") {
@@ -115,7 +114,7 @@ export function validateCheck(validate: Validate): Check {
 
 const FIRST_ATTEMPT: AnswerCost = Object.freeze({ attempts: 1, latencyMs: 0, costUsd: 0 });
 
-/** Makes a check of a function that gives what `validate` may give, and may throw. */
+/** Turns a function that returns what `validate` may return, and may throw, into a check. */
 export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => unknown): Check {
   return (completion, row, cost = FIRST_ATTEMPT) => {
     try {
@@ -130,7 +129,7 @@ export function verdictCheck(judge: (...answer: Required<Parameters<Check>>) => 
 }
 
 function answeredRow(row: Row, completion: Completion): AnsweredRow {
-  // Spread defines fields, so that one named `__proto__` is a field like any other.
+  // Spreading defines fields, so that one named `__proto__` is a field like any other.
   const { tool_calls: _, ...own } = JSON.parse(row.text) as Record<string, unknown>;
   const answered: AnsweredRow = {
     ...own,
@@ -158,7 +157,7 @@ function reasonOf(verdict: unknown): string | undefined {
 }
 
 function thrownReason(error: unknown): string {
-  // Anything can be thrown; not everything can be made a text by String().
+  // Anything can be thrown, and String() fails for some values.
   if (error instanceof Error) return `validate() threw: ${error.name}: ${error.message}`;
   return `validate() threw: ${typeof error === "string" ? JSON.stringify(error) : inspect(error)}`;
 }

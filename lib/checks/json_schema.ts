@@ -1,9 +1,9 @@
 /**
- * Answers that must be JSON, with or without a JSON Schema, which users have alone or in the `response_format` of a
- * request.
+ * Checks for answers that must be JSON, with or without a JSON Schema. Users have schemas alone or in the
+ * `response_format` of a request.
  *
- * Ajv compiles the schema to a function: it takes 0.1 µs for a small answer, where a validator that walks the schema
- * each time takes 4.5, and it checks the schema itself, so that `"type": "intger"` is found before the first call.
+ * Ajv compiles the schema to a function: that takes 0.1 µs for a small answer, and a validator that interprets the
+ * schema 4.5. Ajv also checks the schema itself, so that `"type": "intger"` is found before the first call.
  *
  * @module
  */
@@ -13,14 +13,13 @@ import type { AskedSchema } from "../teacher/mod.ts";
 import type { Check } from "./check.ts";
 
 /**
- * Rejects answers that are not JSON from the first character to the last but for white space. A code
- * fence around it is no part of JSON: who trains on it teaches a model to write the fence. An answer
- * that is a tool call and has no text is complete, so it passes.
+ * Rejects answers that are anything but JSON and white space. A code fence is not part of JSON: a model that is
+ * trained on it learns to write the fence. An answer with a tool call and no text is complete, so it passes.
  *
- * @param judgeValue Says what is wrong with the JSON value, or undefined. @default nothing is
+ * @param problemOf Says what is wrong with the JSON value, or undefined. @default accepts any value
  */
 export function jsonCheck(
-  judgeValue: (value: unknown) => string | undefined = () => undefined,
+  problemOf: (value: unknown) => string | undefined = () => undefined,
 ): Check {
   return ({ response, toolCalls }) => {
     const text = response ?? "";
@@ -31,14 +30,14 @@ export function jsonCheck(
     } catch (error) {
       return `Not JSON: ${reasonOf(text, error as SyntaxError)}`;
     }
-    return judgeValue(value);
+    return problemOf(value);
   };
 }
 
 function reasonOf(text: string, { message }: SyntaxError): string {
   if (/^\s*```/.test(text)) return "wrapped in a code fence (```)";
-  // V8 quotes the answer after the token. Without that, equal causes have equal messages. The token may
-  // be half of a character, which many readers of JSON lines refuse.
+  // V8 quotes the answer after the token. Without the quotation, equal causes have equal messages. The token
+  // may be half of a character, which many readers of JSON lines reject.
   return message.replace(/^(Unexpected token '.+?'), .*$/su, "$1").toWellFormed();
 }
 
@@ -46,10 +45,10 @@ const NAMED_ERRORS = 3;
 const MOST_VALUE_CHARS = 100;
 
 /**
- * Compiles a schema, also one that stands in a `response_format`, of draft 7, 2019-09 or 2020-12 (when `$schema` names none). Formats are checked;
- * keywords and formats that are unknown are ignored, as the standard wants it.
+ * Compiles a schema, also one inside a `response_format`, of draft 7, 2019-09 or 2020-12 (the default). Formats
+ * are checked; unknown keywords and formats are ignored, as the standard requires.
  *
- * @throws {TypeError} when it is no valid schema
+ * @throws {TypeError} when it is not a valid schema
  * @throws {RangeError} when `$schema` names another draft
  */
 export async function schemaCheck(schema: unknown): Promise<Check> {
@@ -58,7 +57,7 @@ export async function schemaCheck(schema: unknown): Promise<Check> {
     try {
       if (validate(value)) return undefined;
     } catch (error) {
-      // A schema that refers to itself recurses as deep as the answer does.
+      // A recursive schema recurses as deeply as the answer is nested.
       return `Cannot be checked against the schema: ${(error as Error).message}`;
     }
     return `Does not match the schema: ${inWords(validate.errors ?? [])}`;
@@ -101,7 +100,7 @@ async function validatorOf(dialect: unknown) {
     allErrors: true,
     formats: fullFormats,
     logger: false,
-    // Else every object would have a "constructor".
+    // Otherwise every object would have a "constructor".
     ownProperties: true,
     strict: false,
   };
@@ -116,7 +115,7 @@ async function validatorOf(dialect: unknown) {
   );
 }
 
-/** What a JSON Pointer points at. */
+/** The value at a JSON Pointer. */
 function valueAt(root: unknown, pointer: string): unknown {
   const keys = pointer.split("/").slice(1);
   return keys.reduce((value: unknown, key) => {
@@ -133,7 +132,7 @@ function inWords(errors: readonly ErrorObject[]): string {
   return named.join("; ");
 }
 
-/** What the words of Ajv leave out. */
+/** Details that Ajv's messages omit. */
 function detailOf({ keyword, params }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
@@ -154,17 +153,17 @@ function shown(value: unknown): string {
   return text.length <= MOST_VALUE_CHARS ? text : `${text.slice(0, MOST_VALUE_CHARS)}…`;
 }
 
-/** A schema that was taken out of what stands around it. */
+/** A schema that was unwrapped, with the fields around it. */
 type Unwrapped = Partial<AskedSchema> & { readonly schema: unknown };
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What teachers take as a name. */
+/** Names that teachers accept. */
 const NAME = /^[\w-]{1,64}$/;
 
 /**
- * Takes a schema out of `{"type":"json_schema","json_schema":{…}}`, `{"type":"json_schema","schema":…}` or
- * `{"name":…,"schema":…}`. Anything else is a schema.
+ * Unwraps a schema from `{"type":"json_schema","json_schema":{…}}`, `{"type":"json_schema","schema":…}` or
+ * `{"name":…,"schema":…}`. Anything else is a schema itself.
  */
 function unwrapSchema(value: unknown): Unwrapped {
   const outer = fieldsOf(value);
@@ -186,7 +185,7 @@ function unwrapSchema(value: unknown): Unwrapped {
   };
 }
 
-/** The schema as a teacher is asked for it; undefined where it says nothing (`true`, `false`). */
+/** The schema to send to teachers; undefined where it is `true` or `false`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const schema = fieldsOf(unwrapped.schema);

@@ -1,6 +1,6 @@
 /**
- * The worker in which answers are checked against patterns and schemas: it is ended when it takes too
- * long. Started by `worker_check.ts`; not to be imported.
+ * The worker that checks answers against patterns and schemas; it is ended when it takes too long. Started by
+ * `worker_check.ts`; not to be imported.
  *
  * @module
  */
@@ -27,9 +27,10 @@ interface Scope {
 }
 
 const scope = globalThis as unknown as Scope;
-/** When the worker stops by itself. By then it was given up: see `MOST_MS` in `worker_check.ts`. */
+/** After this time, in milliseconds, the worker stops by itself. It has been replaced by then: see `MOST_MS` in
+ * `worker_check.ts`. */
 const LEASH_MS = 2_000;
-/** Neither check looks at the row. */
+/** Neither check uses the row. */
 const NO_ROW = {} as Row;
 
 scope.onmessage = async ({ data }) => {
@@ -54,7 +55,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined where an answer takes too long; that it was given up is then no news to the other thread. */
+/** Returns undefined where an answer takes too long: the main thread knows that already. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],
@@ -79,7 +80,7 @@ function reasonsOf(
   };
   while (place < texts.length) {
     const from = place;
-    // Where others took the time, the answer that was interrupted has all of it for itself next.
+    // If other answers took the time, the interrupted one gets all of it next.
     if (!endsWithin(LEASH_MS, checkRest) && place === from) return undefined;
   }
   Atomics.store(progress, Note.Answer, IDLE);

@@ -26,14 +26,14 @@ export interface WorkerCheckOptions {
   readonly jsonSchema: unknown;
 }
 
-/** The longest that one answer may take, in milliseconds. */
+/** The longest time for one answer, in milliseconds. */
 const MOST_MS = 1_000;
-/** Answers in a row that took longer and halt the run. */
+/** This many answers in a row that take longer halt the run. */
 const MOST_IN_A_ROW = 3;
 const WATCH_MS = 50;
-/** A watch that comes later than this was held up itself, and so may the worker have been. */
+/** A look later than this was delayed itself, and so may the worker have been. */
 const MOST_WATCH_MS = 2 * WATCH_MS;
-/** The most that goes to the worker at once. */
+/** The largest batch for the worker. */
 const BATCH_ANSWERS = 256;
 const BATCH_CHARS = 4_000_000;
 
@@ -44,27 +44,27 @@ interface Waiting {
   readonly resolve: (verdict: Verdict) => void;
 }
 
-/** What the worker was seen at. */
+/** What the worker was doing at the last look. */
 interface Watch {
   readonly timer: ReturnType<typeof setInterval>;
-  /** When. */
+  /** When that was. */
   at: number;
   answer: number;
   phase: number;
-  /** For how long it has been at that. */
+  /** For how long it has been doing that. */
   forMs: number;
 }
 
 /** The worker, and what it still has to check. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
-  /** What the worker writes. Each has its own: one that was ended writes for some seconds more. */
+  /** The notes of the worker. Each worker has its own: one that was ended may write for some seconds more. */
   #progress = new Int32Array(new SharedArrayBuffer(NOTES * 4));
   #worker: Worker | undefined;
   #waiting: Waiting[] = [];
-  /** Were checked before an answer that took too long; only their verdicts were lost. */
+  /** Answers that were checked before one that took too long; only their verdicts were lost. */
   #again: Waiting[] = [];
-  /** What the worker has; undefined while it has nothing or is being started. */
+  /** The batch of the worker; undefined while it has none or is being started. */
   #batch: { readonly items: readonly Waiting[]; readonly isAgain: boolean } | undefined;
   #isReady = false;
   #tooLong = 0;
@@ -134,7 +134,7 @@ export class WorkerCheck {
       };
       worker.onmessage = ({ data }: MessageEvent<Ready>) => {
         worker.onmessage = ({ data }: MessageEvent<Reasons>) => {
-          // It may have been ended with the message on its way.
+          // It may have been ended while the message was on its way.
           if (this.#worker === worker) this.#onReasons(data);
         };
         this.#isReady = data.problem === undefined;
@@ -157,7 +157,7 @@ export class WorkerCheck {
     };
   }
 
-  /** Gives the worker what waits, unless it has something. */
+  /** Gives the worker the next batch, unless it has one. */
   #send(): void {
     if (!this.#isReady || this.#batch !== undefined) return;
     const isAgain = this.#again.length > 0;
@@ -189,7 +189,7 @@ export class WorkerCheck {
     this.#send();
   }
 
-  /** Looks whether the worker is at the same answer as before. */
+  /** Checks whether the worker is still at the same answer. */
   #look(): void {
     const watch = this.#watch!;
     const now = performance.now();
@@ -210,12 +210,12 @@ export class WorkerCheck {
     this.#onTooLong(answer, `The answer could not be checked: ${message}`);
   }
 
-  /** An answer of the batch is given up, and the worker with it. */
+  /** Gives up an answer of the batch, and the worker with it. */
   #onTooLong(place: number, reason: string): void {
     const { items, isAgain } = this.#batch!;
     this.#stop();
     this.#batch = undefined;
-    // Others have passed in between.
+    // Other answers were checked in between.
     if (place > 0 && !isAgain) this.#tooLong = 0;
     this.#tooLong++;
     this.#again.unshift(...items.slice(0, place));
@@ -240,7 +240,7 @@ export class WorkerCheck {
   }
 }
 
-/** Takes the first of them, as many as go to the worker at once. */
+/** Takes the answers of the next batch. */
 function take(from: Waiting[]): Waiting[] {
   let count = 0, chars = 0;
   while (count < from.length && count < BATCH_ANSWERS && (count === 0 || chars < BATCH_CHARS)) {

@@ -1,7 +1,7 @@
 /**
- * Lists of teachers' addresses that change while a run works: a file, or the addresses of a name.
+ * Lists of teacher addresses that change during a run: a file, or the addresses of a DNS name.
  *
- * In: where the list is. Out: the addresses that join and leave. Nothing here makes a request or knows a key.
+ * In: the place of the list. Out: the addresses that join and leave. Nothing here makes a request or knows a key.
  *
  * @module
  */

@@ -1,27 +1,27 @@
 /**
- * Where a list of addresses comes from: `@endpoints.txt`, or `dns+http://name:port/v1`.
+ * The source of a list of addresses: `@endpoints.txt`, or `dns+http://name:port/v1`.
  *
  * @module
  */
 
 import { systemReason } from "../files.ts";
 
-/** A list that can be looked at again. */
+/** A list that can be read again and again. */
 export interface ListSource {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   /**
-   * Looks now. `isWhole` is false where it may have been read while it was written.
+   * Reads the list. `isWhole` is false where it may be incomplete, such as a file that is being written.
    *
    * @throws {Error} when it cannot be used, with the reason
    */
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-/** What begins the name of a list. */
+/** The forms that name a list, for messages. */
 export const LIST_KINDS = "@FILE, or dns+http://NAME:PORT/v1";
 
-/** Looks up the addresses of a name. */
+/** Looks up the addresses of a DNS name. */
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 
 /** Whether an address names a list, and not one teacher or a variable. */
@@ -32,7 +32,7 @@ export function isList(text: string): boolean {
 /**
  * The list that an address names.
  *
- * @throws {SyntaxError} when it is none
+ * @throws {SyntaxError} when it is not a list
  */
 export function sourceOf(text: string, resolve: Resolve = resolveDns): ListSource {
   return text.startsWith("@") ? fileSource(text.slice(1)) : dnsSource(text, resolve);
@@ -40,7 +40,7 @@ export function sourceOf(text: string, resolve: Resolve = resolveDns): ListSourc
 
 const resolveDns: Resolve = (name, type) => Deno.resolveDns(name, type);
 
-/** Read again and again, never by file events, which network file systems do not have. */
+/** Read periodically: network file systems have no file events. */
 function fileSource(path: string): ListSource {
   let before: string | undefined;
   return {
@@ -86,7 +86,7 @@ function dnsSource(text: string, resolve: Resolve): ListSource {
           failed === undefined ? "the name has no address" : systemReason(failed.reason),
         );
       }
-      // One that is known to have addresses of a kind may fail for the other kind for a moment.
+      // The lookup of one kind of addresses may fail for a moment although there are some.
       const isWhole = [four, six].every((one) =>
         one.status === "fulfilled" || one.reason instanceof Deno.errors.NotFound
       );
@@ -105,12 +105,12 @@ export interface EndpointEntry {
   readonly url: string;
   /** Its share of the load. @default 1 */
   readonly weight?: number;
-  /** The most attempts in flight at it. @default that of the run */
+  /** The most attempts in flight there. @default that of the run  */
   readonly max?: number;
 }
 
 /**
- * Reads a list: lines of `URL [weight=2] [max=64]`, blank lines and `#` comments left out, or YAML: a list of
+ * Parses a list: lines of `URL [weight=2] [max=64]`, without blank lines and `#` comments, or YAML: a list of
  * addresses or of blocks with `url`, `weight` and `max`.
  *
  * @throws {SyntaxError} with the line or entry that is wrong
@@ -119,7 +119,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
   const entries = isYaml || /^\s*(-|\[)/.test(text) ? await yamlEntries(text) : lineEntries(text);
   const urls = new Set<string>();
   for (const { url } of entries) {
-    if (urls.has(url)) throw new SyntaxError(`${url} stands there twice`);
+    if (urls.has(url)) throw new SyntaxError(`${url} is listed twice`);
     urls.add(url);
   }
   return entries;

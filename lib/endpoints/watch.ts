@@ -1,6 +1,6 @@
 /**
- * Follows a list: tells which addresses join and leave. A list that cannot be read, is half written or empty changes
- * nothing.
+ * Follows a list: reports which addresses join and leave. A list that cannot be read, is half written or empty
+ * changes nothing.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import type { EndpointEntry, ListSource } from "./source.ts";
 export interface WatchOptions {
   /** Called with what has joined and left. An entry whose weight or limit was changed leaves and joins. */
   readonly onChange: (joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) => void;
-  /** Hears why the list cannot be used, once for each reason, and that it can be used again. */
+  /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** Calls back every `ms` until the function that it gives is called. @default setInterval */
+  /** Calls back every `ms` until the returned function is called. @default setInterval  */
   readonly every?: (ms: number, callback: () => void) => () => void;
 }
 
 const LOOK_MS = 5_000;
 
-/** A list under watch. */
+/** A list that is followed. */
 export class EndpointWatch {
   readonly #source: ListSource;
   readonly #options: WatchOptions;
@@ -28,7 +28,7 @@ export class EndpointWatch {
   #isLooking = false;
   #stop: (() => void) | undefined;
 
-  /** Starts to look every 5 s; `entries` is what the run has begun with. */
+  /** Starts to read the list every 5 s; `entries` are those that the run started with. */
   constructor(source: ListSource, entries: readonly EndpointEntry[], options: WatchOptions) {
     this.#source = source;
     this.#options = options;
@@ -36,7 +36,7 @@ export class EndpointWatch {
     this.#stop = (options.every ?? everyMs)(LOOK_MS, () => void this.look());
   }
 
-  /** Looks once, unless that is under way. */
+  /** Reads the list once, unless that is under way. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
@@ -57,7 +57,7 @@ export class EndpointWatch {
     }
   }
 
-  /** Looks no more. */
+  /** Stops reading. */
   stop(): void {
     this.#stop?.();
     this.#stop = undefined;

@@ -1,8 +1,8 @@
 /**
- * Adds lines to a file in such a way that it holds whole lines, whatever the disk does.
+ * Appends lines to a file so that it always ends with a whole line, whatever the disk does.
  *
- * A write that fails half way is trimmed to the last whole line, and the rest is tried again until the
- * disk takes it: what was paid for stays in memory meanwhile.
+ * A write that fails halfway is trimmed to the last whole line, and the rest is tried again until the disk
+ * takes it: what was paid for stays in memory until then.
  *
  * @module
  */
@@ -10,58 +10,59 @@
 import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 
-/** What is asked of a file; a `Deno.FsFile` that was opened for appending is one. */
+/** The file of an appender; a `Deno.FsFile` that was opened for appending is one. */
 export interface JournalFile {
-  /** Adds bytes at the end; gives how many of them were taken. */
+  /** Appends bytes; returns how many were written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** The same without leaving the event loop; used while it is quick. */
+  /** The same without a thread; used while the disk is fast. */
   writeSync?(bytes: Uint8Array): number;
   /** Makes what was written survive a power cut. */
   syncData(): Promise<void>;
-  /** Cuts the file to this many bytes. */
+  /** Truncates the file to this many bytes. */
   truncate(length: number): Promise<void>;
-  /** How many bytes it holds. */
+  /** The size of the file. */
   stat(): Promise<{ readonly size: number }>;
-  /** Frees it. */
+  /** Closes the file. */
   close(): void;
 }
 
-/** What an appender says, and what a test controls. */
+/** Callbacks of an appender, and what tests control. */
 export interface AppenderOptions {
-  /** The disk does not take any more; it is tried again until it does. */
+  /** The disk takes no more bytes; writing is tried again until it does. */
   readonly onStall?: (error: SinkError) => void;
-  /** The disk takes more again. */
+  /** The disk takes bytes again. */
   readonly onRecover?: () => void;
   /** Milliseconds, monotonic. @default performance.now */
   readonly now?: () => number;
-  /** Waits before the next try, in milliseconds, until then or until the signal is aborted. */
+  /** Waits `ms` milliseconds before the next try, or until the signal is aborted. */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 const RETRY_MS = 1_000;
-/** A write that takes longer was no copy in memory. */
+/** A write that takes longer, in milliseconds, did more than copy into memory. */
 const SLOW_MS = 5;
-/** How long a disk counts as slow after that: the event loop waits for it once in this time at most. */
+/** How long a disk counts as slow after that, in milliseconds: the event loop waits for it at most once in this
+ * time. */
 const SLOW_FOR_MS = 1_000;
-/** More than this is no short copy either. */
+/** Larger writes take long to copy and always go through a thread. */
 const MOST_BYTES_AT_ONCE = 1024 * 1024;
 const NEWLINE = 10;
 
-/** Adds to one file. */
+/** Appends to one file. */
 export class Appender {
   readonly #path: string;
   readonly #file: JournalFile;
   readonly #options: AppenderOptions;
   readonly #givenUp = new AbortController();
-  /** The bytes of whole lines. */
+  /** The size of all whole lines, in bytes. */
   #size: number;
-  /** Until then the disk counts as slow: a write has made the event loop wait. */
+  /** Until then the disk counts as slow, because a write blocked the event loop. */
   #slowUntil = -Infinity;
   readonly #now: () => number;
   /** Whether the file may hold more than `#size` bytes. */
   #isTorn = false;
 
-  /** `size` is what the file holds now, whole lines all of it. */
+  /** `size` is the size of the file, which holds only whole lines. */
   constructor(path: string, file: JournalFile, size: number, options: AppenderOptions) {
     this.#path = path;
     this.#file = file;
@@ -70,8 +71,8 @@ export class Appender {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Adds whole lines. Resolves once all of them are written, however long that takes; rejects with the
-   * reason of `giveUp`. */
+  /** Appends whole lines. Resolves once all are written, however long that takes; rejects with the reason of
+   * `giveUp`. */
   async append(lines: Uint8Array): Promise<void> {
     const { delay = wait, onStall, onRecover } = this.#options;
     const { signal } = this.#givenUp;
@@ -90,12 +91,12 @@ export class Appender {
     if (isStalled) onRecover?.();
   }
 
-  /** Tries no more: what cannot be written now is lost. */
+  /** Stops trying: what is not written by now is lost. */
   giveUp(reason: SinkError): void {
     this.#givenUp.abort(reason);
   }
 
-  /** One attempt. Returns the number of bytes that are written, and the error that kept the others out. */
+  /** One attempt. Returns the number of bytes that were kept, and the error that prevented the rest. */
   async #write(lines: Uint8Array): Promise<{ kept: number; problem?: SinkError }> {
     let written = 0;
     try {
@@ -111,16 +112,16 @@ export class Appender {
       const kept = written === 0 ? 0 : lines.lastIndexOf(NEWLINE, written - 1) + 1;
       this.#size += kept;
       this.#isTorn = true;
-      // Where this fails too, the next try begins with it.
+      // If this fails too, the next attempt begins with it.
       await this.#trim().catch(() => {});
       return { kept, problem: this.#problemOf(cause) };
     }
   }
 
   /**
-   * Most writes only copy into the memory of the system. Doing that at once costs 6 µs for 20 lines of
-   * 1 KB, and through a thread 50 µs, which lanes spend waiting: at concurrency 20 a row takes 9 µs in
-   * place of 14. But a disk that is slow must not stop the event loop again and again.
+   * Most writes only copy into the system's memory. Directly, that costs 6 µs for 20 lines of 1 KB, and through
+   * a thread 50 µs, during which lanes wait: at concurrency 20 a row takes 9 µs instead of 14. But a slow disk
+   * must not block the event loop again and again.
    */
   #take(bytes: Uint8Array): number | Promise<number> {
     const startedAt = this.#now();

@@ -1,6 +1,6 @@
 /**
- * Files that survive a crash: written whole or not at all, with the permissions of the file that they replace. Also
- * whether a path still leads to the file that was opened.
+ * Files that survive a crash: written completely or not at all, with the permissions of the file that they
+ * replace. Also whether a path still leads to the file that was opened.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import { dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
 import { ifThere, systemReason } from "../files.ts";
 
-/** How a new version is made. */
+/** How a new version is written. */
 export interface ReplacementOptions {
-  /** Stands in the name of the new version until it is whole. A run takes what its lock says, so that the next
-   * one can remove what a crash has left. @default 64 random bits */
+  /** Part of the temporary name of the new version. A run uses the one in its lock file, so that the next run
+   * can remove what a crash left. */
   token?: string;
   /** The permissions of a file that was not there before. @default 0o666 */
   mode?: number;
-  /** Whether a link stays one and what it leads to is replaced. What we name ourselves is never written through
-   * one: it may lead to a file of the user's. @default true */
+  /** Whether a link stays and its target is replaced. Files with names of our own never follow one: it may lead
+   * to a file of the user's. */
   followsLinks?: boolean;
 }
 
 /**
- * Replaces the content of the file by `text`, so that after a crash it is one or the other whole.
+ * Replaces the content of the file by `text`, so that after a crash it is entirely the old or the new one.
  *
- * @throws {SinkError} when it cannot be written; the old version then stands
+ * @throws {SinkError} when it cannot be written; the old version stays
  */
 export async function writeFileDurably(
   path: string,
@@ -36,7 +36,7 @@ export async function writeFileDurably(
   await replacement.commit();
 }
 
-/** A name of 16 hex digits that no one can guess. */
+/** A random name of 16 hex digits. */
 export function randomToken(): string {
   return crypto.getRandomValues(new Uint8Array(8)).toHex();
 }
@@ -46,9 +46,9 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** The next version of a file, written beside it. It goes away unless it is committed. It gets the permissions
- * and, where that is allowed, the owner of the file that it replaces; a link stays one, and what it leads to
- * is replaced. */
+/** The next version of a file, written beside it. It is removed unless it is committed. It gets the permissions
+ * and, where that is allowed, the owner of the file that it replaces; a link stays one, and its target is
+ * replaced. */
 export class Replacement implements AsyncDisposable {
   readonly #path: string;
   readonly #temporaryPath: string;
@@ -62,7 +62,7 @@ export class Replacement implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Starts an empty version, in a file that is not there yet. */
+  /** Starts an empty version in a new file. */
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
@@ -70,7 +70,7 @@ export class Replacement implements AsyncDisposable {
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
-      // No one else reads what the old version keeps to its owner, not even for a moment.
+      // What only the owner may read in the old version must not be readable for others, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
       const replacement = new Replacement(target, temporaryPath, file);
@@ -90,7 +90,7 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Puts this version in the place of the file. */
+  /** Replaces the file by this version. */
   async commit(): Promise<void> {
     try {
       await this.#file.sync();
@@ -103,11 +103,11 @@ export class Replacement implements AsyncDisposable {
     }
   }
 
-  /** Throws this version away unless it was committed. */
+  /** Removes this version unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
     if (this.#isCommitted) return;
-    // It is the error that led here which matters, not what is left lying about.
+    // The error that led here matters more than a leftover file.
     await Deno.remove(this.#temporaryPath).catch(() => {});
   }
 
@@ -118,7 +118,7 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
-/** What `replaceFile` needs of the world. */
+/** The system that `replaceFile` uses. */
 export interface ReplaceOptions {
   /** The system. @default this one */
   readonly os?: typeof Deno.build.os;
@@ -128,12 +128,12 @@ export interface ReplaceOptions {
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-/** Attempts at a rename, with pauses that double from 10 ms to 2.5 s in all. */
+/** Attempts at a rename, with pauses that double from 10 ms on and add up to 2.5 s. */
 const RENAMES = 9;
 
 /**
- * Puts a file in the place of another one. On Windows that is refused while another program, such as a virus
- * scanner or an indexer, has either of them open without sharing it: it is tried again for 2.5 s.
+ * Replaces one file by another. Windows refuses that while another program, such as a virus scanner or an
+ * indexer, has either of them open without sharing it: it is tried again for 2.5 s.
  */
 export async function replaceFile(
   from: string,
@@ -160,15 +160,15 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Writes all of `bytes`, however few of them the disk takes at once. */
+/** Writes all of `bytes`, in several writes if necessary. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
   while (written < bytes.length) written += await file.write(bytes.subarray(written));
 }
 
 /**
- * Makes names in the folder of `path` survive a power cut: a new file's bytes may be safe while its
- * name is not yet.
+ * Makes the file names in the folder of `path` survive a power cut: a new file's bytes may be on disk before
+ * its name is.
  */
 export async function syncFolderOf(path: string, os = Deno.build.os): Promise<void> {
   if (os === "windows") return; // A folder cannot be opened there.
@@ -182,7 +182,7 @@ export async function syncFolderOf(path: string, os = Deno.build.os): Promise<vo
   }
 }
 
-/** Where a path leads: the end of its links; the path itself where it is none or leads nowhere. */
+/** The target of a path: the end of its links, or the path itself where it is no link or leads nowhere. */
 export async function targetOf(path: string): Promise<string> {
   try {
     return (await Deno.lstat(path)).isSymlink ? await Deno.realPath(path) : path;
@@ -191,8 +191,8 @@ export async function targetOf(path: string): Promise<string> {
   }
 }
 
-/** The permissions of a file that is made from others: who may not read all of those may not read it. Undefined
- * where the system decides. */
+/** The permissions of a file that is made from others: only users who may read all of those may read it.
+ * Undefined where the system decides. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let made: number | undefined;
   for (const path of paths) {
@@ -205,15 +205,15 @@ export async function modeMadeFrom(paths: readonly string[]): Promise<number | u
 
 const READ_AND_WRITE = 0o666;
 const PRIVATE_MODE = 0o600;
-/** Who may read and write, for each class. */
+/** The permission bits for owner, group and others. */
 const ACCESS_BITS = 0o777;
 
-/** Gives a file the permissions of another one, and its owner where that is allowed. */
+/** Gives a file the permissions of another file, and its owner where that is allowed. */
 async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promise<void> {
   if (mode === null) return; // Windows has none.
   const made = await Deno.lstat(path);
   if (made.uid !== uid || made.gid !== gid) await Deno.chown(path, uid, gid).catch(() => {});
-  // Filesystems that have no permissions give all files the same.
+  // Filesystems without permissions report the same for all files.
   if (made.mode !== mode) await Deno.chmod(path, mode & ACCESS_BITS).catch(() => {});
 }
 
@@ -222,7 +222,7 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** Names a file on its machine; the inode is 0 where the filesystem has no numbers that can be compared. */
+/** Identifies a file on its machine; the inode is 0 where the filesystem has no comparable numbers. */
 export interface FileIdentity {
   /** The filesystem. */
   readonly device: number;
@@ -233,12 +233,12 @@ export interface FileIdentity {
 /** The identity of an open file. */
 export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
   const named = await Deno.stat(path).catch(() => undefined);
-  // Some network and overlay filesystems give another number to a path than to its handle.
+  // Some network and overlay filesystems report different numbers for a path and for its handle.
   const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
   return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
 }
 
-/** Whether a path leads to a file whose handles have this number, though the path has another one. */
+/** Whether the file at a path has this number when it is opened, although the path has another one. */
 async function isOpenedAs(
   path: string,
   named: Deno.FileInfo,
@@ -254,9 +254,9 @@ function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
 }
 
 /**
- * What is wrong with what a path leads to, in words; undefined where nothing is.
+ * What happened to the file at a path, for messages; undefined where it is still the same.
  *
- * @param minBytes A file that is smaller was cut.
+ * @param minBytes A smaller file was truncated.
  */
 export async function pathProblem(
   path: string,
@@ -267,7 +267,7 @@ export async function pathProblem(
   try {
     info = await Deno.stat(path);
   } catch (error) {
-    // Any other error tells nothing of the file.
+    // Any other error says nothing about the file.
     return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
   }
   if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
@@ -276,5 +276,5 @@ export async function pathProblem(
   return info.size < minBytes ? WAS_CUT : undefined;
 }
 
-/** The problem of a file that is the same and has lost bytes. */
+/** The problem of a file that is the same but has lost bytes. */
 export const WAS_CUT = "it was cut";

@@ -1,6 +1,6 @@
 /**
- * Reads back what an earlier run wrote of a row: the row itself, as it was before it was answered, and the answer of a
- * failures line after which the row was to be asked again.
+ * Reads back what an earlier run wrote about a row: the row itself, as it was before it was answered, and the
+ * answer in a failures line after which the row was to be sent again.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { SinkError } from "../errors.ts";
 import { topLevelMembers, withoutMembers } from "./json_text.ts";
 import { insideOf } from "./line.ts";
 
-/** Where a line stands in its file, in bytes. */
+/** The position of a line in its file, in bytes. */
 export interface LinePlace {
   /** Where it begins. */
   readonly offset: number;
@@ -27,24 +27,24 @@ export interface LinePlace {
   readonly byteLength: number;
 }
 
-/** Whether a failures line says that its row has not failed: it was to be asked again. A line of a version
- * that did not write `final` is final. */
+/** Whether a failures line says that its row is pending: it was to be sent again. A line of a version that did
+ * not write `final` is final. */
 export function isPendingLine({ error }: { readonly error?: unknown }): boolean {
   return (error as { final?: unknown } | null | undefined)?.final === false;
 }
 
-/** One of them stands in every such line; in others it may, too, in what is the row's own. */
+/** Every such line contains one of these; other lines may contain one too, in the row's own fields. */
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * What the line says, or undefined where it is about an older prompt of the row. Where it was made with
- * other parameters the row starts over, but the answer is not lost.
+ * The answer in the line, or undefined where it is about an older prompt of the row. With other parameters the
+ * row starts over, but the answer is not lost.
  *
  * @param path The failures file.
- * @param place Where the line stands in it.
- * @param row The row as it is now.
- * @param paramsId Names the parameters of this run.
- * @throws {SourceError} when the file cannot be read
+ * @param place The position of the line in it.
+ * @param row The row in the input.
+ * @param paramsId The id of this run's parameters.
+ * @throws {SinkError} when the file cannot be read
  */
 export function readEarlierAnswer(
   path: string,
@@ -66,7 +66,7 @@ interface PendingLine {
   readonly distill?: { readonly params?: unknown };
 }
 
-/** Another line stands there where the file was replaced since its index was read. */
+/** If the file was replaced since its index was read, another line is there. */
 function parsed(text: string, path: string): PendingLine {
   try {
     return JSON.parse(text) as PendingLine;
@@ -75,7 +75,7 @@ function parsed(text: string, path: string): PendingLine {
   }
 }
 
-/** At once: lines are small and in the page cache, and a promise for each would cost more than the read. */
+/** Synchronous: lines are small and in the page cache, and a promise for each would cost more than the read. */
 function textAt(path: string, { offset, byteLength }: LinePlace): string {
   try {
     using file = Deno.openSync(path, { read: true });
@@ -143,18 +143,18 @@ export interface RestoredRow {
 }
 
 /**
- * Returns the row of a failures line as it was: without our members, and with its own of the same
- * names back, at the end. (In a results line an own `uid` that equals ours is not told apart from one
- * that the row never had, and stays out.)
+ * Returns the row of a failures line as it was: without our members, and with the row's own members of the
+ * same names restored at the end. (In a results line, a row's own `uid` that equals ours cannot be told from
+ * none, and is not restored.)
  *
- * @throws {SinkError} when the line is no JSON object with a `uid`
+ * @throws {SinkError} when the line is not a JSON object with a `uid`
  */
 export function restoreRow(lineText: string): RestoredRow {
   const { uid, promptHash } = identityOf(lineText);
   const { text, removed } = withoutMembers(lineText, RESERVED_FIELDS);
   const members = [insideOf(text)];
   const replaced = removed.distill && valueOf(removed.distill, "replaced");
-  // Earlier versions wrote the object itself.
+  // Earlier versions wrote the object instead of its text.
   if (replaced) members.push(insideOf(replaced[0] === '"' ? JSON.parse(replaced) : replaced));
   return { uid, promptHash, text: `{${members.filter((member) => member !== "").join(",")}}` };
 }

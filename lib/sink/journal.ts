@@ -9,14 +9,14 @@
  *             write is under way)    resolves)
  * ```
  *
- * The writer takes all that has gathered while its last call was under way, so batches find their own
- * size: one line on an idle disk, hundreds on a busy one, and no timer anywhere. The syncer does the
- * same with what was written meanwhile. They use two handles because Deno lets the operations on one
- * handle wait for each other; 64 lanes that wait for fdatasync reach 77,000 rows/s, this 117,000.
+ * The writer takes everything that has come during its last call, so the size of batches adapts: one line on
+ * an idle disk, hundreds on a busy one, without any timer. The syncer does the same with what was written.
+ * They use two handles because in Deno operations on one handle wait for each other. 64 lanes that wait for
+ * fdatasync reach 77,000 rows/s, this 117,000.
  *
- * A quick disk is written to at once, a slow one through a thread. A write that fails is tried again
- * (see `appender.ts`) while appends wait. An fdatasync that fails is not: the kernel may have dropped the pages and would report success the next time. The journal is
- * broken then, and what was not synced is never called durable.
+ * A fast disk is written to directly, a slow one through a thread. A failed write is tried again (see
+ * `appender.ts`) while appends wait. A failed fdatasync is not: the kernel may have dropped the pages and would
+ * report success the next time. The journal is broken then, and what was not synced never counts as durable.
  *
  * @module
  */
@@ -30,24 +30,24 @@ import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
 
-/** A write costs 6 µs, whatever it holds: this many rows are written without waiting for more. */
+/** This many rows are written without waiting for more: a write costs 6 µs, whatever its size. */
 const ENOUGH_ROWS = 8;
 
-/** What a journal is told. */
+/** Options of a journal. */
 export interface JournalOptions<T> extends AppenderOptions {
-  /** What is durable, in the order of the appends. */
+  /** Receives records that are durable, in the order of the appends. */
   readonly onDurable?: (records: readonly T[]) => void;
-  /** Nothing more can be made durable; told once. */
+  /** Nothing more can be made durable; called once. */
   readonly onBroken?: (error: SinkError) => void;
   /** At most this many rows are written but not synced: 1 and more. @default 1024 */
   readonly maxUnsyncedRows?: number;
   /** `never`: a row counts as durable once it is written. @default "always" */
   readonly fsync?: "always" | "never";
-  /** The permissions of a file that is made now. @default 0o666 */
+  /** The permissions of a new file. @default 0o666  */
   readonly mode?: number;
-  /** Whether the file is there and its name outlives a power cut. @default false */
+  /** Whether the file exists and its name survives a power cut. @default false  */
   readonly isNamed?: boolean;
-  /** What the file was when it was closed. @default it was not open before */
+  /** The state of the file when it was closed. @default it was not open before  */
   readonly known?: KnownFile;
   /** Opens the file for appending; called twice. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
@@ -59,27 +59,27 @@ export class Journal<T> implements AsyncDisposable {
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
   readonly #now: () => number;
-  /** Used by one write at a time, as the writer is busy with one. */
+  /** Used by one write at a time, because the writer makes one at a time. */
   readonly #bytes = new KeptBytes();
   /** One for the writer, one for the syncer. */
   readonly #files: readonly [JournalFile, JournalFile];
   readonly #syncer: Syncer<T>;
   readonly #watched: WatchedFile | undefined;
-  /** Not yet with the writer, oldest first; only the last one grows. */
+  /** Batches that the writer has not taken yet, oldest first; only the last one grows. */
   readonly #waiting: Batch<T>[] = [];
   #appendedRows = 0;
   #writtenRows = 0;
   #writer: Promise<void> | undefined;
   /** Ends the writer's wait for more lines. */
   #hurry: (() => void) | undefined;
-  /** From then on the event loop has to have a turn. */
+  /** When the event loop has to get a turn. */
   #turnAt = 0;
-  /** Why nothing can be appended any more: it is closed, or has come to an end. */
+  /** Why nothing more can be appended: the journal is closed, broken or abandoned. */
   #refusal: SinkError | undefined;
-  /** Why nothing becomes durable any more: it is broken or abandoned. */
+  /** Why nothing more becomes durable: the journal is broken or abandoned. */
   #end: SinkError | undefined;
   #isAbandoned = false;
-  /** Whether the disk has said that it may not hold what was written. */
+  /** Whether fdatasync has failed, so that the disk may not hold what was written. */
   #isSyncBroken = false;
   #closing: Promise<void> | undefined;
 
@@ -105,7 +105,7 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /**
-   * Opens the file, which ends with a whole line or is made now.
+   * Opens the file, which ends with a whole line or is new.
    *
    * @throws {SinkError} when it cannot be opened
    */
@@ -136,13 +136,13 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** What has become of the file meanwhile; undefined where nothing has. See `WatchedFile`. */
+  /** What has happened to the file meanwhile; undefined where nothing has. See `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** Where the last check has found something: lets all lines go to a new file, and gives its path. */
+  /** If the last check found a problem, directs all lines to a new file and returns its path. */
   async moveAway(): Promise<string | undefined> {
     try {
       return await this.#watched?.moveAway();
@@ -151,7 +151,7 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** What the file is to be when it is opened again. */
+  /** The state of the file, for opening it again. */
   get known(): KnownFile | undefined {
     return this.#watched?.known;
   }
@@ -161,15 +161,15 @@ export class Journal<T> implements AsyncDisposable {
     return this.#appendedRows;
   }
 
-  /** Lines that were appended and may not be in the file: 0 unless the journal has come to an early end. */
+  /** Lines that were appended and may not be in the file: 0 unless the journal was broken or abandoned. */
   get missingRows(): number {
     if (this.#end === undefined) return 0;
     const safe = this.#isSyncBroken ? this.#syncer.durableRows : this.#writtenRows;
     return this.#appendedRows - safe;
   }
 
-  /** Adds a line, given without its ending. Resolves once it is written, for all lines of a batch at
-   * once; rejects with a `SinkError` when it never will be. */
+  /** Appends a line, given without its ending. Resolves once it is written, for all lines of a batch at once;
+   * rejects with a `SinkError` when it never will be. */
   append(line: string, record: T): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     let batch = this.#waiting.at(-1);
@@ -189,8 +189,8 @@ export class Journal<T> implements AsyncDisposable {
     return this.#syncer.durable(this.#appendedRows);
   }
 
-  /** Gives up what is not written yet, and calls nothing more durable. For a user who does not want
-   * to wait for a full disk. */
+  /** Gives up what is not written yet; nothing more becomes durable. For a user who does not want to wait for a
+   * full disk. */
   abandon(): void {
     this.#isAbandoned = true;
     const lost = this.#waiting.reduce((rows, batch) => rows + batch.records.length, 0);
@@ -198,17 +198,15 @@ export class Journal<T> implements AsyncDisposable {
     this.#stop(new SinkError(message, { path: this.#path }));
   }
 
-  /** Makes everything durable and frees the file. Waits as long as the disk does not take it, unless
-   * `abandon` was called.
+  /** Makes everything durable and closes the file. Waits until the disk takes it, unless `abandon` was called.
    *
-   * @throws {SinkError} when something could not be made durable
-   */
+   * @throws {SinkError} when something could not be made durable */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
-  /** Closes. What could not be made durable was told to `onBroken`, and must not hide the error that
-   * ends the block. */
+  /** Closes. `onBroken` was called for what could not be made durable; it must not hide the error that ends the
+   * block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
@@ -234,7 +232,7 @@ export class Journal<T> implements AsyncDisposable {
     return batch.records.length >= this.maxUnsyncedRows || batch.length >= MAX_UNSYNCED_BYTES;
   }
 
-  /** Ends in the same breath in which it finds nothing to do, so that no append falls between. */
+  /** Ends in the same turn in which it finds nothing to do, so that no append is missed. */
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
@@ -250,8 +248,8 @@ export class Journal<T> implements AsyncDisposable {
     }
   }
 
-  /** Until a call is worth it, or this turn of the event loop brings no more: who waits for the turn's end
-   * sends the next requests a turn later, and the teacher stands idle meanwhile. */
+  /** Waits until a call is worth it, or the turn of the event loop has ended. Lanes that wait for the end of
+   * the turn send their next requests a turn later, and the teacher is idle meanwhile. */
   async #gather(): Promise<void> {
     const isTurnDue = this.#now() >= this.#turnAt;
     if (!isTurnDue && this.#waiting[0].records.length >= ENOUGH_ROWS) return;

@@ -1,6 +1,6 @@
 /**
- * The JSON text of a line's values: what `JSON.stringify` would change or could not write, and the members of a
- * row as they were written.
+ * The JSON text of a line's values: what `JSON.stringify` would change or could not write, and the members of
+ * a row in their original text.
  *
  * @module
  */
@@ -8,19 +8,19 @@
 import { isTooDeep } from "../json.ts";
 
 /**
- * The JSON text of a value, with U+FFFD for each half of a surrogate pair that stands alone.
+ * The JSON text of a value, with U+FFFD for each lone surrogate.
  *
- * @throws {TypeError} where the value holds what JSON cannot (a `BigInt`, a circle)
+ * @throws {TypeError} where the value holds what JSON cannot (a `BigInt`, a cycle)
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
-  // `JSON.stringify` writes whole pairs as they are, so that each such escape stands for a half. The
-  // search takes a fiftieth of the time of `JSON.stringify`.
+  // `JSON.stringify` writes whole pairs unescaped, so each such escape is a lone surrogate. The search takes a
+  // fiftieth of the time of `JSON.stringify`.
   return json.includes("\\ud") ? json.replace(HALF, wholeOf) : json;
 }
 
 /**
- * The members of a list or an object, those that are nested too deeply as their JSON text.
+ * The members of a list or an object; those that are nested too deeply become their JSON text.
  *
  * @throws {TypeError} where they hold what JSON cannot
  */
@@ -32,7 +32,7 @@ export function withDeepAsText<T extends object>(values: T): T {
   return (Array.isArray(values) ? flat.map(([, value]) => value) : Object.fromEntries(flat)) as T;
 }
 
-/** An escaped backslash comes first: what follows it is no escape. */
+/** An escaped backslash is matched first: what follows it is no escape. */
 const HALF = /\\(?:\\|ud[89a-f][0-9a-f]{2})/g;
 
 function wholeOf(escape: string): string {
@@ -43,16 +43,16 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    // A circle is told before the stack is full.
+    // A cycle throws a TypeError before the stack is full.
     if (!(error instanceof RangeError)) throw error;
     return deepJson(value);
   }
 }
 
-/** `JSON.stringify` without its limit, for values that came out of `JSON.parse`. */
+/** `JSON.stringify` without its depth limit, for values from `JSON.parse`. */
 function deepJson(value: unknown): string {
   const written: string[] = [];
-  // What is to be written, the next at the end; text as it is stands in a list of its own.
+  // What is left to write, the next at the end. `verbatim` marks the entries that are text already.
   const left: unknown[] = [value];
   const verbatim = new Set<number>();
   const push = (text: string) => {
@@ -84,19 +84,19 @@ function deepJson(value: unknown): string {
 export interface Member {
   /** The name, unescaped. */
   readonly name: string;
-  /** Where its opening quote is. */
+  /** The position of its opening quote. */
   readonly start: number;
-  /** Where the value starts. */
+  /** The start of the value. */
   readonly valueStart: number;
-  /** Just past the value. */
+  /** The end of the value, exclusive. */
   readonly end: number;
 }
 
 /** An object without some of its members. */
 export interface Remainder {
-  /** The object that is left. */
+  /** The remaining object. */
   readonly text: string;
-  /** The values that were taken out, as text; of two with one name the last. No prototype. */
+  /** The removed values, as text; the last of several with the same name. No prototype. */
   readonly removed: Record<string, string>;
 }
 
@@ -126,7 +126,7 @@ export function topLevelMembers(text: string): Member[] {
   return members;
 }
 
-/** Takes members out. The others keep every byte, and the white space between them. */
+/** Removes members. The others keep every byte, and the white space between them. */
 export function withoutMembers(text: string, names: readonly string[]): Remainder {
   const members = topLevelMembers(text);
   const removed: Record<string, string> = Object.create(null);
@@ -134,7 +134,7 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
   let previousEnd = 0;
   for (const { name, start, valueStart, end } of members) {
     if (names.includes(name)) removed[name] = text.slice(valueStart, end);
-    // What stands before a member, its comma included, goes with it.
+    // The text before a member, its comma included, is removed with it.
     else kept += text.slice(kept === "" ? start : previousEnd, end);
     previousEnd = end;
   }

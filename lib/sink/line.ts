@@ -1,6 +1,6 @@
 /**
- * The lines of the output files. A line is text put together around the row's own source text, never
- * an object serialised again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
+ * The lines of the output files. A line is built around the row's own source text, which is never serialised
+ * again: `1.0` stays `1.0`, and a 19-digit id keeps its digits.
  *
  * @module
  */
@@ -12,45 +12,44 @@ import { jsonOf, withDeepAsText, withoutMembers } from "./json_text.ts";
 
 /** What all lines of a run share. */
 export interface LineFormat {
-  /** Names the parameter set in `run.json`. */
+  /** The id of the parameter set in `run.json`. */
   readonly paramsId: string;
   /** Whether results carry `final_messages`. */
   readonly finalMessages: boolean;
-  /** How reasoning stands in `final_messages`. */
+  /** How reasoning is written in `final_messages`. */
   readonly think: ThinkStyle;
   /** Whether the price of every teacher is known. @default false */
   readonly isPriced?: boolean;
 }
 
-/** An input line that is no row. */
+/** An input line that is not a row. */
 export interface BadRow {
-  /** The input, as it was named. */
+  /** The input, as the user named it. */
   readonly file: string;
   /** The line in it, from 1. */
   readonly line: number;
-  /** Where it stands, as users count. @default `file:line` */
+  /** Its place, as users count. @default `file:line`  */
   readonly source?: string;
   /** What is wrong with it. */
   readonly problem: string;
-  /** The line, where it is text. */
+  /** The line, if it is text. */
   readonly text?: string;
-  /** The line, where it is not valid UTF-8. */
+  /** The line, if it is not valid UTF-8. */
   readonly bytes?: Uint8Array;
 }
 
-/** The uid of a bad row's line begins with it. */
+/** The beginning of the uid of a bad row's line. */
 export const BAD_ROW_PREFIX = "bad_row:";
 
-/** The uid that the line of a bad row has in the failures file. */
+/** The uid of a bad row's line in the failures file. */
 export function badRowUid(file: string, line: number): string {
   return `${BAD_ROW_PREFIX}${file}:${line}`;
 }
 
 /**
- * The results line of a row that succeeded, without its line ending. Every key of ours is in every line,
- * with one type, because Arrow takes the types of the first lines for those of all: counts that the
- * teacher doesn't report are 0, texts "". What differs from line to line in its shape (`tool_calls`,
- * `kept`, `replaced`) is the text of its JSON.
+ * The results line of a row that succeeded, without its line ending. Every line has all of our keys with the
+ * same types, because Arrow takes the types of the first lines for all: counts that the teacher doesn't report
+ * are 0, texts "". Values whose shape differs between lines (`tool_calls`, `kept`, `replaced`) are JSON text.
  */
 export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { row } = outcome;
@@ -58,7 +57,7 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
   const { response, reasoning = "" } = completion;
   const toolCalls = completion.toolCalls && withDeepAsText(completion.toolCalls);
   const own = ownMembers(row);
-  // An id that is ours already needs no second place.
+  // An id of the row that is our `uid` too is not repeated.
   if (own.replaced.uid !== undefined && JSON.parse(own.replaced.uid) === row.uid) {
     delete own.replaced.uid;
   }
@@ -76,8 +75,8 @@ export function resultLine(outcome: Outcome, format: LineFormat): string {
 }
 
 /**
- * The failures line of a row, without its line ending. An answer that was paid for is kept under
- * `partial`. Where the row is asked again, `error.final` is false and `error.next` says with what.
+ * The failures line of a row, without its line ending. An answer that was paid for is kept under `partial`. If
+ * the row is sent again, `error.final` is false and `error.next` says how.
  */
 export function failureLine(outcome: Outcome, format: LineFormat): string {
   const { row, completion } = outcome;
@@ -103,7 +102,7 @@ export function failureLine(outcome: Outcome, format: LineFormat): string {
   }}`;
 }
 
-/** The failures line of an input line that is no row. What was read of it is kept, as text or base64. */
+/** The failures line of an input line that is not a row. The line is kept, as text or base64. */
 export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): string {
   const { file, line, problem, text, bytes } = badRow;
   const created = isoOf(createdAt);
@@ -129,7 +128,7 @@ export function badRowLine(badRow: BadRow, createdAt: number = Date.now()): stri
 interface OwnMembers {
   /** The row's object without its braces, or "". */
   readonly inside: string;
-  /** The values, as text, of members whose names are ours. No prototype. */
+  /** The values, as text, of the row's members that have our names. No prototype. */
   readonly replaced: Record<string, string>;
 }
 
@@ -141,23 +140,23 @@ function ownMembers(row: Row): OwnMembers {
   return { inside: insideOf(text), replaced: removed };
 }
 
-/** What stands between the braces of an object; "" when that is nothing but white space. */
+/** The text between the braces of an object; "" if that is only white space. */
 export function insideOf(text: string): string {
   const inside = text.trim().slice(1, -1);
   return inside.trim() === "" ? "" : inside;
 }
 
 function headOf(row: Row, inside: string): string {
-  // The row's own id, like all of the row, stands as it came.
+  // Not well-formed: the row's own id, like all of the row, is written unchanged.
   const head = `{"uid":${JSON.stringify(row.uid)},"prompt_hash":"${row.promptHash}"`;
   return inside === "" ? head : `${head},${inside}`;
 }
 
-/** The members of `distill` but for the last two. */
+/** The members of `distill` except the last two. */
 function resultDetails(outcome: Outcome, completion: Completion, format: LineFormat): string {
   const { usage } = completion;
   const { teacher } = outcome;
-  // Put together by hand: that takes half the time of an object that is made to be serialised.
+  // Concatenated by hand: that takes half the time of serialising an object.
   return modelMembers(completion.modelAsked ?? teacher?.model ?? "", completion.model ?? "") +
     quoted(completion.id ?? "") +
     endMembers(completion.teacher ?? teacher?.address ?? "", completion.finishReason ?? "") +
@@ -193,8 +192,8 @@ const paramsMembers = remembered((paramsId, isRefusal) =>
   `,"params":"${paramsId}","refusal":${isRefusal}`
 );
 
-/** Keeps the last text that was made: most lines have the names of the line before, and a line of few pieces
- * takes less time and memory. */
+/** Caches the last text: most lines have the same names as the line before, and a line of few pieces takes less
+ * time and memory. */
 function remembered(make: (first: string, second: string) => string): typeof make {
   let lastFirst: string | undefined, lastSecond: string | undefined;
   let text = "";
@@ -205,10 +204,10 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** US dollars for all attempts, -1 where that is not known; with a decimal point, so that the column has one
- * type. */
+/** The cost of all attempts in US dollars, -1 where it is not known; with a decimal point, so that the column
+ * has one type. */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
-  // An answer without counts costs something anyway.
+  // An answer without counts still costs something.
   const isKnown = isPriced &&
     (costUsd > 0 || completion === undefined || Boolean(completion.usage));
   if (!isKnown) return "-1.0";
@@ -231,7 +230,7 @@ function partialOf(completion: Completion): string {
   });
 }
 
-/** The members as the text of an object: its values stay as the row has them. */
+/** The replaced members as the text of an object; the values keep their text. */
 function replacedOf({ replaced }: OwnMembers): string {
   if (replaced === NOTHING_REPLACED) return "{}";
   const members = Object.entries(replaced).map(([name, value]) =>
@@ -240,9 +239,9 @@ function replacedOf({ replaced }: OwnMembers): string {
   return `{${members.join(",")}}`;
 }
 
-/** A teacher that was plugged in without types may leave a text out; the line must parse anyway. */
+/** A custom teacher without types may leave a text out; the line has to be valid JSON anyway. */
 function quoted(text: string | undefined): string {
-  // For a text this is quicker than to look through its JSON.
+  // For a string this is faster than searching its JSON.
   return typeof text === "string" ? JSON.stringify(text.toWellFormed()) : jsonOf(text ?? "");
 }
 
@@ -251,7 +250,7 @@ function wholeNumber(value: number | undefined): number {
   return Number.isSafeInteger(number) ? number : 0;
 }
 
-/** `quoted` for names that come again and again. */
+/** `quoted` with a cache, for names that repeat. */
 function requoted(name: string): string {
   const known = quotedNames.get(name);
   if (known !== undefined) return known;
@@ -264,7 +263,7 @@ function requoted(name: string): string {
 const MOST_NAMES = 100;
 const quotedNames = new Map<string, string>();
 
-/** Rows settle in groups, so the last time is most often the one that is asked for. */
+/** Rows finish in groups, so the last time is usually needed again. */
 function isoOf(unixMs: number): string {
   if (unixMs !== lastIso.unixMs) lastIso = { unixMs, text: new Date(unixMs).toISOString() };
   return lastIso.text;

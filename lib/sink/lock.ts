@@ -1,20 +1,19 @@
 /**
- * Keeps two runs from writing to one output.
+ * Prevents two runs from writing to the same output.
  *
- * The lock is on a file of its own, which is made once and never renamed or deleted: a lock on the
- * results file is lost when an editor renames over it, and one on a file that is deleted can be held
- * twice. The system frees it when the process ends, however it ends.
+ * The lock is on a separate file, which is created once and never renamed or deleted: a lock on the results file
+ * is lost when an editor renames over it, and one on a deleted file can be held twice. The system releases it
+ * when the process ends, however it ends.
  *
- * Users remove lock files that look old. So the path is looked at again once the lock is held, and a run also
- * locks the results that it adds to (`holdAlone`): of two runs the second one then fails anyway.
+ * Users remove lock files that look old. So the path is checked again once the lock is held, and a run also locks
+ * the results that it adds to (`holdAlone`): the second of two runs then fails anyway.
  *
- * The file holds one line: who has the lock, and how many calls the run has in flight. It is written
- * over in place and never synced, which is enough to outlive the process that wrote it.
+ * The file holds one line: which process has the lock, and how many calls the run has in flight. It is
+ * overwritten in place and never synced, which is enough to survive the process.
  *
  * A run with thousands of outputs cannot keep a file open for each. It holds one lock for all of them
- * (`SharedLock`), and each output's lock file names that: a note is read and written only by a process that
- * holds the file at that moment, so the next process finds the name and looks whether the shared lock is
- * held.
+ * (`SharedLock`), and each output's lock file names it. A note is read and written only by a process that holds
+ * the file at that moment, so the next process finds the name and checks whether the shared lock is held.
  *
  * @module
  */
@@ -47,29 +46,30 @@ import {
 
 export type { RunNote, RunState } from "./lock_file.ts";
 
-/** What a lock can be told. */
+/** Options of a lock. */
 export interface LockOptions {
-  /** Refuses to continue where the filesystem has no locks. @default true */
+  /** Whether to fail where the filesystem has no locks. @default true  */
   required?: boolean;
-  /** Removes what a crashed run has left under its temporary names. @default nothing */
+  /** Removes the temporary files that a crashed run left. @default nothing  */
   onLeftovers?: (token: string) => Promise<void>;
-  /** The permissions of a lock file that is made now. @default 0o666 */
+  /** The permissions of a new lock file. @default 0o666  */
   mode?: number;
   /** Opens the lock file. @default Deno.open */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;
-  /** The lock of all outputs of the run: the file is not kept open then, and names it. @default none */
+  /** The lock of all outputs of the run: the lock file then only names it and is not kept open. @default none
+   * @default none */
   shared?: SharedLock;
 }
 
-/** A lock that is held, by its own file or by a shared one. It is freed by `release`, or at the end of a
+/** A lock that is held, by its own file or by a shared one. It is released by `release`, or at the end of a
  * `using` block. */
 export class Lock implements Disposable {
-  /** The last note of the run that had the lock before; undefined where there is none. */
+  /** The last note of the previous holder; undefined where there is none. */
   readonly previous: RunNote | undefined;
-  /** Stands in the names of this run's temporary files: the next holder removes what a crash leaves. */
+  /** Part of the names of this run's temporary files: the next holder removes what a crash left. */
   readonly token: string;
   readonly #path: string;
-  /** Absent where a shared lock is held in its place. */
+  /** Undefined where a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity | undefined;
 
@@ -88,11 +88,11 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Leaves a note instead of the last one. It is in the file, though not synced, when this returns.
-   * Does nothing once the lock is released, or when the disk will not have it.
+   * Replaces the note. It is in the file, though not synced, when this returns. Does nothing once the lock is
+   * released, or if the disk does not take it.
    *
-   * Without leaving the event loop: a microsecond for 128 bytes that are only copied into memory, and
-   * notes cannot overtake each other.
+   * Synchronous: a microsecond for 128 bytes that are only copied into memory, and notes cannot overtake each
+   * other.
    */
   note(state: RunState): void {
     if (this.#file === undefined) return;
@@ -100,14 +100,13 @@ export class Lock implements Disposable {
       this.#file.seekSync(0, Deno.SeekMode.Start);
       this.#file.writeSync(new TextEncoder().encode(noteLine(state, this.token)));
     } catch {
-      // A run does not end for want of a note.
+      // A run does not end because of a missing note.
     }
   }
 
-  /** Leaves the name of a lock that is held in the place of this one, and frees the file.
+  /** Leaves the name of the shared lock that is held instead of this one, and closes the file.
    *
-   * @throws {SinkError} when the disk will not have it: others could take the output then
-   */
+   * @throws {SinkError} when the disk does not take it: other runs could use the output then */
   refer({ name, lock: { token } }: SharedLock): Lock {
     using file = this.#file!;
     this.#file = undefined;
@@ -123,20 +122,20 @@ export class Lock implements Disposable {
     return new Lock(this.#path, this.previous, token);
   }
 
-  /** Whether others can take it, because the file is gone or another one: says so; else undefined. */
+  /** Why other runs can take it, because the file is gone or replaced; undefined while they cannot. */
   async check(): Promise<string | undefined> {
     const problem = this.#file && await pathProblem(this.#path, this.#identity!);
     return problem &&
       `Cannot keep the lock "${this.#path}": ${problem}, so that another run may write to the same output`;
   }
 
-  /** Lets others take it. Once is enough. */
+  /** Releases the lock; further calls do nothing. */
   release(): void {
     this.#file?.close();
     this.#file = undefined;
   }
 
-  /** Lets others take it. */
+  /** Releases the lock. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -144,16 +143,16 @@ export class Lock implements Disposable {
 
 /**
  * Takes the lock `path` (`out/x.lock` for the results `out/x.jsonl`) without waiting. The folder must
- * be there.
+ * exist.
  *
  * @throws {LockedError} when another run holds it
- * @throws {UsageError} when the file there is not ours; it is not touched then
+ * @throws {UsageError} when Retort did not write the file there; it is not changed then
  * @throws {SinkError} when the file cannot be opened, or its filesystem has no locks
  */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<Lock> {
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const lock = await acquire(path, options);
-    // It may have been removed, and made anew by another run, before it was locked.
+    // The file may have been removed, and created by another run, before it was locked.
     if (await lock.check() === undefined) {
       return options.shared === undefined ? lock : lock.refer(options.shared);
     }
@@ -162,7 +161,7 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   throw new SinkError(`Cannot lock "${path}": it is removed again and again`, { path });
 }
 
-/** How often a lock file is made anew whose path leads elsewhere once it is locked. */
+/** Attempts to lock a file that is replaced before it is locked. */
 const ATTEMPTS = 10;
 
 async function acquire(path: string, options: LockOptions): Promise<Lock> {
@@ -171,11 +170,11 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     throw cause instanceof UsageError ? cause : cannotWrite(path, cause);
   });
   try {
-    // Windows lets no one read a file that another process has locked.
+    // On Windows a file that another process has locked cannot be read.
     const before = await readText(file).catch(() => undefined);
     if (before !== undefined && !isOurs(before)) throw foreignFile(path);
     if (!(await tryLock(file, path, required))) throw lockedError(path, noteOf(before));
-    // Read again: the run that had the lock until now may have said more.
+    // Read again: the previous holder may have written a later note.
     const text = await readText(file);
     if (!isOurs(text)) throw foreignFile(path);
     const note = noteOf(text);
@@ -183,7 +182,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
     if (note?.token !== undefined) await options.onLeftovers?.(note.token);
     const identity = await identityOf(path, await file.stat());
     const lock = new Lock(path, previous, randomToken(), { file, identity });
-    // What a crashed run has left stays until this one sends something: it may end before that.
+    // The note of a crashed run stays until this run sends something, because it may end before that.
     lock.note({ ...(previous ?? NO_RUN), pid: Deno.pid });
     await file.truncate(NOTE_BYTES).catch(() => {});
     return lock;
@@ -197,7 +196,7 @@ async function acquire(path: string, options: LockOptions): Promise<Lock> {
 export class SharedLock implements Disposable {
   /** The lock that is held. */
   readonly lock: Lock;
-  /** What the lock files of the outputs call it. */
+  /** Its name in the lock files of the outputs. */
   readonly name: string;
 
   private constructor(lock: Lock, name: string) {
@@ -206,10 +205,10 @@ export class SharedLock implements Disposable {
   }
 
   /**
-   * Takes it. The lock files of the outputs, all in one folder, give it its name: the same run has the same one.
+   * Takes it. Its name follows from the lock files of the outputs, all in one folder: the same run has the same name.
    *
-   * @throws {LockedError} when another run with these outputs is at work
-   * @throws {UsageError | SinkError} when it cannot be made
+   * @throws {LockedError} when another run with these outputs is active
+   * @throws {UsageError | SinkError} when it cannot be created
    */
   static async acquire(paths: readonly string[], options: LockOptions = {}): Promise<SharedLock> {
     const name = xxHash64Hex(paths.map((path) => basename(path)).toSorted().join("\n"));
@@ -219,14 +218,14 @@ export class SharedLock implements Disposable {
       try {
         return new SharedLock(await acquireLock(path, options), name);
       } catch (error) {
-        // A run that looks whether it is held holds it for a moment.
+        // A run that checks whether it is held holds it for a moment.
         if (!(error instanceof LockedError) || attempt === LOOKS) throw error;
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       }
     }
   }
 
-  /** Frees all outputs. */
+  /** Releases all outputs. */
   [Symbol.dispose](): void {
     this.lock.release();
   }
@@ -240,8 +239,8 @@ function sharedPathOf(path: string, name: string): string {
 }
 
 /**
- * What the last run has left for an output: in its lock file, or in the shared lock that this names, where
- * that was written later.
+ * The note of the last run for an output: that in its lock file, or a later one in the shared lock that this
+ * names.
  *
  * @throws {LockedError} when the shared lock is held
  */
@@ -268,7 +267,7 @@ async function noteOfShared(
     (cause) => cannotWrite(sharedPath, cause),
   );
   if (file === undefined) return undefined;
-  // Without `true` others may look at the same time.
+  // A shared lock, so that other runs can check at the same time.
   if (!(await tryLock(file, sharedPath, required, false))) {
     throw lockedError(path, noteOf(await readText(file).catch(() => undefined)));
   }

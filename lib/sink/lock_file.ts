@@ -1,5 +1,5 @@
 /**
- * The file of a lock: what is ours, the note that it holds, and locking it.
+ * The file of a lock: recognising it, its note, and locking it.
  *
  * @module
  */
@@ -11,30 +11,31 @@ import { systemReason } from "../files.ts";
 export interface RunNote {
   /** The process. */
   readonly pid: number;
-  /** When the run began to send, ISO 8601; "" before that. It tells runs apart. */
+  /** When the run began to send, ISO 8601; "" before that. It distinguishes runs. */
   readonly started: string;
-  /** Whether the run was at work. True in the note of an earlier run means that it has crashed, or that it
-   * had to give up answers. */
+  /** Whether the run was active. True in the note of an earlier run means that it crashed, or had to give up
+   * answers. */
   readonly running: boolean;
-  /** Calls that were in flight, or whose answers were not written, at most. */
+  /** The most calls that were in flight, or whose answers were not written. */
   readonly in_flight: number;
-  /** Stands in the names of the run's temporary files; absent in notes of earlier versions. */
+  /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
-  /** Names the lock that the run held for all of its outputs. @default it held this one */
+  /** The name of the lock that the run held for all of its outputs. @default it held this one  */
   readonly shared?: string;
 }
 
-/** What a run says in its note; the lock knows the rest. */
+/** The part of a note that a run provides; the lock knows the rest. */
 export type RunState = Omit<RunNote, "token" | "shared">;
 
-/** Longer than any note; they are filled up with spaces, so that each covers the one before it. */
+/** The size of a note: longer than any text, and padded with spaces, so that each note overwrites the one
+ * before. */
 export const NOTE_BYTES = 128;
-/** More is in no file of ours, not even one that was written by several versions. */
+/** The largest size of a lock file of ours, also one that was written by several versions. */
 const MOST_BYTES = 256;
-/** A note that names a shared lock is longer. */
+/** The size of a note that names a shared lock. */
 const SHARED_NOTE_BYTES = 192;
 
-/** Opens the file, or makes it. What is there may be the user's and is not touched. */
+/** Opens the file, or creates it. An existing file may be the user's and is not changed. */
 export async function openLockFile(path: string, mode?: number): Promise<Deno.FsFile> {
   const options = { read: true, write: true };
   try {
@@ -46,8 +47,9 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
   return await Deno.open(path, options);
 }
 
-/** A file called `poetry.lock` may be that of Poetry. Ours holds a note, or half of one; one of the first
- * versions a number; and one that was made just before a crash nothing, or the NUL bytes of a power cut. */
+/** Whether a lock file is ours: `poetry.lock` may be that of Poetry. Ours holds a note, or a part of one; the
+ * first versions wrote a number; a file that was created just before a crash is empty, or holds the NUL bytes
+ * of a power cut. */
 export function isOurs(text: string): boolean {
   return text.length <= MOST_BYTES && (text.startsWith('{"pid":') || /^\d*$/.test(text));
 }
@@ -60,8 +62,8 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** Takes the lock of a file without waiting; false where another process has it. Without `isExclusive` others may
- * take it in the same way. */
+/** Takes the lock of a file without waiting; false where another process has it. Without `isExclusive` others
+ * may take it too. */
 export async function tryLock(
   file: Deno.FsFile,
   path: string,
@@ -82,7 +84,7 @@ export async function tryLock(
   }
 }
 
-/** The line that a lock file holds. A note that names a shared lock is longer than others. */
+/** The line of a lock file. A note that names a shared lock is longer. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
@@ -101,7 +103,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** What the text says; undefined where that is no note. */
+/** The note in a text; undefined where it is none. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);
@@ -130,8 +132,8 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file that is open for writing, where the system can: it stays so until the file is closed.
- * On Windows a lock would keep others from reading what is there.
+ * Locks an output file that is open for writing, where the system can, until the file is closed. Not on Windows,
+ * where a lock would prevent others from reading the file.
  *
  * @throws {LockedError} when another run holds it
  */
@@ -141,12 +143,12 @@ export async function holdAlone(file: Deno.FsFile, path: string): Promise<void> 
 }
 
 /**
- * Makes sure that no run adds to a file now.
+ * Makes sure that no run is writing to a file.
  *
  * @throws {LockedError} when one does
  */
 export async function refuseHeld(path: string): Promise<void> {
-  // What may not be read or written is reported by the one that does so.
+  // A file that cannot be read or written is reported when that is tried.
   if (!(await Deno.stat(path).catch(() => undefined))?.isFile) return;
   using file = await Deno.open(path, { append: true }).catch(() => null);
   if (file !== null) await holdAlone(file, path);

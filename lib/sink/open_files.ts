@@ -1,20 +1,20 @@
 /**
- * A bounded number of open journals. The one that was used longest ago is made durable and closed for the next.
+ * Limits the number of open journals. The least recently used one is made durable and closed for the next.
  *
  * @module
  */
 
-/** The journals that are open, the one that was used longest ago first. */
+/** The open journals, least recently used first. */
 export class OpenFiles {
   readonly #most: number;
   readonly #open = new Set<Parkable>();
   /** Callers that wait for a place. */
   readonly #waiting: (() => void)[] = [];
-  /** Places that are held by a journal, opening and closing ones included. */
+  /** Places held by journals, including those that are opening or closing. */
   #taken = 0;
   #hasMovedAway = false;
 
-  /** Lets `most` journals be open at once. */
+  /** At most `most` journals are open at once. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -34,7 +34,7 @@ export class OpenFiles {
     this.#open.add(journal);
   }
 
-  /** A journal was used: others are closed before it. */
+  /** A journal was used: others are closed first. */
   used(journal: Parkable): void {
     if (this.#open.delete(journal)) this.#open.add(journal);
   }
@@ -44,7 +44,7 @@ export class OpenFiles {
     this.#waiting.shift()?.();
   }
 
-  /** Closes a journal that is open, unless it cannot be closed now. */
+  /** Closes an open journal, unless it cannot be closed now. */
   async park(journal: Parkable): Promise<void> {
     if (await journal.park()) this.release(journal);
   }
@@ -54,13 +54,13 @@ export class OpenFiles {
     if (this.#open.delete(journal)) this.give();
   }
 
-  /** What has become of the open files meanwhile; see `Journal`. */
+  /** What has happened to the open files meanwhile; see `Journal`. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([...this.#open].map((journal) => journal.check()));
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** Lets the lines of files that were found so go to new ones, and gives their paths. */
+  /** Directs the lines of files with a problem to new files, and returns their paths. */
   async moveAway(): Promise<string[]> {
     this.#hasMovedAway = true;
     const paths: string[] = [];
@@ -68,7 +68,7 @@ export class OpenFiles {
     return paths.filter((path) => path !== "");
   }
 
-  /** Whether lines of some files go to new ones already: what is found from then on is moved at once. */
+  /** Whether lines of some files go to new ones already: further problems are then handled at once. */
   get hasMovedAway(): boolean {
     return this.#hasMovedAway;
   }
@@ -84,7 +84,7 @@ export class OpenFiles {
   }
 }
 
-/** What can be closed and is opened again when it is needed. */
+/** A journal that can be closed and is opened again when it is needed. */
 export interface Parkable {
   /** Whether it may be closed. */
   readonly isIdle: boolean;

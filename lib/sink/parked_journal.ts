@@ -1,7 +1,7 @@
 /**
  * A journal whose file is open only while lines are written to it: for runs with more outputs than a process may
- * have open files. `OpenFiles` limits the number of open files; the one that was used longest ago is made
- * durable and closed for the next.
+ * have open files. `OpenFiles` limits the number of open files; the least recently used one is made durable and
+ * closed for the next.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { OpenFiles, Parkable } from "./open_files.ts";
 import { repairTail } from "./tail.ts";
 import type { KnownFile } from "./watched_file.ts";
 
-/** What a sink needs of a journal. */
+/** The part of a journal that a sink uses. */
 export type JournalLike<T> = Pick<
   Journal<T>,
   | "append"
@@ -36,7 +36,7 @@ interface Waiting<T> extends PromiseWithResolvers<void> {
 
 const RETRY_MS = 1_000;
 
-/** The journal of one file, which must be there. */
+/** The journal of one file, which must exist. */
 export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
@@ -48,21 +48,21 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #parking: Promise<void> | undefined;
   #known: KnownFile | undefined;
   #appendedRows = 0;
-  /** Lines that journals before the open one may not have written. */
+  /** Lines that earlier journals of this file may not have written. */
   #missingRows = 0;
   /** Lines that are not written yet. */
   #uses = 0;
   #refusal: SinkError | undefined;
-  /** Why some of it did not become durable. */
+  /** Why some lines did not become durable. */
   #failure: SinkError | undefined;
-  /** Whether the last look has found another file under the path. */
+  /** Whether the last check found a problem with the file. */
   #hasProblem = false;
-  /** Whether the lines go to another file, which has no path to be opened again by. */
+  /** Whether the lines go to a new file beside the old one: it is never closed and opened again. */
   #isMoved = false;
   /** Whether it is being closed. */
   #isParking = false;
 
-  /** Nothing is opened. */
+  /** Nothing is open yet. */
   constructor(path: string, options: JournalOptions<T>, files: OpenFiles) {
     this.#path = path;
     this.#options = options;
@@ -90,7 +90,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#journal !== undefined) this.#journal.maxUnsyncedRows = rows;
   }
 
-  /** Whether the file is open, all lines are written, and they stand where the path leads. */
+  /** Whether the file is open, all lines are written, and the path still leads to it. */
   get isIdle(): boolean {
     return this.#journal !== undefined && this.#uses === 0 && !this.#hasProblem && !this.#isMoved &&
       !this.#isParking;
@@ -116,7 +116,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** See `Journal`. A file that is closed was looked at before, and is again when it is opened. */
+  /** See `Journal`. A closed file was checked before, and is checked again once it is opened. */
   async check(): Promise<string | undefined> {
     const problem = await this.#journal?.check();
     this.#hasProblem = problem !== undefined;
@@ -157,20 +157,20 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Closes. What could not be made durable was told to `onBroken`. */
+  /** Closes. `onBroken` was called for what could not be made durable. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch((error) => {
       if (!(error instanceof SinkError)) throw error;
     });
   }
 
-  /** Closes the file until the next line comes. Does nothing where one has come meanwhile, or where lines went to a
-   * file that the path no longer leads to: they are saved while it is open. */
+  /** Closes the file until the next line comes. Does nothing if a line has come meanwhile, or if lines went to
+   * a file that the path no longer leads to: they can only be saved while it is open. */
   async park(): Promise<boolean> {
     this.#isParking = true;
     await this.check();
     this.#isParking = false;
-    // Otherwise it would keep its place to the end, for which others may wait.
+    // Otherwise it would keep its place until the end of the run, and others may wait for it.
     if (this.#hasProblem && this.#files.hasMovedAway) await this.moveAway().catch(() => {});
     if (!this.isIdle) return false;
     await (this.#parking = this.#close(this.#journal!));
@@ -192,7 +192,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     this.#known = journal.known;
   }
 
-  /** Refuses lines from now on, those that wait included. */
+  /** Rejects all lines from now on, including those that wait. */
   #stop(error: SinkError): void {
     this.#refusal ??= error;
     this.#missingRows += this.#waiting.length;
@@ -216,18 +216,18 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);
     }
-    // They may have been given up meanwhile.
+    // The lines may have been given up meanwhile.
     if (this.isIdle) this.#files.idle();
   }
 
-  /** Tries until the file can be opened, as the answers are paid for; undefined where they were given up. */
+  /** Tries until the file can be opened, because the answers are paid for; undefined if they were given up. */
   async #openJournal(): Promise<Journal<T> | undefined> {
     const { onStall, onRecover } = this.#options;
     const known = this.#known;
     let isStalled = false;
     while (this.#waiting.length > 0) {
       try {
-        // Others may have changed it, which the next check finds.
+        // Others may have changed the file; the next check finds that.
         if (known !== undefined && (await statOf(this.#path))?.size !== known.size) {
           await repairTail(this.#path);
         }

@@ -1,6 +1,7 @@
 /**
- * Lines that could not stay in their output file, because it was replaced, cut or removed while a run added to
- * it. They are kept beside it as `<name>.rescued-<number>.jsonl` until the next run adds them to the file.
+ * Lines that could not stay in their output file, because it was replaced, truncated or removed while a run
+ * wrote to it. They are kept beside it as `<name>.rescued-<number>.jsonl` until the next run adds them to the
+ * file.
  *
  * @module
  */
@@ -17,19 +18,19 @@ import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
 
-/** What was added to an output file. */
+/** The lines that were added to an output file. */
 export interface MergedLines {
-  /** The file that they stood in; it is gone. */
+  /** The file that they were in; it is removed. */
   readonly from: string;
-  /** How many lines the output file did not hold. */
+  /** The number of lines that the output file did not hold. */
   readonly count: number;
 }
 
-/** After this many numbers without a file there are no more: a run may end while it merges the first. */
+/** After this many numbers without a file, the search ends: a run may have ended while it merged the first. */
 const MOST_MISSING = 3;
 
-/** The files of rescued lines that there are for an output file, the oldest first. Their numbers are tried one
- * after the other: a folder may hold very many files. */
+/** The files of rescued lines of an output file, the oldest first. Their numbers are tried one after the other,
+ * because the folder may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const found: string[] = [];
   let missing = 0;
@@ -42,7 +43,7 @@ export async function rescuedFilesOf(path: string, kind: LineKind): Promise<stri
   return found;
 }
 
-/** Makes the next such file; the folder is made again where it is gone, too. */
+/** Creates the next such file, and the folder if that is gone too. */
 export async function createRescuedFile(path: string, mode: number | undefined): Promise<string> {
   await Deno.mkdir(dirname(path), { recursive: true });
   for (let number = 1;; number++) {
@@ -57,9 +58,9 @@ export async function createRescuedFile(path: string, mode: number | undefined):
 }
 
 /**
- * Adds rescued lines to the end of their output file, which ends with a whole line, and removes the files that
- * they stood in. After a crash on the way it can be done again: of results, a uid that is there is not added,
- * and of failures the last line counts.
+ * Appends rescued lines to their output file, which ends with a whole line, and removes the files that they were
+ * in. It can be repeated after a crash: a result whose uid is already there is not added, and of failures the
+ * last line counts.
  *
  * @throws {SinkError} when the output file cannot be written
  */
@@ -106,7 +107,7 @@ async function uidsOf(path: string): Promise<Set<string>> {
   return uids;
 }
 
-/** Those of the uids that a file holds. */
+/** The uids among `uids` that a file holds. */
 async function knownUids(path: string, uids: ReadonlySet<string>): Promise<Set<string>> {
   const known = new Set<string>();
   for await (const uid of eachUid(path)) if (uids.has(uid)) known.add(uid);

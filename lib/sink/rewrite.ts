@@ -1,6 +1,6 @@
 /**
- * Rewrites files of lines: without the lines that are out of date, and without what others have glued to them.
- * A file is replaced whole, so a crash leaves the old one or the new one.
+ * Rewrites files of lines without outdated lines, or without lines that were appended to half a line. A file
+ * is replaced as a whole, so a crash leaves the old one or the new one.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { repairTail } from "./tail.ts";
 const NEWLINE = 10;
 
 /**
- * Takes lines out of a file of `lineCount` lines; the others keep their order. The old file stands until
- * the new one is safe. No one else may have the file open for writing.
+ * Removes lines from a file of `lineCount` lines; the others keep their order. The old file stays until the new
+ * one is on disk. Nothing else may have the file open for writing.
  *
- * The file is read once and what stands in its lines does not matter, so memory does not grow with it.
+ * The file is read once, without parsing its lines, so memory does not grow with it.
  *
- * @param token Stands in the name of the new file until it is whole.
- * @returns Whether it was done. A file that has another number of lines by now is not the one that the
- * numbers were taken from, and stays as it is.
+ * @param token Part of the temporary name of the new file.
+ * @returns Whether it was done. A file with another number of lines is not the one that the numbers are from,
+ * and stays as it is.
  * @throws {SinkError} when the new file cannot be written
  */
 export async function dropLines(
@@ -38,7 +38,7 @@ export async function dropLines(
       const newline = bytes.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytes.length : newline + 1;
       if (!dropped.has(++lines)) {
-        // The memory of a block is free until the next one is read.
+        // The memory of a block may be changed until the next one is read.
         if (kept < start) bytes.copyWithin(kept, start, end);
         kept += end - start;
       }
@@ -52,11 +52,11 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines of these uids from the results to `<name>.outdated.jsonl` beside them, and gives
- * that file's path. A crash on the way leaves a line in both files at worst.
+ * Moves the lines of these uids from the results to `<name>.outdated.jsonl` beside them, and returns the path
+ * of that file. A crash leaves at worst a line in both files.
  *
- * @throws {DamagedFileError} when a line has no uid; the results are then as they were
- * @throws {SinkError} when a file cannot be written; the results are then as they were
+ * @throws {DamagedFileError} when a line has no uid; the results are not changed then
+ * @throws {SinkError} when a file cannot be written; the results are not changed then
  */
 export async function setAside(
   path: string,
@@ -88,7 +88,7 @@ export async function setAside(
   return keptAt;
 }
 
-/** Where answers to edited prompts are kept: `out/x.outdated.jsonl` for the results `out/x.jsonl`. */
+/** The file for answers to edited prompts: `out/x.outdated.jsonl` for the results `out/x.jsonl`. */
 export function outdatedPathOf(path: string): string {
   return `${path.replace(/\.\w+$/, "")}.outdated.jsonl`;
 }
@@ -103,7 +103,7 @@ async function openAside(path: string, mode: number | undefined): Promise<Deno.F
 
 const HEAD = '{"uid":"';
 
-/** Writes the whole lines that stand behind half ones to another file, and takes both out of the first. */
+/** Moves whole lines that follow half a line to another file; the half lines are removed. */
 export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<void> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const glued = new LineSet();
@@ -120,7 +120,7 @@ export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<voi
   await dropLines(path, glued, number);
 }
 
-/** The line behind half of another one; undefined where there is none. */
+/** The whole line after half a line; undefined where there is none. */
 function wholeLineIn(text: string): string | undefined {
   let at = text.indexOf(HEAD, 1);
   if (at === -1 || isJson(text)) return undefined;
@@ -144,7 +144,7 @@ export class LineSet {
   #bits = new Uint8Array(64);
   #size = 0;
 
-  /** How many lines there are in it. */
+  /** The number of lines in it. */
   get size(): number {
     return this.#size;
   }
@@ -169,7 +169,7 @@ export class LineSet {
 }
 
 /**
- * Returns the uid. Most can be read without parsing the line.
+ * The uid of a line. Most can be read without parsing the line.
  *
  * @throws {DamagedFileError} when the line has none
  */
@@ -190,7 +190,7 @@ export function uidOfLine(text: string, path: string, number: number): string {
 
 function damage(path: string, number: number, what: string, cause?: unknown): DamagedFileError {
   return new DamagedFileError(
-    `Cannot tidy "${path}" line ${number}: ${what}. Repair or remove the line`,
+    `Cannot rewrite "${path}" line ${number}: ${what}. Repair or remove the line`,
     { path, cause },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Where the outcomes of one input go: results to one file, failures to the other. Answers that were not
- * accepted stand among the failures until their row is finished.
+ * Writes the outcomes of one input: results to one file, failures to the other. Answers that were not accepted
+ * are among the failures until their row is finished.
  *
  * @module
  */
@@ -18,39 +18,40 @@ import { type JournalLike, ParkedJournal } from "./parked_journal.ts";
 export interface SinkFiles {
   /** Finished rows. */
   readonly results: string;
-  /** Rows that failed, and answers that were not accepted of rows that are pending. */
+  /** Failed rows, and answers of pending rows that were not accepted. */
   readonly failures: string;
 }
 
-/** What a sink is told. */
+/** Options of a sink. */
 export interface SinkOptions {
   /** What all lines share. */
   readonly format: LineFormat;
-  /** How many lanes hand over outcomes; it sets how many rows may be written but not synced. */
+  /** The number of lanes that hand over outcomes; it determines how many rows may be written but not synced. */
   readonly concurrency: number;
-  /** Outcomes that are durable, failures too; in order within each file. */
+  /** Receives outcomes that are durable, failures included; in order within each file. */
   readonly onDurable?: (outcomes: readonly Outcome[]) => void;
-  /** The disk does not take any more; it is tried again until it does. `put` waits meanwhile. */
+  /** The disk takes no more bytes; writing is tried again until it does, and `put` waits. */
   readonly onStall?: (error: SinkError) => void;
-  /** The disk takes more again, in both files. */
+  /** The disk takes bytes again, for both files. */
   readonly onRecover?: () => void;
-  /** Nothing more can be made durable; told once. */
+  /** Nothing more can be made durable; called once. */
   readonly onBroken?: (error: SinkError) => void;
-  /** `never`: a power cut may take rows that were called durable. @default "always" */
+  /** `never`: rows count as durable once they are written, and a power cut may lose some.
+   * @default "always" */
   readonly fsync?: "always" | "never";
   /** Waits before the disk is tried again. */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The permissions of files that are made now. @default 0o666 */
+  /** The permissions of new files. @default 0o666  */
   readonly mode?: number;
   /** Opens a file for appending. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;
 }
 
-/** Writes outcomes to the two files of an output. Made by `Sink.open`, and to be closed. */
+/** Writes outcomes to the two files of an output. `Sink.open` creates it; it has to be closed. */
 export class Sink implements AsyncDisposable {
   readonly #format: LineFormat;
   readonly #results: JournalLike<Outcome>;
-  /** Neither a bad row nor a pending one is an outcome: they have no record. */
+  /** Bad rows and pending rows are no outcomes, so they have no record. */
   readonly #failures: JournalLike<Outcome | undefined>;
 
   private constructor(
@@ -64,7 +65,7 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Opens both files, and makes those that are not there. They must end with whole lines (see
+   * Opens both files, and creates missing ones. They must end with whole lines (see
    * `repairTail`), and the folder must exist.
    *
    * @throws {SinkError} when one cannot be opened
@@ -82,8 +83,8 @@ export class Sink implements AsyncDisposable {
   }
 
   /**
-   * Makes the files that are not there, and opens each when a line comes for it, as many at once as `openFiles`
-   * allows. The names of new files are for the caller to make durable.
+   * Creates missing files, and opens each when a line comes for it, within the limit of `openFiles`. The caller
+   * makes the names of new files durable.
    *
    * @throws {SinkError} when one cannot be opened
    */
@@ -107,7 +108,7 @@ export class Sink implements AsyncDisposable {
     );
   }
 
-  /** Takes an outcome. Resolves once its line is written; `onDurable` tells when it is safe. Rejects
+  /** Takes an outcome. Resolves once its line is written; `onDurable` is called when it is on disk. Rejects
    * with a `SinkError` when it never will be written. */
   put(outcome: Outcome): Promise<void> {
     const written = outcomeLine(outcome, this.#format);
@@ -115,8 +116,8 @@ export class Sink implements AsyncDisposable {
     return journal.append(written.line, written.outcome);
   }
 
-  /** Takes an answer that was not accepted, of a row that is asked again. Resolves once its line is written,
-   * which is enough to outlive this process; `onDurable` never tells of it. */
+  /** Takes an answer that was not accepted, of a row that is sent again. Resolves once its line is written,
+   * which is enough to survive this process; `onDurable` is not called for it. */
   putPending(outcome: Outcome): Promise<void> {
     return this.#failures.append(outcomeLine(outcome, this.#format).line, undefined);
   }
@@ -126,17 +127,17 @@ export class Sink implements AsyncDisposable {
     return this.#failures.appendedRows;
   }
 
-  /** Lines that may not be in the files: 0 unless the sink has come to an early end. */
+  /** Lines that may not be in the files: 0 unless the sink was broken or abandoned. */
   get missingLines(): number {
     return this.#results.missingRows + this.#failures.missingRows;
   }
 
-  /** Takes an input line that is no row. */
+  /** Takes an input line that is not a row. */
   putBadRow(badRow: BadRow): Promise<void> {
     return this.#failures.append(badRowLine(badRow), undefined);
   }
 
-  /** Follows the concurrency of the run. */
+  /** Adapts to another concurrency of the run. */
   setConcurrency(concurrency: number): void {
     const rows = maxUnsyncedRows(concurrency);
     this.#results.maxUnsyncedRows = rows;
@@ -148,13 +149,13 @@ export class Sink implements AsyncDisposable {
     await Promise.all([this.#results.flush(), this.#failures.flush()]);
   }
 
-  /** What has become of the files meanwhile, where others have replaced, cut or removed one. */
+  /** What has happened to the files, if one was replaced, truncated or removed by others. */
   async check(): Promise<string | undefined> {
     const problems = await Promise.all([this.#results.check(), this.#failures.check()]);
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** Lets the lines of files that were found so go to new ones, and gives their paths. */
+  /** Directs the lines of files with a problem to new files, and returns their paths. */
   async moveAway(): Promise<string[]> {
     const paths = [await this.#results.moveAway(), await this.#failures.moveAway()];
     return paths.filter((path) => path !== undefined);
@@ -166,16 +167,15 @@ export class Sink implements AsyncDisposable {
     this.#failures.abandon();
   }
 
-  /** Makes everything durable and frees both files.
+  /** Makes everything durable and closes both files.
    *
-   * @throws {SinkError} when something could not be made durable
-   */
+   * @throws {SinkError} when something could not be made durable */
   async close(): Promise<void> {
     const ends = await Promise.allSettled([this.#results.close(), this.#failures.close()]);
     for (const end of ends) if (end.status === "rejected") throw end.reason;
   }
 
-  /** Closes. What could not be made durable was told to `onBroken`. */
+  /** Closes. `onBroken` was called for what could not be made durable. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using _results = this.#results;
     await using _failures = this.#failures;
@@ -199,12 +199,12 @@ function journalOptions(options: SinkOptions) {
   };
 }
 
-/** Each file has this bound for itself. */
+/** The limit of each file. */
 function maxUnsyncedRows(concurrency: number): number {
   return Math.max(1_024, 4 * concurrency);
 }
 
-/** A full disk stops both files, but it is one thing to tell. */
+/** A full disk stops both files, but is reported once. */
 function sharedReports(options: SinkOptions) {
   let stalled = 0;
   let isBroken = false;
@@ -222,7 +222,7 @@ function sharedReports(options: SinkOptions) {
   };
 }
 
-/** What was written of an outcome, and its line. */
+/** An outcome as it is written, and its line. */
 export interface WrittenOutcome {
   /** The outcome as it was written. */
   readonly outcome: Outcome;
@@ -231,8 +231,8 @@ export interface WrittenOutcome {
 }
 
 /**
- * The line of an outcome, in the file that is its place. Where the answer holds what JSON cannot (a teacher
- * that was plugged in gave a `BigInt` or a circle), the row has failed, with the text as `partial`.
+ * The line of an outcome, for the file that it belongs to. If the answer holds what JSON cannot (a `BigInt` or a
+ * cycle of a custom teacher), the row has failed, with the text as `partial`.
  */
 export function outcomeLine(outcome: Outcome, format: LineFormat): WrittenOutcome {
   try {

@@ -1,14 +1,14 @@
 /**
- * The second stage of group commit: makes what was written durable, some calls at a time.
+ * The second stage of group commit: makes what was written durable, many rows with each call.
  *
  * @module
  */
 
 import type { JournalFile } from "./appender.ts";
 
-/** What a syncer is told. */
+/** Options of a syncer. */
 export interface SyncerOptions<T> {
-  /** What is durable, in the order in which it was written. */
+  /** Receives records that are durable, in the order in which they were written. */
   readonly onDurable?: (records: readonly T[]) => void;
   /** fdatasync has failed: nothing more becomes durable. */
   readonly onError: (cause: unknown) => void;
@@ -23,19 +23,19 @@ interface Flush extends PromiseWithResolvers<void> {
   readonly at: number;
 }
 
-/** The most that is written but not synced, however few rows that are. */
+/** The most bytes that are written but not synced, however few rows that are. */
 export const MAX_UNSYNCED_BYTES = 64 * 1024 * 1024;
 
-/** No one waits for a row to be synced, and each call takes time from rows: at 5 ms a run over HTTP is
- * 6 % slower, at 50 ms no faster. */
+/** The shortest time between two calls, in milliseconds. No row waits for it, and each call takes time from
+ * rows: at 5 ms a run over HTTP is 6 % slower, at 50 ms no faster. */
 const INTERVAL_MS = 20;
 
-/** Syncs one file, through a handle of its own. */
+/** Syncs one file, through its own handle. */
 export class Syncer<T> {
   readonly #file: JournalFile;
   readonly #options: SyncerOptions<T>;
   #maxUnsyncedRows: number;
-  /** Written and not with fdatasync yet, oldest first. */
+  /** Batches that were written and are not being synced yet, oldest first. */
   #written: Batch<T>[] = [];
   #unsyncedRows = 0;
   #unsyncedBytes = 0;
@@ -70,7 +70,7 @@ export class Syncer<T> {
     return this.#durableRows;
   }
 
-  /** Takes what was written. */
+  /** Takes a batch that was written. */
   add(batch: Batch<T>): void {
     if (this.#options.fsync === "never") return this.#settle(batch);
     this.#unsyncedRows += batch.records.length;
@@ -80,7 +80,7 @@ export class Syncer<T> {
     this.#running ??= this.#run();
   }
 
-  /** Whether a batch may be written now. One that is larger than the bound goes out alone. */
+  /** Whether a batch may be written now. One above the limit is written alone. */
   hasRoomFor(batch: Batch<T>): boolean {
     return this.#unsyncedRows === 0 ||
       this.#unsyncedRows + batch.records.length <= this.#maxUnsyncedRows &&
@@ -105,7 +105,7 @@ export class Syncer<T> {
     return flush.promise;
   }
 
-  /** Calls nothing more durable; callers that wait for that are rejected with the reason. */
+  /** Makes nothing more durable; callers that wait for that are rejected with the reason. */
   stop(reason: Error): void {
     this.#end ??= reason;
     for (const flush of this.#flushes.splice(0)) flush.reject(this.#end);
@@ -131,7 +131,7 @@ export class Syncer<T> {
     }
   }
 
-  /** Spaces the calls, unless a caller waits after all. */
+  /** Waits between two calls, unless a caller waits for the next. */
   async #pause(): Promise<void> {
     const waitMs = this.#lastSyncAt + INTERVAL_MS - performance.now();
     if (waitMs <= 0 || this.#isHalfFull || this.#isAwaited) return;
@@ -143,7 +143,7 @@ export class Syncer<T> {
     clearTimeout(timer);
   }
 
-  /** Whether rows would have to wait for room if this call began any later. */
+  /** Whether rows may have to wait for room if the next call begins later. */
   get #isHalfFull(): boolean {
     return this.#unsyncedRows >= this.#maxUnsyncedRows / 2 ||
       this.#unsyncedBytes >= MAX_UNSYNCED_BYTES / 2;
@@ -178,14 +178,14 @@ export class Syncer<T> {
 
 const ENCODER = new TextEncoder();
 
-/** Longer texts get memory of their own. */
+/** Longer texts get their own memory. */
 const MAX_KEPT_LENGTH = 1024 * 1024;
 /** One UTF-16 unit takes three bytes at most. */
 const BYTES_PER_UNIT = 3;
 
-/** Lines that go out in one write, and the records that they stand for. */
+/** Lines of one write, with their records. */
 export class Batch<T> {
-  /** What each line stands for. */
+  /** The record of each line. */
   readonly records: T[] = [];
   /** The length in UTF-16 units: near enough to bytes to size a batch. */
   length = 0;
@@ -198,7 +198,7 @@ export class Batch<T> {
 
   /** Starts without lines. */
   constructor() {
-    // A row that no one waits for is no unhandled rejection: `onBroken` tells of it.
+    // Not an unhandled rejection where no caller waits: `onBroken` reports it.
     this.written.promise.catch(ignore);
   }
 
@@ -209,7 +209,7 @@ export class Batch<T> {
     this.length += line.length + 1;
   }
 
-  /** The lines as bytes, in the memory of `bytes` where they fit; they are not held any longer. */
+  /** The lines as bytes, in the memory of `bytes` where they fit; the texts are released. */
   encode(bytes: KeptBytes): Uint8Array {
     this.#lines.push(""); // Ends the last line without another copy of the text.
     const encoded = bytes.encode(this.#lines.join("\n"));
@@ -219,8 +219,8 @@ export class Batch<T> {
   }
 }
 
-/** Memory that texts become bytes in, one after the other. New memory for each write would be 130 MB a
- * second at full speed, which the garbage collector gives back late. */
+/** Memory for encoding one text after another. New memory for each write would be 130 MB a second at full
+ * speed, which the garbage collector frees late. */
 export class KeptBytes {
   #bytes = new Uint8Array(0);
 

@@ -9,26 +9,26 @@ import { SinkError } from "../errors.ts";
 import { ifThere } from "../files.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 
-/** What became of the end of a file. */
+/** What was done with the end of a file. */
 export interface TailRepair {
-  /** `clean`: nothing was wrong. `completed`: the last line lacked its end only. `cut`: it was damaged. */
+  /** `clean`: nothing. `completed`: the last line only lacked its line feed. `cut`: it was damaged. */
   readonly kind: "clean" | "completed" | "cut";
-  /** Where what was cut off is kept. */
+  /** The file that keeps what was cut off. */
   readonly keptAt?: string;
   /** How many bytes were cut off. */
   readonly bytes?: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
-/** A line that is longer cannot be one of ours, and would not fit into a string. */
+/** A longer line cannot be one of ours, and would not fit into a string. */
 const MAX_LINE_BYTES = 256 * 1024 * 1024;
 const NEWLINE = 10;
 const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
- * Makes the file end with a whole line. A last line without its end is completed where it is a JSON
- * object, else cut off; so is a last line that holds NUL bytes. What is cut off is kept beside the
- * file, as `<name>.tail-<number>`. The file is read from its end, as far as it has to be.
+ * Makes the file end with a whole line. A last line without its line feed is completed if it is a JSON object,
+ * else cut off; so is a last line that holds NUL bytes. What is cut off is kept beside the file, as
+ * `<name>.tail-<number>`. The file is read from its end, only as far as necessary.
  *
  * @throws {SinkError} when the file cannot be read or written
  */
@@ -47,7 +47,7 @@ export async function repairTail(path: string): Promise<TailRepair> {
       return { kind: "completed" };
     }
     const keptAt = await keep(path, file, tail.start);
-    // Not a byte of the file goes before its copy is safe.
+    // No byte is cut off before its copy is on disk.
     await syncFolderOf(path);
     await file.truncate(tail.start);
     await file.sync();
@@ -57,17 +57,17 @@ export async function repairTail(path: string): Promise<TailRepair> {
   }
 }
 
-/** The lines at the end that something is wrong with. */
+/** The damaged lines at the end. */
 interface Tail {
-  /** Where the first of them starts. */
+  /** The start of the first of them. */
   readonly start: number;
-  /** Where its text ends; NUL bytes after it are no text. */
+  /** The end of its text, before any NUL bytes. */
   readonly textEnd: number;
-  /** Whether there is text in the others too. */
+  /** Whether the others have text too. */
   readonly hasMore: boolean;
 }
 
-/** Goes back line by line until one is whole. */
+/** Searches backwards, line by line, for a whole one. */
 async function damagedTail(file: Deno.FsFile, size: number): Promise<Tail | undefined> {
   let tail: Tail | undefined;
   let end = size;
@@ -88,7 +88,7 @@ interface LastLine {
   readonly hasNul: boolean;
 }
 
-/** Looks at the last line of the first `end` bytes. */
+/** Reads the last line of the first `end` bytes. */
 async function lastLine(file: Deno.FsFile, end: number): Promise<LastLine> {
   const isTerminated = (await readAt(file, end - 1, end))[0] === NEWLINE;
   let start = isTerminated ? end - 1 : end;
@@ -145,7 +145,7 @@ async function complete(file: Deno.FsFile, end: number): Promise<void> {
   await file.sync();
 }
 
-/** Copies what stands from `start` to the end of the file. */
+/** Copies the file from `start` to its end. */
 async function keep(path: string, file: Deno.FsFile, start: number): Promise<string> {
   const [keptAt, copy] = await createBeside(path, (await file.stat()).mode ?? undefined);
   using kept = copy;
@@ -160,7 +160,7 @@ async function keep(path: string, file: Deno.FsFile, start: number): Promise<str
   return keptAt;
 }
 
-/** Takes the first number that is free: what an earlier crash left is never written over. */
+/** Uses the first free number: what an earlier crash left is never overwritten. */
 async function createBeside(
   path: string,
   mode: number | undefined,

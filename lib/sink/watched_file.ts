@@ -1,11 +1,11 @@
 /**
- * An output file that a run adds to, and what becomes of its lines when the file is taken away meanwhile: an
- * editor or `sed -i` puts another one in its place, a shell empties or removes it. The open handle would take
- * lines anyway, into a file that no name leads to any more.
+ * An output file that a run adds to, and what happens to its lines when the file is taken away: an editor or
+ * `sed -i` replaces it, a shell empties or removes it. The open handle would still take lines, into a file that
+ * no path leads to.
  *
- * `check` compares the path with the handle. It is for the caller to ask twice before it believes what it hears:
- * some network filesystems answer late. `moveAway` then lets all lines go to a new file beside the old one, those
- * first that were written since the file was last seen whole.
+ * `check` compares the path with the handle. Callers check twice before they act: some network filesystems
+ * answer late. `moveAway` then directs all lines to a new file beside the old one, beginning with those that
+ * were written since the last check without a problem.
  *
  * @module
  */
@@ -16,24 +16,24 @@ import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
 
-/** Two handles on one file: operations on one wait for each other. */
+/** Two handles for one file: operations on the same handle wait for each other. */
 interface Handles {
   readonly write: Deno.FsFile;
   /** Also reads. */
   readonly sync: Deno.FsFile;
 }
 
-/** What a file was when it was closed. */
+/** The state of a file when it was closed. */
 export interface KnownFile {
-  /** Which file. */
+  /** The file's identity. */
   readonly identity: FileIdentity;
-  /** Its bytes, all of them durable. */
+  /** Its size, all of it durable. */
   readonly size: number;
 }
 
 const BLOCK_BYTES = 64 * 1024;
 
-/** One output file, open for appending. It is closed by its two handles. */
+/** One output file, open for appending. Closing both handles closes it. */
 export class WatchedFile {
   readonly #path: string;
   /** The size of the file that was opened. */
@@ -43,15 +43,15 @@ export class WatchedFile {
   #handles: Handles;
   /** Handles of the file that was taken away. */
   #oldHandles: Handles | undefined;
-  /** Bytes that were written, those that were there before included. */
+  /** The size after all writes so far. */
   #end: number;
-  /** How many of them are durable. */
+  /** The part of that which is durable. */
   #acknowledged: number;
-  /** How many of them stood under the path when that was last looked at. */
+  /** The part of that which was under the path at the last check. */
   #seen: number;
-  /** How many bytes of the old file are not in the new one. */
+  /** The number of bytes of the old file that are not in the new one. */
   #shift = 0;
-  /** What the last check has found. */
+  /** The problem that the last check found. */
   #problem: string | undefined;
   #writing: Promise<unknown> = Promise.resolve();
   #moving: Promise<unknown> | undefined;
@@ -70,7 +70,7 @@ export class WatchedFile {
     this.#mode = info.mode ?? undefined;
   }
 
-  /** Opens the file, or makes it. Another file than it is `known` to be is found by the next check. */
+  /** Opens the file, or creates it. If it is not the `known` one, the next check reports that. */
   static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
@@ -103,10 +103,10 @@ export class WatchedFile {
     truncate: async (length) => {
       await this.#moving;
       const size = length - this.#shift;
-      // Never longer than it is: it may have been cut by others.
+      // Never enlarges the file: others may have truncated it.
       if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
       this.#end = length;
-      // A sync that ran beside this, or beside a write that the disk took in part, counted that part, too.
+      // A concurrent sync may have counted bytes that are now removed.
       this.#acknowledged = Math.min(this.#acknowledged, length);
     },
     close: () => {
@@ -124,7 +124,7 @@ export class WatchedFile {
       await this.#moving;
       const end = this.#end;
       await this.#handles.sync.syncData();
-      // What was taken back meanwhile is not missed.
+      // Bytes that were removed meanwhile do not count.
       this.#acknowledged = Math.min(end, this.#end);
     },
     close: () => {
@@ -138,7 +138,7 @@ export class WatchedFile {
     return this.#moving !== undefined;
   }
 
-  /** What it is to be when it is opened again. */
+  /** The state of the file, for opening it again. */
   get known(): KnownFile {
     return { identity: this.#identity, size: this.#acknowledged };
   }
@@ -148,7 +148,7 @@ export class WatchedFile {
     return this.#startSize;
   }
 
-  /** What is wrong with the file that the path leads to; undefined where it is the one that is written to. */
+  /** What is wrong with the file at the path; undefined where it is the one that is written to. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#end;
@@ -158,10 +158,10 @@ export class WatchedFile {
   }
 
   /**
-   * Lets all lines go to a new file from now on, after those that were written since the last check that found
-   * nothing. Does nothing where the last check was such, or where they do so already.
+   * Directs all lines to a new file from now on, beginning with those that were written since the last check
+   * without a problem. Does nothing if the last check found no problem, or if lines go to a new file already.
    *
-   * @returns Where that file is, to the first caller.
+   * @returns The path of that file, for the first caller.
    */
   async moveAway(): Promise<string | undefined> {
     if (this.#problem === undefined || this.#oldHandles !== undefined) return undefined;
@@ -173,7 +173,7 @@ export class WatchedFile {
     return await moved;
   }
 
-  /** On Windows a handle that appends may not truncate, and a file that is open keeps its name. */
+  /** Windows does not allow an append handle to truncate; there an open file keeps its path. */
   async #truncate(size: number): Promise<void> {
     try {
       await this.#handles.write.truncate(size);
@@ -237,7 +237,7 @@ function closeHandles({ write, sync }: Handles): void {
   sync.close();
 }
 
-/** Copies what stands in a file from `start` on. */
+/** Copies a file from `start` on. */
 async function copyFrom(from: Deno.FsFile, start: number, to: Deno.FsFile): Promise<void> {
   await from.seek(start, Deno.SeekMode.Start);
   const block = new Uint8Array(BLOCK_BYTES);
