@@ -100,7 +100,8 @@ export interface TeacherErrorOptions extends ErrorOptions {
   status?: number;
   /**
    * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it is the
-   * system's code (`ECONNREFUSED`), `certificate`, `client_certificate` or `no_tls`. @default none
+   * system's code (`ECONNREFUSED`), `certificate`, `client_certificate`, `no_tls`, `wants_tls` or `no_http`.
+   * @default none
    */
   code?: string;
   /**

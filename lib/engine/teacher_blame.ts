@@ -198,7 +198,7 @@ const NO_ANSWERS = "Check the address (--base-url), the key and the account";
 
 /** Whether the response comes from another kind of server. */
 function isForeign({ code }: TeacherError): boolean {
-  return code === "web_page" || code === "other_api";
+  return code === "web_page" || code === "other_api" || code === "no_http";
 }
 
 /** The flag that accepts such answers. */

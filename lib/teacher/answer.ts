@@ -6,18 +6,11 @@
  */
 
 import type { ApiFormat } from "./api_format.ts";
-import { changedError } from "../errors.ts";
+import { changedError, type TeacherError } from "../errors.ts";
+import { answerBody, otherAnswer } from "./answer_body.ts";
 import { errorIn } from "./error_body.ts";
-import { notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
-import {
-  asCount,
-  asObject,
-  asText,
-  type JsonObject,
-  type JsonPath,
-  leadingObject,
-  parseJson,
-} from "./json.ts";
+import { brokenAnswer, notAnObject, statedError, withoutChoice } from "./broken_answer.ts";
+import { asCount, asObject, asText, type JsonObject, type JsonPath } from "./json.ts";
 import { MessageReader, refusalOf } from "./message_text.ts";
 import type { Redact } from "./secrets.ts";
 import type { Completion, Usage } from "./teacher.ts";
@@ -93,8 +86,9 @@ export const NO_PARTS: AnswerParts = {
  */
 export function readAnswer(text: string, status: number, context: AnswerContext): Completion {
   const { redact } = context;
-  const body = asObject(parseJson(text)) ?? leadingAnswer(text);
-  if (body === undefined) throw notAnObject(text, status, redact);
+  const found = answerBody(text);
+  if (found === undefined) throw notAnObject(text, status, redact);
+  const body = found.object;
   const translated = context.format?.answer?.(body);
   const answer = translated ?? body;
   const choice = Array.isArray(answer.choices) ? asObject(answer.choices[0]) : undefined;
@@ -103,15 +97,19 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   const message = choice && messageIn(choice, finishReason);
   if (choice === undefined || message === undefined) {
     if (error !== undefined) throw statedError(error, status, redact, body);
-    const lack = choice === undefined ? "choice" : '"message" in its choice';
-    throw withoutChoice(body, lack, text, status, redact);
+    if (choice === undefined) throw anotherAnswer(body, text, status, context);
+    throw withoutChoice(body, '"message" in its choice', text, status, redact);
   }
   const { content, reasoning } = new MessageReader().read(message);
   const completion = toCompletion({
     content,
     reasoning,
     refusal: refusalOf(message),
-    toolCalls: toolCallsOf(message, translated === undefined ? text : TRANSLATED, MESSAGE_PATH),
+    toolCalls: toolCallsOf(
+      message,
+      translated === undefined ? found.text : TRANSLATED,
+      MESSAGE_PATH,
+    ),
     finishReason,
     serviceTier: asText(answer.service_tier),
     usage: answer.usage,
@@ -132,12 +130,18 @@ function holdsOutput({ response, reasoning, toolCalls }: Completion): boolean {
   return response !== "" || reasoning !== "" || toolCalls !== undefined;
 }
 
-/** A complete answer with something behind it: gateways that fail late append an error, others append the same
- * answer again. */
-function leadingAnswer(text: string): JsonObject | undefined {
-  const first = leadingObject(text);
-  const choice = Array.isArray(first?.choices) ? asObject(first.choices[0]) : undefined;
-  return choice !== undefined && "message" in choice ? first : undefined;
+/** The error of an object without choices. The answer of another API was paid for too. */
+function anotherAnswer(
+  body: JsonObject,
+  text: string,
+  status: number,
+  context: AnswerContext,
+): TeacherError {
+  const other = "choices" in body ? undefined : otherAnswer(body);
+  if (other === undefined) return withoutChoice(body, "choice", text, status, context.redact);
+  const error = brokenAnswer(other.words, "", status, context.redact, "other_api");
+  const partial = toCompletion({ ...NO_PARTS, content: other.content }, context);
+  return other.content === "" ? error : changedError(error, { partial });
 }
 
 /** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has

@@ -13,7 +13,6 @@ import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { AttemptShared, Deadline, Timed } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
 import { type BodyReader, IncomingBody, tooLong } from "./incoming_body.ts";
-import { asObject, parseJson } from "./json.ts";
 import {
   type AnswerHeaders,
   isUnaskedContinue,
@@ -91,11 +90,13 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     this.#endRequest();
   }
 
-  /** Ends it because a deadline has passed. A stream with a finish reason is kept: only its counts, or the end
-   * of the connection's response, are missing. */
+  /** Ends it because a deadline has passed. A stream with a finish reason and a complete JSON object are kept: only
+   * counts, or the end of the connection's response, are missing. */
   expire(deadline: Deadline): void {
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
-    else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
+    else if (this.#isAnswer && this.#stream === undefined && this.#body.holdsObject) {
+      this.onBodyEnd(undefined);
+    } else this.#fail(this.#status >= 300 ? this.#refusal() : this.#lateness(deadline));
     this.#endRequest();
   }
 
@@ -207,7 +208,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (this.#status >= 300) this.#fail(this.#refusal());
     // A broken stream is not complete, whatever its finish reason: a proxy may have cut it, and some servers
     // give a reason in every chunk. A JSON object shows its own end, also where the connection does not.
-    else if (this.#stream === undefined && asObject(parseJson(this.#body.text()))) this.#finish();
+    else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
     else this.#fail(this.#brokenBy(error));
   }
 

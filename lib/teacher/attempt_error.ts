@@ -8,6 +8,7 @@ import { errors } from "../deps/undici.ts";
 import { TeacherError } from "../errors.ts";
 import { DAY_MS } from "../timer.ts";
 import { redactAddress } from "./address.ts";
+import { MOST_HEAD_BYTES } from "./connection.ts";
 import { type AnswerContext, NO_PARTS, toCompletion } from "./answer.ts";
 import {
   codeOf,
@@ -159,6 +160,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
   EADDRNOTAVAIL: "no free port on this machine",
   UND_ERR_SOCKET: "the other side hung up",
+  UND_ERR_HEADERS_OVERFLOW: `its header fields are longer than ${MOST_HEAD_BYTES / 1024} KiB`,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: "its header fields give the body two lengths",
 };
 
 /**
@@ -201,7 +204,7 @@ export function networkError(
   const reason = code === "UND_ERR_CONNECT_TIMEOUT"
     ? "no connection within the time for it"
     : REASONS[code] ?? message;
-  const trouble = tlsTrouble(code, message, stage);
+  const trouble = tlsTrouble(code, message, stage) ?? protocolTrouble(error, stage);
   return new TeacherError(`${WHAT[stage](place)}: ${reason}`, {
     type: "network",
     code: trouble ?? code,
@@ -224,6 +227,22 @@ function tlsTrouble(
   if (stage !== "connecting") return undefined;
   return /WRONG_VERSION_NUMBER|InvalidContentType/.test(words) ? "no_tls" : undefined;
 }
+
+/** What does not get better either where it is the first that ever came: an answer that is not HTTP/1.1, of a server of
+ * another kind, or one that wants TLS. */
+function protocolTrouble(error: unknown, stage: Stage): "no_http" | "wants_tls" | undefined {
+  if (stage !== "sent") return undefined;
+  if (error instanceof errors.HTTPParserError) {
+    const { data = "" } = error as { data?: string };
+    return TLS_ALERT.test(data) ? "wants_tls" : "no_http";
+  }
+  const isMalformed = error instanceof errors.HeadersOverflowError ||
+    error instanceof errors.ResponseContentLengthMismatchError;
+  return isMalformed ? "no_http" : undefined;
+}
+
+// deno-lint-ignore no-control-regex -- a record of TLS: its type, an alert, and its version, 3.0 to 3.4
+const TLS_ALERT = /^\x15\x03[\0-\x04]/;
 
 const WHAT: Readonly<Record<Stage, (place: string) => string>> = {
   connecting: (place) => `Cannot connect to ${place}`,

@@ -52,7 +52,7 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
     ? asObject(parseJson(firstLine))
     : undefined;
   if (first !== undefined && !("choices" in first)) {
-    // One object a line, as in Ollama's own API.
+    // One object a line.
     return withoutChoice(first, "choice", text, status, redact);
   }
   const isJson = /^[[{"]/.test(start);
@@ -64,6 +64,9 @@ export function notAnObject(text: string, status: number, redact: Redact): Teach
   return brokenAnswer(what, text, status, redact, isJson ? "broken_answer" : "other_api");
 }
 
+/** What gateways write where there is no error; a missing message counts as one of these. */
+const SAYS_SUCCESS = /^\s*(?:ok|(?:request )?succe(?:ss|eded|ssful|ssfully))?[.!]?\s*$/i;
+
 /** The error of a JSON object without a choice. Many servers report errors in this form; a message that is not
  * recognised does not count as a rejection of the row. */
 export function withoutChoice(
@@ -73,7 +76,7 @@ export function withoutChoice(
   status: number,
   redact: Redact,
 ): TeacherError {
-  if (wordsOf(answer) !== undefined) {
+  if (!SAYS_SUCCESS.test(wordsOf(answer) ?? "")) {
     return stated(answer, statedStatus(answer), status, redact, true);
   }
   const isOurs = "choices" in answer || "output" in answer;

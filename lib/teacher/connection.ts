@@ -47,12 +47,16 @@ interface Socket extends ReadableSocket {
 
 // HTTP/2 is off: undici resends requests that a GOAWAY left open, and the teacher bills twice.
 export const PROTOCOL = { allowH2: false } as const;
+/** The maximum size of a response's header fields. */
+export const MOST_HEAD_BYTES = 256 * 1024;
 const CLIENT = {
   ...PROTOCOL,
   // `Deadlines` has the timeouts.
   headersTimeout: 0,
   bodyTimeout: 0,
   pipelining: 1,
+  // Gateways with login cookies send more than undici's default of 16 KiB.
+  maxHeaderSize: MOST_HEAD_BYTES,
   // `Reuse` decides which idle connections are used; this only closes the others.
   keepAliveTimeoutThreshold: 500,
 } as const;

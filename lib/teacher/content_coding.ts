@@ -13,6 +13,7 @@ import {
   createInflate,
   createInflateRaw,
   createZstdDecompress,
+  inflateRawSync,
 } from "node:zlib";
 
 /** A consumer of bytes. */
@@ -87,6 +88,9 @@ class Step implements ByteSink {
   readonly #next: ByteSink;
   #isBegun = false;
   #decompressor: Decompressor | undefined;
+  /** What came in gzip, for {@linkcode firstMember}. */
+  readonly #coded: Uint8Array[] = [];
+  #decodedBytes = 0;
 
   constructor(coding: Coding, next: ByteSink) {
     this.#coding = coding;
@@ -96,6 +100,7 @@ class Step implements ByteSink {
   data(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     if (!this.#isBegun) this.#begin(chunk);
+    if (this.#coding === "gzip") this.#coded.push(chunk);
     if (this.#decompressor === undefined) this.#next.data(chunk);
     else this.#decompressor.write(chunk);
   }
@@ -118,11 +123,41 @@ class Step implements ByteSink {
     if (!mayBe(this.#coding, first)) return;
     const next = this.#next;
     this.#decompressor = decompressor(this.#coding, first)
-      .on("data", (chunk: Uint8Array) => next.data(chunk))
+      .on("data", (chunk: Uint8Array) => {
+        this.#decodedBytes += chunk.length;
+        next.data(chunk);
+      })
       .on("end", () => next.end())
-      .on("error", (error: Error) => next.broken(error));
+      .on("error", (error: Error) => this.#failed(error));
+  }
+
+  /** gzip itself ignores what follows a whole member and is no other one, zlib does not. */
+  #failed(error: Error): void {
+    const first = error.message === NO_MEMBER ? firstMember(joined(this.#coded)) : undefined;
+    if (first === undefined) return this.#next.broken(error);
+    this.#next.data(first.subarray(this.#decodedBytes));
+    this.#next.end();
   }
 }
+
+/** The first member of gzip, whatever follows it; undefined where it is not whole. */
+function firstMember(bytes: Uint8Array): Uint8Array | undefined {
+  const flags = bytes[3];
+  let start = 10;
+  // The header's optional parts, each with a flag of its own: RFC 1952, 2.3.1.
+  if (flags & 4) start += 2 + bytes[start] + 256 * bytes[start + 1];
+  if (flags & 8) start = bytes.indexOf(0, start) + 1;
+  if (flags & 16) start = bytes.indexOf(0, start) + 1;
+  if (flags & 2) start += 2;
+  try {
+    return inflateRawSync(bytes.subarray(start));
+  } catch {
+    return undefined;
+  }
+}
+
+/** zlib's words where a member should begin. */
+const NO_MEMBER = "incorrect header check";
 
 /** With these flags a truncated body is decoded as far as possible; its reader decides whether that is enough. */
 function decompressor(coding: Coding, first: Uint8Array): Decompressor {
@@ -152,8 +187,9 @@ function hasZlibHeader([a, b]: Uint8Array): boolean {
 /** Server-sent events, or a document that is read as a whole. */
 export type BodyKind = "events" | "document";
 
-/** The fields of server-sent events, `error` of llama.cpp among them; comments have an empty name. */
-const FIELDS = ["data", "event", "id", "retry", "error", ""];
+/** The fields of server-sent events, also as some gateways write them, `error` of llama.cpp among them; comments have
+ * an empty name. */
+const FIELDS = ["data", "Data", "event", "id", "retry", "error", ""];
 const LONGEST_FIELD = 6;
 const BRACE = 0x7b;
 const SPACE = 0x20;
@@ -162,12 +198,17 @@ const SPACE = 0x20;
 export function kindOf(start: Uint8Array): BodyKind | undefined {
   if (start[0] === BRACE) return "document";
   const text = beginning(withoutSpace(start));
-  if (text === "") return undefined;
+  if (text === "" || isPartOfMark(start)) return undefined;
   const colon = text.indexOf(":");
   if (colon >= 0) return FIELDS.includes(text.slice(0, colon)) ? "events" : "document";
   return text.length < LONGEST_FIELD && FIELDS.some((field) => field.startsWith(text))
     ? undefined
     : "document";
+}
+
+/** Whether these are the first bytes of a byte order mark. */
+function isPartOfMark([a, b, c]: Uint8Array): boolean {
+  return a === 0xef && (b === undefined || (b === 0xbb && c === undefined));
 }
 
 /** Whether bytes begin like JSON or events, and not like anything compressed. */
@@ -186,3 +227,17 @@ export function withoutSpace(start: Uint8Array): Uint8Array {
 function beginning(bytes: Uint8Array): string {
   return String.fromCharCode(...bytes.subarray(0, LONGEST_FIELD));
 }
+
+/** Some bytes in one. */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length <= 1) return chunks[0] ?? NOTHING;
+  const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}
+
+const NOTHING = new Uint8Array(0);

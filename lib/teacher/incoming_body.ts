@@ -6,15 +6,19 @@
  */
 
 import { TeacherError } from "../errors.ts";
+import { areChunkLines } from "./answer_body.ts";
+import { transcoderFor } from "./charset.ts";
 import type { AnswerHeaders } from "./attempt_error.ts";
 import {
   type BodyKind,
   type ByteDecoder,
   type ByteSink,
   decoderFor,
+  joined,
   kindOf,
   withoutSpace,
 } from "./content_coding.ts";
+import { asObject, parseJson } from "./json.ts";
 
 /** The consumer of a body. */
 export interface BodyReader {
@@ -34,11 +38,13 @@ const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 export class IncomingBody implements ByteSink {
   readonly #reader: BodyReader;
   readonly #held = new HeldBytes();
-  #label: string | string[] | undefined;
+  #headers: AnswerHeaders = {};
   #isAnswer = false;
   #bytes = 0;
   #isBegun = false;
   #decoder: ByteDecoder | undefined;
+  /** Decodes content coding and charset, if there is either. */
+  #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
 
   /** Nothing has arrived yet. */
@@ -49,28 +55,31 @@ export class IncomingBody implements ByteSink {
   /** The head has arrived. Only the body of an answer may be events. */
   start(isAnswer: boolean, headers: AnswerHeaders): void {
     this.#isAnswer = isAnswer;
-    this.#label = headers["content-encoding"];
+    this.#headers = headers;
   }
 
   /** A chunk from the network. */
   receive(chunk: Uint8Array): void {
     if (!this.#isBegun) {
       this.#isBegun = true;
-      this.#decoder = decoderFor(this.#label, chunk, this);
+      this.#begin(chunk);
     }
-    if (this.#decoder === undefined) this.data(chunk);
-    else this.#decoder.data(chunk);
+    (this.#outer ?? this).data(chunk);
   }
 
   /** The network has delivered all of it. What is still being decoded comes later. */
   finish(): void {
-    if (this.#decoder === undefined) this.end();
-    else this.#decoder.end();
+    (this.#outer ?? this).end();
   }
 
   /** What was buffered, as text without a byte order mark. */
   text(): string {
     return this.#held.text();
+  }
+
+  /** Whether what was buffered is a complete JSON object. */
+  get holdsObject(): boolean {
+    return asObject(parseJson(this.text())) !== undefined;
   }
 
   /** Stops decoding. */
@@ -90,14 +99,23 @@ export class IncomingBody implements ByteSink {
     else this.#undecided(chunk);
   }
 
-  /** The end of the decoded bytes. */
+  /** The end of the decoded bytes. Only here can bare JSON chunks be told from a document. */
   end(): void {
+    if (this.#kind === "document" && areChunkLines(this.#held.all())) {
+      this.#reader.onEvents(this.#held.all());
+    }
     this.#reader.onBodyEnd(undefined);
   }
 
   /** The bytes could not be decoded. */
   broken(error: Error): void {
     this.#reader.onBodyEnd(error);
+  }
+
+  #begin(first: Uint8Array): void {
+    const transcoder = transcoderFor(this.#headers["content-type"], this);
+    this.#decoder = decoderFor(this.#headers["content-encoding"], first, transcoder ?? this);
+    this.#outer = this.#decoder ?? transcoder;
   }
 
   #undecided(chunk: Uint8Array): void {
@@ -131,13 +149,7 @@ class HeldBytes {
   all(): Uint8Array {
     const first = this.#first ??= NOTHING;
     if (this.#more === undefined) return first;
-    const chunks = [first, ...this.#more];
-    const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
-    let offset = 0;
-    for (const chunk of chunks) {
-      whole.set(chunk, offset);
-      offset += chunk.length;
-    }
+    const whole = joined([first, ...this.#more]);
     this.#first = whole;
     this.#more = undefined;
     return whole;

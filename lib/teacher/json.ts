@@ -40,8 +40,9 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The object at the start of a text, whatever follows it; undefined where there is none or it is incomplete. */
-export function leadingObject(text: string): JsonObject | undefined {
+/** The object at the start of a text, as text, whatever follows it; undefined where there is none or it is
+ * incomplete. */
+export function leadingObject(text: string): string | undefined {
   const start = text.search(/\S/);
   if (text[start] !== "{") return undefined;
   const mark = /["{}]/g;
@@ -50,7 +51,7 @@ export function leadingObject(text: string): JsonObject | undefined {
   for (let match = mark.exec(text); match !== null; match = mark.exec(text)) {
     if (match[0] === '"') mark.lastIndex = endOfString(text, match.index);
     else if (match[0] === "{") depth++;
-    else if (--depth === 0) return asObject(parseJson(text.slice(start, match.index + 1)));
+    else if (--depth === 0) return text.slice(start, match.index + 1);
   }
   return undefined;
 }

@@ -14,13 +14,14 @@ import {
   toCompletion,
   TRANSLATED,
 } from "./answer.ts";
+import { otherAnswer, unwrapped } from "./answer_body.ts";
 import type { EventReader } from "./api_format.ts";
 import { errorIn, wordsOf } from "./error_body.ts";
-import { EventLines, type ServerEvent } from "./event_lines.ts";
 import { brokenAnswer, statedError, withoutChoice } from "./broken_answer.ts";
 import { DeltaText, MessageReader, refusalOf } from "./message_text.ts";
-import { asObject, asText, type JsonObject, parseJson } from "./json.ts";
+import { asObject, asText, type JsonObject } from "./json.ts";
 import type { Completion } from "./teacher.ts";
+import { type EventSink, StreamEvents } from "./stream_events.ts";
 import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** What is known from all streams of one teacher. */
@@ -31,7 +32,7 @@ export interface StreamHabits {
 }
 
 /** Reads one streamed answer, chunk by chunk. */
-export class StreamReader {
+export class StreamReader implements EventSink {
   /** Whether `[DONE]` came: nothing that follows belongs to the answer. */
   done = false;
   /** What the teacher reported instead of an answer, or what could not be read. */
@@ -40,18 +41,19 @@ export class StreamReader {
   readonly #status: number;
   readonly #context: AnswerContext;
   readonly #habits: StreamHabits;
-  readonly #lines = new EventLines((event) => this.#event(event));
+  readonly #events = new StreamEvents(this);
   readonly #messages = new MessageReader();
   readonly #content = new DeltaText();
   readonly #reasoning = new DeltaText();
   readonly #toolCalls = new ToolCallDeltas();
-  readonly #events: EventReader | undefined;
+  readonly #format: EventReader | undefined;
   readonly #parts: AnswerParts = { ...NO_PARTS };
   #tokenSeen = false;
   #hasTokens = false;
   // Of several choices (`n`) the first one is read, as in an answer that is not streamed.
   #choiceIndex: number | undefined;
   #hasOutput = false;
+  #otherApi: { readonly words: string; readonly content: DeltaText } | undefined;
 
   /** Nothing is read yet. */
   constructor(
@@ -61,7 +63,7 @@ export class StreamReader {
   ) {
     this.#status = status;
     this.#context = context;
-    this.#events = context.format?.events?.();
+    this.#format = context.format?.events?.();
     this.#habits = habits;
   }
 
@@ -82,16 +84,23 @@ export class StreamReader {
    */
   feed(chunk: Uint8Array): boolean {
     this.#tokenSeen = false;
-    this.#lines.feed(chunk);
+    this.#events.feed(chunk);
     return this.#tokenSeen;
   }
 
   /** Reads the rest once the stream has ended, including an event without its blank line. */
   end(): void {
-    this.#lines.end();
+    this.#events.end();
     if (this.error !== undefined || this.#choiceIndex !== undefined) return;
     const { redact } = this.#context;
-    this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
+    const other = this.#otherApi;
+    if (other === undefined) {
+      this.error = brokenAnswer("The stream held no answer", "", this.#status, redact);
+      return;
+    }
+    this.error = brokenAnswer(other.words, "", this.#status, redact, "other_api");
+    this.#content.add(other.content.text);
+    this.#hasOutput = other.content.text !== "";
   }
 
   /** The answer so far. `othersWait`: the teacher has other requests too. */
@@ -106,59 +115,54 @@ export class StreamReader {
     return isInterrupted ? { ...completion, doubt: INTERRUPTED } : completion;
   }
 
-  #event({ event, data }: ServerEvent): void {
-    if (this.done || this.error !== undefined) return;
-    const text = data.trim();
-    if (text === "[DONE]" || text === '"[DONE]"') {
-      this.done = true;
-      return;
-    }
-    // Some servers keep a connection alive with empty events.
-    if (text === "") return;
-    // A framework has wrapped events that were already events.
-    if (text.startsWith("data:")) return this.#event({ event, data: text.slice("data:".length) });
-    const value = parseJson(data);
-    const chunk = asObject(value);
-    if (event === "error") this.#fail(chunk?.error ?? chunk ?? data);
-    else if (chunk !== undefined) this.#translated(chunk, data);
-    // A keep-alive, or several chunks in one event.
-    else if (value === null) return;
-    else if (Array.isArray(value)) {
-      for (const one of value) this.#event({ data: JSON.stringify(one) });
-    } else if (A_DONE.test(text)) this.done = true;
-    // Some gateways omit the empty lines between events, so that several come as one.
-    else if (data.includes("\n")) {
-      for (const line of data.split("\n")) {
-        this.#event({ data: line });
-      }
-    } else {
-      const what = "An event of the stream is not a JSON object";
-      this.error = brokenAnswer(what, data, this.#status, this.#context.redact);
-    }
+  /** An event that holds an object: a chunk in most APIs. */
+  onObject(object: JsonObject, text: string): void {
+    const events = this.#format;
+    if (events === undefined) return this.#chunk(object, text);
+    const translated = events.read(object);
+    if (translated !== undefined) this.#chunk(translated, TRANSLATED);
+    if (events.done) this.done = true;
+  }
+
+  /** An event that reports an error. */
+  onError(error: unknown): void {
+    this.#fail(error);
+  }
+
+  /** An event that is not JSON. */
+  onUnreadable(text: string): void {
+    const what = "An event of the stream is not a JSON object";
+    this.error = brokenAnswer(what, text, this.#status, this.#context.redact);
+  }
+
+  /** The stream's own end marker. */
+  onDone(): void {
+    this.done = true;
+  }
+
+  /** Whether nothing that follows belongs to the answer. */
+  get isOver(): boolean {
+    return this.done || this.error !== undefined;
   }
 
   #fail(error: unknown, beside?: JsonObject): void {
     this.error = statedError(error, this.#status, this.#context.redact, beside);
   }
 
-  #translated(chunk: JsonObject, data: string): void {
-    const events = this.#events;
-    if (events === undefined) return this.#chunk(chunk, data);
-    const translated = events.read(chunk);
-    if (translated !== undefined) this.#chunk(translated, TRANSLATED);
-    if (events.done) this.done = true;
-  }
-
-  #chunk(chunk: JsonObject, text: string): void {
+  #chunk(sent: JsonObject, sentText: string): void {
     const parts = this.#parts;
+    const { object: chunk, text } = unwrapped({ object: sent, text: sentText });
     const position = this.#positionIn(chunk.choices);
     const choice = position < 0 ? undefined : (chunk.choices as JsonObject[])[position];
     const error = errorIn(choice, chunk);
     if (error !== undefined) return this.#fail(error, chunk);
-    if (choice === undefined && !("choices" in chunk) && wordsOf(chunk) !== undefined) {
-      const { redact } = this.#context;
-      this.error = withoutChoice(chunk, "choice", "", this.#status, redact);
-      return;
+    if (choice === undefined && !("choices" in chunk)) {
+      if (this.#choiceIndex === undefined) this.#ofOtherApi(chunk);
+      if (wordsOf(chunk) !== undefined) {
+        const { redact } = this.#context;
+        this.error = withoutChoice(chunk, "choice", "", this.#status, redact);
+        return;
+      }
     }
     if (parts.id === "") parts.id = asText(chunk.id);
     if (parts.model === "") parts.model = asText(chunk.model);
@@ -179,6 +183,14 @@ export class StreamReader {
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
     parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
+  }
+
+  /** Collects what may be chunks of another API: that is certain once the stream has ended without a choice. */
+  #ofOtherApi(chunk: JsonObject): void {
+    const other = otherAnswer(chunk);
+    if (other === undefined) return;
+    this.#otherApi ??= { words: other.words, content: new DeltaText() };
+    this.#otherApi.content.add(other.content);
   }
 
   /** The position of the choice that is read, or -1. */
@@ -267,6 +279,3 @@ function merge(kept: unknown, value: unknown, levels = MOST_LEVELS): unknown {
   }
   return merged;
 }
-
-/** Variants of `[DONE]`. */
-const A_DONE = /^"?\[?done\]?"?$/i;

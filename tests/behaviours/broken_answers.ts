@@ -158,6 +158,44 @@ export const BROKEN_ANSWERS: ServerGroup = {
       STREAM,
     ),
     halting(
+      "Anthropic's own API",
+      "an answer in its own form",
+      json({ type: "message", content: [{ type: "text", text: "42" }], stop_reason: "end_turn" }),
+      /an answer of Anthropic's own API: its OpenAI-compatible API is at https:\/\/api\.anthropic\.com\/v1/,
+      7,
+      ["--max-attempts", "2"],
+    ),
+    {
+      who: "Gemini's own API",
+      sends: "a stream in its own form, each time",
+      script: [events([
+        { candidates: [{ content: { parts: [{ text: "4" }] } }] },
+        { candidates: [{ content: { parts: [{ text: "2" }] }, finishReason: "STOP" }] },
+      ])],
+      flags: [...STREAM, "--max-attempts", "2"],
+      expected: {
+        failure: {
+          error: { type: "response", message: /Gemini's own API/ },
+          partial: { response: "42" },
+        },
+        posts: 2,
+      },
+    },
+    halting(
+      "a port of another protocol",
+      "the greeting of SSH",
+      { body: "", raw: "SSH-2.0-OpenSSH_9.6\r\n", closes: true },
+      /not an OpenAI-compatible endpoint.*does not match the HTTP\/1\.1 protocol/,
+      3,
+      ONCE,
+    ),
+    halting(
+      "a server that speaks TLS",
+      "an alert to the address `http://`",
+      { body: "", raw: Uint8Array.of(0x15, 3, 1, 0, 2, 2, 0x46), closes: true },
+      /it wants https:\/\/ instead of http:\/\//,
+    ),
+    halting(
       "another API",
       "JSON that is not a completion",
       json({ status: "ok" }),

@@ -16,12 +16,14 @@ import { QUIRKS } from "./quirks.ts";
 import { REACHING } from "./reaching.ts";
 import { REASONING } from "./reasoning.ts";
 import { TOOL_CALLS } from "./tool_calls.ts";
+import { WIRE_FORMS } from "./wire_forms.ts";
 
 /** All of them, in the order of the page. */
 export const SERVERS: readonly ServerGroup[] = [
   ENDINGS,
   BROKEN_ANSWERS,
   ANSWER_FORMS,
+  WIRE_FORMS,
   REASONING,
   TOOL_CALLS,
   CONNECTIONS,

@@ -148,6 +148,9 @@ const BROKEN_ANSWERS: ReadonlyMap<string, Classification> = new Map([
   ["other_api", { ...FAULT, isOtherServer: "probably" }],
 ]);
 
+/** A port of another protocol (gRPC, a database). */
+const NO_HTTP: Classification = { ...FAULT, isOtherServer: "certainly" };
+
 /** LM Studio answers requests for paths that it does not have with status 200 and a text of its own. */
 const UNKNOWN_WORDS: Classification = { ...FAULT, isOtherServer: "probably" };
 
@@ -201,6 +204,8 @@ function ofConnection(code: string | undefined): Classification {
   if (code === "certificate") return CERTIFICATE;
   if (code === "client_certificate") return CLIENT_CERTIFICATE;
   if (code === "no_permission") return NO_PERMISSION;
+  if (code === "wants_tls") return PLAIN_HTTP;
+  if (code === "no_http") return NO_HTTP;
   return code === "no_tls" ? NO_TLS : FAULT;
 }
 

@@ -7,6 +7,7 @@
  */
 
 import type { FailureCause, FailureReaction } from "../../../lib/engine/errors/classify.ts";
+import { errors } from "../../../lib/deps/undici.ts";
 import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
@@ -115,6 +116,13 @@ function stated(what: string, error: unknown, expected: Expected): Row {
 function broken(what: string, code: string, stage: Stage, expected: Expected): Row {
   const cause = Object.assign(new Error(code.toLowerCase()), { code });
   return [what, networkError(cause, "api.example:443", stage, undefined), expected];
+}
+
+/** An answer that does not begin as HTTP does. */
+function unreadable(what: string, data: string, expected: Expected): Row {
+  const cause = new errors.HTTPParserError("Response does not match the HTTP/1.1 protocol");
+  Object.assign(cause, { code: "HPE_INVALID_CONSTANT", data });
+  return [what, networkError(cause, "api.example:80", "sent", undefined), expected];
 }
 
 /** What the other side of a TLS handshake says. */
@@ -592,6 +600,8 @@ export const GROUPS: readonly CaseGroup[] = [
       "connecting",
       halts("tls"),
     ),
+    unreadable("http:// where https:// is spoken", "\x15\x03\x01\0\x02\x02F", halts("tls")),
+    unreadable("a port of another protocol", "SSH-2.0", { ...FAULT, isOtherServer: "certainly" }),
   ]),
   group("Overload and rate limits", [
     on(

@@ -1,0 +1,185 @@
+/**
+ * Finds the completion in the body of an answer: as the body itself, inside of what a gateway has put around it, or
+ * before what follows it. Where there is none, tells whether it is an answer of another API.
+ *
+ * @module
+ */
+
+import { asObject, type JsonObject, leadingObject, parseJson, textAt } from "./json.ts";
+
+/** An object and the JSON text that it was parsed from. */
+export interface AnswerBody {
+  /** The completion, or whatever object the server sent instead. */
+  readonly object: JsonObject;
+  /** Its text. */
+  readonly text: string;
+}
+
+/** The object of a body; undefined where there is none. */
+export function answerBody(text: string): AnswerBody | undefined {
+  const value = parseJson(text);
+  const object = asObject(value);
+  if (object !== undefined) return unwrapped({ object, text });
+  if (typeof value === "string") return answerBody(value);
+  const only = Array.isArray(value) && value.length === 1 ? asObject(value[0]) : undefined;
+  if (only !== undefined) return { object: only, text: textAt({ text, path: [0] }) ?? "" };
+  const leading = leadingObject(text);
+  return leading === undefined ? undefined : leadingAnswer(leading);
+}
+
+/**
+ * A completion, or a chunk of one, that stands inside of another object: `{"code":0,"data":{"choices":[…]}}`
+ * (gateways of companies), `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
+ * `{"statusCode":200,"body":"…"}` (functions behind AWS' gateway). What stands beside it counts where it says
+ * nothing itself. The same object where it holds no other one with choices.
+ */
+export function unwrapped(body: AnswerBody): AnswerBody {
+  const { object: around, text } = body;
+  if ("choices" in around) return body;
+  for (const name in around) {
+    const inner = completionIn(around[name], { text, name });
+    if (inner !== undefined) return { object: { ...around, ...inner.object }, text: inner.text };
+  }
+  return body;
+}
+
+function completionIn(
+  value: unknown,
+  { text, name }: { text: string; name: string },
+): AnswerBody | undefined {
+  if (typeof value === "string") {
+    const object = value.includes('"choices"') ? asObject(parseJson(value)) : undefined;
+    return object !== undefined && "choices" in object ? { object, text: value } : undefined;
+  }
+  const isList = Array.isArray(value) && value.length === 1;
+  const object = asObject(isList ? value[0] : value);
+  if (object === undefined || !("choices" in object)) return undefined;
+  return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
+}
+
+/** A whole answer that something follows: gateways that fail late write an error behind it, and others the same
+ * once more. */
+function leadingAnswer(text: string): AnswerBody | undefined {
+  const object = asObject(parseJson(text));
+  const choice = Array.isArray(object?.choices) ? asObject(object.choices[0]) : undefined;
+  return object !== undefined && choice !== undefined && "message" in choice
+    ? { object, text }
+    : undefined;
+}
+
+const LINE_END = 0x0a;
+const SPACE = 0x20;
+const decoder = new TextDecoder();
+
+/** Whether these bytes are the chunks of a stream, one in each line, without the frame of server-sent events. Ollama's
+ * own API streams so, too. */
+export function areChunkLines(bytes: Uint8Array): boolean {
+  const end = bytes.indexOf(LINE_END);
+  if (end < 0 || bytes.subarray(end).every((byte) => byte <= SPACE)) return false;
+  const first = asObject(parseJson(decoder.decode(bytes.subarray(0, end))));
+  if (first === undefined) return false;
+  const { object } = unwrapped({ object: first, text: "" });
+  if (!Array.isArray(object.choices)) return otherAnswer(object) !== undefined;
+  return object.choices.length === 0 || asObject(object.choices[0])?.delta !== undefined;
+}
+
+/** An answer of another API. */
+export interface OtherAnswer {
+  /** Whose it is, and where that server has the API that is spoken here. */
+  readonly words: string;
+  /** What was answered, as far as it can be told. */
+  readonly content: string;
+}
+
+/** Whose API, where its OpenAI-compatible one is, and the text of an answer or of one chunk, undefined where it is
+ * no answer of that API. */
+type OtherApi = readonly [name: string, place: string, text: (body: JsonObject) => unknown];
+
+const OTHER_APIS: readonly OtherApi[] = [
+  [
+    "Ollama",
+    "/v1",
+    ({ done, message, response }) =>
+      typeof done === "boolean" ? at(message, "content") ?? response : undefined,
+  ],
+  [
+    "Anthropic",
+    "https://api.anthropic.com/v1",
+    ({ type, content, delta }) =>
+      type === "message"
+        ? content
+        : /^message_|^content_block/.test(String(type))
+        ? at(delta, "text") ?? ""
+        : undefined,
+  ],
+  [
+    "Gemini",
+    "https://generativelanguage.googleapis.com/v1beta/openai",
+    ({ candidates }) => at(candidates, 0, "content", "parts"),
+  ],
+  [
+    "Bedrock",
+    "https://bedrock-runtime.REGION.amazonaws.com/openai/v1",
+    ({ output, stopReason }) =>
+      stopReason === undefined ? undefined : at(output, "message", "content"),
+  ],
+  [
+    "Cohere",
+    "https://api.cohere.ai/compatibility/v1",
+    ({ type, message, delta }) =>
+      type === "content-delta"
+        ? at(delta, "message", "content", "text")
+        : type === "message-end"
+        ? ""
+        : at(message, "content"),
+  ],
+  [
+    "DashScope",
+    "https://dashscope.aliyuncs.com/compatible-mode/v1",
+    ({ output }) => at(output, "text"),
+  ],
+  [
+    "Cloudflare",
+    "https://api.cloudflare.com/client/v4/accounts/ID/ai/v1",
+    ({ result }) => at(result, "response"),
+  ],
+  [
+    "TGI",
+    "/v1",
+    ({ generated_text: text, token }) => at(token, "text") ?? text,
+  ],
+  ["Triton", "/v1 of its OpenAI frontend", ({ text_output: text }) => text],
+  [
+    "llama.cpp",
+    "/v1",
+    ({ stop, content }) => typeof stop === "boolean" ? content : undefined,
+  ],
+  ["KoboldCpp", "/v1", ({ results }) => at(results, 0, "text")],
+];
+
+/** Whose answer this is, or undefined where that is not known. */
+export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
+  for (const [name, place, text] of OTHER_APIS) {
+    const value = text(body);
+    const content = Array.isArray(value)
+      ? value.map((part) => at(part, "text") ?? "").join("")
+      : value;
+    if (typeof content !== "string") continue;
+    const words =
+      `This is an answer of ${name}'s own API: its OpenAI-compatible API is at ${place}`;
+    return { words, content };
+  }
+  if (body.object !== "response" || !Array.isArray(body.output)) return undefined;
+  return { words: "This is an answer of the responses API: add --endpoint responses", content: "" };
+}
+
+/** What stands behind these names and places. */
+function at(value: unknown, ...path: readonly (string | number)[]): unknown {
+  let found = value;
+  for (const step of path) {
+    found = typeof step === "number"
+      ? Array.isArray(found) ? found[step] : undefined
+      : asObject(found)?.[step];
+  }
+  return found;
+}
