@@ -7,7 +7,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { openai, ResponseGenerator, type Teacher } from "../mod.ts";
-import { messagesOf } from "./rows.ts";
+import { type HttpLoops, httpLoops } from "./http_loops.ts";
 
 /** A teacher at an address. */
 export interface BusyPlace {
@@ -109,36 +109,11 @@ const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
 /** What most programs do: a fixed number of loops, each of which asks for one row until it is answered and sleeps
  * in between as the OpenAI SDKs do, which would give up after two more attempts. Gives milliseconds. */
-export async function sleepingLoops(
-  { rows, concurrency, baseUrl }: { rows: number; concurrency: number; baseUrl: string },
-): Promise<number> {
-  const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
-  const headers = { "content-type": "application/json" };
-  // Not at the top: Retort's side of a measure must not load all of undici.
-  const { Agent } = await import("../lib/deps/undici_agent.ts");
-  const agent = new Agent();
-  let next = 0;
-  async function loop(): Promise<void> {
-    while (next < rows) {
-      const body = JSON.stringify({ model: "busy", messages: messagesOf(next++) });
-      for (let retries = 0;; retries++) {
-        const answer = await agent.request({
-          origin,
-          path: pathname,
-          method: "POST",
-          headers,
-          body,
-        });
-        await answer.body.json();
-        if (answer.statusCode === 200) break;
-        const waitMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** retries);
-        await sleep(waitMs * (1 - BACKOFF_JITTER * Math.random()));
-      }
+export function sleepingLoops(loops: HttpLoops): Promise<number> {
+  return httpLoops(loops, "busy", async (post) => {
+    for (let retries = 0; await post() !== 200; retries++) {
+      const waitMs = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** retries);
+      await sleep(waitMs * (1 - BACKOFF_JITTER * Math.random()));
     }
-  }
-  const startedMs = performance.now();
-  await Promise.all(Array.from({ length: concurrency }, loop));
-  const elapsedMs = performance.now() - startedMs;
-  await agent.close();
-  return elapsedMs;
+  });
 }

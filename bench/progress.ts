@@ -10,7 +10,7 @@ import { alternate, atMost, type Bench, type Figure, figure, median, ratiosOf } 
 import { createBar } from "../lib/terminal/bar.ts";
 import { Progress } from "../lib/progress/progress.ts";
 import type { Outcome } from "../lib/row.ts";
-import { COMPLETION, messagesOf, rowText, writeRows } from "./rows.ts";
+import { answeredOutcome, COMPLETION, writeRows } from "./rows.ts";
 
 /** ModelCall's pace: 20 lanes of half a second. */
 const ROWS_PER_S = 40;
@@ -108,29 +108,7 @@ function outcomeOf(sequence: number): Outcome {
   return { ...OUTCOME, sequence };
 }
 
-const OUTCOME: Outcome = {
-  row: {
-    uid: "row-0",
-    promptHash: "0123456789abcdef",
-    messages: messagesOf(0),
-    params: undefined,
-    text: rowText(0),
-    clashes: [],
-    input: 0,
-    source: "rows.jsonl:1",
-    sample: 0,
-  },
-  sequence: 0,
-  attempts: 1,
-  busyMs: 500,
-  latencyMs: 500,
-  firstFailedAt: undefined,
-  settledAt: 1767225600000,
-  completion: COMPLETION,
-  failure: undefined,
-  teacher: undefined,
-  costUsd: 0,
-};
+const OUTCOME = answeredOutcome(0);
 
 /** CPU a row of the engine alone, with a bar and without. */
 export async function progressOnOff(bench: Bench): Promise<Figure[]> {

@@ -8,7 +8,7 @@ import { sha256Hex } from "../lib/hash.ts";
 import { resultLine } from "../lib/sink/line.ts";
 import { inChild } from "./child.ts";
 import { alternate, atLeast, type Bench, type Figure, figure, median } from "./measure.ts";
-import { COMPLETION, messagesOf, rowText, writeLines } from "./rows.ts";
+import { answeredOutcome, rowText, writeLines } from "./rows.ts";
 
 /** The index against parsing every line, for ids that were derived and for ids that were given. */
 export async function resumeIndex(bench: Bench): Promise<Figure[]> {
@@ -37,29 +37,10 @@ export async function resumeIndex(bench: Bench): Promise<Figure[]> {
 }
 
 function lineOf(index: number, isGiven: boolean): string {
-  return resultLine({
-    row: {
-      uid: isGiven ? `train-${index}` : sha256Hex(String(index)).slice(0, 32),
-      promptHash: "0123456789abcdef",
-      messages: messagesOf(index),
-      params: undefined,
-      text: rowText(index, isGiven ? `"id":"train-${index}",` : ""),
-      clashes: [],
-      input: 0,
-      source: `rows.jsonl:${index + 1}`,
-      sample: 0,
-    },
-    sequence: index,
-    attempts: 1,
-    busyMs: 812,
-    latencyMs: 812,
-    firstFailedAt: undefined,
-    settledAt: 1767225600000,
-    completion: COMPLETION,
-    failure: undefined,
-    teacher: undefined,
-    costUsd: 0,
-  }, FORMAT);
+  const outcome = answeredOutcome(index);
+  const uid = isGiven ? `train-${index}` : sha256Hex(String(index)).slice(0, 32);
+  const text = rowText(index, isGiven ? `"id":"train-${index}",` : "");
+  return resultLine({ ...outcome, row: { ...outcome.row, uid, text } }, FORMAT);
 }
 
 const FORMAT = {

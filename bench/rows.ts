@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Outcome } from "../lib/row.ts";
 import type { Completion, Message } from "../lib/teacher/teacher.ts";
 
 const WORDS = (
@@ -103,4 +104,31 @@ function sentence(seed: number, words: number): string {
     return WORDS[(state >>> 16) % WORDS.length];
   });
   return drawn.join(" ");
+}
+
+/** A row that was answered at the first attempt. */
+export function answeredOutcome(index: number): Outcome {
+  return {
+    row: {
+      uid: `row-${index}`,
+      promptHash: "0123456789abcdef",
+      messages: messagesOf(index),
+      params: undefined,
+      text: rowText(index),
+      clashes: [],
+      input: 0,
+      source: `rows.jsonl:${index + 1}`,
+      sample: 0,
+    },
+    sequence: index,
+    attempts: 1,
+    busyMs: 500,
+    latencyMs: 500,
+    firstFailedAt: undefined,
+    settledAt: 1767225600000,
+    completion: COMPLETION,
+    failure: undefined,
+    teacher: undefined,
+    costUsd: 0,
+  };
 }

@@ -12,8 +12,8 @@ import { IdTable } from "../lib/index/id_table.ts";
 import { readIndex } from "../lib/index/results_index.ts";
 import { createBar } from "../lib/terminal/bar.ts";
 import { openLines } from "../lib/formats/lines.ts";
-import { messagesOf, writeAll } from "./rows.ts";
-import { COMPLETION } from "./rows.ts";
+import { type HttpLoops, httpLoops } from "./http_loops.ts";
+import { COMPLETION, writeAll } from "./rows.ts";
 import { instantTeacher, slowTeacher } from "./teachers.ts";
 
 export { watched, watchedByTurns } from "./monitor_job.ts";
@@ -173,27 +173,8 @@ export async function bareLanes(
 }
 
 /** The least that asks over HTTP: undici in as many loops, answers parsed and dropped. */
-export async function undiciLoop(
-  { rows, concurrency, baseUrl }: { rows: number; concurrency: number; baseUrl: string },
-): Promise<number> {
-  const { origin, pathname } = new URL(`${baseUrl}/chat/completions`);
-  const headers = { "content-type": "application/json" };
-  // Not at the top: Retort's side of a measure must not load all of undici.
-  const { Agent } = await import("../lib/deps/undici_agent.ts");
-  const agent = new Agent();
-  let next = 0;
-  async function lane(): Promise<void> {
-    while (next < rows) {
-      const body = JSON.stringify({ model: "zero", messages: messagesOf(next++) });
-      const answer = await agent.request({ origin, path: pathname, method: "POST", headers, body });
-      await answer.body.json();
-    }
-  }
-  const startedMs = performance.now();
-  await Promise.all(Array.from({ length: concurrency }, lane));
-  const elapsedMs = performance.now() - startedMs;
-  await agent.close();
-  return elapsedMs;
+export function undiciLoop(loops: HttpLoops): Promise<number> {
+  return httpLoops(loops, "zero", async (post) => void await post());
 }
 
 /** The least that makes the same lines: read, parse, put the answer in, stringify, write. No fsync. */

@@ -10,6 +10,16 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Whether a text is JSON. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** `JSON` with source text access (ECMA-262, 2026), which TypeScript's own library lacks. */
 export const exactJson = JSON as unknown as {
   parse(

@@ -5,6 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
+import { isJson } from "../json.ts";
 import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
 import { readJsonArray } from "./json_array.ts";
@@ -188,15 +189,6 @@ function isArray(start: string, byName: InputFormat | undefined): boolean {
   const [line, next = ""] = text.split("\n", 2);
   if (/^\[\s*\{\s*"(role|from)"/.test(line)) return false;
   return next.trim() === "" || !isJson(line);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 async function* asPrompts(lines: AsyncGenerator<Line[]>): AsyncGenerator<Line[]> {

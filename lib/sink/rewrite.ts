@@ -6,6 +6,7 @@
  */
 
 import { DamagedFileError } from "../errors.ts";
+import { isJson } from "../json.ts";
 import { checkOwnFile, isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { cannotWrite, Replacement, syncFolderOf, writeAll } from "./durable_file.ts";
 import { repairTail } from "./tail.ts";
@@ -127,15 +128,6 @@ function wholeLineIn(text: string): string | undefined {
   for (; at !== -1; at = text.indexOf(HEAD, at + 1)) {
     const rest = text.slice(at);
     if (isJson(rest)) return rest;
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -2,20 +2,9 @@
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DamagedFileError, SinkError, UsageError } from "../../lib/errors.ts";
-import { type ExportOptions, exportResults } from "../../lib/export/mod.ts";
-import { type TempDir, tempDir } from "../support/temp.ts";
-import { resultLineOf, runFile } from "./results.ts";
-
-/** Exports `out.jsonl` to `train.jsonl`. */
-function exportFrom(dir: TempDir, options: Partial<ExportOptions> = {}) {
-  return exportResults({
-    results: dir.path("out.jsonl"),
-    output: dir.path("train.jsonl"),
-    format: "messages",
-    replace: true,
-    ...options,
-  });
-}
+import type { ExportOptions } from "../../lib/export/mod.ts";
+import { tempDir } from "../support/temp.ts";
+import { exportFrom, resultLineOf, runFile } from "./results.ts";
 
 function user(content: string) {
   return { role: "user", content };

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { type ExportOptions, type ExportReport, exportResults } from "../../lib/export/mod.ts";
 import { sampleRow } from "../../lib/run/admission.ts";
 import { type LineFormat, resultLine } from "../../lib/sink/line.ts";
 import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
+import type { TempDir } from "../support/temp.ts";
 
 /** How a row was answered. */
 export interface Answered extends Partial<Completion> {
@@ -60,4 +62,18 @@ export function runFile(identity: object, params: object = {}): string {
     summary: null,
   };
   return JSON.stringify(run);
+}
+
+/** Exports `out.jsonl` to `train.jsonl`. */
+export function exportFrom(
+  dir: TempDir,
+  options: Partial<ExportOptions> = {},
+): Promise<ExportReport> {
+  return exportResults({
+    results: dir.path("out.jsonl"),
+    output: dir.path("train.jsonl"),
+    format: "messages",
+    replace: true,
+    ...options,
+  });
 }

@@ -2,19 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
-import { type ExportOptions, exportResults } from "../../lib/export/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { resultLineOf } from "./results.ts";
-
-function exportFrom(dir: TempDir, options: Partial<ExportOptions> = {}) {
-  return exportResults({
-    results: dir.path("out.jsonl"),
-    output: dir.path("train.jsonl"),
-    format: "messages",
-    replace: true,
-    ...options,
-  });
-}
+import { exportFrom, resultLineOf } from "./results.ts";
 
 async function writeResults(dir: TempDir, count: number, samples = 1, name = "out.jsonl") {
   const lines: string[] = [];

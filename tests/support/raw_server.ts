@@ -1,11 +1,12 @@
 /**
- * An HTTP server on bare TCP that can do what no HTTP library would: read a whole request and hang
- * up on the connection, say nothing, or break off in the middle of its answer.
+ * A scripted server by the names of what goes wrong: it reads a whole request and hangs up on the connection, says
+ * nothing, or breaks off in the middle of its answer.
  *
  * @module
  */
 
-import { chatAnswer, promptOf } from "./ledger_server.ts";
+import { chatAnswer } from "./ledger_server.ts";
+import { type Reply, serveScript } from "./scripted_server.ts";
 
 /** What becomes of one POST that was read to its end. */
 export type RawAction =
@@ -52,157 +53,52 @@ export interface RawServer extends AsyncDisposable {
 
 /** Starts a server on 127.0.0.1 that does with each POST what `policy` says. */
 export function serveRaw(policy: (request: RawRequest) => RawAction = () => "answer"): RawServer {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const open = new Set<Deno.Conn>();
-  const running = new Set<Promise<void>>();
   const prompts = new Map<string, number>();
-  let posts = 0, connections = 0;
-
-  async function serve(connection: Deno.Conn): Promise<void> {
-    const reader = new RequestReader(connection);
-    let onConnection = 0;
-    try {
-      while (true) {
-        const request = await reader.next();
-        if (request === undefined) return;
-        const prompt = promptOf(JSON.parse(request || "null"));
-        const asked = (prompts.get(prompt) ?? 0) + 1;
-        prompts.set(prompt, asked);
-        const action = policy({ n: ++posts, onConnection: ++onConnection, asked, prompt });
-        if (action === "hangup") return;
-        if (action === "stall") continue; // reads on: ends when either side hangs up
-        await writeAll(connection, bytesOf(action, prompt));
-        if (action === "half") return;
-      }
-    } catch {
-      // The other side hung up.
-    } finally {
-      if (open.delete(connection)) connection.close();
-    }
-  }
-
-  async function accept(): Promise<void> {
-    for await (const connection of listener) {
-      connections++;
-      open.add(connection);
-      const served = serve(connection).finally(() => running.delete(served));
-      running.add(served);
-    }
-  }
-
-  const accepting = accept();
-  const close = async () => {
-    listener.close();
-    for (const connection of open) connection.close();
-    open.clear();
-    await Promise.all([accepting, ...running]);
-  };
+  let posts = 0;
+  const server = serveScript(({ n, onConnection, asked, prompt }) => {
+    posts = n;
+    prompts.set(prompt, asked);
+    return replyOf(policy({ n, onConnection, asked, prompt }), prompt);
+  }, { keep: false });
+  const close = async () => await server[Symbol.asyncDispose]();
   return {
-    url: `http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}/v1`,
+    url: server.url,
     prompts,
     get posts() {
       return posts;
     },
     get connections() {
-      return connections;
+      return server.connections;
     },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function bytesOf(action: RawAction, prompt: string): Uint8Array {
-  const encoder = new TextEncoder();
-  if (action === "hush") {
-    const delta = '{"choices":[{"index":0,"delta":{"content":"a"}}]}';
-    return encoder.encode(
-      `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: ${delta}\n\n`,
-    );
-  }
-  if (action === "mumble") {
-    return encoder.encode("HTTP/1.1 429 Slow down\r\ncontent-length: 100\r\n\r\ntoo many");
-  }
-  const bytes = answerBytes(prompt);
-  return action === "answer" ? bytes : bytes.subarray(0, -40);
-}
+const TOKEN = '{"choices":[{"index":0,"delta":{"content":"a"}}]}';
 
-function answerBytes(prompt: string): Uint8Array {
-  const body = new TextEncoder().encode(JSON.stringify(chatAnswer(`answer to ${prompt}`)));
-  const head =
-    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
-  return concat(new TextEncoder().encode(`${head}\r\n\r\n`), body);
-}
-
-/** Writes all of it, in as many pieces as it takes. */
-export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) done += await connection.write(bytes.subarray(done));
-}
-
-/** Reads request after request from a connection. */
-export class RequestReader {
-  /** The request line and the header fields of the last request. */
-  head = "";
-
-  readonly #connection: Deno.Conn;
-  #held = new Uint8Array(0);
-
-  /** Reads from `connection`. */
-  constructor(connection: Deno.Conn) {
-    this.#connection = connection;
-  }
-
-  /** The body of the next request, or undefined when the other side hung up. */
-  async next(): Promise<string | undefined> {
-    let head = "";
-    while (!head.endsWith("\r\n\r\n")) {
-      const line = await this.#line();
-      if (line === undefined) return undefined;
-      head += line;
+function replyOf(action: RawAction, prompt: string): Reply {
+  const body = JSON.stringify(chatAnswer(`answer to ${prompt}`));
+  const headers = { "content-type": "application/json" };
+  const half = { headers, body: body.slice(0, -40), breaks: true };
+  switch (action) {
+    case "answer":
+      return { headers, body };
+    case "hangup":
+      return { body: "", hangsUp: true };
+    case "stall":
+      return { body: "", raw: "", stalls: true };
+    case "half":
+      return half;
+    case "freeze":
+      return { ...half, stalls: true };
+    case "hush": {
+      const raw = `HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: ${TOKEN}\n\n`;
+      return { body: "", raw, stalls: true };
     }
-    this.head = head;
-    if (/^transfer-encoding:\s*chunked/im.test(head)) return await this.#chunks();
-    const length = Number(/^content-length:\s*(\d+)/im.exec(head)?.[1] ?? 0);
-    const body = await this.#bytes(length);
-    return body && new TextDecoder().decode(body);
-  }
-
-  async #chunks(): Promise<string | undefined> {
-    let body = new Uint8Array(0);
-    while (true) {
-      const length = parseInt(await this.#line() ?? "", 16);
-      const chunk = await this.#bytes(length);
-      if (chunk === undefined || await this.#line() === undefined) return undefined;
-      if (length === 0) return new TextDecoder().decode(body);
-      body = concat(body, chunk);
+    case "mumble": {
+      const raw = "HTTP/1.1 429 Slow down\r\ncontent-length: 100\r\n\r\ntoo many";
+      return { body: "", raw, stalls: true };
     }
   }
-
-  /** One line with its CRLF. */
-  async #line(): Promise<string | undefined> {
-    let end: number;
-    while ((end = this.#held.indexOf(10)) < 0) if (!await this.#fill()) return undefined;
-    return new TextDecoder().decode(await this.#bytes(end + 1));
-  }
-
-  async #bytes(count: number): Promise<Uint8Array | undefined> {
-    while (this.#held.length < count) if (!await this.#fill()) return undefined;
-    const bytes = this.#held.slice(0, count);
-    this.#held = this.#held.slice(count);
-    return bytes;
-  }
-
-  async #fill(): Promise<boolean> {
-    const buffer = new Uint8Array(64 * 1024);
-    const count = await this.#connection.read(buffer);
-    if (count === null) return false;
-    this.#held = concat(this.#held, buffer.subarray(0, count));
-    return true;
-  }
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
 }

@@ -6,7 +6,7 @@
  */
 
 import { promptOf } from "./ledger_server.ts";
-import { RequestReader, writeAll } from "./raw_server.ts";
+import { RequestReader, writeAll } from "./request_reader.ts";
 
 /** A part of a body. */
 type Piece = string | Uint8Array;

@@ -1,0 +1,44 @@
+/**
+ * Loops that ask over HTTP with nothing but undici: what Retort is measured against.
+ *
+ * @module
+ */
+
+import { messagesOf } from "./rows.ts";
+
+/** How many loops there are, and what they ask for. */
+export interface HttpLoops {
+  readonly rows: number;
+  readonly concurrency: number;
+  readonly baseUrl: string;
+}
+
+/** Lets `concurrency` loops ask for one row after the other. `ask` posts a row once or more; a post gives the status
+ * of an answer that was parsed. Returns milliseconds. */
+export async function httpLoops(
+  { rows, concurrency, baseUrl }: HttpLoops,
+  model: string,
+  ask: (post: () => Promise<number>) => Promise<void>,
+): Promise<number> {
+  const { origin, pathname: path } = new URL(`${baseUrl}/chat/completions`);
+  const headers = { "content-type": "application/json" };
+  // Not at the top: Retort's side of a measure must not load all of undici.
+  const { Agent } = await import("../lib/deps/undici_agent.ts");
+  const agent = new Agent();
+  let next = 0;
+  async function loop(): Promise<void> {
+    while (next < rows) {
+      const body = JSON.stringify({ model, messages: messagesOf(next++) });
+      await ask(async () => {
+        const answer = await agent.request({ origin, path, method: "POST", headers, body });
+        await answer.body.json();
+        return answer.statusCode;
+      });
+    }
+  }
+  const startedMs = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, loop));
+  const elapsedMs = performance.now() - startedMs;
+  await agent.close();
+  return elapsedMs;
+}
