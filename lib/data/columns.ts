@@ -4,12 +4,7 @@
  * @module
  */
 
-type NumberArray =
-  | Uint8Array<ArrayBuffer>
-  | Uint16Array<ArrayBuffer>
-  | Uint32Array<ArrayBuffer>
-  | Int32Array<ArrayBuffer>
-  | Float64Array<ArrayBuffer>;
+type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
 /** The columns of every row, and what holds each. */
 const COLUMNS = {
@@ -50,6 +45,9 @@ const COLUMNS = {
   marks: Uint8Array,
 } as const;
 
+/** Columns that the threads of a search read, too: a copy for each search would take 16 bytes a row. */
+const SHARED: ReadonlySet<ColumnName> = new Set(["offset", "bytes", "file", "flags"]);
+
 /** The name of a column. */
 export type ColumnName = keyof typeof COLUMNS;
 
@@ -75,9 +73,9 @@ export const Mark = {
 
 /** Makes all columns, with room for `rows` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
-  return Object.fromEntries(COLUMN_NAMES.map((name) => [name, new COLUMNS[name](capacity)])) as
-    & ColumnArrays
-    & Record<ColumnName, NumberArray>;
+  return Object.fromEntries(
+    COLUMN_NAMES.map((name) => [name, numbers(COLUMNS[name], capacity, SHARED.has(name))]),
+  ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
 /** Gives all columns room for `rows` rows, one after the other: the old one of each is free then. */
@@ -86,11 +84,24 @@ export function enlarge(columns: ColumnArrays, capacity: number): void {
   for (const name of COLUMN_NAMES) all[name] = larger(all[name], capacity);
 }
 
-/** The array with room for `length` numbers. */
+/** The array with room for `capacity` numbers. */
 function larger<T extends NumberArray>(array: T, capacity: number): T {
-  const wide = new (array.constructor as new (length: number) => T)(capacity);
+  const isShared = array.buffer instanceof SharedArrayBuffer;
+  const wide = numbers<T>(array.constructor, capacity, isShared);
   wide.set(array);
   return wide;
+}
+
+type NumbersOf<T> =
+  & (new (length: number) => T)
+  & (new (buffer: SharedArrayBuffer) => T)
+  & { readonly BYTES_PER_ELEMENT: number };
+
+function numbers<T>(kind: object, capacity: number, isShared: boolean): T {
+  const Kind = kind as NumbersOf<T>;
+  return isShared
+    ? new Kind(new SharedArrayBuffer(capacity * Kind.BYTES_PER_ELEMENT))
+    : new Kind(capacity);
 }
 
 /** A field with more values than this has no facet. */
@@ -108,9 +119,9 @@ export class OwnField {
   /** The values, by their codes minus 1; undefined where there are too many or one is no scalar. */
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0 where the row has no such field. */
-  codes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  codes: Uint8Array = new Uint8Array(0);
   /** Each row's number, NaN where there is none; undefined where some row holds anything else. */
-  numbers: Float64Array<ArrayBuffer> | undefined;
+  numbers: Float64Array | undefined;
   /** Whether any row holds a number. */
   hasNumbers = false;
   readonly #codeOf = new Map<Scalar, number>();
@@ -170,7 +181,7 @@ export class OwnField {
   }
 
   /** Takes over what was saved. */
-  restore(values: Scalar[] | undefined, codes: Uint8Array<ArrayBuffer>): void {
+  restore(values: Scalar[] | undefined, codes: Uint8Array): void {
     this.values = values;
     this.codes = codes;
     values?.forEach((value, place) => this.#codeOf.set(value, place + 1));

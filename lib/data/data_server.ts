@@ -21,7 +21,7 @@ import type {
   ScanStatus,
 } from "./protocol.ts";
 import { facetsOf, histogramsOf, planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
-import { scanRowsOf } from "./scan.ts";
+import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
@@ -29,7 +29,7 @@ import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 interface Selection {
   readonly where: string;
   readonly version: number;
-  /** All of them, where the columns have the answer. */
+  /** All of them, where the columns have the answer; else the scanner has them. */
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly scanner: Scanner | undefined;
   /** How its rows spread, for as many as were found then. */
@@ -41,6 +41,7 @@ interface Selection {
   };
 }
 
+const NO_ROWS = new Uint32Array(0);
 /** Conditions whose rows are kept: more than one page may be open. */
 const MAX_SELECTIONS = 3;
 /** A query is not asked anew more often than this while files grow. */
@@ -224,7 +225,7 @@ export class DataServer {
     this.#endUnwatched(where, now);
     const known = this.#selections.find((one) => one.where === where);
     if (known !== undefined) known.askedMs = now;
-    const { version, table, files } = this.#index;
+    const { version, table } = this.#index;
     const isUnderWay = known?.scanner?.isDone === false;
     if (
       known !== undefined &&
@@ -234,12 +235,10 @@ export class DataServer {
     }
     const { indexed, scanned } = planOf(table, where);
     const rows = rowsThatMeet(table, indexed);
-    const scanner = scanned.length === 0 ? undefined : new Scanner(rows.length, () => ({
-      ...scanRowsOf(table, rows),
-      files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
-      where: scanned.map(({ text }) => text),
-    }));
-    const made = { where, version, rows, scanner, madeMs: now, askedMs: now };
+    const found = scanned.length === 0
+      ? { rows, scanner: undefined }
+      : { rows: NO_ROWS, scanner: new Scanner(scanJobOf(this.#index, rows, scanned)) };
+    const made = { where, version, ...found, madeMs: now, askedMs: now };
     this.#selections = [made, ...this.#selections.filter((one) => one !== known)];
     for (const { scanner } of this.#selections.splice(MAX_SELECTIONS)) scanner?.cancel();
     known?.scanner?.cancel();

@@ -13,7 +13,7 @@ import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { getterOf, NUMBER_FIELDS, type NumberArray } from "./lookup.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
-import { Scan, SCAN_ROWS, scanRowsOf } from "./scan.ts";
+import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
 /** A condition, taken apart by what it needs. */
@@ -314,11 +314,7 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
   for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
   const rows = rowsThatMeet(index.table, indexed);
   if (scanned.length === 0) return rows;
-  using scan = new Scan({
-    ...scanRowsOf(index.table, rows),
-    files: index.files.map(({ readPath, hints }) => ({ path: readPath, hints })),
-    where: scanned.map(({ text }) => text),
-  });
+  using scan = new Scan(scanJobOf(index, rows, scanned));
   let count = 0;
   // What is found overwrites what was looked at.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {

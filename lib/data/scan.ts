@@ -6,49 +6,39 @@
 
 import { Buffer } from "node:buffer";
 import { type Lookup, type Needle, parseWhere, type Part, valueAt } from "../where/mod.ts";
+import type { ColumnArrays } from "./columns.ts";
+import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
 import { BlockText, MemberFinder } from "./line_text.ts";
 import { placesOf } from "./places.ts";
-import type { Table } from "./table.ts";
 
-type Shared = SharedArrayBuffer;
-
-/** The lines to be read, in their order: plain data that threads share. */
-export interface ScanRows {
-  readonly rows: Uint32Array<Shared>;
-  readonly offset: Float64Array<Shared>;
-  readonly bytes: Uint32Array<Shared>;
-  readonly file: Uint16Array<Shared>;
-  readonly flags: Uint16Array<Shared>;
-}
-
-/** What a scan looks for, and where. */
-export interface ScanJob extends ScanRows {
+/** What a scan looks for, and where: plain data that threads share. */
+export interface ScanJob {
+  /** The rows to be searched, in their order. */
+  readonly rows: Uint32Array;
+  /** Where the line of each row of the table stands, and the flags of its answer. */
+  readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
   /** Conditions that all have to hold. */
   readonly where: readonly string[];
 }
 
-/** Collects what a scan needs of some rows. */
-export function scanRowsOf({ columns }: Table, rows: Uint32Array): ScanRows {
-  const { length } = rows;
-  const result = {
-    rows: new Uint32Array(new SharedArrayBuffer(4 * length)),
-    offset: new Float64Array(new SharedArrayBuffer(8 * length)),
-    bytes: new Uint32Array(new SharedArrayBuffer(4 * length)),
-    file: new Uint16Array(new SharedArrayBuffer(2 * length)),
-    flags: new Uint16Array(new SharedArrayBuffer(2 * length)),
+/** A search of some rows of an index for parts of a condition. */
+export function scanJobOf(
+  { table, files }: DataIndex,
+  rows: Uint32Array,
+  parts: readonly Part[],
+): ScanJob {
+  const { offset, bytes, file, flags } = table.columns;
+  const shared = new Uint32Array(new SharedArrayBuffer(rows.byteLength));
+  shared.set(rows);
+  return {
+    rows: shared,
+    columns: { offset, bytes, file, flags },
+    files: files.map(({ readPath, hints }) => ({ path: readPath, hints })),
+    where: parts.map(({ text }) => text),
   };
-  result.rows.set(rows);
-  for (let at = 0; at < length; at++) {
-    const row = rows[at];
-    result.offset[at] = columns.offset[row];
-    result.bytes[at] = columns.bytes[row];
-    result.file[at] = columns.file[row];
-    result.flags[at] = columns.flags[row];
-  }
-  return result;
 }
 
 /** Rows that one thread searches before it takes others. */
@@ -88,20 +78,19 @@ export class Scan implements Disposable {
   /** Gives those of the rows from `first` to before `limit` that meet the conditions, in their order. `run` calls
    * the search of a block, which begins at that row. */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
-    const { offset, bytes, file } = this.#job;
+    const { rows, columns: { offset, bytes, file } } = this.#job;
     const found: number[] = [];
     for (let begin = first, last = first; begin < limit; begin = last + 1) {
-      const start = offset[begin];
-      let end = start + bytes[last = begin];
-      while (
-        last + 1 < limit && file[last + 1] === file[begin] && offset[last + 1] >= end &&
-        offset[last + 1] - end <= MAX_GAP &&
-        offset[last + 1] + bytes[last + 1] - start <= BLOCK_BYTES
-      ) {
+      const number = file[rows[begin]], start = offset[rows[begin]];
+      let end = start + bytes[rows[last = begin]];
+      while (last + 1 < limit) {
+        const next = rows[last + 1], from = offset[next], to = from + bytes[next];
+        const isNear = file[next] === number && from >= end && from - end <= MAX_GAP;
+        if (!isNear || to - start > BLOCK_BYTES) break;
         last++;
-        end = offset[last] + bytes[last];
+        end = to;
       }
-      const block = this.#read(file[begin], start, end - start);
+      const block = this.#read(number, start, end - start);
       if (block === undefined) continue;
       const text = new BlockText(block), until = last;
       run(begin, () => this.#searchBlock(text, start, begin, until, found));
@@ -120,11 +109,11 @@ export class Scan implements Disposable {
     last: number,
     found: number[],
   ): void {
-    const { rows, offset } = this.#job;
+    const { rows, columns: { offset } } = this.#job;
     const pattern = this.#prefilter?.patternFor(block);
     if (pattern === undefined) {
       for (let at = first; at <= last; at++) {
-        if (this.#meets(block, start, at)) found.push(rows[at]);
+        if (this.#meets(block, start, rows[at])) found.push(rows[at]);
       }
       return;
     }
@@ -133,17 +122,17 @@ export class Scan implements Disposable {
       const match = pattern.exec(block.text);
       if (match === null) break;
       const place = start + match.index;
-      while (at < last && offset[at + 1] <= place) at++;
-      if (this.#meets(block, start, at)) found.push(rows[at]);
-      if (++at <= last) pattern.lastIndex = Math.max(pattern.lastIndex, offset[at] - start);
+      while (at < last && offset[rows[at + 1]] <= place) at++;
+      if (this.#meets(block, start, rows[at])) found.push(rows[at]);
+      if (++at <= last) pattern.lastIndex = Math.max(pattern.lastIndex, offset[rows[at]] - start);
     }
   }
 
-  #meets(block: BlockText, start: number, at: number): boolean {
-    const { offset, bytes, file, files, flags } = this.#job;
-    const from = offset[at] - start;
+  #meets(block: BlockText, start: number, row: number): boolean {
+    const { columns: { offset, bytes, file, flags }, files } = this.#job;
+    const from = offset[row] - start;
     const line = this.#line;
-    line.read(block, from, from + bytes[at], files[file[at]].hints, flags[at]);
+    line.read(block, from, from + bytes[row], files[file[row]].hints, flags[row]);
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 

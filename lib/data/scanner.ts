@@ -1,10 +1,12 @@
 /**
- * Scans in workers of their own, so that a pattern that takes forever ends with them and nothing else does.
+ * Scans: the first rows at once, the others in workers of their own, so that a pattern that takes forever ends with
+ * them and nothing else does.
  *
  * @module
  */
 
-import { SCAN_ROWS, type ScanJob } from "./scan.ts";
+import { endsWithin } from "../interruptible.ts";
+import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
 /** A worker takes 25 MB, and two read as fast as most disks. */
@@ -12,6 +14,16 @@ const MAX_WORKERS = 2;
 /** The longest that one block of lines, 256 KB or one line, may take. */
 const MAX_MS = 2_000;
 const WATCH_MS = 100;
+/** How long the first rows are searched here: a worker takes longer than that to load its modules. */
+const START_MS = 40;
+
+/** How a scan is run. */
+export interface ScannerOptions {
+  /** How long the first rows are searched in this thread, in milliseconds. @default 40 */
+  readonly startMs?: number;
+  /** Called when the workers have found or done more. */
+  readonly onChange?: () => void;
+}
 
 /** Workers of all scans that are under way. */
 let working = 0;
@@ -30,7 +42,6 @@ export class Scanner {
   problem: string | undefined;
   readonly #next = new Int32Array(new SharedArrayBuffer(4));
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
-  #job: ScanJob | undefined;
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Hits of chunks that are done before an earlier one is. */
@@ -39,18 +50,14 @@ export class Scanner {
   #chunk = 0;
   readonly #onChange: () => void;
 
-  /** Starts it: workers load their modules while the job for rows of that number is made. */
-  constructor(total: number, makeJob: () => ScanJob, onChange: () => void = () => {}) {
-    this.total = total;
+  /** Starts it. */
+  constructor(job: ScanJob, { startMs = START_MS, onChange = () => {} }: ScannerOptions = {}) {
+    this.total = job.rows.length;
     this.#onChange = onChange;
     try {
-      const chunks = Math.ceil(total / SCAN_ROWS);
-      const cores = Math.max(1, navigator.hardwareConcurrency);
-      const free = Math.max(1, MAX_WORKERS - working);
-      for (let worker = 0; worker < Math.min(chunks, cores, free); worker++) this.#start(worker);
-      this.#job = makeJob();
-      if (chunks === 0) this.#end(undefined);
-      else this.#watch();
+      this.#searchStart(job, startMs);
+      if (this.done === this.total) this.isDone = true;
+      else this.#startWorkers(job);
     } catch (error) {
       this.#end(String(error));
     }
@@ -67,7 +74,40 @@ export class Scanner {
     if (!this.isDone) this.#end("it was cancelled");
   }
 
-  #start(number: number): void {
+  /** Searches the first rows here, up to where a block takes too long. */
+  #searchStart(job: ScanJob, startMs: number): void {
+    const endMs = performance.now() + startMs;
+    using scan = new Scan(job);
+    while (this.done < this.total && performance.now() < endMs) {
+      const limit = Math.min(this.total, this.done + SCAN_ROWS);
+      let isSlow = false;
+      const hits = scan.search(this.done, limit, (_, searchBlock) => {
+        isSlow ||= !endsWithin(startMs, searchBlock);
+      });
+      if (isSlow) break;
+      this.#add(hits);
+      this.#chunk++;
+      this.done = limit;
+    }
+    this.#next[0] = this.#chunk;
+  }
+
+  /** Starts the workers that it may have: all but those of other scans, which end sooner or later. */
+  #startWorkers(job: ScanJob): void {
+    const chunks = Math.ceil(this.total / SCAN_ROWS) - this.#chunk;
+    const most = Math.min(chunks, Math.max(1, navigator.hardwareConcurrency), MAX_WORKERS);
+    const startFree = () => {
+      do this.#start(this.#workers.length, job); while (
+        this.#workers.length < most && working < MAX_WORKERS
+      );
+    };
+    startFree();
+    this.#watch(() => {
+      if (this.#workers.length < most && working < MAX_WORKERS) startFree();
+    });
+  }
+
+  #start(number: number, job: ScanJob): void {
     const worker = new Worker(new URL("./scan_worker.ts", import.meta.url), { type: "module" });
     this.#workers.push(worker);
     working++;
@@ -78,7 +118,6 @@ export class Scanner {
     const [next, progress] = [this.#next.buffer, this.#progress.buffer];
     worker.onmessage = ({ data }: MessageEvent<ScanReport>) => {
       if (data.chunk !== READY) return this.#onReport(data);
-      const job = this.#job!;
       worker.postMessage({ job, next, progress, worker: number } satisfies ScanStart);
     };
   }
@@ -110,27 +149,29 @@ export class Scanner {
     this.isDone = true;
     this.problem = problem;
     clearInterval(this.#timer);
+    // A worker that is ended searches on, up to the end of its loop: nothing is left for it.
+    Atomics.store(this.#next, 0, Math.ceil(this.total / SCAN_ROWS));
     for (const worker of this.#workers) worker.terminate();
     working -= this.#workers.length;
     this.#workers = [];
-    this.#job = undefined;
     this.#onChange();
   }
 
   /** A watch that was held up itself counts for no more than its own time. */
-  #watch(): void {
-    const workers = this.#workers.map(() => ({ seen: 0, forMs: 0 }));
+  #watch(onWatch: () => void): void {
+    const seen = new Int32Array(MAX_WORKERS), forMs = new Float64Array(MAX_WORKERS);
     let atMs = performance.now();
     this.#timer = setInterval(() => {
+      onWatch();
       const nowMs = performance.now();
       const passedMs = Math.min(nowMs - atMs, 2 * WATCH_MS);
       atMs = nowMs;
-      workers.forEach((worker, number) => {
-        const place = Atomics.load(this.#progress, number);
-        worker.forMs = place !== 0 && place === worker.seen ? worker.forMs + passedMs : 0;
-        worker.seen = place;
-        if (worker.forMs >= MAX_MS) this.#endSlow(place);
-      });
+      for (let worker = 0; worker < MAX_WORKERS; worker++) {
+        const place = Atomics.load(this.#progress, worker);
+        forMs[worker] = place !== 0 && place === seen[worker] ? forMs[worker] + passedMs : 0;
+        seen[worker] = place;
+        if (forMs[worker] >= MAX_MS) return this.#endSlow(place);
+      }
     }, WATCH_MS);
   }
 

@@ -5,7 +5,7 @@ import { DataIndex, selectRows } from "../../lib/data/mod.ts";
 import { DamagedLine, factsOf } from "../../lib/data/line_facts.ts";
 import { placesOf } from "../../lib/data/places.ts";
 import { Scanner } from "../../lib/data/scanner.ts";
-import { SCAN_ROWS, scanRowsOf } from "../../lib/data/scan.ts";
+import { SCAN_ROWS, scanJobOf } from "../../lib/data/scan.ts";
 import { parseWhere } from "../../lib/where/mod.ts";
 import { tempDir } from "../support/temp.ts";
 import { failureLine, resultLine } from "./lines.ts";
@@ -104,7 +104,7 @@ Deno.test("scan: finds what parsing each line would find, however it is written"
   index.close();
 });
 
-Deno.test("scan: two workers give the rows of a file in their order", async () => {
+Deno.test("scan: the first rows are searched at once, the others by two workers, in their order", async () => {
   await using dir = await tempDir();
   const count = 5 * SCAN_ROWS + 3;
   const lines = Array.from(
@@ -114,15 +114,20 @@ Deno.test("scan: two workers give the rows of a file in their order", async () =
   const index = new DataIndex([{ path: await dir.write("x.jsonl", lines.join("")) }]);
   index.refresh();
   await index.readAll();
-  const { promise, resolve } = Promise.withResolvers<void>();
   const all = selectRows(index, "");
-  const scanner = new Scanner(all.length, () => ({
-    ...scanRowsOf(index.table, all),
-    files: index.files.map(({ readPath, hints }) => ({ path: readPath, hints })),
-    where: ['response == "hit"'],
-  }), () => scanner.isDone && resolve());
+  const job = scanJobOf(index, all, parseWhere('response == "hit"').parts);
+  const expected = [...all].filter((row) => row % 7 === 0);
+  const atOnce = new Scanner(job, { startMs: 60_000 });
+  assertEquals([...atOnce.found()], expected);
+  assertEquals([atOnce.done, atOnce.isDone, atOnce.problem], [count, true, undefined]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const scanner = new Scanner(job, {
+    startMs: 0,
+    onChange: () => scanner.isDone && resolve(),
+  });
+  assertEquals(scanner.count, 0);
   await promise;
-  assertEquals([...scanner.found()], [...all].filter((row) => row % 7 === 0));
+  assertEquals([...scanner.found()], expected);
   assertEquals([scanner.done, scanner.problem], [count, undefined]);
   index.close();
 });
