@@ -31,7 +31,8 @@ export class Dispatch {
   /** Takes the next row and a place at a teacher that has room for it; undefined where there is neither.
    * `isFull`: the retry queue takes no more rows. */
   next(isFull: boolean): Work | undefined {
-    while (true) {
+    // Lanes ask for rows more often than there are some, and a teacher is picked by a reading of the clock.
+    while (!this.#queue.isEmpty) {
       const picked = this.#pool.pick();
       if (picked === undefined) return undefined;
       const work = this.#queue.take(isFull, picked.isDown);
@@ -41,6 +42,7 @@ export class Dispatch {
       send(work, endpoint);
       return work;
     }
+    return undefined;
   }
 
   #endpointFor(work: Work, picked: Endpoint): Endpoint | undefined {

@@ -50,6 +50,11 @@ export class WorkQueue {
     return this.#buffer.exhausted;
   }
 
+  /** Whether there is no row to take, due or not. */
+  get isEmpty(): boolean {
+    return this.#buffer.isEmpty && this.#retries.size === 0;
+  }
+
   /** The number of new rows that were taken. */
   get taken(): number {
     return this.#taken;
