@@ -1,11 +1,11 @@
 /**
- * Hashes of ids, of 128 bits. An id of 32 hex digits is its own hash; all others are hashed by MurmurHash3 (Austin
+ * 128-bit hashes of ids. An id of 32 hex digits is its own hash; all others are hashed by MurmurHash3 (Austin
  * Appleby, public domain), the variant for 32-bit machines.
  *
- * Ids that the user gave are short, and millions of them are hashed: this takes 0.05 µs for one of 20
- * bytes where SHA-256 takes 2. Two ids meet by accident as seldom as with any hash of 128 bits, never
- * where both have one length of up to 16 bytes. It does not withstand someone who makes ids that meet; such
- * rows differ in their content, and are told as a clash.
+ * Ids of users are short, and millions of them are hashed: this takes 0.05 µs for one of 20 bytes, SHA-256 takes
+ * 2. Accidental collisions are as rare as with any 128-bit hash, and impossible between ids of the same length
+ * up to 16 bytes. It does not resist deliberate collisions; such rows differ in their content, and are reported
+ * as a clash.
  *
  * @module
  */
@@ -44,7 +44,7 @@ function word(bytes: Uint8Array, at: number): number {
   return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
 }
 
-/** What is missing behind the end counts as 0; a word of 0 changes nothing. */
+/** Missing bytes count as 0; a word of 0 changes nothing. */
 function lastWord(bytes: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let i = Math.min(end, at + 4) - 1; i >= at; i--) value = value << 8 | bytes[i];
@@ -65,8 +65,8 @@ function finish(value: number): number {
   return value ^ value >>> 16;
 }
 
-/** Ids that users make up may differ in a few digits of any word only, so all four are mixed (the constants are
- * the golden ratio's, after Knuth, and MurmurHash3's). */
+/** Ids of users may differ only in a few digits of any word, so all four words are mixed (the constants are the
+ * golden ratio's, after Knuth, and MurmurHash3's). */
 export function mixed(a: number, b: number, c: number, d: number): number {
   let hash = Math.imul(a ^ (a >>> 16), 0x9e3779b1) ^ b;
   hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ c;
@@ -75,7 +75,7 @@ export function mixed(a: number, b: number, c: number, d: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** What a byte is worth as a lower-case hex digit; 255 when it is none. */
+/** The value of a byte as a lower-case hex digit; 255 when it is none. */
 const DIGITS = new Uint8Array(256).fill(255);
 for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit;
 
@@ -97,8 +97,8 @@ export function readHex(bytes: Uint8Array, start: number, into: Uint32Array): bo
   return seen <= 15;
 }
 
-/** Whether all of a text are lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for
- * an id, this 0.1. */
+/** Whether a text holds only lower-case hex digits. Digit by digit: a pattern and `parseInt` take 1.3 µs for an
+ * id, this 0.1. */
 export function isHex(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);

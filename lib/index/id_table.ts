@@ -1,30 +1,30 @@
 /**
- * What is known of each id: a compact hash table. Entries of 25 bytes stand in the order in which they were
- * inserted; an index of 4 bytes a slot leads to them.
+ * What is known about each id: a compact hash table. Entries of 25 bytes are stored in the order of their
+ * insertion; an index of 4 bytes a slot refers to them.
  *
- * `Map` and `Set` throw at 16,777,216 entries and cost 125 bytes and more a row. This takes 33 bytes a row at
- * most. Only the index has free slots, and only it is made anew when the table grows: its open addressing is
- * filled to four fifths and grows by half. The bits of a slot that no entry number needs hold bits of the hash,
- * so that a look at a slot of another id costs no look at its entry.
+ * `Map` and `Set` throw at 16,777,216 entries and take at least 125 bytes a row. This takes at most 33 bytes a row.
+ * Only the index has free slots, and only the index is rebuilt when the table grows: it uses open addressing, is
+ * filled to four fifths and grows by half. The bits of a slot that the entry number does not need hold bits of the
+ * hash, so that most slots of other ids are skipped without reading their entries.
  *
  * @module
  */
 
 import { isHex, mixed, murmur3, readHex, UID_DIGITS, wordAt } from "./id_hash.ts";
 
-/** The id stands in the results file. */
+/** The id is in the results file. */
 export const HAS_RESULT = 2;
-/** The id stands in the failures file and has no result. */
+/** The id is in the failures file and has no result. */
 export const HAS_FAILURE = 4;
-/** The id stands in the input. */
+/** The id is in the input. */
 export const SEEN = 8;
-/** The failure of the id is to be asked again. */
+/** The failed row with the id is retried. */
 export const ASK_AGAIN = 16;
 
 const KEY_WORDS = 4, CHECK_WORDS = 2;
 const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
-/** Entries stand in blocks of 4,096, so that a table that grows copies none of them. */
+/** Entries are stored in blocks of 4,096, so that a growing table copies none of them. */
 const BLOCK_BITS = 12;
 const BLOCK_ENTRIES = 1 << BLOCK_BITS;
 const BLOCK_MASK = BLOCK_ENTRIES - 1;
@@ -32,10 +32,10 @@ const FIRST_ENTRIES = 16;
 const ENCODER = new TextEncoder();
 
 /**
- * Ids by 128 bits of their hash, each with four flags and 64 bits of its owner's choice.
+ * Ids by their 128-bit hashes, each with four flags and a check of 64 bits for the caller.
  *
- * A slot, as the methods take and give it, is the number of an entry, from 0: it stays valid. A column of line
- * numbers takes another 4 bytes a row once one is noted.
+ * A slot, in the methods, is the number of an entry, from 0; it stays valid. A column of line numbers takes another
+ * 4 bytes a row once one is set.
  */
 export class IdTable implements Disposable {
   #keys: Uint32Array[] = [];
@@ -43,25 +43,26 @@ export class IdTable implements Disposable {
   #flags: Uint8Array[] = [];
   #lines: Uint32Array[] | undefined;
   #index = new Uint32Array(0);
-  /** How many entries the blocks take. The first one grows until it is as large as the others. */
+  /** The capacity of the blocks, in entries. The first block grows to the size of the others. */
   #entryRoom = 0;
-  /** How many entries the index takes. */
+  /** The capacity of the index, in entries. */
   #room = 0;
-  /** The lower bits of a slot of the index: the number of its entry, from 1. The others are of its hash. */
+  /** The number of lower bits of an index slot that hold the number of its entry, from 1. The others are bits
+   * of its hash. */
   #entryBits = 0;
   #size = 0;
-  /** Where the key belongs that was not found. */
+  /** The free place for a key that was not found. */
   #free = 0;
-  /** The key that is being looked up; kept here because a tuple per row would be garbage. */
+  /** The key that is being looked up, in one buffer: a tuple per row would be garbage. */
   readonly #key = new Uint32Array(KEY_WORDS);
   #bytes = new Uint8Array(1_024);
 
-  /** An index for `expectedRows`. */
+  /** Creates an index for `expectedRows`. */
   constructor(expectedRows = 1_000) {
     this.#makeIndex(Math.max(16, Math.ceil(expectedRows / MAX_LOAD)));
   }
 
-  /** How many ids there are. */
+  /** The number of ids. */
   get size(): number {
     return this.#size;
   }
@@ -72,12 +73,12 @@ export class IdTable implements Disposable {
     return blocks.reduce((sum, block) => sum + block.byteLength, this.#index.byteLength);
   }
 
-  /** Frees the memory now: it is much, and the garbage collector is in no hurry. */
+  /** Frees the memory now: it is large, and the garbage collector would free it late. */
   [Symbol.dispose](): void {
     for (const block of this.releaseKeys()) free(block);
   }
 
-  /** Gives the hashes away, in blocks, and frees everything else. The table is empty then. See `uidIn`. */
+  /** Hands out the hashes, in blocks, and frees everything else. The table is empty then. See `uidIn`. */
   releaseKeys(): Uint32Array[] {
     const keys = this.#keys;
     for (const block of [...this.#checks, ...this.#flags, ...this.#lines ?? []]) free(block);
@@ -96,20 +97,20 @@ export class IdTable implements Disposable {
     return this.#probe();
   }
 
-  /** The slot of an id, made if there is none; a new one has no flags and an empty check. */
+  /** The slot of an id, which is inserted if it is missing; a new one has no flags and an empty check. */
   insert(uid: string): number {
     this.#setKey(uid);
     return this.#insertKey();
   }
 
-  /** `insert` for an id that stands as 32 hex digits in a buffer, without making a string of it. Gives
-   * -1 when they are not lower-case hex digits. */
+  /** `insert` for an id of 32 hex digits in a buffer, without creating a string. Returns -1 when they are not
+   * lower-case hex digits. */
   insertHex(bytes: Uint8Array, start: number): number {
     if (!readHex(bytes, start, this.#key)) return -1;
     return this.#insertKey();
   }
 
-  /** `insert` for an id that stands as UTF-8 in a buffer and is not 32 hex digits. */
+  /** `insert` for an id in UTF-8 in a buffer that is not 32 hex digits. */
   insertUtf8(bytes: Uint8Array, start: number, end: number): number {
     murmur3(bytes, start, end, this.#key);
     return this.#insertKey();
@@ -125,12 +126,12 @@ export class IdTable implements Disposable {
     this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] |= flag;
   }
 
-  /** Takes a flag back. */
+  /** Clears a flag. */
   clear(slot: number, flag: number): void {
     this.#flags[slot >>> BLOCK_BITS][slot & BLOCK_MASK] &= ~flag;
   }
 
-  /** Notes 16 hex digits with the id. */
+  /** Sets the check of an id: 16 hex digits. */
   setCheck(slot: number, hex: string): void {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     checks[at] = wordAt(hex, 0);
@@ -150,35 +151,35 @@ export class IdTable implements Disposable {
     }
   }
 
-  /** Whether these 16 hex digits were noted. */
+  /** Whether the check of an id is these 16 hex digits. */
   checkEquals(slot: number, hex: string): boolean {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     return checks[at] === wordAt(hex, 0) && checks[at + 1] === wordAt(hex, 8);
   }
 
-  /** Counts up in the place of what is noted with an id, and gives the count: for ids that no row has. */
+  /** Increments the check of an id that no row has, and returns it. */
   countUp(slot: number): number {
     return ++this.#checks[slot >>> BLOCK_BITS][(slot & BLOCK_MASK) * CHECK_WORDS + 1];
   }
 
-  /** Whether nothing was noted. */
+  /** Whether no check is set. */
   isCheckEmpty(slot: number): boolean {
     const checks = this.#checks[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * CHECK_WORDS;
     return checks[at] === 0 && checks[at + 1] === 0;
   }
 
-  /** Notes the number of a line, from 1, with the id. */
+  /** Sets the line number of an id, from 1. */
   setLine(slot: number, line: number): void {
     const lines = this.#lines ??= [];
     (lines[slot >>> BLOCK_BITS] ??= new Uint32Array(BLOCK_ENTRIES))[slot & BLOCK_MASK] = line;
   }
 
-  /** The line that was noted last, or 0. */
+  /** The line number of an id, or 0. */
   lineOf(slot: number): number {
     return this.#lines?.[slot >>> BLOCK_BITS]?.[slot & BLOCK_MASK] ?? 0;
   }
 
-  /** How many ids have all the flags of `set` and none of `unset`. */
+  /** The number of ids that have all flags of `set` and none of `unset`. */
   count(set: number, unset = 0): number {
     let count = 0;
     for (let slot = 0; slot < this.#size; slot++) {
@@ -214,7 +215,7 @@ export class IdTable implements Disposable {
     return slot;
   }
 
-  /** The entry of the key, or -1: then `#free` is where it belongs. */
+  /** The entry of the key, or -1; then `#free` is the place for it. */
   #probe(): number {
     const { 0: a, 1: b, 2: c, 3: d } = this.#key;
     const index = this.#index, entryMask = 2 ** this.#entryBits - 1;
@@ -263,7 +264,7 @@ export class IdTable implements Disposable {
     return this.#entryBits === 32 ? 0 : mixed(a, b, c, d) << this.#entryBits;
   }
 
-  /** Makes the index of all entries anew; the old one is freed before. */
+  /** Rebuilds the index of all entries; the old one is freed first. */
   #makeIndex(capacity: number): void {
     free(this.#index);
     this.#index = new Uint32Array(capacity);
@@ -280,14 +281,14 @@ export class IdTable implements Disposable {
   }
 }
 
-/** The id of 32 hex digits that `IdTable` has as this slot, from the hashes that it gave away. */
+/** The id of 32 hex digits in this slot, from the hashes of `IdTable.releaseKeys()`. */
 export function uidIn(keys: readonly Uint32Array[], slot: number): string {
   const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
   for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
   return UID_BYTES.toHex();
 }
 
-/** Which block holds the hash of a slot. */
+/** The block that holds the hash of a slot. */
 export function blockOf(slot: number): number {
   return slot >>> BLOCK_BITS;
 }

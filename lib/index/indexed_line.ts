@@ -1,17 +1,17 @@
 /**
- * One line of an output file, of which only as much is read as is asked for.
+ * A line of an output file that is read only as far as it is needed.
  *
  * @module
  */
 
 import { DamagedFileError } from "../errors.ts";
 
-/** One line of the file. What costs a string is made when it is asked for. The same object stands for the
- * next line, too: it is valid during the call only. */
+/** A line of the file. Strings are created only when they are needed. The same object is reused for the next
+ * line, so it is valid only during the call. */
 export interface IndexedLine {
   /** Its number, from 1. */
   readonly number: number;
-  /** Where it begins in the file, in bytes. */
+  /** Its offset in the file, in bytes. */
   readonly offset: number;
   /** Its length in bytes, without the line feed. */
   readonly byteLength: number;
@@ -21,27 +21,28 @@ export interface IndexedLine {
   uid(): string;
   /** All of it. */
   text(): string;
-  /** The object that it is.
+  /** The line as an object.
    *
-   * @throws {DamagedFileError} when it is none: only lines that Retort did not write are parsed before */
+   * @throws {DamagedFileError} when it is not an object: only lines that Retort did not write were parsed before */
   value(): Readonly<Record<string, unknown>>;
-  /** Whether this ASCII text, which holds no line feed, stands anywhere in it. */
+  /** Whether it contains this ASCII text, which has no line feed. */
   includes(text: string): boolean;
 }
 
-/** The line at hand. One object stands for all of them: a file may have millions. */
+/** The current line. One object is reused for all lines: a file may have millions. */
 export class CurrentLine implements IndexedLine {
   number = 0;
   offset = 0;
   byteLength = 0;
   hasHash = false;
-  /** What the line is part of, as bytes and as a character for each byte, and where it ends there. */
+  /** The block that the line is part of, as bytes and as a character for each byte, and the end of the line in
+   * it. */
   #block: Uint8Array = new Uint8Array(0);
   #characters = "";
   #end = 0;
-  /** Where each text that was asked for stands next in the block. */
+  /** The next position of each searched text in the block. */
   readonly #found = new Map<string, number>();
-  /** Where its id stands there, or its id. */
+  /** The position of its id in the block, or its id. */
   #uidStart = 0;
   #uidEnd = 0;
   #uid: string | undefined;
@@ -67,7 +68,7 @@ export class CurrentLine implements IndexedLine {
     this.#uid = undefined;
   }
 
-  /** Where the id of the line stands in its block. */
+  /** Sets the position of the id in the block. */
   uidAt(start: number, end: number): void {
     this.#uidStart = start;
     this.#uidEnd = end;

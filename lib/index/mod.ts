@@ -1,7 +1,7 @@
 /**
- * Which ids an output file holds already.
+ * Which ids an output file already holds.
  *
- * In: results and failures files. Out: a table of ids in one typed array. The files are the only record;
+ * In: results and failures files. Out: a table of ids in typed arrays. The files are the only record;
  * nothing else is read or written.
  *
  * @module

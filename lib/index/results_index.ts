@@ -1,9 +1,9 @@
 /**
- * Which ids an output file holds, read from the file itself: there is no second book to go wrong.
+ * Reads the ids of an output file from the file itself: there is no separate index that could be wrong.
  *
  * A line that Retort wrote begins with `{"uid":"…","prompt_hash":"…"` and ends as its lines end; only
- * that much of it is looked at. Any other line is parsed whole, and what does not parse is damage.
- * `verify` is what reads every byte.
+ * that much is checked. Any other line is parsed completely, and a line that cannot be parsed is damaged. Only
+ * `verify` reads every byte.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 import { HAS_RESULT, type IdTable } from "./id_table.ts";
 import { CurrentLine, type IndexedLine } from "./indexed_line.ts";
 
-/** Called with each line once its id is in the table. `false`: its prompt hash is not to be noted. */
+/** Called with each line once its id is in the table. Returns `false` if its prompt hash must not be stored. */
 export type OnLine = (slot: number, line: IndexedLine) => void | false;
 
 const BACKSLASH = 92;
@@ -31,19 +31,18 @@ const END = "}}";
 
 /** A file to index. */
 export interface IndexedFile {
-  /** Where it is. */
+  /** Its path. */
   readonly path: string;
-  /** What its lines are. */
+  /** The kind of its lines. */
   readonly kind: LineKind;
 }
 
 /**
- * Enters every id of the file into the table and notes its prompt hash there, unless the id has a
- * result already. A file that does not exist holds nothing, and neither does a blank line. Rejects when
- * the signal is aborted.
+ * Inserts every id of the file into the table and stores its prompt hash there, unless the id already has a result.
+ * A missing file counts as empty, and blank lines are skipped. Rejects when the signal is aborted.
  *
- * @returns How many lines the file has.
- * @throws {DamagedFileError} when a line is none of Retort's
+ * @returns The number of lines of the file.
+ * @throws {DamagedFileError} when Retort did not write a line
  */
 export async function readIndex(
   file: IndexedFile,
@@ -74,15 +73,15 @@ class LineScanner {
     this.#onLine = onLine;
   }
 
-  /** How many lines there were. */
+  /** The number of lines so far. */
   get lines(): number {
     return this.#line.number;
   }
 
-  /** Looks at every line of the block. */
+  /** Scans every line of the block. */
   scan({ bytes: block, offset }: LineBlock): void {
-    // A character for each byte. Strings are searched many bytes at a time, typed arrays one by one: with
-    // them the search for line feeds and NUL bytes takes more than twice the time.
+    // A character for each byte. Strings are searched many bytes at a time, typed arrays one by one: in an
+    // array, the search for line feeds and NUL bytes takes more than twice the time.
     const characters = Buffer.from(block.buffer, block.byteOffset, block.length).toString("latin1");
     const hasNul = characters.includes("\0");
     this.#line.startBlock(characters);
@@ -98,8 +97,7 @@ class LineScanner {
     }
   }
 
-  /** Looks at a last line that has no line ending: half of one holds nothing yet, and the next run
-   * cuts it off. */
+  /** Scans a last line without a line ending: half a line counts as nothing, and the next run cuts it off. */
   scanTail({ bytes, offset }: LineBlock): void {
     this.#line.number++;
     this.#line.offset = offset;
@@ -138,7 +136,7 @@ class LineScanner {
     return this.#table.insertUtf8(block, start, end);
   }
 
-  /** Whether the bytes of an id stand for themselves: they are UTF-8 without escapes. */
+  /** Whether the bytes of an id are the id: UTF-8 without escapes. */
   #isPlain(block: Uint8Array, start: number, end: number): boolean {
     let isAscii = true;
     for (let i = start; i < end; i++) {

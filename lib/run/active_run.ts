@@ -1,5 +1,5 @@
 /**
- * What a generator has under way: one run, or one `generate()`, from its preparation to its end.
+ * The work of a generator: one run, or one `generate()`, from its preparation to its end.
  *
  * @module
  */
@@ -19,12 +19,12 @@ import type { ResolvedOptions } from "./resolve_options.ts";
 import type { Run } from "./run.ts";
 import { after } from "../timer.ts";
 
-/** Called with rows once they are settled: on disk, or taken by the consumer. */
+/** Called with outcomes once they are on disk, or taken by the consumer. */
 export type OutcomeListener = (outcomes: readonly Outcome[]) => void;
 
-/** What is under way. */
+/** One run, or one `generate()`. */
 export class ActiveRun {
-  /** Who counts and tells. */
+  /** Counts, and informs the listeners. */
   readonly progress: Progress;
   /** Ends the preparation of a run. */
   readonly preparing = new AbortController();
@@ -74,17 +74,17 @@ export class ActiveRun {
     return (this.#budget?.costUsd ?? null) !== null;
   }
 
-  /** Makes what the work needs; rejects when it cannot be done as it was asked for. */
+  /** Prepares the work; rejects when the options do not allow it. */
   async prepare(): Promise<Prepared> {
     const prepared = await prepare(this.#options, this.#maxCostUsd);
-    // It may have been set meanwhile.
+    // The limit may have been changed meanwhile.
     prepared.budget.setMaxCost(this.#maxCostUsd);
     this.#budget = prepared.budget;
     this.#checks = prepared.checks;
     return prepared;
   }
 
-  /** Takes the engine over; what was asked for while there was none counts anyway. */
+  /** Takes the engine, and applies what was requested before there was one. */
   attach(engine: Engine): void {
     this.#engine = engine;
     if (this.#isPaused) engine.closeGate("pause");
@@ -92,7 +92,7 @@ export class ActiveRun {
     this.#followTeachers(engine);
     const { deadlineMs } = this.#options;
     if (deadlineMs === undefined) return;
-    const words = `The time for the run, ${deadlineMs / 1_000} s (--deadline), is up`;
+    const words = `The deadline of ${deadlineMs / 1_000} s (--deadline) is reached`;
     this.#cancelDeadline = after(deadlineMs, () => engine.halt(words));
   }
 
@@ -102,14 +102,14 @@ export class ActiveRun {
     const notice = (level: "info" | "warning", message: string) =>
       this.progress.notice(level, message);
     this.#stopFollowing = teacherList.watch(({ joined, left }) => {
-      // Those that are new first: a run ends when no one is left.
+      // New teachers first: a run without any teacher ends.
       for (const place of joined) engine.addTeacher(this.#options.endpointOf(place));
       for (const teacher of left) engine.removeTeacher(teacher);
       this.progress.stateChanged();
     }, notice);
   }
 
-  /** Rows are settled. */
+  /** Rows are finished. */
   settled(outcomes: readonly Outcome[]): void {
     this.progress.settled(outcomes);
     this.#outcomeListeners.emit(outcomes);
@@ -127,7 +127,7 @@ export class ActiveRun {
     this.#engine?.openGate("pause");
   }
 
-  /** Lets more or fewer rows be asked at once. */
+  /** Changes the number of rows in flight at once. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.run !== undefined) this.run.setConcurrency(concurrency);
@@ -135,7 +135,7 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Sets what the run may cost; a run that has cost as much already is halted. */
+  /** Sets the cost limit; a run that has already cost this much is halted. */
   setMaxCost(usd: number | null): void {
     this.#budget?.setMaxCost(usd);
     this.#maxCostUsd = usd;
@@ -144,7 +144,8 @@ export class ActiveRun {
     this.progress.stateChanged();
   }
 
-  /** Takes a share of what all shards may cost, of which earlier runs of this one have spent a part. */
+  /** Limits this run to a share of the cost limit of all shards. Earlier runs of the shard have spent a part of
+   * it. */
   shareMaxCost(share: number, spentBefore: number): void {
     this.#budget?.countBefore(spentBefore);
     if (this.#maxCostUsd !== null) this.setMaxCost(this.#maxCostUsd * share);
@@ -163,7 +164,7 @@ export class ActiveRun {
     this.run?.giveUp();
   }
 
-  /** It is over. */
+  /** The work has ended. */
   end(): void {
     this.#cancelDeadline?.();
     this.#stopFollowing?.();

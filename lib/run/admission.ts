@@ -1,5 +1,6 @@
 /**
- * Which rows enter a run, and under which ids: no two answers share one, and each sample of a row has its own.
+ * Which rows enter a run, and under which ids: no two answers share an id, and each sample of a row has its
+ * own.
  *
  * @module
  */
@@ -11,11 +12,12 @@ import { MOST_SAMPLES, reseeded } from "../seed.ts";
 import { NO_IMAGES, type ParsedRow, type RowImages } from "../source/mod.ts";
 import type { Params } from "../teacher/mod.ts";
 
-/** What decides about ids. */
+/** What determines the ids. */
 export interface AdmissionOptions {
-  /** Which ids are taken: those that are flagged `SEEN`. */
+  /** The ids; those with the flag `SEEN` are taken. */
   readonly table: IdTable;
-  /** Rows of one id: identical ones are one row and others bad rows, or the second is `<uid>~2`. */
+  /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: the second is
+   * `<uid>~2`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
@@ -25,14 +27,14 @@ export interface AdmissionOptions {
 export interface Clash {
   /** The id that the row would have. */
   readonly uid: string;
-  /** For which of its answers the id is taken, from 0. */
+  /** The number of the answer whose id is taken, from 0. */
   readonly sample: number;
   /** What is wrong, fit to stand after `file:line: `. */
   readonly problem: string;
 }
 
-/** Called with each answer of a row that is admitted, before its id is taken. The slot is valid until the
- * table is written to. */
+/** Called with each answer of an admitted row, before its id is taken. The slot is valid until the table is
+ * written to. */
 export type OnAnswer = (slot: number, uid: string, sample: number, row: ParsedRow) => void;
 
 /** Gives each row its id. */
@@ -41,15 +43,15 @@ export class Admission {
   readonly #duplicates: "merge" | "keep";
   readonly #samples: number;
 
-  /** No id is taken but those that the table flags. */
+  /** Only ids that the table flags are taken. */
   constructor(options: AdmissionOptions) {
     this.#table = options.table;
     this.#duplicates = options.duplicates;
     this.#samples = options.samples;
   }
 
-  /** Takes the ids of all answers to the next row, and gives the first of them, under which the row goes
-   * on; undefined for a row that is there already. Of a clash nothing is taken. */
+  /** Takes the ids of all answers to the next row, and returns the first of them, which becomes the id of the
+   * row; undefined for a duplicate. In case of a clash, none is taken. */
   admit(row: ParsedRow, onAnswer?: OnAnswer): string | undefined | Clash {
     const table = this.#table;
     let uid = row.uid;
@@ -75,14 +77,14 @@ export class Admission {
     return uid;
   }
 
-  /** The next id for one more row of an id. The table counts them under an id that no row has: a map of
-   * all that come twice would take 100 bytes for each. */
+  /** The next id for another row with the same id. The table counts them under an id that no row has: a map of
+   * all repeated ids would take 100 bytes for each. */
   #nextCopyOf(uid: string): string {
     const table = this.#table;
     return `${uid}~${1 + table.countUp(table.insert(`${uid}\0~`))}`;
   }
 
-  /** The first answer after the row's first one whose id is taken. */
+  /** The first answer, after the row's first, whose id is taken. */
   #takenSample(uid: string): number | undefined {
     for (let sample = 1; sample < this.#samples; sample++) {
       const slot = this.#table.find(sampleUid(uid, sample));
@@ -96,7 +98,7 @@ export class Admission {
   }
 }
 
-/** What is wrong with a row whose id, or that of one of its answers, is taken. */
+/** The problem of a row whose id, or that of one of its answers, is taken. */
 export function clashProblem(uid: string, sample: number, samples: number): string {
   const taken = JSON.stringify(sampleUid(uid, sample));
   if (sample > 0) {
@@ -112,9 +114,9 @@ export function clashProblem(uid: string, sample: number, samples: number): stri
 }
 
 /**
- * Checks how many answers each row is to have, and gives the number back.
+ * Validates the number of answers for each row, and returns it.
  *
- * @throws {RangeError} when it is no whole number from 1 to 1,000
+ * @throws {RangeError} when it is not a whole number from 1 to 1,000
  */
 export function checkSamples(samples: number): number {
   if (Number.isInteger(samples) && samples >= 1 && samples <= MOST_SAMPLES) return samples;
@@ -128,8 +130,8 @@ export function sampleUid(uid: string, sample: number): string {
   return sample === 0 ? uid : `${uid}#${sample}`;
 }
 
-/** The row of an id that `sampleUid` gives to an answer after the first, and which answer it is; else
- * undefined. A row may have such an id of its own, too. */
+/** The row and the number of the answer for an id that `sampleUid` gave to an answer after the first; else
+ * undefined. A row may have such an id of its own too. */
 export function parseSampleUid(uid: string): { uid: string; sample: number } | undefined {
   const at = uid.lastIndexOf("#");
   if (at < 1 || !SAMPLE_NUMBER.test(uid.slice(at + 1))) return undefined;
@@ -139,14 +141,13 @@ export function parseSampleUid(uid: string): { uid: string; sample: number } | u
 const SAMPLE_NUMBER = /^[1-9]\d{0,2}$/;
 
 /**
- * What is sent for one answer to a row.
+ * The row to send for one of its answers.
  *
- * A seed, be it the row's own or one of `runParams`, is raised by the number of the answer: the same
- * seed would give the same answer. The prompt hash stays that of the row, so that an answer that is
- * asked for later does not look like an edit.
+ * A seed, the row's own or that of `runParams`, is raised by the number of the answer: the same seed would give
+ * the same answer. The prompt hash stays that of the row, so that a later answer does not look like an edit.
  *
- * @param first What is sent for the first answer.
- * @param sample Which answer it is, from 0.
+ * @param first The row to send for the first answer.
+ * @param sample The number of the answer, from 0.
  * @param runParams The parameters of the run.
  */
 export function sampleRow(first: Row, sample: number, runParams: Params): Row {
@@ -157,7 +158,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
-/** What is wrong with a file that a row names; undefined for a row that names none. */
+/** The problem of a file that a row names; undefined where there is none. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,
@@ -169,7 +170,7 @@ export function fileProblem(
   return undefined;
 }
 
-/** Which ids are chosen: all, those of a list, or all but those of a list. */
+/** The chosen ids: all, those of a list, or all but those of a list. */
 export class UidSelection {
   /** Whether nothing is left out. */
   readonly isAll: boolean;
@@ -177,7 +178,7 @@ export class UidSelection {
   readonly #except: ReadonlySet<string>;
   readonly #met = new Set<string>();
 
-  /** `only` is everything where it is left out. */
+  /** Without `only`, all ids are chosen. */
   constructor(only?: readonly string[], except: readonly string[] = []) {
     this.#only = only === undefined ? undefined : new Set(only);
     this.#except = new Set(except);
@@ -194,17 +195,17 @@ export class UidSelection {
     return true;
   }
 
-  /** Ids that were asked for and have not been met, excluded ones not counted. */
+  /** Requested ids that were not found, without excluded ones. */
   get unmet(): string[] {
     return [...this.#only ?? []].filter((uid) => !this.#met.has(uid) && !this.#except.has(uid));
   }
 }
 
 /**
- * The ids in a file: one a line, as it is or as a JSON string. A line of results or failures counts for its
- * `uid`, so that a file of chosen rows will do.
+ * The ids in a file: one a line, as it is or as a JSON string. Of a results or failures line, the `uid` counts, so
+ * that a file of chosen rows works too.
  *
- * @throws {UsageError} with the line that is none
+ * @throws {UsageError} with the line that is not an id
  */
 export function parseUids(text: string): string[] {
   return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
@@ -222,7 +223,7 @@ export function parseUids(text: string): string[] {
   });
 }
 
-/** Says that ids of a list belong to no row. */
+/** The notice about ids of a list that belong to no row. */
 export function unmetUidsWords(unmet: readonly string[]): string {
   const shown = unmet.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
   return `${unmet.length.toLocaleString("en-US")} ${

@@ -1,5 +1,5 @@
 /**
- * What stands in the output files of a run: every line is read, and nothing is believed.
+ * Checks the output files of a run: every line is read, and nothing is trusted.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { openLines } from "../formats/mod.ts";
 import { BAD_ROW_PREFIX, isPendingLine } from "../sink/mod.ts";
 import { foreignLineProblem, type LineKind } from "../line_blocks.ts";
 
-/** A line of an output file that is not what it should be. */
+/** A damaged line of an output file. */
 export interface Damage {
   /** The file. */
   readonly path: string;
@@ -42,7 +42,7 @@ export class Audit {
     }
   }
 
-  /** Answers that wait to be added to the results; some may stand there already. */
+  /** Answers that wait to be added to the results; some may already be there. */
   async readRescued(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "results")) {
       this.table.set(this.#enter(row), HAS_RESULT);
@@ -52,7 +52,7 @@ export class Audit {
   async readFailures(path: string): Promise<void> {
     for await (const { row } of this.#audited(path, "failures")) {
       if (isBadRow(row)) this.badRows.add(row.uid);
-      // A row that is still asked is pending, unless it had failed before.
+      // A row that is to be sent again is pending, unless it had failed before.
       else if (isPendingLine(row)) this.table.insert(row.uid);
       else this.table.set(this.#enter(row), HAS_FAILURE);
     }
@@ -63,8 +63,8 @@ export class Audit {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
-  /** Counts the results that only their own uid tells to be answers to a row of the input: the table
-   * keeps no uids, so the file is read again where there is any such result. They are strangers no more. */
+  /** Counts the surplus results: answers to a row of the input that only their uid reveals. The table keeps no
+   * uids, so the file is read again if there are strangers. Surplus results no longer count as such. */
   async claimSurplus(path: string): Promise<number> {
     if (this.strangers === 0) return 0;
     let surplus = 0;
@@ -108,7 +108,7 @@ export class Audit {
   }
 }
 
-/** A row of the input may have such an id, too; the line of a bad row has no prompt hash. */
+/** A row of the input may have such an id too; but the line of a bad row has no prompt hash. */
 function isBadRow({ uid, prompt_hash }: AuditedRow): boolean {
   return uid.startsWith(BAD_ROW_PREFIX) && !prompt_hash;
 }
@@ -120,7 +120,7 @@ interface AuditedRow {
   error?: unknown;
 }
 
-/** The rows of an output file, or what is wrong with their lines; none where there is no file. */
+/** The rows of an output file, or the problems of their lines; none where there is no file. */
 async function* rowsOf(
   path: string,
   kind: LineKind,
@@ -136,7 +136,7 @@ async function* rowsOf(
   }
 }
 
-/** The row of a line, or what is wrong with the line. */
+/** The row of a line, or the problem of the line. */
 function readRow(text: string, kind: LineKind): AuditedRow | string {
   let value: unknown;
   try {

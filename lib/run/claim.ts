@@ -1,5 +1,6 @@
 /**
- * Takes an output over from the run before: the lock, what a crash has left, and what is there to be added to.
+ * Takes over an output from an earlier run: takes the lock, repairs what a crash left, and checks that the
+ * output may be extended.
  *
  * @module
  */
@@ -25,11 +26,11 @@ import { type OutputFiles, temporaryFilesOf } from "./outputs.ts";
 
 /** How an output is claimed. */
 export interface ClaimOptions {
-  /** What the run was told. */
+  /** The options of the run. */
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
   /** The lock of all outputs of the run, where it has many. @default each has its own */
   readonly shared?: SharedLock;
-  /** Says something to the user. */
+  /** Tells the user something. */
   readonly notice: (level: "info" | "warning", message: string) => void;
 }
 
@@ -37,15 +38,15 @@ export interface ClaimOptions {
 export interface Claim {
   /** Its lock. */
   readonly lock: Lock;
-  /** The permissions of files that are made. */
+  /** The permissions of new files. */
   readonly mode: number | undefined;
 }
 
 /**
  * Takes the lock and repairs truncated last lines. Files that are not ours are not touched.
  *
- * @throws {LockedError} when another run works here
- * @throws {UsageError} when a file there is not ours, or holds answers that are not to be thrown away
+ * @throws {LockedError} when another run writes to it
+ * @throws {UsageError} when Retort did not write a file there, or a file holds answers that must not be lost
  */
 export async function claimOutput(files: OutputFiles, options: ClaimOptions): Promise<Claim> {
   const mode = files.input === "-" ? undefined : await modeMadeFrom([files.input]);
@@ -69,7 +70,7 @@ export async function claimOutput(files: OutputFiles, options: ClaimOptions): Pr
   }
 }
 
-/** Takes away what the run makes anew: everything where it starts over, else the answers of edited rows. */
+/** Removes what the run will replace: everything where it starts over, else the answers of edited rows. */
 export async function makeRoom(
   files: OutputFiles,
   outdated: ReadonlySet<string>,
@@ -83,7 +84,7 @@ export async function makeRoom(
   }
 }
 
-/** Removes what a run has written. */
+/** Removes the output of a run. */
 async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<void> {
   for (const path of [results, failures]) await removeIfThere(await targetOf(path));
   const rescued = [
@@ -93,7 +94,7 @@ async function dropOutput({ results, failures, runJson }: OutputFiles): Promise<
   for (const path of [runJson, ...rescued]) await removeIfThere(path);
 }
 
-/** Removes what the run that had the lock before has left. */
+/** Removes the temporary files of the previous holder of the lock. */
 async function removeLeftovers(files: OutputFiles, token: string): Promise<void> {
   for (const path of await temporaryFilesOf(files, token)) {
     await removeIfThere(path).catch(() => {});

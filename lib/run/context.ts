@@ -1,5 +1,5 @@
 /**
- * What a generator hands to its runs, and what has to be prepared for each: checks of answers, and prices.
+ * What a generator gives to its runs, and what is prepared for each: checks of answers, and prices.
  *
  * @module
  */
@@ -19,21 +19,21 @@ import type { RunOptions } from "./options.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { type Identity, paramsId } from "./run_file.ts";
 
-/** What the generator hands to each run. */
+/** What a generator gives to each run. */
 export interface RunContext {
   /** The generator's options, resolved. */
   readonly generator: ResolvedOptions;
-  /** What was made for this run. */
+  /** What was prepared for this run. */
   readonly prepared: Prepared;
-  /** Who counts and tells. */
+  /** Counts, and informs the listeners. */
   readonly progress: Progress;
-  /** Called with rows once they are on disk. */
+  /** Called with outcomes once they are on disk. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
-  /** Takes a share of the cost limit for a shard, of which its earlier runs have spent a part. */
+  /** Limits the run to a share of the cost limit, for a shard whose earlier runs have spent a part of it. */
   readonly shareMaxCost: (share: number, spentBefore: number) => void;
-  /** Gives the engine to the code that steers the run. */
+  /** Gives the engine to the code that controls the run. */
   readonly onEngine: (engine: Engine) => void;
-  /** Ends the preparation; the engine is steered by itself. */
+  /** Ends the preparation; the engine is controlled separately. */
   readonly signal: AbortSignal;
 }
 
@@ -41,26 +41,26 @@ export interface RunContext {
 export interface JobContext {
   /** The answers that the user has chosen; one list for all inputs. */
   readonly chosen: UidSelection;
-  /** What the run was told. */
+  /** The options of the run. */
   readonly options: RunOptions;
-  /** Makes what reads a row. */
+  /** Creates the parser of rows. */
   readonly parserOf: (order: { namedLast: boolean }) => RowParser;
-  /** Rows of one id: see `RowOptions`. */
+  /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
-  /** In which format the input is. @default by its name, then by its content */
+  /** The format of the input. @default by its name, then by its content  */
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
-  /** Whether answers are accepted that are not proven whole. @default false */
+  /** Whether answers without proof that they are complete are accepted. @default false  */
   readonly acceptsEndings?: boolean;
   /** At most this many rows. @default what the run was told */
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
   readonly samples?: number;
-  /** What the run's answers are made with; a seed in its parameters is raised for the second answer to a
-   * row and for those after it. */
+  /** The settings of the run's answers; a seed in its parameters is raised for the second answer to a row and
+   * later ones. */
   readonly identity: Identity;
-  /** Says something to the user. */
+  /** Tells the user something. */
   readonly notice: (level: "info" | "warning", message: string) => void;
   /** Ends the preparation early. */
   readonly signal: AbortSignal;
@@ -82,7 +82,7 @@ export class RunNotices {
     else this.#early.push([level, message]);
   }
 
-  /** Emits what was held back, and holds nothing back from now on. */
+  /** Emits the notices that were held back, and holds back none from now on. */
   start(): void {
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -90,7 +90,7 @@ export class RunNotices {
   }
 }
 
-/** What an engine takes from a generator, beside rows and places for them. */
+/** The options of an engine that come from the generator: all but the source and the sink. */
 export function engineOptions(
   { generator, prepared, progress }: Pick<RunContext, "generator" | "prepared" | "progress">,
 ): Omit<EngineOptions, "source" | "sink"> {
@@ -102,7 +102,7 @@ export function engineOptions(
   };
 }
 
-/** How the lines of a generator's rows are put together. */
+/** The format of lines for a generator's rows. */
 export function lineFormat(
   generator: ResolvedOptions,
   options: Pick<RunOptions, "finalMessages" | "think">,
@@ -114,22 +114,22 @@ export function lineFormat(
   };
 }
 
-/** What is made for each run. */
+/** What is prepared for each run. */
 export interface Prepared {
   /** The checks of answers; to be disposed of. */
   readonly checks: Checks;
   /** Which answers are kept. */
   readonly policy: AnswerPolicy;
-  /** What has been spent, and what may be. */
+  /** The budget of the run. */
   readonly budget: Budget;
-  /** What the teachers take for a million tokens, for an estimate. */
+  /** The prices of the teachers for a million tokens, for an estimate. */
   readonly ratesOf: Prices["ratesOf"];
-  /** What there is to say of it. */
+  /** Notices about prices. */
   readonly notes: readonly string[];
 }
 
 /**
- * Makes them. No call is made.
+ * Prepares a run. No call is made.
  *
  * @throws {UsageError} when a check or a budget cannot be used as it is
  */
@@ -146,7 +146,7 @@ export async function prepare(
       maxCostUsd: maxCostUsd ?? undefined,
       maxCompletionTokens: options.maxCompletionTokens,
     });
-    // Last of all: they may hold a worker.
+    // Last, because checks may hold a worker.
     const checks = await createChecks(options);
     const policy = new AnswerPolicy({ ...options, checks: checks.list });
     return { checks, policy, budget, ratesOf, notes };

@@ -1,11 +1,11 @@
 /**
- * What the failures file of one input holds, and which of its lines are no longer true.
+ * The content of the failures file of one input, and which of its lines are outdated.
  *
- * A row may have two lines that stand: one that says it has failed, and after that one of a retry which
- * was not finished. The second does not take the first back: the row has failed until it has a result.
+ * A row may have two valid lines: one that says it has failed, and a later one of an unfinished retry. The second
+ * does not revoke the first: the row has failed until it has a result.
  *
- * Lines are known by their numbers. Uids are held of rows under way only, and of rows that were between
- * two answers when a run ended.
+ * Lines are identified by their numbers. Uids are kept only of rows under way, and of rows that were between two
+ * answers when a run ended.
  *
  * @module
  */
@@ -31,10 +31,10 @@ import {
   readEarlierAnswer,
 } from "../sink/mod.ts";
 
-/** Which failed rows are to be asked again: all, or those of these types or statuses. */
+/** Which failed rows are retried: all, or those of these types or statuses. */
 export type RetryFilter = boolean | readonly (FailureType | number)[];
 
-/** A line of a row that is pending; where it stands is known of the lines of earlier runs only. */
+/** A line of a pending row; its place is only known for lines of earlier runs. */
 interface PendingLine {
   readonly number: number;
   readonly place?: LinePlace;
@@ -43,18 +43,18 @@ interface PendingLine {
 /** The failures of one input. */
 export class FailureLedger {
   readonly #path: string;
-  /** Lines that the file had before this run. */
+  /** The number of lines before this run. */
   #lines = 0;
-  /** Lines that are no longer true: their row has a newer one or a result, or their input line is a row. */
+  /** Outdated lines: their row has a newer one or a result, or their input line is a valid row now. */
   readonly #dropped = new LineSet();
-  /** Bad rows of earlier runs that this run has not met again yet, with the numbers of their lines. */
+  /** Bad rows of earlier runs that this run has not found again yet, with the numbers of their lines. */
   readonly #badRows = new Map<string, number>();
   /** Rows under way that have failed before, with the numbers of their lines. */
   readonly #askedAgain = new Map<string, number>();
   /** Rows without a newer outcome than an answer that was not accepted. */
   readonly #pending = new Map<string, PendingLine>();
 
-  /** Where answers stand that were never proven whole, of failed rows that are asked again. */
+  /** The places of answers without proof that they are complete, of failed rows that are retried. */
   readonly #unfinished = new Map<string, LinePlace>();
   readonly #keepsUnfinished: boolean;
 
@@ -73,40 +73,40 @@ export class FailureLedger {
       } else if (isPending(line)) {
         const { number, offset, byteLength } = line;
         this.#setPending(line.uid(), { number, place: { offset, byteLength } });
-        // Whether a prompt was edited is asked of rows that are finished.
+        // Edits of the prompt only matter for finished rows.
         return false;
       } else this.#readFailure(table, slot, line, retry);
     });
   }
 
-  /** Whether this line of an input stands in the file as a bad row already. */
+  /** Whether the file already has a line for this bad row. */
   hasBadRow({ file, line }: { file: string; line: number }): boolean {
     return this.#badRows.delete(badRowUid(file, line));
   }
 
-  /** The whole input was looked at: bad rows that were not met again have been repaired. */
+  /** The whole input was read: bad rows that were not found again have been fixed. */
   dropRepairedRows(): void {
     for (const number of this.#badRows.values()) this.#dropped.add(number);
   }
 
-  /** A row of the file is asked again; `number` is that of its line. */
+  /** A row of the file is retried; `number` is that of its line. */
   askAgain(uid: string, number: number): void {
     this.#askedAgain.set(uid, number);
   }
 
-  /** What an earlier run left of a row that it was still asking, if it left anything. */
+  /** The state in which an earlier run left an unfinished row, if there is one. */
   earlierOf(row: Row, paramsId: string): EarlierAnswer | undefined {
     if (this.#pending.size === 0 && this.#unfinished.size === 0) return undefined;
     const place = this.#pending.get(row.uid)?.place ?? this.#unfinished.get(row.uid);
     return place && readEarlierAnswer(this.#path, place, row, paramsId);
   }
 
-  /** An answer that was not accepted is written; its line is the `count`th that this run has added. */
+  /** Notes an answer that was not accepted; its line is the `count`th that this run has added. */
   keep(uid: string, count: number): void {
     this.#setPending(uid, { number: this.#lines + count });
   }
 
-  /** Takes note of an outcome on disk; tells whether its row had failed before. */
+  /** Notes an outcome that is on disk; returns whether its row had failed before. */
   settle({ row: { uid } }: Outcome): boolean {
     this.#dropPending(uid);
     const number = this.#askedAgain.size === 0 ? undefined : this.#askedAgain.get(uid);
@@ -116,8 +116,9 @@ export class FailureLedger {
     return true;
   }
 
-  /** Brings the file to hold what has failed and what is pending, one line for each. This run has added
-   * `count` lines; no process may have the file open for writing. False where the file was changed. */
+  /** Rewrites the file so that it holds one line for each failed and each pending row. This run has added
+   * `count` lines; no process may have the file open for writing. Returns false if the file was changed by
+   * others. */
   async tidy(count: number, token?: string): Promise<boolean> {
     return await dropLines(this.#path, this.#dropped, this.#lines + count, token);
   }
@@ -158,7 +159,7 @@ export class FailureLedger {
   }
 }
 
-/** A row of the input may have such an id, too; the line of a bad row has no prompt hash. */
+/** A row of the input may have such an id too; but the line of a bad row has no prompt hash. */
 function isBadRow(line: IndexedLine): boolean {
   return !line.hasHash && line.uid().startsWith(BAD_ROW_PREFIX);
 }

@@ -1,5 +1,5 @@
 /**
- * What the first pass over an input found, and what has become of it since.
+ * What the first pass over an input found, and how far the run has come since.
  *
  * @module
  */
@@ -17,23 +17,22 @@ import { Plan } from "./plan.ts";
 
 /** The number of model names that a message lists. */
 export const MODELS_SHOWN = 3;
-/** The most names of row-level parameters that are noted. */
+/** The most names of row parameters that are noted. */
 const MOST_PARAM_NAMES = 100;
-/** The most ways of being sent differently that are counted separately. */
+/** The most kinds of changed requests that are counted separately. */
 const MOST_DIFFERENCES = 20;
 
-/** What the first pass found. Lines and rows are counted as such; what is settled is counted in
- * answers. */
+/** What the first pass found. Lines and rows are counted as such; finished ones are counted in answers. */
 export class Preflight {
   /** Answers for each row. */
   readonly samples: number;
-  /** What to do, row by row. */
+  /** What the second pass has to do, row by row. */
   readonly plan: Plan;
   /** Rows by shape. */
   readonly shapes = new Map<string, number>();
   /** The line of the first row of each shape. */
   readonly shapeStarts = new Map<string, number>();
-  /** The lines that are no rows. */
+  /** The lines that are not rows. */
   readonly bad = new BadLines();
   /** Why the input cannot be read; undefined where it can. */
   unreadable: string | undefined;
@@ -47,51 +46,51 @@ export class Preflight {
   merged = 0;
   /** Rows whose id is a hash of themselves. */
   hashed = 0;
-  /** The fields that the user has named for the ids of rows, as long as no row has any of them. */
+  /** The fields that the user has named for ids, until a row has one of them. */
   unmetUidFields: readonly string[] = [];
-  /** The field that the user has named for the prompt, as long as no row has it. */
+  /** The field that the user has named for the prompt, until a row has it. */
   unmetPromptField: string | undefined;
-  /** Rows that are lines which an earlier run has written. */
+  /** Rows that are output lines of an earlier run. */
   fromRuns = 0;
-  /** Rows that were edited after an answer was settled. */
+  /** Rows that were edited after an answer was finished. */
   changed = 0;
-  /** Rows that were answered by an earlier version and are sent in another way now, by what differs. */
+  /** Rows that were answered by an earlier version and are sent differently now, by the difference. */
   readonly resent = new Map<string, number>();
-  /** Ids of answers to an older prompt, which are to be made again. */
+  /** Ids of answers to an older prompt, which are requested again. */
   readonly outdated = new Set<string>();
-  /** Answers that are made again because the user has chosen them. */
+  /** Answers that are requested again because the user has chosen them. */
   reasked = 0;
-  /** Answers that the user has chosen and that are left as they are. */
+  /** Answers that the user has chosen and that stay as they are. */
   leftAnswered = 0;
   /** Rows that set a model of their own. */
   ownModels = 0;
-  /** The models that they name, at most `MODELS_SHOWN` and one. */
+  /** The models that they name, at most one more than `MODELS_SHOWN`. */
   readonly models = new Set<string>();
-  /** Parameters that rows set for themselves, at most `MOST_PARAM_NAMES`. */
+  /** Names of parameters that rows set, at most `MOST_PARAM_NAMES`. */
   readonly paramNames = new Set<string>();
   /** Fields of rows that are not sent, at most 100. */
   readonly unsent = new Set<string>();
-  /** About how many tokens the prompts have that are to be asked. */
+  /** An estimate of the tokens of all prompts to send. */
   promptTokens = 0;
-  /** Answers that are to be asked for to rows that set a token limit of their own. */
+  /** Answers to request for rows with their own token limit. */
   readonly ownLimits: OwnLimits = { answers: 0, fewest: 0, most: 0 };
   /** The first row of each shape, for `--dry-run`. */
   readonly firsts = new Map<string, ParsedRow>();
-  /** The input as it was opened for the first pass; undefined where it was not. */
+  /** The input as it was opened for the first pass; undefined before. */
   input: InputSequence | undefined;
 
-  /** Nothing was found yet. */
+  /** Nothing is found yet. */
   constructor(samples = 1) {
     this.samples = samples;
     this.plan = new Plan(samples);
   }
 
-  /** Answers that there are to be. */
+  /** The number of answers of all rows. */
   get total(): number {
     return this.rows * this.samples;
   }
 
-  /** Counts a row. `asked`: the number of its answers that are to be asked for. */
+  /** Counts a row. `asked`: the number of its answers to request. */
   addRow(row: ParsedRow, line: number, asked: number): void {
     this.rows++;
     if (row.params !== undefined) this.#addParams(row.params);
@@ -109,7 +108,7 @@ export class Preflight {
     else if (this.unmetUidFields.some((field) => row.has(field))) this.unmetUidFields = [];
   }
 
-  /** Counts a row that is sent differently than by an earlier version, which has answered it. */
+  /** Counts a row that an earlier version has answered and that is sent differently now. */
   addResent(difference: string): void {
     const isTold = this.resent.has(difference) || this.resent.size < MOST_DIFFERENCES;
     const what = isTold ? difference : "and more";
@@ -131,7 +130,7 @@ export class Preflight {
     if (this.models.size <= MODELS_SHOWN) this.models.add(params.model);
   }
 
-  /** Where a row stands, as users count. */
+  /** The place of a row, as users count. */
   placeOf(number: number): string {
     return this.input?.placeOf(number).source ?? String(number);
   }
@@ -140,12 +139,12 @@ export class Preflight {
 /** Bytes of UTF-8 for one token: English has 4 to 5, code 3 to 4, Chinese 3 bytes a character and
  * somewhat more than one character a token. */
 const BYTES_PER_TOKEN = 4;
-/** What chat templates put around a message. */
+/** The tokens that chat templates add to a message. */
 const TOKENS_PER_MESSAGE = 4;
 /** An image of a megapixel has 765 tokens at OpenAI, and about 1,300 at Qwen and Anthropic. */
 const TOKENS_PER_IMAGE = 1_000;
 
-/** Tokens of what is sent for a row, its own tools included; give or take a quarter. */
+/** An estimate of the prompt tokens of a row, its own tools included; within about a quarter. */
 export function promptTokensOf(
   { messages, params }: Pick<ParsedRow, "messages" | "params">,
 ): number {
@@ -172,30 +171,30 @@ function textTokens(text: string): number {
   return Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN);
 }
 
-/** What has become of an input since its first pass. */
+/** How far the run has come with an input since its first pass. */
 export class JobCounts {
-  /** Lines of the input that went to the failures file as they are. */
+  /** Bad lines of the input that are in the failures file. */
   badWritten = 0;
   #settled = 0;
   #succeeded = 0;
   #failed = 0;
   #recovered = 0;
 
-  /** Counts a row that is on disk now. */
-  add({ failure }: Outcome, stoodInFailures: boolean): void {
+  /** Counts an outcome that is on disk. */
+  add({ failure }: Outcome, hadFailed: boolean): void {
     this.#settled++;
     if (failure === undefined) {
       this.#succeeded++;
-      if (stoodInFailures) this.#recovered++;
-    } else if (!stoodInFailures) this.#failed++;
+      if (hadFailed) this.#recovered++;
+    } else if (!hadFailed) this.#failed++;
   }
 
-  /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
+  /** What is planned and not on disk yet: rows, and bad lines to report. */
   leftOf({ plan }: Preflight): number {
     return plan.toAsk - this.#settled + plan.bad - this.badWritten;
   }
 
-  /** Where the input stands now. */
+  /** The counts of the input now. */
   standing(found: Preflight): Pick<SummaryFile, "total" | "succeeded" | "failed" | "pending"> {
     const { total } = found;
     const succeeded = found.succeeded + this.#succeeded;

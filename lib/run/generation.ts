@@ -1,6 +1,6 @@
 /**
- * Rows of any iterable through the engine, outcome by outcome. A lane is free only once its outcome was taken, which
- * keeps the engine from running ahead of its consumer.
+ * Sends rows of any iterable through the engine, outcome by outcome. A lane is free only once its outcome was
+ * taken, which keeps the engine from running ahead of its consumer.
  *
  * @module
  */
@@ -20,23 +20,22 @@ import { type ResolvedOptions, rowParserOf } from "./resolve_options.ts";
 import { setImmediate as turn } from "node:timers/promises";
 import { GIVEN_SOURCE, Handoff, type Publisher } from "./outcomes.ts";
 
-/** What a run over an iterable is made with. */
+/** What a run over an iterable needs. */
 export interface StreamOptions<T> {
   /** The generator's options. */
   readonly generator: ResolvedOptions;
-  /** What is under way. The caller ends it. */
+  /** The work under way. The caller ends it. */
   readonly activity: ActiveRun;
   /** The number of lanes. */
   readonly concurrency: number;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Where the images are that rows name. */
+  /** Reads the images that rows name. */
   readonly images: RowImages;
 }
 
 /**
- * Checks that rows can be read from a value, before anything is sent. The characters of a string are no
- * rows.
+ * Checks that rows can be read from a value, before anything is sent. A string is not iterated.
  *
  * @throws {TypeError} If it is a string, or not iterable.
  */
@@ -55,10 +54,10 @@ export function checkRows(rows: unknown): void {
 }
 
 /**
- * Sends the rows and gives each outcome as it comes.
+ * Sends the rows and yields each outcome as it comes.
  *
  * @throws the reason of the generator's signal, when it is aborted
- * @throws {HaltedError} If a teacher, a budget or a deadline has ended the run.
+ * @throws {HaltedError} If a teacher, a budget or a deadline ended the run.
  */
 export async function* streamOutcomes<T>(
   rows: Iterable<unknown> | AsyncIterable<unknown>,
@@ -81,7 +80,7 @@ export async function* streamOutcomes<T>(
     ...engineOptions({ generator, prepared, progress }),
     concurrency,
     source: generation.rows(rows),
-    // The caller may wait for the last outcome before it gives the next row.
+    // The caller may wait for each outcome before it provides the next row.
     holdsRejections: false,
     sink: generation,
   });
@@ -94,8 +93,8 @@ export async function* streamOutcomes<T>(
 }
 
 /**
- * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator is told of
- * them only after the outcome that it is waiting for, which may take an hour.
+ * Makes `return()` and `throw()`, and so `await using`, call `abort` at once. A plain generator notices them only
+ * after the outcome that it is waiting for, which may take an hour.
  */
 export function abortedByReturn<T>(
   generator: AsyncGenerator<T, void, undefined>,
@@ -115,24 +114,23 @@ export function abortedByReturn<T>(
   });
 }
 
-/** What is needed to read rows from an iterable. */
+/** What a `Generation` needs. */
 export interface GenerationOptions<T> {
   /** Reads a row. */
   readonly parser: RowParser;
-  /** The field that a row of text alone stands in. @default "prompt" */
+  /** The field for a row that is only a text. @default "prompt"  */
   readonly promptField?: string;
-  /** Where images that rows name are taken from. @default nowhere: paths are refused */
+  /** Reads images that rows name. @default nowhere: paths are refused  */
   readonly images?: RowImages;
-  /** Rows of one id: see `RowOptions`. */
+  /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. @default 1 */
   readonly samples?: number;
-  /** The parameters of the run: a seed among them is raised for the second answer to a row and for those
-   * after it. */
+  /** The parameters of the run; a seed among them is raised for the second answer to a row and later ones. */
   readonly params?: Params;
   /** Makes what the consumer is given. */
   readonly publisher: Publisher<T>;
-  /** Called with outcomes once they were taken. */
+  /** Called with outcomes once the consumer has taken them. */
   readonly onSettled: (outcomes: readonly Outcome[]) => void;
 }
 
@@ -154,12 +152,12 @@ export class Generation<T> {
   /** Takes an outcome of the engine. */
   async put(outcome: Outcome): Promise<void> {
     await this.#handoff.put(this.#options.publisher.outcome(outcome));
-    // A row that was not finished is not counted as one.
+    // A pending row does not count as finished.
     if (outcome.next === undefined) this.#options.onSettled([outcome]);
   }
 
-  /** Reads rows one by one, only when a lane wants one, and gives the answers to one behind each other.
-   * What is no row is an outcome at once. */
+  /** Reads rows one by one, only when a lane needs one, and yields all answers of a row in sequence. A value
+   * that is not a row is an outcome at once. */
   async *rows(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<Row[]> {
     const { params = {} } = this.#options;
     let index = 0;
@@ -191,7 +189,7 @@ export class Generation<T> {
       patience.end();
       this.#handoff.end();
     });
-    // The error is told below; without this it would be unhandled while the consumer is slow.
+    // The error is thrown below; without this it would be unhandled while the consumer is slow.
     finished.catch(() => {});
     try {
       while (true) {
@@ -236,10 +234,10 @@ export class Generation<T> {
   }
 }
 
-/** How long calls may take to end once they were aborted. */
+/** How long aborted calls are waited for, in milliseconds. */
 const MOST_AFTER_ABORT_MS = 1_000;
 
-/** Waits for calls that were aborted, but not for a teacher that does not obey its signal. */
+/** Waits for aborted calls, but not forever for a teacher that ignores its signal. */
 class Patience {
   readonly #engine: Engine;
   #timer: ReturnType<typeof setTimeout> | undefined;

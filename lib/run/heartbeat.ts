@@ -1,11 +1,11 @@
 /**
- * What a run does once a second: it notes its calls in flight in the lock file, and checks that the output files and
- * the lock are still those that it opened.
+ * The tasks of a run once a second: it notes its calls in flight in the lock file, and checks that the output
+ * files and the lock are still those that it opened.
  *
- * The calls of the note may have been billed if the run crashes, and their rows are asked again. A call counts from
- * its start until its answer is written, so answers that wait in memory for a full disk count as well. The note is an
- * upper bound at any moment, `kill -9` included: it is raised before the attempt that would exceed it, by doubling, so
- * that a run that speeds up writes few notes, and once a second it is lowered to the most that were in flight since.
+ * If the run crashes, the calls of the note may have been billed, and their rows are sent again. A call counts from
+ * its start until its answer is written, so answers that wait in memory for a full disk count too. The note is an
+ * upper bound at any moment, `kill -9` included: it is doubled before an attempt would exceed it, so that a run that
+ * speeds up writes few notes, and once a second it is lowered to the highest number since.
  *
  * @module
  */
@@ -15,11 +15,11 @@ import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
 import type { Job } from "./job.ts";
 
-/** What a heartbeat is told. */
+/** Options of a heartbeat. */
 export interface HeartbeatOptions {
   /** Rows whose attempt is in flight now, or whose answer is not written yet. */
   readonly unwritten: () => number;
-  /** Attempts that may be in flight: a note says no more unless there are more. */
+  /** The most attempts in flight: the note is not doubled beyond it. */
   readonly ceiling: () => number;
   /** Called back once a second. @default nothing */
   readonly onTick?: () => void;
@@ -31,8 +31,8 @@ export interface HeartbeatOptions {
 
 const INTERVAL_MS = 1_000;
 
-/** Keeps the notes of a run up to date, from when it is made until `stop`, or the end of a `using`
- * block. The locks must be held until then. */
+/** Keeps the notes of a run up to date, from its construction until `stop`, or the end of a `using` block. The
+ * locks must be held until then. */
 export class Heartbeat implements Disposable {
   readonly #locks: readonly Pick<Lock, "note">[];
   readonly #options: HeartbeatOptions;
@@ -42,7 +42,7 @@ export class Heartbeat implements Disposable {
   #peak = 0;
   #cancel: (() => void) | undefined;
 
-  /** Starts: from here on, a run that ends without `stop` has crashed. */
+  /** Starts: from now on, a run that ends without `stop` has crashed. */
   constructor(locks: readonly Pick<Lock, "note">[], options: HeartbeatOptions) {
     this.#locks = locks;
     this.#options = options;
@@ -59,8 +59,8 @@ export class Heartbeat implements Disposable {
     this.#note(Math.max(unwritten, Math.min(2 * unwritten, this.#options.ceiling())), true);
   }
 
-  /** The run has ended, with nothing in flight. Where it had to give up answers (`lost`), that is noted as
-   * after a crash. Once is enough. */
+  /** The run has ended, with nothing in flight. If it had to give up answers (`lost`), that is noted as after a
+   * crash. Further calls do nothing. */
   stop(lost = 0): void {
     if (this.#cancel === undefined) return;
     this.#cancel();
@@ -89,13 +89,13 @@ export class Heartbeat implements Disposable {
 }
 
 /**
- * How many calls were in flight, at most, when the runs crashed that left these notes; 0 where they
- * ended in order. A run over several inputs leaves its note with each of them and counts once.
+ * The most calls that were in flight when the runs that left these notes crashed; 0 if they ended properly. A run
+ * over several inputs leaves its note with each of them and counts once.
  */
 export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number {
   const runs = new Map<string, number>();
   for (const note of notes) {
-    // Not by process: the note of a crash continues under the process that found it.
+    // Not by process: the note of a crash is carried on by the process that found it.
     if (note?.running) {
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }
@@ -103,14 +103,14 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
 }
 
-/** What a job tells of its files. */
+/** How a job checks its files. */
 export type GroundJob = Pick<Job, "checkGround" | "moveAway">;
 
 const AGAIN_MS = 1_000;
-/** Timers come early by a little. */
+/** Timers may fire a little early. */
 const APART_MS = 900;
 
-/** What a test controls. */
+/** What tests control. */
 export interface GroundOptions {
   /** Milliseconds, monotonic. @default performance.now */
   readonly now?: () => number;
@@ -118,19 +118,19 @@ export interface GroundOptions {
   readonly delay?: (ms: number) => Promise<unknown>;
 }
 
-/** Looks after the files of all jobs. */
+/** Checks that the output files and locks of all jobs are still there. */
 export class Ground {
   readonly #jobs: readonly GroundJob[];
   readonly #onLost: (error: SinkError) => void;
   readonly #now: () => number;
   readonly #delay: (ms: number) => Promise<unknown>;
   #looking: Promise<void> | undefined;
-  /** When something was wrong for the first time in a row. */
+  /** When the current series of problems began. */
   #firstSeenAt: number | undefined;
   #isOver = false;
   #error: SinkError | undefined;
 
-  /** `onLost` is called once: nothing more is to be sent. */
+  /** `onLost` is called once: nothing more may be sent. */
   constructor(
     jobs: readonly GroundJob[],
     onLost: (error: SinkError) => void,
@@ -142,14 +142,14 @@ export class Ground {
     this.#delay = delay;
   }
 
-  /** Looks, unless that is under way. To be called about once a second. */
+  /** Checks the files, unless that is under way. To be called about once a second. */
   tick(): void {
     if (this.#isOver) return;
     this.#looking ??= this.#look().finally(() => this.#looking = undefined);
   }
 
   /**
-   * Looks for the last time, twice where that is needed.
+   * Checks the files for the last time, twice if necessary.
    *
    * @throws {SinkError} when a file or the lock was lost, now or before
    */
@@ -163,12 +163,12 @@ export class Ground {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Whether files are being looked at. */
+  /** Whether files are being checked. */
   get isLooking(): boolean {
     return this.#looking !== undefined;
   }
 
-  /** Looks no more; resolves once no file is being looked at. */
+  /** Stops checking; resolves once no file is being checked. */
   async close(): Promise<void> {
     this.#isOver = true;
     await this.#looking;
@@ -178,15 +178,14 @@ export class Ground {
     const problems = await Promise.all(this.#jobs.map((job) => job.checkGround()));
     const problem = problems.find((one) => one !== undefined);
     if (this.#error !== undefined) {
-      // Answers still come in: what is found in other files meanwhile is not asked for twice.
+      // Answers still come in, so problems of other files are handled without a second check.
       if (problem !== undefined) await this.#moveAway().catch(() => {});
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
   }
 
-  /** What was written since the files were last seen whole is brought to safety at once: calls in flight may
-   * take minutes. */
+  /** Lines since the last check without a problem are saved at once: calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
     try {
       const rescued = await this.#moveAway();
@@ -212,7 +211,7 @@ const MOST_NAMED = 5;
 
 function adviceFor(rescued: readonly string[]): string {
   if (rescued.length === 0) {
-    return "See to it that no other run is at work, then run the same command again";
+    return "Make sure that no other run is active, then run the same command again";
   }
   const more = rescued.length > MOST_NAMED ? `, and ${rescued.length - MOST_NAMED} more` : "";
   return `The last answers are in "${rescued.slice(0, MOST_NAMED).join('", "')}"${more}: run the ` +

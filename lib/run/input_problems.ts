@@ -1,6 +1,6 @@
 /**
- * What stops a run before its first call: everything that is wrong with its inputs, told at once, each with
- * the flag or command that helps.
+ * Problems that stop a run before its first call: all problems of its inputs in one message, each with the
+ * flag or command that helps.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import type { Preflight } from "./findings.ts";
 
-/** The least that a first pass has to know to be judged. */
+/** The part of a first pass that is checked. */
 type Found = Pick<
   Preflight,
   "bad" | "shapes" | "shapeStarts" | "changed" | "resent" | "rows" | "unreadable" | "placeOf"
 >;
 
-/** What of it may be told in one message. */
+/** The options that determine what is a problem. */
 type Options =
   & Pick<ResolvedRunOptions, "input" | "skipBadRows" | "changed" | "allowEmpty">
   & Pick<RowOptions, "mixedShapes">;
 
-/** Groups and shapes that are listed. */
+/** The most groups that are listed. */
 const MOST_LISTED = 20;
 
 /**
- * Stops a run whose input is not what it should be.
+ * Stops a run with invalid input.
  *
  * @throws {SourceError} for inputs that cannot be read, bad rows and inputs without any
  * @throws {UsageError} for shapes that are mixed, and for rows that were edited
@@ -131,7 +131,7 @@ function changedProblem(found: readonly Found[]): string[] {
   ];
 }
 
-/** What is sent in another way than by an earlier version, with the number of rows. */
+/** What is sent differently than by an earlier version, with the number of rows. */
 function resentLines(found: readonly Found[]): string[] {
   const counts = new Map<string, number>();
   for (const { resent } of found) {
@@ -149,14 +149,14 @@ function emptyProblem(inputs: readonly string[], found: readonly Found[]): strin
   return [emptyMessage("start", inputs, what)];
 }
 
-/** Says that inputs hold nothing to work with. */
+/** The message about inputs without rows. */
 export function emptyMessage(doing: string, inputs: readonly string[], what = "no rows"): string {
   const names = inputs.map((input) => input === "-" ? "standard input" : `"${input}"`);
   return `Cannot ${doing}: ${names.join(", ")} ${names.length === 1 ? "holds" : "hold"} ${what}. ` +
     "Add --allow-empty if that is meant";
 }
 
-/** A line that is no row. */
+/** A line that is not a row. */
 export interface BadLine {
   /** Its number, from 1. */
   readonly line: number;
@@ -164,11 +164,11 @@ export interface BadLine {
   readonly problem: string;
 }
 
-/** Lines with one cause. */
+/** Lines with the same problem. */
 interface BadLineGroup {
-  /** What is wrong with all of them. */
+  /** The problem that they share. */
   readonly kind: string;
-  /** What helps, often a flag; "" where nothing is known to. */
+  /** What helps, often a flag; "" where nothing does. */
   readonly hint: string;
   /** How many there are. */
   readonly count: number;
@@ -178,19 +178,19 @@ interface BadLineGroup {
 
 /** Examples of each group. */
 const EXAMPLES = 5;
-/** More causes than these share a group. */
+/** Beyond this number, problems share a group. */
 const MOST_GROUPS = 20;
 const OTHERS = "other problems";
-/** A hint takes 10 µs to find. */
+/** The number of lines that hints are searched for: each takes 10 µs. */
 const HINTED_LINES = 1_000;
 
-/** Kinds whose hint is the same for every line. */
+/** Problems whose hint is the same for every line. */
 const HINTS: readonly (readonly [kind: RegExp, hint: string])[] = [
   [/^uid belongs to an earlier row/, "add --duplicates keep to keep each, as <uid>~2 and so on"],
   [/^invalid UTF-8/, UTF8_ADVICE],
 ];
 
-/** Collects them. */
+/** Collects bad lines. */
 export class BadLines {
   readonly #groups = new Map<
     string,
@@ -208,7 +208,7 @@ export class BadLines {
     return [...this.#groups.values()];
   }
 
-  /** Adds a line; `hint` is asked for as long as there are few. */
+  /** Adds a line; `hint` is only called for the first lines. */
   add(line: number, problem: string, hint: () => string): void {
     const kind = kindOf(problem);
     const known = ++this.#count <= HINTED_LINES ? hint() || hintFor(kind) : this.#hintOf(kind);
@@ -223,14 +223,14 @@ export class BadLines {
     if (++group.count <= EXAMPLES) group.examples.push({ line, problem });
   }
 
-  /** The hint of the first group of a kind. */
+  /** The hint of the first group with this problem. */
   #hintOf(kind: string): string {
     for (const group of this.#groups.values()) if (group.kind === kind) return group.hint;
     return hintFor(kind);
   }
 }
 
-/** What is wrong, without what is the line's own: values, places and ids. */
+/** The problem without what differs between lines: values, places and ids. */
 function kindOf(problem: string): string {
   return problem.replace(/: .*$/s, "").replace(/\[\d+\]/g, "[…]")
     .replace(/^uid ".*" (belongs|needs) .*$/s, "uid belongs to an earlier row already");

@@ -1,6 +1,6 @@
 /**
- * What one output is made from: one file, or the parts of several that a shard holds. They are read as one
- * sequence of numbered rows, the same in both passes.
+ * The input of one output: one file, or the parts of several files that belong to a shard. They are read as
+ * one sequence of numbered rows, the same in both passes.
  *
  * @module
  */
@@ -12,27 +12,27 @@ import { folderOf, isUnchanged, stampOf } from "./inputs.ts";
 /** A piece that was opened. */
 interface OpenPiece extends InputPiece {
   readonly input: Input;
-  /** When it was last written, and its size. */
+  /** Its modification time and size. */
   readonly stamp: string;
   readonly images: RowImages;
-  /** What is added to the numbers of its rows, so that each row of the sequence has its own; known once it
-   * is read. */
+  /** The offset that is added to the numbers of its rows, so that each row of the sequence has its own number;
+   * known once the piece is read. */
   offset: number;
 }
 
 const NOT_READ = Infinity;
 
-/** Where a row stands. */
+/** The place of a row. */
 export interface RowPlace {
-  /** The file, as the user calls it. */
+  /** The file, as the user named it. */
   readonly file: string;
   /** Its number there, from 1. */
   readonly line: number;
-  /** Both, as users count. */
+  /** File and number, as users count. */
   readonly source: string;
 }
 
-/** Pieces of input in their order. The numbers of the first piece are those of its file. */
+/** Pieces of input in order. The numbers of the first piece are those of its file. */
 export class InputSequence {
   /** The pieces. */
   readonly pieces: readonly InputPiece[];
@@ -40,17 +40,17 @@ export class InputSequence {
   readonly #open: OpenPiece[] = [];
   #current: OpenPiece | undefined;
 
-  /** Nothing is read yet. Images that rows name are taken from `imagesRoot`, or else from the folder of
-   * the file that names them. */
+  /** Nothing is read yet. Images that rows name are read from `imagesRoot`, or else from the folder of the file
+   * that names them. */
   constructor(pieces: readonly InputPiece[], imagesRoot?: string) {
     this.pieces = pieces;
     this.#imagesRoot = imagesRoot;
   }
 
   /**
-   * Finds out how each piece is read.
+   * Opens each piece.
    *
-   * @throws {SourceError} when one cannot be
+   * @throws {SourceError} when one cannot be read
    */
   async open(): Promise<void> {
     for (const piece of this.pieces.slice(this.#open.length)) {
@@ -75,7 +75,7 @@ export class InputSequence {
   /** Reads all rows from the start, in small batches. */
   rows(): AsyncGenerator<Line[]> {
     const [first, ...others] = this.#open;
-    // A batch takes three promises less without the numbering.
+    // Without the numbering, a batch takes three promises less.
     if (first === undefined || others.length > 0) return this.#allRows();
     this.#current = first;
     first.offset = 0;
@@ -98,24 +98,24 @@ export class InputSequence {
     }
   }
 
-  /** Whether the current piece is what it was when it was opened. */
+  /** Whether the current piece is unchanged since it was opened. */
   get isUnchanged(): boolean {
     return this.#current === undefined || isUnchanged(this.#current.path, this.#current.stamp);
   }
 
-  /** Whether every piece is what it was when it was opened. */
+  /** Whether all pieces are unchanged since they were opened. */
   async areAllUnchanged(): Promise<boolean> {
     for (const { path, stamp } of this.#open) if (await stampOf(path) !== stamp) return false;
     return true;
   }
 
-  /** Where a row of the current piece stands, as users count. On the hot path. */
+  /** The place of a row of the current piece, as users count. On the hot path. */
   sourceOf(number: number): string {
     const { name, input, offset } = this.#current!;
     return placeOf(name, input.format, number - offset);
   }
 
-  /** Where the row of a number stands, whichever piece it is in. */
+  /** The place of the row with this number, in any piece. */
   placeOf(number: number): RowPlace {
     const { name, offset, input } = this.#open.findLast((piece) => piece.offset < number)!;
     const line = number - offset;

@@ -1,6 +1,6 @@
 /**
- * The input files of a run: folders and patterns as files, files that can be read twice with the same content, and
- * the copy of standard input, which can be read only once.
+ * The input files of a run: expands folders and patterns, checks that files can be read twice with the same
+ * content, and copies standard input, which can be read only once.
  *
  * @module
  */
@@ -19,19 +19,18 @@ const { basename, dirname, join } = system;
 export interface FoundInputs {
   /** The files, those of a folder or pattern in natural order (`part-2` before `part-10`). */
   readonly files: string[];
-  /** What was left out, in sentences. */
+  /** Notices about files that were left out. */
   readonly notes: string[];
 }
 
-/** What makes a name a pattern. */
+/** Characters that make a name a pattern. */
 export const PATTERN = /[*?{[]/;
 const COMPANION = /(_error|\.outdated|\.duplicates|\.rescued-\d+)\.jsonl$|\.(run|status)\.json$/;
 
 /**
- * Replaces folders and patterns by their files. A folder gives the files directly in it that can be read;
- * hidden files, other files and what Retort has written are left out and counted. `**` goes into folders
- * below.
- * A folder or pattern without any stays as it is.
+ * Expands folders and patterns to their files. Of a folder, these are the readable files directly in it; hidden
+ * files, other files and those that Retort has written are left out and counted. `**` includes subfolders. A folder
+ * or pattern without files stays as it is.
  *
  * @throws {SourceError} when a folder cannot be read
  */
@@ -44,7 +43,7 @@ export async function findInputs(inputs: readonly string[]): Promise<FoundInputs
       continue;
     }
     const { found, skipped } = isFolder ? await ofFolder(input) : await matching(input);
-    // What is wrong with it is told with what is wrong with the others.
+    // Its problem is reported together with those of the others.
     if (found.length === 0) files.push(input);
     files.push(...(found.length > 1 ? sortNaturally(found) : found));
     if (skipped > 0 && found.length > 0) {
@@ -75,8 +74,8 @@ interface Found {
   readonly skipped: number;
 }
 
-/** The files in a folder. One of the Hugging Face Hub, as `export --format dataset` writes it, has them in
- * its `data`. */
+/** The files in a folder. A folder of the Hugging Face Hub, as `export --format dataset` writes it, has them in
+ * `data`. */
 async function ofFolder(folder: string): Promise<Found> {
   const own = await inFolder(folder);
   const data = join(folder, "data");
@@ -107,7 +106,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Whether a file of a folder is one to read; results are known by the run file beside them. */
+/** Whether a file of a folder is an input; results are recognised by the run file beside them. */
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];
@@ -119,7 +118,7 @@ async function matching(pattern: string): Promise<Found> {
   const { start, glob, depth } = globOf(pattern);
   const found: string[] = [];
   let skipped = 0;
-  // Matches of one folder come one after the other.
+  // Matches of one folder are consecutive.
   let near = { folder: "", names: new Set<string>() };
   for await (const path of walk(start, depth)) {
     const named = start === "." ? path.replace(/^\.\//, "") : path;
@@ -132,7 +131,7 @@ async function matching(pattern: string): Promise<Found> {
   return { found, skipped };
 }
 
-/** Where the files of a pattern are looked for, how many folders deep, and the pattern with `/` between names. */
+/** The folder in which the files of a pattern are searched, how deep, and the pattern with `/` between names. */
 export function globOf(pattern: string, rules: PathRules = system) {
   const root = /^\\\\/.test(pattern) && rules.isAbsolute(pattern) ? "/" : "";
   const parts = pattern.split(rules.SEPARATOR_PATTERN);
@@ -154,12 +153,12 @@ async function* walk(folder: string, depth: number): AsyncGenerator<string> {
   }
 }
 
-/** Names of standard input that Deno opens with all permissions only. */
+/** Names of standard input that Deno opens only with all permissions. */
 const DEVICE = /^\/(dev|proc)\//;
 const READ_STDIN = "Name - to read standard input";
 
 /**
- * Tells whether a file is still what it was.
+ * A stamp that changes when the file changes.
  *
  * @throws {SourceError} when it cannot be found
  */
@@ -167,7 +166,7 @@ export async function stampOf(path: string): Promise<string> {
   return stamp(await statOf(path));
 }
 
-/** Whether a file is what it was when `stampOf` told. At once, for it is asked very often: 3 µs. */
+/** Whether a file is unchanged since `stampOf`. Synchronous, because it is called very often: 3 µs. */
 export function isUnchanged(path: string, before: string): boolean {
   try {
     return stamp(Deno.statSync(path)) === before;
@@ -183,8 +182,8 @@ function stamp({ size, mtime }: Deno.FileInfo): string {
 /**
  * Makes sure that both passes can read a file.
  *
- * @throws {SourceError} when there is no such file, when it is a folder, or when what is read of it is
- * gone, as with a pipe
+ * @throws {SourceError} when there is no such file, when it is a folder, or when it can be read only once, like a
+ * pipe
  */
 export async function checkReadableTwice(path: string): Promise<void> {
   const { isFile, isDirectory } = await statOf(path);
@@ -214,7 +213,8 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** The file beside it whose name was meant, as far as that can be told, or else where a relative path leads. */
+/** The file beside it with the most similar name, if it is similar enough, or else the folder of a relative
+ * path. */
 async function similarName(path: string): Promise<string> {
   const name = basename(path);
   const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
@@ -232,15 +232,15 @@ async function similarName(path: string): Promise<string> {
 
 const MOST_TYPOS = 3;
 
-/** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted:
- * the user at a terminal may never end the stream. */
+/** Writes the stream to a new file that only its owner can read. Rejects when the signal is aborted: a user at
+ * a terminal may never end the stream. */
 export async function spool(
   stream: ReadableStream<Uint8Array>,
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    // Not `Deno.writeFile(path, stream, { signal })`, which never frees what it makes for the signal.
+    // Not `Deno.writeFile(path, stream, { signal })`, which leaks what it creates for the signal.
     const file = await Deno.open(path, { write: true, createNew: true, mode: 0o600 });
     await stream.pipeTo(file.writable, { signal });
   } catch (cause) {
@@ -253,12 +253,12 @@ export async function spool(
 
 const SAMPLE_BYTES = 1 << 16;
 const DEFAULT_ROWS = 1_000;
-/** Lines differ in length; a table that is a tenth too large costs less than growing it. */
+/** Lines differ in length, and a table that is a tenth too large costs less than growing it. */
 const MARGIN = 1.1;
 /** No row is shorter than `{"prompt":"x"}`; blank lines are. */
 const SHORTEST_ROW_BYTES = 14;
 
-/** Rows of all pieces, so that the table of ids need not grow while it is filled. */
+/** An estimate of the rows of all pieces, so that the table of ids does not have to grow. */
 export async function estimateRows(pieces: readonly InputPiece[]): Promise<number> {
   let rows = 0;
   for (const { path, part } of pieces) {
@@ -267,7 +267,7 @@ export async function estimateRows(pieces: readonly InputPiece[]): Promise<numbe
   return rows;
 }
 
-/** Rows of the file by the length of its first lines; 1,000 where nothing can be said. */
+/** An estimate of the rows of a file from the length of its first lines; 1,000 if it cannot be read. */
 async function rowsOf(path: string): Promise<number> {
   try {
     using file = await Deno.open(path);

@@ -1,5 +1,5 @@
 /**
- * One input of a run, and everything that is its own: output files, lock, index, plan and sink.
+ * One input of a run, and everything that belongs to it: output files, lock, index, plan and sink.
  *
  * @module
  */
@@ -31,11 +31,11 @@ import { hasContent, removeIfThere } from "../files.ts";
 import { InputSequence } from "./input_sequence.ts";
 import { plannedRows } from "./planned_rows.ts";
 
-/** One input and its files. Made by `Job.open`, and to be closed. */
+/** One input and its files. It has to be closed. */
 export class Job {
   /** The files. */
   readonly files: OutputFiles;
-  /** Where the rows are read from: the input itself, or the copy of standard input. */
+  /** The file that rows are read from: the input itself, or the copy of standard input. */
   get path(): string {
     return this.#path;
   }
@@ -43,7 +43,7 @@ export class Job {
   found = new Preflight();
   /** What `run.json` said before this run. */
   before: RunFile | undefined;
-  /** Whether rows are named in the order of an earlier version, which has begun this output. */
+  /** Whether ids are taken from fields in the order of an earlier version, which began this output. */
   namedLast = false;
   #parser: RowParser | undefined;
   readonly #context: JobContext;
@@ -54,7 +54,7 @@ export class Job {
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
-  /** Nothing is touched yet. */
+  /** Nothing is read or written yet. */
   constructor(files: OutputFiles, context: JobContext) {
     this.files = files;
     this.#path = files.input;
@@ -62,20 +62,19 @@ export class Job {
     this.#ledger = new FailureLedger(files.failures, context.acceptsEndings);
   }
 
-  /** Looks whether there is something that can be read twice, before anything is made; `found` says why
-   * it cannot be. */
+  /** Checks that the input can be read twice, before anything is created; `found` says why it cannot. */
   async checkInput(): Promise<void> {
     if (this.path === "-") return;
     await this.#reading(Promise.all(this.#pieces.map(({ path }) => checkReadableTwice(path))));
   }
 
-  /** What the rows are read from. */
+  /** The pieces that the rows are read from. */
   get #pieces(): readonly InputPiece[] {
     const { input, pieces } = this.files;
     return pieces ?? [{ path: this.path, name: input, options: this.#context.format }];
   }
 
-  /** Keeps a failure to read the input, which is told with what is wrong with the others. */
+  /** Notes a failure to read the input, which is reported together with the problems of other inputs. */
   async #reading<T>(work: Promise<T>): Promise<T | undefined> {
     try {
       return await work;
@@ -88,8 +87,8 @@ export class Job {
 
   /** Takes the lock, repairs truncated last lines and checks that the output may be extended.
    *
-   * @throws {LockedError} when another run works here
-   * @throws {UsageError} when a file there is not ours, or its answers were created with different settings
+   * @throws {LockedError} when another run writes to the output
+   * @throws {UsageError} when Retort did not write a file there, or its answers were created with different settings
    */
   async claim(shared?: SharedLock): Promise<void> {
     const { lock, mode } = await claimOutput(this.files, { ...this.#context, shared });
@@ -98,18 +97,18 @@ export class Job {
     await this.checkIdentity();
   }
 
-  /** Keeps standard input for the second pass. */
+  /** Saves standard input for both passes. */
   async spool(stream: ReadableStream<Uint8Array>): Promise<void> {
     this.#path = spoolPathOf(this.files, this.#lock!.token);
     await spool(stream, this.#path, this.#context.signal);
   }
 
-  /** How files are replaced and made. */
+  /** How files are replaced and created. */
   get replacing(): ReplacementOptions {
     return { token: this.#lock?.token, mode: this.#mode };
   }
 
-  /** Reads `run.json` and compares. */
+  /** Compares the settings of the run with `run.json`. */
   async checkIdentity(): Promise<void> {
     const { options, identity, notice } = this.#context;
     if (options.resume === false) return;
@@ -121,11 +120,14 @@ export class Job {
     const mayChangeParams = Boolean(options.retry);
     checkSameIdentity(this.files.results, this.before.identity, identity, { mayChangeParams });
     if (this.before.input !== this.files.input) {
-      notice("info", `"${this.files.results}" was made from "${this.before.input}" until now`);
+      notice(
+        "info",
+        `The answers in "${this.files.results}" came from "${this.before.input}" until now`,
+      );
     }
   }
 
-  /** Reads the index and makes the first pass over the input. Writes nothing. */
+  /** Reads the index and the input for the first time. Writes nothing. */
   async look(): Promise<void> {
     if (this.found.unreadable !== undefined) return;
     const { options, duplicates, identity, signal } = this.#context;
@@ -158,18 +160,18 @@ export class Job {
       signal,
     }));
     if (found === undefined) return;
-    // Of the table, the second pass needs the ids that were kept.
+    // The second pass needs only the ids of the table that were kept.
     found.plan.takeKeys(table.releaseKeys());
     this.found = found;
     if (options.limit === undefined) this.#ledger.dropRepairedRows();
   }
 
-  /** Takes away what the run makes anew. Not before everything is known to be as it should be. */
+  /** Removes what the run will replace. Only called once all checks have passed. */
   async makeRoom(): Promise<void> {
     await makeRoom(this.files, this.found.outdated, this.#context, this.#lock?.token);
   }
 
-  /** Opens the output for writing: now, or where `openFiles` are given when lines come for it. */
+  /** Opens the output for writing: now, or with `openFiles` when lines come for it. */
   async open(sinkOptions: SinkOptions, openFiles?: OpenFiles): Promise<void> {
     const options = { ...sinkOptions, mode: this.#mode };
     this.#sink = openFiles === undefined
@@ -177,8 +179,8 @@ export class Job {
       : await Sink.park(this.files, options, openFiles);
   }
 
-  /** Answers for each row. A retry that is told nothing wants as many as the run before: the failed ones
-   * are among them. Known once `run.json` was read. */
+  /** Answers for each row. By default, a retry uses the number of the run before, because the failed ones are
+   * among them. Known once `run.json` was read. */
   get samples(): number {
     const { options, samples } = this.#context;
     return samples ?? (options.retry ? this.before?.rows.samples : undefined) ?? 1;
@@ -189,13 +191,13 @@ export class Job {
     return this.#lock;
   }
 
-  /** Where the outcomes of this input go. */
+  /** The sink for the outcomes of this input. */
   get sink(): Sink {
     if (this.#sink === undefined) throw new Error("The job is not open");
     return this.#sink;
   }
 
-  /** Follows the concurrency of the run, while the output is open. */
+  /** Adapts to another concurrency of the run, while the output is open. */
   setConcurrency(concurrency: number): void {
     this.#sink?.setConcurrency(concurrency);
   }
@@ -205,30 +207,30 @@ export class Job {
     this.#sink?.abandon();
   }
 
-  /** What is wrong with the lock or the output files, where others have changed them; undefined where nothing is. */
+  /** What others have done to the lock or the output files; undefined where nothing is wrong. */
   async checkGround(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }
 
-  /** Lets what is written from now on go to new files, where others have changed the old ones. */
+  /** Directs new lines to new files, if others have changed the old ones. */
   async moveAway(): Promise<string[]> {
     return await this.#sink?.moveAway() ?? [];
   }
 
-  /** Lines that may not be in the output files, where writing has come to an early end. */
+  /** Lines that may not be in the output files: 0 unless writing was broken off. */
   get missingLines(): number {
     return this.#sink?.missingLines ?? 0;
   }
 
-  /** Writes an answer that was not accepted, before its row is asked again. */
+  /** Writes an answer that was not accepted, before its row is sent again. */
   keep(outcome: Outcome): Promise<void> {
     const written = this.sink.putPending(outcome);
     this.#ledger.keep(outcome.row.uid, this.sink.failureLines);
     return written;
   }
 
-  /** The rows that the plan asks for; bad lines go to the failures on the way. */
+  /** The planned rows; bad lines are written to the failures on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { identity, signal } = this.#context;
     if (this.#parser === undefined) throw new Error("The job was not looked at");
@@ -248,17 +250,17 @@ export class Job {
     });
   }
 
-  /** What the plan asks for and is not on disk yet: rows, and bad lines to report. */
+  /** What is planned and not on disk yet: rows, and bad lines to report. */
   get left(): number {
     return this.#counts.leftOf(this.found);
   }
 
-  /** Counts rows that are on disk now. */
+  /** Counts outcomes that are on disk. */
   settled(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) this.#counts.add(outcome, this.#ledger.settle(outcome));
   }
 
-  /** Ends the writing, and brings the failures file to hold exactly what failed and what is pending. */
+  /** Closes the output, and rewrites the failures file to hold exactly what failed and what is pending. */
   async tidy(): Promise<void> {
     const { failureLines } = this.sink;
     await this.sink.close();
@@ -266,24 +268,24 @@ export class Job {
     if (await this.#ledger.tidy(failureLines, this.#lock?.token)) return;
     this.#context.notice(
       "warning",
-      `"${this.files.failures}" was changed while the run added to it: lines that are out of date stay there`,
+      `"${this.files.failures}" was changed while the run added to it: outdated lines stay in it`,
     );
   }
 
-  /** Frees the files, whatever has happened. With `abandon` a full disk is not waited for. */
+  /** Closes the files, whatever has happened. With `abandon` a full disk is not waited for. */
   async close({ abandon = false } = {}): Promise<void> {
     if (abandon) this.abandon();
-    // An error of the disk has ended the run already, or `tidy` has told it.
+    // An error of the disk has already ended the run, or `tidy` has thrown it.
     await this.#sink?.close().catch(() => {});
     this.#sink = undefined;
-    // Without the lock they are the files of another run.
+    // Without the lock the files belong to another run.
     if (this.#lock === undefined) return;
     if (this.path !== this.files.input) await removeIfThere(this.path).catch(() => {});
     this.#lock.release();
     this.#lock = undefined;
   }
 
-  /** Where this input stands now. */
+  /** The counts of this input now. */
   summary(): SummaryFile {
     const { input, results, failures } = this.files;
     return { input, results, failures, ...this.#counts.standing(this.found) };

@@ -1,8 +1,8 @@
 /**
- * All inputs of a run together: a job for each file, or the one of a shard.
+ * All inputs of a run: a job for each file, or the one of a shard.
  *
- * Up to 64 outputs stay open, with a lock each. For more there is one lock, and their files are opened when lines
- * come for them: 10,000 outputs need 300 open files.
+ * Up to 64 outputs stay open, each with its own lock. More outputs share one lock, and their files are opened when
+ * lines come for them: 10,000 outputs need 300 open files.
  *
  * @module
  */
@@ -24,19 +24,19 @@ import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
 
-/** What the jobs of a run are made with. */
+/** What the jobs of a run need. */
 export interface JobsOptions {
-  /** What the generator hands to the run. */
+  /** What the generator gives to the run. */
   readonly context: RunContext;
-  /** What the run was told. */
+  /** The options of the run. */
   readonly options: ResolvedRunOptions;
   /** The answers that the user has chosen. */
   readonly chosen: UidSelection;
-  /** What the answers are made with. */
+  /** The settings of the answers. */
   readonly identity: Identity;
-  /** Where notices go. */
+  /** Takes the notices. */
   readonly notices: RunNotices;
-  /** Whether the run may write: a preview pins no borders of shards. */
+  /** Whether the run may write. A preview does not pin the borders of shards. */
   readonly writes: boolean;
 }
 
@@ -44,14 +44,14 @@ export interface JobsOptions {
 const MOST_KEPT_OPEN = 64;
 /** The most files that are open at once where there are more outputs, with two handles each. */
 const MOST_OPEN_FILES = 96;
-/** Outputs that are worked at side by side where there are many: each waits for the disk most of the time. */
+/** Outputs that are handled in parallel where there are many: each waits for the disk most of the time. */
 const AT_ONCE = 16;
 
-/** The jobs of one run, in the order of its inputs. To be closed. */
+/** The jobs of one run, in the order of its inputs. They have to be closed. */
 export class Jobs {
-  /** One for each input, or the one of the shard. */
+  /** A job for each input, or the one of the shard. */
   readonly list: readonly Job[];
-  /** The files of the shard, where the run is one. */
+  /** The files of the shard, if the run is one. */
   readonly shard: ShardFiles | undefined;
   #sharedLock: SharedLock | undefined;
   #openFiles: OpenFiles | undefined;
@@ -61,7 +61,7 @@ export class Jobs {
     this.shard = shard;
   }
 
-  /** The inputs as they were named. */
+  /** The inputs, as the user named them. */
   get inputs(): string[] {
     return this.list.map(({ files }) => files.input);
   }
@@ -76,13 +76,13 @@ export class Jobs {
     return this.list.length > MOST_KEPT_OPEN;
   }
 
-  /** The locks that say what is in flight. */
+  /** The locks whose notes say what is in flight. */
   get locks(): Lock[] {
     if (this.#sharedLock !== undefined) return [this.#sharedLock.lock];
     return this.list.flatMap(({ lock }) => lock ?? []);
   }
 
-  /** What is looked after while the run writes. */
+  /** The files to check while the run writes. */
   get ground(): readonly GroundJob[] {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
@@ -92,8 +92,8 @@ export class Jobs {
     }];
   }
 
-  /** Does something for every input: one after the other, or some side by side where there are many. The first
-   * failure ends it, once no other is at work any more. */
+  /** Does something for every input: one after the other, or in parallel where there are many. The first
+   * failure is thrown, once all work has stopped. */
   async each(work: (job: Job, index: number) => Promise<void>): Promise<void> {
     let next = 0;
     const lane = async () => {
@@ -113,7 +113,7 @@ export class Jobs {
     }
   }
 
-  /** Takes the locks and repairs what a crash has left. */
+  /** Takes the locks and repairs what a crash left. */
   async claim({ lock: required }: Pick<ResolvedRunOptions, "lock">): Promise<void> {
     const files = this.list.map((job) => job.files);
     await makeFolders(files);
@@ -130,18 +130,19 @@ export class Jobs {
     if (this.areMany) await syncFolderOf(this.list[0].files.results);
   }
 
-  /** Frees all files, whatever has happened. `isStalled` tells of which outputs a full disk is not waited for. */
+  /** Closes all files, whatever has happened. `isStalled`: whether an output waits for a full disk, which is
+   * then given up. */
   async close(isStalled: (index: number) => boolean): Promise<void> {
     using _shared = this.#sharedLock;
     await this.each((job, index) => job.close({ abandon: isStalled(index) }));
   }
 
-  /** Adds a count of the first pass up over all inputs. */
+  /** The sum of a count of the first pass over all inputs. */
   sum(countOf: (found: Preflight) => number): number {
     return sum(this.found, countOf);
   }
 
-  /** Makes the first pass over all inputs; false when the signal has ended it before it was through. */
+  /** Reads all inputs for the first time; false if the signal ended that early. */
   async look(signal: AbortSignal, stdin?: ReadableStream<Uint8Array>): Promise<boolean> {
     try {
       await this.#readStandardInput(stdin);
@@ -174,7 +175,7 @@ export class Jobs {
     for (const [index, job] of this.list.entries()) yield* job.rows(index);
   }
 
-  /** What the summary says of rows and files. */
+  /** The counts of rows and files for the summary. */
   counts(): Omit<SummaryParts, "state" | "reason" | "started"> {
     const files = this.list.map((job) => job.summary());
     const total = this.sum((found) => found.total);
@@ -191,7 +192,7 @@ export class Jobs {
   }
 }
 
-/** Finds the inputs and makes their jobs. Nothing is read yet but the names. */
+/** Finds the inputs and creates their jobs. Only their names are read. */
 export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   const inputs = await findInputs(options.options.input);
   for (const note of inputs.notes) options.notices.add("info", note);
@@ -205,7 +206,7 @@ export async function makeJobs(options: JobsOptions): Promise<Jobs> {
   return new Jobs([jobOf(options, own.files, parsersOf(options), own.limit)], own);
 }
 
-/** What reads rows, by the order in which fields name them; all inputs share it. */
+/** The parsers of rows, by the order of the fields for ids; all inputs share them. */
 function parsersOf({ context: { generator } }: JobsOptions): JobContext["parserOf"] {
   const parsers = [false, true].map((namedLast) => rowParserOf(generator, { namedLast }));
   return ({ namedLast }) => parsers[Number(namedLast)];

@@ -1,5 +1,6 @@
 /**
- * Where a run stands, for other processes; and for a shard, what the others leave it of shared limits.
+ * Publishes the status of a run for other processes; and for a shard, takes what the others leave of shared
+ * limits.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { Fleet, ShardFiles } from "./own_shard.ts";
 import { readStatus, StatusFile, statusPathOf } from "./status_file.ts";
 
-/** What takes shares of limits: an engine. */
+/** The part of an engine that takes a share of limits. */
 interface Limited {
   setRateShare(share: number): void;
 }
@@ -29,7 +30,7 @@ export class LiveStatus {
     this.spentBefore = spentBefore;
   }
 
-  /** Writes the first status. The other shards have to know of this one before it sends. */
+  /** Writes the first status. The other shards have to see this one before it sends. */
   static async open(
     { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
     { shard }: ResolvedRunOptions,
@@ -55,12 +56,12 @@ export class LiveStatus {
     return new LiveStatus(file, fleet, spentBefore);
   }
 
-  /** To be called about once a second: writes the status when it is due, and looks at the others then. */
+  /** To be called about once a second: writes the status when it is due, and then reads those of the others. */
   tick(engine: Limited | undefined): void {
     if (this.#file.tick()) this.takeShare(engine);
   }
 
-  /** Gives the engine what the other shards leave of the rate limits. */
+  /** Gives the engine the share of the rate limits that the other shards leave. */
   takeShare(engine: Limited | undefined): void {
     const fleet = this.#fleet;
     if (fleet === undefined) return;
@@ -68,7 +69,7 @@ export class LiveStatus {
     fleet.look().then((share) => engine?.setRateShare(share), () => {});
   }
 
-  /** Writes how the run has ended. */
+  /** Writes the end of the run. */
   async end(summary: Summary | undefined): Promise<void> {
     await this.#file.end(summary);
   }

@@ -1,5 +1,5 @@
 /**
- * What each option may be, for callers without types. Ranges that belong to one part of Retort are
+ * Validation rules for each option, for callers without types. Ranges that belong to one part of Retort are
  * checked there.
  *
  * @module
@@ -33,7 +33,7 @@ import type { VerifyOptions } from "./verify.ts";
 
 const number: OptionRule = { what: "a number", isType: (value) => typeof value === "number" };
 
-/** How rows are read. */
+/** Options for reading rows. */
 export const ROW_RULES: OptionRules<RowOptions> = {
   system: text,
   template: text,
@@ -51,7 +51,7 @@ function isFailure(value: unknown): boolean {
   return Number.isInteger(value) || (FAILURE_TYPES as readonly unknown[]).includes(value);
 }
 
-/** One of several teachers. */
+/** Options of one of several teachers. */
 export const PLACE_RULES: OptionRules<TeacherPlace> = {
   teacher: anything,
   weight: number,
@@ -60,7 +60,7 @@ export const PLACE_RULES: OptionRules<TeacherPlace> = {
   tpm: number,
 };
 
-/** A `ResponseGenerator`, and `distill()`. */
+/** Options of a `ResponseGenerator`, and of `distill()`. */
 export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   ...ROW_RULES,
   teacher: anything,
@@ -103,7 +103,7 @@ export const GENERATOR_RULES: OptionRules<ResponseGeneratorOptions> = {
   random: callback,
 };
 
-/** `run()` and `preview()`. */
+/** Options of `run()` and `preview()`. */
 export const RUN_RULES: OptionRules<RunOptions> = {
   input: paths,
   output: path,
@@ -137,7 +137,7 @@ export const RUN_RULES: OptionRules<RunOptions> = {
   think: oneOf(["wrap", "field", "drop"]),
 };
 
-/** `verify()`. */
+/** Options of `verify()`. */
 export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   ...ROW_RULES,
   input: paths,
@@ -148,7 +148,7 @@ export const VERIFY_RULES: OptionRules<VerifyOptions> = {
   shard: RUN_RULES.shard,
 };
 
-/** What a run reads and writes, with paths as strings. */
+/** Options of a run, with paths as strings. */
 export interface ResolvedRunOptions extends RunOptions {
   input: readonly string[];
   output: string;
@@ -163,13 +163,13 @@ function checkSelection({ retry, uids, excludeUids, reaskAnswered }: RunOptions)
   }
   if (reaskAnswered && uids === undefined) {
     throw new TypeError(
-      "Cannot ask all answered rows again: name them by uids (--uids @FILE)",
+      "Cannot send all answered rows again: name them by uids (--uids @FILE)",
     );
   }
 }
 
 /**
- * Checks the options of a run, also beside those of its generator.
+ * Checks the options of a run, alone and together with those of its generator.
  *
  * @throws {TypeError | RangeError} If one cannot be used.
  * @throws {UsageError} If two cannot be used together.

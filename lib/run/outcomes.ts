@@ -1,6 +1,6 @@
 /**
- * Outcomes as the library returns them: typed and with the caller's value for `distill()`, as the objects that a
- * results file would hold for `generate()`; and how they are handed over.
+ * Outcomes as the library returns them: typed, with the caller's value, for `distill()`; objects as in a
+ * results file for `generate()`. Also how they are handed over.
  *
  * @module
  */
@@ -12,51 +12,52 @@ import { badRowLine, badRowUid, type LineFormat, outcomeLine } from "../sink/mod
 import type { Completion, Usage } from "../teacher/mod.ts";
 import { sampleUid } from "./admission.ts";
 
-/** Makes what the consumer of an iterable is given. */
+/** Creates the objects for the consumer of an iterable. */
 export interface Publisher<T> {
-  /** Makes it of an outcome of the engine. */
+  /** Creates one from an outcome of the engine. */
   outcome(outcome: Outcome): T;
-  /** Makes it of a value that is no row: one for each, or one for each `sample` that it would have had. */
+  /** Creates one from a value that is not a row: one for the value, or one for each `sample` that it would have
+   * had. */
   badRow(given: GivenRow, problem: string, sample: number): T;
-  /** Whether each bad row has as many outcomes as the others. */
+  /** Whether a bad row has as many outcomes as others. */
   readonly repeatsBadRows: boolean;
 }
 
-/** The name that rows of an iterable have instead of a file's. */
+/** The name of an iterable in the place of a file name. */
 export const GIVEN_SOURCE = "rows";
 
-/** What every outcome of {@linkcode distill} says. */
+/** The fields that all outcomes of {@linkcode distill} have. */
 export interface OutcomeCommon<Row> {
-  /** The very value that was given, not a copy. */
+  /** The same value that was given, not a copy. */
   readonly input: Row;
-  /** Its place among all rows that were given, from 0. */
+  /** The number of the row among all given rows, from 0. */
   readonly index: number;
   /** The identity: the row's own (`uid`, `custom_id`, `id`, `uidField`) or a hash of it, with `~2`, … for
    * further rows of one id and `#1`, … for further samples. */
   readonly uid: string;
-  /** Which of the `samples` answers to its row it is, from 0. */
+  /** The number of the answer among the `samples` of its row, from 0. */
   readonly sample: number;
   /** Attempts made, one POST each at most; 0 for a bad row. */
   readonly attempts: number;
   /** How long the last attempt took, in milliseconds. */
   readonly latencyMs: number;
-  /** What all attempts have cost in US dollars, or null where the price of a teacher is unknown. */
+  /** The cost of all attempts in US dollars, or null where the price of a teacher is unknown. */
   readonly costUsd: number | null;
 }
 
 /** A row that has an answer. */
 export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
-  /** Always true: tells it from a {@linkcode FailedRow}. */
+  /** Always true: distinguishes it from a {@linkcode FailedRow}. */
   readonly ok: true;
   /** The answer, without the reasoning. */
   readonly response: string;
   /** The reasoning, or "". */
   readonly reasoning: string;
-  /** Why the answer ended, in the teacher's own word: `stop`, `tool_calls`, … */
+  /** The finish reason, in the teacher's own word: `stop`, `tool_calls`, … */
   readonly finishReason: string;
   /** Tool calls in the OpenAI form; empty where there are none. */
   readonly toolCalls: readonly unknown[];
-  /** Tokens, and dollars that the teacher says it bills. Counts that it does not report are 0. */
+  /** Token counts, and the price that the teacher states. What it does not report is 0. */
   readonly usage: Required<Usage>;
   /** The model that answered, as the teacher names it. */
   readonly model: string;
@@ -64,30 +65,30 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
 
 /** A row that has no answer. */
 export interface FailedRow<Row = unknown> extends OutcomeCommon<Row> {
-  /** Always false: tells it from an {@linkcode Answer}. */
+  /** Always false: distinguishes it from an {@linkcode Answer}. */
   readonly ok: false;
-  /** The last answer that was paid for and not accepted, where there is one. */
+  /** The last answer that was paid for but not accepted, if there is one. */
   readonly partial?: Completion;
   /** Why there is no answer. */
   readonly error: {
-    /** What kind of failure it is; `bad_row` for a value that cannot be sent. */
+    /** The kind of failure; `bad_row` for a value that cannot be sent. */
     readonly type: FailureType;
-    /** What happened, in words. */
+    /** The message for the user. */
     readonly message: string;
     /** The HTTP status, or null. */
     readonly status: number | null;
   };
 }
 
-/** What became of one row, or of one of the answers to it: `ok` tells which. */
+/** The outcome of a row, or of one of its samples: `ok` distinguishes the two. */
 export type DistillOutcome<Row = unknown> = Answer<Row> | FailedRow<Row>;
 
-/** Makes outcomes that hold the caller's value. */
+/** Creates outcomes with the caller's value. */
 export class RowOutcomes<Given> implements Publisher<DistillOutcome<Given>> {
   readonly repeatsBadRows = true;
   readonly #isPriced: () => boolean;
 
-  /** `isPriced`: whether the price of every teacher is known; asked for each outcome. */
+  /** `isPriced`: whether the price of every teacher is known; called for each outcome. */
   constructor(isPriced: () => boolean) {
     this.#isPriced = isPriced;
   }
@@ -160,39 +161,39 @@ function usageOf(usage: Usage | null | undefined): Required<Usage> {
 /** A row of a results or failures file as an object: the row's own fields and Retort's. */
 export type OutputRow = Record<string, unknown>;
 
-/** What became of one row, or of one of the answers to it. */
+/** The outcome of a row, or of one of its samples. */
 export type GeneratedOutcome =
   | {
     /** The row has an answer. */
     readonly ok: true;
     /** Its identity. */
     readonly uid: string;
-    /** What its line in a results file would hold. */
+    /** The row and its answer, as in a results file. */
     readonly row: OutputRow & { response: string; reasoning: string };
   }
   | {
-    /** The row has failed, or the run ended while it was to be asked again after an answer that was paid
-     * for: `error.final` of `row` tells which. */
+    /** The row has failed, or the run ended before it was sent again after an answer that was paid for:
+     * `error.final` of `row` says which. */
     readonly ok: false;
     /** Its identity; `bad_row:…` where the row has none. */
     readonly uid: string;
-    /** What its line in a failures file would hold. */
+    /** The row and its failure, as in a failures file. */
     readonly row: OutputRow;
     /** Why. */
     readonly error: Failure & { readonly attempts: number };
   };
 
-/** Makes outcomes of lines. */
+/** Creates outcomes from lines. */
 export class LineOutcomes implements Publisher<GeneratedOutcome> {
   readonly repeatsBadRows = false;
   readonly #format: LineFormat;
 
-  /** `format`: how a line is put together. */
+  /** `format`: the format of the lines. */
   constructor(format: LineFormat) {
     this.#format = format;
   }
 
-  /** What a results or failures line would hold. */
+  /** An outcome as in a results or failures file. */
   outcome(settled: Outcome): GeneratedOutcome {
     const { outcome, line } = outcomeLine(settled, this.#format);
     const { row: { uid }, failure, attempts } = outcome;
@@ -201,7 +202,7 @@ export class LineOutcomes implements Publisher<GeneratedOutcome> {
     return { ok: false, uid, row, error: { ...failure, attempts } };
   }
 
-  /** What the failures line of a bad row would hold. */
+  /** A bad row as in a failures file. */
   badRow({ value, index }: GivenRow, problem: string): GeneratedOutcome {
     const line = index + 1;
     const written = badRowLine({ file: GIVEN_SOURCE, line, problem, text: textOf(value) });
@@ -218,18 +219,18 @@ function textOf(value: unknown): string {
   }
 }
 
-/** Hands items from lanes to one consumer, in the order in which they come. */
+/** Hands items from lanes to one consumer, in the order of their arrival. */
 export class Handoff<T> {
   readonly #offered: { readonly item: T; readonly taken: () => void }[] = [];
   readonly #takers: ((item: T | undefined) => void)[] = [];
   #closed = false;
 
-  /** Whether nothing more will be taken over. */
+  /** Whether nothing more will be taken. */
   get isClosed(): boolean {
     return this.#closed;
   }
 
-  /** Offers an item; resolves when it was taken, or when no one will take it any more. */
+  /** Offers an item; resolves when it was taken, or when it never will be. */
   put(item: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     const taker = this.#takers.shift();
@@ -257,7 +258,7 @@ export class Handoff<T> {
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
-  /** No one takes anything any more: lanes that wait are let go. */
+  /** Nothing more will be taken: lanes that wait continue. */
   abandon(): void {
     for (const { taken } of this.#offered.splice(0)) taken();
     this.end();

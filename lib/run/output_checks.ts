@@ -1,5 +1,5 @@
 /**
- * Whether outputs may be written where they would go: each to files of its own, and to none that is an input.
+ * Checks where outputs would be written: each to its own files, and none to an input.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { statOf } from "../files.ts";
 import type { OutputFiles } from "./outputs.ts";
 
 /**
- * Makes sure that no file is in another's way.
+ * Makes sure that no two outputs use the same file, and that none is an input.
  *
- * @throws {UsageError} when two would be one file, when one is an input, or when one exists and is no
+ * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is not a
  * regular file
  */
 export async function checkOutputs(
@@ -29,10 +29,10 @@ export async function checkOutputs(
   await checkSiblings(named, files, found);
 }
 
-/** What paths lead to, as far as they lead to anything. */
+/** The files at paths, as far as they exist. */
 type Stats = ReadonlyMap<string, Deno.FileInfo>;
 
-/** Paths that are looked at side by side. */
+/** Paths that are read in parallel. */
 const AT_ONCE = 64;
 
 async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> {
@@ -48,7 +48,7 @@ async function statsOf(paths: readonly string[], look = statOf): Promise<Stats> 
   return found;
 }
 
-/** Two names may lead to one file, so it is the device and inode that are compared. */
+/** Two names may lead to the same file, so devices and inodes are compared. */
 function namesById(stats: Stats): Map<string, string> {
   return new Map([...stats].map(([path, info]) => [idOf(info), path]));
 }
@@ -57,7 +57,7 @@ function idOf({ dev, ino }: Deno.FileInfo): string {
   return `${dev}:${ino}`;
 }
 
-/** All files of an input that stay; those that are named after a number are never written over. */
+/** All permanent files of an input; numbered files never overwrite others. */
 function pathsOf({ results, failures, runJson, lock }: OutputFiles): string[] {
   return [results, failures, ...sideFilesOf({ results, runJson, lock })];
 }
@@ -98,7 +98,7 @@ function checkOneFileEach(files: readonly OutputFiles[], found: Stats): void {
   }
 }
 
-/** `x.jsonl` and `x.ndjson` would share the failures, the lock and all other files. */
+/** `x.jsonl` and `x.ndjson` would share their failures file, lock and all other files. */
 async function checkSiblings(
   inputs: ReadonlyMap<string, string>,
   files: readonly OutputFiles[],
@@ -143,15 +143,14 @@ function checkNotAnInput(
 }
 
 /**
- * A FIFO without a reader blocks the process when it is opened, and none of these can be read back by
- * the run that continues. Results and failures may be links, and what counts is where they lead; what we
- * name ourselves is never written through one.
+ * Opening a FIFO without a reader blocks the process, and a later run could read back none of these. Results and
+ * failures may be links, whose targets count; files with names of our own are never written through a link.
  */
 async function checkRegular(files: readonly OutputFiles[], found: Stats): Promise<void> {
   const named = await statsOf(files.flatMap(sideFilesOf), (path) => Deno.lstat(path).catch(none));
   for (const path of files.flatMap(pathsOf)) {
     const target = found.get(path);
-    // A link to a device, say, is told as what it leads to.
+    // A link to a device, for example, is reported as a device.
     const isOther = target !== undefined && !target.isFile;
     const info = isOther ? target : named.get(path) ?? target;
     if (info === undefined || info.isFile) continue;

@@ -1,5 +1,5 @@
 /**
- * Which files a run writes, and that none of them is in another's way.
+ * The files that a run writes.
  *
  * @module
  */
@@ -15,33 +15,33 @@ import { PATTERN } from "./inputs.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
-  /** The input as it was named; `-` is standard input. */
+  /** The input, as the user named it; `-` is standard input. */
   readonly input: string;
   /** What a shard reads of the input. @default all of the one file */
   readonly pieces?: readonly InputPiece[];
   /** Finished rows. */
   readonly results: string;
-  /** Rows that failed, and answers that were not accepted of rows that are pending. */
+  /** Failed rows, and answers of pending rows that were not accepted. */
   readonly failures: string;
-  /** What was run, and the last summary. */
+  /** The settings of the run, and the last summary. */
   readonly runJson: string;
   /** Held by the run that writes here. */
   readonly lock: string;
 }
 
-/** Where the copy of standard input stands, while a run needs it. */
+/** The path of the copy of standard input, while a run needs it. */
 export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }
 
-/** What a run that has crashed may have left beside its output. */
+/** Temporary files that a crashed run may have left beside its output. */
 export async function temporaryFilesOf(files: OutputFiles, token: string): Promise<string[]> {
   const { results, failures, runJson } = files;
   const replaced = await Promise.all([results, failures, runJson].map(targetOf));
   return [spoolPathOf(files, token), ...replaced.map((path) => temporaryPathOf(path, token))];
 }
 
-/** Who names one of these means a file. */
+/** Names with these endings are meant as files. */
 const OTHER_FILE_NAME = /\.(json|txt|csv|parquet|gz)$/;
 const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/;
 
@@ -49,7 +49,7 @@ const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|
  * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
  * one results file that `output` names.
  *
- * @throws {UsageError} when two would be one file, when one is an input, or when one exists and is no
+ * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is not a
  * regular file
  */
 export async function outputFilesOf(
@@ -71,7 +71,7 @@ export async function outputFilesOf(
   return files;
 }
 
-/** The files with a stem, as `out/x`. */
+/** The files with a stem such as `out/x`. */
 export function filesOf(input: string, stem: string): OutputFiles {
   return {
     input,
@@ -86,8 +86,8 @@ export function filesOf(input: string, stem: string): OutputFiles {
  * The stem of an output that several runs share: `out/x` for the folder `out/` or the results file
  * `out/x.jsonl`.
  *
- * @param output As the user named it.
- * @param name What it is called in a folder.
+ * @param output The output, as the user named it.
+ * @param name Its name in a folder.
  * @throws {UsageError} when it is neither
  */
 export async function stemOf(output: string, name: string): Promise<string> {
@@ -118,10 +118,10 @@ async function namesFile(output: string): Promise<boolean> {
 }
 
 /**
- * Makes the folders that the files stand in.
+ * Creates the folders of the files.
  *
  * @throws {UsageError} when there is a file of that name
- * @throws {SinkError} when one cannot be made
+ * @throws {SinkError} when one cannot be created
  */
 export async function makeFolders(files: readonly OutputFiles[]): Promise<void> {
   for (const folder of new Set(files.map(({ results }) => system.dirname(results)))) {
@@ -147,7 +147,7 @@ export async function sharedStem(
   return await stemOf(output, nameOfInput(named, files));
 }
 
-/** One file, one folder, or the first of several and how many follow. */
+/** A name for the input: that of its file or folder, or of the first of several and how many follow. */
 function nameOfInput(named: readonly string[], files: readonly string[]): string {
   if (files.length === 1) return nameOf(files[0]);
   if (named.length > 1) return `${nameOf(named[0])}-and-${named.length - 1}-more`;

@@ -1,9 +1,10 @@
 /**
  * One shard of a run: its files, and its share of the limits that all shards have together.
  *
- * No process gives orders: each shard looks at the status files of the others and takes no more of `--rpm` and `--tpm`
- * than they have left. It starts with the limit divided by how many run at once. It takes more only where others have
- * ended, or have been silent for three looks: a counter that stands still, for the clocks of nodes differ.
+ * There is no coordinator: each shard reads the status files of the others and takes no more of `--rpm` and `--tpm`
+ * than they leave. It starts with the limit divided by the number of shards that run at once. It takes more only if
+ * others have ended, or have been silent for three looks. Silence is a counter that stands still, because the clocks
+ * of nodes differ.
  *
  * @module
  */
@@ -26,15 +27,15 @@ import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
 import { readStatus, type RunStatus } from "./status_file.ts";
 
-/** What a shard is told. */
+/** What determines the files of a shard. */
 export interface ShardFilesOptions extends PinOptions {
   /** The input as the user named it: files, folders and patterns. */
   readonly named: readonly string[];
   /** The files of the input, in their order. */
   readonly files: readonly string[];
-  /** The output, as it was named. */
+  /** The output, as the user named it. */
   readonly output: string;
-  /** Which shard. */
+  /** The shard. */
   readonly shard: Shard;
   /** At most this many rows of the whole input. */
   readonly limit?: number;
@@ -46,18 +47,18 @@ export interface ShardFilesOptions extends PinOptions {
 export interface ShardFiles {
   /** Its files. */
   readonly files: OutputFiles;
-  /** At most this many rows of it. */
+  /** The most rows of it. */
   readonly limit: number;
-  /** What the names of all shards begin with, as `out/x`. */
+  /** The common beginning of the names of all shards, such as `out/x`. */
   readonly stem: string;
   /** Its share of all rows, from 0 to 1. */
   readonly share: number;
 }
 
 /**
- * Finds out what a shard reads and writes. Where no borders are pinned yet, it pins them.
+ * Determines what a shard reads and writes. If no borders are pinned yet, it pins them.
  *
- * @throws {UsageError | SourceError} when the input cannot be divided, or is not what it was
+ * @throws {UsageError | SourceError} when the input cannot be divided, or was changed
  */
 export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFiles> {
   const { named, files, output, shard, limit } = options;
@@ -85,7 +86,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
   };
 }
 
-/** A shard that was moved away after its merge would be paid for again. */
+/** Rejects a shard that was merged and moved away, which would be paid for again. */
 async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   const moved = `${dirname(runJson)}/${OWN_FOLDER}/shards/${basename(runJson)}`;
   if (!(await exists(moved)) || await exists(runJson)) return;
@@ -97,12 +98,12 @@ async function refuseMerged({ runJson }: OutputFiles): Promise<void> {
   );
 }
 
-/** Looks without a beat after which a shard is silent. */
+/** A shard is silent after this many looks without a new beat. */
 const SILENT_LOOKS = 3;
 /** The most files that are read for a look, so that a thousand shards do not read a million files. */
 const FILES_A_LOOK = 100;
 
-/** What is known of another shard. */
+/** What is known about another shard. */
 interface Other {
   status: RunStatus;
   /** Looks in a row that found the same beat. */
@@ -120,7 +121,7 @@ export class Fleet {
   #isLooking = false;
   #skipped = 0;
 
-  /** `stem` is what the names of all outputs begin with, as `out/x`; `parallel` is how many shards run at once. */
+  /** `stem` is the common beginning of all outputs, such as `out/x`; `parallel` is how many shards run at once. */
   constructor(stem: string, shard: Shard, parallel: number) {
     this.#folder = `${dirname(stem)}/${OWN_FOLDER}`;
     this.#stem = basename(stem);
@@ -129,12 +130,12 @@ export class Fleet {
     this.#share = 1 / this.#parallel;
   }
 
-  /** The share of each limit that this shard may take, from 0 to 1. */
+  /** The share of each limit that this shard may use, from 0 to 1. */
   get share(): number {
     return this.#share;
   }
 
-  /** Looks at the others, and gives the share. To be called about every 5 s. */
+  /** Reads the status of the others, and returns the share. To be called about every 5 s. */
   async look(): Promise<number> {
     if (this.#isLooking || ++this.#skipped < this.#others.size / FILES_A_LOOK) return this.#share;
     this.#isLooking = true;
@@ -161,7 +162,7 @@ export class Fleet {
         if (index !== this.#shard.index) found.push(index);
       }
     } catch {
-      // What cannot be read now may be read at the next look.
+      // A folder that cannot be read now may be readable at the next look.
     }
     return found;
   }

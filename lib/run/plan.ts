@@ -1,64 +1,64 @@
 /**
- * What the first pass decided for each answer, one byte each, so that the second pass needs neither the table of
- * ids nor a second look at finished rows. Ids that are hashes of rows are kept as well: 20 bytes a row instead of
- * hashing again, which takes a fifth of the engine's time for a row.
+ * The decisions of the first pass, one byte for each answer, so that the second pass needs neither the table of ids
+ * nor another look at finished rows. Ids that are hashes of rows are kept too: 20 bytes a row instead of hashing
+ * again, which would take a fifth of the engine's time for a row.
  *
  * @module
  */
 
 import { blockOf, uidIn } from "../index/mod.ts";
 
-/** What to do about an answer. */
+/** What the second pass does for an answer. */
 export enum Todo {
-  /** Nothing: it is settled, or the row is a copy of another one. */
+  /** Nothing: it is finished, or the row is a duplicate. */
   Skip = 0,
-  /** Ask the teacher. */
+  /** Send its row. */
   Ask = 1,
-  /** Ask the teacher again: it has failed before. */
+  /** Send its row again: it has failed before. */
   AskAgain = 2,
-  /** Report the line: it is no row, or the id of this answer is taken. */
+  /** Report the line: it is not a row, or the id of this answer is taken. */
   Bad = 3,
 }
 
 const TODO_BITS = 3;
-/** Stands in the byte of a row's first answer. */
+/** A bit in the byte of a row's first answer. */
 const UID_IS_KEPT = 4;
 
-/** The decisions on each line that is not blank, in their order: one for each of a row's answers. */
+/** The decisions for each line that is not blank, in order: one for each of a row's answers. */
 export class Plan {
   readonly #samples: number;
   #todos = new Uint8Array(64);
   #length = 0;
   readonly #counts = [0, 0, 0, 0];
-  /** Which row of its id each line is: 0 for the first. Empty while there is one of each. */
+  /** The number of each line's row among rows with the same id: 0 for the first. Empty while all ids differ. */
   #copies = new Uint32Array(0);
   readonly #uids = new KeptUids();
   #failureLines = new Uint32Array(16);
   #failures = 0;
   #failuresTaken = 0;
 
-  /** Nothing is decided yet. `samples` is how many answers a row has. */
+  /** Nothing is decided yet. `samples` is the number of answers of a row. */
   constructor(samples = 1) {
     this.#samples = samples;
   }
 
-  /** How many lines were decided on. */
+  /** The number of lines. */
   get length(): number {
     return this.#length;
   }
 
-  /** How many answers the teacher has to be asked for. */
+  /** The number of answers to request. */
   get toAsk(): number {
     return this.#counts[Todo.Ask] + this.#counts[Todo.AskAgain];
   }
 
-  /** How many lines are to be reported. */
+  /** The number of lines to report. */
   get bad(): number {
     return this.#counts[Todo.Bad];
   }
 
-  /** Continues to the next line, and decides on one of its answers; about the others nothing is to be done
-   * unless `decide` says so. */
+  /** Adds the next line with the decision for one of its answers; the others are skipped unless `decide` is
+   * called. */
   push(todo: Todo, sample = 0): void {
     this.#length++;
     const needed = this.#length * this.#samples;
@@ -70,36 +70,35 @@ export class Plan {
     this.decide(sample, todo);
   }
 
-  /** Decides on another answer of the last line. */
+  /** Sets the decision for another answer of the last line. */
   decide(sample: number, todo: Todo): void {
     this.#todos[(this.#length - 1) * this.#samples + sample] |= todo;
     this.#counts[todo]++;
   }
 
-  /** The decision on an answer: by line and by sample, both from 0. */
+  /** The decision for an answer, by line and sample, both from 0. */
   at(index: number, sample = 0): Todo {
     return this.#todos[index * this.#samples + sample] & TODO_BITS;
   }
 
-  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`: its slot in the table of ids. */
+  /** Keeps the id of the last line's row, 32 hex digits, for `takeUid`. `slot` is its slot in the table of ids. */
   keepUid(slot: number): void {
     this.#todos[(this.#length - 1) * this.#samples] |= UID_IS_KEPT;
     this.#uids.keep(slot);
   }
 
-  /** Hands over the hashes of the table, once all lines are decided on. */
+  /** Takes over the hashes of the table, once all lines were added. */
   takeKeys(keys: Uint32Array[]): void {
     this.#uids.takeKeys(keys);
   }
 
-  /** The id of a row where it was kept. To be asked for once for each row whose id was, in their order, after
-   * `takeKeys`. */
+  /** The id of a row, if it was kept. To be called once for each row, in order, after `takeKeys`. */
   takeUid(index: number): string | undefined {
     const isKept = (this.#todos[index * this.#samples] & UID_IS_KEPT) !== 0;
     return isKept ? this.#uids.take() : undefined;
   }
 
-  /** Keeps the number of the failures line of an answer that is asked for again, for `takeFailureLine`. */
+  /** Keeps the number of the failures line of an answer that is requested again, for `takeFailureLine`. */
   keepFailureLine(line: number): void {
     if (this.#failures === this.#failureLines.length) {
       const larger = new Uint32Array(this.#failures * 2);
@@ -109,12 +108,12 @@ export class Plan {
     this.#failureLines[this.#failures++] = line;
   }
 
-  /** The number for the next answer that is asked for again, in their order. */
+  /** The number for the next answer that is requested again, in order. */
   takeFailureLine(): number {
     return this.#failureLines[this.#failuresTaken++];
   }
 
-  /** Says that the row of the last line is not the first of its id, but the one of this number. */
+  /** Notes that the row of the last line is not the first with its id, but has this number. */
   isCopy(number: number): void {
     const index = this.#length - 1;
     if (index >= this.#copies.length) {
@@ -132,22 +131,22 @@ export class Plan {
   }
 }
 
-/** Memory is taken, and given back, in blocks of this many ids; the first ones are smaller. */
+/** Memory is allocated and freed in blocks of this many ids; the first ones are smaller. */
 const BLOCK_UIDS = 4_096;
 const FIRST_UIDS = 16;
 
-/** A queue of ids of 32 hex digits, by their slots in the table of ids. What it frees on the way is as much as
- * the rows that were read take. */
+/** A queue of ids of 32 hex digits, by their slots in the table of ids. It frees memory as fast as the rows
+ * that are read take it. */
 export class KeptUids {
   readonly #blocks: Uint32Array[] = [];
   /** Ids in the last block. */
   #kept = 0;
-  /** Ids that the last block takes. */
+  /** The capacity of the last block. */
   #room = 0;
-  /** Ids that were taken out of the first block. */
+  /** The number of ids that were taken out of the first block. */
   #taken = 0;
   #keys: Uint32Array[] = [];
-  /** How many ids are still to be taken out of each block of keys. */
+  /** The number of ids that are still to be taken out of each block of keys. */
   readonly #left: number[] = [];
 
   /** Adds the id of a slot at the end. */
@@ -163,12 +162,12 @@ export class KeptUids {
     this.#left[block]++;
   }
 
-  /** Hands over the hashes of the table; blocks that hold no id that was kept are freed. */
+  /** Takes over the hashes of the table; blocks without a kept id are freed. */
   takeKeys(keys: Uint32Array[]): void {
     this.#keys = keys.map((block, i) => this.#left[i] ? block : NO_KEYS);
   }
 
-  /** Takes the first id out. There must be one, and its hash. */
+  /** Removes and returns the first id. There must be one, and its hash. */
   take(): string {
     if (this.#taken === this.#blocks[0].length) {
       this.#blocks.shift();

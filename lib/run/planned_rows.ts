@@ -1,5 +1,5 @@
 /**
- * The second pass over an input: reads what the plan of the first one asks for.
+ * The second pass over an input: reads the rows that the first pass has planned.
  *
  * @module
  */
@@ -19,31 +19,29 @@ import type { InputSequence } from "./input_sequence.ts";
 export interface PlannedRowsOptions {
   /** What the first pass found. */
   readonly found: Preflight;
-  /** Reads a row, as it did in the first pass. */
+  /** Parses a row, as in the first pass. */
   readonly parser: RowParser;
   /** The parameters of the run. */
   readonly params: Params;
-  /** Which input of the run it is, from 0. */
+  /** The number of the input in the run, from 0. */
   readonly input: number;
-  /** Called with answers that are asked for again, before they are, and the numbers of their failures lines. */
+  /** Called for answers that are requested again, before they are, with the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
-  /** What an earlier run left of a row that it was still asking. @default nothing */
+  /** The state in which an earlier run left an unfinished row. @default nothing  */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
-  /** Takes a line that is no row. */
+  /** Takes a line that is not a row. */
   readonly onBadRow: (bad: BadRow) => Promise<void>;
   /** Ends the pass early. */
   readonly signal: AbortSignal;
 }
 
-/** The most rows that are handed on at once, give or take the answers to one: a batch of lines may be
- * very many of them. */
+/** The most rows that are yielded at once, plus the answers to one: a batch of lines may hold very many. */
 const MOST_ROWS = 1_000;
 
 /**
- * Returns the rows that the plan asks for, in input order, the answers to one behind each other; bad lines
- * are reported on the way.
+ * Yields the planned rows in input order, all answers of a row in sequence; bad lines are reported on the way.
  *
- * @throws {SourceError} when the file is not what it was in the first pass
+ * @throws {SourceError} when the file was changed since the first pass
  */
 export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<Row[]> {
   const { found, signal } = options;
@@ -53,9 +51,9 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
   const pass = new SecondPass(options, input);
   if (!(await input.areAllUnchanged())) throw pass.changedUnderway();
   for await (const lines of input.rows()) {
-    // A user who has stopped the run does not want to wait for the next row, which may be far away.
+    // A user who has stopped the run should not wait for the next row, which may be far away.
     if (signal.aborted) return;
-    // The next lines would be answered in the place of others: their rows are known by their numbers.
+    // Rows are identified by their numbers, so in a changed file others would be answered in their place.
     if (!input.isUnchanged) throw pass.changedUnderway();
     pass.checkUids();
     let rows: Row[] = [];
@@ -80,9 +78,9 @@ export async function* plannedRows(options: PlannedRowsOptions): AsyncGenerator<
 class SecondPass {
   readonly #options: PlannedRowsOptions;
   readonly #input: InputSequence;
-  /** How many lines were taken. */
+  /** The number of lines that were read. */
   #index = 0;
-  /** The number of next ids that are still compared with what their lines give. */
+  /** The number of ids that are still to be compared with those of their lines. */
   #toCheck = 0;
 
   constructor(options: PlannedRowsOptions, input: InputSequence) {
@@ -90,14 +88,13 @@ class SecondPass {
     this.#input = input;
   }
 
-  /** The next lines may be others anyway: the time of a file can be set back. Two of them are hashed
-   * again; the first may be half an old line. */
+  /** The file may have been changed although its time was not: that can be set back. So two ids are hashed
+   * again; the first line may be half an old one. */
   checkUids(): void {
     this.#toCheck = 2;
   }
 
-  /** Adds what is to be asked about the next line, which is parsed once; gives the line where it is to be
-   * reported. */
+  /** Adds the rows to send for the next line, which is parsed once; returns the line if it has to be reported. */
   take(line: Line, rows: Row[]): BadRow | undefined {
     const { params, onAskAgain, earlierOf } = this.#options;
     const { plan, samples } = this.#options.found;
@@ -141,7 +138,7 @@ class SecondPass {
     return parsed;
   }
 
-  /** What the first pass found wrong with a line, in the same words. */
+  /** The problem that the first pass found in a line, in the same words. */
   #badRowOf(line: Line, index: number, sample: number): BadRow {
     const { parser, found } = this.#options;
     const { text, bytes } = line;
@@ -156,7 +153,7 @@ class SecondPass {
   }
 }
 
-/** Returns the batches of a source, always with one more on its way. */
+/** Yields the batches of a source, and reads one ahead. */
 export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   try {
@@ -165,7 +162,7 @@ export async function* readAhead<T>(source: AsyncIterable<T>): AsyncGenerator<T>
       const { done, value } = await next;
       if (done) return;
       next = iterator.next();
-      // It is told when it is asked for; until then it is no one's fault.
+      // An error is thrown when this batch is needed; until then it is not unhandled.
       next.catch(() => {});
       yield value;
     }

@@ -1,6 +1,6 @@
 /**
- * The first pass over an input: counts its rows, finds what is wrong with it, and decides for each
- * answer what the run has to do. Nothing has been paid for when it reports.
+ * The first pass over an input: counts its rows, finds its problems, and decides for each answer what the run
+ * has to do. Nothing has been paid for when it reports.
  *
  * @module
  */
@@ -20,27 +20,27 @@ import type { InputSequence, RowPlace } from "./input_sequence.ts";
 import { Todo } from "./plan.ts";
 import type { UidSelection } from "./admission.ts";
 
-/** What decides about rows. */
+/** What the decisions depend on. */
 export interface PreflightOptions {
-  /** Reads a row. */
+  /** Parses a row. */
   readonly parser: RowParser;
-  /** What the output files hold already. */
+  /** What the output files already hold. */
   readonly table: IdTable;
   /** At most this many rows, from the start of the file. */
   readonly limit: number;
-  /** Rows of one id: see `RowOptions`. */
+  /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
   /** Answers for each row. */
   readonly samples: number;
-  /** Rows that were edited after they were settled: ask again, keep, or only count them. */
+  /** What to do with rows that were edited after they were finished; undefined only counts them. */
   readonly changed: "reask" | "keep" | undefined;
-  /** Whether this run asks failed rows only. */
+  /** Whether this run sends failed rows only. */
   readonly onlyFailures: boolean;
-  /** The answers that may be asked. @default all */
+  /** The answers that may be requested. @default all  */
   readonly chosen?: UidSelection;
-  /** Whether chosen answers are asked again although they have a result. @default false */
+  /** Whether chosen answers are requested again although they have a result. @default false  */
   readonly reaskAnswered?: boolean;
-  /** Whether a line that is no row stands in the failures file already. */
+  /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;
   /** The fields that the user has named for the ids of rows. @default [] */
   readonly uidFields?: readonly string[];
@@ -50,10 +50,10 @@ export interface PreflightOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The most fields that are noted as not sent: each row of a file may have a name of its own. */
+/** The most fields that are noted as not sent: each row of a file may have different ones. */
 const MOST_UNSENT = 100;
 
-/** Makes the first pass. */
+/** Runs the first pass. */
 export async function preflight(
   input: InputSequence,
   options: PreflightOptions,
@@ -76,10 +76,10 @@ export async function preflight(
   return found;
 }
 
-/** Bad lines without a good one after which a file of another format is not read on. */
+/** A file of another format is not read further after this many bad lines without a good one. */
 const FEW_LINES = 1_000;
 
-/** What is wrong with a line. */
+/** The problem of a line. */
 interface Problem {
   readonly problem: string;
   readonly hint?: () => string;
@@ -99,17 +99,17 @@ class FirstPass {
   readonly #options: PreflightOptions;
   readonly #admission: Admission;
   readonly #input: InputSequence;
-  /** Whether an answer to the row at hand was settled before the row was edited. */
+  /** Whether an answer to the current row was finished before the row was edited. */
   #isChanged = false;
-  /** How many answers to the row at hand are to be asked for. */
+  /** The number of answers to the current row that have to be requested. */
   #asked = 0;
-  /** Where the row at hand stands in the table. */
+  /** The slot of the current row in the table. */
   #slot = -1;
-  /** What is sent in another way than an earlier version has sent it, where that has answered the row. */
+  /** What is sent differently than by an earlier version that has answered the row. */
   #difference: string | undefined;
-  /** The prompt hash of the row at hand, once it was needed: its answers share it. */
+  /** The prompt hash of the current row, once it was needed: its answers share it. */
   #promptHash: string | undefined;
-  /** How the first line begins, where it is no row. */
+  /** The beginning of the first line, if that is not a row. */
   #firstLine: string | undefined;
 
   constructor(found: Preflight, options: PreflightOptions, input: InputSequence) {
@@ -142,7 +142,7 @@ class FirstPass {
     else if (this.#asked > 0 && parsed.isUidDerived) found.plan.keepUid(this.#slot);
   }
 
-  /** The files of a row that is not asked are not sent, and need not be there any more. */
+  /** The files of a row that is not sent need not exist any more. */
   #fileProblem(row: ParsedRow): string | undefined {
     const { table } = this.#options;
     const slot = table.find(row.uid);
@@ -152,8 +152,8 @@ class FirstPass {
   }
 
   /**
-   * Stops at a file of another format: it begins like one, and most of its lines are no rows. The last
-   * element of an array may be one.
+   * Rejects a file of another format: it begins like one, and most of its lines are not rows. (The last element
+   * of an array may be one.)
    *
    * @throws {SourceError} with the format and what converts it
    */
@@ -183,7 +183,7 @@ class FirstPass {
     else found.addResent(this.#difference);
   }
 
-  /** Decides on one answer, from what the table knows of it. */
+  /** Decides on one answer, from what the table knows about it. */
   readonly #decide: OnAnswer = (slot, uid, sample, row) => {
     const { table, changed } = this.#options;
     const { plan } = this.#found;
@@ -198,8 +198,7 @@ class FirstPass {
     } else plan.decide(sample, todo);
   };
 
-  /** Whether a row is what its answer was made of. Keys that held null are left out now; that is no other
-   * request. */
+  /** Whether a row is the one that was answered. Null values that are left out now do not change the request. */
   #isAsSent(slot: number, row: ParsedRow): boolean {
     const { table, parser } = this.#options;
     if (table.checkEquals(slot, this.#promptHash ??= row.promptHash)) return true;

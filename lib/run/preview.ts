@@ -1,5 +1,5 @@
 /**
- * What a run would do, without a call: the answer of `--dry-run`.
+ * What a run would do, without a call: the result of `--dry-run`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { estimateOf, startNotices } from "./start_notices.ts";
 
 /** A request as it would be sent. */
 export interface PreviewedRequest {
-  /** What its row looks like: `prompt`, `messages`, … */
+  /** The shape of its row: `prompt`, `messages`, … */
   shape: string;
   /** The request. */
   request: unknown;
@@ -23,19 +23,19 @@ export interface PreviewedRequest {
 export interface Preview {
   /** Rows of all inputs, duplicates merged. */
   total: number;
-  /** Rows that would be asked. */
+  /** Rows that would be sent. */
   toAsk: number;
-  /** About how many tokens their prompts have, all samples together; give or take a quarter. */
+  /** An estimate of the tokens of their prompts, all samples together; within about a quarter. */
   promptTokens: number;
-  /** Completion tokens of one answer, from the least to the most. The most is the token limit; where
-   * none is set, both are an assumption. */
+  /** Completion tokens of one answer, as a range. The upper end is the token limit; without one, both ends are
+   * an assumption. */
   completionTokens: readonly [least: number, most: number];
-  /** What the run would cost in US dollars, from the least to the most, attempts that fail excepted; null
-   * where the price of a teacher is not known. */
+  /** The cost of the run in US dollars, as a range, without failed attempts; null where the price of a teacher
+   * is not known. */
   costUsd: readonly [least: number, most: number] | null;
-  /** What a run says at its start: the inputs, the prices, the estimate, and what is probably not meant. */
+  /** The notices at the start of a run: the inputs, the prices, the estimate, and probable mistakes. */
   notes: string[];
-  /** The first request as it would be sent, or null when there is nothing to ask. */
+  /** The first request as it would be sent, or null when there is none. */
   request: unknown;
   /** The first request of each shape of rows; the first of them is `request`. */
   requests: PreviewedRequest[];
@@ -60,7 +60,7 @@ export function previewOf(
   };
 }
 
-/** What is taken from the generator. */
+/** The part of the generator's options that is used. */
 type Asked = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape as it would be sent. Makes no call. */
@@ -89,7 +89,7 @@ function requestOf(
   return teacher.preview?.(request) ?? request;
 }
 
-/** A message with a word in the place of the files that are read when they are sent. */
+/** A message with placeholders for the files that are only read when they are sent. */
 function shown(message: Message, files: readonly string[]): Message {
   if (!Array.isArray(message.content)) return message;
   const content = message.content.map((part) => {

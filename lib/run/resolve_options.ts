@@ -1,5 +1,5 @@
 /**
- * A generator's options, checked once and with nothing left open.
+ * A generator's options, checked once and with all defaults.
  *
  * @module
  */
@@ -25,7 +25,7 @@ import { checkSamples } from "./admission.ts";
 /** The most attempts that the search for the best concurrency tries at one teacher. */
 const MOST_EXPLORED = 1_024;
 
-/** What a generator works with. */
+/** The options of a generator, with all defaults. */
 export interface ResolvedOptions extends
   RowOptions,
   Pick<
@@ -53,27 +53,27 @@ export interface ResolvedOptions extends
     | "signal"
     | "random"
   > {
-  /** Who answers: one or more. */
+  /** The teachers, one or more. */
   readonly teachers: readonly EndpointOptions[];
-  /** A teacher that joins, with what is left to the options of all. */
+  /** Creates the options of a teacher that joins, with the defaults for all. */
   readonly endpointOf: (place: TeacherPlace) => EndpointOptions;
-  /** The models that are asked, as the identity of a run names them. */
+  /** The requested models, as in the identity of a run. */
   readonly model: string;
-  /** Where the teachers are, without credentials. */
+  /** The addresses of the teachers, without credentials. */
   readonly address: string;
   /** The run's parameters. */
   readonly params: Params;
-  /** A check of the caller's own that is ready to be used, instead of `validate`. */
+  /** A check of the caller, instead of `validate`. */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread. @default in a worker */
   readonly isWithoutWorker?: boolean;
-  /** The JSON Schema that teachers are asked for. */
+  /** The JSON Schema that is sent to teachers. */
   readonly askedSchema: AskedSchema | undefined;
-  /** What there is to say of the options. */
+  /** Notices about the options. */
   readonly notices: readonly string[];
   /** The number of lanes. */
   readonly concurrency: number;
-  /** Whether the number of attempts in flight is looked for. */
+  /** Whether the best number of attempts in flight is searched for. */
   readonly isExploring: boolean;
   /** Whether a run starts with one attempt at a time. */
   readonly isCareful: boolean;
@@ -81,7 +81,7 @@ export interface ResolvedOptions extends
   readonly retryPolicy: RetryPolicy;
   /** What becomes of an answer that hit the token limit or a filter. */
   readonly onTruncated: OnTruncated;
-  /** Two identical rows: one row, or two. */
+  /** Whether two identical rows are one row, or two. */
   readonly duplicates: "merge" | "keep";
 }
 
@@ -137,7 +137,7 @@ function askedSchema(
   return jsonSchema === undefined || !responseFormat ? undefined : askedSchemaOf(jsonSchema);
 }
 
-/** What reads the rows of a run; `order` says how they are named. */
+/** The parser of a run's rows; `order` determines the fields for ids. */
 export function rowParserOf(
   options: ResolvedOptions,
   order: Pick<RowParserOptions, "namedLast"> = {},
@@ -150,7 +150,7 @@ export function rowParserOf(
   });
 }
 
-/** What every row is sent with must be something that all teachers can be sent. */
+/** Checks that all teachers accept what every row is sent with. */
 function checkSendable(options: ResolvedOptions): void {
   const { system, params } = options;
   const user = { role: "user", content: "…" };
@@ -165,7 +165,7 @@ function checkSendable(options: ResolvedOptions): void {
   }
 }
 
-/** Why one of the teachers cannot be sent a row at all; undefined where all can. */
+/** Why a row cannot be sent to one of the teachers; undefined where it can be sent to all. */
 function problemOf(
   teachers: readonly EndpointOptions[],
   messages: readonly Message[],
@@ -217,14 +217,14 @@ function checkAbove<T extends object>(options: T, names: readonly (keyof T & str
   }
 }
 
-/** An option that is there but undefined means its default. */
+/** An option whose value is undefined means its default. */
 function withoutUndefined<T extends object>(options: T): T {
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as T;
 }
 
-/** Each name once. Several teachers may serve one model. */
+/** Each name once: several teachers may serve the same model. */
 function unique(names: readonly string[]): string {
   return [...new Set(names)].join(", ");
 }

@@ -39,7 +39,7 @@ export class Run {
   #concurrency: number;
   readonly #stalled: StalledOutputs;
 
-  /** Nothing is touched yet. */
+  /** Nothing is read or written yet. */
   constructor(context: RunContext, options: RunOptions) {
     this.#context = context;
     this.#notices = new RunNotices(context.progress);
@@ -56,7 +56,7 @@ export class Run {
     });
   }
 
-  /** Makes the run. Rejects when it cannot be started, or when its output cannot be kept. */
+  /** Executes the run. Rejects when it cannot be started, or when its output cannot be written. */
   async execute(): Promise<Summary> {
     try {
       this.#jobs = await this.#makeJobs({ writes: true });
@@ -79,7 +79,7 @@ export class Run {
     }
   }
 
-  /** Says what the run would do, without a call and without a change on disk. */
+  /** Describes what the run would do, without a call or a change on disk. */
   async preview(): Promise<Preview> {
     this.#jobs = await this.#makeJobs({ writes: false });
     if (this.#options.input.includes("-")) {
@@ -95,7 +95,7 @@ export class Run {
     return previewOf(this.#context, this.#jobs.inputs, this.#jobs.found);
   }
 
-  /** Tells what is wrong with all inputs where one of them cannot be read. */
+  /** Reports the problems of all inputs if one of them cannot be read. */
   async #refuse(): Promise<void> {
     await this.#jobs.each(async (job) => {
       if (job.files.input !== "-") await job.look();
@@ -105,7 +105,7 @@ export class Run {
 
   #checkInput(): void {
     const { mixedShapes } = this.#context.generator;
-    // A shard of a small input, or behind the limit, may have no rows.
+    // A shard of a small input, or beyond the limit, may have no rows.
     const allowEmpty = this.#options.allowEmpty || this.#options.shard !== undefined;
     checkInput(this.#jobs.found, {
       ...this.#options,
@@ -115,12 +115,12 @@ export class Run {
     });
   }
 
-  /** From now on the run ends rather than wait for a full disk. */
+  /** From now on the run ends instead of waiting for a full disk. */
   giveUp(): void {
     this.#stalled.giveUp();
   }
 
-  /** Follows the concurrency of the generator. */
+  /** Adapts to another concurrency of the generator. */
   setConcurrency(concurrency: number): void {
     this.#concurrency = concurrency;
     if (this.#engine === undefined) return;
@@ -244,7 +244,7 @@ export class Run {
     await this.#jobs.each((job) => job.tidy());
     const summary = this.#summarise({ isReady: true });
     await this.#jobs.each((job, index) => {
-      // With all files in each run file, those of 10,000 inputs would take 20 GB.
+      // With all files in each of them, the run files of 10,000 inputs would take 20 GB.
       const files = this.#jobs.areMany ? [summary.files[index]] : summary.files;
       return this.#writeRunFile(job, { ...summary, files });
     });
@@ -275,7 +275,7 @@ export class Run {
 
   async #writeRunFile(job: Job, summary: Summary | null): Promise<void> {
     const { before, files: { input, runJson }, samples, namedLast } = job;
-    // A retry may have other parameters, and the command that it belongs to must continue as before.
+    // A retry may have other parameters, but the original command must be able to continue.
     const keepsIdentity = Boolean(this.#options.retry) && !this.#options.allowMixed;
     const identity = keepsIdentity ? before?.identity ?? this.#identity : this.#identity;
     const uidFieldFirst = !namedLast;

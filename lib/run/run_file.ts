@@ -1,7 +1,7 @@
 /**
- * `<name>.run.json`: what a results file was created with, so that answers of two models or two sets of parameters
- * are not mixed by accident. The file lies beside the results, where anything can happen to it, and it decides how
- * rows are read: so its content is checked.
+ * `<name>.run.json`: the settings that a results file was created with, so that answers of two models or two
+ * sets of parameters are not mixed by accident. It also determines how rows are read, and anything can happen
+ * to a file beside the results, so its content is checked.
  *
  * @module
  */
@@ -20,11 +20,11 @@ import { VERSION } from "../version.ts";
 import type { RowOptions, ThinkStyle } from "./options.ts";
 
 /**
- * What makes answers comparable, and rows findable again: never the address, key, concurrency, timeouts
- * or the number of samples.
+ * The settings that make answers comparable and rows identifiable. Not the address, key, concurrency, timeouts or
+ * number of samples.
  */
 export interface Identity {
-  /** The model that is asked. */
+  /** The requested model. */
   readonly model: string;
   /** The run's parameters. */
   readonly params: Params;
@@ -34,30 +34,30 @@ export interface Identity {
   readonly template: string | null;
   /** The field that holds the prompt, or null. */
   readonly prompt_field: string | null;
-  /** The fields that name a row. */
+  /** The fields for a row's id. */
   readonly uid_field: readonly string[];
-  /** How reasoning stands in `final_messages`, or null where there is none. */
+  /** How reasoning is written in `final_messages`, or null without them. */
   readonly think: ThinkStyle | null;
-  /** How many shards the input is divided into, or null where one run has all of it. */
+  /** The number of shards of the input, or null where one run has all of it. */
   readonly shards: number | null;
 }
 
 /** The content of `<name>.run.json`. */
 export interface RunFile {
-  /** Says what the file is. */
+  /** The version of Retort that wrote the file. */
   readonly retort: string;
-  /** The input, as it was named. */
+  /** The input, as the user named it. */
   readonly input: string;
-  /** What the results were made with. */
+  /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** How the input was read, beside what the identity says. */
+  /** How the input was read, in addition to the identity. */
   readonly rows:
     & Pick<
       RowOptions,
       "duplicates" | "mixedShapes" | "inputFormat" | "jsonColumns" | "binaryColumns"
     >
     & {
-      /** Answers for each row; absent in files that were written when there was always one. */
+      /** Answers for each row; absent in files from versions that had one only. */
       readonly samples?: number;
       /** Whether the fields of `uid_field` come before `uid`, `custom_id` and `id`. Absent in files of
        * an earlier version, in which they come after these. @default false */
@@ -98,13 +98,13 @@ export function paramsId(params: Params): string {
   return sha256Hex(sorted(params)).slice(0, 8);
 }
 
-/** What is particular to the file of one input. */
+/** The parts of the file that differ between inputs. */
 export interface RunFileParts {
-  /** The input, as it was named. */
+  /** The input, as the user named it. */
   readonly input: string;
-  /** What the results were created with. */
+  /** The settings that the results were created with. */
   readonly identity: Identity;
-  /** What the file said before this run. */
+  /** The content of the file before this run. */
   readonly before: RunFile | undefined;
   /** Answers for each row. */
   readonly samples: number;
@@ -114,7 +114,7 @@ export interface RunFileParts {
   readonly summary: Summary | null;
 }
 
-/** The content of the file. */
+/** Creates the content of the file. */
 export function runFileOf(
   options: RowOptions & { readonly address: string; readonly params: Params },
   { input, identity, before, samples, uidFieldFirst, summary }: RunFileParts,
@@ -135,7 +135,7 @@ export function runFileOf(
   };
 }
 
-/** Reads the file, or gives undefined where there is none. */
+/** Reads the file; undefined where there is none. */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;
@@ -150,7 +150,7 @@ export async function readRunFile(path: string): Promise<RunFile | undefined> {
   }
 }
 
-/** Writes the file whole: a crash leaves the old one or the new one. */
+/** Replaces the file as a whole: a crash leaves the old one or the new one. */
 export async function writeRunFile(
   path: string,
   file: RunFile,
@@ -161,7 +161,7 @@ export async function writeRunFile(
 }
 
 /**
- * Refuses to put answers of another identity into a results file.
+ * Makes sure that no answers of another identity are added to a results file.
  *
  * @throws {UsageError} with a line for each difference
  */
@@ -190,7 +190,8 @@ export function identityDifferences(before: Identity, now: Identity): string[] {
     .map((name) => `  ${name}: ${normal(before[name] ?? null)} before, ${normal(now[name])} now`);
 }
 
-/** Numbers compare by value: `1.0` and `1` are one temperature, but two seeds of 19 digits are two. */
+/** Numbers are compared by value: `1.0` and `1` are the same temperature. Integers of 19 digits are compared
+ * exactly: they may be different seeds. */
 function normal(value: unknown): string {
   return sorted(value, (raw) => {
     const number = Number(raw.rawJSON);
@@ -207,13 +208,13 @@ function sorted(value: unknown, onRaw: (raw: RawJson) => unknown = (raw) => raw)
   });
 }
 
-/** What a value must be. */
+/** A rule for a value. */
 interface Rule {
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
 }
 
-/** Schemas in parameters are nested; what is much deeper cannot be compared. */
+/** The deepest nesting: schemas in parameters are nested, but much deeper values cannot be compared. */
 const MOST_LEVELS = 500;
 
 const BLOCK: Rule = { what: "an object", takes: isObject };
@@ -236,14 +237,14 @@ const PARAM_SETS: Rule = {
   takes: (value) => isObject(value) && Object.values(value).every(isObject),
 };
 
-/** Fields that must be there. */
+/** Required fields. */
 const REQUIRED: readonly (readonly [path: string, rule: Rule])[] = [
   ["identity", BLOCK],
   ["identity.model", TEXT],
   ["rows", BLOCK],
 ];
 
-/** Fields that an earlier version may have left out, or written as null. */
+/** Fields that earlier versions may have left out or written as null. */
 const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
   ["input", TEXT],
   ["identity.params", BLOCK],
@@ -264,7 +265,7 @@ const OPTIONAL: readonly (readonly [path: string, rule: Rule])[] = [
 ];
 
 /**
- * The content of a `run.json`.
+ * Checks the content of a `run.json`.
  *
  * @throws {SyntaxError} with the field that is wrong
  */

@@ -1,5 +1,5 @@
 /**
- * Outputs whose disk is full at the moment: while there are any, nothing is sent.
+ * Outputs whose disk is full: while there are any, nothing is sent.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { SinkError } from "../errors.ts";
 import type { RunNotices } from "./context.ts";
 import type { Job } from "./job.ts";
 
-/** The stalled outputs of one run. What is in flight for them is kept in memory. */
+/** The stalled outputs of one run. Answers to their calls in flight are kept in memory. */
 export class StalledOutputs {
   readonly #notices: RunNotices;
   readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
@@ -30,7 +30,7 @@ export class StalledOutputs {
     return this.#stalled.has(index);
   }
 
-  /** The disk of an output is full. One full disk stops many outputs, and is told once. */
+  /** The disk of an output is full. A full disk stops many outputs, but is reported once. */
   add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
     if (this.#stalled.size === 0) {
       this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
@@ -49,7 +49,7 @@ export class StalledOutputs {
     this.#engine()?.openGate(`disk ${index}`);
   }
 
-  /** From now on the run ends rather than wait for a full disk. */
+  /** From now on the run ends instead of waiting for a full disk. */
   giveUp(): void {
     this.#hasGivenUp = true;
     for (const job of this.#stalled.values()) job.abandon();

@@ -1,6 +1,6 @@
 /**
- * What a run says before its first call: what was found in the inputs, what it will cost, and what is probably
- * not meant.
+ * The notices of a run before its first call: what was found in the inputs, what it will cost, and probable
+ * mistakes.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { RunContext } from "./context.ts";
 import { MODELS_SHOWN, type Preflight } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 
-/** What is said. */
+/** The notices at the start. */
 export interface StartNotices {
   /** What the user may want to know. */
   readonly info: readonly string[];
-  /** What is probably not meant. */
+  /** Probable mistakes. */
   readonly warnings: readonly string[];
 }
 
-/** What the run will cost, as a range. */
+/** The estimated cost of the run, as a range. */
 export function estimateOf(
   { generator: { teachers, params }, prepared }: Pick<RunContext, "generator" | "prepared">,
   found: readonly Preflight[],
@@ -42,7 +42,7 @@ function sumOf(found: readonly Preflight[], countOf: (one: Preflight) => number)
   return found.reduce((total, one) => total + countOf(one), 0);
 }
 
-/** Says it, a sentence each. */
+/** Creates the notices, one sentence each. */
 export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
   inputs: readonly string[],
@@ -62,7 +62,7 @@ export function startNotices(
   };
 }
 
-/** What answers cost that are there already and are made again anyway. */
+/** Notices about answers that exist already and are requested again anyway. */
 function reaskedNotes(
   context: Pick<RunContext, "generator" | "prepared">,
   found: readonly Preflight[],
@@ -88,8 +88,8 @@ function reaskedNotes(
   ];
 }
 
-/** What the user should know of the teachers before the first call; `found`: what the first row of each
- * shape is asked with counts, too, and the names of the parameters of the others. */
+/** What the user should know about the teachers before the first call. It covers the parameters of the first
+ * row of each shape in `found`, and the names of the parameters of all others. */
 export function teacherNotices(
   { teachers, params }: Pick<ResolvedOptions, "teachers" | "params">,
   found: readonly Pick<Preflight, "firsts" | "paramNames">[] = [],
@@ -104,7 +104,7 @@ export function teacherNotices(
   return [...new Set(teachers.flatMap(({ teacher }) => teacher.notices?.(asked) ?? []))];
 }
 
-/** The least that a first pass has to know to be judged. */
+/** The part of a first pass that is described. */
 type Found = Pick<
   Preflight,
   | "bad"
@@ -125,7 +125,7 @@ type Found = Pick<
   | "fromRuns"
 >;
 
-/** One line for each input: what was found in it. Others for what is probably not meant. */
+/** A line for each input with what was found in it, and lines for probable mistakes. */
 export function describeInput(inputs: readonly string[], found: readonly Found[]): string[] {
   return [
     ...firstOf(countLines(inputs, found), found.slice(MOST_INPUTS)),
@@ -136,10 +136,10 @@ export function describeInput(inputs: readonly string[], found: readonly Found[]
   ];
 }
 
-/** The most inputs of which each has a line of its own. */
+/** The most inputs that have a line each. */
 const MOST_INPUTS = 20;
 
-/** The first of these lines, and how many follow: with the rows in them where that is known. */
+/** The first of these lines, and how many follow, with their rows if known. */
 function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   const more = lines.length - MOST_INPUTS;
   if (more <= 0) return [...lines];
@@ -155,7 +155,7 @@ function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   ];
 }
 
-/** What stands beside questions that say nothing without it (SQuAD, BoolQ, RACE, MMLU, ARC). */
+/** Fields beside questions that make no sense without them (SQuAD, BoolQ, RACE, MMLU, ARC). */
 const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "context",
   "passage",
@@ -166,7 +166,7 @@ const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "options",
 ]);
 
-/** The most fields that are named. */
+/** The most fields that a message names. */
 const UNSENT_SHOWN = 20;
 
 function unsentLines(found: readonly Found[]): string[] {
@@ -185,7 +185,7 @@ function unsentLines(found: readonly Found[]): string[] {
   ];
 }
 
-/** The prompt is then taken from where the rows' shape has it. */
+/** The prompt then comes from the usual field of the row's shape. */
 function promptFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, unmetPromptField: field }, index) =>
     rows === 0 || field === undefined
@@ -194,7 +194,7 @@ function promptFieldLines(inputs: readonly string[], found: readonly Found[]): s
   );
 }
 
-/** Results handed over instead of prompts would be paid for a second time. */
+/** Results that are given instead of prompts would be paid for a second time. */
 function fromRunLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ fromRuns }, index) =>
     fromRuns === 0 ? [] : [
@@ -228,7 +228,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>
       `${formatCount(count)} ${what}`
     );
-    // It is what will be paid for, whatever `model` says.
+    // These models will be paid for, whatever `model` says.
     if (one.ownModels > 0) {
       const set = one.ownModels === 1 ? "sets a model of its own" : "set a model of their own";
       said.push(`${formatCount(one.ownModels)} ${set}: ${listed(one.models)}`);
@@ -237,7 +237,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
   });
 }
 
-/** Without a word of it, a mistyped name is found out when the results are to be joined by their uids. */
+/** Without this notice, a mistyped name is only noticed when results are joined by their uids. */
 function uidFieldLines(inputs: readonly string[], found: readonly Found[]): string[] {
   return found.flatMap(({ rows, hashed, unmetUidFields }, index) => {
     if (rows === 0 || unmetUidFields.length === 0) return [];

@@ -1,6 +1,6 @@
 /**
- * What a run says of itself while it works, in a small file beside its output: for `monitor OUT`, and for the other
- * shards that share its limits. It holds counts and states, never a prompt, an answer or a key.
+ * The status of a run, in a small file beside its output: for `monitor OUT`, and for other shards that share
+ * its limits. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface StatusError {
   readonly type: string;
   /** The HTTP status, or null. */
   readonly status: number | null;
-  /** How many attempts failed so. */
+  /** The number of attempts that failed in this way. */
   readonly count: number;
 }
 
@@ -37,15 +37,15 @@ export interface StatusTeacher {
 
 /** The content of `out/.retort/<name>.status.json`. */
 export interface RunStatus {
-  /** Says what the file is. */
+  /** The version of Retort that wrote the file. */
   readonly retort: string;
-  /** What the output is called. */
+  /** The name of the output. */
   readonly name: string;
-  /** Counts up with each writing: a run whose number stands still is dead, whatever the clocks say. */
+  /** Increases with each write: a run whose number stands still is dead, whatever the clocks say. */
   readonly beat: number;
-  /** Tells one run over an output from the next one. */
+  /** When the run started: distinguishes runs over the same output. */
   readonly started: string;
-  /** Whether the run has ended, and so will not be written again. */
+  /** Whether the run has ended, so that the file will not be written again. */
   readonly ended: boolean;
   /** What the run is doing, or how it ended. */
   readonly state: string;
@@ -53,7 +53,7 @@ export interface RunStatus {
   readonly reason: string | null;
   /** The shard, from 0, and how many there are; null for a run over the whole input. */
   readonly shard: readonly [index: number, count: number] | null;
-  /** The model that is asked. */
+  /** The requested model. */
   readonly model: string;
   /** Rows, or null while the input is read. */
   readonly total: number | null;
@@ -69,7 +69,7 @@ export interface RunStatus {
   readonly attempts: number;
   /** Attempts that failed. */
   readonly failed_attempts: number;
-  /** Rows a second, lately. */
+  /** Rows a second, recently. */
   readonly rate_per_s: number;
   /** Seconds until the end, or null. */
   readonly eta_s: number | null;
@@ -81,7 +81,7 @@ export interface RunStatus {
   readonly cost_usd: number | null;
   /** US dollars of this run and of all runs of the shard before it, or null. */
   readonly spent_usd: number | null;
-  /** The share of `rpm` and `tpm` that this run takes, or null where there is no such limit. */
+  /** The share of `rpm` and `tpm` that this run uses, or null where there is no such limit. */
   readonly share: number | null;
   /** Kinds of failed attempts, the most frequent first. */
   readonly errors: readonly StatusError[];
@@ -94,13 +94,13 @@ const MOST_ERRORS = 12;
 const MOST_TEACHERS = 16;
 const MOST_CHARS = 300;
 
-/** Where the status of an output stands: `out/.retort/x.status.json` for `out/x.jsonl`. */
+/** The path of the status of an output: `out/.retort/x.status.json` for `out/x.jsonl`. */
 export function statusPathOf(results: string): string {
   const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** Reads a status; undefined where there is none that is whole. */
+/** Reads a status; undefined where there is no complete one. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const status = JSON.parse(await Deno.readTextFile(path)) as RunStatus;
@@ -111,8 +111,8 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 }
 
 /**
- * What the runs in an output folder say of themselves: shards and others, running or ended, by name. A run writes
- * it every 5 s; one whose `beat` stands still without `ended` is dead.
+ * The status of all runs in an output folder, shards and others, running or ended, by name. A run writes it every
+ * 5 s; a run whose `beat` stands still without `ended` is dead.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.
@@ -137,21 +137,22 @@ function isStatus(status: RunStatus): boolean {
     Array.isArray(status.errors) && Array.isArray(status.teachers);
 }
 
-/** What the file is made from. */
+/** The content of the file. */
 export interface StatusSource {
-  /** The run at this moment. */
+  /** The current state of the run. */
   readonly snapshot: () => Snapshot;
-  /** The model that is asked. */
+  /** The requested model. */
   readonly model: string;
   /** The shard. @default the whole input */
   readonly shard?: Shard;
-  /** What earlier runs of the shard have spent in US dollars. @default nothing */
+  /** The cost of earlier runs of the shard in US dollars. @default nothing  */
   readonly spentBefore?: number;
-  /** The share of rate limits that it takes. @default there are none */
+  /** The share of rate limits that it uses. @default there are none  */
   readonly share?: () => number;
-  /** The permissions of the file: who may not read the input may not read it. @default those of a new file */
+  /** The permissions of the file: only users who may read the input may read it.
+   * @default those of a new file */
   readonly mode?: number;
-  /** Whether what it has spent must outlive a crash: it is written every second then. @default false */
+  /** Whether its cost has to survive a crash: then the file is written every second. @default false  */
   readonly isLedger?: boolean;
 }
 
@@ -172,7 +173,8 @@ export class StatusFile {
     this.#source = source;
   }
 
-  /** A second has passed: true where the file is written, and the fifth time, on which the others are looked at. */
+  /** A second has passed. Writes the file when it is due; returns true every fifth time, when the other shards
+   * are to be read. */
   tick(): boolean {
     const isBeat = this.#ticks++ % BEAT_TICKS === 0;
     if (isBeat || this.#source.isLedger) this.#write();
@@ -195,7 +197,7 @@ export class StatusFile {
     this.#writing ??= this.#put(this.#status()).finally(() => this.#writing = undefined);
   }
 
-  /** A run does not end for want of it. */
+  /** A run does not end because its status cannot be written. */
   async #put(status: RunStatus): Promise<void> {
     try {
       await Deno.mkdir(dirname(this.#path), { recursive: true });
@@ -203,7 +205,7 @@ export class StatusFile {
       const options = { mode, followsLinks: false };
       await writeFileDurably(this.#path, `${JSON.stringify(status)}\n`, options);
     } catch {
-      // A full disk is told where it matters.
+      // A full disk is reported where it matters.
     }
   }
 

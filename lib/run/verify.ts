@@ -1,6 +1,6 @@
 /**
- * Proof that nothing is missing: every answer to a row of the input is a result, has failed permanently, or
- * is pending, and every byte of the output files is what it should be.
+ * Proves that nothing is missing: every answer to a row of the input is a result, has failed permanently, or
+ * is pending, and the output files are not damaged.
  *
  * @module
  */
@@ -22,26 +22,25 @@ import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import type { Audit, Damage } from "./audit.ts";
 
-/** What is verified. Row options and samples that are not given are those that `run.json` remembers. */
+/** Options of {@linkcode verify}. Row options and samples default to those in `run.json`. */
 export interface VerifyOptions extends RowOptions {
   /** The input file or files of the run. */
   input: PathLike | readonly PathLike[];
-  /** Its output, as it was named for the run. */
+  /** Its output, as named for the run. */
   output: PathLike;
   /** At most this many rows of each input, from its start. */
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;
-  /** What the teachers of the run were asked through: rows that it cannot be sent are bad ones.
-   * @default "chat" */
+  /** The endpoint of the run: rows that cannot be sent to it are bad rows. @default "chat"  */
   endpoint?: EndpointName;
   /** The shard that was run. @default the whole input */
   shard?: Shard;
 }
 
-/** What was found for one input. */
+/** The result for one input. */
 export interface Verification {
-  /** The input, as it was named. */
+  /** The input, as the user named it. */
   readonly input: string;
   /** Its results file. */
   readonly results: string;
@@ -57,21 +56,21 @@ export interface Verification {
   readonly failed: number;
   /** Answers that are neither. */
   readonly pending: number;
-  /** Lines of the input that are no rows. */
+  /** Lines of the input that are not rows. */
   readonly badRows: number;
   /** Identical rows that were merged into one. */
   readonly mergedDuplicates: number;
-  /** Rows whose prompt was edited since an answer was settled. */
+  /** Rows whose prompt was edited since an answer was finished. */
   readonly changed: number;
-  /** Rows that an earlier version has answered, and that this one would send in another way. */
+  /** Rows that an earlier version has answered and that this one would send differently. */
   readonly resent: number;
-  /** Results of rows that have more of them than `samples`: they were made when it was higher. */
+  /** Results beyond `samples` of a row: they were created when it was higher. */
   readonly surplus: number;
   /** Results whose row is not in the input. */
   readonly strangers: number;
   /** The first 20 lines that are damaged, or that repeat a uid of the results. */
   readonly damage: readonly Damage[];
-  /** How many lines are. */
+  /** The number of such lines. */
   readonly damageCount: number;
 }
 
@@ -156,9 +155,9 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   };
 }
 
-/** Reads all that was written, what was kept beside the files included. */
+/** Reads all output, including lines that were kept beside the files. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
-  // Only a verification reads every byte.
+  // Loaded only here: no other command reads every byte.
   const { Audit } = await import("./audit.ts");
   const audit = new Audit();
   await audit.readResults(results);
@@ -168,7 +167,7 @@ async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
   return audit;
 }
 
-/** The row options of a run that was made before, with what the caller says over them. */
+/** The row options of an earlier run, overridden by those of the caller. */
 export function rowOptionsOf(
   run: RunFile | undefined,
   options: RowOptions,
