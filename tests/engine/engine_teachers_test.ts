@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { TeacherError } from "../../lib/errors.ts";
 import type { Row } from "../../lib/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -161,4 +161,116 @@ Deno.test("Engine takes a row that one teacher puts off for an hour to the first
   while (b.open.length > 0) await b.open[0].answer();
   await fixture.ended;
   assertEquals(clock.now(), 1_100);
+});
+
+/** Nothing is left of a limit. */
+const usedUp = (retryAfterMs: number, status = 429) =>
+  new TeacherError("Later", { status, retryAfterMs, isExhausted: true });
+const gone = () => new TeacherError("No one listens", { type: "network", isUnreachable: true });
+
+Deno.test("Engine asks the first of several teachers that may be asked again, and says until when all rest", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(20),
+    concurrency: 4,
+    teachers: [endpointOf(a), endpointOf(b)],
+    now: clock.now,
+    wallClock: () => 1_000_000 + clock.now(),
+  });
+  await fixture.start();
+  await a.open[0].refuse(usedUp(5_000));
+  assertEquals(fixture.engine.rest, undefined);
+  await b.open[0].refuse(usedUp(3_000, 529));
+  while (a.open.length + b.open.length > 0) await (a.open[0] ?? b.open[0]).answer();
+  assertEquals(fixture.engine.rest, { until: 1_003_000, inMs: 3_000, reason: "529: Later" });
+  await clock.advance(2_999);
+  assertEquals([a.open.length, b.open.length], [0, 0]);
+  await clock.advance(1);
+  assertEquals([a.open.length, b.open.length > 0], [0, true]);
+  assertEquals(fixture.engine.rest, undefined);
+  // A longer wait that is told meanwhile counts.
+  while (b.open.length > 0) await b.open[0].refuse(usedUp(60_000));
+  await clock.advance(1_999);
+  assertEquals([a.open.length, b.open.length], [0, 0]);
+  await clock.advance(1);
+  assertEquals([a.open.length > 0, b.open.length], [true, 0]);
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine gives a teacher that joins the same share of its rate limit as the others", async () => {
+  using clock = new FakeClock();
+  const [a, b] = ["a", "b"].map((address) =>
+    Object.assign(new TimedTeacher(clock, { latencyMs: () => 10 }), { address })
+  );
+  const fixture = new Fixture({
+    source: endlessRows(),
+    teachers: [endpointOf(a, { rpm: 60 })],
+    now: clock.now,
+  });
+  fixture.engine.setRateShare(0.1);
+  await fixture.start();
+  fixture.engine.addTeacher(endpointOf(b, { rpm: 60 }));
+  await clock.advance(59_000);
+  assertEquals([a.asked.length, b.asked.length], [6, 6]);
+  fixture.engine.abort();
+  await clock.advance(100);
+  await fixture.ended;
+});
+
+Deno.test("Engine probes a teacher that is down although more hangs there than its share", async () => {
+  using clock = new FakeClock();
+  const [a, b] = [new FakeTeacher(), new FakeTeacher()];
+  const fixture = new Fixture({
+    rows: rowsOf(200),
+    concurrency: 30,
+    teachers: [endpointOf(a), endpointOf(b)],
+    now: clock.now,
+  });
+  await fixture.start();
+  for (let n = 0; n < 3; n++) await a.open[0].refuse(gone());
+  assertEquals(fixture.engine.teacherStatuses().map(({ state }) => state), ["down", "up"]);
+  const hanging = a.open.length;
+  assert(hanging > 10);
+  for (let n = 0; n < 30; n++) await b.open[0].answer();
+  assertEquals(a.open.length, hanging);
+  await clock.advance(2_000);
+  await b.open[0].answer();
+  assertEquals(a.open.length, hanging + 1);
+  fixture.engine.abort();
+  await fixture.ended;
+});
+
+Deno.test("Engine.teacherStatuses() tells where each teacher stands", async () => {
+  using clock = new FakeClock();
+  const teacher = Object.assign(new FakeTeacher(), { address: "http://one/v1", model: "m" });
+  const fixture = new Fixture({
+    rows: rowsOf(200),
+    concurrency: 100,
+    teachers: [endpointOf(teacher, { weight: 3 }), endpointOf(new FakeTeacher(), { weight: 0.01 })],
+    now: clock.now,
+    wallClock: clock.now,
+  });
+  const status = () => fixture.engine.teacherStatuses()[0];
+  const at = (ms: number) => new Date(ms).toISOString();
+  assertEquals(status(), {
+    ...{ address: "http://one/v1", model: "m", weight: 3, state: "up", until: null, reason: null },
+    ...{ in_flight: 0, limit: 100, answered: 0, failed: 0, completion_tokens: 0 },
+  });
+  await fixture.start();
+  await teacher.open[0].answer({ usage: { promptTokens: 5, completionTokens: 7 } });
+  await teacher.open[0].refuse(usedUp(5_000));
+  const { answered, failed, completion_tokens: tokens, in_flight: inFlight } = status();
+  assertEquals([answered, failed, tokens, inFlight], [1, 1, 7, teacher.open.length]);
+  const { state, until, reason } = status();
+  assertEquals([state, until, reason], ["cooling_down", at(5_000), "429: Later"]);
+  await clock.advance(5_000);
+  assertEquals(status().state, "up");
+  while (status().state !== "down") await teacher.open[0].refuse(gone());
+  assertEquals([status().until, status().reason], [at(6_000), "No one listens"]);
+  await teacher.open[0].refuse(new TeacherError("No credit", { status: 402 }));
+  assertEquals([status().state, status().until], ["halted", null]);
+  fixture.engine.abort();
+  await fixture.ended;
 });

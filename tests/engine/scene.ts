@@ -4,10 +4,12 @@
  * @module
  */
 
+import type { EndpointOptions } from "../../lib/engine/flow/endpoint.ts";
 import type { TeacherError } from "../../lib/errors.ts";
+import type { Completion } from "../../lib/teacher/teacher.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { batchesOf, Fixture, rowsOf } from "./engine_fixture.ts";
+import { batchesOf, endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
 /** How often is looked at a run, in ms. */
@@ -33,8 +35,12 @@ export interface Scene {
   readonly startS?: number;
   /** What the random numbers begin with. @default 1 */
   readonly seed?: number;
-  /** The error that an attempt meets, or undefined when it is answered. */
-  readonly refuse: (attempt: SceneAttempt) => TeacherError | undefined;
+  /** How the teacher is asked: its rates, its own limit. @default without limits */
+  readonly endpoint?: Partial<EndpointOptions>;
+  /** The error that an attempt meets, or undefined when it is answered. @default every one is answered */
+  readonly refuse?: (attempt: SceneAttempt) => TeacherError | undefined;
+  /** What an answer holds, by the seconds since the run began. @default the fixture's plain one */
+  readonly answer?: (seconds: number, random: () => number) => Partial<Completion>;
 }
 
 /** An attempt as the teacher of a scene sees it. */
@@ -67,6 +73,8 @@ export interface SceneResult {
   readonly lost: number;
   /** Rows answered in each second. */
   readonly perSecond: readonly number[];
+  /** When each attempt was made, in ms. */
+  readonly askedAt: readonly number[];
   /** Attempts made in each second. */
   readonly postsPerSecond: readonly number[];
   /** What the run said of itself while it rested, each reason once … */
@@ -86,8 +94,9 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   const teacher = new TimedTeacher(clock, {
     latencyMs: () => latencyMs * (1 + spread * (2 * serverRandom() - 1)),
     refusalMs,
+    answer: () => scene.answer?.(clock.now() / 1_000, serverRandom) ?? {},
     refuse: ({ uid }, inFlight, now) =>
-      scene.refuse({
+      scene.refuse?.({
         uid,
         at: epochMs + now,
         seconds: now / 1_000,
@@ -98,7 +107,7 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   const fixture = new Fixture({
     source: batchesOf(rowsOf(rows), 100),
     rowCount: rows,
-    teacher,
+    teachers: [endpointOf(teacher, scene.endpoint)],
     concurrency,
     isCareful: scene.isCareful ?? true,
     now: clock.now,
@@ -132,6 +141,7 @@ export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
     failed: rows - fixture.outcomes.filter(({ failure }) => failure === undefined).length,
     lost,
     perSecond,
+    askedAt: teacher.askedAt,
     postsPerSecond: countBySecond(teacher.askedAt),
     reasons: [...reasons.keys()],
     asked: [...reasons.values()],

@@ -57,25 +57,52 @@ Deno.test("a teacher whose capacity is halved for a minute is used to the full i
   assertEquals(result.lost, 0);
 });
 
-const OUTAGES: readonly [name: string, error: () => TeacherError][] = [
-  ["answers 500 to everything", broken],
-  ["refuses connections", gone],
-  ["answers 503 to everything", () => new TeacherError("Overloaded", { status: 503 })],
+/** Probes come once a second at most; those of a quota may come right after each other. */
+const OUTAGES: readonly [
+  name: string,
+  error: () => TeacherError,
+  mostPerS: number,
+  share: number,
+][] = [
+  ["answers 500 to everything", broken, 1, 0.8],
+  ["refuses connections", gone, 1, 0.8],
+  ["answers 503 to everything", () => new TeacherError("Overloaded", { status: 503 }), 1, 0.8],
+  ["answers 429 to everything", () => tooMany(), 2, 0.7],
 ];
-for (const [name, error] of OUTAGES) {
+for (const [name, error, mostPerS, share] of OUTAGES) {
   Deno.test(`a teacher that ${name} for ten minutes is probed, no row fails, and it is used at once after`, async () => {
     const result = await play({
       ...{ ...LANES, rows: 10_000, isCareful: false, refusalMs: 200 },
       refuse: during(5, 605, error),
     }, 660);
     assertEquals(result.lost, 0);
-    // Probes: one a second at most, and less often as time passes.
+    // Less often as time passes.
     const posts = result.postsPerSecond.slice(60, 605);
-    assertLessOrEqual(Math.max(...posts), 1);
+    assertLessOrEqual(Math.max(...posts), mostPerS);
+    assertLessOrEqual(between(posts, 0, posts.length), posts.length);
     assertGreaterOrEqual(between(posts, 0, posts.length), 30);
-    assertGreaterOrEqual(between(result.perSecond, 640, 660) / 20, 0.8 * BUSY_PER_S);
+    assertGreaterOrEqual(between(result.perSecond, 640, 660) / 20, share * BUSY_PER_S);
   });
 }
+
+Deno.test("a teacher that cannot be reached when a run begins is used to the full soon after", async () => {
+  const { perSecond, lost } = await play({
+    ...{ ...LANES, rows: 10_000, isCareful: true },
+    refuse: during(0, 20, gone),
+  }, 60);
+  assertEquals(lost, 0);
+  assertGreaterOrEqual(between(perSecond, 40, 60) / 20, 0.95 * BUSY_PER_S);
+});
+
+Deno.test("a teacher that lets requests time out when too many are in flight is sent fewer", async () => {
+  const tooSlow = () => new TeacherError("Too slow", { type: "timeout" });
+  const { perSecond, posts, refused } = await play({
+    ...{ ...LANES, rows: 10_000, refusalMs: 5_000 },
+    refuse: ({ inFlight }) => inFlight >= 100 ? tooSlow() : undefined,
+  }, 90);
+  assertGreaterOrEqual(between(perSecond, 30, 90) / 60, 0.8 * BUSY_PER_S / 2);
+  assertLessOrEqual(refused / posts, 0.15);
+});
 
 Deno.test("rows that wait hold no lane: where 40 % of them fail once, a run takes a tenth longer than its calls", async () => {
   for (const isCareful of [false, true]) {

@@ -1,0 +1,212 @@
+/**
+ * A teacher with limits of requests and tokens: those that the user names, those that refusals show, and those that
+ * the teacher tells in its headers.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertGreaterOrEqual,
+  assertLessOrEqual,
+} from "../../../lib/deps/std_assert.ts";
+import { AnswerPolicy } from "../../../lib/engine/answers/policy.ts";
+import { TeacherError } from "../../../lib/errors.ts";
+import type { Failure } from "../../../lib/row.ts";
+import type { RateLimit } from "../../../lib/teacher/teacher.ts";
+import { FakeClock } from "../../support/fake_clock.ts";
+import { completionOf, endpointOf, Fixture, rowOf, rowsOf } from "../engine_fixture.ts";
+import { between, play, type Scene } from "../scene.ts";
+import { TimedTeacher, tooMany } from "../timed_teacher.ts";
+
+Deno.test("requests a minute are spread evenly, and a high number of them comes in small bursts", async () => {
+  const slow = await play({
+    ...{ rows: 60, concurrency: 20, latencyMs: 100, isCareful: false },
+    endpoint: { rpm: 60 },
+  });
+  slow.askedAt.forEach((at, n) => assertAlmostEquals(at, n * 1_000, 2));
+  const quick = await play({
+    ...{ rows: 5_000, concurrency: 2_000, latencyMs: 100, isCareful: false },
+    endpoint: { rpm: 60_000 },
+  });
+  assertLessOrEqual(Math.max(...quick.postsPerSecond), 1_051);
+  assertLessOrEqual(quick.askedAt.filter((at) => at < 10).length, 61);
+  assertLessOrEqual(quick.wallMs, 5_200);
+});
+
+Deno.test("a pause of ten minutes is not made up for by a burst", async () => {
+  using clock = new FakeClock();
+  const teacher = new TimedTeacher(clock, { latencyMs: () => 100 });
+  const teachers = [endpointOf(teacher, { rpm: 60 })];
+  const fixture = new Fixture({ rows: rowsOf(100), concurrency: 20, teachers, now: clock.now });
+  await fixture.start();
+  await clock.advance(10_500);
+  assertEquals(teacher.asked.length, 11);
+  fixture.engine.closeGate("pause");
+  await clock.advance(600_000);
+  fixture.engine.openGate("pause");
+  await clock.advance(10_000);
+  assertLessOrEqual(teacher.asked.length, 22);
+  fixture.engine.abort();
+  await clock.advance(200);
+  await fixture.ended;
+});
+
+for (const latencyMs of [50, 3_000]) {
+  Deno.test(`tokens a minute are honoured within 5 % with mixed sizes and answers after ${latencyMs} ms`, async () => {
+    const TPM = 600_000;
+    const answers: { seconds: number; tokens: number }[] = [];
+    await play({
+      ...{ rows: 4_000, concurrency: 1_000, latencyMs },
+      endpoint: { tpm: TPM },
+      // What it would have taken goes to others.
+      refuse: ({ random }) =>
+        random() < 0.1 ? new TeacherError("Broken", { status: 500 }) : undefined,
+      answer: (seconds, random) => {
+        // Most are small, a few are large: 800 tokens in the mean, not the 500 that are guessed.
+        const tokens = random() < 0.9 ? 400 * random() : 12_400 * random();
+        answers.push({ seconds, tokens });
+        return { usage: { promptTokens: tokens / 4, completionTokens: tokens * 3 / 4 } };
+      },
+    }, 240);
+    const tokensIn = (from: number, until: number) =>
+      answers.filter(({ seconds }) => seconds >= from && seconds < until)
+        .reduce((sum, { tokens }) => sum + tokens, 0);
+    for (const from of [60, 120, 180]) assertAlmostEquals(tokensIn(from, from + 60) / TPM, 1, 0.05);
+    assertAlmostEquals(tokensIn(0, 240) / TPM / 4, 1, 0.05);
+  });
+}
+
+/** Takes so many requests a second, and some more at once after a pause. */
+function atRate(rateAt: (seconds: number) => number, burst: number): Scene["refuse"] {
+  let level = burst, seenAt = 0;
+  return ({ seconds }) => {
+    level = Math.min(burst, level + (seconds - seenAt) * rateAt(seconds));
+    seenAt = seconds;
+    if (level < 1) return tooMany();
+    level--;
+    return undefined;
+  };
+}
+
+const LANES = { rows: 1_500, concurrency: 200 };
+const RATE_PER_S = 100;
+
+for (const [burst, latencyMs, refusalMs] of [[5, 500, 1], [20, 200, 1], [100, 100, 50]]) {
+  Deno.test(`a rate of 100 requests/s is found: ${burst} at once, ${latencyMs} ms, refusals after ${refusalMs} ms`, async () => {
+    const { posts, refused, wallMs, failed } = await play({
+      ...{ ...LANES, latencyMs, refusalMs },
+      refuse: atRate(() => RATE_PER_S, burst),
+    });
+    assertEquals([posts - refused, failed], [LANES.rows, 0]);
+    assertLessOrEqual(refused / posts, 0.15);
+    assertLessOrEqual(wallMs, 1_400 * (LANES.rows - burst) / RATE_PER_S);
+  });
+}
+
+Deno.test("a rate is found that all lanes run into at once", async () => {
+  const { refused, wallMs } = await play({
+    ...{ ...LANES, latencyMs: 100, refusalMs: 1, isCareful: false },
+    refuse: atRate(() => RATE_PER_S, 20),
+  });
+  // 180 of 200 cannot be foreseen; what follows must be little.
+  assertLessOrEqual(refused, 180 + 0.05 * LANES.rows);
+  assertLessOrEqual(wallMs, 1_300 * LANES.rows / RATE_PER_S);
+});
+
+Deno.test("a rate is followed that falls and rises again", async () => {
+  const { posts, refused, perSecond } = await play({
+    ...{ rows: 20_000, concurrency: 200, latencyMs: 100 },
+    refuse: atRate((seconds) => seconds < 30 || seconds >= 90 ? 200 : 50, 50),
+  }, 160);
+  const rate = (from: number, until: number) => between(perSecond, from, until) / (until - from);
+  assertLessOrEqual(refused / posts, 0.03);
+  assertGreaterOrEqual(rate(20, 30), 0.9 * 200);
+  assertGreaterOrEqual(rate(40, 90), 0.9 * 50);
+  assertGreaterOrEqual(rate(130, 160), 0.9 * 200);
+});
+
+/** Answers from which the mean of their tokens is known. */
+const KNOWN_AFTER = 2_000;
+
+/** One lane, whose answers take a millisecond and 400 tokens. The last of `KNOWN_AFTER` tells `limit`, and each after that what
+ * `after` says. Gives when requests were sent, in ms since that. */
+async function sentAfter(limit: RateLimit, after?: RateLimit): Promise<number[]> {
+  let answers = 0, toldAtMs = 0;
+  const usage = { promptTokens: 100, completionTokens: 300 };
+  const { askedAt } = await play({
+    ...{ rows: 100_000, concurrency: 1, latencyMs: 1, isCareful: false },
+    answer: (seconds) => {
+      answers++;
+      if (answers < KNOWN_AFTER) return { usage };
+      if (answers > KNOWN_AFTER) return { usage, rateLimit: after };
+      toldAtMs = 1_000 * seconds;
+      return { usage, rateLimit: limit };
+    },
+  }, 13);
+  return askedAt.filter((at) => at >= toldAtMs).map((at) => at - toldAtMs);
+}
+
+const LOW: readonly [limit: RateLimit, untilMs: number, most: number][] = [
+  [{ requestsLeft: 10, requestsLimit: 100, requestsResetMs: 10_000 }, 10_000, 10],
+  [{ requestsLeft: 10, requestsResetMs: 10_000 }, 10_000, 10],
+  [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_000 }, 3_000, 0],
+  // An hour is not waited for without a look.
+  [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_600_000 }, 5_000, 0],
+  [{ tokensLeft: 4_000, tokensLimit: 100_000, tokensResetMs: 10_000 }, 10_000, 10],
+  [{ tokensLeft: 4_000, tokensResetMs: 10_000 }, 10_000, 10],
+  [{ requestsLeft: 1, requestsResetMs: 2_000, tokensLeft: 400, tokensResetMs: 4_000 }, 4_000, 1],
+];
+
+Deno.test("what is left of a limit that the teacher tells lasts until its reset, and then all is sent again", async () => {
+  for (const [limit, untilMs, most] of LOW) {
+    const sent = await sentAfter(limit);
+    // Timers are exact to a moment.
+    const before = sent.filter((at) => at < untilMs - 5).length;
+    assert(before <= most && before >= most - 1, `${JSON.stringify(limit)}: ${before}`);
+    assert(sent.some((at) => at >= untilMs - 5 && at < untilMs + 150), JSON.stringify(limit));
+  }
+});
+
+Deno.test("nothing is held back while enough is left, or once it is said to be enough", async () => {
+  const enough: RateLimit[] = [
+    { requestsLeft: 20, requestsLimit: 100, requestsResetMs: 10_000 },
+    { requestsLeft: 0, requestsLimit: 100 },
+    { tokensLeft: 20_000, tokensLimit: 100_000, tokensResetMs: 10_000 },
+  ];
+  for (const limit of enough) {
+    const sent = await sentAfter(limit);
+    assertGreaterOrEqual(sent.filter((at) => at < 1_000).length, 900, JSON.stringify(limit));
+  }
+  const low = { requestsLeft: 0, requestsLimit: 100, requestsResetMs: 8_000 };
+  const sent = await sentAfter(low, { ...low, requestsLeft: 100 });
+  assertGreaterOrEqual(sent.filter((at) => at >= 5_000 && at < 6_000).length, 850);
+});
+
+Deno.test("rows whose earlier answer is accepted now take nothing of a limit", async () => {
+  using clock = new FakeClock();
+  const failure: Failure = { type: "unfinished", message: "No finish reason", status: 200 };
+  const completion = completionOf({ finishReason: "eos" });
+  const earlier = { isSame: true, next: undefined, rejected: { completion, failure } };
+  const policy = { onTruncated: "error", checks: [], params: {}, acceptEndings: ["eos"] } as const;
+  for (const limit of [{ rpm: 60 }, { tpm: 30_000 }]) {
+    const teacher = new TimedTeacher(clock, { latencyMs: () => 100 });
+    const fixture = new Fixture({
+      rows: [...rowsOf(20).map((row) => ({ ...row, earlier })), rowOf("20"), rowOf("21")],
+      concurrency: 1,
+      teachers: [endpointOf(teacher, limit)],
+      policy: new AnswerPolicy(policy),
+      now: clock.now,
+    });
+    const beginMs = clock.now();
+    await fixture.start();
+    await clock.advance(2_000);
+    assertEquals(fixture.outcomes.length, 22);
+    const [first, second] = teacher.askedAt;
+    assertEquals([teacher.asked, first], [["20", "21"], beginMs]);
+    assertGreaterOrEqual(second - first, 998);
+    await fixture.ended;
+  }
+});
