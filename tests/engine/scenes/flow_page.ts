@@ -1,6 +1,6 @@
 /**
  * Writes the figures of `docs/flow.md` from the scenes that they come from:
- * `deno run --allow-read --allow-write=docs tests/engine/flow/page.ts`.
+ * `deno run --allow-read --allow-write=docs tests/engine/scenes/flow_page.ts`.
  *
  * @module
  */
