@@ -23,6 +23,7 @@ import controls from "./page/controls.js" with { type: "text" };
 import dom from "./page/dom.js" with { type: "text" };
 import figures from "./page/figures.js" with { type: "text" };
 import frame from "./page/frame.css" with { type: "text" };
+import frames from "./page/frames.js" with { type: "text" };
 import latency from "./page/latency.js" with { type: "text" };
 import link from "./page/link.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
@@ -59,6 +60,7 @@ const MODULES = [
   about,
   announcer,
   overview,
+  frames,
   scale,
   chartMarks,
   chart,

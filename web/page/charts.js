@@ -11,6 +11,7 @@ import { Chart } from "./chart.js";
 import { CHARTS } from "./chart_list.js";
 import { byId, setShown, setText } from "./dom.js";
 import { formatClock, formatDuration, formatLatencyMark } from "./figures.js";
+import { inOwnFrame } from "./frames.js";
 import { trailingMeans } from "./scale.js";
 
 /** @import { uPlot as UPlot } from "../../lib/deps/uplot.ts" */
@@ -205,7 +206,7 @@ export class ChartGroup {
     const chart = [...this.#stale].find((one) => this.#visible.has(one));
     if (chart === undefined) return;
     this.#isDrawing = true;
-    requestAnimationFrame(() => {
+    inOwnFrame(() => {
       this.#isDrawing = false;
       this.#stale.delete(chart);
       // First, so that one that fails does not stop the others.

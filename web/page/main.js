@@ -12,6 +12,7 @@ import { ChartGroup } from "./charts.js";
 import { Controls } from "./controls.js";
 import { byId, setAttribute, setShown, setText } from "./dom.js";
 import { formatAge, formatClock, formatDate } from "./figures.js";
+import { inOwnFrame } from "./frames.js";
 import { LatencyView } from "./latency.js";
 import { fetchSamples, fetchWhole, Link, socketAddress } from "./link.js";
 import { Notifier } from "./notify.js";
@@ -105,7 +106,7 @@ class Page {
     const isWaiting = this.#changed.size > 0;
     for (const part of parts) this.#changed.add(part);
     if (isWaiting || this.#changed.size === 0) return;
-    requestAnimationFrame(() => {
+    inOwnFrame(() => {
       const changed = [...this.#changed];
       this.#changed.clear();
       this.#draw(changed);
