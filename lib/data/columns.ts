@@ -1,14 +1,14 @@
 /**
- * Numbers of many rows, a typed array for each kind of number: 101 bytes a row.
+ * The columns of the index: a typed array for each kind of number, 101 bytes a row.
  *
  * @module
  */
 
 type NumberArray = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
 
-/** The columns of every row, and what holds each. */
+/** The columns, with the array type of each. */
 const COLUMNS = {
-  /** Where its line begins, and how long it is, in bytes. */
+  /** Start and length of its line, in bytes. */
   offset: Float64Array,
   bytes: Uint32Array,
   /** Hashes of its id, of its row's id, of the answer and of the prompt. */
@@ -28,12 +28,12 @@ const COLUMNS = {
   reasoningTokens: Uint32Array,
   cachedTokens: Uint32Array,
   latencyMs: Uint32Array,
-  /** The row that it is a copy of, or -1. */
+  /** The row that it duplicates, or -1. */
   duplicateOf: Int32Array,
   attempts: Uint16Array,
   flags: Uint16Array,
   httpStatus: Uint16Array,
-  /** Places in dictionaries. */
+  /** Indexes into dictionaries. */
   file: Uint16Array,
   model: Uint16Array,
   teacher: Uint16Array,
@@ -54,16 +54,16 @@ export type ColumnName = keyof typeof COLUMNS;
 /** The columns by name. */
 export type ColumnArrays = { [Name in ColumnName]: InstanceType<typeof COLUMNS[Name]> };
 
-/** The names, in the order in which they are saved: the widest numbers first, so that each is aligned. */
+/** The names in saving order: the widest numbers first, so that each array is aligned. */
 export const COLUMN_NAMES = (Object.keys(COLUMNS) as ColumnName[]).toSorted((a, b) =>
   COLUMNS[b].BYTES_PER_ELEMENT - COLUMNS[a].BYTES_PER_ELEMENT
 );
 
 /** Bits of `marks`. */
 export const Mark = {
-  /** The file that it stood in was replaced or removed. */
+  /** Its file was replaced or removed. */
   Gone: 1,
-  /** Its cost is estimated: its line does not say it. */
+  /** Its cost is estimated, because its line has none. */
   Estimated: 2,
   /** It follows the last line feed of its file. */
   Tail: 4,
@@ -71,14 +71,17 @@ export const Mark = {
   ToolCalls: 8,
 } as const;
 
-/** Makes all columns, with room for `rows` rows. */
+/** Creates all columns, with room for `capacity` rows. */
 export function makeColumns(capacity: number): ColumnArrays {
   return Object.fromEntries(
     COLUMN_NAMES.map((name) => [name, numbers(COLUMNS[name], capacity, SHARED.has(name))]),
   ) as ColumnArrays & Record<ColumnName, NumberArray>;
 }
 
-/** Gives all columns room for `rows` rows, one after the other: the old one of each is free then. */
+/**
+ * Gives all columns room for `capacity` rows, one by one, so that each old array is freed before
+ * the next is copied.
+ */
 export function enlarge(columns: ColumnArrays, capacity: number): void {
   const all = columns as Record<ColumnName, NumberArray>;
   for (const name of COLUMN_NAMES) all[name] = larger(all[name], capacity);
@@ -106,27 +109,27 @@ function numbers<T>(kind: object, capacity: number, isShared: boolean): T {
 
 /** A field with more values than this has no facet. */
 export const MOST_VALUES = 50;
-/** A value that is longer is no name of a group. */
+/** Longer values are texts, not categories. */
 const LONGEST_VALUE = 120;
 
-/** A value that can be told from others at a glance. */
+/** A value of a facet. */
 export type Scalar = string | number | boolean | null;
 
-/** One field. */
+/** A field of the user's rows. */
 export class OwnField {
   /** Its path: `lang`, or `meta` and `lang`. */
   readonly path: readonly string[];
-  /** The values, by their codes minus 1; undefined where there are too many or one is no scalar. */
+  /** The values, by their codes minus 1; undefined if there are too many or one is not a scalar. */
   values: Scalar[] | undefined = [];
   /** The code of each row's value; 0 where the row has no such field. */
   codes: Uint8Array = new Uint8Array(0);
-  /** Each row's number, NaN where there is none; undefined where some row holds anything else. */
+  /** Each row's number, NaN where there is none; undefined if any row holds anything else. */
   numbers: Float64Array | undefined;
   /** Whether any row holds a number. */
   hasNumbers = false;
   readonly #codeOf = new Map<Scalar, number>();
 
-  /** Of no row yet. */
+  /** A field without rows. */
   constructor(path: readonly string[], mayHoldNumbers: boolean) {
     this.path = path;
     if (mayHoldNumbers) this.numbers = new Float64Array(0);
@@ -143,12 +146,12 @@ export class OwnField {
     ).join("");
   }
 
-  /** Whether a condition can be answered by what is kept. */
+  /** Whether a condition on this field can be answered without reading lines. */
   get isKept(): boolean {
     return this.values !== undefined || (this.numbers !== undefined && this.hasNumbers);
   }
 
-  /** Notes the value of a row; rows come in order, and some have none. */
+  /** Records the value of a row. Rows come in order, and some have no value. */
   set(row: number, value: unknown, capacity: number): void {
     const isScalar = value === null || typeof value === "boolean" || typeof value === "number" ||
       (typeof value === "string" && value.length <= LONGEST_VALUE);
@@ -180,7 +183,7 @@ export class OwnField {
     return Number.isNaN(number) ? undefined : number;
   }
 
-  /** Takes over what was saved. */
+  /** Restores saved values. */
   restore(values: Scalar[] | undefined, codes: Uint8Array): void {
     this.values = values;
     this.codes = codes;

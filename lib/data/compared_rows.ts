@@ -1,5 +1,5 @@
 /**
- * What the comparison of two runs says of each row: kept beside the columns of a table.
+ * The results of comparing two runs, for each row.
  *
  * @module
  */
@@ -10,7 +10,7 @@ export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"
 /** One of them. */
 export type Agreement = typeof AGREEMENTS[number];
 
-/** The rows of a table by what the comparison says of them: kept beside its columns. */
+/** The results for all rows of a table, as columns. */
 export interface ComparedRows {
   /** The paths of the runs. */
   readonly paths: readonly string[];

@@ -1,5 +1,6 @@
 /**
- * Two runs beside each other: which rows both have answered, how often the answers agree, and what each took.
+ * Compares two runs: which rows both have answered, how often the answers agree, and their tokens,
+ * latency and cost.
  *
  * @module
  */
@@ -9,9 +10,9 @@ import type { Agreement, ComparedRows } from "./compared_rows.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import type { Table } from "./table.ts";
 
-/** What one of the two runs took for the rows that both have answered. */
+/** One of the two runs: tokens, latency and cost of the rows that both have answered. */
 export interface ComparedRun {
-  /** The path as the user named it. */
+  /** The path that the user named. */
   readonly path: string;
   /** Rows that only this run has answered. */
   readonly only: number;
@@ -25,11 +26,11 @@ export interface ComparedRun {
 export interface RunComparison {
   /** Rows that both have answered. */
   readonly both: number;
-  /** How many of them agree. A final answer is the last `\boxed{}`, else the last number. */
+  /** How they compare. A final answer is the last `\boxed{}`, else the last number. */
   readonly agreement: Readonly<Record<Exclude<Agreement, "none">, number>>;
-  /** Pairs of which one answer or both hold no final answer, and whose texts differ. */
+  /** Pairs with different texts of which at least one has no final answer. */
   readonly without_final_answer: number;
-  /** Both of them, in the order in which they were named. */
+  /** Both runs, in the order in which they were named. */
   readonly runs: readonly [ComparedRun, ComparedRun];
 }
 
@@ -76,8 +77,11 @@ function isAnswer({ columns }: Table, row: number): boolean {
   return columns.status[row] === 0 && (columns.marks[row] & Mark.Gone) === 0;
 }
 
-/** Rows of the left run with those of the right one that have the same id, in the order of the right. Files of one
- * run may use the same ids: the first row of an id belongs to the first, the second to the second. */
+/**
+ * Rows of the left run with those of the right one that have the same id, in the order of the
+ * right. Files of one run may use the same ids: then the first rows of an id are paired, the second
+ * rows, and so on.
+ */
 function pairsOf(table: Table, run: Uint8Array): (readonly [number, number])[] {
   const { uidLow, uidHigh } = table.columns;
   const mask = 2 ** Math.ceil(Math.log2(Math.max(16, table.length * 2))) - 1;

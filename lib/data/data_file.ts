@@ -1,5 +1,6 @@
 /**
- * One file of rows: read from its start, followed as it grows, noticed when another one takes its place.
+ * One file of rows: it is read from its start and followed as it grows, and a replacement is
+ * noticed.
  *
  * @module
  */
@@ -25,9 +26,9 @@ export type FileState =
   | "reading"
   /** Everything was read. */
   | "current"
-  /** There is no such file any more. */
+  /** The file no longer exists. */
   | "removed"
-  /** It holds no lines of Retort. */
+  /** It holds no lines of Retort's. */
   | "foreign"
   /** It cannot be read. */
   | "unreadable";
@@ -38,7 +39,7 @@ export type RowListener = (facts: LineFacts, place: Omit<LinePlace, "file">) => 
 const BLOCK_BYTES = 1 << 20;
 
 const MAX_DAMAGE = 20;
-/** A line that is longer is no row of any run. */
+/** No run writes a longer line. */
 const MAX_LINE_BYTES = 1 << 29;
 const NEWLINE = 10;
 
@@ -48,27 +49,27 @@ export class DataFile {
   state: FileState = "reading";
   /** What is wrong with it, in words. */
   problem: string | undefined;
-  /** Its size in bytes when it was looked at last. */
+  /** Its size in bytes at the last check. */
   size = 0;
-  /** When it was written to last, in Unix milliseconds. */
+  /** Its modification time, in Unix milliseconds. */
   modifiedMs = 0;
   hints: RunHints = {};
-  /** The path of what is read: a packed file is unpacked first. */
+  /** The path that is read: that of a decompressed copy where the file is compressed. */
   readonly readPath: string;
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(0);
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-  /** Of which nothing was read, or what `mark` says. */
+  /** A file of which nothing was read yet, or as much as `mark` says. */
   constructor(path: string, readPath = path, mark?: FileMark) {
     this.readPath = readPath;
     this.mark = mark ?? newMark(path);
   }
 
   /**
-   * Looks at the file as it is now.
+   * Checks the file for changes.
    *
-   * @returns whether it is another file than before: what was read of it is void then
+   * @returns whether it was replaced, so that what was read of it is void
    */
   refresh(): boolean {
     let info: Deno.FileInfo;
@@ -97,7 +98,7 @@ export class DataFile {
     return isOther;
   }
 
-  /** Reads the next block; gives false when there is nothing more to read. */
+  /** Reads the next block; returns false when there is nothing more to read. */
   read(onRow: RowListener): boolean {
     if (this.state !== "reading") return false;
     try {
@@ -178,7 +179,7 @@ export class DataFile {
     if (bytes.length > 0) this.#markEnd(begin + bytes.length, bytes);
   }
 
-  /** What follows the last line feed is a row if nothing is missing of it; else it is being written. */
+  /** Text after the last line feed is a row if it is complete; else it is still being written. */
   #readTail(bytes: Uint8Array, onRow: RowListener): void {
     const { mark } = this;
     this.state = "current";
@@ -208,7 +209,7 @@ export class DataFile {
 
   #readLine(bytes: Uint8Array, offset: number, isTail: boolean, onRow: RowListener): void {
     const { mark } = this;
-    // The line feed of a line that was read before it had one.
+    // The line feed of a last line that was already read without it.
     const isRest = mark.isOpen && bytes.length === 0;
     mark.isOpen = false;
     if (isRest) return;
@@ -225,7 +226,8 @@ export class DataFile {
       onRow(facts, { offset, bytes: bytes.length, isTail });
       return;
     }
-    // What a crash left of the first line is damage; a whole line of something else is another file.
+    // A first line that a crash truncated is damage; a complete line of something else is a foreign
+    // file.
     if (mark.rows === 0 && mark.damageCount === 0 && offset <= 3 && !isBroken(facts)) {
       this.#setForeign(facts.problem);
       return;
@@ -254,7 +256,7 @@ export class DataFile {
     return isUnchanged(this.readPath, this.mark, this.#lastLength);
   }
 
-  /** To be called on a file that was read in an earlier process: whether it is still the same. */
+  /** Continues a file that an earlier process read. Returns whether it is still the same. */
   resume(lastLength: number): boolean {
     this.#lastLength = lastLength;
     const { mark } = this;
@@ -270,7 +272,7 @@ export class DataFile {
     }
   }
 
-  /** The length of the last block that `mark.last` is the hash of. */
+  /** The length of the block whose hash is `mark.last`. */
   get lastLength(): number {
     return this.#lastLength;
   }
@@ -280,7 +282,7 @@ export class DataFile {
   }
 }
 
-/** What every line of ours begins with. */
+/** The beginning of every line of Retort's. */
 const BEGINNING = '{"uid":"';
 
 function isBroken({ problem }: DamagedLine): boolean {

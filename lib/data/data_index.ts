@@ -1,5 +1,6 @@
 /**
- * The index over some files: it reads what is new in them, block by block, and is kept on disk.
+ * The index over results and failures files: it reads new rows block by block, and is saved on
+ * disk.
  *
  * @module
  */
@@ -15,14 +16,14 @@ import type { LineDamage } from "./file_mark.ts";
 import { readIndexFile, writeIndexFile } from "./index_file.ts";
 import { Table } from "./table.ts";
 
-/** What is known of one file. */
+/** The status of one file. */
 export interface DataFileStatus {
   readonly path: string;
   readonly state: FileState;
   /** What is wrong with it, in words. */
   readonly problem: string | null;
   readonly size: number;
-  /** Bytes that were read. */
+  /** Bytes read so far. */
   readonly read: number;
   readonly rows: number;
   readonly damageCount: number;
@@ -30,13 +31,13 @@ export interface DataFileStatus {
   readonly damage: readonly LineDamage[];
 }
 
-/** What is known of all files. */
+/** The status of all files. */
 export interface IndexStatus {
   readonly files: readonly DataFileStatus[];
   readonly rows: number;
   /** Whether everything was read. */
   readonly isCurrent: boolean;
-  /** Changes whenever rows come or go. */
+  /** Changes whenever rows are added or removed. */
   readonly version: number;
 }
 
@@ -45,20 +46,20 @@ export interface IndexedPath {
   readonly path: string;
   /** @default path */
   readonly readPath?: string;
-  /** The place of the path that the user named for it. @default 0 */
+  /** The index of the user's path that it belongs to. @default 0 */
   readonly run?: number;
 }
 
-/** Rows beyond this are gone rows that are worth building everything anew. */
+/** With a larger share of gone rows, the index is built again. */
 const MAX_GONE_SHARE = 0.3;
 
-/** A run that continues writes more often than this. */
+/** A running run writes more often than this. */
 const LIVE_MS = 10_000;
 
 /** The index. */
 export class DataIndex {
   files: DataFile[] = [];
-  /** For each file the place of the path that the user named for it. */
+  /** For each file the index of the user's path that it belongs to. */
   readonly runs: number[] = [];
   table = new Table();
   version = 0;
@@ -67,19 +68,19 @@ export class DataIndex {
   #pricedPairs = new Map<string, Rates | undefined>();
   #toPrice = new Set<number>();
 
-  /** Over files that are named in order. `indexPath` is where it is kept. @default in memory only */
+  /** An index over these files. `indexPath` is where it is saved. @default in memory only */
   constructor(paths: readonly IndexedPath[], indexPath?: string) {
     this.#indexPath = indexPath;
     this.addFiles(paths);
   }
 
-  /** The place of an index beside the first of its files. */
+  /** The path of the index, in the folder of the first file. */
   static pathFor(paths: readonly string[]): string {
     const name = xxHash64Hex(JSON.stringify(paths.map((path) => basename(path))));
     return inFolder(dirname(paths[0]), `.retort/view-${name}.index`);
   }
 
-  /** Takes over what an earlier process has read, as far as it still holds. */
+  /** Loads what an earlier process saved, as far as the files are unchanged. */
   load(): boolean {
     if (this.#indexPath === undefined) return false;
     const saved = readIndexFile(this.#indexPath, this.files.map(({ mark }) => mark.path));
@@ -98,7 +99,7 @@ export class DataIndex {
     return true;
   }
 
-  /** Looks whether files have changed; gives true when there is something to read. */
+  /** Checks the files for changes; returns true when there is something to read. */
   refresh(): boolean {
     this.files.forEach((file, number) => {
       if (!file.refresh()) return;
@@ -109,7 +110,7 @@ export class DataIndex {
     return this.files.some(({ state }) => state === "reading");
   }
 
-  /** Adds files that have come since. */
+  /** Adds files that were found later. */
   addFiles(paths: readonly IndexedPath[]): void {
     for (const { path, readPath, run = 0 } of paths) {
       this.files.push(new DataFile(path, readPath));
@@ -117,13 +118,13 @@ export class DataIndex {
     }
   }
 
-  /** Whether a run writes to one of the files, as far as their times tell. */
+  /** Whether a run is writing to one of the files, judging by modification times. */
   get isLive(): boolean {
     const now = Date.now();
     return this.files.some(({ modifiedMs }) => now - modifiedMs < LIVE_MS);
   }
 
-  /** Reads about a megabyte; gives false when nothing more is to be read. */
+  /** Reads about a megabyte; returns false when there is nothing more to read. */
   async step(): Promise<boolean> {
     const number = this.files.findIndex(({ state }) => state === "reading");
     if (number === -1) return false;
@@ -149,7 +150,7 @@ export class DataIndex {
     while (await this.step());
   }
 
-  /** Keeps the index on disk. Returns the reason where it cannot be kept. */
+  /** Saves the index. Returns the reason if that fails. */
   save(): string | undefined {
     if (this.#indexPath === undefined || this.table.length === this.#savedRows) return undefined;
     const problem = writeIndexFile(this.#indexPath, this);
@@ -157,7 +158,7 @@ export class DataIndex {
     return problem;
   }
 
-  /** What is known of the files. */
+  /** The status of the files. */
   status(): IndexStatus {
     return {
       files: this.files.map(({ mark, state, problem, size }) => ({
@@ -187,7 +188,7 @@ export class DataIndex {
     for (const file of this.files) file.close();
   }
 
-  /** Guesses from what was read how many rows there will be. */
+  /** Estimates the number of rows from what was read, and makes room for them. */
   #reserve(): void {
     let rows = this.table.length;
     for (const { mark, size } of this.files) {
@@ -196,7 +197,7 @@ export class DataIndex {
     this.table.reserve(rows);
   }
 
-  /** Many gone rows take memory and time: everything is read anew then. */
+  /** Reads everything again if many rows are gone, because they cost memory and time. */
   #pruneGone(): void {
     const { gone, length } = this.table;
     if (gone === 0 || gone < Math.max(1, length * MAX_GONE_SHARE)) return;
@@ -210,7 +211,7 @@ export class DataIndex {
     this.version++;
   }
 
-  /** Prices the rows whose lines say no cost, by public prices. */
+  /** Estimates the cost of rows whose lines have none, by public prices. */
   async #price(
     from: number,
     models: readonly string[],

@@ -1,5 +1,5 @@
 /**
- * What the worker does: keeps the index up to date, and answers questions in between.
+ * The work of the index's worker: it keeps the index up to date, and answers questions in between.
  *
  * @module
  */
@@ -25,14 +25,14 @@ import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
 
-/** The rows of a condition, as far as they are known. */
+/** The rows of a condition, as far as they were found. */
 interface Selection {
   readonly where: string;
   readonly version: number;
   /** All of them, where the columns have the answer; else the scanner has them. */
   readonly rows: Uint32Array<ArrayBuffer>;
   readonly scanner: Scanner | undefined;
-  /** How its rows spread, for as many as were found then. */
+  /** Facets and histograms, for the `total` rows that were found by then. */
   overview?: Pick<Overview, "total" | "facets" | "histograms">;
   sorted?: {
     readonly key: string;
@@ -42,13 +42,15 @@ interface Selection {
 }
 
 const NO_ROWS = new Uint32Array(0);
-/** Conditions whose rows are kept: more than one page may be open. */
+/** The number of conditions whose rows are kept: several pages may be open. */
 const MAX_SELECTIONS = 3;
-/** A query is not asked anew more often than this while files grow. */
+/** A query is not repeated more often than this while files grow. */
 const STALE_MS = 2_000;
-/** A page that shows a search asks several times in this time. */
+/**
+ * A search that no page has asked about for this time is cancelled; pages ask several times in it.
+ */
 const UNWATCHED_MS = 1_500;
-/** How long one turn works before questions are heard. */
+/** The longest turn of work before questions are answered. */
 const TURN_MS = 25;
 
 /** Answers questions about an index. */
@@ -60,13 +62,13 @@ export class DataServer {
   #comparison: RunComparison | null = null;
   #comparedVersion = -1;
 
-  /** About this index; `paths` are what the user named. */
+  /** A server for this index; `paths` are those that the user named. */
   constructor(index: DataIndex, paths: readonly string[]) {
     this.#index = index;
     this.#paths = paths;
   }
 
-  /** Answers one question. @throws {UsageError} where a condition makes no sense */
+  /** Answers one question. @throws {UsageError} where a condition is invalid */
   answer<Name extends DataRequestName>(
     name: Name,
     given: DataRequests[Name]["in"],
@@ -86,7 +88,7 @@ export class DataServer {
     return answers[name](given);
   }
 
-  /** Works for a moment; gives false when there is nothing to do until files change. */
+  /** Works for one turn; returns false when there is nothing to do until files change. */
   async work(): Promise<boolean> {
     const end = performance.now() + TURN_MS;
     let isBusy = false;
@@ -101,7 +103,7 @@ export class DataServer {
     return this.#near?.status.state === "running";
   }
 
-  /** Ends what is under way. */
+  /** Cancels searches and closes the index. */
   close(): void {
     for (const { scanner } of this.#selections) scanner?.cancel();
     this.#index.close();
@@ -133,7 +135,7 @@ export class DataServer {
     };
   }
 
-  /** Compares two runs once all is read, and again when rows have come. */
+  /** Compares two runs once everything is read, and again after new rows. */
   #compare(): void {
     const { table, runs, version } = this.#index;
     const [left, right, more] = this.#paths;
@@ -165,7 +167,7 @@ export class DataServer {
     const selection = this.#selection(where);
     const rows = foundRows(selection);
     const { table } = this.#index;
-    // It is asked for every two seconds, by each page.
+    // Cached, because each page asks every two seconds.
     if (selection.overview?.total !== rows.length) {
       selection.overview = {
         total: rows.length,
@@ -219,7 +221,7 @@ export class DataServer {
     return ordered;
   }
 
-  /** The rows of a condition: those that are known, or are being looked for. */
+  /** The selection for a condition: a known one, or a new one, with a search if it needs one. */
   #selection(where: string): Selection {
     const now = performance.now();
     this.#endUnwatched(where, now);
@@ -245,7 +247,7 @@ export class DataServer {
     return made;
   }
 
-  /** Ends searches that no page asks for any more: their memory and time are wanted by the one that is. */
+  /** Cancels searches that no page asks about any more, to free their memory and workers. */
   #endUnwatched(where: string, now: number): void {
     this.#selections = this.#selections.filter((one) => {
       const isUnwatched = one.scanner?.isDone === false && now - one.askedMs > UNWATCHED_MS;
@@ -315,7 +317,7 @@ export class DataServer {
   }
 }
 
-/** The name of a failures file, packed or not. */
+/** The name of a failures file, compressed or not. */
 const FAILURES_NAME = /_error\.\w+(?:\.\w+)?$/;
 
 function foundRows({ rows, scanner }: Selection): Uint32Array<ArrayBuffer> {
@@ -328,7 +330,7 @@ function scanStatus({ scanner }: Selection): ScanStatus | null {
   return { done, total, isDone, problem: problem ?? null };
 }
 
-/** Fields of the users' rows that the table can show, those with a value for nearly each row first. */
+/** Fields of the users' rows that the table can show, those in the index first. */
 function ownNames({ table }: DataIndex): string[] {
   const shown = new Set([...table.fields.values()].map(({ name }) => name));
   for (const name of table.fieldNames) {

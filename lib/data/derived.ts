@@ -1,5 +1,6 @@
 /**
- * Fields that no line has, for lines that no index holds: `status`, `flags`, `prompt`, `source_file`.
+ * Derived fields (`status`, `flags`, `prompt`, `source_file`) of lines that are read without an
+ * index.
  *
  * @module
  */
@@ -19,7 +20,7 @@ const DERIVED: ReadonlySet<string> = new Set([
   "cost_usd",
 ]);
 
-/** What the page finds out when it is asked to. */
+/** Fields that only the page of `view` computes. */
 const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
   "near_duplicate",
   "run_agreement",
@@ -27,7 +28,7 @@ const ONLY_OF_VIEW: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether any of these paths of a condition needs what no line has.
+ * Whether any of these paths of a condition is a derived field.
  *
  * @throws {UsageError} where only the page of `view` knows it
  */
@@ -44,17 +45,17 @@ export function needsDerived(paths: readonly (readonly string[])[]): boolean {
   return paths.some(([name]) => DERIVED.has(name));
 }
 
-/** The derived fields of lines that are read one after the other, each of them once. */
+/** Computes the derived fields of lines, each of which is passed once, in order. */
 export class DerivedFields {
   readonly #hints: RunHints;
   readonly #seen = new Map<string, string>();
 
-  /** For lines of these results files, whose runs say what was asked for. */
+  /** For lines of these results files, with the parameters of their runs. */
   constructor(results: readonly string[]) {
     this.#hints = { params: Object.assign({}, ...results.map((path) => readHints(path).params)) };
   }
 
-  /** The derived fields of a line that was asked with this prompt; undefined for a line that is none of ours. */
+  /** The derived fields of a line with this prompt; undefined for a foreign line. */
   of(text: string, prompt: string): object | undefined {
     const facts = factsOf(text, this.#hints);
     if (facts instanceof DamagedLine) return undefined;
@@ -68,7 +69,10 @@ export class DerivedFields {
     return flagNames(bits);
   }
 
-  /** As `Table` has it: the first row of an answer is no copy, nor is another sample of it. */
+  /**
+   * Like `Table`: neither the first row with an answer nor another sample of that row is a
+   * duplicate.
+   */
   #isCopy({ response, uid, promptHash }: LineFacts): boolean {
     const isLong = response.length > LONG_ANSWER;
     const key = xxHash64Hex(isLong ? response : JSON.stringify([promptHash, response]));

@@ -1,5 +1,5 @@
 /**
- * What is remembered of a file that was read, by which it is known again.
+ * The state of a file that was read, by which a later process recognises it.
  *
  * @module
  */
@@ -14,13 +14,13 @@ export interface LineDamage {
   readonly problem: string;
 }
 
-/** What is known of a file from one reading to the next. */
+/** What was read of a file. */
 export interface FileMark {
   readonly path: string;
   inode: number;
-  /** Bytes that were read. */
+  /** Bytes read so far. */
   end: number;
-  /** Lines that were read, damaged and blank ones included. */
+  /** Lines read so far, damaged and blank ones included. */
   lines: number;
   rows: number;
   damageCount: number;
@@ -32,10 +32,10 @@ export interface FileMark {
   isOpen: boolean;
 }
 
-/** The first and the last block that tell a file from another one. */
+/** The size of the first and the last block, which identify a file. */
 export const MARK_BYTES = 4096;
 
-/** The mark of a file that nothing was read of. */
+/** The mark of a file before it is read. */
 export function newMark(path: string): FileMark {
   return {
     path,
@@ -51,7 +51,7 @@ export function newMark(path: string): FileMark {
   };
 }
 
-/** Reads until the buffer is full or the file ends; gives the number of bytes. */
+/** Reads until the buffer is full or the file ends; returns the number of bytes. */
 export function readFully(file: Deno.FsFile, buffer: Uint8Array): number {
   let done = 0;
   while (done < buffer.length) {
@@ -62,7 +62,7 @@ export function readFully(file: Deno.FsFile, buffer: Uint8Array): number {
   return done;
 }
 
-/** Whether the first and the last block that were read of a file are still there. */
+/** Whether the first and the last block that were read of a file are unchanged. */
 export function isUnchanged(path: string, mark: FileMark, lastLength: number): boolean {
   try {
     using file = Deno.openSync(path);
@@ -85,7 +85,7 @@ export function hashOf(bytes: Uint8Array): string {
   return xxHash64Hex(bytesText(bytes));
 }
 
-/** Bytes as text, one character each: to be hashed. */
+/** Bytes as text, one character each, for hashing. */
 export function bytesText(bytes: Uint8Array): string {
   return LATIN1.decode(bytes);
 }

@@ -1,13 +1,13 @@
 /**
- * The final answer of a text, as sets of mathematics and of questions with short answers have it: what stands in its
- * last `\boxed{…}`, else its last number.
+ * The final answer in a text, as in datasets of mathematics and short questions: the content of the
+ * last `\boxed{…}`, else the last number.
  *
  * @module
  */
 
 const BOX = "\\boxed{";
 
-/** The final answer in one form of writing; "" where there is none. */
+/** The final answer in a normalized form; "" where there is none. */
 export function finalAnswerOf(text: string): string {
   const box = text.lastIndexOf(BOX);
   const boxed = box === -1 ? "" : bracedAt(text, box + BOX.length);
@@ -21,11 +21,11 @@ function bracedAt(text: string, from: number): string {
     if (code === 123) depth++;
     else if (code === 125 && --depth === 0) return text.slice(from, at);
   }
-  // It was cut off.
+  // The text is truncated.
   return "";
 }
 
-/** A number is itself however it is written, any other text without the space in it. */
+/** Normalizes numbers; removes white space from any other text. */
 function plain(text: string): string {
   const bare = text.replaceAll(/\\(?:text|mathrm|mathbf)\{([^{}]*)\}|\\[,;!% $]|[$%\s]/g, "$1");
   return /^[-+−]?[\d.,]*\d[\d.,]*$/.test(bare) ? numberText(bare) : bare;
@@ -57,6 +57,6 @@ function isDigit(code: number): boolean {
 function numberText(text: string): string {
   const bare = text.replaceAll(/,(?=\d{3}(?!\d))/g, "").replace("−", "-").replace(/^\+/, "");
   const number = Number(bare);
-  // Longer ones are not told apart as numbers.
+  // Longer numbers would lose digits as floats.
   return bare.length <= 15 && Number.isFinite(number) ? String(number) : bare;
 }

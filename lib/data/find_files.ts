@@ -1,5 +1,5 @@
 /**
- * From what the user names to the files that hold rows.
+ * Finds the data files of the paths that the user names.
  *
  * @module
  */
@@ -9,14 +9,16 @@ import { UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import { type JsonObject, objectOf, type RunHints } from "./line_facts.ts";
 
-/** Results, failures and what they are packed with. */
+/** The names of results and failures files, compressed or not. */
 const DATA_NAME = /\.(?:jsonl|ndjson)(?:\.gz|\.zst)?$/;
-/** Beside results and failures, and neither. */
+/** Files that accompany results and failures. */
 const COMPANION = /(?:\.outdated|\.duplicates|\.rescued-\d+|\.batches)\.jsonl$/;
 const MAX_DEPTH = 4;
 
-/** The files of some paths, with the place of the path that each belongs to: files as they are, of folders those
- * whose names say that they hold rows. The failures of a results file come along. */
+/**
+ * The files of some paths, each with the index of its path: files themselves, and in folders the
+ * files with names of data files. The failures of a results file are included.
+ */
 export async function findDataFiles(paths: readonly string[]): Promise<Map<string, number>> {
   const all = new Map<string, number>();
   for (const [place, path] of paths.entries()) {
@@ -42,7 +44,7 @@ function failuresOf(path: string): string | undefined {
   return stem === undefined || stem.endsWith("_error") ? undefined : `${stem}_error${ending}`;
 }
 
-/** The file in which the run remembers what it was told. */
+/** The path of the run file of a results or failures file. */
 export function runFileOf(path: string): string {
   return path.replace(/(?:_error)?(?:\.(?:jsonl|ndjson))?(?:\.gz|\.zst)?$/, "") + ".run.json";
 }
@@ -76,7 +78,10 @@ async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   }
 }
 
-/** What the run of a results or failures file says of how its lines are read. A run file that is missing or damaged says nothing. */
+/**
+ * The options of the run that wrote a results or failures file, which are needed to read its lines;
+ * none if the run file is missing or damaged.
+ */
 export function readHints(results: string): RunHints {
   let file: JsonObject;
   try {

@@ -1,6 +1,6 @@
 /**
- * What is worth a second look at an answer. Each flag is a guess by form, never by meaning: it says where
- * to look, and its help says what it went by.
+ * Marks answers that deserve a second look. Each flag is a heuristic on the form of an answer,
+ * never on its meaning; its help text gives the rule.
  *
  * @module
  */
@@ -13,11 +13,11 @@ export interface Flag {
   readonly name: string;
   /** Its title. */
   readonly title: string;
-  /** What it goes by. */
+  /** The rule. */
   readonly help: string;
 }
 
-/** All flags; the place of each is its bit. */
+/** All flags; the index of each is its bit. */
 export const FLAGS = [
   {
     name: "refusal",
@@ -51,8 +51,7 @@ export const FLAGS = [
   {
     name: "think_leak",
     title: "Leaked think tags",
-    help:
-      "A tag of reasoning stands in the answer: <think>, </think>, <|channel|>, [THINK] and others",
+    help: "The answer holds a reasoning tag: <think>, </think>, <|channel|>, [THINK] and others",
   },
   {
     name: "script",
@@ -64,8 +63,7 @@ export const FLAGS = [
   {
     name: "invalid_json",
     title: "Invalid JSON",
-    help:
-      "JSON was asked for, by response_format or in the words of the prompt, and the answer is none",
+    help: "JSON was asked for, by response_format or in the prompt, and the answer is not JSON",
   },
   {
     name: "duplicate",
@@ -89,11 +87,11 @@ export function flagNames(bits: number): FlagName[] {
   return FLAGS.flatMap(({ name }, bit) => (bits & (1 << bit)) === 0 ? [] : [name]);
 }
 
-/** What flags look at. */
+/** The input of the flags. */
 export interface FlaggedAnswer {
   /** The answer, without the reasoning. */
   readonly response: string;
-  /** What was asked. */
+  /** The prompt. */
   readonly prompt: string;
   /** The finish reason, or "". */
   readonly finishReason: string;
@@ -128,12 +126,12 @@ export function flagsOf(answer: FlaggedAnswer): number {
   return bits;
 }
 
-/** Answers longer than this are copies of one another by no accident. */
+/** Equal answers longer than this are no coincidence. */
 export const LONG_ANSWER = 64;
 
 const SHORT = 10;
 
-/** Refusals say so at once; further on the words are part of an answer. */
+/** Refusals begin with such a phrase; further on it is part of an answer. */
 const REFUSAL_START = 200;
 
 const REFUSAL = new RegExp(
@@ -166,18 +164,20 @@ function isRefusal(text: string): boolean {
   return (REFUSAL_WORD.test(start) || OTHER_REFUSAL_LETTER.test(start)) && REFUSAL.test(start);
 }
 
-/** The least characters that a loop covers, and the least rounds. */
+/** The minimum length of a loop in characters and in rounds. */
 const LOOP_CHARS = 120;
 const LOOP_ROUNDS = 4;
-/** The longest round that is looked for. */
+/** The longest round that is searched for. */
 const LONGEST_ROUND = 400;
 const PROBE = 24;
 const PROBES = 5;
 /** Probes are no further apart than this. */
 const PROBE_EVERY = 300;
 
-/** Looks at some places of the text: where what stands there stood shortly before, too, it is tried how
- * far the text repeats itself from there. */
+/**
+ * Probes some places of the text. Where the same characters occur shortly before, it checks how far
+ * the text repeats itself.
+ */
 function holdsLoop(text: string): boolean {
   if (text.length < LOOP_CHARS) return false;
   const probes = Math.max(PROBES, Math.ceil(text.length / PROBE_EVERY));
@@ -199,7 +199,7 @@ function holdsLoop(text: string): boolean {
 function repeats(text: string, at: number, round: number): boolean {
   const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS) - round;
   const half = Math.ceil(needed / 2);
-  // At least half of it stands on one side. Text that only looks alike is through here.
+  // At least half of it is on one side of the probe. Most texts that only look alike end here.
   if (!repeatsAll(text, at, half, round) && !repeatsAll(text, at - half, half, round)) return false;
   let start = at, end = at;
   while (start > round && text.charCodeAt(start - 1) === text.charCodeAt(start - 1 - round)) {
@@ -218,7 +218,7 @@ function repeatsAll(text: string, from: number, length: number, round: number): 
     text.slice(from, to) === text.slice(from - round, to - round);
 }
 
-/** Shorter answers end without a full stop as often as not. */
+/** Shorter answers often end without a full stop. */
 const LONG_ENOUGH = 200;
 const LONG_LINE = 60;
 
@@ -229,7 +229,8 @@ function endsOpen(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   if (!isLetter(last) && !",;:([{-–—、，（".includes(text[text.length - 1])) return false;
   const line = text.slice(text.lastIndexOf("\n") + 1);
-  // A heading, a cell or an item of a list has no full stop; prose that had some before has one at its end.
+  // Headings, table cells and list items end without a full stop; prose with earlier full stops
+  // also ends with one.
   return line.length >= LONG_LINE && !/^\s*(?:[-*+•|#]|\d+[.)])/.test(line) &&
     /[.!?…。！？](?:\s|["'”’)])/.test(text);
 }
@@ -259,7 +260,7 @@ const THINK_TAG =
   /<\/?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|<\|(?:channel|start|message|end|begin_of_thought|end_of_thought|im_start|im_end)\|>|\[\/?THINK\]|◁\/?think▷/i;
 
 function holdsThinkTag(text: string): boolean {
-  // Nearly no answer holds one of these characters, and to look for one costs little.
+  // Few answers hold one of these characters, and searching for one is cheap.
   if (!text.includes("<") && !text.includes("[") && !text.includes("◁")) return false;
   return THINK_TAG.test(text);
 }

@@ -1,5 +1,5 @@
 /**
- * The index on disk: a line of JSON, then the columns as they are in memory.
+ * The index on disk: a JSON header, then the columns as they are in memory.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { FileMark } from "./file_mark.ts";
 import { FLAGS } from "./flags.ts";
 import { type NameLists, Names, Table } from "./table.ts";
 
-/** Changes with what is kept, and with what flags go by: older indexes are built anew then. */
+/** Changes with the columns and with the rules of flags, so that older indexes are built again. */
 const FORMAT = `retort-view 2 ${FLAGS.map(({ name }) => name).join()} ${COLUMN_NAMES.join()}`;
 
 interface Header {
@@ -35,18 +35,18 @@ interface SavedField {
   readonly path: readonly string[];
   readonly values: readonly Scalar[] | null;
   readonly codes: number;
-  /** How many numbers follow; -1 where the field holds other values. */
+  /** The number of numbers that follow; -1 if the field holds other values. */
   readonly numbers: number;
   readonly hasNumbers: boolean;
 }
 
-/** What was saved. */
+/** A saved index. */
 export interface SavedIndex {
   readonly table: Table;
   readonly files: Header["files"];
 }
 
-/** Reads an index; gives undefined where there is none of these files that can be used. */
+/** Reads an index; returns undefined if there is no usable one for these files. */
 export function readIndexFile(path: string, files: readonly string[]): SavedIndex | undefined {
   try {
     using file = Deno.openSync(path);
@@ -66,7 +66,7 @@ export function readIndexFile(path: string, files: readonly string[]): SavedInde
     header.files.forEach(({ mark }, at) => Object.assign(mark, { path: files[at] }));
     return { table: readTable(file, header), files: header.files };
   } catch {
-    // It is missing, cut or damaged: the files are read again.
+    // It is missing, truncated or damaged: the files are read again.
     return undefined;
   }
 }
@@ -97,7 +97,7 @@ function readTable(file: Deno.FsFile, header: Header): Table {
   return table;
 }
 
-/** Writes an index; gives the reason where that cannot be done. */
+/** Writes an index; returns the reason if that fails. */
 export function writeIndexFile(
   path: string,
   { table, files }: { readonly table: Table; readonly files: readonly DataFile[] },
@@ -142,7 +142,7 @@ export function writeIndexFile(
     try {
       Deno.removeSync(temporary);
     } catch {
-      // It was never made.
+      // It was never created.
     }
     return systemReason(error);
   }
@@ -155,7 +155,7 @@ function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Arra
 function readInto(file: Deno.FsFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) {
     const count = file.readSync(bytes.subarray(done));
-    if (count === null) throw new Error("The index was cut");
+    if (count === null) throw new Error("The index is truncated");
     done += count;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What a line of a results or failures file says, in one shape for lines of every version.
+ * The content of a results or failures line, in one shape for lines of every version.
  *
  * @module
  */
@@ -7,7 +7,10 @@
 import { foreignLineProblem } from "../line_blocks.ts";
 import { RESERVED_FIELDS } from "../row.ts";
 
-/** Whether a row has a result, has failed, or has an answer that was not accepted and is asked again. */
+/**
+ * The states of a row: it has a result, has failed, or has an answer that was not accepted and is
+ * to be asked again.
+ */
 export const STATUSES = ["answered", "failed", "pending"] as const;
 
 /** One of them. */
@@ -16,7 +19,7 @@ export type Status = typeof STATUSES[number];
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** What the run of a file was told, as far as its lines are read by it. */
+/** The options of the run that wrote a file, as far as they are needed to read its lines. */
 export interface RunHints {
   /** The field that holds the prompt. */
   readonly promptField?: string;
@@ -24,9 +27,9 @@ export interface RunHints {
   readonly template?: string;
   /** The system message of rows that have none. */
   readonly system?: string;
-  /** The parameter sets that lines name. */
+  /** The parameter sets, by the ids in lines. */
   readonly params?: Readonly<Record<string, JsonObject>>;
-  /** The model and the teacher, for failures, whose lines name neither. */
+  /** The model, for failures, whose lines do not name it. */
   readonly model?: string;
   /** The teacher's address. */
   readonly teacher?: string;
@@ -34,17 +37,17 @@ export interface RunHints {
   readonly input?: string;
 }
 
-/** What a line says. A number that it does not say is 0. */
+/** The content of a line. Missing numbers are 0. */
 export interface LineFacts {
   /** The whole line. */
   readonly line: JsonObject;
-  /** What became of the row. */
+  /** The state of the row. */
   readonly status: Status;
   /** The id of the answer. */
   readonly uid: string;
   /** The hash of what was sent. */
   readonly promptHash: string;
-  /** The answer; of a failure what was paid for, or "". */
+  /** The answer; for a failure the partial answer, or "". */
   readonly response: string;
   /** The reasoning, or "". */
   readonly reasoning: string;
@@ -75,12 +78,12 @@ export interface LineFacts {
   readonly params: JsonObject;
 }
 
-/** A line that is none of Retort's, or damaged. */
+/** A line that is foreign or damaged. */
 export class DamagedLine {
   /** What is wrong with it. */
   readonly problem: string;
 
-  /** Makes it of the words. */
+  /** A problem with its text. */
   constructor(problem: string) {
     this.problem = problem;
   }
@@ -160,7 +163,7 @@ function failureFacts(line: JsonObject, hints: RunHints): LineFacts {
   };
 }
 
-/** Fields that are the user's own. */
+/** The names of the user's own fields. */
 export function ownFields(line: JsonObject): string[] {
   return Object.keys(line).filter((name) => !RESERVED.has(name));
 }
@@ -183,7 +186,7 @@ function paramsOf(line: JsonObject, distill: JsonObject, { params }: RunHints): 
 
 const NOTHING: JsonObject = Object.freeze({});
 
-/** The value where it is an object, else one without members. */
+/** The value if it is an object, else an empty object. */
 export function objectOf(value: unknown): JsonObject {
   return typeof value === "object" && value !== null ? value as JsonObject : NOTHING;
 }

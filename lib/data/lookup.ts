@@ -1,5 +1,5 @@
 /**
- * Fields by their names in conditions, out of the columns: no line is read.
+ * Reads the fields of conditions from the columns, without reading lines.
  *
  * @module
  */
@@ -11,14 +11,13 @@ import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import type { Table } from "./table.ts";
 
-/** What gives the value of a row. */
+/** Returns the value of a field in each row. */
 export interface Getter {
   /** The value. */
   readonly at: (row: number) => unknown;
-  /** The codes by which rows of one value are known, where there are few of them; rows beyond their end
-   * have code 0. */
+  /** The codes of the values, if the field has few; rows beyond their end have code 0. */
   readonly codes?: Uint8Array | Uint16Array;
-  /** The numbers of all rows, NaN where one has none; where it is nothing but these. */
+  /** The numbers of all rows, if the field is a plain column. */
   readonly numbers?: NumberArray;
   /** Whether all values are numbers. */
   readonly isNumber: boolean;
@@ -39,7 +38,7 @@ type NumberColumn = {
     : never;
 }[keyof ColumnArrays];
 
-/** Columns by the names that they have in a line. */
+/** Number columns by their names in lines. */
 export const NUMBER_FIELDS = {
   prompt_tokens: "promptTokens",
   completion_tokens: "completionTokens",
@@ -50,7 +49,7 @@ export const NUMBER_FIELDS = {
   cost_usd: "costUsd",
 } as const satisfies Record<string, NumberColumn>;
 
-/** Names whose values stand in a dictionary. */
+/** Fields whose values are in a dictionary. */
 export const NAME_FIELDS = {
   model: "model",
   teacher: "teacher",
@@ -59,9 +58,9 @@ export const NAME_FIELDS = {
 } as const;
 
 /**
- * Returns what finds the value of a path.
+ * Returns the getter for a path.
  *
- * @returns undefined where the lines have to be read for it
+ * @returns undefined if lines have to be read for it
  */
 export function getterOf(table: Table, path: readonly string[]): Getter | undefined {
   const own = ownGetter(table, path);
@@ -97,7 +96,7 @@ function fieldGetter(field: OwnField): Getter {
   return values === undefined ? { at, isNumber } : { at, codes, isNumber };
 }
 
-/** What Retort writes, or finds out. */
+/** The fields that Retort writes or derives. */
 function oursOf(table: Table, path: readonly string[]): Getter | undefined {
   const { columns, names } = table;
   const name = path[0] === "distill" && path.length === 2 ? path[1] : path.join(".");
@@ -163,7 +162,7 @@ function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]
   return { at: (row) => values[codes[row]] ?? null, codes, isNumber: false };
 }
 
-/** Names of ours whose values stand in the lines only. */
+/** Retort's fields whose values are only in the lines. */
 const IN_LINES: ReadonlySet<string> = new Set([
   ...RESERVED_FIELDS,
   "prompt",

@@ -1,8 +1,9 @@
 /**
  * Results and failures files as data: an index over them, and what can be asked of it.
  *
- * In: paths of results and failures files, finished or growing. Out: rows by number, filtered, sorted,
- * counted, flagged. It reads files and never changes one; beside them it writes its own index.
+ * In: paths of results and failures files, finished or growing. Out: rows by number, filtered,
+ * sorted, counted, flagged. It reads files and never changes one; next to them it writes its own
+ * index.
  *
  * @module
  */

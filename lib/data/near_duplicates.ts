@@ -1,31 +1,34 @@
 /**
- * Texts that are nearly the same: one-permutation MinHash over shingles of characters, 64 bytes a row, with
- * the shared shingles of each pair counted before it is believed.
+ * Finds texts that are nearly the same: one-permutation MinHash over character shingles, 64 bytes a
+ * row. The shared shingles of each candidate pair are then counted.
  *
  * @module
  */
 
 /** Bins of a signature. */
 const BINS = 16;
-/** Bins of a band: rows that agree in all of them are compared. */
+/** Bins of a band: rows that agree in all bins of a band are compared. */
 const BAND = 2;
 /** Characters of a shingle. */
 const SHINGLE = 8;
-/** Shorter texts are near to nothing. */
+/** Shorter texts are not compared. */
 const SHORTEST = 40;
-/** Bins in which two texts have to agree to be compared shingle by shingle. */
+/** The number of bins in which two texts have to agree to be compared shingle by shingle. */
 const ENOUGH_BINS = 10;
-/** Share of shingles that near duplicates have in common. */
+/** The share of shingles that near duplicates have in common. */
 const NEAR = 0.8;
-/** Rows of one band that a row is compared with: more are of one group, most often. */
+/**
+ * The number of rows of one band that a row is compared with: if there are more, they are usually
+ * one group.
+ */
 const MAX_COMPARED = 16;
 const EMPTY = 0xffff_ffff;
 
-/** What the search asks of its rows. */
+/** Access to the rows of a search. */
 export interface NearTexts {
   /** The text of a row, read again. */
   readonly textAt: (row: number) => string;
-  /** Whether two rows are answers to one row, which are no duplicates. */
+  /** Whether two rows are answers to one row, which do not count as duplicates. */
   readonly isSameRow: (a: number, b: number) => boolean;
 }
 
@@ -37,7 +40,7 @@ export class NearDuplicates {
   readonly #texts: NearTexts;
   #added = 0;
 
-  /** For these rows. */
+  /** A search among these rows. */
   constructor(rows: Uint32Array<ArrayBuffer>, texts: NearTexts) {
     this.#rows = rows;
     this.#texts = texts;
@@ -45,7 +48,7 @@ export class NearDuplicates {
     this.#group = Int32Array.from(rows, (_, at) => at);
   }
 
-  /** Rows that were added. */
+  /** The number of rows added so far. */
   get added(): number {
     return this.#added;
   }
@@ -56,7 +59,7 @@ export class NearDuplicates {
     signatureOf(text, this.#signatures.subarray(at, at + BINS));
   }
 
-  /** Compares rows, some thousand at a time; gives the share that is done. */
+  /** Compares rows, some thousand at a time; yields the share that is done. */
   *compare(): Generator<number> {
     const { length } = this.#rows;
     const mask = 2 ** Math.ceil(Math.log2(Math.max(16, length * 2))) - 1;
@@ -78,7 +81,7 @@ export class NearDuplicates {
     }
   }
 
-  /** For each row the first one of its group, where that is another one: pairs of row numbers. */
+  /** For each row that is not the first of its group, that first row. */
   copies(): Map<number, number> {
     const copies = new Map<number, number>();
     this.#rows.forEach((row, at) => {
@@ -141,7 +144,7 @@ function signatureOf(text: string, signature: Uint32Array): void {
     const rest = (hash << 4) >>> 0;
     if (rest < signature[bin]) signature[bin] = rest;
   });
-  // An empty bin takes over the next one that is not (Shrivastava and Li 2014).
+  // An empty bin copies the next one that is not empty (Shrivastava and Li 2014).
   for (let bin = 0; bin < BINS; bin++) {
     for (let step = 1; signature[bin] === EMPTY && step < BINS; step++) {
       const other = signature[(bin + step) % BINS];
@@ -156,7 +159,7 @@ function shinglesOf(text: string): Set<number> {
   return shingles;
 }
 
-/** Hashes every eight characters that follow one another; letters of any case and all white space are alike. */
+/** Hashes all runs of eight characters. Case is ignored, and white space is collapsed. */
 function forEachShingle(text: string, take: (hash: number) => void): void {
   let hash = 0, filled = 0, wasSpace = true;
   const window = new Uint16Array(SHINGLE);

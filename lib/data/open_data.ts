@@ -1,5 +1,6 @@
 /**
- * Opens what the user names: finds its files, unpacks those that are packed, and takes up their index.
+ * Opens the paths that the user names: finds their files, decompresses them where needed, and loads
+ * their index.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
 
-/** Files that can be indexed, and the copies that were made for it. */
+/** Files that can be indexed, and their decompressed copies, which disposing removes. */
 export interface OpenFiles extends AsyncDisposable {
   readonly files: readonly IndexedPath[];
 }
@@ -19,13 +20,13 @@ export interface OpenFiles extends AsyncDisposable {
 /**
  * Finds the files of some paths.
  *
- * @throws {UsageError} where a path is none, or a packed file is damaged
+ * @throws {UsageError} where a path does not exist, or a compressed file is damaged
  */
 export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
   return await unpackFiles(await findDataFiles(paths));
 }
 
-/** Unpacks those of some files that are packed. @throws {UsageError} where one is damaged */
+/** Decompresses those files that are compressed. @throws {UsageError} where one is damaged */
 export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<OpenFiles> {
   await using made = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
@@ -45,7 +46,9 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
       await pipeline(createReadStream(path), unpack(), createWriteStream(readPath));
     } catch (cause) {
       const reason = (cause as Error).message;
-      throw new UsageError(`Cannot unpack "${path}": its data is damaged (${reason})`, { cause });
+      throw new UsageError(`Cannot decompress "${path}": its data is damaged (${reason})`, {
+        cause,
+      });
     }
     files.push({ path, readPath, run });
   }
@@ -53,9 +56,9 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
   return { files, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
-/** Opens an index over them, as far as an earlier process has kept it. */
+/** Opens an index over files, with what an earlier process has saved. */
 export function openIndex(files: readonly IndexedPath[], isKept = true): DataIndex {
-  // The copy of a packed file is another one each time.
+  // The copy of a compressed file is a new file each time.
   const canBeKept = isKept && files.length > 0 &&
     files.every(({ readPath }) => readPath === undefined);
   const path = canBeKept ? DataIndex.pathFor(files.map(({ path }) => path)) : undefined;
@@ -72,7 +75,7 @@ async function unpackerOf(path: string) {
     using file = await Deno.open(path);
     await file.read(start);
   } catch {
-    // The index says what is wrong with it.
+    // The index reports what is wrong with it.
     return undefined;
   }
   if (start[0] === 0x1f && start[1] === 0x8b) return createGunzip;

@@ -1,6 +1,6 @@
 /**
- * Where a condition looks for a name: in the line, in what Retort wrote about it, and in what follows from both,
- * as `status`, `flags`, `prompt` and `source_file` do, which no line has.
+ * The objects in which a condition looks for a name: the line, its `distill`, and the derived
+ * fields, such as `status`, `flags`, `prompt` and `source_file`.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { type LineFacts, objectOf, type RunHints } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** The objects in which a condition looks for a name, in their order. */
+/** The objects in which a condition looks for a name, in order. */
 export function placesOf(
   facts: LineFacts,
   hints: RunHints,
@@ -27,7 +27,7 @@ export function placesOf(
   return [line, objectOf(line.distill), derived];
 }
 
-/** What a line says by names that it does not have itself; without `flags` and `prompt`. */
+/** The derived fields of a line, without `flags` and `prompt`. */
 export function derivedFrom(facts: LineFacts): object {
   return {
     status: facts.status,
@@ -42,7 +42,7 @@ export function derivedFrom(facts: LineFacts): object {
     latency_ms: facts.latencyMs,
     attempts: facts.attempts,
     cost_usd: facts.costUsd,
-    // That of a failure stands in its `partial`.
+    // A failure has these in its `partial`.
     response: facts.response,
     reasoning: facts.reasoning,
   };

@@ -1,6 +1,6 @@
 /**
- * What is asked of an index, and what it answers: plain objects that go from thread to thread and, as JSON,
- * to the page.
+ * Questions to an index and their answers: plain objects that are passed between threads and, as
+ * JSON, to the page.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { IndexStatus } from "./data_index.ts";
 export interface Query {
   /** A condition; all rows where it is empty. */
   readonly where: string;
-  /** The field of numbers that they are sorted by. @default the order of the files */
+  /** The number field to sort by. @default the order of the files */
   readonly sort?: string;
   /** Whether the largest come first. @default false */
   readonly descending?: boolean;
@@ -21,7 +21,7 @@ export interface Query {
 /** A value that rows have in common. */
 export type FacetValue = string | number | boolean | null | undefined;
 
-/** How rows spread over the values of one field. */
+/** The number of rows for each value of a field. */
 export interface Facet {
   /** The name of the field in conditions. */
   readonly field: string;
@@ -30,27 +30,27 @@ export interface Facet {
   readonly isOwn: boolean;
   /** The values, the most frequent first. */
   readonly values: readonly { readonly value: FacetValue; readonly count: number }[];
-  /** How many values are left out. */
+  /** The number of values that are left out. */
   readonly more: number;
 }
 
-/** How a count of tokens spreads. */
+/** The distribution of a token count. */
 export interface Histogram {
   readonly field: string;
   readonly title: string;
   /** The largest value. */
   readonly most: number;
-  /** Bins that follow one another; `from` and `to` belong to each. */
+  /** Consecutive bins; both `from` and `to` are included. */
   readonly bins: readonly { readonly from: number; readonly to: number; readonly count: number }[];
 }
 
 /** One row of the table. */
 export interface ShownRow {
-  /** What the row is called in addresses: `file:offset`. */
+  /** The id of the row in addresses: `file:offset`. */
   readonly id: string;
   readonly uid: string;
   readonly status: string;
-  /** The prompt and the answer, or the failure; cut to what a line of the table shows. */
+  /** The prompt and the answer, or the failure; shortened for the table. */
   readonly prompt: string;
   readonly answer: string;
   readonly finish_reason: string;
@@ -67,16 +67,16 @@ export interface ShownRow {
   readonly teacher: string;
   readonly model: string;
   readonly flags: readonly string[];
-  /** The fields of the user's row that were asked for, as text. */
+  /** The requested fields of the user's row, as text. */
   readonly own: Readonly<Record<string, string>>;
 }
 
 /** A whole row. */
 export interface RowDetail extends ShownRow {
   readonly file: string;
-  /** Where its input row stands. */
+  /** The place of its input row. */
   readonly source: string;
-  /** What was asked. */
+  /** The prompt. */
   readonly turns: readonly {
     readonly role: string;
     readonly text: string;
@@ -91,11 +91,11 @@ export interface RowDetail extends ShownRow {
     readonly message: string;
     readonly status: number | null;
   } | null;
-  /** The line as it stands in the file. */
+  /** The line as it is in the file. */
   readonly raw: string;
-  /** Whether texts were cut. */
+  /** Whether texts were shortened. */
   readonly is_cut: boolean;
-  /** The row that has the same answer and came before it. */
+  /** The uid of the earlier row with the same answer. */
   readonly duplicate_of: string | null;
   /** All answers to its input row, where there are several. */
   readonly samples: readonly {
@@ -113,7 +113,7 @@ export interface RowDetail extends ShownRow {
   }[];
 }
 
-/** How far the search through the lines is. */
+/** The progress of a search through the lines. */
 export interface ScanStatus {
   readonly done: number;
   readonly total: number;
@@ -128,14 +128,14 @@ export interface RowPage {
   readonly total: number;
   /** The search through the lines; null where the condition needs none. */
   readonly scan: ScanStatus | null;
-  /** The place of the first of these rows among them. */
+  /** The index of the first of these rows. */
   readonly from: number;
   readonly rows: readonly ShownRow[];
-  /** The index that this is of. */
+  /** The version of the index. */
   readonly version: number;
 }
 
-/** How rows spread. */
+/** Facets and histograms of a query. */
 export interface Overview {
   readonly total: number;
   readonly facets: readonly Facet[];
@@ -144,7 +144,7 @@ export interface Overview {
   readonly version: number;
 }
 
-/** How far the search for near duplicates is. */
+/** The progress of the search for near duplicates. */
 export interface NearStatus {
   /** What is compared. */
   readonly of: "prompt" | "response";
@@ -157,7 +157,7 @@ export interface NearStatus {
   readonly problem: string | null;
 }
 
-/** What is known of files and rows. */
+/** The state of the data. */
 export interface DataState {
   readonly index: IndexStatus;
   /** Fields by which rows can be sorted. */
@@ -167,7 +167,7 @@ export interface DataState {
   /** Token limits that the parameters of runs set. */
   readonly max_tokens: readonly number[];
   readonly near: NearStatus | null;
-  /** The runs that the results are of, as commands name them. */
+  /** The runs of the results, for commands. */
   readonly runs: readonly {
     readonly input: string;
     readonly output: string;
@@ -175,9 +175,9 @@ export interface DataState {
   }[];
   /** The results files, which exports read. */
   readonly results: readonly string[];
-  /** The two runs beside each other, where the user named two. */
+  /** The comparison of two runs, if the user named two. */
   readonly comparison: RunComparison | null;
-  /** How the command line names the files. */
+  /** The paths on the command line. */
   readonly paths: readonly string[];
 }
 
@@ -194,7 +194,7 @@ export interface DataRequests {
   };
   overview: { in: Query; out: Overview };
   row: { in: { readonly id: string }; out: RowDetail | undefined };
-  /** The place of a row among those of a query, or -1. */
+  /** The index of a row among those of a query, or -1. */
   locate: { in: Query & { readonly uid: string }; out: number };
   /** The ids of some rows, or of all rows of a query. */
   uids: { in: Query | { readonly ids: readonly string[] }; out: readonly string[] };

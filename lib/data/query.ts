@@ -1,5 +1,5 @@
 /**
- * Which rows meet a condition, in which order, and how they spread over facets.
+ * Filters and sorts rows, and counts them for facets and histograms.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
-/** A condition, taken apart by what it needs. */
+/** A condition, split by what it needs. */
 export interface QueryPlan {
   /** Parts that the columns can answer. */
   readonly indexed: readonly Part[];
@@ -24,7 +24,7 @@ export interface QueryPlan {
   readonly scanned: readonly Part[];
 }
 
-/** Takes a condition apart. @throws {UsageError} where it makes no sense */
+/** Splits a condition. @throws {UsageError} where it is invalid */
 export function planOf(table: Table, where: string): QueryPlan {
   const parts = where.trim() === "" ? [] : parseWhere(where).parts;
   const isIndexed = ({ paths }: Part) => paths.every((path) => getterOf(table, path) !== undefined);
@@ -69,7 +69,7 @@ function testOf(table: Table, part: Part): RowTest {
     row = one;
     return test(lookup);
   };
-  // Paths of one name are one field: few values, so that the condition is asked once for each.
+  // A condition on one field with few values is evaluated once for each value.
   const isOneField = new Set(paths.map((path) => path.join("\0"))).size === 1;
   return isOneField && codes !== undefined ? askingOnce(codes, ofRow) : ofRow;
 }
@@ -85,7 +85,7 @@ function anyOf(tests: readonly RowTest[]): RowTest {
   return (row) => tests.some((test) => test(row));
 }
 
-/** A comparison with a number, without a detour: a million rows take some milliseconds. */
+/** A fast path for a comparison with a number: a million rows take some milliseconds. */
 function comparing(numbers: NumberArray, operator: string, value: number): RowTest {
   switch (operator) {
     case "<":
@@ -104,7 +104,7 @@ function comparing(numbers: NumberArray, operator: string, value: number): RowTe
 }
 
 function askingOnce(codes: Uint8Array | Uint16Array, ofRow: RowTest): RowTest {
-  /** By code: 0 where it was not asked yet, 1 for no, 2 for yes. */
+  /** By code: 0 if it is not known yet, 1 for no, 2 for yes. */
   const known = new Uint8Array(codes instanceof Uint8Array ? 0x100 : 0x1_0000);
   return (row) => {
     const code = row < codes.length ? codes[row] : 0;
@@ -130,14 +130,17 @@ export function sortRows(
   return radixSorted(keys, rows);
 }
 
-/** Stable, four passes of 16 bits, those in which all are alike left out: 60 ms a million. */
+/**
+ * A stable radix sort with four passes of 16 bits; passes in which all digits are equal are
+ * skipped. 60 ms for a million rows.
+ */
 function radixSorted(
   keys: Float64Array<ArrayBuffer>,
   rows: Uint32Array<ArrayBuffer>,
 ): Uint32Array<ArrayBuffer> {
   const { length } = rows;
   const bits = new Uint32Array(keys.buffer);
-  // Negative numbers in reverse, and below the others: their bits are in order then.
+  // Flips bits so that they sort like the numbers: negative ones in reverse, and below the others.
   for (let at = 0; at < length; at++) {
     if (keys[at] === 0) keys[at] = 0;
     if (bits[2 * at + 1] >>> 31) {
@@ -163,10 +166,10 @@ function radixSorted(
   return next;
 }
 
-/** The most values of one facet. */
+/** The maximum number of values of one facet. */
 const MAX_FACET_VALUES = 50;
 
-/** Counts rows by everything that has few values. */
+/** Counts rows by every field with few values. */
 export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
   const { columns, names } = table;
   const facets = [
@@ -221,8 +224,8 @@ function facet(
   };
 }
 
-// One function for both kinds of array would be compiled for neither: it takes five times as long. Nor does
-// `for … of` count as fast.
+// V8 optimizes a single function for both kinds of array badly: it takes five times as long.
+// `for … of` is slower, too.
 
 /** Counts rows by their codes; a row beyond their end has code 0. */
 function countBytes(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
@@ -262,7 +265,7 @@ const HISTOGRAMS = [
   ["reasoning_tokens", "Reasoning tokens"],
 ] as const;
 
-/** How the tokens of rows spread: four bins an octave. */
+/** Histograms of the token counts, with four bins for each power of two. */
 export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
   return HISTOGRAMS.map(([field, title]) => {
     const values = table.columns[NUMBER_FIELDS[field]];
@@ -308,7 +311,7 @@ export function sortableFields(table: Table): string[] {
   return [...Object.keys(NUMBER_FIELDS), ...own.map(({ name }) => name)];
 }
 
-/** Selects rows. @throws {UsageError} where the condition makes no sense */
+/** Selects rows. @throws {UsageError} where the condition is invalid */
 export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBuffer> {
   const { indexed, scanned } = planOf(index.table, where);
   for (const { paths } of [...indexed, ...scanned]) needsDerived(paths);
@@ -316,7 +319,7 @@ export function selectRows(index: DataIndex, where: string): Uint32Array<ArrayBu
   if (scanned.length === 0) return rows;
   using scan = new Scan(scanJobOf(index, rows, scanned));
   let count = 0;
-  // What is found overwrites what was looked at.
+  // Rows that were found overwrite rows that were already searched.
   for (let first = 0; first < rows.length; first += SCAN_ROWS) {
     for (const row of scan.search(first, Math.min(rows.length, first + SCAN_ROWS))) {
       rows[count++] = row;

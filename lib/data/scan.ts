@@ -1,5 +1,5 @@
 /**
- * Reads the lines of rows, for what the columns do not hold: texts.
+ * Searches the lines of rows for what the columns do not hold: texts.
  *
  * @module
  */
@@ -41,18 +41,18 @@ export function scanJobOf(
   };
 }
 
-/** Rows that one thread searches before it takes others. */
+/** The number of rows that a thread takes at a time. */
 export const SCAN_ROWS = 512;
 
-/** Read at once: lines that stand close to one another. */
+/** Lines that are close to one another are read together, up to this size. */
 const BLOCK_BYTES = 1 << 18;
-/** A gap that is cheaper to read than to jump. */
+/** A gap that is cheaper to read than to skip. */
 const MAX_GAP = 1 << 16;
 
-/** Calls a search once. */
+/** Runs the search of a block. */
 export type BlockRunner = (at: number, search: () => void) => void;
 
-/** A scan of any of its rows. */
+/** Searches any range of the rows of a job. */
 export class Scan implements Disposable {
   readonly #job: ScanJob;
   readonly #parts: readonly Part[];
@@ -61,7 +61,7 @@ export class Scan implements Disposable {
   readonly #files: (Deno.FsFile | undefined)[] = [];
   #buffer = new Uint8Array(BLOCK_BYTES);
 
-  /** @throws {UsageError} where a condition makes no sense */
+  /** @throws {UsageError} where a condition is invalid */
   constructor(job: ScanJob) {
     this.#job = job;
     this.#parts = job.where.flatMap((where) => parseWhere(where).parts);
@@ -69,14 +69,16 @@ export class Scan implements Disposable {
     const filters = this.#parts.flatMap(({ needle }) =>
       needle === undefined ? [] : prefilterOf(needle, hasTemplate) ?? []
     );
-    // The longest is the rarest, most often.
+    // The longest text is usually the rarest.
     this.#prefilter =
       filters.toSorted((a, b) => b.pattern.source.length - a.pattern.source.length)[0];
     this.#line = new ScannedLine(this.#parts.flatMap(({ paths }) => paths));
   }
 
-  /** Gives those of the rows from `first` to before `limit` that meet the conditions, in their order. `run` calls
-   * the search of a block, which begins at that row. */
+  /**
+   * Returns the rows from `first` to before `limit` that meet the conditions, in order. `run` calls
+   * the search of each block, and gets the first row of it.
+   */
   search(first: number, limit: number, run: BlockRunner = (_, search) => search()): number[] {
     const { rows, columns: { offset, bytes, file } } = this.#job;
     const found: number[] = [];
@@ -136,7 +138,7 @@ export class Scan implements Disposable {
     return this.#parts.every(({ test }) => test(line.lookup)) && !line.isDamaged;
   }
 
-  /** Undefined where the file can no longer be read: its rows are dropped when that is noticed. */
+  /** Undefined if the file can no longer be read: the index drops its rows once it notices. */
   #read(number: number, offset: number, length: number): Uint8Array | undefined {
     try {
       const file = this.#files[number] ??= Deno.openSync(this.#job.files[number].path);
@@ -155,9 +157,9 @@ export class Scan implements Disposable {
   }
 }
 
-/** One line after the other, of which no more is parsed than the conditions ask for. */
+/** The current line, of which only what the conditions need is parsed. */
 class ScannedLine {
-  /** Whether it turned out to be none of ours. */
+  /** Whether it turned out to be damaged or foreign. */
   isDamaged = false;
   readonly #names: readonly string[];
   readonly #members: MemberFinder;
@@ -167,7 +169,7 @@ class ScannedLine {
   #hints: RunHints = {};
   #flags = 0;
   #isSimple = false;
-  /** `distill` of the line, once it was asked for. */
+  /** `distill` of the line, once it was needed. */
   #distill: unknown;
   #places: readonly object[] | undefined;
 
@@ -188,7 +190,7 @@ class ScannedLine {
     this.#isSimple = this.#members.find(block, from, to);
   }
 
-  /** The value at a path: of the line, of `distill`, or of what follows from both. */
+  /** The value at a path: in the line, in `distill`, or derived. */
   readonly lookup: Lookup = (path) => {
     try {
       const value = this.#isSimple ? this.#member(path[0]) : undefined;
@@ -196,13 +198,13 @@ class ScannedLine {
         ? valueAt(this.#parsed(), path)
         : valueAt([{ [path[0]]: value }], path);
     } catch {
-      // A file that was replaced, which the index has not noticed yet, holds anything.
+      // The file may have been replaced without the index having noticed yet.
       this.isDamaged = true;
       return null;
     }
   };
 
-  /** Undefined where it takes the whole line to tell. */
+  /** Undefined if the whole line has to be parsed. */
   #member(name: string): unknown {
     const own = this.#value(name);
     if (own !== undefined) return own;
@@ -232,7 +234,7 @@ class ScannedLine {
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What has to stand in the bytes of a line that holds a text. */
+/** A pattern that matches the bytes of every line with a certain text. */
 class Prefilter {
   readonly pattern: RegExp;
   readonly #mayBeOther: boolean;
@@ -242,25 +244,25 @@ class Prefilter {
     this.#mayBeOther = ignoresCase && /[ks]/i.test(text);
   }
 
-  /** Undefined for a block in which the text may be written otherwise. */
+  /** Undefined for a block in which the text may be written in another way. */
   patternFor(block: BlockText): RegExp | undefined {
     const isOther = holdsEscapedLetters(block) || (this.#mayBeOther && holdsOtherCase(block));
     return isOther ? undefined : this.pattern;
   }
 }
 
-/** Letters and digits that are escaped, which no writer of JSON needs to do. */
+/** Whether letters or digits are escaped, which JSON allows but hardly any writer does. */
 function holdsEscapedLetters({ text }: BlockText): boolean {
   return text.includes("\\u00") && /\\u00(?:3\d|[46][1-9a-f]|[57][\da])/i.test(text);
 }
 
-/** Unicode has two letters more that are k and s without regard to case, U+212A and U+017F. */
+/** Unicode has two more letters that equal k and s if case is ignored, U+212A and U+017F. */
 function holdsOtherCase({ text, isAscii }: BlockText): boolean {
   return text.includes("\\u212") || text.includes("\\u017") ||
     (!isAscii && (text.includes("\xe2\x84\xaa") || text.includes("\xc5\xbf")));
 }
 
-/** Values that a line need not hold: they follow from others, or from what the run was told. */
+/** Values that need not be in a line: they are derived from others, or from the run file. */
 const FOLLOWING: ReadonlySet<string> = new Set([
   "flags",
   "status",
@@ -269,14 +271,15 @@ const FOLLOWING: ReadonlySet<string> = new Set([
   "teacher",
 ]);
 
-/** What stands in the bytes of a line that holds a text, in any way in which JSON may write it; undefined
- * where that cannot be told. */
+/**
+ * The prefilter for a text, in every form in which JSON may write it; undefined if there is none.
+ */
 function prefilterOf(needle: Needle, hasTemplate: boolean): Prefilter | undefined {
   const { text, ignoresCase, path } = needle;
   if (FOLLOWING.has(path[0])) return undefined;
-  // A prompt may be put together of a template, of several messages, and of parts that are no texts.
+  // A prompt may be composed from a template, several messages, or parts that are not text.
   if (path[0] === "prompt" && (hasTemplate || /[\n[\]{}"]/.test(text))) return undefined;
-  // Case beyond ASCII is not known to bytes.
+  // The pattern cannot ignore case beyond ASCII, because it matches bytes.
   if (ignoresCase && /[^\x20-\x7e\n\t]/.test(text)) return undefined;
   let source = "";
   for (const char of text.toWellFormed()) {

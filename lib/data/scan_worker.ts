@@ -1,6 +1,6 @@
 /**
- * A worker that reads lines for texts and patterns, one of some that share a scan: it is ended when a pattern takes
- * too long. Started by `scanner.ts`; not to be imported.
+ * A worker that searches lines for texts and patterns. Several share a scan, and they are
+ * terminated when a pattern takes too long. Started by `scanner.ts`; not to be imported.
  *
  * @module
  */
@@ -14,7 +14,10 @@ interface Scope {
   postMessage(message: ScanReport): void;
 }
 
-/** When a search in a block stops by itself. By then it was given up: see `MAX_MS` in `scanner.ts`. */
+/**
+ * After this time a search in a block stops by itself. Its scan was ended before: see `MAX_MS` in
+ * `scanner.ts`.
+ */
 const LEASH_MS = 4_000;
 
 const scope = globalThis as unknown as Scope;
@@ -44,5 +47,5 @@ function scan({ job, next, progress, worker }: ScanStart): void {
   }
 }
 
-// Its modules are loaded asynchronously: a message that came before would be lost.
+// Modules load asynchronously: a message that arrived earlier would be lost.
 scope.postMessage({ chunk: READY, hits: [] });

@@ -9,9 +9,9 @@ import { endsWithin } from "../interruptible.ts";
 import { Scan, SCAN_ROWS, type ScanJob } from "./scan.ts";
 import { READY, type ScanReport, type ScanStart } from "./worker_protocol.ts";
 
-/** A worker takes 25 MB, and two read as fast as most disks. */
+/** A worker takes 25 MB, and two are as fast as most disks. */
 const MAX_WORKERS = 2;
-/** The longest that one block of lines, 256 KB or one line, may take. */
+/** The time limit for one block of lines, 256 KB or one line. */
 const MAX_MS = 2_000;
 const WATCH_MS = 100;
 /** How long the first rows are searched here: a worker takes longer than that to load its modules. */
@@ -25,16 +25,16 @@ export interface ScannerOptions {
   readonly onChange?: () => void;
 }
 
-/** Workers of all scans that are under way. */
+/** The number of workers of all running scans. */
 let working = 0;
 
-/** A scan that is under way, or has ended. */
+/** A scan that is running or has ended. */
 export class Scanner {
   /** The rows that were found, in the order of the job. */
   rows: Uint32Array<ArrayBuffer> = new Uint32Array(256);
-  /** How many of them there are. */
+  /** The number of rows that were found. */
   count = 0;
-  /** How many rows were looked at, of how many. */
+  /** The number of rows that were searched, of `total`. */
   done = 0;
   readonly total: number;
   isDone = false;
@@ -44,9 +44,9 @@ export class Scanner {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4 * MAX_WORKERS));
   #workers: Worker[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Hits of chunks that are done before an earlier one is. */
+  /** Hits of chunks that were finished before an earlier one. */
   readonly #early = new Map<number, readonly number[]>();
-  /** The first chunk that is not done. */
+  /** The first chunk that is not finished. */
   #chunk = 0;
   readonly #onChange: () => void;
 
@@ -65,11 +65,12 @@ export class Scanner {
 
   /** The rows that were found so far. */
   found(): Uint32Array<ArrayBuffer> {
-    // A view, no copy: it is asked for several times a second, and what is found does not change.
+    // A view, not a copy: this is called several times a second, and rows that were found do not
+    // change.
     return this.rows.subarray(0, this.count);
   }
 
-  /** Ends it; what was found stays. */
+  /** Ends it; rows that were found stay. */
   cancel(): void {
     if (!this.isDone) this.#end("it was cancelled");
   }
@@ -157,7 +158,7 @@ export class Scanner {
     this.#onChange();
   }
 
-  /** A watch that was held up itself counts for no more than its own time. */
+  /** Watches for slow blocks. A delay of the watch itself is not held against the workers. */
   #watch(onWatch: () => void): void {
     const seen = new Int32Array(MAX_WORKERS), forMs = new Float64Array(MAX_WORKERS);
     let atMs = performance.now();
@@ -178,9 +179,9 @@ export class Scanner {
   #endSlow(place: number): void {
     const [row, all] = [place, this.total].map((count) => count.toLocaleString("en-US"));
     this.#end(
-      `The search was ended at row ${row} of ${all}: 256 KB of lines took more than ${
+      `The search was stopped at row ${row} of ${all}: 256 KB of lines took more than ${
         MAX_MS / 1_000
-      } s. A repetition inside of a repetition, as in (a+)+, takes exponential time: write it as one`,
+      } s. A nested repetition, as in (a+)+, takes exponential time: write it as one`,
     );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Whether an answer is written in another script than its prompt.
+ * Tells whether an answer is written in another script than its prompt.
  *
  * @module
  */
@@ -8,9 +8,9 @@
 const SCRIPTS = 9;
 const LATIN = 1;
 const GREEK = 3;
-/** Characters of each text that are looked at. */
+/** The number of characters that are sampled from each text. */
 const SAMPLE_CHARS = 96;
-/** Fewer letters say nothing. */
+/** Fewer letters are not enough to tell. */
 const FEW_LETTERS = 12;
 
 const promptCounts = new Uint16Array(SCRIPTS + 1);
@@ -50,7 +50,7 @@ function dominant(counts: Uint16Array): number {
   return best;
 }
 
-/** Counts the letters of each script among some characters of a text; gives their sum. */
+/** Counts the letters of each script in a sample of a text; returns their sum. */
 function countScripts(text: string, counts: Uint16Array): number {
   counts.fill(0);
   let sum = 0;

@@ -1,5 +1,5 @@
 /**
- * The index in its worker, asked from another thread.
+ * The index in its worker, as seen from another thread.
  *
  * @module
  */
@@ -19,14 +19,14 @@ import {
 export interface DataServiceOptions {
   /** Results, failures, folders. */
   readonly paths: readonly string[];
-  /** Whether the index is kept beside the files. @default true */
+  /** Whether the index is saved next to the files. @default true */
   readonly isKept?: boolean;
 }
 
-/** Folders are looked through for new files so often. */
+/** The interval at which folders are searched for new files. */
 const FIND_MS = 3_000;
 
-/** Data that can be asked about. */
+/** Answers questions about data. */
 export class DataService implements AsyncDisposable {
   readonly paths: readonly string[];
   readonly #files: OpenFiles;
@@ -55,20 +55,20 @@ export class DataService implements AsyncDisposable {
   }
 
   /**
-   * Opens files; they are read from then on.
+   * Opens files and starts to index them.
    *
-   * @throws {UsageError} where a path is none
+   * @throws {UsageError} where a path does not exist
    */
   static async open(options: DataServiceOptions): Promise<DataService> {
     return new DataService(options, await openFiles(options.paths));
   }
 
-  /** The files, as they were found. */
+  /** The files that were found. */
   get files(): readonly string[] {
     return [...this.#known];
   }
 
-  /** Asks a question. Rejects with a `UsageError` where a condition makes no sense. */
+  /** Asks a question. Rejects with a `UsageError` where a condition is invalid. */
   ask<Name extends DataRequestName>(
     name: Name,
     given: DataRequests[Name]["in"],
@@ -88,7 +88,7 @@ export class DataService implements AsyncDisposable {
     await this.#files[Symbol.asyncDispose]();
   }
 
-  /** Questions that come before the worker listens wait. */
+  /** Sends a question, or holds it until the worker listens. */
   #send(question: WorkerQuestion): void {
     if (this.#early === undefined) this.#worker.postMessage(question);
     else this.#early.push(question);
@@ -113,7 +113,10 @@ export class DataService implements AsyncDisposable {
     this.#waiting.clear();
   }
 
-  /** A run that continues beside may have made its files since, and folders may have got others. */
+  /**
+   * Looks for new files: a run in progress may have created its files since, and folders may have
+   * new ones.
+   */
   async #findMore(): Promise<void> {
     let found: OpenFiles | undefined;
     try {
@@ -125,7 +128,7 @@ export class DataService implements AsyncDisposable {
       found = await unpackFiles(fresh);
       await this.ask("files", { files: found.files });
     } catch {
-      // A folder that was removed holds nothing new; the index says what became of its files.
+      // A folder that was removed holds nothing new; the index reports its files.
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Rows as the page shows them: as lines of a table, and whole.
+ * Rows as the page shows them: in the table, and in detail.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import {
 import { jsonText, promptOf, turnsOf } from "./turns.ts";
 import type { RowDetail, ShownRow } from "./protocol.ts";
 
-/** What a line of the table shows of a text. */
+/** The number of characters of a text that the table shows. */
 const GLIMPSE = 240;
 
-/** A row of the table; `columns` are fields of the user's rows that it shows. */
+/** A row of the table. @param columns the fields of the user's rows to show */
 export function shownRow(index: DataIndex, row: number, columns: readonly string[]): ShownRow {
   const { columns: numbers, names } = index.table;
   const facts = readFacts(index, row);
@@ -57,10 +57,10 @@ export function shownRow(index: DataIndex, row: number, columns: readonly string
   };
 }
 
-/** A row that is whole in memory; a longer one is cut in the page. */
+/** The page shortens texts that are longer than this. */
 const MAX_TEXT = 2_000_000;
 
-/** A whole row, with the other answers to it. */
+/** A row in detail, with the other answers to it. */
 export function rowDetail(index: DataIndex, row: number): RowDetail | undefined {
   const facts = readFacts(index, row);
   if (facts === undefined) return undefined;
@@ -90,10 +90,10 @@ export function rowDetail(index: DataIndex, row: number): RowDetail | undefined 
   };
 }
 
-/** The most answers to one row that are compared. */
+/** The maximum number of answers to one row that are compared. */
 const MOST_SAMPLES = 50;
 
-/** All answers to the row, this one included; none where it is the only one. */
+/** All answers to the row, this one included; empty if it is the only one. */
 function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
   const { table } = index;
   const rows: number[] = [];
@@ -119,12 +119,12 @@ function samplesOf(index: DataIndex, row: number): RowDetail["samples"] {
   });
 }
 
-/** What a row is called: it stays the same while its file does. */
+/** The id of a row. It stays the same as long as its file does. */
 export function rowId({ table: { columns } }: DataIndex, row: number): string {
   return `${columns.file[row]}:${columns.offset[row]}`;
 }
 
-/** The row of such a name. */
+/** The row with an id. */
 export function rowOfId({ table: { columns, length } }: DataIndex, id: string): number | undefined {
   const [file, offset] = id.split(":").map(Number);
   for (let row = 0; row < length; row++) {
@@ -138,13 +138,13 @@ export function rowOfId({ table: { columns, length } }: DataIndex, id: string): 
   return undefined;
 }
 
-/** What a row's line says; undefined where it can no longer be read. */
+/** The content of a row's line; undefined if it can no longer be read. */
 export function readFacts(index: DataIndex, row: number): LineFacts | undefined {
   try {
     const facts = factsOf(index.textAt(row), hintsOf(index, row));
     return facts instanceof DamagedLine ? undefined : facts;
   } catch {
-    // The file was removed, and the index has not noticed yet.
+    // The file was removed and the index has not noticed yet.
     return undefined;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * How numbers spread.
+ * Summaries of distributions.
  *
  * @module
  */
 
-/** How numbers spread. */
+/** A summary of numbers. */
 export interface Spread {
   readonly sum: number;
   readonly p50: number;
@@ -12,7 +12,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Describes numbers; sorts them. */
+/** Summarizes numbers. Sorts the array in place. */
 export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
   values.sort();
   let sum = 0;

@@ -1,5 +1,5 @@
 /**
- * What there is to say of many rows at once.
+ * Statistics over rows.
  *
  * @module
  */
@@ -12,28 +12,28 @@ import { STATUSES } from "./line_facts.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 import type { Table } from "./table.ts";
 
-/** What is known of some rows. */
+/** Statistics over some rows. */
 export interface DataStatistics {
   /** Rows by status. */
   readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
-  /** Tokens of answers. */
+  /** Tokens, of answered rows only. */
   readonly prompt_tokens: Spread;
   readonly completion_tokens: Spread;
   readonly reasoning_tokens: Spread;
   readonly latency_ms: Spread;
   /** US dollars of the rows whose cost is known. */
   readonly cost_usd: number;
-  /** Rows whose cost is taken from public prices, and rows whose cost is not known. */
+  /** Rows whose cost is estimated from public prices, and rows whose cost is not known. */
   readonly cost_estimated_rows: number;
   readonly cost_unknown_rows: number;
   /** Rows by flag. */
   readonly flags: Readonly<Record<string, number>>;
-  /** Counts of everything that has few values. */
+  /** Counts for every field with few values. */
   readonly facets: readonly Facet[];
   readonly histograms: readonly Histogram[];
 }
 
-/** Describes rows. */
+/** Computes the statistics of rows. */
 export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
   const { columns } = table;
   const counts = STATUSES.map(() => 0);

@@ -1,5 +1,5 @@
 /**
- * Rows of results and failures as columns of numbers, with the dictionaries that their codes stand for.
+ * Rows of results and failures as columns of numbers, with dictionaries for their codes.
  *
  * @module
  */
@@ -20,24 +20,24 @@ import {
 } from "./line_facts.ts";
 import { promptOf } from "./turns.ts";
 
-/** More fields than this are not kept; conditions on others read the lines. */
+/** The maximum number of fields with columns; conditions on other fields read the lines. */
 const MAX_FIELDS = 48;
-/** Numbers take eight bytes a row and field. */
+/** The maximum number of fields with number columns, which take eight bytes a row. */
 const MAX_NUMBER_FIELDS = 12;
 
-/** Names by their codes, in the order in which they came. */
+/** A dictionary of names and their codes, in order of appearance. */
 export class Names {
   /** The names. */
   readonly list: string[];
   readonly #codes: Map<string, number>;
 
-  /** Those that are known already. */
+  /** A dictionary with these names. */
   constructor(names: readonly string[] = []) {
     this.list = [...names];
     this.#codes = new Map(names.map((name, code) => [name, code]));
   }
 
-  /** The code of a name. The last code stands for all that do not fit. */
+  /** The code of a name. The last code stands for all names that do not fit. */
   codeOf(name: string): number {
     let code = this.#codes.get(name);
     if (code !== undefined) return code;
@@ -53,23 +53,23 @@ const MAX_NAMES = 0xffff;
 /** The dictionaries. */
 export type NameLists = Record<"model" | "teacher" | "finishReason" | "failure" | "source", Names>;
 
-/** Where a line stands. */
+/** The place of a line. */
 export interface LinePlace {
   /** The number of the file. */
   readonly file: number;
-  /** Where it begins, in bytes. */
+  /** Its start, in bytes. */
   readonly offset: number;
-  /** How long it is, without its line feed. */
+  /** Its length in bytes, without its line feed. */
   readonly bytes: number;
   /** Whether it follows the last line feed. */
   readonly isTail: boolean;
 }
 
-/** The rows. They are only added; those of a file that was replaced are marked. */
+/** The rows. They are never removed; those of a replaced file are marked as gone. */
 export class Table {
-  /** How many rows there are, gone ones included. */
+  /** The number of rows, gone ones included. */
   length = 0;
-  /** How many of them are gone. */
+  /** The number of gone rows. */
   gone = 0;
   readonly columns: ColumnArrays;
   readonly names: NameLists;
@@ -77,16 +77,16 @@ export class Table {
   readonly fields = new Map<string, OwnField>();
   /** The first names of all fields of the users' rows. */
   readonly fieldNames = new Set<string>();
-  /** The row that a row is nearly a copy of, once that was looked for. */
+  /** The near duplicate of each row, once they were searched for. */
   nearOf: ReadonlyMap<number, number> | undefined;
-  /** What the comparison of two runs says of each row, once they were compared. */
+  /** The comparison of two runs, once it was made. */
   compared: ComparedRows | undefined;
   #capacity: number;
   #numberFields = 0;
   /** Row numbers plus 1 by the hash of their answer: open addressing. */
   #answers = new Uint32Array(1 << 12);
 
-  /** Without rows, with room for some. */
+  /** An empty table with room for `capacity` rows. */
   constructor(capacity = 1024) {
     this.#capacity = capacity;
     this.columns = makeColumns(capacity);
@@ -99,14 +99,14 @@ export class Table {
     };
   }
 
-  /** Makes room, where it is known how many rows come. */
+  /** Makes room for a number of rows. */
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     this.#capacity = rows;
     enlarge(this.columns, rows);
   }
 
-  /** Adds a row; gives its number. */
+  /** Adds a row; returns its number. */
   add(facts: LineFacts, place: LinePlace, hints: RunHints): number {
     if (this.length === this.#capacity) this.reserve(Math.ceil(this.#capacity * 1.5));
     const row = this.length++;
@@ -153,7 +153,7 @@ export class Table {
     return row;
   }
 
-  /** Marks the rows of a file: it was replaced, or is no longer there. */
+  /** Marks the rows of a file that was replaced or removed as gone. */
   drop(file: number, isDropped: (row: number) => boolean = () => true): void {
     for (let row = 0; row < this.length; row++) {
       if (this.columns.file[row] !== file || this.isGone(row) || !isDropped(row)) continue;
@@ -162,7 +162,7 @@ export class Table {
     }
   }
 
-  /** Whether a row's file is no longer what it stood in. */
+  /** Whether a row's file was replaced or removed. */
   isGone(row: number): boolean {
     return (this.columns.marks[row] & Mark.Gone) !== 0;
   }
@@ -173,7 +173,7 @@ export class Table {
     return rowLow[a] === rowLow[b] && rowHigh[a] === rowHigh[b];
   }
 
-  /** To be called once rows were restored: finds out what `add` finds out on the way. */
+  /** Rebuilds the internal state after rows were restored. */
   reindex(): void {
     this.gone = 0;
     this.#capacity = this.columns.offset.length;
@@ -184,8 +184,10 @@ export class Table {
     for (let row = 0; row < this.length; row++) if (this.isGone(row)) this.gone++;
   }
 
-  /** Finds an earlier row of the same answer. Each chain begins with the first of its answers; a copy is not
-   * added, unless it belongs to another prompt and is short. */
+  /**
+   * Finds an earlier row with the same answer. A duplicate is not added to the table of answers,
+   * unless it is short and belongs to another prompt.
+   */
   #findDuplicate(row: number, isLong: boolean): void {
     const { columns } = this;
     const mask = this.#answers.length - 1;
@@ -248,7 +250,7 @@ export class Table {
   }
 }
 
-/** Keeps a hash of 16 hex digits. */
+/** Stores a hash of 16 hex digits. */
 function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string): void {
   low[row] = parseInt(hash.slice(8), 16);
   high[row] = parseInt(hash.slice(0, 8), 16);

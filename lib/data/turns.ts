@@ -1,5 +1,5 @@
 /**
- * What was asked, read back from a line: its turns, and their text.
+ * Restores the prompt from a line, as turns and as text.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { isFilled, type JsonObject, objectOf, type RunHints, textOf } from "./li
 export interface Turn {
   /** `system`, `user`, `assistant`, `tool` or whatever the row says. */
   readonly role: string;
-  /** Its text; parts that are none are named in brackets. */
+  /** Its text; parts that are not text are named in brackets. */
   readonly text: string;
   /** Its tool calls, as JSON, where it has some. */
   readonly toolCalls?: string;
 }
 
-/** What was asked, as turns: by the row's shape, and by what the run was told. */
+/** The prompt as turns, by the row's shape and the options of the run. */
 export function turnsOf(line: JsonObject, hints: RunHints): Turn[] {
   if (Array.isArray(line.final_messages)) return turns(line.final_messages.slice(0, -1));
   const own = ownTurns(line, hints);
@@ -50,7 +50,7 @@ function ownTurns(line: JsonObject, { template, promptField }: RunHints): Turn[]
   return typeof line.raw === "string" ? [user(line.raw)] : [];
 }
 
-/** In the order in which a row is looked through. */
+/** The fields that may hold the prompt, in order of precedence. */
 const PROMPTS = [
   "body",
   "messages",
@@ -112,10 +112,10 @@ function filled(template: string, line: JsonObject): string {
   });
 }
 
-/** What was asked, as one text: everything but what a model has said. */
+/** The prompt as one text: the turns of users and tools. */
 export function promptOf(line: JsonObject, hints: RunHints): string {
   const { prompt, question } = line;
-  // The shapes of most rows, without a detour.
+  // A fast path for the shapes of most rows.
   if (hints.template === undefined && hints.promptField === undefined) {
     if (typeof prompt === "string" && line.messages === undefined && line.body === undefined) {
       return prompt;
@@ -128,7 +128,7 @@ export function promptOf(line: JsonObject, hints: RunHints): string {
     .map(({ text }) => text).join("\n");
 }
 
-/** A value as JSON, however deep it is: V8 has no stack for what its parser takes. */
+/** A value as JSON. V8 can parse values that are too deep for its `stringify`. */
 export function jsonText(value: unknown, indent?: number): string {
   try {
     return JSON.stringify(value, null, indent);

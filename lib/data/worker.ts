@@ -22,12 +22,12 @@ interface Scope {
 
 const scope = globalThis as unknown as Scope;
 
-/** How often files are looked at. */
+/** The interval at which files are checked. */
 const POLL_MS = 1_000;
 /** Beside a run that continues, the index rests eight times as long as it works: a ninth of a core reads 5,000 rows a
  * second, which few teachers answer. */
 const PAUSE_SHARE = 8;
-/** Beside such a run it is not written more often: all of it is written each time. */
+/** During a run, the index is saved at most this often, because each save writes all of it. */
 const SAVE_MS = 60_000;
 
 (scope as unknown as { onmessage: (event: { data: WorkerSetup }) => void }).onmessage = (
@@ -87,7 +87,7 @@ async function follow(
   }
 }
 
-/** Lets questions be heard. */
+/** Yields, so that questions are received. */
 const channel = new MessageChannel();
 let onTurn = () => {};
 channel.port1.onmessage = () => onTurn();
@@ -98,10 +98,10 @@ function turn(): Promise<void> {
   });
 }
 
-/** Leaves the machine to others. */
+/** Leaves the machine to other processes. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-// Its modules are loaded asynchronously: a message that came before would be lost.
+// Modules load asynchronously: a message that arrived earlier would be lost.
 scope.postMessage({ id: READY });

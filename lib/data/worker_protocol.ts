@@ -1,5 +1,5 @@
 /**
- * What the threads of an index say to each other.
+ * The messages between the threads of an index.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { IndexedPath } from "./data_index.ts";
 import type { DataRequestName } from "./protocol.ts";
 import type { ScanJob } from "./scan.ts";
 
-/** The id of the message with which a worker says that it listens. */
+/** The id of the message by which a worker reports that it listens. */
 export const READY = -1;
 
 /** The first message to the worker of an index, once it listens. */
@@ -18,34 +18,34 @@ export interface WorkerSetup {
   readonly isKept: boolean;
 }
 
-/** The others. */
+/** All later messages to that worker. */
 export interface WorkerQuestion {
   readonly id: number;
   readonly name: DataRequestName;
   readonly given: unknown;
 }
 
-/** What comes back. */
+/** Its answer. */
 export interface WorkerAnswer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
-  /** Whether the error is the asker's. */
+  /** Whether the error is a usage error. */
   readonly isUsage?: boolean;
 }
 
 /** The only message to a worker of a scan, once it listens. */
 export interface ScanStart {
   readonly job: ScanJob;
-  /** The chunk of rows that is to be taken next: an Int32. */
+  /** The next chunk of rows to take: an Int32. */
   readonly next: SharedArrayBuffer;
-  /** Where each worker notes what it is at: one more than the rows before its block, or 0. Int32s. */
+  /** The progress of each worker: the first row of its block plus 1, or 0. Int32s. */
   readonly progress: SharedArrayBuffer;
   /** The number of the worker. */
   readonly worker: number;
 }
 
-/** What that worker says: first that it listens, then of each chunk what it found. */
+/** A message from that worker: first that it listens, then the hits of each chunk. */
 export interface ScanReport {
   /** The number of the chunk; `READY` in the first message. */
   readonly chunk: number;

@@ -1,6 +1,6 @@
 /**
- * From a row of any shape to a conversation with its answer. A run sends what stands before the answer; here
- * the answer counts, too.
+ * From a row of any shape to a conversation with its answer. A run sends only what comes before the
+ * answer; here the answer is needed, too.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Message } from "../teacher/mod.ts";
 import type { Example } from "./example.ts";
 import { readReasoning } from "./formats.ts";
 
-/** Where a row stands. */
+/** The place of a row. */
 export interface Place {
   /** The input. */
   readonly file: string;
@@ -20,35 +20,37 @@ export interface Place {
   readonly line: number;
 }
 
-/** A row that is no conversation. */
+/** Why a row is not a conversation. */
 export class NoConversation {
   /** What is wrong with it. */
   readonly problem: string;
-  /** What helps; "" where nothing is known to. */
+  /** Advice; "" where there is none. */
   readonly hint: string;
 
-  /** Makes it from the words. */
+  /** A problem with its text. */
   constructor(problem: string, hint = "") {
     this.problem = problem;
     this.hint = hint;
   }
 }
 
-/** The fields that hold the answer to a prompt, in the order in which they are looked at: TRL's, DPO's,
- * Retort's own, Alpaca's, GSM8K's. */
+/**
+ * The fields that may hold the answer to a prompt, in order of preference: TRL's, DPO's, Retort's
+ * own, Alpaca's, GSM8K's.
+ */
 const ANSWER_FIELDS = ["completion", "chosen", "response", "output", "answer"];
 const REASONING_FIELDS = ["reasoning_content", "reasoning", "thinking"];
 
-/** Reads rows. */
+/** Reads rows as conversations. */
 export class ConversationReader {
   readonly #parser: RowParser;
   readonly #plain: RowParser;
-  /** Fields that the prompt is made of are not the answer. */
+  /** Fields that are part of the prompt, and so not the answer. */
   readonly #asked: ReadonlySet<string>;
 
   /** `rows` says how prompts are made of rows, as for a run. */
   constructor(rows: RowOptions) {
-    // Keeps the assistant's turn at the end.
+    // Keeps assistant turns at the end.
     const runParams = { continue_final_message: true };
     this.#parser = new RowParser({ ...rows, runParams });
     this.#plain = new RowParser({ runParams });
@@ -56,7 +58,7 @@ export class ConversationReader {
     this.#asked = new Set([...named.map(([, name]) => name), rows.promptField ?? ""]);
   }
 
-  /** Reads a row as the example that it is. */
+  /** Reads a row as an example. */
   read(text: string, { file, line }: Place): Example | NoConversation {
     const row = this.#parser.parse(text);
     if (!(row instanceof ParsedRow)) return new NoConversation(row.problem, row.hint());
@@ -77,7 +79,7 @@ export class ConversationReader {
     return { ...given, ...prompt, ...(answer === undefined ? NO_ANSWER : answerOf(answer)) };
   }
 
-  /** The answers that stand in fields beside the prompt. */
+  /** The answers in other fields than the prompt. */
   #answersOf(
     row: ParsedRow,
     text: string,
@@ -85,7 +87,7 @@ export class ConversationReader {
     if (!isObject(row.json)) return {};
     const { json } = row;
     const isOwn = (name: string) => !this.#asked.has(name) && isAnswer(json[name]);
-    // The text beside a call is empty as a rule.
+    // With a call, the text is usually empty.
     const field = ANSWER_FIELDS.find(isOwn) ??
       (json.response === "" && isCalls(json.tool_calls) ? "response" : undefined);
     if (field === undefined) return {};
@@ -101,13 +103,13 @@ export class ConversationReader {
     const value = json[field];
     const isText = typeof value === "string";
     const answer: Message = { role: "assistant", content: value };
-    // Beside a completion or a pair it could be the reasoning of either.
+    // In a row with a completion or a pair, the field could belong to either answer.
     const reasoning = field === "response" && REASONING_FIELDS.find((name) => isFilled(json[name]));
     if (reasoning) answer.reasoning_content = json[reasoning] as string;
     if (isText && (field !== "response" || !isCalls(json.tool_calls))) return answer;
     const exact = parseLossless(text) as Record<string, unknown>;
     const messages = isText ? [{ ...answer, tool_calls: exact.tool_calls }] : [exact[field]].flat();
-    // Calls are put into the form that the API has, and answers to them get their ids.
+    // The parser puts calls into the form of the API, and gives the answers to them their ids.
     const whole = this.#plain.parse(JSON.stringify({ messages: [...row.messages, ...messages] }));
     if (!(whole instanceof ParsedRow)) {
       return new NoConversation(whole.problem.replaceAll('"messages', `"${field}`), whole.hint());

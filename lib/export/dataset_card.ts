@@ -1,5 +1,5 @@
 /**
- * The card of a dataset: what the Hub reads of it (YAML), and how it was made, for those who train on it.
+ * The card of a dataset: YAML for the Hub, and how the dataset was made, for its users.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import type { Example } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { uploadCommand } from "./loaders.ts";
 
-/** Tells a card that may be replaced from one that a user has written. */
+/** Marks a card that may be replaced, unlike one that a user has written. */
 export const CARD_MARK =
   "<!-- Written by Retort. `--replace` writes it and data/ again; a licence stays. -->";
 
-/** What is told of the rows that were written. */
+/** What the card says about the rows. */
 export class DatasetFacts {
-  /** The rows that each model has answered. */
+  /** The number of rows that each model has answered. */
   readonly models = new Map<string, number>();
-  /** Tokens of prompts and answers, as the teachers count them. */
+  /** Tokens of prompts and answers, as counted by the teachers. */
   readonly tokens = { prompt: 0, completion: 0, reasoning: 0 };
   /** When the first and the last answer came: ISO 8601. */
   first = "";
@@ -45,13 +45,13 @@ function countIn(distill: Record<string, unknown>, name: string): number {
   return typeof distill[name] === "number" ? distill[name] : 0;
 }
 
-/** The licence that stands in a card; undefined where none was filled in. */
+/** The licence in a card; undefined where none was filled in. */
 export function licenceOf(card: string): string | undefined {
   const yaml = /^---\n(.*?)\n---/s.exec(card)?.[1] ?? "";
   return /^license:[ \t]*(\S.*)$/m.exec(yaml)?.[1];
 }
 
-/** What stands in a card. */
+/** The content of a card. */
 export interface CardContent {
   readonly facts: DatasetFacts;
   readonly rows: number;
@@ -139,7 +139,7 @@ function yamlOf({ licence, rows, validationRows }: CardContent, name: string): s
   return `---\n${lines.join("\n")}\n---`;
 }
 
-/** The Hub's words for the number of rows. */
+/** The Hub's category for the number of rows. */
 function sizeOf(rows: number): string {
   const steps = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
   const names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B"];

@@ -1,6 +1,6 @@
 /**
- * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for each split, and
- * a card. It appears whole or not at all.
+ * A folder that `datasets.load_dataset` reads and the Hugging Face Hub shows: Parquet files for
+ * each split, and a card. It appears complete or not at all.
  *
  * @module
  */
@@ -15,14 +15,14 @@ import type { OutputGuard } from "./output.ts";
 import type { MadeRow } from "./row_maker.ts";
 import type { TargetContext, Targets } from "./targets.ts";
 
-/** A Parquet file is followed by another one once it is as large as this. The Hub asks for files below 500 MB. */
+/** A new Parquet file begins when one has this size. The Hub asks for files below 500 MB. */
 const SHARD_BYTES = 256 * 2 ** 20;
 
 /**
- * Makes sure that a folder may be written: it is new, holds nothing but hidden files, or holds a dataset of
- * Retort's that is to be replaced.
+ * Makes sure that a folder may be written: it is new, holds only hidden files, or holds a dataset
+ * of Retort's that is to be replaced.
  *
- * @throws {UsageError} for any other
+ * @throws {UsageError} for any other folder
  */
 export async function checkFolder(path: string, { replace }: OutputGuard): Promise<void> {
   if (path === "") throw new UsageError("Cannot write to nowhere: name a folder");
@@ -47,7 +47,7 @@ export async function checkFolder(path: string, { replace }: OutputGuard): Promi
   }
 }
 
-/** Writes the files of a dataset beside one another, and moves them to their places at the end. */
+/** Writes the files of a dataset to a staging folder, and moves them to their places at the end. */
 export class DatasetFolder implements Targets {
   rows = 0;
   validationRows = 0;
@@ -76,7 +76,7 @@ export class DatasetFolder implements Targets {
     this.#validation = new Shards("validation", this.#staging, context);
   }
 
-  /** Makes the folder, where there is none. */
+  /** Creates the folder, if there is none. */
   static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
     const path = (options.output as string).replace(/(?<=.)\/+$/, "");
     const isNew = await infoOf(path) === undefined;
@@ -99,7 +99,7 @@ export class DatasetFolder implements Targets {
   }
 
   async finish(): Promise<void> {
-    // Without a row there is a file of its columns anyway.
+    // Even without rows there is a file, with the columns.
     if (this.rows === this.validationRows) await this.#train.open();
     const files = [...await this.#train.finish(), ...await this.#validation.finish()];
     await checkFolder(this.#path, this.#context.guard);
@@ -132,13 +132,13 @@ export class DatasetFolder implements Targets {
     if (this.#isFinished) return;
     this.#train.abandon();
     this.#validation.abandon();
-    // It is the error that led here which matters.
+    // Only the error that led here matters.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
   }
 }
 
-/** The files of one split. How many there are, which is a part of their names, is known at the end. */
+/** The files of one split. Their number, which is part of their names, is known at the end. */
 class Shards {
   readonly #split: string;
   readonly #folder: string;
@@ -182,7 +182,7 @@ class Shards {
     });
   }
 
-  /** Gives the files their names, and gives these. */
+  /** Renames the files and returns their names. */
   async finish(): Promise<string[]> {
     await this.#close();
     const digits = (number: number) => String(number).padStart(5, "0");

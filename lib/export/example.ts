@@ -1,5 +1,5 @@
 /**
- * From a results line to what is trained on: the conversation as it was sent, and the answer.
+ * From a results line to a training example: the conversation as it was sent, and the answer.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import type { Origin } from "./row_order.ts";
 
 /** One row of a training set, before it has a format. */
 export interface Example extends Origin {
-  /** The row as its source text: a results line, or the row of an input. */
+  /** Its source text: a results line, or a row of an input. */
   readonly text: string;
-  /** What that text holds, parsed. */
+  /** The parsed text. */
   readonly result: Readonly<Record<string, unknown>>;
   /** The uid of the row, which all answers to it share. */
   readonly rowUid: string;
@@ -25,46 +25,49 @@ export interface Example extends Origin {
   readonly messages: readonly Message[];
   /** The tools that the teacher was offered. */
   readonly tools: readonly unknown[] | undefined;
-  /** The path of the input file, as the run was told it. */
+  /** The path of the input file, as it was given to the run. */
   readonly input: string;
   /** The answer, without the reasoning. */
   readonly response: string;
   /** The reasoning, or "". */
   readonly reasoning: string;
-  /** The tool calls that are the answer, or a part of it. */
+  /** The tool calls of the answer. */
   readonly toolCalls: readonly unknown[] | undefined;
-  /** The answer as a message, where the row holds one; null where it holds no answer at all. @default made
-   * of `response`, `reasoning` and `toolCalls` */
+  /**
+   * The answer as a message, where the row holds one; null where it has no answer. @default made
+   * from `response`, `reasoning` and `toolCalls`
+   */
   readonly answer?: Message | null;
   /** The answer that was rejected, where the row is a pair. */
   readonly rejected?: Message;
 }
 
-/** Where examples come from. They are read twice: to find and check those that are wanted, and to write
- * them. */
+/**
+ * A source of examples. They are read twice: first to select and check them, then to write them.
+ */
 export interface ExampleSource {
-  /** How many examples are wanted, known once it was scanned. */
+  /** The number of selected examples, known after the scan. */
   readonly rowCount: number;
-  /** How many rows it holds, known once it was scanned. */
+  /** The number of rows in the files, known after the scan. */
   readonly lineCount: number;
-  /** The files that it was made from, known once it was scanned, and what each of them is. */
+  /** The files that must not be replaced, and what each of them is; known after the scan. */
   readonly sources: ReadonlyMap<string, string>;
-  /** The exact types of columns that all of its files share, known once it was scanned. @default none */
+  /** The exact types of columns that all of its files share, known after the scan. @default none */
   readonly exactTypes?: ReadonlyMap<string, ExactColumn>;
-  /** What the examples were made with, for those who read the dataset; in sentences of Markdown. */
+  /** How the examples were made, for the dataset card; sentences in Markdown. */
   readonly origin: readonly string[];
   /**
    * Reads every row.
    *
-   * @param takes Whether an example is wanted, or what its format has no place for.
+   * @param takes Whether an example is selected, or what the format has no place for.
    * @throws {UsageError | SourceError} with the rows that cannot be written
    */
   scan(takes: (example: Example) => boolean | NoPlace): Promise<void>;
-  /** Returns the examples that are wanted, in input order, or shuffled by a seed. */
+  /** Returns the selected examples, in input order, or shuffled by a seed. */
   batches(shuffle: number | undefined): AsyncIterable<Iterable<Example>>;
 }
 
-/** A line that Retort did not write so. */
+/** A line that is not as Retort wrote it. */
 export class DamagedLine {
   /** What is wrong with it. */
   readonly problem: string;
@@ -75,7 +78,7 @@ export class DamagedLine {
   }
 }
 
-/** The members of a results line that are read here. */
+/** The fields of a results line that are read here. */
 interface ResultFields {
   uid: string;
   response: string;
@@ -89,10 +92,10 @@ interface ResultFields {
 export class ExampleReader {
   readonly #rows: RowOptions;
   readonly #paramSets: Readonly<Record<string, Params>>;
-  /** One for each parameter set; files have one or two. */
+  /** One parser for each parameter set; files have one or two. */
   readonly #parsers = new Map<string, RowParser>();
 
-  /** What the caller does not say of the rows is taken from the run's own file, where there is one. */
+  /** Options that the caller leaves out are taken from the run file, if there is one. */
   constructor(rows: RowOptions, run: RunFile | undefined) {
     this.#rows = rowOptionsOf(run, rows);
     this.#paramSets = run?.params ?? {};
@@ -101,7 +104,8 @@ export class ExampleReader {
   /**
    * Reads a line.
    *
-   * @throws {UsageError} What was sent cannot be made again, because the run's options are not known.
+   * @throws {UsageError} The messages that were sent cannot be restored, because the run's options
+   * are not known.
    */
   read(text: string): Example | DamagedLine {
     const fields = parseFields(text);
@@ -114,7 +118,7 @@ export class ExampleReader {
     const paramsId = fields.distill.params ?? "";
     const sent = this.#sent(text, fields, paramsId);
     const tools = sent.params?.tools ?? this.#paramSets[paramsId]?.tools;
-    // A row may be called `x#1` itself.
+    // The uid of a row may itself be `x#1`.
     const isFirst = sent.uid === fields.uid;
     const answer = isFirst ? undefined : parseSampleUid(fields.uid);
     return {
@@ -134,8 +138,10 @@ export class ExampleReader {
     };
   }
 
-  /** Makes the messages again as the run did, which `prompt_hash` proves. The uid is the one that the row
-   * has by itself, where that can be told. */
+  /**
+   * Restores the messages that the run sent, which `prompt_hash` proves. `uid` is the row's own,
+   * where it can be known.
+   */
   #sent(
     lineText: string,
     fields: ResultFields,
@@ -159,9 +165,9 @@ export class ExampleReader {
       return { messages: fields.final_messages.slice(0, -1), params, uid };
     }
     throw new UsageError(
-      `the messages that uid "${fields.uid}" was asked with cannot be made again from its row: ` +
+      `the messages that uid "${fields.uid}" was asked with cannot be restored from its row:  ` +
         (row instanceof ParsedRow
-          ? "its prompt_hash is another. Use the system, template and prompt field of its run"
+          ? "the prompt_hash differs. Use the system, template and prompt field of its run"
           : row.problem),
     );
   }
@@ -188,12 +194,12 @@ function parseFields(text: string): ResultFields | DamagedLine {
   }
   if (value.error !== undefined) return new DamagedLine("it is a failure, not a result");
   if (value.uid === undefined && value.response === undefined) {
-    return new DamagedLine('it is no result: it has neither "uid" nor "response"');
+    return new DamagedLine('it is not a result: it has neither "uid" nor "response"');
   }
   for (const name of ["uid", "prompt_hash", "response"]) {
     if (typeof value[name] !== "string") return new DamagedLine(`"${name}" must be a string`);
   }
-  // Earlier versions wrote the list itself, and none where it is empty.
+  // Earlier versions wrote the list itself, and left it out where it was empty.
   if (typeof value.tool_calls === "string") value.tool_calls = listIn(value.tool_calls);
   for (const name of ["tool_calls", "final_messages"]) {
     if (value[name] !== undefined && !Array.isArray(value[name])) {
@@ -210,7 +216,7 @@ function parseFields(text: string): ResultFields | DamagedLine {
   return value as unknown as ResultFields;
 }
 
-/** The list that a text holds; the text itself where it holds none. */
+/** The list in a text; the text itself if it is not one. */
 function listIn(text: string): unknown {
   if (text === "[]") return [];
   try {

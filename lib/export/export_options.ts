@@ -1,5 +1,5 @@
 /**
- * What an export or a conversion is told.
+ * The options of an export or a conversion.
  *
  * @module
  */
@@ -28,19 +28,19 @@ import type { ToolArguments } from "./training_row.ts";
 
 /** Which rows are written, and how; the same for `exportResults` and `convertFiles`. */
 export interface WriteOptions extends RowOptions {
-  /** The file to write, or a stream, which is closed at the end. The extension of a file says what is
-   * written: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
+  /** The file to write, or a stream, which is closed at the end. The extension of a file sets its type: `.jsonl`, `.json`, `.csv` (each also `.gz` or `.zst`) or `.parquet`; a stream, or any other
    * name, gets JSON Lines. The format `dataset` writes a folder. */
   output: PathLike | WritableStream<Uint8Array>;
-  /** With think `field`: what the field is called. gpt-oss reads `thinking`.
+  /** With think `field`: the name of the field. gpt-oss reads `thinking`.
    * @default "reasoning_content" */
   reasoningField?: string;
-  /** How the arguments of tool calls stand in `messages`, `prompt-completion` and `preference`: as an
-   * object, which chat templates read, or as JSON text, which a column of one type needs.
+  /** How the arguments of tool calls are written in `messages`, `prompt-completion` and `preference`: as an object, which chat templates read, or as JSON text, which a column of one type needs.
    * @default "object", in Parquet "string" */
   toolArguments?: ToolArguments;
-  /** Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names are
-   * fields of the row, and of its `distill` where it is a results line. */
+  /**
+   * Only rows that meet this condition, as in `completion_tokens < 4000 and lang == "en"`. Names
+   * are fields of the row, and, for a results line, of its `distill`.
+   */
   where?: string;
   /** Only these rows, by the uids of their results lines. */
   uids?: readonly string[];
@@ -55,42 +55,46 @@ export interface WriteOptions extends RowOptions {
   /** Writes no more rows than this. */
   maxRows?: number;
   /** The share of rows, from 0 to 1, that goes into a second file: `train.validation.jsonl` for
-   * `train.jsonl`. The uid of a row decides, so that it is the same rows each time, and all answers to a
-   * row stay together. @default 0 */
+   * `train.jsonl`. The uid of a row decides, so the split is the same each time, and all answers to
+   * a row stay together. @default 0 */
   validation?: number;
-  /** Replaces an output file that holds something; never one that a run reads or has written.
+  /** Replaces an output file that is not empty, but never one that a run reads or has written.
    * @default false */
   replace?: boolean;
-  /** Takes inputs without a row. @default false */
+  /** Accepts inputs without rows. @default false */
   allowEmpty?: boolean;
 }
 
-/** What is exported. Row options that are not given are those that `run.json` remembers. */
+/** The options of an export. Row options that are left out come from `run.json`. */
 export interface ExportOptions extends WriteOptions {
-  /** The results file, or several: their rows follow one another. */
+  /** One or more results files, whose rows are concatenated. */
   results: PathLike | readonly PathLike[];
   /** The format of the training set. */
   format: ExportFormat;
-  /** How reasoning stands in the answer; `alpaca` has no place for `field`. @default "wrap" */
+  /** How reasoning is written in the answer; `alpaca` has no place for `field`. @default "wrap" */
   think?: ThinkStyle;
-  /** For pairs (`preference`, `preference-sharegpt`): which of two answers is chosen, the shortest, the longest, or the one with the
-   * larger number in this field. */
+  /**
+   * For pairs (`preference`, `preference-sharegpt`): which answer is chosen: `shortest`, `longest`,
+   * or a field, whose larger number wins.
+   */
   prefer?: string;
 }
 
-/** What is converted. */
+/** The options of a conversion. */
 export interface ConvertOptions extends WriteOptions {
-  /** The file, or several: their rows follow one another. Folders and patterns stand for the files in
-   * them. */
+  /**
+   * One or more files, whose rows are concatenated. Folders and patterns stand for the files in
+   * them.
+   */
   input: PathLike | readonly PathLike[];
   /** The format of the rows. Conversations are read in every shape that a run reads, with their answers.
    * @default "raw": rows stay as they are */
   format?: Exclude<ExportFormat, "logprobs">;
-  /** How reasoning stands in the answers. @default as it stands in the row; in `alpaca` "wrap" */
+  /** How reasoning is written in the answers. @default as in the row; in `alpaca` "wrap" */
   think?: ThinkStyle;
 }
 
-/** The options once they were checked. */
+/** The checked options. */
 export interface ResolvedExport extends WriteOptions {
   readonly format: ExportFormat;
   readonly prefer?: string;
@@ -104,7 +108,7 @@ export interface ResolvedExport extends WriteOptions {
   readonly toolArguments: ToolArguments;
   readonly validation: number;
   readonly maxRows: number;
-  /** Whether results are exported; inputs are converted. */
+  /** True for an export of results, false for a conversion of inputs. */
   readonly isOfResults: boolean;
 }
 
@@ -193,7 +197,9 @@ function resolveWrite(
   }
   checkNumbers(validation, maxRows, shuffle);
   if (validation > 0 && format !== "dataset" && !(isPath && /\.\w+$/.test(output))) {
-    throw new UsageError("Cannot write validation rows without a file to name theirs after");
+    throw new UsageError(
+      "Cannot write validation rows without a file name: theirs is derived from it",
+    );
   }
   return { output, table, reasoningField, toolArguments, validation, maxRows };
 }

@@ -27,10 +27,13 @@ export type ExportFormat =
   /** A folder that `datasets.load_dataset` reads: `messages` in Parquet, with a card. */
   | "dataset";
 
-/** What a column holds in the rows that have nothing for it; the columns of all rows are the same. */
+/**
+ * The value of optional columns in rows that have none, because all rows must have the same
+ * columns.
+ */
 export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
-  // The text of a list: nulls and nested schemas break datasets, polars and pyarrow where tools appear
-  // late. TRL and Axolotl parse it; Axolotl fails at "".
+  // A list as text: nulls and nested schemas break datasets, polars and pyarrow where tools first
+  // appear late. TRL and Axolotl parse it; Axolotl fails at "".
   "messages": { tools: "[]" },
   "prompt-completion": { tools: "[]" },
   "sharegpt": { tools: "[]" },
@@ -42,8 +45,8 @@ export const OPTIONAL_COLUMNS: Readonly<Record<ExportFormat, TrainingRow>> = {
   "dataset": { tools: "[]" },
 };
 
-/** What results are exported as. */
+/** The formats of exports. */
 export const EXPORT_FORMATS = Object.keys(OPTIONAL_COLUMNS) as readonly ExportFormat[];
 
-/** What inputs are converted to: log probabilities stand in results only. */
+/** The formats of conversions: only results have log probabilities. */
 export const CONVERT_FORMATS = EXPORT_FORMATS.filter((format) => format !== "logprobs");

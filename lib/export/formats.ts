@@ -24,11 +24,11 @@ export type ConversationFormat = Exclude<ExportFormat, "raw">;
 
 /** How rows are put into a format. */
 export interface RowStyle {
-  /** How reasoning stands in the answer; undefined leaves answers as they stand in their rows. */
+  /** How reasoning is written in the answer; undefined leaves answers as they are in their rows. */
   readonly think: ThinkStyle | undefined;
-  /** What the field of reasoning is called. */
+  /** The name of the field for reasoning. */
   readonly reasoningField: string;
-  /** How the arguments of tool calls stand in messages. */
+  /** How the arguments of tool calls are written in messages. */
   readonly toolArguments: ToolArguments;
   /** Whether the content of every message is a list of parts, because one message has an image. */
   readonly parts: boolean;
@@ -84,7 +84,10 @@ function inStyle(messages: readonly Message[], style: RowStyle): Message[] {
     : parted.map((message) => withReasoningAs(style.reasoningField, message));
 }
 
-/** Chosen and rejected answers; of one result of two that become a pair, its answer. */
+/**
+ * The chosen and rejected answers of a row that has both; for a result, its answer, which becomes
+ * one of a pair later.
+ */
 function pairOf({ rejected }: Example, answer: Message, style: RowStyle): TrainingRow {
   return rejected === undefined ? { completion: inStyle([answer], style) } : {
     chosen: inStyle([answer], style),
@@ -121,16 +124,16 @@ function turnsOf(example: Example, think: ThinkStyle | undefined): Turns {
   if (own === null) return { prompt: example.messages, answer: undefined };
   if (own !== undefined) return { prompt: example.messages, answer: thought(own, think) };
   const answer = assistantMessage(response, reasoning, toolCalls, think ?? "field");
-  // In every row or in none, for Arrow; templates treat "" as none.
+  // Arrow needs the field in every row or in none; templates treat "" as no reasoning.
   if (think === "field") answer.reasoning_content ??= "";
   const last = example.messages.at(-1);
   if (last?.role !== "assistant") return { prompt: example.messages, answer };
-  // A prefill: the teacher continued where it ends, so that the two are one turn.
+  // A prefill: the teacher continued it, so the two are one turn.
   if (typeof last.content === "string") answer.content = last.content + answer.content;
   return { prompt: example.messages.slice(0, -1), answer };
 }
 
-/** An answer of the row's own with its reasoning in another style. */
+/** The answer that a row holds, with its reasoning in another style. */
 function thought(message: Message, think: ThinkStyle | undefined): Message {
   if (think === undefined) return message;
   const { response, reasoning } = readReasoning(message);
@@ -148,7 +151,7 @@ function thought(message: Message, think: ThinkStyle | undefined): Message {
   return { ...rest, ...styled };
 }
 
-/** The reasoning of a message: a field of its own, or in `<think>` tags before its content. */
+/** The reasoning of a message, from a separate field, or from `<think>` tags before its content. */
 export function readReasoning(
   { content, reasoning_content: field, reasoning: short, thinking }: Message,
 ): { response: string; reasoning: string } {
@@ -163,7 +166,7 @@ export function readReasoning(
 /** The name that most templates read. */
 export const REASONING = "reasoning_content";
 
-/** A message whose reasoning has another name, in its place. */
+/** A message with another name for its reasoning, at the same position. */
 function withReasoningAs(name: string, message: Message): Message {
   if (message[REASONING] === undefined) return message;
   const renamed = Object.entries(message).map((
@@ -172,7 +175,9 @@ function withReasoningAs(name: string, message: Message): Message {
   return Object.fromEntries(renamed) as Message;
 }
 
-/** Content is text or a list of parts: a file that mixes both is read by no loader. */
+/**
+ * A message with its content as parts: no loader reads a file that mixes text and lists of parts.
+ */
 function withParts(message: Message): Message {
   return typeof message.content === "string"
     ? { ...message, content: [{ type: "text", text: message.content }] }

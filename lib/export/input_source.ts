@@ -1,5 +1,5 @@
 /**
- * Input files as a source of examples: rows of any format, in the order in which they stand there.
+ * Input files as a source of examples: rows of any format, in the order of the files.
  *
  * @module
  */
@@ -26,9 +26,9 @@ import type { ResolvedExport } from "./export_options.ts";
 import { NoPlace } from "./training_row.ts";
 import { RowSpool } from "./row_order.ts";
 
-/** Files that the card of a dataset names. */
+/** The number of files that the card of a dataset names. */
 const MAX_NAMED = 10;
-/** Bad rows that are listed. */
+/** The number of bad rows that are listed. */
 const MAX_LISTED = 20;
 
 /** One or more inputs, one after the other. */
@@ -37,7 +37,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   lineCount = 0;
   readonly sources: ReadonlyMap<string, string>;
   readonly origin: readonly string[];
-  /** The exact types of the columns of the first input, as far as no other contradicts. */
+  /** The exact types of columns on which all inputs agree. */
   exactTypes: Map<string, ExactColumn> | undefined;
   readonly #options: ResolvedExport;
   readonly #reader: ConversationReader;
@@ -59,7 +59,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {
     const { shuffle, output } = this.#options;
-    // Rows are read at random then, which no format but JSON Lines allows.
+    // Then rows are read at random, which only JSON Lines allows.
     if (shuffle !== undefined) {
       this.#spool = await RowSpool.open(typeof output === "string" ? dirname(output) : undefined);
     }
@@ -84,7 +84,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
         }
         await this.#spool?.flush();
       }
-      // Not one row that can be read: it is a file of another format.
+      // If no row can be read, the file may be of another format.
       const foreign = rows > 0 && bad.count - before === rows && input.format === "jsonl" &&
         foreignText(start ?? "", file);
       if (foreign) throw foreignFormatError(file, foreign);
@@ -191,7 +191,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 }
 
-/** As in rows that are sent. */
+/** The same limit as for rows that are sent. */
 const MAX_DEPTH = 1_000;
 
 function isUtf8Problem(problem: string | undefined): boolean {
@@ -200,12 +200,12 @@ function isUtf8Problem(problem: string | undefined): boolean {
 
 function changed(file: string): SourceError {
   return new SourceError(
-    `Cannot convert "${file}": it was changed while it was read. Run the same command again`,
+    `Cannot convert "${file}": it changed while it was read. Run the same command again`,
     { path: file },
   );
 }
 
-/** Rows that cannot be converted, told together. */
+/** Rows that cannot be converted, reported together. */
 class BadRows {
   /** How many there are. */
   count = 0;

@@ -1,5 +1,6 @@
 /**
- * The formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and calls are turns of their own.
+ * The formats that LLaMA-Factory reads: ShareGPT and Alpaca. Turns are text, and calls are separate
+ * turns.
  *
  * @module
  */
@@ -29,7 +30,7 @@ export function toShareGpt(
     if (from === undefined) return new NoPlace(`a message of the role "${message.role}"`);
     if (text === undefined) return new NoPlace("content that is not text");
     if (from === "observation") {
-      // LLaMA-Factory takes one for each turn.
+      // LLaMA-Factory allows one observation for each turn.
       observed.push(text);
       if (observed.length === 1) conversations.push({ from, value: text });
       else conversations.at(-1)!.value = JSON.stringify(observed);
@@ -47,7 +48,10 @@ export function toShareGpt(
   return withTools({ conversations }, tools);
 }
 
-/** The conversation before two answers, and these as one turn each. A single answer is `completion`. */
+/**
+ * The conversation before two answers, and each answer as one turn. A single answer is
+ * `completion`.
+ */
 export function toShareGptPair(
   prompt: readonly Message[],
   answer: Message,
@@ -68,7 +72,7 @@ export function toShareGptPair(
   return { conversations, ...pair, ...rest };
 }
 
-/** The calls as LLaMA-Factory reads them: a JSON array, after reasoning in its tags, if any. */
+/** The calls as LLaMA-Factory reads them: a JSON array, after the reasoning in its tags, if any. */
 function functionCall(text: string, calls: readonly unknown[]): string {
   const plain = calls.map((call) => {
     const { name, arguments: args } = (call as { function?: Record<string, unknown> }).function ??
@@ -81,14 +85,14 @@ function functionCall(text: string, calls: readonly unknown[]): string {
 
 const THOUGHT = /^<think>\n.*<\/think>\n\n/s;
 
-/** Whether a message has text beside its calls, for which ShareGPT has no place. */
+/** Whether a message has text in addition to its calls, for which ShareGPT has no place. */
 export function hasTextBesideCalls(message: Message): boolean {
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls) || calls.length === 0) return false;
   return (textOf(message) ?? "").replace(THOUGHT, "").trim() !== "";
 }
 
-/** Whether LLaMA-Factory takes a conversation: it leaves out those whose turns do not alternate. */
+/** Whether LLaMA-Factory accepts a conversation: it drops those whose turns do not alternate. */
 export function isAlternating(row: TrainingRow): boolean {
   const turns = row.conversations as readonly { from: string }[];
   const own = turns[0]?.from === "system" ? turns.slice(1) : turns;

@@ -1,5 +1,5 @@
 /**
- * How a trainer is told about an export: the entry or the lines of its configuration.
+ * The configuration with which a trainer reads an export.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
 import type { ExportFormat } from "./format_names.ts";
 
-/** One piece of configuration, ready to be pasted. */
+/** A piece of configuration, ready to paste. */
 export interface LoaderHint {
   /** Where it belongs. */
   readonly place: string;
@@ -17,7 +17,7 @@ export interface LoaderHint {
 }
 
 /**
- * What the trainers that read a format want to be told.
+ * The configuration of the trainers that read a format.
  *
  * @param format The format.
  * @param path The file that was written.
@@ -56,12 +56,12 @@ export function uploadCommand(folder: string): string {
   return `hf upload USER/${name} ${shellWord(path)} . --repo-type dataset`;
 }
 
-/** As a POSIX shell reads it back. */
+/** Quoted for POSIX shells. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** What LLaMA-Factory calls a column, and what we call it. */
+/** LLaMA-Factory's names of columns, and ours. */
 const LLAMA_FACTORY_COLUMNS: Readonly<Record<string, readonly [string, string][]>> = {
   "sharegpt": [["messages", "conversations"], ["tools", "tools"]],
   "preference-sharegpt": [
@@ -90,7 +90,8 @@ function llamaFactory(
   if (!isReadByLlamaFactory(path, columns)) {
     return {
       place: "LLaMA-Factory",
-      text: "It reads lists from .jsonl, .json and .parquet only, not packed: name the file so",
+      text:
+        "It reads lists only from uncompressed .jsonl, .json and .parquet: use one of these names",
     };
   }
   const entry = {
@@ -105,7 +106,7 @@ function llamaFactory(
   };
 }
 
-/** It tells the format by the last ending, and takes what stands in a cell of CSV for text. */
+/** LLaMA-Factory tells the format by the last extension, and reads every CSV cell as text. */
 function isReadByLlamaFactory(path: string, columns: readonly string[]): boolean {
   if (/\.(jsonl|json|parquet)$/.test(path)) return true;
   return path.endsWith(".csv") && !columns.includes("conversations") &&

@@ -1,11 +1,12 @@
 /**
  * The tokens of answers with their log probabilities, as columns of lists.
  *
- * Teachers tell them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its plain
- * completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id` from llama.cpp,
- * and `token_id:17` instead of the text from vLLM's `return_tokens_as_token_ids`. Completions (OpenAI, vLLM,
- * Together): `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` puts
- * `token_ids` beside both.
+ * Teachers send them in two forms. Chat completions (OpenAI, vLLM, SGLang, llama.cpp, also its
+ * plain completions): `{"content":[{"token","logprob","bytes","top_logprobs":[…]}]}`, with an `id`
+ * from llama.cpp, and `token_id:17` instead of the text from vLLM's `return_tokens_as_token_ids`.
+ * Completions (OpenAI, vLLM, Together):
+ * `{"tokens","token_logprobs","top_logprobs":[{text: logprob}]}`. vLLM's `return_token_ids` adds
+ * `token_ids` to both.
  *
  * @module
  */
@@ -13,7 +14,7 @@
 import { isObject } from "../json.ts";
 import type { Example } from "./example.ts";
 
-/** One token, or one that could have been in its place. */
+/** One token, or an alternative to it. */
 interface Token {
   readonly text: string;
   readonly bytes: Uint8Array | undefined;
@@ -21,7 +22,7 @@ interface Token {
   readonly logprob: number | null;
 }
 
-/** One place of an answer. */
+/** One position of an answer. */
 interface Place extends Token {
   readonly top: readonly Token[];
 }
@@ -112,7 +113,7 @@ function tokenOf({ token, id, logprob, bytes }: Record<string, unknown>): Token 
   const named = ID_AS_TEXT.exec(name);
   const raw = Array.isArray(bytes) ? Uint8Array.from(bytes as number[]) : undefined;
   const decoded = raw === undefined ? undefined : new TextDecoder().decode(raw);
-  // Where vLLM names tokens by their ids, the bytes are those of the text, or of the name once more.
+  // Where vLLM names tokens by their ids, the bytes hold the text, or the name again.
   const isNamedTwice = decoded !== undefined && ID_AS_TEXT.test(decoded);
   return {
     text: named === null ? name : isNamedTwice ? name : decoded ?? name,
@@ -126,12 +127,17 @@ function idOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) ? value : null;
 }
 
-/** What templates write around reasoning and answers: special tokens, and the names of gpt-oss's channels. */
+/**
+ * The marks of templates around reasoning and answers: special tokens, and the names of gpt-oss's
+ * channels.
+ */
 const MARKS =
   /<\|[^|>]*\|>|<\/?(?:s|think|thinking|bos|eos|end_of_turn|start_of_turn)>|\[\/?(?:THINK|INST)\]|\b(?:assistant|analysis|commentary|final)\b|<｜[^｜]*｜>|\s+/g;
 
-/** Whether tokens are the text of the answer, its reasoning and special tokens aside. Calls of tools are made
- * of text that is not kept, and text that is named by ids is not there to compare with. */
+/**
+ * Whether the tokens add up to the text of the answer, not counting reasoning and special tokens.
+ * The text behind tool calls is not kept, and tokens that are named by ids cannot be compared.
+ */
 function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: Example): boolean {
   if (places.some(({ text }) => ID_AS_TEXT.test(text))) return true;
   const text = joined(places);
@@ -141,7 +147,7 @@ function isTextOf(places: readonly Place[], { response, reasoning, toolCalls }: 
   return plain(text) === plain(reasoning) + plain(response) || plain(text) === plain(response);
 }
 
-/** A character may be made of several tokens: their bytes are put together first. */
+/** The text of all tokens. A character may span several tokens, so their bytes are joined first. */
 function joined(places: readonly Place[]): string {
   const encoder = new TextEncoder(), decoder = new TextDecoder();
   let text = "";

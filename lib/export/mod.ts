@@ -1,8 +1,8 @@
 /**
  * Results, and other files of conversations, as training files.
  *
- * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset, in the format
- * that a trainer reads. It never changes what a run has written.
+ * In: results files of a run, or inputs of any format. Out: one file, or the folder of a dataset,
+ * in the format that a trainer reads. It never changes the files of a run.
  *
  * @module
  */

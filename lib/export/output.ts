@@ -1,5 +1,5 @@
 /**
- * The files of an export: which may be written, and that one is whole or not there.
+ * The files of an export: which may be written, and that each appears complete or not at all.
  *
  * @module
  */
@@ -33,21 +33,21 @@ export class Output implements AsyncDisposable {
     return this.#write(bytes);
   }
 
-  /** Makes what was written stay. */
+  /** Commits what was written. */
   async finish(): Promise<void> {
     await this.#commit();
     this.#isFinished = true;
   }
 
-  /** Throws away what was not finished. */
+  /** Discards an unfinished output. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isFinished) await this.#abandon();
   }
 }
 
 /**
- * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output. The
- * folder of a file is made where there is none, and a new file has the permissions `mode`.
+ * Opens an output: a stream, a file, a pipe or a device; `-` and `/dev/stdout` are standard output.
+ * The folder of a file is created if needed, and a new file has the permissions `mode`.
  *
  * @throws {UsageError} when the file must not be written
  * @throws {SinkError} when it cannot be written
@@ -64,7 +64,7 @@ export async function openOutput(
   let replacement: Replacement;
   try {
     const info = await Deno.stat(path).catch(() => undefined);
-    // A rename would put a file in the place of a pipe or a device.
+    // A rename would replace the pipe or device with a file.
     if (info && !info.isFile) {
       const file = await Deno.open(path, { write: true });
       return toPipe(file.writable, output, { isOurs: true });
@@ -77,7 +77,7 @@ export async function openOutput(
   return new Output(
     (bytes) => replacement.write(bytes),
     async () => {
-      // Writing takes a while: a file may have appeared meanwhile.
+      // Writing takes a while: a file may have appeared in the meantime.
       await checkOutput(output, guard);
       await replacement.commit();
       await replacement[Symbol.asyncDispose]();
@@ -86,7 +86,7 @@ export async function openOutput(
   );
 }
 
-/** Our own end of a pipe is closed at its end; a stream of the process is only let go. */
+/** A pipe that we opened is closed at the end; a stream of the process is only released. */
 function toPipe(
   stream: WritableStream<Uint8Array>,
   name: string,
@@ -114,15 +114,15 @@ function toStream(stream: WritableStream<Uint8Array>): Output {
   );
 }
 
-/** What stands in the way of an output. */
+/** Which files an output must not replace. */
 export interface OutputGuard {
-  /** Replaces a file that holds something. @default false */
+  /** Replaces a file that is not empty. @default false */
   readonly replace?: boolean;
   /** Files that are never replaced, by their paths, and what each of them is. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** The names of the process's own streams. Deno opens none of them without all permissions. */
+/** The names of the process's own streams. Deno opens these paths only with all permissions. */
 const STANDARD_STREAMS: ReadonlyMap<string, "stdout" | "stderr"> = new Map([
   ["-", "stdout"],
   ["/dev/stdout", "stdout"],
@@ -139,7 +139,7 @@ export function standardStreamOf(path: string): "stdout" | "stderr" | undefined 
 }
 
 /**
- * Makes sure that an output takes nothing from the user.
+ * Makes sure that an output destroys nothing of the user's.
  *
  * @returns The path to write to: where the output is a link, the file that it points to.
  * @throws {UsageError} when it is a folder, a source, a file of a run, or a file that is not to be replaced
@@ -165,17 +165,19 @@ export async function checkOutput(output: string, guard: OutputGuard): Promise<s
   return await Deno.realPath(output);
 }
 
-/** What a run has written to a file, in words; undefined for any other file. */
+/** Which file of a run this is, in words; undefined for any other file. */
 async function ownerOf(path: string): Promise<string | undefined> {
   const isBeside = async (ending: RegExp) =>
     ending.test(path) && await infoOf(path.replace(ending, ".run.json")) !== undefined;
-  if (/\.run\.json$/.test(path)) return "what a run remembers of itself";
+  if (/\.run\.json$/.test(path)) return "the run file of a run";
   if (await isBeside(/_error\.jsonl$/)) return "the failures file of a run";
   if (await isBeside(/\.(jsonl|ndjson)$/)) return "the results file of a run";
   return await holdsResults(path) ? "a results file of Retort" : undefined;
 }
 
-/** The first line of a results or failures file begins so: `{"uid":"…","prompt_hash":"…"`. */
+/**
+ * The beginning of the first line of a results or failures file: `{"uid":"…","prompt_hash":"…"`.
+ */
 const RESULTS_START = /^\{"uid":"(?:[^"\\]|\\.)*","prompt_hash":"/;
 const START_BYTES = 4_096;
 
@@ -186,7 +188,7 @@ async function holdsResults(path: string): Promise<boolean> {
     const length = await file.read(start) ?? 0;
     return RESULTS_START.test(new TextDecoder().decode(start.subarray(0, length)));
   } catch {
-    return false; // What cannot be read tells nothing; writing will say why.
+    return false; // Writing will report why it cannot be read.
   }
 }
 

@@ -9,10 +9,10 @@ import { parseField } from "../where/mod.ts";
 import type { Example } from "./example.ts";
 import type { TrainingRow } from "./training_row.ts";
 
-/** Gives the answers to one row their order: the larger the number, the better. NaN: it has none. */
+/** Scores an answer: the larger, the better. NaN: it has no score. */
 export type Score = (example: Example) => number;
 
-/** What left out of an export of pairs was, by its reason. */
+/** Counts of what an export of pairs left out, by reason. */
 export interface LeftOut {
   /** Rows with a single answer. */
   single: number;
@@ -23,9 +23,9 @@ export interface LeftOut {
 }
 
 /**
- * How `--prefer` orders answers.
+ * Returns the score for a value of `--prefer`.
  *
- * @throws {UsageError} when it names no field
+ * @throws {UsageError} when it is not a field
  */
 export function scoreOf(prefer: string): Score {
   if (prefer === "shortest") return ({ response }) => -response.length;

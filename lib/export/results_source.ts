@@ -16,7 +16,7 @@ import { NoPlace } from "./training_row.ts";
 
 /** One or more results files, one after the other. */
 export class ResultsSource implements ExampleSource, Disposable {
-  /** What an export must not replace. */
+  /** The files that an export must not replace. */
   readonly sources = new Map<string, string>();
   readonly origin: string[] = [];
   readonly #files: readonly ResultsFile[];
@@ -63,7 +63,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   async *batches(shuffle: number | undefined): AsyncGenerator<Iterable<Example>> {
-    // One batch: lines are read one by one, as they are asked for.
+    // One batch: lines are read one by one, on demand.
     yield shuffle === undefined ? this.#inInputOrder() : this.#shuffled(shuffle);
   }
 
@@ -77,7 +77,7 @@ export class ResultsSource implements ExampleSource, Disposable {
     }
   }
 
-  /** Below 2^32 lines in all, a file and a place in it fit into one number. */
+  /** With fewer than 2^32 lines in all, a file and a place in it fit into one number. */
   *#shuffled(seed: number): Generator<Example> {
     const files = this.#files;
     const places = new Uint32Array(this.rowCount);
@@ -96,7 +96,7 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 }
 
-/** How a run has made its results. Neither the teacher's address nor the path of the input is for readers. */
+/** How a run made its results. The address of the teacher and the path of the input are private. */
 function originOf({ input, params, retort, summary }: RunFile): string[] {
   const sets = Object.values(params).map((one) => `\`${JSON.stringify(one)}\``);
   const cost = summary?.cost_usd;
@@ -126,18 +126,20 @@ function inputOf(results: string): string {
   return `the input that "${results}" was made from`;
 }
 
-/** The file in which the run that wrote a results file remembers what it was told. */
+/** The run file that belongs to a results file. */
 function runFileOf(results: string): string {
   return results.replace(/\.(jsonl|ndjson)$/, "") + ".run.json";
 }
 
-/** A results file, read twice: to find, order and check its examples, and to give them out. */
+/**
+ * A results file, read twice: first to select, order and check its examples, then to return them.
+ */
 class ResultsFile implements Disposable {
   /** Where it is. */
   readonly path: string;
   readonly #reader: ExampleReader;
   readonly #order = new RowOrder();
-  // `ignoreBOM`: a byte order mark that is not that of the file is damage that is seen.
+  // `ignoreBOM`: a byte order mark inside the file is damage, and must not be dropped silently.
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #file: Deno.FsFile | undefined;
   #buffer = new Uint8Array(64 * 1024);
@@ -150,12 +152,12 @@ class ResultsFile implements Disposable {
   /** The inputs of its rows, known once it was indexed. */
   readonly inputs = new Set<string>();
 
-  /** How many of its lines are wanted, known once it was indexed. */
+  /** The number of selected lines, known once it was indexed. */
   get rowCount(): number {
     return this.#order.length;
   }
 
-  /** How many results it has, known once it was indexed. */
+  /** The number of results in it, known once it was indexed. */
   lineCount = 0;
 
   /** Opens the file of that path. */
@@ -167,7 +169,7 @@ class ResultsFile implements Disposable {
   /**
    * Reads every line.
    *
-   * @param takes Whether an example is wanted. It may throw what is wrong with it.
+   * @param takes Whether an example is selected. It may throw an error about it.
    */
   async index(takes: (example: Example, place: string) => boolean): Promise<void> {
     let number = 0;
@@ -200,13 +202,13 @@ class ResultsFile implements Disposable {
     if (this.#buffer.length < byteLength) this.#buffer = new Uint8Array(byteLength * 2);
     const bytes = this.#buffer.subarray(0, byteLength);
     const file = this.#file ??= Deno.openSync(this.path);
-    // Synchronous: rows are small and in the page cache, and a promise for each would cost more than
-    // the read.
+    // Synchronous: rows are small and in the page cache, and a promise for each would cost more
+    // than the read.
     file.seekSync(offset, Deno.SeekMode.Start);
     for (let done = 0; done < byteLength;) {
       const count = file.readSync(bytes.subarray(done));
       if (count === null) {
-        throw this.#damage(`"${this.path}"`, "the file was cut while it was read");
+        throw this.#damage(`"${this.path}"`, "the file was truncated while it was read");
       }
       done += count;
     }
@@ -233,7 +235,7 @@ class ResultsFile implements Disposable {
       throw new UsageError(`Cannot export ${place}: ${error.message}`);
     }
     if (!(example instanceof DamagedLine)) return example;
-    const hint = isTail ? ". It was cut off: run the same command again to repair it" : "";
+    const hint = isTail ? ". It is truncated: run the same command again to repair it" : "";
     throw this.#damage(place, example.problem + hint);
   }
 

@@ -1,5 +1,5 @@
 /**
- * From examples to the rows of a format, with everything that is the same for all of them.
+ * From examples to the rows of a format, and everything that depends on all rows.
  *
  * @module
  */
@@ -24,15 +24,15 @@ import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
 import { isUneven, MESSAGE_COLUMNS, TrainerNotes, UnevenStart } from "./trainer_notes.ts";
 
-/** A row that is written. */
+/** A row to write. */
 export interface MadeRow {
-  /** What it is made from. */
+  /** The example that it is made from. */
   readonly example: Example;
   /** The row, or its JSON text. */
   readonly row: TrainingRow | string;
 }
 
-/** Makes rows; the first pass tells it what it has to know of all of them. */
+/** Makes rows. The first pass adds all of them, so that the second pass knows the columns. */
 export class RowMaker {
   /** The columns, once all rows were added. */
   readonly schema = new Schema();
@@ -46,14 +46,14 @@ export class RowMaker {
   readonly #score: Score | undefined;
   readonly #leftOut: LeftOut = { single: 0, tied: 0, unscored: 0 };
   readonly #withoutTokens: Record<LogprobsProblem, number> = { missing: 0, different: 0 };
-  /** Whether rows are written as they stand in their files. */
+  /** Whether rows are written as they are in their files. */
   readonly #isVerbatim: boolean;
   #fillers: [string, unknown][] = [];
   #parts = false;
   /** The columns in which a message has more than a role and content. */
   readonly #uneven = new Set<string>();
   #start: UnevenStart | undefined;
-  /** Answers to one row, until the next row begins. */
+  /** The answers to the current row. */
   #answers: Example[] = [];
 
   /** For one export. */
@@ -67,13 +67,13 @@ export class RowMaker {
     this.#where = where === undefined ? undefined : parseWhere(where);
     this.#seen = dedupe ? new HashSet() : undefined;
     this.#chosen = new UidSelection(options.uids, options.excludeUids);
-    // All rows are looked at, so that copies are found.
+    // Every row is passed to it, so that duplicates are found.
     if (needsDerived(this.#where?.paths ?? [])) {
       this.#derivedFields = new DerivedFields(options.paths);
     }
   }
 
-  /** Whether a row is wanted; asked once for each. */
+  /** Whether a row is selected; called once for each row. */
   takes(example: Example): boolean {
     const { result } = example;
     const distill = isObject(result.distill) ? result.distill : undefined;
@@ -88,7 +88,7 @@ export class RowMaker {
     );
   }
 
-  /** Notes what a row needs. Returns what the format has no place for, if anything. */
+  /** Records the columns of a row. Returns what the format has no place for, if anything. */
   add(example: Example): NoPlace | undefined {
     if (!this.#parts && hasParts(example)) {
       this.#parts = true;
@@ -109,7 +109,7 @@ export class RowMaker {
   /**
    * To be called once all rows were added. Returns the columns of the rows.
    *
-   * @throws {UsageError} when a column is asked for that no row has
+   * @throws {UsageError} when no row has a requested column
    */
   complete(): string[] {
     this.#fillers = Object.entries(OPTIONAL_COLUMNS[this.#options.format])
@@ -122,7 +122,7 @@ export class RowMaker {
     }
     const wanted = this.#options.columns;
     if (takesText(this.#options.table) && this.#uneven.size > 0) {
-      // The two answers of a pair have the column of one.
+      // Both answers of a pair have the column of a single answer.
       if (this.#score !== undefined && this.#uneven.delete("completion")) {
         this.#uneven.add("chosen").add("rejected");
       }
@@ -151,21 +151,21 @@ export class RowMaker {
     }
   }
 
-  /** The rows that had to wait for what follows them, once there is nothing more. */
+  /** The rows that waited for later ones, at the end. */
   *lastRows(): Generator<MadeRow> {
     if (this.#score !== undefined) yield* this.#pair(this.#score);
     if (this.#start !== undefined) yield* this.#start.end();
   }
 
-  /** Why there is no row, where it is not that there are no results. */
+  /** Why there are no rows although there are results; undefined where that is not known. */
   emptyReason(): string | undefined {
     const { missing, different } = this.#withoutTokens;
-    if (different > 0) return "no answer is what its tokens say";
+    if (different > 0) return "no answer has the text of its tokens";
     if (missing === 0) return undefined;
     return "no result holds log probabilities. Run with --keep logprobs -p logprobs=true -p top_logprobs=20";
   }
 
-  /** What is worth telling. */
+  /** Notes for the user. */
   notes(): string[] {
     const { single, tied, unscored } = this.#leftOut;
     const count = (number: number, one: string, what: string) =>
@@ -202,7 +202,7 @@ export class RowMaker {
     this.#answers.push(example);
   }
 
-  /** The pair of the answers to one row, if there is one. */
+  /** The pair made from the answers to one row, if there is one. */
   *#pair(score: Score): Generator<MadeRow> {
     const found = pairOf(this.#answers, score, this.#leftOut);
     this.#answers = [];
@@ -246,7 +246,7 @@ const MARKED =
   'The last message of the first row has "weight": 1, which no template reads: messages with ' +
   "other keys, such as tool calls, begin so late that datasets would not expect them";
 
-/** Content that was text in all messages so far is a list of parts from here on. */
+/** Changes the type of content, which was text in all messages so far, to a list of parts. */
 function withPartsIn(type: ColumnType | undefined): void {
   if (type?.kind !== "list" || type.of.kind !== "struct") return;
   const { fields } = type.of;
@@ -256,7 +256,7 @@ function withPartsIn(type: ColumnType | undefined): void {
   fields.set("content", { kind: "list", of: part });
 }
 
-/** What was asked, as one text. */
+/** The prompt as one text. */
 function promptTextOf({ messages }: Example): string {
   return messages.filter(({ role }) => role === "user" || role === "tool").map(({ content }) =>
     typeof content === "string" ? content : JSON.stringify(content ?? "")

@@ -1,8 +1,8 @@
 /**
- * The order of exported rows, shuffled or that of the input, which of them are for validation, and which are there
- * already.
+ * The order of exported rows (input order or shuffled), the choice of validation rows, and the
+ * search for duplicates.
  *
- * Rows that are read at random have their text in a temporary file, and where each begins in memory.
+ * Rows that are shuffled have their text in a temporary file, and only their offsets in memory.
  *
  * @module
  */
@@ -14,13 +14,15 @@ import { SinkError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 
 const START_CAPACITY = 1_024;
-/** The answers to one row stay below this. */
+/** A row has fewer answers than this. */
 const SAMPLES_PER_LINE = MOST_SAMPLES;
-/** Line numbers of one input stay below this; times 900 inputs and their answers that is still a safe
- * integer. */
+/**
+ * Line numbers of one input stay below this. Multiplied by 900 inputs and their answers it is still
+ * a safe integer.
+ */
 const LINES_PER_FILE = 1e10;
 
-/** Which answer to which row of the input a line holds. */
+/** The row of an input and the answer to it that a line holds. */
 export interface Origin {
   /** The input file. */
   readonly file: string;
@@ -31,14 +33,13 @@ export interface Origin {
 }
 
 /**
- * An index of 24 bytes a row: results stand in the order of completion, and a training set of ten
- * million rows is not read into memory to be sorted.
+ * An index of 24 bytes a row. Results are in order of completion, and a training set of ten million
+ * rows should not be read into memory to sort it.
  */
 export class RowOrder {
-  /** How many lines it knows. */
+  /** The number of lines. */
   length = 0;
-  /** What they are sorted by: the input file in order of first appearance, the line in it, and the
-   * answer to it. */
+  /** The sort keys: the input file in order of first appearance, the line in it, and the sample. */
   #keys = new Float64Array(START_CAPACITY);
   #offsets = new Float64Array(START_CAPACITY);
   #lengths = new Uint32Array(START_CAPACITY);
@@ -60,7 +61,10 @@ export class RowOrder {
     return { offset: this.#offsets[index], byteLength: this.#lengths[index] };
   }
 
-  /** The lines in input order; of two with one origin the earlier in the results comes first. */
+  /**
+   * The lines in input order; of two with the same origin, the earlier one in the results comes
+   * first.
+   */
   inInputOrder(): Uint32Array {
     const keys = this.#keys;
     const order = new Uint32Array(this.length);
@@ -82,8 +86,10 @@ export class RowOrder {
   }
 }
 
-/** Whether the rows of an id are for validation: the hash of the id decides, so that they are the same in
- * each export, whatever else is in it. */
+/**
+ * Whether the rows of a uid are for validation. The hash of the uid decides, so the split is the
+ * same in each export, whatever else is in it.
+ */
 export function isForValidation(rowUid: string, share: number): boolean {
   return share > 0 && Number.parseInt(xxHash64Hex(rowUid).slice(0, 8), 16) < share * 2 ** 32;
 }
@@ -111,8 +117,9 @@ const START_SLOTS = 1 << 12;
 const MAX_FULL = 0.75;
 
 /**
- * A set of 64-bit hashes. Ten million of them take 134 MB, where a `Set` takes over a gigabyte and ends at
- * 16 million. Two different rows among ten million share a hash with a chance of 3 in a million.
+ * A set of 64-bit hashes. Ten million of them take 134 MB, where a `Set` takes over a gigabyte and
+ * ends at 16 million. The chance that any two of ten million different rows share a hash is 3 in a
+ * million.
  */
 export class HashSet {
   #slots = new BigUint64Array(START_SLOTS);
@@ -168,7 +175,10 @@ export class RowSpool implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Makes an empty one in a folder, that of temporary files where none is named. */
+  /**
+   * Creates an empty one in a folder. @param folder where; by default the folder for temporary
+   * files
+   */
   static async open(folder?: string): Promise<RowSpool> {
     try {
       const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
@@ -178,7 +188,7 @@ export class RowSpool implements AsyncDisposable {
     }
   }
 
-  /** Adds a row of a file; those of one file come one after the other. */
+  /** Adds a row of a file; all rows of one file are added together. */
   add(text: string, file: string, line: number): void {
     if (this.#files.at(-1) !== file) {
       this.#files.push(file);
@@ -236,7 +246,7 @@ export class RowSpool implements AsyncDisposable {
     this.#file.seekSync(start, Deno.SeekMode.Start);
     for (let at = 0; at < length;) {
       const count = this.#file.readSync(bytes.subarray(at));
-      if (count === null) throw new SinkError(`Cannot read "${this.#path}": it was cut`);
+      if (count === null) throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
       at += count;
     }
     return this.#decoder.decode(bytes);

@@ -1,5 +1,5 @@
 /**
- * What an export writes to: one file, one for training and one for validation, or a folder.
+ * The output of an export: one file, one for training and one for validation, or a folder.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import type { MadeRow } from "./row_maker.ts";
 
 /** Takes the rows of an export, and counts them. */
 export interface Targets extends AsyncDisposable {
-  /** How many rows were written. */
+  /** The number of rows that were written. */
   readonly rows: number;
-  /** How many of them are for validation. */
+  /** The number of validation rows among them. */
   readonly validationRows: number;
-  /** Adds a row; the promise is there only when there is something to wait for. */
+  /** Adds a row; returns a promise only when there is something to wait for. */
   write(made: MadeRow, isValidation: boolean): Promise<void> | undefined;
-  /** Writes the rest and makes it stay. What was not finished goes away with the block. */
+  /** Writes the rest and commits. Disposing of it without this discards the output. */
   finish(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function checkTargets(options: ResolvedExport, guard: OutputGuard):
   for (const path of pathsOf(options)) await checkOutput(path, guard);
 }
 
-/** What an output needs to know beside the options. */
+/** What an output needs in addition to the options. */
 export interface TargetContext {
   readonly guard: OutputGuard;
   readonly schema: Schema;

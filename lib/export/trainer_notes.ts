@@ -1,9 +1,10 @@
 /**
- * What a trainer would make of an export that is not what it says: found while the rows are read, and
- * told once at the end. Each case was seen in training with the loader that it names.
+ * Cases in which a trainer would misread an export: found while the rows are read, and reported
+ * once at the end. Each case was seen in training with the loader that it names.
  *
- * datasets 4.8 takes the messages of the first 10 MB for structs where all of them have the same keys, and ends with a
- * TypeError at the first tool call after it; where one of them differs, it takes all of them as they are.
+ * datasets 4.8 reads messages as structs if all messages of the first 10 MB have the same keys, and
+ * fails with a TypeError at the first later tool call. If one of them differs, it reads all
+ * messages as they are.
  *
  * @module
  */
@@ -38,7 +39,7 @@ export class TrainerNotes {
   #callsOfText = 0;
   #rowsOutOfTurn = 0;
   #textsBesideCalls = 0;
-  /** Each argument, and the type that it had first. */
+  /** Each argument, and its first type. */
   readonly #types = new Map<string, string>();
   #firstKeys: string | undefined;
   /** An argument that differs between calls. */
@@ -74,7 +75,7 @@ export class TrainerNotes {
     if (hasCalls) this.#rowsWithCalls++;
   }
 
-  /** What is worth telling, a sentence or two each. */
+  /** Notes for the user, a sentence or two each. */
   notes(): string[] {
     return [
       ...CHAT_FORMATS.has(this.#format) ? [...this.#callNotes(), ...this.#reasoningNotes()] : [],
@@ -94,8 +95,9 @@ export class TrainerNotes {
     }
     if (!isText && this.#callsOfText > 0) {
       notes.push(
-        `${formatCount(this.#callsOfText)} tool calls have arguments that are no JSON ` +
-          "object: they stay text",
+        `${
+          formatCountOf(this.#callsOfText, "tool call")
+        } with arguments that are not a JSON object: ` + "written as text",
       );
     }
     if (isText && this.#rowsWithCalls > 0) {
@@ -118,8 +120,8 @@ export class TrainerNotes {
     }
     if (this.#think !== "field") return [];
     return [
-      `${rows} with reasoning in a field of its own: templates that know no reasoning (Qwen2.5, ` +
-      "Llama 3, Gemma 3) leave it out, and need --think wrap",
+      `${rows} with reasoning in a separate field: templates without reasoning (Qwen2.5, ` +
+      "Llama 3, Gemma 3) ignore it, and need --think wrap",
     ];
   }
 
@@ -146,12 +148,12 @@ export class TrainerNotes {
         `${
           formatCountOf(this.#rowsOutOfTurn, "row")
         } whose turns do not alternate between user and ` +
-          "assistant: LLaMA-Factory leaves them out. For TRL and Axolotl use --format messages",
+          "assistant: LLaMA-Factory drops them. For TRL and Axolotl use --format messages",
       );
     }
     if (this.#textsBesideCalls > 0) {
       notes.push(
-        `${formatCount(this.#textsBesideCalls)} texts beside tool calls are left out: ` +
+        `Left out ${formatCountOf(this.#textsBesideCalls, "text")} that came with tool calls: ` +
           "sharegpt has no place for them. Use --format messages",
       );
     }
@@ -202,11 +204,11 @@ function typeOf(value: unknown): string {
 /** The columns that hold messages. */
 export const MESSAGE_COLUMNS = ["messages", "prompt", "completion", "chosen", "rejected"];
 
-/** Characters that datasets is sure to read before it decides; it reads 10 MB. */
+/** Characters that datasets certainly reads before it decides: it reads 10 MB. */
 const START_CHARS = 4 << 20;
 const COMMON_KEYS: ReadonlySet<string> = new Set(["role", "content"]);
 
-/** Whether a message has other keys than a role and content. */
+/** Whether a message has other keys than role and content. */
 export function isUneven(messages: unknown): boolean {
   return Array.isArray(messages) &&
     messages.some((message) =>
@@ -214,8 +216,10 @@ export function isUneven(messages: unknown): boolean {
     );
 }
 
-/** Holds the first rows back until each of some columns had such a message. The first row is marked in those
- * that had none. */
+/**
+ * Holds the first rows back until each uneven column had an uneven message. In columns that had
+ * none after 4 MB, the first row is marked.
+ */
 export class UnevenStart {
   /** Whether the first row was marked. */
   isMarked = false;
@@ -254,8 +258,10 @@ export class UnevenStart {
   }
 }
 
-/** `weight` is OpenAI's, 1 is its default, and no template reads it. An empty `tool_calls` would end Llama 3.1's
- * with an error. */
+/**
+ * `weight` is OpenAI's, 1 is its default, and no template reads it. Llama 3.1's would fail at an
+ * empty `tool_calls`.
+ */
 function withMark(row: TrainingRow, columns: Iterable<string>): TrainingRow {
   const marked = { ...row };
   for (const name of columns) {

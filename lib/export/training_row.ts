@@ -1,9 +1,9 @@
 /**
- * What all formats of a training set are made of.
+ * The parts that all formats of a training set share.
  *
- * OpenAI sends the arguments of tool calls as JSON text. Chat templates put them through `tojson`: text comes out
- * encoded twice (Qwen2.5, Llama 3.1, gpt-oss), or ends the rendering with an error (Qwen3.5, Nemotron 3). Parquet needs
- * the text, because every column of it has one type.
+ * OpenAI sends the arguments of tool calls as JSON text. Chat templates pass them through `tojson`,
+ * which encodes text twice (Qwen2.5, Llama 3.1, gpt-oss) or fails (Qwen3.5, Nemotron 3). Parquet
+ * needs the text, because each of its columns has one type.
  *
  * @module
  */
@@ -16,23 +16,23 @@ import { parseLossless } from "../source/mod.ts";
 /** One row of a training set. */
 export type TrainingRow = Record<string, unknown>;
 
-/** An example that a format has no place for. */
+/** Why an example cannot be written in a format. */
 export class NoPlace {
-  /** What there is no place for. */
+  /** What the format has no place for. */
   readonly problem: string;
 
-  /** Makes it from the words. */
+  /** A problem with its text. */
   constructor(problem: string) {
     this.problem = problem;
   }
 }
 
-/** Tools are the text of a JSON list, for every trainer: no two have the same schema. */
+/** Tools are written as the text of a JSON list: no two tools have the same schema. */
 export function withTools(row: TrainingRow, tools: readonly unknown[] | undefined): TrainingRow {
   return tools === undefined ? row : { ...row, tools: JSON.stringify(tools) };
 }
 
-/** The text of a message, undefined when there is more to it, such as an image. */
+/** The text of a message, undefined if it holds anything else, such as an image. */
 export function textOf({ content }: Message): string | undefined {
   if (typeof content === "string") return content;
   if (content === null || content === undefined) return "";
@@ -51,7 +51,10 @@ const FROM_DISTILL = [
   "reasoning_tokens",
 ];
 
-/** The uid of an answer, its model and its tokens; nothing for a row that is no result of Retort's. */
+/**
+ * The uid of an answer, its model and its tokens; nothing for a row that is not a result of
+ * Retort's.
+ */
 export function provenanceOf({ result }: Example): Record<string, unknown> {
   const { uid, distill } = result;
   if (typeof uid !== "string" || !isObject(distill)) return {};
@@ -59,22 +62,27 @@ export function provenanceOf({ result }: Example): Record<string, unknown> {
   return { uid, ...Object.fromEntries(known.map((name) => [name, distill[name]])) };
 }
 
-/** How the arguments of tool calls stand in messages. */
+/** How the arguments of tool calls are written in messages. */
 export type ToolArguments = "object" | "string";
 
-/** The messages with the arguments of their tool calls in one style; messages without calls as they are. */
+/**
+ * The messages with the arguments of their tool calls in one style; messages without calls are
+ * unchanged.
+ */
 export function withArguments(messages: readonly Message[], style: ToolArguments): Message[] {
   return messages.map((message) => {
     const { tool_calls: calls } = message;
     if (!Array.isArray(calls) || calls.length === 0) return message;
-    // Templates print a null as text.
+    // Templates would print null as text.
     const content = message.content ?? "";
     return { ...message, content, tool_calls: calls.map((call) => callWith(call, style)) };
   });
 }
 
-/** The arguments of a call as an object, with its numbers as they were written; undefined where they are
- * none. */
+/**
+ * The arguments of a call as an object, with its numbers as they were written; undefined if they
+ * are not an object.
+ */
 export function argumentsOf(call: unknown): Record<string, unknown> | undefined {
   const { function: named } = call as { function?: { arguments?: unknown } };
   const value = typeof named?.arguments === "string" ? parsed(named.arguments) : named?.arguments;
@@ -92,7 +100,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
     return { ...call as object, function: { ...named, arguments: JSON.stringify(value) } };
   }
   const object = argumentsOf(call);
-  // A model may write no JSON at all: the text is all that there is to train on.
+  // A model may write invalid JSON: then only the text is left to train on.
   return object === undefined
     ? call
     : { ...call as object, function: { ...named, arguments: object } };
@@ -100,7 +108,7 @@ function callWith(call: unknown, style: ToolArguments): unknown {
 
 function parsed(text: string): unknown {
   try {
-    // Some models call a function without arguments by an empty text.
+    // Some models write an empty text for a call without arguments.
     return text.trim() === "" ? {} : parseLossless(text);
   } catch {
     return undefined;
@@ -111,7 +119,7 @@ function parsed(text: string): unknown {
  * The row of a results line, with every digit of its numbers. Lines of earlier versions get the types that
  * lines have now.
  *
- * @param isTyped Whether times are to be times, not texts.
+ * @param isTyped Whether to write times as timestamps, not as text.
  */
 export function rawRow(line: string, isTyped: boolean): TrainingRow {
   const row = parseLossless(line) as TrainingRow;

@@ -1,5 +1,6 @@
 /**
- * Writes a training set, from the results of runs or from any input file. Loaded when an export begins.
+ * Writes a training set, from the results of runs or from any input file. Loaded only when an
+ * export begins.
  *
  * @module
  */
@@ -24,7 +25,7 @@ import { type MadeRow, RowMaker } from "./row_maker.ts";
 import { isForValidation } from "./row_order.ts";
 import { checkTargets, openTargets } from "./targets.ts";
 
-/** Writes it. */
+/** Writes a training set. */
 export async function writeSet(
   source: ExampleSource,
   options: ResolvedExport,
@@ -35,7 +36,7 @@ export async function writeSet(
   await checkTargets(options, guard);
   await source.scan((example) => maker.takes(example) && (maker.add(example) ?? true));
   refuseEmpty(options, source, maker);
-  // Other formats have columns of their own.
+  // Other formats have their own columns.
   if (format === "raw" && source.exactTypes !== undefined) maker.schema.refine(source.exactTypes);
   const columns = maker.complete();
   await using targets = await openTargets(options, {
@@ -77,7 +78,7 @@ function refuseEmpty(
   );
 }
 
-/** What `exportResults` of the door does. */
+/** Implements `exportResults` of the public API. */
 export async function exportResults(options: ExportOptions): Promise<ExportReport> {
   const resolved = resolveExport(options);
   await checkPaths(resolved.paths);
@@ -100,7 +101,7 @@ async function checkPaths(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** What `convertFiles` of the door does. */
+/** Implements `convertFiles` of the public API. */
 export async function convertFiles(options: ConvertOptions): Promise<ExportReport> {
   const resolved = resolveConvert(options);
   if (resolved.paths.includes("-")) {

@@ -193,7 +193,7 @@ Deno.test("exportResults() leaves an older training set alone until the new one 
   await using dir = await tempDir();
   await dir.write("train.jsonl", "old\n");
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "hi" })}\n{"uid":"2","resp`);
-  await assertRejects(() => exportFrom(dir), DamagedFileError, "It was cut off");
+  await assertRejects(() => exportFrom(dir), DamagedFileError, "It is truncated");
   assertEquals(await dir.read("train.jsonl"), "old\n");
 });
 
@@ -203,7 +203,7 @@ Deno.test("exportResults() names a damaged line and what is wrong with it", asyn
   const bad: [string | Uint8Array, string][] = [
     ["{", "not JSON: "],
     ["3", "must be an object"],
-    ['{"prompt":"hi"}', 'it is no result: it has neither "uid" nor "response"'],
+    ['{"prompt":"hi"}', 'it is not a result: it has neither "uid" nor "response"'],
     [good.replace('"response":"an answer"', '"response":3'), '"response" must be a string'],
     [good.replace("prompts.jsonl:1", "prompts.jsonl"), '"distill.source" must be file:line'],
     [good.replace(/"distill":.*/, '"distill":{}}'), '"distill" must hold the "source"'],
@@ -316,7 +316,9 @@ Deno.test("exportResults() says what a trainer would make of the rows", async ()
   assert((await notesOf(['{"a":1}', '{"a":"1"}'])).includes('"a" is a number and a string'));
   assert((await notesOf(['{"a":1}', '{"b":1}'])).includes('not every call has "b"'));
   assert((await notesOf(['{"a":1}', "{}"])).includes('not every call has "a"'));
-  assert((await notesOf(['{"a":'])).includes("1 tool calls have arguments that are no JSON"));
+  assert(
+    (await notesOf(['{"a":'])).includes("1 tool call with arguments that are not a JSON object"),
+  );
   assert((await notesOf(["{}"], { toolArguments: "string" })).includes("JSON text"));
   assert((await notesOf(["{}"], { format: "sharegpt" })).includes("Axolotl does not"));
   const field = { format: "sharegpt", think: "field" } as const;

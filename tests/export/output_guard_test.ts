@@ -56,7 +56,7 @@ Deno.test("an export never replaces what a run reads or has written, nor a folde
     ["out/../prompts.jsonl", input],
     ["out/prompts.jsonl", "it is a results file that is exported"],
     ["out/prompts_error.jsonl", "it is the failures file of a run"],
-    ["out/prompts.run.json", "it is what a run remembers of itself"],
+    ["out/prompts.run.json", "it is the run file of a run"],
     ["moved.jsonl", "it is a results file of Retort"],
     ["folder", "it is a folder: name a file in it"],
     ["new/", "it is a folder: name a file in it"],
