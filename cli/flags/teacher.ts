@@ -163,7 +163,7 @@ export const BUDGETS: readonly FlagEntry[] = [
   {
     name: "price-cached",
     value: "USD",
-    help: "for a million of them out of the cache (--price-in)",
+    help: "for a million of them from the cache (--price-in)",
   },
   { name: "price-out", value: "USD", help: "for a million completion tokens" },
   {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCountOf } from "../figures.ts";
 import { isObject } from "../json.ts";
 import { isRawJson } from "../source/mod.ts";
 import type { ThinkStyle } from "../think.ts";

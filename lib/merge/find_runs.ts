@@ -1,5 +1,5 @@
 /**
- * The runs of a merge: found by their files, and moved out of the way once their merge is proven.
+ * Finds the runs of a merge by their files, and moves them away once the merge is proven.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { acquireLock, cannotWrite } from "../sink/mod.ts";
 
 /** One run to be merged. */
 export interface MergeRun {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   /** Its files. */
   readonly files: OutputFiles;
-  /** What it has read. */
+  /** The parts of the input that it reads. */
   readonly pieces: readonly InputPiece[];
-  /** What it says of itself; undefined where it has not run. */
+  /** Its run file; undefined if it has not run. */
   readonly run: RunFile | undefined;
-  /** Rows of the whole input before it, where it is a shard and that is known. */
+  /** The number of rows of the whole input before a shard, if it is known. */
   readonly rowsBefore: number | undefined;
 }
 
@@ -44,7 +44,7 @@ export async function findRuns(
   return runs;
 }
 
-/** Where the files of an output stand, and what their names begin with; undefined for any name. */
+/** The folder of an output's files, and the start of their names; undefined for any name. */
 function partsOf(output: string, isFolder: boolean): { folder: string; name: string | undefined } {
   const path = withoutSeparator(output) || "/";
   if (isFolder) return { folder: path, name: undefined };
@@ -64,7 +64,7 @@ async function findPlan(
     const plan = await readPlan(`${folder}/${OWN_FOLDER}/${file}`);
     if (plan === undefined) {
       throw new UsageError(
-        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is not whole. Run a shard, which makes it again`,
+        `Cannot read "${folder}/${OWN_FOLDER}/${file}": it is incomplete. Run a shard, which writes it again`,
       );
     }
     found.push({ plan, stem: `${folder}/${match[1]}`.replace(/^\.\//, ""), file });
@@ -95,7 +95,7 @@ async function runsOfPlan(plan: ShardPlan, stem: string): Promise<MergeRun[]> {
   return runs;
 }
 
-/** The runs of a folder or of one results path, which were made by hand on split inputs. */
+/** The runs of a folder or of one results path, over inputs that were split by hand. */
 async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]> {
   const { folder, name } = partsOf(output, (await statOf(output))?.isDirectory ?? false);
   const names = new Set(await namesIn(folder));
@@ -105,7 +105,7 @@ async function runsIn(output: string, needsRunFile: boolean): Promise<MergeRun[]
     const advice = needsRunFile
       ? "Name the output of the shards, or add --no-proof to join results without run files"
       : "Name a folder of results";
-    throw new UsageError(`Cannot merge "${output}": there is no run in it. ${advice}`);
+    throw new UsageError(`Cannot merge "${output}": it holds no run. ${advice}`);
   }
   return await Promise.all(stems.map(async (stem) => {
     const path = folder === "." ? stem : `${folder}/${stem}`;
@@ -141,9 +141,10 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /**
- * Moves the files of all runs to `.retort/shards/` beside them, and gives the last such folder.
+ * Moves the files of all runs to `.retort/shards/` in their folders, and returns the last such
+ * folder.
  *
- * @throws {LockedError} when one of them is running; some may have been moved then
+ * @throws {LockedError} when one of them is running; others may already have been moved
  */
 export async function tidyUp(runs: readonly MergeRun[]): Promise<string> {
   let target = "";

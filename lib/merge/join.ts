@@ -1,5 +1,6 @@
 /**
- * Joins results without their input: lines in the order of the runs, each uid once. Nothing is proven.
+ * Joins results without their input: lines in the order of the runs, each uid once. It proves
+ * nothing.
  *
  * @module
  */

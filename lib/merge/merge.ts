@@ -1,5 +1,5 @@
 /**
- * Several outputs as one.
+ * Merges several outputs into one.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import type { MergeRun } from "./find_runs.ts";
 import type { MergeOptions, MergeReport } from "./options.ts";
 
 /**
- * Merges the outputs of several runs, as of the shards of one input, into one results and one failures file, in
- * input order, and proves on the way that each row of the input is there once. Files appear whole, or not at all;
- * what is merged stays as it is.
+ * Merges the outputs of several runs, such as the shards of one input, into one results and one
+ * failures file, in input order, and proves that each row of the input is there once. Files appear
+ * complete or not at all; the merged runs stay as they are.
  *
  * Where shards are missing, unfinished or damaged, `problems` says so and nothing is written, unless `partial` is
  * set. A row needs 33 bytes of memory, and 12 bytes more while its shard is read.
@@ -33,7 +33,7 @@ import type { MergeOptions, MergeReport } from "./options.ts";
  * @throws {LockedError} A run writes to the output.
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
-  // A script that only runs loads none of it.
+  // Scripts that merge nothing do not load this.
   const { mergeRuns } = await import("./merge_runs.ts");
   return await mergeRuns(options);
 }

@@ -17,7 +17,7 @@ import type { Clash, MergeProblem } from "./options.ts";
 import type { MergedOutput } from "./output.ts";
 import { RunLines } from "./run_lines.ts";
 
-/** The most clashes that are told. */
+/** The number of clashes that are reported in detail. */
 const MAX_TOLD = 20;
 
 /** The run that is being read, and where the reading is. */
@@ -33,7 +33,7 @@ interface Reading {
   readonly lines: RunLines;
 }
 
-/** Counts, and what is wrong. */
+/** The pass, with its counts and problems. */
 export class MergePass {
   total = 0;
   succeeded = 0;
@@ -46,11 +46,11 @@ export class MergePass {
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly problems: MergeProblem[] = [];
-  /** Rows that had failed in one run and have a result in a later one. */
+  /** Rows that failed in one run and have a result in a later one. */
   readonly recovered = new Set<string>();
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
-  /** All rows, with the number of each among the rows of all runs. */
+  /** All rows, with their numbers among the rows of all runs. */
   readonly #rows: IdTable;
   /** Where the numbers of each run begin. */
   readonly #bases: { readonly base: number; readonly input: InputSequence }[] = [];
@@ -68,7 +68,7 @@ export class MergePass {
     this.#signal = options.signal;
   }
 
-  /** Adds one run. `limit` is the most rows of it. */
+  /** Adds at most `limit` rows of a run. */
   async add(run: MergeRun, limit: number): Promise<void> {
     const input = new InputSequence(run.pieces);
     await input.open();
@@ -85,7 +85,7 @@ export class MergePass {
     }
     const [rescued] = await rescuedFilesOf(run.files.results, "results");
     if (rescued !== undefined) {
-      const message = `answers wait in "${rescued}": run it again, which adds them to its results`;
+      const message = `answers are in "${rescued}": run it again, which adds them to its results`;
       this.problems.push({ run: run.name, kind: "unfinished", message });
     }
   }
@@ -177,7 +177,9 @@ export class MergePass {
     lines.take(uid, { result: NOWHERE, failure: failures });
   }
 
-  /** An earlier run had the same row. Its answer is kept, unless it has failed there and not here. */
+  /**
+   * An earlier run had the same row. Its answer is kept, unless it failed there and succeeded here.
+   */
   #takeDuplicate(row: string, { samples, lines }: Reading): void {
     this.duplicatesOfRuns++;
     const rows = this.#rows;
@@ -194,11 +196,11 @@ export class MergePass {
     }
   }
 
-  /** Two rows have one uid. The later answer is set aside. */
+  /** Two different rows have one uid. The later answer goes to the duplicates. */
   #clash(row: ParsedRow, earlier: number, line: Line, reading: Reading): void {
     const { input, lines, samples } = reading;
     const place = input.placeOf(line.number);
-    // Within one run it was found before the first call.
+    // Within one run this was found before the first call.
     const isKnown = lines.standingOf(badRowUid(place.file, place.line)) !== "none";
     if (isKnown) return this.#takeBadRow(line, reading);
     if (++this.clashCount <= MAX_TOLD) {
@@ -211,7 +213,10 @@ export class MergePass {
     }
   }
 
-  /** The content of an earlier row, which is read again: few rows share a uid and differ in their text. */
+  /**
+   * The content of an earlier row. It is read again, because few rows share a uid and differ in
+   * their text.
+   */
   async #contentOf(number: number, parser: RowParser): Promise<string | undefined> {
     const { base, input: { pieces } } = this.#bases.findLast((one) => one.base < number)!;
     const input = new InputSequence(pieces);
@@ -255,7 +260,10 @@ function firstNumberOf({ pieces }: InputSequence): number {
 
 const NOWHERE = { add: () => {} };
 
-/** Tells most rows of one uid apart: their content in any form takes four times as long to hash. */
+/**
+ * A check that distinguishes most rows of one uid: hashing the canonical content takes four times
+ * as long.
+ */
 function checkOf(row: ParsedRow): string {
   return row.isUidDerived ? row.contentHash : xxHash64Hex(row.text);
 }
@@ -264,10 +272,10 @@ function quoted(uids: readonly string[]): string {
   return uids.slice(0, 3).map((uid) => JSON.stringify(uid)).join(", ");
 }
 
-/** What a run said last, as the reason for rows that are missing. */
+/** The last state of a run, as the reason for missing rows. */
 function stateOf({ run }: MergeRun): string {
   if (run === undefined) return "";
-  if (run.summary === null) return ": it is running, was killed, or stands here after a merge";
+  if (run.summary === null) return ": it is running, was killed, or is the output of a merge";
   const { state, reason } = run.summary;
   return state === "done" ? "" : `: it was ${state}${reason === null ? "" : ` (${reason})`}`;
 }

@@ -1,5 +1,5 @@
 /**
- * A merge from its options to the files that it leaves.
+ * A merge, from its options to its files.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } f
 import { openOutput } from "./output.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
-/** Pauses between two looks at runs that are waited for. */
+/** Pauses between checks of runs that the merge waits for. */
 const FIRST_PAUSE_MS = 50, LAST_PAUSE_MS = 2_000;
 
 /** See `mergeRuns` in `merge.ts`. */
@@ -36,12 +36,12 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeReport> {
   const { partial = false, tidy = false, proof = true } = options;
   if (partial && tidy) {
     throw new UsageError(
-      "Cannot use --tidy with --partial: shards are moved once all rows are there",
+      "Cannot use --tidy with --partial: shards are moved only once all rows are there",
     );
   }
   if (tidy && !proof) {
     throw new UsageError(
-      "Cannot use --tidy with --no-proof: shards are moved once the merge is proven",
+      "Cannot use --tidy with --no-proof: shards are moved only once the merge is proven",
     );
   }
   const outputs = pathsOf(options.outputs);
@@ -96,7 +96,7 @@ function isDone({ run, pieces }: MergeRun): boolean {
   return run?.summary?.state === "done" && run.summary.pending === 0;
 }
 
-/** Whatever reads the folder afterwards would load every row twice. */
+/** Loading a folder with both would load every row twice. */
 async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): Promise<void> {
   const own = await realFolderOf(files.results);
   for (const { files: { results } } of runs) {
@@ -107,7 +107,7 @@ async function refuseSameFolder(runs: readonly MergeRun[], files: OutputFiles): 
     }
     if (await realFolderOf(results) !== own) continue;
     throw new UsageError(
-      `Cannot merge into "${files.results}": the runs stand in the same folder, and loading it would ` +
+      `Cannot merge into "${files.results}": the runs are in the same folder, and loading it would ` +
         "load every row twice. Name a file in another folder, or add --tidy to move the shards to " +
         `"${dirname(results)}/${OWN_FOLDER}/shards/"`,
     );
@@ -118,7 +118,7 @@ async function realFolderOf(path: string): Promise<string> {
   return await Deno.realPath(dirname(path)).catch(() => dirname(path));
 }
 
-/** One identity, and rows that can be told apart. */
+/** Checks that all runs have one identity, and that their rows can be told apart. */
 function checkComparable(runs: readonly MergeRun[]): void {
   const [first, ...others] = runs.filter(({ run }) => run !== undefined);
   if (first === undefined) return;
@@ -128,12 +128,12 @@ function checkComparable(runs: readonly MergeRun[]): void {
     if (differences.length === 0) continue;
     throw new UsageError(
       `Cannot merge "${first.files.results}" (before) and "${other.files.results}" (now): their answers ` +
-        `were made in different ways\n${differences.join("\n")}`,
+        `were made with different settings\n${differences.join("\n")}`,
     );
   }
   if (runs.some(({ run }) => run?.rows.duplicates === "keep") && runs.length > 1) {
     throw new UsageError(
-      "Cannot merge runs with --duplicates keep: each has numbered copies for itself",
+      "Cannot merge runs with --duplicates keep: each numbers its copies separately",
     );
   }
 }
@@ -221,7 +221,7 @@ function reportOf(
   };
 }
 
-/** Takes the failures away of rows that have a result in a later run. */
+/** Removes the failures of rows that have a result in a later run. */
 async function dropRecovered(path: string, recovered: ReadonlySet<string>): Promise<void> {
   if (recovered.size === 0) return;
   const dropped = new LineSet();
@@ -247,7 +247,7 @@ function rowsOf({ pieces, run }: MergeRun): number {
   return known > 0 ? known : run?.summary?.total ?? 1_000;
 }
 
-/** What the first command needs to continue the output: its run file, for the whole input. */
+/** Writes the run file for the whole input, with which a run can continue the output. */
 async function writeMergedRunFile(files: OutputFiles, runs: readonly MergeRun[]): Promise<void> {
   const known = runs.flatMap(({ run }) => run ?? []);
   if (known.length === 0) return;

@@ -1,9 +1,9 @@
 /**
- * Merges the outputs of several runs into one, in input order, and proves on the way that no row is missing
- * and that none is there twice.
+ * Merges the outputs of several runs into one, in input order, and proves that no row is missing or
+ * there twice.
  *
- * In: results and failures of shards, or of runs on split inputs. Out: one results and one failures file.
- * It never asks a teacher, and changes nothing of what it reads.
+ * In: results and failures of shards, or of runs on split inputs. Out: one results and one failures
+ * file. It never asks a teacher, and never changes its inputs.
  *
  * @module
  */

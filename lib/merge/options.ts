@@ -1,5 +1,5 @@
 /**
- * What a merge is told, and what it tells.
+ * The options and the report of a merge.
  *
  * @module
  */
@@ -7,27 +7,26 @@
 import { flag, type OptionRules, path, paths, signal, wholeFrom } from "../options.ts";
 import type { PathLike } from "../paths.ts";
 
-/** What is merged. */
+/** The options of a merge. */
 export interface MergeOptions {
-  /** The outputs of the runs, as they were named for the runs: folders or results paths. */
+  /** The outputs of the runs, as they were given to the runs: folders or results paths. */
   outputs: PathLike | readonly PathLike[];
   /** The results file to write, which ends in `.jsonl`. */
   output: PathLike;
-  /** Writes what is there although rows are missing, so that a run can continue it. @default false */
+  /** Writes the output even if rows are missing, so that a run can continue it. @default false */
   partial?: boolean;
-  /** Waits until every shard is done, or until one of them was halted; at most this long, in
-   * milliseconds. @default 0 */
+  /** How long to wait until every shard is done or one was halted, in milliseconds. @default 0 */
   waitMs?: number;
   /** Moves the shards to `.retort/shards/` once the merge is proven. @default false */
   tidy?: boolean;
-  /** Compares with the input. Without proof, lines are joined in the order of the runs.
+  /** Compares the output with the input. Without proof, lines are joined in the order of the runs.
    * @default true */
   proof?: boolean;
   /** Replaces a results file that an earlier merge has written. @default false */
   replace?: boolean;
   /** At most this many rows of each input: the `limit` of the runs. @default all */
   limit?: number;
-  /** The number of shards, where a folder holds several divisions. @default the only one */
+  /** The number of shards, if a folder holds several divisions. @default the only one */
   shards?: number;
   /** Ends the merge early. */
   signal?: AbortSignal;
@@ -47,17 +46,19 @@ export interface MergeProblem {
 export interface Clash {
   /** The uid. */
   readonly uid: string;
-  /** Where the row stands that keeps it. */
+  /** The place of the row that keeps the uid. */
   readonly first: string;
-  /** Where the other one stands. */
+  /** The place of the other row. */
   readonly second: string;
 }
 
-/** What was found and written. */
+/** The result of a merge. */
 export interface MergeReport {
-  /** Shards or runs. */
+  /** The number of shards or runs. */
   readonly runs: number;
-  /** Answers that there should be: samples of all rows, duplicates merged. */
+  /**
+   * The number of answers that there should be: all samples of all rows, with duplicates merged.
+   */
   readonly total: number;
   /** Answers that are results. */
   readonly succeeded: number;
@@ -65,18 +66,20 @@ export interface MergeReport {
   readonly failed: number;
   /** Answers that are neither. */
   readonly pending: number;
-  /** Lines of the input that are no rows. */
+  /** Lines of the input that are not rows. */
   readonly badRows: number;
   /** Identical rows within a run. */
   readonly mergedDuplicates: number;
   /** Identical rows in several runs: the first answer was kept. */
   readonly duplicatesOfRuns: number;
-  /** Answers beyond the samples of their row, as after a run with fewer samples. They are kept, behind the other
-   * results of their run. */
+  /**
+   * Answers beyond the samples of their row, as after a run with fewer samples. They are kept,
+   * after the other results of their run.
+   */
   readonly surplus: number;
   /** Rows that share a uid with another one; the first 20. */
   readonly clashes: readonly Clash[];
-  /** How many there are. */
+  /** The number of all clashes. */
   readonly clashCount: number;
   /** Runs that are not complete. */
   readonly problems: readonly MergeProblem[];

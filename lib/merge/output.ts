@@ -1,5 +1,5 @@
 /**
- * What a merge writes: new versions of all files, which take their places together or not at all.
+ * The output of a merge: new versions of all files, which appear together or not at all.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { LineSink } from "./run_lines.ts";
 
 const BUFFER_BYTES = 1 << 20;
 
-/** A file that is written line by line and appears whole. */
+/** A file that is written line by line and appears complete. */
 export class MergedFile implements LineSink, AsyncDisposable {
   readonly #replacement: Replacement;
   #buffer = new Uint8Array(BUFFER_BYTES);
@@ -25,7 +25,7 @@ export class MergedFile implements LineSink, AsyncDisposable {
     return new MergedFile(await Replacement.open(path, { mode }));
   }
 
-  /** How many bytes wait to be written. */
+  /** The number of bytes that are not written yet. */
   get waiting(): number {
     return this.#filled;
   }
@@ -47,20 +47,20 @@ export class MergedFile implements LineSink, AsyncDisposable {
     this.#filled += bytes.length;
   }
 
-  /** Writes what waits, once it is much. */
+  /** Writes what is buffered once it is half full. */
   async flush({ all = false } = {}): Promise<void> {
     if (this.#filled === 0 || (!all && this.#filled < BUFFER_BYTES / 2)) return;
     await this.#replacement.write(this.#buffer.subarray(0, this.#filled));
     this.#filled = 0;
   }
 
-  /** Lets the file appear. */
+  /** Makes the file appear. */
   async commit(): Promise<void> {
     await this.flush({ all: true });
     await this.#replacement.commit();
   }
 
-  /** Throws the file away unless it was committed. */
+  /** Discards the file unless it was committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#replacement[Symbol.asyncDispose]();
   }
@@ -99,14 +99,14 @@ export class MergedOutput implements AsyncDisposable {
     this.#stack = stack;
   }
 
-  /** Writes what waits, once it is much. */
+  /** Writes what is buffered once it is half full. */
   async flush(): Promise<void> {
     await this.results.flush();
     await this.failures.flush();
     await this.duplicates.flush();
   }
 
-  /** Closes the files; those that were not committed are thrown away. */
+  /** Closes the files, and discards those that were not committed. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
   }

@@ -9,10 +9,9 @@ import { HAS_FAILURE, HAS_RESULT, IdTable, readIndex, SEEN } from "../index/mod.
 import { type OutputFiles, parseSampleUid } from "../run/mod.ts";
 import { isPendingLine, PENDING_MARKS } from "../sink/mod.ts";
 
-/** What became of an answer. */
-export type Standing = "result" | "failure" | "pending" | "none";
+/** The state of an answer. */ export type Standing = "result" | "failure" | "pending" | "none";
 
-/** What finds the lines of a run. To be closed. */
+/** Finds the lines of a run. Has to be disposed of. */
 export class RunLines implements Disposable {
   readonly #files: OutputFiles;
   readonly #table: IdTable;
@@ -29,9 +28,9 @@ export class RunLines implements Disposable {
   }
 
   /**
-   * Reads where each line stands.
+   * Reads the place of each line.
    *
-   * @throws {DamagedFileError} when a line is none of Retort's
+   * @throws {DamagedFileError} when a line is not one of Retort's
    */
   static async read(
     files: OutputFiles,
@@ -60,7 +59,7 @@ export class RunLines implements Disposable {
     return lines;
   }
 
-  /** What became of an answer; its line is copied to the place for it. */
+  /** Returns the state of an answer, and copies its line to the sink for it. */
   take(uid: string, to: { result: LineSink; failure: LineSink; pending?: LineSink }): Standing {
     const table = this.#table;
     const slot = table.find(uid);
@@ -77,16 +76,17 @@ export class RunLines implements Disposable {
     return hasFailed ? "failure" : "pending";
   }
 
-  /** What became of an answer. */
-  standingOf(uid: string): Standing {
+  /** The state of an answer. */ standingOf(uid: string): Standing {
     const slot = this.#table.find(uid);
     if (slot === -1) return "none";
     if (this.#table.has(slot, HAS_RESULT)) return "result";
     return this.#table.has(slot, HAS_FAILURE) ? "failure" : "pending";
   }
 
-  /** Copies the results that only their own uid tells to be answers to a row that was taken: `x#3` where `x` has
-   * two samples. The table keeps no uids, so the file is read again where there is any such result. */
+  /**
+   * Copies surplus samples, such as `x#3` where `x` has two samples: only their uid shows which row
+   * they answer. The table keeps no uids, so the file is read again if there are any.
+   */
   async takeSurplus(to: LineSink): Promise<number> {
     if (this.orphans === 0) return 0;
     const table = this.#table, known = new IdTable();
@@ -108,7 +108,7 @@ export class RunLines implements Disposable {
     return slot !== -1 && this.#table.has(slot, SEEN);
   }
 
-  /** Results whose rows were not asked for. */
+  /** The number of results that no row has taken. */
   get orphans(): number {
     return this.#table.count(HAS_RESULT, SEEN);
   }
@@ -123,12 +123,15 @@ export class RunLines implements Disposable {
 
 /** Takes lines, each with its line feed. */
 export interface LineSink {
-  /** Takes bytes, which are valid during the call only. */
+  /** Takes bytes, which are valid only during the call. */
   add(bytes: Uint8Array): void;
 }
 
 const BLOCK_BYTES = 1 << 18;
-/** Lines stand in about the order of the input: what runs at the same time may be far apart. */
+/**
+ * Lines are in roughly the order of the input: those of rows in flight at the same time may be far
+ * apart.
+ */
 const MAX_BLOCKS = 64;
 const LINE_FEED = new Uint8Array([10]);
 
@@ -139,14 +142,14 @@ class LineFile {
   #lengths = new Uint32Array(1_024);
   #count = 0;
   #file: Deno.FsFile | undefined;
-  /** The blocks that were read last, by their numbers, the oldest first. */
+  /** The most recently read blocks, by their numbers, the oldest first. */
   readonly #blocks = new Map<number, Uint8Array<ArrayBuffer>>();
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** Notes a line, and gives its number, from 1. */
+  /** Records a line, and returns its number, from 1. */
   add({ offset, byteLength }: { offset: number; byteLength: number }): number {
     if (this.#count === this.#offsets.length) {
       const offsets = new Float64Array(this.#count * 2), lengths = new Uint32Array(this.#count * 2);
@@ -160,7 +163,7 @@ class LineFile {
     return ++this.#count;
   }
 
-  /** Copies a line. At once: to wait for each would take longer than to read it. */
+  /** Copies a line. Synchronous: a promise for each line would cost more than the read. */
   copy(line: number, sink: LineSink): void {
     let at = this.#offsets[line - 1];
     const end = at + this.#lengths[line - 1];
@@ -168,7 +171,7 @@ class LineFile {
       const number = Math.floor(at / BLOCK_BYTES);
       const start = at - number * BLOCK_BYTES;
       const bytes = this.#block(number).subarray(start, start + end - at);
-      if (bytes.length === 0) throw cannotRead(this.#path, "it has become shorter");
+      if (bytes.length === 0) throw cannotRead(this.#path, "it was truncated");
       sink.add(bytes);
       at += bytes.length;
     }

@@ -1,5 +1,5 @@
 /**
- * What a run will cost, as a range: how long answers get is not known before they are there.
+ * Estimates the cost of a run as a range, because the length of answers is not known beforehand.
  *
  * @module
  */
@@ -9,19 +9,19 @@ import type { PlainRates } from "./prices.ts";
 
 /** What is known before a run. */
 export interface EstimateOptions {
-  /** Answers that are to be asked for. */
+  /** The number of answers to request. */
   readonly answers: number;
-  /** About how many tokens their prompts have, all together. */
+  /** The estimated number of all prompt tokens. */
   readonly promptTokens: number;
-  /** The most completion tokens of an answer; undefined where the parameters set no limit. */
+  /** The token limit of an answer; undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
-  /** Those of the answers whose rows set a limit of their own. @default none */
+  /** The answers whose rows set their own limit. @default none */
   readonly ownLimits?: OwnLimits;
-  /** What each of the teachers takes; undefined for one whose price is not known. */
+  /** The price of each teacher; undefined where it is not known. */
   readonly rates: readonly (PlainRates | undefined)[];
 }
 
-/** Answers whose rows set a limit of their own, and their completion tokens all together. */
+/** Answers whose rows set their own limit, with the range of all their completion tokens. */
 export interface OwnLimits {
   answers: number;
   fewest: number;
@@ -38,17 +38,17 @@ export function addOwnLimit(limits: OwnLimits, answers: number, maxTokens: numbe
 /** From the least to the most. */
 export type Range = readonly [least: number, most: number];
 
-/** What a run will cost. */
+/** An estimate of a run. */
 export interface Estimate {
-  /** Answers that are to be asked for. */
+  /** The number of answers to request. */
   readonly answers: number;
   /** Tokens of the prompts. */
   readonly promptTokens: number;
-  /** Completion tokens of one answer; where rows set limits of their own, in the mean. */
+  /** Completion tokens of one answer; a mean if rows set their own limits. */
   readonly completionTokens: Range;
-  /** Whether rows set limits of their own. */
+  /** Whether rows set their own limits. */
   readonly isMean: boolean;
-  /** Whether there are answers without a limit, so that the most is an assumption. */
+  /** Whether there are answers without a limit, so that the upper end is an assumption. */
   readonly isAssumed: boolean;
   /** US dollars for all answers; null where the price of a teacher is not known. */
   readonly costUsd: Range | null;
@@ -56,14 +56,14 @@ export interface Estimate {
 
 /** A short answer: a choice with its reason. */
 const SHORT_ANSWER_TOKENS = 100;
-/** A long one: the solution of a problem, with its reasoning. */
+/** A long answer: the solution of a problem, with its reasoning. */
 const LONG_ANSWER_TOKENS = 4_000;
-/** Tokens are told from the length of the text. */
+/** Prompt tokens are estimated from the length of the text. */
 const PROMPT_UNCERTAINTY = 0.25;
 const MILLION = 1e6;
 const NO_LIMIT = "an assumption: no max_tokens is set";
 
-/** Estimates a run. Attempts that fail and answers that are asked for again come on top. */
+/** Estimates a run. Failed attempts and repeated answers come on top. */
 export function estimate(options: EstimateOptions): Estimate {
   const { answers, promptTokens, maxTokens, rates } = options;
   const limits = { answers: 0, fewest: 0, most: 0, ...options.ownLimits };
@@ -91,8 +91,10 @@ export function estimate(options: EstimateOptions): Estimate {
   };
 }
 
-/** A sentence for the start of a run, and another one where the budget is below it. Nothing where there
- * is nothing to ask, or no price is known. */
+/**
+ * A sentence for the start of a run, and a warning if the budget is below the range. Nothing if no
+ * rows are to be asked, or no price is known.
+ */
 export function describeEstimate(
   { answers, promptTokens, completionTokens: [fewest, most], isMean, isAssumed, costUsd }: Estimate,
   maxCostUsd: number | null,
@@ -101,11 +103,11 @@ export function describeEstimate(
   const [least, dearest] = costUsd;
   const range = `${formatRoughUsd(least)} to ${formatRoughUsd(dearest)}`;
   const assumed = isMean ? "rows without max_tokens are an assumption" : NO_LIMIT;
-  const why = isAssumed ? assumed : "max_tokens is the most";
+  const why = isAssumed ? assumed : "max_tokens is the upper limit";
   const info = `Estimated cost of ${count(answers)} ${answers === 1 ? "answer" : "answers"}: ` +
     `${range} (about ${count(promptTokens)} prompt tokens in all, ` +
     `${count(fewest)} to ${count(most)} completion tokens an answer${
-      isMean ? " in the mean" : ""
+      isMean ? " on average" : ""
     }, ${why})`;
   return { info: [info], warnings: budgetWarnings(costUsd, maxCostUsd) };
 }
@@ -117,7 +119,7 @@ function budgetWarnings([least, most]: Range, maxCostUsd: number | null): string
     maxCostUsd < least
       ? `--max-cost ${budget} is below the estimated cost (${formatRoughUsd(least)} at least): ` +
         "the run will end before all rows are answered"
-      : `--max-cost ${budget} is below the most that the run may cost (${formatRoughUsd(most)}): ` +
+      : `--max-cost ${budget} is below the highest estimate (${formatRoughUsd(most)}): ` +
         "it may end before all rows are answered",
   ];
 }

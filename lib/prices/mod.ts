@@ -1,8 +1,8 @@
 /**
- * What tokens cost.
+ * Prices of tokens, and the cost of answers.
  *
- * In: a model, its address, its usage. Out: US dollars, or nothing where no price is known. No price is
- * ever guessed.
+ * In: a model, its address, its usage. Out: US dollars, or nothing if no price is known. It never
+ * guesses a price.
  *
  * @module
  */

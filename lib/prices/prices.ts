@@ -1,6 +1,6 @@
 /**
- * What an answer costs: by the prices that the user gives, else by what the teacher says that it bills, else
- * by a list of public prices.
+ * The cost of an answer: by the user's prices, else as the teacher's answer states it, else by a
+ * list of public prices.
  *
  * @module
  */
@@ -8,34 +8,36 @@
 import type { Completion, Params, Teacher, Usage } from "../teacher/mod.ts";
 import type { PublicPrice } from "./rates.ts";
 
-/** What the user says of prices. */
+/** Prices that the user sets. */
 export interface PriceOptions {
-  /** US dollars for a million prompt tokens. @default what the list says */
+  /** US dollars for a million prompt tokens. @default the listed price */
   priceIn?: number;
-  /** US dollars for a million prompt tokens out of the cache. @default `priceIn`, or what the list says */
+  /**
+   * US dollars for a million prompt tokens from the cache. @default `priceIn`, or the listed price
+   */
   priceCached?: number;
-  /** US dollars for a million completion tokens. @default what the list says */
+  /** US dollars for a million completion tokens. @default the listed price */
   priceOut?: number;
 }
 
-/** What is known of the prices of a run's teachers. */
+/** The prices of a run's teachers. */
 export interface Prices {
   /** US dollars for a million prompt and completion tokens of a teacher, for an estimate; undefined where
    * they are not known. */
   readonly ratesOf: (teacher: Teacher) => PlainRates | undefined;
   /** What an answer of a teacher costs in US dollars; undefined where the teacher did not count its
    * tokens. Undefined itself unless the price of every teacher is known: a sum that leaves some out
-   * would pass for the bill. */
+   * would be taken for the bill. */
   readonly priceOf: ((completion: Completion, teacher: Teacher) => number | undefined) | undefined;
   /** Teachers whose price is not known. */
   readonly unpriced: readonly Teacher[];
-  /** Where prices come from that the user did not give, in words: one sentence for each model. */
+  /** Where prices come from, if not from the user: one sentence for each model. */
   readonly notes: readonly string[];
 }
 
 /** US dollars for a million tokens. */
 export interface PlainRates {
-  /** Prompt tokens, out of no cache. */
+  /** Prompt tokens that are not from the cache. */
   readonly usdIn: number;
   /** Completion tokens. */
   readonly usdOut: number;
@@ -45,9 +47,9 @@ export interface PlainRates {
 type CostOf = (completion: Completion) => number | undefined;
 
 /**
- * Checks what the user says of prices.
+ * Checks the user's prices.
  *
- * @throws {RangeError} when one is no amount of money, or one is there without the other
+ * @throws {RangeError} when one is not an amount of money, or one is given without the other
  */
 export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): void {
   for (
@@ -77,17 +79,17 @@ export function checkPrices({ priceIn, priceOut, priceCached }: PriceOptions): v
   );
 }
 
-/** What beside the prices themselves decides what is paid. */
+/** Prices, and what else decides the cost. */
 export interface PricedRun extends PriceOptions {
-  /** The parameters of the run: `service_tier` has prices of its own. */
+  /** The parameters of the run, for `service_tier`. */
   readonly params?: Params;
   /** Unix milliseconds, for prices that change with the time of day. @default Date.now */
   readonly now?: () => number;
 }
 
 /**
- * Finds out what the answers of some teachers cost. Prices that are given hold for all of them. No
- * call is made; the lists are loaded when a teacher is at a public address and no price is given.
+ * Finds the prices of teachers. The user's prices hold for all of them. It makes no call; the lists
+ * are loaded when a teacher is at a public address and the user gives no price.
  *
  * @throws {RangeError} as `checkPrices` does
  */
@@ -147,13 +149,13 @@ async function knownOf(
         : listed?.(completion),
     rates: price && { usdIn: price.usdIn(tier), usdOut: price.usdOut(tier) },
     note: price === undefined
-      ? `Cost of "${model}" at ${address} as its answers say`
+      ? `Cost of "${model}" at ${address} as stated in its answers`
       : noteOn(teacher, price, tier) +
-        (isStated ? "; an answer that says its cost is believed" : ""),
+        (isStated ? "; the cost that an answer states overrides it" : ""),
   };
 }
 
-/** APIs whose answers say what they are billed, discounts and tools included. */
+/** APIs whose answers state their cost, discounts and tools included. */
 const STATE_COST = ["openrouter.ai", "api.x.ai", "api.deepinfra.com", "api.perplexity.ai"];
 
 function statesItsCost(address: string): boolean {
@@ -173,13 +175,15 @@ function plainCost(usage: Usage, priceIn: number, priceCached: number, priceOut:
     1e6;
 }
 
-/** Whether the list is worth loading: public APIs are at https addresses. */
+/** Whether the list has to be loaded: public APIs have https addresses. */
 function mayBePublic({ address, model }: Teacher): boolean {
   return Boolean(model) && address !== undefined && address.startsWith("https://");
 }
 
-/** Rows may ask for another model. One that has no price is counted like the teacher's own: a budget
- * that takes it for free would not hold. */
+/**
+ * Rows may name another model. One without a price is counted at the price of the teacher's own
+ * model: a budget would not hold if it counted as free.
+ */
 function costOfModels(
   own: PublicPrice,
   priceAt: (model: string) => PublicPrice | undefined,
@@ -200,9 +204,9 @@ function noteOn({ model, address }: Teacher, price: PublicPrice, tier: string | 
     ? ""
     : isTier
     ? `, service_tier ${tier}`
-    : `, which has no price of its own for service_tier ${tier}`;
+    : `, which has no separate price for service_tier ${tier}`;
   const usdIn = price.usdIn(tier), usdCached = price.usdCached(tier);
-  const cached = usdCached === usdIn ? "" : ` ($${usdCached} out of the cache)`;
+  const cached = usdCached === usdIn ? "" : ` ($${usdCached} from the cache)`;
   return `Cost of "${model}" at ${address} by a list of public prices${at}: $${usdIn} for a million ` +
     `prompt tokens${cached}, $${price.usdOut(tier)} for a million completion tokens ` +
     `(--price-in and --price-out override it; ${price.source})`;

@@ -1,11 +1,12 @@
 /**
- * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in a form of our own, which
- * `tools/update_prices.ts` writes), then from Pydantic's, for APIs and models that ours lacks: OpenRouter, Hugging
- * Face, models by a pattern of their names. That one has no tiers of service; it is 0.8 MB and takes 35 ms to load, so
- * this file is imported only when a price is needed.
+ * Public prices, first from our own list (`public_prices.json`: the facts of LiteLLM's table in our
+ * own format, written by `tools/update_prices.ts`), then from Pydantic's, for APIs and models that
+ * ours lacks: OpenRouter, Hugging Face, models by a pattern of their names. Pydantic's list has no
+ * service tiers; it is 0.8 MB and takes 35 ms to load, so this file is imported only when a price
+ * is needed.
  *
- * They hold for public APIs at their own hosts. Your own server and a gateway may use the name of any
- * model, and bill it otherwise or not at all.
+ * They hold for public APIs at their own hosts. Your own server or a gateway may use the name of
+ * any model, and charge a different price or nothing.
  *
  * @module
  */
@@ -32,7 +33,7 @@ import {
  * The price of a model at an address.
  *
  * @param now Unix milliseconds.
- * @returns undefined where the address is not that of a public API, or no list knows the model.
+ * @returns undefined if the address is not that of a public API, or no list has the model.
  */
 export function publicPrice(
   model: string,
@@ -44,13 +45,13 @@ export function publicPrice(
 
 const MODELS: Readonly<Record<string, Readonly<Record<string, string>>>> = list.models;
 
-/** Where the prices come from, and when. */
+/** The source and the date of the prices. */
 export const LIST_NAME = `${list.source} of ${list.date}`;
 
-/** Providers of whose models some stand in the list of another. */
+/** Providers some of whose models are listed under another provider. */
 const OTHER_LISTS: Readonly<Record<string, string>> = { azure_ai: "azure" };
 
-/** The price of a model at an address; undefined where the list does not know one of them. */
+/** The price of a model at an address; undefined if the list lacks either. */
 export function listedPrice(
   model: string,
   address: string,
@@ -89,7 +90,7 @@ function find(provider: string | undefined, model: string): string | undefined {
   return Object.hasOwn(models, name) ? models[name] : undefined;
 }
 
-/** Without what is left of a multiplication. */
+/** Removes rounding errors of a multiplication. */
 function rounded(usd: number): number {
   return Number(usd.toPrecision(10));
 }
@@ -98,7 +99,7 @@ function rounded(usd: number): number {
 interface GenaiRates {
   /** For a million prompt tokens. */
   readonly prompt: Rate;
-  /** For a million prompt tokens out of the cache. */
+  /** For a million prompt tokens from the cache. */
   readonly cached: Rate;
   /** For a million completion tokens. */
   readonly completion: Rate;
@@ -111,7 +112,7 @@ interface GenaiRates {
 /** A price, or one that depends on the length of the prompt. */
 type Rate = number | TieredPrices;
 
-/** Some prices change with the hour of the day, or on a day that is known already. */
+/** Some prices change with the hour, or on a known date. */
 const REFRESH_MS = 60_000;
 const MILLION = 1e6;
 
@@ -119,7 +120,7 @@ const MILLION = 1e6;
  * The price of a model at an address.
  *
  * @param now Unix milliseconds.
- * @returns undefined where the address is not that of a public API, or the list does not know the model.
+ * @returns undefined if the address is not that of a public API, or the list lacks the model.
  */
 export function genaiPrice(
   model: string,
@@ -149,7 +150,7 @@ export function genaiPrice(
   };
 }
 
-/** The list's own `calcPrice` gives the same and takes 4 to 36 µs; this takes less than one. */
+/** The package's `calcPrice` gives the same result in 4 to 36 µs; this takes less than one. */
 function costAt(rates: GenaiRates, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -161,7 +162,7 @@ function costAt(rates: GenaiRates, usage: Usage): number {
   return millionths / MILLION + rates.request;
 }
 
-/** Long prompts make all tokens of a request dearer, those of the answer too. */
+/** Long prompts raise the price of all tokens of a request, those of the answer too. */
 function rateFor(promptTokens: number, rate: Rate): number {
   if (typeof rate === "number") return rate;
   let price = rate.base;
@@ -176,7 +177,7 @@ function ratesOf(model: string, providerId: string, atMs: number): GenaiRates | 
 
 function ratesIn(listed: ModelPrice): GenaiRates | undefined {
   const { input_mtok: prompt, output_mtok: completion, requests_kcount: requests } = listed;
-  // Models that are billed by the image or the hour.
+  // The model is billed by image or by hour.
   if (prompt === undefined || completion === undefined) return undefined;
   return {
     prompt,
@@ -197,9 +198,9 @@ function genaiProviderAt(address: string): string | undefined {
 }
 
 /**
- * Whether it is the host, whole, that a pattern of the list has matched. They are tested from their
- * start only, so that `https://api\.openai\.com` is content with `https://api.openai.com.corp.example`,
- * and some begin with `.*`, which may run into the path. One ends before the top-level domain.
+ * Whether a pattern of the list has matched the complete host. Patterns are anchored only at the
+ * start, so `https://api\.openai\.com` also matches `https://api.openai.com.corp.example`; some
+ * begin with `.*`, which may run into the path; and one ends before the top-level domain.
  */
 function isDecidedByHost(pattern: string, host: string, path: string): boolean {
   const expression = new RegExp(`^(?:${pattern})`);
@@ -213,11 +214,11 @@ function isDecidedByHost(pattern: string, host: string, path: string): boolean {
 interface Provider {
   /** Its name in the list. */
   readonly id: string;
-  /** What it adds to the prices of models that it names for it, such as the EU's. @default none */
+  /** A region with a surcharge for some models, such as the EU. @default none */
   readonly region?: "eu" | "us";
 }
 
-/** Hosts, whole. A name that begins with a dot stands for the hosts below it. */
+/** Complete hosts. A name that begins with a dot stands for its subdomains. */
 const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["openai", "api.openai.com", "eu.api.openai.com", "us.api.openai.com"],
   ["anthropic", "api.anthropic.com"],
@@ -254,12 +255,12 @@ const HOSTS: readonly (readonly [id: string, ...hosts: string[]])[] = [
   ["azure_ai", ".services.ai.azure.com"],
 ];
 
-/** The providers that the list has. */
+/** The providers in the list. */
 export const PROVIDER_IDS: readonly string[] = HOSTS.map(([id]) => id);
 
 const BY_HOST = new Map(HOSTS.flatMap(([id, ...hosts]) => hosts.map((host) => [host, id])));
 
-/** Whose address it is; undefined where it is not that of a public API in the list. */
+/** The provider of an address; undefined if it is not a public API in the list. */
 export function providerAt(address: string): Provider | undefined {
   const url = URL.parse(address);
   if (url === null || url.protocol !== "https:" || url.port !== "") return undefined;

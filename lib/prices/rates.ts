@@ -1,15 +1,16 @@
 /**
- * What one model costs, as the list writes it down: clauses with semicolons between them, all prices in US
- * dollars for a million tokens.
+ * The prices of one model, in the format of the list: clauses separated by semicolons, all prices
+ * in US dollars for a million tokens.
  *
  * ```text
  * 1.25 10 cached 0.125; >200000 2.5 15 cached 0.25; flex 0.625 5; at +8 1-5 00:00-08:30 0.6 5; region eu 1.1
  * ```
  *
- * A clause has the price of prompt tokens and that of completion tokens, then those of `cached` prompt tokens,
- * of tokens `written` to the cache and of `reasoning` tokens, where they differ. It holds for standard service,
- * for the tier that it begins with, for prompts longer than the number after `>`, or `at` the times that it
- * names (days from Monday, 1; hours in UTC; `+8` where the days are those of another time zone).
+ * A clause has the price of prompt tokens and that of completion tokens, then those of `cached`
+ * prompt tokens, of tokens `written` to the cache and of `reasoning` tokens, where they differ. It
+ * holds for standard service, for the tier that it begins with, for prompts longer than the number
+ * after `>`, or `at` the given times (days from Monday, 1; hours in UTC; `+8` where the days are
+ * those of another time zone).
  *
  * @module
  */
@@ -20,7 +21,7 @@ import type { Usage } from "../teacher/mod.ts";
 export interface Prices {
   /** Prompt tokens. */
   readonly prompt: number;
-  /** Prompt tokens out of the cache. */
+  /** Prompt tokens from the cache. */
   readonly cached: number;
   /** Prompt tokens that were written to the cache. */
   readonly written: number;
@@ -30,7 +31,7 @@ export interface Prices {
   readonly reasoning: number;
 }
 
-/** Prices by the length of the prompt: the last step whose bound it is above. */
+/** Prices by the length of the prompt: the last step whose bound it exceeds counts. */
 export type Steps = readonly { readonly above: number; readonly prices: Prices }[];
 
 /** Times of the week, as spans of minutes since Monday, 00:00 UTC. */
@@ -38,13 +39,13 @@ export type Times = readonly (readonly [fromMinute: number, toMinute: number])[]
 
 /** All prices of a model. */
 export interface Rates {
-  /** By the tier of service; "" is standard. */
+  /** By service tier; "" is standard. */
   readonly tiers: ReadonlyMap<string, Steps>;
   /** Lower prices at some times, for standard service. */
   readonly offPeak: { readonly times: Times; readonly steps: Steps } | undefined;
   /** US dollars for a request. */
   readonly request: number;
-  /** What prices are multiplied by in a region. */
+  /** The factor on all prices in a region. */
   readonly regions: ReadonlyMap<string, number>;
 }
 
@@ -52,7 +53,7 @@ const MILLION = 1e6;
 const DAY_MINUTES = 24 * 60;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
 
-/** Reads the text of one model. */
+/** Parses the text of one model. */
 export function parseRates(text: string): Rates {
   const tiers = new Map<string, { above: number; prices: Prices }[]>();
   const regions = new Map<string, number>();
@@ -76,7 +77,7 @@ export function parseRates(text: string): Rates {
   return { tiers, offPeak, request, regions };
 }
 
-/** The prices that hold for a prompt of this length; the tier's, where it has its own. */
+/** The prices for a prompt of this length; the tier's, if it has its own. */
 export function pricesFor(
   { tiers, offPeak }: Rates,
   promptTokens: number,
@@ -95,7 +96,7 @@ function standardSteps(tiers: Rates["tiers"], offPeak: Rates["offPeak"], atMs: n
   return tiers.get("")!;
 }
 
-/** What an answer costs in US dollars. Counts that do not add up are bounded by those that they are part of. */
+/** The cost of an answer in US dollars. A count is bounded by the count that it is part of. */
 export function costOf(prices: Prices, usage: Usage): number {
   const { promptTokens, completionTokens } = usage;
   const cached = Math.min(usage.cachedTokens ?? 0, promptTokens);
@@ -148,7 +149,9 @@ function readTimes(words: readonly string[]): { times: Times; rest: readonly str
   return { times, rest: words.slice(at) };
 }
 
-/** Hours are UTC while the day is that of the zone: the part of the span that is on that day. */
+/**
+ * Adds the part of a span that is on a day. Hours are UTC, but the day is that of the time zone.
+ */
 function addSpan(times: [number, number][], day: number, from: number, to: number, offset: number) {
   for (let utcDay = day - 1; utcDay <= day + 1; utcDay++) {
     const dayStart = (day - 1) * DAY_MINUTES - offset;
@@ -169,26 +172,26 @@ function minutesOf(clock: string): number {
   return hours * 60 + minutes;
 }
 
-/** What a public price is made of. */
+/** A public price. */
 export interface PublicPrice {
-  /** The list that it stands in. */
+  /** The list that it comes from. */
   readonly source: string;
-  /** The cost of an answer in US dollars. `tier` is the tier of service as the API names it. */
+  /** The cost of an answer in US dollars. `tier` is the service tier as the API names it. */
   costOf(usage: Usage, tier?: string): number;
-  /** Whether the list has prices of its own for a tier of service. */
+  /** Whether the list has separate prices for a service tier. */
   knowsTier(tier: string): boolean;
-  /** US dollars for a million prompt tokens, in short prompts and out of no cache, at this moment. */
+  /** US dollars for a million prompt tokens now, for short prompts that are not cached. */
   usdIn(tier?: string): number;
-  /** US dollars for a million prompt tokens out of the cache. */
+  /** US dollars for a million prompt tokens from the cache. */
   usdCached(tier?: string): number;
   /** US dollars for a million completion tokens, after short prompts. */
   usdOut(tier?: string): number;
 }
 
-/** Names of standard service. */
+/** Names for standard service. */
 const STANDARD = ["", "auto", "default", "standard", "standard_only", "on_demand", "scale"];
 
-/** A tier of service as the lists name it; "" is standard. */
+/** The lists' name for a service tier; "" is standard. */
 export function tierNamed(tier: string | undefined): string {
   const name = tier?.toLowerCase() ?? "";
   if (STANDARD.includes(name)) return "";

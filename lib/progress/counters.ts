@@ -1,5 +1,5 @@
 /**
- * The counters that a run's snapshots and its summary are made from, and failed attempts by cause, in bounded memory.
+ * The counters behind snapshots and the summary, and failed attempts by cause, in bounded memory.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { ErrorGroup, FailureAction, Percentiles } from "./events.ts";
 import { createHistogram } from "node:perf_hooks";
 import { LONG_ID, printable } from "../printable.ts";
 
-/** What is counted of an attempt that failed, or whose answer was not kept. */
+/** An attempt that failed, or whose answer was not kept. */
 export interface FailedAttempt {
   /** The row. */
   readonly uid: string;
   /** Why. */
   readonly failure: Failure;
-  /** What follows. */
+  /** What happens to the row. */
   readonly action: FailureAction;
-  /** Whether the teacher had too much to do. */
+  /** Whether the teacher was overloaded or throttled the attempt. */
   readonly isLoad: boolean;
   /** The answer that was paid for and not kept. */
   readonly completion?: Completion;
@@ -26,13 +26,15 @@ export interface FailedAttempt {
 
 /** Counts rows, attempts and tokens. Adding costs a few increments and no allocation. */
 export class Counters {
-  /** Attempts made; those that have neither succeeded nor failed are under way, or were given up. */
+  /**
+   * Attempts made; those that have neither succeeded nor failed are in flight, or were given up.
+   */
   attempts = 0;
   /** Attempts whose answer was kept. */
   succeededAttempts = 0;
   /** Attempts that failed, or whose answer was not kept. */
   failedAttempts = 0;
-  /** Of those, the ones that a teacher refused because it had too much to do. */
+  /** Failed attempts that the teacher throttled. */
   refusedForLoad = 0;
   /** Rows whose result is on disk. */
   succeeded = 0;
@@ -49,7 +51,7 @@ export class Counters {
   /** Completion tokens of answers that were not kept, by failure type. */
   readonly #wasted = new Map<string, number>();
 
-  /** Rows that are done, one way or the other. */
+  /** Rows that have finished, answered or failed. */
   get settled(): number {
     return this.succeeded + this.failed;
   }
@@ -72,7 +74,7 @@ export class Counters {
     this.#addTokens(completion);
   }
 
-  /** Adds an attempt that failed; what it cost counts anyway. */
+  /** Adds an attempt that failed; its cost still counts. */
   addFailedAttempt({ failure, isLoad, completion }: FailedAttempt): void {
     this.failedAttempts++;
     if (isLoad) this.refusedForLoad++;
@@ -82,7 +84,7 @@ export class Counters {
     if (wasted > 0) this.#wasted.set(failure.type, (this.#wasted.get(failure.type) ?? 0) + wasted);
   }
 
-  /** Adds a row that is done. */
+  /** Adds a finished row. */
   addRow(outcome: Outcome): void {
     if (outcome.attempts > 1) this.retries += outcome.attempts - 1;
     if (outcome.failure === undefined) {
@@ -104,7 +106,7 @@ export class Counters {
  * millisecond. */
 const UNITS_PER_MS = 10;
 
-/** A day; what took longer counts as a day. */
+/** A day; longer durations count as a day. */
 const HIGHEST_UNITS = 24 * 3600 * 1000 * UNITS_PER_MS;
 
 /**
@@ -142,19 +144,21 @@ export class DurationHistogram {
   }
 }
 
-/** Causes that are told apart; what comes after them is "other". */
+/** The maximum number of distinct causes; further ones count as "other". */
 const MAX_GROUPS = 50;
 
 /** The longest message of a group, in UTF-16 units. */
 const MAX_MESSAGE_CHARS = 200;
 
-/** The rows that a group names. */
+/** The number of rows that a group names. */
 const MAX_UIDS = 3;
 
 /** The longest uid of a group, in UTF-16 units. */
 const MAX_UID_CHARS = 100;
 
-/** What is read of a message; teachers have been seen to answer with whole HTML pages. */
+/**
+ * The number of characters of a message that are read: some teachers answer with whole HTML pages.
+ */
 const MAX_RAW_CHARS = 1000;
 
 interface Group {
@@ -238,21 +242,21 @@ function newGroup(type: string, status: number | null, message: string, nowMs: n
 }
 
 function addUid(uids: string[], uid: string): void {
-  // Of a uid as long as a book, no more is read than is shown.
+  // A uid may be very long: no more is read than is shown.
   const shown = shortened(printable(uid.slice(0, MAX_RAW_CHARS)), MAX_UID_CHARS);
   if (!uids.includes(shown)) uids.push(shown);
 }
 
 const UUID = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi;
-/** `0x1f`, and 8 hex digits or more of which one is a figure (so that no word is meant). */
+/** `0x1f`, or 8 or more hex digits with at least one decimal digit, so that words do not match. */
 const HEX = /\b0x[0-9a-f]+\b|\b(?=[a-f]*\d)[0-9a-f]{8,}\b/gi;
-/** A quoted word with a figure in it: `"row-17"`, `'prompt_3'`. */
+/** A quoted word with a digit in it: `"row-17"`, `'prompt_3'`. */
 const QUOTED_ID = /(["'`])(?=[^"'`\s]*\d)[^"'`\s]{1,200}\1/g;
 const NUMBER = /\d+(?:[.,:]\d+)*/g;
 
 /**
- * Puts `<id>` for ids and `#` for numbers, so that equal causes have equal messages; one line of at
- * most 200 characters, fit for a terminal.
+ * Replaces ids by `<id>` and numbers by `#`, so that equal causes have equal messages. The result
+ * is one line of at most 200 characters that is safe for a terminal.
  */
 export function normaliseMessage(message: string): string {
   const text = printable(message.slice(0, MAX_RAW_CHARS))
@@ -264,7 +268,7 @@ export function normaliseMessage(message: string): string {
   return shortened(text);
 }
 
-/** The message as it is: a group shows its first one. */
+/** The first message of a group, on one line, with its ids and numbers. */
 function oneLine(message: string): string {
   return shortened(printable(message.slice(0, MAX_RAW_CHARS)));
 }

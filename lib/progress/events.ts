@@ -1,13 +1,15 @@
 /**
- * What a run says of itself. Every listener (terminal, JSON lines, a web page) gets the same events;
+ * The events of a run. Every listener (terminal, JSON lines, a web page) gets the same events;
  * their field names are a wire format, hence snake_case.
  *
  * @module
  */
 
-/** What a run is doing. `backing_off`: nothing is sent until a teacher may be asked again, or until a
- * row is due. `disk_full`: nothing is sent until the disk takes lines again. `halted`: it has ended
- * with rows left. */
+/**
+ * What a run is doing. `backing_off`: nothing is sent until a teacher may be asked again, or a row
+ * is due. `disk_full`: nothing is sent until there is room on the disk. `halted`: it has ended with
+ * rows left.
+ */
 export type RunState =
   | "preparing"
   | "running"
@@ -36,13 +38,16 @@ export interface ErrorGroup {
   type: string;
   /** The HTTP status, or null. */
   status: number | null;
-  /** The first message of the group, cut to 200 characters. Others may differ in numbers and ids. */
+  /**
+   * The first message of the group, shortened to 200 characters. Others may differ in numbers and
+   * ids.
+   */
   message: string;
-  /** How many attempts failed so. */
+  /** The number of such attempts. */
   count: number;
   /** What was done about the last one: the row was asked again, it failed, or the run was halted. */
   action: FailureAction;
-  /** How many of them were followed by which action; their sum is `count`. */
+  /** The number of attempts by action; their sum is `count`. */
   actions: Record<FailureAction, number>;
   /** Up to three rows that met it, by uid. */
   uids: string[];
@@ -52,8 +57,10 @@ export interface ErrorGroup {
   last_seen: string;
 }
 
-/** What follows a failed attempt: another one, a row that has failed permanently, or the end of the run
- * with the row left pending. */
+/**
+ * What follows a failed attempt: another attempt, the permanent failure of the row, or the end of
+ * the run with the row still pending.
+ */
 export type FailureAction = "retried" | "failed" | "halted";
 
 /** One teacher of a run at one moment. */
@@ -70,17 +77,17 @@ export interface TeacherStatus {
   until: string | null;
   /** Why it is not `up`, in words, or null. */
   reason: string | null;
-  /** Its share of the load, beside those of the others. */
+  /** Its share of the load, relative to the other teachers. */
   weight: number;
   /** Attempts under way. */
   in_flight: number;
-  /** Attempts that may be under way: the adaptive limit. */
+  /** The adaptive limit on attempts in flight. */
   limit: number;
   /** Attempts that it answered with a completion. */
   answered: number;
   /** Attempts that failed at it. */
   failed: number;
-  /** Completion tokens that it gave. */
+  /** Completion tokens that it generated. */
   completion_tokens: number;
 }
 
@@ -106,11 +113,11 @@ export interface Snapshot {
   attempts: number;
   /** Of those, the ones that failed or whose answer was rejected. */
   failed_attempts: number;
-  /** Of those, the ones that the teacher refused because it had too much to do (429, 503, 529). */
+  /** Of those, the ones that the teacher throttled (429, 503, 529). */
   refused_for_load: number;
   /** The target number of lanes. */
   concurrency: number;
-  /** How many attempts may be under way now, all teachers together; `concurrency` at most. */
+  /** How many attempts may be in flight now, over all teachers; `concurrency` at most. */
   limit: number;
   /** When something will be sent again, ISO 8601, or null while something is. */
   backing_off_until: string | null;
@@ -128,7 +135,10 @@ export interface Snapshot {
   eta_s: number | null;
   /** Whether `eta_s` can only grow: the run is ramping up, and too few of its first rows have finished. */
   eta_is_lower_bound: boolean;
-  /** The likely least and most of `eta_s`, from the rates of the last minutes; null while it is a lower bound. */
+  /**
+   * The likely range of `eta_s`, from the rates of the last minutes; null while it is a lower
+   * bound.
+   */
   eta_range_s: [number, number] | null;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
@@ -144,16 +154,18 @@ export interface Snapshot {
   projected_cost_usd: number | null;
   /** Whether `projected_cost_usd` can only grow. */
   projected_cost_is_lower_bound: boolean;
-  /** The likely least and most of `projected_cost_usd`, from how much the cost of rows varies; null while it is a
-   * lower bound. */
+  /**
+   * The likely range of `projected_cost_usd`, from how much the cost of rows varies; null while it
+   * is a lower bound.
+   */
   projected_cost_range_usd: [number, number] | null;
-  /** What the run may cost in US dollars, or null. */
+  /** The budget in US dollars, or null. */
   max_cost_usd: number | null;
   /** Latency of the attempts that succeeded. */
   latency_ms: Percentiles;
   /** How late timers fire. */
   event_loop_lag_ms: Omit<Percentiles, "p90">;
-  /** CPU of this process since the last snapshot, in per cent of one core. */
+  /** CPU of this process since the last snapshot, in percent of one core. */
   cpu_percent: number;
   /** Memory of this process. */
   rss_bytes: number;
@@ -179,7 +191,7 @@ export interface RunStart {
   pending: number | null;
   /** The target number of lanes. */
   concurrency: number;
-  /** Whether the number of attempts under way is looked for, with `concurrency` as its ceiling. */
+  /** Whether the best concurrency is searched for, up to `concurrency`. */
   concurrency_is_auto: boolean;
 }
 
@@ -189,15 +201,15 @@ export interface Notice {
   type: "notice";
   /** When: ISO 8601. */
   time: string;
-  /** Whether it tells of trouble. */
+  /** How serious it is. */
   level: "info" | "warning";
-  /** The words. */
+  /** The text. */
   message: string;
 }
 
 /** One input and the files made from it. */
 export interface SummaryFile {
-  /** The input, as it was named. */
+  /** The input, as the user named it. */
   input: string;
   /** The results file. */
   results: string;
@@ -217,11 +229,11 @@ export interface SummaryFile {
 export interface Summary {
   /** Always "run-end". */
   type: "run-end";
-  /** How it ended: all rows settled, stopped by the user, or halted by a cause in `reason`. */
+  /** How it ended: all rows finished, stopped by the user, or halted for the cause in `reason`. */
   state: "done" | "interrupted" | "halted";
   /** Why it was halted, in words, or null. */
   reason: string | null;
-  /** When it started and ended: ISO 8601. */
+  /** When it started: ISO 8601. */
   started: string;
   /** When it ended: ISO 8601. */
   ended: string;
@@ -229,19 +241,19 @@ export interface Summary {
   total: number;
   /** Rows that needed nothing from this run. */
   skipped: number;
-  /** How many attempts could be under way at the end, all teachers together. */
+  /** How many attempts could be in flight at the end, over all teachers. */
   limit: number;
-  /** Whether that was looked for (`concurrency: "auto"`). */
+  /** Whether the best concurrency was searched for (`concurrency: "auto"`). */
   concurrency_is_auto: boolean;
   /** Rows that got their result in this run. */
   succeeded: number;
   /** Rows that failed permanently in this run. */
   failed: number;
-  /** Rows that still have neither. */
+  /** Rows that have neither. */
   pending: number;
   /** Rows without a result after this run that have a failure, those of earlier runs included. */
   failures_on_disk: number;
-  /** Input lines that are no rows (`skipBadRows`). */
+  /** Input lines that are not rows (`skipBadRows`). */
   bad_rows: number;
   /** Identical rows that were merged into one. */
   merged_duplicates: number;
@@ -253,17 +265,19 @@ export interface Summary {
   failed_attempts: number;
   /** Attempts that were given up before they were answered; they may have been billed. */
   unknown_attempts: number;
-  /** Of the failed ones, those that the teacher refused because it had too much to do (429, 503, 529). */
+  /** Of the failed ones, those that the teacher throttled (429, 503, 529). */
   refused_for_load: number;
-  /** Calls that were in flight when the last run over this output crashed, at most, or whose answers it
-   * could not write; 0 where it ended in order. They may have been billed, and their rows were asked
-   * again. */
+  /**
+   * The maximum number of calls that were in flight when the last run over this output crashed, or
+   * whose answers it could not write; 0 if it ended in order. They may have been billed, and their
+   * rows were asked again.
+   */
   crashed_in_flight: number;
   /** Attempts beyond the first of their row. */
   retries: number;
   /** Milliseconds since the first row could be sent. */
   elapsed_ms: number;
-  /** Rows settled per second, over the whole run. */
+  /** Rows finished per second, over the whole run. */
   rate_per_s: number;
   /** Prompt tokens paid for in this run. */
   prompt_tokens: number;
@@ -291,8 +305,8 @@ export interface Summary {
   files: SummaryFile[];
 }
 
-/** Everything that a run says. */
+/** Any event of a run. */
 export type RunEvent = RunStart | Snapshot | Notice | Summary;
 
-/** Hears what a run says. One that throws is ignored; the run does not wait for it. */
+/** Receives the events of a run. Its errors are ignored, and the run does not wait for it. */
 export type RunListener = (event: RunEvent) => void;

@@ -1,9 +1,10 @@
 /**
- * How fast a run is and when it will end, from samples of its counters a few times a second.
+ * The rates of a run and its estimated end, from samples of its counters a few times a second.
  *
- * A projection alternates between a lower bound and an estimate: whenever nothing has finished for a while it is a
- * bound again. That is right, and unreadable. So once a run has an estimate it keeps one: where the projection knows
- * only a bound, the last estimate continues, no lower than the bound, with a wider range.
+ * A projection alternates between a lower bound and an estimate: whenever nothing has finished for
+ * a while it is a bound again. That is correct, but hard to read. So once there is an estimate, it
+ * stays: if the projection has only a bound, the last estimate is kept, no lower than the bound,
+ * with a wider range.
  *
  * @module
  */
@@ -26,9 +27,9 @@ export type ForecastView = Pick<
   | "projected_cost_range_usd"
 >;
 
-/** What is counted up to a look. */
+/** The counters at the time of a sample. */
 export interface Counted {
-  /** Rows that are done. */
+  /** Rows that have finished. */
   readonly settled: number;
   /** Completion tokens that were paid for. */
   readonly completionTokens: number;
@@ -66,7 +67,7 @@ export class Forecast {
     this.#projection.settled(sequence, busyMs, costUsd);
   }
 
-  /** Takes what can only be known by looking often: rates, and the time of the lanes. */
+  /** Takes a sample, for the rates and the time of the lanes. */
   observe(nowMs: number, gauges: Gauges, counted: Counted): void {
     if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
     this.#isHeld = isHeld(gauges);
@@ -80,7 +81,7 @@ export class Forecast {
     this.#observedMs = nowMs;
   }
 
-  /** What comes of the last look, for a run of `rows` rows; null where they are not known. */
+  /** The forecast as of the last sample, for a run of `rows` rows; null if they are not known. */
   view(gauges: Gauges, rows: number | null): ForecastView {
     const nowMs = this.#observedMs;
     // While the run is held, the time left stays as it was.
@@ -127,7 +128,7 @@ export class Forecast {
     this.#cost = nextEstimate(this.#cost, { value: usd, isLowerBound, range });
   }
 
-  /** A rate over a hold and the time before it would be that of neither. */
+  /** Restarts the rates: one that spans a hold and the time before it would describe neither. */
   #restartRates(nowMs: number): void {
     this.#rowRate = new RateWindow(nowMs);
     this.#tokenRate = new RateWindow(nowMs);
@@ -144,7 +145,7 @@ function isHeld({ state }: Gauges): boolean {
 
 const WINDOW_S = 30;
 
-/** Counts by the second over the last 30 s. */
+/** Counts per second over the last 30 s. */
 export class RateWindow {
   /** The counts of the last 30 whole seconds and the one under way. */
   readonly #counts = new Float64Array(WINDOW_S + 1);
@@ -152,12 +153,12 @@ export class RateWindow {
   #second = 0;
   #sum = 0;
 
-  /** Starts to count at `startMs` of a clock that never goes back. */
+  /** Starts to count at `startMs` of a monotonic clock. */
   constructor(startMs: number) {
     this.#startMs = startMs;
   }
 
-  /** What was counted in the window, at the time of the last call. */
+  /** The sum of the window at the time of the last call. */
   get sum(): number {
     return this.#sum;
   }
@@ -169,7 +170,7 @@ export class RateWindow {
     this.#sum += count;
   }
 
-  /** How many a second over the last 30 s, or over the whole time while that is less. */
+  /** The rate per second over the last 30 s, or over the whole time if that is shorter. */
   perSecond(nowMs: number): number {
     this.#advance(nowMs);
     const elapsedS = (nowMs - this.#startMs) / 1000;
@@ -193,19 +194,19 @@ export class RateWindow {
 const MARK_MS = 10_000;
 const MAX_MARKS = 31;
 
-/** Rates are compared minute by minute, or in thirds of what there is. */
+/** Rates are compared minute by minute, or in thirds of a shorter time. */
 const WINDOW_MS = 60_000;
 
-/** However even the rate was, the future may differ by this much. */
+/** The minimum uncertainty of a rate, however even it was. */
 const MIN_SPREAD = 0.05;
 
-/** A range of more than this says nothing. */
+/** A wider range would be meaningless. */
 const MAX_SPREAD = 4;
 
-/** What a projection without an estimate of its own widens the range by. */
+/** The factor by which the range widens while the projection has no estimate. */
 const DOUBT = 2;
 
-/** A figure, whether it can only grow, and between which figures it is likely to end. */
+/** A projected figure and its likely range. */
 interface Estimate {
   /** The figure, or null while nothing is known. */
   readonly value: number | null;
@@ -218,7 +219,7 @@ interface Estimate {
 /** Nothing is known. */
 const NO_ESTIMATE: Estimate = { value: null, isLowerBound: true, range: null };
 
-/** Takes the place of `last`. `floor` is what the figure cannot go below. */
+/** The estimate that replaces `last`. */
 function nextEstimate(
   last: Estimate,
   projected: { value: number | null; isLowerBound: boolean; range: readonly [number, number] },
@@ -231,12 +232,12 @@ function nextEstimate(
   return { value: kept, isLowerBound: false, range: [range[0], kept * DOUBT] };
 }
 
-/** How the rate of a counter has varied lately. */
+/** How much the rate of a counter has varied recently. */
 class RateSpread {
   readonly #marks: { ms: number; count: number }[] = [];
   #last: { ms: number; count: number } = { ms: 0, count: 0 };
 
-  /** Takes the counter at a moment, holds of the run left out. */
+  /** Takes the counter at a time from which holds of the run are left out. */
   observe(ms: number, count: number): void {
     this.#last = { ms, count };
     const mark = this.#marks.at(-1);
@@ -245,8 +246,10 @@ class RateSpread {
     if (this.#marks.length > MAX_MARKS) this.#marks.shift();
   }
 
-  /** The slowest and the fastest minute of the last five, beside the mean of all: `[0.8, 1.3]`. Few rows say
-   * little, hence a wider range. */
+  /**
+   * The slowest and the fastest minute of the last five, relative to their mean: `[0.8, 1.3]`. Few
+   * rows give a wider range.
+   */
   factors(): readonly [slow: number, fast: number] {
     const marks = [...this.#marks, this.#last];
     const spanMs = this.#last.ms - marks[0].ms;

@@ -1,8 +1,8 @@
 /**
- * What a run has done so far, counted as it happens.
+ * Counts what happens in a run.
  *
- * In: attempts and outcomes. Out: snapshots and events for listeners. It knows nothing of terminals and
- * pages, and a listener that fails never hurts the run.
+ * In: attempts and outcomes. Out: snapshots and events for listeners. It knows nothing about
+ * terminals and pages, and a failing listener never affects the run.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Progress: a fold over counters. Rows cost a few increments; what the user sees is made from the
- * counters at most ten times a second, and not at all while no one listens.
+ * The progress of a run. Rows cost a few increments; snapshots are made from the counters at most
+ * ten times a second, and not at all without listeners.
  *
  * @module
  */
@@ -26,10 +26,13 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/** Snapshots are taken on this beat only, hence at most ten a second, without a clock per row. */
+/**
+ * Snapshots are taken only on this beat, so there are at most ten a second, and no row reads a
+ * clock.
+ */
 const BEAT_MS = 100;
 
-/** The longest time between two snapshots: a second, less half a beat for late beats. */
+/** The longest time between two snapshots: a second, minus half a beat for late beats. */
 const LONGEST_SILENCE_MS = 1000 - BEAT_MS / 2;
 
 export type { Gauges, ProgressOptions, SummaryParts } from "./progress_options.ts";
@@ -55,13 +58,13 @@ export class Progress {
   #stateChanged = false;
   #lastDurable: number | null = null;
 
-  /** Makes the counters; nothing runs before `start` or `stateChanged`. */
+  /** Creates the counters; no timer runs before `start` or `stateChanged`. */
   constructor(options: ProgressOptions) {
     this.#options = resolveProgressOptions(options);
     this.#forecast = new Forecast(options.concurrency, null, this.#options.now());
   }
 
-  /** The first row can be sent from here on: the run's clock starts. */
+  /** Starts the run's clock: from here on the first row can be sent. */
   start(counts: { total: number | null; skipped: number }): void {
     const nowMs = this.#options.now();
     this.#startMs = nowMs;
@@ -72,23 +75,25 @@ export class Progress {
     this.#startBeat();
   }
 
-  /** An attempt is made. */
+  /** Counts an attempt. */
   attempt(): void {
     this.#counters.attempts++;
   }
 
-  /** An attempt was answered, and the answer is kept. */
+  /** Counts an attempt whose answer is kept. */
   attemptAnswered(completion: Completion): void {
     this.#counters.addAnswer(completion);
   }
 
-  /** An attempt failed or its answer was not kept, whether or not there will be another. */
+  /**
+   * Counts an attempt that failed or whose answer was not kept, whether or not another one follows.
+   */
   attemptFailed(failed: FailedAttempt): void {
     this.#counters.addFailedAttempt(failed);
     this.#groups.add(failed, this.#options.wallClock());
   }
 
-  /** These rows are done: what became of them is on disk. */
+  /** Counts finished rows, whose lines are on disk. */
   settled(outcomes: readonly Outcome[]): void {
     for (let i = 0; i < outcomes.length; i++) {
       this.#counters.addRow(outcomes[i]);
@@ -97,13 +102,16 @@ export class Progress {
     if (outcomes.length > 0) this.#lastDurable = this.#options.wallClock();
   }
 
-  /** The state that the gauges give has changed: listeners hear of it within a tenth of a second. */
+  /**
+   * To be called when the state in the gauges has changed: listeners get a snapshot within a tenth
+   * of a second.
+   */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#startBeat();
   }
 
-  /** Says something to the user who watches. */
+  /** Emits a notice for the user. */
   notice(level: "info" | "warning", message: string): void {
     const time = new Date(this.#options.wallClock()).toISOString();
     this.emit({ type: "notice", time, level, message });
@@ -117,9 +125,9 @@ export class Progress {
     return this.#listeners.add(listener);
   }
 
-  /** Gives an event to all listeners. */
+  /** Emits an event to all listeners. */
   emit(event: RunEvent): void {
-    // All listeners get the same one.
+    // Frozen, because all listeners get the same object.
     deepFreeze(event);
     this.#listeners.emit(event);
   }
@@ -164,8 +172,10 @@ export class Progress {
     };
   }
 
-  /** Returns the last snapshot, unless no row could be sent, and ends the beat. Counting continues, and so
-   * does `emit`. */
+  /**
+   * Stops the beat, after a last snapshot unless no row could be sent. Counting and `emit` still
+   * work.
+   */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -174,7 +184,7 @@ export class Progress {
     if (this.#listeners.count > 0 && this.#startMs !== undefined) this.emit(this.snapshot());
   }
 
-  /** The run's last event; `emit` gives it to the listeners. */
+  /** Makes the run's last event; `emit` sends it to the listeners. */
   summary(parts: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;
@@ -249,7 +259,9 @@ export class Progress {
     return this.#total === null ? null : this.#total - this.#skipped;
   }
 
-  /** The engine is done when the last row is handed to the disk; the run is when it is on it. */
+  /**
+   * The engine is done when the last row is handed to the sink; the run is done when it is on disk.
+   */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#stopped && this.#rows !== null &&
       this.#counters.settled < this.#rows;
@@ -261,7 +273,7 @@ export class Progress {
   }
 }
 
-/** Copies, since events are frozen; what a teacher said is made safe to show. */
+/** Copies, because events are frozen, with the teachers' texts made printable. */
 function teachersOf({ teachers }: Gauges): TeacherStatus[] {
   return teachers().map((one) => ({ ...one, reason: printableOrNull(one.reason) }));
 }
@@ -270,7 +282,7 @@ function printableOrNull(text: string | null): string | null {
   return text === null ? null : printable(text);
 }
 
-/** A time that no calendar holds is not known. */
+/** Null for times that `Date` cannot represent. */
 function isoOf(unixMs: number | null): string | null {
   const date = new Date(unixMs ?? NaN);
   return Number.isNaN(date.getTime()) ? null : date.toISOString();

@@ -1,5 +1,5 @@
 /**
- * What a `Progress` is made from: its options, its listeners, and the meter of the process's CPU and memory.
+ * The options of `Progress`, its listeners, and the meter of CPU and memory.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface Gauges {
   readonly waiting: number;
   /** The target number of lanes. */
   readonly concurrency: number;
-  /** How many attempts may be under way now. */
+  /** How many attempts may be in flight now. */
   readonly limit: number;
   /** When something will be sent again (Unix milliseconds), or null while something is. */
   readonly backingOffUntil: number | null;
@@ -26,33 +26,36 @@ export interface Gauges {
   readonly reason: string | null;
   /** Cost so far in US dollars, or null while no price is known. */
   readonly costUsd: number | null;
-  /** What the run may cost in US dollars, or null. */
+  /** The budget in US dollars, or null. */
   readonly maxCostUsd: number | null;
   /** Each teacher of the run; called for snapshots only. */
   readonly teachers: () => readonly TeacherStatus[];
 }
 
-/** What a `Progress` is made from. */
+/** The options of `Progress`. */
 export interface ProgressOptions {
   /** The number of lanes at the start. */
   concurrency: number;
-  /** Whether the number of attempts under way is looked for. @default false */
+  /** Whether the best concurrency is searched for. @default false */
   isExploring?: boolean;
-  /** Rows that finish between two snapshots. @default by concurrency: 5, 10, 20, 50 */
+  /**
+   * The number of finished rows after which a snapshot is due. @default by concurrency: 5, 10, 20,
+   * 50
+   */
   updateInterval?: number;
   /** Reads what the engine is doing; called ten times a second at most. */
   gauges: () => Gauges;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** Milliseconds of a monotonic clock. @default performance.now */
   now?: () => number;
   /** Unix milliseconds. @default Date.now */
   wallClock?: () => number;
   /** CPU and memory. @default those of this process */
   meter?: ProcessMeter;
-  /** Calls back every `intervalMs` until the function that it returns is called. @default setInterval */
+  /** Calls back every `intervalMs`; returns the function that stops it. @default setInterval */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** What the run knows and the counters do not. */
+/** The parts of a summary that the counters do not have. */
 export interface SummaryParts extends
   Pick<
     Summary,
@@ -60,15 +63,15 @@ export interface SummaryParts extends
   > {
   /** Rows without a result that have a failure, those of earlier runs included. */
   failuresOnDisk: number;
-  /** Input lines that are no rows. */
+  /** Input lines that are not rows. */
   badRows: number;
   /** Identical rows that were merged into one. */
   mergedDuplicates: number;
-  /** Calls that were in flight when the last run over this output crashed, at most. */
+  /** The maximum number of calls that were in flight when the last run over this output crashed. */
   crashedInFlight: number;
 }
 
-/** Fills in what was left out. */
+/** Fills in the defaults. */
 export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {
   return {
     concurrency: options.concurrency,
@@ -82,7 +85,7 @@ export function resolveProgressOptions(options: ProgressOptions): Required<Progr
   };
 }
 
-/** ModelCall's table: the more lanes, the more rows finish between two looks. */
+/** ModelCall's table: with more lanes, more rows finish between two snapshots. */
 function defaultUpdateInterval(concurrency: number): number {
   if (concurrency < 10) return 5;
   if (concurrency <= 100) return 10;
@@ -93,14 +96,15 @@ function defaultUpdateInterval(concurrency: number): number {
 export class Listeners<T> {
   #listeners: readonly ((value: T) => void)[] = [];
 
-  /** How many listeners there are. */
+  /** The number of listeners. */
   get count(): number {
     return this.#listeners.length;
   }
 
-  /** Adds a listener; the function that comes back takes it away again. */
+  /** Adds a listener; returns the function that removes it. */
   add(listener: (value: T) => void): () => void {
-    // A wrapper of its own, so that a listener that was added twice is taken away once at a time.
+    // A separate wrapper for each call, so that a listener that was added twice is removed once at
+    // a time.
     const entry = (value: T) => listener(value);
     this.#listeners = [...this.#listeners, entry];
     return () => {
@@ -110,13 +114,13 @@ export class Listeners<T> {
 
   /** Gives all listeners the same value. What they throw is ignored. */
   emit(value: T): void {
-    // The list is replaced, never changed, so a listener may add and remove others meanwhile.
+    // The list is replaced, never changed, so a listener may add and remove others during the loop.
     for (const listener of this.#listeners) {
       try {
         const result: unknown = listener(value);
         if (isThenable(result)) result.then(undefined, () => {});
       } catch {
-        // A listener that fails must not hurt the run.
+        // A failing listener must not affect the run.
       }
     }
   }
@@ -127,19 +131,19 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof value.then === "function";
 }
 
-/** What was read of the process. */
+/** CPU and memory of the process. */
 export interface ProcessReading {
-  /** CPU time per wall time since the last reading, in per cent of one core. */
+  /** CPU time per wall time since the last reading, in percent of one core. */
   readonly cpuPercent: number;
   /** Resident memory in bytes. */
   readonly rssBytes: number;
 }
 
-/** Reads CPU and memory; a test puts its own in place. */
+/** Reads CPU and memory; tests inject their own. */
 export interface ProcessMeter {
   /** Starts to count CPU time from here. */
   start(nowMs: number): void;
-  /** What the process costs now; read anew at most once a second. */
+  /** The current reading, which is updated at most once a second. */
   read(nowMs: number): ProcessReading;
   /** CPU seconds since `start`. */
   cpuSeconds(): number;
@@ -163,11 +167,12 @@ const THIS_PROCESS: ProcessSource = {
   rssBytes: () => process.memoryUsage.rss(),
 };
 
-/** Over a tenth of a second the CPU share jumps about too much to be read by the user. */
+/** Over shorter times the CPU share fluctuates too much to be read. */
 const MIN_INTERVAL_MS = 1000;
 
 /**
- * Makes the meter of this process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the memory).
+ * Creates the meter of this process. A reading takes about 11 µs (1.3 for the CPU, 9.7 for the
+ * memory).
  *
  * @param source Where the figures come from, this process by default.
  */

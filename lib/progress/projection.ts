@@ -1,66 +1,67 @@
 /**
- * When a run will be done, and what it will have cost.
+ * Projects the end of a run and its cost.
  *
- * The rows that finish first are the short ones, so the mean of what has finished is too small: with
- * answers of 1 s and of 20 min, the first minutes show the former only. Two figures do not have this
- * fault:
+ * The rows that finish first are the short ones, so the mean of the finished rows is too small:
+ * with answers of 1 s and of 20 min, the first minutes show only the former. Two figures avoid this
+ * bias:
  *
- * - **The cohorts.** Rows are put into cohorts by the order in which they were sent (`sequence`), whatever
- *   their length. Once every row of the first cohorts has finished, their mean is a fair one. Only an
- *   unbroken line of finished cohorts counts: those without a long row finish first, so "any that have
- *   finished" would have the same fault again.
- * - **The floor.** All the time that lanes have been busy, over all rows that were sent. What is still
- *   under way counts with the time that it has had, so this can only be too small, and it grows while
- *   a long row is under way. It needs no clock per row: the time of the lanes is the sum of the attempts in
- *   flight over time.
+ * - **The cohorts.** Rows are put into cohorts by the order in which they were sent (`sequence`),
+ *   whatever their length. Once every row of the first cohorts has finished, their mean is
+ *   unbiased. Only an unbroken sequence of finished cohorts counts: those without a long row finish
+ *   first, so counting any finished cohort would bring the bias back.
+ * - **The floor.** All the time that lanes have been busy, over all rows that were sent. Rows in
+ *   flight count with their time so far, so this can only be too small, and it grows while a long
+ *   row is in flight. It needs no clock per row: the time of the lanes is the sum of the attempts
+ *   in flight over time.
  *
- * Until the finished cohorts make up half of what was sent, the projection is a lower bound: the rows
- * that were not sent yet, at the floor, over the lanes. From then on it is one of two:
+ * Until the finished cohorts make up half of the rows that were sent, the projection is a lower
+ * bound: the rows not sent yet, at the floor, over the lanes. From then on it is one of two:
  *
- * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run continues
- *   until the longest of the rows under way is done. Long rows are met under way more often than short
- *   ones, so what is left of one is E[x²] / 2 E[x] in the mean (renewal theory), and the longest of k
- *   takes H(k) times as long (k-th harmonic number, for a tail like that of an exponential), but hardly
+ * - Rows in the queue × mean / lanes, and then the last wave: when the queue is empty, the run
+ *   continues until the longest of the rows in flight is done. A row in flight is more likely a
+ *   long one, so the mean time left is E[x²] / 2 E[x] (renewal theory), and the longest of k takes
+ *   H(k) times as long (k-th harmonic number, for a tail like that of an exponential), but hardly
  *   longer than any row before.
- * - Rows left / rate, where that is later. To keep chance from moving it, the rate is taken at one standard
- *   deviation of its count above itself. The rate of the last 30 s sees what the mean does not: lanes that stand empty because rows
- *   wait, a teacher that has become slower. With fewer than 20 rows in 30 s the rate of the whole run
- *   stands in. Early in a run there is none: it would lack the rows under way.
+ * - Rows left / rate, where that is later. To keep chance from moving it, the rate is taken at one
+ *   standard deviation of its count above itself. The rate of the last 30 s shows what the mean
+ *   does not: idle lanes because rows wait, or a teacher that has become slower. With fewer than 20
+ *   rows in 30 s the rate of the whole run is used. Early in a run there is none: it would lack the
+ *   rows in flight.
  *
- * It is a lower bound again when nothing has finished for longer than a mean row takes: then the long ones
- * are left, and the time that they have taken is the best guess of what they will take.
+ * It is a lower bound again when nothing has finished for longer than a mean row takes: then only
+ * long rows are left, and the time that they have taken so far is the best guess for the rest.
  *
- * Cost has the same fault, since long answers cost more, and the same two figures against it: what was
- * spent, and the rows left at the mean of the finished cohorts. Until those make up half of what was sent
- * it is a lower bound: the rows that were not sent yet, at what was spent over all that were.
+ * Cost has the same bias, since long answers cost more, and the same remedy: the amount spent, plus
+ * the rows left at the mean of the finished cohorts. Until those make up half of the rows that were
+ * sent, it is a lower bound: the rows not sent yet at the mean cost so far.
  *
  * @module
  */
 
-/** Cohorts that hold four rows of each lane are over soon after the first rows are. */
+/** Cohorts with four rows for each lane finish soon after the first rows. */
 const ROWS_PER_LANE = 4;
 const MIN_COHORT_ROWS = 50;
 const MAX_COHORT_ROWS = 2000;
 
-/** The fewest rows in 30 s that make a rate. */
+/** The minimum number of rows in 30 s for a rate. */
 const MIN_RATE_ROWS = 20;
 
-/** A run has a rate after 30 s and after this number of mean rows on each lane. */
+/** A run has a rate after 30 s, and after this number of mean rows on each lane. */
 const MIN_RATE_MS = 30_000;
 const MIN_RATE_WAVES = 10;
 
 interface Cohort {
   settled: number;
   busyMs: number;
-  /** The sum of the squares, for the mean time that is left of a row under way. */
+  /** The sum of squares, for the mean time left of a row in flight. */
   squaredMs: number;
   costUsd: number;
   squaredUsd: number;
 }
 
-/** How far the run is, at the moment of the question. */
+/** The position of a run. */
 export interface RunPosition {
-  /** Rows that this run has to do, all together. */
+  /** All rows that this run has to do. */
   readonly rows: number;
   /** The target number of lanes. */
   readonly concurrency: number;
@@ -90,23 +91,23 @@ export interface ProjectedCost {
   readonly errorUsd: number;
 }
 
-/** What is projected while nothing is known of the time. */
+/** The projection while nothing is known about the time. */
 export const UNKNOWN_TIME: ProjectedTime = { seconds: null, isLowerBound: true };
 
-/** What is projected while nothing is known of the cost. */
+/** The projection while nothing is known about the cost. */
 export const UNKNOWN_COST: ProjectedCost = { usd: null, isLowerBound: true, errorUsd: 0 };
 
-/** However even rows cost, those that are left may differ by this much. */
+/** The minimum uncertainty of the cost, however evenly rows cost. */
 const MIN_COST_ERROR = 0.02;
 
-/** Collects how long rows take and what they cost, and projects from it. */
+/** Collects the times and costs of rows, and projects from them. */
 export class Projection {
   readonly #cohortRows: number;
-  /** Cohorts not all finished; each has a row under way or waiting, so they are few. */
+  /** Unfinished cohorts; each has a row in flight or waiting, so they are few. */
   readonly #open = new Map<number, Cohort>();
   #lastIndex = -1;
   #lastCohort: Cohort = newCohort();
-  /** The unbroken line of finished cohorts. */
+  /** The unbroken sequence of finished cohorts. */
   #finishedCohorts = 0;
   #finishedBusyMs = 0;
   #finishedSquaredMs = 0;
@@ -151,22 +152,22 @@ export class Projection {
     if (cohort.settled === this.#cohortRows) this.#closeCohorts();
   }
 
-  /** What is under way now; asked a few times a second. */
+  /** Takes a sample of the rows in flight; called a few times a second. */
   observe(nowMs: number, inFlight: number, waiting: number): void {
     const lanes = (inFlight + this.#observedInFlight) / 2;
     this.#laneMs += lanes * (nowMs - this.#observedMs);
-    // Where the samples missed short attempts, the finished rows know better.
+    // The samples may have missed short attempts; the finished rows have not.
     this.#laneMs = Math.max(this.#laneMs, this.#settledBusyMs);
     this.#sent = Math.max(this.#sent, this.#settled + inFlight + waiting);
     if (this.#settled > this.#observedSettled) this.#lastSettledMs = nowMs;
-    // While nothing is under way (a pause, a backoff) it is no wonder that nothing finishes.
+    // While nothing is in flight (a pause, a backoff) nothing can finish.
     else if (inFlight === 0) this.#lastSettledMs += nowMs - this.#observedMs;
     this.#observedMs = nowMs;
     this.#observedInFlight = inFlight;
     this.#observedSettled = this.#settled;
   }
 
-  /** The time that is left, as of the last `observe`. */
+  /** The time left, as of the last `observe`. */
   project(position: RunPosition): ProjectedTime {
     const rowsLeft = position.rows - this.#settled;
     if (rowsLeft <= 0) return { seconds: 0, isLowerBound: false };
@@ -190,7 +191,7 @@ export class Projection {
     return { seconds: leftMs / 1000, isLowerBound: isQuiet };
   }
 
-  /** What `rows` rows will cost, as of the last `observe`, where `spentUsd` was spent so far. */
+  /** The cost of `rows` rows, as of the last `observe`, with `spentUsd` spent so far. */
   projectCost(rows: number, spentUsd: number): ProjectedCost {
     const rowsLeft = rows - this.#settled;
     if (rowsLeft <= 0) return { usd: spentUsd, isLowerBound: false, errorUsd: 0 };
@@ -218,7 +219,7 @@ export class Projection {
     return this.#finishedCohorts * this.#cohortRows;
   }
 
-  /** How much longer the longest of `rows` rows under way will take. */
+  /** How much longer the longest of `rows` rows in flight will take. */
   #lastWaveMs(rows: number): number {
     if (this.#finishedBusyMs === 0) return 0;
     const residualMs = this.#finishedSquaredMs / (2 * this.#finishedBusyMs);

@@ -1,13 +1,13 @@
 /**
- * Events as the results of functions: names in camelCase. Events are a wire format, in files, on standard output and
- * in the page, and keep theirs.
+ * Turns events into the return values of functions, with names in camelCase. Events themselves are
+ * a wire format, in files, on standard output and in the page, and keep their names.
  *
  * @module
  */
 
 import type { Snapshot, Summary } from "./events.ts";
 
-/** A name as functions have it: `costUsd` for `cost_usd`. */
+/** A name in camelCase: `costUsd` for `cost_usd`. */
 export type CamelCase<Name> = Name extends `${infer Head}_${infer Next}${infer Rest}`
   ? `${Head}${Uppercase<Next>}${CamelCase<Rest>}`
   : Name;
@@ -24,26 +24,31 @@ export type ResultOf<Event> = Event extends readonly (infer Item)[] ? ResultOf<I
       }
   : Event;
 
-/** What came of a run: the fields of its last event (`RunEnd`) with names in camelCase, as in `costUsd` and
- * `failuresOnDisk`. */
+/**
+ * The summary of a run: the fields of its last event (`Summary`) with names in camelCase, such as
+ * `costUsd` and `failuresOnDisk`.
+ */
 export type RunSummary = ResultOf<Summary>;
 
-/** A run at one moment: the fields of the event `Snapshot` with names in camelCase, as in `inFlight` and `etaS`. */
+/**
+ * A run at one moment: the fields of the event `Snapshot` with names in camelCase, such as
+ * `inFlight` and `etaS`.
+ */
 export type RunSnapshot = ResultOf<Snapshot>;
 
-/** Fields whose own fields are data: types of failures and actions. */
+/** Fields whose keys are data: types of failures and actions. */
 const RECORDS: ReadonlySet<string> = new Set(["wasted_by_reason", "actions"]);
 
 const events = new WeakMap<object, unknown>();
 
-/** Makes the result of an event. The names of the event stay, and are not enumerable. */
+/** Converts an event. The names of the event stay, not enumerable. */
 export function resultOf(event: Summary): RunSummary;
 export function resultOf(event: Snapshot): RunSnapshot;
 export function resultOf(event: Summary | Snapshot): RunSummary | RunSnapshot {
   return renamed(event) as RunSummary | RunSnapshot;
 }
 
-/** The event that a result was made of; any other value is one itself. */
+/** The event of a converted value; any other value is returned. */
 export function eventOf(result: Summary | RunSummary): Summary;
 export function eventOf(result: Snapshot | RunSnapshot): Snapshot;
 export function eventOf(result: Summary | RunSummary | Snapshot | RunSnapshot): unknown {

@@ -1,5 +1,5 @@
 /**
- * Where an input of one file or many is divided into shards of about one size.
+ * Divides an input of one or more files into shards of about equal size.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { VERSION } from "../version.ts";
 
 /** One file of the input. */
 export interface PlannedInput {
-  /** Where it is, as the user named it. */
+  /** Its path, as the user named it. */
   readonly path: string;
   /** Its size in bytes. */
   readonly size: number;
@@ -34,21 +34,21 @@ export interface PlannedInput {
   readonly header: number;
   /** What its borders are counted in: bytes of the file, or of its row groups. */
   readonly length: number;
-  /** Its end; null where it is read as a whole, so that no one knows its rows. */
+  /** Its end; null if the file is indivisible, so that its rows are not known. */
   readonly end: Border | null;
 }
 
 /** A place in the sequence of all inputs. */
 export interface ShardStart extends Border {
-  /** The input, from 0; behind the last one where nothing follows. */
+  /** The input, from 0; the number of inputs where nothing follows. */
   readonly input: number;
 }
 
 /** How an input is divided: the content of `out/.retort/<name>.shards-N.json`. */
 export interface ShardPlan {
-  /** Says what the file is. */
+  /** The version of Retort, which marks the file. */
   readonly retort: string;
-  /** How many shards there are. */
+  /** The number of shards. */
   readonly shards: number;
   /** The files of the input, in their order. */
   readonly inputs: readonly PlannedInput[];
@@ -56,7 +56,7 @@ export interface ShardPlan {
   readonly starts: readonly ShardStart[];
 }
 
-/** What is known of an input before it is scanned. */
+/** What is known about an input before it is scanned. */
 interface Candidate {
   readonly path: string;
   readonly size: number;
@@ -65,7 +65,7 @@ interface Candidate {
 }
 
 /**
- * Divides files, which are one sequence in their order, into contiguous shards.
+ * Divides files, taken as one sequence, into contiguous shards.
  *
  * @throws {SourceError} when a file cannot be read, or when there are fewer pieces than shards
  */
@@ -94,7 +94,7 @@ export async function divide(
     inputs.push(plannedInput(candidate, division));
     base += size;
   }
-  // Rounding may leave a target behind the end.
+  // Rounding may put a target beyond the end.
   while (starts.length < count) starts.push({ input: inputs.length, ...START });
   return {
     retort: VERSION,
@@ -148,13 +148,13 @@ async function divisionOf(
   };
 }
 
-/** The same for inputs whose end is not known, and whose last border may be missing. */
+/** A division whose end may be unknown, and whose borders may be missing. */
 type AnyDivision = Omit<Division, "borders" | "end"> & {
   readonly borders: readonly (Border | undefined)[];
   readonly end: Border | null;
 };
 
-/** Gives each shard one piece at least. */
+/** Gives each shard at least one piece. */
 function spread(starts: readonly ShardStart[], candidates: readonly Candidate[]): ShardStart[] {
   const pieces = candidates.flatMap(({ how }, input) =>
     how.pieces.map((border) => ({ input, ...border }))
@@ -181,14 +181,14 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
     const groups = pieces === 1 ? "1 row group" : `${formatCount(pieces)} row groups`;
     throw new SourceError(
       `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
-        `${pieces === 1 ? "is" : "are"} ${groups}. Take at most ${pieces} shards, or convert it: ` +
+        `${pieces === 1 ? "is" : "are"} ${groups}. Use at most ${pieces} shards, or convert it: ` +
         `convert ${path} -o ${withoutEnding(path)}.jsonl`,
       { path },
     );
   }
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
-      `${pieces === 1 ? "is" : "are"} ${pieces}. Take at most ${pieces} shards, or uncompress: ` +
+      `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${pieces} shards, or decompress: ` +
       `convert ${packed.path} -o ${withoutEnding(packed.path)}.jsonl`,
     { path: packed.path },
   );

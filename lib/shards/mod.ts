@@ -1,8 +1,9 @@
 /**
- * Shards: contiguous parts of one input, each of which is a run of its own, on any machine.
+ * Shards: contiguous parts of one input, each of which is a separate run, on any machine.
  *
- * In: input files and a number of shards. Out: the borders between them, pinned once in a file beside the
- * output, and what one shard reads. It never asks a teacher, and knows no scheduler.
+ * In: input files and a number of shards. Out: the borders between them, pinned once in a file next
+ * to the output, and the parts that a shard reads. It never asks a teacher, and knows nothing about
+ * schedulers.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The borders of all shards, written once. Each shard reads them, so that no row is in two shards or in
- * none, and so that a changed input is noticed.
+ * The borders of all shards, written once. All shards read them, so that each row is in exactly one
+ * shard, and a changed input is noticed.
  *
  * @module
  */
@@ -18,21 +18,21 @@ import { planPathOf } from "./shard.ts";
 export interface PinOptions {
   /** How the input is read. */
   readonly input?: InputOptions;
-  /** Writes the file where there is none. @default true */
+  /** Writes the file if there is none. @default true */
   readonly writes?: boolean;
   /** Refuses a filesystem without locks. @default true */
   readonly needsLock?: boolean;
-  /** Ends the wait for another process that scans the input. */
+  /** Aborts the wait for another process that scans the input. */
   readonly signal?: AbortSignal;
 }
 
 const AGAIN_MS = 200;
 
 /**
- * The borders of the output with this stem: those that are pinned, or else new ones, which are pinned. One
- * process scans the input, the others wait for it.
+ * The borders of the output with this stem: the pinned ones, else new ones, which it pins. One
+ * process scans the input; the others wait for it.
  *
- * @throws {UsageError | SourceError} when the input is not what it was, or cannot be divided
+ * @throws {UsageError | SourceError} when the input has changed or cannot be divided
  */
 export async function pinnedPlan(
   stem: string,
@@ -53,7 +53,7 @@ export async function pinnedPlan(
   return plan;
 }
 
-/** Reads pinned borders; undefined where there are none, or where a crash has left half of them. */
+/** Reads pinned borders; undefined if there are none, or if a crash truncated them. */
 export async function readPlan(path: string): Promise<ShardPlan | undefined> {
   let text: string;
   try {
@@ -106,7 +106,7 @@ async function checked(
           "out --input-format and --json-columns, or name another output",
       );
     }
-    // Another machine may have the folder under another name.
+    // The folder may have another path on another machine.
     inputs.push({ ...input, path: files[i] });
   }
   return { ...plan, inputs };
@@ -125,11 +125,11 @@ async function checkUnchanged(
   }
   if (now.size === size && (now.mtime?.getTime() ?? null) === mtime) return;
   const what = now.size === size
-    ? "it was written again"
+    ? "its modification time is different"
     : `it had ${formatCount(size)} bytes and has ${formatCount(now.size)}`;
   throw new SourceError(
-    `Cannot use "${file}" in shards: it was changed since the borders in "${path}" were made ` +
-      `(${what}). Put it back as it was, or name another output`,
+    `Cannot use "${file}" in shards: it has changed since the borders in "${path}" were made ` +
+      `(${what}). Restore it, or name another output`,
     { path: file },
   );
 }
@@ -147,7 +147,7 @@ async function patientLock(path: string, { needsLock, signal }: PinOptions): Pro
   }
 }
 
-/** Never over a file that is whole: what is there was left by a crash. */
+/** Called only if there is no complete file: a file that exists is left from a crash. */
 async function write(path: string, plan: ShardPlan): Promise<void> {
   const bytes = new TextEncoder().encode(`${JSON.stringify(plan)}\n`);
   try {

@@ -1,5 +1,5 @@
 /**
- * One shard: which it is, what it reads, and how its files are named.
+ * One shard: its number, the parts that it reads, and the names of its files.
  *
  * @module
  */
@@ -10,15 +10,15 @@ import type { PlannedInput, ShardPlan } from "./divide.ts";
 
 /** One of several contiguous parts of an input. */
 export interface Shard {
-  /** Which one, from 0. */
+  /** Its number, from 0. */
   readonly index: number;
-  /** How many there are. */
+  /** The number of shards. */
   readonly count: number;
-  /** How many of them run at once: they share `rpm` and `tpm`. @default all */
+  /** The number of shards that run at once and share `rpm` and `tpm`. @default all */
   readonly parallel?: number;
 }
 
-/** The most shards. */
+/** The maximum number of shards. */
 export const MOST_SHARDS = 100_000;
 
 /** The stem of the files of a shard: `out/x-00003-of-00016`. */
@@ -30,19 +30,19 @@ function digits(number: number): string {
   return String(number).padStart(5, "0");
 }
 
-/** Where the borders of an output are pinned: `out/.retort/x.shards-16.json`. */
+/** The file with the pinned borders of an output: `out/.retort/x.shards-16.json`. */
 export function planPathOf(stem: string, count: number): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.shards-${count}.json`;
 }
 
-/** While this file is there, a job does not put its shards back into the queue. */
+/** While this file exists, a job does not requeue its shards. */
 export function cancelledPathOf(stem: string): string {
   const { start, name } = splitPath(stem);
   return `${start}${OWN_FOLDER}/${name}.cancelled`;
 }
 
-/** What a shard reads: nothing outside of it, but headers. */
+/** The parts of the input that a shard reads. */
 export function piecesOf(plan: ShardPlan, index: number, options: InputOptions = {}): InputPiece[] {
   const from = plan.starts[index];
   const to = plan.starts[index + 1] ?? { input: plan.inputs.length, ...START };
@@ -65,7 +65,7 @@ export function piecesOf(plan: ShardPlan, index: number, options: InputOptions =
   return pieces;
 }
 
-/** All of the input, as one piece for each file. */
+/** The whole input, as one piece for each file. */
 export function wholeOf(plan: ShardPlan, options: InputOptions = {}): InputPiece[] {
   return plan.inputs.map((planned) => ({
     path: planned.path,
@@ -78,8 +78,10 @@ function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions
   return { ...options, inputFormat: format, jsonColumns: json_columns ?? undefined };
 }
 
-/** The share of the whole input that a shard has, from 0 to 1: of its rows, or of its bytes where those of a
- * compressed file are not known. */
+/**
+ * The share of a shard in the whole input, from 0 to 1: by rows, or by bytes where the rows of a
+ * compressed file are not known.
+ */
 export function shareOfRows(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   if (plan.inputs.every(({ end }) => end !== null)) {
@@ -95,8 +97,10 @@ export function shareOfRows(plan: ShardPlan, index: number): number {
   return all === 0 ? 0 : own / all;
 }
 
-/** Rows before a shard, blank lines left out; undefined where the rows of a compressed file are among
- * them. */
+/**
+ * The number of rows before a shard, without blank lines; undefined if a compressed file is among
+ * them.
+ */
 export function rowsBefore(plan: ShardPlan, index: number): number | undefined {
   const start = plan.starts[index];
   let rows = start.rows;

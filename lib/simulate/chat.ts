@@ -1,9 +1,9 @@
 /**
- * The chat completions API of a simulated teacher: how it reads a request, and its answer on the wire, whole, as
- * server-sent events, or as an error.
+ * The chat completions API of a simulated teacher: it reads requests, and writes answers as JSON,
+ * as server-sent events, or as errors.
  *
- * All of an answer follows from the seed and the prompt, so that a run can be repeated and every result can be checked
- * to answer its own row.
+ * An answer follows completely from the seed and the prompt, so that a run can be repeated, and
+ * every result can be matched with its own row.
  *
  * @module
  */
@@ -13,21 +13,21 @@ import type { ResolvedSimulateOptions } from "./options.ts";
 
 /** The parts of a request that an answer depends on. */
 interface ChatRequest {
-  /** The model that is asked for, given back in the answer. */
+  /** The requested model, which the answer repeats. */
   readonly model: string;
   /** The text of all messages. */
   readonly prompt: string;
   /** The text of the last user message. */
   readonly lastUserText: string;
-  /** The most tokens that the answer may have, or `Infinity`. */
+  /** The token limit of the answer, or `Infinity`. */
   readonly maxTokens: number;
   /** Whether the answer is sent as server-sent events. */
   readonly stream: boolean;
-  /** Whether such a stream tells the usage. */
+  /** Whether the stream reports the usage. */
   readonly includeUsage: boolean;
 }
 
-/** Reads a request body; a text instead of a request says what is wrong with it. */
+/** Reads a request body; returns a text if something is wrong with it. */
 export function readChatRequest(text: string): ChatRequest | string {
   let body: unknown;
   try {
@@ -55,7 +55,7 @@ export function readChatRequest(text: string): ChatRequest | string {
   return { model, prompt: promptText(messages), lastUserText, maxTokens, stream, includeUsage };
 }
 
-/** The text of all messages with their roles, by which a prompt is known. */
+/** The text of all messages with their roles, which identifies a prompt. */
 export function promptText(messages: readonly Record<string, unknown>[]): string {
   let text = "";
   for (const { role, content } of messages) {
@@ -87,11 +87,11 @@ const EVENTS_INIT = {
   headers: { "content-type": "text/event-stream", "cache-control": "no-cache" },
 };
 
-/** Tokens that one event of a stream carries, while that makes no more than `MAX_PIECES`. */
+/** The tokens in one event of a stream, as long as there are at most `MAX_PIECES` events. */
 const TOKENS_PER_PIECE = 20;
 const MAX_PIECES = 32;
 
-/** The whole answer. */
+/** The answer as JSON. */
 export function wholeResponse(request: ChatRequest, plan: Plan): Response {
   const { reasoningTokens } = plan;
   const content = answerText(plan, request.lastUserText);
@@ -106,7 +106,7 @@ export function wholeResponse(request: ChatRequest, plan: Plan): Response {
   return new Response(JSON.stringify(body), JSON_INIT);
 }
 
-/** The answer as events, each a text that ends in an empty line. */
+/** The answer as server-sent events, each a text that ends in an empty line. */
 export function eventsOf(request: ChatRequest, plan: Plan): string[] {
   const start = head(request, plan, "chat.completion.chunk");
   const event = (fields: object) => `data: ${JSON.stringify({ ...start, ...fields })}\n\n`;
@@ -130,12 +130,12 @@ export function eventsResponse(body: string | ReadableStream<Uint8Array<ArrayBuf
   return new Response(body, EVENTS_INIT);
 }
 
-/** Status 200 without an answer, as gateways send it whose upstream has failed. */
+/** Status 200 without an answer, as gateways send when their upstream has failed. */
 export function emptyResponse(): Response {
   return Response.json({ object: "chat.completion", choices: [] });
 }
 
-/** An error in the OpenAI form. */
+/** An error in OpenAI's format. */
 export function errorResponse(
   status: number,
   message: string,
@@ -150,7 +150,7 @@ export function errorResponse(
   return Response.json({ error: { message, type, param: null, code } }, { status, headers });
 }
 
-/** The one model that there is. */
+/** The list with the only model. */
 export function modelsResponse(): Response {
   const model = { id: "simulated", object: "model", created: 0, owned_by: "retort" };
   return Response.json({ object: "list", data: [model] });
@@ -177,7 +177,7 @@ function pieces(text: string, tokens: number): string[] {
   const length = Math.ceil(text.length / count);
   const result: string[] = [];
   for (let at = 0; at < text.length;) {
-    // Not through the middle of a surrogate pair: neither half would survive UTF-8.
+    // Does not split a surrogate pair: neither half would survive UTF-8.
     const wide = (text.codePointAt(at + length - 1) ?? 0) > 0xffff;
     const end = at + length + (wide ? 1 : 0);
     result.push(text.slice(at, end));
@@ -186,31 +186,31 @@ function pieces(text: string, tokens: number): string[] {
   return result;
 }
 
-/** What a prompt gets, each time that it is asked. */
+/** The answer that a prompt gets, each time it is sent. */
 export interface Plan {
-  /** 53 bits that stand for the prompt and the seed. */
+  /** A hash of the prompt and the seed, 53 bits. */
   readonly hash: number;
   /** Whether it is always refused with 400. */
   readonly refused: boolean;
   /** Milliseconds until the answer is complete. */
   readonly latencyMs: number;
-  /** Tokens of reasoning, of which `reasoning` is made. */
+  /** Tokens of the reasoning. */
   readonly reasoningTokens: number;
   /** Tokens of the answer without the reasoning. */
   readonly answerTokens: number;
-  /** `length` where the answer was cut. */
+  /** `length` if the answer is truncated. */
   readonly finishReason: "stop" | "length" | "abort";
-  /** What it is asked, in tokens. */
+  /** Tokens of the prompt. */
   readonly promptTokens: number;
 }
 
-/** How many characters a token is counted as; the rule of thumb for English text. */
+/** Characters per token; the rule of thumb for English text. */
 const CHARS_PER_TOKEN = 4;
 
-/** The characters of the prompt that an answer quotes. */
+/** The number of characters of the prompt that an answer quotes. */
 const QUOTED_CHARS = 60;
 
-/** A hash of a text, 53 bits, after bryc's cyrb53 (public domain); a nanosecond a character. */
+/** A 53-bit hash of a text, after bryc's cyrb53 (public domain); a nanosecond a character. */
 export function hashText(text: string, seed: number): number {
   let high = 0xdeadbeef ^ seed, low = 0x41c6ce57 ^ seed;
   for (let i = 0; i < text.length; i++) {
@@ -223,7 +223,7 @@ export function hashText(text: string, seed: number): number {
   return 4294967296 * (2097151 & low) + (high >>> 0);
 }
 
-/** A number in [0, 1) that follows from a hash; each purpose has its own `salt`. */
+/** A pseudo-random number in [0, 1) from a hash; each purpose has its own `salt`. */
 export function draw(hash: number, salt: number): number {
   let bits = (hash % 4294967296) ^ Math.imul(salt, 0x9e3779b9) ^ (hash / 4294967296);
   bits = Math.imul(bits ^ (bits >>> 16), 0x21f0aaad);
@@ -232,7 +232,7 @@ export function draw(hash: number, salt: number): number {
 }
 
 /**
- * What a prompt gets. `prompt` is the text of all its messages (see `promptText`).
+ * Plans the answer to a prompt, the text of all its messages (see `promptText`).
  *
  * @param maxTokens The request's `max_tokens`, or `Infinity`.
  */
@@ -277,7 +277,7 @@ function reasoningText(plan: Plan): string {
 const FILLER = "This is the answer of a simulated teacher, made to measure and to try things out. ";
 let filler = FILLER.repeat(64);
 
-/** Exactly as long as `tokens` say: the start, then filler from a text that is made once. */
+/** A text of exactly `tokens` tokens: the start, then filler. */
 function cutTo(start: string, tokens: number): string {
   const chars = tokens * CHARS_PER_TOKEN;
   if (chars <= start.length) return start.slice(0, chars).toWellFormed();

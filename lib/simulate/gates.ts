@@ -1,10 +1,10 @@
 /**
- * What keeps a simulated teacher from answering at once: limits, failures and time.
+ * The limits, attempt counts and timers of a simulated teacher.
  *
  * @module
  */
 
-/** A limit of requests per minute, shared out over the seconds as OpenAI does it. */
+/** A limit of requests per minute, enforced per second, as OpenAI does. */
 export class RateGate {
   readonly #perMs: number;
   readonly #burst: number;
@@ -19,7 +19,7 @@ export class RateGate {
     this.#seenAt = nowMs;
   }
 
-  /** Lets a request through (0), or says how many seconds it has to wait. */
+  /** Admits a request (0), or returns how many seconds it has to wait. */
   enter(nowMs: number): number {
     this.#free = Math.min(this.#burst, this.#free + (nowMs - this.#seenAt) * this.#perMs);
     this.#seenAt = nowMs;
@@ -29,24 +29,24 @@ export class RateGate {
   }
 }
 
-/** How many prompts a generation of `AttemptCounter` holds. */
+/** The number of prompts in a generation of `AttemptCounter`. */
 const GENERATION_SIZE = 65_536;
 
 /**
- * Counts how many times each prompt was asked. Two generations of bounded size: what was not asked
- * for a long time is forgotten, so that memory stays flat however many prompts there are.
+ * Counts how many times each prompt was sent. It keeps two generations of bounded size, so that old
+ * prompts are forgotten and memory stays flat.
  */
 export class AttemptCounter {
   readonly #size: number;
   #young = new Map<number, number>();
   #old = new Map<number, number>();
 
-  /** A counter that remembers at least the `size` prompts that were asked last. */
+  /** A counter that remembers at least the last `size` prompts. */
   constructor(size: number = GENERATION_SIZE) {
     this.#size = size;
   }
 
-  /** How many times this prompt has been asked, this time included. */
+  /** The number of times that this prompt was sent, this time included. */
   count(hash: number): number {
     const count = (this.#young.get(hash) ?? this.#old.get(hash) ?? 0) + 1;
     this.#young.set(hash, count);
@@ -58,7 +58,7 @@ export class AttemptCounter {
   }
 }
 
-/** Timers that can be ended all at once, so that a server which closes leaves none behind. */
+/** Timers that can all be ended at once, so that none is left when the server closes. */
 export class Sleepers {
   readonly #asleep = new Map<ReturnType<typeof setTimeout>, () => void>();
   #closed = false;

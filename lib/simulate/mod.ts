@@ -1,7 +1,8 @@
 /**
- * A simulated teacher, served over HTTP, to try a run without paying.
+ * A simulated teacher, served over HTTP, for runs that cost nothing.
  *
- * In: how slow, how faulty, how limited it is. Out: an OpenAI-compatible server. It never calls out.
+ * In: its latency, faults and limits. Out: an OpenAI-compatible server. It makes no requests
+ * itself.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a simulated teacher is told, as an object or as the text of `--simulate=…`.
+ * The options of a simulated teacher, as an object or as the text of `--simulate=…`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 export interface SimulateOptions {
   /** Milliseconds until an answer is complete. @default 500 */
   latency?: number;
-  /** How far a latency may lie from `latency`, as a fraction of it. @default 0.2 */
+  /** The largest deviation of a latency, as a fraction of `latency`. @default 0.2 */
   jitter?: number;
   /** Mean completion tokens without the reasoning; a prompt gets 0.5 to 1.5 times that. @default 300 */
   tokens?: number;
@@ -18,26 +18,26 @@ export interface SimulateOptions {
   reasoning?: number;
   /** Fraction of requests that get 500. @default 0 */
   errors?: number;
-  /** Fraction of requests that get 200 without an answer in it. @default 0 */
+  /** Fraction of requests that get 200 without an answer. @default 0 */
   broken?: number;
-  /** Fraction of requests whose answer is given up half-way (`finish_reason` `abort`). @default 0 */
+  /** Fraction of requests whose answer is aborted half-way (`finish_reason` `abort`). @default 0 */
   aborted?: number;
   /** Fraction of prompts that always get 400. @default 0 */
   refusals?: number;
-  /** Fraction of prompts whose answer is cut (`finish_reason` `length`). @default 0 */
+  /** Fraction of prompts whose answer is truncated (`finish_reason` `length`). @default 0 */
   truncated?: number;
-  /** Requests per minute, shared out over the seconds; past that 429. 0 means no limit. @default 0 */
+  /** Requests per minute, enforced per second; beyond that 429. 0 means no limit. @default 0 */
   rpm?: number;
-  /** Requests in flight; past that 429. 0 means no limit. @default 0 */
+  /** Requests in flight; beyond that 429. 0 means no limit. @default 0 */
   capacity?: number;
-  /** A whole number; another one gives other answers and other failures. @default 1 */
+  /** A whole number; a different one gives different answers and failures. @default 1 */
   seed?: number;
 }
 
-/** The options with every default filled in. */
+/** The options with all defaults filled in. */
 export type ResolvedSimulateOptions = Readonly<Required<SimulateOptions>>;
 
-/** A teacher of about the speed of a small model that never fails. */
+/** A teacher that never fails, about as fast as a small model. */
 export const SIMULATE_DEFAULTS: ResolvedSimulateOptions = {
   latency: 500,
   jitter: 0.2,
@@ -88,9 +88,10 @@ const RULES: Readonly<Record<Key, Rule>> = {
 export const SIMULATE_KEYS: readonly Key[] = Object.keys(RULES) as Key[];
 
 /**
- * Fills in the defaults and checks every value. Values may be text, as flags bring them.
+ * Fills in the defaults and checks every value. Values may be text, as from flags.
  *
- * @throws {TypeError} A name is unknown (the nearest known one is given), or a value is no number.
+ * @throws {TypeError} A name is unknown (the message names the nearest one), or a value is not a
+ * number.
  * @throws {RangeError} A number is out of range.
  */
 export function resolveSimulateOptions(
@@ -105,7 +106,7 @@ export function resolveSimulateOptions(
 }
 
 /**
- * Reads the text of `--simulate=latency=500,errors=0.01`; nothing at all means the defaults.
+ * Parses the text of `--simulate=latency=500,errors=0.01`; an empty text means the defaults.
  *
  * @throws {TypeError} A part is not `name=value`, is given twice, or its name is unknown.
  * @throws {RangeError} A number is out of range.
@@ -129,7 +130,7 @@ export function parseSimulateOptions(text: string): ResolvedSimulateOptions {
 }
 
 function toNumber(key: Key, value: unknown): number {
-  // Number("") is 0; a user who types nothing does not mean 0.
+  // Number("") is 0, but an empty value is a mistake.
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   const problem = `Cannot simulate with "${key}=${value}": ${mustBe(key)}`;
   if (typeof number !== "number" || Number.isNaN(number)) throw new TypeError(problem);

@@ -1,6 +1,6 @@
 /**
- * An OpenAI-compatible teacher on a loopback port that costs nothing: to try Retort without a key,
- * and to put it under load.
+ * An OpenAI-compatible teacher on a loopback port: it costs nothing, needs no key, and can put
+ * Retort under load.
  *
  * @module
  */
@@ -39,9 +39,9 @@ export interface SimulatedTeacher extends AsyncDisposable {
   readonly url: string;
   /** Its port. */
   readonly port: number;
-  /** How many chat completions were asked for, refused ones included. */
+  /** The number of requests for chat completions, refused ones included. */
   readonly posts: number;
-  /** Cuts all connections and ends. */
+  /** Closes all connections and stops. */
   close(): Promise<void>;
 }
 
@@ -50,7 +50,7 @@ type Fault = "error" | "broken" | "aborted";
 
 const FAILED = "The simulated teacher failed, as it was asked to (errors)";
 
-/** The first piece of a stream comes after this fraction of the latency. */
+/** The first piece of a stream is sent after this fraction of the latency. */
 const FIRST_PIECE_AT = 0.2;
 
 /**
@@ -58,10 +58,11 @@ const FIRST_PIECE_AT = 0.2;
  *
  * It answers `POST /v1/chat/completions`, whole or as a stream, and `GET /v1/models`. What a prompt
  * gets (text, tokens, latency, refusal) follows from `seed` and the prompt; whether a request gets
- * 500, an answer that broke or one that was given up also from how many times the prompt was asked before. Each answer starts with a digest of its
- * prompt and quotes it. Its memory does not grow with the number of requests.
+ * 500, a broken or an aborted answer depends also on how many times the prompt was sent before.
+ * Each answer starts with a digest of its prompt and quotes it. Its memory does not grow with the
+ * number of requests.
  *
- * @throws {TypeError} An option is unknown or no number.
+ * @throws {TypeError} An option is unknown or not a number.
  * @throws {RangeError} An option is out of range.
  * @throws {UsageError} The port is in use.
  * @example
@@ -76,36 +77,43 @@ export function serveSimulatedTeacher(options: SimulatedTeacherOptions = {}): Si
     throw new TypeError(`Cannot simulate with ${options}: the options must be an object`);
   }
   const { port = 0, now, ...rest } = options;
-  const desk = new Desk(resolveSimulateOptions(rest), now ?? (() => performance.now()));
+  const handler = new RequestHandler(
+    resolveSimulateOptions(rest),
+    now ?? (() => performance.now()),
+  );
   const abort = new AbortController();
-  const server = listen(port, desk, abort.signal);
+  const server = listen(port, handler, abort.signal);
   async function close(): Promise<void> {
     abort.abort();
-    desk.close();
+    handler.close();
     await server.finished;
   }
   return {
     url: `http://127.0.0.1:${server.addr.port}/v1`,
     port: server.addr.port,
     get posts() {
-      return desk.posts;
+      return handler.posts;
     },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-function listen(port: number, desk: Desk, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+function listen(
+  port: number,
+  handler: RequestHandler,
+  signal: AbortSignal,
+): Deno.HttpServer<Deno.NetAddr> {
   const options = {
     hostname: "127.0.0.1",
     port,
     signal,
     onListen() {},
-    // Only a body that broke off gets here: its sender has gone.
+    // Only a truncated body gets here, whose sender has gone.
     onError: () => errorResponse(400, "Cannot read the body of the request"),
   };
   try {
-    return Deno.serve(options, (request) => desk.answer(request));
+    return Deno.serve(options, (request) => handler.answer(request));
   } catch (cause) {
     if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
     const problem = `Cannot listen on port ${port}: another program does. Name another port`;
@@ -113,8 +121,8 @@ function listen(port: number, desk: Desk, signal: AbortSignal): Deno.HttpServer<
   }
 }
 
-/** Takes requests and answers them. */
-class Desk {
+/** Answers requests. */
+class RequestHandler {
   posts = 0;
   readonly #options: ResolvedSimulateOptions;
   readonly #now: () => number;
@@ -135,7 +143,7 @@ class Desk {
 
   answer(request: Request): Response | Promise<Response> {
     const { method, url } = request;
-    // Cheaper than `new URL`, which would be a good part of the work for one request.
+    // `new URL` would be a good part of the work for one request.
     const path = url.slice(url.indexOf("/", "http://".length)).replace(/[?#].*$/, "");
     if (method === "POST" && path === "/v1/chat/completions") return this.#complete(request);
     if (method === "GET" && path === "/v1/models") return modelsResponse();
@@ -150,8 +158,8 @@ class Desk {
     const chat = readChatRequest(await request.text());
     if (typeof chat === "string") return errorResponse(400, chat);
     const plan = planAnswer(chat.prompt, this.#options, chat.maxTokens);
-    const turnedAway = this.#turnAway(plan);
-    if (turnedAway) return turnedAway;
+    const refusal = this.#refusal(plan);
+    if (refusal) return refusal;
     this.#inFlight++;
     let streaming = false;
     try {
@@ -170,8 +178,8 @@ class Desk {
     }
   }
 
-  /** The answer to a request that gets no attempt at all. */
-  #turnAway(plan: Plan): Response | undefined {
+  /** The response to a request that is refused at once. */
+  #refusal(plan: Plan): Response | undefined {
     const { capacity } = this.#options;
     if (capacity > 0 && this.#inFlight >= capacity) {
       const message = `The simulated teacher has ${capacity} requests in flight (capacity)`;
@@ -186,7 +194,7 @@ class Desk {
     return errorResponse(400, "The simulated teacher refuses this prompt (refusals)");
   }
 
-  /** What goes wrong with this request, where anything does. */
+  /** The fault of this request, if any. */
   #faultOf(plan: Plan): Fault | undefined {
     const { errors, broken, aborted } = this.#options;
     if (errors === 0 && broken === 0 && aborted === 0) return undefined;
@@ -219,7 +227,7 @@ class Desk {
   }
 }
 
-/** What is given of an answer. */
+/** The part of an answer that is sent. */
 function given(plan: Plan, fault: Fault | undefined): Plan {
   if (fault !== "aborted") return plan;
   return { ...plan, answerTokens: Math.floor(plan.answerTokens / 2), finishReason: "abort" };

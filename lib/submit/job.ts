@@ -1,29 +1,29 @@
 /**
- * What all schedulers are told.
+ * The description of a job, for all schedulers.
  *
  * @module
  */
 
-/** Shards to run, and the merge behind them. */
+/** Shards to run, and the merge after them. */
 export interface ShardJob {
-  /** Names the job, unlike any other output on the cluster: lower-case letters, digits, dashes. */
+  /** A name that is unique on the cluster: lower-case letters, digits, dashes. */
   readonly name: string;
-  /** How many shards there are. */
+  /** The number of shards. */
   readonly shards: number;
-  /** How many of them run at once. */
+  /** The number of shards that run at once. */
   readonly parallel: number;
-  /** The words after the program that run a shard; `--shard auto` and `--grace` are added. */
+  /** The arguments that run a shard; `--shard auto` and `--grace` are added. */
   readonly run: readonly string[];
-  /** The words after the program that merge. */
+  /** The arguments of the merge. */
   readonly merge: readonly string[];
-  /** How long before its end a shard is told of it, in seconds. */
+  /** How long before its time limit a shard is signalled, in seconds. */
   readonly leadSeconds: number;
 }
 
-/** A shard ends this long before the scheduler would kill it, in seconds. */
+/** A shard has to end this long before the scheduler would kill it, in seconds. */
 export const SPARE_SECONDS = 10;
 
-/** The words that are added to those of a shard. */
+/** All arguments of a shard. */
 export function shardWords({ run, leadSeconds }: ShardJob): string[] {
   return [...run, "--shard", "auto", "--grace", `${leadSeconds - SPARE_SECONDS}s`];
 }

@@ -13,21 +13,24 @@ import { type ShardJob, shardWords, SPARE_SECONDS } from "./job.ts";
 export interface KubernetesOptions {
   /** The image, whose entry point is Retort. */
   readonly image: string;
-  /** The claim of a volume that many nodes can write to. */
+  /** The claim of a volume that several nodes can write to. */
   readonly claim: string;
-  /** Where the volume is mounted, which is also where the shards run. */
+  /** Where the volume is mounted, which is also the working folder. */
   readonly mountPath: string;
   /** The secret that holds the key, and its key in there. @default none */
   readonly secret?: { readonly name: string; readonly key: string };
   /** The namespace. @default that of `kubectl` */
   readonly namespace?: string;
-  /** Memory of a shard, as Kubernetes writes it. @default that of the namespace */
+  /** Memory of a shard, in Kubernetes notation. @default that of the namespace */
   readonly memory?: string;
 }
 
-/** How often a shard that was killed or had a fault is started again. */
+/** How often a shard that was killed or failed is restarted. */
 const RESTARTS = 20;
-/** Exit codes that the same again would end with: usage, and a teacher or budget that halted the run. */
+/**
+ * Exit codes that a restart would only repeat: wrong usage, and a teacher or budget that halted the
+ * run.
+ */
 const FINAL_CODES = [2, 5];
 const CONTAINER = "retort";
 
@@ -56,7 +59,7 @@ function shardsJob(job: ShardJob, options: KubernetesOptions) {
       // A shard that has failed permanently must not end the others.
       maxFailedIndexes: job.shards,
       podFailurePolicy: {
-        // The first rule that fits counts. A node that is drained is no fault of the shard.
+        // The first matching rule counts. A drained node is not a failure of the shard.
         rules: [
           { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
           {
@@ -81,7 +84,7 @@ function mergeJob(job: ShardJob, options: KubernetesOptions) {
       podFailurePolicy: {
         rules: [
           { action: "Ignore", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] },
-          // Rows are missing or have failed: the same again would find the same.
+          // Rows are missing or have failed: a restart would find the same.
           {
             action: "FailJob",
             onExitCodes: { containerName: CONTAINER, operator: "In", values: [2, 3] },
@@ -121,7 +124,7 @@ function templateOf(
     },
     spec: {
       restartPolicy: "Never",
-      // The run has its grace, and then this long to write what it has.
+      // The run has its grace period, and then this long to write.
       terminationGracePeriodSeconds: leadSeconds - SPARE_SECONDS + 10,
       containers: [{
         name: CONTAINER,

@@ -1,7 +1,7 @@
 /**
  * The jobs that schedulers run: a Slurm script, or Kubernetes manifests.
  *
- * In: what is run and how. Out: text. Nothing here starts a process, reads a file or sees a key.
+ * In: the job. Out: text. Nothing here starts a process, reads a file or sees a key.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Slurm array jobs. What was tried on Slurm 22.05: neither an exit code nor a time limit puts a task back into
- * the queue, so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a task that is
- * cancelled hears SIGTERM too, while its state is no longer RUNNING.
+ * Slurm array jobs. Observed on Slurm 22.05: neither an exit code nor a time limit requeues a task,
+ * so the script does it; `$SLURM_JOB_ID` of the last task is that of the array; a cancelled task
+ * gets SIGTERM too, but its state is no longer RUNNING.
  *
  * @module
  */
@@ -10,33 +10,38 @@ import { type ShardJob, shardWords } from "./job.ts";
 
 /** How Slurm runs the shards. */
 export interface SlurmOptions {
-  /** The words that start Retort on a node: the executable, or Deno with its arguments. Never npx, which
-   * dies of the signal while calls are in flight. */
+  /**
+   * The words that start Retort on a node: the executable, or Deno with its arguments. Never npx,
+   * which dies of the signal with calls in flight.
+   */
   readonly program: readonly string[];
   /** The folder to run in. */
   readonly folder: string;
-  /** Where the logs go: a folder that is there. */
+  /** The folder for logs, which must exist. */
   readonly logs: string;
-  /** While this file is there, tasks are not put back into the queue. */
+  /** While this file exists, tasks are not requeued. */
   readonly cancelledFile: string;
-  /** Longest time of a shard, as Slurm writes it. @default that of the partition */
+  /** Time limit of a shard, in Slurm notation. @default that of the partition */
   readonly time?: string;
   /** The partition. @default that of the cluster */
   readonly partition?: string;
-  /** Who pays. @default that of the user */
+  /** The account to charge. @default that of the user */
   readonly account?: string;
-  /** Memory of a shard, as Slurm writes it. @default that of the partition */
+  /** Memory of a shard, in Slurm notation. @default that of the partition */
   readonly memory?: string;
-  /** Lines before the program, as in `module load …`. */
+  /** Lines before the program, such as `module load …`. */
   readonly before: readonly string[];
-  /** A word as the shell reads it back. */
+  /** Quotes a word for the shell. */
   readonly quote: (word: string) => string;
 }
 
-/** The most tasks of an array where the cluster does not say: Slurm's default. */
+/** The maximum number of tasks in an array unless the cluster says otherwise: Slurm's default. */
 export const MAX_ARRAY_SIZE = 1_001;
 
-/** Variables that tasks get of the user's environment, which Slurm saves with the job. No key is among them. */
+/**
+ * The variables of the user's environment that tasks get. Slurm saves them with the job, so no key
+ * is among them.
+ */
 const EXPORTED = [
   "PATH",
   "HOME",
@@ -54,13 +59,13 @@ const EXPORTED = [
   "no_proxy",
 ];
 
-/** One array: the first shard, and how many there are. */
+/** One array of shards. */
 export interface SlurmArray {
   /** The shard of task 0. */
   readonly base: number;
   /** Its tasks. */
   readonly tasks: number;
-  /** How many of them run at once. */
+  /** The number of tasks that run at once. */
   readonly parallel: number;
 }
 
@@ -95,8 +100,10 @@ ${
   }`;
 }
 
-/** The script of the merge, to be run after all arrays whatever became of them (`afterany`: `afterok` would
- * wait for ever behind one failed row). */
+/**
+ * The script of the merge. It runs after all arrays, however they ended (`afterany`): with
+ * `afterok`, one failed row would make it wait forever.
+ */
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
@@ -120,19 +127,19 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
   return ["#!/bin/bash", ...lines].join("\n");
 }
 
-/** Directives end at the first command. */
+/** Comes after all directives, because they end at the first command. */
 function before(options: SlurmOptions): string {
   return options.before.map((line) => `${line}\n`).join("");
 }
 
-/** Runs the shard, and does with its exit code what Slurm does not. */
+/** Runs the shard, and handles its exit code, which Slurm does not. */
 const BODY = `
 task="\${SLURM_ARRAY_JOB_ID}_\${SLURM_ARRAY_TASK_ID}"
 child= ; heard=0
 on_term() { heard=$((heard + 1)); [ -z "$child" ] || kill -TERM "$child" 2>/dev/null; }
 trap on_term TERM
 
-# A signal ends the wait, not the child: its own exit code is what counts.
+# A signal ends the wait, not the child, whose own exit code counts.
 wait_for() {
   while :; do
     heard_before=$heard
@@ -144,7 +151,7 @@ wait_for() {
 
 requeue() {
   [ -e CANCELLED_FILE ] && exit "$code"
-  # A task that was cancelled or preempted is Slurm's.
+  # Slurm itself handles a task that was cancelled or preempted.
   state=$(squeue --noheader --jobs "$task" --format %T 2>/dev/null)
   case "$state" in RUNNING|"") scontrol requeue "$task" && sleep 60 ;; esac
   exit "$code"
@@ -156,8 +163,8 @@ while :; do
   child=$!
   wait_for
   case "$code" in
-    0|3) exit 0 ;;                        # done; the merge tells what has failed
-    2|5) exit "$code" ;;                  # the same again would end the same
+    0|3) exit 0 ;;                        # done; the merge reports failed rows
+    2|5) exit "$code" ;;                  # a retry would end in the same way
     4) echo "Another process has the lock: waiting"; sleep 20 & child=$!; wait_for
        [ "$heard" = 0 ] || { code=143; requeue; } ;;
     129|130|143) requeue ;;

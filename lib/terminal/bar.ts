@@ -1,10 +1,10 @@
 /**
- * Progress in a terminal: at most four calm lines, drawn in place.
+ * Progress in a terminal: at most five lines, drawn in place.
  *
- * After each drawing the cursor goes back to the start of the first line. That is what makes a resize
- * harmless: however the terminal wraps the old lines anew, they lie from the cursor on, and the next
- * drawing erases everything from there. (A bar that moves up by the lines that it drew before leaves
- * some behind when the terminal got narrower.)
+ * After each drawing the cursor goes back to the start of the first line. That makes a resize
+ * harmless: however the terminal wraps the old lines again, they begin at the cursor, and the next
+ * drawing erases everything from there. (A bar that moves up by the number of lines it drew leaves
+ * some behind when the terminal becomes narrower.)
  *
  * @module
  */
@@ -38,31 +38,31 @@ const MIN_DRAW_INTERVAL_MS = 250;
 const ERASE_LINE = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
-/** What a bar needs to know of its terminal. */
+/** The options of a bar. */
 export interface BarOptions {
   /** Writes to the terminal. */
   write: (text: string) => void;
-  /** The width of the terminal now; asked at each drawing. */
+  /** Returns the width of the terminal; called at each drawing. */
   columns: () => number;
   /** Whether colours may be used (`NO_COLOR`). */
   color: boolean;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** Milliseconds of a monotonic clock. @default performance.now */
   now?: () => number;
   /** Whether the figures of the process are shown. @default false */
   isVerbose?: boolean;
-  /** What stands before the bar. @default nothing */
+  /** A name in front of the bar. @default none */
   projectName?: string;
 }
 
 /** A listener that draws. */
 export type Bar = RunListener & {
-  /** Takes the bar off the screen; the next snapshot draws it again. */
+  /** Erases the bar; the next snapshot draws it again. */
   clear(): void;
-  /** Draws it a last time and leaves the cursor below it; it draws nothing more. */
+  /** Draws the bar a last time and leaves the cursor below it. */
   done(): void;
 };
 
-/** Makes the bar. It ends with the event `run-end`, or with `done()`. */
+/** Creates the bar. It ends with the event `run-end`, or with `done()`. */
 export function createBar(options: BarOptions): Bar {
   const drawing = new Drawing(options);
   return Object.assign((event: RunEvent) => drawing.listen(event), {
@@ -77,7 +77,7 @@ class Drawing {
   readonly #now: () => number;
   readonly #paint: Paint;
   readonly #name: string;
-  /** Lines to be printed above the bar with its next drawing. */
+  /** Lines to print above the bar with its next drawing. */
   #above: string[] = [];
   #last: Snapshot | undefined;
   #drawnMs = -Infinity;
@@ -132,20 +132,20 @@ class Drawing {
   }
 }
 
-/** The widest bar: more cells show no more. */
+/** The widest bar; more cells would add nothing. */
 const MAX_BAR_CELLS = 100;
 
 /** The narrowest bar that shows anything. */
 const MIN_BAR_CELLS = 4;
 
-/** The shapes differ, so that they can be told apart without colours. */
+/** Different shapes, so that they can be told apart without colours. */
 const SHAPES = { skipped: "▒", succeeded: "█", failed: "▚", left: "░" };
 
 /** What the lines are made with. */
 export interface BarView {
-  /** What stands before the bar; printable. */
+  /** The name in front of the bar; printable. */
   readonly name: string;
-  /** The most cells that a line may take. */
+  /** The maximum number of cells in a line. */
   readonly width: number;
   /** Colours text. */
   readonly paint: Paint;
@@ -154,8 +154,8 @@ export interface BarView {
 }
 
 /**
- * Makes the lines of the bar: three, one for the process if asked for, and one for what goes wrong. Each starts with an empty
- * cell, where the cursor rests.
+ * Makes the lines of the bar: three, one for the process on request, and one for a problem. Each
+ * starts with an empty cell, where the cursor rests.
  */
 function renderBar(snapshot: Snapshot, view: BarView): string[] {
   const { paint } = view;

@@ -1,20 +1,20 @@
 /**
- * Text that fits into a terminal: widths and colours.
+ * Fits text into terminal columns, and colours it.
  *
  * @module
  */
 
 import { eastAsianWidth } from "../deps/east_asian_width.ts";
 
-/** The colours that are used; each stands beside a word or a shape that says the same. */
+/** The colours. Each comes with a word or a shape that says the same. */
 export type Colour = "red" | "green" | "yellow" | "dim" | "bold";
 
 const CODES: Readonly<Record<Colour, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 };
 
-/** Colours text, or gives it back as it is. */
+/** Colours text, or returns it unchanged. */
 export type Paint = (text: string, colour: Colour | undefined) => string;
 
-/** Makes the function that colours text, if `color` says so. */
+/** Creates the function that colours text, if `color` is set. */
 export function createPaint(color: boolean): Paint {
   if (!color) return (text) => text;
   return (text, colour) =>
@@ -32,8 +32,8 @@ export interface Segment {
 const SEPARATOR = " · ";
 
 /**
- * Puts segments on one line of at most `width` cells. They stand in the order of their importance: from
- * the first that does not fit, all are left out; the very first is cut instead.
+ * Joins segments to one line of at most `width` cells. They come in order of importance: from the
+ * first that does not fit, all are left out, but the very first is shortened instead.
  */
 export function joinSegments(segments: readonly Segment[], width: number, paint: Paint): string {
   let line = "";
@@ -52,7 +52,7 @@ export function joinSegments(segments: readonly Segment[], width: number, paint:
   return line;
 }
 
-/** Cuts printable text to `width` cells; what was cut is shown by an ellipsis. */
+/** Shortens printable text to `width` cells, with an ellipsis. */
 export function clip(text: string, width: number): string {
   if (width <= 0) return "";
   if (stringWidth(text) <= width) return text;

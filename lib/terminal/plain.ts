@@ -1,5 +1,6 @@
 /**
- * Progress where there is no terminal: a line now and then for logs, or each event as one line of JSON for programs.
+ * Progress without a terminal: occasional lines for logs, or each event as a line of JSON for
+ * programs.
  *
  * @module
  */
@@ -21,7 +22,7 @@ import {
   workSegments,
 } from "./status.ts";
 
-/** What plain lines need. */
+/** The options of plain lines. */
 export interface PlainOptions {
   /** Writes to the log; the text ends with a line break. */
   write: (text: string) => void;
@@ -29,17 +30,17 @@ export interface PlainOptions {
   isVerbose?: boolean;
   /** The longest time between two lines. @default 30000 */
   intervalMs?: number;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** Milliseconds of a monotonic clock. @default performance.now */
   now?: () => number;
 }
 
-/** While every row waits for a moment, again and again, the state changes several times a second. */
+/** While rows wait again and again for a moment, the state changes several times a second. */
 const MIN_BETWEEN_WAITS_MS = 10_000;
 
 /** A longer reason would leave no room for figures. */
 const MAX_REASON_CELLS = 40;
 
-/** In less room a problem cannot be told. */
+/** Less room is not enough for a problem. */
 const MIN_TROUBLE_CELLS = 16;
 
 const PLAIN = createPaint(false);
@@ -64,7 +65,10 @@ export function createPlain(options: PlainOptions): RunListener {
   };
 }
 
-/** One line of 120 columns at most; the most important comes first, and what is left holds the problem. */
+/**
+ * One line of at most 120 columns, the most important segments first, with the problem in the
+ * remaining room.
+ */
 function plainLines(snapshot: Snapshot, isVerbose: boolean): string {
   const time = formatDuration(snapshot.elapsed_ms);
   const beginning = `[${time}] ${stateText(snapshot, MAX_REASON_CELLS)}`;

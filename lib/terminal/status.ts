@@ -1,6 +1,6 @@
 /**
- * The parts of a status: what a snapshot says of rows, speed and teachers. The bar and the plain lines are put
- * together from them.
+ * The segments of a status: rows, speed and teachers of a snapshot. The bar and the plain lines are
+ * built from them.
  *
  * @module
  */
@@ -39,15 +39,15 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   halted: "ended early",
 };
 
-/** The most columns of a line of progress, however wide the terminal is. */
+/** The maximum width of a line of progress, however wide the terminal is. */
 export const MOST_COLUMNS = 120;
 
 /** Less is shown as `0.0 s`. */
 const MIN_ETA_MS = 50;
 
 /**
- * What the run is doing, and why where nothing is sent: `backing off until 12:03:07 (429: tokens per
- * min)`. The reason is cut to `mostReasonCells`.
+ * What the run is doing, and why if nothing is sent:
+ * `backing off until 12:03:07 (429: tokens per min)`. The reason is shortened to `mostReasonCells`.
  */
 export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
   const { state, backing_off_until } = snapshot;
@@ -61,13 +61,13 @@ export function stateText(snapshot: Snapshot, mostReasonCells: number): string {
   return why === "" ? STATE_WORDS.backing_off : `backing off${why}`;
 }
 
-/** Where the only teacher ended it, what that said: the run's own reason begins with its address. */
+/** If the only teacher ended the run, its reason: that of the run begins with its address. */
 function reasonOf({ reason, teachers }: Snapshot): string | null {
   const [only, ...others] = teachers;
   return only?.state === "halted" && others.length === 0 ? only.reason : reason;
 }
 
-/** Rows that need nothing any more: from earlier runs and from this one. */
+/** Rows that are finished, from earlier runs and from this one. */
 export function doneRows({ skipped, succeeded, failed }: Snapshot): number {
   return skipped + succeeded + failed;
 }
@@ -85,7 +85,7 @@ export function shareSegments(snapshot: Snapshot): Segment[] {
   return total === null ? [] : [{ text: formatPercent(doneRows(snapshot), total) }];
 }
 
-/** What the user asks first: how fast, until when, for how much, and how many rows are lost. */
+/** What users ask first: the speed, the end, the cost, and how many rows failed. */
 export function mainSegments(snapshot: Snapshot): Segment[] {
   const { failed, rate_per_s } = snapshot;
   return [
@@ -96,7 +96,7 @@ export function mainSegments(snapshot: Snapshot): Segment[] {
   ];
 }
 
-/** `ETA 13 s (11 – 16 s)`. While nothing is sent, it cannot be told when something will be. */
+/** `ETA 13 s (11 – 16 s)`. While nothing is sent, there is no estimate. */
 function etaSegments(snapshot: Snapshot): Segment[] {
   const { state, eta_is_lower_bound, eta_range_s } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
@@ -110,7 +110,7 @@ function etaSegments(snapshot: Snapshot): Segment[] {
   return [{ text: `ETA ${eta}${range === eta ? "" : ` (${range})`}`, colour: "bold" }];
 }
 
-/** What is under way. */
+/** What is in flight. */
 export function workSegments(snapshot: Snapshot): Segment[] {
   const { waiting, refused_for_load, tokens_per_s, latency_ms } = snapshot;
   const { wasted_completion_tokens: wasted } = snapshot;
@@ -136,7 +136,7 @@ function flightText({ in_flight, concurrency, limit }: Snapshot): string {
   return `${formatCount(in_flight)}/${formatCount(concurrency)} in flight${limited}`;
 }
 
-/** What the run costs on this machine. */
+/** The load of the run on this machine. */
 export function processSegments(
   { event_loop_lag_ms, cpu_percent, rss_bytes }: Snapshot,
 ): Segment[] {
@@ -174,8 +174,10 @@ export function errorText({ type, status, message, count }: ErrorGroup): string 
   return `${formatCount(count)} × ${type}${status === null ? "" : ` ${status}`}: ${words}`;
 }
 
-/** What goes wrong: teachers that are not up, and the errors that most rows were lost to. Attempts that were
- * repeated are no problem of the user's. */
+/**
+ * Problems: teachers that are not up, and the error that most rows failed from. Repeated attempts
+ * need no action.
+ */
 export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const losing = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
@@ -200,7 +202,7 @@ export function startText(event: RunStart): string {
   return printable(`${rows} to do${before}: ${model}${teacher}, concurrency ${lanes}`);
 }
 
-/** A notice as a line; trouble is told by a word, not by its colour alone. */
+/** A notice as a line; warnings are marked by a word, not only by colour. */
 export function noticeSegment({ level, message }: Notice): Segment {
   const text = printable(message);
   return level === "warning" ? { text: `Warning: ${text}`, colour: "yellow" } : { text };
@@ -214,14 +216,16 @@ const TEACHER_STATE_WORDS: Readonly<Record<TeacherStatus["state"], string>> = {
   halted: "halted",
 };
 
-/** More lines tell a user with a deadline nothing new. */
+/** The maximum number of lines for teachers. */
 const MAX_LINES = 4;
 
 const MAX_NAME_CELLS = 40;
 const MAX_REASON_CELLS = 40;
 
-/** `1 of 2 teachers up: gpu2:8000 down (connection refused)`; undefined where all are up, or only one
- * is asked, for then the state of the run says it. */
+/**
+ * `1 of 2 teachers up: gpu2:8000 down (connection refused)`; undefined if all are up, or if there
+ * is only one, because then the state of the run says it.
+ */
 export function troubleText(teachers: readonly TeacherStatus[]): string | undefined {
   const others = teachers.filter(({ state }) => state !== "up");
   if (teachers.length < 2 || others.length === 0) return undefined;
@@ -249,7 +253,7 @@ export function teacherLines(teachers: readonly TeacherStatus[]): string[] {
   return lines;
 }
 
-/** Texts of one width, with two cells of space after them; nothing where all are empty. */
+/** Texts padded to one width plus two cells; empty if all are empty. */
 function column(texts: readonly string[]): string[] {
   const cells = texts.map((text) => clip(printable(text), MAX_NAME_CELLS));
   const width = Math.max(...cells.map((text) => stringWidth(text)));
@@ -269,11 +273,14 @@ function hostOf({ address }: TeacherStatus): string {
   return clip(printable(host === "" ? address : host), MAX_NAME_CELLS);
 }
 
-/** What was tried, and after the last colon why it could not be done. */
+/** What was tried, and the cause after the last colon. */
 const CAUSE_LAST = /^(Cannot .+): ([^:]+)$/;
 
-/** A reason in at most `cells` cells. Where it has to be cut its cause comes first: of `Cannot connect to
- * gpu1.example:8000: connection refused` the end says most. Empty where there is none. */
+/**
+ * A reason in at most `cells` cells. If it has to be shortened, the cause comes first: in
+ * `Cannot connect to gpu1.example:8000: connection refused` the end says most. Empty if there is
+ * none.
+ */
 export function shortReason(reason: string | null, cells: number): string {
   const text = printable(reason ?? "");
   if (stringWidth(text) <= cells) return text;

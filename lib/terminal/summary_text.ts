@@ -1,5 +1,5 @@
 /**
- * The end of a run as users read it: what was done, what it took, and what to type next.
+ * The summary at the end of a run: what was done, what it took, and what to type next.
  *
  * @module
  */
@@ -24,10 +24,9 @@ const TRUNCATED_ADVICE = "with a higher --max-tokens, or --on-truncated escalate
 
 /** How the summary is written. */
 export interface SummaryTextOptions {
-  /** The command that continues the run or retries its failures, as it is to be typed. */
+  /** The command that continues the run or retries its failures. */
   continueCommand?: string;
-  /** The command that makes a training set of the results, as it is to be typed. It is shown once nothing is left to
-   * do but what has failed. */
+  /** The command that exports the results. It is shown once only failed rows are left. */
   exportCommand?: string;
   /** Whether colours may be used (`NO_COLOR`). */
   color: boolean;
@@ -37,7 +36,7 @@ export interface SummaryTextOptions {
 type Line = readonly [label: string, text: string];
 
 /**
- * Writes the summary: at most 34 lines, the last with its line break. A figure that is zero has no line.
+ * Writes the summary: at most 34 lines, each with a line break. Figures that are zero have no line.
  */
 export function summaryText(summary: Summary, options: SummaryTextOptions): string {
   const paint = createPaint(options.color);
@@ -60,7 +59,7 @@ export function summaryText(summary: Summary, options: SummaryTextOptions): stri
   return headline(summary, paint) + "\n\n" + align(lines, paint);
 }
 
-/** Asked the same again, they would be cut off again. */
+/** Whether rows failed because they were truncated: the same request would be truncated again. */
 function hasTruncated({ errors }: Summary): boolean {
   return errors.some(({ type, action }) => type === "truncated" && action === "failed");
 }
@@ -81,7 +80,7 @@ function ending(summary: Summary): [string, Colour] {
   const left = `${formatCount(pending)} ${rows(pending)} still to do`;
   if (state === "halted") {
     const reason = printable(summary.reason ?? "") || "no reason was given";
-    // What a halted retry did not come to is not pending: it stands among the failures.
+    // Rows that a halted retry did not reach are not pending but failures.
     const rest = pending > 0 ? `, ${left}` : "";
     return [`Halted after ${time}${rest}: ${reason}`, "red"];
   }
@@ -96,7 +95,7 @@ function interruption(summary: Summary, time: string, left: string): string {
   const { elapsed_ms, pending, failures_on_disk } = summary;
   if (elapsed_ms === 0) return "Interrupted while the input was read: nothing was sent";
   if (pending > 0) return `Interrupted after ${time}: ${left}`;
-  // What a retry did not come to is not pending: it stands among the failures.
+  // Rows that a retry did not reach are not pending but failures.
   const without = failures_on_disk > 0 ? `: ${withoutResult(failures_on_disk)}` : "";
   return `Interrupted after ${time}${without}`;
 }
@@ -155,7 +154,7 @@ function costLines(summary: Summary): Line[] {
   ]);
 }
 
-/** What the user chose needs not be told; a teacher that was halted leaves nothing. */
+/** Shown only if it was searched for; after a halt there is none. */
 function concurrency({ limit, concurrency_is_auto, succeeded_attempts }: Summary): string {
   if (!concurrency_is_auto || succeeded_attempts === 0 || limit === 0) return "";
   return `${formatCount(limit)}, found by auto`;
@@ -198,7 +197,10 @@ function teachersLines({ teachers }: Summary): Line[] {
   return teacherLines(teachers).map((text, index) => [index === 0 ? "Teachers" : "", text]);
 }
 
-/** What rows were lost to comes first. `408 × rate_limit 429: Slow down · 407 retried, 1 failed`. */
+/**
+ * The errors that rows failed from come first.
+ * `408 × rate_limit 429: Slow down · 407 retried, 1 failed`.
+ */
 function errorLines({ errors }: Summary): Line[] {
   const shown = errors.toSorted((a, b) => b.actions.failed - a.actions.failed)
     .slice(0, MAX_ERRORS);

@@ -39,7 +39,7 @@ Deno.test("estimate() takes rows by the limits that they set themselves", () => 
   assertEquals(estimate({ ...open, ownLimits }).isAssumed, false);
   assertStringIncludes(
     describeEstimate(estimate({ ...open, ownLimits }), null).info[0],
-    "15 to 15 completion tokens an answer in the mean, max_tokens is the most)",
+    "15 to 15 completion tokens an answer on average, max_tokens is the upper limit)",
   );
 });
 
@@ -60,7 +60,7 @@ Deno.test("describeEstimate() says what it assumes, and that a budget is below i
   assertEquals(say(null), {
     info: [
       "Estimated cost of 1,000 answers: $0.39 to $2.31 (about 1,000,000 prompt tokens in all, " +
-      "100 to 1,000 completion tokens an answer, max_tokens is the most)",
+      "100 to 1,000 completion tokens an answer, max_tokens is the upper limit)",
     ],
     warnings: [],
   });
@@ -70,7 +70,7 @@ Deno.test("describeEstimate() says what it assumes, and that a budget is below i
   );
   assertEquals(say(2.4).warnings, []);
   assertEquals(say(1).warnings, [
-    "--max-cost $1.00 is below the most that the run may cost ($2.31): " +
+    "--max-cost $1.00 is below the highest estimate ($2.31): " +
     "it may end before all rows are answered",
   ]);
   assertEquals(say(0.1).warnings, [

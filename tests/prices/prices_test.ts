@@ -56,7 +56,7 @@ Deno.test("pricesOf() takes public prices where none are given, and says so", as
   assertStringIncludes(
     notes[0],
     '"gpt-5-mini" at https://api.openai.com/v1 by a list of public prices: $0.25 for a million ' +
-      "prompt tokens ($0.025 out of the cache), $2 for a million completion tokens (--price-in",
+      "prompt tokens ($0.025 from the cache), $2 for a million completion tokens (--price-in",
   );
 });
 
@@ -110,11 +110,11 @@ Deno.test("pricesOf() prices the tier of service that an answer was given at", a
   assertStringIncludes(
     notes[0],
     "by a list of public prices, service_tier priority: $0.45 for a million prompt tokens " +
-      "($0.045 out of the cache), $3.6 for a million completion tokens",
+      "($0.045 from the cache), $3.6 for a million completion tokens",
   );
   assertEquals(ratesOf(OPENAI), { usdIn: 0.45, usdOut: 3.6 });
   const unknown = await pricesOf([OPENAI], { params: { service_tier: "unheard-of" } });
-  assertStringIncludes(unknown.notes[0], "no price of its own for service_tier unheard-of: $0.25");
+  assertStringIncludes(unknown.notes[0], "no separate price for service_tier unheard-of: $0.25");
 });
 
 Deno.test("pricesOf() believes APIs that say what an answer costs, and no other server", async () => {

@@ -88,7 +88,7 @@ Deno.test("a changed input, other inputs and another way to read them are refuse
   await assertRejects(
     () => runShard(input, output, { shard }),
     SourceError,
-    "it was changed since the borders in",
+    "it has changed since the borders in",
   );
   const other = await dir.write("other.jsonl", prompts(0, 10));
   await assertRejects(() => runShard(other, output, { shard }), UsageError, "made for other files");
@@ -134,7 +134,7 @@ Deno.test("compressed files are dealt out whole, each shard has one, and more sh
   const { starts } = await divide(inputs, 3);
   assertEquals(starts.map(({ input }) => input), [0, 1, 2]);
   const refused = await assertRejects(() => divide(inputs, 4), SourceError);
-  assertStringIncludes(refused.message, "Take at most 3 shards, or uncompress: convert ");
+  assertStringIncludes(refused.message, "Use at most 3 shards, or decompress: convert ");
   const rows = await runAll(dir, inputs, 3);
   assertEquals(rows.map(({ length }) => length), [500, 1, 1]);
   await assertRejects(
