@@ -31,6 +31,7 @@ Deno.test("Engine holds back the one row that a teacher puts off, and sends it o
 for (
   const [name, refused, error] of [
     ["from the third refusal in a row", ["0", "1", "2"], tooMany(5_000)],
+    ["from the third in the order of sending", ["3", "1", "2"], tooMany(5_000)],
     ["at once where nothing is left of a limit", ["1"], usedUp(5_000)],
   ] as const
 ) {
@@ -60,6 +61,16 @@ for (
     assertEquals(clock.pendingTimers, 0);
   });
 }
+
+Deno.test("Engine counts no refusals as in a row of requests that were not sent one after the other", async () => {
+  using clock = new FakeClock();
+  const fixture = new Fixture({ rows: rowsOf(40), concurrency: 12, now: clock.now });
+  await fixture.start();
+  for (const uid of ["1", "3", "5", "7"]) await fixture.teacher.call(uid).refuse(tooMany(5_000));
+  assertEquals(fixture.engine.state, "running");
+  fixture.engine.abort();
+  await fixture.ended;
+});
 
 Deno.test("Engine counts no refusals as in a row that have an answer between them", async () => {
   using clock = new FakeClock();

@@ -94,6 +94,16 @@ Deno.test("a teacher that cannot be reached when a run begins is used to the ful
   assertGreaterOrEqual(between(perSecond, 40, 60) / 20, 0.95 * BUSY_PER_S);
 });
 
+Deno.test("a teacher that refuses every third request is kept busy with one at a time", async () => {
+  let asked = 0;
+  const { byCalls, failed } = await play({
+    ...{ rows: 1_000, concurrency: 1, latencyMs: 200, isCareful: false },
+    refuse: () => ++asked % 3 === 0 ? tooMany() : undefined,
+  });
+  assertEquals(failed, 0);
+  assertLessOrEqual(byCalls, 1.2);
+});
+
 Deno.test("a teacher that lets requests time out when too many are in flight is sent fewer", async () => {
   const tooSlow = () => new TeacherError("Too slow", { type: "timeout" });
   const { perSecond, posts, refused } = await play({

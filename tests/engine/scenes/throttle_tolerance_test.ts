@@ -1,15 +1,7 @@
 /** Tests of lib/engine/flow/throttle_tolerance.ts: what a teacher refuses whatever is sent does not slow a run. @module */
 
-import {
-  assertEquals,
-  assertGreaterOrEqual,
-  assertLessOrEqual,
-} from "../../../lib/deps/std_assert.ts";
+import { assertGreaterOrEqual, assertLessOrEqual } from "../../../lib/deps/std_assert.ts";
 import { LoadControl } from "../../../lib/engine/flow/load_control.ts";
-import {
-  ThrottleTolerance,
-  type ThrottleVerdict,
-} from "../../../lib/engine/flow/throttle_tolerance.ts";
 import {
   RefusingServer,
   seededRandom,
@@ -159,54 +151,4 @@ Deno.test("a capacity of 400, 100 and 400 is followed, flaky or not", () => {
       assertLessOrEqual(limit, 1.2 * capacity, `share ${share}: ${limits}`);
     }
   }
-});
-
-/** What is thought of attempts that are throttled one after the other. */
-function verdicts(tolerance: ThrottleTolerance, from: number, count: number): ThrottleVerdict[] {
-  return Array.from({ length: count }, (_, i) => {
-    const ticket = from + i;
-    tolerance.sent(ticket, ticket);
-    const attempt = { ticket, startedAt: ticket, inFlight: 10, isStarting: false };
-    return tolerance.throttled(attempt, ticket + 0.5);
-  });
-}
-
-Deno.test("ThrottleTolerance takes three in a row for too much, at first and after many answers", () => {
-  const expected: ThrottleVerdict[] = ["tolerated", "tolerated", "excess"];
-  assertEquals(verdicts(new ThrottleTolerance(), 1, 3), expected);
-  const tolerance = new ThrottleTolerance();
-  for (let ticket = 1; ticket <= 1_000; ticket++) tolerance.sent(ticket, ticket);
-  assertEquals(verdicts(tolerance, 1_001, 3), expected);
-  assertEquals(tolerance.isRun, true);
-});
-
-Deno.test("ThrottleTolerance sees a run in the order in which attempts were sent, whichever comes back first", () => {
-  for (const tickets of [[5, 6, 7], [7, 5, 6], [6, 7, 5]]) {
-    const tolerance = new ThrottleTolerance();
-    for (let ticket = 1; ticket <= 20; ticket++) tolerance.sent(ticket, 0);
-    const isRun = tickets.map((ticket) => {
-      tolerance.throttled({ ticket, startedAt: 0, inFlight: 10, isStarting: false }, 20);
-      return tolerance.isRun;
-    });
-    assertEquals(isRun, [false, false, true], tickets.join());
-  }
-  const tolerance = new ThrottleTolerance();
-  for (let ticket = 1; ticket <= 20; ticket++) tolerance.sent(ticket, 0);
-  for (const ticket of [3, 5, 7, 9]) {
-    tolerance.throttled({ ticket, startedAt: 0, inFlight: 10, isStarting: false }, 20);
-  }
-  assertEquals(tolerance.isRun, false);
-});
-
-Deno.test("ThrottleTolerance finds out with one attempt at a time, whose clock is a little ahead", () => {
-  const tolerance = new ThrottleTolerance();
-  const found = new Set<ThrottleVerdict>();
-  let now = 0;
-  for (let ticket = 1; ticket <= 300; ticket++, now += 200) {
-    tolerance.sent(ticket, now);
-    if (ticket % 3 !== 0) continue;
-    const attempt = { ticket, startedAt: now + 0.4, inFlight: 1, isStarting: false };
-    found.add(tolerance.throttled(attempt, now + 1));
-  }
-  assertEquals(found.has("ineffective"), true);
 });
