@@ -8,9 +8,7 @@ import { closestString } from "../lib/deps/std_text.ts";
 import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
-
-/** What the tags around reasoning must be. */
-export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
+import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
 /** What a value must be. */
 interface Rule {
@@ -143,11 +141,3 @@ export interface TeacherSpec {
 
 /** The value of a header field as YAML has it. */
 type HeaderValue = string | number | boolean;
-
-/** The two tags, or undefined where the text is no such pair. */
-export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
-  const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
-  const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&
-    close !== "";
-  return isPair ? [open, close] : undefined;
-}

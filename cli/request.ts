@@ -9,7 +9,6 @@ import { MAX_CONCURRENCY } from "../lib/engine/mod.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import type { ResolvedRunOptions, ResponseGeneratorOptions } from "../lib/run/mod.ts";
 import { MOST_SAMPLES } from "../lib/seed.ts";
-import { readConfig } from "./config.ts";
 import type { TeacherSpec } from "./config_teachers.ts";
 import { type Allowance, parseAllowance } from "./exit_codes.ts";
 import type { Io } from "./io.ts";
@@ -51,7 +50,10 @@ export interface RunRequest {
  */
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
-  const config = typeof path === "string" ? await readConfig(path) : undefined;
+  // Loaded where there is one: the parser of YAML is 30 modules.
+  const config = typeof path === "string"
+    ? await (await import("./config.ts")).readConfig(path)
+    : undefined;
   const settings = new Settings(args, config?.flags);
   const params = await readParams(settings, config?.params ?? {});
   const inputs = args.inputs.length > 0 ? args.inputs : config?.inputs ?? [];

@@ -192,3 +192,14 @@ async function readFileOf(name: string, path: string): Promise<string> {
 }
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** What the tags around reasoning must be. */
+export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
+
+/** The two tags, or undefined where the text is no such pair. */
+export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
+  const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
+  const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&
+    close !== "";
+  return isPair ? [open, close] : undefined;
+}

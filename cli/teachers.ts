@@ -7,13 +7,12 @@
 import { UsageError } from "../lib/errors.ts";
 import { isList } from "../lib/endpoints/mod.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
-import { parseSimulateOptions, serveSimulatedTeacher } from "../lib/simulate/mod.ts";
 import { openai } from "../lib/teacher/mod.ts";
 import { addressOf, DEFAULT_KEY_VARIABLE, Keys, type OnMissingKey } from "./api_key.ts";
-import { parseThinkTags, type TeacherSpec, THINK_TAGS_RULE } from "./config_teachers.ts";
+import type { TeacherSpec } from "./config_teachers.ts";
 import { holdsKey, readReach } from "./headers.ts";
 import type { Io } from "./io.ts";
-import { asUsage, type Settings } from "./settings.ts";
+import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
 /** Teachers, and whatever was started for them. */
 export interface OpenTeachers extends AsyncDisposable {
@@ -50,7 +49,7 @@ export async function openTeachers(
   const alone = named.filter(({ baseUrl }) => !isList(baseUrl));
   const teachers = simulation === undefined
     ? await openReal(alone, settings, io, keys, opened, named)
-    : [openSimulated(simulation, settings, specs, opened)];
+    : [await openSimulated(simulation, settings, specs, opened)];
   const { places = [], list } = lists.length === 0
     ? {}
     : await openListsOf(lists, makeOne, settings);
@@ -192,12 +191,12 @@ function isOpenAI(baseUrl: string): boolean {
 }
 
 /** No key is read for it: a simulated teacher must never see one. */
-function openSimulated(
+async function openSimulated(
   simulation: string,
   settings: Settings,
   specs: readonly TeacherSpec[],
   opened: AsyncDisposableStack,
-): TeacherPlace {
+): Promise<TeacherPlace> {
   if (settings.list("base-url").length > 0) {
     throw new UsageError("Cannot use --base-url with --simulate: choose one teacher");
   }
@@ -211,6 +210,7 @@ function openSimulated(
       "Cannot use --simulate with the teachers of the configuration: choose one teacher",
     );
   }
+  const { parseSimulateOptions, serveSimulatedTeacher } = await import("../lib/simulate/mod.ts");
   const server = asUsage(() => serveSimulatedTeacher(parseSimulateOptions(simulation)));
   opened.defer(() => server.close());
   const teacher = openai({
