@@ -46,7 +46,7 @@ const DEFAULTS = { maxLineBytes: 64 * 2 ** 20, linesBefore: 0 } satisfies LinesO
  * Small batches die in V8's young generation: the first pass takes 16 MB of heap with them, and 37
  * MB with the lines of a whole chunk.
  */
-const BATCH_LINES = 32;
+const BATCH_LINES = 64;
 const KEPT_BYTES = 64 * 2 ** 10;
 
 /**
@@ -100,12 +100,15 @@ class LineSplitter {
   *push(chunk: Uint8Array): Generator<Line[]> {
     let lines: Line[] = [];
     let start = 0;
+    // One check of all lines that end in the chunk takes less than one for each; the first may have begun before.
+    const first = this.#length === 0 ? 0 : chunk.indexOf(LINE_FEED) + 1;
+    const areText = isUtf8(chunk.subarray(first, chunk.lastIndexOf(LINE_FEED) + 1));
     for (
       let end = chunk.indexOf(LINE_FEED);
       end !== -1;
       end = chunk.indexOf(LINE_FEED, start)
     ) {
-      this.#finish(chunk.subarray(start, end), lines);
+      this.#finish(chunk.subarray(start, end), lines, areText && start >= first);
       start = end + 1;
       if (lines.length >= BATCH_LINES) {
         yield lines;
@@ -118,7 +121,7 @@ class LineSplitter {
 
   end(): Line[] {
     const lines: Line[] = [];
-    if (this.#length > 0) this.#finish(new Uint8Array(), lines);
+    if (this.#length > 0) this.#finish(new Uint8Array(), lines, false);
     return lines;
   }
 
@@ -132,10 +135,10 @@ class LineSplitter {
     }
   }
 
-  #finish(segment: Uint8Array, lines: Line[]): void {
+  #finish(segment: Uint8Array, lines: Line[], isText: boolean): void {
     const number = ++this.#number;
     if (this.#length === 0 && segment.length <= this.#maxBytes) {
-      this.#read(number, segment, lines);
+      this.#read(number, segment, lines, isText);
       return;
     }
     this.#carry(segment);
@@ -143,17 +146,18 @@ class LineSplitter {
     const isTooLong = this.#length > this.#maxBytes;
     this.#pieces = [];
     this.#length = 0;
-    if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines);
+    if (!isTooLong) return this.#read(number, join(pieces, Infinity), lines, false);
     const limit = formatBytes(this.#maxBytes, { binary: true });
     lines.push({ number, text: undefined, problem: `longer than ${limit}`, bytes: pieces[0] });
   }
 
-  #read(number: number, segment: Uint8Array, lines: Line[]): void {
+  /** `isText`: the segment is known to be UTF-8. */
+  #read(number: number, segment: Uint8Array, lines: Line[], isText: boolean): void {
     const bytes = number === 1 && startsWithBom(segment) ? segment.subarray(3) : segment;
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
     if (isBlank(bytes, end)) return;
     const line = end === bytes.length ? bytes : bytes.subarray(0, end);
-    if (isUtf8(line)) {
+    if (isText || isUtf8(line)) {
       const text = this.#decoder.decode(line);
       lines.push({ number, text, problem: undefined, bytes: undefined });
     } else {

@@ -67,7 +67,7 @@ Deno.test("readLines() keeps carriage returns within a line", async () => {
 
 Deno.test("readLines() reports invalid UTF-8 with the line's bytes and continues", async () => {
   const bytes = new Uint8Array([...bytesOf("a\nb"), 0xff, 0xfe, 13, 10, ...bytesOf("c\n"), 0xc3]);
-  for (const size of [1, 3, 100]) {
+  for (const size of [1, 2, 3, 4, 5, 6, 8, 9, 100]) {
     const lines = await read(bytes, size);
     assertEquals(short(lines), [[1, "a"], [2, undefined], [3, "c"], [4, undefined]]);
     assertEquals(lines[1].problem, "invalid UTF-8");
