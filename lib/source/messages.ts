@@ -9,6 +9,7 @@ import type { Message } from "../teacher/mod.ts";
 import { MESSAGE_FIELDS } from "./chat_fields.ts";
 import { define, has, isBlank } from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
+import { turnsOfTranscript } from "./transcripts.ts";
 import { addCalls, callMessage, linkToolCalls, parsed, withCallsInText } from "./tool_calls.ts";
 
 /** A turn of a conversation, as it is in the row. */
@@ -50,12 +51,16 @@ export function conversationOf(
   reading: Reading,
   keepsPrefill = reading.keepsPrefill,
 ): Message[] | RowProblem {
-  const list = turnsIn(value);
+  const list = turnsIn(value, reading);
   if (list === undefined) return notTurns(name, value);
   if (list.length === 0) return new RowProblem(`"${name}" must not be empty`);
   // A bare array of pairs is not a conversation but a whole file of rows on one line.
   const isOfPairs = reading.shape !== "message-array" && isPair(list[0]);
-  const all = isOfPairs ? list.flatMap(turnsOfPair) : list;
+  const all = isOfPairs
+    ? list.flatMap(turnsOfPair)
+    : typeof list[0] === "string" && TEXTS_IN_TURN.test(name)
+    ? list.map(turnOfText)
+    : list;
   let end = all.length;
   while (!keepsPrefill && end > 0 && isAnswer(all[end - 1])) end--;
   if (end === 0) return new RowProblem(`"${name}" must hold more than assistant turns`);
@@ -72,13 +77,25 @@ export function conversationOf(
 /**
  * The turns of a value: a list, that list as JSON text (CSV files, columns of text), or its
  * columns, which is how Hugging Face writes a sequence of objects: `{"role":[…],"content":[…]}`.
+ * Those of a preference pair may be a transcript.
  */
-function turnsIn(value: unknown): unknown[] | undefined {
+function turnsIn(value: unknown, reading: Reading): unknown[] | undefined {
   if (Array.isArray(value)) return value;
-  if (typeof value === "string") {
-    return /^\s*[[{]/.test(value) ? turnsIn(parsed(value)) : undefined;
-  }
-  return isColumns(value) ? turnsOfColumns(value) : undefined;
+  if (typeof value !== "string") return isColumns(value) ? turnsOfColumns(value) : undefined;
+  if (/^\s*[[{]/.test(value)) return turnsIn(parsed(value), reading);
+  return OF_TRANSCRIPTS.has(reading.shape) ? turnsOfTranscript(value) : undefined;
+}
+
+const OF_TRANSCRIPTS: ReadonlySet<string> = new Set(["chosen", "prompt-field"]);
+
+/** Fields in which texts take turns, the user's first (LIMA, UltraChat). Elsewhere a list of texts is something else,
+ * such as the user's turns alone (MT-Bench) or several prompts. */
+export const TEXTS_IN_TURN = /^(?:conversations?|data|dialog(?:ue)?s?)$/;
+
+function turnOfText(turn: unknown, index: number): unknown {
+  return typeof turn === "string"
+    ? { role: index % 2 === 0 ? "user" : "assistant", content: turn }
+    : turn;
 }
 
 /** Whether these are the columns of a list of turns. */
@@ -223,12 +240,16 @@ function roleOf(turn: unknown, name: string, index: number): string | RowProblem
   }
   const { from } = turn;
   if (has(role) || !has(from)) {
-    return mustBe(`${name}[${index}].role`, "a role such as user", role);
+    const help = typeof turn.type === "string" ? () => LANGCHAIN : undefined;
+    return mustBe(`${name}[${index}].role`, "a role such as user", role, help);
   }
   const speaker = typeof from === "string" ? ROLES.get(from.toLowerCase()) : undefined;
   return speaker ??
     mustBe(`${name}[${index}].from`, "a speaker such as system, human, gpt or tool", from);
 }
+
+const LANGCHAIN = "for messages of LangChain, use jq -c '.messages |= map({role: " +
+  '({"human":"user","ai":"assistant"}[.type] // .type), content: (.content // .data.content)})\'';
 
 function isAnswer(turn: unknown): boolean {
   const role = roleOf(turn, "", 0);

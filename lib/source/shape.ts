@@ -10,7 +10,8 @@ import { hasImages, withImages } from "./images.ts";
 import { has, isBlank } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
-import { promptHint, type Template } from "./template.ts";
+import { oldAnswerIn } from "./transcripts.ts";
+import { fieldInside, noPrompt, type Template } from "./template.ts";
 
 /** What a row looks like. */
 export type Shape =
@@ -35,7 +36,9 @@ export type Shape =
   /** `{"instruction","input"?}`: Alpaca; `{"instruction","context"?}`: Dolly. */
   | "instruction"
   /** `{"conversation":[{"role","content",…}]}`: LMSYS, WildChat. */
-  | "conversation";
+  | "conversation"
+  /** `{"chosen","rejected"}`: preference pairs that hold the prompt themselves. */
+  | "chosen";
 
 /** One JSON object or array, as it was parsed. */
 export type ParsedJson = unknown[] | RowObject;
@@ -72,11 +75,7 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
   if (has(row.question)) return "question";
   if (has(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
-  return new RowProblem(
-    'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
-      `"instruction", or a template: ${fieldsOf(row)}`,
-    () => promptHint(row),
-  );
+  return has(row.chosen) && has(row.rejected) ? "chosen" : noPrompt(row);
 }
 
 /** The fields for a row's own system message; the second is OpenOrca's. */
@@ -106,6 +105,7 @@ export function fieldsSent(shape: Shape, { promptField, template }: PromptOption
     case "messages":
     case "conversations":
     case "conversation":
+    case "chosen":
       return [shape, ...OF_CHAT];
     case "instruction":
       return ["instruction", "input", "context", ...OF_PROMPT];
@@ -153,6 +153,7 @@ function ownMessages(
     case "messages":
     case "conversations":
     case "conversation":
+    case "chosen":
       return conversationOf(row[shape], shape, reading);
     case "instruction":
       return withHistory(alpaca(row, reading), row, reading);
@@ -168,7 +169,7 @@ function ownMessages(
 
 function promptField(row: RowObject, field: string, reading: Reading): Message[] | RowProblem {
   const value = row[field];
-  if (Array.isArray(value) || isColumns(value)) {
+  if (Array.isArray(value) || isColumns(value) || (field === "chosen" && has(row.rejected))) {
     if (has(row.history)) reading.leaveOut("history");
     return conversationOf(value, field, reading);
   }
@@ -177,8 +178,12 @@ function promptField(row: RowObject, field: string, reading: Reading): Message[]
 
 function userMessage(content: unknown, name: string): Message[] | RowProblem {
   if (content instanceof RowProblem) return content;
-  if (typeof content !== "string") return mustBe(name, "a string", content);
+  if (typeof content !== "string") {
+    return mustBe(name, "a string", content, () => fieldInside(name, content));
+  }
   if (isBlank(content)) return mustBe(name, "more than white space", content);
+  const problem = oldAnswerIn(content, name);
+  if (problem !== undefined && name !== "template") return problem;
   return [{ role: "user", content }];
 }
 
@@ -287,13 +292,4 @@ function isBatch(row: RowObject): boolean {
 
 function isArray(row: ParsedJson): row is unknown[] {
   return Array.isArray(row);
-}
-
-const FIELDS_SHOWN = 10;
-
-function fieldsOf(row: RowObject): string {
-  const names = Object.keys(row);
-  if (names.length === 0) return "the row is empty";
-  const shown = names.slice(0, FIELDS_SHOWN).map((name) => JSON.stringify(name)).join(", ");
-  return `its fields are ${shown}${names.length > FIELDS_SHOWN ? ", …" : ""}`;
 }

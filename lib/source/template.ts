@@ -7,6 +7,7 @@
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
 import { holdsNumber, isBlank, parseLossless } from "./json_values.ts";
+import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./problem.ts";
 
 /** A parsed template. */
@@ -138,17 +139,60 @@ const MAY_BE_NOTES: ReadonlySet<string> = new Set(["source", "context", "body", 
 const UNLIKELY =
   /(^|_)(id|uuid|uid|url|label|category|class|lang|language|split|answer|response|output|completion|solution|target|model|date|time|hash|name|type|difficulty|score|rating)s?$/i;
 
+/** The problem of a row without a prompt. */
+export function noPrompt(row: Fields): RowProblem {
+  return new RowProblem(
+    'no prompt found: expected "messages", "prompt", "conversations", "question" or ' +
+      `"instruction", or a template: ${fieldsOf(row)}`,
+    () => promptHint(row),
+  );
+}
+
+const FIELDS_SHOWN = 10;
+
+function fieldsOf(row: Fields): string {
+  const names = Object.keys(row);
+  if (names.length === 0) return "the row is empty";
+  const shown = names.slice(0, FIELDS_SHOWN).map((name) => JSON.stringify(name)).join(", ");
+  return `its fields are ${shown}${names.length > FIELDS_SHOWN ? ", …" : ""}`;
+}
+
 /** Advice for a row without a prompt, or "" where no field looks like one. */
-export function promptHint(row: Fields): string {
+function promptHint(row: Fields): string {
+  const inside = insideHint(row);
+  if (inside !== "") return inside;
   const lists = Object.entries(row).filter(([, value]) => isListOfObjects(value));
   if (lists.length === 1 && Object.keys(row).length <= 3 && !isConversation(lists[0][1])) {
-    const [name] = lists[0];
+    const [name, [first]] = lists[0] as [string, object[]];
+    // Axolotl's segments are the parts of one text, answers among them.
+    if ("label" in first && "text" in first) return "";
     return `the rows are in "${name}": extract them with jq -c '.["${name}"][]'`;
   }
   const batch = batchHint(row);
   if (batch !== "") return batch;
   const field = likelyPromptField(row);
   return field === undefined ? "" : `use --prompt-field ${word(field)}`;
+}
+
+/** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */
+function insideHint(row: Fields): string {
+  for (const [name, value] of Object.entries(row)) {
+    if (/^(?:params|request|modelInput)$/.test(name)) continue;
+    if (isConversation(fieldOf(value, "messages"))) {
+      return `the messages are in "${name}": extract them with jq -c '.["${name}"]'`;
+    }
+  }
+  const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
+  if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
+    return TEXTS_IN_TURN.test(texts)
+      ? `use --prompt-field ${word(texts)}`
+      : `use --template '{{${texts}.0}}' for the first text of the list`;
+  }
+  if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
+    return "it is one message of a tree: keep the first ones with " +
+      "jq -c 'select(.parent_id == null) | {prompt: .text}'";
+  }
+  return "";
 }
 
 /** Advice for requests and lines of batch files of other APIs than chat completions. */
@@ -180,12 +224,20 @@ function fieldOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? own(value, name) : undefined;
 }
 
+/** Advice for an object in the place of a prompt: OpenAssistant's trees, PRM800K. */
+export function fieldInside(name: string, value: unknown): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "";
+  const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
+  const field = likelyPromptField(Object.fromEntries(texts));
+  return field === undefined ? "" : `use --template '{{${name}.${field}}}'`;
+}
+
 /** The field that is most likely the prompt; undefined where none is. */
 export function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => isPrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, KNOWN));
   if (mistyped !== undefined) return mistyped;
-  const chats = names.filter((name) => isConversation(row[name]));
+  const chats = names.filter((name) => isConversation(row[name]) && !OLD.test(name));
   if (chats.length === 1) return chats[0];
   for (const usual of USUAL) {
     const found = names.find((name) => name.toLowerCase() === usual);
@@ -194,6 +246,9 @@ export function likelyPromptField(row: Fields): string | undefined {
   const [only, ...others] = names.filter((name) => !UNLIKELY.test(name) && isSentence(row[name]));
   return others.length === 0 ? only : undefined;
 }
+
+/** Conversations that hold answers. */
+const OLD = /output|completion|response|answer|repl(?:y|ies)|chosen|rejected|prefer/i;
 
 function isPrompt(value: unknown): boolean {
   return typeof value === "string" ? /\S/.test(value) : isConversation(value);
@@ -204,8 +259,16 @@ function isSentence(value: unknown): boolean {
   return typeof value !== "string" || /\S\s+\S/.test(value);
 }
 
+/** Messages, or pairs of question and answer. */
 function isConversation(value: unknown): boolean {
-  return isListOfObjects(value) && ("role" in value[0] || "from" in value[0]);
+  if (!isListOfObjects(value)) return false;
+  const [first] = value;
+  return "role" in first || "from" in first || ("user" in first && "assistant" in first);
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 &&
+    value.every((text) => typeof text === "string" && isSentence(text));
 }
 
 function isListOfObjects(value: unknown): value is [object, ...object[]] {

@@ -45,10 +45,22 @@ export function withCallsInText(message: Message): Message {
     return { ...message, content: answers.length === 1 ? answers[0] : JSON.stringify(answers) };
   }
   if (role !== "assistant" || !content.includes("<tool_call>")) return message;
-  const calls = [...content.matchAll(CALL_IN_TEXT)].map(([, call]) => parsed(call));
+  const calls = [...content.matchAll(CALL_IN_TEXT)]
+    .map(([, call]) => parsed(call) ?? parsed(jsonOfPython(call)));
   if (calls.length === 0 || !calls.every(isNamed)) return message;
   const text = content.replace(CALL_IN_TEXT, "").trim();
   return { ...message, content: text === "" ? null : text, tool_calls: calls.map(asStated) };
+}
+
+const PYTHON = /"(?:[^"\\]|\\.)*"|'((?:[^'\\]|\\.)*)'|\b(?:True|False|None)\b/gs;
+const CONSTANTS: Readonly<Record<string, string>> = { True: "true", False: "false", None: "null" };
+
+/** A Python literal as JSON: Hermes' datasets hold calls as `str()` wrote them. */
+function jsonOfPython(text: string): string {
+  return text.replace(PYTHON, (literal, quoted) => {
+    if (quoted === undefined) return CONSTANTS[literal] ?? literal;
+    return `"${quoted.replaceAll("\\'", "'").replaceAll('"', '\\"')}"`;
+  });
 }
 
 /** Adds the calls of a message to those of another one. */
@@ -73,7 +85,10 @@ export function linkToolCalls(
       const isAlone = messages[index + 1]?.role !== "tool";
       const answers = answersOf(message, unanswered, isAlone);
       if (answers.length === 0 && reading.isLog) {
-        return new RowProblem(`"${name}" holds the answer to a call without the call before it`);
+        return new RowProblem(
+          `"${name}" holds the answer to a call without the call before it`,
+          () => AS_USER_TURN,
+        );
       }
       linked.push(...(answers.length === 0 ? [message] : answers));
       unanswered = unanswered.filter(({ id }) =>
@@ -93,6 +108,10 @@ export function linkToolCalls(
   }
   return linked;
 }
+
+/** For logs with calls as plain text, as in ToolACE: `[f(x=1)]`. */
+const AS_USER_TURN = "if the call is plain text, send the answer as a turn of the user: use " +
+  `jq -c '.conversations |= map(if .from == "tool" or .from == "observation" then .from = "human" else . end)'`;
 
 /** Assigns an answer to its call; a single answer after several calls belongs to all of them. */
 function answersOf(
@@ -176,9 +195,41 @@ export function toolsOf(value: unknown, name: string): unknown[] | undefined | R
       );
     }
     const isBare = typeof tool.name === "string" && !hasText(tool.type) && !tool.function;
-    formed.push(isBare ? { type: "function", function: tool } : tool);
+    formed.push(isBare ? { type: "function", function: withSchema(tool) } : tool);
   }
   return formed.every((tool, i) => tool === tools[i]) && tools === value ? tools : formed;
+}
+
+/** Python's names of types. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ["str", "string"],
+  ["int", "integer"],
+  ["float", "number"],
+  ["bool", "boolean"],
+  ["list", "array"],
+  ["set", "array"],
+  ["tuple", "array"],
+  ["dict", "object"],
+]);
+
+/** Makes a JSON schema of parameters that are listed by name with Python types, as xLAM and APIGen have them:
+ * `{"x":{"type":"int, optional","description":…}}`. */
+function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
+  const { parameters } = tool;
+  if (!isObject(parameters) || typeof parameters.type === "string") return tool;
+  const entries = Object.entries(parameters);
+  const isByName = entries.length > 0 &&
+    entries.every(([, one]) => isObject(one) && typeof one.type === "string");
+  if (!isByName) return tool;
+  const required: string[] = [];
+  const properties = entries.map(([name, one]) => {
+    const { type, ...rest } = one as Record<string, unknown> & { type: string };
+    const [, word] = /^\s*(\w*)/.exec(type)!;
+    if (!/\boptional\b/i.test(type) && !has(rest.default)) required.push(name);
+    return [name, { type: TYPES.get(word.toLowerCase()) ?? type, ...rest }];
+  });
+  const schema = { type: "object", properties: Object.fromEntries(properties) };
+  return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
 }
 
 function isNamed(call: unknown): boolean {

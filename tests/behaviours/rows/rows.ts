@@ -8,6 +8,7 @@
 
 import type { RowGroup } from "./case.ts";
 import { CHATS } from "./chats.ts";
+import { DATASETS } from "./datasets.ts";
 import { IDS } from "./ids.ts";
 import { IMAGES } from "./images.ts";
 import { PARAMETERS } from "./parameters.ts";
@@ -26,4 +27,5 @@ export const ROWS: readonly RowGroup[] = [
   UNSENT,
   IDS,
   QUIRKS,
+  DATASETS,
 ];
