@@ -86,7 +86,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
       }
       // If no row can be read, the file may be of another format.
       const foreign = rows > 0 && bad.count - before === rows && input.format === "jsonl" &&
-        foreignText(start ?? "", file);
+        foreignText(start ?? "", file, rows === 1);
       if (foreign) throw foreignFormatError(file, foreign);
     }
     bad.throwIfAny();

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { isUtf8 } from "node:buffer";
 import { Readable, type Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { ZstdFrames } from "./zstd_frames.ts";
-import { foreignBytes, type ForeignFormat } from "./foreign_format.ts";
+import { foreignBytes, type ForeignFormat, NEEDS_DICTIONARY } from "./foreign_format.ts";
 
 const CHUNK_BYTES = 64 * 2 ** 10;
 
@@ -18,7 +19,7 @@ const CHUNK_BYTES = 64 * 2 ** 10;
 const COMPRESSIONS: readonly {
   readonly name: string;
   readonly extension: string;
-  readonly magic: readonly number[];
+  readonly begins: (start: Uint8Array) => boolean;
   readonly decompress: () => Transform;
   /** Finds what decompression does not notice: missing or extra bytes. */
   readonly check?: () => Promise<ZstdFrames>;
@@ -27,14 +28,16 @@ const COMPRESSIONS: readonly {
     name: "gzip",
     extension: ".gz",
     // RFC 1952, 2.3.1.
-    magic: [0x1f, 0x8b],
+    begins: ([first, second]) => first === 0x1f && second === 0x8b,
     decompress: () => createGunzip({ chunkSize: CHUNK_BYTES }),
   },
   {
     name: "zstd",
     extension: ".zst",
-    // RFC 8878, 3.1.1.
-    magic: [0x28, 0xb5, 0x2f, 0xfd],
+    // RFC 8878, 3.1.1, and 3.1.2: the first frame of pzstd is a skippable one.
+    begins: ([first, second, third, fourth]) =>
+      (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd) ||
+      (first >> 4 === 5 && second === 0x2a && third === 0x4d && fourth === 0x18),
     decompress: () => createZstdDecompress({ chunkSize: CHUNK_BYTES }),
     check: async () => new (await import("./zstd_frames.ts")).ZstdFrames(),
   },
@@ -90,6 +93,7 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
   const { value: first = new Uint8Array() } = await chunks.next();
   const all = startingWith(first, chunks);
   const compression = compressionOf(first, path);
+  if (compression?.begins(first) === false) refuseText(first, name);
   const bytes = compression === undefined ? all : decompressed(all, name, compression);
   let isStart = true;
   for await (const chunk of bytes) {
@@ -100,10 +104,21 @@ export async function* openBytes(path: string, name: string): AsyncGenerator<Uin
 }
 
 function compressionOf(first: Uint8Array, path: string): typeof COMPRESSIONS[number] | undefined {
-  return COMPRESSIONS.find(({ magic, extension }) =>
-    magic.every((byte, index) => first[index] === byte) ||
-    (extension === ".gz" && path.endsWith(extension))
-  );
+  return COMPRESSIONS.find(({ begins }) => begins(first)) ??
+    COMPRESSIONS.find(({ extension }) => extension === ".gz" && path.endsWith(extension));
+}
+
+/** Browsers decompress downloads and keep the name. */
+function refuseText(first: Uint8Array, name: string): void {
+  if (first.length === 0 || !isText(first)) return;
+  const reason = 'its gzip data is damaged (it is not compressed: rename it without ".gz")';
+  throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name });
+}
+
+/** Whether these are the first bytes of text. Its last character may be incomplete. */
+function isText(start: Uint8Array): boolean {
+  const lengths = [0, 1, 2, 3].map((missing) => Math.max(0, start.length - missing));
+  return lengths.some((length) => isUtf8(start.subarray(0, length))) && !start.includes(0);
 }
 
 function refuseForeign(start: Uint8Array, name: string): void {
@@ -186,7 +201,9 @@ async function* decompressed(
     yield* transform;
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    const reason = `its ${compression} data is damaged (${(cause as Error).message})`;
+    const { message } = cause as Error;
+    if (/dictionary/i.test(message)) throw foreignFormatError(name, NEEDS_DICTIONARY);
+    const reason = `its ${compression} data is damaged (${message})`;
     throw new SourceError(`Cannot read "${name}": ${reason}`, { path: name, cause });
   } finally {
     transform.destroy();
@@ -198,13 +215,8 @@ async function* copiesOf(
   chunks: AsyncIterable<Uint8Array>,
   frames: ZstdFrames | undefined,
 ): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    const problem = frames?.push(chunk);
-    if (problem !== undefined) throw new Error(problem);
-    yield chunk.slice();
-  }
-  const problem = frames?.end();
-  if (problem !== undefined) throw new Error(problem);
+  for await (const chunk of chunks) yield* frames?.push(chunk) ?? [chunk.slice()];
+  frames?.end();
 }
 
 function cannotRead(name: string, cause: unknown): SourceError {

@@ -100,6 +100,12 @@ class Header {
         { path: name },
       );
     }
+    if (/^sep=.?$/i.test(names[0])) {
+      throw new SourceError(
+        `Cannot read "${name}": its first row is for Excel alone ("sep="). Remove that row`,
+        { path: name },
+      );
+    }
     const twice = names.find((one, index) => names.indexOf(one) !== index);
     if (twice !== undefined) {
       throw new SourceError(
@@ -162,11 +168,15 @@ async function* records(
   { name, delimiter, numberBefore }: CsvOptions,
 ): AsyncGenerator<CsvRecord> {
   let rest = "", number = 0, enough = 0, isHeader = true;
+  /** How much of the rest is complete lines; a quoted cell may have several. */
+  let lines = 0;
   let parser: InstanceType<typeof Papa.Parser> | undefined;
   for await (const { text, isLast } of texts(chunks, name)) {
+    // A row of many chunks is neither searched nor parsed again with each of them.
+    if (text.includes("\n")) lines = rest.length + text.lastIndexOf("\n") + 1;
     rest += text;
-    const end = isLast ? rest.length : rest.lastIndexOf("\n") + 1;
-    // A row of many chunks is not parsed again with each of them.
+    if (lines === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
+    const end = isLast ? rest.length : lines;
     if (end === 0 || (!isLast && rest.length < enough)) continue;
     parser ??= new Papa.Parser({ delimiter: delimiter ?? delimiterOf(rest), newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
@@ -179,13 +189,9 @@ async function* records(
       throw new SourceError(`Cannot read "${name}" row ${row}: ${what}. ${advice}`, { path: name });
     }
     rest = rest.slice(meta.cursor);
+    lines = end - meta.cursor;
     enough = data.length === 0 ? 2 * rest.length : 0;
-    if (rest.length > MAX_ROW_CHARS) {
-      throw new SourceError(
-        `Cannot read "${name}" row ${number + data.length + 1}: a quote is opened and never closed`,
-        { path: name },
-      );
-    }
+    if (rest.length > MAX_ROW_CHARS) throw tooLong(name, number + data.length + 1);
     for (const cells of data) {
       number++;
       const last = cells.length - 1;
@@ -196,6 +202,14 @@ async function* records(
       isHeader = false;
     }
   }
+}
+
+function tooLong(name: string, row: number): SourceError {
+  const size = `${MAX_ROW_CHARS / 2 ** 20} MiB`;
+  return new SourceError(
+    `Cannot read "${name}" row ${row}: it is longer than ${size}, or a quote is opened and never closed`,
+    { path: name },
+  );
 }
 
 /** The text of a file in pieces, without its byte order mark; `isLast` marks the last one. */
@@ -249,6 +263,6 @@ function invalidText(name: string, line: number, cause: unknown): SourceError {
 export function delimiterOf(text: string): string {
   const end = text.search(/\n/);
   const header = (end < 0 ? text : text.slice(0, end)).replace(/"[^"]*"/g, "");
-  const counts = [",", ";", "\t"].map((one) => ({ one, count: header.split(one).length }));
+  const counts = [",", ";", "\t", "|"].map((one) => ({ one, count: header.split(one).length }));
   return counts.reduce((most, next) => next.count > most.count ? next : most).one;
 }

@@ -23,6 +23,10 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["PK\x03\x04", { what: "a zip archive", advice: fromZip }],
   ["PK\x05\x06", { what: "an empty zip archive", advice: () => "There is nothing in it" }],
   ["\x28\xb5\x2f\xfd", { what: "compressed with zstd", advice: unpackedWith("zstd -dc") }],
+  ["\x5d\0\0", { what: "compressed with lzma", advice: unpackedWith("xz -dc") }],
+  ["x\x01", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
+  ["x\x9c", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
+  ["x\xda", { what: "compressed with zlib", advice: unpackedWith("pigz -dcz") }],
   ["BZh", { what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }],
   ["\x04\x22\x4d\x18", { what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }],
   ["7z\xbc\xaf\x27\x1c", { what: "a 7z archive", advice: unpackedWith("7z x -so") }],
@@ -41,17 +45,29 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["\x89PNG", { what: "an image", advice: toJsonLines }],
   ["\xff\xd8\xff", { what: "an image", advice: toJsonLines }],
   ["GGUF", { what: "a model", advice: toJsonLines }],
-  ["\xff\xfe", { what: "UTF-16 text", advice: fromUtf16 }],
-  ["\xfe\xff", { what: "UTF-16 text", advice: fromUtf16 }],
+  ["\xff\xfe\0\0", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
+  ["\0\0\xfe\xff", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
+  ["\xff\xfe", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
+  ["\xfe\xff", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
   ["\x7fELF", { what: "a program", advice: toJsonLines }],
 ];
 
 /** The magic bytes of a tar archive follow the name of its first file. */
 const TAR = { offset: 257, text: "ustar" };
 
+/** A zstd file that cannot be decompressed without another file. */
+export const NEEDS_DICTIONARY: ForeignFormat = {
+  what: "compressed with a zstd dictionary",
+  advice: unpackedWith("zstd -dc -D DICTIONARY"),
+};
+
+/** Text may begin with these letters, but has no control characters behind them. */
+const ORC = /^ORC[^]{0,12}[^\P{Cc}\t\r\n]/u;
+
 /** The format of a file by its first bytes; undefined where they may be text. */
 export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   const text = latin1(start.subarray(0, 512));
+  if (ORC.test(text)) return { what: "an ORC file", advice: toJsonLines };
   const signed = SIGNATURES.find(([bytes]) => text.startsWith(bytes));
   if (signed !== undefined) return signed[1];
   if (text.startsWith(TAR.text, TAR.offset)) {
@@ -59,7 +75,10 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   }
   // ASCII as UTF-16 without a byte order mark: every other byte is 0.
   if (/^\s*(?:[^\0]\0){2}/.test(text) || /^(?:\0[^\0]){2}/.test(text)) {
-    return { what: "UTF-16 text", advice: fromUtf16 };
+    return { what: "UTF-16 text", advice: fromUnicode("UTF-16") };
+  }
+  if (hasOnlyCarriageReturns(start)) {
+    return { what: "text whose lines end with a carriage return alone", advice: toLineFeeds };
   }
   if (/^\0+$/.test(text)) {
     return {
@@ -70,12 +89,32 @@ export function foreignBytes(start: Uint8Array): ForeignFormat | undefined {
   return undefined;
 }
 
+const LINE_FEED = 10, CARRIAGE_RETURN = 13, OPEN_BRACKET = 91;
+
+/** Whether lines end as on a Mac before 2001: the file would be read as one line. A JSON array may have them. */
+function hasOnlyCarriageReturns(start: Uint8Array): boolean {
+  const at = start.indexOf(CARRIAGE_RETURN);
+  if (at === -1 || start.includes(LINE_FEED)) return false;
+  const isArray = start.find((byte) => byte > 32 && byte < 128) === OPEN_BRACKET;
+  return !isArray && start.subarray(at).some((byte) => byte > 32);
+}
+
 /**
  * The format of a text file whose first line is not a row; undefined where it is JSON Lines with a
  * bad line.
  */
-export function foreignText(firstLine: string, path: string): ForeignFormat | undefined {
+export function foreignText(
+  firstLine: string,
+  path: string,
+  isOnlyLine = false,
+): ForeignFormat | undefined {
   const line = firstLine.trim();
+  if (/^(\/\/|\/\*)/.test(line)) {
+    return { what: "JSON with comments", advice: () => "Remove the comments" };
+  }
+  if (isOnlyLine && BY_COLUMNS.test(line)) {
+    return { what: "a table by columns", advice: fromColumns };
+  }
   if (/^<(!doctype|html|\?xml|head|body)\b/i.test(line)) {
     return {
       what: "a web page",
@@ -99,6 +138,15 @@ export function foreignText(firstLine: string, path: string): ForeignFormat | un
     return { what: "JSON over several lines", advice: (path) => withJq(path, filter) };
   }
   return line.startsWith("{") ? undefined : separatedText(line, path);
+}
+
+/** Columns are lists of values, or objects by index as pandas writes them. */
+const BY_COLUMNS = /^\{\s*"[^"]*"\s*:\s*(\{\s*"0"|\[\s*(["\d-]|true|false|null))/;
+const ROWS_OF_COLUMNS =
+  "'. as $t | .[keys_unsorted[0]] | keys_unsorted[] as $i | $t | map_values(.[$i])'";
+
+function fromColumns(path: string): string {
+  return withJq(path, ROWS_OF_COLUMNS);
 }
 
 /** The first line of pretty-printed JSON is short; a longer line may be known in part only. */
@@ -148,8 +196,13 @@ function withJq(path: string, filter: string): string {
   return `Convert it: jq -c ${filter} ${word(path)} > ${word(nameInJsonLines(path))}`;
 }
 
-function fromUtf16(path: string): string {
-  return `Convert it: iconv -f UTF-16 -t UTF-8 ${word(path)} > ${word(nameInJsonLines(path))}`;
+function fromUnicode(encoding: string): (path: string) => string {
+  return (path) =>
+    `Convert it: iconv -f ${encoding} -t UTF-8 ${word(path)} > ${word(nameBeside(path))}`;
+}
+
+function toLineFeeds(path: string): string {
+  return `Convert it: tr '\\r' '\\n' < ${word(path)} > ${word(nameBeside(path))}`;
 }
 
 function toJsonLines(): string {
@@ -157,7 +210,22 @@ function toJsonLines(): string {
 }
 
 function unpackedWith(command: string): (path: string) => string {
-  return (path) => `Unpack it: ${command} ${word(path)} > ${word(nameInJsonLines(path))}`;
+  return (path) => `Unpack it: ${command} ${word(path)} > ${word(unpackedName(path))}`;
+}
+
+const EXTENSION = /\.(jsonl|ndjson|json|csv|tsv|txt|parquet)$/i;
+
+/** `x.2.csv` for `x.csv`: another name for the same format. */
+function nameBeside(path: string): string {
+  const isNamed = path !== STANDARD_INPUT && EXTENSION.test(path);
+  return isNamed ? path.replace(EXTENSION, ".2$&") : nameInJsonLines(path);
+}
+
+/** `x.csv` for `x.csv.xz`. */
+function unpackedName(path: string): string {
+  const inner = path.replace(/\.\w{1,7}$/, "");
+  if (EXTENSION.test(inner)) return inner;
+  return EXTENSION.test(path) ? nameBeside(path) : nameInJsonLines(path);
 }
 
 /** `x.jsonl` for `x.parquet` or `x.jsonl.xz`; `x.2.jsonl` where that would be the file itself. */

@@ -213,7 +213,9 @@ class ArrayScanner {
 
   #checkAfterEnd(chunk: Uint8Array, from: number): void {
     for (let i = from; i < chunk.length; i++) {
-      if (chunk[i] > 32) throw this.#error('there is text after the closing "]" of the array');
+      if (chunk[i] > 32) {
+        throw this.#error('there is text after the closing "]" of the array. Write one array');
+      }
     }
   }
 

@@ -7,6 +7,8 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
+import { foreignFormatError } from "./bytes.ts";
+import { foreignBytes } from "./foreign_format.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_pages.ts";
 import { columnTextOf } from "./parquet_columns.ts";
@@ -213,14 +215,21 @@ async function reading<T>(name: string, problem: string, read: () => Promise<T>)
     return await read();
   } catch (cause) {
     if (cause instanceof SourceError) throw cause;
-    throw cannotRead(name, `${problem} (${(cause as Error).message})`, cause);
+    throw cannotRead(name, `${problem}${reasonOf(cause)}`, cause);
   }
+}
+
+/** What a package says of damaged bytes; not that a value in its own code is undefined. */
+function reasonOf(cause: unknown): string {
+  const isOfCode = cause instanceof TypeError || cause instanceof RangeError;
+  return `${isOfCode ? "" : ` (${(cause as Error).message})`}. Copy it again`;
 }
 
 function cannotRead(name: string, problem: string, cause?: unknown): SourceError {
   return new SourceError(`Cannot read "${name}": ${problem}`, { path: name, cause });
 }
 
+const HEAD_BYTES = 512;
 const MARK = "PAR1", ENCRYPTED_MARK = "PARE";
 /** The codecs that can be decompressed. */
 const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD", "LZ4_RAW"]);
@@ -233,11 +242,17 @@ const CODECS = new Set(["UNCOMPRESSED", "SNAPPY", "GZIP", "BROTLI", "LZ4", "ZSTD
 async function metadataOf(buffer: AsyncBuffer, name: string): Promise<FileMetaData> {
   const { byteLength: size } = buffer;
   if (size === 0) throw cannotRead(name, "it is empty, so it is not a Parquet file");
-  const textAt = async (at: number) =>
-    new TextDecoder("latin1").decode(await buffer.slice(Math.max(0, at), Math.max(0, at) + 4));
-  const [start, end] = [await textAt(0), await textAt(size - 4)];
+  const head = new Uint8Array(await buffer.slice(0, Math.min(size, HEAD_BYTES)));
+  const textOf = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+  const start = textOf(head.subarray(0, 4));
+  const end = textOf(new Uint8Array(await buffer.slice(Math.max(0, size - 4), size)));
   if (end === ENCRYPTED_MARK) throw cannotRead(name, ENCRYPTED);
   if (start !== MARK && end !== MARK) {
+    const foreign = foreignBytes(head);
+    if (foreign !== undefined) {
+      const what = foreign.what.replace(" twice", "");
+      throw foreignFormatError(name, { ...foreign, what });
+    }
     throw cannotRead(name, "it is not a Parquet file. Name its format with --input-format");
   }
   if (end !== MARK || size < 12) {
@@ -269,7 +284,7 @@ function schemaOf({ schema, row_groups: groups }: FileMetaData, name: string): F
   try {
     found = fileSchemaOf(schema);
   } catch (cause) {
-    throw cannotRead(name, `its footer is damaged (${(cause as Error).message})`, cause);
+    throw cannotRead(name, `its footer is damaged${reasonOf(cause)}`, cause);
   }
   const { columns, leaves } = found;
   const names = columns.map((column) => column.name);

@@ -1,11 +1,14 @@
 /**
- * Checks that a zstd file is complete. `node:zlib` ends without an error where the data does, and
- * does not read what follows a frame: a truncated file would be read as a shorter one.
+ * Divides a zstd file into its frames, and checks that it is complete. `node:zlib` ends without an
+ * error where the data does and where a skippable frame begins, and drops what follows a frame in
+ * the same write: the file would be read as a shorter one.
  *
  * The format is defined in RFC 8878, 3.1: frames of blocks with their lengths.
  *
  * @module
  */
+
+import { Buffer } from "node:buffer";
 
 const FRAME = 0xfd2fb528;
 /** Skippable frames have 16 magic numbers. */
@@ -26,31 +29,51 @@ export class ZstdFrames {
   #toSkip = 0;
   #hasChecksum = false;
   #isLast = false;
-  /** What is wrong. */
-  #problem: string | undefined;
 
-  /** Takes the next bytes. Returns what is wrong with them. */
-  push(bytes: Uint8Array): string | undefined {
-    for (let at = 0; at < bytes.length && this.#problem === undefined;) {
+  /**
+   * Takes the next bytes. Returns a copy of those that belong to frames with data, one array for each frame.
+   *
+   * @throws {Error} with what is wrong with them
+   */
+  push(bytes: Uint8Array): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    let kept: Uint8Array[] = [];
+    const keep = (piece: Uint8Array) => {
+      kept.push(piece);
+      if (this.#part !== "magic") return;
+      frames.push(new Uint8Array(Buffer.concat(kept)));
+      kept = [];
+    };
+    for (let at = 0; at < bytes.length;) {
       if (this.#toSkip > 0) {
         const count = Math.min(this.#toSkip, bytes.length - at);
+        const isData = this.#part === "content";
         this.#toSkip -= count;
+        if (this.#toSkip === 0 && isData) this.#endBlock();
+        if (isData) keep(bytes.subarray(at, at + count));
         at += count;
-        if (this.#toSkip === 0 && this.#part === "content") this.#endBlock();
         continue;
       }
       this.#header[this.#filled++] = bytes[at++];
       if (this.#filled < this.#wanted) continue;
+      const header = this.#header.slice(0, this.#filled), part = this.#part;
       this.#filled = 0;
       this.#take();
+      const isSkippable = part === "skippable size" || this.#part === "skippable size";
+      if (!isSkippable) keep(header);
     }
-    return this.#problem;
+    if (kept.length > 0) frames.push(new Uint8Array(Buffer.concat(kept)));
+    return frames;
   }
 
-  /** To be called at the end. Returns what is wrong with the file. */
-  end(): string | undefined {
+  /**
+   * To be called at the end.
+   *
+   * @throws {Error} where it is too early
+   */
+  end(): void {
     const isWhole = this.#part === "magic" && this.#filled === 0 && this.#toSkip === 0;
-    return this.#problem ?? (isWhole ? undefined : "unexpected end of file");
+    if (!isWhole) throw new Error("unexpected end of file");
   }
 
   /** Reads the part that is complete. */
@@ -60,8 +83,7 @@ export class ZstdFrames {
         const magic = this.#number(4);
         if (magic === FRAME) return this.#expect("descriptor", 1);
         if ((magic & SKIPPABLE_BITS) >>> 0 === SKIPPABLE) return this.#expect("skippable size", 4);
-        this.#problem = "other bytes after its end";
-        return;
+        throw new Error("other bytes after its end");
       }
       case "skippable size":
         this.#toSkip = this.#number(4);

@@ -216,12 +216,15 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
 /** The file beside it with the most similar name, if it is similar enough, or else the folder of a relative
  * path. */
 async function similarName(path: string): Promise<string> {
+  const target = await Deno.readLink(path).catch(() => undefined);
+  if (target !== undefined) return `: it is a link to "${target}"`;
   const name = basename(path);
   const where = system.isAbsolute(path) ? "" : ` in "${Deno.cwd()}"`;
   try {
     const names: string[] = [];
     for await (const entry of Deno.readDir(dirname(path))) names.push(entry.name);
     if (names.length === 0) return where;
+    if (names.includes(name)) return ": its name is not UTF-8. Rename it";
     const nearest = closestString(name, names);
     const isNear = levenshteinDistance(name, nearest) <= Math.min(MOST_TYPOS, name.length / 3);
     return isNear ? `. Did you mean "${path.slice(0, -name.length)}${nearest}"?` : where;

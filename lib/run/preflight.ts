@@ -162,7 +162,7 @@ class FirstPass {
     if (this.#firstLine === undefined || bad.count < leastLines || bad.count <= rows) return;
     const { name, format } = this.#input.current!;
     if (format !== "jsonl") return;
-    const foreign = foreignText(this.#firstLine, name);
+    const foreign = foreignText(this.#firstLine, name, bad.count === 1);
     if (foreign !== undefined) throw foreignFormatError(name, foreign);
   }
 

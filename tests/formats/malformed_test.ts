@@ -1,8 +1,10 @@
 /** Files that are not what they should be: a clear message with the place, no request, nothing written. @module */
 
-import { gzipSync, zstdCompressSync } from "node:zlib";
-import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
+import { assert, assertEquals, assertLess, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SourceError, UsageError } from "../../lib/errors.ts";
+import { readCsv } from "../../lib/formats/csv.ts";
+import { openInput } from "../../lib/formats/mod.ts";
 import { convertFiles } from "../../lib/export/mod.ts";
 import { distillFiles, type Teacher } from "../../mod.ts";
 import { tempDir } from "../support/temp.ts";
@@ -45,6 +47,17 @@ function packedWithLzo(bytes: Uint8Array): Uint8Array {
   return changed;
 }
 
+function cutOut(bytes: Uint8Array, from: number, to: number): Uint8Array {
+  return new Uint8Array([...bytes.subarray(0, from), ...bytes.subarray(to)]);
+}
+
+/** Whose footer is said to be of this length. */
+function withFooterOf(bytes: Uint8Array, length: number): Uint8Array {
+  const changed = bytes.slice();
+  new DataView(changed.buffer).setUint32(changed.length - 8, length, true);
+  return changed;
+}
+
 function withByte(bytes: Uint8Array, at: number): Uint8Array {
   const changed = bytes.slice();
   changed[at] ^= 0xff;
@@ -53,6 +66,10 @@ function withByte(bytes: Uint8Array, at: number): Uint8Array {
 
 const PARQUET = here("values.parquet");
 const GZIP = new Uint8Array(gzipSync(LINES)), ZSTD = new Uint8Array(zstdCompressSync(LINES));
+/** Two rows that were compressed with a dictionary. */
+const ZSTD_OF_DICTIONARY = Uint8Array.fromBase64(
+  "KLUv/SMljkgkMpUAAEggMCJ9CjEifQoCzDwDuPhTRQ==",
+);
 const TAIL = encoder.encode("tail");
 
 const CASES: readonly [name: string, content: string | Uint8Array, message: RegExp][] = [
@@ -122,6 +139,41 @@ const CASES: readonly [name: string, content: string | Uint8Array, message: RegE
   ["latin1.csv", latin1("prompt,id\na,1\ncafé,2\n"), /line 3: invalid UTF-8/],
   ["zeros.csv", "prompt,id\na\0,1\n", /zeros\.csv:2: holds NUL bytes/],
   ["zeros.txt", "a\nb\0\n", /zeros\.txt:2: holds NUL bytes/],
+  ["carriage.csv", "prompt,id\ra,1\rb,2\r", /a carriage return alone.*tr '\\r' '\\n' </],
+  ["carriage.jsonl", LINES.replaceAll("\n", "\r"), /a carriage return alone.*carriage\.2\.jsonl/],
+  ["carriage.txt", "one\rtwo\r", /a carriage return alone/],
+  ["excel.csv", "sep=;\nprompt;id\na;1\n", /its first row is for Excel alone/],
+  ["backslash.csv", 'prompt\n"a \\"b\\" c"\n', /row 2: /],
+  ["names.csv", "prompt,,\na,,\n", /two columns are called ""/],
+  ["trailing.csv", "prompt,id\na,1,\n", /trailing\.csv:2: has 3 cells where the header has 2/],
+  ["marks.csv", new Uint8Array([0xfe, 0xff, 0, 0x61]), /UTF-16 text.*marks\.csv > .*marks\.2\.csv/],
+  ["none.csv", "prompt,id\n".replaceAll(/./gs, "$&\0"), /it is UTF-16 text/],
+  [
+    "utf32.jsonl",
+    new Uint8Array([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0]),
+    /it is UTF-32 text.*-f UTF-32/,
+  ],
+  ["remark.jsonc", '// a\n[{"prompt":"a"}]', /it is JSON with comments/],
+  ["remarks.json", '/* a */ [{"prompt":"a"}]', /it is JSON with comments/],
+  ["columns.json", '{"prompt":["a","b"],"id":[1,2]}', /it is a table by columns.*jq -c/],
+  ["pandas.json", '{"prompt":{"0":"a","1":"b"}}', /it is a table by columns.*jq -c/],
+  ["data.json", '{"data":[{"prompt":"a"}]}', /the rows are in "data".*jq -c|"data"/],
+  ["pretty.json", '{\n  "prompt": "a"\n}\n', /JSON over several lines.*jq -c \./],
+  ["arrays.json", '[{"prompt":"a"}][{"prompt":"b"}]', /text after the closing "\]"/],
+  ["text.jsonl.gz", LINES, /it is not compressed: rename it without "\.gz"/],
+  ["member.jsonl.gz", new Uint8Array([...GZIP, ...GZIP.subarray(0, 20)]), /unexpected end of file/],
+  ["twice.jsonl.gz", new Uint8Array(gzipSync(ZSTD)), /it is compressed with zstd.*zstd -dc/],
+  ["dictionary.jsonl.zst", ZSTD_OF_DICTIONARY, /a zstd dictionary.*zstd -dc -D DICTIONARY/],
+  ["lines.jsonl.zz", new Uint8Array(deflateSync(LINES)), /it is compressed with zlib/],
+  ["lines.jsonl.lzma", new Uint8Array([0x5d, 0, 0, 0x80, 0]), /it is compressed with lzma.*xz -dc/],
+  ["orc.parquet", new Uint8Array([0x4f, 0x52, 0x43, 10, 11, 10, 3, 0]), /it is an ORC file/],
+  ["arrow.parquet", "ARROW1\0\0", /it is an Arrow file/],
+  ["gzip.parquet", new Uint8Array(gzipSync(PARQUET)), /it is compressed with gzip, .*gzip -dc/],
+  ["middle.parquet", cutOut(PARQUET, 600, 700), /damaged/],
+  ["pages.parquet.jsonl", cut(PARQUET), /its end is missing/],
+  ["length.parquet", withFooterOf(PARQUET, 2 ** 31 - 1), /its footer is damaged/],
+  ["footless.parquet", withFooterOf(PARQUET, 0), /its footer is damaged\. Copy it again/],
+  ["marks.parquet", "PAR1PAR1", /its end is missing/],
   ["book.csv", new Uint8Array([0x50, 0x4b, 3, 4, ...new Uint8Array(60)]), /it is a zip archive/],
   ["cut.jsonl.gz", cut(GZIP), /its gzip data is damaged \(unexpected end of file\)/],
   ["flipped.jsonl.gz", withByte(GZIP, 30), /its gzip data is damaged/],
@@ -167,3 +219,60 @@ for (const [name, content, message] of CASES) {
     }
   });
 }
+
+/** The bytes of a skippable frame of zstd, which hold another frame's magic. */
+const SKIPPABLE = new Uint8Array([
+  0x50,
+  0x2a,
+  0x4d,
+  0x18,
+  6,
+  0,
+  0,
+  0,
+  0x28,
+  0xb5,
+  0x2f,
+  0xfd,
+  1,
+  2,
+]);
+const ODD: readonly [name: string, content: string | Uint8Array, prompts: number][] = [
+  ["bare.csv", 'prompt,id\na "b" c,1\nsay 5",2\n', 2],
+  ["bare.tsv", 'prompt\tid\nsay "hi" now\t1\n', 1],
+  ["pipe.csv", "prompt|id\na|1\n", 1],
+  ["index.csv", ",prompt\n0,a\n1,b\n", 2],
+  ["lines.json", LINES, 200],
+  ["zstd.jsonl.gz", ZSTD, 200],
+  ["members.jsonl.gz", new Uint8Array([...GZIP, ...GZIP]), 400],
+  ["frames.jsonl.zst", new Uint8Array([...SKIPPABLE, ...ZSTD, ...SKIPPABLE, ...ZSTD]), 400],
+  ["parquet.jsonl", here("times.parquet"), 1],
+];
+
+for (const [name, content, prompts] of ODD) {
+  Deno.test(`${name} is read as what it is`, async () => {
+    await using dir = await tempDir();
+    const bytes = typeof content === "string" ? encoder.encode(content) : content;
+    const input = await openInput(await dir.write(name, bytes), name);
+    let found = 0;
+    for await (const batch of input.rows()) {
+      for (const { text } of batch) found += typeof JSON.parse(text!).prompt === "string" ? 1 : 0;
+    }
+    assertEquals(found, prompts);
+  });
+}
+
+Deno.test("a CSV row without an end is not read on", async () => {
+  const chunk = new Uint8Array(1 << 20).fill(120);
+  let read = 0;
+  async function* endless() {
+    yield encoder.encode("prompt,id\n");
+    for (;; read++) yield await Promise.resolve(chunk);
+  }
+  await assertRejects(
+    () => Array.fromAsync(readCsv(endless(), { name: "in.csv" })),
+    SourceError,
+    'Cannot read "in.csv" row 2: it is longer than 64 MiB',
+  );
+  assertLess(read, 80);
+});
