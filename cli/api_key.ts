@@ -1,5 +1,6 @@
 /**
- * Keys and other secrets, which users name by a variable or a file and never write into a command or a configuration.
+ * API keys and other secrets: users name a variable or a file that holds them, and never write them into a
+ * command or a configuration.
  *
  * @module
  */
@@ -8,25 +9,25 @@ import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import type { Io } from "./io.ts";
 
-/** Where a key is; the file is read where both are named. */
+/** Where a key is. If both are given, the file is read. */
 export interface KeyPlace {
-  /** A file that holds nothing else. */
+  /** File that holds only the key. */
   readonly file?: string;
-  /** A variable of the environment. */
+  /** Environment variable. */
   readonly variable?: string;
 }
 
-/** The variable that is read where nothing is named. */
+/** Variable that is read by default. */
 export const DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY";
 
-/** What follows where a key is missing: an error, a question to the user, or (where nothing is sent) a warning. */
+/** What to do if a key is missing: throw, prompt the user for it, or (if nothing is sent) warn. */
 export type OnMissingKey = "refuse" | "ask" | "warn";
 
-/** Reads keys where they are named. */
+/** Reads API keys. */
 export class Keys {
   readonly #io: Io;
   readonly #onMissing: OnMissingKey;
-  /** What was typed, by the place that was empty: teachers that share a place share its key. */
+  /** Keys that the user typed, by the place that was empty: teachers with the same place share the key. */
   readonly #typed = new Map<string, string>();
 
   /** `onMissing`: the user is asked only if standard input and standard error are terminals. */
@@ -36,7 +37,7 @@ export class Keys {
   }
 
   /**
-   * The key for the teacher at `host`; undefined where no place is named for it and it may be missing.
+   * Reads the key for the teacher at `host`; undefined if no place is named for it and the key is optional.
    *
    * @param missing What is wrong when no place is named and there is no key. @default it may be missing
    * @throws {UsageError} If a place that is named is empty, or a key cannot be sent.
@@ -78,7 +79,7 @@ async function readKeyFile(path: string): Promise<string> {
   try {
     return (await Deno.readTextFile(path)).trim();
   } catch (cause) {
-    // Without the cause, which quotes the path.
+    // The cause is left out: it quotes the path.
     throw new UsageError(await unreadable(path, "api-key-file", systemReason(cause)));
   }
 }
@@ -91,29 +92,29 @@ function checked(key: string, where: string): string {
   );
 }
 
-/** What a message says instead of what was typed. */
+/** Stands in messages instead of what the user typed. */
 export const NOT_SHOWN = "What was given is not shown, for it may be the secret itself";
 
-/** Words that names of such variables are made of, and keys are not. */
+/** Words that occur in names of variables, but not in keys. */
 const USUAL_WORD = /(?:^|_)(?:API|APIKEY|AUTH|BASE|CRED|KEY|PASS|PASSWORD|SECRET|TOKEN|URL)(?:_|$)/;
 
-/** A longer name without a usual word may be a key. */
+/** A longer name without one of these words may be a key. */
 const LONGEST_WORD = 15;
 
-/** A variable of the environment; undefined for what can be no name of one, too. */
+/** Reads an environment variable. Also undefined for a text that cannot be a name. */
 export function variableOf(name: string, io: Pick<Io, "env">): string | undefined {
   // The runtime throws, and quotes the name. Keys often end in "=".
   return /^[^=\0]+$/.test(name) ? io.env(name) : undefined;
 }
 
-/** `the variable NAME, which …, is not set`, without the name where it may be the secret. */
+/** `the variable NAME, which …, is not set`, without the name if that may be the secret. */
 export function notSet(name: string, namedBy: string): string {
   return isUsualName(name)
     ? `the variable ${name}, which ${namedBy} names, is not set`
     : `${namedBy} must name a variable that is set. ${NOT_SHOWN}`;
 }
 
-/** `read the key from "path": …`, without the path where it may be the secret. */
+/** `Cannot read the key from "path": …`, without the path if that may be the secret. */
 async function unreadable(path: string, namedBy: string, reason: string): Promise<string> {
   return await isUsualPath(path)
     ? `Cannot read the key from "${path}": ${reason}`
@@ -125,7 +126,7 @@ function isUsualName(name: string): boolean {
   return USUAL_WORD.test(name) || (name.length <= LONGEST_WORD && !/\d/.test(name));
 }
 
-/** The address in a variable, where one is named (`@env:NAME`), or what was given. */
+/** The address: from a variable if one is named (`@env:NAME`), or the text itself. */
 export function addressOf(text: string, io: Pick<Io, "env">): string {
   const variable = /^@env:(.*)$/s.exec(text)?.[1];
   if (variable === undefined) return text;
@@ -134,10 +135,10 @@ export function addressOf(text: string, io: Pick<Io, "env">): string {
   throw new UsageError(`Cannot find the address of the teacher: ${notSet(variable, "base-url")}`);
 }
 
-/** Whether it is there, or looks like a file: by its ending, or by its folder, which is there. */
+/** Whether a path exists or looks like one: by its extension, or because its folder exists. */
 export async function isUsualPath(path: string): Promise<boolean> {
   if (/^[\w./~ -]+\.(?:env|json|key|pem|secret|token|txt|ya?ml)$/i.test(path)) return true;
-  // A key, too, may hold a slash.
+  // A key may hold a slash, too.
   const folder = /^(.+)[\\/]/.exec(path)?.[1];
   return await isThere(path) || (folder !== undefined && await isThere(folder));
 }

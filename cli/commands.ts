@@ -1,10 +1,10 @@
 /**
- * The commands: what each is for, how it is used, and the module that runs it.
+ * The commands: purpose, usage, and the module that implements each.
  *
  * To add a command, add an entry to `TABLE` and a module with its runner, and name the command in the
- * `commands` of each flag that it takes (`flags.ts`). Parsing, `--help`, `--help-all` and the hints for
+ * `commands` of each flag that it takes (`flags.ts`). Parsing, `--help`, `--help-all` and suggestions for
  * mistyped words follow from that. The module is loaded only when the command is used, so that `--help`
- * stays quick: import nothing of it here but by `import()`.
+ * stays quick: import nothing from it here except by `import()`.
  *
  * @module
  */
@@ -12,40 +12,40 @@
 import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 
-/** Does what a command is for and gives the exit code. */
+/** Runs a command and returns the exit code. */
 export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
-/** Values that a command takes beside its flags, for its help. */
+/** Values that a command takes besides its flags, for its help. */
 export interface HelpSection {
   /** Its heading, without the colon. */
   readonly title: string;
-  /** What each value is called, and what it does with its unit and its default. */
+  /** Name of each value, and its meaning with unit and default. */
   readonly rows: readonly (readonly [name: string, text: string])[];
 }
 
 /** One command. */
 export interface CommandEntry {
-  /** How it is typed after the name of the program; two lines where there are two ways. */
+  /** Usage, without the name of the program; one line for each way to call it. */
   readonly usage: readonly string[];
-  /** What it does, in the list of commands. */
+  /** Its line in the list of commands. */
   readonly summary: string;
-  /** More of it in its own help, lines of at most 80 characters. */
+  /** More about it for its own help: lines of at most 80 characters. */
   readonly about?: readonly string[];
-  /** Values that it takes beside its flags. */
+  /** Values that it takes besides its flags. */
   readonly sections?: readonly HelpSection[];
-  /** Command lines that work, without the name of the program. */
+  /** Example command lines, without the name of the program. */
   readonly examples: readonly string[];
-  /** Loads what runs it. */
+  /** Loads its implementation. */
   readonly load: () => Promise<Runner>;
 }
 
 const TABLE = {
   run: {
     usage: ["[run] INPUT… -o OUT [flags]"],
-    summary: "Ask a teacher about every row of INPUT (the default command)",
+    summary: "Send every row of INPUT to a teacher (the default command)",
     about: [
       "INPUT is JSON Lines, JSON, CSV, TSV, Parquet or text, a folder, or - for stdin.",
-      "The same command again continues: what is answered is never asked again.",
+      "The same command again continues the run: answered rows are not sent again.",
     ],
     examples: [
       "prompts.jsonl -o out/ -m gpt-5-mini -c 100",
@@ -56,7 +56,7 @@ const TABLE = {
   },
   retry: {
     usage: ["retry INPUT… -o OUT [flags]"],
-    summary: "Ask again about the rows that failed",
+    summary: "Retry the rows that failed",
     about: [
       "Takes the inputs, output and flags of the run. Prompts are read from INPUT as",
       "it is now. --retry=truncated,429 retries failures of these types only.",
@@ -95,7 +95,7 @@ const TABLE = {
     summary: "Write rows in another file format, or as a training set",
     about: [
       "Reads what a run reads: JSON Lines, JSON, CSV, TSV, Parquet, text, folders.",
-      "Without --format rows stay as they are. No teacher is asked.",
+      "Without --format rows stay as they are. No teacher is called.",
     ],
     examples: [
       "convert rows.csv -o rows.parquet",
@@ -105,9 +105,9 @@ const TABLE = {
   },
   view: {
     usage: ["view PATH… [--port N] [--open]"],
-    summary: "Look through answers and failures in a browser",
+    summary: "Show answers and failures in a browser",
     about: [
-      "PATH is a results or failures file, compressed or not, finished or growing, or a",
+      "PATH is a results or failures file, compressed or not, complete or growing, or a",
       "folder of them. The page filters, searches and flags rows of any number, and",
       "writes the commands that use them. Ctrl-C ends it.",
     ],
@@ -120,7 +120,7 @@ const TABLE = {
     about: [
       "PATH is a results or failures file, compressed or not, or a folder of them.",
       "Flags mark answers to look at: refusals, loops, cut-off answers and others.",
-      "--compare: which rows two runs have answered alike, and what each took.",
+      "--compare: on which rows two runs agree, with the tokens and cost of each.",
     ],
     examples: [
       "stats out/",
@@ -133,7 +133,7 @@ const TABLE = {
     usage: ["merge OUT… -o FILE.jsonl [flags]"],
     summary: "Merge the outputs of shards or runs into one, with proof",
     about: [
-      "OUT is the folder or results path that the shards were given. Rows come in",
+      "OUT is the folder or results path of the shards. Rows come in",
       "input order. Exit code 3: rows are missing or have failed; nothing is written",
       "where rows are missing, unless --partial is given.",
     ],
@@ -155,7 +155,7 @@ const TABLE = {
   },
   monitor: {
     usage: ["monitor OUT [--port N] [flags]"],
-    summary: "Show all runs in OUT in a browser, on whatever machines they are",
+    summary: "Show all runs in OUT in a browser, on whichever machines they run",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
     load: async () => (await import("./monitor_command.ts")).monitorCommand,
@@ -201,10 +201,10 @@ const TABLE = {
 /** A command. */
 export type Command = keyof typeof TABLE;
 
-/** What users can ask for, in the order of the help. */
+/** All commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = Object.keys(TABLE) as Command[];
 
-/** What there is to know of a command. */
+/** The entry of a command. */
 export function entryOf(command: Command): CommandEntry {
   return TABLE[command];
 }

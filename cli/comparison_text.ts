@@ -1,5 +1,5 @@
 /**
- * Two runs beside each other, as `stats --compare` prints them.
+ * Two runs side by side, as `stats --compare` prints them.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { formatCount, formatLatency, formatPercent, formatUsd } from "../lib/fig
 const LEFT = 24;
 const COLUMN = 16;
 
-/** Makes it of the figures: of the rows that both have answered, unless it says otherwise. */
+/** Formats a comparison. Counts are of rows that both runs have answered, unless stated otherwise. */
 export function comparisonText(
   { both, agreement, without_final_answer, runs }: RunComparison,
 ): string {

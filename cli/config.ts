@@ -1,6 +1,6 @@
 /**
- * The YAML file of `--config`: the flags by their names, several teachers, and the two blocks that
- * ModelCall's configuration has.
+ * The YAML file of `--config`: flags by their names, several teachers, and the two blocks of a ModelCall
+ * configuration.
  *
  * @module
  */
@@ -13,19 +13,19 @@ import { isHeaders, readTeachers, type TeacherSpec } from "./config_teachers.ts"
 import { FLAGS } from "./flags.ts";
 import type { FlagValue } from "./parse.ts";
 
-/** What a configuration file says. */
+/** Contents of a configuration file. */
 export interface Config {
-  /** Inputs, where it names any. */
+  /** Inputs, if it names any. */
   readonly inputs: string[];
   /** Flags by their long names. */
   readonly flags: Map<string, FlagValue>;
   /** Sampling parameters. */
   readonly params: Record<string, unknown>;
-  /** Teachers, where it names several. */
+  /** Teachers, if it names several. */
   readonly teachers: TeacherSpec[];
 }
 
-/** What a run can be told; a file that names itself or asks for help says nothing. */
+/** Flags that the file may set: those of a run, except `--config` and help. */
 const KNOWN = FLAGS.filter((flag) =>
   flag.commands.includes("run") && flag.group !== "Help" && flag.name !== "config"
 );
@@ -74,8 +74,10 @@ function readFlag(
     return fail(`there is no "${key}". Did you mean "${closestString(name, names)}"?`);
   }
   if (flag.name === "overwrite" && value === true) {
-    // The command that a run ends with, to continue, names the file again.
-    return fail(`${key} throws answers away each time the file is used: say it in the command`);
+    // The command printed at the end of a run, to continue it, names the file again.
+    return fail(
+      `${key} deletes answers each time the file is used: write it in the command instead`,
+    );
   }
   if (flag.value !== undefined && [value].flat().some((one) => typeof one === "object")) {
     return fail(`${key} must be a text, a number or a list of them: put a text into quotes`);
@@ -99,7 +101,7 @@ function readHeaderBlock(value: unknown, config: Config, fail: Fail): void {
   config.flags.set("header", Object.entries(value).map(([name, one]) => `${name}=${one}`));
 }
 
-/** ModelCall's `client_config`: how the client of the OpenAI library was made. */
+/** ModelCall's `client_config`: the constructor arguments of the OpenAI client. */
 function readClient(block: Block, config: Config, fail: Fail): void {
   for (const [key, value] of Object.entries(block)) {
     if (value === null) continue;
@@ -118,7 +120,7 @@ function readClient(block: Block, config: Config, fail: Fail): void {
   }
 }
 
-/** ModelCall's `chat_config`: the arguments of the call, messages excepted. */
+/** ModelCall's `chat_config`: the arguments of the call, except messages. */
 function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   const { model, stream, ...params } = block;
   if (model !== undefined && model !== null) config.flags.set("model", String(model));
@@ -127,7 +129,7 @@ function readChat(block: Block, key: string, config: Config, fail: Fail): void {
   readParamBlock(Object.fromEntries(given), key, config, fail);
 }
 
-/** Sampling parameters, which are written to files. */
+/** Sampling parameters. They are written to files, so secrets are refused. */
 function readParamBlock(block: Block, key: string, config: Config, fail: Fail): void {
   const secret = secretParam(block);
   if (secret !== undefined) refuseKey(`${key}.${secret}`, fail);

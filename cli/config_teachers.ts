@@ -10,7 +10,7 @@ import { type EndpointName, ENDPOINTS } from "../lib/teacher/mod.ts";
 import { type Block, blockOf, type Fail, isKeyName, refuseKey, shownValue } from "./config_yaml.ts";
 import { parseThinkTags, THINK_TAGS_RULE } from "./settings.ts";
 
-/** What a value must be. */
+/** Validation of a value. */
 interface Rule {
   readonly what: string;
   readonly takes: (value: unknown) => boolean;
@@ -62,10 +62,10 @@ const FIELDS: ReadonlyMap<string, readonly [keyof TeacherSpec, Rule]> = new Map(
   ["think_tags", ["thinkTags", THINK_TAGS]],
 ]);
 
-/** Their values may hold a secret, or be one that was put in the place of a name. */
+/** Values of these keys may hold a secret, or be one that was typed where a name is expected. */
 const MAY_BE_SECRET = /^(?:api_key_\w+|base_url|client_key)$/;
 
-/** Reads the list; what is wrong in it is told by the number of the teacher, from 1. */
+/** Reads the list of teachers. Errors name a teacher by its number, from 1. */
 export function readTeachers(value: unknown, fail: Fail): TeacherSpec[] {
   if (!Array.isArray(value) || value.length === 0) {
     return fail("teachers must be a list of blocks, each with a base_url or a model of its own");
@@ -95,7 +95,7 @@ function readTeacher(block: Block, fail: Fail): TeacherSpec {
     }
     spec[as] = value;
   }
-  // Each value has passed the rule of its name.
+  // Each value has passed the rule of its key.
   return spec as TeacherSpec;
 }
 
@@ -105,39 +105,39 @@ export function isHeaders(value: unknown): value is Readonly<Record<string, Head
     Object.values(value).every((one) => /^(?:string|number|boolean)$/.test(typeof one));
 }
 
-/** One of several teachers, as far as it differs from what holds for all. */
+/** One of several teachers: the settings in which it differs from the common ones. */
 export interface TeacherSpec {
   /** Its address. */
   readonly baseUrl?: string;
-  /** The model to ask. */
+  /** The model. */
   readonly model?: string;
-  /** The variable that holds its key. */
+  /** Variable that holds its key. */
   readonly apiKeyEnv?: string;
-  /** The file that holds its key. */
+  /** File that holds its key. */
   readonly apiKeyFile?: string;
-  /** Its share of the load. */
+  /** Its relative share of the load. */
   readonly weight?: number;
-  /** The most attempts in flight at it. */
+  /** Limit of attempts in flight. */
   readonly maxConcurrency?: number;
-  /** Requests a minute. */
+  /** Requests per minute. */
   readonly rpm?: number;
-  /** Tokens a minute. */
+  /** Tokens per minute. */
   readonly tpm?: number;
-  /** The endpoint that is asked. */
+  /** API endpoint. */
   readonly endpoint?: EndpointName;
-  /** Header fields, beside those for all. */
+  /** Header fields, in addition to the common ones. */
   readonly headers?: Readonly<Record<string, HeaderValue>>;
-  /** The file of the authorities whose certificates are trusted. */
+  /** File of the trusted certificate authorities. */
   readonly caFile?: string;
-  /** The file of the certificate that it is shown. */
+  /** File of the client certificate. */
   readonly clientCert?: string;
-  /** The file of its private key. */
+  /** File of the certificate's private key. */
   readonly clientKey?: string;
-  /** Whether any certificate will do. */
+  /** Whether any certificate is accepted. */
   readonly insecureTls?: boolean;
   /** The tags around its reasoning: `OPEN,CLOSE`. */
   readonly thinkTags?: string;
 }
 
-/** The value of a header field as YAML has it. */
+/** A header value as YAML gives it. */
 type HeaderValue = string | number | boolean;

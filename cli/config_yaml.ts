@@ -9,23 +9,23 @@ import { formatCount } from "../lib/figures.ts";
 import { systemReason } from "../lib/files.ts";
 import { redactAddress } from "../lib/teacher/mod.ts";
 
-/** Far above any configuration; a device or a data set that was named by mistake is not read to its end. */
+/** Far above any configuration: a device or a data set that is given by mistake is not read to its end. */
 const MOST_BYTES = 1_000_000;
 
-/** Values in all, each counted as often as it is referred to. */
+/** Limit of all values, each counted once per reference. */
 const MOST_VALUES = 100_000;
 
-/** Schemas in parameters are nested, but not so deeply. */
+/** Limit of nesting; schemas in parameters are nested less deeply. */
 const MOST_LEVELS = 64;
 
-/** References times UTF-16 units where keys are merged (`<<`): the parser copies every key for each
+/** Limit of references times UTF-16 units if keys are merged (`<<`): the parser copies every key for each
  * reference, which took 23 s for 1,000 references to 20,000 keys. */
 const MOST_MERGING = 20_000_000;
 
 /**
- * The value that a YAML file holds; null where it is empty.
+ * Reads the value of a YAML file; null if it is empty.
  *
- * @param fail Ends the reading. No text of the file is quoted: an address in it may hold a password.
+ * @param fail Throws. No text of the file is quoted: an address in it may hold a password.
  */
 export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   const text = await readText(path, fail);
@@ -72,12 +72,12 @@ function parsed(text: string, fail: Fail): unknown {
     return parse(text);
   } catch (error) {
     if (error instanceof RangeError) return fail("it is nested too deeply");
-    // What follows is the line itself.
+    // The rest of the message quotes the line itself.
     return fail(`it is not YAML: ${(error as Error).message.split(/:\n/)[0]}`);
   }
 }
 
-/** Counts a value as whatever walks over it would. */
+/** Counts the values in a value, each once per reference. */
 class ValueCounter {
   #count = 0;
 
@@ -91,10 +91,10 @@ class ValueCounter {
 /** Names and values, as YAML gives them. */
 export type Block = Record<string, unknown>;
 
-/** Ends the reading with what is wrong; the file stands before it. */
+/** Throws with a problem, prefixed with the name of the file. */
 export type Fail = (what: string) => never;
 
-/** A value that must be a block; `key` names it in the message. */
+/** Returns a value that must be a block; `key` names it in the error. */
 export function blockOf(value: unknown, key: string, fail: Fail): Block {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Block;
   return fail(
@@ -102,7 +102,7 @@ export function blockOf(value: unknown, key: string, fail: Fail): Block {
   );
 }
 
-/** A wrong value as a message may show it: a text may be a key, or an address with a password. */
+/** A wrong value as an error may show it: a text may be a key, or an address with a password. */
 export function shownValue(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value !== "string") return String(value);
@@ -110,12 +110,12 @@ export function shownValue(value: unknown): string {
   return URL.parse(value) === null ? "a text" : redactAddress(value);
 }
 
-/** Whether a name, written with underscores, is one that the user puts the key itself under. */
+/** Whether a name, in snake case, is one under which users put the key itself. */
 export function isKeyName(name: string): boolean {
   return /^(api_)?key$/.test(name);
 }
 
-/** Ends the reading because the file holds a key. */
+/** Throws because the file holds a key. */
 export function refuseKey(key: string, fail: Fail): never {
   return fail(
     `${key} holds the key itself, and files are shared and committed. Remove it and put the key ` +

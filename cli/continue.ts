@@ -14,13 +14,13 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { shellWord } from "./shell.ts";
 
-/** What would throw answers away if it were said a second time. */
+/** Flags that would delete answers if they were repeated. */
 const NOT_AGAIN = ["resume", "overwrite"];
 
-/** A simulated teacher is asked without them, so they have not been looked at: one may be the key itself. */
+/** Flags that a simulated teacher does not need. They were not validated: one may be the key itself. */
 const UNREAD_BY_SIMULATION = ["api-key-env", "api-key-file", "header"];
 
-/** How values are shown that may hold a secret, the first value of a flag with index 0. */
+/** How values that may hold a secret are shown. The first value of a flag has index 0. */
 const SHOWN: Partial<
   Record<string, (value: string, index: number, io: Pick<Io, "env">) => string>
 > = {
@@ -29,7 +29,7 @@ const SHOWN: Partial<
 };
 
 /** The command that continues an interrupted or halted run or retry, sends the pending rows, or retries the
- * failed ones; undefined when all is done. */
+ * failed ones; undefined if nothing is left to do. */
 export function nextCommand(
   args: ParsedArgs,
   summary: Summary,
@@ -40,12 +40,12 @@ export function nextCommand(
     commandLineOf(args, { program, env }, command, dropped);
   const isCut = summary.state !== "done";
   const isRetry = args.command === "retry" || args.flags.has("retry");
-  // Old answers are thrown away just before the first row is sent.
+  // Old answers are deleted just before the first row is sent.
   const dropped = summary.elapsed_ms > 0 ? [...NOT_AGAIN] : [];
   if (args.flags.has("simulate")) dropped.push(...UNREAD_BY_SIMULATION);
   if (isCut && isRetry) {
-    // What is left of a retry is among the failed rows, of the types that were asked for. Rows that were
-    // never asked come after it: a retry may have other parameters, which they must not be asked with.
+    // What is left of a retry is among the failed rows of the requested types. Rows that were never sent come
+    // after it: a retry may have other parameters, which must not be used for them.
     return commandLine(args.command === "retry" ? ["retry"] : [], dropped);
   }
   dropped.push("retry");
@@ -54,13 +54,13 @@ export function nextCommand(
   return undefined;
 }
 
-/** The command of this run, as it can be given again. */
+/** The command of this run, so that it can be repeated. */
 export function sameCommand(args: ParsedArgs, io: Pick<Io, "program" | "env">): string {
   const unread = args.flags.has("simulate") ? UNREAD_BY_SIMULATION : [];
   return commandLineOf(args, io, args.command === "retry" ? ["retry"] : [], unread);
 }
 
-/** The command that makes a training set of the results that there are; undefined where there are none. */
+/** The command that exports the results as a training set; undefined if there are none. */
 export function exportCommand(
   { files }: Pick<Summary, "files">,
   program: string,
@@ -81,7 +81,7 @@ function commandLineOf(
   const known = flagsOf(command.length > 0 ? "retry" : "run");
   for (const [name, value] of args.flags) {
     const flag = known.find((one) => one.name === name);
-    // A retry that the monitor was told to make comes with the flags of the run before it.
+    // A retry that was started from the page comes with the flags of the run before it.
     if (flag === undefined || dropped.includes(name)) continue;
     const written = flag.isNegated ? `--no-${name}` : flag.short ? `-${flag.short}` : `--${name}`;
     if (typeof value === "boolean") words.push(written);
@@ -96,19 +96,19 @@ function commandLineOf(
   return words.join(" ");
 }
 
-/** An input that could be read as a flag or a command is named by its path. */
+/** An input that looks like a flag or a command is written as a path. */
 function inputWord(input: string): string {
   const isAmbiguous = /^-./.test(input) || isCommand(input);
   return shellWord(isAmbiguous ? `./${input}` : input);
 }
 
-/** A value that looks like a flag is read as one unless it is joined to its own. */
+/** A value that looks like a flag must be joined to its flag with "=". */
 function withValue(flag: Flag, written: string, value: string): string[] {
   return /^-\D/.test(value) ? [shellWord(`--${flag.name}=${value}`)] : [written, shellWord(value)];
 }
 
-/** An address that holds a secret is one in a variable: the one that is read where no address is given,
- * unless it holds another one. */
+/** An address that holds a secret is shown as a variable: the default one for addresses, unless that holds
+ * another address. */
 function shownAddress(url: string, index: number, { env }: Pick<Io, "env">): string {
   if (!holdsSecret(url)) return url;
   const isFree = index === 0 && [undefined, "", url].includes(env("OPENAI_BASE_URL"));

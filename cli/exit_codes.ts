@@ -1,5 +1,5 @@
 /**
- * What the process ends with.
+ * Exit codes of the process.
  *
  * @module
  */
@@ -14,25 +14,25 @@ import {
 } from "../lib/errors.ts";
 import type { StopSignal } from "./io.ts";
 
-/** Every row has a result, or as many as were asked for. */
+/** Every row has a result, or failures are within `--allow-failures`. */
 export const EXIT_DONE = 0;
-/** A fault of Retort itself. */
+/** A bug in Retort. */
 export const EXIT_INTERNAL = 1;
-/** Usage, or bad input. */
+/** Wrong usage or bad input. */
 export const EXIT_USAGE = 2;
-/** Finished, and some rows have no result. */
+/** Finished, but some rows have no result. */
 export const EXIT_FAILED_ROWS = 3;
 /** Another run writes to the same output. */
 export const EXIT_LOCKED = 4;
-/** The teacher or a budget put an end to it. */
+/** Halted because of the teacher or a budget. */
 export const EXIT_HALTED = 5;
-/** The disk. */
+/** The disk failed or is full. */
 export const EXIT_DISK = 6;
 
-/** The numbers of signals; a process that one has ended has the exit code 128 + its number. */
+/** Signal numbers. The exit code after a signal is 128 + its number. */
 export const SIGNAL_NUMBERS: Record<StopSignal, number> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
-/** How many failed rows are still a success: a number of rows, or a share of all. */
+/** How many failed rows still count as success: a number of rows, or a share of all. */
 export interface Allowance {
   /** The number. */
   readonly value: number;

@@ -19,7 +19,7 @@ import type { ParsedArgs } from "./parse.ts";
 import { readRowOptions, readUids } from "./request.ts";
 import { Settings } from "./settings.ts";
 
-/** Writes a training set and says how many rows it holds. */
+/** Writes a training set and prints its number of rows. */
 export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -40,7 +40,7 @@ export async function exportCommand(args: ParsedArgs, io: Io): Promise<number> {
   );
 }
 
-/** Writes rows in another format and says how many there are. */
+/** Writes rows in another format and prints their number. */
 export async function convertCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {

@@ -1,6 +1,6 @@
 /**
- * Every flag, once: parsing, `--help`, `--config` and the hint for a mistyped one use this table. Its
- * parts are in `flags/`.
+ * All flags. Parsing, `--help`, `--config` and suggestions for mistyped flags use this table. Its parts are in
+ * `flags/`.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { Command } from "./commands.ts";
 import type { Flag, FlagEntry } from "./flags/flag.ts";
 import { INPUT_AND_OUTPUT, ROWS } from "./flags/files.ts";
 import { SUBMIT } from "./flags/submit.ts";
-import { ANSWERS, BUDGETS, PACE, PARAMETERS, RESUME, TEACHER } from "./flags/teacher.ts";
+import { ANSWERS, BUDGETS, PARAMETERS, RESUME, SPEED, TEACHER } from "./flags/teacher.ts";
 import { HELP, MONITOR, PROGRESS } from "./flags/watching.ts";
 
-/** The commands of a flag that names none. */
+/** The commands of a flag that does not list any. */
 const RUN = ["run", "retry"] as const;
 
 const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
@@ -20,7 +20,7 @@ const GROUPS: Readonly<Record<string, readonly FlagEntry[]>> = {
   Teacher: TEACHER,
   Parameters: PARAMETERS,
   Rows: ROWS,
-  Pace: PACE,
+  Speed: SPEED,
   Answers: ANSWERS,
   Budgets: BUDGETS,
   Resume: RESUME,
@@ -35,7 +35,8 @@ export const FLAGS: readonly Flag[] = Object.entries(GROUPS).flatMap(([group, en
   entries.map((entry) => ({ commands: RUN, ...entry, group }))
 );
 
-/** Flags of a run that make no sense for one of many, or that a scheduler would repeat. */
+/** Flags of a run that `submit` does not take: they make no sense for one of many runs, or the scheduler would
+ * repeat them. */
 const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   ...[
     "shard",
@@ -50,7 +51,7 @@ const NOT_SUBMITTED: ReadonlySet<string> = new Set([
   ...["open", "report", "progress", "quiet", "allow-failures"],
 ]);
 
-/** The flags that a command knows. A job takes those of its runs. */
+/** The flags of a command. `submit` also takes those of a run. */
 export function flagsOf(command: Command): Flag[] {
   const own = FLAGS.filter((flag) => flag.commands.includes(command));
   if (command !== "submit") return own;

@@ -1,5 +1,6 @@
 /**
- * Outputs from the time when `deno task distill` took relative paths from the project's folder.
+ * Detects outputs of versions in which `deno task distill` resolved relative paths against the project's
+ * folder.
  *
  * @module
  */
@@ -10,19 +11,19 @@ import { findInputs, outputFilesOf } from "../lib/run/mod.ts";
 import type { Io } from "./io.ts";
 import { shellWord } from "./shell.ts";
 
-/** What a run or a proof is about. */
+/** Inputs and output of a run. */
 export interface Place {
-  /** Its inputs, as they were named. */
+  /** Inputs, as the user named them. */
   readonly input: readonly string[];
-  /** Its output, as it was named. */
+  /** Output, as the user named it. */
   readonly output: string;
 }
 
 /**
- * Stops where the folder of the project holds a run of this name and the user's own folder holds none: its
+ * Throws if the project's folder holds a run of this name and the user's working directory holds none: its
  * answers would be paid for twice.
  *
- * @throws {UsageError} with both places and the ways out
+ * @throws {UsageError} with both places and what to do
  */
 export async function refuseFormerFolder(
   { input, output }: Place,
@@ -44,7 +45,7 @@ export async function refuseFormerFolder(
   }
 }
 
-/** Whatever is wrong with inputs and output is told by the run itself. */
+/** Problems with inputs and output are left to the run to report. */
 async function resultsOf({ input, output }: Place): Promise<string[]> {
   try {
     const { files } = await findInputs(input);
@@ -54,7 +55,7 @@ async function resultsOf({ input, output }: Place): Promise<string[]> {
   }
 }
 
-/** Whether there is a run file, or results from before there was one. */
+/** Whether there is a run file, or results of a version without run files. */
 async function hasRun(results: string): Promise<boolean> {
   const paths = [results.replace(/\.(jsonl|ndjson)$/, ".run.json"), results];
   const found = await Promise.all(

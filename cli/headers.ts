@@ -1,5 +1,5 @@
 /**
- * How teachers are reached: endpoint, header fields and certificates, of one teacher or of all.
+ * Connection settings of teachers: endpoint, header fields and certificates, of one teacher or of all.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { TeacherSpec } from "./config_teachers.ts";
 import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 
-/** Header fields, and what of them must not be shown. */
+/** Header fields, and which values must not be shown. */
 export interface HeaderFields {
-  /** Values by their names. */
+  /** Values by name. */
   readonly headers: Record<string, string>;
   /** Values that come from the environment. */
   readonly secrets: string[];
@@ -22,13 +22,13 @@ export interface HeaderFields {
 
 /** `NAME=VALUE`, or `NAME: VALUE` as for curl. */
 const FIELD = /^([\w!#$%&'*+.^`|~-]+)\s*[=:]\s*(.*)$/s;
-/** A variable, after a scheme such as `Bearer` or alone. What is no name of one may be the secret itself. */
+/** A variable, alone or after a scheme such as `Bearer`. A text that cannot be a name may be the secret itself. */
 const VARIABLE = /^(\w+ )?@env:(.*)$/s;
-/** Fields that hold a key: beside one of them the default key is not sent. */
+/** Fields that hold a key. If one of them is set, the default key is not sent. */
 const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-subscription-key)$/i;
 
 /**
- * Reads them. A later field replaces an earlier one of its name.
+ * Reads header fields. A later field replaces an earlier one of the same name.
  *
  * @throws {UsageError} when one is no field, or names a variable that is not set
  */
@@ -62,20 +62,20 @@ export function holdsKey(headers: Readonly<Record<string, string>>): boolean {
   return Object.keys(headers).some((name) => KEY_FIELD.test(name));
 }
 
-/** A `--header` as it may be shown: a secret that was typed is one for a variable. */
+/** A `--header` as it may be shown: a typed secret is replaced by a variable. */
 export function shownHeader(text: string): string {
   const [, name, value] = FIELD.exec(text) ?? [];
   if (name === undefined || VARIABLE.test(value) || !isSecretHeader(name)) return text;
   return `${name}=@env:${name.toUpperCase().replaceAll(/\W/g, "_")}`;
 }
 
-/** How a teacher is reached. */
+/** Connection settings of a teacher. */
 export type ReachOptions =
   & Pick<OpenAICompatibleOptions, "endpoint" | "ca" | "clientCert" | "clientKey" | "insecureTls">
   & Required<Pick<OpenAICompatibleOptions, "headers" | "secrets">>;
 
 /**
- * Reads it: what a teacher of the configuration says of itself, then what holds for all.
+ * Reads the connection settings: those of the teacher in the configuration, then the common ones.
  *
  * @throws {UsageError} when a file or a variable is not there
  */

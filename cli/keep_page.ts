@@ -1,5 +1,5 @@
 /**
- * The page of a run: opened in the user's browser, and kept after the run while it is open there.
+ * The page of a run: opening it in the user's browser, and keeping it after the run while it is open there.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 import { watchParent } from "./signals.ts";
 
-/** How long the page stays after the run: while a page shows it, or for a number of milliseconds whether or
- * not one does; `Infinity` until the process is interrupted. */
+/** How long the page stays after the run: while a browser shows it, or for a number of milliseconds; `Infinity`
+ * means until the process is interrupted. */
 export type PageKeep = "watched" | number;
 
-/** Without a terminal a script may be waiting, and its user may have forgotten the page. */
+/** Limit without a terminal: a script may be waiting for the process, and its user may have forgotten the page. */
 const MOST_UNATTENDED_MS = 600_000;
 
 const POLL_MS = 250;
 
-/** Reads it. */
+/** Reads `--monitor-keep`. */
 export function readPageKeep(settings: Settings): PageKeep {
   const text = settings.text("monitor-keep");
   if (text === undefined) return "watched";
@@ -33,18 +33,18 @@ export function readPageKeep(settings: Settings): PageKeep {
   }
 }
 
-/** What is known when a run has ended. */
+/** Options of `keepPage`. */
 export interface KeepPageOptions {
   /** How long the page stays. */
   readonly keep: PageKeep;
-  /** Says something to the user. */
+  /** Prints a message for the user. */
   readonly say: (message: string) => void;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** Monotonic clock, in milliseconds. @default performance.now */
   readonly now?: () => number;
 }
 
-/** Resolves when the page of an ended run is not needed any more: at once where no page shows it, on a
- * signal, and when the program that started this one is gone. */
+/** Resolves when the page of an ended run is no longer needed: at once if no browser shows it, on a signal, or
+ * when the parent process is gone. */
 export async function keepPage(
   monitor: Pick<Monitor, "isWatched">,
   io: Io,
@@ -60,7 +60,7 @@ export async function keepPage(
   );
   using _parent = watchParent(io, over.resolve);
   const poll = setInterval(() => isNeeded() || over.resolve(), POLL_MS);
-  say(`The run has ended. Its page stays ${lengthOf(keep, mostMs)}; Ctrl-C ends it now`);
+  say(`The run has ended. Its page stays up ${lengthOf(keep, mostMs)}; Ctrl-C closes it now`);
   try {
     await over.promise;
   } finally {
@@ -70,7 +70,7 @@ export async function keepPage(
 }
 
 function lengthOf(keep: PageKeep, mostMs: number): string {
-  if (keep === Infinity) return "until it is ended";
+  if (keep === Infinity) return "until you close it";
   if (keep !== "watched") return `for ${durationOf(keep)}`;
   return mostMs === Infinity
     ? "while it is open in a browser"
@@ -81,15 +81,15 @@ function durationOf(ms: number): string {
   return ms >= 60_000 ? `${Math.round(ms / 60_000)} min` : `${ms / 1_000} s`;
 }
 
-/** What opens an address on each system. */
+/** The command that opens a URL, by system. */
 const OPENERS: Partial<Record<typeof Deno.build.os, readonly [string, ...string[]]>> = {
   darwin: ["open"],
   windows: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
 /**
- * Opens an address. Resolves when the command that does so has ended, which may be when the browser is
- * closed: nothing should wait for it. Needs the permission to run that command.
+ * Opens a URL. Resolves when the command that does so has ended, which may be when the browser is closed: do
+ * not wait for it. Needs the permission to run that command.
  *
  * @throws {Error} when there is no such command, when it may not be run, or when it fails
  */
@@ -101,7 +101,7 @@ export async function openBrowser(url: string): Promise<void> {
   if (code !== 0) throw new Error(`${command} ended with code ${code}`);
 }
 
-/** Deno's own words are "Failed to spawn 'xdg-open': entity not found". */
+/** Deno's own message is "Failed to spawn 'xdg-open': entity not found". */
 function started(command: string, args: readonly string[]): Deno.ChildProcess {
   const options = { stdin: "null", stdout: "null", stderr: "null" } as const;
   try {

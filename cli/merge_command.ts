@@ -12,10 +12,10 @@ import type { Io } from "./io.ts";
 import type { ParsedArgs } from "./parse.ts";
 import { Settings } from "./settings.ts";
 
-/** The most shards of one kind that are named. */
+/** Limit of the runs that are listed. */
 const MOST_NAMED = 20;
 
-/** Merges the outputs of runs, says what was found and gives the exit code. */
+/** Merges the outputs of runs, prints a report and returns the exit code. */
 export async function mergeCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {

@@ -1,5 +1,5 @@
 /**
- * The web monitor and the report of a run. `web/` is loaded only when one of them is asked for.
+ * The web monitor and the report of a run. `web/` is loaded only if one of them is requested.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import {
 } from "./report_file.ts";
 import type { Settings } from "./settings.ts";
 
-/** What is asked for. */
+/** What the user requested. */
 export interface MonitorRequest {
-  /** Where the page is served; undefined where no one asked for it. */
+  /** Where the page is served; undefined without `--monitor`. */
   readonly page: PageRequest | undefined;
-  /** Where the report is written: to a file that was named, or beside the results where anything was sent. */
+  /** Where the report is written: to a given file, or next to the results if anything was sent. */
   readonly report: ReportRequest;
 }
 
@@ -35,11 +35,11 @@ export type ReportRequest =
 
 /** Where the page is served. */
 export interface PageRequest {
-  /** The port; 0 for any that is free. */
+  /** The port; 0 for any free one. */
   readonly port: number;
-  /** What the server listens on; undefined for this machine only. */
+  /** Address that the server listens on; undefined for this machine only. */
   readonly hostname: string | undefined;
-  /** Whether the default browser opens it. */
+  /** Whether to open it in the default browser. */
   readonly isOpened: boolean;
   /** How long it stays after the run. */
   readonly keep: PageKeep;
@@ -47,14 +47,14 @@ export interface PageRequest {
 
 /** The monitor of a run. */
 export interface RunMonitor {
-  /** What the page steers the run by; undefined without a page. */
+  /** The page's controls of the run; undefined without a page. */
   readonly monitor: Monitor | undefined;
-  /** Tells pages that the run has ended and writes the report; the page stays. False when a report that was
-   * asked for could not be written; why is said then. Never throws. */
+  /** Tells pages that the run has ended and writes the report; the page stays. Resolves to false if a requested
+   * report could not be written, after printing the reason. Never throws. */
   end(): Promise<boolean>;
-  /** Waits while the page is needed after the run. */
+  /** Waits until the page is no longer needed after the run. */
   keep(io: Io): Promise<void>;
-  /** Ends the page. */
+  /** Stops serving the page. */
   close(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const EVERYWHERE = /^(0\.0\.0\.0|\[?::\]?)$/;
 const REPORT_NAME = /\.html?$/i;
 
-/** Reads what is asked for. */
+/** Reads the flags of page and report. */
 export function readMonitor(settings: Settings): MonitorRequest {
   return { page: readPage(settings), report: readReport(settings) };
 }
@@ -107,7 +107,7 @@ function readPage(settings: Settings): PageRequest | undefined {
 }
 
 /**
- * Serves the page of a run to come, and makes sure that its report can be written.
+ * Serves the page of a run before it starts, and makes sure that its report can be written.
  *
  * @throws {UsageError | SinkError} when one of them cannot be done
  */
@@ -157,7 +157,7 @@ async function writeReport(
   say: (message: string) => void,
 ): Promise<boolean> {
   const { run, snapshot, summary } = record.state();
-  // Before a run has begun there is nothing to report, and an older report is worth more.
+  // Before a run has begun there is nothing to report, and an older report is worth keeping.
   if (request.kind === "none" || run === null) return true;
   if (request.kind === "file") {
     return await writeReportFile(request.path, await record.report(), input, say);
@@ -170,7 +170,7 @@ async function writeReport(
   if (await keepEarlierReport(path, say)) {
     await writeReportFile(path, await record.report(), input, tell);
   }
-  // It was not asked for: without it the run is none the worse.
+  // The user did not request it, so a failure to write it does not matter.
   return true;
 }
 
@@ -178,8 +178,8 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   say(`Monitor: ${EVERYWHERE.test(hostname ?? "") ? addressElsewhere(url) : url}`);
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     say(
-      "Warning: anyone who has this address can read the prompts and steer the run, and it goes " +
-        "over the network as it is",
+      "Warning: anyone who has this address can read the prompts and control the run, and it is " +
+        "sent over the network unencrypted",
     );
   }
   if (!isOpened) return;
@@ -188,7 +188,7 @@ function show({ hostname, isOpened }: PageRequest, url: string, say: (text: stri
   );
 }
 
-/** Other machines know this one by an address that it does not know itself. */
+/** Other machines reach this one at an address that it does not know itself. */
 function addressElsewhere(url: string): string {
   const { port, pathname, search } = new URL(url);
   return `http://ADDRESS-OF-THIS-MACHINE:${port}${pathname}${search}`;

@@ -13,7 +13,7 @@ import { Settings } from "./settings.ts";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
-/** Serves the page of all runs in a folder until a signal comes. */
+/** Serves the page of all runs in a folder until interrupted. */
 export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   const [output, ...others] = args.inputs;
@@ -30,7 +30,7 @@ export async function monitorCommand(args: ParsedArgs, io: Io): Promise<number> 
   io.writeOut(`Monitor: ${page.url}\nPress Ctrl-C to end it\n`);
   if (hostname !== undefined && !LOOPBACK.test(hostname)) {
     io.writeErr(
-      "Warning: this address goes over the network as it is; anyone who has it sees the runs\n",
+      "Warning: anyone who has this address can see the runs, and it is sent over the network unencrypted\n",
     );
   }
   if (settings.isOn("open")) {

@@ -1,21 +1,20 @@
 /**
- * Non-blocking writer for stdout and stderr. A pipe that no one empties, a terminal
- * that is held with Ctrl-S or has gone, and a log on a full disk must neither stop nor end a run
- * that costs money.
+ * Non-blocking writer for stdout and stderr. A pipe that nobody reads, a terminal that is held with Ctrl-S or
+ * was closed, and a log on a full disk must neither stop nor end a run that costs money.
  *
  * @module
  */
 
-/** Where the text goes; `Deno.stderr` is one. */
+/** Where the text goes, for example `Deno.stderr`. */
 export interface OutputStream {
-  /** Takes some of the bytes and gives how many. */
+  /** Writes some of the bytes and returns how many. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** A reader may be behind by this many UTF-16 units; then what is oldest is dropped. */
+/** Limit of buffered text, in UTF-16 units; beyond it the oldest is dropped. */
 const MOST_WAITING = 1 << 20;
 
-/** A pipe that is shared with another program may be set not to block. */
+/** Delay before writing again to a non-blocking pipe, which another program that shares it may have set. */
 const TRY_AGAIN_MS = 20;
 
 /** Writes text to a stream, in order. */
@@ -27,13 +26,13 @@ export class Output {
   #writing: Promise<void> | undefined;
   #isGone = false;
 
-  /** Nothing is written yet. */
+  /** Creates a writer. */
   constructor(stream: OutputStream) {
     this.#stream = stream;
   }
 
-  /** Adds text, whole lines at best: it is dropped as a whole where the reader is too far behind.
-   * Never waits and never throws. */
+  /** Adds text, preferably whole lines: it is dropped as a whole if the reader is too far behind. Never waits
+   * and never throws. */
   write(text: string): void {
     if (this.#isGone || text === "") return;
     this.#waiting.push(text);
@@ -44,7 +43,7 @@ export class Output {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves once all that was added is written, or no one will read it any more. */
+  /** Resolves once all text is written, or the stream has failed. */
   async flush(): Promise<void> {
     await this.#writing;
   }
@@ -57,7 +56,7 @@ export class Output {
         await this.#writeBytes(this.#encoder.encode(text));
       }
     } catch {
-      // There is no one left to tell.
+      // The stream is gone, so there is nowhere to report it.
       this.#isGone = true;
       this.#waiting.length = 0;
     } finally {

@@ -1,5 +1,5 @@
 /**
- * The sampling parameters that the user gives, in any of four ways.
+ * The sampling parameters, from any of four sources.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Params } from "../lib/teacher/mod.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Puts them together. Later ones win: configuration, `--params`, the short flags, `-p`.
+ * Merges the parameters. Later ones take precedence: configuration, `--params`, the short flags, `-p`.
  *
  * @throws {UsageError} when one cannot be read, or must not be sent
  */
@@ -52,7 +52,7 @@ function parseObject(text: string): Params {
   throw new UsageError('Cannot use --params: it must be an object, as in {"temperature":0.6}');
 }
 
-/** `a.b=1` reaches into objects. A value that is no JSON is text. */
+/** Sets a parameter; `a.b=1` sets a field of an object. A value that is not JSON is a string. */
 function setParam(params: Record<string, unknown>, path: string, text: string): void {
   let value: unknown;
   try {
@@ -71,7 +71,7 @@ function setParam(params: Record<string, unknown>, path: string, text: string): 
   define(holder, names.at(-1)!, value);
 }
 
-/** A plain assignment would change the prototype where the name is `__proto__`. */
+/** Defines a property. A plain assignment would change the prototype if the name is `__proto__`. */
 function define(holder: Record<string, unknown>, name: string, value: unknown): void {
   Object.defineProperty(holder, name, {
     value,

@@ -1,5 +1,5 @@
 /**
- * Arguments as they were typed into a command, inputs and flags.
+ * Parses arguments into a command, inputs and flags.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import type { Flag } from "./flags/flag.ts";
 import { FLAGS, flagsOf } from "./flags.ts";
 import { nearest } from "./words.ts";
 
-/** What a flag was given: `true` for a switch, `""` for an optional value that was left out. */
+/** Value of a flag: `true` for a switch, `""` for an optional value that was left out. */
 export type FlagValue = string | boolean | string[];
 
-/** What was typed. */
+/** Parsed arguments. */
 export interface ParsedArgs {
-  /** The command; `run` where none was named. */
+  /** The command; `run` by default. */
   readonly command: Command;
-  /** Everything that is no flag. */
+  /** All arguments that are not flags. */
   readonly inputs: string[];
   /** Flags by their long names. */
   readonly flags: ReadonlyMap<string, FlagValue>;
 }
 
-/** Flags of other programs, and what to do here. */
+/** Flags of other programs, and what to do instead. */
 const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ["--silent", "Did you mean --quiet?"],
   ["-f", "Inputs are named without a flag"],
@@ -34,11 +34,11 @@ const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ["--yes", "No command asks anything"],
 ]);
 
-/** Past this many changes, or half of its letters, a word is not a mistyped one but another. */
+/** Limit of changes, besides half of its letters, at which a word counts as mistyped. */
 const MAX_TYPOS = 3;
 
 /**
- * Reads the arguments.
+ * Parses the arguments.
  *
  * @throws {UsageError} for flags that the command does not know, and for values that are missing
  */
@@ -56,7 +56,7 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
     boolean: names(switches),
     negatable: names(known.filter(({ isNegated }) => isNegated)),
     collect: names(known.filter(({ isMultiple }) => isMultiple)),
-    // A switch that was not given is not the same as one that was turned off.
+    // A switch that was not given differs from one that was turned off.
     default: Object.fromEntries(switches.map(({ name }) => [name, undefined])),
     unknown: (word, name) => {
       throw unknownFlag(name, word, command);
@@ -73,8 +73,9 @@ export function parseCommandLine(args: readonly string[]): ParsedArgs {
 }
 
 /**
- * The arguments with each flag and its value in one word, as in `--name=value`, and inputs behind `--`. `parseArgs`
- * alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of a switch.
+ * Normalizes arguments: each flag and its value in one word, as in `--name=value`, and inputs after `--`.
+ * `parseArgs` alone takes the value of `-pb=2` for `2`, `-1` for a flag, and the input `true` for the value of
+ * a switch.
  */
 class OneWordEach {
   readonly words: string[] = [];
@@ -132,7 +133,7 @@ class OneWordEach {
     this.words.push(`--${flag.name}=${value}`);
   }
 
-  /** The next word, if it can be the value of the flag. */
+  /** Takes the next word if it can be the value of the flag. */
   #takeValue(flag: Flag, typed: string): string {
     const next = this.#args[this.#at];
     if (flag.isValueOptional) {
@@ -165,7 +166,8 @@ function doubtfulValue({ name, value, mayBeSecret }: Flag, typed: string, next: 
   );
 }
 
-/** No file of prompts is called `timeout,429`, `latency=500`, `8123` or `10m`. */
+/** Whether a word can only be the value of this flag: no file of prompts is called `timeout,429`,
+ * `latency=500`, `8123` or `10m`. */
 function canOnlyBeValue(name: string, text: string): boolean {
   if (name === "wait") return /^\d+(?:\.\d+)?(?:ms|s|m|h)?$/.test(text);
   if (name === "monitor") return /^\d+$/.test(text);
@@ -191,7 +193,7 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   }
   const known = flagsOf(command);
   if (known.some((flag) => flag.isNegated && flag.name === name)) {
-    return new UsageError(`Cannot use ${rawName}: it is so unless --no-${name} says otherwise`);
+    return new UsageError(`Cannot use ${rawName}: it is the default; --no-${name} turns it off`);
   }
   const elsewhere = FLAGS.find((flag) => spelled(flag) === name || `-${flag.short}` === rawName);
   if (elsewhere !== undefined) {
@@ -203,7 +205,7 @@ function unknownFlag(name: string, word: string, command: Command): UsageError {
   return new UsageError(`Cannot use ${rawName}: there is no such flag. ${hint}`);
 }
 
-/** How users write it. */
+/** The name as users write it. */
 function spelled(flag: Flag): string {
   return flag.isNegated ? `no-${flag.name}` : flag.name;
 }

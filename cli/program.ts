@@ -1,5 +1,5 @@
 /**
- * How the user has started this program, as the first words of a command that can be pasted.
+ * The words with which the user started this program, for commands that can be pasted.
  *
  * @module
  */
@@ -7,32 +7,32 @@
 import { basename, dirname, isAbsolute, join, relative, resolve } from "../lib/deps/std_path.ts";
 import { shellWord } from "./shell.ts";
 
-/** Set by the tasks of `deno.json`: the folder that the user stands in. */
+/** Set by the tasks of `deno.json`: the user's working directory. */
 export const FOLDER_VARIABLE = "RETORT_CWD";
 
 /** The name under which the program is installed. */
 export const PROGRAM_NAME = "retort";
 
-/** The permissions that `deno run` may have been given. */
+/** The permissions that `deno run` may have. */
 const PERMISSIONS = ["net", "read", "write", "env", "run", "import"] as const;
 
-/** What is known of this process. */
+/** How this process was started. */
 export interface Start {
-  /** Whether it is the executable with everything embedded. */
+  /** Whether it is the standalone executable. */
   readonly isStandalone: boolean;
-  /** The program that runs: Deno, or the executable. */
+  /** Path of the running program: Deno, or the executable. */
   readonly execPath: string;
   /** The URL of `cli.ts`. */
   readonly mainModule: string;
   /** The version of Deno. */
   readonly denoVersion: string;
-  /** The folder that the user stands in. */
+  /** The user's working directory. */
   readonly folder: string;
-  /** The folder that the process was started in: that of `deno.json` under `deno task`. */
+  /** The working directory of the process: under `deno task` the folder of `deno.json`. */
   readonly startFolder: string;
-  /** Reads a variable of the environment. */
+  /** Reads an environment variable. */
   env(name: string): string | undefined;
-  /** Whether a permission is granted for everything. */
+  /** Whether a permission is granted without restriction. */
   isGranted(permission: typeof PERMISSIONS[number] | "sys" | "ffi"): boolean;
 }
 
@@ -44,7 +44,7 @@ export function programOf(start: Start): string {
   return `${denoOf(start)} run${permissionsOf(start)} ${scriptOf(start)}`;
 }
 
-/** Its name where that finds it, else its path. */
+/** The name of the executable if PATH finds it, else its path. */
 function executableOf(start: Start): string {
   const { execPath, folder } = start;
   const name = basename(execPath);
@@ -53,7 +53,7 @@ function executableOf(start: Start): string {
   return shellWord(fromHere(execPath, folder));
 }
 
-/** `deno task`, from wherever the user stands. */
+/** `deno task`, as it works from the user's directory. */
 function taskOf(start: Start): string {
   const { folder, startFolder } = start;
   const config = configAbove(folder) === startFolder
@@ -62,7 +62,7 @@ function taskOf(start: Start): string {
   return `${denoOf(start)} task${config} distill`;
 }
 
-/** The folder whose configuration `deno task` takes. */
+/** The folder whose configuration `deno task` uses. */
 function configAbove(folder: string): string | undefined {
   for (let here = folder;; here = dirname(here)) {
     if (["deno.json", "deno.jsonc", "package.json"].some((name) => isFile(join(here, name)))) {
@@ -91,14 +91,15 @@ function denoOf(start: Start): string {
   return foundIn(start, ["deno", "deno.exe"]).length > 0 ? "deno" : shellWord(start.execPath);
 }
 
-/** npx and its like have Deno for themselves, out of reach of the user's shell. */
+/** npx and similar tools keep Deno to themselves, outside the user's PATH. */
 function runnerOf({ env, execPath }: Start): string | undefined {
   if (env("npm_command") === "exec" && env("npm_lifecycle_event") === "npx") return "npx -y";
   if (/[\\/]dlx[-\\/]/.test(execPath)) return "pnpm dlx";
   return /[\\/]bunx-/.test(execPath) ? "bunx" : undefined;
 }
 
-/** The flags of the permissions that were granted whole. Those granted in part cannot be queried: Deno asks again. */
+/** The flags of the permissions that are granted without restriction. Partial ones cannot be queried: Deno will
+ * ask again. */
 function permissionsOf({ isGranted }: Start): string {
   if (([...PERMISSIONS, "sys", "ffi"] as const).every(isGranted)) return " -A";
   return PERMISSIONS.filter(isGranted).map((name) => ` --allow-${name}`).join("");
@@ -109,7 +110,7 @@ function scriptOf({ mainModule, folder }: Start): string {
   return shellWord(fromHere(pathOfUrl(mainModule), folder));
 }
 
-/** A path below the folder is named from there, with a `./` where it is a command. */
+/** A path below the folder is made relative, with a leading `./`. */
 function fromHere(path: string, folder: string): string {
   const near = relative(folder, path);
   if (near.startsWith("..") || isAbsolute(near)) return path;
@@ -121,7 +122,7 @@ function pathOfUrl(url: string): string {
   return resolve(/^\/[a-z]:/i.test(path) ? path.slice(1) : path);
 }
 
-/** Files of these names in the folders of PATH, in their order; none where they may not be looked for. */
+/** Files with these names in the folders of PATH, in their order; none without read permission. */
 function foundIn({ env, isGranted }: Start, names: readonly string[]): string[] {
   if (!isGranted("read")) return [];
   const separator = Deno.build.os === "windows" ? ";" : ":";
@@ -145,7 +146,7 @@ function realPath(path: string): string {
   }
 }
 
-/** More than a script of `deno install` has. */
+/** More than the size of a script of `deno install`. */
 const SCRIPT_BYTES = 4_096;
 
 function beginningOf(path: string): string {

@@ -14,8 +14,8 @@ import { cannotWrite, modeMadeFrom, writeFileDurably } from "../lib/sink/mod.ts"
 const REPORT_ENDING = ".report.html";
 
 /**
- * Makes sure that a report can be written: a run takes days, and at its end it is too late to hear that
- * it cannot. Makes the folder.
+ * Makes sure that a report can be written: at the end of a run, which may take days, it is too late to find
+ * out. Creates the folder.
  *
  * @throws {UsageError} when the file is an input, or a folder
  * @throws {SinkError} when nothing can be written there
@@ -49,8 +49,7 @@ export async function prepareReportFile(
   }
 }
 
-/** Writes a report: the file is the old one or the new one, whatever happens. Says where it is, or why it
- * could not be written, and gives whether it was. */
+/** Writes a report atomically. Prints where it is, or why it could not be written, and returns whether it was. */
 export async function writeReportFile(
   path: string,
   html: string,
@@ -69,14 +68,14 @@ export async function writeReportFile(
   }
 }
 
-/** Where a report stands that was not given a place: `out/.retort/<name>.report.html`, which loaders skip. */
+/** Default path of a report: `out/.retort/<name>.report.html`, which loaders skip. */
 export function besideResults(results: string): string {
   const name = basename(results).replace(/\.(jsonl|ndjson)$/, "");
   return join(dirname(results), ".retort", `${name}${REPORT_ENDING}`);
 }
 
-/** Makes room for a report: the one before is kept under the time at which its run began. Says why there can
- * be none, and gives whether there can. */
+/** Renames an earlier report: the start of its run is added to its name. If no report can be written, prints
+ * the reason and returns false. */
 export async function keepEarlierReport(
   path: string,
   say: (message: string) => void,
@@ -98,10 +97,10 @@ export async function keepEarlierReport(
   }
 }
 
-/** A report is replaced, another file never. */
+/** Throws if the file is not a report: other files are never replaced. */
 async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Promise<void> {
   if (info === undefined) return;
-  // To open a FIFO waits for the one who writes to it.
+  // Opening a FIFO would wait for a writer.
   if (!info.isFile) {
     throw new UsageError(
       `Cannot write the report to "${path}": it must be a regular file. Name another file`,
@@ -116,7 +115,7 @@ async function checkIsReport(path: string, info: Deno.FileInfo | undefined): Pro
   }
   if (isOurs) return;
   throw new UsageError(
-    `Cannot write the report to "${path}": the file there is no report of Retort. ` +
+    `Cannot write the report to "${path}": the existing file is not a report of Retort. ` +
       "Name another file, or move it away",
   );
 }

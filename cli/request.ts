@@ -1,5 +1,5 @@
 /**
- * Everything that a run is told, read from flags and configuration before anything is touched.
+ * All settings of a run, read from flags and configuration before anything is touched.
  *
  * @module
  */
@@ -21,32 +21,32 @@ import { readShard } from "./shard.ts";
 
 const DEFAULT_GRACE_MS = 20_000;
 
-/** What a run is told. */
+/** The settings of a run. */
 export interface RunRequest {
-  /** All of it, by name. */
+  /** All settings by name. */
   readonly settings: Settings;
   /** The teachers of the configuration. */
   readonly teachers: readonly TeacherSpec[];
-  /** What its generator is told. */
+  /** Options of the generator. */
   readonly generator: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
-  /** What the run over files is told. */
+  /** Options of the run over files. */
   readonly run: ResolvedRunOptions;
-  /** How it shows itself. */
+  /** How progress is shown. */
   readonly progress: ProgressStyle;
-  /** Whether only what went wrong is said. */
+  /** Whether only problems are printed. */
   readonly isQuiet: boolean;
-  /** How it is seen in a browser. */
+  /** The page and the report. */
   readonly monitor: MonitorRequest;
-  /** How many failed rows are still a success. */
+  /** How many failed rows still count as success. */
   readonly allowance: Allowance | undefined;
-  /** How long a run that was told to end waits for its calls, in milliseconds. */
+  /** How long an interrupted run waits for its calls, in milliseconds. */
   readonly graceMs: number;
 }
 
 /**
- * Reads it.
+ * Reads the settings.
  *
- * @throws {UsageError} with the flag, its value and the way out
+ * @throws {UsageError} with the flag, its value and what to do
  */
 export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest> {
   const path = args.flags.get("config");
@@ -66,7 +66,7 @@ export async function readRequest(args: ParsedArgs, io: Io): Promise<RunRequest>
     teachers: config?.teachers ?? [],
     generator: {
       ...await readRowOptions(settings),
-      ...readPace(settings),
+      ...readSpeed(settings),
       ...await readAcceptance(settings),
       ...readBudgets(settings),
       params,
@@ -103,11 +103,11 @@ function checkStart(
     throw new UsageError("Cannot use --overwrite alone: it belongs to --no-resume");
   }
   if (retry !== false && settings.isOff("resume")) {
-    throw new UsageError("Cannot use --retry with --no-resume: it would throw the failures away");
+    throw new UsageError("Cannot use --retry with --no-resume: it would delete the failures");
   }
 }
 
-/** Which rows a retry or an export is for. */
+/** Selection of rows for a retry or an export. */
 export async function readUids(settings: Settings) {
   return {
     uids: await uidsOf(settings, "uids"),
@@ -131,7 +131,7 @@ async function uidsOf(settings: Settings, name: string): Promise<string[] | unde
   }
 }
 
-/** How rows are read; `verify` and `export` read them in the same way. */
+/** How rows are read; `verify` and `export` use the same options. */
 export async function readRowOptions(settings: Settings) {
   return {
     system: await settings.textOrFile("system"),
@@ -147,12 +147,12 @@ export async function readRowOptions(settings: Settings) {
   };
 }
 
-/** Answers for each row; `verify` reads them in the same way. */
+/** Answers per row; `verify` uses it as well. */
 export function readSamples(settings: Settings): number | undefined {
   return settings.integer("samples", 1, MOST_SAMPLES);
 }
 
-function readPace(settings: Settings) {
+function readSpeed(settings: Settings) {
   return {
     concurrency: settings.integerOr("auto", "concurrency", 1, MAX_CONCURRENCY),
     affinity: settings.choice("affinity", ["prefix"]),

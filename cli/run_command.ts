@@ -25,7 +25,7 @@ import { asUsage } from "./settings.ts";
 import { listenForSignals } from "./signals.ts";
 import { openTeachers } from "./teachers.ts";
 
-/** Makes a run and gives the exit code. */
+/** Runs and returns the exit code. */
 export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   const request = await readRequest(args, io);
   const { settings, progress, isQuiet } = request;
@@ -57,7 +57,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
       screen,
       page,
     });
-    // The user or the scheduler who has ended the run waits for the process to end.
+    // Whoever interrupted the run, a user or a scheduler, waits for the process to end.
     if (!isInterrupted) await page.keep(io);
     return code;
   } finally {
@@ -65,7 +65,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** What a run is made with. */
+/** Dependencies of `runAndReport`. */
 interface Stage {
   readonly args: ParsedArgs;
   readonly io: Io;
@@ -73,7 +73,7 @@ interface Stage {
   readonly page: RunMonitor;
 }
 
-/** Makes the run. When this resolves, results, lock, summary and report are final. */
+/** Runs and prints the end. When this resolves, results, lock, summary and report are final. */
 async function runAndReport(
   generator: ResponseGenerator,
   request: RunRequest,
@@ -94,15 +94,15 @@ async function runAndReport(
     screen.close();
     isReported = await end();
   }
-  // What became of the rows says more than a report that is missing.
+  // The outcome of the rows takes precedence over a missing report.
   if (code === EXIT_DONE && !isReported) code = EXIT_DISK;
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** A command that names more results than this is none that anyone would read. */
+/** Limit of results in the printed command: nobody would read a longer one. */
 const MOST_EXPORTED = 8;
 
-/** What a halt asks of the user is said like an error, also where no progress is shown. */
+/** The reason of a halt is printed like an error, even if no progress is shown. */
 function sayEnd(
   summary: Summary,
   continueCommand: string | undefined,
@@ -147,18 +147,18 @@ function headingOf({ toAsk, promptTokens, requests }: Preview): string {
   const first = requests.length > 1
     ? `the first request of each of ${requests.length} shapes`
     : "the first request";
-  if (toAsk === 0) return `No rows to ask; ${first} would look like this:`;
+  if (toAsk === 0) return `No rows to send; ${first} would look like this:`;
   const tokens = formatCount(promptTokens);
-  return `${rowCount(toAsk)} to ask, about ${tokens} prompt tokens; ${first} would be:`;
+  return `${rowCount(toAsk)} to send, about ${tokens} prompt tokens; ${first} would be:`;
 }
 
-/** What the run has to do with beside its generator. */
+/** Options of `runToEnd`. */
 export interface RunToEndOptions {
-  /** Where a user may ask for a retry. */
+  /** The page, where a user may request a retry. */
   readonly monitor: Monitor | undefined;
-  /** Whether a signal has told the run to end. */
+  /** Whether a signal has interrupted the run. */
   readonly isInterrupted: () => boolean;
-  /** Says something to the user. */
+  /** Prints a message for the user. */
   readonly say: (message: string) => void;
 }
 
@@ -166,14 +166,13 @@ export interface RunToEndOptions {
 export interface RunEnd {
   /** The summary of the last run. */
   readonly summary: Summary;
-  /** Whether that was a retry which the command line had not asked for. */
+  /** Whether that was a retry requested on the page. */
   readonly isRetry: boolean;
 }
 
 /**
- * Makes a run. When it is done and a user at the monitor asks for it, failed rows are asked again in a run
- * of its own: once for each time that it was wanted. All of them together cost no more than the first
- * might have.
+ * Runs. When the run is done and a user has requested it on the page, failed rows are retried in a separate
+ * run, once per request. All of them together respect the cost limit of the first.
  */
 export async function runToEnd(
   generator: ResponseGenerator,
@@ -185,17 +184,17 @@ export async function runToEnd(
   while (monitor?.retryWhenDone && isDoneWithFailures(summary) && !isInterrupted()) {
     monitor.retryWhenDone = false;
     if (run.input.includes("-")) {
-      say("Failed rows are not asked again: standard input can be read once only");
+      say("Cannot retry the failed rows: standard input can be read only once");
       break;
     }
     const left = budgetLeft(monitor, summary);
     if (left !== null && left <= 0) {
-      say("Failed rows are not asked again: the budget is spent");
+      say("Failed rows are not retried: the budget is spent");
       break;
     }
     if (left !== null) generator.setMaxCost(left);
-    say(`Asking ${countOf(summary.failures_on_disk)} again, as the monitor was told`);
-    // What was to be thrown away is gone: now only the answers of the run before would be.
+    say(`Retrying ${countOf(summary.failures_on_disk)}, as requested on the page`);
+    // Old answers were already deleted: now only those of this run would be.
     const retry = { ...run, retry: true, resume: true, overwrite: false };
     summary = eventOf(await generator.run(retry));
     isRetry = true;
@@ -203,7 +202,7 @@ export async function runToEnd(
   return { summary, isRetry };
 }
 
-/** A run that was stopped or halted has rows left which come first. */
+/** Whether a run is done and has failures. A stopped or halted run has pending rows, which come first. */
 function isDoneWithFailures({ state, failures_on_disk }: Summary): boolean {
   return state === "done" && failures_on_disk > 0;
 }
@@ -218,10 +217,10 @@ function countOf(rows: number): string {
   return rows === 1 ? "the failed row" : `${formatCount(rows)} failed rows`;
 }
 
-/** The longest text, in UTF-16 units: a report is no place for a book. */
+/** Limit of a text in a report, in UTF-16 units. */
 const MOST_CHARS = 20_000;
 
-/** Describes the run; with its summary, names the commands that follow too. */
+/** Describes the run and, once it has a summary, the commands to continue with. */
 export function aboutRun(
   args: ParsedArgs,
   { run, generator }: Pick<RunRequest, "run" | "generator">,

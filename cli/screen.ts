@@ -1,5 +1,5 @@
 /**
- * Where a run shows itself, and how.
+ * How a run is shown on the terminal.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import type { RunListener, Snapshot } from "../lib/progress/mod.ts";
 import { createBar, createJsonLines, createPlain } from "../lib/terminal/mod.ts";
 import type { Io } from "./io.ts";
 
-/** How the run shows itself. */
+/** Values of `--progress`. */
 export const PROGRESS_STYLES = ["auto", "bar", "plain", "json", "none"] as const;
 
-/** One of them. */
+/** A value of `--progress`. */
 export type ProgressStyle = typeof PROGRESS_STYLES[number];
 
-/** Where the run is shown. */
+/** Displays a run. */
 export interface Screen {
-  /** Hears what the run says. */
+  /** Listener for the events of the run. */
   readonly listener: RunListener;
-  /** Says something to the user, in between. */
+  /** Prints a message without breaking the display. */
   readonly say: (message: string) => void;
-  /** Leaves what was shown last. */
+  /** Ends the display; its last state stays. */
   readonly close: () => void;
 }
 
-/** Opens it. */
+/** Opens a screen. */
 export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Screen {
   const writeLine = (message: string) => io.writeErr(`${printableLines(message)}\n`);
   const isBar = style === "bar" || (style === "auto" && showsBar(io));
@@ -41,7 +41,7 @@ export function openScreen(style: ProgressStyle, io: Io, isVerbose = false): Scr
     let bar = newBar();
     let hasEnded = false;
     const listener: RunListener = (event) => {
-      // A bar ends with its run, and another run may follow.
+      // A bar ends with its run, but another run may follow.
       if (hasEnded) bar = newBar();
       hasEnded = event.type === "run-end";
       bar(event);
@@ -63,18 +63,18 @@ function showsBar(io: Io): boolean {
   return io.isTerminal && io.env("TERM") !== "dumb" && !io.env("CI");
 }
 
-/** Whether text for users may have colours. */
+/** Whether the terminal may show colors. */
 export function usesColor(io: Io): boolean {
   return io.isTerminal && !io.env("NO_COLOR") && io.env("TERM") !== "dumb";
 }
 
-/** Shorter runs are over before a hint is of use. */
+/** Least time left for the hint: shorter runs are over before it helps. */
 const LEAST_SECONDS = 300;
 
-/** These say that the teacher is what limits the run. */
+/** Errors that show that the teacher limits the run. */
 const TEACHER_LIMITS = ["rate_limit", "server", "timeout", "network"];
 
-/** Says so once, as soon as the time left is known. */
+/** Suggests a higher concurrency, once, when the time left is known. */
 export function createConcurrencyHint(say: (message: string) => void): RunListener {
   let isSaid = false;
   return (event) => {

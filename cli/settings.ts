@@ -1,5 +1,5 @@
 /**
- * Flags and configuration, read by name and checked once.
+ * Reads flags and configuration by name and validates them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { systemReason } from "../lib/files.ts";
 import { isUsualPath, NOT_SHOWN } from "./api_key.ts";
 import type { FlagValue, ParsedArgs } from "./parse.ts";
 
-/** Misuse of the library that the user at the command line has asked for is bad usage. */
+/** Turns errors about library options, which come from the command line, into usage errors. */
 export function asUsage<T>(make: () => T): T {
   try {
     return make();
@@ -19,24 +19,24 @@ export function asUsage<T>(make: () => T): T {
   }
 }
 
-/** What the user asked for, flags before configuration. */
+/** The user's settings; flags take precedence over the configuration. */
 export class Settings {
   readonly #flags: ReadonlyMap<string, FlagValue>;
   readonly #config: ReadonlyMap<string, FlagValue>;
 
-  /** `config` holds what the flags do not say. */
+  /** `config` is used for settings without a flag. */
   constructor(args: ParsedArgs, config: ReadonlyMap<string, FlagValue> = new Map()) {
     this.#flags = args.flags;
     this.#config = config;
   }
 
-  /** A text, or undefined. */
+  /** Text of a setting, or undefined. */
   text(name: string): string | undefined {
     const value = this.#value(name);
     return typeof value === "string" ? value : undefined;
   }
 
-  /** A text that must be there. */
+  /** Text of a setting that is required. */
   required(name: string, example: string): string {
     const value = this.text(name);
     if (value === undefined || value === "") {
@@ -45,13 +45,13 @@ export class Settings {
     return value;
   }
 
-  /** A text, or what stands in the file that `@FILE` names. */
+  /** Text of a setting, or the contents of the file if it is `@FILE`. */
   async textOrFile(name: string): Promise<string | undefined> {
     const value = this.text(name);
     return value?.startsWith("@") ? await readFileOf(name, value.slice(1)) : value;
   }
 
-  /** What stands in the file at `own`, else in the one that is named, or undefined. */
+  /** Contents of the file at `own`, else of the file that the setting names; undefined without either. */
   async fileOr(
     name: string,
     own: string | undefined,
@@ -61,7 +61,7 @@ export class Settings {
     return path === undefined ? undefined : await readFileOf(name, path);
   }
 
-  /** The JSON in the file that is named, or undefined. */
+  /** Parsed JSON of the file that the setting names, or undefined. */
   async jsonFile(name: string): Promise<unknown> {
     const path = this.text(name);
     if (path === undefined) return undefined;
@@ -76,13 +76,13 @@ export class Settings {
     }
   }
 
-  /** A flag with its value as the user gave it, and the file where it stands in one. */
+  /** Flag and value as the user gave them, for errors; with the configuration file if they are from there. */
   given(name: string, value: string): string {
     const text = `--${name} ${JSON.stringify(value)}`;
     return this.#flags.has(name) ? text : `${text} of "${this.#flags.get("config")}"`;
   }
 
-  /** Whether it stands among the flags, whatever the configuration says. */
+  /** Whether it was given as a flag, regardless of the configuration. */
   isTyped(name: string): boolean {
     return this.#flags.has(name);
   }
@@ -103,12 +103,12 @@ export class Settings {
     return Array.isArray(value) ? value : [];
   }
 
-  /** The parts of `A,B,C`, or undefined. */
+  /** Parts of a comma-separated setting, or undefined. */
   parts(name: string): string[] | undefined {
     return this.text(name)?.split(",").map((part) => part.trim()).filter((part) => part !== "");
   }
 
-  /** One of some words, or undefined. */
+  /** One of several words, or undefined. */
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -124,7 +124,7 @@ export class Settings {
     return this.#integer(name, least, most, "");
   }
 
-  /** The same, or a word in its place. */
+  /** A whole number, or `word`. */
   integerOr<T extends string>(
     word: T,
     name: string,
@@ -134,7 +134,7 @@ export class Settings {
     return this.text(name) === word ? word : this.#integer(name, least, most, `, or ${word}`);
   }
 
-  /** A number above 0 (from 0 on where it `mayBeZero`), or undefined. */
+  /** A number above 0 (or 0 if `mayBeZero`), or undefined. */
   number(name: string, { mayBeZero = false } = {}): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -146,7 +146,7 @@ export class Settings {
     );
   }
 
-  /** A time in milliseconds, or undefined: seconds, or with a unit (`500ms`, `90s`, `20m`, `1h`). */
+  /** A time in milliseconds, or undefined: given in seconds, or with a unit (`500ms`, `90s`, `20m`, `1h`). */
   milliseconds(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
@@ -193,10 +193,10 @@ async function readFileOf(name: string, path: string): Promise<string> {
 
 const UNITS_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** What the tags around reasoning must be. */
+/** Describes the required form of `think_tags`. */
 export const THINK_TAGS_RULE = "an opening and a closing tag, as in <reason>,</reason>";
 
-/** The two tags, or undefined where the text is no such pair. */
+/** Parses the two tags; undefined if the text is not such a pair. */
 export function parseThinkTags(text: string): readonly [open: string, close: string] | undefined {
   const [open, close, ...more] = text.split(",").map((tag) => tag.trim());
   const isPair = more.length === 0 && open !== close && open !== "" && close !== undefined &&

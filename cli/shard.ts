@@ -1,5 +1,5 @@
 /**
- * Which shard this run is, as `--shard` and the scheduler say.
+ * The shard of this run, from `--shard` and the scheduler.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Settings } from "./settings.ts";
 
 const RULE = "it must be I/N with I from 0 to N-1, as in 3/16, auto, or auto/N";
 
-/** Reads the flag; undefined where the run has the whole input. */
+/** Reads the flag; undefined if the run has the whole input. */
 export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | undefined {
   const text = settings.text("shard");
   if (text === undefined) return undefined;
@@ -39,8 +39,8 @@ export function readShard(settings: Settings, io: Pick<Io, "env">): Shard | unde
 type Wrong = (what: string) => UsageError;
 
 /**
- * What the scheduler says. A Slurm array tells its size, but not for a part of it that is submitted again:
- * `sbatch --array=3` has a COUNT of 1, and would be paid for the whole input.
+ * Shard from the variables of the scheduler. The size of a Slurm array is wrong if a part of it is submitted
+ * again: `sbatch --array=3` has a COUNT of 1, and would pay for the whole input.
  */
 function schedulerShard(
   named: number | undefined,

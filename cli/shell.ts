@@ -1,23 +1,23 @@
 /**
- * Words of a command line as a shell reads them back.
+ * Quotes words of a command line for a shell.
  *
  * @module
  */
 
 import { withEscapes } from "../lib/printable.ts";
 
-/** A system, as Deno names it. */
+/** Operating system, as Deno names it. */
 export type System = typeof Deno.build.os;
 
-/** The word as a POSIX shell reads it back or, on Windows, PowerShell and mostly cmd.exe. Anything that a
- * terminal would act on is escaped. */
+/** Quotes a word for a POSIX shell or, on Windows, for PowerShell and mostly cmd.exe. Characters that a
+ * terminal would interpret are escaped. */
 export function shellWord(word: string, os: System = Deno.build.os): string {
   return os === "windows" ? windowsWord(word) : posixWord(word);
 }
 
 function posixWord(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word;
-  // Control characters stand as their bytes, in octal.
+  // Control characters are written as bytes, in octal.
   const harmless = withEscapes(word.replaceAll(/[\\']/g, "\\$&"), octal);
   return withEscapes(word, () => "") === word
     ? `'${word.replaceAll("'", `'\\''`)}'`
@@ -29,7 +29,7 @@ function octal(character: string): string {
   return bytes.map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
 
-/** Both shells take double quotes; where PowerShell would look into them, it gets its single ones. */
+/** Both shells take double quotes; if PowerShell would expand them, its single quotes are used. */
 function windowsWord(word: string): string {
   const shown = withEscapes(word, () => "\ufffd");
   if (/^[\w+=:./\\-]+$/.test(shown)) return shown;

@@ -1,15 +1,15 @@
 /**
- * Hears signals while the main thread is frozen, and ends the process at the second one where that does
- * not do so itself. A worker of its own, started by `cli.ts`; not to be imported.
+ * Listens for signals while the main thread is frozen, and kills the process at the second one if the main
+ * thread does not end it. A separate worker, started by `cli.ts`; do not import it.
  *
  * @module
  */
 
 import { systemSignals } from "./io.ts";
 
-/** As in `signals.ts`: `deno task` passes one signal on twice. */
+/** As in `signals.ts`: `deno task` forwards one signal twice. */
 const SAME_SIGNAL_MS = 500;
-/** How long the main thread may take to end the process. It does so by itself after 1.5 s. */
+/** How long the main thread may take to end the process, which it does after 1.5 s. */
 const PATIENCE_MS = 1_900;
 
 let lastMs = -Infinity;
@@ -30,9 +30,9 @@ for (const signal of signals) {
 function end(): void {
   Deno.stderr.writeSync(
     new TextEncoder().encode(
-      "\nThe run hears no signals: its process is killed. What is on disk stays\n",
+      "\nThe run does not react to signals, so its process is killed. Files on disk stay as they are\n",
     ),
   );
-  // A worker can end its process in no other way. Its own process needs no permission.
+  // A worker has no other way to end its process. Killing its own process needs no permission.
   Deno.kill(Deno.pid, "SIGKILL");
 }

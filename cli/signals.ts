@@ -1,5 +1,5 @@
 /**
- * What Ctrl-C, SIGTERM and SIGHUP do to a run.
+ * Handling of Ctrl-C, SIGTERM and SIGHUP.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import { MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
 
-/** `deno task` passes one Ctrl-C on twice, 0.3 ms apart; no one presses it twice so soon. */
+/** `deno task` forwards one Ctrl-C twice, 0.3 ms apart; users do not press it twice so soon. */
 const SAME_SIGNAL_MS = 500;
 
-/** How long a run may take to end after the second signal; then its process ends anyway. */
+/** How long a run may take to end after the second signal; then its process is ended. */
 const LAST_MS = 1_500;
 
-/** Signals that have come, and the way to stop hearing them. */
+/** Listens for signals until disposed of. */
 export interface Signals extends Disposable {
-  /** The first that came. */
+  /** The first signal received. */
   readonly received: StopSignal | undefined;
 }
 
 /**
- * Lets the first signal drain the run and the second end it, the process with it within two seconds.
- * After SIGTERM and SIGHUP the run is ended in any case when `graceMs` have passed. That npm, npx or
- * `deno task` is gone, which started the run, counts as SIGTERM.
+ * The first signal drains the run; the second ends the run and, within two seconds, the process. After SIGTERM
+ * and SIGHUP the run is ended in any case after `graceMs`. If npm, npx or `deno task` started the run and is
+ * gone, that counts as SIGTERM.
  */
 export function listenForSignals(
   generator: ResponseGenerator,
@@ -55,7 +55,7 @@ export function listenForSignals(
   };
 }
 
-/** How far a run was stopped by signals. */
+/** State of a run that signals stop. */
 class Stopping {
   readonly #generator: ResponseGenerator;
   readonly #io: Io;
@@ -63,7 +63,7 @@ class Stopping {
   readonly #graceMs: number;
   #lastMs = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The first signal that came. */
+  /** The first signal received. */
   received: StopSignal | undefined;
 
   constructor(
@@ -96,8 +96,8 @@ class Stopping {
   }
 
   #endNow(first: StopSignal): void {
-    this.#say("Ending now: calls that are still under way will be asked again");
-    // Not cleared with the others: what hangs may come after the run.
+    this.#say("Ending now: the rows of calls in flight will be sent again");
+    // Not cleared with the others: the process may hang after the run.
     const code = 128 + SIGNAL_NUMBERS[first];
     const { exit } = this.#io;
     if (exit !== undefined) setTimeout(() => exit(code), LAST_MS);
@@ -123,9 +123,9 @@ function drainMessage(signal: StopSignal, left: number, graceMs: number): string
 const POLL_MS = 1_000;
 
 /**
- * Calls `onGone` when the parent process has ended, where that was npm, npx or `deno task`. They may be
- * ended without passing the signal on, and the run would continue to spend with no one to see it. Any other
- * parent may end as it likes: that is how a run is put into the background.
+ * Calls `onGone` when the parent process has ended, if that was npm, npx or `deno task`: they may be killed
+ * without forwarding the signal, and the run would keep spending unseen. Other parents may end at will: that
+ * is how a run is put into the background.
  */
 export function watchParent(io: Io, onGone: () => void): Disposable {
   const { parentPid } = io;

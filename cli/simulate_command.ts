@@ -11,7 +11,7 @@ import { asUsage, Settings } from "./settings.ts";
 
 const DEFAULT_PORT = 8_000;
 
-/** Serves a simulated teacher until a signal comes. */
+/** Serves a simulated teacher until interrupted. */
 export async function simulateCommand(args: ParsedArgs, io: Io): Promise<number> {
   const port = new Settings(args).integer("port", 0, 65_535) ?? DEFAULT_PORT;
   const options = asUsage(() => parseSimulateOptions(args.inputs.join(",")));

@@ -1,5 +1,5 @@
 /**
- * `distill submit`: prints a job, or sends it.
+ * `distill submit`: prints a job, or submits it.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import { refuseSecrets } from "./submit_secrets.ts";
 import { jobNameOf } from "./submit_status.ts";
 
 const DEFAULT_LEAD_MS = 120_000;
-/** What a shard needs to end in order after the grace for its calls. */
+/** What a shard needs to shut down after the grace period for its calls. */
 const LEAST_LEAD_MS = 15_000;
 
-/** Prints or sends a job, or tells of one. */
+/** Prints or submits a job, or shows or cancels one. */
 export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   const [what, ...inputs] = args.inputs;
   const settings = new Settings(args);
@@ -55,13 +55,13 @@ export async function submitCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
 }
 
-/** A job, and where its output stands. */
+/** A job, and where its output is. */
 export interface PreparedJob extends ShardJob {
-  /** What the names of its files begin with: `out/x`. */
+  /** Prefix of its files: `out/x`. */
   readonly stem: string;
 }
 
-/** Reads what is to be run, and pins the borders where the input can be read from here. */
+/** Reads the job, and pins the shard boundaries if the input can be read from here. */
 async function prepare(
   scheduler: "slurm" | "kubernetes",
   inputs: readonly string[],
@@ -75,7 +75,7 @@ async function prepare(
   refuseSecrets(scheduler, settings, io);
   const { files } = await findInputs(inputs);
   const stem = await sharedStem(inputs, files, output);
-  // A cluster may have the input where this machine has none.
+  // The input may exist on the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
     const input = {
@@ -108,7 +108,7 @@ function checkInputs(inputs: readonly string[]): void {
 function readDivision(settings: Settings): { shards: number; parallel: number; leadMs: number } {
   const shards = settings.integer("shards", 1, MOST_SHARDS);
   if (shards === undefined) {
-    throw new UsageError("Cannot submit without --shards N: say how many there are to be");
+    throw new UsageError("Cannot submit without a number of shards: add --shards N");
   }
   const parallel = settings.integer("parallel", 1) ?? shards;
   const leadMs = settings.milliseconds("lead") ?? DEFAULT_LEAD_MS;
@@ -118,7 +118,7 @@ function readDivision(settings: Settings): { shards: number; parallel: number; l
   return { shards, parallel, leadMs };
 }
 
-/** The flags of the runs, each as one word. */
+/** The flags of the runs, each as one argument. */
 function runFlags({ flags }: ParsedArgs): string[] {
   const known = flagsOf("run");
   const submitted = new Set(flagsOf("submit").map(({ name }) => name));

@@ -23,7 +23,7 @@ export async function submitToKubernetes(
   if (!settings.isOn("send")) return io.writeOut(manifests);
   const said = await useTool("kubectl", ["apply", "-f", "-"], manifests);
   io.writeErr(
-    `${said}Look at it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
+    `${said}To check on it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
   );
 }
 

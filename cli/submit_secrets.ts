@@ -1,5 +1,5 @@
 /**
- * Keys that would end up in a job: in its script, or in the environment that Slurm saves with it.
+ * Refuses keys that would end up in a job: in its script, or in the environment that Slurm saves with it.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { Io } from "./io.ts";
 import type { Settings } from "./settings.ts";
 
 /**
- * Refuses a job that would hold a secret, or whose shards would not find theirs.
+ * Throws if a job would hold a secret, or its shards would not find theirs.
  *
- * @throws {UsageError} with the way that keeps the secret out
+ * @throws {UsageError} with a way to keep the secret out
  */
 export function refuseSecrets(
   scheduler: "slurm" | "kubernetes",
@@ -23,7 +23,7 @@ export function refuseSecrets(
 ): void {
   if (settings.list("base-url").some((url) => holdsSecret(url))) {
     throw new UsageError(
-      "Cannot submit a --base-url that holds a secret: it would stand in the job. Put the key into a file " +
+      "Cannot submit a --base-url that holds a secret: it would be visible in the job. Put the key into a file " +
         "(--api-key-file)",
     );
   }
@@ -33,7 +33,7 @@ export function refuseSecrets(
     const name = header.split(/[=:]/)[0];
     throw new UsageError(
       isSecret
-        ? `Cannot submit the --header "${name}": its value would stand in the job. Put the key into a file ` +
+        ? `Cannot submit the --header "${name}": its value would be visible in the job. Put the key into a file ` +
           "(--api-key-file)"
         : `Cannot submit the --header "${name}" with @env: Slurm saves the environment of a job. Put the key ` +
           "into a file (--api-key-file)",

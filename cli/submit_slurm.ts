@@ -21,7 +21,7 @@ import { shellWord } from "./shell.ts";
 import type { PreparedJob } from "./submit_command.ts";
 import { tryTool, useTool } from "./submit_tool.ts";
 
-/** Prints the script, or sends all arrays and the merge behind them. */
+/** Prints the script, or submits all arrays and the merge after them. */
 export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io): Promise<void> {
   const logs = resolve(dirname(job.stem), OWN_FOLDER, "logs");
   await Deno.mkdir(logs, { recursive: true });
@@ -40,7 +40,7 @@ export async function submitToSlurm(job: PreparedJob, settings: Settings, io: Io
       numbers.join(", ")
     }, ` +
       `merge as job ${merge.trim().split(";")[0]}\n` +
-      `Look at it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
+      `To check on it: ${io.program} submit status ${shellWord(`${job.stem}.jsonl`)}\n`,
   );
 }
 
@@ -51,7 +51,7 @@ function print(job: PreparedJob, options: SlurmOptions, io: Io): void {
       `Cannot print ${job.shards} shards as one array: Slurm takes ${
         MAX_ARRAY_SIZE.toLocaleString("en-US")
       } ` +
-        "tasks. Send them with deno task submit, which makes several arrays, or take fewer shards",
+        "tasks. Use deno task submit, which submits several arrays, or use fewer shards",
     );
   }
   io.writeOut(slurmScript(job, arrays[0], options));
@@ -85,7 +85,7 @@ function optionsOf(job: PreparedJob, logs: string, settings: Settings): SlurmOpt
   };
 }
 
-/** A value that stands in a directive. */
+/** A value that is used in a directive. */
 function directive(settings: Settings, name: string): string | undefined {
   const value = settings.text(name);
   if (value === undefined || /^[\w.,:+-]+$/.test(value)) return value;
@@ -103,7 +103,7 @@ function slurmTime(ms: number): string {
 
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=3,--heap-growing-percent=45";
 
-/** The executable, or Deno with what it needs: nothing that a node would have to download. */
+/** The executable, or Deno with its flags: a node must not have to download anything. */
 function programOnNodes(): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   const main = new URL(Deno.mainModule);

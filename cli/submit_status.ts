@@ -1,6 +1,6 @@
 /**
- * `distill submit status` and `distill submit cancel`: from the files of the shards, and from the scheduler where
- * it can be asked.
+ * `distill submit status` and `distill submit cancel`: use the files of the shards, and the scheduler if it
+ * can be called.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { tryTool } from "./submit_tool.ts";
 const MOST_NAMED = 20;
 const MOST_NAME_CHARS = 30;
 
-/** The name of the job of an output, the same wherever it is asked for. */
+/** The name of an output's job, the same on every machine. */
 export async function jobNameOf(stem: string): Promise<string> {
   const { start, name: written } = splitPath(stem);
   const name = written.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")
@@ -30,7 +30,7 @@ export async function jobNameOf(stem: string): Promise<string> {
   return `retort-${name || "job"}-${sha256Hex(`${place}/${name}`).slice(0, 8)}`;
 }
 
-/** Says where the shards of an output are. */
+/** Prints the state of an output's shards. */
 export async function statusCommand(outputs: readonly string[], io: Io): Promise<number> {
   const { runs, stem } = await shardsOf(outputs, "status");
   const states = new Map<string, number>();
@@ -69,7 +69,7 @@ function stateOf({ run, pieces }: MergeRun): { state: string; why: string } {
   return { state: state === "done" ? "unfinished" : state, why };
 }
 
-/** What the queue says; it is asked by the name of the job, so that no accounting is needed. */
+/** The state of the queue, which is queried by the job's name: that needs no accounting. */
 async function schedulerSays(name: string): Promise<string> {
   const slurm = await tryTool("squeue", [
     "--noheader",
@@ -85,15 +85,15 @@ async function schedulerSays(name: string): Promise<string> {
   const selector = `--selector=app.kubernetes.io/instance in (${name},${name}-merge)`;
   const kubernetes = await tryTool("kubectl", ["get", "jobs", selector, "--no-headers"]);
   if (kubernetes !== undefined && kubernetes.trim() !== "") return `Kubernetes:\n${kubernetes}`;
-  return "The scheduler was not asked: deno task submit status asks Slurm and Kubernetes\n";
+  return "The scheduler was not queried: deno task submit status queries Slurm and Kubernetes\n";
 }
 
-/** Takes the job of an output out of the queue; what has been answered stays. */
+/** Removes an output's job from the queue; answers stay. */
 export async function cancelCommand(outputs: readonly string[], io: Io): Promise<number> {
   const { stem } = await shardsOf(outputs, "cancel");
   const marker = cancelledPathOf(stem);
   try {
-    // Shards that end with the signal must not be put back into the queue.
+    // Shards that end because of the signal must not be queued again.
     await Deno.writeTextFile(marker, "");
   } catch (cause) {
     throw new SinkError(`Cannot write "${marker}": ${systemReason(cause)}`, {
@@ -106,8 +106,8 @@ export async function cancelCommand(outputs: readonly string[], io: Io): Promise
   const kubernetes = await tryTool("kubectl", ["delete", "job", name, `${name}-merge`]);
   if (slurm === undefined && kubernetes === undefined) {
     io.writeErr(
-      "No scheduler could be asked: running shards end in order and are not queued again, waiting ones " +
-        `start anyway. deno task submit cancel asks Slurm and Kubernetes; the job is ${name}\n`,
+      "No scheduler could be called: running shards are not queued again when they end, waiting ones " +
+        `start anyway. deno task submit cancel calls Slurm and Kubernetes; the job is ${name}\n`,
     );
     return EXIT_FAILED_ROWS;
   }

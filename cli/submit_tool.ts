@@ -1,17 +1,15 @@
 /**
- * The programs of schedulers: `sbatch`, `squeue`, `kubectl`, …
+ * Runs the programs of schedulers: `sbatch`, `squeue`, `kubectl`, …
  *
  * @module
  */
 
 import { SinkError, UsageError } from "../lib/errors.ts";
 
-/** The programs that are called. Deno has to be allowed to run each of them. */
+/** The programs that are called. Each needs the permission to be run. */
 export type Tool = "sbatch" | "squeue" | "scancel" | "scontrol" | "kubectl";
 
-/**
- * Calls a program, and gives what it has written; undefined where it is missing, may not be called or fails.
- */
+/** Calls a program and returns its output; undefined if it is missing, may not be called or fails. */
 export async function tryTool(tool: Tool, args: readonly string[]): Promise<string | undefined> {
   if (!mayRun(tool)) return undefined;
   try {
@@ -23,7 +21,7 @@ export async function tryTool(tool: Tool, args: readonly string[]): Promise<stri
 }
 
 /**
- * Calls a program, and gives what it has written.
+ * Calls a program and returns its output.
  *
  * @throws {UsageError} when it is missing or may not be called
  * @throws {SinkError} when it fails

@@ -1,5 +1,5 @@
 /**
- * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which come and go.
+ * Teachers of `--base-url @endpoints.txt` and `--base-url dns+http://name:port/v1`, which join and leave.
  *
  * @module
  */
@@ -14,69 +14,83 @@ import { UsageError } from "../lib/errors.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import type { Teacher } from "../lib/teacher/mod.ts";
 
-/** Makes a teacher for an address. */
+/** Creates a teacher for an address. */
 export type MakeTeacher = (entry: EndpointEntry) => Promise<TeacherPlace> | TeacherPlace;
 
-/** Lists of teachers. */
+/** A list as the user named it. */
+export interface NamedList {
+  /** `@FILE` or `dns+http://…`. */
+  readonly text: string;
+  /** Creates its teachers. */
+  readonly make: MakeTeacher;
+}
+
+/** Opened lists of teachers. */
 export interface OpenLists {
-  /** The teachers that they hold now. */
+  /** The current teachers. */
   readonly places: readonly TeacherPlace[];
-  /** What tells of those that join and leave. */
+  /** Reports teachers that join and leave. */
   readonly list: TeacherList;
 }
 
 const AGAIN_MS = 2_000;
 
 /**
- * Reads the lists for the first time. A name that has no address yet is waited for: its pods may still start.
+ * Reads the lists for the first time. If a name has no address yet, waits for it: its pods may still be
+ * starting.
  *
  * @throws {UsageError} when one cannot be used
  */
 export async function openLists(
-  texts: readonly string[],
-  make: MakeTeacher,
+  lists: readonly NamedList[],
   waitMs: number,
 ): Promise<OpenLists> {
   const known = new Map<string, Teacher>();
   const places: TeacherPlace[] = [];
-  const join = async (entry: EndpointEntry) => {
-    const place = { ...await make(entry), weight: entry.weight, maxConcurrency: entry.max };
-    known.set(entry.url, place.teacher);
-    return place;
-  };
   const opened: OpenList[] = [];
-  for (const text of texts) {
+  for (const { text, make } of lists) {
+    const join = async (entry: EndpointEntry) => {
+      const place = await make(entry);
+      known.set(entry.url, place.teacher);
+      const { weight = place.weight, max = place.maxConcurrency } = entry;
+      return { ...place, weight, maxConcurrency: max };
+    };
     const source = listOf(text);
     const entries = await firstEntries(source, text.startsWith("@") ? 0 : waitMs);
     for (const entry of entries) if (!known.has(entry.url)) places.push(await join(entry));
-    opened.push({ source, entries });
+    opened.push({ source, entries, join });
   }
-  return { places, list: teacherListOf(opened, known, join) };
+  return { places, list: teacherListOf(opened, known) };
 }
 
 /** A list as it was when it was last read. */
 interface OpenList {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
+  /** Creates the teacher of an entry; what the entry leaves open is taken from the settings of the list. */
+  readonly join: (entry: EndpointEntry) => Promise<TeacherPlace>;
 }
 
-/** Watches all lists. `known` are the teachers of the addresses that they hold now. */
+/** Watches all lists. `known` holds the current teachers by address. */
 function teacherListOf(
   lists: readonly OpenList[],
   known: Map<string, Teacher>,
-  join: (entry: EndpointEntry) => Promise<TeacherPlace>,
 ): TeacherList {
   return {
     watch(onChange, onNotice) {
-      const watches = lists.map(({ source, entries }) =>
+      const watches = lists.map(({ source, entries, join }) =>
         new EndpointWatch(source, entries, {
-          onChange: (joined, left) => {
+          async onChange(joined, left) {
             const leaving = left.flatMap(({ url }) => known.get(url) ?? []);
             for (const { url } of left) known.delete(url);
-            Promise.all(joined.map(join)).then(
-              (all) => onChange({ joined: all, left: leaving }),
-              (error: Error) => onNotice("warning", error.message),
-            );
+            const results = await Promise.allSettled(joined.map(join));
+            onChange({
+              joined: results.flatMap((one) => one.status === "fulfilled" ? one.value : []),
+              left: leaving,
+            });
+            for (const one of results) {
+              if (one.status === "rejected") onNotice("warning", (one.reason as Error).message);
+            }
           },
           onNotice,
         })

@@ -1,5 +1,5 @@
 /**
- * The teachers that the command line asks for.
+ * Opens the teachers of the command line and the configuration.
  *
  * @module
  */
@@ -14,23 +14,23 @@ import { holdsKey, readReach } from "./headers.ts";
 import type { Io } from "./io.ts";
 import { asUsage, parseThinkTags, type Settings, THINK_TAGS_RULE } from "./settings.ts";
 
-/** Teachers, and whatever was started for them. */
+/** Opened teachers, with all resources that were started for them. */
 export interface OpenTeachers extends AsyncDisposable {
   /** One or more. */
   readonly teachers: readonly TeacherPlace[];
-  /** What tells of teachers that join and leave. @default none do */
+  /** Reports teachers that join and leave. @default none do */
   readonly teacherList?: TeacherList;
 }
 
 const OPENAI_URL = "https://api.openai.com/v1";
 
 /**
- * Opens connections to the teachers, or starts the simulated one. Nothing is sent. What was opened is
- * closed again where one of them cannot be.
+ * Creates the teachers, or starts the simulated one. Nothing is sent. If one of them fails, the others are
+ * closed.
  *
  * @param specs Those of the configuration; without any, each `--base-url` is a teacher.
- * @param onMissingKey What follows where a key is missing.
- * @throws {UsageError} when a teacher cannot be asked as it was named
+ * @param onMissingKey What to do if a key is missing.
+ * @throws {UsageError} when the settings of a teacher are wrong
  */
 export async function openTeachers(
   settings: Settings,
@@ -54,7 +54,7 @@ export async function openTeachers(
     ? {}
     : await openListsOf(lists, makeOne, settings);
   const open = opened.move();
-  // Teachers that join later are closed with the others.
+  // Teachers that join later are closed together with the others.
   opened = open;
   return {
     teachers: [...teachers, ...places],
@@ -63,7 +63,7 @@ export async function openTeachers(
   };
 }
 
-/** Lists of teachers are read by code that is loaded only where one is named. */
+/** The code for lists of teachers is loaded only if there is one. */
 async function openListsOf(
   lists: readonly NamedTeacher[],
   make: (one: NamedTeacher) => Promise<TeacherPlace>,
@@ -71,20 +71,21 @@ async function openListsOf(
 ) {
   const { openLists } = await import("./teacher_lists.ts");
   const wait = settings.text("wait") === "" ? Infinity : settings.milliseconds("wait");
-  const [own] = lists;
   return await openLists(
-    lists.map(({ baseUrl }) => baseUrl),
-    ({ url }) => make({ ...own, baseUrl: url }),
+    lists.map((own) => ({
+      text: own.baseUrl,
+      make: ({ url }) => make({ ...own, baseUrl: url }),
+    })),
     wait ?? DEFAULT_WAIT_MS,
   );
 }
 
 const DEFAULT_WAIT_MS = 60_000;
 
-/** A teacher with an address of its own. */
+/** A teacher with its address. */
 type NamedTeacher = TeacherSpec & { readonly baseUrl: string };
 
-/** What a teacher of the configuration may leave to the flags. */
+/** Flags that apply to teachers of the configuration without a value of their own. */
 const LEFT_TO_FLAGS: readonly (readonly [flag: string, ...own: (keyof TeacherSpec)[]])[] = [
   ["base-url", "baseUrl"],
   ["model", "model"],
@@ -161,7 +162,7 @@ async function openReal(
   return teachers;
 }
 
-/** A teacher's own key, or the one that is named for all, or the variable that everyone knows. */
+/** The teacher's own key, the common one, or the default variable. */
 async function keyFor(
   { baseUrl, apiKeyFile, apiKeyEnv }: NamedTeacher,
   named: readonly NamedTeacher[],
@@ -175,12 +176,12 @@ async function keyFor(
     : { file: settings.text("api-key-file"), variable: settings.text("api-key-env") };
   const isNamed = place.file !== undefined || place.variable !== undefined;
   if (!isNamed && isInHeaders) return undefined;
-  // Beside OpenAI itself no one else gets OpenAI's key by default.
+  // If OpenAI is one of the teachers, the others do not get its key by default.
   if (!isNamed && !isOpenAI(baseUrl) && named.some((one) => isOpenAI(one.baseUrl))) {
     return undefined;
   }
   const missing = isOpenAI(baseUrl)
-    ? `Cannot ask ${OPENAI_URL} without a key: set ${DEFAULT_KEY_VARIABLE}, or name another teacher ` +
+    ? `Cannot call ${OPENAI_URL} without a key: set ${DEFAULT_KEY_VARIABLE}, or name another teacher ` +
       "with --base-url, or add --simulate to try Retort without one"
     : undefined;
   return await keys.read(place, URL.parse(baseUrl)?.host ?? "the teacher", missing);
@@ -190,7 +191,7 @@ function isOpenAI(baseUrl: string): boolean {
   return URL.parse(baseUrl)?.hostname === new URL(OPENAI_URL).hostname;
 }
 
-/** No key is read for it: a simulated teacher must never see one. */
+/** Starts a simulated teacher. No key is read: it must never get one. */
 async function openSimulated(
   simulation: string,
   settings: Settings,
@@ -242,7 +243,7 @@ function readThinkTags(settings: Settings): readonly [string, string] | undefine
   );
 }
 
-/** The usual variables, in both spellings; `NO_PROXY` names hosts that are asked directly. */
+/** The proxy from the usual variables, in upper or lower case; `NO_PROXY` names exceptions. */
 function proxyOf(baseUrl: string, io: Io): string | undefined {
   const read = (name: string) => io.env(name.toLowerCase()) || io.env(name) || undefined;
   const { protocol, hostname } = URL.parse(baseUrl) ?? { protocol: "", hostname: "" };

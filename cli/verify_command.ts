@@ -17,7 +17,7 @@ import { readRowOptions, readSamples } from "./request.ts";
 import { Settings } from "./settings.ts";
 import { readShard } from "./shard.ts";
 
-/** Proves what is there, prints the counts and gives the exit code. */
+/** Verifies an output, prints the counts and returns the exit code. */
 export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -40,7 +40,7 @@ export async function verifyCommand(args: ParsedArgs, io: Io): Promise<number> {
   if (found.some(({ damageCount }) => damageCount > 0)) return EXIT_USAGE;
   const isEmpty = settings.text("shard") === undefined &&
     found.every(({ rows, badRows }) => rows + badRows === 0);
-  // An input that was emptied by accident would pass for one that is done.
+  // An input that was emptied by accident would count as done.
   if (isEmpty && !settings.isOn("allow-empty")) {
     throw new UsageError(emptyMessage("verify", args.inputs));
   }
@@ -62,8 +62,8 @@ function describe(found: Verification): string {
   const extras: [number, string][] = [
     [found.mergedDuplicates, "identical rows, merged"],
     [found.badRows, "bad rows in the input"],
-    [found.changed, "edited since they were settled"],
-    [found.resent, "would be sent in another way now than by an earlier version"],
+    [found.changed, "edited since they were answered or failed"],
+    [found.resent, "would be sent differently by this version"],
     [found.surplus, "results beyond the samples of their row"],
     [found.strangers, "results of rows that are not in the input"],
     [found.damageCount, "damaged lines"],
@@ -78,7 +78,7 @@ function describe(found: Verification): string {
   return lines.map((line) => `${printableLines(line)}\n`).join("");
 }
 
-/** A run, too, counts each sample of a row as a row. */
+/** As in a run, each sample of a row counts as a row. */
 function samplesText({ rows, samples }: Verification): string {
   return `rows: ${samples} samples of ${formatCount(rows)} in the input`;
 }

@@ -18,7 +18,7 @@ const MOST_PORT = 65_535;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 const SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** Serves the page until it is interrupted. */
+/** Serves the page until interrupted. */
 export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   const settings = new Settings(args);
   if (args.inputs.length === 0) {
@@ -47,7 +47,7 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   return 0;
 }
 
-/** A folder may get its files later, a file that is another one stays so. */
+/** A folder may get its files later, but a file of another kind is refused. */
 async function refuseNothing(service: DataService, paths: readonly string[]): Promise<void> {
   while (true) {
     const { index: { files, isCurrent, rows } } = await service.ask("state", {});

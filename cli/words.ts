@@ -1,6 +1,6 @@
 /**
- * What users type instead of a command or a flag: what is plainly meant is done, and a mistyped command is
- * named before it passes for an input file.
+ * Handles words typed instead of a command or a flag: aliases are accepted, and a mistyped command is reported
+ * before it is taken for an input file.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { closestString, levenshteinDistance } from "../lib/deps/std_text.ts";
 import { UsageError } from "../lib/errors.ts";
 import { type Command, COMMANDS, isCommand } from "./commands.ts";
 
-/** Ways to ask for help or for the version that other programs have. */
+/** Other programs' flags for help and version. */
 const ALIASES: Readonly<Record<string, string>> = {
   "-help": "--help",
   "-?": "--help",
   "-version": "--version",
 };
 
-/** Commands of other programs, and what does the same here. */
+/** Commands of other programs, and their equivalents. */
 const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["resume", "Run the same command again: a run continues by itself"],
   ["continue", "Run the same command again: a run continues by itself"],
@@ -32,26 +32,26 @@ const SYNONYMS: ReadonlyMap<string, string> = new Map([
   ["redo", 'Use "retry"'],
 ]);
 
-/** Two letters that changed places are two changes. */
+/** Limit of changes; two swapped letters are two. */
 const MAX_TYPOS = 2;
 
-/** The arguments with other programs' ways to ask for help or for the version in Retort's own. */
+/** Replaces other programs' flags for help and version with Retort's own. */
 export function withoutAliases(args: readonly string[]): string[] {
-  // Beside other arguments it may be meant as "verbose".
+  // With other arguments it may mean "verbose".
   if (args.length === 1 && args[0] === "-v") return ["--version"];
   if (args.length === 2 && isCommand(args[0]) && args[1] === "help") return [args[0], "--help"];
   const end = args.indexOf("--");
   return args.map((arg, i) => end === -1 || i < end ? ALIASES[arg] ?? arg : arg);
 }
 
-/** The nearest of some words, or undefined where none is near enough to be what was meant. */
+/** The nearest of some words, or undefined if none is near enough. */
 export function nearest(
   word: string,
   words: readonly string[],
   maxTypos = MAX_TYPOS,
 ): string | undefined {
   if (words.length === 0) return undefined;
-  // Letters that have changed places are one slip of the fingers, though two edits.
+  // Swapped letters are one typo, although two edits.
   const closest = words.find((one) => lettersOf(one) === lettersOf(word)) ??
     closestString(word, words);
   const most = Math.min(maxTypos, Math.ceil(word.length / 2));
@@ -63,13 +63,13 @@ function lettersOf(word: string): string {
 }
 
 /**
- * Stops at a first word that is neither a command nor a file, but nearly a command.
+ * Throws if the first word is neither a command nor a file, but looks like a mistyped command.
  *
  * @throws {UsageError} with the command that is meant
  */
 export function refuseMistypedCommand(args: readonly string[]): void {
   const [word] = args;
-  // What looks like a path is one.
+  // A word that looks like a path is taken for one.
   if (word === undefined || !/^[a-z]{3,}$/i.test(word)) return;
   if (isCommand(word) || exists(word)) return;
   const meant = nearest(word, COMMANDS);
@@ -79,7 +79,7 @@ export function refuseMistypedCommand(args: readonly string[]): void {
 }
 
 /**
- * Stops at an input that is a command in the wrong place.
+ * Throws if an input is a command in the wrong place.
  *
  * @throws {UsageError} with the place where it belongs
  */
@@ -92,7 +92,7 @@ export function refuseLateCommand(inputs: readonly string[]): void {
 }
 
 /**
- * The command whose help is asked for, as in `help export`; undefined for `help` alone.
+ * The command of `help COMMAND`; undefined for `help` alone.
  *
  * @throws {UsageError} when there is no such command
  */

@@ -1,11 +1,11 @@
-/** The flags about files and the rows in them. @module */
+/** Flags about files and their rows. */
 
 import type { FlagEntry } from "./flag.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 const WRITES = ["export", "convert"] as const;
 
-/** What is read, and what is written. */
+/** Input and output. */
 export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "output",
@@ -21,7 +21,12 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
     commands: [...ROW_COMMANDS, "merge", "submit"],
     isCommon: true,
   },
-  { name: "config", value: "FILE", help: "YAML with these names; flags win", isCommon: true },
+  {
+    name: "config",
+    value: "FILE",
+    help: "YAML file with these names; flags take precedence",
+    isCommon: true,
+  },
   {
     name: "limit",
     value: "N",
@@ -42,7 +47,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   },
   {
     name: "skip-bad-rows",
-    help: "write bad rows to the failures file and do the rest",
+    help: "move bad rows to the failures file, run the rest",
     isCommon: true,
   },
   { name: "final-messages", help: "add the whole conversation to each results line" },
@@ -81,13 +86,13 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   { name: "columns", value: "A,B", help: "only these columns", commands: WRITES },
   {
     name: "dedupe",
-    help: "leave out rows with the prompt and answer of an earlier one",
+    help: "skip rows whose prompt and answer occurred before",
     commands: WRITES,
   },
   {
     name: "shuffle",
     value: "SEED",
-    help: "shuffle the rows; a seed gives the same order each time",
+    help: "shuffle rows; the same seed gives the same order",
     commands: WRITES,
   },
   { name: "max-rows", value: "N", help: "write N rows at most", commands: WRITES },
@@ -112,19 +117,19 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   },
   {
     name: "replace",
-    help: "replace an output file that holds something",
+    help: "replace an output file that is not empty",
     commands: [...WRITES, "merge"],
     isCommon: true,
   },
   {
     name: "partial",
-    help: "write what is there; a run can continue it",
+    help: "merge incomplete runs too; a run can continue",
     commands: ["merge"],
     isCommon: true,
   },
   {
     name: "tidy",
-    help: "move proven shards to .retort/shards/",
+    help: "move merged shards to .retort/shards/",
     commands: ["merge"],
     isCommon: true,
   },
@@ -137,25 +142,25 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "shards",
     value: "N",
-    help: "number of shards; merge: where OUT has several",
+    help: "number of shards; merge: if OUT has several splits",
     commands: ["submit", "merge"],
     isCommon: true,
   },
   {
     name: "allow-empty",
-    help: "exit 0 where there are no rows (default: 2)",
+    help: "exit 0 if there are no rows (default: 2)",
     commands: ROW_COMMANDS,
   },
-  { name: "fsync", value: "WHEN", help: "always (default), or never for throw-away runs" },
-  { name: "lock", isNegated: true, help: "work where the filesystem has no locks" },
+  { name: "fsync", value: "WHEN", help: "always (default), or never for disposable runs" },
+  { name: "lock", isNegated: true, help: "run on a filesystem that has no locks" },
 ];
 
-/** How a row is read. */
+/** How rows are read. */
 export const ROWS: readonly FlagEntry[] = [
   {
     name: "system",
     value: "TEXT|@FILE",
-    help: "a system message where a row has none",
+    help: "system message for rows that have none",
     commands: ROW_COMMANDS,
     isCommon: true,
   },
@@ -193,21 +198,21 @@ export const ROWS: readonly FlagEntry[] = [
   {
     name: "uid-field",
     value: "A,B",
-    help: "name rows by these, before uid, custom_id and id",
+    help: "fields of the row id, before uid, custom_id and id",
     commands: ROW_COMMANDS,
   },
   {
     name: "duplicates",
     value: "HOW",
-    help: "rows of one id: merge identical (default) or keep",
+    help: "rows with the same id: merge (default) or keep",
     commands: ["run", "retry", "verify", "export"],
   },
   {
     name: "images-root",
     value: "DIR",
-    help: "the folder of images in rows (default: the input's)",
+    help: "folder of the rows' images (default: the input's)",
     commands: ["run", "retry", "verify"],
   },
-  { name: "changed", value: "HOW", help: "rows edited since they were asked: reask or keep" },
+  { name: "changed", value: "HOW", help: "rows edited since they were answered: reask or keep" },
   { name: "mixed-shapes", help: "send rows of several shapes in one run" },
 ];

@@ -1,5 +1,5 @@
 /**
- * What a flag is.
+ * The description of a flag.
  *
  * @module
  */
@@ -8,31 +8,31 @@ import type { Command } from "../commands.ts";
 
 /** One flag. */
 export interface Flag {
-  /** Its long name, without the dashes. */
+  /** Long name, without the dashes. */
   readonly name: string;
-  /** Its one-letter name. */
+  /** One-letter name. */
   readonly short?: string;
-  /** What its value is called in the help; without one it is a switch. */
+  /** Placeholder of its value in the help; a flag without one is a switch. */
   readonly value?: string;
   /** Whether the value may be left out. */
   readonly isValueOptional?: boolean;
-  /** Whether it may be given more than once. */
+  /** Whether it may be repeated. */
   readonly isMultiple?: boolean;
   /** A switch that is on unless `--no-…` is given. */
   readonly isNegated?: boolean;
-  /** Whether a secret stands in its value, or may be typed in the place of a name. */
+  /** Whether its value may hold a secret, or a user may type the secret where a name is expected. */
   readonly mayBeSecret?: boolean;
-  /** What it does, in the help. */
+  /** Help text. */
   readonly help: string;
-  /** What it does with some commands, where that differs. @default help */
+  /** Help text for commands where it differs. @default help */
   readonly helpFor?: Partial<Record<Command, string>>;
-  /** Which commands know it. */
+  /** The commands that take it. */
   readonly commands: readonly Command[];
-  /** Whether the one-screen help shows it. */
+  /** Whether the short help shows it. */
   readonly isCommon?: boolean;
-  /** The heading under which the whole help shows it. */
+  /** Its heading in the full help. */
   readonly group: string;
 }
 
-/** A flag as its table has it: the group is the table's, and most belong to a run. */
+/** A flag in a table: the table gives the group, and the default commands are those of a run. */
 export type FlagEntry = Omit<Flag, "group" | "commands"> & Partial<Pick<Flag, "commands">>;

@@ -1,11 +1,11 @@
-/** The flags about what is shown: progress, the page and the help. @module */
+/** Flags about progress, the page and the help. */
 
 import { COMMANDS } from "../commands.ts";
 import type { FlagEntry } from "./flag.ts";
 
 const ROW_COMMANDS = ["run", "retry", "verify", "export", "convert"] as const;
 
-/** What is shown of a run. */
+/** How progress is shown. */
 export const PROGRESS: readonly FlagEntry[] = [
   {
     name: "progress",
@@ -13,7 +13,7 @@ export const PROGRESS: readonly FlagEntry[] = [
     help: "auto (default), bar, plain, json or none",
     isCommon: true,
   },
-  { name: "verbose", short: "v", help: "show lag, CPU and memory of the process, too" },
+  { name: "verbose", short: "v", help: "also show lag, CPU and memory of the process" },
   { name: "update-interval", value: "N", help: "rows between two snapshots" },
   {
     name: "json",
@@ -30,7 +30,7 @@ export const PROGRESS: readonly FlagEntry[] = [
   {
     name: "quiet",
     short: "q",
-    help: "say only what went wrong: no progress, no summary",
+    help: "print problems only: no progress, no summary",
     commands: [...ROW_COMMANDS, "merge"],
   },
 ];
@@ -41,19 +41,19 @@ export const MONITOR: readonly FlagEntry[] = [
     name: "monitor",
     value: "PORT",
     isValueOptional: true,
-    help: "watch and steer the run in a browser (any port)",
+    help: "watch and control the run in a browser (any port)",
     isCommon: true,
   },
   {
     name: "monitor-host",
     value: "HOST",
-    help: "where the page listens (default 127.0.0.1)",
+    help: "address the page listens on (default 127.0.0.1)",
     commands: ["run", "retry", "view", "monitor"],
   },
   {
     name: "monitor-keep",
     value: "TIME",
-    help: "how long the page stays: TIME, forever, 0 (default: while open)",
+    help: "keep the page: TIME, forever, 0 (default: while open)",
   },
   {
     name: "open",
@@ -67,7 +67,7 @@ export const MONITOR: readonly FlagEntry[] = [
   {
     name: "report",
     value: "FILE.html",
-    help: "where its report goes (default: .retort/ beside results)",
+    help: "report file (default: in .retort/ beside results)",
   },
   { name: "no-report", help: "write no report" },
 ];

@@ -20,11 +20,11 @@ export interface CheckOptions {
   /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the draft that
    * its `$schema` names. */
   readonly jsonSchema?: unknown;
-  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none  */
+  /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none */
   readonly rejectPattern?: string | RegExp;
-  /** Keeps only answers for which this returns `true` or nothing. @default none  */
+  /** Keeps only answers for which this returns `true` or nothing. @default none */
   readonly validate?: Validate;
-  /** A further check. @default none  */
+  /** A further check. @default none */
   readonly check?: Check;
   /** Checks patterns and schemas in this thread: a bundle has no file for a worker. @default false */
   readonly isWithoutWorker?: boolean;

@@ -105,7 +105,7 @@ export interface EndpointEntry {
   readonly url: string;
   /** Its share of the load. @default 1 */
   readonly weight?: number;
-  /** The most attempts in flight there. @default that of the run  */
+  /** The most attempts in flight there. @default that of the run */
   readonly max?: number;
 }
 

@@ -13,7 +13,7 @@ export interface WatchOptions {
   readonly onChange: (joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) => void;
   /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
-  /** Calls back every `ms` until the returned function is called. @default setInterval  */
+  /** Calls back every `ms` until the returned function is called. @default setInterval */
   readonly every?: (ms: number, callback: () => void) => () => void;
 }
 

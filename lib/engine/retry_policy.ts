@@ -14,7 +14,7 @@ import { type HeldBack, sentOf, type Work } from "./work.ts";
 
 /** Settings of `RetryPolicy`. */
 export interface RetryPolicyOptions {
-  /** Attempts of a row that count, the first included. @default 5  */
+  /** Attempts of a row that count, the first included. @default 5 */
   maxAttempts?: number;
   /** Random numbers in [0, 1). @default Math.random */
   random?: () => number;

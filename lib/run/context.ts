@@ -47,11 +47,11 @@ export interface JobContext {
   readonly parserOf: (order: { namedLast: boolean }) => RowParser;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";
-  /** The format of the input. @default by its name, then by its content  */
+  /** The format of the input. @default by its name, then by its content */
   readonly format?: InputOptions;
   /** The folder of the images that rows name. @default that of the input */
   readonly imagesRoot?: string;
-  /** Whether answers without proof that they are complete are accepted. @default false  */
+  /** Whether answers without proof that they are complete are accepted. @default false */
   readonly acceptsEndings?: boolean;
   /** At most this many rows. @default what the run was told */
   readonly limit?: number;

@@ -118,9 +118,9 @@ export function abortedByReturn<T>(
 export interface GenerationOptions<T> {
   /** Reads a row. */
   readonly parser: RowParser;
-  /** The field for a row that is only a text. @default "prompt"  */
+  /** The field for a row that is only a text. @default "prompt" */
   readonly promptField?: string;
-  /** Reads images that rows name. @default nowhere: paths are refused  */
+  /** Reads images that rows name. @default nowhere: paths are refused */
   readonly images?: RowImages;
   /** Rows with the same id: see `RowOptions`. */
   readonly duplicates: "merge" | "keep";

@@ -36,9 +36,9 @@ export interface RowOptions extends InputOptions {
 export interface TeacherPlace {
   /** The teacher. */
   teacher: Teacher;
-  /** Its share of the load, relative to the others: above 0. @default 1  */
+  /** Its share of the load, relative to the others: above 0. @default 1 */
   weight?: number;
-  /** The most attempts in flight there. @default the concurrency of the run  */
+  /** The most attempts in flight there. @default the concurrency of the run */
   maxConcurrency?: number;
   /** Requests a minute to it. @default `rpm` of the generator */
   rpm?: number;
@@ -76,7 +76,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** `prefix`: rows with the same system message and first turn go to the same teacher while it has room,
    * because servers cache the prefixes of prompts. */
   affinity?: "prefix";
-  /** Sampling parameters of the run, by their API names. A row's own override them. @default {}  */
+  /** Sampling parameters of the run, by their API names. A row's own override them. @default {} */
   params?: Params;
   /**
    * The number of rows in flight at once, over all teachers: 1 to 100,000. `"auto"` searches for the number,
@@ -143,7 +143,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Answers for each row: 1 to 1,000. The uid of the second is `<uid>#1`.
    * @default 1; for a retry, the number of the run before */
   samples?: number;
-  /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit  */
+  /** The cost limit in US dollars: nothing more is sent once it is reached. @default no limit */
   maxCostUsd?: number;
   /** US dollars for a million prompt tokens. @default what a list of public prices says */
   priceIn?: number;
@@ -152,11 +152,11 @@ export interface ResponseGeneratorOptions extends RowOptions {
   priceCached?: number;
   /** US dollars for a million completion tokens. @default what a list of public prices says */
   priceOut?: number;
-  /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit  */
+  /** The limit of completion tokens: nothing more is sent once it is reached. @default no limit */
   maxCompletionTokens?: number;
   /** The time after which nothing more is sent, in milliseconds. @default no limit */
   deadlineMs?: number;
-  /** Finished rows between two snapshots. @default by concurrency: 5, 10, 20, 50  */
+  /** Finished rows between two snapshots. @default by concurrency: 5, 10, 20, 50 */
   updateInterval?: number;
   /** Aborts the run: calls are aborted, and their rows stay pending. */
   signal?: AbortSignal;
@@ -180,25 +180,25 @@ export interface RunOptions {
   limit?: number;
   /** Writes bad rows to the failures file and continues. @default false */
   skipBadRows?: boolean;
-  /** Accepts inputs without any row. @default false  */
+  /** Accepts inputs without any row. @default false */
   allowEmpty?: boolean;
   /** What to do if a row was edited after it was answered: `reask` sends it again, `keep` keeps the answer.
    * @default refuse */
   changed?: "reask" | "keep";
-  /** Continues even if the results were created with another model or parameters. @default false  */
+  /** Continues even if the results were created with another model or parameters. @default false */
   allowMixed?: boolean;
-  /** Sends failed rows again: all (`true`), or those of these types or statuses. @default false  */
+  /** Sends failed rows again: all (`true`), or those of these types or statuses. @default false */
   retry?: boolean | (FailureType | number)[];
-  /** With `retry`, sends only these answers, by their ids. @default all that failed  */
+  /** With `retry`, sends only these answers, by their ids. @default all that failed */
   uids?: readonly string[];
   /** Leaves these answers as they are, by their ids. @default none */
   excludeUids?: readonly string[];
   /** With `retry` and `uids`, also sends answered rows among them again: their old answers are moved to
    * `<name>.outdated.jsonl`. */
   reaskAnswered?: boolean;
-  /** Continues the results file. @default true  */
+  /** Continues the results file. @default true */
   resume?: boolean;
-  /** With `resume: false`, deletes the old results. @default false  */
+  /** With `resume: false`, deletes the old results. @default false */
   overwrite?: boolean;
   /** Runs one of several contiguous parts of the input, which may all run at the same time. The input files
    * count as one sequence, and the shard has its own output files, such as `out/x-00003-of-00016.jsonl`.
@@ -207,11 +207,11 @@ export interface RunOptions {
   /** Whether a lock is required; `false` continues without one where the filesystem has none.
    * @default true */
   lock?: boolean;
-  /** `never`: a power cut may lose rows that count as done. @default "always"  */
+  /** `never`: a power cut may lose rows that count as done. @default "always" */
   fsync?: "always" | "never";
   /** Adds `final_messages` to each results line. @default false */
   finalMessages?: boolean;
-  /** How reasoning is written in `final_messages`. @default "wrap"  */
+  /** How reasoning is written in `final_messages`. @default "wrap" */
   think?: ThinkStyle;
 }
 

@@ -27,7 +27,7 @@ export interface PlannedRowsOptions {
   readonly input: number;
   /** Called for answers that are requested again, before they are, with the numbers of their failures lines. */
   readonly onAskAgain: (uid: string, failureLine: number) => void;
-  /** The state in which an earlier run left an unfinished row. @default nothing  */
+  /** The state in which an earlier run left an unfinished row. @default nothing */
   readonly earlierOf?: (row: Row) => EarlierAnswer | undefined;
   /** Takes a line that is not a row. */
   readonly onBadRow: (bad: BadRow) => Promise<void>;

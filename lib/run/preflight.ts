@@ -36,9 +36,9 @@ export interface PreflightOptions {
   readonly changed: "reask" | "keep" | undefined;
   /** Whether this run sends failed rows only. */
   readonly onlyFailures: boolean;
-  /** The answers that may be requested. @default all  */
+  /** The answers that may be requested. @default all */
   readonly chosen?: UidSelection;
-  /** Whether chosen answers are requested again although they have a result. @default false  */
+  /** Whether chosen answers are requested again although they have a result. @default false */
   readonly reaskAnswered?: boolean;
   /** Whether the failures file already has a line for this bad row. */
   readonly isOnDisk: (place: RowPlace) => boolean;

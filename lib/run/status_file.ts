@@ -145,14 +145,14 @@ export interface StatusSource {
   readonly model: string;
   /** The shard. @default the whole input */
   readonly shard?: Shard;
-  /** The cost of earlier runs of the shard in US dollars. @default nothing  */
+  /** The cost of earlier runs of the shard in US dollars. @default nothing */
   readonly spentBefore?: number;
-  /** The share of rate limits that it uses. @default there are none  */
+  /** The share of rate limits that it uses. @default there are none */
   readonly share?: () => number;
   /** The permissions of the file: only users who may read the input may read it.
    * @default those of a new file */
   readonly mode?: number;
-  /** Whether its cost has to survive a crash: then the file is written every second. @default false  */
+  /** Whether its cost has to survive a crash: then the file is written every second. @default false */
   readonly isLedger?: boolean;
 }
 

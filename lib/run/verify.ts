@@ -32,7 +32,7 @@ export interface VerifyOptions extends RowOptions {
   limit?: number;
   /** Answers for each row: 1 to 1,000. */
   samples?: number;
-  /** The endpoint of the run: rows that cannot be sent to it are bad rows. @default "chat"  */
+  /** The endpoint of the run: rows that cannot be sent to it are bad rows. @default "chat" */
   endpoint?: EndpointName;
   /** The shard that was run. @default the whole input */
   shard?: Shard;

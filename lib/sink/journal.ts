@@ -43,11 +43,11 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly maxUnsyncedRows?: number;
   /** `never`: a row counts as durable once it is written. @default "always" */
   readonly fsync?: "always" | "never";
-  /** The permissions of a new file. @default 0o666  */
+  /** The permissions of a new file. @default 0o666 */
   readonly mode?: number;
-  /** Whether the file exists and its name survives a power cut. @default false  */
+  /** Whether the file exists and its name survives a power cut. @default false */
   readonly isNamed?: boolean;
-  /** The state of the file when it was closed. @default it was not open before  */
+  /** The state of the file when it was closed. @default it was not open before */
   readonly known?: KnownFile;
   /** Opens the file for appending; called twice. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;

@@ -28,7 +28,7 @@ export interface BadRow {
   readonly file: string;
   /** The line in it, from 1. */
   readonly line: number;
-  /** Its place, as users count. @default `file:line`  */
+  /** Its place, as users count. @default `file:line` */
   readonly source?: string;
   /** What is wrong with it. */
   readonly problem: string;

@@ -48,11 +48,11 @@ export type { RunNote, RunState } from "./lock_file.ts";
 
 /** Options of a lock. */
 export interface LockOptions {
-  /** Whether to fail where the filesystem has no locks. @default true  */
+  /** Whether to fail where the filesystem has no locks. @default true */
   required?: boolean;
-  /** Removes the temporary files that a crashed run left. @default nothing  */
+  /** Removes the temporary files that a crashed run left. @default nothing */
   onLeftovers?: (token: string) => Promise<void>;
-  /** The permissions of a new lock file. @default 0o666  */
+  /** The permissions of a new lock file. @default 0o666 */
   mode?: number;
   /** Opens the lock file. @default Deno.open */
   openFile?: (path: string, mode?: number) => Promise<Deno.FsFile>;

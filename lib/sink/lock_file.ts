@@ -20,7 +20,7 @@ export interface RunNote {
   readonly in_flight: number;
   /** Part of the names of the run's temporary files; absent in notes of earlier versions. */
   readonly token?: string;
-  /** The name of the lock that the run held for all of its outputs. @default it held this one  */
+  /** The name of the lock that the run held for all of its outputs. @default it held this one */
   readonly shared?: string;
 }
 

@@ -41,7 +41,7 @@ export interface SinkOptions {
   readonly fsync?: "always" | "never";
   /** Waits before the disk is tried again. */
   readonly delay?: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** The permissions of new files. @default 0o666  */
+  /** The permissions of new files. @default 0o666 */
   readonly mode?: number;
   /** Opens a file for appending. @default Deno.open */
   readonly openFile?: (path: string) => Promise<JournalFile>;

@@ -47,9 +47,9 @@ export interface ApiFormat {
   problem?(messages: readonly Message[], params: Params): string | undefined;
   /** What the user should know of parameters before a run. @default nothing */
   notices?(params: Params): readonly string[];
-  /** Translates an answer into a chat completion. @default it is one  */
+  /** Translates an answer into a chat completion. @default it is one */
   answer?(body: JsonObject): JsonObject;
-  /** Creates the reader of one stream. @default its events are chunks of a chat completion  */
+  /** Creates the reader of one stream. @default its events are chunks of a chat completion */
   events?(): EventReader;
 }
 

@@ -40,7 +40,7 @@ export interface RefusalOptions {
   versioned: boolean;
   /** Removes secrets from messages. */
   redact: Redact;
-  /** How a partial answer in the body is read. @default it is not read  */
+  /** How a partial answer in the body is read. @default it is not read */
   context?: AnswerContext;
   /** The clock: Unix time in milliseconds. */
   now: number;

@@ -13,9 +13,9 @@ import type { TlsSettings } from "./network_options.ts";
 /** Settings of {@linkcode Connections}. */
 export interface ConnectionsOptions
   extends Pick<ConnectionShared, "origin" | "proxy" | "connectTimeoutMs"> {
-  /** Certificates, for a teacher behind TLS. @default those that this machine trusts  */
+  /** Certificates, for a teacher behind TLS. @default those that this machine trusts */
   readonly tls?: TlsSettings;
-  /** Creates sockets. @default undici's connector  */
+  /** Creates sockets. @default undici's connector */
   readonly connect?: Connect;
 }
 

@@ -48,7 +48,7 @@ export interface AskedSchema {
   readonly schema: unknown;
   /** Whether the teacher must follow it to the letter. @default the teacher's own */
   readonly strict?: boolean;
-  /** A description for the model. @default nothing is said  */
+  /** A description for the model. @default nothing is said */
   readonly description?: string;
 }
 
@@ -60,11 +60,11 @@ export interface Usage {
   readonly completionTokens: number;
   /** Tokens of the reasoning. @default 0 */
   readonly reasoningTokens?: number;
-  /** Prompt tokens that were read from a cache. @default 0  */
+  /** Prompt tokens that were read from a cache. @default 0 */
   readonly cachedTokens?: number;
   /** Prompt tokens that were written to a cache. @default 0 */
   readonly cacheWriteTokens?: number;
-  /** The price of the answer as the teacher states it, in US dollars. @default it says nothing  */
+  /** The price of the answer as the teacher states it, in US dollars. @default it says nothing */
   readonly costUsd?: number;
 }
 
@@ -105,7 +105,7 @@ export interface Completion {
   readonly usage: Usage | null;
   /** The model that answered, as the teacher names it. */
   readonly model: string;
-  /** The requested model. @default the teacher's `model`  */
+  /** The requested model. @default the teacher's `model` */
   readonly modelAsked?: string;
   /** The service tier of the answer (`flex`, `priority`, …): the one that the teacher names, else the requested
    * one. */
@@ -120,9 +120,9 @@ export interface Completion {
   readonly teacher?: string;
   /** Further raw fields of the answer, by name (`keep`). */
   readonly kept?: Readonly<Record<string, unknown>>;
-  /** What the teacher says about its rate limit. @default it says nothing  */
+  /** What the teacher says about its rate limit. @default it says nothing */
   readonly rateLimit?: RateLimit;
-  /** What the user should know about this teacher; given once. @default nothing  */
+  /** What the user should know about this teacher; given once. @default nothing */
   readonly notice?: string;
 }
 
@@ -134,7 +134,7 @@ export interface Completion {
  * the row at once with the type `teacher`.
  */
 export interface Teacher {
-  /** The requested model, part of a run's identity. @default ""  */
+  /** The requested model, part of a run's identity. @default "" */
   readonly model?: string;
   /** Where it is, without credentials; written to each line. @default "" */
   readonly address?: string;

@@ -64,7 +64,7 @@ export interface OpenAICompatibleOptions {
   ca?: string;
   /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
   clientCert?: string;
-  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert`  */
+  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert` */
   clientKey?: string;
   /** Accepts any certificate: anyone in between can read prompts, answers and the key.
    * @default false */
@@ -80,7 +80,7 @@ export interface OpenAICompatibleOptions {
    * @default only the known ones
    */
   thinkTags?: readonly [open: string, close: string];
-  /** An HTTP proxy; a teacher on this machine is connected to directly. @default none  */
+  /** An HTTP proxy; a teacher on this machine is connected to directly. @default none */
   proxy?: string;
   /** The clock: Unix time in milliseconds. @default a clock that is never set back */
   now?: () => number;

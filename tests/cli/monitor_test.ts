@@ -93,7 +93,7 @@ Deno.test("openMonitor() says where the page is, and who else can open it", asyn
   const { said, end } = await openIn(dir, { page: { ...PAGE, hostname: "0.0.0.0" } });
   await end();
   assertMatch(said[0], /^Monitor: http:\/\/ADDRESS-OF-THIS-MACHINE:\d+\/\?token=[\w-]{32}$/);
-  assertMatch(said[1], /^Warning: anyone who has this address can read .* and steer the run/);
+  assertMatch(said[1], /^Warning: anyone who has this address can read .* and control the run/);
 });
 
 Deno.test("openMonitor() writes the report of a run that has begun, and of no other", async () => {
@@ -141,7 +141,7 @@ Deno.test("openMonitor() writes a report beside the results, keeps the one befor
   const refused = await openIn(dir, { report: BESIDE });
   await refused.run();
   assertEquals([await refused.end(), refused.said.length], [true, 1], "the run is none the worse");
-  assertStringIncludes(refused.said[0], "the file there is no report of Retort");
+  assertStringIncludes(refused.said[0], "the existing file is not a report of Retort");
   assertEquals(await dir.read(`${folder}/in.report.html`), "the user's own");
 });
 
@@ -173,7 +173,7 @@ Deno.test("openMonitor() replaces no page that is no report", async () => {
   await using dir = await tempDir();
   const report = await dir.write("r.html", "<title>My thesis</title>");
   const message =
-    `Cannot write the report to "${report}": the file there is no report of Retort. ` +
+    `Cannot write the report to "${report}": the existing file is not a report of Retort. ` +
     "Name another file, or move it away";
   await assertRejects(() => openIn(dir, { report }), UsageError, message);
   await Deno.remove(report);

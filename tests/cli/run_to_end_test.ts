@@ -68,13 +68,13 @@ Deno.test("runToEnd() asks failed rows again when a user at the monitor wants th
   });
   assertEquals(asked.slice(6), ["row-1", "row-4"]);
   assertEquals([summary.succeeded, summary.failures_on_disk, isRetry], [1, 1, true]);
-  assertEquals(said, ["Asking 2 failed rows again, as the monitor was told"]);
+  assertEquals(said, ["Retrying 2 failed rows, as requested on the page"]);
 });
 
 Deno.test("runToEnd() asks again as often as it was wanted", async () => {
   const { summary, said, asked } = await play({ failures: { 4: 2 }, onEvent: wanting(2) });
   assertEquals([asked.length, summary.failures_on_disk], [8, 0]);
-  assertEquals(said, Array(2).fill("Asking the failed row again, as the monitor was told"));
+  assertEquals(said, Array(2).fill("Retrying the failed row, as requested on the page"));
 });
 
 Deno.test("runToEnd() makes one run where no one wants another, or none is needed", async () => {
@@ -133,7 +133,7 @@ Deno.test("runToEnd() spends no more on all of its runs than the first might hav
   assertAlmostEquals(caps.at(-1) ?? 0, 2);
 });
 
-Deno.test("runToEnd() says why failed rows are not asked again", async () => {
+Deno.test("runToEnd() says why failed rows are not retried", async () => {
   const stdin = new Blob(numberedRows(6).map((row) => `${JSON.stringify(row)}\n`)).stream();
   const { said, asked } = await play({
     failures: { 1: 1 },
@@ -141,5 +141,5 @@ Deno.test("runToEnd() says why failed rows are not asked again", async () => {
     run: { input: ["-"], stdin },
   });
   assertEquals(asked.length, 6);
-  assertEquals(said, ["Failed rows are not asked again: standard input can be read once only"]);
+  assertEquals(said, ["Cannot retry the failed rows: standard input can be read only once"]);
 });

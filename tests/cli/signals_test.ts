@@ -93,7 +93,7 @@ Deno.test("listenForSignals() lets the second Ctrl-C end the run", async () => {
   await scene.clock.advance(500);
   scene.send("SIGINT");
   assertEquals(scene.did, ["stop", "abort"]);
-  assertMatch(scene.said[1], /asked again/);
+  assertMatch(scene.said[1], /sent again/);
   assertEquals((scene.abortReason as DOMException).name, "AbortError");
 });
 

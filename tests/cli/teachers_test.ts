@@ -98,6 +98,28 @@ Deno.test("openTeachers() fills in what a teacher of the configuration leaves op
   ]);
 });
 
+Deno.test("openTeachers() gives the teachers of each list the settings of that list", async () => {
+  await using dir = await tempDir();
+  const first = await dir.write("first.txt", "http://a/v1\nhttp://b/v1 weight=5 max=7\n");
+  const second = await dir.write("second.txt", "http://c/v1\n");
+  const specs = [
+    { baseUrl: `@${first}`, model: "small", weight: 2, maxConcurrency: 4 },
+    { baseUrl: `@${second}`, model: "large", rpm: 60 },
+  ];
+  await using opened = await open([], specs);
+  assertEquals(
+    opened.teachers.map(({ teacher, weight, maxConcurrency, rpm }) => [
+      ...[teacher.address, teacher.model],
+      ...[weight, maxConcurrency, rpm],
+    ]),
+    [
+      ["http://a/v1", "small", 2, 4, undefined],
+      ["http://b/v1", "small", 5, 7, undefined],
+      ["http://c/v1", "large", undefined, undefined, 60],
+    ],
+  );
+});
+
 Deno.test("openTeachers() asks OpenAI where nothing else is named, and wants a key for it", async () => {
   const env = { OPENAI_API_KEY: "sk-open" };
   {
@@ -121,7 +143,7 @@ Deno.test("openTeachers() warns of a missing key where nothing is sent", async (
     await using opened = await openTeachers(settings, [], io, "warn");
     assertEquals(addressesOf(opened), [OPENAI]);
   }
-  assertStringIncludes(said, "Warning: Cannot ask https://api.openai.com/v1 without a key");
+  assertStringIncludes(said, "Warning: Cannot call https://api.openai.com/v1 without a key");
   assertStringIncludes(said, "NO_SUCH_KEY");
 });
 

@@ -28,7 +28,7 @@ Deno.test("--dry-run shows one request of each shape, what is not sent, and toke
   const { code, stdout, stderr } = await distill(server, args);
   assertEquals([code, server.posts, await dir.exists("out")], [0, 0, false], stderr);
   assertStringIncludes(stderr, "\nnot sent: answer, source, model, difficulty\n");
-  const heading = /^4 rows to ask, about ([\d,]+) prompt tokens; the first request of each of 3 /m;
+  const heading = /^4 rows to send, about ([\d,]+) prompt tokens; the first request of each of 3 /m;
   const tokens = Number(heading.exec(stderr)?.[1].replace(",", ""));
   assert(tokens > 1_900 && tokens < 2_200, stderr);
   const shown = stdout.split(/^(?=\{)/m).map((text) => JSON.parse(text).body.messages);

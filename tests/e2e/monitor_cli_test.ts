@@ -44,7 +44,7 @@ function holding(answer: LedgerHandler = () => {}) {
 
 /** Waits for the end of a run whose page is open, and ends the page as a user would. */
 async function endPage(child: CliProcess): Promise<CliResult> {
-  await child.untilStderr(/^The run has ended\. Its page stays/m);
+  await child.untilStderr(/^The run has ended\. Its page stays up/m);
   child.kill("SIGINT");
   return await child.output();
 }
@@ -121,7 +121,7 @@ Deno.test("the page outlives its run, whose files and summary are final, and Ctr
   await using child = await startDistill(server, [...args, "--monitor"]);
   await using browser = await Browser.open(child);
   open();
-  await child.untilStderr(/^The run has ended\. Its page stays .*, for 10 min at most; Ctrl-C/m);
+  await child.untilStderr(/^The run has ended\. Its page stays up .*, for 10 min at most; Ctrl-C/m);
 
   assertEquals((await dir.rows("out/in.jsonl")).length, 2);
   assertEquals(stateIn(await Deno.readTextFile(report)).summary?.failed, 1);
@@ -163,7 +163,7 @@ Deno.test("without a page open --monitor waits for nothing, and with --monitor-k
   assertExit(kept, 0);
   const alone = await distill(server, [...args, "--monitor", "--no-resume", "--overwrite"]);
   assertExit(alone, 0);
-  for (const { stderr } of [kept, alone]) assert(!stderr.includes("Its page stays"));
+  for (const { stderr } of [kept, alone]) assert(!stderr.includes("Its page stays up"));
 });
 
 Deno.test("nothing in page, report or metrics is the key, and no prompt becomes markup", async () => {
@@ -240,7 +240,7 @@ Deno.test("what the monitor is told to retry is asked again in the same process"
   const result = await endPage(child);
   assertExit(result, 0);
   assertEquals([server.posts, server.prompts.get("prompt 1")], [5, 2]);
-  assertStringIncludes(result.stderr, "Asking the failed row again, as the monitor was told");
+  assertStringIncludes(result.stderr, "Retrying the failed row, as requested on the page");
   assertEquals(await dir.read("out/in_error.jsonl"), "");
   const { summary, retry_when_done } = stateIn(await Deno.readTextFile(report));
   assertEquals([summary?.succeeded, summary?.skipped, retry_when_done], [1, 3, false]);

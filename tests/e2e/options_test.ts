@@ -99,7 +99,7 @@ Deno.test("--dry-run shows the first request and the number of rows, calls no on
   assertExit(result, 0);
   assertStringIncludes(
     result.stderr,
-    "5 rows to ask, about 60 prompt tokens; the first request would be",
+    "5 rows to send, about 60 prompt tokens; the first request would be",
   );
   assertStringIncludes(result.stdout, `"temperature": 1.0`);
   assertStringIncludes(result.stdout, "prompt 0");
@@ -110,7 +110,7 @@ Deno.test("--dry-run shows the first request and the number of rows, calls no on
 
   assertExit(await distill(server, [...args, "--limit", "2"]), 0);
   const later = await distill(server, [...args, "--dry-run"]);
-  assertStringIncludes(later.stderr, "3 rows to ask");
+  assertStringIncludes(later.stderr, "3 rows to send");
   assertEquals(server.posts, 2);
 });
 

@@ -334,7 +334,7 @@ Deno.test(
       const result = await child.output();
       const tookMs = performance.now() - sentAt;
       assertEquals(result.signal, "SIGKILL", result.stderr);
-      assertStringIncludes(result.stderr, "hears no signals");
+      assertStringIncludes(result.stderr, "does not react to signals");
       release();
       assertExit(await distill(server, args), 0);
       await assertVerified(dir, "in.jsonl", "out/");

@@ -63,14 +63,14 @@ export interface Classification {
   readonly action: FailureReaction;
   /** Why. */
   readonly cause: FailureCause;
-  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that  */
+  /** How long the teacher asks to wait, in milliseconds. @default undefined: it says nothing of that */
   readonly retryAfterMs?: number;
   /** Whether the teacher says that a limit is used up: no other row is sent to it until then.
    * @default false */
   readonly isExhausted?: boolean;
   /** For halts: what the user can do, a sentence without a final period. */
   readonly advice?: string;
-  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false  */
+  /** Whether the model's name is the cause: a row that names its own model fails alone. @default false */
   readonly isAboutModel?: boolean;
   /** Whether something other than a teacher answers, surely or probably. Counts only where nothing else has
    * ever answered there. */

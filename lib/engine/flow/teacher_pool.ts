@@ -15,7 +15,7 @@ const TICK_MS = 100;
 export interface TeacherPoolOptions extends EndpointContext {
   /** One endpoint for each teacher. */
   readonly teachers: readonly EndpointOptions[];
-  /** Reads the clock; `now` returns the last reading. @default now  */
+  /** Reads the clock; `now` returns the last reading. @default now */
   readonly read?: () => number;
   /** An attempt may be possible that was not before. */
   readonly onReady: () => void;
