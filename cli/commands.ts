@@ -155,7 +155,7 @@ const TABLE = {
   },
   monitor: {
     usage: ["monitor OUT [--port N] [flags]"],
-    summary: "Show all runs in OUT in a browser, on whichever machines they run",
+    summary: "Show all runs in OUT in a browser, on all machines",
     about: ["Reads the status files that runs write every 5 s. Ctrl-C ends it, not the runs."],
     examples: ["monitor out/", "monitor out/prompts.jsonl --port 8123 --open"],
     load: async () => (await import("./monitor_command.ts")).monitorCommand,
