@@ -44,6 +44,7 @@ export function renderMetrics(hub: Hub): string {
   const metrics = snapshot === undefined ? [] : [
     ...rowMetrics(snapshot),
     ...attemptMetrics(snapshot),
+    ...costMetrics(snapshot),
     ...processMetrics(snapshot),
     latencyHistogram(hub),
   ];
@@ -75,7 +76,8 @@ function rowMetrics(snapshot: Snapshot): Metric[] {
 }
 
 function attemptMetrics(snapshot: Snapshot): Metric[] {
-  const { latency_ms: latency } = snapshot;
+  const { p50, p90, p99, max } = snapshot.latency_ms;
+  const quantiles: [string, number][] = [["0.5", p50], ["0.9", p90], ["0.99", p99], ["1", max]];
   return [
     counter("attempts_total", "Attempts made.", [{ value: snapshot.attempts }]),
     counter("attempts_failed_total", "Attempts that failed or whose answer was rejected.", [
@@ -97,6 +99,26 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
     ),
     gauge("limit", "Attempts that may be under way: the adaptive limit.", snapshot.limit),
     gauge("concurrency", "The concurrency that was asked for.", snapshot.concurrency),
+    {
+      name: "latency_quantile_seconds",
+      help: "Latency of the attempts that succeeded, over the whole run.",
+      type: "gauge",
+      values: quantiles.map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
+    },
+    {
+      name: "teacher_up",
+      help: "Whether a teacher takes requests.",
+      type: "gauge",
+      values: snapshot.teachers.map(({ address, model, state }, index) => ({
+        labels: { index: String(index), address, model },
+        value: state === "up" ? 1 : 0,
+      })),
+    },
+  ];
+}
+
+function costMetrics(snapshot: Snapshot): Metric[] {
+  return [
     counter("tokens_total", "Tokens paid for.", [
       { labels: { kind: "prompt" }, value: snapshot.prompt_tokens },
       { labels: { kind: "completion" }, value: snapshot.completion_tokens },
@@ -111,24 +133,6 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
       snapshot.projected_cost_usd,
     ),
     gauge("max_cost_usd", "What the run may cost in US dollars.", snapshot.max_cost_usd),
-    {
-      name: "latency_quantile_seconds",
-      help: "Latency of the attempts that succeeded, over the whole run.",
-      type: "gauge",
-      values: ([["0.5", latency.p50], ["0.9", latency.p90], ["0.99", latency.p99], [
-        "1",
-        latency.max,
-      ]] as const).map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
-    },
-    {
-      name: "teacher_up",
-      help: "Whether a teacher takes requests.",
-      type: "gauge",
-      values: snapshot.teachers.map(({ address, model, state }, index) => ({
-        labels: { index: String(index), address, model },
-        value: state === "up" ? 1 : 0,
-      })),
-    },
   ];
 }
 

@@ -130,7 +130,10 @@ export async function findBorders(
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
   if (format === "json") await scanArray(chunks(), name, found);
   else if (format === "csv" || format === "tsv") await scanTable(chunks(), format, found);
-  else await scanLines(chunks(), found);
+  else {
+    format satisfies "jsonl" | "txt";
+    await scanLines(chunks(), found);
+  }
   return found.finish(size);
 }
 

@@ -15,15 +15,18 @@ import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 /** A format of inputs. `json` is one array of objects. */
 export type InputFormat = "jsonl" | "json" | "csv" | "tsv" | "parquet" | "txt";
 
+/** The extensions that stand for each format. */
+const EXTENSIONS: Readonly<Record<InputFormat, readonly string[]>> = {
+  jsonl: ["jsonl", "ndjson"],
+  json: ["json"],
+  csv: ["csv"],
+  tsv: ["tsv", "tab"],
+  parquet: ["parquet", "pq"],
+  txt: ["txt"],
+};
+
 /** The formats of inputs. */
-export const INPUT_FORMATS: readonly InputFormat[] = [
-  "jsonl",
-  "json",
-  "csv",
-  "tsv",
-  "parquet",
-  "txt",
-];
+export const INPUT_FORMATS = Object.keys(EXTENSIONS) as readonly InputFormat[];
 
 /** How an input is read. */
 export interface InputOptions {
@@ -47,18 +50,6 @@ export interface Input {
   /** The columns of a Parquet file whose type JSON lacks. */
   exactTypes?(): Promise<ReadonlyMap<string, ExactType>>;
 }
-
-const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
-  jsonl: "jsonl",
-  ndjson: "jsonl",
-  json: "json",
-  csv: "csv",
-  tsv: "tsv",
-  tab: "tsv",
-  parquet: "parquet",
-  pq: "parquet",
-  txt: "txt",
-};
 
 /**
  * Opens an input. Whether the columns of a table hold JSON takes a separate pass, so it is decided
@@ -144,8 +135,18 @@ const ARRAY_END = new TextEncoder().encode("]");
 
 /** The format that an extension stands for; undefined where it is unknown. */
 export function formatOfName(name: string): InputFormat | undefined {
-  const extension = /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase();
-  return extension === undefined ? undefined : EXTENSIONS[extension];
+  const extension = extensionOf(name);
+  return INPUT_FORMATS.find((format) => EXTENSIONS[format].includes(extension));
+}
+
+/** A path without the extensions of a format and of compression. */
+export function withoutFormat(path: string): string {
+  const plain = withoutCompression(path);
+  return formatOfName(path) === undefined ? plain : plain.slice(0, -1 - extensionOf(path).length);
+}
+
+function extensionOf(name: string): string {
+  return /\.([a-z]+)$/i.exec(withoutCompression(name))?.[1].toLowerCase() ?? "";
 }
 
 /** The place of a row, as users count: `rows.jsonl:17`, `rows.csv:17`, `rows.json[16]`. */
@@ -156,9 +157,8 @@ export function placeOf(name: string, format: InputFormat, number: number): stri
 /** The format of an input, by its name, then by its first bytes. */
 export async function formatOf(path: string, name: string): Promise<InputFormat> {
   const byName = formatOfName(name);
-  if (byName === "csv" || byName === "tsv" || byName === "txt" || byName === "parquet") {
-    return byName;
-  }
+  // The two are often confused.
+  if (byName !== undefined && byName !== "json" && byName !== "jsonl") return byName;
   if (await isParquet(path, name)) return "parquet";
   const start = new TextDecoder().decode(await firstBytes(path, name)).replace(/^\uFEFF/, "");
   return isArray(start, byName) ? "json" : "jsonl";

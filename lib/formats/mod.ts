@@ -28,5 +28,6 @@ export {
   type InputOptions,
   openInput,
   placeOf,
+  withoutFormat,
 } from "./input.ts";
 export { type Line, openLines, UTF8_ADVICE } from "./lines.ts";

@@ -25,34 +25,21 @@ import { checkSamples } from "./admission.ts";
 /** The most attempts that the search for the best concurrency tries at one teacher. */
 const MOST_EXPLORED = 1_024;
 
+/** Options that have a value from now on. */
+type Resolved = "teachers" | "params" | "concurrency" | "onTruncated" | "duplicates";
+
+/** Options that become others. */
+type Replaced =
+  | "teacher"
+  | "rpm"
+  | "tpm"
+  | "carefulStart"
+  | "maxAttempts"
+  | "responseFormat";
+
 /** The options of a generator, with all defaults. */
-export interface ResolvedOptions extends
-  RowOptions,
-  Pick<
-    ResponseGeneratorOptions,
-    | "affinity"
-    | "teacherList"
-    | "rowTimeoutMs"
-    | "waitForTeacherMs"
-    | "maxTokensCap"
-    | "acceptEndings"
-    | "rejectRefusals"
-    | "resample"
-    | "requireJson"
-    | "jsonSchema"
-    | "rejectPattern"
-    | "validate"
-    | "priceIn"
-    | "priceCached"
-    | "priceOut"
-    | "maxCostUsd"
-    | "maxCompletionTokens"
-    | "deadlineMs"
-    | "samples"
-    | "updateInterval"
-    | "signal"
-    | "random"
-  > {
+export interface ResolvedOptions
+  extends RowOptions, Omit<ResponseGeneratorOptions, Replaced | Resolved> {
   /** The teachers, one or more. */
   readonly teachers: readonly EndpointOptions[];
   /** Creates the options of a teacher that joins, with the defaults for all. */

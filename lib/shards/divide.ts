@@ -15,6 +15,7 @@ import {
   type InputFormat,
   type InputOptions,
   START,
+  withoutFormat,
 } from "../formats/mod.ts";
 import { VERSION } from "../version.ts";
 
@@ -182,18 +183,14 @@ function refuseTooFew(candidates: readonly Candidate[], count: number): void {
     throw new SourceError(
       `Cannot divide ${name} into ${count} shards: Parquet is divided between row groups, and there ` +
         `${pieces === 1 ? "is" : "are"} ${groups}. Use at most ${pieces} shards, or convert it: ` +
-        `convert ${path} -o ${withoutEnding(path)}.jsonl`,
+        `convert ${path} -o ${withoutFormat(path)}.jsonl`,
       { path },
     );
   }
   throw new SourceError(
     `Cannot divide ${name} into ${count} shards: compressed files are read as a whole, and there ` +
       `${pieces === 1 ? "is" : "are"} ${pieces}. Use at most ${pieces} shards, or decompress: ` +
-      `convert ${packed.path} -o ${withoutEnding(packed.path)}.jsonl`,
+      `convert ${packed.path} -o ${withoutFormat(packed.path)}.jsonl`,
     { path: packed.path },
   );
-}
-
-function withoutEnding(path: string): string {
-  return path.replace(/(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|zst))?$/, "");
 }

@@ -58,3 +58,21 @@ Deno.test("/metrics answers before the first snapshot, and not to a wrong token"
     assertEquals(response.status, 401);
   }
 });
+
+Deno.test("docs/monitor.md lists each metric, and what it means", async () => {
+  const { run, monitor } = stage();
+  run.emit(makeSnapshot({
+    ...{ cost_usd: 1, projected_cost_usd: 2, max_cost_usd: 5, eta_s: 60 },
+    teachers: [makeTeacher()],
+    errors: [makeErrorGroup()],
+  }));
+  run.settle([makeAnswer("u")]);
+  const headers = { host: HOST, authorization: `Bearer ${monitor.token}` };
+  const text = await (await monitor.app.request("/metrics", { headers })).text();
+  const page = await Deno.readTextFile(new URL("../../docs/monitor.md", import.meta.url));
+  const told = text.matchAll(/^# HELP (\w+) (.+)$/gm);
+  const listed = page.matchAll(/^\| `(retort_\w+)` +\| (.+?) +\|$/gm);
+  const pairs = (found: Iterable<RegExpExecArray>) =>
+    [...found].map(([, name, help]) => [name, help]);
+  assertEquals(pairs(listed), pairs(told));
+});
