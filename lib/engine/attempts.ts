@@ -80,7 +80,13 @@ export class Attempts {
   /** Nothing is sent yet. */
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#blame = new TeacherBlame(options);
+    this.#blame = new TeacherBlame({
+      ...options,
+      onAgain: (work, failure) => {
+        options.listener.rowReleased({ failure, action: this.#again });
+        options.onAgain(work);
+      },
+    });
     this.#answers = new PaidAnswers(options);
     this.#waits = new RowWaits(options);
   }

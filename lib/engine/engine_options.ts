@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { FailedAttempt } from "../progress/mod.ts";
+import type { FailedAttempt, ReleasedRow } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
 import type { AskedSchema, Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget } from "./answers/mod.ts";
@@ -30,6 +30,8 @@ export interface EngineListener {
   attemptAnswered(completion: Completion): void;
   /** An attempt failed, or its answer was not kept. */
   attemptFailed(failed: FailedAttempt): void;
+  /** An attempt that was told as `failed` was its teacher's fault: its row has not failed. */
+  rowReleased(released: ReleasedRow): void;
   /** `state` may have changed. */
   stateChanged(): void;
 }

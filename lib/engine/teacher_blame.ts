@@ -14,6 +14,7 @@ import {
   type Classification,
   haltReason,
   OTHER_SERVER,
+  type RejectedRow,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./errors/mod.ts";
@@ -29,8 +30,8 @@ export interface TeacherBlameOptions extends
   Partial<Pick<EngineOptions, "teachers">> {
   /** A teacher was halted: nothing more is sent to it. */
   readonly onEndpointHalt: (reason: string) => void;
-  /** A row that was held back has to be sent again. */
-  readonly onAgain: (work: Work) => void;
+  /** A row that was held back because of a failure has to be sent again. */
+  readonly onAgain: (work: Work, failure: Failure) => void;
 }
 
 /** The outcome of a row without a further attempt. */
@@ -167,8 +168,8 @@ export class TeacherBlame {
     this.#release(answers.release());
   }
 
-  #release(works: readonly Work[]): void {
-    for (const work of works) this.#options.onAgain(work);
+  #release(rows: readonly RejectedRow[]): void {
+    for (const { work, outcome } of rows) this.#options.onAgain(work, outcome.failure);
   }
 
   #halt(endpoint: Endpoint, what: string, failure: Failure, advice: string | undefined): void {

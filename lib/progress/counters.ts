@@ -24,6 +24,14 @@ export interface FailedAttempt {
   readonly completion?: Completion;
 }
 
+/** A row of a failed attempt that has not failed after all. */
+export interface ReleasedRow {
+  /** Why its attempt has failed. */
+  readonly failure: Failure;
+  /** What follows instead. */
+  readonly action: FailureAction;
+}
+
 /** Counts rows, attempts and tokens. Adding costs a few increments and no allocation. */
 export class Counters {
   /**
@@ -195,6 +203,15 @@ export class ErrorGroups {
     if (group.uids.length < MAX_UIDS) addUid(group.uids, uid);
     this.#lastFailure = failure;
     this.#lastGroup = group;
+    this.#list = undefined;
+  }
+
+  /** Of the attempts of a group that were counted as `failed`, one is followed by something else. */
+  release({ failure, action }: ReleasedRow, nowMs: number): void {
+    const group = this.#find(failure, nowMs);
+    if (group.actions.failed > 0) group.actions.failed--;
+    group.actions[action]++;
+    group.action = action;
     this.#list = undefined;
   }
 

@@ -22,7 +22,7 @@ export type {
   TeacherStatus,
 } from "./events.ts";
 export { type Gauges, Listeners, type SummaryParts } from "./progress_options.ts";
-export type { FailedAttempt } from "./counters.ts";
+export type { FailedAttempt, ReleasedRow } from "./counters.ts";
 export { Progress } from "./progress.ts";
 export {
   type CamelCase,

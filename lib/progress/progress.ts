@@ -7,7 +7,13 @@
 
 import type { Outcome } from "../row.ts";
 import type { Completion } from "../teacher/mod.ts";
-import { Counters, DurationHistogram, ErrorGroups, type FailedAttempt } from "./counters.ts";
+import {
+  Counters,
+  DurationHistogram,
+  ErrorGroups,
+  type FailedAttempt,
+  type ReleasedRow,
+} from "./counters.ts";
 import type {
   Percentiles,
   RunEvent,
@@ -91,6 +97,11 @@ export class Progress {
   attemptFailed(failed: FailedAttempt): void {
     this.#counters.addFailedAttempt(failed);
     this.#groups.add(failed, this.#options.wallClock());
+  }
+
+  /** Counts what follows a failed attempt whose row has not failed, because its teacher was the cause. */
+  rowReleased(released: ReleasedRow): void {
+    this.#groups.release(released, this.#options.wallClock());
   }
 
   /** Counts finished rows, whose lines are on disk. */

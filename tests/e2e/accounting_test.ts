@@ -85,3 +85,21 @@ Deno.test("an aborted run tells the calls that it gave up apart", async () => {
   assertEquals(rest.skipped + rest.succeeded, ROWS);
   await assertSums(dir, rest);
 });
+
+Deno.test("a halt because of repeated rejections counts as failed what the failures file holds", async () => {
+  await using dir = await tempDir();
+  await using server = serveLimited({
+    latencyMs: 1,
+    // Now and then a row is refused by itself, and from the 100th on all are.
+    answer: (_, { n }) => n >= 100 || n % 10 === 0 ? errorAnswer(400) : undefined,
+  });
+  const { summary } = await runLibrary(dir, [server], { rows: ROWS, concurrency: CONCURRENCY });
+  assertEquals(summary.state, "halted");
+  const lines = (await dir.read("out/in_error.jsonl")).split("\n").length - 1;
+  const sum = (action: "failed" | "halted") =>
+    summary.errors.reduce((total, { actions }) => total + actions[action], 0);
+  assertEquals([summary.failed, sum("failed")], [lines, lines]);
+  assertEquals(sum("halted"), summary.failed_attempts - lines);
+  assertGreaterOrEqual(sum("halted"), 20);
+  await assertSums(dir, summary);
+});

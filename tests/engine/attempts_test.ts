@@ -10,7 +10,13 @@ import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
 import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
 
-const NOTHING = { attempt() {}, attemptAnswered() {}, attemptFailed() {}, stateChanged() {} };
+const NOTHING = {
+  attempt() {},
+  attemptAnswered() {},
+  attemptFailed() {},
+  rowReleased() {},
+  stateChanged() {},
+};
 
 /** Attempts at one teacher, without an engine, and what they say in the order in which they say it. */
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
@@ -30,6 +36,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
       attempt: () => told.push("attempt"),
       attemptAnswered: () => told.push("answered"),
       attemptFailed: ({ action }) => told.push(action),
+      rowReleased() {},
     },
     teachers: [endpointOf(teacher)],
     policy: new AnswerPolicy({ onTruncated: "error", checks: [], params: {} }),

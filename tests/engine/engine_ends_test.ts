@@ -111,6 +111,7 @@ Deno.test("Engine.run() ends with the error of a listener rather than hang", asy
       },
       attemptAnswered() {},
       attemptFailed() {},
+      rowReleased() {},
       stateChanged() {},
     },
   });
@@ -150,6 +151,7 @@ Deno.test("Engine.run() may be stopped from its own listener", async () => {
       attempt() {},
       attemptAnswered() {},
       attemptFailed: () => fixture.engine.stop(),
+      rowReleased() {},
       stateChanged() {},
     },
   });

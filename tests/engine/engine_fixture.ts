@@ -8,7 +8,7 @@ import { AnswerPolicy, type OnTruncated } from "../../lib/engine/answers/policy.
 import type { EndpointOptions } from "../../lib/engine/flow/endpoint.ts";
 import { Engine } from "../../lib/engine/engine.ts";
 import type { EngineOptions } from "../../lib/engine/engine_options.ts";
-import type { FailedAttempt } from "../../lib/progress/mod.ts";
+import type { FailedAttempt, ReleasedRow } from "../../lib/progress/mod.ts";
 import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
 import type { RunState } from "../../lib/progress/events.ts";
@@ -136,6 +136,7 @@ export class Fixture {
   readonly answered: Completion[] = [];
   readonly failures: Failure[] = [];
   readonly failed: FailedAttempt[] = [];
+  readonly released: ReleasedRow[] = [];
   readonly states: RunState[] = [];
   attempts = 0;
   /** Whether the run has ended. */
@@ -167,6 +168,7 @@ export class Fixture {
           this.failures.push(failed.failure);
           this.failed.push(failed);
         },
+        rowReleased: (released) => this.released.push(released),
         stateChanged: () => this.states.push(this.engine.state),
       },
       params: {},
@@ -188,6 +190,11 @@ export class Fixture {
     const note = () => void (this.hasEnded = true);
     this.#run.then(note, note);
     await settled();
+  }
+
+  /** Attempts that were told as the last one of a row that has failed. */
+  get toldFailed(): number {
+    return this.failed.filter(({ action }) => action === "failed").length - this.released.length;
   }
 
   /** The run's promise. */

@@ -142,7 +142,8 @@ Deno.test("Engine halts at the third refusal with the same words, and the rows s
       "(-p, --params); if the rows are, add --no-careful-start",
   );
   assertEquals(fixture.teacher.asked, ["0", "1", "2"]);
-  assertEquals(fixture.outcomes, []);
+  assertEquals([fixture.outcomes, fixture.toldFailed], [[], 0]);
+  assertEquals(fixture.released.map(({ action }) => action), Array(3).fill("halted"));
   assertEquals(fixture.engine.state, "halted");
 });
 
@@ -161,6 +162,7 @@ Deno.test("Engine lets what is in flight come to its end when it halts for refus
   assertEquals(fixture.teacher.asked.length, count);
   const failed = fixture.outcomes.filter(({ failure }) => failure !== undefined);
   assertEquals(failed.map(({ row }) => row.uid), [other]);
+  assertEquals(fixture.toldFailed, 1);
   assertEquals(fixture.engine.state, "halted");
 });
 
@@ -180,6 +182,8 @@ Deno.test("Engine asks another teacher for the rows that one refused in the same
   await fixture.ended;
   assertEquals(misled.asked.length, 3);
   assertEquals(fixture.outcomes.filter(({ failure }) => failure !== undefined), []);
+  assertEquals(fixture.released.map(({ action }) => action), Array(3).fill("retried"));
+  assertEquals(fixture.toldFailed, 0);
   assertEquals([fixture.outcomes.length, fixture.engine.state], [12, "done"]);
 });
 

@@ -86,6 +86,18 @@ Deno.test("ErrorGroups counts equal causes together, most frequent first", () =>
   ]);
 });
 
+Deno.test("ErrorGroups counts attempts of rows that were released by what follows instead", () => {
+  const groups = new FailureGroups();
+  const failure: Failure = { type: "request", status: 400, message: "Row 1 is too long" };
+  for (let i = 0; i < 3; i++) groups.add(makeFailedAttempt({ failure, action: "failed" }), i);
+  const another = { ...failure, message: "Row 2 is too long" };
+  groups.release({ failure: another, action: "halted" }, 5);
+  groups.release({ failure, action: "retried" }, 6);
+  const [{ count, action, actions }] = groups.list();
+  assertEquals([count, action], [3, "retried"]);
+  assertEquals(actions, { retried: 1, failed: 1, halted: 1 });
+});
+
 Deno.test("ErrorGroups shows the first message of a group as it is", () => {
   const groups = new FailureGroups();
   const add = (message: string) => groups.addFailure({ type: "network", status: null, message }, 0);

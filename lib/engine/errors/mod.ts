@@ -10,6 +10,7 @@ export { type Classification, classify, isAboutRow, OTHER_SERVER } from "./class
 export {
   adviceForRefusals,
   haltReason,
+  type RejectedRow,
   RepeatedAnswers,
   RepeatedRejections,
 } from "./repeated_rejections.ts";

@@ -91,8 +91,8 @@ export class RepeatedRejections {
   }
 
   /** Returns the rows that are held once it is known that they are not the cause. */
-  release(): Work[] {
-    return this.#take().map(({ work }) => work);
+  release(): RejectedRow[] {
+    return this.#take();
   }
 
   #take(): RejectedRow[] {
@@ -176,8 +176,8 @@ export class RepeatedAnswers {
   }
 
   /** Returns the rows that are held once it is known that they are not the cause. */
-  release(): Work[] {
-    return this.#take().map(({ work }) => work);
+  release(): RejectedRow[] {
+    return this.#take();
   }
 
   get #laterLimit(): number {

@@ -105,12 +105,12 @@ Deno.test("RepeatedRejections gives rows back at once where a consumer waits for
   assertEquals([rejections.count, rejections.isConclusive], [2, false]);
   assertEquals(addAll(rejections, 1, 2), []);
   assertEquals(rejections.isConclusive, true);
-  assertEquals(rejections.release().map(({ row }) => row.uid), ["2"]);
+  assertEquals(rejections.release().map(({ work }) => work.row.uid), ["2"]);
 });
 
 Deno.test("RepeatedRejections.release() gives back the rows that are not to blame, once", () => {
   const rejections = newRejections();
   addAll(rejections, 3);
-  assertEquals(rejections.release().map(({ row }) => row.uid), ["0", "1", "2"]);
+  assertEquals(rejections.release().map(({ work }) => work.row.uid), ["0", "1", "2"]);
   assertEquals([rejections.release(), rejections.isConclusive], [[], true]);
 });
