@@ -11,9 +11,9 @@
  */
 
 import { SinkError } from "../errors.ts";
+import { hasContent as holdsBytes } from "../files.ts";
 import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
-import type { Job } from "./job.ts";
 
 /** Options of a heartbeat. */
 export interface HeartbeatOptions {
@@ -103,8 +103,13 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
   return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
 }
 
-/** How a job checks its files. */
-export type GroundJob = Pick<Job, "checkGround" | "moveAway">;
+/** How a job checks its files, and what it does to save lines. */
+export interface GroundJob {
+  /** What is wrong with them. `isLast`: closed files are checked as well. */
+  checkGround(isLast: boolean): Promise<string | undefined>;
+  /** Directs lines to new files, and returns their paths. */
+  moveAway(): Promise<string[]>;
+}
 
 const AGAIN_MS = 1_000;
 /** Timers may fire a little early. */
@@ -116,6 +121,8 @@ export interface GroundOptions {
   readonly now?: () => number;
   /** Waits. */
   readonly delay?: (ms: number) => Promise<unknown>;
+  /** Whether a file holds anything. */
+  readonly hasContent?: (path: string) => Promise<boolean>;
 }
 
 /** Checks that the output files and locks of all jobs are still there. */
@@ -124,22 +131,24 @@ export class Ground {
   readonly #onLost: (error: SinkError) => void;
   readonly #now: () => number;
   readonly #delay: (ms: number) => Promise<unknown>;
+  readonly #hasContent: (path: string) => Promise<boolean>;
   #looking: Promise<void> | undefined;
   /** When the current series of problems began. */
   #firstSeenAt: number | undefined;
   #isOver = false;
-  #error: SinkError | undefined;
+  #lost: LostGround | undefined;
 
   /** `onLost` is called once: nothing more may be sent. */
   constructor(
     jobs: readonly GroundJob[],
     onLost: (error: SinkError) => void,
-    { now = () => performance.now(), delay = wait }: GroundOptions = {},
+    { now = () => performance.now(), delay = wait, hasContent = holdsBytes }: GroundOptions = {},
   ) {
     this.#jobs = jobs;
     this.#onLost = onLost;
     this.#now = now;
     this.#delay = delay;
+    this.#hasContent = hasContent;
   }
 
   /** Checks the files, unless that is under way. To be called about once a second. */
@@ -155,12 +164,12 @@ export class Ground {
    */
   async end(): Promise<void> {
     await this.close();
-    await this.#look();
-    while (this.#firstSeenAt !== undefined && this.#error === undefined) {
+    await this.#look(true);
+    while (this.#firstSeenAt !== undefined && this.#lost === undefined) {
       await this.#delay(AGAIN_MS);
-      await this.#look();
+      await this.#look(true);
     }
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#lost !== undefined) throw await this.#errorOf(this.#lost);
   }
 
   /** Whether files are being checked. */
@@ -174,12 +183,12 @@ export class Ground {
     await this.#looking;
   }
 
-  async #look(): Promise<void> {
-    const problems = await Promise.all(this.#jobs.map((job) => job.checkGround()));
+  async #look(isLast = false): Promise<void> {
+    const problems = await Promise.all(this.#jobs.map((job) => job.checkGround(isLast)));
     const problem = problems.find((one) => one !== undefined);
-    if (this.#error !== undefined) {
+    if (this.#lost !== undefined) {
       // Answers still come in, so problems of other files are handled without a second check.
-      if (problem !== undefined) await this.#moveAway().catch(() => {});
+      if (problem !== undefined) await this.#moveAway(this.#lost);
     } else if (problem === undefined) this.#firstSeenAt = undefined;
     else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
     else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
@@ -187,23 +196,45 @@ export class Ground {
 
   /** Lines since the last check without a problem are saved at once: calls in flight may take minutes. */
   async #lose(problem: string): Promise<void> {
-    try {
-      const rescued = await this.#moveAway();
-      this.#error = new SinkError(`${problem}. ${adviceFor(rescued)}`);
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      this.#error = new SinkError(`${problem}, and the last answers are not safe: ${reason}`, {
-        cause,
-      });
-    }
-    this.#onLost(this.#error);
+    this.#lost = { problem, rescued: [], cause: undefined };
+    await this.#moveAway(this.#lost);
+    this.#onLost(await this.#errorOf(this.#lost));
   }
 
-  async #moveAway(): Promise<string[]> {
-    const rescued: string[] = [];
-    for (const job of this.#jobs) rescued.push(...await job.moveAway());
-    return rescued;
+  /** Tried again at the next check, as the disk may be full. */
+  async #moveAway(lost: LostGround): Promise<void> {
+    lost.cause = undefined;
+    for (const job of this.#jobs) {
+      try {
+        lost.rescued.push(...await job.moveAway());
+      } catch (cause) {
+        lost.cause ??= cause;
+      }
+    }
   }
+
+  async #errorOf({ problem, rescued, cause }: LostGround): Promise<SinkError> {
+    if (cause === undefined) {
+      const kept: string[] = [];
+      // A file without a line will be removed.
+      for (const path of rescued) {
+        if (await this.#hasContent(path).catch(() => true)) kept.push(path);
+      }
+      return new SinkError(`${problem}. ${adviceFor(kept)}`);
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new SinkError(`${problem}, and the last answers are not safe: ${reason}`, { cause });
+  }
+}
+
+/** Output that was changed by others. */
+interface LostGround {
+  /** The first thing that was found. */
+  readonly problem: string;
+  /** Where lines are kept. */
+  readonly rescued: string[];
+  /** Why some lines are kept nowhere. */
+  cause: unknown;
 }
 
 /** The most files that a message names. */

@@ -87,7 +87,7 @@ export class Jobs {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
     return [{
-      checkGround: async () => await files.check() ?? await shared?.lock.check(),
+      checkGround: async (isLast) => await files.check(isLast) ?? await shared?.lock.check(),
       moveAway: () => files.moveAway(),
     }];
   }

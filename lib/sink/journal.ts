@@ -143,9 +143,10 @@ export class Journal<T> implements AsyncDisposable {
   }
 
   /** If the last check found a problem, directs all lines to a new file and returns its path. */
-  async moveAway(): Promise<string | undefined> {
+  async moveAway(): Promise<string[]> {
     try {
-      return await this.#watched?.moveAway();
+      const path = await this.#watched?.moveAway();
+      return path === undefined ? [] : [path];
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
     }
@@ -225,6 +226,7 @@ export class Journal<T> implements AsyncDisposable {
       await this.#writer;
       await this.#syncer.idle();
       for (const file of this.#files) file.close();
+      await this.#watched?.removeEmpty();
     }
   }
 

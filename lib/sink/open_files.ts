@@ -4,10 +4,16 @@
  * @module
  */
 
+const CHECKS_AT_ONCE = 64;
+
 /** The open journals, least recently used first. */
 export class OpenFiles {
   readonly #most: number;
   readonly #open = new Set<Parkable>();
+  /** Those that were open before. */
+  readonly #closed = new Set<Parkable>();
+  /** Of these, the ones whose last lines are a second old at most. */
+  readonly #justClosed = new Set<Parkable>();
   /** Callers that wait for a place. */
   readonly #waiting: (() => void)[] = [];
   /** Places held by journals, including those that are opening or closing. */
@@ -32,6 +38,8 @@ export class OpenFiles {
   /** A journal is open, and may be closed while it is idle. */
   opened(journal: Parkable): void {
     this.#open.add(journal);
+    this.#closed.delete(journal);
+    this.#justClosed.delete(journal);
   }
 
   /** A journal was used: others are closed first. */
@@ -46,7 +54,10 @@ export class OpenFiles {
 
   /** Closes an open journal, unless it cannot be closed now. */
   async park(journal: Parkable): Promise<void> {
-    if (await journal.park()) this.release(journal);
+    if (!(await journal.park())) return;
+    this.#closed.add(journal);
+    this.#justClosed.add(journal);
+    this.release(journal);
   }
 
   /** A journal is closed, or stays open until the end: it no longer counts. */
@@ -54,18 +65,42 @@ export class OpenFiles {
     if (this.#open.delete(journal)) this.give();
   }
 
-  /** What has happened to the open files meanwhile; see `Journal`. */
-  async check(): Promise<string | undefined> {
-    const problems = await Promise.all([...this.#open].map((journal) => journal.check()));
-    return problems.find((problem) => problem !== undefined);
+  /**
+   * What has happened to the open files meanwhile, and to those that were closed just now: see `Journal`. To be called
+   * about once a second.
+   *
+   * @param isLast Whether to check all closed files.
+   */
+  async check(isLast = false): Promise<string | undefined> {
+    const journals = [...this.#open, ...(isLast ? this.#closed : this.#justClosed)];
+    let found: string | undefined;
+    for (let first = 0; first < journals.length; first += CHECKS_AT_ONCE) {
+      const some = journals.slice(first, first + CHECKS_AT_ONCE);
+      found = (await Promise.all(some.map((journal) => this.#checkOne(journal))))
+        .find((problem) => problem !== undefined) ?? found;
+    }
+    return found;
+  }
+
+  async #checkOne(journal: Parkable): Promise<string | undefined> {
+    const problem = await journal.check();
+    if (problem === undefined && !journal.age()) this.#justClosed.delete(journal);
+    return problem;
   }
 
   /** Directs the lines of files with a problem to new files, and returns their paths. */
   async moveAway(): Promise<string[]> {
     this.#hasMovedAway = true;
-    const paths: string[] = [];
-    for (const journal of [...this.#open]) paths.push(await journal.moveAway() ?? "");
-    return paths.filter((path) => path !== "");
+    const paths: string[] = [], problems: unknown[] = [];
+    for (const journal of [...this.#open, ...this.#closed]) {
+      try {
+        paths.push(...await journal.moveAway());
+      } catch (problem) {
+        problems.push(problem);
+      }
+    }
+    if (problems.length > 0) throw problems[0];
+    return paths;
   }
 
   /** Whether lines of some files go to new ones already: further problems are then handled at once. */
@@ -92,6 +127,8 @@ export interface Parkable {
   park(): Promise<boolean>;
   /** See `Journal`. */
   check(): Promise<string | undefined>;
+  /** A second has passed in which nothing was found; gives whether a closed file is still to be looked after. */
+  age(): boolean;
   /** See `Journal`. */
-  moveAway(): Promise<string | undefined>;
+  moveAway(): Promise<string[]>;
 }

@@ -9,7 +9,9 @@
 import { SinkError } from "../errors.ts";
 import { statOf } from "../files.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
+import { pathProblem } from "./durable_file.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
+import { rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
 import type { KnownFile } from "./watched_file.ts";
 
@@ -27,6 +29,41 @@ export type JournalLike<T> = Pick<
   | "close"
   | typeof Symbol.asyncDispose
 >;
+
+/** Lines of the last one to two seconds: those before the last look at the file, and those after it. */
+class RecentLines {
+  #older: string[] = [];
+  #newer: string[] = [];
+
+  get isEmpty(): boolean {
+    return this.#older.length === 0 && this.#newer.length === 0;
+  }
+
+  add(line: string): void {
+    this.#newer.push(line);
+  }
+
+  /** A second has passed, and the file was as it should be. */
+  age(): void {
+    this.#older = this.#newer;
+    this.#newer = [];
+  }
+
+  /** Takes all of them out. */
+  take(): string[] {
+    const lines = [...this.#older, ...this.#newer];
+    this.#older = this.#newer = [];
+    return lines;
+  }
+
+  /** Adds those of others, which are as old. */
+  takeOver(others: RecentLines): void {
+    this.#older.push(...others.#older);
+    this.#newer.push(...others.#newer);
+    others.#older = [];
+    others.#newer = [];
+  }
+}
 
 /** A line that waits until its file is open. */
 interface Waiting<T> extends PromiseWithResolvers<void> {
@@ -47,6 +84,10 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #opening: Promise<void> | undefined;
   #parking: Promise<void> | undefined;
   #known: KnownFile | undefined;
+  /** Lines that were written since the file was opened. */
+  readonly #session = new RecentLines();
+  /** Lines of sessions before. The file is closed, so no handle leads to them where it was replaced. */
+  readonly #closed = new RecentLines();
   #appendedRows = 0;
   /** Lines that earlier journals of this file may not have written. */
   #missingRows = 0;
@@ -101,6 +142,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     this.#appendedRows++;
     this.#uses++;
+    this.#session.add(line);
     const written = this.#journal === undefined
       ? this.#appendLater(line, record)
       : this.#journal.append(line, record);
@@ -116,21 +158,39 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await (this.#parking ?? this.#journal?.flush());
   }
 
-  /** See `Journal`. A closed file was checked before, and is checked again once it is opened. */
+  /** See `Journal`. */
   async check(): Promise<string | undefined> {
-    const problem = await this.#journal?.check();
+    const problem = await (this.#journal?.check() ?? this.#checkClosed());
     this.#hasProblem = problem !== undefined;
     if (this.isIdle) this.#files.idle();
     return problem;
   }
 
-  /** See `Journal`. */
-  async moveAway(): Promise<string | undefined> {
-    const path = await this.#journal?.moveAway();
-    if (path === undefined) return undefined;
+  /** A second has passed in which nothing was found; gives whether lines of a closed file are still to be looked
+   * after. */
+  age(): boolean {
+    this.#session.age();
+    this.#closed.age();
+    return !this.#closed.isEmpty;
+  }
+
+  /** See `Journal`. Lines that were written before the file was closed the last time have a file of their own. */
+  async moveAway(): Promise<string[]> {
+    const paths: string[] = [];
+    if (this.#hasProblem && !this.#closed.isEmpty) {
+      paths.push(await rescueLines(this.#path, this.#options.mode, this.#closed.take()));
+    }
+    const moved = await this.#journal?.moveAway() ?? [];
+    if (moved.length === 0) return paths;
     this.#isMoved = true;
     this.#files.release(this);
-    return path;
+    return [...paths, ...moved];
+  }
+
+  async #checkClosed(): Promise<string | undefined> {
+    if (this.#known === undefined) return undefined;
+    const problem = await pathProblem(this.#path, this.#known.identity, this.#known.size);
+    return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
   /** See `Journal`. */
@@ -173,6 +233,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     // Otherwise it would keep its place until the end of the run, and others may wait for it.
     if (this.#hasProblem && this.#files.hasMovedAway) await this.moveAway().catch(() => {});
     if (!this.isIdle) return false;
+    this.#closed.takeOver(this.#session);
     await (this.#parking = this.#close(this.#journal!));
     this.#parking = undefined;
     return true;
@@ -212,6 +273,8 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     const journal = await this.#openJournal();
     if (journal === undefined) return this.#files.give();
     this.#journal = journal;
+    // The open file has not been looked at.
+    this.#hasProblem = false;
     this.#files.opened(this);
     for (const { line, record, resolve, reject } of this.#waiting.splice(0)) {
       journal.append(line, record).then(resolve, reject);

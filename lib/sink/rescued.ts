@@ -14,6 +14,7 @@ import {
   linesOf,
   readLineBlocks,
 } from "../line_blocks.ts";
+import { removeIfThere } from "../files.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
@@ -33,14 +34,20 @@ const MOST_MISSING = 3;
  * because the folder may hold very many files. */
 export async function rescuedFilesOf(path: string, kind: LineKind): Promise<string[]> {
   const found: string[] = [];
+  for await (const { path: rescued, size } of rescuedNames(path)) {
+    if (size > 0 && await holdsOwnLines(rescued, kind)) found.push(rescued);
+  }
+  return found;
+}
+
+async function* rescuedNames(path: string): AsyncGenerator<{ path: string; size: number }> {
   let missing = 0;
   for (let number = 1; missing < MOST_MISSING; number++) {
     const rescued = rescuedPath(path, number);
     const info = await Deno.lstat(rescued).catch(() => undefined);
     missing = info === undefined ? missing + 1 : 0;
-    if (info?.isFile && await holdsOwnLines(rescued, kind)) found.push(rescued);
+    if (info?.isFile) yield { path: rescued, size: info.size };
   }
-  return found;
 }
 
 /** Creates the next such file, and the folder if that is gone too. */
@@ -57,19 +64,42 @@ export async function createRescuedFile(path: string, mode: number | undefined):
   }
 }
 
+/** Keeps lines, given without their endings, that an output file should hold and may not. Gives the path. */
+export async function rescueLines(
+  path: string,
+  mode: number | undefined,
+  lines: readonly string[],
+): Promise<string> {
+  const rescued = await createRescuedFile(path, mode);
+  try {
+    using file = await Deno.open(rescued, { append: true });
+    await writeAll(file, new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")));
+    await file.sync();
+  } catch (cause) {
+    throw cannotWrite(rescued, cause);
+  }
+  return rescued;
+}
+
 /**
  * Appends rescued lines to their output file, which ends with a whole line, and removes the files that they were
- * in. It can be repeated after a crash: a result whose uid is already there is not added, and of failures the
- * last line counts.
+ * in, and empty ones. It can be repeated after a crash: a result whose uid is already there is not added, and of
+ * failures the last line counts.
  *
  * @throws {SinkError} when the output file cannot be written
  */
 export async function mergeRescued(path: string, kind: LineKind): Promise<MergedLines[]> {
   const merged: MergedLines[] = [];
+  // A run that was killed before a line came has left them.
+  const empty = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
     const known = kind === "results" ? await knownUids(path, await uidsOf(from)) : undefined;
     merged.push({ from, count: await addLines(path, from, known) });
+  }
+  // The last one first: where this is killed, no gap in the numbers hides those that are left.
+  for (const done of [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse()) {
+    await removeIfThere(done);
   }
   return merged;
 }
@@ -94,7 +124,6 @@ async function addLines(path: string, from: string, known?: Set<string>): Promis
     }
     await file.sync();
     await syncFolderOf(path);
-    await Deno.remove(from);
   } catch (cause) {
     throw cannotWrite(path, cause);
   }
@@ -123,6 +152,18 @@ async function* eachUid(path: string): AsyncGenerator<string> {
       if (!isBlankLine(line)) yield uidOfLine(decoder.decode(line), path, number);
     }
   }
+}
+
+async function* emptyFilesOf(path: string): AsyncGenerator<string> {
+  for await (const { path: rescued, size } of rescuedNames(path)) if (size === 0) yield rescued;
+}
+
+function byNumber(one: string, other: string): number {
+  return numberOf(one) - numberOf(other);
+}
+
+function numberOf(path: string): number {
+  return Number(/(\d+)\.jsonl$/.exec(path)![1]);
 }
 
 function rescuedPath(path: string, number: number): string {

@@ -157,8 +157,7 @@ export class Sink implements AsyncDisposable {
 
   /** Directs the lines of files with a problem to new files, and returns their paths. */
   async moveAway(): Promise<string[]> {
-    const paths = [await this.#results.moveAway(), await this.#failures.moveAway()];
-    return paths.filter((path) => path !== undefined);
+    return [...await this.#results.moveAway(), ...await this.#failures.moveAway()];
   }
 
   /** Gives up what is not written yet: `put` rejects, and `close` does not wait for a full disk. */

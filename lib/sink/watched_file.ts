@@ -5,13 +5,15 @@
  *
  * `check` compares the path with the handle. Callers check twice before they act: some network filesystems
  * answer late. `moveAway` then directs all lines to a new file beside the old one, beginning with those that
- * were written since the last check without a problem.
+ * were written since a minute before the last check without a problem: whatever replaced the file had read it
+ * some time before. Lines that are in both files are added to the output once.
  *
  * @module
  */
 
 import type { JournalFile } from "./appender.ts";
 import { type FileIdentity, identityOf, pathProblem, WAS_CUT, writeAll } from "./durable_file.ts";
+import { removeIfThere, statOf } from "../files.ts";
 import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";
@@ -32,6 +34,8 @@ export interface KnownFile {
 }
 
 const BLOCK_BYTES = 64 * 1024;
+/** Checks that are looked back on, one a second. */
+const CHECKS_KEPT = 60;
 
 /** One output file, open for appending. Closing both handles closes it. */
 export class WatchedFile {
@@ -47,8 +51,12 @@ export class WatchedFile {
   #end: number;
   /** The part of that which is durable. */
   #acknowledged: number;
-  /** The part of that which was under the path at the last check. */
-  #seen: number;
+  /** The end of its last whole line. */
+  #wholeEnd: number;
+  /** What that was at each of the last checks without a problem, the oldest first. */
+  readonly #seen: number[];
+  /** The new file. */
+  #rescuedPath: string | undefined;
   /** The number of bytes of the old file that are not in the new one. */
   #shift = 0;
   /** The problem that the last check found. */
@@ -64,7 +72,8 @@ export class WatchedFile {
   ) {
     this.#path = path;
     this.#handles = handles;
-    this.#startSize = this.#end = this.#seen = info.size;
+    this.#startSize = this.#end = this.#wholeEnd = info.size;
+    this.#seen = [info.size];
     this.#acknowledged = known.size;
     this.#identity = known.identity;
     this.#mode = info.mode ?? undefined;
@@ -89,7 +98,7 @@ export class WatchedFile {
   readonly writer: JournalFile = writerOf(this, {
     take: (bytes) => {
       const count = this.#handles.write.writeSync(bytes);
-      this.#end += count;
+      this.#added(count, bytes);
       return count;
     },
     takeLater: async (bytes) => {
@@ -97,7 +106,7 @@ export class WatchedFile {
       const writing = this.#handles.write.write(bytes);
       this.#writing = writing.catch(() => {});
       const count = await writing;
-      this.#end += count;
+      this.#added(count, bytes);
       return count;
     },
     truncate: async (length) => {
@@ -105,7 +114,7 @@ export class WatchedFile {
       const size = length - this.#shift;
       // Never enlarges the file: others may have truncated it.
       if ((await this.#handles.write.stat()).size > size) await this.#truncate(size);
-      this.#end = length;
+      this.#end = this.#wholeEnd = length;
       // A concurrent sync may have counted bytes that are now removed.
       this.#acknowledged = Math.min(this.#acknowledged, length);
     },
@@ -151,9 +160,9 @@ export class WatchedFile {
   /** What is wrong with the file at the path; undefined where it is the one that is written to. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
-    const end = this.#end;
+    const end = this.#wholeEnd;
     this.#problem = await pathProblem(this.#path, this.#identity, this.#acknowledged);
-    if (this.#problem === undefined) this.#seen = end;
+    if (this.#problem === undefined && this.#seen.push(end) > CHECKS_KEPT) this.#seen.shift();
     return this.#problem;
   }
 
@@ -173,6 +182,18 @@ export class WatchedFile {
     return await moved;
   }
 
+  /** Removes the new file if it has no line. Both handles must be closed. */
+  async removeEmpty(): Promise<void> {
+    if (this.#rescuedPath === undefined || (await statOf(this.#rescuedPath))?.size !== 0) return;
+    await removeIfThere(this.#rescuedPath).catch(() => {});
+  }
+
+  /** Bytes were written. What is given ends with a whole line, but the disk may take a part of it. */
+  #added(count: number, bytes: Uint8Array): void {
+    this.#end += count;
+    if (count === bytes.length) this.#wholeEnd = this.#end;
+  }
+
   /** Windows does not allow an append handle to truncate; there an open file keeps its path. */
   async #truncate(size: number): Promise<void> {
     try {
@@ -185,11 +206,13 @@ export class WatchedFile {
 
   async #move(wasCut: boolean): Promise<string> {
     const old = this.#handles;
-    const path = await createRescuedFile(this.#path, this.#mode);
+    const path = this.#rescuedPath ??= await createRescuedFile(this.#path, this.#mode);
     const handles = await openHandles(path);
     try {
+      // It may have been begun when the disk was full.
+      await handles.write.truncate(0);
       if (wasCut) await takeGluedLines(this.#path, handles.write);
-      else await copyFrom(old.sync, this.#seen, handles.write);
+      else await copyFrom(old.sync, this.#seen[0], handles.write);
       await handles.write.sync();
       this.#shift = this.#end - (await handles.write.stat()).size;
     } catch (error) {

@@ -23,10 +23,12 @@ class TestJob {
 function setUp() {
   const job = new TestJob();
   const lost: string[] = [];
+  const empty = new Set<string>();
   let now = 0;
   const ground = new Ground([job], ({ message }) => lost.push(message), {
     now: () => now,
     delay: (ms) => Promise.resolve(now += ms),
+    hasContent: (path) => Promise.resolve(!empty.has(path)),
   });
   /** A second goes by. */
   const second = async (ms = 1_000) => {
@@ -34,7 +36,7 @@ function setUp() {
     ground.tick();
     while (ground.isLooking) await Promise.resolve();
   };
-  return { job, lost, ground, second };
+  return { job, lost, empty, ground, second };
 }
 
 Deno.test("Ground believes what is seen twice, a second apart", async () => {
@@ -63,6 +65,17 @@ Deno.test("Ground moves at once what it finds after the first loss, at the end, 
   job.problem = "a third one was cut";
   await assertRejects(() => ground.end(), SinkError, "it was cut");
   assertEquals(job.moves, 3);
+});
+
+Deno.test("Ground names no file that holds nothing, and one that lines have come to later", async () => {
+  const { job, lost, empty, ground, second } = setUp();
+  empty.add("x.rescued-1.jsonl");
+  job.problem = "it was cut";
+  await second();
+  await second();
+  assertEquals(lost.map((message) => message.includes("rescued")), [false]);
+  empty.clear();
+  await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
 });
 
 Deno.test("Ground names a few of many files", async () => {

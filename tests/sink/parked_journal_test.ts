@@ -57,14 +57,17 @@ Deno.test("ParkedJournal: a file that is replaced while it is closed is found, a
   await dir.write("0.jsonl", "another, not ended");
   await first.append("2", 2);
   assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
-  assertEquals(await openFiles.moveAway(), [dir.path("0.rescued-1.jsonl")]);
+  const paths = [1, 2].map((number) => dir.path(`0.rescued-${number}.jsonl`));
+  assertEquals(await openFiles.moveAway(), paths);
   await first.append("3", 3);
   // It stays open, and leaves its place to others.
   await second.append("b", 2);
   await first.append("4", 4);
   await first.close();
   await second.close();
-  assertEquals(await dir.read("0.rescued-1.jsonl"), "2\n3\n4\n");
+  // The line of the time before it was closed may not be in the new file.
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+  assertEquals(await dir.read("0.rescued-2.jsonl"), "2\n3\n4\n");
   assertEquals(await dir.read("1.jsonl"), "a\nb\n");
 });
 
@@ -93,13 +96,43 @@ Deno.test("ParkedJournal: files that turn out to be replaced once lines go elsew
     await dir.write(name, "");
   }
   assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
-  assertEquals(await openFiles.moveAway(), [dir.path("1.rescued-1.jsonl")]);
+  const paths = [1, 0].map((number) => dir.path(`${number}.rescued-1.jsonl`));
+  assertEquals(await openFiles.moveAway(), paths);
   await first.append("2", 2);
   await third.append("x", 1);
   await first.append("3", 3);
   for (const journal of journals) await journal.close();
-  assertEquals(await dir.read("0.rescued-1.jsonl"), "2\n3\n");
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+  assertEquals(await dir.read("0.rescued-2.jsonl"), "2\n3\n");
   assertEquals(await dir.read("2.jsonl"), "x\n");
+});
+
+Deno.test("ParkedJournal: a line is saved that comes between the reading and the renaming of sed -i", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals: [first, second] } = journalsIn(dir, 2, 1);
+  await dir.write("0.jsonl", "read by sed\n");
+  await first.append("1", 1);
+  await dir.write("by sed", "read by sed\n");
+  await second.append("a", 1);
+  assertEquals(await openFiles.check(), undefined);
+  await Deno.rename(dir.path("by sed"), dir.path("0.jsonl"));
+  assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
+  assertEquals(await openFiles.moveAway(), [dir.path("0.rescued-1.jsonl")]);
+  for (const journal of [first, second]) await journal.close();
+  assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+});
+
+Deno.test("ParkedJournal: the last check looks at files that were closed long ago", async () => {
+  await using dir = await tempDir();
+  const { openFiles, journals } = journalsIn(dir, 3, 1);
+  for (const [index, journal] of journals.entries()) await journal.append(String(index), index);
+  for (let i = 0; i < 3; i++) assertEquals(await openFiles.check(), undefined);
+  await Deno.remove(dir.path("1.jsonl"));
+  assertEquals(await openFiles.check(), undefined);
+  assertStringIncludes(await openFiles.check(true) ?? "", '1.jsonl": it was removed');
+  // No line is so young that it may not have been in the file that was removed.
+  assertEquals(await openFiles.moveAway(), []);
+  for (const journal of journals) await journal.close();
 });
 
 Deno.test("ParkedJournal: a file that cannot be opened is tried again, and given up only with abandon()", async () => {

@@ -19,6 +19,34 @@ Deno.test("mergeRescued() adds the results that are missing, and removes their f
   ]);
 });
 
+Deno.test("mergeRescued() removes empty files, and none of a gap hides the next ones", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", ["a"].map(result));
+  for (const number of [1, 2, 3, 4]) await dir.write(`x.rescued-${number}.jsonl`, "");
+  await dir.write("x.rescued-5.jsonl", ["b"].map(result));
+  assertEquals((await mergeRescued(path, "results")).map(({ count }) => count), [1]);
+  assertEquals(await dir.names(), ["x.jsonl"]);
+});
+
+Deno.test("mergeRescued() adds every line of several files again where it was killed before it removed them", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl", ["a"].map(result));
+  for (const number of [1, 2, 3, 4, 5]) {
+    await dir.write(`x.rescued-${number}.jsonl`, [result(String(number))]);
+  }
+  const { remove } = Deno;
+  let removed = 0;
+  Deno.remove = (name) => ++removed === 5 ? Promise.reject(new Error("killed")) : remove(name);
+  try {
+    await mergeRescued(path, "results").catch(() => {});
+  } finally {
+    Deno.remove = remove;
+  }
+  await mergeRescued(path, "results");
+  assertEquals((await dir.rows("x.jsonl")).map(({ uid }) => uid), ["a", "1", "2", "3", "4", "5"]);
+  assertEquals(await dir.names(), ["x.jsonl"]);
+});
+
 Deno.test("mergeRescued() makes the output file where it is gone", async () => {
   await using dir = await tempDir();
   await dir.write("x.rescued-1.jsonl", ["a"].map(result));

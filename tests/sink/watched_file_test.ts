@@ -16,20 +16,23 @@ Deno.test("a journal finds nothing wrong with a file that it writes to, appended
   await journal.flush();
   assertEquals(await journal.check(), undefined);
   await Deno.writeTextFile(dir.path("x.jsonl"), "\n", { append: true });
-  assertEquals([await journal.check(), await journal.moveAway()], [undefined, undefined]);
+  assertEquals([await journal.check(), await journal.moveAway()], [undefined, []]);
 });
 
-Deno.test("a journal keeps what it wrote since the last good check, and continues in the new file", async () => {
+Deno.test("a journal keeps what it wrote in the minute before the last good check, and continues in a new file", async () => {
   await using dir = await tempDir();
   await using journal = await open(dir);
   await journal.append(line("a"), "a");
-  await journal.check();
+  // Once a second.
+  for (let i = 0; i < 60; i++) await journal.check();
+  // Others may have read the file before this line came, and replace it after that.
   await journal.append(line("b"), "b");
+  await journal.check();
   await dir.write("other", "");
   await Deno.rename(dir.path("other"), dir.path("x.jsonl"));
   await journal.append(line("c"), "c");
   assertStringIncludes((await journal.check())!, "another file has taken its place");
-  const [rescued] = await Promise.all([journal.moveAway(), journal.append(line("d"), "d")]);
+  const [[rescued]] = await Promise.all([journal.moveAway(), journal.append(line("d"), "d")]);
   await journal.append(line("e"), "e");
   await journal.flush();
   assertEquals(rescued, dir.path("x.rescued-1.jsonl"));
@@ -38,13 +41,25 @@ Deno.test("a journal keeps what it wrote since the last good check, and continue
   assertEquals(await journal.check(), undefined);
 });
 
+Deno.test("a journal leaves no empty file where no line had to go to it", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl", `${line("a")}\n`);
+  {
+    await using journal = await open(dir);
+    await Deno.remove(dir.path("x.jsonl"));
+    await journal.check();
+    assertEquals(await journal.moveAway(), [dir.path("x.rescued-1.jsonl")]);
+  }
+  assertEquals(await dir.names(), []);
+});
+
 Deno.test("a journal never takes the number of rescued lines that are there", async () => {
   await using dir = await tempDir();
   await using journal = await open(dir);
   await dir.write("x.rescued-1.jsonl", "mine");
   await Deno.remove(dir.path("x.jsonl"));
   await journal.check();
-  assertEquals(await journal.moveAway(), dir.path("x.rescued-2.jsonl"));
+  assertEquals(await journal.moveAway(), [dir.path("x.rescued-2.jsonl")]);
   assertEquals(await dir.read("x.rescued-1.jsonl"), "mine");
 });
 
@@ -55,8 +70,8 @@ Deno.test("a journal moves its lines once, however many ask for it", async () =>
   await Deno.remove(dir.path("x.jsonl"));
   await journal.check();
   const asked = await Promise.all([journal.moveAway(), journal.moveAway()]);
-  assertEquals(asked, [dir.path("x.rescued-1.jsonl"), undefined]);
-  assertEquals(await journal.moveAway(), undefined);
+  assertEquals(asked, [[dir.path("x.rescued-1.jsonl")], []]);
+  assertEquals(await journal.moveAway(), []);
   assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
   assertEquals([...Deno.readDirSync(dir.root)].map(({ name }) => name), ["x.rescued-1.jsonl"]);
 });
