@@ -11,7 +11,7 @@ import { statOf } from "../files.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
 import { pathProblem } from "./durable_file.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
-import { rescueLines } from "./rescued.ts";
+import { RecentLines, rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
 import type { KnownFile } from "./watched_file.ts";
 
@@ -29,41 +29,6 @@ export type JournalLike<T> = Pick<
   | "close"
   | typeof Symbol.asyncDispose
 >;
-
-/** Lines of the last one to two seconds: those before the last look at the file, and those after it. */
-class RecentLines {
-  #older: string[] = [];
-  #newer: string[] = [];
-
-  get isEmpty(): boolean {
-    return this.#older.length === 0 && this.#newer.length === 0;
-  }
-
-  add(line: string): void {
-    this.#newer.push(line);
-  }
-
-  /** A second has passed, and the file was as it should be. */
-  age(): void {
-    this.#older = this.#newer;
-    this.#newer = [];
-  }
-
-  /** Takes all of them out. */
-  take(): string[] {
-    const lines = [...this.#older, ...this.#newer];
-    this.#older = this.#newer = [];
-    return lines;
-  }
-
-  /** Adds those of others, which are as old. */
-  takeOver(others: RecentLines): void {
-    this.#older.push(...others.#older);
-    this.#newer.push(...others.#newer);
-    others.#older = [];
-    others.#newer = [];
-  }
-}
 
 /** A line that waits until its file is open. */
 interface Waiting<T> extends PromiseWithResolvers<void> {

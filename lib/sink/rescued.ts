@@ -64,6 +64,43 @@ export async function createRescuedFile(path: string, mode: number | undefined):
   }
 }
 
+/** Lines of the last one to two seconds: those before the last look at the file, and those after it. */
+export class RecentLines {
+  #older: string[] = [];
+  #newer: string[] = [];
+
+  /** Whether there are none. */
+  get isEmpty(): boolean {
+    return this.#older.length === 0 && this.#newer.length === 0;
+  }
+
+  /** Adds one that is written now. */
+  add(line: string): void {
+    this.#newer.push(line);
+  }
+
+  /** A second has passed, and the file was as it should be. */
+  age(): void {
+    this.#older = this.#newer;
+    this.#newer = [];
+  }
+
+  /** Takes all of them out. */
+  take(): string[] {
+    const lines = [...this.#older, ...this.#newer];
+    this.#older = this.#newer = [];
+    return lines;
+  }
+
+  /** Adds those of others, which are as old. */
+  takeOver(others: RecentLines): void {
+    this.#older.push(...others.#older);
+    this.#newer.push(...others.#newer);
+    others.#older = [];
+    others.#newer = [];
+  }
+}
+
 /** Keeps lines, given without their endings, that an output file should hold and may not. Gives the path. */
 export async function rescueLines(
   path: string,
