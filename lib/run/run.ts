@@ -38,6 +38,7 @@ export class Run {
   #summary: Summary | undefined;
   #concurrency: number;
   readonly #stalled: StalledOutputs;
+  #isUnlockedKnown = false;
 
   /** Nothing is read or written yet. */
   constructor(context: RunContext, options: RunOptions) {
@@ -159,7 +160,18 @@ export class Run {
       onStall: (error) => this.#stalled.add(index, job, error),
       onRecover: () => this.#stalled.remove(index),
       onBroken: (error) => this.#engine?.abort(error),
+      onUnlocked: (path, reason) => this.#onUnlocked(job, path, reason),
     }));
+  }
+
+  /** Said once, and not to users who keep other runs away themselves. */
+  #onUnlocked({ files }: Job, path: string, reason: string): void {
+    if (this.#isUnlockedKnown || this.#options.lock === false) return;
+    this.#isUnlockedKnown = true;
+    this.#notices.add(
+      "warning",
+      `Cannot lock "${path}": ${reason}. "${files.lock}" keeps other runs away as long as it is not removed`,
+    );
   }
 
   async #work(): Promise<void> {

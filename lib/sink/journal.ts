@@ -39,6 +39,8 @@ export interface JournalOptions<T> extends AppenderOptions {
   readonly onDurable?: (records: readonly T[]) => void;
   /** Nothing more can be made durable; called once. */
   readonly onBroken?: (error: SinkError) => void;
+  /** The file is open and cannot be locked, for a reason in words. */
+  readonly onUnlocked?: (path: string, reason: string) => void;
   /** At most this many rows are written but not synced: 1 and more. @default 1024 */
   readonly maxUnsyncedRows?: number;
   /** `never`: a row counts as durable once it is written. @default "always" */
@@ -114,6 +116,7 @@ export class Journal<T> implements AsyncDisposable {
     const { openFile, mode, known, isNamed = false } = options;
     try {
       const watched = openFile ? undefined : await WatchedFile.open(path, mode, known);
+      if (watched?.unlockedReason !== undefined) options.onUnlocked?.(path, watched.unlockedReason);
       const writeFile = watched?.writer ?? await openFile!(path);
       opened.push(writeFile);
       const syncFile = watched?.syncer ?? await openFile!(path);

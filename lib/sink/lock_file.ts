@@ -4,6 +4,7 @@
  * @module
  */
 
+import { statfs } from "node:fs/promises";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 
@@ -51,7 +52,7 @@ export async function openLockFile(path: string, mode?: number): Promise<Deno.Fs
  * first versions wrote a number; a file that was created just before a crash is empty, or holds the NUL bytes
  * of a power cut. */
 export function isOurs(text: string): boolean {
-  return text.length <= MOST_BYTES && (text.startsWith('{"pid":') || /^\d*$/.test(text));
+  return text.length <= MOST_BYTES && /^(?:\{"(?:pid|shared)":.*|\d*)$/s.test(text);
 }
 
 /** The error for a file that is not ours. */
@@ -84,13 +85,14 @@ export async function tryLock(
   }
 }
 
-/** The line of a lock file. A note that names a shared lock is longer. */
+/** The line of a lock file. A note that names a shared lock is longer, and begins differently: earlier versions,
+ * which know nothing of shared locks, take it for a foreign file and refuse. */
 export function noteLine(
   { pid, started, running, in_flight }: RunState,
   token: string,
   shared?: string,
 ): string {
-  const line = JSON.stringify({ pid, started, running, in_flight, token, shared });
+  const line = JSON.stringify({ shared, pid, started, running, in_flight, token });
   return `${line.padEnd((shared === undefined ? NOTE_BYTES : SHARED_NOTE_BYTES) - 1)}\n`;
 }
 
@@ -132,14 +134,31 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
 }
 
 /**
- * Locks an output file that is open for writing, where the system can, until the file is closed. Not on Windows,
- * where a lock would prevent others from reading the file.
+ * Locks an output file that is open for writing, where the system can, until the file is closed. A run continues
+ * without this lock, because the lock file keeps other runs away as well.
  *
+ * @returns Why it is not locked. On Windows that is no problem: there a file that is open cannot be removed.
  * @throws {LockedError} when another run holds it
  */
-export async function holdAlone(file: Deno.FsFile, path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  if (!(await file.tryLock(true).catch(() => true))) throw lockedError(path, undefined);
+export async function holdAlone(file: Deno.FsFile, path: string): Promise<string | undefined> {
+  if (Deno.build.os === "windows") return undefined;
+  let isHeld: boolean;
+  try {
+    if (await isOnSmb(path)) return "on an SMB share a lock would keep others from reading it";
+    isHeld = await file.tryLock(true);
+  } catch (cause) {
+    return systemReason(cause);
+  }
+  if (!isHeld) throw lockedError(path, undefined);
+}
+
+/** What Linux says of SMB mounts, which turn `flock` into a lock that no other handle may read past. */
+const SMB_TYPES: readonly number[] = [0xff534d42, 0xfe534d42, 0x517b];
+
+async function isOnSmb(path: string): Promise<boolean> {
+  if (Deno.build.os !== "linux") return false;
+  const { type } = await statfs(path);
+  return SMB_TYPES.includes(type >>> 0);
 }
 
 /**

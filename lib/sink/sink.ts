@@ -36,6 +36,8 @@ export interface SinkOptions {
   readonly onRecover?: () => void;
   /** Nothing more can be made durable; called once. */
   readonly onBroken?: (error: SinkError) => void;
+  /** A file is open and cannot be locked, for a reason in words. */
+  readonly onUnlocked?: (path: string, reason: string) => void;
   /** `never`: rows count as durable once they are written, and a power cut may lose some.
    * @default "always" */
   readonly fsync?: "always" | "never";
@@ -182,11 +184,11 @@ export class Sink implements AsyncDisposable {
 }
 
 function journalOptions(options: SinkOptions) {
-  const { onDurable, concurrency, fsync, delay, mode, openFile } = options;
+  const { onDurable, onUnlocked, concurrency, fsync, delay, mode, openFile } = options;
   const shared = {
     ...sharedReports(options),
     maxUnsyncedRows: maxUnsyncedRows(concurrency),
-    ...{ fsync, delay, mode, openFile },
+    ...{ onUnlocked, fsync, delay, mode, openFile },
   };
   return {
     forResults: { ...shared, onDurable },

@@ -39,6 +39,8 @@ const CHECKS_KEPT = 60;
 
 /** One output file, open for appending. Closing both handles closes it. */
 export class WatchedFile {
+  /** Why the file is not locked; undefined where it is. */
+  readonly unlockedReason: string | undefined;
   readonly #path: string;
   /** The size of the file that was opened. */
   readonly #startSize: number;
@@ -69,8 +71,10 @@ export class WatchedFile {
     handles: Handles,
     info: Deno.FileInfo,
     known: KnownFile,
+    unlockedReason: string | undefined,
   ) {
     this.#path = path;
+    this.unlockedReason = unlockedReason;
     this.#handles = handles;
     this.#startSize = this.#end = this.#wholeEnd = info.size;
     this.#seen = [info.size];
@@ -83,11 +87,11 @@ export class WatchedFile {
   static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
-      await holdAlone(handles.write, path);
+      const unlockedReason = await holdAlone(handles.write, path);
       const info = await handles.write.stat();
       const { size } = info;
       known ??= { identity: await identityOf(path, info), size };
-      return new WatchedFile(path, handles, info, known);
+      return new WatchedFile(path, handles, info, known, unlockedReason);
     } catch (error) {
       closeHandles(handles);
       throw error;

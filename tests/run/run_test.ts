@@ -294,3 +294,50 @@ Deno.test("verify() goes by the last failure of a row, as a run does", async () 
   const [found] = await verify(options);
   assertEquals([found.failed, found.changed], [1, 0]);
 });
+
+/** Files whose locks fail as some network file systems let them fail. */
+const NO_LOCKS: readonly [code: string, message: string][] = [
+  ["ENOLCK", "No locks available (os error 37)"],
+  ["ENOTSUP", "Operation not supported (os error 95)"],
+  ["EIO", "Input/output error (os error 5)"],
+];
+
+for (const [code, message] of NO_LOCKS) {
+  Deno.test({
+    name: `results that cannot be locked (${code}) are written anyway, which is said once`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      await using dir = await tempDir();
+      const input = [
+        await dir.write("a.jsonl", rowsOf("1", "2")),
+        await dir.write("b.jsonl", rowsOf("3")),
+      ];
+      const generator = generatorOf(new TestTeacher());
+      const notices: string[] = [];
+      generator.on((event) => {
+        if (event.type === "notice") notices.push(event.message);
+      });
+      const { open } = Deno;
+      Deno.open = async (path, options) => {
+        const file = await open(path, options);
+        const failing = () => Promise.reject(Object.assign(new Error(message), { code }));
+        if (String(path).endsWith(".jsonl")) file.tryLock = failing;
+        return file;
+      };
+      try {
+        for (const lock of [true, false]) {
+          const output = dir.path(`${lock}/`);
+          const { state, succeeded } = await generator.run({ input, output, lock });
+          assertEquals([state, succeeded], ["done", 3]);
+        }
+      } finally {
+        Deno.open = open;
+      }
+      const path = dir.path("true/a");
+      assertEquals(notices.filter((notice) => notice.includes("lock")), [
+        `Cannot lock "${path}.jsonl": ${message}. "${path}.lock" keeps other runs away as long as ` +
+        "it is not removed",
+      ]);
+    },
+  });
+}

@@ -252,6 +252,21 @@ Deno.test("SharedLock keeps others from every output that was claimed, and from 
   using _b = await acquireLock(paths[1], { shared: again });
 });
 
+Deno.test("earlier versions take no lock file of an output that a shared lock holds for theirs", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("a.lock");
+  // What they ask of a file before they touch it.
+  const isTheirs = async () => (await dir.read("a.lock")).startsWith('{"pid":');
+  (await acquireLock(path)).release();
+  assertEquals(await isTheirs(), true);
+  const shared = await SharedLock.acquire([path]);
+  await acquireLock(path, { shared });
+  assertEquals(await isTheirs(), false);
+  shared.lock.release();
+  (await acquireLock(path)).release();
+  assertEquals(await isTheirs(), true);
+});
+
 Deno.test("SharedLock names the folder that it cannot make", async () => {
   await using dir = await tempDir();
   await dir.write(".retort", "a file");
