@@ -59,14 +59,14 @@ export class Audit {
   }
 
   /** Results whose row is not in the input. */
-  get strangers(): number {
+  get orphans(): number {
     return this.table.count(HAS_RESULT, SEEN);
   }
 
   /** Counts the surplus results: answers to a row of the input that only their uid reveals. The table keeps no
-   * uids, so the file is read again if there are strangers. Surplus results no longer count as such. */
+   * uids, so the file is read again if there are orphans. Surplus results no longer count as such. */
   async claimSurplus(path: string): Promise<number> {
-    if (this.strangers === 0) return 0;
+    if (this.orphans === 0) return 0;
     let surplus = 0;
     for await (const { row } of rowsOf(path, "results")) {
       const parent = typeof row === "string" ? undefined : parseSampleUid(row.uid);

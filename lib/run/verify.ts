@@ -149,7 +149,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     changed: found.changed,
     resent: found.resent.values().reduce((total, count) => total + count, 0),
     surplus,
-    strangers: isWhole ? audit.strangers : 0,
+    strangers: isWhole ? audit.orphans : 0,
     damage: audit.damage,
     damageCount: audit.damageCount,
   };

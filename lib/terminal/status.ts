@@ -96,12 +96,16 @@ export function mainSegments(snapshot: Snapshot): Segment[] {
   ];
 }
 
-/** `ETA 13 s (11 – 16 s)`. While nothing is sent, there is no estimate. */
+/** `ETA 13 s (11 – 16 s)`. While nothing is sent, there is no estimate. A run that its teacher throttles is not
+ * ramping up: there the lower bound is shown. */
 function etaSegments(snapshot: Snapshot): Segment[] {
-  const { state, eta_is_lower_bound, eta_range_s } = snapshot;
+  const { state, eta_is_lower_bound, eta_range_s, refused_for_load } = snapshot;
   const etaMs = (snapshot.eta_s ?? 0) * 1000;
   if (hasEnded(snapshot) || state === "backing_off") return [];
-  if (eta_is_lower_bound && snapshot.total !== null) return [{ text: "ETA: ramping up" }];
+  if (eta_is_lower_bound && snapshot.total !== null) {
+    const isThrottled = refused_for_load > 0 && etaMs >= MIN_ETA_MS;
+    return [{ text: isThrottled ? `ETA over ${formatDuration(etaMs)}` : "ETA: ramping up" }];
+  }
   if (etaMs < MIN_ETA_MS) return [];
   const eta = formatDuration(etaMs);
   const range = eta_range_s === null

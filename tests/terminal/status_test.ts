@@ -74,7 +74,9 @@ Deno.test("mainSegments() estimates the end with a range, or says that the run i
     mainSegments(makeSnapshot(changes)).find(({ text }) => text.includes("ETA"))?.text;
   assertEquals(eta({ eta_s: 60, eta_range_s: [50, 125] }), "ETA 1m 00s (50 s – 2m 05s)");
   assertEquals(eta({}), "ETA 13 s (11 – 16 s)");
-  assertEquals(eta({ eta_is_lower_bound: true, eta_range_s: null }), "ETA: ramping up");
+  const unsure = { eta_is_lower_bound: true, eta_range_s: null };
+  assertEquals(eta(unsure), "ETA: ramping up");
+  assertEquals(eta({ ...unsure, eta_s: 130, refused_for_load: 3 }), "ETA over 2m 10s");
   assertEquals(eta({ state: "backing_off" }), undefined);
   assertEquals(eta({ eta_s: 0.04 }), undefined);
 });

@@ -20,7 +20,13 @@ import {
   formatShare,
   formatUsd,
 } from "../../web/page/figures.js";
-import { countWords, durableWords, limitWords, stateWords } from "../../web/page/run_state.js";
+import {
+  countWords,
+  durableWords,
+  limitWords,
+  stateWords,
+  unsureWords,
+} from "../../web/page/run_state.js";
 import { RunStore } from "../../web/page/store.js";
 import * as terminal from "../../lib/figures.ts";
 import type { Summary } from "../../lib/progress/mod.ts";
@@ -225,6 +231,10 @@ Deno.test("a wait is told once it lasts, and why not all that may be under way i
   assertEquals(limit({ limit: 64 }), "concurrency 64");
   assertEquals(limit({}), "ramping up to 64");
   assertEquals(limit({ refused_for_load: 3 }), "limited by the teacher, 64 wanted");
+  const unsure = (changes: Partial<WireSnapshot>) => unsureWords(makeWireSnapshot(changes));
+  assertEquals(unsure({ refused_for_load: 0, eta_s: 130 }), "ramping up, ");
+  assertEquals(unsure({ refused_for_load: 3, eta_s: 130 }), "over 2m 10s left, ");
+  assertEquals(unsure({ refused_for_load: 3, eta_s: null }), "");
   const teachers = [makeTeacher({ state: "down" })];
   assertEquals(limit({ teachers, refused_for_load: 3 }), "of 64: not all teachers are up");
 });

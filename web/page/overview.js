@@ -22,7 +22,7 @@ import {
   formatUsd,
   UNKNOWN,
 } from "./figures.js";
-import { durableWords, limitWords, settledRows, stateWords } from "./run_state.js";
+import { durableWords, limitWords, settledRows, stateWords, unsureWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
@@ -214,7 +214,7 @@ function etaTile(store, nowMs) {
     return { value: elapsed, note: `ended ${formatMoment(endMs, nowMs)}` };
   }
   if (eta_s === null || eta_is_lower_bound) {
-    return { value: UNKNOWN, note: `ramping up, ${elapsed} so far` };
+    return { value: UNKNOWN, note: `${unsureWords(snapshot)}${elapsed} so far` };
   }
   const end = formatMoment(nowMs + eta_s * 1000, nowMs);
   const range = eta_range_s === null
@@ -234,7 +234,9 @@ function costTile({ snapshot, ended }) {
   const isKnown = !ended && projected_cost_usd !== null && !snapshot.projected_cost_is_lower_bound;
   const expected = ended ? cost_usd : Math.max(cost_usd, projected_cost_usd ?? 0);
   const isTooMuch = max_cost_usd !== null && expected > max_cost_usd;
-  const spread = !isKnown ? ended ? "" : "ramping up, " : rangeWords(range);
+  const spread = !isKnown
+    ? ended || snapshot.refused_for_load > 0 ? "" : "ramping up, "
+    : rangeWords(range);
   return {
     value: formatUsd(cost_usd),
     rest: isKnown ? `/ ${formatRoughUsd(projected_cost_usd)}` : "",

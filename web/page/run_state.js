@@ -230,3 +230,12 @@ export function countWords({ lists, snapshot }, name) {
   const all = (name === "failures" ? snapshot?.failed : snapshot?.succeeded) ?? 0;
   return all > length ? `${formatCount(length)} of ${formatCount(all)}` : formatCount(length);
 }
+
+/**
+ * Why there is no estimate yet. A run that its teacher throttles is not ramping up.
+ * @param {NonNullable<RunStore["snapshot"]>} snapshot
+ */
+export function unsureWords({ eta_s, refused_for_load }) {
+  if (refused_for_load === 0) return "ramping up, ";
+  return eta_s ? `over ${formatDuration(eta_s * 1000)} left, ` : "";
+}
