@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { LeafColumn } from "./parquet_pages.ts";
+import type { LeafColumn } from "./parquet_leaf.ts";
 import type { SchemaNode } from "./parquet_schema.ts";
 
 /** Writes the next value of a column. */

@@ -1,243 +1,185 @@
 /**
- * The values of one column of a row group as JSON text: each page is decompressed once, and a value of a dictionary is
- * written once.
+ * Pages of Parquet: levels and values, decompressed and decoded, without an object for each value.
  *
  * @module
  */
 
-import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib";
 import {
   type ColumnMetaData,
   type Compressors,
   compressors,
   type DecodedArray,
   decompressPage,
-  parquetHeader,
+  type parquetHeader,
   readDataPage,
-  readDataPageV2,
   readPlain,
+  readRleBitPackedHybrid,
 } from "../deps/hyparquet.ts";
 import type { LeafNode } from "./parquet_schema.ts";
-import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** The bytes of a chunk, from its start to its end. */
-export interface ChunkBytes {
-  /** Where it begins in the file. */
-  readonly start: number;
-  /** Where it ends. */
-  readonly end: number;
-  /** Reads a part of it. */
-  readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
-}
-
-/** What keeps the row that is being written from being one. */
-export interface RowNote {
-  problem: string | undefined;
-}
-
-type PageHeader = ReturnType<typeof parquetHeader>;
+/** The header of a page. */
+export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
 
+/** The values of a page or dictionary. Objects for each of them would outlive the young generation. */
+export interface Values {
+  /** The values; of texts, where each begins in `bytes`, behind its length of 4 bytes. */
+  readonly items: DecodedArray;
+  /** The bytes of texts. */
+  readonly bytes: Uint8Array | undefined;
+}
+
 /** What is decoded of a page. */
-interface Page {
-  readonly values: DecodedArray;
-  /** Empty where all values are there. */
-  readonly definitions: readonly number[];
+export interface Page extends Values {
+  /** Empty where no value is null. */
+  readonly definitions: Uint8Array;
   /** Empty where no value is repeated. */
-  readonly repetitions: readonly number[];
+  readonly repetitions: Uint8Array;
   readonly count: number;
   readonly isIndex: boolean;
 }
 
-const NO_PAGE: Page = { values: [], definitions: [], repetitions: [], count: 0, isIndex: false };
+const NO_LEVELS = new Uint8Array();
+/** A dictionary that is not there. */
+export const NO_VALUES: Values = { items: [], bytes: undefined };
+/** The page before the first one. */
+export const NO_PAGE: Page = {
+  ...NO_VALUES,
+  definitions: NO_LEVELS,
+  repetitions: NO_LEVELS,
+  count: 0,
+  isIndex: false,
+};
 
-/** The values of one chunk. */
-export class LeafColumn {
-  /** Rows that can be taken before `load`. */
-  rowsReady = 0;
-  readonly leaf: LeafNode;
+/** Decodes the pages of a column chunk. */
+export class PageDecoder {
   readonly #decoder: Decoder;
-  readonly #chunk: ChunkReader;
-  readonly #write: ValueWriter;
   readonly #definition: number;
-  #valuesLeft: number;
-  #page = NO_PAGE;
-  readonly #pages: Page[] = [];
-  #at = 0;
-  #valueAt = 0;
-  #rowsBegun = 0;
-  #rowsTaken = 0;
-  readonly #note: RowNote;
-  #dictionary: DecodedArray = [];
-  /** The JSON of its values, as far as they have come. */
-  #texts: (string | undefined)[] = [];
+  readonly #repetition: number;
 
-  constructor(leaf: LeafNode, meta: ColumnMetaData, bytes: ChunkBytes, note: RowNote) {
-    this.leaf = leaf;
-    this.#note = note;
-    const element = leaf.elements.at(-1)!;
+  constructor({ elements, definition, repetition }: LeafNode, { codec }: ColumnMetaData) {
+    this.#definition = definition;
+    this.#repetition = repetition;
+    const element = elements.at(-1)!;
+    // Levels are read here, so the values are those of a column that is always there.
+    const required = { element: { ...element, repetition_type: "REQUIRED" } };
     this.#decoder = {
-      ...{ element, type: element.type!, codec: meta.codec, compressors: CODECS },
-      schemaPath: leaf.elements.map((one) => ({ element: one })),
+      ...{ element, type: element.type!, codec, compressors: CODECS },
+      schemaPath: [{ element: elements[0] }, required],
     } as unknown as Decoder;
-    this.#chunk = new ChunkReader(bytes);
-    this.#write = valueWriterOf(leaf);
-    this.#definition = leaf.definition;
-    this.#valuesLeft = Number(meta.num_values);
   }
 
-  /** Reads the next page; there must be one. */
-  async load(): Promise<void> {
-    for (;;) {
-      if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than its file says");
-      const header = await this.#chunk.header();
-      const bytes = await this.#chunk.take(header.compressed_page_size);
-      if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
-        throw new Error("the checksum of a page differs");
-      }
-      if (header.type === "DICTIONARY_PAGE") this.#readDictionary(header, bytes);
-      else if (header.type !== "INDEX_PAGE") return this.#add(this.#pageOf(header, bytes));
-    }
+  /** Decodes the page of a dictionary. */
+  dictionary(header: PageHeader, bytes: Uint8Array): Values {
+    const page = this.#decompressed(bytes, header.uncompressed_page_size);
+    return this.#plain(page, header.dictionary_page_header!.num_values);
   }
 
-  get definition(): number {
-    const { definitions } = this.#current();
-    return definitions.length === 0 ? this.#definition : definitions[this.#at];
-  }
-
-  /** The repetition level of the next value: 0 where it begins a row, or there is none. */
-  get repetition(): number {
-    return this.#current().repetitions[this.#at] ?? 0;
-  }
-
-  next(): string {
-    const { definitions, values, isIndex } = this.#current();
-    const at = this.#at++;
-    if (definitions.length > 0 && definitions[at] !== this.#definition) return "null";
-    const value = values[this.#valueAt++];
-    if (!isIndex) return this.#write(value) ?? this.#noteProblem();
-    const known = this.#texts[value as number];
-    if (known !== undefined) return known;
-    const text = this.#write(this.#dictionary[value as number]);
-    if (text === undefined) return this.#noteProblem();
-    return this.#texts[value as number] = text;
-  }
-
-  #noteProblem(): string {
-    this.#note.problem ??= `column ${JSON.stringify(this.leaf.path)}: invalid UTF-8`;
-    return "null";
-  }
-
-  /** Notes that rows were taken. */
-  took(rows: number): void {
-    this.#rowsTaken += rows;
-    this.rowsReady -= rows;
-  }
-
-  #current(): Page {
-    if (this.#at < this.#page.count || this.#pages.length === 0) return this.#page;
-    this.#page = this.#pages.shift()!;
-    this.#at = this.#valueAt = 0;
-    return this.#page;
-  }
-
-  #add(page: Page): void {
-    if (page.count === 0) return;
-    this.#pages.push(page);
-    const isBehindLast = this.#valuesLeft === 0;
-    this.#valuesLeft -= page.count;
-    if (isBehindLast || this.#valuesLeft < 0) {
-      throw new Error("it has more rows than its file says");
-    }
-    if (this.leaf.repetition === 0) {
-      this.rowsReady += page.count;
-      return;
-    }
-    // The last row of a page may continue in the next one.
-    for (const level of page.repetitions) if (level === 0) this.#rowsBegun++;
-    this.rowsReady = this.#rowsBegun - this.#rowsTaken - (this.#valuesLeft === 0 ? 0 : 1);
-  }
-
-  #readDictionary(header: PageHeader, bytes: Uint8Array): void {
-    const { type, element, codec, compressors } = this.#decoder;
-    const page = decompressPage(bytes, header.uncompressed_page_size, codec, compressors);
-    const view = new DataView(page.buffer, page.byteOffset, page.byteLength);
-    const count = header.dictionary_page_header!.num_values;
-    this.#dictionary = readPlain({ view, offset: 0 }, type, count, element.type_length);
-    this.#texts = new Array(count);
-  }
-
-  #pageOf(header: PageHeader, bytes: Uint8Array): Page {
+  /** Decodes a page of values. */
+  page(header: PageHeader, bytes: Uint8Array): Page {
     const { data_page_header: v1, data_page_header_v2: v2 } = header;
+    const { num_values: count, encoding } = (v1 ?? v2)!;
+    const definition = this.#definition, repetition = this.#repetition;
+    if (v1 !== undefined) {
+      const page = this.#decompressed(bytes, header.uncompressed_page_size);
+      const reader = readerOf(page);
+      const repetitions = levelsOf(reader, repetition, count);
+      const definitions = levelsOf(reader, definition, count);
+      const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
+      return this.#withValues(page.subarray(reader.offset), encoding, levels);
+    }
+    const { repetition_levels_byte_length: middle, definition_levels_byte_length: length } = v2!;
+    const end = middle + length;
+    const repetitions = levelsOf(readerOf(bytes), repetition, count, middle);
+    const definitions = levelsOf(readerOf(bytes.subarray(middle)), definition, count, length);
+    const levels = { count, repetitions, definitions: this.#definitionsOf(definitions) };
+    const values = bytes.subarray(end), size = header.uncompressed_page_size - end;
+    const isPlain = v2!.is_compressed === false || size === 0;
+    return this.#withValues(isPlain ? values : this.#decompressed(values, size), encoding, levels);
+  }
+
+  #definitionsOf(definitions: Uint8Array): Uint8Array {
+    return definitions.every((level) => level === this.#definition) ? NO_LEVELS : definitions;
+  }
+
+  #withValues(
+    bytes: Uint8Array,
+    encoding: Encoding,
+    levels: Pick<Page, "count" | "repetitions" | "definitions">,
+  ): Page {
+    const { count, definitions } = levels;
+    let present = definitions.length === 0 ? count : 0;
+    for (const level of definitions) if (level === this.#definition) present++;
+    if (encoding === "PLAIN") {
+      return { ...levels, ...this.#plain(bytes, present), isIndex: false };
+    }
+    if (encoding.endsWith("_DICTIONARY")) {
+      return { ...levels, items: indicesOf(bytes, present), bytes: undefined, isIndex: true };
+    }
+    const header = { num_values: present, encoding } as NonNullable<PageHeader["data_page_header"]>;
+    const { dataPage: items } = readDataPage(bytes, header, this.#decoder);
+    return { ...levels, items, bytes: undefined, isIndex: false };
+  }
+
+  #plain(bytes: Uint8Array, count: number): Values {
+    const { type, element } = this.#decoder;
+    if (type === "BYTE_ARRAY") return { items: startsOf(bytes, count), bytes };
+    const items = readPlain(readerOf(bytes), type, count, element.type_length);
+    return { items, bytes: undefined };
+  }
+
+  #decompressed(bytes: Uint8Array, size: number): Uint8Array {
     const { codec, compressors } = this.#decoder;
-    const content = v1 === undefined ? readDataPageV2(bytes, header, this.#decoder) : readDataPage(
-      decompressPage(bytes, header.uncompressed_page_size, codec, compressors),
-      v1,
-      this.#decoder,
-    );
-    const { encoding, num_values: count } = (v1 ?? v2)!;
-    return {
-      values: content.dataPage,
-      definitions: content.definitionLevels ?? [],
-      repetitions: content.repetitionLevels,
-      count,
-      isIndex: encoding.endsWith("_DICTIONARY"),
-    };
+    return decompressPage(bytes, size, codec, compressors);
   }
 }
 
-const HEADER_BYTES = 1 << 10;
-const MAX_HEADER_BYTES = 1 << 24;
-/** What is read of a chunk at once, where a row group is not read at once. */
-const WINDOW_BYTES = 1 << 18;
+type Encoding = NonNullable<PageHeader["data_page_header"]>["encoding"];
 
-/** Pages of a chunk, one behind the other. */
-class ChunkReader {
-  readonly #bytes: ChunkBytes;
-  #window = new Uint8Array();
-  /** Where the window begins in the file, and how much of it was taken. */
-  #start: number;
-  #at = 0;
+/** A value of a page or dictionary. */
+export function valueAtOf({ items, bytes }: Values, index: number): unknown {
+  if (bytes === undefined) return items[index];
+  return bytes.subarray(items[index] as number, items[index + 1] as number - LENGTH_BYTES);
+}
 
-  constructor(bytes: ChunkBytes) {
-    this.#bytes = bytes;
-    this.#start = bytes.start;
+const LENGTH_BYTES = 4;
+
+/** Where texts begin, and where one behind the last would. */
+function startsOf(bytes: Uint8Array, count: number): Uint32Array {
+  const { view } = readerOf(bytes);
+  const starts = new Uint32Array(count + 1);
+  let at = LENGTH_BYTES;
+  for (let i = 0; i < count; i++) {
+    starts[i] = at;
+    at += view.getUint32(at - LENGTH_BYTES, true) + LENGTH_BYTES;
   }
+  if (at - LENGTH_BYTES > bytes.length) throw new Error("a text is longer than its page");
+  starts[count] = at;
+  return starts;
+}
 
-  async header(): Promise<PageHeader> {
-    for (let size = HEADER_BYTES;; size *= 4) {
-      await this.#fill(size);
-      const { buffer, byteOffset, byteLength } = this.#window;
-      const reader = { view: new DataView(buffer, byteOffset, byteLength), offset: this.#at };
-      try {
-        const header = parquetHeader(reader);
-        this.#at = reader.offset;
-        return header;
-      } catch (error) {
-        // The statistics in a header may be of any size.
-        const isWhole = this.#start + byteLength >= this.#bytes.end;
-        if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
-      }
-    }
-  }
+function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
+  const width = count === 0 ? 0 : bytes[0];
+  if (width === 0) return new Uint8Array(count);
+  const indices = new Uint32Array(count);
+  const reader = { ...readerOf(bytes), offset: 1 };
+  readRleBitPackedHybrid(reader, width, indices, bytes.length - 1);
+  return indices;
+}
 
-  async take(length: number): Promise<Uint8Array> {
-    await this.#fill(length);
-    const taken = this.#window.subarray(this.#at, this.#at + length);
-    if (taken.length < length) throw new Error("it ends in the middle of a page");
-    this.#at += length;
-    return taken;
-  }
+/** Reads levels up to `most`; `length` is that of their bytes where it does not stand before them. */
+function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
+  if (most === 0) return NO_LEVELS;
+  const levels = new Uint8Array(count);
+  readRleBitPackedHybrid(reader, 32 - Math.clz32(most), levels, length);
+  return levels;
+}
 
-  async #fill(length: number): Promise<void> {
-    if (this.#window.length - this.#at >= length) return;
-    const start = this.#start + this.#at;
-    const end = Math.min(this.#bytes.end, start + Math.max(length, WINDOW_BYTES));
-    if (end <= this.#start + this.#window.length) return;
-    this.#window = await this.#bytes.read(start, end);
-    this.#start = start;
-    this.#at = 0;
-  }
+type Reader = Parameters<typeof readRleBitPackedHybrid>[0];
+
+function readerOf({ buffer, byteOffset, byteLength }: Uint8Array): Reader {
+  return { view: new DataView(buffer, byteOffset, byteLength), offset: 0 };
 }
 
 /** The codecs of Parquet: the runtime's own code where it has any. With the portable one zstd took 40 % of the time of
@@ -261,11 +203,12 @@ function orNothing(unpack: Unpack): Unpack {
 /** Where the runtime's code fails or stops early, as behind the first of several frames, the portable one decides. */
 function preferring(
   codec: "ZSTD" | "GZIP" | "BROTLI",
-  unpack: (packed: Uint8Array) => Uint8Array,
+  unpack: (packed: Uint8Array, options: { chunkSize: number }) => Uint8Array,
 ): Unpack {
   return (packed, length) => {
     try {
-      const page = unpack(packed);
+      // By itself it collects pieces of 16 KB.
+      const page = unpack(packed, { chunkSize: Math.max(64, length) });
       if (page.length === length) return page;
     } catch {
       // The other one says what is wrong.

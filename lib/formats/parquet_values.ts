@@ -51,7 +51,8 @@ type ExactLeafType = Exclude<ExactType, { readonly kind: "list" | "struct" }>;
 function exactLeafTypeOf(element: SchemaElement): ExactLeafType | undefined {
   const { type, converted_type: converted, logical_type: logical } = element;
   if (converted === "DECIMAL" || logical?.type === "DECIMAL") {
-    const precision = element.precision ?? (logical as { precision?: number }).precision;
+    const precision = element.precision ??
+      (logical as { precision?: number } | undefined)?.precision;
     const scale = element.scale ?? (logical as { scale?: number } | undefined)?.scale ?? 0;
     return precision === undefined ? undefined : { kind: "decimal", precision, scale };
   }

@@ -1,0 +1,195 @@
+/**
+ * The values of one column of a row group as JSON text: each page is decoded once, and a value of a dictionary is
+ * written once.
+ *
+ * @module
+ */
+
+import { crc32 } from "node:zlib";
+import { type ColumnMetaData, parquetHeader } from "../deps/hyparquet.ts";
+import {
+  NO_PAGE,
+  NO_VALUES,
+  type Page,
+  PageDecoder,
+  type PageHeader,
+  valueAtOf,
+} from "./parquet_pages.ts";
+import type { LeafNode } from "./parquet_schema.ts";
+import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
+
+/** The bytes of a chunk, from its start to its end. */
+export interface ChunkBytes {
+  /** Where it begins in the file. */
+  readonly start: number;
+  /** Where it ends. */
+  readonly end: number;
+  /** Reads a part of it. */
+  readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** What keeps the row that is being written from being one. */
+export interface RowNote {
+  problem: string | undefined;
+}
+
+/** The values of one chunk. */
+export class LeafColumn {
+  /** Rows that can be taken before `load`. */
+  rowsReady = 0;
+  readonly leaf: LeafNode;
+  readonly #decoder: PageDecoder;
+  readonly #chunk: ChunkReader;
+  readonly #write: ValueWriter;
+  readonly #definition: number;
+  #valuesLeft: number;
+  #page = NO_PAGE;
+  readonly #pages: Page[] = [];
+  #at = 0;
+  #valueAt = 0;
+  #rowsBegun = 0;
+  #rowsTaken = 0;
+  readonly #note: RowNote;
+  #dictionary = NO_VALUES;
+  /** The JSON of its values, as far as they have come. */
+  #texts: (string | undefined)[] = [];
+
+  constructor(leaf: LeafNode, meta: ColumnMetaData, bytes: ChunkBytes, note: RowNote) {
+    this.leaf = leaf;
+    this.#note = note;
+    this.#decoder = new PageDecoder(leaf, meta);
+    this.#chunk = new ChunkReader(bytes);
+    this.#write = valueWriterOf(leaf);
+    this.#definition = leaf.definition;
+    this.#valuesLeft = Number(meta.num_values);
+  }
+
+  /** Reads the next page; there must be one. */
+  async load(): Promise<void> {
+    for (;;) {
+      if (this.#valuesLeft <= 0) throw new Error("it has fewer rows than its file says");
+      const header = await this.#chunk.header();
+      const bytes = await this.#chunk.take(header.compressed_page_size);
+      if (header.crc !== undefined && crc32(bytes) !== header.crc >>> 0) {
+        throw new Error("the checksum of a page differs");
+      }
+      if (header.type === "DICTIONARY_PAGE") {
+        this.#dictionary = this.#decoder.dictionary(header, bytes);
+        this.#texts = [];
+      } else if (header.type !== "INDEX_PAGE") return this.#add(this.#decoder.page(header, bytes));
+    }
+  }
+
+  get definition(): number {
+    const { definitions } = this.#current();
+    return definitions.length === 0 ? this.#definition : definitions[this.#at];
+  }
+
+  /** The repetition level of the next value: 0 where it begins a row, or there is none. */
+  get repetition(): number {
+    return this.#current().repetitions[this.#at] ?? 0;
+  }
+
+  next(): string {
+    const page = this.#current();
+    const at = this.#at++;
+    if (page.definitions.length > 0 && page.definitions[at] !== this.#definition) return "null";
+    const valueAt = this.#valueAt++;
+    if (!page.isIndex) return this.#write(valueAtOf(page, valueAt)) ?? this.#noteProblem();
+    const index = page.items[valueAt] as number;
+    const known = this.#texts[index];
+    if (known !== undefined) return known;
+    const text = this.#write(valueAtOf(this.#dictionary, index));
+    if (text === undefined) return this.#noteProblem();
+    return this.#texts[index] = text;
+  }
+
+  #noteProblem(): string {
+    this.#note.problem ??= `column ${JSON.stringify(this.leaf.path)}: invalid UTF-8`;
+    return "null";
+  }
+
+  /** Notes that rows were taken. */
+  took(rows: number): void {
+    this.#rowsTaken += rows;
+    this.rowsReady -= rows;
+  }
+
+  #current(): Page {
+    if (this.#at < this.#page.count || this.#pages.length === 0) return this.#page;
+    this.#page = this.#pages.shift()!;
+    this.#at = this.#valueAt = 0;
+    return this.#page;
+  }
+
+  #add(page: Page): void {
+    if (page.count === 0) return;
+    this.#pages.push(page);
+    const isBehindLast = this.#valuesLeft === 0;
+    this.#valuesLeft -= page.count;
+    if (isBehindLast || this.#valuesLeft < 0) {
+      throw new Error("it has more rows than its file says");
+    }
+    if (this.leaf.repetition === 0) {
+      this.rowsReady += page.count;
+      return;
+    }
+    // The last row of a page may continue in the next one.
+    for (const level of page.repetitions) if (level === 0) this.#rowsBegun++;
+    this.rowsReady = this.#rowsBegun - this.#rowsTaken - (this.#valuesLeft === 0 ? 0 : 1);
+  }
+}
+
+const HEADER_BYTES = 1 << 10;
+const MAX_HEADER_BYTES = 1 << 24;
+/** What is read of a chunk at once, where a row group is not read at once. */
+const WINDOW_BYTES = 1 << 18;
+
+/** Pages of a chunk, one behind the other. */
+class ChunkReader {
+  readonly #bytes: ChunkBytes;
+  #window = new Uint8Array();
+  /** Where the window begins in the file, and how much of it was taken. */
+  #start: number;
+  #at = 0;
+
+  constructor(bytes: ChunkBytes) {
+    this.#bytes = bytes;
+    this.#start = bytes.start;
+  }
+
+  async header(): Promise<PageHeader> {
+    for (let size = HEADER_BYTES;; size *= 4) {
+      await this.#fill(size);
+      const { buffer, byteOffset, byteLength } = this.#window;
+      const reader = { view: new DataView(buffer, byteOffset, byteLength), offset: this.#at };
+      try {
+        const header = parquetHeader(reader);
+        this.#at = reader.offset;
+        return header;
+      } catch (error) {
+        // The statistics in a header may be of any size.
+        const isWhole = this.#start + byteLength >= this.#bytes.end;
+        if (!(error instanceof RangeError) || isWhole || size > MAX_HEADER_BYTES) throw error;
+      }
+    }
+  }
+
+  async take(length: number): Promise<Uint8Array> {
+    await this.#fill(length);
+    const taken = this.#window.subarray(this.#at, this.#at + length);
+    if (taken.length < length) throw new Error("it ends in the middle of a page");
+    this.#at += length;
+    return taken;
+  }
+
+  async #fill(length: number): Promise<void> {
+    if (this.#window.length - this.#at >= length) return;
+    const start = this.#start + this.#at;
+    const end = Math.min(this.#bytes.end, start + Math.max(length, WINDOW_BYTES));
+    if (end <= this.#start + this.#window.length) return;
+    this.#window = await this.#bytes.read(start, end);
+    this.#start = start;
+    this.#at = 0;
+  }
+}
