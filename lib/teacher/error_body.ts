@@ -78,10 +78,15 @@ export function codeOf(body: unknown, redact: Redact): string | undefined {
 
 /**
  * The body that a gateway has wrapped as JSON text in the message of its own body (Gemini's tools and gateways
- * to Google); else the body itself.
+ * to Google), in a value that it could not read (Vercel's), or in FastAPI's `detail`; else the body itself.
  */
 export function innermost(body: unknown, levels = 3): unknown {
-  const words = levels === 0 ? "" : (wordsOf(body) ?? "").trim();
+  const { error, detail } = asObject(body) ?? {};
+  if (levels > 0 && asObject(asObject(detail)?.error) !== undefined) {
+    return innermost(detail, levels - 1);
+  }
+  const unread = asText(asObject(asObject(error)?.value)?.error_message);
+  const words = levels === 0 ? "" : (unread || wordsOf(body) || "").trim();
   if (!/^[[{]/.test(words)) return body;
   const inner = parseJson(words);
   return inner !== undefined && wordsOf(inner) !== undefined ? innermost(inner, levels - 1) : body;

@@ -33,7 +33,10 @@ export class MessageReader {
     const { content } = message;
     const field = this.#field(message);
     if (typeof content === "string") return { content, reasoning: field };
-    if (content === null || content === undefined) return { content: "", reasoning: field };
+    if (content === null || content === undefined) {
+      // A spoken answer comes with its text beside the sound.
+      return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
+    }
     const parts = Array.isArray(content) ? content : [content];
     return {
       content: Array.isArray(content) || isReasoningPart(content)
@@ -89,8 +92,9 @@ function textOf(part: unknown, levels = MOST_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((one) => textOf(one, levels - 1)).join("");
-  const { text, thinking, reasoning, summary, content } = part as JsonObject;
-  return textOf(text, levels - 1) || textOf(thinking, levels - 1) ||
+  // `value`: the text of Azure's agents, within `text`.
+  const { text, value, thinking, reasoning, summary, content } = part as JsonObject;
+  return textOf(text, levels - 1) || asText(value) || textOf(thinking, levels - 1) ||
     textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||
     textOf(content, levels - 1);
 }

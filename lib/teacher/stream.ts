@@ -182,6 +182,10 @@ export class StreamReader implements EventSink {
     const delta = asObject(choice.delta), message = asObject(choice.message);
     if (delta !== undefined) this.#delta(delta, "delta", text, position);
     if (message !== undefined) this.#message(message, text, position);
+    // LocalAI's older streams have the text of completions.
+    if (typeof choice.text === "string" && delta === undefined && message === undefined) {
+      this.#delta({ content: choice.text }, "delta", text, position);
+    }
     parts.finishReason = laterReason(parts.finishReason, finishReasonOf(choice, chunk));
   }
 

@@ -13,6 +13,7 @@ import {
   type JsonObject,
   type JsonPath,
   type JsonPlace,
+  parseJson,
   textAt,
 } from "./json.ts";
 
@@ -34,6 +35,11 @@ export function toolCallsOf(
   const place: JsonPlace = { text, path };
   if (Array.isArray(calls) && calls.length > 0) {
     return calls.map((call, i) => toolCall(call, place, ["tool_calls", i]));
+  }
+  if (typeof calls === "string") {
+    const list = parseJson(calls);
+    const whole = `{"tool_calls":${calls}}`;
+    return Array.isArray(list) ? toolCallsOf({ tool_calls: list }, whole, []) : undefined;
   }
   // Older versions of TGI send a single call without a list.
   if (asObject(calls) !== undefined) return [toolCall(calls, place, ["tool_calls"])];
@@ -82,7 +88,11 @@ function toolCall(value: unknown, message: JsonPlace, path: JsonPath): unknown {
     };
   }
   // Some servers omit the wrapper.
-  if (asText(call.name) !== "" && "arguments" in call) return openaiFunction(call, place);
+  if (asText(call.name) !== "" && ("arguments" in call || "parameters" in call)) {
+    const { id, type: _, ...called } = call;
+    const named = asText(id) === "" ? {} : { id };
+    return { ...named, type: "function", function: openaiFunction(called, place) };
+  }
   return shallowMembers(call, place);
 }
 
@@ -91,10 +101,15 @@ function withTextId(call: JsonObject | undefined): JsonObject | undefined {
   return typeof call?.id === "number" ? { ...call, id: String(call.id) } : call;
 }
 
-function openaiFunction({ arguments: args, ...rest }: JsonObject, place: JsonPlace): JsonObject {
+/** Some versions of TGI, and Cohere, call the arguments `parameters`. */
+function openaiFunction(called: JsonObject, place: JsonPlace): JsonObject {
+  const name = called.arguments === undefined && called.parameters !== undefined
+    ? "parameters"
+    : "arguments";
+  const { [name]: args, ...rest } = called;
   return {
     ...shallowMembers(rest, place),
-    arguments: argumentsText(args, inside(place, "arguments")),
+    arguments: argumentsText(args, inside(place, name)),
   };
 }
 

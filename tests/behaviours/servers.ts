@@ -12,6 +12,7 @@ import type { ServerGroup } from "./case.ts";
 import { CONNECTIONS } from "./connections.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { ENDINGS } from "./endings.ts";
+import { MORE_QUIRKS } from "./more_quirks.ts";
 import { QUIRKS } from "./quirks.ts";
 import { REACHING } from "./reaching.ts";
 import { REASONING } from "./reasoning.ts";
@@ -30,4 +31,5 @@ export const SERVERS: readonly ServerGroup[] = [
   REACHING,
   ENDPOINTS,
   QUIRKS,
+  MORE_QUIRKS,
 ];

@@ -125,7 +125,7 @@ export const TOOL_CALLS: ServerGroup = {
     },
     whole("some gateways", "no arguments at all", [call(null)], expected({ args: "{}" })),
     whole("some gateways", "a call without its wrapper", [{ name: "f", arguments: { x: 1 } }], {
-      tool_calls: [{ name: "f", arguments: '{"x":1}' }],
+      tool_calls: [{ type: "function", function: { name: "f", arguments: '{"x":1}' } }],
     }),
     {
       who: "OpenAI of 2023",
