@@ -30,7 +30,8 @@ export class LiveStatus {
     this.spentBefore = spentBefore;
   }
 
-  /** Writes the first status. The other shards have to see this one before it sends. */
+  /** Writes the first status. A shard waits for it: the others have to know of it before it sends. Of any other
+   * run it only informs, and the first request does not wait for the disk. */
   static async open(
     { progress, generator, prepared }: Pick<RunContext, "progress" | "generator" | "prepared">,
     { shard }: ResolvedRunOptions,
@@ -52,7 +53,8 @@ export class LiveStatus {
       mode: job.replacing.mode,
       isLedger: shard !== undefined && prepared.budget.maxCostUsd !== null,
     });
-    await file.write();
+    const written = file.write();
+    if (shard !== undefined) await written;
     return new LiveStatus(file, fleet, spentBefore);
   }
 
