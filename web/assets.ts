@@ -9,6 +9,8 @@ import { HIGHLIGHT_JS } from "../lib/deps/highlight_js.ts";
 import { MARKED_JS } from "../lib/deps/marked.ts";
 import { UPLOT_CSS as UPLOT_STYLE, UPLOT_JS as UPLOT_SCRIPT } from "../lib/deps/uplot.ts";
 import HTML from "./page.html" with { type: "text" };
+import head from "./page/head.html" with { type: "text" };
+import icons from "./page/icons.html" with { type: "text" };
 import about from "./page/about.js" with { type: "text" };
 import announcer from "./page/announcer.js" with { type: "text" };
 import base from "./page/base.css" with { type: "text" };
@@ -87,7 +89,7 @@ const STYLES = [
 ];
 
 /** The page. */
-export const PAGE_HTML: string = HTML;
+export const PAGE_HTML: string = inShell(HTML);
 
 /** Its script: the modules of `page/` in one, since a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);
@@ -109,6 +111,11 @@ export const UPLOT_CSS: string = UPLOT_STYLE;
 export const MARKDOWN_JS: string = `var marked=function(){${
   asFunction(MARKED_JS)
 }}();\n${HIGHLIGHT_JS}`;
+
+/** A page with what all pages of this server begin with, in place of two comments. */
+export function inShell(html: string): string {
+  return html.replace("<!-- head -->", head.trim()).replace("<!-- icons -->", icons.trim());
+}
 
 /** Modules of a page as one script. Their top-level names must differ. */
 export function joinModules(modules: readonly string[]): string {

@@ -7,7 +7,7 @@
 import type { Hono } from "../../lib/deps/hono.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { bracketed, createToken } from "../access.ts";
-import { COMMON_MODULES, COMMON_STYLES, joinModules } from "../assets.ts";
+import { COMMON_MODULES, COMMON_STYLES, inShell, joinModules } from "../assets.ts";
 import { guardedApp, HTML } from "../guard.ts";
 import FLEET_HTML from "./fleet.html" with { type: "text" };
 import fleet from "./fleet.js" with { type: "text" };
@@ -49,10 +49,11 @@ export function createFleetApp(
   watch: FleetWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
 ): Hono {
+  const page = inShell(FLEET_HTML);
   const app = guardedApp({
     ...{ token, hostname, cookieName },
     ownPath: OWN_PATH,
-    page: (c) => c.body(FLEET_HTML, 200, { "content-type": HTML }),
+    page: (c) => c.body(page, 200, { "content-type": HTML }),
   });
   app.get(
     "/fleet.js",

@@ -11,7 +11,7 @@
 import { byId, icon, make, setAttribute, setChildren, setShown, setText } from "./dom.js";
 import { countWords } from "./run_state.js";
 import { formatCount, formatLatency, formatMoment, formatUsd } from "./figures.js";
-import { makeFoldedText, makeText } from "./text.js";
+import { makeFacts, makeFoldedText, makeText } from "./text.js";
 
 /** @import { Sample } from "../protocol.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
@@ -237,14 +237,7 @@ function makeWhole(sample) {
       make("p", { class: "note" }, "Long texts are cut here; the results file has them whole."),
     );
   }
-  whole.append(makeFacts(sample));
-  return whole;
-}
-
-/** @param {Sample} sample */
-function makeFacts(sample) {
-  /** @type {[string, string | number | null][]} */
-  const facts = [
+  whole.append(makeFacts([
     ["Finish reason", sample.finish_reason],
     ["Prompt tokens", sample.prompt_tokens],
     ["Completion tokens", sample.completion_tokens],
@@ -253,14 +246,8 @@ function makeFacts(sample) {
     ["Cost", sample.cost_usd > 0 ? formatUsd(sample.cost_usd) : ""],
     ["Model", sample.model],
     ["Teacher", sample.teacher],
-  ];
-  const list = make("dl", { class: "facts" });
-  for (const [name, value] of facts) {
-    if (value === null || value === "") continue;
-    const text = typeof value === "number" ? formatCount(value) : value;
-    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, text)));
-  }
-  return list;
+  ]));
+  return whole;
 }
 
 /** @param {string} text */

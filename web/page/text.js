@@ -88,6 +88,19 @@ function rawText(title, text) {
   return [shown, more];
 }
 
+/** What is known of a text: its name and its value; "" or null where it is not known. @typedef {[name: string, value: string | number | null]} Fact */
+
+/** What is known, side by side. @param {readonly Fact[]} facts */
+export function makeFacts(facts) {
+  const list = make("dl", { class: "facts" });
+  for (const [name, value] of facts) {
+    if (value === null || value === "") continue;
+    const text = typeof value === "number" ? formatCount(value) : value;
+    list.append(make("div", {}, make("dt", {}, name), make("dd", {}, text)));
+  }
+  return list;
+}
+
 /** Cut at line feeds, else at spaces, where there are any. @param {string} text */
 function textPieces(text) {
   const pieces = [];

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { COMMON_MODULES, COMMON_STYLES, joinModules } from "../assets.ts";
+import { COMMON_MODULES, COMMON_STYLES, inShell, joinModules } from "../assets.ts";
 import actions from "./page/actions.js" with { type: "text" };
 import ask from "./page/ask.js" with { type: "text" };
 import columns from "./page/columns.js" with { type: "text" };
@@ -18,6 +18,7 @@ import grid from "./page/grid.js" with { type: "text" };
 import histograms from "./page/histograms.js" with { type: "text" };
 import main from "./page/main.js" with { type: "text" };
 import nearPanel from "./page/near_panel.js" with { type: "text" };
+import openRow from "./page/open_row.js" with { type: "text" };
 import rowPages from "./page/row_pages.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
 import words from "./page/words.js" with { type: "text" };
@@ -41,12 +42,13 @@ const MODULES = [
   facets,
   histograms,
   detail,
+  openRow,
   actions,
   main,
 ];
 
 /** The page. */
-export const VIEW_HTML: string = HTML;
+export const VIEW_HTML: string = inShell(HTML);
 
 /** Its script. */
 export const VIEW_JS: string = joinModules(MODULES);

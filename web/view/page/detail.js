@@ -9,7 +9,7 @@
 
 import { formatCount, formatLatency } from "../../page/figures.js";
 import { byId, make, setShown, setText } from "../../page/dom.js";
-import { makeFoldedText, makeText } from "../../page/text.js";
+import { makeFacts, makeFoldedText, makeText } from "../../page/text.js";
 import { differenceOf } from "./difference.js";
 import { costText, makeFlag } from "./columns.js";
 
@@ -107,7 +107,7 @@ export class Detail {
       parts.push(makeText("Tool calls", row.tool_calls));
     }
     if (row.samples.length > 1) parts.push(makeSamples(row));
-    parts.push(this.#facts(row));
+    parts.push(makeFacts(factsOf(row)));
     for (const [name, text] of Object.entries(row.own)) {
       if (!SHOWN_AS_TURNS.has(name) && text !== "") {
         parts.push(makeFoldedText(`Your field: ${name}`, "", text));
@@ -150,35 +150,24 @@ export class Detail {
     }
     return list;
   }
+}
 
-  /** @param {RowDetail} row */
-  #facts(row) {
-    /** @type {[string, string | number][]} */
-    const facts = [
-      ["Status", row.status],
-      ["Finish reason", row.finish_reason],
-      ["Prompt tokens", row.prompt_tokens],
-      ["Answer tokens", row.completion_tokens],
-      ["Latency", row.latency_ms > 0 ? formatLatency(row.latency_ms) : ""],
-      ["Attempts", row.attempts],
-      [
-        "Cost",
-        row.cost_usd < 0 ? "" : costText(row) +
-          (row.is_estimated ? " (estimated by public prices)" : ""),
-      ],
-      ["Model", row.model],
-      ["Teacher", row.teacher],
-      ["Source", row.source],
-      ["File", row.file],
-    ];
-    const list = make("dl", { class: "facts" });
-    for (const [name, value] of facts) {
-      if (value === "") continue;
-      const text = typeof value === "number" ? formatCount(value) : value;
-      list.append(make("div", {}, make("dt", {}, name), make("dd", {}, text)));
-    }
-    return list;
-  }
+/** @param {RowDetail} row @returns {import("../../page/text.js").Fact[]} */
+function factsOf(row) {
+  const cost = row.cost_usd < 0 ? "" : costText(row);
+  return [
+    ["Status", row.status],
+    ["Finish reason", row.finish_reason],
+    ["Prompt tokens", row.prompt_tokens],
+    ["Answer tokens", row.completion_tokens],
+    ["Latency", row.latency_ms > 0 ? formatLatency(row.latency_ms) : ""],
+    ["Attempts", row.attempts],
+    ["Cost", row.is_estimated && cost !== "" ? `${cost} (estimated by public prices)` : cost],
+    ["Model", row.model],
+    ["Teacher", row.teacher],
+    ["Source", row.source],
+    ["File", row.file],
+  ];
 }
 
 /** Fields whose texts stand among the turns. */

@@ -14,13 +14,13 @@ import { Actions } from "./actions.js";
 import { ask, AskError, save } from "./ask.js";
 import { builtInColumns, ColumnChoices, ownColumn, USUAL_COLUMNS } from "./columns.js";
 import { Comparison } from "./comparison.js";
-import { Detail } from "./detail.js";
 import { FacetList } from "./facets.js";
 import { FilesBar } from "./files_bar.js";
 import { Filter } from "./filter.js";
 import { Grid } from "./grid.js";
 import { HistogramList } from "./histograms.js";
 import { NearPanel } from "./near_panel.js";
+import { OpenRow } from "./open_row.js";
 import { SearchBar } from "./search_bar.js";
 import { countWords, nothingWords, scanWords } from "./words.js";
 
@@ -30,6 +30,7 @@ import { countWords, nothingWords, scanWords } from "./words.js";
 /** While something is under way, it is asked how far it is. */
 const BUSY_MS = 250;
 const CALM_MS = 2_000;
+
 /** The page. */
 class ViewPage {
   #filter = Filter.fromHash(location.hash);
@@ -47,8 +48,8 @@ class ViewPage {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #grid = new Grid((from, count) => this.#loadRows(from, count), {
-    open: (row, place) => this.#openRow(row.id, row.uid, place),
-    close: () => this.#closeRow(),
+    open: (row, place) => this.#row.open(row, place),
+    close: () => this.#row.close(),
     select: () => this.#updateSelection(),
     sort: (field) => this.#sort(field),
   });
@@ -60,7 +61,11 @@ class ViewPage {
     this.#filter.setRange(field, min, max);
     this.#changed();
   });
-  #detail = new Detail(this.#words, (uid) => this.#openUid(uid));
+  #row = new OpenRow(this.#grid, this.#words, {
+    filter: () => this.#filter,
+    query: () => this.#query,
+    fail: (error) => this.#showProblem(error),
+  });
   #actions = new Actions();
   #files = new FilesBar();
   #comparison = new Comparison();
@@ -90,18 +95,12 @@ class ViewPage {
       this.#updateSelection();
       this.#grid.draw();
     });
-    click("detail-close", () => this.#closeRow());
-    click("detail-next", () => this.#step(1));
-    click("detail-previous", () => this.#step(-1));
     addEventListener("hashchange", () => {
       if (location.hash.slice(1) === this.#filter.toHash()) return;
       this.#filter = Filter.fromHash(location.hash);
       this.#changed();
-      if (this.#filter.row === "") this.#closeRow();
-      else this.#openUid(this.#filter.row);
-    });
-    byId("detail", HTMLElement).addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#closeRow();
+      if (this.#filter.row === "") this.#row.close();
+      else this.#row.openUid(this.#filter.row);
     });
     this.#changed();
     this.#poll();
@@ -254,10 +253,10 @@ class ViewPage {
       state.max_tokens,
     );
     if (
-      this.#filter.row !== "" && !this.#detail.isOpen &&
+      this.#filter.row !== "" && !this.#row.isOpen &&
       shown.scan?.isDone !== false
     ) {
-      this.#openUid(this.#filter.row);
+      this.#row.openUid(this.#filter.row);
     }
   }
 
@@ -274,66 +273,6 @@ class ViewPage {
     setShown(byId("run-link", HTMLElement), state.hasRun);
     this.#columnChoices.update(state.own, this.#shownColumns);
     if (isFirst) this.#setColumns();
-  }
-
-  /** @param {string} id @param {string} uid @param {number} place */
-  async #openRow(id, uid, place) {
-    this.#filter.row = uid;
-    this.#grid.opened = id;
-    history.replaceState(null, "", `#${this.#filter.toHash()}`);
-    setText(
-      byId("detail-place", HTMLElement),
-      place >= 0
-        ? `Row ${formatCount(place + 1)} of ${formatCount(this.#grid.total)}`
-        : "Not among the rows that are shown",
-    );
-    try {
-      const row = await ask("row", { id });
-      if (this.#grid.opened === id) this.#detail.show(row);
-    } catch (error) {
-      this.#showProblem(error);
-    }
-  }
-
-  /** Opens the row of an id, wherever it is. @param {string} uid */
-  async #openUid(uid) {
-    try {
-      const place = await ask("locate", { ...this.#query, uid });
-      if (place >= 0) {
-        this.#grid.goTo(place, true);
-        const row = await this.#grid.fetchRow(place);
-        if (row !== undefined) await this.#openRow(row.id, uid, place);
-        return;
-      }
-      const { rows } = await ask("rows", {
-        where: `uid == ${JSON.stringify(uid)}`,
-        from: "0",
-        count: "1",
-      });
-      if (rows.length > 0) await this.#openRow(rows[0].id, uid, -1);
-    } catch (error) {
-      this.#showProblem(error);
-    }
-  }
-
-  #closeRow() {
-    if (!this.#detail.isOpen) return;
-    this.#detail.hide();
-    this.#filter.row = "";
-    this.#grid.opened = "";
-    history.replaceState(null, "", `#${this.#filter.toHash()}`);
-    this.#grid.draw();
-    this.#grid.focus();
-  }
-
-  /** @param {number} by */
-  async #step(by) {
-    const place = this.#grid.active + by;
-    if (place < 0 || place >= this.#grid.total) return;
-    this.#grid.goTo(place);
-    const row = await this.#grid.fetchRow(place);
-    if (row !== undefined) await this.#openRow(row.id, row.uid, place);
-    this.#grid.draw();
   }
 
   #updateSelection() {
