@@ -8,19 +8,18 @@ import { xxHash64Hex } from "../hash.ts";
 import { parseField } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
-import { promptOf } from "./turns.ts";
-import { NearDuplicates } from "./near_duplicates.ts";
+import { facetsOf, histogramsOf } from "./facets.ts";
+import { NearSearch } from "./near_search.ts";
 import type {
   DataRequestName,
   DataRequests,
   DataState,
-  NearStatus,
   Overview,
   Query,
   RowPage,
   ScanStatus,
 } from "./protocol.ts";
-import { facetsOf, histogramsOf, planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
+import { planOf, rowsThatMeet, sortableFields, sortRows } from "./query.ts";
 import { scanJobOf } from "./scan.ts";
 import { Scanner } from "./scanner.ts";
 import { readFacts, rowDetail, rowOfId, shownRow } from "./shown_row.ts";
@@ -57,7 +56,7 @@ const TURN_MS = 25;
 export class DataServer {
   readonly #index: DataIndex;
   #selections: (Selection & { madeMs: number; askedMs: number })[] = [];
-  #near: { status: NearStatus; steps: Generator<void> } | undefined;
+  readonly #near: NearSearch;
   readonly #paths: readonly string[];
   #comparison: RunComparison | null = null;
   #comparedVersion = -1;
@@ -65,6 +64,7 @@ export class DataServer {
   /** A server for this index; `paths` are those that the user named. */
   constructor(index: DataIndex, paths: readonly string[]) {
     this.#index = index;
+    this.#near = new NearSearch(index);
     this.#paths = paths;
   }
 
@@ -82,7 +82,7 @@ export class DataServer {
       row: ({ id }) => this.#withRow(id, (row) => rowDetail(this.#index, row)),
       locate: (query) => this.#locate(query),
       uids: (query) => this.#uids(query),
-      near: ({ of }) => this.#startNear(of),
+      near: ({ of }) => of === "cancel" ? this.#near.cancel() : this.#near.start(of),
       files: ({ files }) => void this.#index.addFiles(files) as undefined,
     };
     return answers[name](given);
@@ -96,11 +96,7 @@ export class DataServer {
       isBusy = await this.#index.step();
       if (!isBusy) break;
     }
-    if (isBusy) return true;
-    while (this.#near?.status.state === "running" && performance.now() < end) {
-      this.#near.steps.next();
-    }
-    return this.#near?.status.state === "running";
+    return isBusy || this.#near.work(end);
   }
 
   /** Cancels searches and closes the index. */
@@ -125,7 +121,7 @@ export class DataServer {
       sortable: sortableFields(table),
       own: ownNames(this.#index),
       max_tokens: [...limits],
-      near: this.#near?.status ?? null,
+      near: this.#near.status,
       comparison: this.#comparison,
       runs: results.flatMap(({ mark: { path }, hints: { input, model } }) =>
         input === undefined || model === undefined ? [] : [{ input, output: path, model }]
@@ -255,65 +251,6 @@ export class DataServer {
       one.scanner?.cancel();
       return false;
     });
-  }
-
-  #startNear(of: "prompt" | "response" | "cancel"): NearStatus | null {
-    if (of === "cancel") {
-      if (this.#near?.status.state === "running") {
-        this.#near.status = { ...this.#near.status, state: "cancelled" };
-      }
-      return this.#near?.status ?? null;
-    }
-    const { table } = this.#index;
-    const rows = rowsThatMeet(table, planOf(table, 'status == "answered"').indexed);
-    table.nearOf = undefined;
-    const status: NearStatus = {
-      of,
-      done: 0,
-      total: rows.length,
-      state: "running",
-      groups: 0,
-      copies: 0,
-      problem: null,
-    };
-    this.#near = { status, steps: this.#nearSteps(of, rows) };
-    return status;
-  }
-
-  *#nearSteps(of: "prompt" | "response", rows: Uint32Array<ArrayBuffer>): Generator<void> {
-    const { table, files } = this.#index;
-    const textAt = (row: number) => {
-      const facts = readFacts(this.#index, row);
-      if (facts === undefined) return "";
-      return of === "response"
-        ? facts.response
-        : promptOf(facts.line, files[table.columns.file[row]].hints);
-    };
-    const near = new NearDuplicates(rows, { textAt, isSameRow: (a, b) => table.isSameRow(a, b) });
-    const tell = (done: number) => {
-      this.#near!.status = { ...this.#near!.status, done: Math.round(done) };
-    };
-    for (const row of rows) {
-      near.add(textAt(row));
-      if (near.added % 64 !== 0) continue;
-      tell(near.added * 0.8);
-      yield;
-    }
-    for (const share of near.compare()) {
-      tell(rows.length * (0.8 + share * 0.2));
-      yield;
-    }
-    const copies = near.copies();
-    table.nearOf = copies;
-    this.#index.version++;
-    const groups = new Set(copies.values()).size;
-    this.#near!.status = {
-      ...this.#near!.status,
-      done: rows.length,
-      state: "done",
-      groups,
-      copies: copies.size,
-    };
   }
 }
 

@@ -1,18 +1,14 @@
 /**
- * Filters and sorts rows, and counts them for facets and histograms.
+ * Filters and sorts rows.
  *
  * @module
  */
 
 import { parseWhere, type Part } from "../where/mod.ts";
 import { Mark } from "./columns.ts";
-import { AGREEMENTS } from "./compared_rows.ts";
 import type { DataIndex } from "./data_index.ts";
 import { needsDerived } from "./derived.ts";
-import { FLAGS } from "./flags.ts";
-import { STATUSES } from "./line_facts.ts";
 import { getterOf, NUMBER_FIELDS, type NumberArray } from "./lookup.ts";
-import type { Facet, FacetValue, Histogram } from "./protocol.ts";
 import { Scan, SCAN_ROWS, scanJobOf } from "./scan.ts";
 import type { Table } from "./table.ts";
 
@@ -164,143 +160,6 @@ function radixSorted(
   }
   for (let at = 0; at < length; at++) next[at] = rows[order[at]];
   return next;
-}
-
-/** The maximum number of values of one facet. */
-const MAX_FACET_VALUES = 50;
-
-/** Counts rows by every field with few values. */
-export function facetsOf(table: Table, rows: Uint32Array): Facet[] {
-  const { columns, names } = table;
-  const facets = [
-    facet("status", "Status", rows, columns.status, STATUSES),
-    facet("error.type", "Failure", rows, columns.failure, names.failure.list, true),
-    facet("finish_reason", "Finish reason", rows, columns.finishReason, names.finishReason.list),
-    flagFacet(table, rows),
-    facet("model", "Model", rows, columns.model, names.model.list),
-    facet("teacher", "Teacher", rows, columns.teacher, names.teacher.list),
-    facet("source_file", "Source file", rows, columns.source, names.source.list),
-  ];
-  const { compared } = table;
-  if (compared !== undefined) {
-    facets.unshift(
-      facet("compared_run", "Run", rows, compared.run, compared.paths),
-      facet("run_agreement", "Answers of both runs", rows, compared.agreement, AGREEMENTS),
-    );
-  }
-  for (const field of table.fields.values()) {
-    if (field.values === undefined || field.values.length === 0) continue;
-    facets.push({
-      ...facet(field.name, field.name, rows, field.codes, [undefined, ...field.values], true),
-      isOwn: true,
-    });
-  }
-  return facets.filter(({ values }) => values.length > 0);
-}
-
-function facet(
-  field: string,
-  title: string,
-  rows: Uint32Array,
-  codes: Uint8Array | Uint16Array,
-  values: readonly FacetValue[],
-  skipsFirst = false,
-): Facet {
-  const counts = new Uint32Array(values.length + 1);
-  if (codes instanceof Uint8Array) countBytes(rows, codes, counts);
-  else countWords(rows, codes, counts);
-  const counted = values.map((value, code) => ({ value: value ?? null, count: counts[code], code }))
-    .filter(({ count, code, value }) =>
-      count > 0 && !(skipsFirst && code === 0 && (value === null || value === ""))
-    );
-  const areNumbers = counted.every(({ value }) => typeof value === "number");
-  counted.sort((a, b) => areNumbers ? Number(a.value) - Number(b.value) : b.count - a.count);
-  return {
-    field,
-    title,
-    isOwn: false,
-    values: counted.slice(0, MAX_FACET_VALUES).map(({ value, count }) => ({ value, count })),
-    more: Math.max(0, counted.length - MAX_FACET_VALUES),
-  };
-}
-
-// V8 optimizes a single function for both kinds of array badly: it takes five times as long.
-// `for … of` is slower, too.
-
-/** Counts rows by their codes; a row beyond their end has code 0. */
-function countBytes(rows: Uint32Array, codes: Uint8Array, counts: Uint32Array): void {
-  for (let at = 0; at < rows.length; at++) {
-    const row = rows[at];
-    counts[row < codes.length ? codes[row] : 0]++;
-  }
-}
-
-function countWords(rows: Uint32Array, codes: Uint16Array, counts: Uint32Array): void {
-  for (let at = 0; at < rows.length; at++) counts[codes[rows[at]]]++;
-}
-
-function flagFacet({ columns }: Table, rows: Uint32Array): Facet {
-  const combinations = new Uint32Array(0x1_0000);
-  countWords(rows, columns.flags, combinations);
-  const values = FLAGS.map(({ name }, bit) => {
-    let count = 0;
-    for (let bits = 1; bits < 1 << FLAGS.length; bits++) {
-      if ((bits & (1 << bit)) !== 0) count += combinations[bits];
-    }
-    return { value: name, count };
-  });
-  return {
-    field: "flags",
-    title: "Flags",
-    isOwn: false,
-    values: values.filter(({ count }) => count > 0),
-    more: 0,
-  };
-}
-
-/** The token counts that have a histogram. */
-const HISTOGRAMS = [
-  ["prompt_tokens", "Prompt tokens"],
-  ["completion_tokens", "Answer tokens"],
-  ["reasoning_tokens", "Reasoning tokens"],
-] as const;
-
-/** Histograms of the token counts, with four bins for each power of two. */
-export function histogramsOf(table: Table, rows: Uint32Array): Histogram[] {
-  return HISTOGRAMS.map(([field, title]) => {
-    const values = table.columns[NUMBER_FIELDS[field]];
-    const counts = new Uint32Array(binOf(0xffff_ffff) + 1);
-    let most = 0;
-    for (let at = 0; at < rows.length; at++) {
-      const value = values[rows[at]];
-      counts[binOf(value)]++;
-      if (value > most) most = value;
-    }
-    const last = binOf(most);
-    return {
-      field,
-      title,
-      most,
-      bins: [...counts.subarray(0, last + 1)].map((count, bin) => ({
-        from: binStart(bin),
-        to: binStart(bin + 1) - 1,
-        count,
-      })),
-    };
-  }).filter(({ most }) => most > 0);
-}
-
-/** The bin of a count: 0, 1, 2, 3, then four bins for each power of two. */
-export function binOf(value: number): number {
-  if (value < 4) return value;
-  const octave = 31 - Math.clz32(value);
-  return 4 * (octave - 1) + ((value >>> (octave - 2)) & 3);
-}
-
-function binStart(bin: number): number {
-  if (bin < 4) return bin;
-  const octave = Math.floor(bin / 4) + 1;
-  return (4 + bin % 4) * 2 ** (octave - 2);
 }
 
 /** Names of fields by which rows can be sorted. */

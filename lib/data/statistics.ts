@@ -6,7 +6,7 @@
 
 import { FLAGS } from "./flags.ts";
 import { Mark } from "./columns.ts";
-import { facetsOf, histogramsOf } from "./query.ts";
+import { facetsOf, histogramsOf } from "./facets.ts";
 import type { Facet, Histogram } from "./protocol.ts";
 import { STATUSES } from "./line_facts.ts";
 import { type Spread, spreadOf } from "./spread.ts";
