@@ -24,23 +24,36 @@ export class AboutView {
     setShown(this.#halt, isHalted);
     setText(byId("halt-reason", HTMLElement), summary?.reason ?? "The run was halted");
     setShown(byId("halt-next", HTMLElement), next !== undefined);
-    setText(byId("halt-command", HTMLElement), next?.command ?? "");
+    setCommand(byId("halt-command", HTMLElement), next?.command ?? "");
     setShown(this.#section, about !== null);
     setShown(byId("over-commands", HTMLElement), about !== null);
     const text = JSON.stringify(about);
     if (about === null || text === this.#text) return;
     this.#text = text;
     this.#facts.replaceChildren(
-      ...about.commands.map(({ name, command }) => factOf(name, command)),
-      ...about.facts.map(({ name, text }) => factOf(name, text)),
+      ...about.commands.map(({ name, command }) => {
+        const line = make("pre");
+        setCommand(line, command);
+        return factOf(name, line);
+      }),
+      ...about.facts.map(({ name, text }) => factOf(name, make("pre", {}, text))),
     );
   }
 }
 
-/** @param {string} name @param {string} text */
+/** @param {string} name @param {HTMLElement} text */
 function factOf(name, text) {
-  const words = make("dd", {}, make("pre", {}, text));
-  return make("div", {}, make("dt", {}, name), words);
+  return make("div", {}, make("dt", {}, name), make("dd", {}, text));
+}
+
+/** Browsers end a line behind any hyphen, that of `-o` too: the words of a command are kept whole. @param {HTMLElement} element @param {string} command */
+function setCommand(element, command) {
+  if (element.textContent === command) return;
+  element.replaceChildren(
+    ...command.split(/(\s+)/).map((part, place) =>
+      place % 2 === 0 ? make("span", { class: "word" }, part) : part
+    ),
+  );
 }
 
 /** Copies the command of the banner; where the context is not secure, selects it to be copied. */

@@ -62,12 +62,12 @@ export class Overview {
 
   /** Writes the state line; its times grow while no message arrives. @param {RunStore} store @param {number} nowMs */
   updateState(store, nowMs) {
-    const { tone, icon, word, detail } = stateWords(store, nowMs);
+    const { tone, icon, word, detail, short = detail } = stateWords(store, nowMs);
     const { time, age } = durableWords(store, nowMs);
     setAttribute(this.#state, "data-tone", tone);
     setIcon(this.#stateIcon, icon);
     setText(this.#stateWord, word);
-    setText(this.#stateDetail, detail);
+    setText(this.#stateDetail, short);
     setText(this.#diskTime, time);
     setText(this.#diskAge, age);
     const { snapshot, run } = store;

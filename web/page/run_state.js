@@ -25,6 +25,7 @@ import {
  * @property {string} icon
  * @property {string} word
  * @property {string} detail
+ * @property {string} [short] the same where a banner has the reason
  */
 
 /**
@@ -90,7 +91,8 @@ function endWords(store) {
   const left = summary.pending > 0 ? `, ${formatCount(summary.pending)} rows left` : "";
   const why = summary.reason === null ? "" : `: ${summary.reason}`;
   if (summary.state === "halted") {
-    return { tone: "bad", icon: "stop", word: "Halted", detail: `${took}${left}${why}` };
+    const short = `${took}${left}`;
+    return { tone: "bad", icon: "stop", word: "Halted", detail: `${short}${why}`, short };
   }
   if (summary.state === "interrupted") {
     return { tone: "wait", icon: "stop", word: "Stopped", detail: `${took}${left}${why}` };

@@ -268,7 +268,7 @@ function fillError({ element, cells, mark }, group, store, nowMs) {
   setText(cells.type, group.type);
   setText(cells.status, group.status === null ? "" : `HTTP ${group.status}`);
   setText(cells.message, group.message || UNKNOWN);
-  setText(cells.uids, group.uids.length === 0 ? "" : `as in ${group.uids.join(", ")}`);
+  setText(cells.uids, group.uids.length === 0 ? "" : `For example in ${group.uids.join(", ")}`);
   setText(cells.count, formatCount(group.count));
   setText(cells.action, taken.map(({ count, word }) => `${formatCount(count)} ${word}`).join(", "));
   setText(cells.advice, ADVICE[group.type] ?? "");

@@ -137,7 +137,7 @@ export class HistogramList {
     const isBeyond = limits.every((limit) => bins.every(({ to }) => to < limit));
     setText(
       plot.limit,
-      `Line: max_tokens ${limits.map(formatCount).join(", ")}${isBeyond ? ", more than any" : ""}`,
+      `Line: max_tokens ${limits.map(formatCount).join(", ")}${isBeyond ? ", not reached" : ""}`,
     );
   }
 
