@@ -20,6 +20,7 @@ import main from "./page/main.js" with { type: "text" };
 import nearPanel from "./page/near_panel.js" with { type: "text" };
 import openRow from "./page/open_row.js" with { type: "text" };
 import rowPages from "./page/row_pages.js" with { type: "text" };
+import rowWindow from "./page/row_window.js" with { type: "text" };
 import searchBar from "./page/search_bar.js" with { type: "text" };
 import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
@@ -38,6 +39,7 @@ const MODULES = [
   columns,
   difference,
   rowPages,
+  rowWindow,
   grid,
   facets,
   histograms,

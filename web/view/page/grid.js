@@ -11,13 +11,11 @@
 
 import { byId, make, setAttribute } from "../../page/dom.js";
 import { RowPages } from "./row_pages.js";
+import { ROW_PX, RowWindow } from "./row_window.js";
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-const ROW_PX = 36;
-/** Browsers cap the height of an element at 33,554,428 px: beyond this, places and pixels are scaled. */
-const MAX_PX = 30_000_000;
 /** Rows beyond the edges that are elements anyway. */
 const OVERSCAN = 4;
 
@@ -29,12 +27,9 @@ export class Grid {
   #layer = byId("grid-rows", HTMLElement);
   /** @type {Column[]} */
   #columns = [];
-  #total = 0;
   /** The place of the row that the keyboard is at. */
   #active = 0;
-  /** The place of the row at the upper edge; a fraction while it is cut. */
-  #top = 0;
-  #isScrolling = false;
+  #window = new RowWindow(this.#scroller);
   #pages;
   /** Rows that are chosen, by their names; their ids. @type {Map<string, string>} */
   selected = new Map();
@@ -49,10 +44,12 @@ export class Grid {
   constructor(load, listener) {
     this.#pages = new RowPages(load, () => this.draw());
     this.#listener = listener;
-    this.#scroller.addEventListener("scroll", () => this.#onScroll());
-    this.#scroller.addEventListener("wheel", (event) => this.#onWheel(event), {
-      passive: false,
+    this.#scroller.addEventListener("scroll", () => {
+      if (this.#window.takeScroll()) this.draw();
     });
+    this.#scroller.addEventListener("wheel", (event) => {
+      if (this.#window.takeWheel(event)) this.draw();
+    }, { passive: false });
     this.#scroller.addEventListener("keydown", (event) => this.#onKey(event));
     this.#layer.addEventListener("click", (event) => this.#onClick(event));
     new ResizeObserver(() => this.draw()).observe(this.#scroller);
@@ -60,7 +57,7 @@ export class Grid {
 
   /** How many rows there are. */
   get total() {
-    return this.#total;
+    return this.#window.total;
   }
 
   /** The place of the row that the keyboard is at. */
@@ -111,33 +108,25 @@ export class Grid {
     if (isOther) {
       this.#pages.clear();
       this.#active = 0;
-      this.#top = 0;
-      this.#setScroll();
+      this.#window.goTop();
     } else this.#pages.renew();
     this.draw();
   }
 
   /** There are this many rows. @param {number} total */
   setTotal(total) {
-    if (total === this.#total) return;
-    this.#total = total;
+    if (total === this.total) return;
+    this.#window.total = total;
     this.#active = Math.max(0, Math.min(this.#active, total - 1));
     setAttribute(this.#scroller, "aria-rowcount", String(total + 1));
-    this.#space.style.height = `${Math.min(MAX_PX, total * ROW_PX) + ROW_PX}px`;
+    this.#space.style.height = `${this.#window.heightPx}px`;
     this.draw();
   }
 
   /** Goes to a place. @param {number} place @param {boolean} [isCentred] */
   goTo(place, isCentred = false) {
-    this.#active = Math.max(0, Math.min(place, this.#total - 1));
-    const rows = this.#rowsInSight;
-    if (isCentred) this.#top = this.#active - rows / 2;
-    else if (this.#active < this.#top) this.#top = this.#active;
-    else if (this.#active > this.#top + rows - 1) {
-      this.#top = this.#active - rows + 1;
-    }
-    this.#top = Math.max(0, Math.min(this.#top, this.#total - rows));
-    this.#setScroll();
+    this.#active = Math.max(0, Math.min(place, this.total - 1));
+    this.#window.show(this.#active, isCentred);
     this.draw();
   }
 
@@ -153,81 +142,24 @@ export class Grid {
 
   /** Draws the rows in sight. */
   draw() {
-    const rows = this.#rowsInSight;
-    const first = Math.max(0, Math.floor(this.#top) - OVERSCAN);
-    const last = Math.min(
-      this.#total - 1,
-      Math.ceil(this.#top + rows) + OVERSCAN,
-    );
-    const shift = this.#scroller.scrollTop - this.#top * ROW_PX;
+    const { top, rows, shiftPx } = this.#window;
+    const first = Math.max(0, Math.floor(top) - OVERSCAN);
+    const last = Math.min(this.total - 1, Math.ceil(top + rows) + OVERSCAN);
     const elements = [];
     for (let place = first; place <= last; place++) {
       const element = this.#rowElement(place);
-      element.style.transform = `translateY(${Math.round(shift + place * ROW_PX)}px)`;
+      element.style.transform = `translateY(${Math.round(shiftPx + place * ROW_PX)}px)`;
       elements.push(element);
     }
     this.#layer.replaceChildren(...elements);
     const isActiveInSight = this.#active >= first && this.#active <= last &&
-      this.#total > 0;
+      this.total > 0;
     setAttribute(
       this.#scroller,
       "aria-activedescendant",
       isActiveInSight ? `row-${this.#active}` : false,
     );
-    if (this.#total > 0) this.#pages.need(first, last);
-  }
-
-  get #rowsInSight() {
-    return Math.max(1, (this.#scroller.clientHeight - ROW_PX) / ROW_PX);
-  }
-
-  /** Pixels that can be scrolled, and rows that this stands for. */
-  get #range() {
-    const px = Math.min(MAX_PX, this.#total * ROW_PX) + ROW_PX -
-      this.#scroller.clientHeight;
-    return {
-      px: Math.max(1, px),
-      rows: Math.max(0, this.#total - this.#rowsInSight),
-    };
-  }
-
-  #onScroll() {
-    if (this.#isScrolling) {
-      this.#isScrolling = false;
-      return;
-    }
-    const { px, rows } = this.#range;
-    const { scrollTop } = this.#scroller;
-    this.#top = this.#total * ROW_PX <= MAX_PX
-      ? scrollTop / ROW_PX
-      : Math.min(1, scrollTop / px) * rows;
-    this.draw();
-  }
-
-  /** Where pixels are scaled, a turn of the wheel would pass by many rows. @param {WheelEvent} event */
-  #onWheel(event) {
-    if (
-      this.#total * ROW_PX <= MAX_PX || event.ctrlKey || event.deltaY === 0
-    ) return;
-    event.preventDefault();
-    const rows = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL
-      ? event.deltaY / ROW_PX
-      : event.deltaY;
-    this.#top = Math.max(0, Math.min(this.#top + rows, this.#range.rows));
-    this.#setScroll();
-    this.draw();
-  }
-
-  #setScroll() {
-    const { px, rows } = this.#range;
-    const scrollTop = this.#total * ROW_PX <= MAX_PX
-      ? this.#top * ROW_PX
-      : rows === 0
-      ? 0
-      : this.#top / rows * px;
-    const before = this.#scroller.scrollTop;
-    this.#scroller.scrollTop = scrollTop;
-    this.#isScrolling = this.#scroller.scrollTop !== before;
+    if (this.total > 0) this.#pages.need(first, last);
   }
 
   /** @param {KeyboardEvent} event */
@@ -237,7 +169,7 @@ export class Grid {
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey
     ) return;
-    const page = Math.max(1, Math.floor(this.#rowsInSight) - 1);
+    const page = Math.max(1, Math.floor(this.#window.rows) - 1);
     const places = {
       ArrowDown: this.#active + 1,
       j: this.#active + 1,
@@ -246,7 +178,7 @@ export class Grid {
       PageDown: this.#active + page,
       PageUp: this.#active - page,
       Home: 0,
-      End: this.#total - 1,
+      End: this.total - 1,
     };
     const place = Reflect.get(places, event.key);
     if (place !== undefined) this.goTo(place);
