@@ -149,7 +149,7 @@ Deno.test("view: a pattern that takes forever is ended, and everything else answ
       continue;
     }
     assert(
-      /ended at row 1 of 1: .* took more than 2 s/.test(scan.problem ?? ""),
+      /stopped at row 1 of 1: .* took more than 2 s/.test(scan.problem ?? ""),
       scan.problem ?? "",
     );
     break;
