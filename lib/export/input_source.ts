@@ -44,12 +44,16 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   readonly #files: readonly string[];
   readonly #inputs: { input: Input; stamp: string }[] = [];
   readonly #taken = new Bits();
+  /** Whether the second pass needs no more of a row than its text. */
+  readonly #isAsText: boolean;
   #spool: RowSpool | undefined;
 
   /** For the files of one conversion. */
   constructor(files: readonly string[], options: ResolvedExport) {
     this.#options = options;
     this.#reader = new ConversationReader(options);
+    const { format, validation, dedupe } = options;
+    this.#isAsText = format === "raw" && validation === 0 && !dedupe;
     this.#files = files;
     const names = files.slice(0, MAX_NAMED).map((path) => `\`${basename(path)}\``);
     const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : "";
@@ -105,7 +109,11 @@ export class InputSource implements ExampleSource, AsyncDisposable {
         const examples: Example[] = [];
         for (const { text, number } of lines) {
           if (!this.#taken.has(index++)) continue;
-          examples.push(this.#again(text, file, number));
+          examples.push(
+            text !== undefined && this.#isAsText
+              ? new TextExample(text, file, number)
+              : this.#again(text, file, number),
+          );
         }
         if (examples.length > 0) yield examples;
       }
@@ -155,29 +163,18 @@ export class InputSource implements ExampleSource, AsyncDisposable {
     } catch (error) {
       return new NoConversation(`not JSON: ${(error as Error).message}`);
     }
-    const isList = Array.isArray(value);
-    if (!isList && !isObject(value)) return new NoConversation("must be an object");
+    if (!Array.isArray(value) && !isObject(value)) return new NoConversation("must be an object");
     if (isTooDeep(value, MAX_DEPTH)) {
       return new NoConversation(`nested deeper than ${MAX_DEPTH} levels`);
     }
     const { validation, dedupe } = this.#options;
     const known = validation > 0 || dedupe ? this.#reader.read(text, { file, line }) : undefined;
     if (known !== undefined && !(known instanceof NoConversation)) return known;
-    return {
-      text: isList ? `{"messages":${text}}` : text,
-      result: (isList ? { messages: value } : value) as Record<string, unknown>,
+    const example = new TextExample(text, file, line, value);
+    return validation === 0 && !dedupe ? example : Object.assign(example, {
       rowUid: validation > 0 ? sha256Hex(text) : "",
-      messages: [],
-      tools: undefined,
       response: dedupe ? text : "",
-      reasoning: "",
-      toolCalls: undefined,
-      answer: null,
-      file,
-      input: file,
-      line,
-      sample: 0,
-    };
+    });
   }
 
   #again(text: string | undefined, file: string, line: number): Example {
@@ -188,6 +185,37 @@ export class InputSource implements ExampleSource, AsyncDisposable {
 
   async #checkUnchanged(file: string, stamp: string): Promise<void> {
     if (await stampOf(file) !== stamp) throw changed(file);
+  }
+}
+
+/** A row that is written as it stands in its file. */
+class TextExample implements Example {
+  readonly text: string;
+  readonly rowUid = "";
+  readonly messages = [];
+  readonly tools = undefined;
+  readonly response = "";
+  readonly reasoning = "";
+  readonly toolCalls = undefined;
+  readonly answer = null;
+  readonly file: string;
+  readonly input: string;
+  readonly line: number;
+  readonly sample = 0;
+  #value: unknown;
+
+  /** A bare list of messages becomes an object. `value` is what the text says, where it is known. */
+  constructor(text: string, file: string, line: number, value?: unknown) {
+    const isList = text.startsWith("[");
+    this.text = isList ? `{"messages":${text}}` : text;
+    this.#value = isList && value !== undefined ? { messages: value } : value;
+    this.file = this.input = file;
+    this.line = line;
+  }
+
+  get result(): Record<string, unknown> {
+    this.#value ??= JSON.parse(this.text);
+    return this.#value as Record<string, unknown>;
   }
 }
 
