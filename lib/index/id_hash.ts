@@ -10,6 +10,13 @@
  * @module
  */
 
+/** A key is this many words of 32 bits. */
+export const KEY_WORDS = 4;
+/** Entries are stored in blocks of 4,096, so that a growing table copies none of them. */
+export const BLOCK_BITS = 12;
+export const BLOCK_ENTRIES = 1 << BLOCK_BITS;
+export const BLOCK_MASK = BLOCK_ENTRIES - 1;
+
 const C1 = 0x239b961b, C2 = 0xab0e9789, C3 = 0x38b34ae5, C4 = 0xa1e38b93;
 
 /** Hashes the bytes from `start` to `end` into four words, with the seed 0. */
@@ -113,3 +120,18 @@ export function wordAt(text: string, start: number): number {
   for (let i = start; i < start + 8; i++) value = value << 4 | DIGITS[text.charCodeAt(i)];
   return value >>> 0;
 }
+
+/** The id of 32 hex digits in this slot, from the hashes of `IdTable.releaseKeys()`. */
+export function uidIn(keys: readonly Uint32Array[], slot: number): string {
+  const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
+  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
+  return UID_BYTES.toHex();
+}
+
+/** The block that holds the hash of a slot. */
+export function blockOf(slot: number): number {
+  return slot >>> BLOCK_BITS;
+}
+
+const UID_BYTES = new Uint8Array(16);
+const UID_VIEW = new DataView(UID_BYTES.buffer);

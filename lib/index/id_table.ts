@@ -10,7 +10,18 @@
  * @module
  */
 
-import { isHex, mixed, murmur3, readHex, UID_DIGITS, wordAt } from "./id_hash.ts";
+import {
+  BLOCK_BITS,
+  BLOCK_ENTRIES,
+  BLOCK_MASK,
+  isHex,
+  KEY_WORDS,
+  mixed,
+  murmur3,
+  readHex,
+  UID_DIGITS,
+  wordAt,
+} from "./id_hash.ts";
 
 /** The id is in the results file. */
 export const HAS_RESULT = 2;
@@ -21,13 +32,9 @@ export const SEEN = 8;
 /** The failed row with the id is retried. */
 export const ASK_AGAIN = 16;
 
-const KEY_WORDS = 4, CHECK_WORDS = 2;
+const CHECK_WORDS = 2;
 const MAX_LOAD = 0.8;
 const GROWTH = 1.5;
-/** Entries are stored in blocks of 4,096, so that a growing table copies none of them. */
-const BLOCK_BITS = 12;
-const BLOCK_ENTRIES = 1 << BLOCK_BITS;
-const BLOCK_MASK = BLOCK_ENTRIES - 1;
 const FIRST_ENTRIES = 16;
 const ENCODER = new TextEncoder();
 
@@ -280,21 +287,6 @@ export class IdTable implements Disposable {
     this.#key.set(key);
   }
 }
-
-/** The id of 32 hex digits in this slot, from the hashes of `IdTable.releaseKeys()`. */
-export function uidIn(keys: readonly Uint32Array[], slot: number): string {
-  const block = keys[slot >>> BLOCK_BITS], at = (slot & BLOCK_MASK) * KEY_WORDS;
-  for (let word = 0; word < KEY_WORDS; word++) UID_VIEW.setUint32(word * 4, block[at + word]);
-  return UID_BYTES.toHex();
-}
-
-/** The block that holds the hash of a slot. */
-export function blockOf(slot: number): number {
-  return slot >>> BLOCK_BITS;
-}
-
-const UID_BYTES = new Uint8Array(16);
-const UID_VIEW = new DataView(UID_BYTES.buffer);
 
 function free({ buffer }: { buffer: ArrayBufferLike }): void {
   (buffer as ArrayBuffer).transfer(0);

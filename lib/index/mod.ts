@@ -7,6 +7,7 @@
  * @module
  */
 
-export { ASK_AGAIN, blockOf, HAS_FAILURE, HAS_RESULT, IdTable, SEEN, uidIn } from "./id_table.ts";
+export { blockOf, uidIn } from "./id_hash.ts";
+export { ASK_AGAIN, HAS_FAILURE, HAS_RESULT, IdTable, SEEN } from "./id_table.ts";
 export { readIndex } from "./results_index.ts";
 export type { IndexedLine } from "./indexed_line.ts";

@@ -21,17 +21,13 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { SinkError } from "../errors.ts";
-import { LONGEST_TURN_MS } from "../timer.ts";
 import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
-import { Batch, KeptBytes, MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
+import { Batch, Gathering, KeptBytes } from "./batch.ts";
+import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
-
-/** This many rows are written without waiting for more: a write costs 6 µs, whatever its size. */
-const ENOUGH_ROWS = 8;
 
 /** Options of a journal. */
 export interface JournalOptions<T> extends AppenderOptions {
@@ -60,7 +56,7 @@ export class Journal<T> implements AsyncDisposable {
   readonly #path: string;
   readonly #options: JournalOptions<T>;
   readonly #appender: Appender;
-  readonly #now: () => number;
+  readonly #gathering: Gathering;
   /** Used by one write at a time, because the writer makes one at a time. */
   readonly #bytes = new KeptBytes();
   /** One for the writer, one for the syncer. */
@@ -72,10 +68,6 @@ export class Journal<T> implements AsyncDisposable {
   #appendedRows = 0;
   #writtenRows = 0;
   #writer: Promise<void> | undefined;
-  /** Ends the writer's wait for more lines. */
-  #hurry: (() => void) | undefined;
-  /** When the event loop has to get a turn. */
-  #turnAt = 0;
   /** Why nothing more can be appended: the journal is closed, broken or abandoned. */
   #refusal: SinkError | undefined;
   /** Why nothing more becomes durable: the journal is broken or abandoned. */
@@ -96,7 +88,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#watched = watched;
     this.#files = files;
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#gathering = new Gathering(options.now ?? (() => performance.now()));
     this.#appender = new Appender(path, files[0], size, options);
     this.#syncer = new Syncer(files[1], {
       onDurable: options.onDurable,
@@ -184,7 +176,7 @@ export class Journal<T> implements AsyncDisposable {
     }
     batch.add(line, record);
     this.#appendedRows++;
-    if (batch.records.length >= ENOUGH_ROWS) this.#hurry?.();
+    this.#gathering.grown(batch);
     return batch.written.promise;
   }
 
@@ -241,7 +233,7 @@ export class Journal<T> implements AsyncDisposable {
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        await this.#gather();
+        await this.#gathering.enough(this.#waiting[0]);
         if (this.#waiting.length === 0) return;
         if (this.#syncer.hasRoomFor(this.#waiting[0])) await this.#writeNext();
         else await this.#syncer.room();
@@ -251,21 +243,6 @@ export class Journal<T> implements AsyncDisposable {
     } finally {
       this.#writer = undefined;
     }
-  }
-
-  /** Waits until a call is worth it, or the turn of the event loop has ended. Lanes that wait for the end of
-   * the turn send their next requests a turn later, and the teacher is idle meanwhile. */
-  async #gather(): Promise<void> {
-    const isTurnDue = this.#now() >= this.#turnAt;
-    if (!isTurnDue && this.#waiting[0].records.length >= ENOUGH_ROWS) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (!isTurnDue) this.#hurry = resolve;
-    setImmediate(() => {
-      this.#turnAt = this.#now() + LONGEST_TURN_MS;
-      resolve();
-    });
-    await promise;
-    this.#hurry = undefined;
   }
 
   async #writeNext(): Promise<void> {
