@@ -22,9 +22,8 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { Appender, type AppenderOptions, type JournalFile } from "./appender.ts";
-import { Batch, Gathering, KeptBytes } from "./batch.ts";
-import { MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
+import { Appender, type AppenderOptions, Gathering, type JournalFile } from "./appender.ts";
+import { Batch, KeptBytes, MAX_UNSYNCED_BYTES, Syncer } from "./syncer.ts";
 import { systemReason } from "../files.ts";
 import { cannotWrite, syncFolderOf } from "./durable_file.ts";
 import { type KnownFile, WatchedFile } from "./watched_file.ts";
@@ -176,7 +175,7 @@ export class Journal<T> implements AsyncDisposable {
     }
     batch.add(line, record);
     this.#appendedRows++;
-    this.#gathering.grown(batch);
+    this.#gathering.grown(batch.records.length);
     return batch.written.promise;
   }
 
@@ -233,7 +232,7 @@ export class Journal<T> implements AsyncDisposable {
   async #runWriter(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        await this.#gathering.enough(this.#waiting[0]);
+        await this.#gathering.enough(this.#waiting[0].records.length);
         if (this.#waiting.length === 0) return;
         if (this.#syncer.hasRoomFor(this.#waiting[0])) await this.#writeNext();
         else await this.#syncer.room();
