@@ -2,18 +2,18 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { type CheckOptions, createChecks, type Verdict } from "../../lib/checks/checks.ts";
 import { completionOf, rowOf } from "./answers.ts";
 
-/** What each check says of an answer. */
+/** What each check says about an answer. */
 async function reasons(options: CheckOptions, response: string): Promise<Verdict[]> {
   using checks = await createChecks(options);
   return await Promise.all(checks.list.map((check) => check(completionOf({ response }), rowOf())));
 }
 
-Deno.test("createChecks() makes no check where none is asked for", async () => {
+Deno.test("createChecks() creates no check if none is requested", async () => {
   assertEquals((await createChecks({})).list, []);
   assertEquals((await createChecks({ requireJson: false, jsonSchema: undefined })).list, []);
 });
 
-Deno.test("createChecks() makes checks in the order JSON, pattern, validate", async () => {
+Deno.test("createChecks() creates checks in the order JSON, pattern, validate", async () => {
   const options = { validate: () => "no", rejectPattern: "x", requireJson: true };
   assertEquals(await reasons(options, "x"), [
     "Not JSON: Unexpected token 'x'",
@@ -22,13 +22,13 @@ Deno.test("createChecks() makes checks in the order JSON, pattern, validate", as
   ]);
 });
 
-Deno.test("createChecks() parses an answer once where JSON and a schema are asked for", async () => {
+Deno.test("createChecks() parses an answer once if JSON and a schema are requested", async () => {
   const options = { requireJson: true, jsonSchema: { type: "string" } };
   assertEquals(await reasons(options, "1"), ["Does not match the schema: it must be string"]);
   assertEquals(await reasons(options, "x"), ["Not JSON: Unexpected token 'x'"]);
 });
 
-Deno.test("createChecks() refuses what no check can be made of", async () => {
+Deno.test("createChecks() refuses invalid options", async () => {
   await assertRejects(() => createChecks({ rejectPattern: "(" }), RangeError, "reject pattern");
   await assertRejects(() => createChecks({ jsonSchema: 7 }), TypeError, "JSON Schema");
   const validate = "no" as unknown as () => boolean;

@@ -26,7 +26,7 @@ for (
   });
 }
 
-Deno.test("jsonCheck() passes a tool call without text, and judges its text where there is any", () => {
+Deno.test("jsonCheck() passes a tool call without text, and checks its text if there is any", () => {
   const check = jsonCheck(() => "rejected");
   assertEquals(check(completionOf({ response: " ", toolCalls: TOOL_CALLS }), rowOf()), undefined);
   assertEquals(check(completionOf({ response: "1", toolCalls: TOOL_CALLS }), rowOf()), "rejected");
@@ -36,7 +36,7 @@ Deno.test("jsonCheck() passes a tool call without text, and judges its text wher
   );
 });
 
-Deno.test("jsonCheck() hands the value on, with its own __proto__", () => {
+Deno.test("jsonCheck() passes the value on, with its own __proto__", () => {
   const seen: unknown[] = [];
   const check = jsonCheck((value) => {
     seen.push(value);

@@ -22,7 +22,7 @@ for (const wrapper of WRAPPERS) {
   });
 }
 
-Deno.test("askedSchemaOf() names a schema by its title, and asks for nothing where all will do", () => {
+Deno.test("askedSchemaOf() names a schema by its title, and requests nothing if any answer is valid", () => {
   assertEquals(askedSchemaOf(SCHEMA), { schema: SCHEMA, name: "answer" });
   assertEquals(askedSchemaOf({ ...SCHEMA, title: "My answer (v2)" })?.name, "My_answer_v2_");
   assertEquals(askedSchemaOf({ ...SCHEMA, title: "答" })?.name, "_");

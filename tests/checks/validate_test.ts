@@ -48,7 +48,7 @@ for (
   });
 }
 
-Deno.test("validateCheck() shows the row's own fields with the answer over them", () => {
+Deno.test("validateCheck() passes the row's fields, overridden by those of the answer", () => {
   const seen: AnsweredRow[] = [];
   const text = `{"__proto__":{"a":1},"answer":42,"response":"old","tool_calls":[1],"uid":"own"}`;
   const check = validateCheck((row) => void seen.push(row));
@@ -73,7 +73,7 @@ Deno.test("validateCheck() shows the row's own fields with the answer over them"
   });
 });
 
-Deno.test("validateCheck() refuses what is no function", () => {
+Deno.test("validateCheck() refuses values that are not functions", () => {
   assertThrows(
     () => validateCheck(true as unknown as Validate),
     TypeError,

@@ -5,7 +5,8 @@ import { WorkerCheck } from "../../lib/checks/worker_check.ts";
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Completion } from "../../lib/teacher/mod.ts";
 
-/** Is ready at once, and crashes at the last answer of its first batch. Those that were ended still write. */
+/** A worker that is ready at once, and crashes at the last answer of its first batch. Workers that were ended
+ * still write. */
 class CrashingWorker {
   static readonly notes: Int32Array[] = [];
   onmessage: ((event: unknown) => void) | null = null;
@@ -26,7 +27,7 @@ class CrashingWorker {
   terminate(): void {}
 }
 
-Deno.test("WorkerCheck goes by what its own worker is at, whatever one that was ended still writes", async () => {
+Deno.test("WorkerCheck ignores what an ended worker still writes", async () => {
   const realWorker = globalThis.Worker;
   globalThis.Worker = CrashingWorker as unknown as typeof Worker;
   try {

@@ -1,4 +1,4 @@
-/** What page and report say of the run. @module */
+/** What page and report say about the run. @module */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { aboutRun } from "../../cli/run_command.ts";
@@ -57,7 +57,7 @@ Deno.test("aboutRun() names the commands that retry, continue and export", () =>
   assertEquals(named({ state: "done", files: [{ ...FILE, succeeded: 0 }] }), []);
 });
 
-Deno.test("aboutRun() cuts a text as long as a book", () => {
+Deno.test("aboutRun() truncates a very long text", () => {
   const { facts } = about(undefined, "x".repeat(1e6));
   assertEquals(facts.at(-1)?.text.length, 20_000);
 });

@@ -1,4 +1,4 @@
-/** Tests of cli/api_key.ts: when a key is asked for. @module */
+/** Tests of cli/api_key.ts: when the user is prompted for a key. @module */
 
 import { Keys } from "../../cli/api_key.ts";
 import type { Io } from "../../cli/io.ts";
@@ -8,7 +8,7 @@ import { tempDir } from "../support/temp.ts";
 
 const HOST = "api.openai.com";
 
-/** A user who types `typed` when asked, or cannot be asked. */
+/** A user who types `typed` when prompted, or cannot be prompted. */
 function setUp(typed: string | null | undefined, mayAsk = true, env: Record<string, string> = {}) {
   const asked: string[] = [];
   const askSecret = typed === undefined ? undefined : (question: string) => {
@@ -19,7 +19,7 @@ function setUp(typed: string | null | undefined, mayAsk = true, env: Record<stri
   return { keys: new Keys(io, mayAsk ? "ask" : "refuse"), asked };
 }
 
-Deno.test("a key is asked for once where OpenAI's is missing or a named place is empty", async () => {
+Deno.test("the user is prompted once for a missing OpenAI key or an empty key place", async () => {
   await using dir = await tempDir();
   const file = await dir.write("key.txt", "\n");
   const places = [{}, { variable: "MY_KEY" }, { file }];
@@ -32,7 +32,7 @@ Deno.test("a key is asked for once where OpenAI's is missing or a named place is
   }
 });
 
-Deno.test("no key is asked for where one is named, none is needed, or no one can be asked", async () => {
+Deno.test("the user is not prompted if a key is given, none is needed, or there is no terminal", async () => {
   const env = { OPENAI_API_KEY: "sk-env" };
   const named = setUp("sk-typed", true, env);
   assertEquals(await named.keys.read({}, HOST, "no key"), "sk-env");

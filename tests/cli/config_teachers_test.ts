@@ -9,7 +9,7 @@ async function read(yaml: string) {
   return (await readConfig(await dir.write("c.yaml", yaml))).teachers;
 }
 
-Deno.test("readConfig() takes several teachers, each with what is its own", async () => {
+Deno.test("readConfig() reads several teachers, each with its own settings", async () => {
   const yaml = `
 teachers:
   - base_url: http://gpu1:8000/v1

@@ -64,12 +64,12 @@ Deno.test("readConfig() takes lists where a flag takes several values", async ()
   assertEquals((await read("param: a=1")).flags, { param: ["a=1"] });
 });
 
-Deno.test("readConfig() takes true for a value that may be left out", async () => {
+Deno.test("readConfig() accepts true for an optional value", async () => {
   assertEquals((await read("simulate: true\nretry: false")).flags, { simulate: "" });
   assertEquals((await read("simulate: latency=5")).flags, { simulate: "latency=5" });
 });
 
-Deno.test("readConfig() takes a switch that is on by itself under both of its names", async () => {
+Deno.test("readConfig() accepts a switch that is on by default under both of its names", async () => {
   assertEquals((await read("resume: false")).flags, { resume: false });
   assertEquals((await read("no-resume: true")).flags, { resume: false });
   assertEquals((await read("no_lock: false")).flags, { lock: true });
@@ -93,7 +93,7 @@ Deno.test("readConfig() takes limits, checks and budgets by the names of their f
   });
 });
 
-Deno.test("readConfig() passes over what is empty", async () => {
+Deno.test("readConfig() skips empty values", async () => {
   const nothing = { inputs: [], flags: {}, params: {}, teachers: [] };
   for (
     const yaml of ["", "# only a comment\n", "input:\nmodel:\nparams:\nteachers:\nchat_config:\n"]
@@ -243,7 +243,7 @@ for (
   });
 }
 
-Deno.test("readConfig() takes what is referred to and merged in a usual way", async () => {
+Deno.test("readConfig() accepts ordinary references and merges", async () => {
   const { teachers } = await read(
     "teachers:\n  - &first {base_url: http://a/v1, rpm: 60}\n  - {<<: *first, base_url: http://b/v1}\n",
   );
@@ -266,7 +266,7 @@ Deno.test("readConfig() does not read a device to its end", async () => {
   assertStringIncludes(error.message, 'Cannot use "/dev/zero": it has more than 1,000,000 bytes');
 });
 
-Deno.test("readConfig() takes parameters whose names only sound like secrets", async () => {
+Deno.test("readConfig() accepts parameters whose names only resemble secrets", async () => {
   const { params } = await read(
     "params: {max_tokens: 5, stop_token_ids: [1], prompt_cache_key: x, skip_special_tokens: true, " +
       "tools: [{function: {parameters: {properties: {password: {type: string}}}}}]}\n",
@@ -274,7 +274,7 @@ Deno.test("readConfig() takes parameters whose names only sound like secrets", a
   assertEquals(Object.keys(params).length, 5);
 });
 
-Deno.test("readConfig() echoes no secret that stands in a wrong place", async () => {
+Deno.test("readConfig() echoes no secret in the wrong place", async () => {
   for (
     const yaml of [
       "teachers: ['http://me:sk-secret@h/v1']",

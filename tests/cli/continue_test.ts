@@ -13,13 +13,13 @@ function next(args: string[], summary = INTERRUPTED): string | undefined {
   return nextCommand(parseCommandLine(args), summary, "retort");
 }
 
-Deno.test("nextCommand() has nothing to say when all is done", () => {
+Deno.test("nextCommand() returns nothing when all is done", () => {
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf()), undefined);
-  // A bad row cannot be asked again.
+  // A bad row cannot be retried.
   assertEquals(next(["a.jsonl", "-o", "out/"], summaryOf({ bad_rows: 3 })), undefined);
 });
 
-Deno.test("nextCommand() does the pending rows first", () => {
+Deno.test("nextCommand() runs the pending rows first", () => {
   assertEquals(next(["a.jsonl", "-o", "out/", "-m", "x"]), "retort a.jsonl -o out/ -m x");
 });
 
@@ -29,11 +29,11 @@ Deno.test("nextCommand() shows the next run in the same way", () => {
   assertEquals(next(["a.jsonl", "--monitor", "8123"]), "retort a.jsonl --monitor=8123");
 });
 
-Deno.test("nextCommand() asks failed rows again when none is pending", () => {
+Deno.test("nextCommand() retries failed rows when none is pending", () => {
   assertEquals(next(["a.jsonl", "-o", "out/"], FAILED), "retort retry a.jsonl -o out/");
 });
 
-Deno.test("nextCommand() starts over no second time and retries nothing by itself", () => {
+Deno.test("nextCommand() does not start over again, and retries nothing by itself", () => {
   const over = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite"];
   assertEquals(next(over), "retort a.jsonl -o out/");
   const ended = summaryOf({ pending: 5, failures_on_disk: 2 });
@@ -42,7 +42,7 @@ Deno.test("nextCommand() starts over no second time and retries nothing by itsel
   assertEquals(next(["retry", ...types], ended), "retort a.jsonl -o out/");
 });
 
-Deno.test("nextCommand() says the same again when the input was not read to its end", () => {
+Deno.test("nextCommand() repeats the command when the input was not read to its end", () => {
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--changed", "reask"];
   assertEquals(next(args, unread), "retort a.jsonl -o out/ --changed reask");
@@ -51,7 +51,7 @@ Deno.test("nextCommand() says the same again when the input was not read to its 
   assertEquals(next(over, unread), "retort a.jsonl -o out/ --no-resume --overwrite");
 });
 
-Deno.test("nextCommand() continues with an interrupted retry as it was asked for", () => {
+Deno.test("nextCommand() continues an interrupted retry as requested", () => {
   const types = ["a.jsonl", "-o", "out/", "--retry=429"];
   for (const pending of [0, 5]) {
     const left = summaryOf({ state: "interrupted", pending, failures_on_disk: 2 });
@@ -81,7 +81,7 @@ Deno.test("nextCommand() continues with a halted retry, whose rows are among the
   assertEquals(next(["a.jsonl", "--retry"], left), "retort a.jsonl --retry");
 });
 
-Deno.test("nextCommand() says again what is to become of edited rows, which the next run meets as well", () => {
+Deno.test("nextCommand() repeats --changed, which the next run needs as well", () => {
   for (const changed of ["keep", "reask"]) {
     const args = ["a.jsonl", "-o", "out/", "--changed", changed];
     assertEquals(next(args), `retort a.jsonl -o out/ --changed ${changed}`);
@@ -89,8 +89,8 @@ Deno.test("nextCommand() says again what is to become of edited rows, which the 
   }
 });
 
-Deno.test("nextCommand() leaves out what a retry does not know", () => {
-  // The monitor had failed rows asked again, and that was interrupted while the input was read.
+Deno.test("nextCommand() leaves out flags that a retry does not take", () => {
+  // Failed rows were retried from the page, and that was interrupted while the input was read.
   const unread = summaryOf({ state: "interrupted", total: 0, elapsed_ms: 0 });
   const args = ["a.jsonl", "-o", "out/", "--no-resume", "--overwrite", "-c", "5"];
   const asked = { ...parseCommandLine(args), command: "retry" as const };
@@ -135,14 +135,14 @@ Deno.test("nextCommand() writes every other flag again", () => {
   assertEquals(next(["--simulate=latency=5"]), "retort --simulate=latency=5");
 });
 
-Deno.test("nextCommand() quotes words that a shell would not leave alone", () => {
+Deno.test("nextCommand() quotes words that a shell would change", () => {
   assertEquals(
     next(["my file.jsonl", "--system", 'It\'s $HOME; "really"', "--template=é\n{{q}}"]),
     `retort 'my file.jsonl' --system 'It'\\''s $HOME; "really"' --template 'é\n{{q}}'`,
   );
 });
 
-/** What a POSIX shell makes of a command line. */
+/** How a POSIX shell splits a command line. */
 async function words(line: string, program = "sh"): Promise<string[]> {
   const shell = new Deno.Command(program, { args: ["-c", `printf '%s\\0' ${line}`] });
   return new TextDecoder().decode((await shell.output()).stdout).split("\0").slice(0, -1);
@@ -188,7 +188,7 @@ Deno.test("nextCommand() names the variable that holds the address, and none tha
   }
 });
 
-Deno.test("nextCommand() does not echo what a simulated run has not looked at", () => {
+Deno.test("nextCommand() does not echo flags that a simulated run does not validate", () => {
   const args = ["--api-key-env", "sk-1", "--api-key-file=sk-2", "--header", "X=@env:sk-3"];
   assertEquals(next(["a.jsonl", "--simulate", ...args]), "retort a.jsonl --simulate");
 });

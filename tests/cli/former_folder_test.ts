@@ -1,11 +1,11 @@
-/** Runs from the time when relative paths led to the project's folder. @module */
+/** Runs of versions in which relative paths led to the project's folder. @module */
 
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { refuseFormerFolder } from "../../cli/former_folder.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("refuseFormerFolder() stops only where a run of this name is in the old place alone", async () => {
+Deno.test("refuseFormerFolder() throws only if a run of this name exists in the old place alone", async () => {
   await using dir = await tempDir();
   const folders = { user: dir.path("data"), start: dir.path("my clone") };
   const refuse = (input: string, output: string) =>

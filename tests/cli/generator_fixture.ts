@@ -9,8 +9,7 @@ import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions } from "../../lib/run/options.ts";
 import type { TeacherRequest } from "../../lib/teacher/teacher.ts";
 
-/** A generator whose teacher gives these answers, 1,000 completion tokens each; a row for which there is
- * none fails. */
+/** A generator whose teacher returns these answers, 1,000 completion tokens each; a row without one fails. */
 export function answering(
   answer: (request: TeacherRequest) => string | undefined,
   options: Partial<ResponseGeneratorOptions> = {},

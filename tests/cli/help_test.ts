@@ -84,7 +84,7 @@ Deno.test("the help of simulate lists each of its options with its default", () 
   }
 });
 
-Deno.test("FLAGS gives no name and no letter twice", () => {
+Deno.test("FLAGS has unique names and letters", () => {
   const names = FLAGS.map((flag) => flag.name);
   const letters = FLAGS.flatMap((flag) => flag.short ?? []);
   assertEquals(new Set(names).size, names.length);

@@ -34,11 +34,11 @@ Deno.test("createConcurrencyHint() says nothing while the time left is not known
   assertEquals(hintsFor({ eta_s: null }, { eta_is_lower_bound: true }), []);
 });
 
-Deno.test("createConcurrencyHint() says nothing of a short run", () => {
+Deno.test("createConcurrencyHint() is silent for a short run", () => {
   assertEquals(hintsFor({ eta_s: 200 }), []);
 });
 
-Deno.test("createConcurrencyHint() says nothing where something else limits the run", () => {
+Deno.test("createConcurrencyHint() is silent if something else limits the run", () => {
   assertEquals(
     hintsFor({ in_flight: 7 }, { state: "paused" }, { state: "draining" }, {
       errors: [makeErrorGroup()],
@@ -47,7 +47,7 @@ Deno.test("createConcurrencyHint() says nothing where something else limits the 
   );
 });
 
-Deno.test("createConcurrencyHint() says nothing where the teacher is asked less than it could be", () => {
+Deno.test("createConcurrencyHint() is silent if the concurrency is not used", () => {
   // A careful start, or a teacher that has refused more.
   assertEquals(hintsFor({ limit: 19 }), []);
   assertEquals(hintsFor({ limit: 19 }, {}).length, 1);

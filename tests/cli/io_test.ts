@@ -1,4 +1,4 @@
-/** What the command line needs of a system. @module */
+/** Tests of cli/io.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { systemSignals } from "../../cli/io.ts";

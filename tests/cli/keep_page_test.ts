@@ -1,4 +1,4 @@
-/** How long the page of a run outlives it. @module */
+/** How long the page stays after a run. @module */
 
 import { assertEquals, assertMatch, assertThrows } from "../../lib/deps/std_assert.ts";
 import { keepPage, type PageKeep, readPageKeep } from "../../cli/keep_page.ts";
@@ -52,7 +52,7 @@ Deno.test("readPageKeep() reads a time, forever and 0", () => {
   assertMatch(message, /^Cannot use --monitor-keep "long": .* or forever, or 0$/);
 });
 
-Deno.test("a page that no one shows is not kept", async () => {
+Deno.test("a page that is not open is not kept", async () => {
   const { over, said, handlers } = keep("watched", { isWatched: false });
   await over;
   assertEquals([said, handlers.size], [[], 0]);
@@ -72,7 +72,7 @@ Deno.test("a page is kept for as long as it is watched, without a terminal for 1
   assertEquals([script.handlers.size, clock.pendingTimers], [0, 0]);
 });
 
-Deno.test("a time that was given holds whether or not a page is open, with a terminal or without", async () => {
+Deno.test("a given time applies whether or not a page is open, with a terminal or without", async () => {
   using clock = new FakeClock();
   const kept = keep(1_200_000, { isTerminal: false, isWatched: false });
   assertEquals(await kept.isOverAfter(clock, 1_199_999), false);

@@ -25,7 +25,7 @@ function refusal(...args: string[]): string {
   return assertThrows(() => read(...args), UsageError).message;
 }
 
-/** Opens it for a run of one row, and notes what it says. */
+/** Opens the monitor of a run of one row, and records its messages. */
 async function openIn(
   dir: TempDir,
   { report, page }: { report?: string | MonitorRequest["report"]; page?: MonitorRequest["page"] },
@@ -67,7 +67,7 @@ Deno.test("readMonitor() reads where the page is served and the report is writte
   assertEquals(read("--report", "a/r.HTML").report, { kind: "file", path: "a/r.HTML" });
 });
 
-Deno.test("readMonitor() refuses what could not be done", () => {
+Deno.test("readMonitor() refuses impossible settings", () => {
   assertStringIncludes(refusal("--monitor=65536"), "between 0 and 65535");
   assertStringIncludes(refusal("--monitor=no"), 'Cannot use --monitor "no"');
   assertStringIncludes(refusal("--open"), "--open alone: it belongs to --monitor");
@@ -76,7 +76,7 @@ Deno.test("readMonitor() refuses what could not be done", () => {
   assertStringIncludes(refusal("--report", "r.html", "--no-report"), "name one of them");
 });
 
-Deno.test("openMonitor() does nothing where nothing is asked for", async () => {
+Deno.test("openMonitor() does nothing if nothing is requested", async () => {
   await using dir = await tempDir();
   const { monitor, said, run, end } = await openIn(dir, {});
   await run();
@@ -169,7 +169,7 @@ Deno.test("openMonitor() refuses a report that cannot be written before the run"
   assertStringIncludes(below.message, "Cannot write");
 });
 
-Deno.test("openMonitor() replaces no page that is no report", async () => {
+Deno.test("openMonitor() does not replace a page that is not a report", async () => {
   await using dir = await tempDir();
   const report = await dir.write("r.html", "<title>My thesis</title>");
   const message =

@@ -28,7 +28,7 @@ Deno.test("Output writes everything in order, however little the stream takes at
   assertEquals(stream.text, "one\ntwo\nthree\n");
 });
 
-Deno.test("Output waits for no one, and drops the oldest text of who is far behind", async () => {
+Deno.test("Output never waits, and drops the oldest text if the reader is far behind", async () => {
   const stream = new FakeStream();
   const read = Promise.withResolvers<void>();
   stream.before = () => read.promise;
@@ -64,7 +64,7 @@ Deno.test("Output continues where the stream would block", async () => {
   assertEquals([stream.text, tries], ["all\n", 3]);
 });
 
-Deno.test("Output says no more to a reader that has gone, and throws nothing", async () => {
+Deno.test("Output stops writing to a closed reader, and does not throw", async () => {
   const stream = new FakeStream();
   let tries = 0;
   stream.before = () => {

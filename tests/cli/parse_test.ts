@@ -23,7 +23,7 @@ Deno.test("parseCommandLine() runs where no command is named", () => {
   assertEquals(parsed(), { command: "run", inputs: [], flags: {} });
 });
 
-Deno.test("parseCommandLine() takes a command's name for a command in the first place only", () => {
+Deno.test("parseCommandLine() reads a command only in the first position", () => {
   assertEquals(parsed("a.jsonl", "verify").inputs, ["a.jsonl", "verify"]);
   assertEquals(parsed("run", "run").inputs, ["run"]);
 });
@@ -66,12 +66,12 @@ Deno.test("parseCommandLine() reads switches, alone and together", () => {
   });
 });
 
-Deno.test("parseCommandLine() takes no word after a switch for its value", () => {
+Deno.test("parseCommandLine() does not use the word after a switch as its value", () => {
   const { inputs, flags } = parsed("--dry-run", "true", "1", "-q", "false");
   assertEquals([inputs, flags], [["true", "1", "false"], { "dry-run": true, quiet: true }]);
 });
 
-Deno.test("parseCommandLine() turns a switch off that is on by itself", () => {
+Deno.test("parseCommandLine() turns off a switch that is on by default", () => {
   assertEquals(parsed("--no-resume", "--no-lock", "--no-careful-start").flags, {
     resume: false,
     lock: false,
@@ -79,7 +79,7 @@ Deno.test("parseCommandLine() turns a switch off that is on by itself", () => {
   });
 });
 
-Deno.test("parseCommandLine() takes a number after --monitor for its port, and no input", () => {
+Deno.test("parseCommandLine() reads a number after --monitor as its port, but not an input", () => {
   assertEquals(parsed("--monitor", "a.jsonl", "--monitor-host", "::1"), {
     command: "run",
     inputs: ["a.jsonl"],
@@ -90,7 +90,7 @@ Deno.test("parseCommandLine() takes a number after --monitor for its port, and n
   assertEquals(parsed("--monitor", "./8123").inputs, ["./8123"]);
 });
 
-Deno.test("parseCommandLine() takes what follows -- for inputs", () => {
+Deno.test("parseCommandLine() reads what follows -- as inputs", () => {
   assertEquals(parsed("-o", "out/", "--", "-a.jsonl", "--retry", "--").inputs, [
     "-a.jsonl",
     "--retry",

@@ -1,4 +1,4 @@
-/** How a program that was started in some way is started again. @module */
+/** Tests of cli/program.ts: how the program can be started again. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { FOLDER_VARIABLE, programOf, type Start } from "../../cli/program.ts";

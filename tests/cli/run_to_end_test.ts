@@ -13,20 +13,20 @@ import { answering } from "./generator_fixture.ts";
 interface Play extends Partial<ResponseGeneratorOptions> {
   /** How often a row fails before it is answered, by its number. */
   failures: Record<number, number>;
-  /** What is not as usual in the run. */
+  /** Options that differ from the defaults. */
   run?: Partial<ResolvedRunOptions>;
   /** Whether there is a monitor. @default true */
   isMonitored?: boolean;
   /** Whether a signal has come. @default false */
   isInterrupted?: boolean;
-  /** Hears every event. */
+  /** Listener for every event. */
   onEvent: (event: RunEvent, monitor: Monitor, generator: ResponseGenerator) => void;
 }
 
-/** What came of it. */
+/** The result. */
 interface Played extends RunEnd {
   said: string[];
-  /** Who was asked, in that order. */
+  /** The rows that were sent, in that order. */
   asked: string[];
 }
 
@@ -54,14 +54,14 @@ async function play(
   return { ...end, said, asked };
 }
 
-/** Wants a retry of every run that starts, as many times as this. */
+/** Requests a retry in every run that starts, that many times. */
 function wanting(times: number): Play["onEvent"] {
   return (event, monitor) => {
     if (event.type === "run-start" && times-- > 0) monitor.retryWhenDone = true;
   };
 }
 
-Deno.test("runToEnd() asks failed rows again when a user at the monitor wants that", async () => {
+Deno.test("runToEnd() retries failed rows when a user requests it on the page", async () => {
   const { summary, isRetry, said, asked } = await play({
     failures: { 1: 1, 4: 2 },
     onEvent: wanting(1),
@@ -71,13 +71,13 @@ Deno.test("runToEnd() asks failed rows again when a user at the monitor wants th
   assertEquals(said, ["Retrying 2 failed rows, as requested on the page"]);
 });
 
-Deno.test("runToEnd() asks again as often as it was wanted", async () => {
+Deno.test("runToEnd() retries as often as requested", async () => {
   const { summary, said, asked } = await play({ failures: { 4: 2 }, onEvent: wanting(2) });
   assertEquals([asked.length, summary.failures_on_disk], [8, 0]);
   assertEquals(said, Array(2).fill("Retrying the failed row, as requested on the page"));
 });
 
-Deno.test("runToEnd() makes one run where no one wants another, or none is needed", async () => {
+Deno.test("runToEnd() runs once if no retry is requested or needed", async () => {
   const onEvent = wanting(0);
   assertEquals((await play({ failures: { 1: 1 }, onEvent })).asked.length, 6);
   const wanted = wanting(9);
@@ -87,7 +87,7 @@ Deno.test("runToEnd() makes one run where no one wants another, or none is neede
   assertEquals(alone.asked.length, 6);
 });
 
-Deno.test("runToEnd() retries nothing after a run that was told to end", async () => {
+Deno.test("runToEnd() retries nothing after an interrupted run", async () => {
   const wanted = wanting(9);
   const interrupted = await play({ failures: { 1: 1 }, onEvent: wanted, isInterrupted: true });
   assertEquals(interrupted.asked.length, 6);
@@ -105,7 +105,7 @@ Deno.test("runToEnd() retries nothing after a run that was told to end", async (
   assertEquals([stopped.summary.state, stopped.isRetry], ["interrupted", false]);
 });
 
-Deno.test("runToEnd() throws nothing away a second time", async () => {
+Deno.test("runToEnd() does not delete answers again", async () => {
   const { summary, asked } = await play({
     failures: { 1: 1 },
     onEvent: wanting(1),
@@ -114,7 +114,7 @@ Deno.test("runToEnd() throws nothing away a second time", async () => {
   assertEquals([asked.length, summary.total, summary.skipped, summary.pending], [7, 6, 5, 0]);
 });
 
-Deno.test("runToEnd() spends no more on all of its runs than the first might have", async () => {
+Deno.test("runToEnd() applies the cost limit to all of its runs together", async () => {
   // A dollar each: 5 answers, and 2 more that are allowed.
   const caps: (number | null)[] = [];
   const want = wanting(9);

@@ -33,7 +33,7 @@ Deno.test("openScreen() draws a bar for each run, the second one below the first
   assertEquals(written.err, ended);
 });
 
-Deno.test("openScreen() says things in between on standard error, whatever the style", () => {
+Deno.test("openScreen() prints messages on standard error, whatever the style", () => {
   for (const style of ["bar", "plain", "json", "none"] as const) {
     const { say, written } = setUp(style, false);
     say("Monitor: http://127.0.0.1:1/");

@@ -29,7 +29,7 @@ Deno.test("Settings puts flags before configuration", () => {
   assertEquals(settings.list("param"), ["x=1"]);
 });
 
-Deno.test("Settings has nothing where nothing was said", () => {
+Deno.test("Settings returns undefined for what was not given", () => {
   const settings = settingsOf({});
   assertEquals(settings.text("model"), undefined);
   assertEquals(settings.parts("keep"), undefined);
@@ -137,7 +137,7 @@ for (const text of ["0", "-1", "", " ", "abc", "NaN", "Infinity", "1e400", "$5",
   });
 }
 
-Deno.test("Settings names the file that a value stands in", () => {
+Deno.test("Settings names the file that a value is from", () => {
   const config = { config: "run.yaml" };
   const refusal = (flags: Record<string, FlagValue>) =>
     assertThrows(
@@ -154,14 +154,14 @@ Deno.test("Settings names the file that a value stands in", () => {
   );
 });
 
-Deno.test("Settings.number() takes 0 where something may be free", () => {
+Deno.test("Settings.number() accepts 0 if allowed", () => {
   const read = (text: string) =>
     settingsOf({ "price-in": text }).number("price-in", { mayBeZero: true });
   assertEquals([read("0"), read("0.25")], [0, 0.25]);
   assertStringIncludes(assertThrows(() => read("-1"), UsageError).message, "0 or more");
 });
 
-Deno.test("Settings.jsonFile() reads JSON, and says which file is none", async () => {
+Deno.test("Settings.jsonFile() reads JSON, and names a file that is not JSON", async () => {
   await using dir = await tempDir();
   const read = (path: string) => settingsOf({ "json-schema": path }).jsonFile("json-schema");
   assertEquals(await read(await dir.write("s.json", '{"type": "object"}')), { type: "object" });
@@ -175,7 +175,7 @@ Deno.test("Settings.jsonFile() reads JSON, and says which file is none", async (
   }
 });
 
-Deno.test("Settings.isTyped() speaks of the flags only", () => {
+Deno.test("Settings.isTyped() considers flags only", () => {
   const settings = settingsOf({ model: "a" }, { system: "s" });
   assertEquals([settings.isTyped("model"), settings.isTyped("system")], [true, false]);
 });

@@ -1,4 +1,4 @@
-/** Words as shells read them. What POSIX shells make of them is tried in `continue_test.ts`. @module */
+/** Quoting for shells. POSIX shells are covered in `continue_test.ts`. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { shellWord } from "../../cli/shell.ts";

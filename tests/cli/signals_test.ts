@@ -5,7 +5,7 @@ import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-/** A run that only notes what is done to it, and a user who presses Ctrl-C. */
+/** A run that only records the calls to it, and a user who presses Ctrl-C. */
 class Scene implements Disposable {
   readonly clock = new FakeClock();
   readonly did: string[] = [];
@@ -52,7 +52,7 @@ class Scene implements Disposable {
   }
 }
 
-Deno.test("listenForSignals() lets the first Ctrl-C drain the run and say what is left", async () => {
+Deno.test("listenForSignals() drains the run at the first Ctrl-C and says what is left", async () => {
   using scene = new Scene({ inFlight: 1_234 });
   assertEquals(scene.signals.received, undefined);
   scene.send("SIGINT");
@@ -60,7 +60,7 @@ Deno.test("listenForSignals() lets the first Ctrl-C drain the run and say what i
   assertEquals(scene.signals.received, "SIGINT");
   assertEquals(scene.said.length, 1);
   assertMatch(scene.said[0], /1,234 paid calls .*Ctrl-C again/);
-  // However long the calls take: only a second one ends it.
+  // However long the calls take, only a second one ends the run.
   await scene.clock.advance(3_600_000);
   assertEquals(scene.did, ["stop"]);
 });
@@ -71,13 +71,13 @@ Deno.test("listenForSignals() says nothing of calls when there are none", () => 
   assertEquals([scene.did, scene.said], [["stop"], []]);
 });
 
-Deno.test("listenForSignals() speaks of one call in the singular", () => {
+Deno.test("listenForSignals() uses the singular for one call", () => {
   using scene = new Scene({ inFlight: 1 });
   scene.send("SIGINT");
   assertMatch(scene.said[0], /\b1 paid call\b/);
 });
 
-Deno.test("listenForSignals() takes a signal that comes on the heels of another for the same", async () => {
+Deno.test("listenForSignals() ignores a signal right after another one", async () => {
   using scene = new Scene();
   scene.send("SIGINT");
   await scene.clock.advance(0.3);
@@ -87,7 +87,7 @@ Deno.test("listenForSignals() takes a signal that comes on the heels of another 
   assertEquals(scene.did, ["stop"]);
 });
 
-Deno.test("listenForSignals() lets the second Ctrl-C end the run", async () => {
+Deno.test("listenForSignals() ends the run at the second Ctrl-C", async () => {
   using scene = new Scene();
   scene.send("SIGINT");
   await scene.clock.advance(500);
@@ -110,7 +110,7 @@ Deno.test("listenForSignals() ends the process 1.5 s after the second signal, al
 });
 
 for (const name of ["INIT_CWD", "npm_command"]) {
-  Deno.test(`listenForSignals() takes it for SIGTERM that the parent is gone where there is ${name}`, async () => {
+  Deno.test(`listenForSignals() treats a lost parent as SIGTERM if there is ${name}`, async () => {
     using scene = new Scene({ env: { [name]: "x" } });
     await scene.clock.advance(5_000);
     assertEquals(scene.did, []);
@@ -123,7 +123,7 @@ for (const name of ["INIT_CWD", "npm_command"]) {
   });
 }
 
-Deno.test("listenForSignals() does not mind that a parent is gone that is no runner", async () => {
+Deno.test("listenForSignals() ignores a lost parent that is not a task runner", async () => {
   using scene = new Scene();
   scene.parentPid = 1;
   await scene.clock.advance(60_000);
@@ -159,7 +159,7 @@ Deno.test("listenForSignals() does not end the run at once when the grace fits n
   assertEquals(scene.did, ["stop"]);
 });
 
-Deno.test("listenForSignals() hears nothing and leaves no timer once it is disposed of", () => {
+Deno.test("listenForSignals() ignores signals and leaves no timer once disposed of", () => {
   using scene = new Scene();
   assertEquals(scene.listeners, 3);
   scene.send("SIGTERM");

@@ -13,7 +13,7 @@ import { tempDir } from "../support/temp.ts";
 const REQUEST = { uid: "1", messages: [{ role: "user", content: "hi" }], params: {} };
 const OPENAI = "https://api.openai.com/v1";
 
-/** The world of a user who has set these variables. */
+/** A system with these environment variables. */
 function ioOf(env: Record<string, string>): Io {
   return {
     writeOut() {},
@@ -27,7 +27,7 @@ function ioOf(env: Record<string, string>): Io {
   };
 }
 
-/** What is opened for these arguments and these teachers of a configuration. */
+/** Opens the teachers of these arguments and of a configuration. */
 function open(
   args: string[],
   specs: TeacherSpec[] = [],
@@ -61,7 +61,7 @@ Deno.test("openTeachers() makes a teacher of each --base-url, with one model and
   }
 });
 
-Deno.test("openTeachers() fills in what a teacher of the configuration leaves open", async () => {
+Deno.test("openTeachers() fills in settings that a teacher of the configuration leaves open", async () => {
   await using dir = await tempDir();
   await using a = serveLedger();
   await using b = serveLedger();
@@ -120,7 +120,7 @@ Deno.test("openTeachers() gives the teachers of each list the settings of that l
   );
 });
 
-Deno.test("openTeachers() asks OpenAI where nothing else is named, and wants a key for it", async () => {
+Deno.test("openTeachers() uses OpenAI by default, and requires a key for it", async () => {
   const env = { OPENAI_API_KEY: "sk-open" };
   {
     await using opened = await open([], [], env);
@@ -135,7 +135,7 @@ Deno.test("openTeachers() asks OpenAI where nothing else is named, and wants a k
   }
 });
 
-Deno.test("openTeachers() warns of a missing key where nothing is sent", async () => {
+Deno.test("openTeachers() warns of a missing key if nothing is sent", async () => {
   let said = "";
   const io = { ...ioOf({}), writeErr: (text: string) => said += text };
   for (const args of [["-m", "x"], ["-m", "x", "--api-key-env", "NO_SUCH_KEY"]]) {
@@ -147,7 +147,7 @@ Deno.test("openTeachers() warns of a missing key where nothing is sent", async (
   assertStringIncludes(said, "NO_SUCH_KEY");
 });
 
-Deno.test("openTeachers() gives OpenAI's key to no one beside OpenAI that was not meant", async () => {
+Deno.test("openTeachers() gives OpenAI's key to no other teacher by default", async () => {
   await using server = serveLedger();
   const specs = [{ baseUrl: OPENAI }, { baseUrl: server.url }];
   const env = { OPENAI_API_KEY: "sk-open", OWN: "sk-own" };

@@ -1,4 +1,4 @@
-/** What a user types instead of a command or a flag. @module */
+/** Tests of cli/words.ts: words typed instead of a command or a flag. @module */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { VERSION } from "../../lib/version.ts";
@@ -14,7 +14,7 @@ async function said(args: string[], code: number, options?: CliOptions): Promise
   return code === 0 ? result.stdout : result.stderr;
 }
 
-Deno.test("help and version are given however they are asked for", async () => {
+Deno.test("help and version are shown however they are requested", async () => {
   for (const args of [["version"], ["-v"], ["-V"], ["--version"], ["-version"]]) {
     assertEquals(await said(args, 0), `retort ${VERSION}\n`, args.join(" "));
   }
@@ -26,7 +26,7 @@ Deno.test("help and version are given however they are asked for", async () => {
   }
 });
 
-Deno.test("a command that is mistyped, or in the wrong place, is named", async () => {
+Deno.test("a command that is mistyped or in the wrong place is reported", async () => {
   const cases: [args: string[], message: string][] = [
     [
       ["exprot", "a.jsonl"],
@@ -50,7 +50,7 @@ Deno.test("a command that is mistyped, or in the wrong place, is named", async (
   }
 });
 
-Deno.test("a file may have the name of nearly a command", async () => {
+Deno.test("a file may have a name similar to a command", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   await dir.write("exports", numberedRows(1));
@@ -60,7 +60,7 @@ Deno.test("a file may have the name of nearly a command", async () => {
   assertEquals(server.posts, 1);
 });
 
-Deno.test("a flag of other programs is told from its like here", async () => {
+Deno.test("a flag of other programs is answered with its equivalent", async () => {
   const cases: [args: string[], message: string][] = [
     [["a.jsonl", "--silent"], "Did you mean --quiet?"],
     [["a.jsonl", "--quite"], "Did you mean --quiet?"],
@@ -71,7 +71,7 @@ Deno.test("a flag of other programs is told from its like here", async () => {
   for (const [args, message] of cases) assertStringIncludes(await said(args, 2), message);
 });
 
-Deno.test("--quiet says nothing of what went well, and names what did not", async () => {
+Deno.test("--quiet prints problems only", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt }) =>
     prompt === "prompt 2"

@@ -43,7 +43,7 @@ for (
   });
 }
 
-/** A watch whose looks the test makes. */
+/** A watch that the test triggers. */
 function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
   const changes: [string[], string[]][] = [], notices: string[] = [];
   const watch = new EndpointWatch(source, entries, {
@@ -55,7 +55,7 @@ function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
   return { watch, changes, notices };
 }
 
-Deno.test("a file is followed; one that is gone, empty, damaged or half written changes nothing", async () => {
+Deno.test("a file is watched; one that is gone, empty, damaged or half written changes nothing", async () => {
   await using dir = await tempDir();
   const path = await dir.write("e.txt", "http://a/v1\nhttp://b/v1\n");
   const source = sourceOf(`@${path}`);
@@ -78,7 +78,7 @@ Deno.test("a file is followed; one that is gone, empty, damaged or half written 
     "can be used again",
     "http://c/v1 joined, http://a/v1 left; 2 teachers now",
   ]);
-  // Without a line break at its end it counts once it is the same twice.
+  // Without a final line break it counts once it was read twice unchanged.
   await dir.write("e.txt", "http://b/v1");
   await watch.look();
   assertEquals(changes.length, 1);
@@ -86,7 +86,7 @@ Deno.test("a file is followed; one that is gone, empty, damaged or half written 
   assertEquals(changes[1], [[], ["http://c/v1"]]);
 });
 
-Deno.test("a name is all of its addresses; one that cannot be looked up changes nothing", async () => {
+Deno.test("a name stands for all of its addresses; one that cannot be resolved changes nothing", async () => {
   let four: string[] | Error = ["10.0.0.2", "10.0.0.1"];
   let six: string[] | Error = new Deno.errors.NotFound("no record");
   const source = sourceOf("dns+http://vllm:8000/v1", (name, type) => {

@@ -1,4 +1,4 @@
-/** Teachers that may never be there, in simulated time. @module */
+/** Teachers that may never come up, in simulated time. @module */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import type { EngineOptions } from "../../lib/engine/engine_options.ts";
@@ -33,7 +33,7 @@ interface Trial extends Partial<EngineOptions> {
   readonly thereAtMs?: number;
 }
 
-/** A run that lasts for ten minutes at most: when it ended, and why. */
+/** A run of at most ten minutes: when it ended, and why. */
 async function run({ code, thereAtMs = Infinity, ...options }: Trial) {
   using clock = new FakeClock();
   const notices: string[] = [];
@@ -56,7 +56,7 @@ async function run({ code, thereAtMs = Infinity, ...options }: Trial) {
   return { hasEnded, reason, outcomes, endedAtMs, notices, askedAt: teacher.askedAt };
 }
 
-Deno.test("Engine halts at once where the host of its only teacher does not exist", async () => {
+Deno.test("Engine halts at once when the host of its only teacher does not exist", async () => {
   const { reason, endedAtMs, askedAt, outcomes } = await run({ code: "ENOTFOUND" });
   assertEquals([endedAtMs, askedAt.length, outcomes], [100, 1, []]);
   assertEquals(
@@ -66,7 +66,7 @@ Deno.test("Engine halts at once where the host of its only teacher does not exis
   );
 });
 
-Deno.test("Engine halts where nothing has let it in for 60 s, and says before what it waits for", async () => {
+Deno.test("Engine halts when nothing has accepted a connection for 60 s, and says before what it waits for", async () => {
   for (const code of ["ECONNREFUSED", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]) {
     const { reason, endedAtMs, notices, outcomes } = await run({ code });
     assertEquals([endedAtMs, outcomes], [60_100, []], code);
@@ -77,7 +77,7 @@ Deno.test("Engine halts where nothing has let it in for 60 s, and says before wh
   }
 });
 
-Deno.test("Engine waits where it is the network on this side that is not there", async () => {
+Deno.test("Engine waits when its own network is down", async () => {
   for (const code of ["EAI_AGAIN", "ENETUNREACH", ""]) {
     const { hasEnded, notices } = await run({ code });
     assertEquals(hasEnded, false, code);
@@ -85,14 +85,14 @@ Deno.test("Engine waits where it is the network on this side that is not there",
   }
 });
 
-Deno.test("Engine waits where a row of the same output was answered before", async () => {
+Deno.test("Engine waits if a row of the same output was answered before", async () => {
   for (const code of ["ENOTFOUND", "ECONNREFUSED"]) {
     const { hasEnded } = await run({ code, wasAnswered: true });
     assertEquals(hasEnded, false, code);
   }
 });
 
-Deno.test("Engine waits as long as it is told for a teacher that is still starting", async () => {
+Deno.test("Engine waits as long as configured for a teacher that is still starting", async () => {
   for (const code of ["ENOTFOUND", "ECONNREFUSED"]) {
     const found = await run({ code, waitForTeacherMs: Infinity, thereAtMs: 5 * MINUTE_MS });
     assertEquals([found.hasEnded, found.outcomes.length], [true, 30], code);
@@ -104,7 +104,7 @@ Deno.test("Engine waits as long as it is told for a teacher that is still starti
   }
 });
 
-Deno.test("Engine continues with one of two teachers when the other is not there", async () => {
+Deno.test("Engine continues with one of two teachers when the other is absent", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const absent = teacherAt(clock, "http://absent/v1", "ENOTFOUND", Infinity);

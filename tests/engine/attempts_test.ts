@@ -18,7 +18,7 @@ const NOTHING = {
   stateChanged() {},
 };
 
-/** Attempts at one teacher, without an engine, and what they say in the order in which they say it. */
+/** Attempts at one teacher, without an engine, and their events in order. */
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   const told: string[] = [];
   const teacher = new FakeTeacher();
@@ -62,7 +62,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   return { attempts, teacher, endpoint, told, workOf };
 }
 
-Deno.test("Attempts.make() gives the outcome of a row that was answered", async () => {
+Deno.test("Attempts.make() returns the outcome of a row that was answered", async () => {
   const { attempts, teacher, endpoint, told, workOf } = attemptsOf();
   const work = workOf("a");
   const made = attempts.make(work);
@@ -90,7 +90,7 @@ function dueOf(result: AttemptResult): number | undefined {
   return result.kind === "retry" ? result.delayMs : undefined;
 }
 
-Deno.test("Attempts.make() holds a row back as long as its teacher asks, unless another one has room", async () => {
+Deno.test("Attempts.make() delays a row as long as its teacher asks, unless another one has room", async () => {
   for (const [soonestMs, dueInMs] of [[900, 900], [300, 300], [0, 0]]) {
     const { attempts, teacher, workOf } = attemptsOf({ soonestMs: () => soonestMs });
     const made = attempts.make(workOf("a"));
@@ -99,7 +99,7 @@ Deno.test("Attempts.make() holds a row back as long as its teacher asks, unless 
   }
 });
 
-Deno.test("Attempts.make() frees the place at the teacher only once it is known what follows", async () => {
+Deno.test("Attempts.make() frees the teacher's slot only once it is known what follows", async () => {
   const { attempts, teacher, told, workOf } = attemptsOf({
     budget: new Budget({ maxCompletionTokens: 5 }),
   });
@@ -113,7 +113,7 @@ Deno.test("Attempts.make() frees the place at the teacher only once it is known 
   assertEquals(told.splice(0), ["attempt", "endpoint halt", "halted", "end"].with(2, "retried"));
 });
 
-Deno.test("Attempts.make() says nothing of an attempt that was aborted", async () => {
+Deno.test("Attempts.make() reports nothing for an aborted attempt", async () => {
   const calls = new AbortController();
   const { attempts, endpoint, told, workOf } = attemptsOf({ signal: calls.signal });
   const made = attempts.make(workOf("a"));
@@ -150,7 +150,7 @@ Deno.test("Attempts counts refusals for load and faults apart, and neither halts
   });
 });
 
-Deno.test("Attempts tells of each attempt once, whatever becomes of it", async () => {
+Deno.test("Attempts reports each attempt once, whatever its outcome", async () => {
   for (let seed = 1; seed <= 20; seed++) {
     using clock = new FakeClock();
     const random = seededRandom(seed);

@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
 
-/** What concerns one row only. */
+/** An error that concerns one row only. */
 const later = (retryAfterMs: number) => new TeacherError("Later", { status: 500, retryAfterMs });
 
 Deno.test("Engine.setConcurrency() starts more lanes at once", async () => {
@@ -30,7 +30,7 @@ Deno.test("Engine.setConcurrency() lets lanes finish their call before they leav
   assertEquals(fixture.outcomes.length, 30);
 });
 
-Deno.test("Engine.setConcurrency() may fall and rise again before a lane has noticed", async () => {
+Deno.test("Engine.setConcurrency() may lower and raise the limit before a lane has noticed", async () => {
   const fixture = new Fixture({ rows: rowsOf(40), concurrency: 6 });
   await fixture.start();
   for (const concurrency of [1, 8, 3, 5]) fixture.engine.setConcurrency(concurrency);
@@ -43,7 +43,7 @@ Deno.test("Engine.setConcurrency() may fall and rise again before a lane has not
   await fixture.finish();
 });
 
-Deno.test("Engine.setConcurrency() sends parked lanes home", async () => {
+Deno.test("Engine.setConcurrency() ends parked lanes", async () => {
   const source = new FedSource();
   const fixture = new Fixture({ source, concurrency: 8 });
   await fixture.start();
@@ -101,7 +101,7 @@ Deno.test("Engine.closeGate() holds back rows that come from the source later", 
   assertEquals(fixture.outcomes.length, 3);
 });
 
-Deno.test("Engine.closeGate() holds back retries that become due, without a spin", async () => {
+Deno.test("Engine.closeGate() holds back retries that become due, without spinning", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(1), now: clock.now });
   await fixture.start();
@@ -173,7 +173,7 @@ Deno.test("Engine.stop() before run() makes a run without a call", async () => {
   assertEquals(fixture.teacher.asked, []);
 });
 
-Deno.test("Engine.abort() aborts the calls in flight and leaves their rows pending", async () => {
+Deno.test("Engine.abort() cancels the calls in flight and leaves their rows pending", async () => {
   const fixture = new Fixture({ rows: rowsOf(6), concurrency: 3 });
   await fixture.start();
   const calls = [...fixture.teacher.open];
@@ -208,7 +208,7 @@ Deno.test("Engine.abort() after stop() aborts what was being waited for", async 
   assertEquals(fixture.settledUids, ["0"]);
 });
 
-Deno.test("Engine tells its listener of every change of state, from running to done", async () => {
+Deno.test("Engine reports every change of state, from running to done", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(3), concurrency: 1, now: clock.now });
   assertEquals(fixture.engine.state, "running");

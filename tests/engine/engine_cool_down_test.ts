@@ -6,11 +6,11 @@ import { batchesOf, endpointOf, FakeTeacher, Fixture, rowsOf } from "./engine_fi
 const tooMany = (retryAfterMs?: number) =>
   new TeacherError("Too many requests", { status: 429, retryAfterMs });
 
-/** Nothing is left of a limit, so all rows have to wait. */
+/** An exhausted limit, so all rows have to wait. */
 const usedUp = (retryAfterMs: number, status = 429) =>
   new TeacherError("Too many requests", { status, retryAfterMs, isExhausted: true });
 
-Deno.test("Engine holds back the one row that a teacher puts off, and sends it others meanwhile", async () => {
+Deno.test("Engine delays the one row that a teacher defers, and sends it others meanwhile", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(20), concurrency: 4, now: clock.now });
   await fixture.start();
@@ -62,7 +62,7 @@ for (
   });
 }
 
-Deno.test("Engine counts no refusals as in a row of requests that were not sent one after the other", async () => {
+Deno.test("Engine counts refusals as consecutive only if their requests were sent one after the other", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(40), concurrency: 12, now: clock.now });
   await fixture.start();
@@ -72,7 +72,7 @@ Deno.test("Engine counts no refusals as in a row of requests that were not sent 
   await fixture.ended;
 });
 
-Deno.test("Engine counts no refusals as in a row that have an answer between them", async () => {
+Deno.test("Engine counts refusals with an answer between them as not consecutive", async () => {
   using clock = new FakeClock();
   const source = batchesOf(rowsOf(100), 100);
   const fixture = new Fixture({ source, concurrency: 1, now: clock.now });
@@ -102,7 +102,7 @@ Deno.test("Engine obeys the Retry-After of a 503 and a 529, and the longest of s
   await fixture.ended;
 });
 
-Deno.test("Engine says in time that a cool-down is over although no lane waits for that", async () => {
+Deno.test("Engine reports the end of a cool-down in time even if no lane waits for it", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 2, now: clock.now });
   await fixture.start();
@@ -137,7 +137,7 @@ Deno.test("Engine asks another teacher while one is cooling down", async () => {
   await fixture.ended;
 });
 
-Deno.test("Engine asks another teacher for the last row, too, and does not wait for the first", async () => {
+Deno.test("Engine sends even the last row to another teacher instead of waiting for the first", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
@@ -149,7 +149,7 @@ Deno.test("Engine asks another teacher for the last row, too, and does not wait 
   await a.open[0].refuse(tooMany(3 * 3_600_000));
   await clock.advance(0);
   assertEquals(b.uids, ["0"]);
-  // With no one left to ask, it waits for the one that comes back first.
+  // With no teacher left, it waits for the first that becomes available.
   await b.open[0].refuse(tooMany(60_000));
   await clock.advance(59_999);
   assertEquals([a.uids, b.uids], [[], []]);

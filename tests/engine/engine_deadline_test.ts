@@ -24,7 +24,7 @@ Deno.test("Engine tells the teacher how much of a row's time is left", async () 
   await plain.finish();
 });
 
-Deno.test("Engine fails a row whose next attempt would come after its time", async () => {
+Deno.test("Engine fails a row whose next attempt would come after its deadline", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(2), rowTimeoutMs: 10_000, now: clock.now });
   await fixture.start();
@@ -45,7 +45,7 @@ Deno.test("Engine fails a row whose next attempt would come after its time", asy
   await fixture.finish();
 });
 
-Deno.test("Engine fails a row whose turn comes after its time, and asks no one", async () => {
+Deno.test("Engine fails a row whose turn comes after its deadline, without a call", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
     rows: rowsOf(2),
@@ -64,12 +64,12 @@ Deno.test("Engine fails a row whose turn comes after its time, and asks no one",
     failure?.message,
     "The row was not answered within 10 s (--row-timeout), in 1 attempt",
   );
-  // One attempt, one failed attempt: what was not asked is neither.
+  // One attempt, one failed attempt: a row that was not sent counts as neither.
   assertEquals([fixture.teacher.asked.length, fixture.attempts, fixture.failed.length], [2, 2, 1]);
   assertEquals(fixture.engine.teacherStatuses()[0].in_flight, 0);
 });
 
-Deno.test("Engine gives a row its whole time after an outage, in which others wait too", async () => {
+Deno.test("Engine gives a row its full time again after an outage", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({
     rows: rowsOf(4),
@@ -78,7 +78,7 @@ Deno.test("Engine gives a row its whole time after an outage, in which others wa
     now: clock.now,
   });
   await fixture.start();
-  // This one waits for its turn when the teacher goes.
+  // This one is waiting for its turn when the teacher goes down.
   await fixture.teacher.call("0").refuse(broken(7_000));
   await clock.advance(5_000);
   for (const uid of ["1", "2", "3"]) await fixture.teacher.call(uid).refuse(gone());
@@ -93,7 +93,7 @@ Deno.test("Engine gives a row its whole time after an outage, in which others wa
   assertEquals(fixture.outcomes.map(({ failure }) => failure), Array(4).fill(undefined));
 });
 
-Deno.test("Engine takes neither a cool-down nor a pause from a row's time", async () => {
+Deno.test("Engine does not count cool-downs and pauses against a row's deadline", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(2), rowTimeoutMs: 10_000, now: clock.now });
   await fixture.start();
@@ -116,7 +116,7 @@ Deno.test("Engine takes neither a cool-down nor a pause from a row's time", asyn
   assertEquals(left.every((ms) => ms > 8_400 && ms <= 9_000), true, left.join());
 });
 
-Deno.test("Engine gives the place of a row that came too late to the next one", async () => {
+Deno.test("Engine gives the slot of a row that is past its deadline to the next one", async () => {
   using clock = new FakeClock();
   const teacher = new FakeTeacher();
   const fixture = new Fixture({

@@ -4,7 +4,7 @@ import type { Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
 
-Deno.test("Engine.run() rejects with what the sink throws, after its lanes have come home", async () => {
+Deno.test("Engine.run() rejects with what the sink throws, after its lanes have ended", async () => {
   const error = new SinkError("Disk gone");
   const taken: Outcome[] = [];
   const fixture = new Fixture({
@@ -44,7 +44,7 @@ Deno.test("Engine.run() rejects with the first error of the sink, not with those
   assertEquals(count, 3);
 });
 
-Deno.test("Engine.run() takes what a sink throws without a promise as its end, too", async () => {
+Deno.test("Engine.run() also rejects with what a sink throws synchronously", async () => {
   const fixture = new Fixture({
     rows: rowsOf(3),
     sink: {
@@ -73,7 +73,7 @@ Deno.test("Engine.run() finishes what is in flight when the source throws, then 
   assertEquals(fixture.settledUids, ["0", "1"]);
 });
 
-Deno.test("Engine.run() rejects with what the source throws first of all", async () => {
+Deno.test("Engine.run() rejects with what the source throws at its start", async () => {
   const fixture = new Fixture({
     source: {
       [Symbol.asyncIterator]: () => ({
@@ -119,8 +119,8 @@ Deno.test("Engine.run() ends with the error of a listener rather than hang", asy
   await assertRejects(() => fixture.ended, TypeError, "Bad listener");
 });
 
-Deno.test("Engine.run() fails the row when a teacher gives something that is no completion", async () => {
-  // One good answer first: what is refused in the same words from the start on halts a run.
+Deno.test("Engine.run() fails the row when a teacher returns something that is not a completion", async () => {
+  // One good answer first: repeated refusals with the same message from the start would halt the run.
   const answers: unknown[] = [completionOf(), undefined, null, {}, { response: 7 }, "text"];
   const fixture = new Fixture({
     rows: rowsOf(answers.length),
@@ -170,7 +170,7 @@ Deno.test("Engine.run() does not wait for a source that is silent when it is sto
   fixture.engine.stop();
   await fixture.ended;
   assertEquals(source.isClosed, false);
-  // What comes after the end is not asked.
+  // Rows after the end are not sent.
   await source.feed(rowsOf(2));
   assertEquals(fixture.teacher.asked, []);
   assertEquals(source.isClosed, true);

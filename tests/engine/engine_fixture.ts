@@ -1,5 +1,5 @@
 /**
- * An engine between a teacher and a sink that a test holds in its hands.
+ * An engine with a teacher and a sink that the test controls.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion, Params, Teacher, TeacherRequest } from "../../lib/teacher/teacher.ts";
 import { settled } from "../support/fake_clock.ts";
 
-/** A row that asks nothing in particular. */
+/** A simple row. */
 export function rowOf(uid: string, params?: Params): Row {
   return {
     uid,
@@ -41,7 +41,7 @@ export function completionOf(fields: Partial<Completion> = {}): Completion {
   return { response: "42", finishReason: "stop", usage: null, model: "fake", ...fields };
 }
 
-/** One call that waits for the test. */
+/** A call that waits for the test. */
 export interface Call {
   readonly request: TeacherRequest;
   readonly signal: AbortSignal;
@@ -51,13 +51,13 @@ export interface Call {
   refuse(error: unknown): Promise<void>;
 }
 
-/** A teacher whose calls are answered by the test. Calls that are aborted reject, as they should. */
+/** A teacher whose calls the test answers. Calls that are aborted reject, as they should. */
 export class FakeTeacher implements Teacher {
-  /** Calls under way, in the order in which they came. */
+  /** Calls in flight, in the order in which they came. */
   readonly open: Call[] = [];
   /** The uid of every call, in order. */
   readonly asked: string[] = [];
-  /** The most calls that were ever under way at once. */
+  /** The most calls that were ever in flight at once. */
   most = 0;
   /** Whether calls reject when they are aborted. */
   heedsSignal = true;
@@ -93,45 +93,45 @@ export class FakeTeacher implements Teacher {
     return promise;
   }
 
-  /** The call that is under way for a row. */
+  /** The call in flight for a row. */
   call(uid: string): Call {
     const found = this.open.find(({ request }) => request.uid === uid);
     if (found === undefined) throw new Error(`No call is under way for ${uid}`);
     return found;
   }
 
-  /** The uids of the calls under way. */
+  /** The uids of the calls in flight. */
   get uids(): string[] {
     return this.open.map(({ request }) => request.uid);
   }
 }
 
-/** What a test may choose; the rest is as plain as can be. */
+/** Options of a test; the rest has simple defaults. */
 export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
   /** The one teacher, instead of the fixture's own. */
   teacher?: Teacher;
-  /** What becomes of a truncated answer. @default "error" */
+  /** Handling of a truncated answer. @default "error"  */
   onTruncated?: OnTruncated;
   /** Rows, or batches of them. */
   rows?: readonly Row[];
   /** Instead of `rows`. */
   source?: AsyncIterable<readonly Row[]>;
-  /** Whether the sink keeps answers before their row is asked again. @default false */
+  /** Whether the sink keeps answers before their row is sent again. @default false  */
   keeps?: boolean;
-  /** Attempts a row gets. @default 5 */
+  /** Attempts per row. @default 5  */
   maxAttempts?: number;
   /** The jitter. @default 0: no wait but what the teacher asks for */
   random?: () => number;
 }
 
-/** An engine at work, and everything that it has said. */
+/** A running engine, and all of its events. */
 export class Fixture {
   readonly engine: Engine;
   readonly teacher = new FakeTeacher();
   /** All teachers of the run. */
   readonly teachers: readonly Teacher[];
   readonly outcomes: Outcome[] = [];
-  /** Answers that were not accepted, where the sink keeps them. */
+  /** Rejected answers, if the sink keeps them. */
   readonly kept: Outcome[] = [];
   readonly answered: Completion[] = [];
   readonly failures: Failure[] = [];
@@ -183,7 +183,7 @@ export class Fixture {
     });
   }
 
-  /** Starts the run and waits until nothing more happens by itself. */
+  /** Starts the run and waits until it is idle. */
   async start(): Promise<void> {
     this.#run = this.engine.run();
     // A test that awaits `ended` sees an error; until then it is not unhandled.
@@ -215,7 +215,7 @@ export class Fixture {
   }
 }
 
-/** A teacher as an engine takes it. */
+/** A teacher with its settings for the engine. */
 export function endpointOf(
   teacher: Teacher,
   options: Partial<EndpointOptions> = {},
@@ -223,29 +223,29 @@ export function endpointOf(
   return { teacher, weight: 1, maxConcurrency: 100_000, ...options };
 }
 
-/** Rows in batches, as a source gives them. */
+/** Rows in batches, as a source yields them. */
 export async function* batchesOf(rows: readonly Row[], size = 7): AsyncGenerator<readonly Row[]> {
   for (let at = 0; at < rows.length; at += size) yield rows.slice(at, at + size);
 }
 
-/** A source that a test feeds. */
+/** A source that the test feeds. */
 export class FedSource {
   readonly #batches: (readonly Row[])[] = [];
   #signal = Promise.withResolvers<void>();
   #ended = false;
   #error: { readonly error: unknown } | undefined;
-  /** How often a batch was asked for. */
+  /** How often a batch was pulled. */
   pulls = 0;
-  /** Whether the source was closed, or has come to its end. */
+  /** Whether the source was closed or has ended. */
   isClosed = false;
 
-  /** Gives one more batch. */
+  /** Yields one more batch. */
   async feed(rows: readonly Row[]): Promise<void> {
     this.#batches.push(rows);
     await this.#notify();
   }
 
-  /** Gives nothing more. */
+  /** Ends. */
   async end(): Promise<void> {
     this.#ended = true;
     await this.#notify();

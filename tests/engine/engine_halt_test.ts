@@ -43,7 +43,7 @@ Deno.test("Engine halts when the teacher refuses the key, and what is in flight 
   assertEquals([state, reason], ["halted", "401: Incorrect API key provided"]);
 });
 
-Deno.test("Engine has no reason for a halt that the user asked for, nor for one that comes after", async () => {
+Deno.test("Engine has no reason for a stop by the user, nor for a halt after it", async () => {
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 2 });
   await fixture.start();
   fixture.engine.stop();
@@ -53,7 +53,7 @@ Deno.test("Engine has no reason for a halt that the user asked for, nor for one 
   assertEquals(fixture.engine.haltReason, undefined);
 });
 
-Deno.test("Engine.halt() tells the first reason", async () => {
+Deno.test("Engine.halt() keeps the first reason", async () => {
   const fixture = new Fixture({ rows: rowsOf(9) });
   await fixture.start();
   fixture.engine.halt("The deadline has passed");
@@ -110,7 +110,7 @@ Deno.test("Engine halts when the last of several teachers does", async () => {
   assertEquals(fixture.engine.state, "halted");
 });
 
-Deno.test("Engine halts for an unknown model, but fails a row alone that names its own", async () => {
+Deno.test("Engine halts for an unknown model, but only fails the row if the row names the model", async () => {
   const own = new Fixture({ rows: [rowOf("own", { model: "x" }), ...rowsOf(3)] });
   await own.start();
   await own.teacher.call("own").refuse(unknownModel());
@@ -130,7 +130,7 @@ Deno.test("Engine halts for an unknown model, but fails a row alone that names i
   assertStringIncludes(all.engine.haltReason!, "Check the name of the model (--model)");
 });
 
-Deno.test("Engine halts at the third refusal with the same words, and the rows stay pending", async () => {
+Deno.test("Engine halts at the third refusal with the same message, and the rows stay pending", async () => {
   const fixture = new Fixture({ rows: rowsOf(20), concurrency: 5, isCareful: true });
   await fixture.start();
   for (const uid of ["0", "1", "2"]) await fixture.teacher.call(uid).refuse(badRequest());
@@ -147,7 +147,7 @@ Deno.test("Engine halts at the third refusal with the same words, and the rows s
   assertEquals(fixture.engine.state, "halted");
 });
 
-Deno.test("Engine lets what is in flight come to its end when it halts for refusals", async () => {
+Deno.test("Engine lets calls in flight finish when it halts for refusals", async () => {
   const fixture = new Fixture({ rows: rowsOf(40), concurrency: 25 });
   await fixture.start();
   for (let row = 0; row < 20; row++) {
@@ -166,7 +166,7 @@ Deno.test("Engine lets what is in flight come to its end when it halts for refus
   assertEquals(fixture.engine.state, "halted");
 });
 
-Deno.test("Engine asks another teacher for the rows that one refused in the same words", async () => {
+Deno.test("Engine sends rows to another teacher that one refused with the same message", async () => {
   const healthy = new FakeTeacher(), misled = new FakeTeacher();
   const fixture = new Fixture({
     rows: rowsOf(12),
@@ -187,7 +187,7 @@ Deno.test("Engine asks another teacher for the rows that one refused in the same
   assertEquals([fixture.outcomes.length, fixture.engine.state], [12, "done"]);
 });
 
-Deno.test("Engine halts at the twentieth refusal with the same words once a row has succeeded", async () => {
+Deno.test("Engine halts at the twentieth refusal with the same message once a row has succeeded", async () => {
   const fixture = new Fixture({ rows: rowsOf(60), concurrency: 1 });
   await fixture.start();
   await fixture.teacher.open[0].answer();
@@ -263,7 +263,7 @@ Deno.test("Engine fails rows that a filter refuses, however many follow each oth
   assertEquals(fixture.settledUids.length, 30);
 });
 
-Deno.test("Engine has no reason for a halt when all rows were answered by what was in flight", async () => {
+Deno.test("Engine is not halted when the calls in flight answered all rows", async () => {
   const fixture = new Fixture({ rows: rowsOf(2), rowCount: 2 });
   await fixture.start();
   fixture.engine.halt("The budget is spent");

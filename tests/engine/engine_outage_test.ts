@@ -46,7 +46,7 @@ class Bench {
     return this.fixture.outcomes.filter(({ failure }) => failure !== undefined).length;
   }
 
-  /** Lets time pass, and gives how many requests came in it. */
+  /** Advances the time, and returns how many requests came in it. */
   async posts(ms: number): Promise<number> {
     const from = this.#clock.now();
     await this.#clock.advance(ms);
@@ -105,7 +105,7 @@ Deno.test("Engine loses none of the last rows of a run to an outage", async () =
 
 Deno.test("Engine never fails a row because no connection can be made", async () => {
   using clock = new FakeClock();
-  // It takes 10 s each time to find that out, and the row has 15.
+  // Each time it takes 10 s to find that out, and the row has 15.
   const options = { rows: rowsOf(1), concurrency: 1, rowTimeoutMs: 15_000 };
   const bench = new Bench(clock, options, 10_000);
   bench.refuse = gone;
@@ -132,7 +132,7 @@ Deno.test("Engine fails a few rows that break the teacher while others are answe
   assertEquals(failed.map(({ attempts }) => attempts), Array(9).fill(5));
 });
 
-Deno.test("Engine comes to an end although a whole crowd of last rows breaks the teacher", async () => {
+Deno.test("Engine ends even if many of the last rows break the teacher", async () => {
   using clock = new FakeClock();
   const bench = new Bench(clock, { source: batchesOf(rowsOf(200), 10) });
   bench.refuse = (uid) => Number(uid) >= 150 && Number(uid) % 3 !== 0 ? broken() : undefined;
@@ -157,7 +157,7 @@ Deno.test("Engine probes with new rows as long as there are some", async () => {
   await bench.end();
 });
 
-Deno.test("Engine takes a teacher out that goes down, probes it, and lets it in again", async () => {
+Deno.test("Engine takes out a teacher that goes down, probes it, and uses it again", async () => {
   using clock = new FakeClock();
   let isDown = false;
   const steady = new TimedTeacher(clock, { latencyMs: () => 1_000 });
@@ -218,7 +218,7 @@ for (
   });
 }
 
-Deno.test("Engine says so where nothing comes from an address, once, and where one of several is lost", async () => {
+Deno.test("Engine reports an address that does not respond, once, also if it is one of several", async () => {
   using clock = new FakeClock();
   const notices: string[] = [];
   const absent = {

@@ -10,7 +10,7 @@ import { completionOf, Fixture, type FixtureOptions, rowsOf } from "./engine_fix
 const priceOf = ({ usage }: Completion) => usage?.completionTokens;
 const usage = (completionTokens: number) => ({ promptTokens: 1, completionTokens });
 
-/** Only "yes" is an answer, asked for three times at most. */
+/** Only "yes" is accepted, with three tries at most. */
 function resampling(options: FixtureOptions = {}): Fixture {
   const params = { seed: 7 };
   return new Fixture({
@@ -26,7 +26,7 @@ function resampling(options: FixtureOptions = {}): Fixture {
   });
 }
 
-Deno.test("Engine asks again for an answer that was rejected, with another seed", async () => {
+Deno.test("Engine resends a row whose answer was rejected, with another seed", async () => {
   using clock = new FakeClock();
   const fixture = resampling({ rows: rowsOf(1), now: clock.now });
   await fixture.start();
@@ -53,7 +53,7 @@ Deno.test("Engine asks again for an answer that was rejected, with another seed"
   assertEquals(fixture.answered.map(({ response }) => response), ["yes"]);
 });
 
-Deno.test("Engine fails a row whose answers were all rejected, with the last of them", async () => {
+Deno.test("Engine fails a row whose answers were all rejected, with the last one", async () => {
   using clock = new FakeClock();
   const fixture = resampling({ rows: rowsOf(1), now: clock.now });
   await fixture.start();
@@ -70,7 +70,7 @@ Deno.test("Engine fails a row whose answers were all rejected, with the last of 
   assertEquals(fixture.answered, []);
 });
 
-Deno.test("Engine keeps a rejected answer beside the failure of what came after it", async () => {
+Deno.test("Engine keeps a rejected answer with the failure of a later attempt", async () => {
   using clock = new FakeClock();
   const fixture = resampling({ rows: rowsOf(1), maxAttempts: 1, now: clock.now });
   await fixture.start();
@@ -82,7 +82,7 @@ Deno.test("Engine keeps a rejected answer beside the failure of what came after 
   assertEquals([completion?.response, failure?.type], ["no", "server"]);
 });
 
-Deno.test("Engine asks with twice the token limit for an answer that was cut off", async () => {
+Deno.test("Engine resends a row whose answer was cut off with twice the token limit", async () => {
   using clock = new FakeClock();
   const params = { max_tokens: 100, temperature: 0 };
   const fixture = new Fixture({
@@ -115,7 +115,7 @@ Deno.test("Engine asks with twice the token limit for an answer that was cut off
   ]);
 });
 
-Deno.test("Engine waits for a check that takes its time, and holds no place at the teacher meanwhile", async () => {
+Deno.test("Engine waits for a slow check without holding a slot at the teacher", async () => {
   const checked = Promise.withResolvers<string | undefined>();
   const fixture = new Fixture({
     rows: rowsOf(2),
@@ -128,7 +128,7 @@ Deno.test("Engine waits for a check that takes its time, and holds no place at t
   });
   await fixture.start();
   await fixture.teacher.call("0").answer();
-  // The answer that is checked counts: it is paid for and not written.
+  // The answer that is being checked counts: it is paid for and not written.
   assertEquals([fixture.engine.inFlight, fixture.outcomes.length], [2, 0]);
   await fixture.teacher.call("1").answer();
   assertEquals(fixture.settledUids, ["1"]);
@@ -138,7 +138,7 @@ Deno.test("Engine waits for a check that takes its time, and holds no place at t
   assertEquals(fixture.outcomes[1].failure?.message, "Wrong");
 });
 
-Deno.test("Engine halts when the budget is used up, and what is in flight finishes", async () => {
+Deno.test("Engine halts when the budget is used up, and calls in flight finish", async () => {
   const fixture = new Fixture({
     rows: rowsOf(20),
     concurrency: 4,
@@ -161,7 +161,7 @@ Deno.test("Engine halts when the budget is used up, and what is in flight finish
   assertEquals(fixture.engine.state, "halted");
 });
 
-Deno.test("Engine keeps the answer of a row that it may not ask again because the budget is used up", async () => {
+Deno.test("Engine keeps the answer of a row that it may not resend because the budget is used up", async () => {
   const fixture = resampling({
     keeps: true,
     rows: rowsOf(2),
@@ -178,7 +178,7 @@ Deno.test("Engine keeps the answer of a row that it may not ask again because th
   assertEquals(fixture.failed.map(({ action }) => action), ["halted"]);
 });
 
-Deno.test("Engine asks again only once the sink has taken the answer that was not accepted", async () => {
+Deno.test("Engine resends a row only once the sink has taken the rejected answer", async () => {
   const written = Promise.withResolvers<void>();
   const steps: string[] = [];
   const fixture = resampling({
@@ -206,7 +206,7 @@ Deno.test("Engine asks again only once the sink has taken the answer that was no
   assertEquals(steps, ["attempt 1", "keep no", "attempt 1", "put yes"]);
 });
 
-Deno.test("Engine keeps what came of an answer before its teacher refused all rows", async () => {
+Deno.test("Engine keeps answers that came before the teacher refused all rows", async () => {
   const fixture = resampling({ rows: rowsOf(1), keeps: true });
   await fixture.start();
   const partial = completionOf({ response: "half of an", finishReason: "" });

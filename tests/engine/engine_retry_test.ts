@@ -23,7 +23,7 @@ Deno.test("Engine.run() tries a row again while it may, then fails it", async ()
   assertEquals(fixture.failures.length, 3);
 });
 
-Deno.test("Engine.run() asks again at once, and free of charge, where the teacher is asked otherwise", async () => {
+Deno.test("Engine.run() resends at once, without counting an attempt, when the request has changed", async () => {
   const notices: string[] = [];
   const fixture = new Fixture({
     rows: rowsOf(1),
@@ -42,7 +42,7 @@ Deno.test("Engine.run() asks again at once, and free of charge, where the teache
   assertEquals(notices, [notice]);
 });
 
-Deno.test("Engine.run() keeps in mind when a row that succeeded failed first", async () => {
+Deno.test("Engine.run() records when a row that succeeded first failed", async () => {
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
   await refuseAndWait(fixture, "0", broken());
@@ -62,7 +62,7 @@ Deno.test("Engine.run() fails a row at once when the error is not retryable", as
   assertEquals(attempts, 1);
 });
 
-Deno.test("Engine.run() fails a row at once when a teacher throws something of its own", async () => {
+Deno.test("Engine.run() fails a row at once when a teacher throws an error of another class", async () => {
   const fixture = new Fixture({ rows: rowsOf(3), concurrency: 3 });
   await fixture.start();
   await fixture.teacher.call("0").refuse(new TypeError("x is not a function"));
@@ -81,7 +81,7 @@ Deno.test("Engine.run() fails a row at once when a teacher throws something of i
   ]);
 });
 
-Deno.test("Engine.run() takes what complete() throws before it gives a promise as a failure", async () => {
+Deno.test("Engine.run() treats what complete() throws synchronously as a failure", async () => {
   const teacher = {
     complete(): never {
       throw new RangeError("Too long");
@@ -93,7 +93,7 @@ Deno.test("Engine.run() takes what complete() throws before it gives a promise a
   assertEquals(fixture.outcomes.map(({ failure }) => failure?.type), ["teacher", "teacher"]);
 });
 
-Deno.test("Engine.run() tries again once only after a timeout", async () => {
+Deno.test("Engine.run() retries only once after a timeout", async () => {
   const fixture = new Fixture({ rows: rowsOf(1), maxAttempts: 9 });
   await fixture.start();
   await refuseAndWait(fixture, "0", timeout());
@@ -159,7 +159,7 @@ Deno.test("Engine.run() lets others continue while a row waits", async () => {
   assertEquals(fixture.engine.waiting, 0);
 });
 
-Deno.test("Engine.run() takes due retries and new rows by turns, the longest due first", async () => {
+Deno.test("Engine.run() alternates between due retries and new rows, the longest due first", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(9), concurrency: 3, now: clock.now });
   await fixture.start();
@@ -227,7 +227,7 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
     assertEquals(fixture.engine.waiting, bound);
     isBusy = false;
     await clock.advance(1);
-    // One has got its answer, so one place was free for new rows, and those were answered too.
+    // One was answered, so one place was free for new rows, and those were answered too.
     assertEquals(asked[count + 1], "1");
     assertEquals(asked.length > count + 2, true);
     await clock.advance(10_000);
@@ -237,7 +237,7 @@ for (const [concurrency, bound] of [[2, 1_000], [300, 1_200]]) {
   });
 }
 
-Deno.test("Engine.run() counts rows that lanes hold as taking places in the retry queue", async () => {
+Deno.test("Engine.run() counts rows that lanes hold towards the size of the retry queue", async () => {
   using clock = new FakeClock();
   const fixture = new Fixture({ rows: rowsOf(1_010), concurrency: 10, now: clock.now });
   await fixture.start();
@@ -253,7 +253,7 @@ Deno.test("Engine.run() counts rows that lanes hold as taking places in the retr
 });
 
 Deno.test("Engine.run() leaves no timer behind when rows still wait at its end", async () => {
-  // Real timers: the sanitizer of the test runner is what looks for them.
+  // Real timers: the sanitizer of the test runner looks for them.
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
   await fixture.teacher.call("0").refuse(broken(3_600_000));
@@ -262,7 +262,7 @@ Deno.test("Engine.run() leaves no timer behind when rows still wait at its end",
   assertEquals(fixture.outcomes, []);
 });
 
-/** Refuses, and lets the retry (which is due at once, for there is no jitter) begin. */
+/** Refuses, and lets the retry begin, which is due at once without jitter. */
 async function refuseAndWait(fixture: Fixture, uid: string, error: TeacherError): Promise<void> {
   const { attempts } = fixture;
   await fixture.teacher.call(uid).refuse(error);

@@ -3,7 +3,7 @@ import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { Fixture, rowsOf } from "./engine_fixture.ts";
 
-/** Answers all calls under way, and gives how many there were. */
+/** Answers all calls in flight, and returns their number. */
 async function answerAll({ teacher }: Fixture): Promise<number> {
   const calls = [...teacher.open];
   for (const call of calls) await call.answer();
@@ -49,7 +49,7 @@ Deno.test("Engine.run() continues with a careful start when nothing is refused f
   await fixture.finish();
 });
 
-Deno.test("Engine.run() asks seven times at most for what is refused at once", async () => {
+Deno.test("Engine.run() sends at most seven requests if all are refused at once", async () => {
   using clock = new FakeClock();
   for (const status of [401, 400]) {
     const fixture = new Fixture({

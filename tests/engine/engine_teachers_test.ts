@@ -34,7 +34,7 @@ for (const concurrency of [2, 10, 50]) {
   });
 }
 
-Deno.test("Engine asks the teacher that has the least in flight", async () => {
+Deno.test("Engine picks the teacher with the fewest calls in flight", async () => {
   const [a, b, c] = [new FakeTeacher(), new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
     rows: rowsOf(40),
@@ -54,7 +54,7 @@ Deno.test("Engine asks the teacher that has the least in flight", async () => {
   await fixture.ended;
 });
 
-Deno.test("Engine says in each outcome who answered", async () => {
+Deno.test("Engine records in each outcome which teacher answered", async () => {
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
     rows: rowsOf(2),
@@ -141,7 +141,7 @@ Deno.test("Engine.setConcurrency() changes what all teachers may have in flight,
   await fixture.ended;
 });
 
-Deno.test("Engine takes a row that one teacher puts off for an hour to the first that will take it", async () => {
+Deno.test("Engine sends a row that one teacher defers for an hour to the first that will take it", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const later = (retryAfterMs: number) => new TeacherError("Later", { status: 429, retryAfterMs });
@@ -163,12 +163,12 @@ Deno.test("Engine takes a row that one teacher puts off for an hour to the first
   assertEquals(clock.now(), 1_100);
 });
 
-/** Nothing is left of a limit. */
+/** An exhausted limit. */
 const usedUp = (retryAfterMs: number, status = 429) =>
   new TeacherError("Later", { status, retryAfterMs, isExhausted: true });
 const gone = () => new TeacherError("No one listens", { type: "network", isUnreachable: true });
 
-Deno.test("Engine asks the first of several teachers that may be asked again, and says until when all rest", async () => {
+Deno.test("Engine uses the first of several teachers that is available again, and reports until when all cool down", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
@@ -189,7 +189,7 @@ Deno.test("Engine asks the first of several teachers that may be asked again, an
   await clock.advance(1);
   assertEquals([a.open.length, b.open.length > 0], [0, true]);
   assertEquals(fixture.engine.rest, undefined);
-  // A longer wait that is told meanwhile counts.
+  // A longer wait that is reported meanwhile counts.
   while (b.open.length > 0) await b.open[0].refuse(usedUp(60_000));
   await clock.advance(1_999);
   assertEquals([a.open.length, b.open.length], [0, 0]);
@@ -219,7 +219,7 @@ Deno.test("Engine gives a teacher that joins the same share of its rate limit as
   await fixture.ended;
 });
 
-Deno.test("Engine probes a teacher that is down although more hangs there than its share", async () => {
+Deno.test("Engine probes a teacher that is down even if more calls hang there than its share", async () => {
   using clock = new FakeClock();
   const [a, b] = [new FakeTeacher(), new FakeTeacher()];
   const fixture = new Fixture({
@@ -242,7 +242,7 @@ Deno.test("Engine probes a teacher that is down although more hangs there than i
   await fixture.ended;
 });
 
-Deno.test("Engine.teacherStatuses() tells where each teacher stands", async () => {
+Deno.test("Engine.teacherStatuses() returns the status of each teacher", async () => {
   using clock = new FakeClock();
   const teacher = Object.assign(new FakeTeacher(), { address: "http://one/v1", model: "m" });
   const fixture = new Fixture({

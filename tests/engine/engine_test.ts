@@ -22,7 +22,7 @@ Deno.test("Engine.run() ends at once without rows", async () => {
   assertEquals(fixture.engine.state, "done");
 });
 
-Deno.test("Engine.run() asks every row once and hands over every answer", async () => {
+Deno.test("Engine.run() sends every row once and delivers every answer", async () => {
   const rows = rowsOf(50);
   const fixture = new Fixture({ rows, concurrency: 3 });
   await fixture.start();
@@ -36,10 +36,10 @@ Deno.test("Engine.run() asks every row once and hands over every answer", async 
   assertEquals(fixture.outcomes[0].firstFailedAt, undefined);
 });
 
-Deno.test("Engine.run() keeps exactly as many calls under way as there are lanes", async () => {
+Deno.test("Engine.run() keeps exactly as many calls in flight as there are lanes", async () => {
   const fixture = new Fixture({ rows: rowsOf(40), concurrency: 5 });
   await fixture.start();
-  // The first is the slowest: a lane behind it would stand still if rows were done in order.
+  // The first is the slowest: other lanes would be idle if rows were processed in order.
   for (let i = 0; i < 35; i++) {
     assertEquals(fixture.teacher.open.length, 5);
     assertEquals(fixture.engine.inFlight, 5);
@@ -81,7 +81,7 @@ Deno.test("Engine.run() holds a lane until the sink has taken its outcome", asyn
   await fixture.finish();
 });
 
-Deno.test("Engine.run() gives the teacher the messages as they stand in the row", async () => {
+Deno.test("Engine.run() passes the messages of the row on unchanged", async () => {
   const row = rowOf("a");
   const fixture = new Fixture({ rows: [row] });
   await fixture.start();
@@ -90,7 +90,7 @@ Deno.test("Engine.run() gives the teacher the messages as they stand in the row"
   await fixture.finish();
 });
 
-Deno.test("Engine.run() gives rows without parameters the very object of the run", async () => {
+Deno.test("Engine.run() shares the run's parameter object with rows that have none", async () => {
   const params: Params = { temperature: 0.6 };
   const fixture = new Fixture({ rows: rowsOf(2), params });
   await fixture.start();
@@ -98,7 +98,7 @@ Deno.test("Engine.run() gives rows without parameters the very object of the run
   await fixture.finish();
 });
 
-Deno.test("Engine.run() puts a row's own parameters over those of the run", async () => {
+Deno.test("Engine.run() prefers a row's parameters to those of the run", async () => {
   const params: Params = { temperature: 0.6, top_p: 0.9 };
   const own: Params = { temperature: 1, seed: 7 };
   const fixture = new Fixture({ rows: [rowOf("a", own), rowOf("b")], params });
@@ -131,7 +131,7 @@ for (
   });
 }
 
-Deno.test("Engine.run() takes a tool call for an answer", async () => {
+Deno.test("Engine.run() accepts a tool call as an answer", async () => {
   const fixture = new Fixture({ rows: rowsOf(1) });
   await fixture.start();
   const toolCalls = [{ id: "1", function: { name: "add", arguments: "{}" } }];
@@ -224,7 +224,7 @@ Deno.test("Engine.run() keeps no more than its lanes busy when answers come at r
   assertEquals(attempts, fixture.attempts);
 });
 
-Deno.test("Engine refuses a concurrency that is no whole number from 1 to 100,000", () => {
+Deno.test("Engine refuses a concurrency that is not a whole number from 1 to 100,000", () => {
   for (const concurrency of [0, -1, 1.5, NaN, Infinity, MAX_CONCURRENCY + 1]) {
     const error = assertThrows(() => new Fixture({ concurrency }), RangeError);
     assertStringIncludes(error.message, String(concurrency));
@@ -235,7 +235,7 @@ Deno.test("Engine refuses a concurrency that is no whole number from 1 to 100,00
   assertInstanceOf(new Fixture({ concurrency: MAX_CONCURRENCY }).engine, Engine);
 });
 
-Deno.test("Engine.run() uses a clock of its own where none is given", async () => {
+Deno.test("Engine.run() uses its own clock by default", async () => {
   const outcomes: number[] = [];
   const engine = new Engine({
     source: (async function* () {

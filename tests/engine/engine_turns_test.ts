@@ -73,7 +73,7 @@ Deno.test("Engine sends a new row between two retries, however many are due", as
   await fixture.finish();
 });
 
-Deno.test("Engine lets no lane stand still while anything is due: 40 % fail once", async () => {
+Deno.test("Engine keeps no lane idle while anything is due: 40 % fail once", async () => {
   using clock = new FakeClock();
   const { fixture, teacher } = failingOnce(clock);
   await fixture.start();
@@ -96,7 +96,7 @@ Deno.test("Engine takes all retries that are due when no new row is there", asyn
   await fixture.finish();
 });
 
-Deno.test("Engine fails no row whose time is short for want of a place among the retries", async () => {
+Deno.test("Engine fails no row with a short deadline because the retry queue is full", async () => {
   using clock = new FakeClock();
   const { fixture } = failingOnce(clock, 30_000);
   await fixture.start();

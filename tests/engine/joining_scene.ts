@@ -9,7 +9,7 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { endpointOf, Fixture } from "./engine_fixture.ts";
 import { endlessRows, TimedTeacher } from "./timed_teacher.ts";
 
-/** What is played. */
+/** The scene. */
 export interface JoiningScene {
   /** Teachers at the start. */
   readonly teachers: number;
@@ -19,11 +19,11 @@ export interface JoiningScene {
   readonly concurrency: number;
   /** How long an answer takes, in ms. */
   readonly latencyMs: number;
-  /** How long is looked before and after the change, in ms. */
+  /** How long the run is measured before and after the change, in ms. */
   readonly halfMs: number;
 }
 
-/** What came of it. */
+/** The result. */
 export interface JoiningResult {
   /** Share of the lanes that had an attempt in flight, after the start. */
   readonly busy: number;
@@ -31,7 +31,7 @@ export interface JoiningResult {
   readonly shares: readonly number[];
   /** Rows that failed. */
   readonly failed: number;
-  /** Rows that were asked more than once. */
+  /** Rows that were sent more than once. */
   readonly repeated: number;
   /** Rows answered. */
   readonly answered: number;
@@ -41,7 +41,7 @@ export interface JoiningResult {
 
 const STEP_MS = 250;
 
-/** Plays it. */
+/** Runs the scene. */
 export async function playJoining(scene: JoiningScene): Promise<JoiningResult> {
   const { teachers: count, change, concurrency, latencyMs, halfMs } = scene;
   using clock = new FakeClock();

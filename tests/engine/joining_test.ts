@@ -7,7 +7,7 @@ import { batchesOf, endpointOf, Fixture, rowOf } from "./engine_fixture.ts";
 import { playJoining } from "./joining_scene.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
-Deno.test("a quarter of the teachers leaves and others join: all lanes stay busy, and no row is lost or asked twice", async () => {
+Deno.test("a quarter of the teachers leaves and others join: all lanes stay busy, and no row is lost or sent twice", async () => {
   const result = await playJoining({
     teachers: 16,
     change: 4,
@@ -55,7 +55,7 @@ async function tenantsOf(affinity: "prefix" | undefined, tenants: number) {
   assertEquals(fixture.outcomes.length, 2_000);
   const seen = teachers.map(({ asked }) => asked.map((uid) => Number(uid) % tenants));
   return {
-    /** Teachers that a tenant was sent to, in the mean. */
+    /** Mean number of teachers per tenant. */
     spread: seen.reduce((sum, one) => sum + new Set(one).size, 0) / tenants,
     most: Math.max(...seen.map(({ length }) => length)) / 2_000,
     wallMs: Math.max(...teachers.flatMap(({ askedAt }) => askedAt)),

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { checkConcurrency, Lanes, type LaneWork } from "../../lib/engine/lanes.ts";
 import { settled } from "../support/fake_clock.ts";
 
-/** Lanes that take numbers from a list and hold each until the test lets go of it. */
+/** Lanes that take numbers from a list and hold each until the test releases it. */
 class Yard {
   readonly todo: number[] = [];
   readonly holding: { item: number; letGo: () => Promise<void> }[] = [];
@@ -41,7 +41,7 @@ class Yard {
   }
 }
 
-Deno.test("Lanes.run() resolves once all lanes have come home", async () => {
+Deno.test("Lanes.run() resolves once all lanes have ended", async () => {
   const yard = new Yard(2);
   yard.todo.push(1, 2, 3);
   const run = yard.lanes.run();
@@ -54,7 +54,7 @@ Deno.test("Lanes.run() resolves once all lanes have come home", async () => {
   assertEquals(yard.lanes.areParked, false);
 });
 
-Deno.test("Lanes.wake() gives what has come up to lanes that stand still", async () => {
+Deno.test("Lanes.wake() gives new work to idle lanes", async () => {
   const yard = new Yard(3);
   const run = yard.lanes.run();
   await settled();
@@ -72,7 +72,7 @@ Deno.test("Lanes.wake() gives what has come up to lanes that stand still", async
   await run;
 });
 
-Deno.test("Lanes.close() lets lanes finish what they hold and take nothing more", async () => {
+Deno.test("Lanes.close() lets lanes finish their work and take no more", async () => {
   const yard = new Yard(2);
   yard.todo.push(1, 2, 3);
   const run = yard.lanes.run();
@@ -86,7 +86,7 @@ Deno.test("Lanes.close() lets lanes finish what they hold and take nothing more"
   assertEquals(yard.todo, [3]);
 });
 
-Deno.test("Lanes.setTarget() brings as many lanes as are wanted, time and again", async () => {
+Deno.test("Lanes.setTarget() runs the requested number of lanes, repeatedly", async () => {
   const yard = new Yard(1);
   yard.todo.push(...Array.from({ length: 500 }, (_, index) => index));
   const run = yard.lanes.run();
@@ -103,7 +103,7 @@ Deno.test("Lanes.setTarget() brings as many lanes as are wanted, time and again"
   await run;
 });
 
-Deno.test("Lanes.run() tells of an error and still resolves", async () => {
+Deno.test("Lanes.run() reports an error and still resolves", async () => {
   const failure = new Error("Broken");
   const yard = new Yard(3, {
     work: (item) => item === 2 ? Promise.reject(failure) : Promise.resolve(),
@@ -113,7 +113,7 @@ Deno.test("Lanes.run() tells of an error and still resolves", async () => {
   assertEquals(yard.errors, [failure]);
 });
 
-Deno.test("checkConcurrency() gives back what is in range", () => {
+Deno.test("checkConcurrency() returns a value in range", () => {
   for (const target of [1, 20, 100_000]) assertEquals(checkConcurrency(target), target);
   for (const target of [0, 100_001, 1.5, NaN]) {
     assertThrows(() => checkConcurrency(target), RangeError, String(target));

@@ -35,7 +35,7 @@ Deno.test("RetryPolicy doubles the bound with every wait, up to its cap", () => 
   assertEquals(delays, expected);
 });
 
-Deno.test("RetryPolicy starts at a second after a 429 that names no time", () => {
+Deno.test("RetryPolicy starts at a second after a 429 without a time", () => {
   const options = { random: () => 1 };
   assertEquals(delay(limited, { loads: 1 }, options), 1_000);
   assertEquals(delay(limited, { loads: 2, waits: 1 }, options), 2_000);
@@ -44,22 +44,22 @@ Deno.test("RetryPolicy starts at a second after a 429 that names no time", () =>
   assertEquals(delay(later, { loads: 1 }, options), 500);
 });
 
-Deno.test("RetryPolicy spreads the wait over everything from nothing to the bound", () => {
+Deno.test("RetryPolicy spreads the wait from zero to the bound", () => {
   for (const random of [0, 0.25, 0.999]) {
     assertEquals(delay(fault, { waits: 1 }, { random: () => random }), random * 1_000);
   }
 });
 
-Deno.test("RetryPolicy gives a row five attempts where nothing else was said", () => {
+Deno.test("RetryPolicy gives a row five attempts by default", () => {
   assertEquals(delay(fault, { faults: 4 }), 0);
   assertEquals(delay(fault, { faults: 5 }), undefined);
 });
 
-Deno.test("RetryPolicy gives no second attempt where one is all", () => {
+Deno.test("RetryPolicy gives no second attempt if the limit is one", () => {
   assertEquals(delay(fault, { faults: 1 }, { maxAttempts: 1 }), undefined);
 });
 
-Deno.test("RetryPolicy bears 20 refusals for load, or maxAttempts where that is more", () => {
+Deno.test("RetryPolicy tolerates 20 refusals for load, or maxAttempts if that is more", () => {
   assertEquals(delay(busy, { loads: 19, faults: 4 }), 0);
   assertEquals(delay(busy, { loads: 20 }), undefined);
   assertEquals(delay(busy, { loads: 1 }, { maxAttempts: 1 }), 0);
@@ -67,16 +67,16 @@ Deno.test("RetryPolicy bears 20 refusals for load, or maxAttempts where that is 
   assertEquals(delay(busy, { loads: 30 }, { maxAttempts: 30 }), undefined);
 });
 
-Deno.test("RetryPolicy counts refusals for load against no fault, and faults against no load", () => {
+Deno.test("RetryPolicy counts refusals for load and faults separately", () => {
   assertEquals(delay(fault, { faults: 1, loads: 19 }), 0);
   assertEquals(delay(busy, { loads: 1, faults: 4 }), 0);
 });
 
-Deno.test("RetryPolicy never gives up a row because no one listens", () => {
+Deno.test("RetryPolicy never gives up a row because connections fail", () => {
   assertEquals(delay(deaf, { faults: 99, timeouts: 99, loads: 99, waits: 9 }), 0);
 });
 
-Deno.test("RetryPolicy takes what the teacher asks for as a floor, past its own cap too", () => {
+Deno.test("RetryPolicy waits at least as long as the teacher asks, even beyond its own cap", () => {
   for (const retryAfterMs of [1, 2_500, 3_600_000]) {
     const error = new TeacherError("Later", { status: 429, retryAfterMs });
     for (const random of [0, 0.5, 0.999]) {
@@ -88,7 +88,7 @@ Deno.test("RetryPolicy takes what the teacher asks for as a floor, past its own 
   }
 });
 
-Deno.test("RetryPolicy tries again once only after a timeout, other failures in between or not", () => {
+Deno.test("RetryPolicy retries only once after a timeout, with other failures in between or not", () => {
   const options = { maxAttempts: 10 };
   assertEquals(delay(timeout, { faults: 1, timeouts: 1 }, options), 0);
   assertEquals(delay(timeout, { faults: 2, timeouts: 2 }, options), undefined);
@@ -109,14 +109,14 @@ Deno.test("RetryPolicy gives no other attempt to what fails or halts", () => {
   }
 });
 
-Deno.test("RetryPolicy refuses a number of attempts that is not a positive integer", () => {
+Deno.test("RetryPolicy rejects a number of attempts that is not a positive integer", () => {
   for (const maxAttempts of [0, -1, 1.5, NaN, Infinity]) {
     const error = assertThrows(() => new RetryPolicy({ maxAttempts }), RangeError);
     assertStringIncludes(error.message, String(maxAttempts));
   }
 });
 
-Deno.test("RetryPolicy ignores a wait that is no time, and waits a day at most", () => {
+Deno.test("RetryPolicy ignores an invalid wait, and waits a day at most", () => {
   const waits = [NaN, Infinity, -Infinity, -5, 1e300].map((retryAfterMs) =>
     delay(new TeacherError("Later", { status: 429, retryAfterMs }), { loads: 1 })
   );

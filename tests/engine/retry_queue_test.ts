@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RetryQueue } from "../../lib/engine/work_queue.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
-/** A room that empties itself when it is called, as the lanes do. */
+/** A queue that is emptied when it calls, as the lanes do. */
 function openRoom(clock: FakeClock): { room: RetryQueue<string>; left: string[] } {
   const left: string[] = [];
   const room = new RetryQueue<string>(clock.now, () => {
@@ -11,7 +11,7 @@ function openRoom(clock: FakeClock): { room: RetryQueue<string>; left: string[] 
   return { room, left };
 }
 
-Deno.test("RetryQueue lets rows go in the order of their due times", async () => {
+Deno.test("RetryQueue releases rows in the order of their due times", async () => {
   using clock = new FakeClock();
   const { room, left } = openRoom(clock);
   for (const [item, delayMs] of [["c", 30], ["a", 10], ["b", 20], ["now", 0]] as const) {
@@ -28,7 +28,7 @@ Deno.test("RetryQueue lets rows go in the order of their due times", async () =>
   assertEquals(clock.pendingTimers, 0);
 });
 
-Deno.test("RetryQueue.takeDue() gives nothing before its time", async () => {
+Deno.test("RetryQueue.takeDue() returns nothing before the due time", async () => {
   using clock = new FakeClock();
   const room = new RetryQueue<string>(clock.now, () => {});
   assertEquals(room.takeDue(), undefined);
@@ -60,7 +60,7 @@ Deno.test("RetryQueue can be used again after it was cleared", async () => {
   assertEquals(left, ["b"]);
 });
 
-Deno.test("RetryQueue does not call before a delay that no timer can hold has passed", async () => {
+Deno.test("RetryQueue does not call early after a delay that is too long for a timer", async () => {
   using clock = new FakeClock();
   const { room, left } = openRoom(clock);
   room.add("a", 2 ** 31);
@@ -70,7 +70,7 @@ Deno.test("RetryQueue does not call before a delay that no timer can hold has pa
   assertEquals(left, ["a"]);
 });
 
-Deno.test("RetryQueue calls once only for rows that no one takes", async () => {
+Deno.test("RetryQueue calls only once for rows that nobody takes", async () => {
   using clock = new FakeClock();
   let calls = 0;
   const room = new RetryQueue<string>(clock.now, () => calls++);
@@ -99,7 +99,7 @@ Deno.test("RetryQueue calls for the next row once the one before it was taken", 
   room.clear();
 });
 
-Deno.test("RetryQueue waits on when a timer fires too early", async () => {
+Deno.test("RetryQueue keeps waiting when a timer fires too early", async () => {
   using clock = new FakeClock();
   let nowMs = 0;
   const left: (string | undefined)[] = [];

@@ -1,5 +1,5 @@
 /**
- * A whole run against a teacher in simulated time: what it took, and what it sent for that.
+ * A whole run against a teacher in simulated time: how long it took, and what it sent.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { seededRandom } from "../support/simulated_load.ts";
 import { batchesOf, endpointOf, Fixture, rowsOf } from "./engine_fixture.ts";
 import { TimedTeacher } from "./timed_teacher.ts";
 
-/** How often is looked at a run, in ms. */
+/** How often a run is sampled, in ms. */
 const STEP_MS = 50;
 /** Unix time at which a scene begins: the first second of a minute. */
 const EPOCH_MS = 1_700_000_040_000;
@@ -25,7 +25,7 @@ export interface Scene {
   readonly concurrency: number;
   /** How long an answer takes, in ms. */
   readonly latencyMs: number;
-  /** By how much of that it varies. @default 0: all take the same */
+  /** Variation, as a share of that. @default 0: all take the same  */
   readonly spread?: number;
   /** How long a refusal takes, in ms. @default 20 */
   readonly refusalMs?: number;
@@ -33,13 +33,13 @@ export interface Scene {
   readonly isCareful?: boolean;
   /** Seconds into a minute at which it begins. @default 0 */
   readonly startS?: number;
-  /** What the random numbers begin with. @default 1 */
+  /** Seed of the random numbers. @default 1  */
   readonly seed?: number;
-  /** How the teacher is asked: its rates, its own limit. @default without limits */
+  /** Settings of the teacher: its rates, its own limit. @default without limits  */
   readonly endpoint?: Partial<EndpointOptions>;
   /** The error that an attempt meets, or undefined when it is answered. @default every one is answered */
   readonly refuse?: (attempt: SceneAttempt) => TeacherError | undefined;
-  /** What an answer holds, by the seconds since the run began. @default the fixture's plain one */
+  /** Contents of an answer, by the seconds since the run began. @default the fixture's plain one  */
   readonly answer?: (seconds: number, random: () => number) => Partial<Completion>;
 }
 
@@ -57,11 +57,11 @@ export interface SceneAttempt {
   readonly uid: string;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface SceneResult {
   /** From the first attempt to the last outcome, in ms. */
   readonly wallMs: number;
-  /** The same in units of what the calls alone take at that concurrency. */
+  /** The same relative to the time of the calls alone at that concurrency. */
   readonly byCalls: number;
   /** Attempts. */
   readonly posts: number;
@@ -69,7 +69,7 @@ export interface SceneResult {
   readonly refused: number;
   /** Rows without an answer. */
   readonly failed: number;
-  /** Rows that were given up. */
+  /** Rows that failed. */
   readonly lost: number;
   /** Rows answered in each second. */
   readonly perSecond: readonly number[];
@@ -83,7 +83,7 @@ export interface SceneResult {
   readonly asked: readonly number[];
 }
 
-/** Plays a scene to its end, or for `mostS` simulated seconds. */
+/** Runs a scene to its end, or for `mostS` simulated seconds. */
 export async function play(scene: Scene, mostS = 7_200): Promise<SceneResult> {
   const { rows, concurrency, latencyMs, spread = 0, startS = 0, seed = 1 } = scene;
   const { refusalMs = 20 } = scene;

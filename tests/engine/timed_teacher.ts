@@ -12,18 +12,18 @@ import { completionOf, rowOf } from "./engine_fixture.ts";
 
 /** What a `TimedTeacher` does with a request. */
 export interface TimedTeacherOptions {
-  /** How long an answer takes, in ms; asked for each request that is answered. */
+  /** How long an answer takes, in ms; called for each request that is answered. */
   latencyMs: (request: TeacherRequest) => number;
   /** How long an error takes, in ms. @default 20 */
   refusalMs?: number;
   /** The error that a request meets, or undefined when it is answered. `inFlight`: requests that are
    * being answered, without this one. */
   refuse?: (request: TeacherRequest, inFlight: number, now: number) => TeacherError | undefined;
-  /** What an answer holds. @default the fixture's plain one */
+  /** Contents of an answer. @default the fixture's plain one  */
   answer?: (request: TeacherRequest) => Partial<Completion>;
 }
 
-/** Answers in simulated time, and writes down when it was asked. */
+/** Answers in simulated time, and records its requests. */
 export class TimedTeacher implements Teacher {
   readonly #clock: FakeClock;
   readonly #options: TimedTeacherOptions;
@@ -75,7 +75,7 @@ export function tooMany(retryAfterMs?: number): TeacherError {
   return new TeacherError("Too many requests", { status: 429, retryAfterMs });
 }
 
-/** More rows than anyone will ask for. */
+/** More rows than a run will use. */
 export async function* endlessRows(): AsyncGenerator<Row[]> {
   for (let from = 0;; from += 100) {
     yield Array.from({ length: 100 }, (_, i) => rowOf(`${from + i}`));

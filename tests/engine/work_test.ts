@@ -13,7 +13,7 @@ Deno.test("newWork() shares the parameters of the run until a row sets its own",
   assertEquals(params.seed, 1);
 });
 
-Deno.test("outcomeOf() puts the last answer that was not kept beside a failure", () => {
+Deno.test("outcomeOf() adds the last rejected answer to a failure", () => {
   const work = newWork(rowOf("a"), 7, {});
   assertEquals(outcomeOf(work, 5, undefined, FAILURE).completion, undefined);
   work.rejected = { completion: completionOf({ response: "half of an" }), failure: FAILURE };
@@ -24,7 +24,7 @@ Deno.test("outcomeOf() puts the last answer that was not kept beside a failure",
   assert(outcomeOf(work, 5, better, undefined).completion === better);
 });
 
-Deno.test("asTeacherError() gives whatever was thrown a type and words", () => {
+Deno.test("asTeacherError() gives anything thrown a type and a message", () => {
   const error = new TeacherError("Too many requests", { status: 429 });
   assert(asTeacherError(error) === error);
   const told = [new TypeError("x is not a function"), "no", undefined, { code: 7 }]

@@ -23,7 +23,7 @@ Deno.test("IdTable gives a new id no flags and an empty check", () => {
   assertEquals(table.isCheckEmpty(slot), true);
 });
 
-Deno.test("IdTable keeps each flag by itself", () => {
+Deno.test("IdTable keeps each flag separately", () => {
   const table = new IdTable();
   const slot = table.insert("a");
   const other = table.insert("b");
@@ -54,7 +54,7 @@ Deno.test("IdTable keeps the check with the id, from text and from bytes", () =>
   assertEquals(table.checkEquals(slot, HASH), true);
 });
 
-Deno.test("IdTable takes a check of which one half is nothing for a check", () => {
+Deno.test("IdTable accepts a check of which one half is zero", () => {
   const table = new IdTable();
   for (const hex of ["0000000000000001", "0000000100000000", "ffffffff00000000"]) {
     const slot = table.insert(hex);
@@ -64,7 +64,7 @@ Deno.test("IdTable takes a check of which one half is nothing for a check", () =
   }
 });
 
-Deno.test("IdTable keeps the number of a line with the id while it grows, and takes no memory before", () => {
+Deno.test("IdTable keeps line numbers with ids while it grows, and uses no memory for them before", () => {
   using table = new IdTable(10);
   const slot = table.insert("a"), before = table.byteLength;
   assertEquals(table.lineOf(slot), 0);
@@ -75,7 +75,7 @@ Deno.test("IdTable keeps the number of a line with the id while it grows, and ta
   assertEquals(["a", "row-7"].map((uid) => table.lineOf(table.find(uid))), [0, 4_000_000_000]);
 });
 
-Deno.test("IdTable takes any text for an id", () => {
+Deno.test("IdTable accepts any text as an id", () => {
   const table = new IdTable();
   const uids = [
     "__proto__",
@@ -107,7 +107,7 @@ Deno.test("IdTable finds an id of 32 hex digits however it was inserted", () => 
   assertEquals(table.size, 3);
 });
 
-Deno.test("IdTable tells hex digits of another case or number from an id of 32", () => {
+Deno.test("IdTable distinguishes hex ids of another case or length from ids of 32 digits", () => {
   const table = new IdTable();
   const uid = sha256Hex("x").slice(0, 32);
   for (const one of [uid, uid.toUpperCase(), uid.slice(1), `${uid}0`, `${uid.slice(1)}g`]) {
@@ -141,14 +141,14 @@ for (let digits = 4; digits <= 32; digits += 4) {
   });
 }
 
-Deno.test("IdTable tells apart hex ids that differ in the last digits only", () => {
+Deno.test("IdTable distinguishes hex ids that differ in the last digits only", () => {
   const table = new IdTable();
   const head = sha256Hex("x").slice(0, 30);
   for (let i = 0; i < 256; i++) table.insert(head + i.toString(16).padStart(2, "0"));
   assertEquals(table.size, 256);
 });
 
-Deno.test("IdTable says the same as a Map of 30,000 ids while it grows", () => {
+Deno.test("IdTable agrees with a Map of 30,000 ids while it grows", () => {
   const table = new IdTable(10);
   const oracle = new Map<string, { flags: number; check: string }>();
   let seed = 42;
@@ -215,7 +215,7 @@ Deno.test("IdTable takes at most 40 bytes a row, however far it has grown", () =
   assertLessOrEqual(made.byteLength / 90_000, 31);
 });
 
-Deno.test("IdTable finds ids that share what a slot of its index holds of them", () => {
+Deno.test("IdTable finds ids with the same index bits", () => {
   const table = new IdTable(1_000);
   // 1,000 ids leave 21 bits of the hash in a slot: of 100,000 others some agree with one in these and its place.
   const slots = Array.from({ length: 1_000 }, (_, i) => table.insert(`row-${i}`));

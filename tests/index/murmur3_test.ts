@@ -22,7 +22,7 @@ for (
   });
 }
 
-Deno.test("murmur3() tells texts of every length apart", () => {
+Deno.test("murmur3() distinguishes texts of every length", () => {
   const seen = new Set<string>();
   for (let length = 0; length < 100; length++) {
     for (const last of "ab") seen.add(hexOf("x".repeat(length) + last));

@@ -92,7 +92,7 @@ Deno.test("readIndex() reads a line that Python wrote again, with spaces", async
   assertEquals(table.isCheckEmpty(table.find("c")), true);
 });
 
-Deno.test("readIndex() passes over a byte order mark and blank lines, which have numbers anyway", async () => {
+Deno.test("readIndex() skips a byte order mark and blank lines, which count for line numbers", async () => {
   await using dir = await tempDir();
   const content = `\ufeff\n${lineOf("a")}\r\n \t\r\n\n${lineOf("b")}\n  `;
   const { seen } = await indexOf(await dir.write("a.jsonl", content));
@@ -101,20 +101,20 @@ Deno.test("readIndex() passes over a byte order mark and blank lines, which have
   assertEquals(marked.seen.map(({ uid }) => uid), ["a", "b"]);
 });
 
-Deno.test("readIndex() wants an error of a line of the failures", async () => {
+Deno.test("readIndex() requires an error in a line of the failures", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", `${lineOf("a", '"error":{}')} \n${lineOf("b")} \n`);
   const reading = readIndex({ path, kind: "failures" }, new IdTable(), () => {});
   await assertRejects(() => reading, DamagedFileError, 'line 2: it has no "error"');
 });
 
-Deno.test("readIndex() looks no further than the head and the end of a line of Retort's", async () => {
+Deno.test("readIndex() reads only the start and the end of a line of Retort's", async () => {
   await using dir = await tempDir();
   const line = lineOf("a").replace('"42"', "no JSON at all");
   assertEquals((await indexOf(await dir.write("a.jsonl", `${line}\n`))).seen.length, 1);
 });
 
-Deno.test("readIndex() keeps the hash of a result, and of failures the last", async () => {
+Deno.test("readIndex() keeps the hash of a result, and that of the last failure", async () => {
   await using dir = await tempDir();
   const hex = sha256Hex("y").slice(0, 32);
   const later = "2".repeat(16);
@@ -135,7 +135,7 @@ Deno.test("readIndex() keeps the hash of a result, and of failures the last", as
   assertEquals(settled.checkEquals(settled.find(hex), HASH), true);
 });
 
-Deno.test("readIndex() takes a whole last line without its end, and passes over half a one", async () => {
+Deno.test("readIndex() accepts a complete last line without a line break, and skips half a line", async () => {
   await using dir = await tempDir();
   const whole = `${lineOf("a")}\n${lineOf("b")}`;
   const { seen } = await indexOf(await dir.write("whole.jsonl", whole));
@@ -147,7 +147,7 @@ Deno.test("readIndex() takes a whole last line without its end, and passes over 
   }
 });
 
-Deno.test("readIndex() passes over a last line that ends inside a character, or in NUL bytes", async () => {
+Deno.test("readIndex() skips a last line that ends inside a character, or in NUL bytes", async () => {
   await using dir = await tempDir();
   const bytes = new TextEncoder().encode(`${lineOf("a")}\n${lineOf("b", '"x":"é')}`);
   const at = bytes.lastIndexOf(0xc3);
@@ -191,7 +191,7 @@ Deno.test("readIndex() refuses a line whose id is not UTF-8", async () => {
   assertStringIncludes((await damageOf(dir, bytes)).message, "line 2:");
 });
 
-Deno.test("readIndex() refuses a NUL byte behind the first block too", async () => {
+Deno.test("readIndex() refuses a NUL byte after the first block too", async () => {
   await using dir = await tempDir();
   const padding = Array.from(
     { length: 3_000 },

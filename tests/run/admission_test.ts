@@ -13,7 +13,7 @@ function rowOf(row: object): ParsedRow {
   throw new Error(parsed.problem);
 }
 
-/** What becomes of rows, one after the other: an id, "merged", or what is wrong. */
+/** The outcome of rows, one after the other: an id, "merged", or what is wrong. */
 function admitAll(
   rows: readonly object[],
   { samples = 1, duplicates = "merge" as "merge" | "keep" } = {},
@@ -38,13 +38,13 @@ Deno.test("admit() merges identical rows and refuses another row of the same id"
   ]);
 });
 
-Deno.test("admit() keeps every row of an id under a name that is free", () => {
+Deno.test("admit() keeps every row with the same id under a free name", () => {
   const taken = { id: "a~3", prompt: "p" };
   const rows = [A, taken, OTHER_A, A, OTHER_A, taken];
   assertEquals(admitAll(rows, { duplicates: "keep" }), ["a", "a~3", "a~2", "a~4", "a~5", "a~3~2"]);
 });
 
-Deno.test("admit() keeps 30,000 rows of few ids", () => {
+Deno.test("admit() keeps 30,000 rows with few ids", () => {
   const admission = new Admission({ table: new IdTable(), duplicates: "keep", samples: 1 });
   const ids = new Set<unknown>();
   for (let i = 0; i < 30_000; i++) ids.add(admission.admit(rowOf({ id: i % 3, prompt: `${i}` })));
@@ -78,7 +78,7 @@ Deno.test("admit() gives copies samples, too", () => {
   ]);
 });
 
-Deno.test("admit() tells of each answer before its id is taken, and of a clash nothing", () => {
+Deno.test("admit() reports each answer before its id is taken, and nothing for a clash", () => {
   const table = new IdTable(2);
   const admission = new Admission({ table, duplicates: "merge", samples: 40 });
   const told: string[] = [];
@@ -96,7 +96,7 @@ Deno.test("admit() tells of each answer before its id is taken, and of a clash n
   assertEquals([told.length, table.count(SEEN)], [40, 80]);
 });
 
-Deno.test("clashProblem() speaks of samples only where there are several", () => {
+Deno.test("clashProblem() mentions samples only if there are several", () => {
   assertEquals(
     clashProblem("a#2", 0, 2),
     'uid "a#2" belongs to an earlier row already, with other content',

@@ -27,7 +27,7 @@ for (
   });
 }
 
-Deno.test("estimateRows() takes 1,000 rows where the start of a file says nothing", async () => {
+Deno.test("estimateRows() assumes 1,000 rows if the start of a file tells nothing", async () => {
   await using dir = await tempDir();
   for (const content of ["", "x".repeat(200_000)]) {
     assertEquals(await rowsIn(await dir.write("a.jsonl", content)), DEFAULT_ROWS);
@@ -41,7 +41,7 @@ Deno.test("estimateRows() counts the lines of a file that is read whole", async 
   }
 });
 
-Deno.test("estimateRows() leaves it to others to say that a file cannot be read", async () => {
+Deno.test("estimateRows() does not report that a file cannot be read", async () => {
   await using dir = await tempDir();
   assertEquals(await rowsIn(dir.path("none.jsonl")), DEFAULT_ROWS);
   assertEquals(await rowsIn(dir.root), DEFAULT_ROWS);
@@ -55,7 +55,7 @@ Deno.test("estimateRows() counts short files line by line", async () => {
   assertLessOrEqual(rows, 11_001);
 });
 
-Deno.test("estimateRows() does not take blank lines for rows", async () => {
+Deno.test("estimateRows() does not count blank lines", async () => {
   await using dir = await tempDir();
   const rows = await rowsIn(await dir.write("a.jsonl", "\n".repeat(140_000)));
   assertLessOrEqual(rows, 10_000);

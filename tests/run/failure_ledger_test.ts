@@ -42,7 +42,7 @@ async function ledgerOf(
     hasFailed: (uid: string) => has(uid, HAS_FAILURE),
     isAskedAgain: (uid: string) => has(uid, ASK_AGAIN),
     lineOf: (uid: string) => table.lineOf(table.find(uid)),
-    /** What is left of the lines, by their numbers; `more` lines are added before. */
+    /** The remaining lines, by number; `more` lines are added before. */
     async tidied(more: readonly string[] = []) {
       const added = more.map((line) => `${line}\n`).join("");
       await Deno.writeTextFile(path, added, { append: true });
@@ -54,14 +54,14 @@ async function ledgerOf(
   };
 }
 
-Deno.test("FailureLedger takes lines of older versions, without `final`, for final ones", async () => {
+Deno.test("FailureLedger treats lines of older versions, without `final`, as final", async () => {
   await using dir = await tempDir();
   const old = failed("a").replace('"final":true,', "");
   const { hasFailed, tidied } = await ledgerOf(dir, [old]);
   assertEquals([hasFailed("a"), await tidied()], [true, [1]]);
 });
 
-Deno.test("FailureLedger takes a row for pending whose line says so, and for failed after its last failure", async () => {
+Deno.test("FailureLedger uses the last line of a row: pending or failed", async () => {
   await using dir = await tempDir();
   const lines = [
     pending("a"),
@@ -76,7 +76,7 @@ Deno.test("FailureLedger takes a row for pending whose line says so, and for fai
   assertEquals(await tidied(), [1, 4, 5, 6]);
 });
 
-Deno.test("FailureLedger takes a failure back only with a result, and lets its retry continue", async () => {
+Deno.test("FailureLedger clears a failure only with a result, and lets its retry continue", async () => {
   await using dir = await tempDir();
   const lines = [failed("a"), pending("a"), pending("a", 2), failed("b"), pending("b")];
   const options = { results: ["b"], retry: true };
@@ -86,7 +86,7 @@ Deno.test("FailureLedger takes a failure back only with a result, and lets its r
   assertEquals(await tidied(), [1, 3]);
 });
 
-Deno.test("FailureLedger does not take the text of a row for what its line says", async () => {
+Deno.test("FailureLedger does not mistake the text of a row for fields of its line", async () => {
   await using dir = await tempDir();
   const text = JSON.stringify({ note: '"final":false', deep: { error: { final: false } } });
   const line = failureLine(failureOf(row("a", text)), FORMAT);
@@ -140,7 +140,7 @@ Deno.test("FailureLedger drops the lines of a row that the run finished, and kee
   assertEquals(await tidied([...added, failed("a", 422), failed("g")]), [3, 5, 7, 9, 11, 12]);
 });
 
-Deno.test("FailureLedger tells rows from bad ones whatever their uid begins with", async () => {
+Deno.test("FailureLedger distinguishes rows from bad ones whatever their uid begins with", async () => {
   await using dir = await tempDir();
   const badRow = (line: number, text: string) =>
     badRowLine({ file: "in.jsonl", line, problem: "No", text });
@@ -157,7 +157,7 @@ Deno.test("FailureLedger tells rows from bad ones whatever their uid begins with
   assertEquals(await tidied(), [2, 4]);
 });
 
-Deno.test("FailureLedger asks for the types and statuses of failures that are final", async () => {
+Deno.test("FailureLedger matches types and statuses of final failures only", async () => {
   await using dir = await tempDir();
   const lines = [
     failed("a", 400),

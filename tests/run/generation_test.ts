@@ -1,4 +1,4 @@
-/** Tests of lib/run/generation.ts. The engine's part is played by the tests. @module */
+/** Tests of lib/run/generation.ts. The tests replace the engine. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Generation, type GenerationOptions } from "../../lib/run/generation.ts";
@@ -17,7 +17,7 @@ function generationOf(
   });
 }
 
-Deno.test("rows() gives the answers to a row one by one, behind each other", async () => {
+Deno.test("rows() yields the answers to a row one after the other", async () => {
   const generation = generationOf({ samples: 3, params: { seed: 7 } });
   let read = 0;
   function* values() {
@@ -37,7 +37,7 @@ Deno.test("rows() gives the answers to a row one by one, behind each other", asy
   assertEquals(readBefore, [1, 1, 1, 2, 2, 2]);
 });
 
-Deno.test("rows() keeps copies with samples of their own", async () => {
+Deno.test("rows() keeps copies with their own samples", async () => {
   const generation = generationOf({ samples: 2, duplicates: "keep" });
   const copies = [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }];
   const rows = (await Array.fromAsync(generation.rows(copies))).flat();
@@ -49,13 +49,13 @@ Deno.test("rows() keeps copies with samples of their own", async () => {
   ]);
 });
 
-Deno.test("rows() gives one answer to each row unless it is told otherwise", async () => {
+Deno.test("rows() yields one answer per row by default", async () => {
   const generation = generationOf({ params: { seed: 7 } });
   const rows = (await Array.fromAsync(generation.rows([{ id: "a", prompt: "p" }]))).flat();
   assertEquals(rows.map(({ uid, params }) => [uid, params]), [["a", undefined]]);
 });
 
-Deno.test("rows() lets timers have their turn although every row is there at once", async () => {
+Deno.test("rows() lets timers run even if all rows are available at once", async () => {
   let isOver = false;
   const over = new Promise<void>((resolve) =>
     setTimeout(() => {

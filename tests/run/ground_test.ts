@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { Ground } from "../../lib/run/heartbeat.ts";
 
-/** Files that change when a test says so. */
+/** Files that the test changes. */
 class TestJob {
   problem: string | undefined;
   looks = 0;
@@ -30,7 +30,7 @@ function setUp() {
     delay: (ms) => Promise.resolve(now += ms),
     hasContent: (path) => Promise.resolve(!empty.has(path)),
   });
-  /** A second goes by. */
+  /** Advances the time by a second. */
   const second = async (ms = 1_000) => {
     now += ms;
     ground.tick();
@@ -39,7 +39,7 @@ function setUp() {
   return { job, lost, empty, ground, second };
 }
 
-Deno.test("Ground believes what is seen twice, a second apart", async () => {
+Deno.test("Ground acts on what it sees twice, a second apart", async () => {
   const { job, lost, ground, second } = setUp();
   await second();
   job.problem = "it was cut";
@@ -53,7 +53,7 @@ Deno.test("Ground believes what is seen twice, a second apart", async () => {
   await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
 });
 
-Deno.test("Ground moves at once what it finds after the first loss, at the end, too", async () => {
+Deno.test("Ground moves at once what it finds after the first loss, also at the end", async () => {
   const { job, lost, ground, second } = setUp();
   job.problem = "it was cut";
   await second();
@@ -101,7 +101,7 @@ Deno.test("Ground forgets what was seen once", async () => {
   assertEquals(lost, []);
 });
 
-Deno.test("Ground looks once more at the end, and twice where something is wrong", async () => {
+Deno.test("Ground checks once more at the end, and twice if something is wrong", async () => {
   const good = setUp();
   await good.ground.end();
   assertEquals(good.job.looks, 1);

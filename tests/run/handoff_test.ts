@@ -9,14 +9,14 @@ function watched(promise: Promise<unknown>): { isDone: boolean } {
   return state;
 }
 
-Deno.test("Handoff gives items in the order in which they were put", async () => {
+Deno.test("Handoff delivers items in the order in which they were put", async () => {
   const handoff = new Handoff<number>();
   const puts = [handoff.put(1), handoff.put(2), handoff.put(3)];
   assertEquals([await handoff.take(), await handoff.take(), await handoff.take()], [1, 2, 3]);
   await Promise.all(puts);
 });
 
-Deno.test("Handoff lets go of who puts an item only when it is taken", async () => {
+Deno.test("Handoff.put() resolves only when the item is taken", async () => {
   const handoff = new Handoff<number>();
   const first = watched(handoff.put(1));
   const second = watched(handoff.put(2));
@@ -30,7 +30,7 @@ Deno.test("Handoff lets go of who puts an item only when it is taken", async () 
   assertEquals(second.isDone, true);
 });
 
-Deno.test("Handoff gives an item at once to who waits for it, first come, first served", async () => {
+Deno.test("Handoff delivers an item at once to a waiting taker, first come, first served", async () => {
   const handoff = new Handoff<number>();
   const takes = [handoff.take(), handoff.take()];
   await handoff.put(1);
@@ -38,7 +38,7 @@ Deno.test("Handoff gives an item at once to who waits for it, first come, first 
   assertEquals(await Promise.all(takes), [1, 2]);
 });
 
-Deno.test("Handoff.end() lets what was put be taken, then gives nothing", async () => {
+Deno.test("Handoff.end() lets items that were put be taken, then ends", async () => {
   const handoff = new Handoff<number>();
   const put = watched(handoff.put(1));
   handoff.end();
@@ -50,7 +50,7 @@ Deno.test("Handoff.end() lets what was put be taken, then gives nothing", async 
   assertEquals(put.isDone, true);
 });
 
-Deno.test("Handoff.end() tells who waits that nothing will come", async () => {
+Deno.test("Handoff.end() resolves waiting takers with nothing", async () => {
   const handoff = new Handoff<number>();
   const takes = [handoff.take(), handoff.take()];
   handoff.end();
@@ -58,7 +58,7 @@ Deno.test("Handoff.end() tells who waits that nothing will come", async () => {
   assertEquals(await Promise.all(takes), [undefined, undefined]);
 });
 
-Deno.test("Handoff.abandon() lets everyone go, who comes later too", async () => {
+Deno.test("Handoff.abandon() releases all waiters, including later ones", async () => {
   const handoff = new Handoff<number>();
   const put = handoff.put(1);
   handoff.abandon();

@@ -3,7 +3,7 @@ import { crashedInFlight, Heartbeat } from "../../lib/run/heartbeat.ts";
 import { acquireLock, type RunState } from "../../lib/sink/lock.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** A run whose seconds pass when a test says so, and the notes that its heartbeat writes. */
+/** A run whose clock the test controls, and the notes that its heartbeat writes. */
 class TestRun {
   readonly notes: RunState[] = [];
   inFlight = 0;
@@ -29,7 +29,7 @@ class TestRun {
   }
 }
 
-Deno.test("Heartbeat never notes less than what is in flight, and seldom writes", () => {
+Deno.test("Heartbeat never records less than what is in flight, and seldom writes", () => {
   const run = new TestRun();
   while (run.inFlight < 900) {
     run.startUpTo(run.inFlight + 1);
@@ -40,7 +40,7 @@ Deno.test("Heartbeat never notes less than what is in flight, and seldom writes"
   run.heartbeat.stop();
 });
 
-Deno.test("Heartbeat notes what may be in flight where that is less than twice as many", () => {
+Deno.test("Heartbeat records what may be in flight if that is less than twice as many", () => {
   const run = new TestRun(20);
   run.startUpTo(20);
   assertEquals(run.notes.at(-1)!.in_flight, 20);
@@ -63,7 +63,7 @@ Deno.test("Heartbeat comes down to the most in flight of the last second", () =>
   run.heartbeat.stop();
 });
 
-Deno.test("Heartbeat.stop() tells an orderly end from a crash, once", () => {
+Deno.test("Heartbeat.stop() records a clean end, once", () => {
   const run = new TestRun();
   run.startUpTo(3);
   assertEquals(crashedInFlight([run.notes.at(-1)]), 6);
@@ -73,7 +73,7 @@ Deno.test("Heartbeat.stop() tells an orderly end from a crash, once", () => {
   assertEquals(run.notes.filter(({ running }) => !running).length, 1);
 });
 
-Deno.test("Heartbeat.stop() notes answers that were given up as a crash does", () => {
+Deno.test("Heartbeat.stop() records abandoned answers like a crash", () => {
   const run = new TestRun();
   run.startUpTo(3);
   run.heartbeat.stop(2);
@@ -91,7 +91,7 @@ Deno.test("crashedInFlight() counts a run over several inputs once, and several 
   assertEquals(crashedInFlight([]), 0);
 });
 
-Deno.test("what a killed process had in flight stands in its lock", async () => {
+Deno.test("what a killed process had in flight is in its lock", async () => {
   await using dir = await tempDir();
   const lib = (file: string) => JSON.stringify(import.meta.resolve(`../../lib/${file}`));
   const script = await dir.write(

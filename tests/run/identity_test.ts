@@ -38,7 +38,7 @@ function runFile(params: Params): RunFile {
   };
 }
 
-Deno.test("identityOf() says null where nothing was asked for", () => {
+Deno.test("identityOf() uses null for unset options", () => {
   assertEquals(identityOf(PLAIN), {
     model: "m",
     params: {},
@@ -51,7 +51,7 @@ Deno.test("identityOf() says null where nothing was asked for", () => {
   });
 });
 
-Deno.test("identityOf() holds everything that changes the answers or the rows", () => {
+Deno.test("identityOf() includes everything that changes the answers or the rows", () => {
   const identity = identityOf({
     model: "m",
     params: { temperature: 1 },
@@ -81,7 +81,7 @@ Deno.test("paramsId() is 8 hex digits that do not depend on the order of names",
   assertEquals(paramsId({ b: { c: 2, d: [1, { x: 2, y: 1 }] }, a: 1 }), id);
 });
 
-Deno.test("paramsId() tells parameter sets apart", () => {
+Deno.test("paramsId() distinguishes parameter sets", () => {
   const sets = [
     "{}",
     '{"a":1}',
@@ -112,7 +112,7 @@ Deno.test("writeRunFile() writes what readRunFile() reads, numbers as they were 
   checkSameIdentity("a.jsonl", read!.identity, file.identity);
 });
 
-Deno.test("writeRunFile() leaves nothing beside the file", async () => {
+Deno.test("writeRunFile() leaves no other file behind", async () => {
   await using dir = await tempDir();
   await writeRunFile(dir.path("a.run.json"), runFile({}));
   await writeRunFile(dir.path("a.run.json"), runFile({ a: 1 }));
@@ -120,7 +120,7 @@ Deno.test("writeRunFile() leaves nothing beside the file", async () => {
   assertEquals(names, ["a.run.json"]);
 });
 
-Deno.test("readRunFile() gives undefined where there is no file", async () => {
+Deno.test("readRunFile() returns undefined if there is no file", async () => {
   await using dir = await tempDir();
   assertEquals(await readRunFile(dir.path("a.run.json")), undefined);
 });
@@ -199,12 +199,12 @@ Deno.test("checkSameIdentity() lets a retry change parameters, and nothing else"
   assertNotEquals(error.message.includes("params"), true);
 });
 
-Deno.test("checkSameIdentity() takes what an older file does not mention for nothing", () => {
+Deno.test("checkSameIdentity() treats what an older file does not mention as unset", () => {
   const { think: _think, ...before } = identityOf(PLAIN);
   checkSameIdentity("x", before as Identity, identityOf(PLAIN));
 });
 
-Deno.test("checkSameIdentity() tells two seeds of 16 digits apart", () => {
+Deno.test("checkSameIdentity() distinguishes two seeds of 16 digits", () => {
   const before = identityOf({ ...PLAIN, params: exact('{"seed":9007199254740992}') });
   const now = identityOf({ ...PLAIN, params: exact('{"seed":9007199254740993}') });
   assertThrows(() => checkSameIdentity("x", before, now), UsageError);

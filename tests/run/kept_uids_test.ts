@@ -5,7 +5,7 @@ import { KeptUids } from "../../lib/run/plan.ts";
 
 const uidOf = (i: number) => sha256Hex(`${i}`).slice(0, 32);
 
-Deno.test("KeptUids gives ids back in their order, as they were", () => {
+Deno.test("KeptUids returns ids in their order, unchanged", () => {
   const table = new IdTable(), kept = new KeptUids();
   const uids = [
     "0".repeat(32),

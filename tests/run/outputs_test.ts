@@ -58,7 +58,7 @@ for (
   });
 }
 
-Deno.test("outputFilesOf() takes a name for a folder that ends in a slash or is one", async () => {
+Deno.test("outputFilesOf() treats a name that ends in a slash, or is a folder, as a folder", async () => {
   await using dir = await tempDir();
   await Deno.mkdir(dir.path("is_a_folder.jsonl"));
   for (
@@ -74,7 +74,7 @@ Deno.test("outputFilesOf() takes a name for a folder that ends in a slash or is 
   }
 });
 
-Deno.test("outputFilesOf() refuses to write for no input, and to nowhere", async () => {
+Deno.test("outputFilesOf() refuses a missing input or output", async () => {
   assertStringIncludes(await refusal([], "out/"), "name one");
   assertStringIncludes(await refusal(["a.jsonl"], ""), "name a file or folder");
 });
@@ -224,7 +224,7 @@ Deno.test("makeFolders() makes what is missing and leaves what is there", async 
   await makeFolders(await outputFilesOf(["a.jsonl"], "out.jsonl"));
 });
 
-Deno.test("makeFolders() refuses a folder whose place a file has", async () => {
+Deno.test("makeFolders() refuses a folder if a file has its name", async () => {
   await using dir = await tempDir();
   const file = await dir.write("notes", "mine");
   for (const output of [file, `${file}/inside/`]) {
@@ -235,7 +235,7 @@ Deno.test("makeFolders() refuses a folder whose place a file has", async () => {
   assertEquals(await Deno.readTextFile(file), "mine");
 });
 
-Deno.test("outputFilesOf() takes the name of another kind of file for no folder", async () => {
+Deno.test("outputFilesOf() does not treat the name of another kind of file as a folder", async () => {
   await using dir = await tempDir();
   for (const name of ["out.json", "out.jsonl.gz", "out.parquet"]) {
     const refused = () => outputFilesOf(["a.jsonl"], dir.path(name));

@@ -7,7 +7,7 @@ Deno.test("Plan is empty at first", () => {
   assertEquals([plan.length, plan.toAsk, plan.bad, plan.idOf(0, "a")], [0, 0, 0, "a"]);
 });
 
-Deno.test("Plan gives back each decision and counts them", () => {
+Deno.test("Plan returns each decision and counts them", () => {
   const plan = new Plan();
   const todos = [Todo.Ask, Todo.Skip, Todo.AskAgain, Todo.Bad, Todo.Ask, Todo.Ask];
   for (const todo of todos) plan.push(todo);
@@ -35,7 +35,7 @@ for (const samples of [1, 3, 1_000]) {
   });
 }
 
-Deno.test("Plan has nothing to do about the other answers of a line that is bad for one of them", () => {
+Deno.test("Plan skips the other answers of a line that is bad for one of them", () => {
   const plan = new Plan(3);
   plan.push(Todo.Bad, 2);
   plan.push(Todo.Ask);

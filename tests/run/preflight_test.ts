@@ -40,7 +40,7 @@ async function look(
   return found;
 }
 
-/** What the second pass gives. */
+/** The rows of the second pass. */
 async function readAll(found: Preflight, params = {}) {
   const again: string[] = [], bad: { line: number; problem: string }[] = [];
   const batches: Row[][] = await Array.fromAsync(plannedRows({
@@ -61,7 +61,7 @@ async function readAll(found: Preflight, params = {}) {
 /** The hash of the prompt of `{"id":…,"prompt":"p"}`. */
 const HASH = (parser.parse('{"prompt":"p"}') as { promptHash: string }).promptHash;
 
-Deno.test("preflight() plans every answer to a row, and the second pass asks for one after the other", async () => {
+Deno.test("preflight() plans every answer to a row, and the second pass yields them one after the other", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
   const found = await look(path, { samples: 3 });
@@ -76,7 +76,7 @@ Deno.test("preflight() plans every answer to a row, and the second pass asks for
   assertEquals([rows[5].input, bad], [4, []]);
 });
 
-Deno.test("preflight() asks only for the answers that are missing", async () => {
+Deno.test("preflight() plans only the missing answers", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "b", prompt: "p" }]);
   const flags = { "a": HAS_RESULT, "a#2": HAS_RESULT, "b": HAS_FAILURE, "b#1": HAS_RESULT };
@@ -99,7 +99,7 @@ Deno.test("preflight() retries the answers that have failed, each by its own id"
   assertEquals([uids, again], [["a#1"], ["a#1"]]);
 });
 
-Deno.test("preflight() counts an edited row once and asks for all of its settled answers again", async () => {
+Deno.test("preflight() counts an edited row once and plans all of its answers again", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }, {
     id: "b",
@@ -136,7 +136,7 @@ Deno.test("preflight() limits rows, and counts bad lines and copies by the line"
   assertEquals([known.bad.count, known.plan.bad], [1, 0]);
 });
 
-Deno.test("preflight() tells whether any row has one of the fields that were to name rows", async () => {
+Deno.test("preflight() tells whether any row has one of the --uid-field fields", async () => {
   await using dir = await tempDir();
   const uidFields = ["sku", "ean"];
   const unmet = async (...rows: unknown[]) => {
@@ -150,12 +150,12 @@ Deno.test("preflight() tells whether any row has one of the fields that were to 
   assertEquals(await unmet({ prompt, sku: null }, { id: 1, prompt }), [2, 1]);
   assertEquals(await unmet([{ role: "user", content: "sku" }]), [2, 1]);
   assertEquals(await unmet({ prompt }, { ean: 7, prompt }), [0, 1]);
-  // It is the id that names the row, and still the field is there.
+  // The row is named by its id, although the field exists.
   assertEquals(await unmet({ id: 1, sku: "s", prompt }), [0, 0]);
   assertEquals(await unmet({ id: 1, prompt, params: { sku: 1 } }), [2, 0]);
 });
 
-Deno.test("both passes say the same of an id that is taken", async () => {
+Deno.test("both passes agree on an id that is taken", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [
     { id: "a#2", prompt: "p" },
@@ -194,14 +194,14 @@ Deno.test("both passes say the same of an id that is taken", async () => {
   assertEquals(uids.filter((_, i) => i % 3 === 0), names);
 });
 
-Deno.test("copies are kept with samples of their own", async () => {
+Deno.test("copies are kept with their own samples", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }, { id: "a", prompt: "p" }]);
   const found = await look(path, { samples: 2, duplicates: "keep" });
   assertEquals((await readAll(found)).uids, ["a", "a#1", "a~2", "a~2#1"]);
 });
 
-Deno.test("the second pass hands on few rows at once, however many answers there are to each", async () => {
+Deno.test("the second pass yields few rows at once, however many answers each has", async () => {
   await using dir = await tempDir();
   const rows = Array.from({ length: 40 }, (_, id) => ({ id, prompt: "p" }));
   const path = await dir.write("in.jsonl", rows);
@@ -210,7 +210,7 @@ Deno.test("the second pass hands on few rows at once, however many answers there
   assertEquals(batches.map(({ length }) => length), Array(20).fill(1_200));
 });
 
-Deno.test("the second pass stops where the file is not what it was", async () => {
+Deno.test("the second pass stops if the file has changed", async () => {
   await using dir = await tempDir();
   const path = await dir.write("in.jsonl", [{ id: "a", prompt: "p" }]);
   const found = await look(path, { samples: 2 });
@@ -223,7 +223,7 @@ function unnamedRows(count: number, word: string): { prompt: string }[] {
   return Array.from({ length: count }, (_, i) => ({ prompt: `${word} ${i}`.padEnd(400, ".") }));
 }
 
-/** Rows of the second pass whose id is not that of what they hold. */
+/** Rows of the second pass whose id does not match their content. */
 function misnamed(rows: readonly Row[]): string[] {
   return rows.filter(({ uid, text }) => (parser.parse(text) as { uid: string }).uid !== uid)
     .map(({ source }) => source);
@@ -238,7 +238,7 @@ Deno.test("the second pass gives each row the id that the first one has made", a
   const first = (await readAll(await look(path))).batches.flat();
   assertEquals(first.length, 5_715);
   assertEquals(misnamed(first), []);
-  // Of these, some need nothing and others are asked again.
+  // Of these, some need nothing and others are sent again.
   const flags = Object.fromEntries(
     first.map(({ uid }, i) => [uid, [0, HAS_RESULT, HAS_FAILURE, HAS_FAILURE | ASK_AGAIN][i % 4]]),
   );
@@ -294,7 +294,7 @@ async function rewritten(keepsTime: boolean): Promise<void> {
   assertEquals(misnamed(rows), []);
 }
 
-Deno.test("the second pass ends where a row was inserted at the top, whatever names the rows", async () => {
+Deno.test("the second pass stops if a row was inserted at the top, whatever names the rows", async () => {
   await using dir = await tempDir();
   const rows = Array.from({ length: 2_000 }, (_, id) => ({ id, prompt: `p ${id}`.padEnd(400) }));
   const path = await dir.write("in.jsonl", rows);

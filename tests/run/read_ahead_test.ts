@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { readAhead } from "../../lib/run/planned_rows.ts";
 import { settled } from "../support/fake_clock.ts";
 
-/** Counts what was made and whether it was closed. */
+/** Counts batches and records whether the source was closed. */
 class Source {
   made = 0;
   isClosed = false;
@@ -20,7 +20,7 @@ class Source {
   }
 }
 
-Deno.test("readAhead() gives every batch in order and closes its source", async () => {
+Deno.test("readAhead() yields every batch in order and closes its source", async () => {
   const source = new Source();
   assertEquals(await Array.fromAsync(readAhead(source.batches(5))), [1, 2, 3, 4, 5]);
   assertEquals(source.isClosed, true);
@@ -41,7 +41,7 @@ Deno.test("readAhead() is one batch ahead and no more", async () => {
   assertEquals([source.made, source.isClosed], [3, true]);
 });
 
-Deno.test("readAhead() gives what came before an error, then the error", async () => {
+Deno.test("readAhead() yields what came before an error, then throws it", async () => {
   const error = new Error("The disk is gone");
   const batches = readAhead(new Source().batches(2, error));
   assertEquals([(await batches.next()).value, (await batches.next()).value], [1, 2]);

@@ -36,7 +36,7 @@ Deno.test("describeInput() says of thousands of inputs how many follow the first
   assertEquals(said[20], "… and 9,980 more inputs: 19,960 rows, 1 bad");
 });
 
-Deno.test("describeInput() says how many samples there are to be", () => {
+Deno.test("describeInput() says how many samples each row gets", () => {
   const found = foundOf({ rows: 1200, shape: "prompt", samples: 3 });
   found.succeeded = 2400;
   assertEquals(describeInput(["a.jsonl"], [found]), [
@@ -45,7 +45,7 @@ Deno.test("describeInput() says how many samples there are to be", () => {
   assertEquals(found.total, 3600);
 });
 
-Deno.test("describeInput() names the models that rows bring, which are what is paid for", () => {
+Deno.test("describeInput() names the models in rows, which determine the cost", () => {
   const shape = "openai-batch";
   const two = foundOf({ rows: 9, shape, models: ["gpt-4o", "o3"], ownModels: 9 });
   const many = foundOf({ rows: 9, shape, models: ["a", "b", "c", "d"], ownModels: 1_200 });
@@ -91,7 +91,7 @@ Deno.test("describeInput() names the fields that are not sent in one line", () =
   assertEquals([long.split(",").length, long.endsWith("field_17, …")], [21, true]);
 });
 
-Deno.test("checkInput() says what is sent in another way than by an earlier version", () => {
+Deno.test("checkInput() reports rows that are sent differently than by an earlier version", () => {
   const found = foundOf({ rows: 5, shape: "prompt" });
   found.resent.set("the system message is sent", 1_200).set('"temperature" is sent', 1);
   const check = (changed?: "keep") => checkInput([found], { input: ["a.jsonl"], changed });

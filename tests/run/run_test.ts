@@ -1,4 +1,4 @@
-/** Whole runs in this process: what steers them, refuses them, or ends them early. @module */
+/** Whole runs in this process: what controls, refuses or ends them. @module */
 
 import {
   assertEquals,
@@ -21,7 +21,7 @@ import {
 import { LockedError } from "../../lib/errors.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** Answers at once, unless a test says otherwise, and writes down who was asked. */
+/** Answers at once by default, and records the rows that were sent. */
 class TestTeacher implements Teacher {
   readonly model = "test";
   readonly asked: string[] = [];
@@ -72,7 +72,7 @@ Deno.test("a run that is refused for the lock leaves the spool of the run that h
   assertEquals((await dir.names("out")).filter(isSpool), []);
 });
 
-Deno.test("a run that starts over throws nothing away before its input is known to be good", async () => {
+Deno.test("a run that starts over deletes nothing before its input is validated", async () => {
   await using dir = await tempDir();
   const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
   await generatorOf(new TestTeacher()).run(options);
@@ -83,7 +83,7 @@ Deno.test("a run that starts over throws nothing away before its input is known 
   assertEquals([await dir.read("out/in.jsonl"), await dir.read("out/in.run.json")], before);
 });
 
-Deno.test("a run that starts over keeps nothing of what was there", async () => {
+Deno.test("a run that starts over keeps no old results", async () => {
   await using dir = await tempDir();
   const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
   await generatorOf(new TestTeacher(), { params: { seed: 1 } }).run(options);
@@ -204,7 +204,7 @@ Deno.test("setConcurrency() may be called to the end of a run, when its files ar
   assertEquals(events.slice(-2), ["snapshot", "run-end"]);
 });
 
-Deno.test("a failure stays that a row has after its outdated answer was moved away", async () => {
+Deno.test("a row's failure stays after its outdated answer was moved away", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
   const options = { input: [await dir.write("in.jsonl", rowsOf("a"))], output: dir.path("out/") };
@@ -213,7 +213,7 @@ Deno.test("a failure stays that a row has after its outdated answer was moved aw
   const failure = await dir.read("out/in_error.jsonl");
   teacher.answer = () => {};
   await generatorOf(teacher).run({ ...options, retry: true });
-  // As if the retry had been killed before it tidied up: the row has a result and a failure.
+  // As if the retry had been killed before its cleanup: the row has a result and a failure.
   await dir.write("out/in_error.jsonl", failure);
   await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }]);
   teacher.answer = refuse;
@@ -222,7 +222,7 @@ Deno.test("a failure stays that a row has after its outdated answer was moved aw
   assertEquals((await dir.rows("out/in_error.jsonl")).map(({ prompt }) => prompt), ["edited"]);
 });
 
-Deno.test("an input that can be read once only is refused before a call", async () => {
+Deno.test("an input that can be read only once is refused before a call", async () => {
   await using dir = await tempDir();
   const run = generatorOf(new TestTeacher()).run({
     input: ["/dev/null"],
@@ -233,7 +233,7 @@ Deno.test("an input that can be read once only is refused before a call", async 
   assertMatch(message, /twice/);
 });
 
-Deno.test("verify() reads a prefill as the run did that sent it", async () => {
+Deno.test("verify() reads a prefill as the run did", async () => {
   await using dir = await tempDir();
   const messages = [{ role: "user", content: "Count" }, { role: "assistant", content: "One," }];
   const options = {
@@ -280,7 +280,7 @@ Deno.test("an input that was changed after the first pass is refused before a ca
   assertEquals((await generator.run(options)).succeeded, 1);
 });
 
-Deno.test("verify() goes by the last failure of a row, as a run does", async () => {
+Deno.test("verify() uses the last failure of a row, as a run does", async () => {
   await using dir = await tempDir();
   const teacher = new TestTeacher();
   teacher.answer = refuse;
@@ -289,7 +289,7 @@ Deno.test("verify() goes by the last failure of a row, as a run does", async () 
   const older = await dir.read("out/in_error.jsonl");
   await dir.write("in.jsonl", [{ id: "a", prompt: "edited" }]);
   await generatorOf(teacher).run({ ...options, changed: "reask" });
-  // As if that run had been killed before it tidied up.
+  // As if that run had been killed before its cleanup.
   await dir.write("out/in_error.jsonl", older + await dir.read("out/in_error.jsonl"));
   const [found] = await verify(options);
   assertEquals([found.failed, found.changed], [1, 0]);

@@ -12,7 +12,7 @@ function rowOf(row: object): Row {
   return parsed.at({ uid: parsed.uid, input: 0, source: "in.jsonl:1" });
 }
 
-Deno.test("sampleUid() and parseSampleUid() are each other's inverse but for the first answer", () => {
+Deno.test("sampleUid() and parseSampleUid() are inverse except for the first answer", () => {
   assertEquals([0, 1, 999].map((sample) => sampleUid("a", sample)), ["a", "a#1", "a#999"]);
   assertEquals(parseSampleUid("a#1"), { uid: "a", sample: 1 });
   assertEquals(parseSampleUid("a#b#20"), { uid: "a#b", sample: 20 });
@@ -29,12 +29,12 @@ Deno.test("checkSamples() takes whole numbers from 1 to 1,000", () => {
   }
 });
 
-Deno.test("sampleRow() gives the first answer the row itself", () => {
+Deno.test("sampleRow() returns the row itself for the first answer", () => {
   const row = rowOf({ id: "a", prompt: "p" });
   assert(sampleRow(row, 0, { seed: 7 }) === row);
 });
 
-Deno.test("sampleRow() raises the seed of the row, or else that of the run", () => {
+Deno.test("sampleRow() increments the seed of the row, or else that of the run", () => {
   const plain = rowOf({ id: "a", prompt: "p", params: { top_p: 1 } });
   const seeded = rowOf({ id: "b", prompt: "p", params: { seed: 100 } });
   const unseeded = rowOf({ id: "c", prompt: "p", params: { seed: null } });
@@ -48,7 +48,7 @@ Deno.test("sampleRow() raises the seed of the row, or else that of the run", () 
   assert(seedOf(rowOf({ prompt: "p" }), 1, {}) === undefined);
 });
 
-Deno.test("sampleRow() changes nothing else of the row, not even its prompt hash", () => {
+Deno.test("sampleRow() changes nothing else in the row, not even its prompt hash", () => {
   const row = rowOf({ id: "a", prompt: "p", params: { seed: 1 } });
   const { params: _, ...rest } = sampleRow(row, 3, {});
   const { params: __, ...before } = row;

@@ -1,4 +1,4 @@
-/** Tests of lib/run/own_shard.ts: what shards take of limits that they share. @module */
+/** Tests of lib/run/own_shard.ts: how shards divide limits that they share. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Fleet } from "../../lib/run/own_shard.ts";
@@ -28,7 +28,7 @@ class Shards {
     this.#fleets[index] = this.#fleet(index);
   }
 
-  /** Every shard writes its status and looks at the others. */
+  /** Every shard writes its status and reads those of the others. */
   async beat(running: readonly number[] = [...Array(COUNT).keys()]): Promise<number[]> {
     const living = running.filter((index) => !this.dead.has(index));
     for (const index of living) await this.#fleets[index].look();

@@ -1,4 +1,4 @@
-/** Tests of rows that are chosen by their ids. @module */
+/** Tests of the selection of rows by id. @module */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -17,14 +17,14 @@ Deno.test("parseUids() reads ids, JSON strings, and lines with a uid", () => {
   }
 });
 
-Deno.test("UidSelection knows which ids it has not met", () => {
+Deno.test("UidSelection knows which ids it has not seen", () => {
   const selection = new UidSelection(["a", "b", "c"], ["b"]);
   assertEquals(["a", "b", "z"].map((uid) => selection.has(uid)), [true, false, false]);
   assertEquals(selection.unmet, ["c"]);
   assertEquals(new UidSelection().has("x"), true);
 });
 
-Deno.test("a retry asks the chosen rows only, and answered ones where it is told to", async () => {
+Deno.test("a retry sends the chosen rows only, and answered ones if told to", async () => {
   await using dir = await tempDir();
   const asked: string[] = [];
   let fails = true;

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { verify } from "../../lib/run/mod.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("verify() takes rows for bad ones that the endpoint of the run cannot be sent", async () => {
+Deno.test("verify() counts rows as bad that cannot be sent to the run's endpoint", async () => {
   await using dir = await tempDir();
   const system = { role: "system", content: "s" }, user = { role: "user", content: "hi" };
   const input = await dir.write("in.jsonl", [{ messages: [system, user] }, { messages: [user] }]);

@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { Appender, type JournalFile } from "../../lib/sink/appender.ts";
 
-/** A file in memory that notes how it was written, and takes as long as a test says. */
+/** A file in memory that records writes, and takes as long as the test decides. */
 class MemoryFile implements JournalFile {
   text = "";
   readonly calls: string[] = [];
@@ -56,7 +56,7 @@ function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-Deno.test("Appender writes at once while the disk is quick", async () => {
+Deno.test("Appender writes synchronously while the disk is fast", async () => {
   const file = new MemoryFile();
   const appender = appenderOf(file);
   for (const line of ["a\n", "b\n", "c\n"]) await appender.append(bytesOf(line));
@@ -64,7 +64,7 @@ Deno.test("Appender writes at once while the disk is quick", async () => {
   assertEquals(file.text, "a\nb\nc\n");
 });
 
-Deno.test("Appender leaves the event loop alone for a second once the disk was slow", async () => {
+Deno.test("Appender does not block the event loop for a second after a slow write", async () => {
   const file = new MemoryFile();
   const appender = appenderOf(file);
   file.writeMs = 6;
@@ -79,13 +79,13 @@ Deno.test("Appender leaves the event loop alone for a second once the disk was s
   assertEquals(file.text, "a\nb\nc\nd\n");
 });
 
-Deno.test("Appender does not copy many bytes at once", async () => {
+Deno.test("Appender does not copy large buffers", async () => {
   const file = new MemoryFile();
   await appenderOf(file).append(bytesOf(`${"x".repeat(2 ** 20)}\n`));
   assertEquals(file.calls, ["async"]);
 });
 
-Deno.test("Appender continues where a write at once was short or failed", async () => {
+Deno.test("Appender continues after a short or failed synchronous write", async () => {
   const file = new MemoryFile();
   const appender = appenderOf(file);
   file.mostBytes = 3;

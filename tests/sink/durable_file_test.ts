@@ -9,7 +9,7 @@ import {
 } from "../../lib/sink/durable_file.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("writeFileDurably() makes a file, and replaces it", async () => {
+Deno.test("writeFileDurably() creates a file, and replaces it", async () => {
   await using dir = await tempDir();
   await writeFileDurably(dir.path("x.json"), "one");
   await writeFileDurably(dir.path("x.json"), "zwei é");
@@ -23,7 +23,7 @@ Deno.test("writeFileDurably() names the file that it cannot write", async () => 
   await assertRejects(() => writeFileDurably(path, ""), SinkError, `Cannot write "${path}`);
 });
 
-Deno.test("Replacement leaves the old version where it is not committed", async () => {
+Deno.test("Replacement leaves the old version if it is not committed", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x", "old");
   {
@@ -34,7 +34,7 @@ Deno.test("Replacement leaves the old version where it is not committed", async 
   assertEquals(await dir.names(), ["x"]);
 });
 
-Deno.test("Replacement keeps what a link is, and replaces what it leads to", async () => {
+Deno.test("Replacement keeps a link, and replaces its target", async () => {
   await using dir = await tempDir();
   const target = await dir.write("there/x", "old");
   await Deno.symlink(target, dir.path("x"));
@@ -44,7 +44,7 @@ Deno.test("Replacement keeps what a link is, and replaces what it leads to", asy
   assertEquals([await dir.names(), await dir.names("there")], [["there", "x"], ["x"]]);
 });
 
-Deno.test("Replacement writes to no file and through no link that is there", async () => {
+Deno.test("Replacement never writes to an existing file or through an existing link", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x", "old");
   const mine = await dir.write("mine", "mine");
@@ -96,12 +96,12 @@ Deno.test("replaceFile() tries again on Windows while another program has the fi
   assertEquals(forever.waited, 2_550);
 });
 
-Deno.test("syncFolderOf() leaves folders alone where they cannot be opened", async () => {
+Deno.test("syncFolderOf() skips folders that cannot be opened", async () => {
   await syncFolderOf("/no such folder/x", "windows");
   await assertRejects(() => syncFolderOf("/no such folder/x", "linux"), Deno.errors.NotFound);
 });
 
-Deno.test("writeFileDurably() replaces a link, and not what it leads to, where it is told so", async () => {
+Deno.test("writeFileDurably() replaces a link instead of its target if told so", async () => {
   await using dir = await tempDir();
   const path = dir.path("status.json");
   await Deno.symlink(await dir.write("mine", "precious"), path);

@@ -9,7 +9,7 @@ function setOf(...lines: number[]): LineSet {
   return set;
 }
 
-Deno.test("LineSet knows its lines, each once, wherever they are", () => {
+Deno.test("LineSet holds each line once, wherever it is", () => {
   const lines = [1, 7, 8, 9, 64, 8_191, 8_192, 100_000, 3_000_000_001];
   const set = setOf(...lines, 9, 1);
   assertEquals(set.size, lines.length);
@@ -29,7 +29,7 @@ Deno.test("dropLines() keeps the other lines as they are, in their order", async
   }
 });
 
-Deno.test("dropLines() writes nothing where no line goes", async () => {
+Deno.test("dropLines() writes nothing if no line is dropped", async () => {
   await using dir = await tempDir();
   assertEquals(await dropLines(dir.path("missing"), setOf(), 0), true);
   assertEquals(await dir.exists("missing"), false);
@@ -40,7 +40,7 @@ Deno.test("dropLines() writes nothing where no line goes", async () => {
   assertEquals([after.ino, after.mtime], [before.ino, before.mtime]);
 });
 
-Deno.test("dropLines() copes with files and lines larger than a block", async () => {
+Deno.test("dropLines() handles files and lines larger than a block", async () => {
   await using dir = await tempDir();
   const lines = Array.from({ length: 40 }, (_, i) => `${i}`.padEnd(i === 25 ? 3_000_000 : 90_000));
   const path = await dir.write("x", lines.join("\n") + "\n");
@@ -49,7 +49,7 @@ Deno.test("dropLines() copes with files and lines larger than a block", async ()
   assertEquals(await dir.read("x") === kept.join("\n") + "\n", true);
 });
 
-Deno.test("dropLines() leaves a file that is not the one it is told of", async () => {
+Deno.test("dropLines() leaves a file that was replaced", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x", "a\nb\nc\n");
   assertEquals(await dropLines(path, setOf(1), 4), false);
@@ -60,7 +60,7 @@ Deno.test("dropLines() leaves a file that is not the one it is told of", async (
   assertEquals(await dir.exists("missing"), false);
 });
 
-Deno.test("dropLines() leaves the file where the new one cannot be written", async () => {
+Deno.test("dropLines() leaves the file if the new one cannot be written", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x", "a\nb\n");
   await Deno.mkdir(`${path}.0.tmp`);

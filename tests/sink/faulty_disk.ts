@@ -1,5 +1,5 @@
 /**
- * Real files behind handles that fail when a test says so.
+ * Real files behind handles that fail on demand.
  *
  * @module
  */
@@ -8,21 +8,21 @@ import type { JournalFile } from "../../lib/sink/appender.ts";
 
 /** Opens files whose writes and syncs can be made to fail. */
 export class FaultyDisk {
-  /** What each write that reached the disk held. */
+  /** Content of each write that reached the disk. */
   readonly writes: string[] = [];
   /** Which handle, in the order of their opening, each operation went to: `write 0`, `sync 1`. */
   readonly operations: string[] = [];
-  /** How many syncs were begun. */
+  /** How many syncs were started. */
   syncs = 0;
-  /** Decides before a write: throw, or give how many bytes are taken at most. */
+  /** Called before a write: throws, or returns how many bytes are written at most. */
   beforeWrite: (length: number) => number | Promise<number> = (length) => length;
-  /** Decides before a sync. */
+  /** Called before a sync. */
   beforeSync: () => void | Promise<void> = () => {};
-  /** Decides before a truncate. */
+  /** Called before a truncate. */
   beforeTruncate: () => void = () => {};
   #handles = 0;
 
-  /** To be given as `openFile`. */
+  /** Use as `openFile`. */
   readonly openFile = async (path: string): Promise<JournalFile> => {
     const handle = this.#handles++;
     const file = await Deno.open(path, { append: true, create: true });
@@ -50,7 +50,7 @@ export class FaultyDisk {
   };
 }
 
-/** An error as the operating system gives it. */
+/** An error of the operating system. */
 export function diskError(code: string, message: string): Error {
   return Object.assign(new Error(`${message} (os error 28)`), { code });
 }
@@ -62,7 +62,7 @@ export class ManualDelay {
   #begun = Promise.withResolvers<void>();
   #end = Promise.withResolvers<void>();
 
-  /** To be given as `delay`. */
+  /** Use as `delay`. */
   readonly delay = async (_ms: number, signal: AbortSignal): Promise<void> => {
     this.calls++;
     signal.addEventListener("abort", () => this.#end.resolve());
@@ -77,7 +77,7 @@ export class ManualDelay {
     return this.#begun.promise;
   }
 
-  /** Lets the one who waits continue. */
+  /** Lets the waiting caller continue. */
   end(): void {
     this.#end.resolve();
   }

@@ -14,7 +14,7 @@ import { diskError, FaultyDisk, ManualDelay } from "./faulty_disk.ts";
 
 const NO_SPACE = diskError("ENOSPC", "No space left on device");
 
-/** Whether a promise is still not settled after a turn of the event loop. */
+/** Whether a promise is still pending after a turn of the event loop. */
 async function stateOf(promise: Promise<unknown>): Promise<"pending" | "settled"> {
   const later = new Promise<"pending">((resolve) => setTimeout(resolve, 0, "pending"));
   const settled = () => "settled" as const;
@@ -40,7 +40,7 @@ Deno.test("Journal writes 2,000 appends of one turn in one call", async () => {
   assertEquals(await dir.rows("x.jsonl"), numbers.map((n) => ({ n })));
 });
 
-Deno.test("Journal lets lanes continue within the turn that brought many rows", async () => {
+Deno.test("Journal lets lanes continue within the same turn of the event loop", async () => {
   await using dir = await tempDir();
   const order: string[] = [];
   await using journal = await Journal.open<number>(dir.path("x"), {
@@ -80,7 +80,7 @@ Deno.test("Journal lets lanes continue within the turn that brought many rows", 
   ]);
 });
 
-Deno.test("Journal gives timers their turn although every write is quick", async () => {
+Deno.test("Journal lets timers run even if every write is fast", async () => {
   await using dir = await tempDir();
   await using journal = await Journal.open<number>(dir.path("x"), {
     fsync: "never",
@@ -98,7 +98,7 @@ Deno.test("Journal gives timers their turn although every write is quick", async
   assert(isOver, `${batches} batches went by without a turn`);
 });
 
-Deno.test("Journal gathers what is appended while a write is under way", async () => {
+Deno.test("Journal batches appends during a write", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const gate = Promise.withResolvers<void>();
@@ -179,7 +179,7 @@ Deno.test("Journal with fsync never reports a row once it is written", async () 
   assertEquals(disk.syncs, 0);
 });
 
-Deno.test("Journal lets no more than maxUnsyncedRows be written but not synced", async () => {
+Deno.test("Journal limits unsynced rows to maxUnsyncedRows", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const gate = Promise.withResolvers<void>();
@@ -207,7 +207,7 @@ Deno.test("Journal lets no more than maxUnsyncedRows be written but not synced",
   assertLessOrEqual(mostUnsynced, 30);
 });
 
-Deno.test("Journal lets no more than 64 MiB be written but not synced", async () => {
+Deno.test("Journal limits unsynced bytes to 64 MiB", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const gate = Promise.withResolvers<void>();
@@ -222,7 +222,7 @@ Deno.test("Journal lets no more than 64 MiB be written but not synced", async ()
   await third;
 });
 
-Deno.test("Journal continues where a write was short", async () => {
+Deno.test("Journal continues after a short write", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   disk.beforeWrite = (length) => Math.min(length, 3);
@@ -278,7 +278,7 @@ Deno.test("Journal trims a torn write, waits for room and loses nothing", async 
   assertEquals(told[1], "recovered");
 });
 
-Deno.test("Journal trims before the next try where trimming failed too", async () => {
+Deno.test("Journal trims before the next try if trimming failed too", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const manual = new ManualDelay();
@@ -337,7 +337,7 @@ Deno.test("Journal.abandon() ends a stall: appends reject, nothing more is calle
   assertEquals(await dir.read("x"), "written\n");
 });
 
-Deno.test("Journal.abandon() cuts the wait before the next try short", async () => {
+Deno.test("Journal.abandon() ends the wait before the next try", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   disk.beforeWrite = () => {
@@ -398,7 +398,7 @@ Deno.test("Journal rejects what waits for room when a sync fails", async () => {
   await assertRejects(() => waiting, SinkError);
 });
 
-Deno.test("Journal.close() makes all durable, and refuses what comes after", async () => {
+Deno.test("Journal.close() makes everything durable, and rejects later appends", async () => {
   await using dir = await tempDir();
   let durable = 0;
   const journal = await Journal.open<number>(dir.path("x"), {
@@ -412,7 +412,7 @@ Deno.test("Journal.close() makes all durable, and refuses what comes after", asy
   assertEquals(await dir.read("x"), "a\n");
 });
 
-Deno.test("Journal takes an append made in the moment in which the writer goes idle", async () => {
+Deno.test("Journal accepts an append just when the writer becomes idle", async () => {
   await using dir = await tempDir();
   await using journal = await Journal.open<number>(dir.path("x"));
   for (let hops = 0; hops < 8; hops++) {

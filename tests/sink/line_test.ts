@@ -11,7 +11,7 @@ import { restoreRow } from "../../lib/sink/earlier_answer.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import { completionOf, failureOf, FORMAT, rowOf, successOf } from "./outcomes.ts";
 
-/** What JSON.parse does not give back as it was. */
+/** Values that JSON.parse changes. */
 const ODD = String
   .raw`"f":1.0,"big":1e400,"id19":1234567890123456789,"7":7,"__proto__":{"x":1},"half":"\ud800"`;
 
@@ -28,7 +28,7 @@ Deno.test("resultLine() writes every field of the results, with one type each", 
   );
 });
 
-Deno.test("resultLine() takes what the completion says", () => {
+Deno.test("resultLine() copies the fields of the completion", () => {
   const completion = completionOf({
     reasoning: "hm",
     usage: { promptTokens: 5, completionTokens: 6, reasoningTokens: 2, cachedTokens: 1 },
@@ -55,7 +55,7 @@ Deno.test("resultLine() keeps every byte of the row's own fields", () => {
   JSON.parse(line);
 });
 
-Deno.test("resultLine() copes with a row without fields and with white space", () => {
+Deno.test("resultLine() handles a row without fields and with white space", () => {
   for (const text of ["{}", " { \t } "]) {
     const line = resultLine(successOf(rowOf(text)), FORMAT);
     assertStringIncludes(line, '"prompt_hash":"0123456789abcdef","response":"Hello"');
@@ -65,7 +65,7 @@ Deno.test("resultLine() copes with a row without fields and with white space", (
   assertEquals(JSON.parse(line).a, 1);
 });
 
-Deno.test("resultLine() moves own fields of our names to distill.replaced, as written", () => {
+Deno.test("resultLine() moves the row's fields with reserved names to distill.replaced, as written", () => {
   const text = '{"uid":7,"response": 1.0,"a":2,"distill":{"x":1e400},"error":null,"partial":[]}';
   const line = resultLine(successOf(rowOf(text, { uid: "7" })), FORMAT);
   assert(
@@ -78,7 +78,7 @@ Deno.test("resultLine() moves own fields of our names to distill.replaced, as wr
   assert(line.startsWith('{"uid":"7","prompt_hash":"0123456789abcdef","a":2,"response":"Hello"'));
 });
 
-Deno.test("resultLine() drops an own uid that is ours already", () => {
+Deno.test("resultLine() drops the row's uid field if it is the same", () => {
   const line = resultLine(successOf(rowOf(String.raw`{"uid":"\u00751","a":1}`)), FORMAT);
   assertEquals(line.match(/"uid"/g)?.length, 1);
   assertEquals(JSON.parse(line).distill.replaced, "{}");
@@ -96,7 +96,7 @@ Deno.test("resultLine() is one line that parses, whatever the teacher says", () 
   assertEquals([parsed.uid, parsed.response, parsed.reasoning], [row.uid, whole, whole]);
 });
 
-Deno.test("resultLine() parses where an untyped teacher leaves things out", () => {
+Deno.test("resultLine() is valid JSON even if an untyped teacher omits fields", () => {
   const completion = JSON.parse('{"usage":{"promptTokens":null}}');
   const line = resultLine(successOf(rowOf('{"a":1}'), { completion, latencyMs: NaN }), FORMAT);
   const parsed = JSON.parse(line);
@@ -104,7 +104,7 @@ Deno.test("resultLine() parses where an untyped teacher leaves things out", () =
   assertEquals([parsed.distill.prompt_tokens, parsed.distill.latency_ms], [0, 0]);
 });
 
-Deno.test("resultLine() adds final_messages where they are asked for", () => {
+Deno.test("resultLine() adds final_messages if requested", () => {
   const completion = completionOf({ reasoning: "hm" });
   const format = { ...FORMAT, finalMessages: true };
   const line = resultLine(successOf(rowOf('{"a":1}'), { completion }), format);
@@ -124,7 +124,7 @@ Deno.test("failureLine() writes the error", () => {
   );
 });
 
-Deno.test("lines say what all attempts have cost, -1 where that is not known, always as a decimal number", () => {
+Deno.test("lines hold the cost of all attempts, -1 if it is not known, always as a decimal number", () => {
   const usage = { promptTokens: 1, completionTokens: 2 };
   const row = rowOf('{"a":1}');
   const cases: [cost: number, completion: Completion, isPriced: boolean, expected: string][] = [
@@ -163,7 +163,7 @@ Deno.test("failureLine() keeps an answer that was paid for", () => {
   });
 });
 
-Deno.test("failureLine() says what a row that has not failed is asked with next", () => {
+Deno.test("failureLine() says how a row that has not failed is sent next", () => {
   const lineWith = (next: Outcome["next"]) =>
     JSON.parse(failureLine(failureOf(rowOf("{}"), { next }), FORMAT)).error;
   const { final, next } = lineWith({ resample: 2, maxTokens: 800 });
@@ -193,7 +193,7 @@ Deno.test("badRowLine() keeps what was read, as text or as base64", () => {
   assertEquals([asBytes.raw_base64, "raw" in asBytes], ["//4=", false]);
 });
 
-Deno.test("restoreRow() gives a row back as it was", () => {
+Deno.test("restoreRow() returns a row as it was", () => {
   const texts = [
     "{}",
     `{${ODD}}`,
@@ -214,7 +214,7 @@ Deno.test("restoreRow() gives a row back as it was", () => {
   }
 });
 
-Deno.test("restoreRow() puts own fields of our names back, as written", () => {
+Deno.test("restoreRow() restores fields with reserved names, as written", () => {
   const text =
     `{"uid":"own","response": 1.0,${ODD},"error":{"error":1e400},"distill":{"replaced":{"a":1}}}`;
   const back =
@@ -241,13 +241,13 @@ Deno.test("restoreRow() reads a line that another program wrote again", () => {
   assertEquals(JSON.parse(restoreRow(` ${spaced}\r`).text), { a: 1, error: 2 });
 });
 
-Deno.test("restoreRow() refuses what is no line of ours", () => {
+Deno.test("restoreRow() refuses lines that are not Retort's", () => {
   for (const line of ["{", "null", "[]", '{"uid":1}', "3"]) {
     assertThrows(() => restoreRow(line), SinkError, "Cannot restore a row");
   }
 });
 
-Deno.test("lines have U+FFFD for halves of pairs in our fields, and the row as it came", () => {
+Deno.test("lines replace lone surrogates in our fields by U+FFFD, and keep the row as it was", () => {
   const half = "a\ud800b\\ud800 C:\\udir \ud83d\ude00\udc00", whole = half.toWellFormed();
   const row = rowOf(String.raw`{"prompt":"\ud800","response":"\udc00"}`, {
     messages: [{ role: "user", content: half }],

@@ -26,7 +26,7 @@ Deno.test("acquireLock() holds the file that the path leads to, whatever happens
     await using dir = await tempDir();
     const path = await dir.write("x.lock", "");
     let opened = 0;
-    // Taken away behind the back of the first attempt, as by a user to whom it looks old.
+    // Removed during the first attempt, as by a user who thinks it is stale.
     const openFile = async () => {
       const file = await Deno.open(path, { read: true, write: true, create: true });
       if (++opened === 1) {
@@ -41,7 +41,7 @@ Deno.test("acquireLock() holds the file that the path leads to, whatever happens
   }
 });
 
-Deno.test("acquireLock() gives up where the file is taken away again and again", async () => {
+Deno.test("acquireLock() gives up if the file is removed again and again", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   const openFile = async () => {
@@ -53,7 +53,7 @@ Deno.test("acquireLock() gives up where the file is taken away again and again",
   assertStringIncludes(error.message, "removed again and again");
 });
 
-Deno.test("refuseHeld() refuses results that a run adds to, and nothing else", async () => {
+Deno.test("refuseHeld() refuses results that a run appends to, and nothing else", async () => {
   await using dir = await tempDir();
   const path = dir.path("out.jsonl");
   await refuseHeld(path);
@@ -65,7 +65,7 @@ Deno.test("refuseHeld() refuses results that a run adds to, and nothing else", a
   await refuseHeld(path);
 });
 
-Deno.test("acquireLock() knows a lock that is held where no one else may read the file", async () => {
+Deno.test("acquireLock() recognizes a held lock even if nobody else may read the file", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   // As on Windows, where a lock keeps others from reading.
@@ -122,7 +122,7 @@ Deno.test("acquireLock() keeps the note of a crash until the run has one of its 
   assertEquals(fourth.previous?.running, false);
 });
 
-Deno.test("acquireLock() takes what is no note for none", async () => {
+Deno.test("acquireLock() treats an invalid note as none", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   const texts = ["", "4711\n", "\0".repeat(128), '{"pid":1', '{"pid":1,"running":true}'];
@@ -154,7 +154,7 @@ Deno.test("acquireLock() follows no link, not even to an empty file", async () =
   assertEquals(await dir.read("mine"), "");
 });
 
-Deno.test("acquireLock() hands over the temporary name of a crashed run before it writes its own", async () => {
+Deno.test("acquireLock() returns the temporary name of a crashed run before it writes its own", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   const crashed = await acquireLock(path);
@@ -214,7 +214,7 @@ Deno.test("acquireLock() holds against another process", async () => {
   assertEquals(await other(), "taken");
 });
 
-Deno.test("acquireLock() names --no-lock where the filesystem has no locks", async () => {
+Deno.test("acquireLock() names --no-lock if the filesystem has no locks", async () => {
   await using dir = await tempDir();
   const openFile = async (path: string) => {
     const file = await Deno.open(path, { read: true, write: true, create: true });
@@ -246,7 +246,7 @@ Deno.test("SharedLock keeps others from every output that was claimed, and from 
   using _other = await acquireLock(dir.path("c.lock"));
   shared.lock.release();
   using _a = await acquireLock(paths[0]);
-  // Who holds an output by its own lock file keeps it, too.
+  // A holder of the old lock file keeps the output, too.
   using again = await SharedLock.acquire(paths);
   await assertRejects(() => acquireLock(paths[0], { shared: again }), LockedError);
   using _b = await acquireLock(paths[1], { shared: again });

@@ -20,13 +20,13 @@ Deno.test("topLevelMembers() finds every member with its value as written", () =
   ]);
 });
 
-Deno.test("topLevelMembers() copes with white space and with no members", () => {
+Deno.test("topLevelMembers() handles white space and empty objects", () => {
   assertEquals(pairsOf(" { \t} "), []);
   assertEquals(pairsOf("{}"), []);
   assertEquals(pairsOf('\t{ \r"a" :\t-1e400 \r}\r'), [["a", "-1e400"]]);
 });
 
-Deno.test("topLevelMembers() gives names unescaped", () => {
+Deno.test("topLevelMembers() returns unescaped names", () => {
   assertEquals(pairsOf(String.raw`{"\u0075id":1,"a\"b":2,"__proto__":3,"7":4}`), [
     ["uid", "1"],
     ['a"b', "2"],
@@ -60,7 +60,7 @@ Deno.test("withoutMembers() keeps every byte of the others", () => {
   assertEquals(left("a", "b", "c", "d"), "{  }");
 });
 
-Deno.test("withoutMembers() gives what it took out as written, __proto__ too", () => {
+Deno.test("withoutMembers() returns what it removed as written, __proto__ too", () => {
   const { removed } = withoutMembers('{"a":1e400,"__proto__":{"x":1},"a":2.0}', ["a", "__proto__"]);
   assertEquals(Object.entries(removed), [["a", "2.0"], ["__proto__", '{"x":1}']]);
   assertEquals(Object.getPrototypeOf(removed), null);

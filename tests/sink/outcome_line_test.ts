@@ -17,7 +17,7 @@ function lineOf(completion: Partial<Completion>, isFailure = false) {
   return { ...JSON.parse(line), failure };
 }
 
-Deno.test("outcomeLine() writes as text what is nested too deeply", () => {
+Deno.test("outcomeLine() writes values that are nested too deeply as text", () => {
   for (const text of DEEP_TEXTS) {
     const deep = JSON.parse(text);
     const parts = { toolCalls: [deep, { id: "b" }], kept: { logprobs: deep, seed: 1 } };
@@ -25,7 +25,7 @@ Deno.test("outcomeLine() writes as text what is nested too deeply", () => {
     const [tool_calls, kept] = [JSON.parse(line.tool_calls), JSON.parse(distill.kept)];
     assertEquals([response, tool_calls.length, failure], ["Hello", 2, undefined]);
     const { partial } = lineOf(parts, true);
-    // The difference of two such texts is nothing to read.
+    // A diff of two such texts is unreadable.
     const written = [tool_calls[0], kept.logprobs, partial.tool_calls[0]];
     assertEquals(written.map((one) => one === text), [true, true, true]);
     assertEquals([tool_calls[1], kept.seed], [{ id: "b" }, 1]);

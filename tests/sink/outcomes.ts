@@ -8,14 +8,14 @@ import { type Outcome, RESERVED_FIELDS, type Row } from "../../lib/row.ts";
 import type { LineFormat } from "../../lib/sink/line.ts";
 import type { Completion, Teacher } from "../../lib/teacher/teacher.ts";
 
-/** What all lines of a test share. */
+/** Fields that all lines of a test share. */
 export const FORMAT: LineFormat = {
   paramsId: "p1",
   finalMessages: false,
   think: "wrap",
 };
 
-/** Who is asked; it never answers. */
+/** A teacher that never answers. */
 const TEACHER: Teacher = {
   model: "asked-model",
   address: "http://127.0.0.1:1/v1",

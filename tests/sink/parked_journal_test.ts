@@ -60,7 +60,7 @@ Deno.test("ParkedJournal: a file that is replaced while it is closed is found, a
   const paths = [1, 2].map((number) => dir.path(`0.rescued-${number}.jsonl`));
   assertEquals(await openFiles.moveAway(), paths);
   await first.append("3", 3);
-  // It stays open, and leaves its place to others.
+  // It stays open without using a slot.
   await second.append("b", 2);
   await first.append("4", 4);
   await first.close();
@@ -85,7 +85,7 @@ Deno.test("ParkedJournal: a file that was replaced while it was open is not clos
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
 });
 
-Deno.test("ParkedJournal: files that turn out to be replaced once lines go elsewhere keep no place", async () => {
+Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
   await using dir = await tempDir();
   const { openFiles, journals } = journalsIn(dir, 3, 1);
   const [first, second, third] = journals;

@@ -47,14 +47,14 @@ Deno.test("mergeRescued() adds every line of several files again where it was ki
   assertEquals(await dir.names(), ["x.jsonl"]);
 });
 
-Deno.test("mergeRescued() makes the output file where it is gone", async () => {
+Deno.test("mergeRescued() creates the output file if it is gone", async () => {
   await using dir = await tempDir();
   await dir.write("x.rescued-1.jsonl", ["a"].map(result));
   await mergeRescued(dir.path("x.jsonl"), "results");
   assertEquals(await dir.rows("x.jsonl"), ["a"].map(result));
 });
 
-Deno.test("mergeRescued() adds every line of the failures, for the last one counts", async () => {
+Deno.test("mergeRescued() adds every line of the failures, as the last one counts", async () => {
   await using dir = await tempDir();
   const path = await dir.write("x_error.jsonl", [failure("a", false)]);
   const more = [failure("a", false), failure("a", true)];
@@ -63,7 +63,7 @@ Deno.test("mergeRescued() adds every line of the failures, for the last one coun
   assertEquals(await dir.rows("x_error.jsonl"), [failure("a", false), ...more]);
 });
 
-Deno.test("rescuedFilesOf() takes nothing for ours by its name alone", async () => {
+Deno.test("rescuedFilesOf() does not rely on the name alone", async () => {
   await using dir = await tempDir();
   await dir.write("x.rescued-1.jsonl", [{ uid: "a", prompt: "mine" }]);
   await dir.write("x.rescued-two.jsonl", ["a"].map(result));

@@ -21,7 +21,7 @@ Deno.test("setAside() continues after a crash that left half a line there", asyn
   assertEquals(await dir.rows("a.outdated.jsonl"), [{ uid: "x", response: "paid" }]);
 });
 
-Deno.test("setAside() passes over blank lines and a byte order mark", async () => {
+Deno.test("setAside() skips blank lines and a byte order mark", async () => {
   await using dir = await tempDir();
   const path = await dir.write("a.jsonl", '\ufeff{"uid":"x"}\n\n \r\n{"uid":"y"}\n');
   await setAside(path, new Set(["x"]));
@@ -37,7 +37,7 @@ Deno.test("setAside() refuses to add to a file of the user's", async () => {
   assertEquals(await dir.read("a.outdated.jsonl"), '{"note":"mine"}\nhalf');
 });
 
-Deno.test("setAside() leaves the results as they are where a line is damaged", async () => {
+Deno.test("setAside() leaves the results as they are if a line is damaged", async () => {
   await using dir = await tempDir();
   const text = '{"uid":"x"}\nhalf a li\n';
   const path = await dir.write("a.jsonl", text);

@@ -12,7 +12,7 @@ function filesIn(dir: TempDir) {
 
 const BAD_ROW = { file: "in", line: 3, problem: "it is not JSON", text: "{" };
 
-Deno.test("Sink puts results, failures and bad rows where they belong", async () => {
+Deno.test("Sink writes results, failures and bad rows to the right files", async () => {
   await using dir = await tempDir();
   const durable: Outcome[] = [];
   const sink = await Sink.open(filesIn(dir), {
@@ -31,7 +31,7 @@ Deno.test("Sink puts results, failures and bad rows where they belong", async ()
   assertEquals(failures.map(({ uid }) => uid), ["failed", "bad_row:in:3"]);
 });
 
-Deno.test("Sink adds to what is there", async () => {
+Deno.test("Sink appends to existing files", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", [{ uid: "old" }]);
   {
@@ -41,7 +41,7 @@ Deno.test("Sink adds to what is there", async () => {
   assertEquals((await dir.rows("x.jsonl")).map(({ uid }) => uid), ["old", "new"]);
 });
 
-Deno.test("Sink tells once of a full disk that stops both files", async () => {
+Deno.test("Sink reports once that a full disk stops both files", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const delays = [new ManualDelay(), new ManualDelay()];
@@ -106,7 +106,7 @@ Deno.test("Sink says once that nothing more can be made durable", async () => {
   assertEquals(broken.length, 1);
 });
 
-Deno.test("Sink bounds what is not synced by the concurrency, also when that changes", async () => {
+Deno.test("Sink limits unsynced rows by the concurrency, also when that changes", async () => {
   await using dir = await tempDir();
   const disk = new FaultyDisk();
   const gate = Promise.withResolvers<void>();
@@ -138,7 +138,7 @@ Deno.test("Sink.open() frees the results file when the failures file cannot be o
   );
 });
 
-Deno.test("Sink makes a failure of an answer that cannot be written", async () => {
+Deno.test("Sink writes a failure for an answer that cannot be written", async () => {
   await using dir = await tempDir();
   const durable: Outcome[] = [];
   const sink = await Sink.open(filesIn(dir), {

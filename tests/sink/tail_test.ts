@@ -5,7 +5,7 @@ import { tempDir } from "../support/temp.ts";
 
 const LONG = `{"uid":"${"x".repeat(200_000)}"}`;
 
-/** What becomes of a file: what is in it afterwards, what was cut off, and the kind. */
+/** The outcome for a file: its content afterwards, what was cut off, and the kind. */
 async function repaired(
   content: string | Uint8Array,
 ): Promise<[string, string, string | undefined]> {
@@ -21,7 +21,7 @@ async function repaired(
   return [kind, await dir.read("x.jsonl"), kept];
 }
 
-Deno.test("repairTail() leaves whole files alone", async () => {
+Deno.test("repairTail() leaves complete files unchanged", async () => {
   assertEquals(await repaired(""), ["clean", "", undefined]);
   assertEquals(await repaired('{"a":1}\n'), ["clean", '{"a":1}\n', undefined]);
   assertEquals(await repaired(`{"a":1}\n${LONG}\n`), ["clean", `{"a":1}\n${LONG}\n`, undefined]);
@@ -45,7 +45,7 @@ Deno.test("repairTail() cuts off half a line and keeps it", async () => {
   assertEquals(await repaired(`{"a":1}\n${half}`), ["cut", '{"a":1}\n', half]);
 });
 
-Deno.test("repairTail() cuts off a last line that is no UTF-8", async () => {
+Deno.test("repairTail() cuts off a last line that is not UTF-8", async () => {
   const bytes = new TextEncoder().encode('{"a":1}\n{"b":"??"}');
   bytes[bytes.length - 4] = 0xff;
   await using dir = await tempDir();
@@ -55,7 +55,7 @@ Deno.test("repairTail() cuts off a last line that is no UTF-8", async () => {
   assertEquals(await Deno.readFile(keptAt!), bytes.subarray(8));
 });
 
-Deno.test("repairTail() takes NUL bytes at the end for damage", async () => {
+Deno.test("repairTail() treats NUL bytes at the end as damage", async () => {
   const nuls = "\0".repeat(150_000);
   const good = '{"a":1}\n';
   assertEquals(await repaired(good + nuls), ["cut", good, nuls]);
@@ -66,7 +66,7 @@ Deno.test("repairTail() takes NUL bytes at the end for damage", async () => {
   assertEquals(await repaired(`${good}${nuls}\n\0\n`), ["cut", good, `${nuls}\n\0\n`]);
 });
 
-Deno.test("repairTail() keeps a whole object that NUL bytes follow", async () => {
+Deno.test("repairTail() keeps a complete object before NUL bytes", async () => {
   assertEquals(await repaired(`{"a":1}\n{"b":2}${"\0".repeat(70_000)}`), [
     "completed",
     '{"a":1}\n{"b":2}\n',
@@ -77,7 +77,7 @@ Deno.test("repairTail() keeps a whole object that NUL bytes follow", async () =>
   assertEquals(await repaired('{"b":2}\0\n{"c":'), ["cut", "", '{"b":2}\0\n{"c":']);
 });
 
-Deno.test("repairTail() never writes over what an earlier crash left", async () => {
+Deno.test("repairTail() never overwrites what an earlier crash left", async () => {
   await using dir = await tempDir();
   await dir.write("x.tail-1", "earlier");
   const { keptAt } = await repairTail(await dir.write("x.jsonl", "half"));

@@ -53,7 +53,7 @@ Deno.test("a journal leaves no empty file where no line had to go to it", async 
   assertEquals(await dir.names(), []);
 });
 
-Deno.test("a journal never takes the number of rescued lines that are there", async () => {
+Deno.test("a journal never reuses the number of existing rescued lines", async () => {
   await using dir = await tempDir();
   await using journal = await open(dir);
   await dir.write("x.rescued-1.jsonl", "mine");
@@ -63,7 +63,7 @@ Deno.test("a journal never takes the number of rescued lines that are there", as
   assertEquals(await dir.read("x.rescued-1.jsonl"), "mine");
 });
 
-Deno.test("a journal moves its lines once, however many ask for it", async () => {
+Deno.test("a journal moves its lines once, however many callers request it", async () => {
   await using dir = await tempDir();
   await using journal = await open(dir);
   await journal.append(line("a"), "a");
@@ -76,7 +76,7 @@ Deno.test("a journal moves its lines once, however many ask for it", async () =>
   assertEquals([...Deno.readDirSync(dir.root)].map(({ name }) => name), ["x.rescued-1.jsonl"]);
 });
 
-Deno.test("a journal makes the folder again that was removed", async () => {
+Deno.test("a journal recreates a removed folder", async () => {
   await using dir = await tempDir();
   await dir.write("out/in", "");
   await using journal = await Journal.open<string>(dir.path("out/x.jsonl"));
@@ -87,7 +87,7 @@ Deno.test("a journal makes the folder again that was removed", async () => {
   assertEquals((await dir.rows("out/x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
 });
 
-Deno.test("only bytes that were acknowledged are missed", async () => {
+Deno.test("only acknowledged bytes count as missing", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", `${line("a")}\n`);
   await using journal = await open(dir, "never");
@@ -103,7 +103,7 @@ Deno.test("only bytes that were acknowledged are missed", async () => {
   assertEquals(await dir.read("x.jsonl"), "");
 });
 
-Deno.test("bytes that the writer took back itself are not missed, though a sync ran beside their write", async () => {
+Deno.test("bytes that the writer itself trimmed do not count as missing, even if a sync ran during their write", async () => {
   await using dir = await tempDir();
   const file = await WatchedFile.open(dir.path("x.jsonl"));
   try {

@@ -11,7 +11,7 @@ function askFor(teacher: Teacher, params: Params = {}, jsonSchema: AskedSchema =
   return teacher.complete({ uid: "1", messages, params, jsonSchema }, never);
 }
 
-Deno.test("a schema is asked for, unless parameters say something of the form", async () => {
+Deno.test("a schema is requested, unless parameters set the response format", async () => {
   await using it = pair();
   const format = {
     type: "json_schema",
@@ -34,7 +34,7 @@ Deno.test("a schema is asked for, unless parameters say something of the form", 
   ]);
 });
 
-/** How servers refuse it, word for word. */
+/** The servers' errors, verbatim. */
 const REFUSALS: readonly (readonly [status: number, message: string])[] = [
   [400, "This response_format type is unavailable now"],
   [
@@ -66,7 +66,7 @@ for (const [status, message] of REFUSALS) {
   });
 }
 
-Deno.test("a field is left out of what is sent next, also where many were under way; one tells", async () => {
+Deno.test("a refused field is left out of later requests, and is reported once even if many were in flight", async () => {
   const gate = Promise.withResolvers<void>();
   await using it = pair(async ({ body }) => {
     if (body.response_format === undefined) return;
@@ -81,13 +81,13 @@ Deno.test("a field is left out of what is sent next, also where many were under 
   assertEquals(errors.filter(({ notice }) => notice !== undefined).length, 1);
 });
 
-Deno.test("what the parameters ask for is theirs: a refusal of it is one of the row", async () => {
+Deno.test("a refusal of the user's parameters fails the row", async () => {
   await using it = pair(() => errorAnswer(400, "response_format is not supported"));
   const params = { response_format: { type: "json_object" } };
   assertEquals((await failure(askFor(it.teacher, params))).isAdjusted, false);
 });
 
-Deno.test("a refusal that names no field is one of the row, and so is a wrong key", async () => {
+Deno.test("a refusal that names no field fails the row, and so does a wrong key", async () => {
   const answers: [number, string][] = [[400, "temperature must be below 2"], [
     401,
     "response_format of your key",
@@ -96,7 +96,7 @@ Deno.test("a refusal that names no field is one of the row, and so is a wrong ke
   for (const _ of answers) assertEquals((await failure(askFor(it.teacher))).isAdjusted, false);
 });
 
-Deno.test("token counts of a stream are left out where the server knows none", async () => {
+Deno.test("token counts of a stream are not requested if the server does not support them", async () => {
   await using it = pair(
     ({ body }) =>
       body.stream_options === undefined
@@ -108,7 +108,7 @@ Deno.test("token counts of a stream are left out where the server knows none", a
   assertEquals((await ask(it.teacher)).response, "hi");
 });
 
-Deno.test("summaries of reasoning are left out where the account may have none", async () => {
+Deno.test("summaries of reasoning are not requested if the account may not have them", async () => {
   const message = "Your organization must be verified to generate reasoning summaries.";
   await using it = pair(
     ({ body }) =>
@@ -121,7 +121,7 @@ Deno.test("summaries of reasoning are left out where the account may have none",
   assertEquals((await ask(it.teacher)).finishReason, "stop");
 });
 
-Deno.test("keep says so after ten answers that hold nothing of it", async () => {
+Deno.test("keep warns after ten answers without the field", async () => {
   await using it = pair(({ n }) => Response.json(chatAnswer("a", n < 5 ? { b: 1 } : {})), {
     keep: ["logprobs", "b"],
   });
@@ -134,7 +134,7 @@ Deno.test("keep says so after ten answers that hold nothing of it", async () => 
   assertEquals(notices.findIndex((notice) => notice !== undefined), 9);
 });
 
-Deno.test("notices() tells what would be missed, and what is dangerous", async () => {
+Deno.test("notices() reports what would be missing and what is dangerous", async () => {
   await using it = pair(undefined, { keep: ["logprobs"] });
   const missing = "--keep logprobs keeps what the teacher sends, and no parameter asks it for " +
     "logprobs: add -p logprobs=true";

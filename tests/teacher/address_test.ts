@@ -21,7 +21,7 @@ Deno.test("parseAddress() adds the path of the completions and keeps the query",
   );
 });
 
-Deno.test("parseAddress() takes credentials out of what is shown", () => {
+Deno.test("parseAddress() removes credentials from the shown address", () => {
   const address = parseAddress(
     "https://me:p%40ss@x.example/v1?key=abcd&api-version=2",
     "/chat/completions",
@@ -37,7 +37,7 @@ Deno.test("parseAddress() takes credentials out of what is shown", () => {
   assertEquals(address.versioned, true);
 });
 
-Deno.test("redactAddress() strips secrets of any text", () => {
+Deno.test("redactAddress() removes secrets from any text", () => {
   assertEquals(redactAddress("https://user:pass@h.example/v1"), "https://h.example/v1");
   assertEquals(redactAddress("http://h.example"), "http://h.example");
   assertEquals(
@@ -49,7 +49,7 @@ Deno.test("redactAddress() strips secrets of any text", () => {
   assertEquals(redactAddress("/relative?sig=abc"), "/relative?sig=[redacted]");
 });
 
-Deno.test("checkBaseUrl() says what would be right, and shows no password", () => {
+Deno.test("checkBaseUrl() says what would be correct, and shows no password", () => {
   for (const junk of ["", "nonsense", "localhost:8000/v1", "ftp://u:secret@h/v1", "u:secret@h"]) {
     const error = assertThrows(() => checkBaseUrl(junk), TypeError, "it must be a URL such as");
     assert(!error.message.includes("secret"));
@@ -61,7 +61,7 @@ Deno.test("checkBaseUrl() says what would be right, and shows no password", () =
   );
 });
 
-Deno.test("isLoopback() knows this machine", () => {
+Deno.test("isLoopback() recognizes this machine", () => {
   const hosts = ["localhost", "a.localhost", "127.0.0.1", "127.1.2.3", "[::1]"];
   for (const host of hosts) assert(isLoopback(host), host);
   assert(isLoopback(new URL("http://[::ffff:127.0.0.1]").hostname));

@@ -43,7 +43,7 @@ Deno.test("readAnswer() reads a plain answer", () => {
   });
 });
 
-Deno.test("readAnswer() joins text parts, and takes null for nothing", () => {
+Deno.test("readAnswer() joins text parts, and treats null as missing", () => {
   const parts = [{ type: "text", text: "a" }, { type: "image" }, { type: "text", text: "b" }];
   assertEquals(read(chatAnswer(null, { message: { content: parts } })).response, "ab");
   const empty = read(chatAnswer(null, { finish_reason: null, usage: null, model: null, id: 3 }));
@@ -68,7 +68,7 @@ Deno.test("readAnswer() finds reasoning in its three forms", () => {
   assertEquals([both.response, both.reasoning], ["<think>x</think>42", "why"]);
 });
 
-Deno.test("readAnswer() hands on tool calls, those of old included", () => {
+Deno.test("readAnswer() passes on tool calls, including the legacy form", () => {
   const calls = [{ id: "c", type: "function", function: { name: "f", arguments: "{}" } }];
   assertEquals(read(chatAnswer(null, { message: { tool_calls: calls } })).toolCalls, calls);
   assertEquals(read(chatAnswer("a", { message: { tool_calls: [] } })).toolCalls, undefined);
@@ -78,7 +78,7 @@ Deno.test("readAnswer() hands on tool calls, those of old included", () => {
   ]);
 });
 
-Deno.test("readAnswer() takes a refusal for the response", () => {
+Deno.test("readAnswer() uses a refusal as the response", () => {
   const { response, finishReason } = read(chatAnswer(null, { message: { refusal: "I will not" } }));
   assertEquals([response, finishReason], ["I will not", "stop"]);
 });
@@ -90,7 +90,7 @@ Deno.test("readAnswer() keeps raw fields of the choice, then of the answer", () 
   assertEquals(kept, { logprobs: { content: [1] }, system_fingerprint: "fp" });
 });
 
-Deno.test("readAnswer() refuses what is no completion", () => {
+Deno.test("readAnswer() rejects anything that is not a completion", () => {
   for (
     const text of [
       "",
@@ -108,7 +108,7 @@ Deno.test("readAnswer() refuses what is no completion", () => {
   assertStringIncludes(refuse("<html>oh").message, "<html>oh");
 });
 
-Deno.test("readAnswer() throws the error that stands in a 2xx answer", () => {
+Deno.test("readAnswer() throws the error in a 2xx answer", () => {
   const limited = refuse('{"error":{"message":"slow down","code":429}}');
   assertEquals([limited.message, limited.type, limited.status], ["slow down", "rate_limit", 429]);
   const inChoice = refuse('{"choices":[{"error":{"message":"upstream","code":502},"message":{}}]}');
@@ -116,7 +116,7 @@ Deno.test("readAnswer() throws the error that stands in a 2xx answer", () => {
   assertEquals(read({ ...chatAnswer("fine"), error: null }).response, "fine");
 });
 
-Deno.test("readUsage() knows the names that servers give to cached and reasoning tokens", () => {
+Deno.test("readUsage() recognizes servers' names for cached and reasoning tokens", () => {
   assertEquals(
     readUsage({
       prompt_tokens: 5,

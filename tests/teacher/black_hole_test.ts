@@ -12,10 +12,10 @@ import { type RawAction, serveRaw } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
 const DEADLINE_MS = 200;
-// The clock that undici keeps for connections to a proxy continues for a second after the last one.
+// undici's timer for connections to a proxy runs for a second after the last one.
 const PROXY = { sanitizeOps: false, sanitizeResources: false };
 
-/** Asks from ten lanes at once; each must be free again by the deadline + 1 s. Gives the errors. */
+/** Sends from ten lanes at once; each must be free again by the deadline + 1 s. Returns the errors. */
 async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherError[]> {
   const startedAt = performance.now();
   const errors = await Promise.all(Array.from({ length: 10 }, async (_, lane) => {
@@ -32,14 +32,14 @@ async function swallowed(teacher: Teacher, timeoutMs?: number): Promise<TeacherE
   return errors;
 }
 
-/** A port at which connections are made, and then nothing happens. `backlog`: how many. */
+/** A port that accepts connections and then does nothing. `backlog`: how many. */
 function silentPort(backlog?: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: backlog });
   const { port } = listener.addr as Deno.NetAddr;
   return { port, [Symbol.dispose]: () => listener.close() };
 }
 
-/** Fills the backlog of a port, so that further connections are neither made nor refused. */
+/** Fills the backlog of a port, so that further connections are neither accepted nor refused. */
 async function fill(port: number, count: number): Promise<Disposable> {
   const connections = await Promise.all(
     Array.from({ length: count }, () => Deno.connect({ hostname: "127.0.0.1", port })),
@@ -51,7 +51,7 @@ async function fill(port: number, count: number): Promise<Disposable> {
   };
 }
 
-Deno.test("a connection that is not made gives its lane back", async () => {
+Deno.test("a connection that is never established frees its lane", async () => {
   using silent = silentPort(1);
   using _full = await fill(silent.port, 2);
   const errors = await swallowed(openaiCompatible({
@@ -65,7 +65,7 @@ Deno.test("a connection that is not made gives its lane back", async () => {
   }
 });
 
-Deno.test("a TLS handshake that is never answered gives its lane back", async () => {
+Deno.test("a TLS handshake that is never answered frees its lane", async () => {
   using silent = silentPort();
   const errors = await swallowed(openaiCompatible({
     model: "m",
@@ -75,7 +75,7 @@ Deno.test("a TLS handshake that is never answered gives its lane back", async ()
   for (const error of errors) assertEquals(classify(error).cause, "unreachable");
 });
 
-Deno.test("a proxy that makes no tunnel gives its lane back", PROXY, async () => {
+Deno.test("a proxy that opens no tunnel frees its lane", PROXY, async () => {
   using silent = silentPort();
   const errors = await swallowed(openaiCompatible({
     model: "m",
@@ -126,7 +126,7 @@ for (const [name, action, type] of HOLES) {
   });
 }
 
-Deno.test("a stream that falls silent gives its lane back", async () => {
+Deno.test("a stream that falls silent frees its lane", async () => {
   await using server = serveRaw(() => "hush");
   const errors = await swallowed(openaiCompatible({
     model: "m",

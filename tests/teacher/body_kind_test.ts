@@ -5,7 +5,7 @@ function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-Deno.test("kindOf() tells events from documents", () => {
+Deno.test("kindOf() distinguishes events from documents", () => {
   for (const text of ["data: {", "data:[DONE]", ": ping\n", "\n\nevent: x", "id:1", "error: {"]) {
     assertEquals(kindOf(bytes(text)), "events", text);
     assertEquals(kindOf(bytes(`\ufeff${text}`)), "events", text);
@@ -15,13 +15,13 @@ Deno.test("kindOf() tells events from documents", () => {
   }
 });
 
-Deno.test("kindOf() waits as long as the bytes do not tell", () => {
+Deno.test("kindOf() waits as long as the bytes are ambiguous", () => {
   for (const text of ["", "\n \n", "d", "dat", "data", "\neve", "i"]) {
     assertEquals(kindOf(bytes(text)), undefined, text);
   }
 });
 
-Deno.test("startsAsText() knows JSON and events", () => {
+Deno.test("startsAsText() recognizes JSON and events", () => {
   for (const text of ['{"a"', "{", '\n{\n    "a"', "data: {", ": ping"]) {
     assertEquals(startsAsText(bytes(text)), true, text);
   }

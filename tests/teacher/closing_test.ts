@@ -1,5 +1,4 @@
-/** Servers that close connections: where they say so, where they do not, and where they do something
- * else than they say. @module */
+/** Servers that close connections: announced, unannounced, and differently than announced. @module */
 
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -23,7 +22,7 @@ function ask(teacher: Teacher, prompt: string) {
   );
 }
 
-/** Asks `count` times from `lanes` lanes. Gives the attempts that failed, by their number from 1. */
+/** Sends `count` requests from `lanes` lanes. Returns the attempts that failed, by their number from 1. */
 async function askMany(teacher: Teacher, lanes: number, count: number): Promise<number[]> {
   const failed: number[] = [];
   let next = 0;
@@ -38,7 +37,7 @@ async function askMany(teacher: Teacher, lanes: number, count: number): Promise<
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What llama.cpp's server announces with every answer. */
+/** The header of llama.cpp's server with every answer. */
 const ANNOUNCED = { "keep-alive": "timeout=5, max=100" };
 const STREAMED = events([delta("4"), delta("2"), finish(), DONE], { headers: ANNOUNCED });
 const PLAIN: Reply = answer("42");
@@ -47,7 +46,7 @@ const withHeaders = (headers: Record<string, string>): Reply => ({
   headers: { ...PLAIN.headers, ...headers },
 });
 
-/** Asks a server that closes. Gives the attempts after the first ten that failed. */
+/** Sends to a server that closes connections. Returns the attempts after the first ten that failed. */
 async function closingServer(reply: Reply, lanes: number): Promise<number[]> {
   await using server = serveScript(() => reply);
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url, stream: true });
@@ -68,7 +67,7 @@ for (const lanes of [1, 8, 32]) {
       ]] as const
     ) {
       Deno.test(`no attempt after the first ten breaks where each ${kind} is followed by a close after ${closesAfterMs} ms: ${lanes} lanes`, async () => {
-        // Where the machine is busy with other tests, this server may close later than servers do.
+        // If the machine is busy with other tests, this server may close later than real servers do.
         const late = await closingServer({ ...reply, closes: true, closesAfterMs }, lanes);
         if (late.length > 0) {
           assertEquals(await closingServer({ ...reply, closes: true, closesAfterMs }, lanes), []);
@@ -78,8 +77,8 @@ for (const lanes of [1, 8, 32]) {
   }
 }
 
-Deno.test("through a proxy that closes behind each answer no attempt after the first ten breaks", {
-  // undici's clock for connections to a proxy runs for a second after the last one.
+Deno.test("through a proxy that closes after each answer no attempt after the first ten breaks", {
+  // undici's timer for connections to a proxy runs for a second after the last one.
   sanitizeOps: false,
   sanitizeResources: false,
 }, async () => {
@@ -95,7 +94,7 @@ Deno.test("through a proxy that closes behind each answer no attempt after the f
 });
 
 Deno.test("there are never more connections than lanes, also before it is known what the server does", async () => {
-  // Servers with a thread for each connection let those wait that are too many.
+  // Servers with a thread per connection make surplus connections wait.
   await using server = serveScript(() => PLAIN);
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
   assertEquals(await askMany(teacher, 32, 500), []);
@@ -103,7 +102,7 @@ Deno.test("there are never more connections than lanes, also before it is known 
   await teacher.close?.();
 });
 
-Deno.test("a close that is announced breaks nothing", async () => {
+Deno.test("an announced close breaks nothing", async () => {
   const reply = { ...withHeaders({ connection: "close" }), closes: true };
   await using server = serveScript(() => reply);
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
@@ -198,7 +197,7 @@ function fakeSocket(): Duplex & { requests: number } {
   return socket;
 }
 
-Deno.test("a connection that is found reset before a byte was handed to it costs no attempt", async () => {
+Deno.test("a connection that was reset before a byte was written costs no attempt", async () => {
   const teacher = parseAddress("http://teacher.invalid/v1");
   const sockets: ReturnType<typeof fakeSocket>[] = [];
   const connections = new Connections({
@@ -268,7 +267,7 @@ for (
       assertEquals((await ask(teacher, "second")).response, "42");
       const { connections } = server;
       assertEquals(await askMany(teacher, 8, 80), []);
-      // The connections that cope are used again like all others.
+      // The connections that survive are reused like all others.
       assertLess(server.connections - connections, 9);
       await teacher.close?.();
     });

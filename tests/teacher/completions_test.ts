@@ -34,7 +34,7 @@ Deno.test("the endpoint completions sends a prompt, and reads the text of its ch
   assertEquals(answer.kept, { logprobs: ANSWER.choices[0].logprobs });
 });
 
-Deno.test("the endpoint completions reads a stream, and puts its log probabilities together", async () => {
+Deno.test("the endpoint completions reads a stream, and joins its log probabilities", async () => {
   const chunk = (text: string, token: string, finish: string | null = null) =>
     `data: ${
       JSON.stringify({
@@ -58,7 +58,7 @@ Deno.test("the endpoint completions reads a stream, and puts its log probabiliti
   assertEquals(answer.kept, { logprobs: { tokens: [" a", " time"] } });
 });
 
-Deno.test("the endpoint completions reads the refusal of a server as any other", async () => {
+Deno.test("the endpoint completions reads a server's error like any other endpoint", async () => {
   await using it = pair(
     () => Response.json({ error: { message: "no such model", code: "model_not_found" } }),
     { endpoint: "completions" },

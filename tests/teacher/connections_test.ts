@@ -14,7 +14,7 @@ function ask(teacher: Teacher, prompt: string) {
   );
 }
 
-/** Asks from `lanes` lanes at once; returns how many attempts failed. Any failure is a network one. */
+/** Sends from `lanes` lanes at once; returns how many attempts failed. Any failure is a network one. */
 async function askMany(teacher: Teacher, lanes: number, each: number): Promise<number> {
   let failures = 0;
   await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
@@ -62,7 +62,7 @@ Deno.test("200 lanes with hang-ups at random: each attempt is one POST", async (
   assertEquals(Math.max(...server.prompts.values()), 1);
 });
 
-Deno.test("a connection that died while it was idle is made again, without a failed attempt", async () => {
+Deno.test("a connection that died while idle is reopened, without a failed attempt", async () => {
   const body = '{"choices":[{"message":{"content":"a"}}]}';
   const head =
     `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;

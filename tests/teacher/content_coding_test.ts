@@ -19,7 +19,7 @@ const CODINGS: readonly [label: string, encode: (data: string | Uint8Array) => U
     const half = Math.floor(data.length / 2);
     return concat(zlib.gzipSync(data.slice(0, half)), zlib.gzipSync(data.slice(half)));
   }],
-  // The label is missing, or a proxy has left it on what it has decoded.
+  // The header is missing, or a proxy has decoded the body and left the header.
   ["", zlib.gzipSync],
   ["", zlib.zstdCompressSync],
   ["gzip", plain],
@@ -67,7 +67,7 @@ Deno.test("an answer is read in every coding, whole and in pieces", async () => 
   }
 });
 
-Deno.test("a stream is read in every coding while it comes", async () => {
+Deno.test("a stream is read in every coding while it arrives", async () => {
   let compress: zlib.Gzip | undefined;
   const coders = [
     ["gzip", zlib.createGzip],
@@ -115,7 +115,7 @@ Deno.test("a refusal is read in every coding", async () => {
   }
 });
 
-Deno.test("what cannot be decoded is no answer", async () => {
+Deno.test("a body that cannot be decoded is not an answer", async () => {
   const broken = zlib.gzipSync(ANSWER).subarray(0, 60);
   const wrong = new Uint8Array(zlib.gzipSync(ANSWER)).fill(7, 20, 40);
   for (const body of [broken, wrong, new Uint8Array([0x1f, 0x8b, 0, 0])]) {
@@ -127,7 +127,7 @@ Deno.test("what cannot be decoded is no answer", async () => {
   }
 });
 
-Deno.test("a small body that decodes to a huge one is not read to its end", async () => {
+Deno.test("a decompression bomb is not read to its end", async () => {
   const member = zlib.gzipSync(new Uint8Array(1024 * 1024).fill(32));
   const bomb = concat(zlib.gzipSync("{"), ...Array<Uint8Array>(260).fill(member));
   await using it = pair(() => new Response(bomb, { headers: { "content-encoding": "gzip" } }));

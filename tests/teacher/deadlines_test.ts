@@ -54,7 +54,7 @@ Deno.test("Deadlines end exactly those attempts whose time is up", async () => {
   assertEquals(deadlines.size, 0);
 });
 
-Deno.test("lateness() says whose time was up", () => {
+Deno.test("lateness() says which limit was exceeded", () => {
   const teachers = lateness("host:1", 60_000, false), rows = lateness("host:1", 1_234.5, true);
   assertEquals([teachers.type, rows.type], ["timeout", "timeout"]);
   assertEquals(teachers.message, "No complete answer from host:1 within 60 s");

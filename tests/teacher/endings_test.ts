@@ -32,7 +32,7 @@ Deno.test("complete() ends a stream that falls silent after its first token", as
   assertStringIncludes(error.message, "No token");
 });
 
-Deno.test("complete() takes signs of life for no tokens", async () => {
+Deno.test("complete() does not count keep-alives as tokens", async () => {
   let pings: ReturnType<typeof setInterval> | undefined;
   const body = () =>
     new ReadableStream({
@@ -53,7 +53,7 @@ Deno.test("complete() takes signs of life for no tokens", async () => {
   assertStringIncludes(error.message, "No token");
 });
 
-Deno.test("an attempt that was ended hangs up on the teacher", async () => {
+Deno.test("an attempt that was ended closes its connection", async () => {
   const cut = Promise.withResolvers<void>();
   await using it = pair(({ signal }) => {
     signal.addEventListener("abort", () => cut.resolve());
@@ -133,7 +133,7 @@ Deno.test("complete() gives up a connection that is never made, or when it is ab
   for (const connection of accepted) connection.close();
 });
 
-Deno.test("close() ends what is under way, and nothing can be asked after it", async () => {
+Deno.test("close() ends calls in flight, and nothing can be sent after it", async () => {
   await using server = serveLedger(() => new Promise<Response>(() => {}));
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
   const attempt = ask(teacher);

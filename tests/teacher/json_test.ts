@@ -14,20 +14,20 @@ Deno.test("parseJson() reads strings with control characters in them", () => {
   assertEquals(parseJson('{"a":"b\n\tc\\n\\\\","NaN":1}'), { a: "b\n\tc\n\\", NaN: 1 });
 });
 
-Deno.test("parseJson() takes nothing else for JSON", () => {
+Deno.test("parseJson() accepts nothing else as JSON", () => {
   for (const text of ["", "NaN?", "<html>", '{"a":NaNa}', '{"a":', "{'a':NaN}"]) {
     assertEquals(parseJson(text), undefined, text);
   }
 });
 
-Deno.test("asCount() takes whole numbers that can be true, and rounds", () => {
+Deno.test("asCount() accepts plausible counts, and rounds", () => {
   assertEquals([7, 0, 6.7].map(asCount), [7, 0, 7]);
   for (const value of [1e30, -1, NaN, Infinity, "7", null, {}]) {
     assertEquals(asCount(value), undefined);
   }
 });
 
-Deno.test("textAt() finds a value in its own words", () => {
+Deno.test("textAt() returns a value as it was written", () => {
   const text =
     ' {"a" : [ {"b":1}, {"x":"}]","b" : {"n": 1.0, "m":12345678901234567890 }} ], "b":2}';
   const of = (...path: (string | number)[]) => textAt({ text, path });
@@ -40,7 +40,7 @@ Deno.test("textAt() finds a value in its own words", () => {
   assertEquals(textAt({ text: '{"a":1,"\\u0061":[2,NaN]}', path: ["a"] }), "[2,null]");
 });
 
-Deno.test("textAt() takes any depth", () => {
+Deno.test("textAt() works at any depth", () => {
   const deep = `${"[".repeat(50_000)}1${"]".repeat(50_000)}`;
   assertEquals(textAt({ text: `{"a":${deep},"b":2}`, path: ["a"] }) === deep, true);
 });

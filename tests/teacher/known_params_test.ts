@@ -1,4 +1,4 @@
-/** Parameters that servers know. @module */
+/** Parameters that servers support. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { unknownParamNotices } from "../../lib/teacher/params.ts";
@@ -35,7 +35,7 @@ Deno.test("unknownParamNotices() names the parameter that was probably meant", (
   }
 });
 
-Deno.test("unknownParamNotices() is silent about what servers have", () => {
+Deno.test("unknownParamNotices() is silent about parameters that servers support", () => {
   const names =
     "temperature top_k min_p seed tools response_format chat_template_kwargs thinking " +
     "guided_json repetition_penalty repeat_penalty provider reasoning service_tier enable_thinking " +

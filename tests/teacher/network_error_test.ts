@@ -6,7 +6,7 @@ function broken(code: string, stage: Stage, message = "it broke") {
   return networkError(Object.assign(new Error(message), { code }), "h:443", stage, undefined);
 }
 
-Deno.test("networkError() knows whether anything was sent", () => {
+Deno.test("networkError() tells whether anything was sent", () => {
   for (const code of ["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "UND_ERR_CONNECT_TIMEOUT"]) {
     const { type, isUnreachable } = broken(code, "connecting");
     assertEquals([type, isUnreachable], ["network", true], code);
@@ -16,14 +16,14 @@ Deno.test("networkError() knows whether anything was sent", () => {
   }
 });
 
-Deno.test("networkError() carries the code of the system", () => {
+Deno.test("networkError() includes the code of the system", () => {
   assertEquals(broken("ECONNREFUSED", "connecting").code, "ECONNREFUSED");
   assertEquals(networkError("odd", "h:443", "sent", undefined).code, undefined);
   const all = new AggregateError([Object.assign(new Error("a"), { code: "ECONNREFUSED" })]);
   assertEquals(networkError(all, "h:443", "connecting", undefined).code, "ECONNREFUSED");
 });
 
-Deno.test("networkError() names what asking again does not fix: certificates, no TLS", () => {
+Deno.test("networkError() recognizes what a retry does not fix: certificates, no TLS", () => {
   const untrusted = [
     broken("CERT_HAS_EXPIRED", "connecting"),
     broken("DEPTH_ZERO_SELF_SIGNED_CERT", "connecting"),
@@ -53,7 +53,7 @@ Deno.test("networkError() says so when it is the proxy that refuses, or the requ
   assertEquals([unsent.type, unsent.isUnreachable], ["request", false]);
 });
 
-Deno.test("networkError() leaves explicit words to others", () => {
+Deno.test("networkError() ignores explicit messages", () => {
   assertEquals(broken("ECONNRESET", "sent").retryable, undefined);
   assertEquals(broken("CERT_HAS_EXPIRED", "connecting").retryable, undefined);
 });

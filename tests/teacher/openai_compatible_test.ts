@@ -36,7 +36,7 @@ Deno.test("complete() sends one POST with the parameters as they were written", 
   assertEquals(headers.get("accept-encoding"), "identity");
 });
 
-Deno.test("complete() asks the model of the row where it names one", async () => {
+Deno.test("complete() uses the row's model if it names one", async () => {
   await using it = pair();
   const other = await ask(it.teacher, { model: "other" });
   const own = await ask(it.teacher, {});
@@ -58,7 +58,7 @@ Deno.test("complete() names the host that refuses a connection", async () => {
   await teacher.close?.();
 });
 
-Deno.test("complete() hands on status, words and waiting time of a refusal", async () => {
+Deno.test("complete() passes on status, message and waiting time of a refusal", async () => {
   await using it = pair(() => errorAnswer(429, "slow down", { "retry-after-ms": "1500" }));
   const error = await failure(ask(it.teacher));
   assertEquals([error.message, error.status, error.type, error.retryAfterMs], [
@@ -89,7 +89,7 @@ Deno.test("complete() reads no more than the beginning of an endless refusal", a
   assertEquals([error.status, error.message.length], [500, 300]);
 });
 
-Deno.test("complete() says what is wrong with an answer that is none", async () => {
+Deno.test("complete() says what is wrong with an invalid answer", async () => {
   const answers = ["<html>hello</html>", "", '{"choices":[]}'];
   await using it = pair(({ n }) => new Response(answers[n - 1]));
   for (const answer of answers) {
@@ -104,13 +104,13 @@ Deno.test("complete() reads an answer that comes in many pieces", async () => {
   assertEquals((await ask(it.teacher)).response.length, 300_000);
 });
 
-Deno.test("keep hands on raw fields of the answer", async () => {
+Deno.test("keep passes on raw fields of the answer", async () => {
   const answer = chatAnswer("a", { system_fingerprint: "fp" });
   await using it = pair(() => Response.json(answer), { keep: ["system_fingerprint"] });
   assertEquals((await ask(it.teacher)).kept, { system_fingerprint: "fp" });
 });
 
-Deno.test("openaiCompatible() refuses what cannot be used", () => {
+Deno.test("openaiCompatible() rejects options that cannot be used", () => {
   const refuse = (options: Partial<OpenAICompatibleOptions>, words: string) =>
     assertThrows(() => openaiCompatible({ model: "m", ...options }), Error, words);
   refuse({ model: "" }, '"model" must be its name');

@@ -1,5 +1,5 @@
 /**
- * A teacher beside the server that it asks, for the tests of this folder.
+ * A teacher and the server that it calls, for the tests of this folder.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
 
 const never = new AbortController().signal;
 
-/** Asks one question. */
+/** Sends one request. */
 export function ask(teacher: Teacher, params: Params = {}, signal = never): Promise<Completion> {
   return teacher.complete(
     { uid: "1", messages: [{ role: "user", content: "Größe?" }], params },
@@ -27,7 +27,7 @@ export async function failure(attempt: Promise<unknown>): Promise<TeacherError> 
   return error;
 }
 
-/** A server, and a teacher that asks it. */
+/** A server, and a teacher that calls it. */
 export function pair(handler?: LedgerHandler, options: Partial<OpenAICompatibleOptions> = {}) {
   const server = serveLedger(handler);
   const teacher = openaiCompatible({ model: "m", baseUrl: server.url, ...options });

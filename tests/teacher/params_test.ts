@@ -3,7 +3,7 @@ import { checkParams } from "../../lib/teacher/params.ts";
 
 const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
-Deno.test("checkParams() hands on what it need not change", () => {
+Deno.test("checkParams() passes on what it need not change", () => {
   const params = { temperature: 0.6, n: 1 };
   const checked = checkParams(params);
   assertEquals(checked.params === params, true);

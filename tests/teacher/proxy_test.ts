@@ -6,7 +6,7 @@ import { serveLedger } from "../support/ledger_server.ts";
 import { serveRaw } from "../support/raw_server.ts";
 
 const never = new AbortController().signal;
-// The clock that undici keeps for connections to a proxy continues for a second after the last one.
+// undici's timer for connections to a proxy runs for a second after the last one.
 const OPTIONS = { sanitizeOps: false, sanitizeResources: false };
 
 function ask(teacher: Teacher, prompt: string) {
@@ -16,7 +16,7 @@ function ask(teacher: Teacher, prompt: string) {
   );
 }
 
-Deno.test("a proxy is gone through, and nothing is sent again through it", OPTIONS, async () => {
+Deno.test("a proxy is used, and nothing is sent twice through it", OPTIONS, async () => {
   await using proxy = serveRaw(({ n, onConnection }) =>
     onConnection > 1 && n % 3 === 0 ? "hangup" : "answer"
   );
@@ -35,7 +35,7 @@ Deno.test("a proxy is gone through, and nothing is sent again through it", OPTIO
   assertEquals(failures > 0, true);
 });
 
-Deno.test("a teacher on this machine is never asked through a proxy", OPTIONS, async () => {
+Deno.test("a teacher on this machine is never called through a proxy", OPTIONS, async () => {
   await using server = serveLedger();
   const teacher = openaiCompatible({
     model: "m",

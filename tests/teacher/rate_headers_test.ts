@@ -29,7 +29,7 @@ Deno.test("rateLimitOf() reads the header fields of OpenAI", () => {
   });
 });
 
-Deno.test("rateLimitOf() reads the header fields of Anthropic, and takes the tightest of its tokens", () => {
+Deno.test("rateLimitOf() reads the header fields of Anthropic, and uses the tightest token limit", () => {
   const headers = {
     "anthropic-ratelimit-requests-limit": "50",
     "anthropic-ratelimit-requests-remaining": "49",
@@ -54,7 +54,7 @@ Deno.test("rateLimitOf() reads the header fields of Anthropic, and takes the tig
   });
 });
 
-Deno.test("rateLimitOf() understands durations, seconds and moments", () => {
+Deno.test("rateLimitOf() understands durations, seconds and dates", () => {
   const cases: [text: string, ms: number | undefined][] = [
     ["6m0s", 360_000],
     ["120ms", 120],
@@ -81,7 +81,7 @@ Deno.test("rateLimitOf() understands durations, seconds and moments", () => {
   for (const [text, ms] of cases) assertEquals(reset(text), ms, text);
 });
 
-Deno.test("rateLimitOf() reads a moment on the clock of the server that named it", () => {
+Deno.test("rateLimitOf() reads a time by the clock of the server that sent it", () => {
   const slow = NOW - 7_200_000;
   for (const text of [new Date(slow + 30_000).toISOString(), `${slow / 1_000 + 30}`]) {
     const headers = {
@@ -99,7 +99,7 @@ Deno.test("rateLimitOf() reads a moment on the clock of the server that named it
   }
 });
 
-Deno.test("rateLimitOf() leaves out what makes no sense, and what has been reset since", () => {
+Deno.test("rateLimitOf() ignores nonsense, and limits that have been reset since", () => {
   const one = (left: string) =>
     rateLimitOf({ "x-ratelimit-remaining-requests": left }, NOW)?.requestsLeft;
   assertEquals(one("12"), 12);
@@ -121,7 +121,7 @@ Deno.test("rateLimitOf() leaves out what makes no sense, and what has been reset
   assertEquals(rateLimitOf({ "x-ratelimit-remaining-requests": ["3", "4"] }, NOW)?.requestsLeft, 3);
 });
 
-Deno.test("complete() hands on the rate limit of whole answers and of streams", async () => {
+Deno.test("complete() passes on the rate limit of plain answers and of streams", async () => {
   const headers = { "x-ratelimit-remaining-requests": "3", "x-ratelimit-reset-requests": "6m0s" };
   await using it = pair(({ n }) => {
     const answer = n === 1

@@ -30,7 +30,7 @@ Deno.test("MessageReader finds reasoning in every field that servers use", () =>
   }
 });
 
-Deno.test("MessageReader takes no setting for reasoning", () => {
+Deno.test("MessageReader does not mistake a setting for reasoning", () => {
   for (const reasoning of [{ effort: "high", summary: "auto" }, true, 3, [], {}]) {
     assertEquals(reasoningOf({ reasoning, reasoning_details: [] }), "");
   }

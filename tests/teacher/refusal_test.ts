@@ -10,7 +10,7 @@ function refused(status: number, text: string, headers: AnswerHeaders = {}, vers
   return refusal({ status, headers, text, address, versioned, redact: same, now: NOW });
 }
 
-Deno.test("refusal() speaks in the teacher's own words", () => {
+Deno.test("refusal() quotes the teacher's message", () => {
   const bodies: [unknown, string][] = [
     [{ error: { message: "no such model", code: "x" } }, "no such model"],
     [{ error: "model is loading" }, "model is loading"],
@@ -47,7 +47,7 @@ Deno.test("refusal() derives the type from the status", () => {
   ]);
 });
 
-Deno.test("refusal() carries the code, the narrowest where there are several", () => {
+Deno.test("refusal() includes the code, the most specific if there are several", () => {
   const bodies: [unknown, string | undefined][] = [
     [
       { error: { message: "m", type: "insufficient_quota", code: "project_limit" } },
@@ -82,7 +82,7 @@ Deno.test("refusal() keeps secrets out of the code, too", () => {
   assertEquals([code, message], ["bad:[redacted]", "no [redacted]"]);
 });
 
-Deno.test("refusal() carries x-should-retry as the explicit word, and nothing where there is none", () => {
+Deno.test("refusal() passes on x-should-retry, and nothing if it is missing", () => {
   const words = ["true", "FALSE", "maybe", ""].map((word) =>
     refused(500, "", { "x-should-retry": word }).retryable
   );
@@ -90,7 +90,7 @@ Deno.test("refusal() carries x-should-retry as the explicit word, and nothing wh
   assertEquals(refused(500, "").retryable, undefined);
 });
 
-Deno.test("refusal() takes the reset of a limit that is used up, for load only and for a minute at most", () => {
+Deno.test("refusal() waits for the reset of an exhausted limit, for load only and at most a minute", () => {
   const used = { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6.12s" };
   const tokens = { "x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "9m0s" };
   assertEquals(refused(429, "", used).retryAfterMs, 6_120);
@@ -101,7 +101,7 @@ Deno.test("refusal() takes the reset of a limit that is used up, for load only a
   assertEquals(refused(429, "", left).retryAfterMs, undefined);
 });
 
-Deno.test("refusal() reads Google's time to wait in the body, and no nonsense", () => {
+Deno.test("refusal() reads Google's retry delay in the body, and ignores nonsense", () => {
   const waits = ["34.07s", "-1s", "99999999s", "soon"].map((retryDelay) => {
     const details = [{ "@type": "type.googleapis.com/google.rpc.RetryInfo", retryDelay }];
     return refused(429, JSON.stringify([{ error: { message: "m", details } }])).retryAfterMs;
@@ -109,7 +109,7 @@ Deno.test("refusal() reads Google's time to wait in the body, and no nonsense", 
   assertEquals(waits, [34_070, undefined, undefined, undefined]);
 });
 
-Deno.test("refusal() hints at a missing /v1, but only where it is missing", () => {
+Deno.test("refusal() hints at a missing /v1, but only if it is missing", () => {
   assertStringIncludes(refused(404, '{"detail":"Not Found"}', {}, false).message, 'no "/v1"');
   assertEquals(refused(404, '{"detail":"Not Found"}').message, "Not Found");
 });
@@ -129,7 +129,7 @@ Deno.test("retryAfterMs() prefers milliseconds, and reads seconds, fractions and
   assertEquals(retryAfterMs({ "retry-after": ["3", "4"] }, NOW), 3000);
 });
 
-Deno.test("retryAfterMs() reads a date on the clock of the server that named it", () => {
+Deno.test("retryAfterMs() reads a date by the clock of the server that sent it", () => {
   for (const hours of [-2, 2]) {
     const at = (seconds: number) =>
       new Date(NOW + hours * 3_600_000 + seconds * 1_000).toUTCString();
@@ -158,7 +158,7 @@ Deno.test("retryAfterMs() ignores nonsense", () => {
   assertEquals(retryAfterMs({ "retry-after-ms": "x", "retry-after": "1" }, NOW), 1000);
 });
 
-Deno.test("statedError() takes a code that is a status for one", () => {
+Deno.test("statedError() uses a code that is a status as the status", () => {
   const limited = statedError({ message: "slow down", code: 429 }, 200, same);
   assertEquals([limited.type, limited.status], ["rate_limit", 429]);
   const down = statedError({ message: "provider down", code: "502" }, 200, same);

@@ -155,7 +155,7 @@ Deno.test("the endpoint responses says how an answer ended", async () => {
   }
 });
 
-Deno.test("the endpoint responses gives a refusal of the model, and an error in the server's words", async () => {
+Deno.test("the endpoint responses returns a refusal of the model, and an error with the server's message", async () => {
   const refusal = [{ type: "message", content: [{ type: "refusal", refusal: "I will not" }] }];
   const error = { code: "rate_limit_exceeded", message: "slow down" };
   const answers = [
@@ -201,7 +201,7 @@ Deno.test("the endpoint responses reads a stream of deltas", async () => {
   assertEquals(answer.kept, { logprobs: { content: [{ token: "4" }, { token: "2" }] } });
 });
 
-Deno.test("the endpoint responses takes from the last event what came in no delta", async () => {
+Deno.test("the endpoint responses takes from the last event what no delta contained", async () => {
   const response = {
     ...ANSWER,
     output: [
@@ -233,7 +233,7 @@ Deno.test("the endpoint responses takes from the last event what came in no delt
   }
 });
 
-Deno.test("the endpoint responses fails with the words of a stream that has failed", async () => {
+Deno.test("the endpoint responses fails with the message of a failed stream", async () => {
   const error = { code: "server_error", message: "The model broke" };
   const streams = [
     [{ type: "response.failed", response: { status: "failed", output: [], error } }],

@@ -56,7 +56,7 @@ Deno.test("credentials in the address become basic authorization, unless there i
   ]);
 });
 
-Deno.test("headers that are given replace ours and stay secret where they look like it", async () => {
+Deno.test("given headers replace ours and stay secret if they look like secrets", async () => {
   await using it = pair(undefined, {
     headers: { "api-key": "azure-secret", "X-Title": "mine", "User-Agent": "me" },
   });

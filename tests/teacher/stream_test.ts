@@ -21,7 +21,7 @@ function event(delta: object, more: object = {}, top: object = {}): Uint8Array {
   return bytes(`data: ${JSON.stringify({ choices: [{ index: 0, delta, ...more }], ...top })}\n\n`);
 }
 
-Deno.test("StreamReader puts text, reasoning, counts and names together", () => {
+Deno.test("StreamReader joins text, reasoning, counts and names", () => {
   const stream = reader();
   stream.feed(event({ role: "assistant", content: "" }, {}, { id: "c-1", model: "m-1" }));
   stream.feed(event({ reasoning_content: "wh" }));
@@ -49,7 +49,7 @@ Deno.test("StreamReader puts text, reasoning, counts and names together", () => 
   });
 });
 
-Deno.test("StreamReader reads the same however the bytes are cut", () => {
+Deno.test("StreamReader reads the same however the bytes are split", () => {
   const whole = bytes(
     ': hello\r\n\r\ndata: {"choices":[{"delta":{"content":"größer 🦆"}}]}\r\n\r\n' +
       'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n',
@@ -61,7 +61,7 @@ Deno.test("StreamReader reads the same however the bytes are cut", () => {
   }
 });
 
-Deno.test("StreamReader tells tokens from signs of life", () => {
+Deno.test("StreamReader distinguishes tokens from keep-alives", () => {
   const stream = reader();
   assertEquals(stream.feed(bytes(": ping\n\n")), false);
   assertEquals(stream.feed(bytes("data:\n\n")), false);
@@ -73,7 +73,7 @@ Deno.test("StreamReader tells tokens from signs of life", () => {
   assertEquals(stream.feed(bytes('data: {"choices":[],"usage":null}\n\n')), false);
 });
 
-Deno.test("StreamReader reports no finish reason where none came", () => {
+Deno.test("StreamReader reports no finish reason if none came", () => {
   const stream = reader();
   stream.feed(event({ content: "half an ans" }, { finish_reason: "" }));
   stream.end();
@@ -85,7 +85,7 @@ Deno.test("StreamReader reports no finish reason where none came", () => {
   assertEquals([done.done, done.completion(0).finishReason], [true, ""]);
 });
 
-Deno.test("StreamReader believes only [DONE] once content has followed a finish reason", () => {
+Deno.test("StreamReader trusts only [DONE] once content has followed a finish reason", () => {
   const habits = { endsByDoneOnly: false };
   const first = new StreamReader(200, CONTEXT, habits);
   first.feed(event({ content: "4" }, { finish_reason: "stop" }));
@@ -100,7 +100,7 @@ Deno.test("StreamReader believes only [DONE] once content has followed a finish 
   assertEquals(second.completion(0).finishReason, "");
 });
 
-Deno.test("a stop counts behind a word or number of each chunk, and not behind a reason that says more", () => {
+Deno.test("a stop counts after a placeholder in each chunk, and not after a more specific reason", () => {
   const cases: [earlier: unknown, said: string][] = [
     ["not_finished", "stop"],
     ["FINISH_REASON_UNSPECIFIED", "stop"],
@@ -119,7 +119,7 @@ Deno.test("a stop counts behind a word or number of each chunk, and not behind a
   }
 });
 
-Deno.test("StreamReader reads the error lines that are no events, however the bytes are cut", () => {
+Deno.test("StreamReader reads error lines that are not events, however the bytes are split", () => {
   const error = '{"message":"oh","code":500}';
   for (const line of [`error: ${error}`, `{"error":${error}}`]) {
     const whole = bytes(`data: {"choices":[{"delta":{"content":"error: {"}}]}\n\n${line}\n\n`);
@@ -133,7 +133,7 @@ Deno.test("StreamReader reads the error lines that are no events, however the by
   }
 });
 
-Deno.test("StreamReader puts tool calls together by index", () => {
+Deno.test("StreamReader joins tool calls by index", () => {
   const stream = reader();
   const part = (index: number | undefined, id: string | undefined, called: object) =>
     stream.feed(event({ tool_calls: [{ index, id, function: called }] }));
@@ -148,7 +148,7 @@ Deno.test("StreamReader puts tool calls together by index", () => {
   ]);
 });
 
-Deno.test("StreamReader keeps calls apart that share an index, or have none", () => {
+Deno.test("StreamReader separates calls that share an index, or have none", () => {
   for (const index of [0, undefined]) {
     const stream = reader();
     for (const id of ["a", "b"]) {
@@ -159,7 +159,7 @@ Deno.test("StreamReader keeps calls apart that share an index, or have none", ()
   }
 });
 
-Deno.test("StreamReader reads a function call of old", () => {
+Deno.test("StreamReader reads a legacy function call", () => {
   const stream = reader();
   stream.feed(event({ function_call: { name: "f", arguments: "{" } }));
   stream.feed(event({ function_call: { arguments: "}" } }, { finish_reason: "function_call" }));
@@ -184,7 +184,7 @@ Deno.test("StreamReader stops at an error, whatever follows", () => {
   assertEquals(junk.error?.type, "response");
 });
 
-Deno.test("StreamReader keeps raw fields: lists grow, the last word counts otherwise", () => {
+Deno.test("StreamReader keeps raw fields: lists are joined, otherwise the last value counts", () => {
   const stream = reader({ keep: ["logprobs", "system_fingerprint"] });
   stream.feed(event({ content: "a" }, { logprobs: { content: [1] } }, { system_fingerprint: "x" }));
   stream.feed(event({ content: "b" }, { logprobs: { content: [2] } }, { system_fingerprint: "y" }));

@@ -20,7 +20,7 @@ Deno.test("complete() reads a stream and says when its first token came", async 
   assertEquals([response, finishReason, ttftMs], ["Größe", "stop", 40]);
 });
 
-Deno.test("complete() reads JSON where a stream was asked for, and a stream where none was", async () => {
+Deno.test("complete() reads JSON if a stream was requested, and a stream if none was", async () => {
   await using plain = pair(undefined, { stream: true });
   assertEquals((await ask(plain.teacher)).response, "answer to Größe?");
   await using streamed = pair(() => stream([token("a", "stop"), "data: [DONE]\n\n"]));
@@ -38,13 +38,13 @@ Deno.test("complete() is done at [DONE], and the connection may be used again", 
   assertLess(performance.now() - before, 1_900);
 });
 
-Deno.test("complete() hands on what a stream held that says nothing of its end", async () => {
+Deno.test("complete() returns the content of a stream without an end marker", async () => {
   await using it = pair(() => stream([token("half an ans")]), { stream: true });
   const { response, finishReason } = await ask(it.teacher);
   assertEquals([response, finishReason], ["half an ans", ""]);
 });
 
-Deno.test("complete() fails where a stream breaks before [DONE], and keeps what it held", async () => {
+Deno.test("complete() fails if a stream breaks before [DONE], and keeps its content", async () => {
   for (const finish of [null, "stop"]) {
     await using it = pair(() => stream([token("half an ans", finish)], "break"), { stream: true });
     const error = await failure(ask(it.teacher));
@@ -53,7 +53,7 @@ Deno.test("complete() fails where a stream breaks before [DONE], and keeps what 
   }
 });
 
-Deno.test("complete() throws the error that comes in the middle of a stream", async () => {
+Deno.test("complete() throws an error that arrives in the middle of a stream", async () => {
   const error = 'data: {"error":{"message":"overloaded","code":503}}\n\n';
   await using it = pair(() => stream([token("a"), error], "hang"), { stream: true });
   const failed = await failure(ask(it.teacher));

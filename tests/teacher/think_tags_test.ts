@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { splitThinkTags, THINK_TAGS, withoutTags } from "../../lib/teacher/think_tags.ts";
 
-Deno.test("splitThinkTags() takes a block at the start between any of the tags", () => {
+Deno.test("splitThinkTags() extracts a block at the start between any of the tags", () => {
   for (const [open, close] of THINK_TAGS) {
     const expected = { response: "42", reasoning: "6 * 7" };
     assertEquals(splitThinkTags(`${open}\n6 * 7\n${close}\n\n42`), expected, open);
@@ -9,7 +9,7 @@ Deno.test("splitThinkTags() takes a block at the start between any of the tags",
   }
 });
 
-Deno.test("splitThinkTags() takes a block whose opening tag the template has written", () => {
+Deno.test("splitThinkTags() extracts a block whose opening tag is part of the template", () => {
   const closed = ["</think>", "</seed:think>", "</mm:think>", "</longcat_think>", "[/THINK]"];
   for (const close of closed) {
     const expected = { response: "42", reasoning: "6 * 7" };
@@ -18,12 +18,12 @@ Deno.test("splitThinkTags() takes a block whose opening tag the template has wri
   assertEquals(splitThinkTags("</think>42"), { response: "42", reasoning: "" });
 });
 
-Deno.test("splitThinkTags() takes an empty block out", () => {
+Deno.test("splitThinkTags() removes an empty block", () => {
   const expected = { response: "42", reasoning: "" };
   assertEquals(splitThinkTags("<think>\n\n</think>\n\n42"), expected);
 });
 
-Deno.test("splitThinkTags() leaves tags alone that are part of the answer", () => {
+Deno.test("splitThinkTags() leaves tags that are part of the answer", () => {
   const answers = [
     "plain",
     "",
@@ -46,11 +46,11 @@ Deno.test("splitThinkTags() loses nothing but the line ends around the two", () 
   });
 });
 
-Deno.test("splitThinkTags() takes a block that was never closed for reasoning", () => {
+Deno.test("splitThinkTags() treats a block that was never closed as reasoning", () => {
   assertEquals(splitThinkTags("<think>\nlet me see"), { response: "", reasoning: "let me see" });
 });
 
-Deno.test("splitThinkTags() takes several blocks before the answer", () => {
+Deno.test("splitThinkTags() extracts several blocks before the answer", () => {
   const expected = { response: "42", reasoning: "a\n\nb" };
   assertEquals(splitThinkTags("<think>a</think>\n<think>b</think>\n42"), expected);
   // Without its end, a second block is the answer's.
@@ -60,7 +60,7 @@ Deno.test("splitThinkTags() takes several blocks before the answer", () => {
   });
 });
 
-Deno.test("splitThinkTags() takes tags of the user's, closed and unopened too", () => {
+Deno.test("splitThinkTags() accepts the user's tags, also without the opening one", () => {
   const own = ["<<", ">>"] as const;
   assertEquals(splitThinkTags("<<why>>42", own), { response: "42", reasoning: "why" });
   assertEquals(splitThinkTags("why>>42", own), { response: "42", reasoning: "why" });
@@ -68,7 +68,7 @@ Deno.test("splitThinkTags() takes tags of the user's, closed and unopened too", 
   assertEquals(splitThinkTags("42 << 3 >> 1", own), undefined);
 });
 
-Deno.test("withoutTags() takes tags off a field", () => {
+Deno.test("withoutTags() removes tags from a field", () => {
   assertEquals(withoutTags("<think>\nwhy\n</think>\n"), "why");
   assertEquals(withoutTags("<think>why"), "why");
   assertEquals(withoutTags("why <think>"), "why <think>");

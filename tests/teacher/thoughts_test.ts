@@ -22,7 +22,7 @@ Deno.test("separateThoughts() reads the channels of gpt-oss, whole or without th
   }
 });
 
-Deno.test("separateThoughts() makes tool calls of the commentary channel", () => {
+Deno.test("separateThoughts() turns the commentary channel into tool calls", () => {
   const { response, reasoning, toolCalls } = separateThoughts(
     "<|channel|>analysis<|message|>why<|end|><|start|>assistant<|channel|>commentary<|message|>" +
       "I look it up<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather " +
@@ -37,12 +37,12 @@ Deno.test("separateThoughts() makes tool calls of the commentary channel", () =>
   }]);
 });
 
-Deno.test("separateThoughts() takes channels without a final one for reasoning alone", () => {
+Deno.test("separateThoughts() treats channels without a final one as reasoning", () => {
   const { response, reasoning } = separateThoughts("<|channel|>analysis<|message|>let me see", "");
   assertEquals([response, reasoning], ["", "let me see"]);
 });
 
-Deno.test("separateThoughts() leaves texts alone that speak of channels", () => {
+Deno.test("separateThoughts() leaves texts that mention channels", () => {
   const answers = [
     "gpt-oss writes <|channel|>final<|message|> before its answer",
     "analysis of the data",
@@ -53,7 +53,7 @@ Deno.test("separateThoughts() leaves texts alone that speak of channels", () => 
   }
 });
 
-Deno.test("separateThoughts() has reasoning once that came as a field and in the text", () => {
+Deno.test("separateThoughts() returns reasoning once if it came as a field and in the text", () => {
   const pairs: [content: string, field: string][] = [
     ["<think>why, oh why</think>42", "why, oh why"],
     ["<think>\nwhy,\noh  why\n</think>\n\n42", "why, oh why\n"],
@@ -69,7 +69,7 @@ Deno.test("separateThoughts() has reasoning once that came as a field and in the
   }
 });
 
-Deno.test("separateThoughts() leaves tags in the answer that do not repeat the field", () => {
+Deno.test("separateThoughts() keeps tags in the answer that do not repeat the field", () => {
   for (const content of ["<think>an example</think> is how", "<think>t</think>42"]) {
     const { response, reasoning } = separateThoughts(content, "I explain t with an example");
     assertEquals([response, reasoning], [content, "I explain t with an example"]);

@@ -26,18 +26,22 @@ Deno.test(
   },
 );
 
-Deno.test("a certificate that is not trusted is no teacher that is down", OPTIONS, async () => {
-  await using server = await serveTls(made!);
-  const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
-  const error = await failure(ask(teacher));
-  assertEquals([error.code, error.isUnreachable], ["certificate", false]);
-  await teacher.close();
-});
+Deno.test(
+  "an untrusted certificate does not count as a teacher that is down",
+  OPTIONS,
+  async () => {
+    await using server = await serveTls(made!);
+    const teacher = openaiCompatible({ model: "m", baseUrl: server.url });
+    const error = await failure(ask(teacher));
+    assertEquals([error.code, error.isUnreachable], ["certificate", false]);
+    await teacher.close();
+  },
+);
 
-// The clock that undici keeps for connections to a proxy continues for a second after the last one.
+// undici's timer for connections to a proxy runs for a second after the last one.
 const PROXIED = { ...OPTIONS, sanitizeOps: false, sanitizeResources: false };
 
-Deno.test("certificates go with a teacher through a proxy", PROXIED, async () => {
+Deno.test("certificates are used through a proxy", PROXIED, async () => {
   await using server = await serveTls(made!, { wantsClient: true });
   await using proxy = serveTunnels(server.port);
   const teacher = openaiCompatible({

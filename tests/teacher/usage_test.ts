@@ -1,4 +1,4 @@
-/** What an answer was billed by. @module */
+/** How an answer was billed. @module */
 
 import { assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { readUsage } from "../../lib/teacher/answer.ts";
@@ -7,7 +7,7 @@ import { ask, pair, stream } from "./pair.ts";
 
 const COUNTS = { prompt_tokens: 20, completion_tokens: 198 };
 
-Deno.test("readUsage() counts the thoughts that Gemini counts in the total only", () => {
+Deno.test("readUsage() counts the thoughts that Gemini includes only in the total", () => {
   const read = (total: number, more = {}) => {
     const usage = readUsage({ ...COUNTS, total_tokens: total, ...more }, "gemini-2.5-flash")!;
     return [usage.completionTokens, usage.reasoningTokens];
@@ -15,14 +15,14 @@ Deno.test("readUsage() counts the thoughts that Gemini counts in the total only"
   assertEquals(read(623), [603, 405]);
   assertEquals(read(218), [198, 0]);
   assertEquals(read(0), [198, 0]);
-  // A gateway under another name counts them apart.
+  // A gateway with another name counts them separately.
   const counted = { completion_tokens_details: { reasoning_tokens: 60 } };
   const gateway = { prompt_tokens: 21, completion_tokens: 0, total_tokens: 81 };
   assertEquals(readUsage({ ...gateway, ...counted }, "m")?.completionTokens, 60);
   assertEquals(readUsage(gateway, "m")?.completionTokens, 0);
 });
 
-Deno.test("readUsage() knows the names that servers give to caches", () => {
+Deno.test("readUsage() recognizes servers' names for caches", () => {
   const cached = (more: object) => {
     const { cachedTokens, cacheWriteTokens = 0 } = readUsage({ ...COUNTS, ...more })!;
     return [cachedTokens, cacheWriteTokens];
@@ -55,7 +55,7 @@ Deno.test("readUsage() reads what an answer costs, as each API says it", () => {
   }
 });
 
-Deno.test("an answer says at which tier of service it was given, else it is the one that was asked for", async () => {
+Deno.test("the service tier is that of the answer, else the requested one", async () => {
   let told: string | null | undefined;
   for (const isStream of [false, true]) {
     await using one = pair(() => {

@@ -27,7 +27,7 @@ function answer(usage: Partial<Usage> | null): Completion {
   };
 }
 
-Deno.test("Spending.add() gives the cost of an answer and adds it up", () => {
+Deno.test("Spending.add() returns the cost of an answer and adds it up", () => {
   const budget = new Budget({ priceOf });
   assertEquals(budget.costUsd, 0);
   assertEquals(budget.add(answer({ completionTokens: 150 }), TEACHER), 1.5);
@@ -53,7 +53,7 @@ Deno.test("Spending without prices knows no cost", () => {
   ]);
 });
 
-Deno.test("Spending.exhausted says what was spent as soon as the limit is reached", () => {
+Deno.test("Spending.exhausted names what was spent as soon as the limit is reached", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10 });
   budget.add(answer({ completionTokens: 999 }), TEACHER);
   assertEquals(budget.exhausted, undefined);
@@ -96,7 +96,7 @@ Deno.test("Spending counts completion tokens, with prices or without", () => {
   );
 });
 
-Deno.test("Spending.setMaxCost() holds from then on, and null takes the limit away", () => {
+Deno.test("Spending.setMaxCost() applies from then on, and null removes the limit", () => {
   const budget = new Budget({ priceOf });
   budget.add(answer({ completionTokens: 500 }), TEACHER);
   budget.setMaxCost(4);
@@ -123,7 +123,7 @@ Deno.test("a limit to the cost needs a price, and the message says where one is 
   budget.setMaxCost(null);
 });
 
-Deno.test("a limit cannot be held where most answers come without a count of their tokens", () => {
+Deno.test("a limit cannot be enforced if most answers come without token counts", () => {
   const limited = new Budget({ priceOf, maxCostUsd: 10 });
   const unlimited = new Budget({ priceOf });
   for (let i = 0; i < 9; i++) limited.add(answer(null), TEACHER);
@@ -141,7 +141,7 @@ Deno.test("a limit cannot be held where most answers come without a count of the
   assertEquals(limited.exhausted, undefined);
 });
 
-Deno.test("what a teacher says of its tokens cannot take the limit away", () => {
+Deno.test("wrong token counts of a teacher cannot disable the limit", () => {
   const budget = new Budget({ priceOf, maxCostUsd: 10, maxCompletionTokens: 2_000 });
   for (const completionTokens of [NaN, -5_000, undefined as unknown as number]) {
     assertEquals(budget.add(answer({ completionTokens }), TEACHER), 0);
@@ -156,7 +156,7 @@ Deno.test("what a teacher says of its tokens cannot take the limit away", () => 
   assertStringIncludes(budget.exhausted!, "$15.00");
 });
 
-Deno.test("checkLimits() refuses what is no limit", () => {
+Deno.test("checkLimits() rejects an invalid limit", () => {
   for (const maxCostUsd of [0, -1, NaN, Infinity]) {
     assertThrows(() => checkLimits({ maxCostUsd }), RangeError, `value is ${maxCostUsd}`);
     const budget = new Budget({ priceOf });

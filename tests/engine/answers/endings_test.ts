@@ -23,7 +23,7 @@ for (const [ending, words] of Object.entries(WORDS)) {
   });
 }
 
-Deno.test("Endings takes what the user accepts, but nothing that was cut", () => {
+Deno.test("Endings accepts what the user accepts, but nothing that was cut off", () => {
   const endings = new Endings(["natural-end", "none", "OTHER"]);
   assertEquals(endings.of(completion("NATURAL_END"), {}), "whole");
   assertEquals(endings.of(completion(""), {}), "whole");
@@ -38,11 +38,11 @@ Deno.test("Endings takes what the user accepts, but nothing that was cut", () =>
   assertEquals(endings.of(completion("stop", 10), { max_tokens: 11 }), "whole");
 });
 
-Deno.test("Endings believes a teacher that was plugged in and never names a reason", () => {
+Deno.test("Endings accepts the answers of a custom teacher that never names a reason", () => {
   assertEquals(new Endings().of(completion(undefined), {}), "whole");
 });
 
-Deno.test("checkEndings() refuses what has a flag of its own, and what is no word", () => {
+Deno.test("checkEndings() rejects reasons with a flag of their own, and texts that are not a word", () => {
   checkEndings(["none", "natural_end", "stop", "abort"]);
   assertThrows(() => checkEndings(["length"]), RangeError, "--on-truncated keep");
   assertThrows(() => checkEndings(["SAFETY"]), RangeError, "a filtered answer");

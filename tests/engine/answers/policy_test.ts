@@ -85,7 +85,7 @@ for (
   }
 }
 
-Deno.test("classify() takes what is missing for empty", () => {
+Deno.test("classify() treats missing content as empty", () => {
   const bare = { response: null, finishReason: null, toolCalls: null, usage: undefined, model: "" };
   const policy = acceptanceOf({ checks: [passes] });
   assertEquals(classify(policy, bare as unknown as Completion)?.failure.type, "empty");
@@ -166,7 +166,7 @@ Deno.test("classify() with escalate counts from a row's own limit, and keeps to 
   assertEquals(classify(capped, cut, { params: { max_tokens: 70 }, own })?.follow, "fail");
 });
 
-Deno.test("continued() gives the seed and the limit where a row was left, within what this run allows", () => {
+Deno.test("continued() resumes with the row's last seed and limit, within what this run allows", () => {
   const params = { max_tokens: 100, seed: 3 };
   const left = { resample: 2, maxTokens: 400 };
   const continued = (options: Partial<AnswerPolicyOptions>, next = left, row = rowOf("a")) =>
@@ -188,7 +188,7 @@ Deno.test("classify() with escalate sets a limit where there is none, if it know
   assertEquals(classify(uncapped, { ...cut, usage })?.follow, "fail");
 });
 
-Deno.test("classify() with escalate does not ask again what no token limit has cut", () => {
+Deno.test("classify() with escalate does not resend an answer that no token limit has cut off", () => {
   const policy = acceptanceOf({ onTruncated: "escalate", resample: 5 });
   for (const finishReason of ["content_filter", "SAFETY", "refusal", "model_length"]) {
     assertEquals(
@@ -226,7 +226,7 @@ for (
   });
 }
 
-Deno.test("classify() asks each check once", async () => {
+Deno.test("classify() calls each check once", async () => {
   const asked: string[] = [];
   const checks: Check[] = ["a", "b", "c"].map((name) => () => {
     asked.push(name);
@@ -236,7 +236,7 @@ Deno.test("classify() asks each check once", async () => {
   assertEquals(asked, ["a", "b", "c"]);
 });
 
-Deno.test("classify() asks no check about an answer that is cut off or empty, and about one that is kept", () => {
+Deno.test("classify() calls checks only for complete answers and for cut-off ones that are kept", () => {
   const checks = [rejects("no")];
   assertEquals(classify(acceptanceOf({ checks }), cut)?.failure.type, "truncated");
   assertEquals(classify(acceptanceOf({ checks }), { response: "" })?.failure.type, "empty");
@@ -244,7 +244,7 @@ Deno.test("classify() asks no check about an answer that is cut off or empty, an
   assertEquals(classify(keeping, cut)?.failure.type, "rejected");
 });
 
-Deno.test("classify() asks a row again as often as it may, whose answer is empty or rejected", () => {
+Deno.test("classify() resends a row with an empty or rejected answer as often as allowed", () => {
   const policy = acceptanceOf({ checks: [rejects("no")], resample: 2 });
   const params = { seed: 7 };
   for (const fields of [{}, { response: "" }]) {
@@ -257,7 +257,7 @@ Deno.test("classify() asks a row again as often as it may, whose answer is empty
   assertEquals(classify(policy, filtered)?.follow, "fail");
 });
 
-Deno.test("classify() asks again after a check that takes its time, too", async () => {
+Deno.test("classify() also resends after a slow check", async () => {
   const policy = acceptanceOf({ checks: [rejectsLater("no")], resample: 1 });
   const params = { temperature: 1 };
   const first = await policy.decide(completionOf(), rowOf(), params, 0);
@@ -265,7 +265,7 @@ Deno.test("classify() asks again after a check that takes its time, too", async 
   assertEquals((await policy.decide(completionOf(), rowOf(), params, 1))?.follow, "fail");
 });
 
-Deno.test("isCompletion() tells a completion from anything else that a teacher may give", () => {
+Deno.test("isCompletion() distinguishes a completion from anything else that a teacher may return", () => {
   for (const value of [completionOf(), { toolCalls: TOOL_CALLS }, { response: null }, {}]) {
     assertEquals(isCompletion(value), true);
   }

@@ -1,6 +1,6 @@
 /**
- * What teachers answer when they do not answer, and what follows: the table of `classify_test.ts`
- * and of `docs/errors.md`. After a change here, write the page anew:
+ * How teachers fail, and what follows: the table of `classify_test.ts`
+ * and of `docs/errors.md`. After a change here, regenerate the page:
  * `deno run --allow-all tests/engine/errors/classify_table.ts`.
  *
  * @module
@@ -12,7 +12,7 @@ import { TeacherError } from "../../../lib/errors.ts";
 import { networkError, refusal, type Stage } from "../../../lib/teacher/attempt_error.ts";
 import { notAnObject, statedError, withoutChoice } from "../../../lib/teacher/broken_answer.ts";
 
-/** What the user has to fix. */
+/** Problems that the user has to fix. */
 export type Remedy =
   | "key"
   | "permission"
@@ -24,7 +24,7 @@ export type Remedy =
   | "client certificate"
   | "tls";
 
-/** What is expected of `classify()`. */
+/** The expected result of `classify()`. */
 export interface Expected {
   readonly action: FailureReaction;
   readonly cause: FailureCause;
@@ -37,7 +37,7 @@ export interface Expected {
 
 /** One way for an attempt to fail. */
 export interface ClassifyCase {
-  /** Who says what. */
+  /** The teacher and its message. */
   readonly what: string;
   /** The error as the teacher throws it. */
   readonly error: TeacherError;
@@ -69,7 +69,7 @@ function asksFor(retryAfterMs: number): Expected {
   return { ...LOAD, retryAfterMs };
 }
 
-/** Nothing is left of a limit. */
+/** An exhausted limit. */
 function rests(retryAfterMs?: number): Expected {
   const until = retryAfterMs === undefined ? {} : { retryAfterMs };
   return { ...LOAD, isExhausted: true, ...until };
@@ -118,21 +118,21 @@ function broken(what: string, code: string, stage: Stage, expected: Expected): R
   return [what, networkError(cause, "api.example:443", stage, undefined), expected];
 }
 
-/** An answer that does not begin as HTTP does. */
+/** An answer that is not HTTP. */
 function unreadable(what: string, data: string, expected: Expected): Row {
   const cause = new errors.HTTPParserError("Response does not match the HTTP/1.1 protocol");
   Object.assign(cause, { code: "HPE_INVALID_CONSTANT", data });
   return [what, networkError(cause, "api.example:80", "sent", undefined), expected];
 }
 
-/** What the other side of a TLS handshake says. */
+/** An error of a TLS handshake. */
 function alert(what: string, name: string): Row {
   const cause = new Error(`received fatal alert: ${name}`);
   const error = networkError(cause, "api.example:443", "connecting", undefined);
   return [what, error, halts("client certificate")];
 }
 
-/** An answer of status 200 that holds no completion. */
+/** A 200 without a completion. */
 function without(what: string, body: unknown, expected: Expected): Row {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const error = typeof body === "string"
@@ -192,7 +192,7 @@ const RETRY_INFO = { "@type": "type.googleapis.com/google.rpc.RetryInfo", retryD
 const BAD_KEY = { "@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "API_KEY_INVALID" };
 const PAGE = "<!DOCTYPE html><html><title>Just a moment</title></html>";
 
-/** All of them. */
+/** All cases. */
 export const GROUPS: readonly CaseGroup[] = [
   group("The key and what it may do", [
     on(

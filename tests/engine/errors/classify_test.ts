@@ -41,7 +41,7 @@ Deno.test("docs/errors.md has a line for each case, and says what follows", asyn
   assertEquals(lines.length, cases.length);
 });
 
-Deno.test("classify() takes no word for a status that it is not said with", () => {
+Deno.test("classify() ignores a message that does not belong to the status", () => {
   const words = "The model `x` does not exist, and insufficient balance";
   assertEquals(classify(new TeacherError(words, { status: 500 })).action, "retry");
   assertEquals(classify(new TeacherError(words, { type: "teacher" })).action, "fail");

@@ -19,7 +19,7 @@ for (const [message, words] of ENDS) {
   });
 }
 
-Deno.test("haltReason() gives the cause alone, first its status", () => {
+Deno.test("haltReason() returns the cause only, starting with its status", () => {
   const teacher = { ...TEACHER, address: "http://a/v1" };
   const failure = { type: "request", status: null, message: "It is closed." } as const;
   assertEquals(haltReason(teacher, "refuses all rows", failure, undefined), {
@@ -30,7 +30,7 @@ Deno.test("haltReason() gives the cause alone, first its status", () => {
   assertEquals(cause, "401: It is closed.");
 });
 
-Deno.test("adviceForRefusals() names a flag only where that changes something", () => {
+Deno.test("adviceForRefusals() names a flag only if that changes something", () => {
   assertStringIncludes(adviceForRefusals(3), "-p, --params");
   assertStringIncludes(adviceForRefusals(3), "--no-careful-start");
   assertEquals(adviceForRefusals(20).includes("--no-careful-start"), false);

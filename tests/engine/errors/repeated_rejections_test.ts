@@ -22,12 +22,12 @@ function uids(outcomes: readonly Outcome[]): string[] {
   return outcomes.map(({ row }) => row.uid);
 }
 
-/** Adds `count` rejections with the same words; gives what was settled meanwhile. */
+/** Adds `count` rejections with the same message; returns what was settled meanwhile. */
 function addAll(rejections: RepeatedRejections, count: number, from = 0): Outcome[] {
   return Array.from({ length: count }, (_, i) => rejections.add(refused(String(from + i)))).flat();
 }
 
-Deno.test("RepeatedRejections holds rows back, and knows after three that they are not to blame", () => {
+Deno.test("RepeatedRejections holds rows back, and finds after three that they are not at fault", () => {
   const rejections = newRejections();
   assertEquals(addAll(rejections, 2), []);
   assertEquals(rejections.isConclusive, false);
@@ -37,7 +37,7 @@ Deno.test("RepeatedRejections holds rows back, and knows after three that they a
   assertEquals(rejections.clear(), []);
 });
 
-Deno.test("RepeatedRejections gives rows back that were refused in other words, or with another status", () => {
+Deno.test("RepeatedRejections releases rows that were refused with another message or status", () => {
   const rejections = newRejections();
   for (let round = 0; round < 10; round++) {
     rejections.add(refused("a", "Too long"));
@@ -50,14 +50,14 @@ Deno.test("RepeatedRejections gives rows back that were refused in other words, 
   assertEquals(rejections.isConclusive, false);
 });
 
-Deno.test("RepeatedRejections takes messages that differ in ids only for the same words", () => {
+Deno.test("RepeatedRejections treats messages that differ only in ids as the same", () => {
   const rejections = newRejections();
   const ids = ["req_011CSHoEeqs5C35K2UUqR7Fy", "chatcmpl-8f3a2b1c9d0e", "0123456789abcdef"];
   for (const id of ids) rejections.add(refused(id, `max_tokens is not supported (request ${id})`));
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections gives all back once a row has succeeded, and wants twenty from then on", () => {
+Deno.test("RepeatedRejections releases all rows once one has succeeded, and requires twenty from then on", () => {
   const rejections = newRejections();
   addAll(rejections, 2);
   assertEquals(uids(rejections.succeeded()), ["0", "1"]);
@@ -69,18 +69,18 @@ Deno.test("RepeatedRejections gives all back once a row has succeeded, and wants
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections stays with what it has found out", () => {
+Deno.test("RepeatedRejections keeps its decision", () => {
   const rejections = newRejections();
   addAll(rejections, 3);
   assertEquals(rejections.succeeded(), []);
   assertEquals(rejections.add(refused("3")), []);
-  // This one has another reason: it is to blame itself.
+  // This one has another reason: it is at fault itself.
   assertEquals(uids(rejections.add(refused("4", "Too long"))), ["4"]);
   assertEquals(rejections.isConclusive, true);
   assertEquals(rejections.count, 4);
 });
 
-Deno.test("RepeatedRejections takes the samples of one row for one row", () => {
+Deno.test("RepeatedRejections counts the samples of one row as one row", () => {
   const rejections = newRejections();
   const { work, outcome } = refused("a");
   for (let sample = 0; sample < 50; sample++) {
@@ -91,7 +91,7 @@ Deno.test("RepeatedRejections takes the samples of one row for one row", () => {
   assertEquals(rejections.succeeded().length, 50);
 });
 
-Deno.test("RepeatedRejections wants twenty at once where key, model and parameters are proven", () => {
+Deno.test("RepeatedRejections requires twenty from the start if key, model and parameters have worked", () => {
   const rejections = newRejections({ isProven: true });
   addAll(rejections, 19);
   assertEquals(rejections.isConclusive, false);
@@ -99,7 +99,7 @@ Deno.test("RepeatedRejections wants twenty at once where key, model and paramete
   assertEquals(rejections.isConclusive, true);
 });
 
-Deno.test("RepeatedRejections gives rows back at once where a consumer waits for them, and counts them", () => {
+Deno.test("RepeatedRejections releases rows at once if a consumer waits for them, and counts them", () => {
   const rejections = newRejections({ holds: false });
   assertEquals(uids(addAll(rejections, 2)), ["0", "1"]);
   assertEquals([rejections.count, rejections.isConclusive], [2, false]);
@@ -108,7 +108,7 @@ Deno.test("RepeatedRejections gives rows back at once where a consumer waits for
   assertEquals(rejections.release().map(({ work }) => work.row.uid), ["2"]);
 });
 
-Deno.test("RepeatedRejections.release() gives back the rows that are not to blame, once", () => {
+Deno.test("RepeatedRejections.release() returns the rows that are not at fault, once", () => {
   const rejections = newRejections();
   addAll(rejections, 3);
   assertEquals(rejections.release().map(({ work }) => work.row.uid), ["0", "1", "2"]);

@@ -18,7 +18,7 @@ import {
   type SimulatedServer,
 } from "../../support/simulated_load.ts";
 
-/** Mean length of an answer, in tokens; a teacher that has time for it gives 50 tokens a second. */
+/** Mean length of an answer, in tokens; a teacher that is not busy generates 50 tokens a second. */
 const TOKENS = 500;
 const SPEED = 50;
 /** How long an answer takes there, in seconds. */
@@ -110,7 +110,7 @@ Deno.test("HillClimb follows a teacher that gets four times as big, and back", (
   assertGreaterOrEqual(load.run(50 * ROUND_S).tokensPerS, 0.75 * 60 * SPEED);
 });
 
-Deno.test("HillClimb goes by answers where the teacher counts no tokens", () => {
+Deno.test("HillClimb uses answers if the teacher counts no tokens", () => {
   for (const [slots, least, most] of [[8, 32, 128], [2_000, 724, 1_024]]) {
     const time = { now: 0 };
     const now = () => time.now;
@@ -128,7 +128,7 @@ Deno.test("HillClimb goes by answers where the teacher counts no tokens", () => 
   }
 });
 
-Deno.test("HillClimb is not misled where answers that were asked for together come together", () => {
+Deno.test("HillClimb is not misled by answers that arrive together because they were requested together", () => {
   const limitsWith = (latencyMs: (limit: number) => number): Set<number> => {
     let now = 0;
     const explorer = new HillClimb({ ceiling: 1_024, now: () => now, random: () => 0.5 });
@@ -143,12 +143,12 @@ Deno.test("HillClimb is not misled where answers that were asked for together co
   };
   for (const latencyMs of [700, 900, 1_500, 1_900]) {
     assertEquals([...limitsWith(() => latencyMs)], [32, 64, 128, 256, 512, 1_024]);
-    // As fast with 32 as with more: it looks at 64 and at 45, and stays.
+    // As fast with 32 as with more: it tries 64 and 45, and stays.
     assertEquals([...limitsWith((limit) => latencyMs * limit / 32)], [32, 64, 45]);
   }
 });
 
-Deno.test("HillClimb leaves the limit to refusals where the teacher refuses", () => {
+Deno.test("HillClimb leaves the limit to refusals if the teacher refuses", () => {
   const random = seededRandom(1);
   const server = new RefusingServer(200, () => 1_000 + 4_000 * random());
   const { limit, load } = new Exploration(server, 1);
@@ -187,7 +187,7 @@ Deno.test("HillClimb measures nothing while its limit is not used", () => {
   assertEquals(limit.value, before);
 });
 
-Deno.test("HillClimb keeps to its ceiling, and takes up a higher one", () => {
+Deno.test("HillClimb respects its ceiling, and uses a higher one", () => {
   const time = { now: 0 };
   const now = () => time.now;
   const explorer = new HillClimb({ ceiling: 20, now, random: () => 0.5 });

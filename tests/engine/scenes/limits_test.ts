@@ -36,7 +36,7 @@ Deno.test("requests a minute are spread evenly, and a high number of them comes 
   assertLessOrEqual(quick.wallMs, 5_200);
 });
 
-Deno.test("a pause of ten minutes is not made up for by a burst", async () => {
+Deno.test("a pause of ten minutes is not followed by a burst", async () => {
   using clock = new FakeClock();
   const teacher = new TimedTeacher(clock, { latencyMs: () => 100 });
   const teachers = [endpointOf(teacher, { rpm: 60 })];
@@ -61,7 +61,7 @@ for (const latencyMs of [50, 3_000]) {
     await play({
       ...{ rows: 4_000, concurrency: 1_000, latencyMs },
       endpoint: { tpm: TPM },
-      // What it would have taken goes to others.
+      // What it would have used goes to others.
       refuse: ({ random }) =>
         random() < 0.1 ? new TeacherError("Broken", { status: 500 }) : undefined,
       answer: (seconds, random) => {
@@ -79,7 +79,7 @@ for (const latencyMs of [50, 3_000]) {
   });
 }
 
-/** Takes so many requests a second, and some more at once after a pause. */
+/** Accepts that many requests a second, and some more at once after a pause. */
 function atRate(rateAt: (seconds: number) => number, burst: number): Scene["refuse"] {
   let level = burst, seenAt = 0;
   return ({ seconds }) => {
@@ -106,7 +106,7 @@ for (const [burst, latencyMs, refusalMs] of [[5, 500, 1], [20, 200, 1], [100, 10
   });
 }
 
-Deno.test("a rate is found that all lanes run into at once", async () => {
+Deno.test("a rate limit that all lanes hit at once is found", async () => {
   const { refused, wallMs } = await play({
     ...{ ...LANES, latencyMs: 100, refusalMs: 1, isCareful: false },
     refuse: atRate(() => RATE_PER_S, 20),
@@ -116,7 +116,7 @@ Deno.test("a rate is found that all lanes run into at once", async () => {
   assertLessOrEqual(wallMs, 1_300 * LANES.rows / RATE_PER_S);
 });
 
-Deno.test("a rate is followed that falls and rises again", async () => {
+Deno.test("a rate limit that falls and rises again is followed", async () => {
   const { posts, refused, perSecond } = await play({
     ...{ rows: 20_000, concurrency: 200, latencyMs: 100 },
     refuse: atRate((seconds) => seconds < 30 || seconds >= 90 ? 200 : 50, 50),
@@ -131,8 +131,8 @@ Deno.test("a rate is followed that falls and rises again", async () => {
 /** Answers from which the mean of their tokens is known. */
 const KNOWN_AFTER = 2_000;
 
-/** One lane, whose answers take a millisecond and 400 tokens. The last of `KNOWN_AFTER` tells `limit`, and each after that what
- * `after` says. Gives when requests were sent, in ms since that. */
+/** One lane, whose answers take a millisecond and 400 tokens. The last of `KNOWN_AFTER` reports `limit`, and
+ * each later one what `after` returns. Returns when requests were sent, in ms since then. */
 async function sentAfter(limit: RateLimit, after?: RateLimit): Promise<number[]> {
   let answers = 0, toldAtMs = 0;
   const usage = { promptTokens: 100, completionTokens: 300 };
@@ -153,24 +153,24 @@ const LOW: readonly [limit: RateLimit, untilMs: number, most: number][] = [
   [{ requestsLeft: 10, requestsLimit: 100, requestsResetMs: 10_000 }, 10_000, 10],
   [{ requestsLeft: 10, requestsResetMs: 10_000 }, 10_000, 10],
   [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_000 }, 3_000, 0],
-  // An hour is not waited for without a look.
+  // An hour is not waited for without a probe.
   [{ requestsLeft: 0, requestsLimit: 100, requestsResetMs: 3_600_000 }, 5_000, 0],
   [{ tokensLeft: 4_000, tokensLimit: 100_000, tokensResetMs: 10_000 }, 10_000, 10],
   [{ tokensLeft: 4_000, tokensResetMs: 10_000 }, 10_000, 10],
   [{ requestsLeft: 1, requestsResetMs: 2_000, tokensLeft: 400, tokensResetMs: 4_000 }, 4_000, 1],
 ];
 
-Deno.test("what is left of a limit that the teacher tells lasts until its reset, and then all is sent again", async () => {
+Deno.test("the rest of a reported limit lasts until its reset, and then everything is sent again", async () => {
   for (const [limit, untilMs, most] of LOW) {
     const sent = await sentAfter(limit);
-    // Timers are exact to a moment.
+    // Timers are not exact.
     const before = sent.filter((at) => at < untilMs - 5).length;
     assert(before <= most && before >= most - 1, `${JSON.stringify(limit)}: ${before}`);
     assert(sent.some((at) => at >= untilMs - 5 && at < untilMs + 150), JSON.stringify(limit));
   }
 });
 
-Deno.test("nothing is held back while enough is left, or once it is said to be enough", async () => {
+Deno.test("nothing is held back while enough is left, or once the teacher reports enough", async () => {
   const enough: RateLimit[] = [
     { requestsLeft: 20, requestsLimit: 100, requestsResetMs: 10_000 },
     { requestsLeft: 0, requestsLimit: 100 },
@@ -185,7 +185,7 @@ Deno.test("nothing is held back while enough is left, or once it is said to be e
   assertGreaterOrEqual(sent.filter((at) => at >= 5_000 && at < 6_000).length, 850);
 });
 
-Deno.test("rows whose earlier answer is accepted now take nothing of a limit", async () => {
+Deno.test("rows whose earlier answer is now accepted do not use the limit", async () => {
   using clock = new FakeClock();
   const failure: Failure = { type: "unfinished", message: "No finish reason", status: 200 };
   const completion = completionOf({ finishReason: "eos" });

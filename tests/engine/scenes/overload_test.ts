@@ -1,4 +1,4 @@
-/** A whole engine and a teacher that has too much to do, in simulated time. @module */
+/** A whole engine and an overloaded teacher, in simulated time. @module */
 
 import {
   assert,
@@ -20,7 +20,7 @@ function failedRows({ outcomes }: Fixture): number {
   return outcomes.filter(({ failure }) => failure !== undefined).length;
 }
 
-/** Rows answered a second, in the time to come. */
+/** Rows answered per second, from now on. */
 async function goodput(clock: FakeClock, teacher: TimedTeacher, seconds: number): Promise<number> {
   const before = teacher.answered;
   await clock.advance(seconds * 1_000);
@@ -66,7 +66,7 @@ Deno.test("Engine follows a capacity of 400, 100 and 400 in flight within a minu
       );
       const perSecond = await goodput(clock, teacher, MINUTE_S);
       assertGreaterOrEqual(perSecond, 0.9 * capacity * 1_000 / latencyMs);
-      // Of attempts, 3 % may be refused before less is sent; looking for more takes a share of that.
+      // Up to 3 % of attempts may be refused before less is sent; probing for more uses part of that.
       assertLessOrEqual(teacher.refused - refusedBefore, 0.03 * 2 * MINUTE_S * perSecond);
     }
     assertEquals(failedRows(fixture), 0);

@@ -34,12 +34,12 @@ Deno.test("a careful start risks one attempt, and costs a run of 20 s a tenth", 
   assertLessOrEqual(byCalls, 1.35);
 });
 
-Deno.test("a careful start that is refused at once asks a handful of times in its first second", async () => {
+Deno.test("a careful start that is refused at once sends a handful of requests in its first second", async () => {
   const { postsPerSecond } = await play({ ...LANES, rows: 1_000, refuse: () => tooMany() }, 10);
   assertLessOrEqual(postsPerSecond[0], 10);
 });
 
-Deno.test("refusals that come together, as from a server that restarts, are one", async () => {
+Deno.test("refusals that arrive together, as from a server that restarts, count as one", async () => {
   const { perSecond } = await play({
     ...{ ...LANES, rows: 20_000, isCareful: false },
     refuse: during(10, 10.2, tooMany),
@@ -57,7 +57,7 @@ Deno.test("a teacher whose capacity is halved for a minute is used to the full i
   assertEquals(result.lost, 0);
 });
 
-/** Probes come once a second at most; those of a quota may come right after each other. */
+/** Probes come at most once a second; those of a quota may follow each other directly. */
 const OUTAGES: readonly [
   name: string,
   error: () => TeacherError,
@@ -114,7 +114,7 @@ Deno.test("a teacher that lets requests time out when too many are in flight is 
   assertLessOrEqual(refused / posts, 0.15);
 });
 
-Deno.test("rows that wait hold no lane: where 40 % of them fail once, a run takes a tenth longer than its calls", async () => {
+Deno.test("waiting rows hold no lane: if 40 % of rows fail once, a run takes a tenth longer than its calls", async () => {
   for (const isCareful of [false, true]) {
     const failed = new Set<string>();
     const result = await play({
@@ -131,7 +131,7 @@ Deno.test("rows that wait hold no lane: where 40 % of them fail once, a run take
   }
 });
 
-/** No outage: what fails is a share, and the others are answered. */
+/** No outage: only a share fails, and the others are answered. */
 const SHARES: readonly [name: string, scene: Omit<Scene, "refuse">, share: number, most: number][] =
   [
     ["a fifth of it at once", { ...LANES, rows: 10_000, refusalMs: 5 }, 0.2, 1.2],

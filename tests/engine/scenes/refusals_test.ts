@@ -12,7 +12,7 @@ import { tooMany } from "../timed_teacher.ts";
 /** 200 lanes and answers after 0.2 s. */
 const QUICK = { concurrency: 200, latencyMs: 200, refusalMs: 5 };
 
-/** Refuses a share of whatever is sent. */
+/** Refuses a share of all attempts. */
 function atRandom(share: number, retryAfterMs?: number): Scene["refuse"] {
   const error = tooMany(retryAfterMs);
   return ({ random }) => random() < share ? error : undefined;
@@ -40,7 +40,7 @@ for (const retryAfterMs of [undefined, 1_000]) {
   });
 }
 
-/** The part of the answers that there would be with all lanes busy, from one second to another. */
+/** Answers relative to those with all lanes busy, from one second to another. */
 function goodput({ perSecond }: SceneResult, idealPerS: number, fromS: number, untilS: number) {
   const answers = perSecond.slice(fromS, untilS).reduce((sum, count) => sum + count, 0);
   return answers / (untilS - fromS) / idealPerS;
@@ -62,7 +62,7 @@ for (const share of [0.1, 0.2, 0.4]) {
   });
 }
 
-/** Takes `perSecond` attempts a second, and refuses the others. */
+/** Accepts `perSecond` attempts a second, and refuses the others. */
 function atRate(perSecond: number, burst: number, retryAfterMs?: number): Scene["refuse"] {
   const error = tooMany(retryAfterMs);
   let level = burst, seenAt: number | undefined;
@@ -191,7 +191,7 @@ function byWindow(quota: number, kind: "calendar" | "sliding", lengthMs = 60_000
 }
 
 const LANES = { concurrency: 100, latencyMs: 300, spread: 0.3 };
-/** Windows, the rows that are asked, and the seconds until the last window opens. */
+/** Windows, the rows that are sent, and the seconds until the last window opens. */
 const WINDOWS: readonly [name: string, Scene, leastS: number][] = [
   [
     "300 in a minute of the clock, 900 rows",
@@ -252,7 +252,7 @@ for (const [name, scene, leastS] of WINDOWS) {
   });
 }
 
-Deno.test("a run never says that every row left waits while some were not asked yet", async () => {
+Deno.test("a run never says that every row left waits while some were not sent yet", async () => {
   for (const refuse of [byWindow(120, "sliding"), atRate(2, 1), atRandom(0.3, 5_000)]) {
     const rows = 300;
     const { asked, reasons } = await play({ ...LANES, concurrency: 5, rows, refuse });

@@ -125,14 +125,14 @@ Deno.test("a teacher that is full is not sent more because of that", () => {
       latencyMs: 1_000,
       ceiling: 400,
     });
-    // Where both come together, how much is too much shows only by trying.
+    // If both occur together, the limit can be found only by trying.
     const isFlaky = share > 0.1;
     for (const limit of limits.slice(2)) assertLessOrEqual(limit, isFlaky ? 120 : 70);
     const last = answersPerS.slice(2);
     assertGreaterOrEqual(last.reduce((sum, one) => sum + one) / last.length, isFlaky ? 40 : 50);
     const mostRefused = 30 * 60 * (share / (1 - share) + (isFlaky ? 0.4 : 0.1));
     const counts = refused.slice(2).sort((a, b) => a - b);
-    // A single half minute in which it tries how much is too much tells nothing of the others.
+    // A single half minute in which it probes the limit tells nothing about the others.
     assertLessOrEqual(counts[isFlaky ? counts.length >> 1 : counts.length - 1], mostRefused);
   }
 });
