@@ -30,7 +30,7 @@ const KEY_FIELD = /^(authorization|api-key|x-api-key|x-goog-api-key|ocp-apim-sub
 /**
  * Reads header fields. A later field replaces an earlier one of the same name.
  *
- * @throws {UsageError} when one is no field, or names a variable that is not set
+ * @throws {UsageError} when one is not a field, or names a variable that is not set
  */
 function readHeaders(fields: readonly string[], io: Pick<Io, "env">): HeaderFields {
   const headers: Record<string, string> = {};
@@ -77,7 +77,7 @@ export type ReachOptions =
 /**
  * Reads the connection settings: those of the teacher in the configuration, then the common ones.
  *
- * @throws {UsageError} when a file or a variable is not there
+ * @throws {UsageError} when a file or a variable is missing
  */
 export async function readReach(
   own: TeacherSpec,

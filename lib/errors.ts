@@ -96,7 +96,7 @@ export const FAILURE_TYPES: readonly FailureType[] = [
 export interface TeacherErrorOptions extends ErrorOptions {
   /** The kind of failure. @default derived from `status`, or "teacher" */
   type?: FailureType;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   status?: number;
   /**
    * The teacher's own code or type of the error, such as `insufficient_quota`. For connections it is the
@@ -144,9 +144,9 @@ export class TeacherError extends RetortError {
   override name = "TeacherError";
   /** The kind of failure. */
   readonly type: FailureType;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was one. */
   readonly status: number | undefined;
-  /** The teacher's own code or type of the error, or the system's code for a connection; undefined where there
+  /** The teacher's own code or type of the error, or the system's code for a connection; undefined if there
    * is none. */
   readonly code: string | undefined;
   /** Whether another attempt may succeed, if the thrower says so explicitly; else undefined. */
@@ -163,7 +163,7 @@ export class TeacherError extends RetortError {
   readonly isAdjusted: boolean;
   /** What the user should know about it; given once. */
   readonly notice: string | undefined;
-  /** The part of the answer that came before the attempt failed; undefined where there is none. */
+  /** The part of the answer that came before the attempt failed; undefined if there is none. */
   readonly partial: Completion | undefined;
 
   /** Creates the error; the type is derived from the status where none is given. */

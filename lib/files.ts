@@ -54,7 +54,7 @@ function permissionReason(message: string): string {
 }
 
 /**
- * The result of an operation on a file; undefined where there is no such file.
+ * The result of an operation on a file; undefined if there is no such file.
  *
  * @param errorOf Creates the error for any other failure. @default the failure itself
  */
@@ -70,7 +70,7 @@ export async function ifThere<T>(
   }
 }
 
-/** The file or folder at a path; undefined where that cannot be read. */
+/** The file or folder at a path; undefined if that cannot be read. */
 export async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
   return await Deno.stat(path).catch(() => undefined);
 }

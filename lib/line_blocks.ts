@@ -13,7 +13,7 @@ const NEWLINE = 10;
 
 /** Some lines of a file. Its memory is reused for the next block. */
 export interface LineBlock {
-  /** Whole lines, each with its line feed; half a line only where `isTail` is set. */
+  /** Whole lines, each with its line feed; half a line only if `isTail` is set. */
   readonly bytes: Uint8Array;
   /** Where it begins in the file, in bytes. */
   readonly offset: number;
@@ -100,7 +100,7 @@ export type LineKind = "results" | "failures";
 /** The beginning of every line that Retort writes. */
 const HEAD = '{"uid":"';
 
-/** Why a value is not a line of such a file; undefined where it is one. */
+/** Why a value is not a line of such a file; undefined if it is one. */
 export function foreignLineProblem(value: unknown, kind: LineKind): string | undefined {
   if (typeof value !== "object" || value === null || !("uid" in value)) return 'it has no "uid"';
   if (typeof value.uid !== "string") return 'its "uid" is not a string';

@@ -53,7 +53,7 @@ export interface Row {
 export interface NextAttempt {
   /** How often another answer will have been requested because one was empty or failed a check. */
   readonly resample: number;
-  /** The token limit, or undefined where the parameters set none. */
+  /** The token limit, or undefined if the parameters set none. */
   readonly maxTokens: number | undefined;
 }
 
@@ -69,9 +69,9 @@ export interface RejectedAnswer {
 export interface EarlierAnswer {
   /** Whether its parameters were those of this run. */
   readonly isSame: boolean;
-  /** Where the row continues, or undefined where it starts over: its parameters have changed. */
+  /** Where the row continues, or undefined if it starts over: its parameters have changed. */
   readonly next: NextAttempt | undefined;
-  /** The last answer, or undefined where its line does not hold it. */
+  /** The last answer, or undefined if its line does not hold it. */
   readonly rejected: RejectedAnswer | undefined;
 }
 
@@ -109,7 +109,7 @@ export interface Outcome {
   readonly next?: NextAttempt;
   /** The teacher of the last attempt; undefined before there was one. */
   readonly teacher: Teacher | undefined;
-  /** The cost of all attempts in US dollars; 0 where no price is known. */
+  /** The cost of all attempts in US dollars; 0 if no price is known. */
   readonly costUsd: number;
 }
 

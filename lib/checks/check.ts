@@ -18,7 +18,7 @@ export interface Unchecked {
   readonly halt?: string;
 }
 
-/** The result of a check: undefined where the answer passes, the reason for its rejection, or that it could not
+/** The result of a check: undefined if the answer passes, the reason for its rejection, or that it could not
  * be checked. */
 export type Verdict = string | Unchecked | undefined;
 
@@ -28,11 +28,11 @@ export interface AnswerCost {
   readonly attempts: number;
   /** The duration of the attempt, in milliseconds. */
   readonly latencyMs: number;
-  /** The cost of all attempts at the row in US dollars; 0 where no price is known. */
+  /** The cost of all attempts at the row in US dollars; 0 if no price is known. */
   readonly costUsd: number;
 }
 
-/** Checks an answer before it is kept. Returns a promise only where it has to wait. Neither throws nor rejects. */
+/** Checks an answer before it is kept. Returns a promise only if it has to wait. Neither throws nor rejects. */
 export type Check = (
   completion: Completion,
   row: Row,

@@ -87,7 +87,7 @@ export interface AnsweredRow {
   reasoning: string;
   /** Why the answer ended. */
   finish_reason: string;
-  /** Tool calls, where there are any. */
+  /** Tool calls, if there are any. */
   tool_calls?: readonly unknown[];
   /** The row's own fields. */
   [field: string]: unknown;

@@ -185,7 +185,7 @@ function unwrapSchema(value: unknown): Unwrapped {
   };
 }
 
-/** The schema to send to teachers; undefined where it is `true` or `false`. */
+/** The schema to send to teachers; undefined if it is `true` or `false`. */
 export function askedSchemaOf(value: unknown): AskedSchema | undefined {
   const unwrapped = unwrapSchema(value);
   const schema = fieldsOf(unwrapped.schema);

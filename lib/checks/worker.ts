@@ -55,7 +55,7 @@ async function setUp({ pattern, jsonSchema, progress }: Setup) {
   return { checks, progress: new Int32Array(progress) };
 }
 
-/** Returns undefined where an answer takes too long: the main thread knows that already. */
+/** Returns undefined if an answer takes too long: the main thread knows that already. */
 function reasonsOf(
   { texts, withToolCalls }: Batch,
   checks: readonly [number, Check][],

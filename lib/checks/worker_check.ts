@@ -31,7 +31,7 @@ const MOST_MS = 1_000;
 /** This many answers in a row that take longer halt the run. */
 const MOST_IN_A_ROW = 3;
 const WATCH_MS = 50;
-/** A look later than this was delayed itself, and so may the worker have been. */
+/** A look that is later than this was delayed itself; so may be the worker. */
 const MOST_WATCH_MS = 2 * WATCH_MS;
 /** The largest batch for the worker. */
 const BATCH_ANSWERS = 256;
@@ -55,7 +55,7 @@ interface Watch {
   forMs: number;
 }
 
-/** The worker, and what it still has to check. */
+/** Runs checks in a worker, with a queue of answers. */
 export class WorkerCheck {
   readonly #options: WorkerCheckOptions;
   /** The notes of the worker. Each worker has its own: one that was ended may write for some seconds more. */

@@ -11,7 +11,7 @@ export interface ListSource {
   /** Its name in messages. */
   readonly name: string;
   /**
-   * Reads the list. `isWhole` is false where it may be incomplete, such as a file that is being written.
+   * Reads the list. `isWhole` is false if it may be incomplete, such as a file that is being written.
    *
    * @throws {Error} when it cannot be used, with the reason
    */

@@ -55,7 +55,7 @@ export interface AttemptsOptions extends
   readonly onAgain: (work: Work) => void;
   /** Whether no further attempt will be made. */
   readonly isOver: () => boolean;
-  /** Milliseconds until a row may be sent to some teacher; 0 where that is now. */
+  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
   readonly soonestMs: (work: Work) => number;
 }
 
@@ -168,7 +168,7 @@ export class Attempts {
     work.busyMs += work.latencyMs;
   }
 
-  /** Handles an answer that the teacher finished or cut off. Returns a promise only where a check takes time:
+  /** Handles an answer that the teacher finished or cut off. Returns a promise only if a check takes time:
    * this runs for every row. */
   #answered(
     work: Work,

@@ -28,7 +28,7 @@ export class Dispatch {
     this.#affinity = affinity;
   }
 
-  /** Takes the next row and a place at a teacher that has room for it; undefined where there is neither.
+  /** Takes the next row and a place at a teacher that has room for it; undefined if there is neither.
    * `isFull`: the retry queue takes no more rows. */
   next(isFull: boolean): Work | undefined {
     // Lanes ask for rows more often than there are some, and a teacher is picked by a reading of the clock.

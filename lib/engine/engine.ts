@@ -138,7 +138,7 @@ export class Engine {
     return this.#state.rest;
   }
 
-  /** Why the run was halted; undefined where it was not, or where all rows were finished anyway. */
+  /** Why the run was halted; undefined if it was not, or where all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#state.haltReason;
   }

@@ -61,7 +61,7 @@ export interface EngineOptions {
   /** Whether a teacher has answered a row of the same output before. @default false */
   wasAnswered?: boolean;
   /** How long to wait for a teacher that cannot be reached while no teacher has answered yet, in milliseconds.
-   * @default 60,000; 0 where the host does not exist */
+   * @default 60,000; 0 if the host does not exist */
   waitForTeacherMs?: number;
   /** Whether rejected rows are held back until it is known whether they or the teacher are the cause.
    * @default true */

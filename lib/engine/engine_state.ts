@@ -68,7 +68,7 @@ export class EngineState {
     return { until: wallClock() + inMs, inMs, reason: `${who} to be tried again` };
   }
 
-  /** Why the run was halted; undefined where it was not, or where all rows were finished anyway. */
+  /** Why the run was halted; undefined if it was not, or where all rows were finished anyway. */
   get haltReason(): string | undefined {
     return this.#end === "done" ? undefined : this.#haltReason;
   }

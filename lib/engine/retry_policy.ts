@@ -137,7 +137,7 @@ function askedForMs(retryAfterMs: number | undefined): number | undefined {
 export interface RowWaitsOptions extends Pick<EngineOptions, "retryPolicy" | "rowTimeoutMs"> {
   /** Milliseconds, monotonic, without the time in which nothing could be sent. */
   readonly rowNow: () => number;
-  /** Milliseconds until a row may be sent to some teacher; 0 where that is now. */
+  /** Milliseconds until a row may be sent to some teacher; 0 if that is now. */
   readonly soonestMs: (work: Work) => number;
 }
 
@@ -161,7 +161,7 @@ export class RowWaits {
   }
 
   /** Starts an attempt. The time for which the row was held back does not count as its own. Returns the
-   * milliseconds that are left to the row; undefined where there is no limit. */
+   * milliseconds that are left to the row; undefined if there is no limit. */
   begin(work: Work): number | undefined {
     const { deadlineAt } = work;
     const { heldBack } = sentOf(work);

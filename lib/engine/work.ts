@@ -84,7 +84,7 @@ export interface Work extends AttemptHistory {
   /** The last answer that was not accepted. It was paid for, so it stands beside the failure if no better one
    * follows. */
   rejected: RejectedAnswer | undefined;
-  /** The teachers that have asked to wait with this row; undefined where there is none. */
+  /** The teachers that have asked to wait with this row; undefined if there is none. */
   holds: Hold[] | undefined;
   /** When its time is up (on the clock of rows); undefined before its first attempt, and where there is no
    * limit. */

@@ -158,7 +158,7 @@ export function sampleRow(first: Row, sample: number, runParams: Params): Row {
   return { ...first, uid: sampleUid(first.uid, sample), sample, params };
 }
 
-/** The problem of a file that a row names; undefined where there is none. */
+/** The problem of a file that a row names; undefined if there is none. */
 export function fileProblem(
   { files }: ParsedRow,
   images: RowImages = NO_IMAGES,

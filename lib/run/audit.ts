@@ -120,7 +120,7 @@ interface AuditedRow {
   error?: unknown;
 }
 
-/** The rows of an output file, or the problems of their lines; none where there is no file. */
+/** The rows of an output file, or the problems of their lines; none if there is no file. */
 async function* rowsOf(
   path: string,
   kind: LineKind,

@@ -53,7 +53,7 @@ export interface JobContext {
   readonly imagesRoot?: string;
   /** Whether answers without proof that they are complete are accepted. @default false */
   readonly acceptsEndings?: boolean;
-  /** At most this many rows. @default what the run was told */
+  /** Limit of rows. @default what the run was told  */
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
   readonly samples?: number;

@@ -34,7 +34,7 @@ export class Preflight {
   readonly shapeStarts = new Map<string, number>();
   /** The lines that are not rows. */
   readonly bad = new BadLines();
-  /** Why the input cannot be read; undefined where it can. */
+  /** Why the input cannot be read; undefined if it can. */
   unreadable: string | undefined;
   /** Rows, duplicates merged. */
   rows = 0;

@@ -168,7 +168,7 @@ export interface BadLine {
 interface BadLineGroup {
   /** The problem that they share. */
   readonly kind: string;
-  /** What helps, often a flag; "" where nothing does. */
+  /** What helps, often a flag; "" if nothing does. */
   readonly hint: string;
   /** How many there are. */
   readonly count: number;

@@ -41,7 +41,7 @@ export class Job {
   }
   /** What the first pass found. */
   found = new Preflight();
-  /** What `run.json` said before this run. */
+  /** Contents of `run.json` before this run. */
   before: RunFile | undefined;
   /** Whether ids are taken from fields in the order of an earlier version, which began this output. */
   namedLast = false;
@@ -54,7 +54,7 @@ export class Job {
   #lock: Lock | undefined;
   #sink: Sink | undefined;
 
-  /** Nothing is read or written yet. */
+  /** Creates a job; nothing is read or written yet. */
   constructor(files: OutputFiles, context: JobContext) {
     this.files = files;
     this.#path = files.input;
@@ -207,7 +207,7 @@ export class Job {
     this.#sink?.abandon();
   }
 
-  /** What others have done to the lock or the output files; undefined where nothing is wrong. */
+  /** Changes by others to the lock or the output files; undefined if there are none. */
   async checkGround(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
@@ -233,7 +233,7 @@ export class Job {
   /** The planned rows; bad lines are written to the failures on the way. */
   rows(inputIndex: number): AsyncGenerator<Row[]> {
     const { identity, signal } = this.#context;
-    if (this.#parser === undefined) throw new Error("The job was not looked at");
+    if (this.#parser === undefined) throw new Error("The job was not prepared");
     const params = paramsId(identity.params);
     return plannedRows({
       found: this.found,

@@ -94,7 +94,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * neither in this run nor for the same output. `Infinity` waits without limit. Once a teacher has answered,
    * a run always waits for the end of an outage.
    *
-   * @default 60,000; 0 where the host does not exist
+   * @default 60,000; 0 if the host does not exist
    */
   waitForTeacherMs?: number;
   /** Requests a minute to each teacher, evenly spread. @default no limit */

@@ -41,7 +41,7 @@ export interface OutcomeCommon<Row> {
   readonly attempts: number;
   /** How long the last attempt took, in milliseconds. */
   readonly latencyMs: number;
-  /** The cost of all attempts in US dollars, or null where the price of a teacher is unknown. */
+  /** The cost of all attempts in US dollars, or null if the price of a teacher is unknown. */
   readonly costUsd: number | null;
 }
 
@@ -55,7 +55,7 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
   readonly reasoning: string;
   /** The finish reason, in the teacher's own word: `stop`, `tool_calls`, … */
   readonly finishReason: string;
-  /** Tool calls in the OpenAI form; empty where there are none. */
+  /** Tool calls in the OpenAI form; empty if there are none. */
   readonly toolCalls: readonly unknown[];
   /** Token counts, and the price that the teacher states. What it does not report is 0. */
   readonly usage: Required<Usage>;

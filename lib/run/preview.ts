@@ -30,7 +30,7 @@ export interface Preview {
   /** Completion tokens of one answer, as a range. The upper end is the token limit; without one, both ends are
    * an assumption. */
   completionTokens: readonly [least: number, most: number];
-  /** The cost of the run in US dollars, as a range, without failed attempts; null where the price of a teacher
+  /** The cost of the run in US dollars, as a range, without failed attempts; null if the price of a teacher
    * is not known. */
   costUsd: readonly [least: number, most: number] | null;
   /** The notices at the start of a run: the inputs, the prices, the estimate, and probable mistakes. */
@@ -61,24 +61,24 @@ export function previewOf(
 }
 
 /** The part of the generator's options that is used. */
-type Asked = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
+type UsedOptions = Pick<ResolvedOptions, "teachers" | "params" | "askedSchema">;
 
 /** The first request of each shape as it would be sent. Makes no call. */
 function requestsOf(
   found: readonly Preflight[],
-  asked: Asked,
+  options: UsedOptions,
 ): Pick<Preview, "request" | "requests"> {
   const rows = new Map<string, ParsedRow>();
   for (const { firsts } of found) {
     for (const [shape, row] of firsts) if (!rows.has(shape)) rows.set(shape, row);
   }
-  const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, asked) }));
+  const requests = [...rows].map(([shape, row]) => ({ shape, request: requestOf(row, options) }));
   return { request: requests[0]?.request ?? null, requests };
 }
 
 function requestOf(
   { uid, messages, params: own, files }: ParsedRow,
-  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: Asked,
+  { teachers: [{ teacher }], params, askedSchema: jsonSchema }: UsedOptions,
 ): unknown {
   const request = {
     uid,

@@ -152,7 +152,7 @@ function checkSendable(options: ResolvedOptions): void {
   }
 }
 
-/** Why a row cannot be sent to one of the teachers; undefined where it can be sent to all. */
+/** Why a row cannot be sent to one of the teachers; undefined if it can be sent to all. */
 function problemOf(
   teachers: readonly EndpointOptions[],
   messages: readonly Message[],

@@ -38,7 +38,7 @@ export interface Identity {
   readonly uid_field: readonly string[];
   /** How reasoning is written in `final_messages`, or null without them. */
   readonly think: ThinkStyle | null;
-  /** The number of shards of the input, or null where one run has all of it. */
+  /** The number of shards of the input, or null if one run has all of it. */
   readonly shards: number | null;
 }
 
@@ -135,7 +135,7 @@ export function runFileOf(
   };
 }
 
-/** Reads the file; undefined where there is none. */
+/** Reads the file; undefined if there is none. */
 export async function readRunFile(path: string): Promise<RunFile | undefined> {
   const text = await ifThere(Deno.readTextFile(path), (cause) => cannotRead(path, cause));
   if (text === undefined) return undefined;

@@ -81,7 +81,7 @@ export interface RunStatus {
   readonly cost_usd: number | null;
   /** US dollars of this run and of all runs of the shard before it, or null. */
   readonly spent_usd: number | null;
-  /** The share of `rpm` and `tpm` that this run uses, or null where there is no such limit. */
+  /** The share of `rpm` and `tpm` that this run uses, or null if there is no such limit. */
   readonly share: number | null;
   /** Kinds of failed attempts, the most frequent first. */
   readonly errors: readonly StatusError[];
@@ -100,7 +100,7 @@ export function statusPathOf(results: string): string {
   return `${dirname(results)}/${OWN_FOLDER}/${name}.status.json`;
 }
 
-/** Reads a status; undefined where there is no complete one. */
+/** Reads a status; undefined if there is no complete one. */
 export async function readStatus(path: string): Promise<RunStatus | undefined> {
   try {
     const status = JSON.parse(await Deno.readTextFile(path)) as RunStatus;

@@ -192,7 +192,7 @@ export async function targetOf(path: string): Promise<string> {
 }
 
 /** The permissions of a file that is made from others: only users who may read all of those may read it.
- * Undefined where the system decides. */
+ * Undefined if the system decides. */
 export async function modeMadeFrom(paths: readonly string[]): Promise<number | undefined> {
   let made: number | undefined;
   for (const path of paths) {
@@ -222,7 +222,7 @@ export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
 
-/** Identifies a file on its machine; the inode is 0 where the filesystem has no comparable numbers. */
+/** Identifies a file on its machine; the inode is 0 if the filesystem has no comparable numbers. */
 export interface FileIdentity {
   /** The filesystem. */
   readonly device: number;
@@ -254,7 +254,7 @@ function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
 }
 
 /**
- * What happened to the file at a path, for messages; undefined where it is still the same.
+ * What happened to the file at a path, for messages; undefined if it is still the same.
  *
  * @param minBytes A smaller file was truncated.
  */

@@ -37,7 +37,7 @@ export function isPendingLine({ error }: { readonly error?: unknown }): boolean 
 export const PENDING_MARKS: readonly string[] = ['"final":false', '"final": false'];
 
 /**
- * The answer in the line, or undefined where it is about an older prompt of the row. With other parameters the
+ * The answer in the line, or undefined if it is about an older prompt of the row. With other parameters the
  * row starts over, but the answer is not lost.
  *
  * @param path The failures file.

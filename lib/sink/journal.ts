@@ -130,7 +130,7 @@ export class Journal<T> implements AsyncDisposable {
     this.#syncer.maxUnsyncedRows = rows;
   }
 
-  /** What has happened to the file meanwhile; undefined where nothing has. See `WatchedFile`. */
+  /** What has happened to the file meanwhile; undefined if nothing has. See `WatchedFile`. */
   async check(): Promise<string | undefined> {
     const problem = await this.#watched?.check();
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;

@@ -10,7 +10,7 @@ import { isTooDeep } from "../json.ts";
 /**
  * The JSON text of a value, with U+FFFD for each lone surrogate.
  *
- * @throws {TypeError} where the value holds what JSON cannot (a `BigInt`, a cycle)
+ * @throws {TypeError} if the value holds what JSON cannot (a `BigInt`, a cycle)
  */
 export function jsonOf(value: unknown): string {
   const json = JSON.stringify(value);
@@ -22,7 +22,7 @@ export function jsonOf(value: unknown): string {
 /**
  * The members of a list or an object; those that are nested too deeply become their JSON text.
  *
- * @throws {TypeError} where they hold what JSON cannot
+ * @throws {TypeError} if they hold what JSON cannot
  */
 export function withDeepAsText<T extends object>(values: T): T {
   if (!isTooDeep(values)) return values;

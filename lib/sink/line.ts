@@ -204,7 +204,7 @@ function remembered(make: (first: string, second: string) => string): typeof mak
   };
 }
 
-/** The cost of all attempts in US dollars, -1 where it is not known; with a decimal point, so that the column
+/** The cost of all attempts in US dollars, -1 if it is not known; with a decimal point, so that the column
  * has one type. */
 function costOf({ costUsd, completion }: Outcome, { isPriced = false }: LineFormat): string {
   // An answer without counts still costs something.

@@ -64,12 +64,12 @@ export interface LockOptions {
 /** A lock that is held, by its own file or by a shared one. It is released by `release`, or at the end of a
  * `using` block. */
 export class Lock implements Disposable {
-  /** The last note of the previous holder; undefined where there is none. */
+  /** The last note of the previous holder; undefined if there is none. */
   readonly previous: RunNote | undefined;
   /** Part of the names of this run's temporary files: the next holder removes what a crash left. */
   readonly token: string;
   readonly #path: string;
-  /** Undefined where a shared lock is held instead. */
+  /** Undefined if a shared lock is held instead. */
   #file: Deno.FsFile | undefined;
   readonly #identity: FileIdentity | undefined;
 

@@ -63,7 +63,7 @@ export function foreignFile(path: string): UsageError {
   );
 }
 
-/** Takes the lock of a file without waiting; false where another process has it. Without `isExclusive` others
+/** Takes the lock of a file without waiting; false if another process has it. Without `isExclusive` others
  * may take it too. */
 export async function tryLock(
   file: Deno.FsFile,
@@ -105,7 +105,7 @@ export async function readText(file: Deno.FsFile): Promise<string> {
   return count > MOST_BYTES ? text : text.replace(/[\s\0]+$/, "");
 }
 
-/** The note in a text; undefined where it is none. */
+/** The note in a text; undefined if it is none. */
 export function noteOf(text = ""): RunNote | undefined {
   try {
     const note: unknown = JSON.parse(text);

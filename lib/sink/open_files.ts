@@ -123,7 +123,7 @@ export class OpenFiles {
 export interface Parkable {
   /** Whether it may be closed. */
   readonly isIdle: boolean;
-  /** Closes it; false where that cannot be done now. */
+  /** Closes it; false if that cannot be done now. */
   park(): Promise<boolean>;
   /** See `Journal`. */
   check(): Promise<string | undefined>;

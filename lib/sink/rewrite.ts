@@ -121,7 +121,7 @@ export async function takeGluedLines(path: string, to: Deno.FsFile): Promise<voi
   await dropLines(path, glued, number);
 }
 
-/** The whole line after half a line; undefined where there is none. */
+/** The whole line after half a line; undefined if there is none. */
 function wholeLineIn(text: string): string | undefined {
   let at = text.indexOf(HEAD, 1);
   if (at === -1 || isJson(text)) return undefined;

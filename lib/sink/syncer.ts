@@ -209,7 +209,7 @@ export class Batch<T> {
     this.length += line.length + 1;
   }
 
-  /** The lines as bytes, in the memory of `bytes` where they fit; the texts are released. */
+  /** The lines as bytes, in the memory of `bytes` if they fit; the texts are released. */
   encode(bytes: KeptBytes): Uint8Array {
     this.#lines.push(""); // Ends the last line without another copy of the text.
     const encoded = bytes.encode(this.#lines.join("\n"));

@@ -161,7 +161,7 @@ export class WatchedFile {
     return this.#startSize;
   }
 
-  /** What is wrong with the file at the path; undefined where it is the one that is written to. */
+  /** What is wrong with the file at the path; undefined if it is the one that is written to. */
   async check(): Promise<string | undefined> {
     if (this.#oldHandles !== undefined) return undefined;
     const end = this.#wholeEnd;

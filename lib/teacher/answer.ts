@@ -145,7 +145,7 @@ function anotherAnswer(
 }
 
 /** The message of a choice, which may be the only chunk of a stream. Gemini leaves it out where reasoning has
- * used up the token limit. Where the model stopped by itself, a missing message means that something was lost. */
+ * used up the token limit. If the model stopped by itself, a missing message means that something was lost. */
 function messageIn(choice: JsonObject, finishReason: string): JsonObject | undefined {
   const message = asObject(choice.message) ?? asObject(choice.delta);
   if (message !== undefined) return message;
@@ -190,7 +190,7 @@ function keptOf(
   return kept;
 }
 
-/** The finish reason in the first of these objects that has one, in the server's own word; "" where none has. */
+/** The finish reason in the first of these objects that has one, in the server's own word; "" if none has. */
 export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }
@@ -233,7 +233,7 @@ function reasonOf(value: unknown): string {
 /** xAI states costs in ticks: */
 const TICKS_PER_USD = 1e10;
 
-/** The token counts of an answer in one form, or null where the teacher reports none. `model` is the one that
+/** The token counts of an answer in one form, or null if the teacher reports none. `model` is the one that
  * answered. */
 export function readUsage(value: unknown, model = ""): Usage | null {
   const usage = asObject(value);

@@ -1,6 +1,6 @@
 /**
  * Finds the completion in the body of an answer: as the body itself, inside of what a gateway has put around it, or
- * before what follows it. Where there is none, tells whether it is an answer of another API.
+ * before what follows it. If there is none, tells whether it is an answer of another API.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface AnswerBody {
   readonly text: string;
 }
 
-/** The object of a body; undefined where there is none. */
+/** The object of a body; undefined if there is none. */
 export function answerBody(text: string): AnswerBody | undefined {
   const value = parseJson(text);
   const object = asObject(value);
@@ -91,7 +91,7 @@ export interface OtherAnswer {
   readonly content: string;
 }
 
-/** Whose API, where its OpenAI-compatible one is, and the text of an answer or of one chunk, undefined where it is
+/** Whose API, where its OpenAI-compatible one is, and the text of an answer or of one chunk, undefined if it is
  * no answer of that API. */
 type OtherApi = readonly [name: string, place: string, text: (body: JsonObject) => unknown];
 
@@ -157,7 +157,7 @@ const OTHER_APIS: readonly OtherApi[] = [
   ["KoboldCpp", "/v1", ({ results }) => at(results, 0, "text")],
 ];
 
-/** Whose answer this is, or undefined where that is not known. */
+/** Whose answer this is, or undefined if that is not known. */
 export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   for (const [name, place, text] of OTHER_APIS) {
     const value = text(body);

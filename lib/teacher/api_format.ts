@@ -57,7 +57,7 @@ export interface ApiFormat {
 export interface EventReader {
   /** Whether the last event was read. */
   readonly done: boolean;
-  /** Translates an event into a chunk of a chat completion; undefined where it holds nothing of interest. */
+  /** Translates an event into a chunk of a chat completion; undefined if it holds nothing of interest. */
   read(event: JsonObject): JsonObject | undefined;
 }
 
@@ -66,7 +66,7 @@ export function formatOf(endpoint: EndpointName): ApiFormat {
   return FORMATS[endpoint];
 }
 
-/** Why a request cannot be sent to an endpoint, fit to stand after `file:line: `; undefined where it can. */
+/** Why a request cannot be sent to an endpoint, fit to stand after `file:line: `; undefined if it can. */
 export function endpointProblem(
   endpoint: EndpointName,
   messages: readonly Message[],

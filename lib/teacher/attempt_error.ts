@@ -170,7 +170,7 @@ const REASONS: Readonly<Record<string, string>> = {
  * @param error The error of the transport.
  * @param host `host:port`.
  * @param stage The stage at which it broke.
- * @param through The proxy's `host:port`, where there is one.
+ * @param through The proxy's `host:port`, if there is one.
  */
 export function networkError(
   error: unknown,

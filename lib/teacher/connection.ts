@@ -231,7 +231,7 @@ export class Connection {
 
 /** The part of a socket that is used here. */
 interface ReadableSocket {
-  /** Returns the bytes that have arrived, or null where there are none. */
+  /** Returns the bytes that have arrived, or null if there are none. */
   read(size?: number): Uint8Array | null;
 }
 

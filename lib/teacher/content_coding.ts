@@ -44,7 +44,7 @@ const CODINGS: ReadonlyMap<string, Coding> = new Map<string, Coding>([
 ]);
 
 /**
- * The decoder of a body, or undefined where there is nothing to decode. The first bytes count too: some
+ * The decoder of a body, or undefined if there is nothing to decode. The first bytes count too: some
  * gateways omit the label, others keep it on bodies that they have decoded themselves.
  *
  * @param label The field `content-encoding`.
@@ -140,7 +140,7 @@ class Step implements ByteSink {
   }
 }
 
-/** The first member of gzip, whatever follows it; undefined where it is not whole. */
+/** The first member of gzip, whatever follows it; undefined if it is not whole. */
 function firstMember(bytes: Uint8Array): Uint8Array | undefined {
   const flags = bytes[3];
   let start = 10;

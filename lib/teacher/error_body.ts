@@ -34,7 +34,7 @@ const MINIMAX: ReadonlyMap<number, string> = new Map([
 const BLOCKED = "content_filter";
 
 /**
- * The error in an answer, or undefined where there is none. Some servers always send the field: as null,
+ * The error in an answer, or undefined if there is none. Some servers always send the field: as null,
  * false, "", `{}`, or an object that holds only such values.
  */
 export function errorIn(choice: JsonObject | undefined, answer: JsonObject): unknown {
@@ -108,7 +108,7 @@ export interface Relayed {
   readonly isWithTheirKey: boolean;
 }
 
-/** An error that a router passes on from the provider behind it; undefined where it is the server's own.
+/** An error that a router passes on from the provider behind it; undefined if it is the server's own.
  * OpenRouter names the provider, and passes on its body as text (`metadata.raw`). */
 export function relayedIn(body: unknown, status: number | undefined): Relayed | undefined {
   const own = wordsOf(body) ?? "";
@@ -128,7 +128,7 @@ export function relayedIn(body: unknown, status: number | undefined): Relayed | 
   };
 }
 
-/** The message of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined where there is
+/** The message of an error body, in the forms of OpenAI, FastAPI, Ollama and others; undefined if there is
  * none. */
 export function wordsOf(body: unknown): string | undefined {
   if (Array.isArray(body)) return wordsOf(asObject(body[0]));

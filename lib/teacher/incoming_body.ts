@@ -180,7 +180,7 @@ const LINE_END = 0x0a;
  *
  * @param label The field `content-type`.
  * @param sink Where the body goes.
- * @returns What to put the body into; undefined where the label names UTF-8, nothing, or what is no charset.
+ * @returns What to put the body into; undefined if the label names UTF-8, nothing, or what is no charset.
  */
 function transcoderFor(
   label: string | readonly string[] | undefined,

@@ -24,14 +24,14 @@ export function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value as a count, or undefined where it cannot be one. */
+/** The value as a count, or undefined if it cannot be one. */
 export function asCount(value: unknown): number | undefined {
   if (typeof value !== "number" || !(value >= 0)) return undefined;
   const count = Math.round(value);
   return Number.isSafeInteger(count) ? count : undefined;
 }
 
-/** The parsed text, after repairs if necessary; undefined where it is no JSON. */
+/** The parsed text, after repairs if necessary; undefined if it is no JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -40,7 +40,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The object at the start of a text, as text, whatever follows it; undefined where there is none or it is
+/** The object at the start of a text, as text, whatever follows it; undefined if there is none or it is
  * incomplete. */
 export function leadingObject(text: string): string | undefined {
   const start = text.search(/\S/);
@@ -110,7 +110,7 @@ export interface JsonPlace {
   readonly path: JsonPath;
 }
 
-/** The text of a value, or undefined where there is none. The whole text must be JSON. */
+/** The text of a value, or undefined if there is none. The whole text must be JSON. */
 export function textAt({ text, path }: JsonPlace): string | undefined {
   let at = skipSpace(text, 0);
   for (const step of path) {

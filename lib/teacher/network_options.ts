@@ -101,7 +101,7 @@ function privateKeyOf(pem: string): KeyObject {
 }
 
 /**
- * Parses the address of the proxy; undefined where there is none. As in curl, the default scheme is
+ * Parses the address of the proxy; undefined if there is none. As in curl, the default scheme is
  * `http://`.
  *
  * @throws {TypeError} If it is no address, or its user name or password cannot be decoded.

@@ -32,7 +32,7 @@ const EPOCH_MS = 1e12;
  * @param now Unix time in milliseconds.
  * @param ageMs How long ago the header came, in milliseconds: limits that were reset since are left out.
  * @returns The limits, without values that make no sense (negative, not a number, a reset more than a day
- * away); undefined where there are none.
+ * away); undefined if there are none.
  */
 export function rateLimitOf(
   headers: HeaderFields,
@@ -74,7 +74,7 @@ const NONE_LEFT = /;\s*r=0(?![\d.])/, RESETS_IN = /;\s*t=(\d+)/;
  *
  * @param headers The header fields, names in lower case.
  * @param now Unix time in milliseconds.
- * @returns undefined where no limit is known to be used up. Of several limits that are, the last to be reset
+ * @returns undefined if no limit is known to be used up. Of several limits that are, the last to be reset
  * counts.
  */
 export function exhaustion(
@@ -150,7 +150,7 @@ function resetOf(text: string, now: number, ageMs: number): number | undefined {
 
 const DURATION = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?$/;
 
-/** `6m0s`, `120ms`, `1h2m3.5s` in milliseconds; NaN where it is none of these. */
+/** `6m0s`, `120ms`, `1h2m3.5s` in milliseconds; NaN if it is none of these. */
 function durationMs(text: string): number {
   const match = DURATION.exec(text);
   if (match === null) return NaN;
@@ -174,7 +174,7 @@ function tighter(one: Budget, other: Budget): Budget {
 
 function shareLeft({ left, limit }: Budget): number {
   if (left === undefined) return Infinity;
-  // Without a limit there is no share: such a budget counts only where there is no other.
+  // Without a limit there is no share: such a budget counts only if there is no other.
   return limit === undefined || limit === 0 ? Number.MAX_VALUE : left / limit;
 }
 
@@ -192,7 +192,7 @@ function together(requests: Budget, tokens: Budget): RateLimit | undefined {
 
 /**
  * Unix time in milliseconds on the clock of the server when it sent these header fields: their `date`, or
- * `now` where there is no readable one.
+ * `now` if there is no readable one.
  */
 export function serverTime(
   headers: Readonly<Record<string, string | string[] | undefined>>,

@@ -100,7 +100,7 @@ function usageOf(usage: unknown): unknown {
   };
 }
 
-/** The finish reason of an answer, or "" where the server gives none. */
+/** The finish reason of an answer, or "" if the server gives none. */
 function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   const { status, incomplete_details: details } = body;
   if (status === "completed") return hasCalls ? "tool_calls" : "stop";
@@ -110,7 +110,7 @@ function finishReasonOf(body: JsonObject, hasCalls: boolean): string {
   return reason === "max_output_tokens" ? "length" : reason || "incomplete";
 }
 
-/** The error of a failed answer; undefined where a part of the answer exists, which counts instead. */
+/** The error of a failed answer; undefined if a part of the answer exists, which counts instead. */
 function errorOf({ status, error }: JsonObject, hasContent: boolean): unknown {
   if (status !== "failed") return error;
   return hasContent ? undefined : error ?? "The teacher says that it has failed, and not why";

@@ -94,7 +94,7 @@ function layersOf(text: string): Layer[] {
   return layers;
 }
 
-/** Decodes one level of escapes; undefined where there are none. */
+/** Decodes one level of escapes; undefined if there are none. */
 function decoded({ text, starts }: Layer): Layer | undefined {
   let result = "", done = 0;
   const begins: number[] = [];
@@ -166,7 +166,7 @@ const NAMES: Readonly<Record<string, string>> = {
   rbrace: "}",
 };
 
-/** The character of an escape, or undefined where it is not one. */
+/** The character of an escape, or undefined if it is not one. */
 function characterOf({ groups = {} }: RegExpExecArray): string | undefined {
   const { point, unit, byte, self, url, hex, decimal, name } = groups;
   if (self !== undefined) return self;

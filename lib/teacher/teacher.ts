@@ -93,7 +93,7 @@ export interface Completion {
   readonly response: string;
   /** The reasoning. @default "" */
   readonly reasoning?: string;
-  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" where the
+  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" if the
    * server does not say. An answer is not kept if its reason is not known to mean a complete answer
    * (`acceptEndings`). */
   readonly finishReason: string;
@@ -101,7 +101,7 @@ export interface Completion {
   readonly doubt?: string;
   /** Whether the model refused to answer (`message.refusal`); its words are the response. @default false */
   readonly isRefusal?: boolean;
-  /** Token counts, or null where the teacher reports none. */
+  /** Token counts, or null if the teacher reports none. */
   readonly usage: Usage | null;
   /** The model that answered, as the teacher names it. */
   readonly model: string;

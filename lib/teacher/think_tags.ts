@@ -1,5 +1,5 @@
 /**
- * Reasoning that stands in the text of an answer, because the server does not know how its model marks it:
+ * Reasoning in the text of an answer, which is there because the server does not know how its model marks it:
  * between tags (`<think>`), or in the channels of gpt-oss ("harmony"),
  * `<|channel|>analysis<|message|>…<|end|><|start|>assistant<|channel|>final<|message|>…<|return|>`, where
  * `analysis` is reasoning, `final` the answer, and `commentary` a tool call or words before one.
@@ -88,7 +88,7 @@ const TEMPLATE_OPENS: readonly (readonly [mark: string, tags: readonly ThinkTags
 ];
 
 /**
- * Separates the reasoning in a content; undefined where there is none.
+ * Separates the reasoning in a content; undefined if there is none.
  *
  * Only blocks at the start of the content are reasoning: a later `<think>` is part of the answer. Where the
  * first block is never closed, the answer had not begun. Only line ends around the two are dropped.
@@ -184,14 +184,14 @@ interface HarmonyMessage {
 }
 
 const MARK = /<\|(start|channel|constrain|message|end|return|call)\|>/;
-/** The prompt ends with `<|start|>assistant`, so that answers begin with a channel. Where the prompt
+/** The prompt ends with `<|start|>assistant`, so that answers begin with a channel. If the prompt
  * opens the first channel too, they begin with its text. */
 const BEGINS = /^\s*(?:<\|start\|>|<\|channel\|>|(?:analysis|commentary|final)<\|message\|>)/;
 const CONTINUES = /<\|end\|>\s*(?:<\|start\|>\s*assistant\s*)?<\|channel\|>/;
 /** What remains where a server drops the special tokens and keeps the names: `analysis…assistantfinal…`. */
 const BARE = /^analysis(?=\S)([^]*?)assistantfinal([^]*)$/;
 
-/** Splits the channels of a content; undefined where it has none. */
+/** Splits the channels of a content; undefined if it has none. */
 function splitHarmony(content: string): HarmonyAnswer | undefined {
   if (content.startsWith("analysis") && !content.startsWith("analysis<|")) {
     const [, reasoning, response] = BARE.exec(content) ?? [];

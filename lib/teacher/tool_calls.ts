@@ -18,7 +18,7 @@ import {
 } from "./json.ts";
 
 /**
- * The tool calls of a message, or undefined where it has none.
+ * The tool calls of a message, or undefined if it has none.
  *
  * @param message The message.
  * @param text The text of the whole answer.
@@ -124,7 +124,7 @@ interface Call {
 
 /** One part of a call. */
 interface Part {
-  /** Undefined where the server sends no index. */
+  /** Undefined if the server sends no index. */
   readonly index: string | undefined;
   readonly id: string;
   readonly name: string;
@@ -165,7 +165,7 @@ export class ToolCallDeltas {
     return true;
   }
 
-  /** The calls in the OpenAI form, or undefined where there are none. */
+  /** The calls in the OpenAI form, or undefined if there are none. */
   list(): unknown[] | undefined {
     if (this.#calls.length === 0) {
       return this.#legacy === undefined ? undefined : [legacyCall(this.#legacy)];

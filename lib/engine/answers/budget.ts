@@ -13,7 +13,7 @@ import type { Completion, Teacher } from "../../teacher/mod.ts";
 
 /** Limits of a run, and the prices of its answers. */
 export interface BudgetOptions {
-  /** What an answer costs in US dollars; undefined where the teacher did not count its tokens.
+  /** What an answer costs in US dollars; undefined if the teacher did not count its tokens.
    * @default no price is known */
   priceOf?: (completion: Completion, teacher: Teacher) => number | undefined;
   /** Teachers whose price is not known, for the message of the error. @default [] */
@@ -74,12 +74,12 @@ export class Budget {
     this.setMaxCost(options.maxCostUsd ?? null);
   }
 
-  /** What the answers have cost so far in US dollars; null where no price is known. */
+  /** What the answers have cost so far in US dollars; null if no price is known. */
   get costUsd(): number | null {
     return this.#priceOf === undefined ? null : this.#costUsd;
   }
 
-  /** What the run may cost in US dollars; null where there is no limit. */
+  /** What the run may cost in US dollars; null if there is no limit. */
   get maxCostUsd(): number | null {
     return this.#maxCostUsd;
   }
@@ -113,7 +113,7 @@ export class Budget {
   /**
    * Counts an answer, kept or not.
    *
-   * @returns What it cost in US dollars; 0 where that is not known.
+   * @returns What it cost in US dollars; 0 if that is not known.
    */
   add(completion: Completion, teacher: Teacher): number {
     const tokens = completion.usage?.completionTokens;

@@ -179,7 +179,7 @@ interface TokenLimit {
   readonly tokens: number;
 }
 
-/** The limit that parameters set, the lower one where there are two; undefined where there is none. */
+/** The limit that parameters set, the lower one where there are two; undefined if there is none. */
 export function tokenLimitOf(params: Params): TokenLimit | undefined {
   let lowest: TokenLimit | undefined;
   for (const name of LIMIT_NAMES) {
@@ -192,13 +192,13 @@ export function tokenLimitOf(params: Params): TokenLimit | undefined {
 
 /**
  * Parameters for an answer that may be twice as long. Each limit among them is doubled, to `cap` at
- * most. Where there is none, the teacher's own has cut the answer: with a cap, `max_tokens` is set to
+ * most. If there is none, the teacher's own has cut the answer: with a cap, `max_tokens` is set to
  * twice the length of that answer.
  *
  * @param params The parameters of the attempt that was cut off; they stay as they are.
- * @param cap The highest limit, in tokens; undefined where there is none.
- * @param completionTokens The length of the answer that was cut off, 0 where that is not known.
- * @returns New parameters, or undefined where no limit can be raised.
+ * @param cap The highest limit, in tokens; undefined if there is none.
+ * @param completionTokens The length of the answer that was cut off, 0 if that is not known.
+ * @returns New parameters, or undefined if no limit can be raised.
  */
 export function escalated(
   params: Params,
@@ -231,7 +231,7 @@ export function withTokenLimit(params: Params, tokens: number): Params {
   return Object.keys(changed).length === 0 ? params : { ...params, ...changed };
 }
 
-/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined where it is
+/** A limit given as a number, as `JSON.rawJSON`, or as text, which vLLM accepts as well; undefined if it is
  * none. */
 function tokensOf(params: Params, name: string): number | undefined {
   const value = Object.hasOwn(params, name) ? params[name] : undefined;

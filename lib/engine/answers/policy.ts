@@ -30,7 +30,7 @@ export interface Rejection {
   /** The row has failed, or is sent again: for another answer, for a longer one, or (`repeat`) because the run
    * had to end before its answer was checked. */
   readonly follow: "fail" | "resample" | "escalate" | "repeat";
-  /** The parameters of the next attempt; undefined where the row has failed. */
+  /** The parameters of the next attempt; undefined if the row has failed. */
   readonly params: Params | undefined;
   /** Why the run must not continue; undefined while it may. */
   readonly halt?: string;
@@ -84,7 +84,7 @@ export class AnswerPolicy {
   }
 
   /**
-   * Decides whether an answer is kept (undefined). Returns a promise only where a check takes time.
+   * Decides whether an answer is kept (undefined). Returns a promise only if a check takes time.
    *
    * @param completion The answer.
    * @param row The row that was asked.
@@ -126,7 +126,7 @@ export class AnswerPolicy {
 
   /**
    * The parameters of a row that an earlier run left pending, within the settings of this run: the token limit
-   * is raised only where answers are escalated, up to the highest limit.
+   * is raised only if answers are escalated, up to the highest limit.
    *
    * @param row The row.
    * @param params The parameters of its first attempt.
@@ -171,7 +171,7 @@ export class AnswerPolicy {
     return { failure, follow: "resample", params: resampled(params) };
   }
 
-  /** Rejects an answer that was cut off; undefined where it is kept anyway. */
+  /** Rejects an answer that was cut off; undefined if it is kept anyway. */
   #cutOff(
     ending: CutOff,
     hasAnswer: boolean,
@@ -181,7 +181,7 @@ export class AnswerPolicy {
   ): Rejection | undefined {
     const { onTruncated } = this.#options;
     const isOnlyReasoning = !hasAnswer && hasReasoning(completion);
-    // Where the answer had not begun, there is nothing to keep.
+    // If the answer had not begun, there is nothing to keep.
     if (onTruncated === "keep" && (ending === "filter" || !isOnlyReasoning)) return undefined;
     if (ending === "filter") {
       return failed(failureOf("filtered", "The answer was stopped by a content filter"));

@@ -72,7 +72,7 @@ export interface Classification {
   readonly advice?: string;
   /** Whether the model's name is the cause: a row that names its own model fails alone. @default false */
   readonly isAboutModel?: boolean;
-  /** Whether something other than a teacher answers, surely or probably. Counts only where nothing else has
+  /** Whether something other than a teacher answers, surely or probably. Counts only if nothing else has
    * ever answered there. */
   readonly isOtherServer?: "certainly" | "probably";
 }

@@ -20,7 +20,7 @@ const LATER_LIMIT = 20;
 export interface RepeatedRejectionsOptions {
   /** Whether key, model and parameters are known to be right: then a few rejections prove nothing. */
   readonly isProven: boolean;
-  /** Whether rows are held back until the cause is known. Where a consumer waits for them they are not, but
+  /** Whether rows are held back until the cause is known. If a consumer waits for them they are not, but
    * they still count. */
   readonly holds: boolean;
 }

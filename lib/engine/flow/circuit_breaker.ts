@@ -81,7 +81,7 @@ export class CircuitBreaker {
     return Math.min(this.#probeAt, this.#probeBy);
   }
 
-  /** The latest time of the next probe; Infinity where none was set. */
+  /** The latest time of the next probe; Infinity if none was set. */
   get probeBy(): number {
     return this.#probeBy;
   }

@@ -31,7 +31,7 @@ export interface LimitAnswer {
   readonly startedAt: number;
   /** Attempts in flight when the answer came, itself included. */
   readonly inFlight: number;
-  /** Completion tokens; 0 where the teacher counts none. */
+  /** Completion tokens; 0 if the teacher counts none. */
   readonly tokens: number;
 }
 

@@ -14,7 +14,7 @@
  * ceiling has priority. */
 export const EXPLORING_FROM = 32;
 
-/** The step of a climb, and the steps up and down that are tried in turn from a good limit. Where the step up
+/** The step of a climb, and the steps up and down that are tried in turn from a good limit. If the step up
  * pays, the climb continues. */
 const CLIMB = 2, UP = Math.SQRT2, DOWN = Math.SQRT1_2;
 /** A higher limit is better where goodput grows with at least this power of it: by 7 % for twice the
@@ -47,7 +47,7 @@ export interface HillClimbOptions {
 interface Goodput {
   /** Completion tokens a second; answers a second where the teacher counts no tokens. */
   readonly perSecond: number;
-  /** 0 where the teacher counts none. */
+  /** 0 if the teacher counts none. */
   readonly tokensPerAnswer: number;
 }
 
@@ -136,7 +136,7 @@ export class HillClimb {
     }
   }
 
-  /** Tries the next limit. Where the step does not change it, another step is tried later. */
+  /** Tries the next limit. If the step does not change it, another step is tried later. */
   #try(): void {
     const floor = Math.min(EXPLORING_FROM, this.#ceiling);
     const wanted = Math.round(this.#held * this.#step);

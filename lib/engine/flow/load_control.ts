@@ -151,7 +151,7 @@ export class LoadControl {
   }
 
   /** It was throttled or timed out. Returns whether that is no more than usual, too much, or a closed window.
-   * Where the teacher names a time and others would be throttled too, all of them wait. */
+   * If the teacher names a time and others would be throttled too, all of them wait. */
   pressed(
     { ticket, startedAt }: Sent,
     inFlight: number,

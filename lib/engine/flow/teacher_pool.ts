@@ -88,7 +88,7 @@ export class TeacherPool {
     return { until: this.#options.wallClock() + inMs, inMs, reason };
   }
 
-  /** Milliseconds until a row that some teachers have put off may be sent to one; 0 where that is now. */
+  /** Milliseconds until a row that some teachers have put off may be sent to one; 0 if that is now. */
   soonestMs(holds: readonly Hold[]): number {
     const now = this.#options.now();
     let soonest = Infinity;
@@ -112,7 +112,7 @@ export class TeacherPool {
     this.#ticker = this.#timer = undefined;
   }
 
-  /** A teacher with room now: one that has less in flight than its share, or `preferred` where that has room.
+  /** A teacher with room now: one that has less in flight than its share, or `preferred` if that has room.
    * Without one, `onReady` is called as soon as time alone makes room. */
   pick(preferred?: Endpoint): Endpoint | undefined {
     const now = this.#read();
@@ -135,7 +135,7 @@ export class TeacherPool {
     return leastBusy(ready, count, (inFlight + 1) / weight);
   }
 
-  /** A teacher other than `avoided` with room now, or `avoided` where there is none. */
+  /** A teacher other than `avoided` with room now, or `avoided` if there is none. */
   pickOther(avoided: Endpoint): Endpoint {
     const now = this.#read();
     const isOther = (one: Endpoint) => one !== avoided && one.delayMs(now) === 0;
@@ -274,7 +274,7 @@ function mixed(a: number, b: number): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** Until when a teacher has put off a row; -Infinity where it has not. */
+/** Until when a teacher has put off a row; -Infinity if it has not. */
 function heldUntil(holds: readonly Hold[], endpoint: Endpoint): number {
   return holds.find(({ by }) => by === endpoint)?.until ?? -Infinity;
 }
