@@ -53,14 +53,14 @@ export interface JobContext {
   readonly imagesRoot?: string;
   /** Whether answers without proof that they are complete are accepted. @default false */
   readonly acceptsEndings?: boolean;
-  /** Limit of rows. @default what the run was told  */
+  /** Limit of rows. @default that of the run */
   readonly limit?: number;
   /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
   readonly samples?: number;
   /** The settings of the run's answers; a seed in its parameters is raised for the second answer to a row and
    * later ones. */
   readonly identity: Identity;
-  /** Tells the user something. */
+  /** Reports something to the user. */
   readonly notice: (level: "info" | "warning", message: string) => void;
   /** Ends the preparation early. */
   readonly signal: AbortSignal;
