@@ -36,7 +36,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   for (let round = 0; round < bench.rounds(1); round++) {
     rounds.push(await inChild("viewFile", { path }));
   }
-  // Beside a run it takes a fifth of its speed: longer than the windows.
+  // Beside a run it has a ninth of its speed: it takes longer than the windows.
   const beside = await inChild("viewBesideRun", {
     path,
     rounds: bench.rounds(5),
