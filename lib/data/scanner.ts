@@ -16,10 +16,13 @@ const MAX_MS = 2_000;
 const WATCH_MS = 100;
 /** How long the first rows are searched here: a worker takes longer than that to load its modules. */
 const START_MS = 40;
+/** As long as nothing was found it is this many times as long: a busy machine has not done much by then. */
+const START_UNTIL_HIT = 5;
 
 /** How a scan is run. */
 export interface ScannerOptions {
-  /** How long the first rows are searched in this thread, in milliseconds. @default 40 */
+  /** How long the first rows are searched in this thread, in milliseconds; five times as long where nothing is found.
+   * @default 40 */
   readonly startMs?: number;
   /** Called when the workers have found or done more. */
   readonly onChange?: () => void;
@@ -77,13 +80,16 @@ export class Scanner {
 
   /** Searches the first rows here, up to where a block takes too long. */
   #searchStart(job: ScanJob, startMs: number): void {
-    const endMs = performance.now() + startMs;
+    const beginMs = performance.now();
+    const mostMs = startMs * START_UNTIL_HIT;
     using scan = new Scan(job);
-    while (this.done < this.total && performance.now() < endMs) {
+    while (this.done < this.total) {
+      const passedMs = performance.now() - beginMs;
+      if (passedMs >= (this.count > 0 ? startMs : mostMs)) break;
       const limit = Math.min(this.total, this.done + SCAN_ROWS);
       let isSlow = false;
       const hits = scan.search(this.done, limit, (_, searchBlock) => {
-        isSlow ||= !endsWithin(startMs, searchBlock);
+        isSlow ||= !endsWithin(mostMs, searchBlock);
       });
       if (isSlow) break;
       this.#add(hits);
