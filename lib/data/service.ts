@@ -29,7 +29,8 @@ const FIND_MS = 3_000;
 /** Answers questions about data. */
 export class DataService implements AsyncDisposable {
   readonly paths: readonly string[];
-  readonly #files: OpenFiles;
+  /** Unpacked copies are removed with it. */
+  readonly #open = new AsyncDisposableStack();
   readonly #known: Set<string>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -38,10 +39,11 @@ export class DataService implements AsyncDisposable {
   #next = 0;
   #problem: string | undefined;
   readonly #timer: ReturnType<typeof setInterval>;
+  #finding: Promise<void> | undefined;
 
   private constructor({ paths, isKept = true }: DataServiceOptions, files: OpenFiles) {
     this.paths = paths;
-    this.#files = files;
+    this.#open.use(files);
     this.#known = new Set(files.files.map(({ path }) => path));
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     this.#worker.onerror = (event) => {
@@ -50,7 +52,9 @@ export class DataService implements AsyncDisposable {
     };
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => this.#onAnswer(data);
     this.#setup = { files: files.files, paths, isKept };
-    this.#timer = setInterval(() => void this.#findMore(), FIND_MS);
+    this.#timer = setInterval(() => {
+      this.#finding ??= this.#findMore().finally(() => this.#finding = undefined);
+    }, FIND_MS);
     Deno.unrefTimer(this.#timer);
   }
 
@@ -85,7 +89,8 @@ export class DataService implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#fail("The data was closed");
     this.#worker.terminate();
-    await this.#files[Symbol.asyncDispose]();
+    await this.#finding;
+    await this.#open.disposeAsync();
   }
 
   /** Sends a question, or holds it until the worker listens. */
@@ -118,15 +123,14 @@ export class DataService implements AsyncDisposable {
    * new ones.
    */
   async #findMore(): Promise<void> {
-    let found: OpenFiles | undefined;
     try {
       const fresh = new Map(
         [...await findDataFiles(this.paths)].filter(([path]) => !this.#known.has(path)),
       );
       if (fresh.size === 0 || this.#problem !== undefined) return;
       for (const path of fresh.keys()) this.#known.add(path);
-      found = await unpackFiles(fresh);
-      await this.ask("files", { files: found.files });
+      const { files } = this.#open.use(await unpackFiles(fresh));
+      await this.ask("files", { files });
     } catch {
       // A folder that was removed holds nothing new; the index reports its files.
     }
