@@ -21,6 +21,11 @@ export function has(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
+/** Whether this is an empty list, which tables hold in place of null. */
+export function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
 /** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
 export function define(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {

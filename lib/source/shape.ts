@@ -7,10 +7,10 @@
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
 import { hasImages, withImages } from "./images.ts";
-import { has, isBlank } from "./json_values.ts";
+import { has, isBlank, isEmptyList } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
-import { oldAnswerIn } from "./transcripts.ts";
+import { oldAnswerIn, turnsOfTranscript } from "./transcripts.ts";
 import { fieldInside, noPrompt, type Template } from "./template.ts";
 
 /** What a row looks like. */
@@ -68,14 +68,22 @@ export function detectShape(row: ParsedJson, options: PromptOptions): Shape | Ro
     return "prompt-field";
   }
   if (isBatch(row)) return "openai-batch";
-  if (has(row.messages)) return "messages";
+  if (has(row.messages) && !isEmptyList(row.messages)) return "messages";
   if (Array.isArray(row.prompt) || isColumns(row.prompt)) return "prompt-messages";
-  if (has(row.conversations)) return "conversations";
+  if (has(row.conversations) && !isEmptyList(row.conversations)) return "conversations";
   if (has(row.prompt)) return "prompt";
   if (has(row.question)) return "question";
   if (has(row.instruction)) return "instruction";
   if (Array.isArray(row.conversation) || isColumns(row.conversation)) return "conversation";
-  return has(row.chosen) && has(row.rejected) ? "chosen" : noPrompt(row);
+  if (has(row.rejected) && holdsConversation(row.chosen)) return "chosen";
+  // Without any other prompt, an empty list is what is wrong with the row.
+  if (has(row.messages)) return "messages";
+  return has(row.conversations) ? "conversations" : noPrompt(row);
+}
+
+function holdsConversation(value: unknown): boolean {
+  return Array.isArray(value) || isColumns(value) ||
+    (typeof value === "string" && turnsOfTranscript(value) !== undefined);
 }
 
 /** The fields for a row's own system message; the second is OpenOrca's. */
@@ -213,9 +221,7 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/**
- * Returns the input. A context beside an input, or one that is not text, is not Dolly's context.
- */
+/** Returns the input. A context beside an input, or one that is not text, is not Dolly's context. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);
@@ -224,10 +230,8 @@ function alpacaInput({ input, context }: RowObject, reading: Reading): string | 
   return isGiven ? input : "";
 }
 
-/**
- * Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A
- * text is some other kind of history and is not sent.
- */
+/** Puts earlier turns in front: pairs of question and answer as in LLaMA-Factory, or messages. A text is some
+ * other kind of history and is not sent. */
 function withHistory(
   prompt: Message[] | RowProblem,
   { history }: RowObject,
@@ -238,7 +242,7 @@ function withHistory(
     reading.leaveOut("history");
     return prompt;
   }
-  if (history.length === 0) return prompt;
+  if (isEmptyList(history)) return prompt;
   if (history.every(isPairOfTexts)) {
     const earlier = history.flatMap(([question, answer]) => [
       { role: "user", content: question },

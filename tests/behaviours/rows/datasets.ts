@@ -438,5 +438,19 @@ export const DATASETS: RowGroup = {
     rows: ['{"question":{"problem":"hi there","ground_truth_answer":"42"},"label":{"steps":[]}}'],
     bad: '"question" must be a string: current value is an object',
     help: "use --template '{{question.problem}}'",
+  }, {
+    what: "a prompt beside empty lists, as tables have them",
+    rows: ['{"prompt":"hi","messages":[],"conversations":[]}'],
+    sent: ['"messages":[{"role":"user","content":"hi"}]'],
+    says: "not sent: messages, conversations",
+  }, {
+    what: "an empty list and no prompt",
+    rows: ['{"messages":[],"label":1}'],
+    bad: '"messages" must not be empty',
+  }, {
+    what: "preference pairs of answers alone",
+    rows: ['{"input":"hi there","chosen":"old","rejected":"older"}'],
+    bad: NO_PROMPT + 'its fields are "input", "chosen", "rejected"',
+    help: "use --prompt-field input",
   }],
 };
