@@ -34,8 +34,6 @@ export interface AttemptsOptions extends
     | "params"
     | "concurrency"
     | "isExploring"
-    | "now"
-    | "onAttempt"
   > {
   /** Milliseconds, monotonic. */
   readonly now: () => number;
@@ -111,7 +109,10 @@ export class Attempts {
       endpoint.returned();
       return settled;
     }
-    this.#begin(work);
+    work.attempts++;
+    this.#inFlight++;
+    this.#options.onAttempt?.();
+    this.#options.listener.attempt();
     let completion: Completion | undefined, thrown: unknown;
     try {
       const { uid, messages, readFiles } = work.row;
@@ -153,13 +154,6 @@ export class Attempts {
     return this.#answers.acceptedNow(work, earlier).then((outcome) =>
       outcome && { kind: "answered", outcome, others: NO_OTHERS }
     );
-  }
-
-  #begin(work: Work): void {
-    work.attempts++;
-    this.#inFlight++;
-    this.#options.onAttempt?.();
-    this.#options.listener.attempt();
   }
 
   #end(work: Work): void {

@@ -1,6 +1,5 @@
 /**
- * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock,
- * and the notices about teachers that go down or come back.
+ * What an engine is put together from: it knows the rest of Retort by these interfaces only. Also its clock.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import type { FailedAttempt, ReleasedRow } from "../progress/mod.ts";
 import type { Outcome, Row } from "../row.ts";
 import type { AskedSchema, Completion, Params } from "../teacher/mod.ts";
 import type { AnswerPolicy, Budget } from "./answers/mod.ts";
-import type { Endpoint, EndpointOptions } from "./flow/mod.ts";
+import type { EndpointOptions } from "./flow/mod.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
 /** Where outcomes go. A lane is free again once the promise resolves. */
@@ -111,28 +110,4 @@ export class Clock {
 
   /** The last reading. */
   readonly last = (): number => this.#lastMs;
-}
-
-/** Tells the user that one of several teachers is down or back, or that there may be none at an address. */
-export function noteOutage(
-  endpoint: Endpoint,
-  { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,
-): void {
-  const notice = outageNotice(endpoint, teachers.length > 1);
-  if (notice !== undefined) onNotice?.(notice);
-}
-
-function outageNotice(
-  { isDown, hasAnswered, reason, teacher, now, probedBy }: Endpoint,
-  isOneOfSeveral: boolean,
-): string | undefined {
-  const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
-  if (isDown && !hasAnswered) {
-    const seconds = Math.round((probedBy - now) / 1_000);
-    const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
-    return `No response from ${place} (${reason}). Is it running there? Retrying${howLong}; ` +
-      "Ctrl-C stops";
-  }
-  if (!isOneOfSeveral) return undefined;
-  return isDown ? `Lost ${place} (${reason}); the others continue` : `Found ${place} again`;
 }

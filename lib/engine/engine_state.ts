@@ -1,12 +1,12 @@
 /**
- * The state of an engine, as users see it.
+ * The state of an engine, as users see it, and the notices about teachers that go down or come back.
  *
  * @module
  */
 
 import type { RunState } from "../progress/mod.ts";
 import type { EngineOptions } from "./engine_options.ts";
-import type { Rest, TeacherPool } from "./flow/mod.ts";
+import type { Endpoint, Rest, TeacherPool } from "./flow/mod.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Delivery, Work } from "./work.ts";
 import type { WorkQueue } from "./work_queue.ts";
@@ -98,4 +98,28 @@ export class EngineState {
     this.#last = state;
     this.#parts.options.listener.stateChanged();
   }
+}
+
+/** Tells the user that one of several teachers is down or back, or that there may be none at an address. */
+export function noteOutage(
+  endpoint: Endpoint,
+  { onNotice, teachers }: Pick<EngineOptions, "onNotice" | "teachers">,
+): void {
+  const notice = outageNotice(endpoint, teachers.length > 1);
+  if (notice !== undefined) onNotice?.(notice);
+}
+
+function outageNotice(
+  { isDown, hasAnswered, reason, teacher, now, probedBy }: Endpoint,
+  isOneOfSeveral: boolean,
+): string | undefined {
+  const place = teacher.address ? `the teacher at ${teacher.address}` : "the teacher";
+  if (isDown && !hasAnswered) {
+    const seconds = Math.round((probedBy - now) / 1_000);
+    const howLong = seconds < Infinity ? ` for ${seconds} s (--wait waits longer)` : "";
+    return `No response from ${place} (${reason}). Is it running there? Retrying${howLong}; ` +
+      "Ctrl-C stops";
+  }
+  if (!isOneOfSeveral) return undefined;
+  return isDown ? `Lost ${place} (${reason}); the others continue` : `Found ${place} again`;
 }
