@@ -198,6 +198,7 @@ function holdsLoop(text: string): boolean {
 /** Whether the text around a place repeats itself with a round of that length. */
 function repeats(text: string, at: number, round: number): boolean {
   const needed = Math.max(LOOP_CHARS, round * LOOP_ROUNDS) - round;
+  if (needed + round > text.length) return false;
   const half = Math.ceil(needed / 2);
   // At least half of it is on one side of the probe. Most texts that only look alike end here.
   if (!repeatsAll(text, at, half, round) && !repeatsAll(text, at - half, half, round)) return false;
