@@ -4,7 +4,6 @@
  * @module
  */
 
-import { statfs } from "node:fs/promises";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 
@@ -137,28 +136,36 @@ export function lockedError(path: string, note: RunNote | undefined): LockedErro
  * Locks an output file that is open for writing, where the system can, until the file is closed. A run continues
  * without this lock, because the lock file keeps other runs away as well.
  *
+ * @param reader Another handle of the file. Locks that it cannot read past are released.
  * @returns Why it is not locked. On Windows that is no problem: there a file that is open cannot be removed.
  * @throws {LockedError} when another run holds it
  */
-export async function holdAlone(file: Deno.FsFile, path: string): Promise<string | undefined> {
+export async function holdAlone(
+  file: Deno.FsFile,
+  path: string,
+  reader?: Pick<Deno.FsFile, "read">,
+): Promise<string | undefined> {
   if (Deno.build.os === "windows") return undefined;
   let isHeld: boolean;
   try {
-    if (await isOnSmb(path)) return "on an SMB share a lock would keep others from reading it";
     isHeld = await file.tryLock(true);
   } catch (cause) {
     return systemReason(cause);
   }
   if (!isHeld) throw lockedError(path, undefined);
+  if (reader === undefined || await canRead(reader)) return undefined;
+  await file.unlock();
+  return "its lock would keep others from reading it, as on SMB shares";
 }
 
-/** What Linux says of SMB mounts, which turn `flock` into a lock that no other handle may read past. */
-const SMB_TYPES: readonly number[] = [0xff534d42, 0xfe534d42, 0x517b];
-
-async function isOnSmb(path: string): Promise<boolean> {
-  if (Deno.build.os !== "linux") return false;
-  const { type } = await statfs(path);
-  return SMB_TYPES.includes(type >>> 0);
+/** SMB mounts turn `flock` into a lock that no other handle can read past. */
+async function canRead(reader: Pick<Deno.FsFile, "read">): Promise<boolean> {
+  try {
+    await reader.read(new Uint8Array(1));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -87,7 +87,7 @@ export class WatchedFile {
   static async open(path: string, mode?: number, known?: KnownFile): Promise<WatchedFile> {
     const handles = await openHandles(path, mode);
     try {
-      const unlockedReason = await holdAlone(handles.write, path);
+      const unlockedReason = await holdAlone(handles.write, path, handles.sync);
       const info = await handles.write.stat();
       const { size } = info;
       known ??= { identity: await identityOf(path, info), size };

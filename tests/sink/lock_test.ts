@@ -7,7 +7,7 @@ import {
 import { LockedError, SinkError, UsageError } from "../../lib/errors.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { acquireLock, type RunState, SharedLock } from "../../lib/sink/lock.ts";
-import { refuseHeld } from "../../lib/sink/lock_file.ts";
+import { holdAlone, refuseHeld } from "../../lib/sink/lock_file.ts";
 import { tempDir } from "../support/temp.ts";
 
 Deno.test("acquireLock() refuses a lock that is held, and says by whom", async () => {
@@ -299,4 +299,19 @@ Deno.test("a shared lock tells the next holder of each output what was in flight
   third.lock.release();
   using fourth = await acquireLock(path);
   assertEquals(fourth.previous?.running, false);
+});
+
+Deno.test({
+  name: "holdAlone() releases a lock that keeps readers out, and says so",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using dir = await tempDir();
+    const path = await dir.write("x.jsonl", "");
+    using file = await Deno.open(path, { append: true });
+    using other = await Deno.open(path, { append: true });
+    const denied = () => Promise.reject(new Error("Permission denied (os error 13)"));
+    assertStringIncludes(await holdAlone(file, path, { read: denied }) ?? "", "SMB");
+    assertEquals(await holdAlone(other, path, { read: () => Promise.resolve(null) }), undefined);
+    await assertRejects(() => holdAlone(file, path), LockedError);
+  },
 });
