@@ -6,26 +6,13 @@
  */
 
 import { systemSignals } from "./io.ts";
+import { endAfterSecond } from "./second_signal.ts";
 
-/** As in `signals.ts`: `deno task` forwards one signal twice. */
-const SAME_SIGNAL_MS = 500;
-/** How long the main thread may take to end the process, which it does after 1.5 s. */
-const PATIENCE_MS = 1_900;
-
-let lastMs = -Infinity;
-let count = 0;
-
+const onSignal = endAfterSecond(end);
 const signals = (["SIGINT", "SIGTERM", "SIGHUP"] as const).flatMap((signal) =>
   systemSignals(signal)
 );
-for (const signal of signals) {
-  Deno.addSignalListener(signal, () => {
-    const nowMs = performance.now();
-    if (nowMs - lastMs < SAME_SIGNAL_MS) return;
-    lastMs = nowMs;
-    if (++count === 2) setTimeout(end, PATIENCE_MS);
-  });
-}
+for (const signal of signals) Deno.addSignalListener(signal, onSignal);
 
 function end(): void {
   Deno.stderr.writeSync(

@@ -9,9 +9,7 @@ import type { ResponseGenerator } from "../lib/response_generator.ts";
 import { MAX_TIMER_MS } from "../lib/timer.ts";
 import { SIGNAL_NUMBERS } from "./exit_codes.ts";
 import type { Io, StopSignal } from "./io.ts";
-
-/** `deno task` forwards one Ctrl-C twice, 0.3 ms apart; users do not press it twice so soon. */
-const SAME_SIGNAL_MS = 500;
+import { SignalCount } from "./second_signal.ts";
 
 /** How long a run may take to end after the second signal; then its process is ended. */
 const LAST_MS = 1_500;
@@ -61,7 +59,7 @@ class Stopping {
   readonly #io: Io;
   readonly #say: (message: string) => void;
   readonly #graceMs: number;
-  #lastMs = -Infinity;
+  readonly #signals = new SignalCount();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The first signal received. */
   received: StopSignal | undefined;
@@ -79,9 +77,7 @@ class Stopping {
   }
 
   handle(signal: StopSignal): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#lastMs < SAME_SIGNAL_MS) return;
-    this.#lastMs = nowMs;
+    if (this.#signals.add() === undefined) return;
     if (this.received === undefined) this.#drain(signal);
     else this.#endNow(this.received);
   }

@@ -70,9 +70,11 @@ export class Forecast {
   /** Takes a sample, for the rates and the time of the lanes. */
   observe(nowMs: number, gauges: Gauges, counted: Counted): void {
     if (isHeld(gauges) !== this.#isHeld) this.#restartRates(nowMs);
+    else {
+      this.#rowRate.add(nowMs, counted.settled - this.#settled);
+      this.#tokenRate.add(nowMs, counted.completionTokens - this.#completionTokens);
+    }
     this.#isHeld = isHeld(gauges);
-    this.#rowRate.add(nowMs, counted.settled - this.#settled);
-    this.#tokenRate.add(nowMs, counted.completionTokens - this.#completionTokens);
     this.#settled = counted.settled;
     this.#completionTokens = counted.completionTokens;
     this.#projection.observe(nowMs, gauges.inFlight, gauges.waiting);

@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Io, StopSignal } from "../../cli/io.ts";
+import { endAfterSecond } from "../../cli/second_signal.ts";
 import { listenForSignals, type Signals } from "../../cli/signals.ts";
 import type { RunSnapshot } from "../../lib/progress/mod.ts";
 import type { ResponseGenerator } from "../../lib/response_generator.ts";
@@ -107,6 +108,26 @@ Deno.test("listenForSignals() ends the process 1.5 s after the second signal, al
   assertEquals(scene.exits, []);
   await scene.clock.advance(1);
   assertEquals(scene.exits, [143]);
+});
+
+Deno.test("endAfterSecond() ends the process 1.9 s after the second signal, and once", async () => {
+  using clock = new FakeClock();
+  let ends = 0;
+  const onSignal = endAfterSecond(() => ends++);
+  onSignal();
+  await clock.advance(499);
+  // The first one again.
+  onSignal();
+  await clock.advance(10_000);
+  assertEquals(ends, 0);
+  onSignal();
+  await clock.advance(1_899);
+  assertEquals(ends, 0);
+  onSignal();
+  await clock.advance(1);
+  assertEquals(ends, 1);
+  await clock.advance(10_000);
+  assertEquals(ends, 1);
 });
 
 for (const name of ["INIT_CWD", "npm_command"]) {

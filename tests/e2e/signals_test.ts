@@ -3,7 +3,7 @@
 import {
   assert,
   assertEquals,
-  assertLess,
+  assertGreater,
   assertMatch,
   assertStringIncludes,
 } from "../../lib/deps/std_assert.ts";
@@ -51,13 +51,6 @@ function patience(): { signal: AbortSignal } & Disposable {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), PATIENCE_MS);
   return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
-}
-
-/** Proves that an end takes less than `mostMs`. A busy machine makes it late and never early: the best of three counts. */
-async function endsWithin(mostMs: number, end: () => Promise<number>): Promise<void> {
-  const took: number[] = [];
-  while (took.length < 3 && !took.some((ms) => ms < mostMs)) took.push(await end());
-  assertLess(Math.min(...took), mostMs, took.join());
 }
 
 /** `deno task distill …` in a pseudo-terminal. */
@@ -165,38 +158,36 @@ Deno.test({
   },
 });
 
+// How soon is proven in tests/cli/signals_test.ts, in simulated time.
 Deno.test({
-  name: "two Ctrl-C in a terminal end the run within two seconds, and nothing that is done is lost",
+  name: "two Ctrl-C in a terminal end the run, and nothing that is done is lost",
   ignore,
-  fn: () =>
-    endsWithin(2_000, async () => {
-      await using dir = await tempDir();
-      const { server, release } = serveHolding(4);
-      await using _server = server;
-      const input = await dir.write("in.jsonl", numberedRows(20));
-      const args = [input, "-o", dir.path("out/"), "-c", "4"];
-      await using terminal = new Terminal(argsFor(server, args), dir.root);
-      await server.untilPosts(8);
-      await terminal.press(CTRL_C);
-      await terminal.until(/Waiting for 4 paid calls/);
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
-      const pressedAt = performance.now();
-      await terminal.press(CTRL_C);
-      assertEquals(await terminal.code(), 130, terminal.text);
-      const tookMs = performance.now() - pressedAt;
-      assertStringIncludes(terminal.text, "Ending now");
-      release();
-      // Requests on different connections may arrive in another order than rows were taken.
-      const answered = server.requests.slice(0, 4).map(({ prompt }) => prompt);
-      const kept = (await dir.rows("out/in.jsonl")).map(({ prompt }) => prompt);
-      assertEquals(kept.toSorted(), answered.toSorted());
-      assertEquals(await dir.read("out/in_error.jsonl"), "");
+  async fn() {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(4);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(20));
+    const args = [input, "-o", dir.path("out/"), "-c", "4"];
+    await using terminal = new Terminal(argsFor(server, args), dir.root);
+    await server.untilPosts(8);
+    await terminal.press(CTRL_C);
+    await terminal.until(/Waiting for 4 paid calls/);
+    // The first one was counted before this was said. Within half a second a second one is the same again.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await terminal.press(CTRL_C);
+    assertEquals(await terminal.code(), 130, terminal.text);
+    assertStringIncludes(terminal.text, "Ending now");
+    release();
+    // Requests on different connections may arrive in another order than rows were taken.
+    const answered = server.requests.slice(0, 4).map(({ prompt }) => prompt);
+    const kept = (await dir.rows("out/in.jsonl")).map(({ prompt }) => prompt);
+    assertEquals(kept.toSorted(), answered.toSorted());
+    assertEquals(await dir.read("out/in_error.jsonl"), "");
 
-      assertExit(await distill(server, args), 0);
-      assertEquals(server.posts, 24);
-      await assertVerified(dir, "in.jsonl", "out/");
-      return tookMs;
-    }),
+    assertExit(await distill(server, args), 0);
+    assertEquals(server.posts, 24);
+    await assertVerified(dir, "in.jsonl", "out/");
+  },
 });
 
 Deno.test("two SIGINT within a moment are one Ctrl-C", POSIX, async () => {
@@ -208,9 +199,10 @@ Deno.test("two SIGINT within a moment are one Ctrl-C", POSIX, async () => {
   using limit = patience();
   await using child = await startDistill(server, args, limit);
   await server.untilPosts(3);
+  // As `deno task` forwards one Ctrl-C.
+  child.kill("SIGINT");
   child.kill("SIGINT");
   await child.untilStderr(/Waiting for 3 paid calls/);
-  child.kill("SIGINT");
   release();
   const result = await child.output();
   assertExit(result, 130);
@@ -234,7 +226,7 @@ Deno.test("SIGTERM waits as long as --grace says, and no longer", POSIX, async (
   const result = await child.output();
   const tookMs = performance.now() - sentAt;
   assertExit(result, 143);
-  assert(tookMs > 900 && tookMs < 3_000, `it took ${tookMs} ms`);
+  assertGreater(tookMs, 900);
   assertEquals((await dir.rows("out/in.jsonl")).length, 2);
   release();
   assertExit(await distill(server, args), 0);
@@ -296,18 +288,17 @@ Deno.test(
 );
 
 Deno.test(
-  "two signals end the process within two seconds while its thread is frozen",
+  "signals end the process while its thread is frozen",
   POSIX,
-  () =>
-    endsWithin(2_100, async () => {
-      await using dir = await tempDir();
-      const { server, release } = serveHolding(2);
-      await using _server = server;
-      const input = await dir.write("in.jsonl", numberedRows(9));
-      // Once two rows are on disk nothing else happens on the main thread.
-      const freeze = await dir.write(
-        "freeze.ts",
-        `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};
+  async () => {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(2);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(9));
+    // Once two rows are on disk nothing else happens on the main thread.
+    const freeze = await dir.write(
+      "freeze.ts",
+      `const results = ${JSON.stringify(dir.path("out/in.jsonl"))};
      const timer = setInterval(() => {
        try {
          if (Deno.readTextFileSync(results).split("\\n").length < 3) return;
@@ -320,55 +311,52 @@ Deno.test(
      }, 10);
      // What is preloaded is waited for.
      Deno.unrefTimer(timer);`,
-      );
-      const args = [input, "-o", dir.path("out/"), "-c", "2"];
-      using limit = patience();
-      const permissions = ["-A", "--preload", freeze];
-      await using child = await startDistill(server, args, { ...limit, permissions });
-      await child.untilStderr(/frozen/);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      child.kill("SIGINT");
-      await new Promise((resolve) => setTimeout(resolve, 600));
-      const sentAt = performance.now();
-      child.kill("SIGINT");
-      const result = await child.output();
-      const tookMs = performance.now() - sentAt;
-      assertEquals(result.signal, "SIGKILL", result.stderr);
-      assertStringIncludes(result.stderr, "does not react to signals");
-      release();
-      assertExit(await distill(server, args), 0);
-      await assertVerified(dir, "in.jsonl", "out/");
-      return tookMs;
-    }),
+    );
+    const args = [input, "-o", dir.path("out/"), "-c", "2"];
+    using limit = patience();
+    const permissions = ["-A", "--preload", freeze];
+    await using child = await startDistill(server, args, { ...limit, permissions });
+    await child.untilStderr(/frozen/);
+    // A busy machine may deliver two of them as one.
+    const again = setInterval(() => child.kill("SIGINT"), 600);
+    const result = await child.output().finally(() => clearInterval(again));
+    assertEquals(result.signal, "SIGKILL", result.stderr);
+    assertStringIncludes(result.stderr, "does not react to signals");
+    release();
+    assertExit(await distill(server, args), 0);
+    await assertVerified(dir, "in.jsonl", "out/");
+  },
 );
 
 Deno.test(
-  "a run that cannot end by itself is ended 1.5 s after the second signal, with its exit code",
+  "a run that cannot end by itself is ended after the second signal",
   POSIX,
-  () =>
-    endsWithin(2_000, async () => {
-      await using dir = await tempDir();
-      const { server, release } = serveHolding(0);
-      await using _server = server;
-      const input = await dir.write("in.jsonl", numberedRows(2));
-      // A disk that hangs.
-      const hang = await dir.write(
-        "hang.ts",
-        "Deno.FsFile.prototype.syncData = () => new Promise(() => {});",
-      );
-      using limit = patience();
-      const options = { ...limit, permissions: ["-A", "--preload", hang] };
-      await using child = await startDistill(server, [input, "-o", dir.path("out/")], options);
-      await server.untilPosts(1);
-      child.kill("SIGTERM");
-      await child.untilStderr(/Waiting for 1 paid call/);
-      release();
-      await new Promise((resolve) => setTimeout(resolve, 600));
-      const sentAt = performance.now();
-      child.kill("SIGTERM");
-      assertExit(await child.output(), 143);
-      return performance.now() - sentAt;
-    }),
+  async () => {
+    await using dir = await tempDir();
+    const { server, release } = serveHolding(0);
+    await using _server = server;
+    const input = await dir.write("in.jsonl", numberedRows(2));
+    // A disk that hangs.
+    const hang = await dir.write(
+      "hang.ts",
+      "Deno.FsFile.prototype.syncData = () => new Promise(() => {});",
+    );
+    using limit = patience();
+    const options = { ...limit, permissions: ["-A", "--preload", hang] };
+    await using child = await startDistill(server, [input, "-o", dir.path("out/")], options);
+    await server.untilPosts(1);
+    child.kill("SIGTERM");
+    await child.untilStderr(/Waiting for 1 paid call/);
+    release();
+    // Within half a second it is the same again.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    child.kill("SIGTERM");
+    const { code, signal, stderr } = await child.output();
+    // The main thread ends it with its exit code after 1.5 s; where a busy machine keeps it from that for 0.4 s, the
+    // worker kills it. tests/cli/signals_test.ts proves both in simulated time.
+    if (signal !== "SIGKILL") assertEquals(code, 143, stderr);
+    assertStringIncludes(stderr, "Ending now");
+  },
 );
 
 /** What a terminal, a scheduler or a container sees of a chain of programs: its first one. */

@@ -1,4 +1,10 @@
-import { assert, assertAlmostEquals, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertLess,
+  assertLessOrEqual,
+} from "../../lib/deps/std_assert.ts";
 import { COMPLETION } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";
 
@@ -105,6 +111,19 @@ Deno.test("Progress has no rate as soon as a run is held with nothing in flight,
   bench.settle(10);
   bench.clock.advance(2_000);
   assertAlmostEquals(bench.progress.snapshot().rate_per_s, 5, 0.5);
+  bench.progress.stop();
+});
+
+Deno.test("Progress takes rows that finish as a run is held for no rate of that moment", () => {
+  const bench = new Bench();
+  bench.progress.start({ total: 1000, skipped: 0 });
+  bench.clock.advance(4_000);
+  bench.settle(28);
+  Object.assign(bench.gauges, { state: "disk_full", inFlight: 4 });
+  // A snapshot may be asked for a moment after the last beat.
+  bench.progress.snapshot();
+  bench.clock.advance(2);
+  assertLessOrEqual(bench.progress.snapshot().rate_per_s, 28 / 4);
   bench.progress.stop();
 });
 
