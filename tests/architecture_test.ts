@@ -75,7 +75,7 @@ const LAYERS: Readonly<Record<string, { all?: readonly string[]; types?: readonl
   progress: { types: ["teacher"] },
   simulate: {},
   where: {},
-  data: { all: ["prices", "where"], types: ["teacher"] },
+  data: { all: ["formats", "prices", "where"], types: ["teacher"] },
   tables: { all: ["sink", "source"] },
   terminal: { types: ["progress"] },
   "engine/errors": { types: ["engine", "teacher"] },

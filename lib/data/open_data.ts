@@ -5,10 +5,8 @@
  * @module
  */
 
-import { createReadStream, createWriteStream } from "node:fs";
-import { pipeline } from "node:stream/promises";
-import { createGunzip, createZstdDecompress } from "node:zlib";
-import { UsageError } from "../errors.ts";
+import { SourceError, UsageError } from "../errors.ts";
+import { isCompressed, openBytes } from "../formats/mod.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
 
@@ -32,8 +30,8 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of found) {
-    const unpack = await unpackerOf(path);
-    if (unpack === undefined) {
+    // The index reports what is wrong with a file that cannot be read.
+    if (!await isCompressed(path, path).catch(() => false)) {
       files.push({ path, run });
       continue;
     }
@@ -43,12 +41,10 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
     }
     const readPath = `${folder}/${files.length}.jsonl`;
     try {
-      await pipeline(createReadStream(path), unpack(), createWriteStream(readPath));
+      await Deno.writeFile(readPath, ReadableStream.from(copiesOf(openBytes(path, path))));
     } catch (cause) {
-      const reason = (cause as Error).message;
-      throw new UsageError(`Cannot decompress "${path}": its data is damaged (${reason})`, {
-        cause,
-      });
+      if (!(cause instanceof SourceError)) throw cause;
+      throw new UsageError(cause.message, { cause });
     }
     files.push({ path, readPath, run });
   }
@@ -68,16 +64,7 @@ export function openIndex(files: readonly IndexedPath[], isKept = true): DataInd
   return index;
 }
 
-/** RFC 1952, 2.3.1 and RFC 8878, 3.1.1. */
-async function unpackerOf(path: string) {
-  const start = new Uint8Array(4);
-  try {
-    using file = await Deno.open(path);
-    await file.read(start);
-  } catch {
-    // The index reports what is wrong with it.
-    return undefined;
-  }
-  if (start[0] === 0x1f && start[1] === 0x8b) return createGunzip;
-  return start.toHex() === "28b52ffd" ? createZstdDecompress : undefined;
+/** Chunks share memory. */
+async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.slice();
 }

@@ -1,6 +1,8 @@
 /** Tests of the index: what it holds, and what it notices. @module */
 
-import { assert, assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
+import { Buffer } from "node:buffer";
+import { zstdCompressSync } from "node:zlib";
+import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
 import { sortRows } from "../../lib/data/query.ts";
@@ -258,6 +260,19 @@ Deno.test("index: stays in memory where its folder cannot be written", async () 
   assert(index.save() !== undefined);
   assertEquals(uids(index), ["a"]);
   index.close();
+});
+
+Deno.test("index: reads every frame of a zstd file", async () => {
+  await using dir = await tempDir();
+  const frames = ["one", "two", "three"].map((uid) => zstdCompressSync(resultLine({ uid })));
+  const path = await dir.write("x.jsonl.zst", new Uint8Array(Buffer.concat(frames)));
+  await using open = await openFiles([path]);
+  const index = openIndex(open.files);
+  await index.readAll();
+  assertEquals(uids(index), ["one", "two", "three"]);
+  index.close();
+  await Deno.writeFile(path, frames[0].subarray(0, -3));
+  await assertRejects(() => openFiles([path]), UsageError, "its zstd data is damaged");
 });
 
 Deno.test("index: opens packed files and folders, and brings the failures of results along", async () => {
