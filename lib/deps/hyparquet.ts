@@ -6,12 +6,12 @@ export {
   type Compressors,
   type DecodedArray,
   type FileMetaData,
-  parquetMetadataAsync,
   type SchemaElement,
 } from "npm:hyparquet@1.33.0";
 export { parquetHeader } from "npm:hyparquet@1.33.0/src/column.js";
 export { parseFloat16 } from "npm:hyparquet@1.33.0/src/convert.js";
 export { decompressPage, readDataPage } from "npm:hyparquet@1.33.0/src/datapage.js";
 export { readRleBitPackedHybrid } from "npm:hyparquet@1.33.0/src/encoding.js";
+export { parquetMetadataAsync } from "npm:hyparquet@1.33.0/src/metadata.js";
 export { readPlain } from "npm:hyparquet@1.33.0/src/plain.js";
 export { compressors } from "npm:hyparquet-compressors@1.1.2";
