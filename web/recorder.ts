@@ -1,11 +1,11 @@
 /**
- * Follows a run for its report, without a page: neither a server nor the files of the page are loaded before
- * the report is made.
+ * Follows a run for its report, without a page: no server is loaded, and the files of the page only once the run is
+ * under way.
  *
  * @module
  */
 
-import { every } from "../lib/timer.ts";
+import { after, every } from "../lib/timer.ts";
 import { Hub } from "./hub.ts";
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState } from "./protocol.ts";
@@ -23,6 +23,9 @@ export interface Recorder {
   close(): void;
 }
 
+/** When the report's module is loaded, at the latest: no start waits for it. */
+const WHILE_UNDER_WAY_MS = 5_000;
+
 /** Follows all runs of a generator from now on, until `close()`. */
 export function createRecorder(
   generator: MonitoredRun,
@@ -35,13 +38,16 @@ export function createRecorder(
     every,
     about,
   });
+  const report = () => import("./report.ts");
+  // Before a run of days has ended, its program may have been replaced by another version.
+  const cancel = after(WHILE_UNDER_WAY_MS, () => void report());
   return {
     state: () => hub.record.state(false),
-    async report() {
-      const { reportOf } = await import("./report.ts");
-      return reportOf(hub);
-    },
+    report: async () => (await report()).reportOf(hub),
     finish: () => hub.finish(),
-    close: () => hub.close(),
+    close() {
+      cancel();
+      hub.close();
+    },
   };
 }
