@@ -100,9 +100,9 @@ class Step implements ByteSink {
   data(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     if (!this.#isBegun) this.#begin(chunk);
+    if (this.#decompressor === undefined) return this.#next.data(chunk);
     if (this.#coding === "gzip") this.#coded.push(chunk);
-    if (this.#decompressor === undefined) this.#next.data(chunk);
-    else this.#decompressor.write(chunk);
+    this.#decompressor.write(chunk);
   }
 
   end(): void {

@@ -216,7 +216,7 @@ const BYTES: readonly ServerCase[] = [
   {
     who: "gateways that change the body",
     sends: "a `Content-Length` that is too long, and a connection that stays open",
-    flags: ["--timeout", "1"],
+    flags: ["--timeout", "2"],
     script: [{ ...WHOLE, framing: "length", breaks: true, stalls: true }],
     expected: RESULT,
   },
