@@ -178,8 +178,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     try {
       if (error === undefined) this.#finish();
       else this.#finishBroken(error);
-    } catch (error) {
-      this.#fail(error);
+    } catch (failure) {
+      const mayBeLines = this.#isAnswer && this.#stream === undefined;
+      if (mayBeLines && this.#body.tellLines()) this.onBodyEnd(error);
+      else this.#fail(failure);
     }
   }
 
@@ -209,7 +211,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     // A broken stream is not complete, whatever its finish reason: a proxy may have cut it, and some servers
     // give a reason in every chunk. A JSON object shows its own end, also where the connection does not.
     else if (this.#stream === undefined && this.#body.holdsObject) this.#finish();
-    else this.#fail(this.#brokenBy(error));
+    else throw this.#brokenBy(error);
   }
 
   #finish(): void {

@@ -81,6 +81,14 @@ export class IncomingBody implements ByteSink {
     return asObject(parseJson(this.text())) !== undefined;
   }
 
+  /** Hands on as events what was buffered, if it is not a document but chunks as bare JSON, which only its end shows.
+   * Returns whether it was. */
+  tellLines(): boolean {
+    const areLines = this.#kind === "document" && areChunkLines(this.#held.all());
+    if (areLines) this.#reader.onEvents(this.#held.all());
+    return areLines;
+  }
+
   /** Stops decoding. */
   drop(): void {
     this.#decoder?.destroy();
@@ -98,11 +106,8 @@ export class IncomingBody implements ByteSink {
     else this.#undecided(chunk);
   }
 
-  /** The end of the decoded bytes. Only here can bare JSON chunks be told from a document. */
+  /** The end of the decoded bytes. */
   end(): void {
-    if (this.#kind === "document" && areChunkLines(this.#held.all())) {
-      this.#reader.onEvents(this.#held.all());
-    }
     this.#reader.onBodyEnd(undefined);
   }
 
@@ -186,7 +191,8 @@ function transcoderFor(
   label: string | readonly string[] | undefined,
   sink: ByteSink,
 ): ByteSink | undefined {
-  const name = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label ?? ""))?.[1];
+  if (label === undefined) return undefined;
+  const name = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label))?.[1];
   if (name === undefined || /^utf-?8$/i.test(name)) return undefined;
   try {
     return new Transcoder(new TextDecoder(name), sink);
