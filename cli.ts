@@ -90,7 +90,7 @@ function denoIo(stdout: Output, stderr: Output, folders: { user: string; start: 
   };
 }
 
-/** Asks on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed afterwards. */
+/** Prompts on standard error. Whatever happens, also Ctrl-C, the terminal echoes what is typed afterwards. */
 async function askSecret(question: string): Promise<string | null> {
   const say = (text: string) => Deno.stderr.writeSync(new TextEncoder().encode(text));
   const onInterrupt = () => {

@@ -30,7 +30,7 @@ export class Keys {
   /** Keys that the user typed, by the place that was empty: teachers with the same place share the key. */
   readonly #typed = new Map<string, string>();
 
-  /** `onMissing`: the user is asked only if standard input and standard error are terminals. */
+  /** `onMissing`: the user is prompted only if standard input and standard error are terminals. */
   constructor(io: Io, onMissing: OnMissingKey) {
     this.#io = io;
     this.#onMissing = onMissing;

@@ -16,7 +16,7 @@ import { helpTopic } from "./words.ts";
 /** Its name in help and version, however it was started. */
 const NAME = PROGRAM_NAME;
 
-/** The width of what stands before the help of a flag or a command. */
+/** Width of the left column, before the help of a flag or a command. */
 const LEFT_COLUMNS = 28;
 
 /** The same where names are short: commands, and the values that one takes. */

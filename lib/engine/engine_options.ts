@@ -29,7 +29,7 @@ export interface EngineListener {
   attemptAnswered(completion: Completion): void;
   /** An attempt failed, or its answer was not kept. */
   attemptFailed(failed: FailedAttempt): void;
-  /** An attempt that was told as `failed` was its teacher's fault: its row has not failed. */
+  /** An attempt that was reported as `failed` was its teacher's fault: its row has not failed. */
   rowReleased(released: ReleasedRow): void;
   /** `state` may have changed. */
   stateChanged(): void;
@@ -43,7 +43,7 @@ export interface EngineOptions {
   teachers: readonly EndpointOptions[];
   /** Where outcomes go. */
   sink: OutcomeSink;
-  /** Is told of every attempt. */
+  /** Receives every attempt. */
   listener: EngineListener;
   /** The run's parameters. */
   params: Params;

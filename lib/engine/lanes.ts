@@ -60,7 +60,7 @@ export class Lanes<T> {
 
   /** Runs the lanes; resolves when all have ended. */
   async run(): Promise<void> {
-    // The iterator of the pool is always drained: it starts no work, and no one else has it.
+    // The iterator of the pool is always drained: it starts no work, and only this code has it.
     const drained = pooledMap(MAX_CONCURRENCY, this.#numbers(), () => this.#drain());
     while (!(await drained.next()).done);
   }

@@ -41,7 +41,7 @@ export interface SentRow {
   readonly heldBack: HeldBack | undefined;
 }
 
-/** Where a row stands: never sent, on its way to a teacher, or between two attempts. */
+/** The state of a row: never sent, being sent, or between two attempts. */
 export type WorkState =
   | { readonly kind: "new" }
   | SentRow
@@ -61,9 +61,9 @@ export interface Work extends AttemptHistory {
   readonly row: Row;
   /** Its place in the order in which rows were first sent. */
   readonly sequence: number;
-  /** What is sent beside the messages. A retry may have a higher token limit or another seed. */
+  /** Request parameters. A retry may have a higher token limit or another seed. */
   params: Params;
-  /** Where it stands. */
+  /** State of the row. */
   state: WorkState;
   /** The teacher that did not mark its last answer as complete: another one may do so. */
   avoided: Endpoint | undefined;
@@ -81,7 +81,7 @@ export interface Work extends AttemptHistory {
   latencyMs: number;
   /** US dollars, all attempts together. */
   costUsd: number;
-  /** The last answer that was not accepted. It was paid for, so it stands beside the failure if no better one
+  /** The last answer that was not accepted. It was paid for, so it is written with the failure if no better one
    * follows. */
   rejected: RejectedAnswer | undefined;
   /** The teachers that have asked to wait with this row; undefined if there is none. */

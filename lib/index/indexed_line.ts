@@ -105,7 +105,7 @@ export class CurrentLine implements IndexedLine {
   damage(what: string, cause?: unknown): DamagedFileError {
     return new DamagedFileError(
       `Cannot use "${this.#path}" line ${this.number}: ${what}. Repair or remove the line; ` +
-        `its row will be asked again`,
+        `its row will be sent again`,
       { path: this.#path, cause },
     );
   }

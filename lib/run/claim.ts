@@ -30,7 +30,7 @@ export interface ClaimOptions {
   readonly options: Pick<RunOptions, "lock" | "resume" | "overwrite">;
   /** The lock of all outputs of the run, where it has many. @default each has its own */
   readonly shared?: SharedLock;
-  /** Tells the user something. */
+  /** Reports something to the user. */
   readonly notice: (level: "info" | "warning", message: string) => void;
 }
 
@@ -124,7 +124,7 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       notice(
         "warning",
         `Cut off half a line at the end of "${path}" (kept in "${tail.keptAt}"); ` +
-          "its row will be asked again",
+          "its row will be sent again",
       );
     }
   }

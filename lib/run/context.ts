@@ -55,7 +55,7 @@ export interface JobContext {
   readonly acceptsEndings?: boolean;
   /** Limit of rows. @default that of the run */
   readonly limit?: number;
-  /** Answers for each row. @default what `run.json` says where failed rows are asked again, else 1 */
+  /** Answers for each row. @default what `run.json` says if failed rows are retried, else 1 */
   readonly samples?: number;
   /** The settings of the run's answers; a seed in its parameters is raised for the second answer to a row and
    * later ones. */

@@ -213,7 +213,7 @@ async function statOf(path: string): Promise<Deno.FileInfo> {
   }
 }
 
-/** The file beside it with the most similar name, if it is similar enough, or else the folder of a relative
+/** The file in the same folder with the most similar name, if it is similar enough, or else the folder of a relative
  * path. */
 async function similarName(path: string): Promise<string> {
   const target = await Deno.readLink(path).catch(() => undefined);

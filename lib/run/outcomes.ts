@@ -53,7 +53,7 @@ export interface Answer<Row = unknown> extends OutcomeCommon<Row> {
   readonly response: string;
   /** The reasoning, or "". */
   readonly reasoning: string;
-  /** The finish reason, in the teacher's own word: `stop`, `tool_calls`, … */
+  /** The finish reason, as the teacher sent it: `stop`, `tool_calls`, … */
   readonly finishReason: string;
   /** Tool calls in the OpenAI form; empty if there are none. */
   readonly toolCalls: readonly unknown[];

@@ -201,8 +201,8 @@ function fromRunLines(inputs: readonly string[], found: readonly Found[]): strin
       `${formatCountOf(fromRuns, "row")} of ${nameOf(inputs[index])} ${
         fromRuns === 1 ? "is a line" : "are lines"
       } ` +
-      "that an earlier run has written: their prompts are asked again. " +
-      '"export" makes a training set of results, and "retry" asks failed rows again',
+      "that an earlier run has written: their prompts are sent again. " +
+      '"export" makes a training set of results, and "retry" retries failed rows',
     ]
   );
 }
@@ -222,7 +222,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
       [one.failed, "failed before"],
       [one.merged, "merged as identical"],
       [one.changed, "edited since"],
-      [one.resent.values().reduce((total, count) => total + count, 0), "sent in another way now"],
+      [one.resent.values().reduce((total, count) => total + count, 0), "sent differently now"],
       [one.bad.count, "bad"],
     ] as const;
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>

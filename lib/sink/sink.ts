@@ -32,7 +32,7 @@ export interface SinkOptions {
   readonly onDurable?: (outcomes: readonly Outcome[]) => void;
   /** The disk takes no more bytes; writing is tried again until it does, and `put` waits. */
   readonly onStall?: (error: SinkError) => void;
-  /** The disk takes bytes again, for both files. */
+  /** The disk accepts bytes again, for both files. */
   readonly onRecover?: () => void;
   /** Nothing more can be made durable; called once. */
   readonly onBroken?: (error: SinkError) => void;

@@ -190,7 +190,7 @@ function keptOf(
   return kept;
 }
 
-/** The finish reason in the first of these objects that has one, in the server's own word; "" if none has. */
+/** The finish reason in the first of these objects that has one, as the server sent it; "" if none has. */
 export function finishReasonOf(choice: JsonObject, around?: JsonObject): string {
   return reasonIn(choice) || (around === undefined ? "" : reasonIn(around));
 }

@@ -173,7 +173,7 @@ export function otherAnswer(body: JsonObject): OtherAnswer | undefined {
   return { words: "This is an answer of the responses API: add --endpoint responses", content: "" };
 }
 
-/** What stands behind these names and places. */
+/** The value at this path of names and indexes. */
 function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let found = value;
   for (const step of path) {

@@ -67,7 +67,7 @@ export class StreamReader implements EventSink {
     this.#habits = habits;
   }
 
-  /** The finish reason, in the server's own word; "" if there is none yet, or where it proves nothing. */
+  /** The finish reason, as the server sent it; "" if there is none yet, or where it proves nothing. */
   get finishReason(): string {
     return this.#habits.endsByDoneOnly && !this.done ? "" : this.#parts.finishReason;
   }

@@ -13,7 +13,7 @@ import { asObject, type JsonObject, leadingObject, parseJson } from "./json.ts";
 
 /** The consumer of events. */
 export interface EventSink {
-  /** Whether no further event is wanted. */
+  /** Whether no further events are needed. */
   readonly isOver: boolean;
   /** An event that holds an object, and the object's text. */
   onObject(object: JsonObject, text: string): void;

@@ -93,7 +93,7 @@ export interface Completion {
   readonly response: string;
   /** The reasoning. @default "" */
   readonly reasoning?: string;
-  /** Why it ended, in the server's own word: `stop`, `length`, `content_filter`, `tool_calls`, …; "" if the
+  /** Why it ended, as the server sent it: `stop`, `length`, `content_filter`, `tool_calls`, …; "" if the
    * server does not say. An answer is not kept if its reason is not known to mean a complete answer
    * (`acceptEndings`). */
   readonly finishReason: string;

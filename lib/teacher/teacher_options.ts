@@ -64,7 +64,7 @@ export interface OpenAICompatibleOptions {
   ca?: string;
   /** The certificate (PEM, with its chain) to show to a teacher that asks for one (mTLS). @default none */
   clientCert?: string;
-  /** The private key (PEM, not encrypted) of `clientCert`. @default the one that stands in `clientCert` */
+  /** The private key (PEM, not encrypted) of `clientCert`. @default the one in `clientCert` */
   clientKey?: string;
   /** Accepts any certificate: anyone in between can read prompts, answers and the key.
    * @default false */
@@ -208,7 +208,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
  * The header field with the key, else with the credentials of the address, else none. Azure takes keys in
  * `api-key`, and only its tokens, which are JSON Web Tokens, in `Authorization`.
  *
- * @throws {TypeError} If the key cannot stand in a header field. The key is not shown.
+ * @throws {TypeError} If the key cannot be sent in a header field. The key is not shown.
  */
 export function keyHeader(
   apiKey: string | undefined,

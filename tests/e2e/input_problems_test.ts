@@ -239,7 +239,7 @@ Deno.test("results and failures given as inputs, and a field that no row has, ar
   assertExit(result, 0);
   assertStringIncludes(
     result.stderr,
-    `2 rows of "${again}" are lines that an earlier run has written: their prompts are asked again`,
+    `2 rows of "${again}" are lines that an earlier run has written: their prompts are sent again`,
   );
   const args = [input, "-o", dir.path("new/"), "--dry-run"];
   const field = await distill(server, [...args, "--prompt-field", "promt"]);

@@ -167,7 +167,7 @@ export function aboutPath(message: string): boolean {
   return says(message, /unexpected endpoint/i);
 }
 
-/** That nginx wants a client certificate, or another one. */
+/** nginx requires a client certificate, or another one. */
 export function aboutClientCertificate(message: string): boolean {
   return says(message, /no required SSL certificate|the SSL certificate error/i);
 }

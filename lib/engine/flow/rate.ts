@@ -38,7 +38,7 @@ const WIDEST_SPACING_MS = 5_000;
 
 /**
  * The rate limiter of one teacher. Every attempt is a `take()`, then exactly one of `answered()`, `failed()` and
- * `returned()`; `refused()` is told besides.
+ * `returned()`; `refused()` is called in addition.
  */
 export class RateLimiter {
   readonly #now: () => number;
