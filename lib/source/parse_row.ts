@@ -201,7 +201,7 @@ function parseJson(text: string): ParsedJson | RowProblem {
 
 /** What other programs write instead of JSON. */
 function notJsonHint(text: string): string {
-  if (text.includes("\0")) return "NUL bytes: the file was not written whole";
+  if (text.includes("\0")) return "NUL bytes: the file was not written completely";
   if (/^\s*[{[]\s*[{['].*'\s*:/s.test(text)) {
     return "written as Python: write rows with json.dumps";
   }
