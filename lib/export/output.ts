@@ -70,7 +70,7 @@ export async function openOutput(
       return toPipe(file.writable, output, { isOurs: true });
     }
     await Deno.mkdir(dirname(path), { recursive: true });
-    replacement = await Replacement.open(path, { mode });
+    replacement = await Replacement.open(path, { mode, removesLeftovers: true });
   } catch (cause) {
     throw cause instanceof SinkError ? cause : cannotWrite(output, cause);
   }

@@ -22,7 +22,7 @@ export class MergedFile implements LineSink, AsyncDisposable {
 
   /** Starts the file. */
   static async open(path: string, mode: number | undefined): Promise<MergedFile> {
-    return new MergedFile(await Replacement.open(path, { mode }));
+    return new MergedFile(await Replacement.open(path, { mode, removesLeftovers: true }));
   }
 
   /** The number of bytes that are not written yet. */

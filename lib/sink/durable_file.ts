@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "../deps/std_path.ts";
+import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
 import { ifThere, systemReason } from "../files.ts";
 
@@ -19,6 +19,9 @@ export interface ReplacementOptions {
   /** Whether a link stays and its target is replaced. Files with names of our own never follow one: it may lead
    * to a file of the user's. */
   followsLinks?: boolean;
+  /** Whether to remove new versions of the file whose processes were killed. For commands that hold no lock, in whose
+   * note the token would be. @default false */
+  removesLeftovers?: boolean;
 }
 
 /**
@@ -67,12 +70,15 @@ export class Replacement implements AsyncDisposable {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
     const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
+    if (options.removesLeftovers) await removeLeftovers(target);
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
       // What only the owner may read in the old version must not be readable for others, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
       const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
+      // Tells others that this version is being written; where there are no locks, it is told by nothing.
+      await file.tryLock(true).catch(() => {});
       const replacement = new Replacement(target, temporaryPath, file);
       if (old !== undefined) await takeAfter(temporaryPath, old);
       return replacement;
@@ -115,6 +121,19 @@ export class Replacement implements AsyncDisposable {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     this.#file.close();
+  }
+}
+
+/** Removes versions of a file that no process is writing: those that are not locked, where files can be locked. */
+async function removeLeftovers(target: string): Promise<void> {
+  const name = basename(target);
+  const entries = await Array.fromAsync(Deno.readDir(dirname(target))).catch(() => []);
+  for (const entry of entries) {
+    const token = entry.name.slice(name.length + 1, -".tmp".length);
+    const path = temporaryPathOf(target, token);
+    if (!entry.isFile || !/^[0-9a-f]{16}$/.test(token) || basename(path) !== entry.name) continue;
+    using file = await Deno.open(path, { write: true }).catch(() => null);
+    if (await file?.tryLock(true).catch(() => false)) await Deno.remove(path).catch(() => {});
   }
 }
 

@@ -109,3 +109,28 @@ Deno.test("writeFileDurably() replaces a link instead of its target if told so",
   assertEquals([await dir.read("mine"), await dir.read("status.json")], ["precious", "{}"]);
   assertEquals((await Deno.lstat(path)).isSymlink, false);
 });
+
+Deno.test("Replacement removes what killed processes have left of the same file, and nothing else", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.jsonl");
+  const left = `x.jsonl.${"0".repeat(16)}.tmp`;
+  const others = [
+    `y.jsonl.${"0".repeat(16)}.tmp`,
+    "x.jsonl.mine.tmp",
+    `x.jsonl.${"0".repeat(16)}.bak`,
+  ];
+  for (const name of [left, ...others]) await dir.write(name, "half");
+  const options = { removesLeftovers: true };
+  await using first = await Replacement.open(path, options);
+  assertEquals((await dir.names()).includes(left), false);
+  {
+    // The first one is being written.
+    await using second = await Replacement.open(path, options);
+    await second.write(new TextEncoder().encode("second"));
+    assertEquals((await dir.names()).filter((name) => /[0-9a-f]{16}\.tmp$/.test(name)).length, 3);
+  }
+  await first.write(new TextEncoder().encode("first"));
+  await first.commit();
+  assertEquals(await dir.read("x.jsonl"), "first");
+  assertEquals(await dir.names(), ["x.jsonl", ...others].toSorted());
+});
