@@ -44,6 +44,7 @@ export function renderMetrics(hub: Hub): string {
   const metrics = snapshot === undefined ? [] : [
     ...rowMetrics(snapshot),
     ...attemptMetrics(snapshot),
+    teacherStates(snapshot),
     ...costMetrics(snapshot),
     ...processMetrics(snapshot),
     latencyHistogram(hub),
@@ -105,16 +106,19 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
       type: "gauge",
       values: quantiles.map(([quantile, ms]) => ({ labels: { quantile }, value: ms / 1000 })),
     },
-    {
-      name: "teacher_up",
-      help: "Whether a teacher takes requests.",
-      type: "gauge",
-      values: snapshot.teachers.map(({ address, model, state }, index) => ({
-        labels: { index: String(index), address, model },
-        value: state === "up" ? 1 : 0,
-      })),
-    },
   ];
+}
+
+function teacherStates(snapshot: Snapshot): Metric {
+  return {
+    name: "teacher_up",
+    help: "Whether a teacher takes requests.",
+    type: "gauge",
+    values: snapshot.teachers.map(({ address, model, state }, index) => ({
+      labels: { index: String(index), address, model },
+      value: state === "up" ? 1 : 0,
+    })),
+  };
 }
 
 function costMetrics(snapshot: Snapshot): Metric[] {

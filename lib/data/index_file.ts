@@ -100,11 +100,50 @@ function readTable(file: Deno.FsFile, header: Header): Table {
 /** Writes an index; returns the reason if that fails. */
 export function writeIndexFile(
   path: string,
-  { table, files }: { readonly table: Table; readonly files: readonly DataFile[] },
+  index: { readonly table: Table; readonly files: readonly DataFile[] },
 ): string | undefined {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    {
+      using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
+      writeIndex(file, index);
+    }
+    Deno.renameSync(temporary, path);
+    return undefined;
+  } catch (error) {
+    try {
+      Deno.removeSync(temporary);
+    } catch {
+      // It was never created.
+    }
+    return systemReason(error);
+  }
+}
+
+function writeIndex(
+  file: Deno.FsFile,
+  { table, files }: { readonly table: Table; readonly files: readonly DataFile[] },
+): void {
   const rows = table.length;
   const fields = [...table.fields.values()];
-  const header: Header = {
+  const text = new TextEncoder().encode(JSON.stringify(headerOf(table, fields, files)));
+  writeAll(file, new Uint8Array(new Uint32Array([text.length]).buffer));
+  writeAll(file, text);
+  for (const name of COLUMN_NAMES) writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));
+  for (const { codes, numbers } of fields) {
+    writeAll(file, codes.subarray(0, rows));
+    if (numbers !== undefined) writeAll(file, bytesOf(numbers.subarray(0, rows)));
+  }
+}
+
+function headerOf(
+  table: Table,
+  fields: readonly OwnField[],
+  files: readonly DataFile[],
+): Header {
+  const rows = table.length;
+  return {
     format: FORMAT,
     rows,
     files: files.map(({ mark, lastLength }) => ({ mark, lastLength })),
@@ -120,32 +159,6 @@ export function writeIndexFile(
       hasNumbers,
     })),
   };
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  try {
-    Deno.mkdirSync(dirname(path), { recursive: true });
-    {
-      using file = Deno.openSync(temporary, { write: true, create: true, truncate: true });
-      const text = new TextEncoder().encode(JSON.stringify(header));
-      writeAll(file, new Uint8Array(new Uint32Array([text.length]).buffer));
-      writeAll(file, text);
-      for (const name of COLUMN_NAMES) {
-        writeAll(file, bytesOf(table.columns[name].subarray(0, rows)));
-      }
-      for (const { codes, numbers } of fields) {
-        writeAll(file, codes.subarray(0, rows));
-        if (numbers !== undefined) writeAll(file, bytesOf(numbers.subarray(0, rows)));
-      }
-    }
-    Deno.renameSync(temporary, path);
-    return undefined;
-  } catch (error) {
-    try {
-      Deno.removeSync(temporary);
-    } catch {
-      // It was never created.
-    }
-    return systemReason(error);
-  }
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> {
