@@ -6,8 +6,9 @@
  */
 
 import { crc32 } from "node:zlib";
-import { type ColumnMetaData, parquetHeader } from "../deps/hyparquet.ts";
+import { parquetHeader } from "../deps/hyparquet.ts";
 import {
+  type Codec,
   NO_PAGE,
   NO_VALUES,
   type Page,
@@ -17,6 +18,15 @@ import {
 } from "./parquet_pages.ts";
 import type { LeafNode } from "./parquet_schema.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
+
+/** Where the values of a column stand in a row group. */
+export interface ChunkLayout {
+  readonly codec: Codec;
+  /** How many there are, nulls included. */
+  readonly values: number;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** The bytes of a chunk, from its start to its end. */
 export interface ChunkBytes {
@@ -54,14 +64,14 @@ export class LeafColumn {
   /** The JSON of its values, as far as they have come. */
   #texts: (string | undefined)[] = [];
 
-  constructor(leaf: LeafNode, meta: ColumnMetaData, bytes: ChunkBytes, note: RowNote) {
+  constructor(leaf: LeafNode, layout: ChunkLayout, bytes: ChunkBytes, note: RowNote) {
     this.leaf = leaf;
     this.#note = note;
-    this.#decoder = new PageDecoder(leaf, meta);
+    this.#decoder = new PageDecoder(leaf, layout.codec);
     this.#chunk = new ChunkReader(bytes);
     this.#write = valueWriterOf(leaf);
     this.#definition = leaf.definition;
-    this.#valuesLeft = Number(meta.num_values);
+    this.#valuesLeft = layout.values;
   }
 
   /** Reads the next page; there must be one. */

@@ -18,6 +18,8 @@ import {
 } from "../deps/hyparquet.ts";
 import type { LeafNode } from "./parquet_schema.ts";
 
+/** How the pages of a chunk are compressed. */
+export type Codec = ColumnMetaData["codec"];
 /** The header of a page. */
 export type PageHeader = ReturnType<typeof parquetHeader>;
 type Decoder = Parameters<typeof readDataPage>[2];
@@ -58,7 +60,7 @@ export class PageDecoder {
   readonly #definition: number;
   readonly #repetition: number;
 
-  constructor({ elements, definition, repetition }: LeafNode, { codec }: ColumnMetaData) {
+  constructor({ elements, definition, repetition }: LeafNode, codec: Codec) {
     this.#definition = definition;
     this.#repetition = repetition;
     const element = elements.at(-1)!;
