@@ -1,6 +1,6 @@
 /**
  * Who may talk to the monitor. A server on a loopback port can be reached by every page that the
- * person has open, whatever site it is from; each check here closes one way in.
+ * user has open, whatever its site; each check here closes one way in.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { timingSafeEqual } from "node:crypto";
 /** 192 bits. */
 const TOKEN_BYTES = 24;
 
-/** The names of this machine that no other machine can give itself in a DNS answer. */
+/** The names of this machine that no DNS answer can give to another machine. */
 const LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"];
 
 /** Listening on all addresses: the page may be opened by any of them. */
@@ -26,7 +26,7 @@ export function createToken(): string {
     .toBase64({ alphabet: "base64url", omitPadding: true });
 }
 
-/** Whether both are the same, in a time that does not tell how much of them is. The length is no secret. */
+/** Whether both are the same, compared in constant time. Their length is not secret. */
 export function isSameSecret(given: string | undefined, secret: string): boolean {
   if (given === undefined) return false;
   const encoder = new TextEncoder();
@@ -40,7 +40,7 @@ export function isSameSecret(given: string | undefined, secret: string): boolean
  * owner lets it point here (DNS rebinding). An address cannot be rebound, hence where the monitor
  * listens on all addresses, all addresses are right.
  *
- * @param hostname what the monitor listens on
+ * @param hostname the address that the monitor listens on
  */
 export function isOwnHost(host: string | null, hostname: string): boolean {
   const name = HOST.exec(host?.toLowerCase() ?? "")?.groups?.name;
@@ -50,9 +50,11 @@ export function isOwnHost(host: string | null, hostname: string): boolean {
   return ALL_ADDRESSES.includes(own) ? IPV4.test(name) || name.startsWith("[") : name === own;
 }
 
-/** Whether the request was made by the monitor's own page: its `Origin` is there and names the host and
- * port that it asks for, and the browser, if it says something of it, says so too. A page on another port
- * of this machine gets the cookie sent along, hence this check. */
+/**
+ * Whether the request was made by the monitor's own page: its `Origin` names the host and port of
+ * the request, and `Sec-Fetch-Site`, where the browser sends it, is `same-origin`. Browsers also
+ * send the cookie from pages on other ports of this machine, hence this check.
+ */
 export function isOwnPage(headers: Headers): boolean {
   const origin = ORIGIN.exec(headers.get("origin")?.toLowerCase() ?? "")?.groups?.host;
   const site = headers.get("sec-fetch-site");
@@ -60,16 +62,21 @@ export function isOwnPage(headers: Headers): boolean {
     (site === null || site === "same-origin");
 }
 
-/** Whether a GET is one of the monitor's own page or of the user who typed the address, as far as the
- * browser says. Tools say nothing. */
+/**
+ * Whether a GET comes from the monitor's own page or from a user who typed the address, as far as
+ * the browser tells. Tools do not tell, and are let through.
+ */
 export function isOwnRead(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   return site === null || site === "same-origin" || site === "none";
 }
 
-/** Whether a browser came here by a link of another site, as far as it can be told. Where it follows a
- * redirect from here, it still counts as sent by that site and leaves `SameSite=Strict` cookies behind. To
- * an address without TLS in a network it says nothing of the site, so there it may have. */
+/**
+ * Whether a browser followed a link of another site to get here. If it were redirected, the next
+ * request would still count as sent by that site and would lack `SameSite=Strict` cookies. Browsers
+ * send no `Sec-Fetch-Site` to a network address without TLS: there, any browser is assumed to come
+ * from elsewhere.
+ */
 export function isFromElsewhere(headers: Headers): boolean {
   const site = headers.get("sec-fetch-site");
   const isBrowser = headers.get("accept")?.includes("text/html") ?? false;
@@ -81,7 +88,7 @@ export function bearerToken(headers: Headers): string | undefined {
   return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-/** How an address stands in a URL: IPv6 in brackets. */
+/** An address as written in a URL: IPv6 in brackets. */
 export function bracketed(hostname: string): string {
   return hostname.includes(":") && !hostname.startsWith("[") ? `[${hostname}]` : hostname;
 }

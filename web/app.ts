@@ -21,23 +21,23 @@ import { fitted } from "./samples.ts";
 import { addDataRoutes, DATA_PATH } from "./view/routes.ts";
 import type { RunData } from "./view/run_data.ts";
 
-/** What an app is made from. */
+/** The options of the app. */
 export interface AppOptions {
   /** The run that controls act upon. */
   readonly run: MonitoredRun;
-  /** Tells pages of it. */
+  /** Sends the run to its pages. */
   readonly hub: Hub;
-  /** Lets a browser or a scraper in. */
+  /** The token that a browser or a scraper must send. */
   readonly token: string;
-  /** The name of the cookie that stands for the token. */
+  /** The name of the cookie that holds the token. */
   readonly cookieName: string;
-  /** What the server listens on. */
+  /** The address that the server listens on. */
   readonly hostname: string;
-  /** What the run writes, for the page over it. @default there is none */
+  /** The output of the run, for the data page. @default there is no data page */
   readonly data?: RunData;
 }
 
-/** The link to the page over the data is shown where there is one. */
+/** The link to the data page, shown where there is one. */
 const HIDDEN_LINK = 'id="data-link" hidden';
 const SHOWN_LINK = 'id="data-link"';
 
@@ -49,19 +49,22 @@ const ASSETS = {
   "/uplot.css": ["text/css; charset=utf-8", UPLOT_CSS],
 } as const;
 
-/** Bodies of controls are smaller. */
+/** Above the size of any control's body. */
 const MAX_BODY_BYTES = 1024;
 
-/** No pings: the runtime forgets to end their timer when a page is lost, and lives on for it. A page that
- * is gone is noticed by what it is sent: TCP gives up, or its backlog grows too large. */
+/**
+ * No pings: when a page is lost, the runtime does not stop their timer, which keeps the process
+ * alive. A lost page is noticed when it is sent something: TCP gives up, or its backlog grows too
+ * large.
+ */
 const IDLE_TIMEOUT_S = 0;
 
-/** What follows a path prefix, which a proxy may leave in place. */
+/** The part of a path after a prefix, which a proxy may leave in place. */
 const RUN_PATH =
   /\/(?:(?:page|markdown|uplot)\.(?:js|css)|ws|report|report-shell|metrics|control\/[a-z]*|samples(?:\/\d+)?|)$/;
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|${RUN_PATH.source}`);
 
-/** Makes the app. */
+/** Creates the app. */
 export function createApp(options: AppOptions): Hono {
   const { hub } = options;
   const { data } = options;
@@ -102,8 +105,10 @@ export function createApp(options: AppOptions): Hono {
   return app;
 }
 
-/** Neither the runtime nor Hono looks at who asks for a WebSocket, and a handler that throws would end the
- * process: those of the hub do not. */
+/**
+ * Neither the runtime nor Hono checks the origin of a WebSocket request. A handler that throws
+ * would end the process: those of the hub do not throw.
+ */
 function upgrade(c: Context, hub: Hub): Response {
   const { raw } = c.req;
   if (!isOwnPage(raw.headers)) return c.text("Cannot connect: another page has asked", 403);
@@ -121,7 +126,9 @@ function upgrade(c: Context, hub: Hub): Response {
   return response;
 }
 
-/** Undefined for a request without the header fields of a handshake: the runtime throws. */
+/**
+ * Undefined for a request without the header fields of a handshake, for which the runtime throws.
+ */
 function upgradeOf(request: Request): Deno.WebSocketUpgrade | undefined {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
@@ -149,7 +156,7 @@ async function control(c: Context, name: string, { run, hub }: AppOptions): Prom
   }
 }
 
-/** Whether the run cannot do what it was asked for: a budget, where a price is not known. */
+/** Whether the run refuses the control: a budget where a price is not known. */
 function isRefusal(error: unknown): error is Error {
   return error instanceof TypeError || error instanceof RangeError || error instanceof UsageError;
 }

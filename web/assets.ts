@@ -47,11 +47,13 @@ import text from "./page/text.js" with { type: "text" };
 import textStyle from "./page/text.css" with { type: "text" };
 import theme from "./page/theme.js" with { type: "text" };
 
-/** What any page of this server is made of: figures, elements, the theme, texts of models. Each after those
- * that it imports. */
+/**
+ * The modules that all pages share: figures, elements, the theme, texts of models. Each comes after
+ * those that it imports.
+ */
 export const COMMON_MODULES: readonly string[] = [figures, dom, theme, code, markdown, text];
 
-/** The style of all that. */
+/** The styles that all pages share. */
 export const COMMON_STYLES: readonly string[] = [base, controlStyle, textStyle];
 
 const MODULES = [
@@ -91,15 +93,15 @@ const STYLES = [
 /** The page. */
 export const PAGE_HTML: string = inShell(HTML);
 
-/** Its script: the modules of `page/` in one, since a report has no address to import from. */
+/** Its script: the modules of `page/` in one file, since a report has no address to import from. */
 export const PAGE_JS: string = joinModules(MODULES);
 
 /** Its style. */
 export const PAGE_CSS: string = STYLES.join("\n");
 
 /**
- * The script of uPlot. It writes numbers in the browser's language and dies of one that `Intl` does not know,
- * such as `en-US@posix`: it is shown the page's own language in place of the browser's.
+ * The script of uPlot. It writes numbers in the browser's language and throws where `Intl` does not
+ * know it, such as `en-US@posix`: it gets the page's language instead of the browser's.
  */
 export const UPLOT_JS: string =
   `var uPlot=function(navigator){${UPLOT_SCRIPT}\nreturn uPlot}({language:"en-US"});\n`;

@@ -1,5 +1,5 @@
 /**
- * What a page can ask of the run.
+ * The controls that a page has over the run.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import type { MonitoredRun } from "./monitored_run.ts";
 import type { ControlName } from "./protocol.ts";
 
-/** What controls act upon. */
+/** The target of the controls. */
 export interface ControlTarget {
   /** The run. */
   readonly run: MonitoredRun;
-  /** What is to be done after it: whether failed rows are asked again. */
+  /** The plan for its end: whether failed rows are asked again. */
   readonly plan: { retryWhenDone: boolean };
 }
 
-/** Checks a body, does what it says, and gives the words for the log. */
+/** Checks a body, runs the control, and returns the text for the log. */
 type Control = (body: unknown, target: ControlTarget) => string;
 
 const CONTROLS: Readonly<Record<ControlName, Control>> = {
@@ -65,17 +65,18 @@ export function isControl(name: string): name is ControlName {
 }
 
 /**
- * Does what a page asks, and says so as an event of the run. Nothing is done where the body is not what
- * the control takes.
+ * Runs a control, and records it as an event of the run. A body that the control does not take
+ * changes nothing.
  *
- * @throws {TypeError | RangeError | UsageError} when the body is not right, or the run refuses what it says
+ * @throws {TypeError | RangeError | UsageError} when the body is invalid, or the run refuses the
+ * value
  */
 export function useControl(name: ControlName, body: unknown, target: ControlTarget): void {
   const words = CONTROLS[name](body, target);
   target.run.notice("info", `${words} (from the monitor)`);
 }
 
-/** The one field that the body has. */
+/** The value of the body's only field. */
 function only<T>(
   field: string,
   body: unknown,

@@ -1,18 +1,21 @@
 /**
- * Long texts, made short.
+ * Shortens long texts.
  *
  * @module
  */
 
 const ELLIPSIS = "…";
 
-/** A slice keeps the whole text in memory that it was cut from; a text that is decoded anew does not. */
+/**
+ * A slice keeps the whole text that it was cut from in memory; a text that was encoded and decoded
+ * does not.
+ */
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
- * Cuts `text` to at most `maxLength` UTF-16 units, the ellipsis at its end included, and never through a
- * character. What was cut is a text of its own: it does not keep the long one in memory.
+ * Cuts `text` to at most `maxLength` UTF-16 units, the ellipsis at its end included, and never
+ * through a character. The result does not keep the long text in memory.
  */
 export function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
@@ -22,7 +25,7 @@ export function cut(text: string, maxLength: number): string {
   return DECODER.decode(ENCODER.encode(text.slice(0, end))) + ELLIPSIS;
 }
 
-/** How many bytes `text` is in UTF-8. */
+/** The size of `text` in UTF-8 bytes. */
 export function byteLength(text: string): number {
   return ENCODER.encode(text).length;
 }

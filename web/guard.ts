@@ -1,5 +1,6 @@
 /**
- * The rules that every request to a page of ours passes first: the page of a run and that of its data.
+ * The checks that every request to a page of the monitor passes first: the page of a run and that
+ * of its data.
  *
  * @module
  */
@@ -8,15 +9,15 @@ import { type Context, getCookie, Hono, setCookie } from "../lib/deps/hono.ts";
 import { bearerToken, isFromElsewhere, isOwnHost, isOwnRead, isSameSecret } from "./access.ts";
 import { TEXT_ONLY } from "./report.ts";
 
-/** What lets a request in. */
+/** The conditions for a request to be answered. */
 export interface GuardOptions {
-  /** Lets a browser or a scraper in. */
+  /** The token that a browser or a scraper must send. */
   readonly token: string;
-  /** The name of the cookie that stands for the token. */
+  /** The name of the cookie that holds the token. */
   readonly cookieName: string;
-  /** What the server listens on. */
+  /** The address that the server listens on. */
   readonly hostname: string;
-  /** What follows a path prefix, which a proxy may leave in place. */
+  /** The part of a path after a prefix, which a proxy may leave in place. */
   readonly ownPath: RegExp;
   /** Answers a browser that is let in at `/`. */
   readonly page: (c: Context) => Response;
@@ -42,8 +43,8 @@ export const HTML = "text/html; charset=utf-8";
 
 const NO_TOKEN = "Open the address that the run has printed: it holds the token";
 
-/** Continues to the page by itself: other than a redirect, that is a request of this site. */
-const DOORSTEP = `<!DOCTYPE html>
+/** Continues to the page by itself: unlike a redirect, that counts as a request of this site. */
+const CONTINUE_PAGE = `<!DOCTYPE html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
@@ -54,7 +55,7 @@ const DOORSTEP = `<!DOCTYPE html>
 </html>
 `;
 
-/** An app that answers nothing yet but who may ask. */
+/** An app with these checks and no routes. */
 export function guardedApp(options: GuardOptions): Hono {
   const { token, cookieName, ownPath, page, scraped } = options;
   const isKnown = (c: Context) => isSameSecret(getCookie(c, cookieName), token);
@@ -75,7 +76,7 @@ export function guardedApp(options: GuardOptions): Hono {
     if (!isSameSecret(given, token)) return c.text(NO_TOKEN, 401);
     setCookie(c, cookieName, token, { httpOnly: true, sameSite: "Strict", path: "/" });
     return isFromElsewhere(c.req.raw.headers)
-      ? c.body(DOORSTEP, 200, { "content-type": HTML })
+      ? c.body(CONTINUE_PAGE, 200, { "content-type": HTML })
       : c.redirect("./", 303);
   });
 
@@ -93,7 +94,7 @@ export function guardedApp(options: GuardOptions): Hono {
   return app;
 }
 
-/** Takes no `URL`: one with the Host of a forged request may not be valid, and throws. */
+/** Does not use `URL`, which throws where a forged `Host` makes the address invalid. */
 function pathIn(url: string, ownPath: RegExp): string {
   const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] ?? "";
   return ownPath.exec(path)?.[0] ?? path;

@@ -6,22 +6,22 @@
 
 import { type History as WireHistory, HISTORY_COLUMNS, type HistoryColumn } from "./protocol.ts";
 
-/** The most points that are kept. */
+/** The maximum number of points. */
 export const MAX_POINTS = 1_000;
 
-/** What a point stands for at first: as often as a page gets a snapshot. */
+/** The time of a point at first: the interval at which a page gets snapshots. */
 const FIRST_POINT_S = 0.5;
 
-/** What is known at one moment. Counters only grow; gauges are as they are. */
+/** The state of the run at one moment. Counters only grow; gauges go up and down. */
 export interface Reading {
   /** Seconds since the run could send its first row. */
   readonly elapsedS: number;
-  /** Counters: rows that got their result, rows that failed, tokens, refusals for load. */
+  /** Counters: rows answered, rows failed, tokens, attempts refused for load. */
   readonly succeeded: number;
   readonly failed: number;
   readonly completionTokens: number;
   readonly refusedForLoad: number;
-  /** Latency of the moment in milliseconds, or null where nothing was answered. */
+  /** The latest latency in milliseconds, or null where nothing was answered. */
   readonly p50: number | null;
   readonly p90: number | null;
   readonly p99: number | null;
@@ -30,17 +30,17 @@ export interface Reading {
   readonly limit: number;
   readonly concurrency: number;
   readonly cpuPercent: number;
-  /** The largest of a point's time is kept. */
+  /** Of these, a point keeps the maximum. */
   readonly lagMs: number;
   readonly rssBytes: number;
 }
 
-/** What a gauge was during a point: the mean of its readings. */
+/** The gauges of which a point keeps the mean. */
 const MEANS = ["p50", "p90", "p99", "inFlight", "limit", "cpuPercent"] as const;
 
 /** One point: counters and settings as they were at its end, gauges summed up. */
 interface Point {
-  /** Which time it stands for, counted in `#pointS`. */
+  /** Its number on the time axis, in units of `#pointS`. */
   slot: number;
   elapsedS: number;
   succeeded: number;
@@ -56,16 +56,16 @@ interface Point {
 }
 
 /**
- * Points of equal length in time. When there are too many, their length doubles and neighbours become
- * one, so that a run of ten days has as many points as one of ten minutes. Rates are differences of
- * counters and so survive any number of mergers exactly.
+ * Points of equal duration. When there are too many, the duration doubles and neighbours are
+ * merged, so that a run of ten days has as many points as one of ten minutes. Rates are differences
+ * of counters, so merging keeps them exact.
  */
 export class History {
   readonly #maxPoints: number;
   #points: Point[] = [];
   #pointS = FIRST_POINT_S;
   #thinned = 0;
-  /** Where the run that is under way began: one generator may run more than once. */
+  /** The start of the current run: one generator may run more than once. */
   #base: Point | undefined;
 
   /** `maxPoints`: 2 and more. @default 1000 */
@@ -73,17 +73,17 @@ export class History {
     this.#maxPoints = maxPoints;
   }
 
-  /** How many points there are. */
+  /** The number of points. */
   get length(): number {
     return this.#points.length;
   }
 
-  /** How often points were merged: a reader has to fetch everything anew when it changes. */
+  /** How often points were merged: when it changes, readers must fetch all points again. */
   get thinned(): number {
     return this.#thinned;
   }
 
-  /** Where a moment of the run that is under way stands on the time axis of all runs, in seconds. */
+  /** A moment of the current run on the time axis of all runs, in seconds. */
   axisS(elapsedS: number): number {
     return elapsedS + (this.#base?.elapsedS ?? 0);
   }
@@ -95,7 +95,7 @@ export class History {
     this.#base = last === undefined ? undefined : { ...last };
   }
 
-  /** Adds a reading. One that is older than the last is left out. */
+  /** Adds a reading. One that is older than the last is ignored. */
   add(reading: Reading): void {
     const point = pointOf(reading, this.#base);
     const last = this.#points.at(-1);
@@ -178,7 +178,7 @@ function pointOf(reading: Reading, base: Point | undefined): Point {
   };
 }
 
-/** Makes one point of two: `into` and the later one. */
+/** Merges a later point into `into`. */
 function merge(into: Point, later: Point): void {
   into.elapsedS = later.elapsedS;
   into.succeeded = later.succeeded;
@@ -194,7 +194,7 @@ function merge(into: Point, later: Point): void {
   }
 }
 
-/** Four digits are more than a chart can show. */
+/** Four digits are more precise than a chart can show. */
 function short(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(4));
 }

@@ -13,7 +13,7 @@ import { RunRecord, type RunRecordOptions } from "./run_record.ts";
 import { fitted } from "./samples.ts";
 import { encodeSnapshot } from "./wire_snapshot.ts";
 
-/** Snapshots are sent on this beat: two a second at most. */
+/** The interval between snapshots: two a second at most. */
 export const BEAT_MS = 500;
 
 /** Every 4th beat without a snapshot is one that asks for it: a page turns grey after 5 s without any. */
@@ -25,29 +25,29 @@ const HIDDEN_BEATS = 8;
 /** Samples are sent on every 4th beat: every 2 s at most. */
 const SAMPLE_BEATS = 4;
 
-/** More pages than this are turned away, which bounds what unread messages take. */
+/** The maximum number of pages, which bounds the memory of unread messages. */
 export const MAX_PAGES = 100;
 
 /** A page that was silent for this long counts as lost: browsers run the timers of background tabs once a
  * minute. */
 const LOST_AFTER_MS = 180_000;
 
-/** A page that is being reloaded is away for less. */
+/** A page that is reloaded comes back within this time. */
 const RELOAD_MS = 10_000;
 
 /** A page as the holder of its socket describes it. None of these functions throws. */
 export interface PageEvents {
   /** The socket is open. */
   opened(): void;
-  /** The page has said something. */
+  /** The page has sent something. */
   received(data: unknown): void;
   /** The socket is closed, or broken. */
   left(): void;
 }
 
-/** What a hub is made from. */
+/** The options of a hub. */
 export interface HubOptions extends RunRecordOptions {
-  /** Calls back every `intervalMs` until the function that it gives back is called. */
+  /** Calls back every `intervalMs` until the returned function is called. */
   every: (intervalMs: number, callback: () => void) => () => void;
 }
 
@@ -66,7 +66,7 @@ export class Hub {
   #isNew = false;
   #thinned = 0;
   #closed = false;
-  /** When the last page left that was not lost already. */
+  /** The time when the last page left, not counting lost ones. */
   #leftAt = -Infinity;
 
   /** Follows the run from now on. */
@@ -84,17 +84,17 @@ export class Hub {
     ];
   }
 
-  /** What is known of the run. */
+  /** The record of the run. */
   get record(): RunRecord {
     return this.#record;
   }
 
-  /** How many pages are open. */
+  /** The number of open pages. */
   get pages(): number {
     return this.#pages.size;
   }
 
-  /** How often something went wrong here; the run does not notice. */
+  /** The number of errors in here, which do not affect the run. */
   get faults(): number {
     return this.#faults;
   }
@@ -104,13 +104,13 @@ export class Hub {
     return this.#retryWhenDone;
   }
 
-  /** Changes that; pages hear of it with the next snapshot. */
+  /** Changes that; pages get it with the next snapshot. */
   set retryWhenDone(value: boolean) {
     this.#retryWhenDone = value;
     this.#isNew = true;
   }
 
-  /** A page has come. */
+  /** Adds a page. */
   join(socket: PageSocket): PageEvents {
     const page = new PageLink(socket);
     return {
@@ -123,15 +123,17 @@ export class Hub {
     };
   }
 
-  /** Whether a page shows the run: one that was heard in the last 3 minutes, or left in the last 10 s and
-   * may be reloading. */
+  /**
+   * Whether a page shows the run: one that sent something in the last 3 minutes, or that left in
+   * the last 10 s and may be reloading.
+   */
   get isWatched(): boolean {
     const now = this.#options.now();
     return now - this.#leftAt < RELOAD_MS ||
       [...this.#pages].some(({ heardAt }) => now - heardAt < LOST_AFTER_MS);
   }
 
-  /** Says that the run has ended. Pages stay, and others may come. */
+  /** Tells pages that the run has ended. They stay open, and new ones are accepted. */
   finish(): void {
     this.#guarded(() => {
       this.#tellAll();
@@ -141,7 +143,7 @@ export class Hub {
     });
   }
 
-  /** Says that the run has ended, closes all sockets and follows the run no more. */
+  /** Tells pages that the run has ended, closes all sockets and stops following the run. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -169,7 +171,7 @@ export class Hub {
     } else if (event.type === "run-start") {
       for (const page of this.#pages) page.needsHello = true;
     } else {
-      // The process may not live to see another beat.
+      // The process may end before the next beat.
       this.#tellAll();
       this.#tell({ type: "end", summary: event, about: this.#record.about });
     }
@@ -188,7 +190,7 @@ export class Hub {
     );
   }
 
-  /** The run has said nothing for a while, and may be well for all that. */
+  /** No event for a while, which need not mean trouble. */
   #ask(): void {
     if (this.#isNew || this.#record.ended) return;
     this.#publishedAt = this.#beats;
@@ -200,11 +202,11 @@ export class Hub {
   #tellAll(): void {
     this.#publish(0);
     this.#publishSamples();
-    // When a hidden page is seen again, there may be no server to ask.
+    // When a hidden page is shown again, the server may be gone.
     this.#greet([...this.#pages].filter((page) => page.needsHello || !page.isVisible));
   }
 
-  /** Tells everything to those who know nothing. */
+  /** Sends the whole state to the pages that need it. */
   #greet(pages: readonly PageLink[]): void {
     if (pages.length === 0) return;
     const state = this.#record.state(this.#retryWhenDone);
@@ -217,7 +219,7 @@ export class Hub {
     }
   }
 
-  /** Sends the snapshot if there is a new one: made and encoded once, for all pages. */
+  /** Sends the snapshot if there is a new one, encoded once for all pages. */
   #publish(lagMs: number): void {
     const { snapshot, history, latency } = this.#record;
     if (!this.#isNew || snapshot === undefined) return;
@@ -247,12 +249,17 @@ export class Hub {
     }
   }
 
-  /** A page that waits to be told everything is not sent snapshots: their points would not fit its charts. */
+  /**
+   * A page that waits for the whole state gets no snapshots: their points would not fit its charts.
+   */
   #isDue({ needsHello, isVisible, toldAt }: PageLink): boolean {
     return isVisible ? !needsHello : this.#beats - toldAt >= HIDDEN_BEATS;
   }
 
-  /** Sends the samples that a page does not have, encoded once for all pages that know the same ones. */
+  /**
+   * Sends the samples that a page does not have, encoded once for all pages that have the same
+   * ones.
+   */
   #publishSamples(): void {
     const { samples } = this.#record;
     const texts = new Map<number, string>();
@@ -281,7 +288,7 @@ export class Hub {
     if (this.#pages.delete(page) && now - page.heardAt < LOST_AFTER_MS) this.#leftAt = now;
   }
 
-  /** Handlers of sockets and timers end the process with what they throw. */
+  /** An error thrown in a handler of a socket or timer would end the process. */
   #guarded(work: () => void): void {
     try {
       work();

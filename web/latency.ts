@@ -6,22 +6,22 @@
 
 import type { LatencyHistogram } from "./protocol.ts";
 
-/** Buckets for each doubling: neighbours differ by 2.2 %. */
+/** Buckets per doubling: each is 2.2 % wider than the one before. */
 const PER_OCTAVE = 32;
 
-/** The most buckets that the page is shown: the finest of which this number holds all that was measured. */
+/** The maximum number of bars on the page: buckets are merged until the measured range fits. */
 const MAX_BARS = 48;
 
-/** Fewer bars would be a block: empty ones stand beside them. */
+/** The minimum number of bars: with fewer, empty ones are added at the sides. */
 const MIN_BARS = 12;
 
-/** From 1 ms to 2^27 ms, 37 hours; what lies outside counts as the first or the last. */
+/** From 1 ms to 2^27 ms, 37 hours; values outside count as the first or the last. */
 const BUCKETS = 27 * PER_OCTAVE;
 
-/** The window moves on in steps of this. */
+/** The duration of one slot of the window. */
 const SLOT_MS = 5_000;
 
-/** The number of steps in the window: 30 s. */
+/** The number of slots in the window: 30 s. */
 const SLOTS = 6;
 
 /** Percentiles in milliseconds, or null where nothing was measured. */
@@ -35,9 +35,9 @@ export interface WindowPercentiles {
 }
 
 /**
- * Durations in buckets that grow by 2.2 %: recording one is two increments, and a percentile is at most
- * 1.1 % off. The snapshot's percentiles are exact and speak of the whole run; a chart over time needs
- * those of the moment.
+ * Durations in buckets that grow by 2.2 %: recording one is two increments, and a percentile is at
+ * most 1.1 % off. The snapshot's percentiles are exact and cover the whole run; a chart over time
+ * needs those of the last half minute.
  */
 export class Latency {
   readonly #now: () => number;
@@ -47,7 +47,7 @@ export class Latency {
   #sumMs = 0;
   #count = 0;
 
-  /** `now`: milliseconds of a clock that never goes back. */
+  /** `now`: milliseconds of a monotonic clock. */
   constructor(now: () => number) {
     this.#now = now;
     this.#slot = this.#slotNow();
@@ -69,7 +69,9 @@ export class Latency {
     for (const durationMs of durationsMs) this.add(durationMs);
   }
 
-  /** Records one duration without a look at the clock: it counts for the time of the last `window()`. */
+  /**
+   * Records one duration without reading the clock: it counts for the time of the last `window()`.
+   */
   add(durationMs: number): void {
     const bucket = bucketOf(durationMs);
     this.#all[bucket]++;
@@ -103,7 +105,7 @@ export class Latency {
     let merged = 1;
     while ((last - first + 1) / merged > MAX_BARS) merged *= 2;
     const counts: number[] = [], bounds: number[] = [];
-    // Borders are multiples, so that bars hold still while more is measured.
+    // Bounds are multiples of `merged`, so that bars do not shift while more is measured.
     for (let at = Math.floor(first / merged) * merged; at <= last; at += merged) {
       bounds.push(rounded(lowerBound(at)));
       let count = 0;

@@ -1,6 +1,6 @@
 /**
- * What happened when, for the charts: holds, bursts of throttled attempts, teachers that went down or came back,
- * and controls that were used.
+ * Events on the time axis of the charts: holds, bursts of throttled attempts, teachers that went
+ * down or came back, and controls that were used.
  *
  * @module
  */
@@ -9,16 +9,19 @@ import type { Notice, Snapshot } from "../lib/progress/mod.ts";
 import { cut } from "./cut.ts";
 import type { ChartMark } from "./protocol.ts";
 
-/** The most that are kept. */
+/** The maximum number of marks. */
 const MAX_MARKS = 60;
 
 /** The longest text, in UTF-16 units. */
 const MAX_TEXT = 80;
 
-/** Throttled attempts between two snapshots that are a burst. */
+/** The number of throttled attempts between two snapshots that counts as a burst. */
 const BURST = 5;
 
-/** The same thing again within this time is no news: a teacher may go up and down every few seconds. */
+/**
+ * The same text again within this time adds no mark: a teacher may go up and down every few
+ * seconds.
+ */
 const QUIET_S = 30;
 
 const FROM_MONITOR = / \(from the monitor\)$/;
@@ -34,7 +37,7 @@ export class Marks {
     return this.#marks;
   }
 
-  /** Takes a snapshot at a place of the time axis; gives the marks that it adds. */
+  /** Takes a snapshot and its position on the time axis; returns the marks that it adds. */
   observe(snapshot: Snapshot, atS: number): ChartMark[] {
     const before = this.#before;
     this.#before = snapshot;
@@ -66,7 +69,7 @@ export class Marks {
     return this.#keep(found);
   }
 
-  /** Takes a notice: those of controls are marks. */
+  /** Takes a notice: those of controls become marks. */
   notice({ message }: Notice, atS: number): ChartMark[] {
     if (!FROM_MONITOR.test(message)) return [];
     return this.#keep([{ at_s: atS, kind: "control", text: message.replace(FROM_MONITOR, "") }]);

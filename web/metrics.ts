@@ -15,7 +15,7 @@ export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 interface Value {
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;
-  /** What follows the name: `_bucket`, `_sum`, `_count`. */
+  /** The suffix of the name: `_bucket`, `_sum`, `_count`. */
   readonly suffix?: string;
 }
 
@@ -59,14 +59,14 @@ function rowMetrics(snapshot: Snapshot): Metric[] {
       { labels: { result: "succeeded" }, value: snapshot.succeeded },
       { labels: { result: "failed" }, value: snapshot.failed },
     ]),
-    gauge("rows_skipped", "Rows that needed nothing from this run.", snapshot.skipped),
+    gauge("rows_skipped", "Rows that needed no request in this run.", snapshot.skipped),
     gauge("rows_waiting", "Rows between two attempts.", snapshot.waiting),
     gauge("rows_per_second", "Rows finished per second over the last 30 s.", snapshot.rate_per_s),
     gauge("eta_seconds", "Time until the end.", snapshot.eta_s),
     gauge("elapsed_seconds", "Time since the first row could be sent.", snapshot.elapsed_ms / 1000),
     {
       name: "state",
-      help: "What the run is doing: 1 for that state, 0 for the others.",
+      help: "The state of the run: 1 for that state, 0 for the others.",
       type: "gauge",
       values: STATES.map((state) => ({
         labels: { state },
@@ -99,7 +99,7 @@ function attemptMetrics(snapshot: Snapshot): Metric[] {
       snapshot.in_flight,
     ),
     gauge("limit", "Attempts that may be under way: the adaptive limit.", snapshot.limit),
-    gauge("concurrency", "The concurrency that was asked for.", snapshot.concurrency),
+    gauge("concurrency", "The requested concurrency.", snapshot.concurrency),
     {
       name: "latency_quantile_seconds",
       help: "Latency of the attempts that succeeded, over the whole run.",
@@ -133,10 +133,10 @@ function costMetrics(snapshot: Snapshot): Metric[] {
     gauge("cost_usd", "Cost so far in US dollars.", snapshot.cost_usd),
     gauge(
       "projected_cost_usd",
-      "Cost of the whole run in US dollars.",
+      "Estimated cost of the whole run in US dollars.",
       snapshot.projected_cost_usd,
     ),
-    gauge("max_cost_usd", "What the run may cost in US dollars.", snapshot.max_cost_usd),
+    gauge("max_cost_usd", "The budget of the run in US dollars.", snapshot.max_cost_usd),
   ];
 }
 
@@ -176,7 +176,10 @@ function latencyHistogram(hub: Hub): Metric {
   };
 }
 
-/** Groups of one type and status that differ in their message are one value: messages are no labels. */
+/**
+ * Groups of one type and status that differ in their message are one value: messages are not
+ * labels.
+ */
 function errorValues({ errors }: Snapshot): Value[] {
   const counts = Map.groupBy(errors, ({ type, status }) => `${type} ${status ?? ""}`);
   return [...counts.values()].map((groups) => ({
@@ -189,7 +192,7 @@ function counter(name: string, help: string, values: readonly Value[]): Metric {
   return { name, help, type: "counter", values };
 }
 
-/** What is not known has no value. */
+/** A metric without values where the value is not known. */
 function gauge(name: string, help: string, value: number | null): Metric {
   return { name, help, type: "gauge", values: value === null ? [] : [{ value }] };
 }

@@ -1,5 +1,5 @@
 /**
- * One open page: its socket, and what it has been told.
+ * One open page: its socket, and the state of what was sent.
  *
  * @module
  */
@@ -22,11 +22,11 @@ export const CLOSE = {
   tryLater: 1013,
 } as const;
 
-/** What a page's socket must be able to do; a `WebSocket` is one. */
+/** The part of `WebSocket` that is used. */
 export interface PageSocket {
   /** 1 while messages can be sent. */
   readonly readyState: number;
-  /** Bytes that were sent and have not left yet. */
+  /** Bytes that were queued and not sent yet. */
   readonly bufferedAmount: number;
   /** Sends a text. */
   send(text: string): void;
@@ -41,13 +41,13 @@ export class PageLink {
   readonly #socket: PageSocket;
   /** Whether the page is visible. */
   isVisible = true;
-  /** When it said something last, on the hub's clock in milliseconds. */
+  /** When it last sent something, in milliseconds of the hub's clock. */
   heardAt = 0;
-  /** Whether it has to be told everything. */
+  /** Whether it needs the whole state. */
   needsHello = true;
-  /** The beat on which it was told of the run last. */
+  /** The beat of the last snapshot that it got. */
   toldAt = 0;
-  /** Which samples it knows: the version of the last list that it was sent. */
+  /** Which samples it has: the version of the last list that it was sent. */
   knownSamples = 0;
 
   /** Takes a socket that is open. */
@@ -55,7 +55,7 @@ export class PageLink {
     this.#socket = socket;
   }
 
-  /** Whether it reads slower than it is sent to. */
+  /** Whether it reads more slowly than it is sent to. */
   get isSlow(): boolean {
     try {
       return this.#socket.bufferedAmount > SLOW_BACKLOG_BYTES;
@@ -64,7 +64,7 @@ export class PageLink {
     }
   }
 
-  /** Sends a text. False when the page had to be dropped: its backlog is above 1 MB, or its socket is
+  /** Sends a text. Returns false when the page had to be dropped: its backlog is above 1 MB, or its socket is
    * broken. */
   send(text: string): boolean {
     try {
@@ -80,7 +80,7 @@ export class PageLink {
     }
   }
 
-  /** Takes what the page says; closes the socket when that is not a `PageMessage`. */
+  /** Takes a message of the page; closes the socket when it is not a `PageMessage`. */
   receive(data: unknown): void {
     if (typeof data !== "string") return this.close(CLOSE.unsupported, "text only");
     if (data.length > MAX_PAGE_MESSAGE) return this.close(CLOSE.tooBig, "too long");
@@ -95,7 +95,7 @@ export class PageLink {
     try {
       this.#socket.close(code, reason);
     } catch {
-      // It was broken, or closed already.
+      // The socket is broken, or closed already.
     }
   }
 }

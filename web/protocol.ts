@@ -1,6 +1,6 @@
 /**
- * What server and page say to each other. The page knows the run through these messages only; each is
- * one JSON text in one WebSocket frame.
+ * The messages between server and page. The page knows the run through these only; each is one JSON
+ * text in one WebSocket frame.
  *
  * Server to page, over `ws`: `hello` first and whenever the page has to start over (it replaces all that
  * the page holds), then `snapshot`, `samples`, `notice` and `end` as they come. Page to server, over
@@ -11,7 +11,7 @@
 
 import type { ErrorGroup, Notice, RunStart, Snapshot, Summary } from "../lib/progress/mod.ts";
 
-/** What the server sends. */
+/** A message of the server. */
 export type ServerMessage =
   | HelloMessage
   | SnapshotMessage
@@ -20,17 +20,19 @@ export type ServerMessage =
   | MarksMessage
   | EndMessage;
 
-/** Everything that is known of the run: on connect, when a hidden page is seen again, when the history
- * was thinned, when another run begins, and every 2 s before the first snapshot. Replaces all that came
- * before. */
+/**
+ * The whole state of the run: sent on connect, when a hidden page is shown again, when the history
+ * was thinned, when another run begins, and every 2 s before the first snapshot. It replaces
+ * everything sent before.
+ */
 export interface HelloMessage extends MonitorState {
   /** Always "hello". */
   type: "hello";
 }
 
-/** Everything that the monitor knows of a run; what a report is made from. */
+/** The whole state of a run, from which a report is made, too. */
 export interface MonitorState {
-  /** When it was put together: Unix milliseconds, clock of the server. */
+  /** When it was made: Unix milliseconds, clock of the server. */
   time: number;
   /** How the run began, or null before its first event. */
   run: RunStart | null;
@@ -42,9 +44,9 @@ export interface MonitorState {
   latency: LatencyHistogram;
   /** How answers ended. */
   answers: AnswerFigures;
-  /** What each teacher of the snapshot does, in its order. */
+  /** The figures of each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
-  /** What happened when, oldest first, 60 at most. */
+  /** The marks of the charts, oldest first, 60 at most. */
   marks: readonly ChartMark[];
   /** Samples; `added` holds all of them. */
   samples: Samples;
@@ -56,11 +58,11 @@ export interface MonitorState {
   summary: Summary | null;
   /** Whether the run has ended. */
   ended: boolean;
-  /** What was run, or null where that is not known: a run of the library. */
+  /** The description of the run, or null where there is none: a run of the library. */
   about: RunAbout | null;
 }
 
-/** What was run, in words for the user. */
+/** The description of a run for the user. */
 export interface RunAbout {
   /** Command, version, inputs, output, parameters and so on, in the order in which they are shown. */
   facts: readonly { readonly name: string; readonly text: string }[];
@@ -68,7 +70,7 @@ export interface RunAbout {
   commands: readonly { readonly name: string; readonly command: string }[];
 }
 
-/** The run at one moment: two a second at most, one in 2 s at least, at most 8 KB each. */
+/** The run at one moment: sent at most twice a second and at least every 2 s; at most 8 KB each. */
 export interface SnapshotMessage {
   /** Always "snapshot". */
   type: "snapshot";
@@ -76,7 +78,10 @@ export interface SnapshotMessage {
   time: number;
   /** The snapshot. */
   snapshot: WireSnapshot;
-  /** Which point of the history this is: the last one (it grows while its time lasts), or a new one. */
+  /**
+   * The index of the point in the history: the last one (which is updated during its time), or a
+   * new one.
+   */
   point_index: number;
   /** The point: one value for each of `history.columns`, in their order. */
   point: (number | null)[];
@@ -84,7 +89,7 @@ export interface SnapshotMessage {
   latency: LatencyHistogram;
   /** How answers ended. */
   answers: AnswerFigures;
-  /** What each teacher of the snapshot does, in its order. */
+  /** The figures of each teacher, in the order of the snapshot. */
   teacher_figures: TeacherFigures[];
   /** Whether failed rows are asked again when the run is done. */
   retry_when_done: boolean;
@@ -104,7 +109,7 @@ export interface AnswerFigures {
   reasoning_tokens: number;
 }
 
-/** What one teacher does. */
+/** The figures of one teacher. */
 export interface TeacherFigures {
   /** Rows answered per second over the last 30 s. */
   rows_per_s: number;
@@ -114,21 +119,21 @@ export interface TeacherFigures {
   cost_usd: number;
 }
 
-/** Something that happened, at its place in the charts. */
+/** An event, at its position in the charts. */
 export interface ChartMark {
-  /** Where: seconds on the time axis of the history. */
+  /** Seconds on the time axis of the history. */
   at_s: number;
-  /** What kind of thing it was. */
+  /** The kind of event. */
   kind: "hold" | "throttled" | "down" | "up" | "control";
-  /** What, in a few words. */
+  /** The text of the mark: a few words. */
   text: string;
 }
 
-/** Something happened. */
+/** New marks. */
 export interface MarksMessage {
   /** Always "marks". */
   type: "marks";
-  /** Those that are new. */
+  /** The new ones. */
   marks: ChartMark[];
 }
 
@@ -148,7 +153,7 @@ export interface WireSnapshot extends Omit<Snapshot, "type"> {
 export const HISTORY_COLUMNS = [
   /** Seconds since the run could send its first row: the end of the time that the point stands for. */
   "elapsed_s",
-  /** Rows per second that got their result. */
+  /** Rows per second that were answered. */
   "succeeded_per_s",
   /** Rows per second that failed permanently. */
   "failed_per_s",
@@ -166,13 +171,13 @@ export const HISTORY_COLUMNS = [
   "limit",
   /** The concurrency that was asked for. */
   "concurrency",
-  /** How many attempts were refused for load (429, 503, 529) in the time of the point. */
+  /** Attempts that were refused for load (429, 503, 529) in the time of the point. */
   "refused_for_load",
-  /** How late the server's timer fired in milliseconds: the worst of the time of the point. */
+  /** How late the server's timer fired, in milliseconds: the maximum in the time of the point. */
   "lag_ms",
-  /** CPU of the process in per cent of one core, on average. */
+  /** CPU of the process in percent of one core, on average. */
   "cpu_percent",
-  /** Memory of the process: the largest. */
+  /** Memory of the process: the maximum. */
   "rss_bytes",
 ] as const;
 
@@ -187,20 +192,24 @@ export interface History {
   columns: Record<HistoryColumn, (number | null)[]>;
 }
 
-/** How many rows took how long: bucket `i` holds those from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
+/** Rows by latency: bucket `i` holds those from `bounds_ms[i]` up to `bounds_ms[i + 1]`. */
 export interface LatencyHistogram {
-  /** Milliseconds, rising by the same factor (the fourth root of 2); one more than `counts`. Empty while
-   * nothing was measured. */
+  /**
+   * Milliseconds, rising by a constant factor; one more than `counts`. Empty while nothing was
+   * measured.
+   */
   bounds_ms: number[];
   /** Rows in each bucket. */
   counts: number[];
 }
 
-/** One answer, or one failure, as text. The texts are a model's: never to be read as markup. */
+/**
+ * One answer, or one failure, as text. A model wrote the texts: they must never be used as markup.
+ */
 export interface Sample {
-  /** A number of its own within the run. */
+  /** A number that is unique within the run. */
   id: number;
-  /** When it was settled: Unix milliseconds. */
+  /** When the row finished: Unix milliseconds. */
   time: number;
   /** The row. */
   uid: string;
@@ -214,7 +223,7 @@ export interface Sample {
   tool_calls: string;
   /** Why the answer ended; "" where there is none. */
   finish_reason: string;
-  /** Tokens of the prompt, or null where the teacher says nothing of them. */
+  /** Tokens of the prompt, or null where the teacher does not report them. */
   prompt_tokens: number | null;
   /** Tokens of answer and reasoning, or null. */
   completion_tokens: number | null;
@@ -226,13 +235,13 @@ export interface Sample {
   attempts: number;
   /** What all attempts cost in US dollars; 0 where no price is known. */
   cost_usd: number;
-  /** Who answered: the address, without credentials; "" where no teacher did. */
+  /** The teacher that answered: its address, without credentials; "" where none did. */
   teacher: string;
   /** The model that answered; "" where none did. */
   model: string;
   /** Why the row failed, or null where it has its answer. */
   failure: { type: string; message: string; status: number | null } | null;
-  /** Whether prompt, reasoning, answer or tool calls are longer than what is here. */
+  /** Whether prompt, reasoning, answer or tool calls were cut. */
   is_cut: boolean;
 }
 
@@ -259,12 +268,14 @@ export interface SamplesMessage extends Samples {
 export interface NoticeMessage {
   /** Always "notice". */
   type: "notice";
-  /** What, when, and whether it tells of trouble. */
+  /** The text, the time and the level of the notice. */
   notice: Notice;
 }
 
-/** The run has ended. The server closes the socket with code 1001 when it ends too, at once or when no page
- * shows the run any more; a page that comes before then gets a `hello`. */
+/**
+ * The run has ended. The server stops at once, or when no page shows the run any more, and closes
+ * the socket with code 1001; a page that connects before then gets a `hello`.
+ */
 export interface EndMessage {
   /** Always "end". */
   type: "end";
@@ -274,12 +285,17 @@ export interface EndMessage {
   about: RunAbout | null;
 }
 
-/** What a page may say over the socket. It does so every 20 s at least while its timers run: a page that was
- * silent for 3 minutes is lost, and does not keep the server of an ended run. Anything else closes it: 1003 for binary frames, 1009 for more
- * than 256 characters, 1008 for the rest. */
+/**
+ * A message of a page over the socket. It is sent at least every 20 s while the page's timers run:
+ * a page that was silent for 3 minutes counts as lost, and does not keep the server of an ended run
+ * alive. Anything else closes the socket: with 1003 for binary frames, 1009 for more than 256
+ * characters, 1008 for the rest.
+ */
 export interface PageMessage {
-  /** Whether the page can be seen: a hidden one gets a snapshot every 4 s only, and no samples. When it is
-   * seen again, and when the run ends, it gets a `hello`. */
+  /**
+   * Whether the page is visible: a hidden one gets a snapshot only every 4 s, and no samples. When
+   * it is shown again, and when the run ends, it gets a `hello`.
+   */
   visible: boolean;
 }
 
@@ -289,15 +305,15 @@ export interface ControlBodies {
   pause: Record<string, never>;
   /** Continues. */
   resume: Record<string, never>;
-  /** Another concurrency: 1 to 100,000. */
+  /** Sets the concurrency: 1 to 100,000. */
   concurrency: { concurrency: number };
-  /** What the run may cost in US dollars, or null for no limit. */
+  /** Sets the budget of the run in US dollars, or null for no limit. */
   budget: { max_cost_usd: number | null };
   /** Whether failed rows are asked again when the run is done. */
   retry: { retry_when_done: boolean };
   /** Finishes what is in flight and starts nothing more. */
   stop: Record<string, never>;
-  /** Ends at once; calls in flight are given up. */
+  /** Ends at once; calls in flight are cancelled. */
   abort: { confirm: "abort" };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Follows a run for its report, without a page: no server is loaded, and the files of the page only once the run is
+ * Records a run for its report, without a page: no server is loaded, and the files of the page only once the run is
  * under way.
  *
  * @module
@@ -11,15 +11,15 @@ import type { MonitoredRun } from "./monitored_run.ts";
 import type { MonitorState } from "./protocol.ts";
 import type { RunRecordOptions } from "./run_record.ts";
 
-/** Knows all that a report holds. */
+/** The record of a run, from which its report is made. */
 export interface Recorder {
-  /** Everything that is known of the run. */
+  /** The record of the run. */
   state(): MonitorState;
   /** The run as one HTML file that needs no server. */
   report(): Promise<string>;
-  /** Takes the run for ended. */
+  /** Treats the run as ended. */
   finish(): void;
-  /** Follows the run no more. */
+  /** Stops following the run. */
   close(): void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The report: the page with its run inside, as one HTML file that needs no server.
+ * The report: the page with its run in one HTML file that needs no server.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Hub } from "./hub.ts";
 import { REPORT_MARKER, startedMarker } from "./report_marker.ts";
 import type { MonitorState } from "./protocol.ts";
 
-/** What a report has in place of the page's links, in the order of the page. */
+/** The parts of a report that replace the page's links, in the order of the page. */
 const STYLES = [
   ['<link rel="stylesheet" href="uplot.css">', UPLOT_CSS],
   ['<link rel="stylesheet" href="page.css">', PAGE_CSS],
@@ -21,29 +21,32 @@ const SCRIPTS = [
   ['<script type="module" src="page.js"></script>', ' type="module"', PAGE_JS],
 ] as const;
 
-/** Strings that reach a place where they would be markup or script are errors. */
+/** Strings assigned where they would be markup or script are errors. */
 export const TEXT_ONLY = "require-trusted-types-for 'script'; trusted-types 'none'";
 
-/** The most bytes of samples in a report: a browser still opens it at once, and it can be sent by mail. */
+/**
+ * The maximum size of the samples in a report in bytes: browsers open it at once, and it can be
+ * sent by mail.
+ */
 export const MAX_WHOLES_BYTES = 4_000_000;
 
-/** Characters that would end the element in which JSON stands, and those that end a line of script. */
+/** Characters that would end the element that holds JSON, and those that end a line of script. */
 const UNSAFE = /[<>&\u2028\u2029]/g;
 
-/** The report of what a hub knows, with texts as whole as they fit. */
+/** The report of a hub's record, with texts as long as fit. */
 export function reportOf({ record, retryWhenDone }: Hub): string {
   return renderReport(record.wholeState(retryWhenDone, MAX_WHOLES_BYTES));
 }
 
 /**
- * Writes the run as one HTML file. It runs its own scripts and nothing else: they are named by their
- * hashes in its content security policy, and the run is data that no text of a model can break out of.
+ * Writes the run as one HTML file. Its content security policy allows only its own scripts, by
+ * their hashes, and the run is stored as data that no text of a model can break out of.
  */
 export function renderReport(state: MonitorState): string {
   return render(embeddable(state), markersOf(state));
 }
 
-/** A report without a run, into which the page puts what it knows. */
+/** A report without a run, which the page fills in. */
 export function reportShell(): string {
   return render("", REPORT_MARKER);
 }
@@ -90,7 +93,7 @@ function embeddable(state: MonitorState): string {
   );
 }
 
-/** Puts a text in place of the last `old`, as it is: `$` means nothing. */
+/** Replaces the last `old` with a text as it is: `$` has no meaning. */
 function replaced(html: string, old: string, text: string): string {
   const place = html.lastIndexOf(old);
   return html.slice(0, place) + text + html.slice(place + old.length);

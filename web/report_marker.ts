@@ -1,19 +1,22 @@
 /**
- * By what a report is known: the command that continues a run writes its report again, and must not replace
- * any other page.
+ * Recognises reports: the command that continues a run writes its report again, and must not
+ * replace any other page.
  *
  * @module
  */
 
-/** Stands in every report, near its start. */
+/** Is in every report, near its start. */
 export const REPORT_MARKER = '<meta name="generator" content="Retort">';
 
-/** Stood in every report before there was a marker. */
+/** Was in every report before there was a marker. */
 const OLD_MARKER = "<title>Retort</title>";
 const STARTED = /<meta name="retort-started" content="([^"]+)">/;
 const START_BYTES = 8_192;
 
-/** Says when the run of a report began, which names the report when another one takes its place. */
+/**
+ * Holds the time when the run of a report began, by which the report is renamed when another one
+ * replaces it.
+ */
 export function startedMarker(started: string): string {
   return `<meta name="retort-started" content="${started}">`;
 }
@@ -24,7 +27,7 @@ export async function isReport(path: string): Promise<boolean> {
   return start === "" || start.includes(REPORT_MARKER) || start.includes(OLD_MARKER);
 }
 
-/** When the run of a report began (ISO 8601), or undefined where it does not say. */
+/** When the run of a report began (ISO 8601), or undefined where the report does not hold it. */
 export async function startedOf(path: string): Promise<string | undefined> {
   const started = STARTED.exec(await startOf(path))?.[1];
   return started === undefined || Number.isNaN(Date.parse(started)) ? undefined : started;

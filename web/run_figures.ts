@@ -1,5 +1,6 @@
 /**
- * What outcomes say beyond the counters of a snapshot: how answers ended, and what each teacher does.
+ * Figures from outcomes that a snapshot does not have: how answers ended, and the rate and cost of
+ * each teacher.
  *
  * @module
  */
@@ -9,10 +10,10 @@ import type { Outcome } from "../lib/row.ts";
 import { Latency } from "./latency.ts";
 import type { AnswerFigures, TeacherFigures } from "./protocol.ts";
 
-/** More finish reasons than providers have; the rest counts as "other". */
+/** The maximum number of finish reasons, more than providers have; the rest counts as "other". */
 const MAX_REASONS = 8;
 
-/** What providers call an answer that reached its limit of tokens. */
+/** The finish reasons of an answer that reached its token limit. */
 const CUT_OFF = new Set([
   "length",
   "max_tokens",
@@ -21,10 +22,10 @@ const CUT_OFF = new Set([
   "model_length",
 ]);
 
-/** Rates are means over this time. */
+/** The window of rates. */
 const RATE_MS = 30_000;
 
-/** Counts of finished rows; a row costs a few increments. */
+/** Counts finished rows, at a cost of a few increments each. */
 export class RunFigures {
   readonly #now: () => number;
   readonly #reasons = new Map<string, number>();
@@ -34,7 +35,7 @@ export class RunFigures {
   #completionTokens = 0;
   #reasoningTokens = 0;
 
-  /** `now`: milliseconds of a clock that never goes back. */
+  /** `now`: milliseconds of a monotonic clock. */
   constructor(now: () => number) {
     this.#now = now;
   }
@@ -64,7 +65,10 @@ export class RunFigures {
     };
   }
 
-  /** What these teachers do, in their order. Called a few times a second: the rate is between calls. */
+  /**
+   * The figures of these teachers, in their order. To be called a few times a second: rates are
+   * measured between calls.
+   */
   teachers(all: readonly TeacherStatus[]): TeacherFigures[] {
     const nowMs = this.#now();
     const counts = [...this.#teachers.values()];
@@ -99,7 +103,7 @@ export class RunFigures {
   }
 }
 
-/** What one teacher has answered. */
+/** The counts of one teacher. */
 class TeacherCount {
   readonly latency: Latency;
   rows = 0;

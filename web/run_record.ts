@@ -1,5 +1,5 @@
 /**
- * What the monitor remembers of a run, whether or not a page is open.
+ * The monitor's record of a run, kept whether or not a page is open.
  *
  * @module
  */
@@ -21,25 +21,28 @@ import { RunFigures } from "./run_figures.ts";
 import { fitted, Samples } from "./samples.ts";
 import { wireSnapshot } from "./wire_snapshot.ts";
 
-/** The most notices that are kept. */
+/** The maximum number of notices. */
 const MAX_NOTICES = 100;
 
-/** The longest notice, in UTF-16 units. */
+/** The maximum length of a notice, in UTF-16 units. */
 const MAX_NOTICE = 1_000;
 
-/** What a record is made from. */
+/** The options of a record. */
 export interface RunRecordOptions {
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a monotonic clock. */
   now: () => number;
   /** Unix milliseconds. */
   wallClock: () => number;
   /** Numbers in [0, 1). */
   random: () => number;
-  /** Describes the run; without a summary, while it has not ended. @default nothing is known */
+  /**
+   * Describes the run; it is called without a summary until the run has ended. @default no
+   * description
+   */
   about?: (summary: Summary | null) => RunAbout;
 }
 
-/** A fold over the events and outcomes of one generator. Its memory is bounded whatever the run does. */
+/** Collects the events and outcomes of one generator in bounded memory. */
 export class RunRecord {
   readonly #wallClock: () => number;
   readonly #about: RunRecordOptions["about"];
@@ -54,7 +57,7 @@ export class RunRecord {
   #summary: Summary | null = null;
   #ended = false;
 
-  /** Starts with nothing. */
+  /** Creates an empty record. */
   constructor(options: RunRecordOptions) {
     this.#wallClock = options.wallClock;
     this.#about = options.about;
@@ -83,12 +86,12 @@ export class RunRecord {
     return this.#ended;
   }
 
-  /** What was run, and the commands that follow. */
+  /** The description of the run, and the commands that follow. */
   get about(): RunAbout | null {
     return this.#about?.(this.#summary) ?? null;
   }
 
-  /** What was said, oldest first. */
+  /** The notices, oldest first. */
   get notices(): readonly Notice[] {
     return this.#notices;
   }
@@ -113,12 +116,12 @@ export class RunRecord {
     return this.#figures.answers();
   }
 
-  /** What each teacher does. */
+  /** The figures of each teacher. */
   get teacherFigures(): TeacherFigures[] {
     return this.#figures.teachers(this.#snapshot?.teachers ?? []);
   }
 
-  /** Takes an event; gives the marks that it adds to the charts. */
+  /** Takes an event; returns the marks that it adds to the charts. */
   add(event: RunEvent): ChartMark[] {
     if (event.type === "snapshot") {
       this.#snapshot = event;
@@ -130,7 +133,7 @@ export class RunRecord {
     return [];
   }
 
-  /** Takes rows that were settled. */
+  /** Takes rows that have finished. */
   addOutcomes(outcomes: readonly Outcome[]): void {
     this.#samples.add(outcomes);
     this.#figures.add(outcomes);
@@ -144,7 +147,7 @@ export class RunRecord {
     this.#ended = true;
   }
 
-  /** Adds a point to the history: the latest snapshot, with what the monitor itself has measured. */
+  /** Adds a point to the history: the latest snapshot, with the monitor's own measurements. */
   addPoint(lagMs: number): void {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return;
@@ -164,7 +167,7 @@ export class RunRecord {
     });
   }
 
-  /** Everything, for a page or a report. */
+  /** The whole state, for a page or a report. */
   state(retryWhenDone: boolean): MonitorState {
     return {
       time: this.#wallClock(),

@@ -1,5 +1,5 @@
 /**
- * A settled row as the user looks at it.
+ * A finished row as shown to the user.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import type { Outcome, Row } from "../lib/row.ts";
 import { cut } from "./cut.ts";
 import type { Sample } from "./protocol.ts";
 
-/** The most that lists hold of a text, in UTF-16 units. */
+/** The maximum length of a text in lists, in UTF-16 units. */
 export const MAX_TEXT = 4_000;
 
-/** Takes from an outcome what is shown of it; of each text `maxText` units are left. */
+/** Makes a sample of an outcome; each text is cut to `maxText` units. */
 export function sampleOf(outcome: Outcome, id: number, maxText: number = MAX_TEXT): Sample {
   const { row, completion, failure } = outcome;
   const prompt = promptOf(row);
@@ -61,7 +61,7 @@ export function shortened(sample: Sample, maxText: number): Sample {
   };
 }
 
-/** About how much memory an outcome keeps alive, in UTF-16 units. */
+/** The approximate memory of an outcome, in UTF-16 units. */
 export function weightOf({ row, completion }: Outcome): number {
   return row.text.length + (completion?.response.length ?? 0) +
     (completion?.reasoning?.length ?? 0);
@@ -86,7 +86,7 @@ function partText(part: unknown): string {
   return `[${"type" in part && typeof part.type === "string" ? cut(part.type, MAX_UID) : "?"}]`;
 }
 
-/** What a plugged-in teacher gives need not be JSON. */
+/** The value of a custom teacher need not be JSON. */
 function asJson(value: unknown): string {
   if (value === undefined || value === null) return "";
   try {

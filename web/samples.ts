@@ -9,22 +9,24 @@ import { byteLength } from "./cut.ts";
 import type { Sample, Samples as WireSamples } from "./protocol.ts";
 import { MAX_TEXT, sampleOf, shortened, weightOf } from "./sample.ts";
 
-/** How many of each kind are kept. */
+/** The number of samples of each kind. */
 export const SAMPLES_OF_A_KIND = 20;
 
-/** Of rows that are larger, only the texts that are shown are kept, so that 60 of them stay below 32 MB. */
+/** Of larger rows, only the texts that are shown are kept, so that 60 of them stay below 32 MB. */
 const MAX_WEIGHT = 128 * 1024;
 
-/** The most that is kept of each text of such a row, in UTF-16 units. */
+/** The maximum length of each text of such a row, in UTF-16 units. */
 const MAX_WHOLE = 64 * 1024;
 
-/** Texts become shorter until all of them fit. */
+/** Limits of the texts, tried in this order until all samples fit. */
 const TEXT_LENGTHS = [Infinity, 64_000, 16_000, MAX_TEXT, 2_000, 1_000, 500, 250];
 
-/** The most bytes in which samples are sent, so that a page behind a slow line keeps up. */
+/**
+ * The maximum size of a message of samples in bytes, so that a page on a slow connection keeps up.
+ */
 export const MAX_SAMPLES_BYTES = 400_000;
 
-/** A row and what lists show of it, made when a list is first sent. */
+/** A row and its sample, made when a list is first sent. */
 interface Held {
   readonly id: number;
   readonly content: Outcome | Sample;
@@ -32,8 +34,8 @@ interface Held {
 }
 
 /**
- * Keeps 60 settled rows at most. Usually no one watches, so a row costs one small object and a
- * random number; texts are cut when they are asked for.
+ * Keeps at most 60 finished rows. Usually no page is open, so a row costs one small object and a
+ * random number; texts are cut when they are sent.
  */
 export class Samples {
   readonly #random: () => number;
@@ -53,7 +55,7 @@ export class Samples {
     return this.#lastId;
   }
 
-  /** Takes rows in the order in which they were settled. */
+  /** Takes rows in the order in which they finished. */
   add(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       const id = ++this.#lastId;
@@ -77,7 +79,7 @@ export class Samples {
     return { latest, reservoir, failures, added };
   }
 
-  /** The sample with whole texts, or undefined where it is kept no longer. */
+  /** The sample with whole texts, or undefined where it is not kept any more. */
   whole(id: number): Sample | undefined {
     const held = [...this.#latest, ...this.#reservoir, ...this.#failures]
       .find((one) => one.id === id);

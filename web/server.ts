@@ -1,5 +1,6 @@
 /**
- * The web monitor: one page that shows a run and steers it. Only those who ask for it load this module.
+ * The web monitor: one page that shows a run and controls it. This module is loaded only where a
+ * monitor is asked for.
  *
  * @example
  * ```ts
@@ -34,33 +35,41 @@ export type { RunDataOptions } from "./view/run_data.ts";
 export type { MonitoredRun, OutcomesListener } from "./monitored_run.ts";
 export type * from "./protocol.ts";
 
-/** How a monitor works. */
+/** The options of a monitor. */
 export interface MonitorOptions {
   /**
-   * The address to listen on. What is not a loopback address lets everyone in the network try; the token
-   * is all that keeps them out, and it goes over the wire as it is.
+   * The address to listen on. Any but a loopback address can be reached from the network: only the
+   * token protects the monitor then, and it is sent unencrypted.
    *
    * @default "127.0.0.1"
    */
   hostname?: string;
-  /** Lets a browser in: 32 characters of base64url. @default a new one of 192 random bits */
+  /**
+   * The token that a browser must send: 32 characters of base64url. @default a new one of 192
+   * random bits
+   */
   token?: string;
-  /** Milliseconds of a clock that never goes back. @default performance.now */
+  /** Milliseconds of a monotonic clock. @default performance.now */
   now?: () => number;
   /** Unix milliseconds. @default Date.now */
   wallClock?: () => number;
   /** Numbers in [0, 1), for the choice of samples. @default Math.random */
   random?: () => number;
-  /** Describes the run on the page and in the report; without a summary, while it has not ended.
-   * @default they say nothing of it */
+  /**
+   * Describes the run on the page and in the report; it is called without a summary until the run
+   * has ended. @default no description
+   */
   about?: (summary: Summary | null) => RunAbout;
-  /** What the run writes: the page has a link to a page over it then. @default there is none */
+  /**
+   * The output of the run: with it, the page has a link to the data page. @default there is no data
+   * page
+   */
   data?: RunDataOptions;
-  /** Calls back every `intervalMs` until the function that it gives back is called. @default setInterval */
+  /** Calls back every `intervalMs` until the returned function is called. @default setInterval */
   every?: (intervalMs: number, callback: () => void) => () => void;
 }
 
-/** Answers the requests of a page, without a socket where that is wanted. */
+/** Answers the requests of a page; needs no socket. */
 export interface MonitorApp {
   /** Answers a request to a path or an address. */
   request(input: string | URL | Request, init?: RequestInit): Response | Promise<Response>;
@@ -68,32 +77,38 @@ export interface MonitorApp {
   fetch(request: Request): Response | Promise<Response>;
 }
 
-/** A monitor: what it knows, and the app that shows it. */
+/** A monitor: its record of the run, and the app that shows it. */
 export interface Monitor extends Disposable {
   /** The app; `app.request()` needs no socket. */
   readonly app: MonitorApp;
-  /** Lets a browser in (`?token=…`), and a scraper of `/metrics` (`Authorization: Bearer …`). */
+  /**
+   * The token of a browser (`?token=…`) and of a scraper of `/metrics` (`Authorization: Bearer …`).
+   */
   readonly token: string;
-  /** The cookie that a browser gets for the token. Each monitor has its own name: cookies do not tell
-   * ports apart, and two runs may be open in one browser. */
+  /**
+   * The name of the cookie that holds the token in a browser. Each monitor has its own: cookies are
+   * shared by all ports of a host, and two runs may be open in one browser.
+   */
   readonly cookieName: string;
   /** Whether a user asked for the failed rows to be asked again when the run is done. The code
    * that starts the retry resets it. */
   retryWhenDone: boolean;
-  /** Whether a page shows the run: one that was heard in the last 3 minutes, or left in the last 10 s and
-   * may be reloading. */
+  /**
+   * Whether a page shows the run: one that sent something in the last 3 minutes, or that left in
+   * the last 10 s and may be reloading.
+   */
   readonly isWatched: boolean;
-  /** Everything that is known of the run. */
+  /** The record of the run. */
   state(): MonitorState;
   /** The run as one HTML file that needs no server. */
   report(): string;
   /** Tells pages that the run has ended, and keeps them. */
   finish(): void;
-  /** Tells pages that the run has ended, and follows it no more. */
+  /** Tells pages that the run has ended, and stops following it. */
   close(): void;
 }
 
-/** How a monitor is served. */
+/** The options of a monitor with a server. */
 export interface ServeMonitorOptions extends MonitorOptions {
   /** The port: 0 to 65,535. @default 0, any that is free */
   port?: number;
@@ -101,27 +116,29 @@ export interface ServeMonitorOptions extends MonitorOptions {
 
 /** A monitor with its server. */
 export interface ServedMonitor extends AsyncDisposable {
-  /** What to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
+  /** The address to open in a browser: `http://127.0.0.1:PORT/?token=…`. */
   readonly url: string;
   /** The port. */
   readonly port: number;
   /** The monitor. */
   readonly monitor: Monitor;
-  /** Tells pages that the run has ended, closes their sockets and the port. Waits for no page, but the
-   * runtime stays alive while one that has stopped reading keeps its connection. */
+  /**
+   * Tells pages that the run has ended, closes their sockets and the port. It does not wait for
+   * pages, but the runtime stays alive while a page that has stopped reading keeps its connection.
+   */
   close(): Promise<void>;
 }
 
-/** 64 bits: enough for two monitors not to meet. */
+/** 64 bits: two monitors will not get the same name. */
 const NAME_BYTES = 8;
 
-/** How long pages have to take what is sent last, and requests to be answered. */
+/** The time for pages to receive the last messages, and for requests to be answered. */
 const LAST_WORDS_MS = 100;
 
-/** Reached from this machine only. */
+/** Reachable from this machine only. */
 const DEFAULT_HOSTNAME = "127.0.0.1";
 
-/** Makes a monitor of a generator. It follows all runs of it from now on, until `close()`. */
+/** Creates a monitor of a generator. It follows all of its runs from now on, until `close()`. */
 export function createMonitor(generator: MonitoredRun, options: MonitorOptions = {}): Monitor {
   const hub = new Hub(generator, {
     now: options.now ?? (() => performance.now()),
@@ -161,7 +178,7 @@ export function createMonitor(generator: MonitoredRun, options: MonitorOptions =
 }
 
 /**
- * Makes a monitor and serves it. Needs `--allow-net` and nothing else.
+ * Creates a monitor and serves it. Needs `--allow-net` and nothing else.
  *
  * @throws {UsageError} when the address cannot be listened on
  */
@@ -217,7 +234,7 @@ function listen(
   }
 }
 
-/** No browser can open "all addresses". */
+/** A browser cannot open "all addresses". */
 function shownHost(hostname: string): string {
   if (hostname === "0.0.0.0") return DEFAULT_HOSTNAME;
   return hostname === "::" ? "[::1]" : bracketed(hostname);

@@ -8,18 +8,18 @@ import type { ErrorGroup, Snapshot, TeacherStatus } from "../lib/progress/mod.ts
 import { byteLength, cut } from "./cut.ts";
 import type { SnapshotMessage, WireSnapshot } from "./protocol.ts";
 
-/** The most bytes of a snapshot message. */
+/** The maximum size of a snapshot message in bytes. */
 export const MAX_SNAPSHOT_BYTES = 8 * 1024;
 
-/** How much of a snapshot is kept. */
+/** The limits of a shortened snapshot. */
 interface Fit {
   readonly errors: number;
   readonly teachers: number;
-  /** Longest text in UTF-16 units. */
+  /** The maximum length of a text in UTF-16 units. */
   readonly text: number;
 }
 
-/** Tried in this order. The last one fits whatever it is given: a text of 24 units is 144 bytes at most,
+/** Tried in this order. With the last one, any snapshot fits: a text of 24 units is 144 bytes at most,
  * in control characters. */
 const FITS: readonly Fit[] = [
   { errors: 50, teachers: 32, text: 400 },
@@ -31,7 +31,7 @@ const FITS: readonly Fit[] = [
   { errors: 2, teachers: 2, text: 24 },
 ];
 
-/** The most a page needs at once: what `hello` and the report show. */
+/** The limits of the snapshot in `hello` and the report. */
 export function wireSnapshot(snapshot: Snapshot, fit: Fit = FITS[0]): WireSnapshot {
   return {
     ...snapshot,
@@ -75,7 +75,7 @@ function cutTeacher(teacher: TeacherStatus, length: number): TeacherStatus {
   };
 }
 
-/** Ids are there to be looked up: most fit whole. */
+/** Users search for ids, so they get more room: most fit whole. */
 const MAX_UID = 80;
 
 function cutOrNull(text: string | null, length: number): string | null {

@@ -1,4 +1,4 @@
-/** Tests of web/fleet/: many runs as one page tells of them. @module */
+/** Tests of web/fleet/: many runs on one page. @module */
 
 import { runStatuses } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
@@ -9,7 +9,7 @@ import { FleetWatch } from "../../web/fleet/watch.ts";
 import { tempDir } from "../support/temp.ts";
 import { nameOf, statusOf, writeStatus } from "./fleet_files.ts";
 
-Deno.test("totals are sums, the ETA is that of the slowest, and runs that need a look come first", async () => {
+Deno.test("totals are sums, the ETA is that of the slowest, and runs that need attention come first", async () => {
   await using dir = await tempDir();
   const statuses = [
     statusOf(0),
@@ -64,6 +64,20 @@ Deno.test("shards that have not begun wait, with the rows that they will have", 
   await watch.look();
   const { rows, total, states } = watch.view(10);
   assertEquals([states, total, rows[0].total], [{ waiting: 3 }, 3_000, 1_000]);
+});
+
+Deno.test("a run's name does not stand for runs whose names begin with it", async () => {
+  await using dir = await tempDir();
+  const names = ["in", nameOf(0), "in2", "in-hard", nameOf(1).replace("in", "in2")];
+  for (const name of names) await writeStatus(dir, statusOf(0, { name }));
+  const seen = async (stem: string) => {
+    const watch = new FleetWatch(dir.path("out"), stem);
+    await watch.look();
+    return watch.view(10).rows.map(({ name }) => name).toSorted();
+  };
+  assertEquals(await seen("in"), ["in", nameOf(0)]);
+  assertEquals(await seen(nameOf(0)), [nameOf(0)]);
+  assertEquals(await seen("i"), []);
 });
 
 Deno.test("the app gives nothing without the token, and 200 runs unless all are asked for", async () => {

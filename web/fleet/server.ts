@@ -20,31 +20,36 @@ import { type PathLike, pathOf, splitPath } from "../../lib/paths.ts";
 import { every } from "../../lib/timer.ts";
 import { FleetWatch } from "./watch.ts";
 
-/** How the page of all runs in a folder is served. */
+/** The options of the page of all runs in a folder. */
 export interface FleetOptions {
-  /** The address to listen on. What is not a loopback address lets everyone in the network try; the token is all
-   * that keeps them out, and it goes over the wire as it is. @default "127.0.0.1" */
+  /**
+   * The address to listen on. Any but a loopback address can be reached from the network: only the
+   * token protects the page then, and it is sent unencrypted. @default "127.0.0.1"
+   */
   readonly hostname?: string;
   /** The port. @default 0, any that is free */
   readonly port?: number;
-  /** Lets a browser in: 32 characters of base64url. @default a new one of 192 random bits */
+  /**
+   * The token that a browser must send: 32 characters of base64url. @default a new one of 192
+   * random bits
+   */
   readonly token?: string;
 }
 
 /** The page of all runs in a folder, while it is served. */
 export interface ServedFleet extends AsyncDisposable {
-  /** What to open in a browser. */
+  /** The address to open in a browser. */
   readonly url: string;
 }
 
-/** The rows that a page gets unless it asks for all. */
+/** The number of rows that a page gets unless it asks for all. */
 const MAX_ROWS = 200;
 const OWN_PATH = /\/(?:fleet\.(?:js|css)|state|)$/;
 
 const SCRIPT = joinModules([...COMMON_MODULES, fleet]);
 const STYLE = [...COMMON_STYLES, frame, overview, tables, fleetStyle].join("\n");
 
-/** Makes the app. */
+/** Creates the app. */
 export function createFleetApp(
   watch: FleetWatch,
   { token, hostname, cookieName }: { token: string; hostname: string; cookieName: string },
@@ -67,12 +72,13 @@ export function createFleetApp(
   return app;
 }
 
-/** How often the status files are looked at. Runs write theirs every 5 s. */
+/** The interval at which the status files are read. Runs write theirs every 5 s. */
 const LOOK_MS = 5_000;
 
 /**
- * Serves a page over all runs in an output folder, which need not run here: shards on other machines that write to
- * the same file system, and runs that have ended. It reads their status files only.
+ * Serves a page over all runs in an output folder, which need not run on this machine: also shards
+ * on other machines that write to the same file system, and runs that have ended. It reads their
+ * status files only.
  *
  * @example
  * ```ts

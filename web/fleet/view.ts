@@ -7,7 +7,9 @@
 import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
 
-/** Where a run stands. `waiting` has not begun; `silent` has missed three beats, and `dead` twelve. */
+/**
+ * The state of a run. `waiting` has not begun; `silent` has missed three beats, and `dead` twelve.
+ */
 export type FleetState =
   | "running"
   | "paused"
@@ -20,11 +22,11 @@ export type FleetState =
 
 /** One run of the table. */
 export interface FleetRow {
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
-  /** Where it stands. */
+  /** Its state. */
   readonly state: FleetState;
-  /** Why, in words, or null. */
+  /** The reason for the state, or null. */
   readonly reason: string | null;
   /** Rows, or null while nothing is known. */
   readonly total: number | null;
@@ -70,26 +72,26 @@ export interface FleetView {
   readonly errors: readonly StatusError[];
   /** Teachers by state: how many runs have one in it. */
   readonly teachers: Readonly<Record<string, number>>;
-  /** The runs, those that need a look first. */
+  /** The runs, those that need attention first. */
   readonly rows: readonly FleetRow[];
   /** Runs that are not among `rows`. */
   readonly more: number;
 }
 
-/** Looks without a beat after which a run is silent, and after which it is dead. */
+/** The checks without a new beat after which a run is silent, and after which it is dead. */
 const SILENT_LOOKS = 3, DEAD_LOOKS = 12;
 const MAX_ERRORS = 12;
 const MAX_MODELS = 3;
 
-/** What is known of one run: what its status file says, and whether it still beats. */
+/** One run: its last status, and whether it still beats. */
 export interface Known {
   stamp: string;
   status: RunStatus;
-  /** Looks in a row that found the same beat. */
+  /** Consecutive checks that found the same beat. */
   silence: number;
 }
 
-/** All runs together; of each kind of state those that need a look come first. `waiting` are shards that have
+/** All runs together; in each state, those that need attention come first. `waiting` are shards that have
  * not begun. */
 export function fleetView(
   name: string,
@@ -173,7 +175,7 @@ function medianRate(rows: readonly FleetRow[]): number {
   return rates[Math.floor(rates.length / 2)] ?? 0;
 }
 
-/** By the slowest run; what has not begun is done at the rate of all. */
+/** The time of the slowest run; shards that have not begun are estimated at the rate of all. */
 function etaOf(
   rows: readonly FleetRow[],
   total: number | null,

@@ -1,8 +1,8 @@
 /**
- * What is known of all runs in an output folder, from the status files that they write.
+ * Watches all runs in an output folder by their status files.
  *
- * A run is alive as long as its counter grows: the clocks of nodes and file servers differ. Files that have not
- * changed are not read again, so a thousand of them cost a few milliseconds a look.
+ * A run is alive as long as its counter grows: the clocks of nodes and file servers differ. Files
+ * that have not changed are not read again, so a check of a thousand takes a few milliseconds.
  *
  * @module
  */
@@ -12,8 +12,10 @@ import { readPlan, type ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus } from "../../lib/run/mod.ts";
 import { type FleetRow, type FleetView, fleetView, type Known, rowsOf } from "./view.ts";
 
-/** Files that are read before other work has its turn. */
+/** The number of files that are read before other work gets a turn. */
 const READS_AT_ONCE = 100;
+
+const STATUS = ".status.json";
 
 /** The runs of one folder. */
 export class FleetWatch {
@@ -29,19 +31,19 @@ export class FleetWatch {
     this.#name = output;
   }
 
-  /** Whether anything is known. */
+  /** Whether no run and no shard plan was found. */
   get isEmpty(): boolean {
     return this.#known.size === 0 && this.#plans.size === 0;
   }
 
-  /** Looks at the files. */
+  /** Checks the files. */
   async look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
       let reads = 0;
       for await (const { name } of Deno.readDir(this.#folder)) {
-        if (name.endsWith(".status.json")) {
+        if (name.endsWith(STATUS)) {
           if (this.#lookAt(name) && ++reads % READS_AT_ONCE === 0) await turn();
         } else if (/\.shards-\d+\.json$/.test(name)) await this.#lookAtPlan(name);
       }
@@ -52,9 +54,14 @@ export class FleetWatch {
     }
   }
 
-  /** Whether the file was read. At once: a file server answers a look in microseconds, a promise takes longer. */
+  /**
+   * Returns whether the file was read. Synchronous: a file server answers a `stat` in microseconds,
+   * a promise takes longer.
+   */
   #lookAt(name: string): boolean {
-    if (this.stem !== undefined && !name.startsWith(this.stem)) return false;
+    if (this.stem !== undefined && stemOf(name) !== this.stem && name !== `${this.stem}${STATUS}`) {
+      return false;
+    }
     const path = inFolder(this.#folder, name);
     const before = this.#known.get(name);
     try {
@@ -71,7 +78,7 @@ export class FleetWatch {
       this.#known.set(name, { stamp, status, silence: isSame ? before.silence + 1 : 0 });
       return true;
     } catch {
-      // It is being replaced, and there again at the next look.
+      // The file is being replaced, and will be back at the next check.
       if (before !== undefined) before.silence++;
       return false;
     }
@@ -85,7 +92,7 @@ export class FleetWatch {
     this.#plans.set(name, { plan, stem });
   }
 
-  /** All runs together; of each kind of state those that need a look come first. */
+  /** All runs together; in each state, those that need attention come first. */
   view(mostRows: number): FleetView {
     return fleetView(this.#name, [...this.#known.values()], this.#waiting(), mostRows);
   }
@@ -95,10 +102,10 @@ export class FleetWatch {
     const waiting: FleetRow[] = [];
     for (const { plan, stem } of this.#plans.values()) {
       const count = String(plan.shards).padStart(5, "0");
-      const began = `-of-${count}.status.json`;
-      // A division that nothing was run of is an older one, where there is another.
+      const began = `-of-${count}${STATUS}`;
+      // A plan of which nothing was run is an older one, where there are other runs.
       const isUsed = [...this.#known.keys()].some((name) =>
-        name.startsWith(stem) && name.endsWith(began)
+        stemOf(name) === stem && name.endsWith(began)
       );
       if (!isUsed && this.#known.size > 0) continue;
       for (let index = 0; index < plan.shards; index++) {
@@ -119,6 +126,11 @@ export class FleetWatch {
     }
     return waiting;
   }
+}
+
+/** The name of the run whose status file this is, without the number of its shard. */
+function stemOf(name: string): string {
+  return name.replace(/(-\d{5,}-of-\d{5,})?\.status\.json$/, "");
 }
 
 function turn(): Promise<void> {
