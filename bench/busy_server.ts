@@ -1,6 +1,6 @@
 /**
- * Teachers with more to do than they can: one that takes a fixed number of requests a second, one that fails, one
- * that lets requests wait. They are served by a process of their own, which counts what was asked.
+ * Overloaded teachers: one with a rate limit, one that fails, one that queues requests. They run in
+ * a process of their own, which counts the requests.
  *
  * @module
  */
@@ -10,24 +10,29 @@ import { errorResponse } from "../lib/simulate/chat.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION, COMPLETION_BODY } from "./rows.ts";
 
-/** How all teachers of one server behave. */
+/** The behaviour of all teachers of one server. */
 export interface BusyOptions {
-  /** How long an answer takes, in milliseconds. */
+  /** The latency of an answer, in milliseconds. */
   readonly latencyMs: number;
-  /** How far a latency may lie from that, as a fraction of it; it is the same for a prompt each time, and
-   * the tokens of the answer go with it. @default 0 */
+  /**
+   * The spread of latencies around that, as a fraction of it; it is the same for a prompt each
+   * time, and the answer's tokens are in proportion. @default 0
+   */
   readonly spread?: number;
-  /** Requests a second; past that 429 at once, without a word of when to come back. @default no bound */
+  /** Requests per second; above that, 429 at once, without `Retry-After`. @default no limit */
   readonly perSecond?: number;
-  /** With `perSecond`: requests that are taken at once after a pause. @default 1 */
+  /** With `perSecond`: the burst that is accepted after a pause. @default 1 */
   readonly burst?: number;
   /** Fraction of the prompts that get 500 the first time, after the latency. @default 0 */
   readonly failing?: number;
-  /** Requests that are worked on at once; the others wait, for as long as it takes. @default no bound */
+  /**
+   * Requests that are processed at the same time; the others wait without a time limit. @default no
+   * limit
+   */
   readonly slots?: number;
 }
 
-/** What one teacher was asked. */
+/** The requests of one teacher. */
 export interface Ledger {
   /** Requests. */
   readonly posts: number;
@@ -35,15 +40,15 @@ export interface Ledger {
   readonly refused: number;
   /** Of those, the ones that got 500. */
   readonly failed: number;
-  /** The most that waited or were worked on at once. */
+  /** The maximum that waited or were processed at the same time. */
   readonly peak: number;
 }
 
 /** A server with any number of teachers. Dispose of it, or end it. */
 export interface BusyServer extends AsyncDisposable {
-  /** The base URL of a teacher: it is there as soon as it is asked. */
+  /** The base URL of a teacher, which is created by its first request. */
   baseUrl(name: string): string;
-  /** Ends the server and gives each teacher's ledger. */
+  /** Ends the server and returns each teacher's ledger. */
   end(): Promise<Record<string, Ledger>>;
 }
 
@@ -74,13 +79,13 @@ export class BusyTeacher {
   #failed = 0;
   #peak = 0;
 
-  /** Nothing was asked yet. */
+  /** Starts without requests. */
   constructor(options: BusyOptions) {
     this.#options = options;
     this.#free = options.burst ?? 1;
   }
 
-  /** What it was asked until now. */
+  /** The requests so far. */
   get ledger(): Ledger {
     return { posts: this.#posts, refused: this.#refused, failed: this.#failed, peak: this.#peak };
   }
@@ -120,7 +125,7 @@ export class BusyTeacher {
 
   async #enter(): Promise<void> {
     if (this.#atWork >= (this.#options.slots ?? Infinity)) {
-      // The slot of the one that leaves is handed over: no one comes in between.
+      // The slot is handed over to the next in the queue: a new request cannot take it.
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     } else {
       this.#atWork++;
@@ -142,8 +147,10 @@ function answerOf(length: number): Response {
   return Response.json({ ...BODY, usage: { ...BODY.usage, completion_tokens } });
 }
 
-/** A number in [0, 1) that is always the same for a text: FNV-1a, 32 bits, and the end of MurmurHash3,
- * without which texts that begin alike lie together. */
+/**
+ * A number in [0, 1) that is always the same for a text: FNV-1a, 32 bits, with the finalizer of
+ * MurmurHash3, without which texts with a common prefix get similar numbers.
+ */
 function shareOf(text: string, salt: string): number {
   let hash = 0x811c9dc5;
   for (const part of [salt, text]) {

@@ -1,6 +1,6 @@
 /**
  * One scenario in a process of its own, so that neither the heap nor the compiled code of another
- * shows in its figures: `deno run bench/child.ts SCENARIO OPTIONS` writes what it found as JSON.
+ * affects its figures: `deno run bench/child.ts SCENARIO OPTIONS` writes its result as JSON.
  *
  * @module
  */
@@ -11,10 +11,10 @@ type Scenarios = {
   [Name in keyof typeof scenarios as typeof scenarios[Name] extends Scenario ? Name : never]:
     typeof scenarios[Name];
 };
-// deno-lint-ignore no-explicit-any -- whatever a scenario takes
+// deno-lint-ignore no-explicit-any -- the options of any scenario
 type Scenario = (options: any) => Promise<unknown>;
 
-/** Runs a scenario in a new process and gives what it found. */
+/** Runs a scenario in a new process and returns its result. */
 export async function inChild<Name extends keyof Scenarios>(
   name: Name,
   options: Parameters<Scenarios[Name]>[0],
@@ -37,7 +37,7 @@ export async function inChild<Name extends keyof Scenarios>(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Those of `deno task distill`: what is measured is what the user runs. */
+/** The flags of `deno task distill`, so that the bench measures what users run. */
 async function v8Flags(): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("../deno.json", import.meta.url)));
   return tasks.distill.command.match(/--v8-flags=\S+/g) ?? [];

@@ -1,5 +1,5 @@
 /**
- * Everything but the network: read, hash, hand over, put the line together, write, sync.
+ * The engine without the network: reading, hashing, handing over, serialising, writing, syncing.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
 } from "./measure.ts";
 import { writeRows } from "./rows.ts";
 
-/** A teacher in the process that answers at once, against a plain loop that makes the same lines. */
+/** An in-process teacher that answers at once, against a plain loop that writes the same lines. */
 export async function engineAlone(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(100_000, 500_000);
   const name = "engine alone, durable";

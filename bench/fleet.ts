@@ -2,13 +2,13 @@
  * A job on many nodes, simulated: shards, failures of nodes, preemption, time limits and servers of uneven speed.
  * Prints how much longer it takes than if nothing ever failed and all work were spread perfectly.
  *
- * What a restart costs is what was measured on one machine: the scheduler's wait, the start of a shard, and the calls
- * in flight that are asked again after a kill. `deno run bench/fleet.ts`.
+ * The cost of a restart was measured on one machine: the scheduler's wait, the start of a shard,
+ * and the calls in flight that are repeated after a kill. `deno run bench/fleet.ts`.
  *
  * @module
  */
 
-/** What is simulated. */
+/** The simulated job. */
 export interface FleetJob {
   /** Nodes, each of which runs one shard at a time. */
   readonly nodes: number;
@@ -16,7 +16,7 @@ export interface FleetJob {
   readonly shards: number;
   /** Rows of all shards together. */
   readonly rows: number;
-  /** Rows a second of a node of mean speed. */
+  /** Rows per second of a node of mean speed. */
   readonly rowsPerSecond: number;
   /** Standard deviation of a node's speed, as a share of the mean. */
   readonly unevenness: number;
@@ -24,30 +24,30 @@ export interface FleetJob {
   readonly hoursToKill: number;
   /** Mean hours between two preemptions with a warning, after which calls are finished first. */
   readonly hoursToPreempt: number;
-  /** The longest that a shard may run, in hours, before it is queued again. */
+  /** The time limit of a shard in hours, after which it is queued again. */
   readonly limitHours: number;
   /** Calls in flight on a node. */
   readonly inFlight: number;
 }
 
-/** Seconds that a task waits which was put back into the queue: Slurm's two minutes, and its place. */
+/** Seconds that a requeued task waits: Slurm's two minutes, and its turn. */
 const REQUEUE_S = 150;
-/** Seconds from the start of a process to its first call: reading its part twice included. */
+/** Seconds from the start of a process to its first call, including reading its part twice. */
 const START_S = 3;
 
-/** What came of it. */
+/** The result of a simulation. */
 export interface FleetOutcome {
   /** Hours until the last shard was done. */
   readonly hours: number;
   /** Hours if nothing failed and all nodes worked to the end. */
   readonly idealHours: number;
-  /** Rows that were asked twice. */
+  /** Rows that were sent twice. */
   readonly repeated: number;
   /** Times a shard was started again. */
   readonly restarts: number;
 }
 
-/** Plays a job. */
+/** Simulates a job. */
 export function simulateFleet(job: FleetJob, random: () => number): FleetOutcome {
   const { nodes, shards, rows, rowsPerSecond, unevenness, inFlight } = job;
   const speeds = Array.from(

@@ -1,5 +1,5 @@
 /**
- * What inputs of other formats cost beside JSON Lines: reading and parsing alone, in CPU time.
+ * The cost of other input formats compared with JSON Lines: CPU time of reading and parsing.
  *
  * @module
  */

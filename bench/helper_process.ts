@@ -1,16 +1,16 @@
 /**
- * Helpers in processes of their own, so that what they cost is not Retort's. A helper takes its options
- * as JSON, writes one line when it is ready, ends when its standard input does, and writes as JSON what
- * it found.
+ * Helpers in processes of their own, so that their cost does not count as Retort's. A helper takes
+ * its options as JSON, writes one line when it is ready, ends when its standard input ends, and
+ * writes its result as JSON.
  *
  * @module
  */
 
-/** A helper that runs. Dispose of it, or end it. */
+/** A running helper. Dispose of it, or end it. */
 export interface Helper<Report> extends AsyncDisposable {
-  /** The line that it wrote when it was ready. */
+  /** The line that it wrote when it got ready. */
   readonly greeting: string;
-  /** Ends it and gives what it found. */
+  /** Ends it and returns its result. */
   end(): Promise<Report>;
 }
 
@@ -36,7 +36,7 @@ export async function startHelper<Report>(
     }
   }
   async function end(): Promise<Report> {
-    // One that has ended by itself has closed its side already.
+    // A helper that has ended by itself has already closed its side.
     await child.stdin.close().catch(() => {});
     await read(() => false);
     const { success } = await child.status;

@@ -1,20 +1,22 @@
 /**
- * Loops that ask over HTTP with nothing but undici: what Retort is measured against.
+ * Loops that send requests with nothing but undici: the baseline of Retort.
  *
  * @module
  */
 
 import { messagesOf } from "./rows.ts";
 
-/** How many loops there are, and what they ask for. */
+/** The number of loops, and the rows that they send. */
 export interface HttpLoops {
   readonly rows: number;
   readonly concurrency: number;
   readonly baseUrl: string;
 }
 
-/** Lets `concurrency` loops ask for one row after the other. `ask` posts a row once or more; a post gives the status
- * of an answer that was parsed. Returns milliseconds. */
+/**
+ * Runs `concurrency` loops, each of which sends one row after the other. `ask` posts a row once or
+ * more; a post returns the status of a parsed response. Returns milliseconds.
+ */
 export async function httpLoops(
   { rows, concurrency, baseUrl }: HttpLoops,
   model: string,
@@ -22,7 +24,7 @@ export async function httpLoops(
 ): Promise<number> {
   const { origin, pathname: path } = new URL(`${baseUrl}/chat/completions`);
   const headers = { "content-type": "application/json" };
-  // Not at the top: Retort's side of a measure must not load all of undici.
+  // Not at the top: Retort's side of a measurement must not load all of undici.
   const { Agent } = await import("../lib/deps/undici_agent.ts");
   const agent = new Agent();
   let next = 0;

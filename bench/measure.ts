@@ -1,28 +1,28 @@
 /**
- * What every measure shares: figures beside their baselines, taken in turns, and their medians.
+ * Shared code of the measurements: figures and baselines, measured alternately, and their medians.
  *
  * @module
  */
 
 /** One row of the table. */
 export interface Figure {
-  /** What is measured. */
+  /** The name of the figure. */
   readonly name: string;
-  /** What Retort reached, with its unit. */
+  /** Retort's figure, with its unit. */
   readonly retort: string;
-  /** What the baseline reached, and what it is. */
+  /** The baseline's figure, and its name. */
   readonly baseline: string;
-  /** Retort's figure by the baseline's, once for each round; the table shows the median. */
+  /** Retort's figure divided by the baseline's, for each round; the table shows the median. */
   readonly ratios: readonly number[];
-  /** What was to be reached. @default nothing */
+  /** The target. @default none */
   readonly target?: Target;
-  /** What a reader has to know of it. */
+  /** A note for readers. */
   readonly note?: string;
 }
 
-/** What a figure is held against. */
+/** The target of a figure. */
 export interface Target {
-  /** In words: `≤ 1.3`. */
+  /** As text: `≤ 1.3`. */
   readonly text: string;
   /** Whether it was reached. */
   readonly isMet: boolean;
@@ -30,25 +30,25 @@ export interface Target {
 
 /** One entry of `--only`. */
 export interface Measure {
-  /** What `--only` looks for. */
+  /** The name that `--only` matches. */
   readonly name: string;
-  /** Takes it. */
+  /** Measures it. */
   run(bench: Bench): Promise<Figure[]>;
 }
 
-/** How much is measured, and where files may be put. */
+/** The size of the measurements, and the folder for their files. */
 export interface Bench {
   /** A folder that is removed at the end. */
   readonly dir: string;
-  /** Whether the scenarios are run whole. */
+  /** Whether the scenarios run in full size. */
   readonly full: boolean;
-  /** How many rows to take: the first number, or the second with `--full`; times `--scale`. */
+  /** The number of rows: the first number, or the second with `--full`; times `--scale`. */
   rows(scaled: number, whole: number): number;
-  /** How many rounds to take: the number given, or that of `--rounds`. */
+  /** The number of rounds: the given number, or that of `--rounds`. */
   rounds(usual: number): number;
 }
 
-/** The middle one, or the mean of the two in the middle. */
+/** The median: the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   if (values.length === 0) throw new RangeError("Cannot take the median of nothing");
   const sorted = values.toSorted((a, b) => a - b);
@@ -56,7 +56,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-/** A value of each round and side. */
+/** The values of both sides, one per round. */
 export interface Rounds<A, B> {
   /** Retort's. */
   readonly ours: readonly A[];
@@ -64,7 +64,7 @@ export interface Rounds<A, B> {
   readonly theirs: readonly B[];
 }
 
-/** Takes two things in turns, A B B A, so that a machine that slows down slows both. */
+/** Measures two things alternately, A B B A, so that a machine that slows down affects both. */
 export async function alternate<A, B>(
   rounds: number,
   ours: (round: number) => Promise<A> | A,
@@ -84,12 +84,12 @@ export function ratiosOf(ours: readonly number[], theirs: readonly number[]): nu
   return ours.map((value, round) => value / theirs[round]);
 }
 
-/** Not more than `limit`, give or take nothing. */
+/** A target of at most `limit`. */
 export function atMost(value: number, limit: number, unit = ""): Target {
   return { text: `≤ ${limit}${unit}`, isMet: value <= limit };
 }
 
-/** Not less than `limit`. */
+/** A target of at least `limit`. */
 export function atLeast(value: number, limit: number, unit = ""): Target {
   return { text: `≥ ${limit}${unit}`, isMet: value >= limit };
 }

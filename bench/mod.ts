@@ -1,5 +1,5 @@
 /**
- * `deno task bench`: what Retort costs, beside what the least that could do the same costs on the
+ * `deno task bench`: the cost of Retort, compared with the simplest code that does the same, on the
  * same machine in the same run.
  *
  * @module
@@ -57,7 +57,7 @@ const HELP = `deno task bench [--full] [--only NAME] [--json]
 
 Measures: ${MEASURES.map(({ name }) => name).join(", ")}`;
 
-/** Takes the measures and prints them. */
+/** Runs the measurements and prints them. */
 async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,

@@ -1,5 +1,5 @@
 /**
- * ModelCall's own scenario: rows of half a second, twenty at a time, a bar that shows them.
+ * ModelCall's own scenario: rows of half a second, twenty at a time, with a progress bar.
  *
  * @module
  */
@@ -11,7 +11,9 @@ import { writeRows } from "./rows.ts";
 const CONCURRENCY = 20;
 const LATENCY_MS = 500;
 
-/** Time against the ideal, and CPU. What ModelCall took for 10,000 rows is known: 253.1 s, 8 %. */
+/**
+ * Time against the ideal, and CPU. ModelCall's figures for 10,000 rows are published: 253.1 s, 8 %.
+ */
 export async function modelcallScenario(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_000, 10_000);
   const input = `${bench.dir}/modelcall.jsonl`;

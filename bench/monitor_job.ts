@@ -1,5 +1,5 @@
 /**
- * What the measure of the monitor runs in processes of their own: Retort with watchers and without.
+ * The measured processes of `monitor.ts`: Retort with open pages and without.
  *
  * @module
  */
@@ -13,42 +13,45 @@ import { alternate, type Rounds } from "./measure.ts";
 import { openPages, type PagesReport } from "./monitor_pages.ts";
 import { COMPLETION, questionOf } from "./rows.ts";
 
-/** Who watches. */
+/** The open pages. */
 export interface Watchers {
-  /** Pages that take what they are sent. */
+  /** Pages that read what they are sent. */
   readonly reading: number;
   /** Pages that never read. */
   readonly stalled: number;
 }
 
-/** A run for a while. */
+/** A run during a window of time. */
 export interface RunWindow {
-  /** Rows settled a second. */
+  /** Rows finished per second. */
   readonly rowsPerS: number;
-  /** CPU of all threads of the process, in microseconds a row. */
+  /** CPU of all threads of the process, in microseconds per row. */
   readonly cpuMicrosPerRow: number;
-  /** The same in seconds a second: how many cores it is. */
+  /** The same in seconds per second, which is the number of cores. */
   readonly cores: number;
-  /** The largest memory of the process, looked at every 50 ms. */
+  /** The peak memory of the process, sampled every 50 ms. */
   readonly peakRssBytes: number;
 }
 
-/** A while with pages. */
+/** A window of time with pages. */
 export interface WatchedWindow extends RunWindow {
-  /** What the pages were sent. */
+  /** The traffic of the pages. */
   readonly pages: PagesReport;
 }
 
-/** As many lanes as Retort has in all of these runs. */
+/** The number of lanes in all of these runs. */
 const CONCURRENCY = 64;
 
-/** Before anything counts, the code is compiled and the heap has grown. */
+/** The warm-up, in which the code is compiled and the heap grows. */
 const WARM_UP_MS = 2_000;
 
-/** Pages get everything that is known when they open, which happens once and is not what counts. */
+/** When they open, pages get the whole state, which is not to be measured. */
 const OPENING_MS = 300;
 
-/** A run at full speed, with pages and without by turns: two runs differ by more than pages may cost. */
+/**
+ * A run at full speed, alternately with pages and without: two separate runs differ by more than
+ * pages may cost.
+ */
 export async function watchedByTurns(
   { rounds, windowS, watchers }: { rounds: number; windowS: number; watchers: Watchers },
 ): Promise<Rounds<WatchedWindow, RunWindow>> {
@@ -60,8 +63,10 @@ export async function watchedByTurns(
   );
 }
 
-/** A run whose teacher takes 50 ms for an answer, with pages. Gives the size of its last snapshot, too,
- * as `--progress json` writes it, in bytes. */
+/**
+ * A run whose teacher takes 50 ms for an answer, with pages. Also returns the size of its last
+ * snapshot as `--progress json` writes it, in bytes.
+ */
 export async function watched(
   { windowS, watchers }: { windowS: number; watchers: Watchers },
 ): Promise<WatchedWindow & { snapshotBytes: number }> {
@@ -86,13 +91,13 @@ async function watchedWindow(
 export interface MonitoredRun extends AsyncDisposable {
   readonly generator: ResponseGenerator;
   readonly served: ServedMonitor;
-  /** Watches it for this number of seconds. */
+  /** Measures it for this number of seconds. */
   window(seconds: number): Promise<RunWindow>;
 }
 
-/** Rows without end, which are written nowhere. Dispose of it. */
+/** A run over endless rows whose results are not written. Dispose of it. */
 export async function startRun(answerTime: () => Promise<unknown>): Promise<MonitoredRun> {
-  // Here, so that no other scenario has the monitor in its memory.
+  // Not at the top: no other scenario should have the monitor in its memory.
   const { serveMonitor } = await import("../web/server.ts");
   const teacher = grumblingTeacher(answerTime);
   const generator = new ResponseGenerator({ teacher, concurrency: CONCURRENCY });
@@ -147,11 +152,13 @@ function cpuMicros(): number {
 
 /** One row in this number fails … */
 const FAILING_EVERY = 100;
-/** … with one of this number of messages: as many as a snapshot has groups for. */
+/** … with one of this number of messages: the number of groups in a snapshot. */
 const MESSAGES = 50;
 
-/** Answers at the length that reasoning has, or refuses for one of many reasons: what pages are sent is as
- * large as it gets. `answerTime` has to let timers and sockets have their turn. */
+/**
+ * Returns answers with long reasoning, or fails with one of many messages, so that the messages to
+ * pages are as large as possible. `answerTime` must let timers and sockets run.
+ */
 function grumblingTeacher(answerTime: () => Promise<unknown>): Teacher {
   const completion: Completion = { ...COMPLETION, reasoning: COMPLETION.response.repeat(8) };
   return {

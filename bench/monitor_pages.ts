@@ -1,6 +1,6 @@
 /**
- * Pages of the web monitor without a browser, in a process of their own: some take what they are sent,
- * some never read.
+ * Pages of the web monitor without a browser, in a process of their own: some read what they are
+ * sent, some never read.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { openWebSocket } from "../tests/support/web_socket.ts";
 import type { ServerMessage } from "../web/protocol.ts";
 import { type Helper, startHelper, untilEnd } from "./helper_process.ts";
 
-/** Which pages are opened, and where. */
+/** The pages to open. */
 export interface PagesOptions {
   /** The port of the monitor on 127.0.0.1. */
   readonly port: number;
-  /** Lets a page in: `name=value`. */
+  /** The cookie with the token: `name=value`. */
   readonly cookie: string;
-  /** Pages that take what they are sent. */
+  /** Pages that read what they are sent. */
   readonly reading: number;
   /** Pages that never read. */
   readonly stalled: number;
 }
 
-/** What the pages that read were sent, all together. */
+/** The traffic of all pages that read. */
 export interface PagesReport {
-  /** Seconds from when all were open. */
+  /** Seconds since all were open. */
   readonly seconds: number;
-  /** Bytes of all messages, the heads of frames not counted. */
+  /** Bytes of all messages without the frame headers. */
   readonly bytes: number;
   /** Messages that hold a snapshot. */
   readonly snapshots: number;
@@ -51,7 +51,7 @@ async function watch(options: PagesOptions): Promise<void> {
         resolve();
         const bytes = encoder.encode(text).length;
         report.bytes += bytes;
-        // A page parses what it gets.
+        // A page parses its messages, too.
         const { type }: ServerMessage = JSON.parse(text);
         if (type !== "snapshot") return;
         report.snapshots++;
@@ -66,7 +66,7 @@ async function watch(options: PagesOptions): Promise<void> {
   const stalled = Array.from({ length: options.stalled }, () => openStalled(options));
   opening.push(...stalled);
   await Promise.all(opening);
-  // What came with the opening is none of what comes a second.
+  // The messages of the opening do not count.
   report.bytes = report.snapshots = 0;
   const openedMs = performance.now();
   console.log("open");

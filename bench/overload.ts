@@ -1,7 +1,7 @@
 /**
- * Teachers at their limit: what Retort gets out of one that refuses, one that fails, one that lets
- * requests wait, and two that share the rows. All of them sleep nearly all the time, so Retort and its
- * baseline share the machine and the time.
+ * Teachers at their limit: the throughput with one that has a rate limit, one that fails, one that
+ * queues requests, and two that share the rows. All of them sleep nearly all the time, so Retort
+ * and its baseline run at the same time on the same machine.
  *
  * @module
  */
@@ -14,14 +14,17 @@ import { writeRows } from "./rows.ts";
 const LATENCY_MS = 50;
 const LOOPS = "loops that sleep as the OpenAI SDK does";
 
-/** Time in units of the least possible, and what was asked for it. */
+/** The time as a multiple of the minimum, and the number of requests. */
 interface Taken {
   readonly byIdeal: number;
   readonly elapsedMs: number;
   readonly ledger: Ledger;
 }
 
-/** A teacher that takes 100 requests a second and refuses what is more, asked by 200 at once. */
+/**
+ * A teacher that accepts 100 requests per second and refuses the rest, with 200 requests at the
+ * same time.
+ */
 export async function rateLimited(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(800, 1_500);
   const perSecond = 100, burst = 10, concurrency = 200;
@@ -47,14 +50,14 @@ export async function rateLimited(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** 40 % of the rows fail once, with 500 after the time of an answer. */
+/** 40 % of the rows fail once, with 500 after the latency of an answer. */
 export async function failingOnce(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_600, 10_000);
   const failing = 0.4, concurrency = 20;
   const { ours, theirs } = await besideLoops(bench, {
     server: { latencyMs: LATENCY_MS, failing },
     rows,
-    // They take four times as long for a row.
+    // They take four times as long per row.
     loopRows: Math.ceil(rows / 4),
     concurrency,
     idealMs: (ledger) => ledger.posts * LATENCY_MS / concurrency,
@@ -62,7 +65,7 @@ export async function failingOnce(bench: Bench): Promise<Figure[]> {
   return [timeFigure(`${100 * failing} % fail once, ${concurrency} at once`, ours, theirs, 1.25)];
 }
 
-/** A teacher that works on 128 requests at once and lets the others wait. */
+/** A teacher that processes 128 requests at the same time and queues the others. */
 export async function queueing(bench: Bench): Promise<Figure[]> {
   const slots = 128, latencyMs = 200;
   const fixed = bench.full ? [32, 64, 128, 256, 512, 1_024] : [32, 64, 128, 256];
@@ -113,7 +116,7 @@ export async function queueing(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** Two teachers of which one is to get three times as much as the other. */
+/** Two teachers, one with three times the weight of the other. */
 export async function weighted(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(1_200, 20_000);
   const wanted = 3, concurrency = 40, tolerance = 0.1;
@@ -144,7 +147,7 @@ export async function weighted(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** What is asked by Retort and by loops at the same time, each of a teacher of its own. */
+/** Runs Retort and the loops at the same time, each with a teacher of its own. */
 interface BesideLoops {
   readonly server: Parameters<typeof startBusyServer>[0];
   readonly rows: number;

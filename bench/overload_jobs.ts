@@ -1,6 +1,5 @@
 /**
- * What the measures of overload run in a process of its own: Retort, and loops that do what most
- * programs do when a teacher refuses.
+ * The measured processes of `overload.ts`: Retort, and loops that retry as most programs do.
  *
  * @module
  */
@@ -23,14 +22,16 @@ export interface LoadedOptions {
   readonly input: string;
   /** The results file. */
   readonly output: string;
-  /** How many rows are asked at once. */
+  /** The concurrency. */
   readonly concurrency: number;
-  /** Who answers. */
+  /** The teachers. */
   readonly teachers: readonly BusyPlace[];
 }
 
-/** Milliseconds that a run takes, from the first row that could be sent until all are durable. Throws
- * unless every row has a result. */
+/**
+ * The duration of a run in milliseconds, from the first row that could be sent until all are
+ * durable. Throws unless every row has a result.
+ */
 export async function loaded(
   { input, output, concurrency, teachers }: LoadedOptions,
 ): Promise<number> {
@@ -42,35 +43,35 @@ export async function loaded(
   return elapsed_ms;
 }
 
-/** A run of Retort of which a part is looked at. */
+/** A run of Retort of which a window is measured. */
 export interface GoodputOptions {
-  /** A file of more rows than can be answered. */
+  /** A file with more rows than can be answered. */
   readonly input: string;
-  /** A folder for the results, ends in `/`. */
+  /** A folder for the results, with a `/` at the end. */
   readonly output: string;
-  /** How many rows are asked at once, or "auto"; for each a run of its own. */
+  /** The concurrencies, each a number or "auto"; each has a run of its own. */
   readonly concurrencies: readonly (number | "auto")[];
   /** Whether a run starts with one row at a time. */
   readonly carefulStart: boolean;
-  /** Who answers. */
+  /** The teachers. */
   readonly baseUrl: string;
-  /** Seconds before anything counts. */
+  /** Seconds of warm-up. */
   readonly settleS: number;
-  /** Seconds that count. */
+  /** Seconds of the measurement. */
   readonly measureS: number;
 }
 
-/** What came in. */
+/** The throughput of a window. */
 export interface Goodput {
-  /** How many rows were to be asked at once. */
+  /** The concurrency. */
   readonly concurrency: number | "auto";
-  /** Completion tokens a second. */
+  /** Completion tokens per second. */
   readonly tokensPerS: number;
-  /** How many attempts were allowed in flight in the end. */
+  /** The limit of attempts in flight at the end. */
   readonly limit: number;
 }
 
-/** Completion tokens a second at each concurrency, one after the other. */
+/** Completion tokens per second at each concurrency, one after the other. */
 export async function goodputs(options: GoodputOptions): Promise<Goodput[]> {
   const found: Goodput[] = [];
   for (const concurrency of options.concurrencies) found.push(await goodput(concurrency, options));
@@ -104,11 +105,17 @@ function teacherAt(baseUrl: string): Teacher {
   return openai({ baseUrl, model: "busy" });
 }
 
-/** The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, less up to a quarter. */
+/**
+ * The waits of the OpenAI SDKs: from 0.5 s, doubled each time up to 8 s, minus a random part of up
+ * to a quarter.
+ */
 const BACKOFF_BASE_MS = 500, BACKOFF_CAP_MS = 8_000, BACKOFF_JITTER = 0.25;
 
-/** What most programs do: a fixed number of loops, each of which asks for one row until it is answered and sleeps
- * in between as the OpenAI SDKs do, which would give up after two more attempts. Gives milliseconds. */
+/**
+ * The way of most programs: a fixed number of loops, each of which sends one row until it is
+ * answered and sleeps in between as the OpenAI SDKs do, which would give up after two retries.
+ * Returns milliseconds.
+ */
 export function sleepingLoops(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "busy", async (post) => {
     for (let retries = 0; await post() !== 200; retries++) {

@@ -1,7 +1,7 @@
 /**
- * What a TypeScript user would write instead, as whole processes on the same server and rows. The packages of the
- * others have a `deno.json` and a lock file of their own (`bench/peers/`): those who only run Retort do not
- * download them.
+ * The alternatives of a TypeScript user, as whole processes with the same server and rows. Their
+ * packages are in a `deno.json` and lock file of their own (`bench/peers/`), so that users of
+ * Retort do not download them.
  *
  * @module
  */
@@ -16,7 +16,7 @@ const PEERS: readonly [name: string, script: string][] = [
   ["AI SDK with p-limit and appendFile", "ai_sdk"],
 ];
 
-/** Times whole processes, from their start to their end. */
+/** Measures the time of whole processes, from start to end. */
 export async function peers(bench: Bench): Promise<Figure[]> {
   await using server = await startZeroServer();
   const figures: Figure[] = [];
@@ -25,7 +25,7 @@ export async function peers(bench: Bench): Promise<Figure[]> {
     const input = `${bench.dir}/peers.jsonl`, output = `${bench.dir}/peers_out.jsonl`;
     await writeRows(input, rows);
     const job = { input, output, concurrency, baseUrl: server.baseUrl };
-    // What is compiled and cached by the first run counts in no round.
+    // A first run, which compiles and caches code, is not counted.
     for (const [, script] of PEERS) await peerMs(script, job);
     await retortMs(job);
     const ours: number[] = [], theirs = PEERS.map((): number[] => []);
@@ -70,7 +70,7 @@ async function retortMs({ input, output, concurrency, baseUrl }: Job): Promise<n
   ]);
 }
 
-/** As in the task `distill`. Its limits of memory are left out: the others have none. */
+/** As in the task `distill`, without its memory limits, which the others do not have. */
 const LAZY = "--unstable-lazy-dynamic-imports";
 
 async function timed(output: string, args: string[]): Promise<number> {

@@ -1,6 +1,6 @@
 /**
- * What progress costs: drawn for each row, as a plain progress bar does it, against batched; and the
- * run with a bar against the run without.
+ * The cost of progress: drawing for each row, as a plain progress bar does, against batching; and a
+ * run with a bar against one without.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const ROWS_PER_S = 40;
 const CONCURRENCY = 20;
 const BEAT_MS = 100;
 
-/** Microseconds a row, on a clock that is moved by hand: 40 rows a second. */
+/** Microseconds per row, with a simulated clock: 40 rows per second. */
 export async function progressPerRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(5_000, 20_000);
   const { ours, theirs } = await alternate(
@@ -40,7 +40,7 @@ function timed(rows: number, scenario: (rows: number) => void): number {
   return (performance.now() - startedMs) * 1000 / rows;
 }
 
-/** As it is in a run: snapshots on a beat, at most four drawings a second. */
+/** As in a run: snapshots at fixed intervals, at most four drawings per second. */
 function batched(rows: number): void {
   let nowMs = 0;
   let beat = () => {};
@@ -65,7 +65,7 @@ function drawnPerRow(rows: number): void {
   let nowMs = 0;
   let drawingMs = 0;
   const progress = progressWith(() => nowMs, () => {});
-  // Each look at this clock finds that it is time to draw.
+  // At each reading of this clock, a drawing is due.
   progress.on(createBar({ ...SCREEN, now: () => drawingMs += 1000 }));
   progress.start({ total: rows, skipped: 0 });
   for (let sequence = 0; sequence < rows; sequence++) {
@@ -103,14 +103,17 @@ function progressWith(now: () => number, onBeat: (beat: () => void) => void): Pr
   });
 }
 
-/** Only what progress looks at differs from row to row, so that making it costs next to nothing. */
+/**
+ * Only the fields that progress reads differ from row to row, so that making an outcome costs
+ * almost nothing.
+ */
 function outcomeOf(sequence: number): Outcome {
   return { ...OUTCOME, sequence };
 }
 
 const OUTCOME = answeredOutcome(0);
 
-/** CPU a row of the engine alone, with a bar and without. */
+/** CPU per row of the engine alone, with a bar and without. */
 export async function progressOnOff(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(60_000, 200_000);
   const input = `${bench.dir}/on_off.jsonl`;

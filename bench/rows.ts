@@ -1,5 +1,5 @@
 /**
- * Rows and answers to measure with: always the same, of the size that real ones have.
+ * Rows and answers for the measurements: always the same, and of realistic size.
  *
  * @module
  */
@@ -13,25 +13,27 @@ const WORDS = (
   "friends share what remains after two hours if the price rises by one tenth"
 ).split(" ");
 
-/** Beginnings of a question are drawn from this many. */
+/** The number of different beginnings of a question. */
 const VARIANTS = 1_000;
 
 const OPENINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i, 45));
 const ENDINGS = Array.from({ length: VARIANTS }, (_, i) => sentence(i + VARIANTS, 25));
 
-/** What a row asks: about 230 characters. */
+/** The question of a row: about 230 characters. */
 export function questionOf(index: number): string {
   return `${index}: ${OPENINGS[index % VARIANTS]}?`;
 }
 
-/** One row as it stands in an input file, about 450 bytes of text as in GSM8K; `more` is put in
- * front, as `"level":3,`. */
+/**
+ * One line of an input file, about 450 bytes of text as in GSM8K; `more` is inserted at the start,
+ * such as `"level":3,`.
+ */
 export function rowText(index: number, more = ""): string {
   const answer = `${ENDINGS[(index * 7) % VARIANTS]} #### ${index % 997}`;
   return `{${more}"question":"${questionOf(index)}","answer":"${answer}","split":"train"}`;
 }
 
-/** What is sent for a row. */
+/** The request for a row. */
 export function messagesOf(index: number): Message[] {
   return [{ role: "user", content: questionOf(index) }];
 }
@@ -41,7 +43,7 @@ export async function writeRows(path: string, count: number, more = ""): Promise
   await writeLines(path, count, (index) => rowText(index, more));
 }
 
-/** Writes `count` lines, some at a time. */
+/** Writes `count` lines in batches. */
 export async function writeLines(
   path: string,
   count: number,
@@ -57,13 +59,13 @@ export async function writeLines(
 
 const ENCODER = new TextEncoder();
 
-/** Writes all of a text: one write may take only a part. */
+/** Writes a whole text: a single `write` may write only a part. */
 export async function writeAll(file: Deno.FsFile, text: string): Promise<void> {
   let bytes = ENCODER.encode(text);
   while (bytes.length > 0) bytes = bytes.subarray(await file.write(bytes));
 }
 
-/** The one answer: about 1,100 characters, as a short piece of reasoning has. */
+/** The only answer: about 1,100 characters, like short reasoning. */
 export const COMPLETION: Completion = {
   response: sentence(11, 220),
   reasoning: "",
@@ -73,7 +75,7 @@ export const COMPLETION: Completion = {
   id: "chatcmpl-A1b2C3d4E5f6G7h8I9j0K1l2M3n4O",
 };
 
-/** The same answer as a server gives it. */
+/** The same answer as the body of a response. */
 export const COMPLETION_BODY: string = JSON.stringify({
   id: COMPLETION.id,
   object: "chat.completion",

@@ -1,5 +1,5 @@
 /**
- * What grows with the size of a run, and should not: CPU a row with the concurrency and with the
+ * Costs that must not grow with the size of a run: CPU per row with the concurrency and with the
  * number of rows, and memory.
  *
  * @module
@@ -11,7 +11,7 @@ import type { CpuPerRow, JobReport } from "./scenarios.ts";
 import { writeRows } from "./rows.ts";
 
 const LATENCY_MS = 50;
-/** The CPU of 10,000 rows wavers: five of them are looked at, at both ends. */
+/** The CPU of 10,000 rows varies: five such groups are used at both ends. */
 const WINDOWS = 5;
 const MEGABYTE = 1e6;
 
@@ -47,7 +47,7 @@ export async function cpuByConcurrency(bench: Bench): Promise<Figure[]> {
   }];
 }
 
-/** One long run, watched. */
+/** One long run, sampled. */
 export async function cpuAndMemoryByRow(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const few = Math.min(rows, 10_000);

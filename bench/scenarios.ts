@@ -1,6 +1,6 @@
 /**
- * What is run in a process of its own: Retort's side of a measure and the baselines. Takes options
- * and gives figures, both as JSON.
+ * The scenarios that run in a process of their own: Retort's side of a measurement and the
+ * baselines. They take options and return figures, both as JSON.
  *
  * @module
  */
@@ -23,43 +23,43 @@ export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
 export interface JobOptions {
   /** The file of rows. */
   readonly input: string;
-  /** The results file; it and its companions are removed again. */
+  /** The results file; it and the files beside it are removed at the end. */
   readonly output: string;
-  /** How many lanes. */
+  /** The number of lanes. */
   readonly concurrency: number;
-  /** Who answers: no one at once by default. */
+  /** The teacher. @default one in this process that answers at once */
   readonly teacher?: { readonly latencyMs: number } | { readonly baseUrl: string };
   /** Whether the run starts with one row at a time. @default true */
   readonly carefulStart?: boolean;
-  /** Whether a terminal bar listens; what it draws is thrown away. @default false */
+  /** Whether a terminal bar is drawn; its output is discarded. @default false */
   readonly bar?: boolean;
-  /** A file to run first, without latency, so that the code is compiled. @default none */
+  /** A file to run first without latency, so that the code is compiled. @default none */
   readonly warmUp?: string;
-  /** Watches memory and CPU over the rows. @default false */
+  /** Samples memory and CPU during the run. @default false */
   readonly watch?: boolean;
 }
 
-/** What a run of Retort cost. */
+/** The cost of a run of Retort. */
 export interface JobReport {
-  /** From the first row that could be sent until all were durable and the files closed. */
+  /** Time from the first row that could be sent until all were durable and the files closed. */
   readonly elapsedMs: number;
-  /** The whole call: locks, index and the check of the input included. */
+  /** Time of the whole call, including locks, index and the check of the input. */
   readonly wholeMs: number;
   /** CPU seconds of all threads of the process over the run phase. */
   readonly cpuSeconds: number;
   /** The same over the whole call. */
   readonly wholeCpuSeconds: number;
-  /** The largest memory of the process, looked at every 50 ms; 0 unless watched. */
+  /** The peak memory of the process, sampled every 50 ms; 0 without `watch`. */
   readonly peakRssBytes: number;
-  /** What a row took, for each 10,000 rows that became durable; none unless watched. */
+  /** CPU per row for each 10,000 rows that became durable; none without `watch`. */
   readonly windows: readonly CpuPerRow[];
 }
 
-/** CPU of all threads, in microseconds a row. */
+/** CPU of all threads, in microseconds per row. */
 export interface CpuPerRow {
-  /** Of our code, the runtime's and the libraries'. */
+  /** In user mode. */
   readonly user: number;
-  /** Of the system. */
+  /** In the system. */
   readonly system: number;
 }
 
@@ -104,7 +104,7 @@ function teacherOf(kind: JobOptions["teacher"]): Teacher {
   return openai({ baseUrl: kind.baseUrl, model: "zero" });
 }
 
-/** A figure for a run that failed would be worse than none. */
+/** A failed run must not yield a figure. */
 async function checkAndRemove(summary: Summary, output: string): Promise<void> {
   if (summary.succeeded !== summary.total) {
     throw new Error(`Only ${summary.succeeded} of ${summary.total} rows have a result`);
@@ -125,12 +125,12 @@ interface Watch {
   end(): Pick<JobReport, "peakRssBytes" | "windows">;
 }
 
-/** Looks 20 times a second; CPU between two looks is taken as spread evenly over their rows. */
+/** Samples 20 times per second; the CPU between two samples is spread evenly over their rows. */
 function watchRun(generator: ResponseGenerator): Watch {
   let peakRssBytes = 0;
   let rows = 0;
   let cpu = process.cpuUsage();
-  /** CPU when each multiple of 10,000 rows was durable. */
+  /** The CPU at each multiple of 10,000 durable rows. */
   const marks: CpuPerRow[] = [];
   function look(): void {
     peakRssBytes = Math.max(peakRssBytes, Deno.memoryUsage().rss);
@@ -159,7 +159,7 @@ function watchRun(generator: ResponseGenerator): Watch {
   };
 }
 
-/** As many lanes that do nothing but wait: what the timers alone make of the ideal time. */
+/** The same number of lanes that only wait: the delay of the timers alone. */
 export async function bareLanes(
   { rows, concurrency, latencyMs }: { rows: number; concurrency: number; latencyMs: number },
 ): Promise<number> {
@@ -172,12 +172,15 @@ export async function bareLanes(
   return performance.now() - startedMs;
 }
 
-/** The least that asks over HTTP: undici in as many loops, answers parsed and dropped. */
+/** The simplest HTTP client: the same number of undici loops, answers parsed and dropped. */
 export function undiciLoop(loops: HttpLoops): Promise<number> {
   return httpLoops(loops, "zero", async (post) => void await post());
 }
 
-/** The least that makes the same lines: read, parse, put the answer in, stringify, write. No fsync. */
+/**
+ * The simplest code that writes the same lines: read, parse, insert the answer, stringify, write.
+ * No fsync.
+ */
 export async function plainLoop(
   { input, output }: { input: string; output: string },
 ): Promise<number> {
@@ -195,7 +198,7 @@ export async function plainLoop(
   return elapsedMs;
 }
 
-/** The fields of a results line. Nothing is hashed: the two hashes are of the right length. */
+/** The fields of a results line. The two hashes are constants of the right length. */
 function plainLine(row: object): string {
   return JSON.stringify({
     uid: "0123456789abcdef0123456789abcdef",
@@ -223,7 +226,7 @@ function plainLine(row: object): string {
   });
 }
 
-/** Reads a results file as a run that resumes does. */
+/** Reads a results file as a resumed run does. */
 export async function readResumeIndex(
   { path, rows }: { path: string; rows: number },
 ): Promise<number> {

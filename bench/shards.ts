@@ -1,5 +1,6 @@
 /**
- * What shards cost: finding the borders, reading a part, and merging 128 of them with proof, beside `cat`.
+ * The cost of shards: finding their bounds, reading a part, and merging 128 of them with proof,
+ * compared with `cat`.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { rowText, writeAll, writeLines } from "./rows.ts";
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** Borders and reads of 64 shards, the merge of 128. */
+/** Bounds and reads of 64 shards, the merge of 128. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;
@@ -55,7 +56,7 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** Reads one shard, and gives the time to its first rows in ms. */
+/** Reads one shard, and returns the time to its first rows in ms. */
 async function readShard(stem: string, input: string, index: number): Promise<number> {
   const started = performance.now();
   const plan = await pinnedPlan(stem, [input], 64);
@@ -66,7 +67,7 @@ async function readShard(stem: string, input: string, index: number): Promise<nu
   return firstMs;
 }
 
-/** Bytes that this process has read from files, as the system counts them. */
+/** Bytes that this process has read from files, as counted by the system. */
 function bytesRead(): number {
   return Number(/^rchar: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1]);
 }
@@ -106,7 +107,7 @@ async function mergeOf(bench: Bench, input: string, rows: number): Promise<Figur
   }];
 }
 
-/** Results as a run would have left them: about in the order of the input. */
+/** Results as a run writes them: roughly in the order of the input. */
 async function writeShard(stem: string, plan: ShardPlan, index: number): Promise<void> {
   const own = filesOf("", shardStem(stem, { index, count: plan.shards }));
   using file = await Deno.open(own.results, { write: true, create: true });

@@ -1,5 +1,5 @@
 /**
- * The table that the bench prints.
+ * Prints the table of the bench.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { type Figure, median } from "./measure.ts";
 
 const HEAD = ["measure", "Retort", "baseline", "ratio", "target", ""];
 
-/** Puts figures into one table, and what is to be known of them below it. */
+/** Formats figures as a table, with their notes below it. */
 export function renderTable(figures: readonly Figure[]): string {
   const rows = [HEAD, ...figures.map(cellsOf)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
@@ -25,7 +25,7 @@ function cellsOf({ name, retort, baseline, ratios, target }: Figure): string[] {
   return [name, retort, baseline, ratioText(ratios), target?.text ?? "", verdict];
 }
 
-/** The median, and how far the rounds lie apart. */
+/** The median, and the range of the rounds. */
 function ratioText(ratios: readonly number[]): string {
   if (ratios.length === 0) return "";
   const text = ratio(median(ratios));
@@ -33,7 +33,7 @@ function ratioText(ratios: readonly number[]): string {
   return `${text} (${ratio(Math.min(...ratios))}–${ratio(Math.max(...ratios))})`;
 }
 
-/** Near 1 the third digit after the point matters. */
+/** Near 1 the third decimal matters. */
 function ratio(value: number): string {
   return value >= 0.1 ? value.toFixed(3) : value.toPrecision(2);
 }

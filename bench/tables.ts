@@ -1,6 +1,7 @@
 /**
- * Files in other formats: `convert` and `export` beside what a user of pyarrow or polars would write for the same
- * work, each as a process of its own, and whole runs over each format beside one over JSON Lines.
+ * Files in other formats: `convert` and `export` compared with pyarrow and polars scripts for the
+ * same work, each as a process of its own, and whole runs over each format compared with one over
+ * JSON Lines.
  *
  * @module
  */
@@ -15,7 +16,7 @@ const LIBRARIES = ["pyarrow", "polars"] as const;
 const MAIN = new URL("../cli.ts", import.meta.url).pathname;
 const SCRIPT = new URL("tables.py", import.meta.url).pathname;
 
-/** A conversion, and what it is called in `tables.py`. */
+/** A conversion, and its name in `tables.py`. */
 interface Work {
   readonly name: string;
   readonly input: string;
@@ -23,7 +24,7 @@ interface Work {
   readonly args: readonly string[];
 }
 
-/** Throughput of `convert` and `export`. Without Python their own figures stand alone. */
+/** Throughput of `convert` and `export`. Without Python there is no baseline. */
 export async function tableThroughput(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 1_000_000);
   const file = (name: string) => `${bench.dir}/${name}`;
@@ -107,7 +108,9 @@ async function pythonWithBoth(): Promise<string | undefined> {
 const MAX_TIMES = 1.2;
 const MAX_MB = 200;
 
-/** Whole runs over each format: CPU a row beside JSON Lines, and the memory of the longest. */
+/**
+ * Whole runs over each format: CPU per row compared with JSON Lines, and the memory of the longest.
+ */
 export async function runFormats(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(50_000, 1_000_000);
   const lines = `${bench.dir}/run.jsonl`;

@@ -1,5 +1,5 @@
 /**
- * Teachers in this process. What they cost is part of what is measured, so they do next to nothing.
+ * Teachers in this process. Their cost is part of the measurement, so they do almost nothing.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export function instantTeacher(): Teacher {
   return { model: "zero", complete: () => ANSWERED };
 }
 
-/** Answers after `latencyMs`, kept by one timer for each call. */
+/** Answers after `latencyMs`, with one timer per call. */
 export function slowTeacher(latencyMs: number): Teacher {
   return {
     model: "zero",

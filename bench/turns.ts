@@ -1,5 +1,5 @@
 /**
- * Turns of the scheduler a row: how often a promise wakes something up.
+ * Turns of the scheduler per row: the number of promise reactions.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { type Bench, type Figure, figure } from "./measure.ts";
 import { messagesOf, rowText } from "./rows.ts";
 import { slowTeacher } from "./teachers.ts";
 
-/** Sets hooks that V8 calls for promises; `undefined` takes them away. */
+/** Sets hooks that V8 calls for promises; `undefined` removes them. */
 type SetPromiseHooks = (...hooks: ((() => void) | undefined)[]) => void;
 
-/** `pooledMap` over lanes against `pooledMap` over rows; nothing is written by either. */
+/** `pooledMap` over lanes against `pooledMap` over rows; neither writes anything. */
 export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   const setPromiseHooks = promiseHooks();
   if (setPromiseHooks === undefined) return [];
@@ -49,7 +49,7 @@ export async function schedulerTurns(bench: Bench): Promise<Figure[]> {
   return figures;
 }
 
-/** Deno keeps this for its own tests; it may be gone one day. */
+/** An internal of Deno's own tests, which may be removed. */
 function promiseHooks(): SetPromiseHooks | undefined {
   const deno = Deno as unknown as
     & { internal: symbol }

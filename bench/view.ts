@@ -1,5 +1,5 @@
 /**
- * How long the page over results takes: 1,000,000 rows of 2 KB with `--full`.
+ * The speed of the data page: 1,000,000 rows of 2 KB with `--full`.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { atLeast, atMost, type Bench, type Figure, figure, median, ratiosOf } fr
 import { writeLines } from "./rows.ts";
 import type { ViewFigures } from "./view_scenario.ts";
 
-/** What each figure may be at most, with its unit and what makes it of milliseconds or bytes. */
+/** The maximum of each figure, with its unit and the divisor from milliseconds or bytes. */
 const LIMITS: readonly [
   keyof ViewFigures,
   name: string,
@@ -25,12 +25,12 @@ const LIMITS: readonly [
   ["indexMs", "index", 60, "s", 1_000],
 ];
 
-/** The page over a file of results. */
+/** The data page of a results file. */
 export async function viewRows(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(20_000, 1_000_000);
   const path = `${bench.dir}/view.jsonl`;
   await writeLines(path, rows, lineOf);
-  // Its run has ended: an index gives way to one that continues.
+  // The run of the file has ended: indexing slows down only while a run continues.
   await Deno.utime(path, new Date(0), new Date(0));
   const rounds: ViewFigures[] = [];
   for (let round = 0; round < bench.rounds(1); round++) {

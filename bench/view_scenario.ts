@@ -1,5 +1,5 @@
 /**
- * The page over results, asked as the page asks it.
+ * The data page's server, with the requests of the page.
  *
  * @module
  */
@@ -10,22 +10,22 @@ import type { DataRequests } from "../lib/data/mod.ts";
 import { linesOf, readLineBlocks } from "../lib/line_blocks.ts";
 import { alternate, type Rounds } from "./measure.ts";
 
-/** What was measured, in milliseconds. */
+/** The results, in milliseconds. */
 export interface ViewFigures {
   readonly firstPageMs: number;
   readonly indexMs: number;
-  /** Facets, histograms and rows of a condition that the index answers; the slowest of some. */
+  /** Facets, histograms and rows of a condition on indexed columns; the slowest of several. */
   readonly filterMs: number;
-  /** The first hit of a text that one row in a thousand holds. */
+  /** The first hit of a text that is in one of a thousand rows. */
   readonly firstHitMs: number;
   /** All hits of a regular expression. */
   readonly scanMs: number;
   readonly peakBytes: number;
 }
 
-/** Opens a file and asks. */
+/** Opens a file and sends the requests. */
 export async function viewFile({ path }: { path: string }): Promise<ViewFigures> {
-  // The other scenarios are loaded with this one, and must not load the page.
+  // Not at the top: the other scenarios load this module, and must not load the page.
   const { DataService } = await import("../lib/data/mod.ts");
   const startMs = performance.now();
   let peakBytes = 0;
@@ -59,7 +59,7 @@ export async function viewFile({ path }: { path: string }): Promise<ViewFigures>
   return { firstPageMs, indexMs, filterMs, firstHitMs, scanMs, peakBytes };
 }
 
-/** CPU that the flags of an answer take, in microseconds: the mean over the first rows of a file. */
+/** CPU of the flags of an answer, in microseconds: the mean over the first rows of a file. */
 export async function flagCosts({ path, rows }: { path: string; rows: number }): Promise<number> {
   const { flagsOf } = await import("../lib/data/flags.ts");
   const answers: Parameters<typeof flagsOf>[0][] = [];
@@ -79,17 +79,20 @@ export async function flagCosts({ path, rows }: { path: string; rows: number }):
   return (user + system) / answers.length;
 }
 
-/** A run at full speed, with an index of a file that grows being made beside it and without by turns. */
+/**
+ * A run at full speed, alternately with and without the indexing of a growing file at the same
+ * time.
+ */
 export async function viewBesideRun(
   { path, rounds, windowS }: { path: string; rounds: number; windowS: number },
 ): Promise<Rounds<number, number>> {
-  // Here, so that the memory of the page does not hold a run.
+  // Not at the top: the memory of the page must not include a run.
   const { DataService } = await import("../lib/data/mod.ts");
   const { startRun } = await import("./monitor_job.ts");
   await using run = await startRun(nextTurn);
   const speed = async () => (await run.window(windowS)).rowsPerS;
   return await alternate(rounds, async () => {
-    // The first write says that a run continues; what follows the last line feed is no row.
+    // The first write signals that a run continues; text after the last line feed is not a row.
     await Deno.writeTextFile(path, " ", { append: true });
     await using service = await DataService.open({ paths: [path], isKept: false });
     await service.ask("state", {});

@@ -8,7 +8,7 @@
 import { startHelper, untilEnd } from "./helper_process.ts";
 import { COMPLETION_BODY } from "./rows.ts";
 
-/** A server that runs. Dispose of it. */
+/** A running server. Dispose of it. */
 export interface ZeroServer extends AsyncDisposable {
   /** Its base URL: `http://127.0.0.1:PORT/v1`. */
   readonly baseUrl: string;

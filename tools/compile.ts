@@ -1,18 +1,18 @@
 /**
  * Writes the one executable: what `deno task compile` runs.
  *
- * The permissions and V8 flags are those of the `distill` task of `deno.json`, where they stand once; workers are
- * embedded by their names, because `deno compile` does not find them. Further arguments go to `deno compile`, such as
- * `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
+ * The permissions and V8 flags are those of the `distill` task of `deno.json`; workers are embedded
+ * by their names, because `deno compile` does not find them. Further arguments go to
+ * `deno compile`, such as `--target x86_64-pc-windows-msvc --output dist/retort.exe`.
  *
  * @module
  */
 
 const ROOT = new URL("../", import.meta.url);
-/** Where workers are started from. */
+/** The folders that are searched for workers. */
 const FOLDERS = ["cli", "lib", "web"];
 
-/** What `deno compile` is told. */
+/** The arguments of `deno compile`. */
 export async function compileArgs(further: readonly string[] = []): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
   const words: string[] = tasks.distill.command.split(" ");

@@ -1,6 +1,6 @@
 /**
- * Writes `lib/prices/public_prices.json` anew from the table that LiteLLM's package on PyPI carries. Takes
- * `pip download litellm --no-deps` (or the wheel that is named) and Python for it.
+ * Updates `lib/prices/public_prices.json` from the table in LiteLLM's package on PyPI. Needs Python
+ * and `pip download litellm --no-deps` (or the path of a wheel).
  *
  * @module
  */
@@ -13,7 +13,7 @@ type Listed = Readonly<Record<string, unknown>>;
 const TABLE = "litellm/model_prices_and_context_window_backup.json";
 const TARGET = new URL("../lib/prices/public_prices.json", import.meta.url);
 const MODES = ["chat", "completion", "responses"];
-/** What LiteLLM's names end with, and the value of `service_tier` in a request. */
+/** The suffixes of LiteLLM's names, and the values of `service_tier` in a request. */
 const TIERS = ["flex", "priority", "balanced", "ultrafast", "batches"];
 const MILLION = 1e6;
 
@@ -49,7 +49,7 @@ async function run(command: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-/** The facts of the table in our form: a line of text for each model. */
+/** The table in our form: a line of text for each model. */
 export function listOf(table: Record<string, Listed>, source: string, date: string) {
   const models = new Map(PROVIDER_IDS.map((id) => [id, {} as Record<string, string>]));
   for (const [key, entry] of Object.entries(table)) {
@@ -65,7 +65,7 @@ export function listOf(table: Record<string, Listed>, source: string, date: stri
   return { source, date, models: Object.fromEntries(sorted) };
 }
 
-/** As the provider itself calls the model. */
+/** The provider's own name of the model. */
 function nameOf(key: string, provider: string): string {
   return key.startsWith(`${provider}/`) ? key.slice(provider.length + 1) : key;
 }
@@ -84,7 +84,8 @@ function ratesOf(entry: Listed): string | undefined {
     for (const [bound, above] of thresholdsOf(entry)) {
       const label = `${name}>${bound}`;
       const long = clause(entry, `${above}${ending}`, label);
-      // A tier without a price for long prompts takes that of standard service, or its own if it is dearer.
+      // A tier without a price for long prompts gets that of the standard tier, or its own if that
+      // is higher.
       const isDearer = Number(entry[`input_cost_per_token${above}`]) >
         Number(entry[`input_cost_per_token${ending}`]);
       clauses.push(long ?? (isDearer ? clause(entry, above, label) : undefined) ?? "");
@@ -108,18 +109,19 @@ function clause(entry: Listed, ending: string, label: string): string | undefine
     const value = entry[`${name}${ending}`];
     return typeof value === "number" ? rounded(value * MILLION) : undefined;
   };
-  // What a tier does not say of its cache is said of the model, and never more than without a cache.
+  // A tier without cache prices gets those of the model, but never more than the price without a
+  // cache.
   const standardCached = () => {
     const value = entry.cache_read_input_token_cost;
     return typeof value === "number" ? Math.min(rounded(value * MILLION), input!) : undefined;
   };
   const input = price("input_cost_per_token"), output = price("output_cost_per_token");
   if (input === undefined || output === undefined) return undefined;
-  // What is free is more often not known, or a trial.
+  // A price of 0 usually means that it is not known, or a trial.
   if (input === 0 && output === 0) return undefined;
   const named = [
     ["cached", price("cache_read_input_token_cost") ?? standardCached()],
-    // 0 stands for "no surcharge" in some entries, and for "the same" in others.
+    // 0 means "no surcharge" in some entries, and "the same" in others.
     ["written", price("cache_creation_input_token_cost") || undefined],
     ["reasoning", price("output_cost_per_reasoning_token")],
   ].filter(([name, value]) =>
@@ -141,7 +143,7 @@ function ranges(entry: Listed): string | undefined {
   return clauses.includes(undefined) ? undefined : clauses.join("; ");
 }
 
-/** `["272000", "_above_272k_tokens"]` for each bound that is named. */
+/** `["272000", "_above_272k_tokens"]` for each bound in the names. */
 function thresholdsOf(entry: Listed): [bound: number, ending: string][] {
   const endings = Object.keys(entry).flatMap((key) =>
     /^input_cost_per_token(_above_(\d+)k_tokens)$/.exec(key) ?? []
@@ -163,7 +165,7 @@ function windowsOf(offPeak: Listed): string {
   ).join(" ");
 }
 
-/** Without what is left of a division: 0.30000000000000004. */
+/** Without rounding errors such as 0.30000000000000004. */
 function rounded(value: number): number {
   return Number(value.toPrecision(10));
 }

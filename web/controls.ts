@@ -42,8 +42,8 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
   retry(body, { plan }) {
     plan.retryWhenDone = only("retry_when_done", body, isBoolean, "true or false");
     return plan.retryWhenDone
-      ? "Failed rows will be asked again when the run is done"
-      : "Failed rows will not be asked again";
+      ? "Failed rows will be retried at the end of the run"
+      : "Failed rows will not be retried";
   },
   stop(body, { run, plan }) {
     nothingIn(body);
@@ -55,7 +55,7 @@ const CONTROLS: Readonly<Record<ControlName, Control>> = {
     only("confirm", body, (value) => value === "abort", '"abort"');
     plan.retryWhenDone = false;
     run.abort("Aborted from the monitor");
-    return "Aborting: calls in flight are given up";
+    return "Aborting: calls in flight are cancelled";
   },
 };
 

@@ -29,7 +29,7 @@ function table({ title, intro, cases }: ServerGroup): string {
     `### ${title}`,
     "",
     ...(intro === undefined ? [] : [intro, ""]),
-    "| who | what is sent | what follows |",
+    "| teacher | response | result |",
     "| --- | --- | --- |",
     ...rows,
   ].join("\n");

@@ -119,7 +119,7 @@ Deno.test("page: another budget, and none", async () => {
   await stateWord(page, "Halted").waitFor();
 });
 
-Deno.test("page: failed rows are asked again when the run is done, or not", async () => {
+Deno.test("page: failed rows are retried at the end of the run, or not", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
@@ -133,7 +133,7 @@ Deno.test("page: failed rows are asked again when the run is done, or not", asyn
   // It is remembered where the run is.
   await page.getByRole("switch", { name: /^Retry failed rows/, checked: true }).waitFor();
   await toggle.press("Space");
-  await section(page, "Events").getByText("Failed rows will not be asked again").waitFor();
+  await section(page, "Events").getByText("Failed rows will not be retried").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [false, false]);
 });
 

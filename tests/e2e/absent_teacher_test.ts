@@ -1,4 +1,4 @@
-/** What the user sees when there is no teacher at an address, and how to wait for one. @module */
+/** Messages about an address without a teacher, and `--wait`. @module */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -29,7 +29,7 @@ Deno.test("a run ends with exit code 5 where nothing listens, or the host does n
     const args = [input, "-o", dir.path(`out${index}/`), ...more];
     const result = await distill(server, args);
     assertExit(result, 5);
-    // Without a name server it is not known whether there is such a host.
+    // Without a name server it is unknown whether the host exists.
     if (/could not be looked up/.test(result.stderr)) return;
     assertMatch(result.stderr, words);
     assertStringIncludes(result.stderr, "--wait waits until");

@@ -1,4 +1,4 @@
-/** After a crash: what may have been paid for and is not on disk. @module */
+/** After a crash: calls that may have been paid for and are not on disk. @module */
 
 import {
   assertEquals,
@@ -60,7 +60,7 @@ Deno.test("after kill -9 the next summary holds at least what was in flight, and
   await assertVerified(dir, "in.jsonl", "out/");
 });
 
-Deno.test("an aborted run tells the calls that it gave up apart", async () => {
+Deno.test("an aborted run counts the calls that it cancelled separately", async () => {
   await using dir = await tempDir();
   await using server = serveLimited({
     latencyMs: 100,

@@ -1,4 +1,4 @@
-/** Which answers are kept, how many, and how fast they are asked for: through the command line. @module */
+/** Checks, samples and rates through the command line. @module */
 
 import {
   assertEquals,
@@ -12,7 +12,7 @@ import { runCli } from "../support/process.ts";
 import { tempDir } from "../support/temp.ts";
 import { assertExit, distill, numberedRows } from "./fixture.ts";
 
-Deno.test("--json-schema keeps answers that match, and --resample asks for others", async () => {
+Deno.test("--json-schema keeps answers that match, and --resample requests others", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt, asked }) => {
     if (prompt === "prompt 0") return Response.json(chatAnswer('{"age": 5}'));
@@ -42,7 +42,7 @@ Deno.test("--json-schema keeps answers that match, and --resample asks for other
   assertStringIncludes(result.stderr, "55 completion tokens: 55 rejected");
 });
 
-Deno.test("--require-json and --reject-pattern turn answers down", async () => {
+Deno.test("--require-json and --reject-pattern reject answers", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt }) =>
     prompt === "prompt 0" ? Response.json(chatAnswer("[1]")) : undefined
@@ -57,7 +57,7 @@ Deno.test("--require-json and --reject-pattern turn answers down", async () => {
   assertEquals(await kept("one/", "--reject-pattern", "2$"), ["row-0", "row-1"]);
 });
 
-Deno.test("--on-truncated escalate asks again with twice the tokens, up to --max-tokens-cap", async () => {
+Deno.test("--on-truncated escalate retries with twice the tokens, up to --max-tokens-cap", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt, body }) => {
     const isEnough = prompt === "prompt 0" && body.max_tokens >= 400;
@@ -72,7 +72,7 @@ Deno.test("--on-truncated escalate asks again with twice the tokens, up to --max
   assertEquals((await dir.rows("out/in_error.jsonl"))[0].error.type, "truncated");
 });
 
-Deno.test("--samples asks for several answers, later for those that are missing, and verify knows", async () => {
+Deno.test("--samples requests several answers, later the missing ones, and verify counts them", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));
@@ -88,7 +88,7 @@ Deno.test("--samples asks for several answers, later for those that are missing,
   assertStringIncludes(more.stdout, "3  pending");
 });
 
-Deno.test("-c auto says in the end what it has found", async () => {
+Deno.test("-c auto tells at the end what it has found", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(3));

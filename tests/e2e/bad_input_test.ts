@@ -11,7 +11,7 @@ const GOOD = [`{"uid":"a","prompt":"first"}`, `{"id":2,"prompt":"second"}`, `{"p
 const TOO_LONG_BYTES = 64 * 2 ** 20 + 1;
 const KEPT_OF_TOO_LONG_BYTES = 64 * 2 ** 10;
 
-/** Lines of every kind that is no row, with what has to be said of them. */
+/** Invalid lines of every kind, with their messages. */
 const BAD: [line: string | Uint8Array<ArrayBuffer>, problem: RegExp][] = [
   [`{"prompt":"half a row"`, /not JSON/],
   [`42`, /must be an object or an array: current value is 42/],
@@ -44,7 +44,7 @@ async function writeInput(dir: TempDir, bad: readonly (string | Uint8Array)[]): 
   return path;
 }
 
-Deno.test("bad lines of every kind are named, skipped when asked to, and forgotten once repaired", async () => {
+Deno.test("bad lines of every kind are named, skipped on request, and forgotten once repaired", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await writeInput(dir, BAD.map(([line]) => line));
@@ -140,7 +140,7 @@ Deno.test("a byte order mark, CRLF, blank lines and a missing last newline are f
   assertEquals(sources, [`${input}:1`, `${input}:4`, `${input}:5`]);
 });
 
-Deno.test("what cannot be sent or is not there is refused before a call", async () => {
+Deno.test("rows that cannot be sent and missing files are refused before a call", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", [{ prompt: "one" }]);

@@ -1,4 +1,4 @@
-/** What a run may cost and how long it may take; what is known after a crash. @module */
+/** Budgets and deadlines, and the accounting after a crash. @module */
 
 import {
   assertAlmostEquals,
@@ -68,8 +68,10 @@ async function run(
   return await generator.run({ input, output: dir.path("out/") });
 }
 
-/** Proves that a run was halted with rows left, that none was lost or failed, and that the next run asks
- * exactly the rest. */
+/**
+ * Proves that a run was halted with rows left, that none was lost or failed, and that the next run
+ * sends exactly the rest.
+ */
 async function assertContinues(dir: TempDir, server: LedgerServer, halted: Summary): Promise<void> {
   assertEquals([halted.state, halted.failed], ["halted", 0]);
   assertEquals(halted.succeeded, server.posts);
@@ -141,14 +143,14 @@ Deno.test("setMaxCost() holds for the run that is under way", async () => {
   await assertContinues(dir, server, summary);
 });
 
-Deno.test("maxCostUsd without a price stops before the first call and says what to add", async () => {
+Deno.test("maxCostUsd without a price stops before the first call and tells what to add", async () => {
   await using dir = await tempDir();
   await using server = serveCents();
   const error = await assertRejects(() => run(dir, server, { maxCostUsd: 1 }), UsageError);
   assertStringIncludes(error.message, `"test-model" at ${server.url} is not known`);
   assertStringIncludes(error.message, "--price-in");
   assertEquals([server.posts, await dir.exists("out/in.jsonl")], [0, false]);
-  // A public model does not lend its price to a server of one's own.
+  // The price of a public model does not apply to a private server.
   const input = dir.path("in.jsonl");
   const flags = ["-m", "gpt-5-mini", "--max-cost", "1"];
   const result = await distill(server, [input, "-o", dir.path("out/"), ...flags]);

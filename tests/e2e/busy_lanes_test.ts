@@ -1,4 +1,7 @@
-/** Rows that fail once are asked twice and no more. `tests/engine/scenes/` holds how long that takes. @module */
+/**
+ * Rows that fail once are sent exactly twice. `tests/engine/scenes/` holds how long that takes.
+ * @module
+ */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { errorAnswer } from "../support/ledger_server.ts";
@@ -10,7 +13,7 @@ const ROWS = 500;
 const CONCURRENCY = 20;
 const LATENCY_MS = 10;
 
-Deno.test("40 % of the rows fail once, and each of them is asked twice", async () => {
+Deno.test("40 % of the rows fail once, and each of them is sent twice", async () => {
   await using dir = await tempDir();
   const failed = new Set<string>();
   await using server = serveLimited({

@@ -1,4 +1,4 @@
-/** The row comes back as it was, and reaches the teacher as it was written. @module */
+/** Rows are sent and returned byte for byte. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { errorAnswer, serveLedger } from "../support/ledger_server.ts";
@@ -21,7 +21,7 @@ const MEMBERS = [
   `"twice":1,"twice":2`,
   `"separator":"\u2028"`,
 ];
-/** Members whose names are ours. */
+/** Members with the names of Retort's fields. */
 const CLASHES = [
   `"response":"an \\u006fld answer"`,
   `"distill":{"score":1.0,"2":0}`,

@@ -1,4 +1,4 @@
-/** Answers that are not worth keeping: why, what was paid for them, and what is asked instead. @module */
+/** Rejected answers: the reason, the cost, and the retries. @module */
 
 import {
   assertEquals,
@@ -94,7 +94,7 @@ const CHECKS: readonly [
   ],
 ];
 
-/** What a user's function may give: yes, no, or a reason. */
+/** The results of a user's function: true, false, or a reason. */
 function at(response: string): boolean | string {
   if (response.length > 4) return `too long: ${response.length}`;
   return response !== "no";
@@ -107,7 +107,7 @@ for (const [name, options, answers, reasons] of CHECKS) {
   });
 }
 
-Deno.test("resample asks again for a rejected answer, with another seed, and no more than that", async () => {
+Deno.test("resample retries a rejected answer with another seed, as often as allowed", async () => {
   await using dir = await tempDir();
   const seeds: unknown[] = [];
   await using server = serveLedger(({ prompt, asked, body }) => {
@@ -172,7 +172,7 @@ for (const [name, maxTokensCap, needs, limits] of LIMITS) {
   });
 }
 
-Deno.test("escalate stops at 8 times the limit, and says that the reasoning has used it up", async () => {
+Deno.test("escalate stops at 8 times the limit, and tells that the reasoning has used it up", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(reasoner(1_000));
   const params = { max_tokens: 100 };
@@ -188,7 +188,7 @@ Deno.test("escalate stops at 8 times the limit, and says that the reasoning has 
   assertEquals([partial.finish_reason, partial.completion_tokens], ["length", 800]);
 });
 
-Deno.test("what answers were wasted on is told apart: truncated, filtered, empty, rejected", async () => {
+Deno.test("the reasons of wasted answers are counted separately: truncated, filtered, empty, rejected", async () => {
   await using dir = await tempDir();
   const endings: Record<string, Record<string, unknown>> = {
     long: { finish_reason: "length", usage: used(100) },

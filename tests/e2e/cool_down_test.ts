@@ -1,6 +1,7 @@
 /**
- * A teacher that asks to be left alone is left alone, as long as it makes sense. To the millisecond this is held in
- * simulated time, by `tests/engine/engine_cool_down_test.ts`; here by what a busy machine cannot change.
+ * `Retry-After` is respected as long as it makes sense. `tests/engine/engine_cool_down_test.ts`
+ * tests this to the millisecond in simulated time; this file tests the parts that do not depend on
+ * a busy machine.
  *
  * @module
  */
@@ -27,7 +28,9 @@ interface Refusals {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A run past refusals in its middle; gives when requests came after the last of them, in ms. */
+/**
+ * A run with refusals in its middle; returns the times of requests after the last of them, in ms.
+ */
 async function runPast(status: number, { count, headers }: Refusals) {
   const rows = 400;
   await using dir = await tempDir();
@@ -62,7 +65,7 @@ for (const [name, refusals] of RESTS) {
       const { later, snapshots } = await runPast(status, refusals);
       const laterMs = later.map(({ ms }) => ms);
       const waitMs = 2_000;
-      // Calls that were on their way as the refusal was, each from a lane of its own.
+      // Calls that were under way at the refusal, each from a lane of its own.
       const under = laterMs.filter((ms) => ms < waitMs - 100);
       assertLessOrEqual(under.length, CONCURRENCY);
       assertLess(Math.max(0, ...under), waitMs / 2);
@@ -88,7 +91,7 @@ Deno.test("one refusal with Retry-After holds back its row and no other", async 
   }));
 });
 
-/** What is no time to wait, and what is longer than anyone means. */
+/** Invalid waits, and waits that are too long to be meant. */
 const NONSENSE = [
   "-5",
   "NaN",

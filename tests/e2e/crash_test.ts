@@ -1,4 +1,4 @@
-/** A process that is killed takes nothing back, and costs at most the calls that were in flight. @module */
+/** A killed process loses no results, and costs at most the calls in flight. @module */
 
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";

@@ -1,4 +1,4 @@
-/** Outputs that an earlier version has begun are continued, and nothing in them is paid for again. @module */
+/** Outputs of an earlier version are continued, and no row in them is paid for again. @module */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -70,7 +70,7 @@ Deno.test("a row that differs only in null keys keeps its answer", async () => {
   assertEquals(messages[0], { role: "user", content: "hi", name: null, tool_calls: null });
 });
 
-Deno.test("the message says what is sent in another way, and both ways out work", async () => {
+Deno.test("the message tells what is sent differently, and both solutions work", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const args = await writeOutput(dir, [NULLS, SYSTEM, RAW]);

@@ -1,4 +1,7 @@
-/** Answers that nothing proves whole: other teachers, the next run, and what they cost. @module */
+/**
+ * Answers without a proof that they are complete: other teachers, the next run, and their cost.
+ * @module
+ */
 
 import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, type LedgerHandler, serveLedger } from "../support/ledger_server.ts";
@@ -32,7 +35,7 @@ Deno.test("the next run takes answers whose ending the user accepts", async () =
   const posts = server.requests.length;
   const { summary } = await runLibrary(dir, [server], { rows: 5, acceptEndings: ["none"] });
   assertEquals([summary.state, summary.succeeded, summary.failures_on_disk], ["done", 5, 0]);
-  // What was kept is not asked for again.
+  // Kept answers are not requested again.
   assertEquals(server.requests.length - posts, 5 - paid);
   const { response, distill } = (await dir.rows("out/in.jsonl"))[0];
   assertEquals([response, distill.attempts], ["maybe prompt 0", 0]);

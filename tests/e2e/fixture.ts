@@ -1,5 +1,5 @@
 /**
- * What the end-to-end tests share: the command line against a server, and prompts.
+ * Shared code of the end-to-end tests: the command line against a server, and prompts.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export async function startDistill(
   return await startCli(argsFor(server, args), options);
 }
 
-/** The arguments with the address of a server and a model, where they name none. */
+/** The arguments with the address of a server and a model, unless they are given. */
 export function argsFor(server: { url: string }, args: string[]): string[] {
   const model = args.includes("-m") ? [] : ["-m", "test-model"];
   return [...args, "--base-url", server.url, ...model];
@@ -75,8 +75,8 @@ export interface PromptRow {
 const COPIES_OF_EXAMPLES = 20;
 
 /**
- * Real prompts as the text of a JSONL file: GSM8K where it lies beside the repository, else the
- * examples, over and over with different text.
+ * Real prompts as the text of a JSONL file: GSM8K where it is beside the repository, otherwise the
+ * examples, repeated with different texts.
  */
 export async function realPrompts(): Promise<{ text: string; rows: PromptRow[] }> {
   let text: string;

@@ -1,4 +1,7 @@
-/** The same rows in every format are the same run: the same requests, resumed and verified alike. @module */
+/**
+ * The same rows in every format lead to the same run: the same requests, resumed and verified
+ * alike. @module
+ */
 
 import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
@@ -28,7 +31,7 @@ const table = (delimiter: string) =>
 const HALF = COUNT >> 1;
 const CONCURRENCY = 10;
 
-/** Writes the rows in a format. Gives what the run is told to read. */
+/** Writes the rows in a format. Returns the inputs of the run. */
 const FORMATS: Readonly<Record<string, (dir: TempDir) => Promise<string>>> = {
   "JSON Lines": (dir) => dir.write("in.jsonl", LINES),
   "a JSON array": (dir) => dir.write("in.json", JSON.stringify(ROWS, null, 2)),
@@ -49,7 +52,7 @@ const FORMATS: Readonly<Record<string, (dir: TempDir) => Promise<string>>> = {
   },
 };
 
-/** The bodies of all requests, in one order. */
+/** The bodies of all requests, sorted. */
 function bodiesOf(server: LedgerServer): string[] {
   return server.requests.map(({ text }) => text).toSorted();
 }

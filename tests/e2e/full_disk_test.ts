@@ -1,4 +1,4 @@
-/** A disk that takes no more. The limit on the size of a file stands in for it. @module */
+/** A full disk, simulated by a limit on the size of files. @module */
 
 import {
   assertEquals,

@@ -1,4 +1,4 @@
-/** Header fields of the user's own: sent to the teacher, shown to no one. @module */
+/** The user's own header fields: sent to the teacher, never shown. @module */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { errorAnswer, serveLedger } from "../support/ledger_server.ts";
@@ -71,7 +71,7 @@ Deno.test("a configuration adds header fields for all teachers, and for each", a
   assertEquals(sent(second), ["other", "2", SECRET, null]);
 });
 
-/** Header fields that cannot be sent, and what is said. */
+/** Header fields that cannot be sent, and the messages. */
 const MISTAKES: readonly (readonly [field: string, says: string])[] = [
   ["X-Team=@env:MISSING", "the variable MISSING, which it names, is not set"],
   [SECRET, "it must be NAME=VALUE"],

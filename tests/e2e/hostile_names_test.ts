@@ -1,4 +1,4 @@
-/** Names of files and models, and prompts, that try to steer the terminal: no command lets them. */
+/** Names of files and models, and prompts, with control sequences: no command prints them. */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { serveLedger } from "../support/ledger_server.ts";
@@ -19,7 +19,7 @@ function assertHarmless(name: string, { stdout, stderr }: CliResult): void {
   }
 }
 
-Deno.test("no name of a file or a model and no prompt steers the terminal", POSIX, async () => {
+Deno.test("no name of a file or a model and no prompt can control the terminal", POSIX, async () => {
   await using dir = await tempDir();
   await using server = serveLedger((request) =>
     request.prompt.includes("halt")

@@ -1,4 +1,4 @@
-/** Everything that is wrong with the inputs is said at once, with the way out, and costs nothing. @module */
+/** All problems of the inputs are reported at once, with solutions, and cost nothing. @module */
 
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
@@ -138,7 +138,7 @@ Deno.test("bad rows, mixed shapes and other formats are told in one round, group
   assertStringIncludes(one.stderr, "Add --mixed-shapes");
 });
 
-Deno.test("a row without a prompt is told which field may hold it", async () => {
+Deno.test("for a row without a prompt, the message names the field that may hold it", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const cases: [row: unknown, hint: string | undefined][] = [
@@ -169,7 +169,7 @@ Deno.test("a row without a prompt is told which field may hold it", async () => 
   assertEquals(server.posts, 0);
 });
 
-Deno.test("lines that other programs write instead of JSON are told from damage", async () => {
+Deno.test("lines of other programs' formats are distinguished from damage", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const cases: [line: string | Uint8Array, hint: string][] = [
@@ -191,7 +191,7 @@ Deno.test("lines that other programs write instead of JSON are told from damage"
   }
 });
 
-Deno.test("an input without a row is exit 2 unless it is meant", async () => {
+Deno.test("an input without a row is exit 2 unless allowed", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const empty = await dir.write("empty.jsonl", "");
@@ -220,7 +220,7 @@ Deno.test("an input without a row is exit 2 unless it is meant", async () => {
   assertExit(piped, 2);
   assertStringIncludes(piped.stderr, "Cannot start: standard input holds no rows");
   assertEquals(server.posts, 0);
-  // Beside rows an empty shard is no mistake.
+  // Next to rows, an empty shard is not an error.
   assertExit(await distill(server, [empty, full, ...out]), 0);
   assertEquals(server.posts, 2);
   const bad = await dir.write("bad.jsonl", '{"prompt":\n{"prompt":\n');
@@ -264,7 +264,7 @@ Deno.test("a run does not take standard output for a folder of that name", async
   assertEquals([server.posts, await dir.exists("-")], [0, false]);
 });
 
-Deno.test("an input that cannot be opened is told, with the way out", POSIX, async () => {
+Deno.test("an input that cannot be opened is reported, with a solution", POSIX, async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   await Deno.mkdir(dir.path("folder"));

@@ -1,4 +1,4 @@
-/** What a user sees of the rows before they are sent, and of files that rows name. @module */
+/** Previews of rows, and files that rows name. @module */
 
 import {
   assert,
@@ -37,7 +37,7 @@ Deno.test("--dry-run shows one request of each shape, what is not sent, and toke
   assertMatch(url, /^data:image.*1\.png/);
 });
 
-Deno.test("the start line says how many rows set a model of their own", async () => {
+Deno.test("the start line tells how many rows set a model of their own", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const messages = [{ role: "user", content: "hi" }];
@@ -48,7 +48,7 @@ Deno.test("the start line says how many rows set a model of their own", async ()
   assertEquals(new Set(server.requests.map(({ body }) => body.model)).size, 4);
 });
 
-Deno.test("a file that is gone when it is sent fails its row alone", async () => {
+Deno.test("a file that is missing when it is sent fails only its row", async () => {
   await using dir = await tempDir();
   const rows = [1, 2, 3].map((id) => ({ id, prompt: "<image>?", image: `${id}.png` }));
   for (const { image } of rows) await dir.write(image, PNG);

@@ -1,5 +1,5 @@
 /**
- * Runs of the library against local servers, and what they said meanwhile.
+ * Runs of the library against local servers, with their events.
  *
  * @module
  */
@@ -17,38 +17,38 @@ import {
 import type { TempDir } from "../support/temp.ts";
 import { numberedRows } from "./fixture.ts";
 
-/** What is run. */
+/** The options of a run. */
 export interface LibraryRunOptions extends Omit<ResponseGeneratorOptions, "teacher" | "teachers"> {
   /** The rows, or how many numbered ones. */
   rows: number | readonly unknown[];
   /** The weight of each server. @default 1 each */
   weights?: readonly number[];
-  /** How the servers are asked. */
+  /** The options of the teachers. */
   http?: Partial<OpenAICompatibleOptions>;
-  /** What of the run is not as usual. */
+  /** Other options of the run. */
   run?: Partial<RunOptions>;
   /** Sees the generator before the run. */
   onStart?: (generator: ResponseGenerator) => void;
 }
 
-/** A run that hangs is halted with rows left, which no test expects. */
+/** A hanging run is halted with rows left, which no test expects. */
 const DEADLINE_MS = 60_000;
 
 /** An attempt, as it was made. Times are those of `performance.now()`. */
 export interface SeenAttempt {
   /** The row. */
   readonly uid: string;
-  /** Which server was asked, from 0. */
+  /** The server, from 0. */
   readonly server: number;
   /** When it was made. */
   readonly startedAt: number;
   /** When it ended; undefined while it has not. */
   endedAt: number | undefined;
-  /** Why it failed; undefined where it did not. */
+  /** Its error; undefined if it succeeded. */
   error: unknown;
 }
 
-/** What came of a run. */
+/** The results of a run. */
 export interface LibraryRun {
   /** The answer of `run()`. */
   readonly summary: Summary;

@@ -262,7 +262,7 @@ Deno.test("an aborted signal ends generate() with its reason, before and while i
   assertEquals(teacher.asked, 3);
 });
 
-Deno.test("pause, resume, setConcurrency and stop steer generate() while it works", async () => {
+Deno.test("pause, resume, setConcurrency and stop control generate() while it works", async () => {
   const held = new Map<string, () => void>();
   const teacher = new CountingTeacher(async (request) => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -302,7 +302,7 @@ Deno.test("pause, resume, setConcurrency and stop steer generate() while it work
   }
 });
 
-Deno.test("run() does what the command line does, and tells its listeners", async () => {
+Deno.test("run() does the same as the command line, and calls its listeners", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(undefined, { keep: false });
   await using stack = new AsyncDisposableStack();
@@ -375,7 +375,7 @@ Deno.test("run() that is aborted resolves as interrupted, keeps what is done, an
   assertEquals([rest.state, rest.skipped, rest.succeeded], ["done", 10, 30]);
 });
 
-Deno.test("a teacher that throws something else fails its row at once, and that row only", async () => {
+Deno.test("a teacher that throws another error fails only its row, and at once", async () => {
   const teacher = new CountingTeacher((request) => {
     if (textOf(request) === "prompt 1") throw new RangeError("out of cheese");
     if (textOf(request) === "prompt 2") return "cheese" as unknown as Completion;

@@ -17,7 +17,7 @@ function promptOfRow(row: PromptRow): string {
   return row.question ?? row.prompt!;
 }
 
-Deno.test("distill asks each real prompt once, and asks nothing when it is run again", async () => {
+Deno.test("distill sends each real prompt once, and nothing when it is run again", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(undefined, { keep: false });
   const { text, rows } = await realPrompts();
@@ -85,7 +85,7 @@ Deno.test("export gives one training row for each real prompt, in input order", 
   );
 });
 
-Deno.test("rows that are refused are asked once, left alone, and asked again by --retry only", async () => {
+Deno.test("refused rows are sent once, skipped, and sent again only by --retry", async () => {
   await using dir = await tempDir();
   const { text, rows } = await realPrompts();
   const refused = new Set(rows.filter((_, i) => i % 100 >= 87).map(promptOfRow));
@@ -122,7 +122,7 @@ Deno.test("rows that are refused are asked once, left alone, and asked again by 
   await assertVerified(dir, "real.jsonl", "out/");
 });
 
-Deno.test("rows that are refused again by --retry stand in the failures file once", async () => {
+Deno.test("rows that are refused again by --retry are in the failures file once", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(() => errorAnswer(400, "no such thing"));
   const input = await dir.write("in.jsonl", numberedRows(2));
@@ -136,7 +136,7 @@ Deno.test("rows that are refused again by --retry stand in the failures file onc
   assert(after.every(({ error }, i) => error.created > before[i].error.created));
 });
 
-Deno.test("retry with types asks the failures of these types only, and no pending row", async () => {
+Deno.test("retry with types sends only the failures of these types, and no pending row", async () => {
   await using dir = await tempDir();
   let isHealed = false;
   await using server = serveLedger(({ prompt }) => {

@@ -1,5 +1,5 @@
 /**
- * A browser at the monitor of a run, as far as the server can tell.
+ * A client of a run's monitor that looks like a browser.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import type { CliProcess } from "../support/process.ts";
 export class Browser implements AsyncDisposable {
   /** `http://127.0.0.1:PORT/`. */
   readonly base: string;
-  /** What the address lets in with. */
+  /** The token of the address. */
   readonly token: string;
-  /** What the token was exchanged for. */
+  /** The cookie for the token. */
   readonly cookie: string;
-  /** All that the page was told. */
+  /** The messages to the page. */
   readonly messages: ServerMessage[] = [];
   readonly #socket: WebSocket;
   readonly #closed = Promise.withResolvers<void>();

@@ -1,5 +1,7 @@
-/** The monitor and the report of a run through the command line, as the user, a scraper and an intruder meet
- * them. @module */
+/**
+ * The monitor and the report of a run through the command line, for the user, a scraper and an
+ * intruder. @module
+ */
 
 import {
   assert,
@@ -30,7 +32,7 @@ function holding(answer: LedgerHandler = () => {}) {
       await gate.promise;
       return await answer(request);
     }) satisfies LedgerHandler,
-    /** Lets all go that are held; those that come later are held again. */
+    /** Releases all held answers; later ones are held again. */
     letGo() {
       gate.resolve();
       gate = Promise.withResolvers();
@@ -61,7 +63,7 @@ async function argsIn(dir: TempDir, rows: readonly unknown[]): Promise<string[]>
   return [await dir.write("in.jsonl", rows), "-o", dir.path("out/")];
 }
 
-Deno.test("--monitor prints an address whose page steers the run, and strangers do not", async () => {
+Deno.test("--monitor prints an address whose page controls the run, and others cannot", async () => {
   await using dir = await tempDir();
   const { handler, letGo } = holding();
   await using server = serveLedger(handler);
@@ -141,7 +143,7 @@ Deno.test("the page outlives its run, whose files and summary are final, and Ctr
   assertMatch(result.stderr, /retry[^]*The run has ended/);
 });
 
-Deno.test("without a page open --monitor waits for nothing, and with --monitor-keep 0 never", async () => {
+Deno.test("without an open page --monitor does not wait, and with --monitor-keep 0 never", async () => {
   await using dir = await tempDir();
   const { handler, open } = holding();
   await using server = serveLedger(handler);
@@ -224,7 +226,7 @@ Deno.test("/metrics and the page do not have the key while the run continues", a
   assertStringIncludes((await browser.get("report"))[1], "Not now");
 });
 
-Deno.test("what the monitor is told to retry is asked again in the same process", async () => {
+Deno.test("a retry from the monitor runs in the same process", async () => {
   await using dir = await tempDir();
   const { handler, open } = holding(({ prompt, asked }) =>
     prompt === "prompt 1" && asked === 1 ? errorAnswer(422, "not yet") : undefined
@@ -277,7 +279,7 @@ Deno.test("--report alone serves nothing, and is written however the run ends", 
   assertStringIncludes(done.stderr, `Wrote the report to ${report}`);
 });
 
-Deno.test("a report that cannot be written is exit 6 where the run itself went well", async () => {
+Deno.test("a report that cannot be written is exit 6 where the run itself succeeded", async () => {
   await using dir = await tempDir();
   const { handler, open } = holding();
   await using server = serveLedger(handler);
@@ -292,7 +294,7 @@ Deno.test("a report that cannot be written is exit 6 where the run itself went w
   assertEquals((await dir.rows("out/in.jsonl")).length, 2);
 });
 
-Deno.test("a monitor or a report that cannot be is exit 2, and nothing is asked", async () => {
+Deno.test("an impossible monitor or report is exit 2, and nothing is sent", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const [input, ...output] = await argsIn(dir, numberedRows(2));

@@ -1,4 +1,4 @@
-/** What the user can ask of a run, through the command line. @module */
+/** Options of a run through the command line. @module */
 
 import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
@@ -37,7 +37,7 @@ Deno.test("several inputs, one of them gzipped in two parts, have outputs and id
   assertStringIncludes(verified.stdout, "1  failed permanently");
 });
 
-Deno.test("standard input is a file like any other, and nothing of it stays behind", async () => {
+Deno.test("standard input is read like a file, and no copy of it is left", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const args = ["-", "-o", dir.path("out.jsonl")];
@@ -53,7 +53,7 @@ Deno.test("standard input is a file like any other, and nothing of it stays behi
   assertEquals((await dir.names()).some((name) => name.includes(".input")), false);
 });
 
-Deno.test("standard input is unpacked where it is gzip, and one that is damaged is refused", async () => {
+Deno.test("standard input is decompressed where it is gzip, and refused where it is damaged", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const args = ["-", "-o", dir.path("out.jsonl")];
@@ -63,7 +63,7 @@ Deno.test("standard input is unpacked where it is gzip, and one that is damaged 
   const members = [...packed, ...gzipSync(ENCODER.encode(jsonl([{ prompt: "more" }])))];
   assertExit(await distill(server, args, { stdin: new Uint8Array(members) }), 0);
   assertEquals([server.posts, (await dir.rows("out.jsonl")).length], [301, 301]);
-  // The rows are those of the same text that is not packed.
+  // The rows are those of the same uncompressed text.
   assertExit(await distill(server, args, { stdin: plain }), 0);
   const damaged = await distill(server, args, { stdin: packed.subarray(0, packed.length - 9) });
   assertExit(damaged, 2);
@@ -89,7 +89,7 @@ Deno.test("--limit takes the first rows, and the run continues without it", asyn
   assertEquals(server.posts, 5);
 });
 
-Deno.test("--dry-run shows the first request and the number of rows, calls no one, writes nothing", async () => {
+Deno.test("--dry-run shows the first request and the number of rows, without calls or files", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));
@@ -114,7 +114,7 @@ Deno.test("--dry-run shows the first request and the number of rows, calls no on
   assertEquals(server.posts, 2);
 });
 
-Deno.test("--uid-field that no row has is told before the first call, and by --dry-run", async () => {
+Deno.test("a --uid-field that no row has is reported before the first call, and by --dry-run", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", [{ prompt: "one" }, { sku: "b", prompt: "two" }]);
@@ -157,7 +157,7 @@ Deno.test("--final-messages adds what was sent and the answer, with the reasonin
   ]);
 });
 
-Deno.test("--keep holds on to more of the raw answer", async () => {
+Deno.test("--keep stores more fields of the raw answer", async () => {
   await using dir = await tempDir();
   const logprobs = { content: [{ token: "a", logprob: -0.5 }] };
   await using server = serveLedger(() => {
@@ -192,7 +192,7 @@ Deno.test("a truncated answer fails with what was paid for, or is kept with --on
   assertEquals(server.posts, 2);
 });
 
-Deno.test("--allow-failures says how many failed rows are still a success", async () => {
+Deno.test("--allow-failures sets how many failed rows are still a success", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(({ prompt }) =>
     prompt === "prompt 0" ? errorAnswer(400) : undefined
@@ -255,7 +255,7 @@ Deno.test("--progress json writes events on standard output, the totals last, an
   for (const text of written) assert(!text.includes("sk-secret"));
 });
 
-Deno.test("--config says what flags would, and flags win", async () => {
+Deno.test("--config sets the same options as flags, and flags win", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(1));
@@ -296,7 +296,7 @@ for (const [name, flags, message] of REFUSED) {
   });
 }
 
-Deno.test("what was wrong is all that is said of a run that could not be started", async () => {
+Deno.test("for a run that could not be started, only the error is printed", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   for (const style of ["plain", "json"]) {
@@ -308,7 +308,7 @@ Deno.test("what was wrong is all that is said of a run that could not be started
   }
 });
 
-Deno.test("a key that no header can hold is told by the variable it came from", async () => {
+Deno.test("for a key that no header can hold, the message names its variable", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(1));

@@ -1,4 +1,4 @@
-/** A teacher that is gone for a while costs no row, and next to no call. @module */
+/** A temporary outage of a teacher costs no row, and almost no calls. @module */
 
 import {
   assert,

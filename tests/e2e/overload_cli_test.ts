@@ -1,4 +1,4 @@
-/** What the user sees when a teacher will answer no one, and what it costs: through the command line. @module */
+/** A teacher that refuses everything: messages and cost, through the command line. @module */
 
 import {
   assert,
@@ -43,8 +43,10 @@ async function assertHalted(
   assertStringIncludes(result.stderr, `To continue  deno task distill ${next}\n`);
 }
 
-/** Runs the same command again once the teacher is repaired: it asks the rest, and no row twice that has
- * an answer. */
+/**
+ * Runs the same command again once the teacher is repaired: it sends the rest, and no row that has
+ * an answer.
+ */
 async function assertContinues(dir: TempDir, server: LedgerServer, args: string[]): Promise<void> {
   const done = (await dir.rows("out/in.jsonl")).length, posts = server.posts;
   assertExit(await distill(server, args), 0);
@@ -52,7 +54,7 @@ async function assertContinues(dir: TempDir, server: LedgerServer, args: string[
   await assertVerified(dir, "in.jsonl", "out/");
 }
 
-/** OpenAI's way to refuse. */
+/** A refusal of OpenAI. */
 function refusal(status: number, code: string | null, message: string, param?: string): Response {
   const error = { message, type: "invalid_request_error", param: param ?? null, code };
   return Response.json({ error }, { status });
@@ -111,7 +113,7 @@ for (const [name, response, most, words] of NEVER) {
   });
 }
 
-Deno.test("a key that is withdrawn halfway costs no more than what is in flight", async () => {
+Deno.test("a key that is revoked halfway costs at most the calls in flight", async () => {
   await using dir = await tempDir();
   let isMended = false, refused = 0;
   await using server = serveLedger(async ({ n }) => {
@@ -196,7 +198,7 @@ Deno.test("--deadline ends a run with rows left, and what is in flight is kept",
   await assertContinues(dir, server, args);
 });
 
-Deno.test("a halt is told, with the command that continues, to who wants no progress too", async () => {
+Deno.test("a halt is printed, with the command that continues, also without progress", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(() => refusal(401, "invalid_api_key", "Incorrect API key"));
   for (const style of ["none", "json"]) {

@@ -1,4 +1,4 @@
-/** Files that a run did not make stay as they are, and those that it replaces stay what they were. @module */
+/** Foreign files are not changed, and replaced files keep their type. @module */
 
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, serveLedger } from "../support/ledger_server.ts";
@@ -65,7 +65,7 @@ Deno.test("results that are a copy of the input are no answers", async () => {
   assertMatch(run.stderr, /out\.jsonl": the file there is no results file of Retort/);
 });
 
-Deno.test("a run takes an empty lock file for its own", async () => {
+Deno.test("a run treats an empty lock file as its own", async () => {
   await using dir = await tempDir();
   await using server = serveLedger(answer);
   const input = await dir.write("in.jsonl", numberedRows(1));

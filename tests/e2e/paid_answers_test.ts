@@ -1,4 +1,4 @@
-/** An answer that was paid for outlives the run, however that ends, and its row continues after it. @module */
+/** A paid answer is kept, however the run ends, and its row continues from there. @module */
 
 import {
   assert,
@@ -20,7 +20,7 @@ import { type CliProcess, runCli } from "../support/process.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { assertExit, assertVerified, distill, numberedRows, startDistill } from "./fixture.ts";
 
-/** What a run over `in.jsonl` is told, beside its server. */
+/** The arguments of a run over `in.jsonl`, besides its server. */
 async function argsOf(dir: TempDir, rows: number, ...flags: string[]): Promise<string[]> {
   const input = await dir.write("in.jsonl", numberedRows(rows));
   return [input, "-o", dir.path("out/"), "--progress", "none", ...flags];
@@ -316,7 +316,7 @@ Deno.test("a row that fails after it was continued keeps the answer that an earl
   assertEquals(others, []);
 });
 
-Deno.test("a row starts over where it was edited, or is asked with other parameters", async () => {
+Deno.test("a row starts over where it was edited, or is sent with other parameters", async () => {
   await using dir = await tempDir();
   await using paid = servePaid(({ n }) =>
     n === 1 ? { text: "half", finishReason: "length" } : errorAnswer(402)
@@ -338,7 +338,7 @@ Deno.test("a row starts over where it was edited, or is asked with other paramet
   assertEquals((await failuresOf(dir)).map(({ partial }) => partial.response), ["half 1"]);
 });
 
-Deno.test("generate() gives the paid answer of a row that it could not finish", async () => {
+Deno.test("generate() yields the paid answer of a row that it could not finish", async () => {
   const generator = new ResponseGenerator({
     teacher: {
       complete() {

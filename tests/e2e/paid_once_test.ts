@@ -1,4 +1,4 @@
-/** One attempt is one POST: what stands on disk is what the teacher can bill. @module */
+/** One attempt is one POST: the attempts on disk are those that the teacher can bill. @module */
 
 import { assert, assertEquals, assertGreater } from "../../lib/deps/std_assert.ts";
 import { openaiCompatible, ResponseGenerator } from "../../mod.ts";
@@ -13,7 +13,7 @@ async function attemptsOnDisk(dir: TempDir): Promise<number> {
     failures.reduce((sum, { error }) => sum + error.attempts, 0);
 }
 
-Deno.test("a server that hangs up on reused connections has as many POSTs as there are attempts on disk", async () => {
+Deno.test("a server that closes reused connections has as many POSTs as there are attempts on disk", async () => {
   await using dir = await tempDir();
   let hangups = 0;
   await using server = serveRaw(({ n, onConnection }) => {
@@ -32,7 +32,7 @@ Deno.test("a server that hangs up on reused connections has as many POSTs as the
   assertEquals(new Set(settled.map(({ uid }) => uid)).size, 300);
 });
 
-Deno.test("each row is asked as often as its line says, whatever the server does to it", async () => {
+Deno.test("each row is sent as often as its line tells, whatever the server does", async () => {
   await using dir = await tempDir();
   await using server = serveRaw(({ n, asked, onConnection }) => {
     if (asked === 1 && n % 4 === 0) return "half";

@@ -1,4 +1,4 @@
-/** A teacher with a rate limit gets as many requests as it takes, and hardly one more. @module */
+/** A teacher with a rate limit gets as many requests as it accepts, and hardly more. @module */
 
 import { assertEquals, assertLess, assertLessOrEqual } from "../../lib/deps/std_assert.ts";
 import { serveLimited } from "../support/limited_server.ts";

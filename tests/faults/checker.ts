@@ -14,19 +14,19 @@ import type { TrialTeacher } from "./ledger.ts";
 import { pythonProblems } from "./python.ts";
 import type { LedgerEntry } from "./teacher.ts";
 
-/** How a run ended, and what it was told. */
+/** The end of a run, and its options. */
 export interface RunEnd {
   /** A crash may lose calls in flight and leave half a line. */
   readonly kind: "crash" | "orderly";
   /** Answers for each row. @default 1 */
   readonly samples?: number;
-  /** Whether rows that had failed were asked again on purpose. @default false */
+  /** Whether failed rows were retried. @default false */
   readonly isRetry?: boolean;
   /** Whether every row must have a result now. @default false */
   readonly isComplete?: boolean;
 }
 
-/** What was found. */
+/** The result of a check. */
 export interface Found {
   /** Lines of the results file. */
   readonly results: number;
@@ -42,7 +42,7 @@ type Line = Record<string, any>;
 export class Checker {
   readonly #dir: TempDir;
   readonly #teacher: TrialTeacher;
-  /** Answers that stood in the results, by their numbers. */
+  /** Answers that were in the results, by their numbers. */
   #acknowledged = new Set<number>();
   /** Requests whose answers were on disk when the last run ended. */
   #kept = new Set<string>();
@@ -111,7 +111,7 @@ export class Checker {
     this.#problems.push(`${lost} paid answers are lost, and the lock says ${JSON.stringify(note)}`);
   }
 
-  /** What was on disk when the last run ended is not asked again. */
+  /** Rows that were on disk when the last run ended are not sent again. */
   #checkPaidOnce(entries: readonly LedgerEntry[]): void {
     for (const { n, request, isWhole } of entries.slice(this.#checked)) {
       if (!isWhole || !this.#kept.has(request)) continue;

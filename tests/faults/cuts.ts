@@ -20,7 +20,7 @@ const ROWS = 9;
 const RECORDS = 3;
 const NAMES = ["out/in.jsonl", "out/in_error.jsonl"];
 
-/** Refuses the rows whose number is even, and writes down who was asked. */
+/** Refuses the rows with an even number, and records the requests. */
 class EvenRefuser implements Teacher {
   readonly model = "test";
   asked: string[] = [];
@@ -33,7 +33,7 @@ class EvenRefuser implements Teacher {
   }
 }
 
-/** Cuts the results and the failures at every `step`th byte. Gives how many cuts that were. */
+/** Cuts the results and the failures at every `step`th byte. Returns the number of cuts. */
 export async function cutTrial(step: number): Promise<number> {
   await using dir = await tempDir();
   const rows = Array.from(
@@ -57,7 +57,7 @@ export async function cutTrial(step: number): Promise<number> {
 
 async function checkCut(dir: TempDir, bytes: Uint8Array, size: number): Promise<void> {
   const where = `cut at byte ${size} of ${bytes.length}`;
-  // A line that lacks nothing but its newline is whole.
+  // A line that lacks only its newline is complete.
   const whole = uidsOf(bytes.subarray(0, bytes[size] === 10 ? size + 1 : size));
   const asked = await run(dir);
   assertEquals(new Set(asked), uidsOf(bytes).difference(whole), where);
@@ -69,7 +69,7 @@ async function checkCut(dir: TempDir, bytes: Uint8Array, size: number): Promise<
   assert(found.damageCount === 0 && found.pending === 0, where);
 }
 
-/** Runs to the end; gives the rows that were asked. */
+/** Runs to the end; returns the rows that were sent. */
 async function run(dir: TempDir): Promise<string[]> {
   const teacher = new EvenRefuser();
   const generator = new ResponseGenerator({ teacher, carefulStart: false });

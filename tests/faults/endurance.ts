@@ -1,5 +1,5 @@
 /**
- * Long runs, whose memory is looked at as they continue: many rows, and a teacher that is flaky for hours.
+ * Long runs, with samples of their memory: many rows, and a teacher that is flaky for hours.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { startTeacher } from "./ledger.ts";
 import { delay } from "./time.ts";
 
-/** What a long run came to. */
+/** The result of a long run. */
 export interface EnduranceFigures {
   /** Rows that have a result. */
   readonly rows: number;
-  /** How long it took. */
+  /** Its duration. */
   readonly seconds: number;
-  /** The most memory (resident set) that it had, in MB. */
+  /** Its peak memory (resident set), in MB. */
   readonly peakMb: number;
   /** The mean of the second quarter of the run, in MB. */
   readonly earlyMb: number;

@@ -1,6 +1,6 @@
 /**
- * Inputs that no one would think of: any rows, line endings, byte order marks, blank lines, duplicates
- * and characters. The row comes back as it was, each has one outcome, and a second run asks nothing.
+ * Random inputs: any rows, line endings, byte order marks, blank lines, duplicates and characters.
+ * The row comes back as it was, each has one outcome, and a second run asks nothing.
  *
  * @module
  */
@@ -85,7 +85,7 @@ function textOf({ ending, hasBom, hasLastEnding, blanks }: InputFile, lines: str
   return (hasBom ? "\ufeff" : "") + spaced.join(ending) + (hasLastEnding ? ending : "");
 }
 
-/** The lines on which the rows stand. */
+/** The lines of the rows. */
 function lineNumbers({ rows, blanks }: InputFile): number[] {
   return rows.map((_, i) => 1 + i + [...new Set(blanks)].filter((blank) => blank <= i).length);
 }

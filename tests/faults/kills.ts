@@ -1,6 +1,6 @@
 /**
- * Runs that are killed (SIGKILL) in every phase and with every option that asks a row more than once,
- * and then run to their end.
+ * Runs that are killed (SIGKILL) in every phase and with every option that sends a row more than
+ * once, and then run to their end.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import type { LedgerTeacher, TrialTeacher } from "./ledger.ts";
 import type { TeacherScript } from "./teacher.ts";
 import { delay, within } from "./time.ts";
 
-/** What is killed, and when. */
+/** The options of a trial. */
 export interface KillScenario {
   /** The phase or option. */
   readonly name: string;
   /** The flags of every run, or of each by its number; that of the last one is `Infinity`. @default [] */
   readonly flags?: readonly string[] | ((run: number) => readonly string[]);
-  /** What the teacher does while runs are killed. @default it answers after 0 to 8 ms */
+  /** The teacher's script while runs are killed. @default it answers after 0 to 8 ms */
   readonly script?: TeacherScript;
   /** @default 120 */
   readonly rows?: number;
@@ -29,11 +29,11 @@ export interface KillScenario {
   readonly before?: (dir: TempDir, run: number, rows: number) => Promise<unknown>;
   /** Answers for each row at the end. @default 1 */
   readonly samples?: number;
-  /** Whether the runs ask rows again that have failed. @default false */
+  /** Whether the runs retry failed rows. @default false */
   readonly isRetry?: boolean;
 }
 
-/** What came of a trial. */
+/** The result of a trial. */
 export interface KillFigures {
   /** Runs that were killed. */
   kills: number;
@@ -48,7 +48,7 @@ export interface KillFigures {
 }
 
 const CONCURRENCY = 8;
-/** A run of a trial that takes longer hangs. */
+/** The time after which a run counts as hanging. */
 const HANG_MS = 120_000;
 
 /** A run sends its first POST within this time on a machine that is not busy. */
@@ -95,7 +95,7 @@ function fewRows(run: number): string[] {
   return run === Infinity ? [] : ["--limit", String(30 * (run + 1))];
 }
 
-/** Asks rows that have failed again in every second run, and in the last one. */
+/** Retries failed rows in every second run, and in the last one. */
 function retrySome(run: number): string[] {
   return run === Infinity || run % 2 === 1 ? ["--retry"] : [];
 }
@@ -190,7 +190,7 @@ class KillTrial implements AsyncDisposable {
   async finished(): Promise<void> {
     const { script, samples, isRetry } = this.#scenario;
     await this.#teacher.follow({ ...script, faults: 0, refused: 0 });
-    // A row that was never asked is no failure: a retry leaves it alone.
+    // A row that was never sent is not a failure: a retry skips it.
     for (const run of isRetry ? [0, Infinity] : [Infinity]) {
       await using child = await this.#start(run);
       const { code, stderr } = await within(HANG_MS, child.output());

@@ -9,11 +9,11 @@ import type { Control, LedgerEntry, TeacherScript } from "./teacher.ts";
 
 /** A teacher that runs in a process of its own. */
 export interface LedgerTeacher extends AsyncDisposable {
-  /** A part of the teacher that nothing else asks: its own script and its own ledger. */
+  /** A part of the teacher for one trial: its own script and its own ledger. */
   trial(script?: TeacherScript): Promise<TrialTeacher>;
 }
 
-/** What one trial sees of the teacher. */
+/** The teacher of one trial. */
 export interface TrialTeacher {
   /** Its base URL. */
   readonly url: string;

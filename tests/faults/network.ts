@@ -1,6 +1,6 @@
 /**
- * What a network, a gateway or a server can do to an answer. Whatever it is, the run ends, an attempt is
- * one POST, and what was answered whole is kept.
+ * Faults of a network, a gateway or a server. In each case the run ends, an attempt is one POST,
+ * and complete answers are kept.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { type Post, type Reply, serveScript } from "../support/scripted_server.t
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { delay, within } from "./time.ts";
 
-/** One way to treat an answer. */
+/** One kind of fault. */
 export interface NetworkMode {
-  /** What happens. */
+  /** Its name. */
   readonly name: string;
   /** The reply, instead of one with this text. */
   readonly reply: (text: string) => Reply;
@@ -176,7 +176,7 @@ function isTarget({ on }: NetworkMode, { asked, n, onConnection }: Post): boolea
   return asked === 1 && (on === "reused" ? onConnection > 1 : onConnection === 1) && n % 3 === 1;
 }
 
-/** One run to its end; gives its attempts. */
+/** One run to its end; returns its attempts. */
 async function run(
   dir: TempDir,
   baseUrl: string,

@@ -1,4 +1,4 @@
-/** Each promise of docs/reliability.md names a test that is there. @module */
+/** Each promise of docs/reliability.md names an existing test. @module */
 
 import { assert, assertGreater } from "../../lib/deps/std_assert.ts";
 import { REPOSITORY } from "../support/process.ts";

@@ -42,7 +42,7 @@ const OPTIONS = {
   help: { type: "boolean", default: false },
 } as const;
 
-/** What the phases are told. */
+/** The options of the phases. */
 interface SoakOptions {
   readonly scenario: string;
   readonly kills: number;
@@ -173,10 +173,10 @@ const PHASES: Readonly<Record<string, (options: SoakOptions) => Promise<void>>> 
   rows,
   flaky,
 };
-/** They take hours, so they run when they are named. */
+/** They take hours, so they run only when they are named. */
 const LONG = ["rows", "flaky"];
 
-/** Runs the phases. Gives the exit code. */
+/** Runs the phases. Returns the exit code. */
 async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.help) return console.log(HELP), 0;

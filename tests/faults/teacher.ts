@@ -12,7 +12,7 @@ import { answer, json } from "../behaviours/replies.ts";
 import { seededRandom } from "../e2e/fixture.ts";
 import { type Post, type Reply, serveScript } from "../support/scripted_server.ts";
 
-/** What the teacher does in a trial. */
+/** The teacher's script in a trial. */
 export interface TeacherScript {
   /** The shortest and the longest time before an answer, in milliseconds. @default [0, 0] */
   readonly delayMs?: readonly [shortest: number, longest: number];
@@ -34,7 +34,7 @@ export interface TeacherScript {
 
 /** One POST in the ledger. */
 export interface LedgerEntry {
-  /** Which POST of the trial it is, from 1. */
+  /** The number of the POST in the trial, from 1. */
   readonly n: number;
   /** The last user message. */
   readonly prompt: string;
@@ -48,7 +48,7 @@ export interface LedgerEntry {
   isWhole: boolean;
 }
 
-/** A path of the teacher that steers it rather than asks it. */
+/** A path that controls the teacher. */
 export type Control = "script" | "ledger" | "until" | "quiet";
 
 class Trial {

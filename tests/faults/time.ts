@@ -1,5 +1,5 @@
 /**
- * Time limits, so that what hangs is a failed trial.
+ * Time limits, so that a hanging trial fails.
  *
  * @module
  */

@@ -20,7 +20,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
     "retry",
     { retry_when_done: true },
     undefined,
-    "Failed rows will be asked again when the run is done (from the monitor)",
+    "Failed rows will be retried at the end of the run (from the monitor)",
   ],
   [
     "stop",
@@ -32,7 +32,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
     "abort",
     { confirm: "abort" },
     "abort()",
-    "Aborting: calls in flight are given up (from the monitor)",
+    "Aborting: calls in flight are cancelled (from the monitor)",
   ],
 ];
 

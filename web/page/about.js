@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What was run, the commands that follow, and the banner of a run that was halted.
+ * The description of the run, the commands that follow, and the banner of a halted run.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { byId, make, setShown, setText } from "./dom.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Writes them. */
+/** Shows them. */
 export class AboutView {
   #section = byId("about", HTMLElement);
   #facts = byId("about-facts", HTMLElement);
   #halt = byId("halt", HTMLElement);
   #text = "";
 
-  /** Writes what has changed. @param {RunStore} store */
+  /** Updates what has changed. @param {RunStore} store */
   update({ about, summary }) {
     const next = about?.commands[0];
     const isHalted = summary?.state === "halted";
@@ -56,7 +56,7 @@ function setCommand(element, command) {
   );
 }
 
-/** Copies the command of the banner; where the context is not secure, selects it to be copied. */
+/** Copies the command of the banner; selects it instead where the context is not secure. */
 export function startCopying() {
   byId("halt-copy", HTMLButtonElement).addEventListener("click", async () => {
     const command = byId("halt-command", HTMLElement);

@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The one live region: says a change of state, each tenth of the rows, and what became of a control.
+ * The only live region: announces changes of state, each tenth of the rows, and the results of
+ * controls.
  *
  * @module
  */
@@ -11,13 +12,19 @@ import { settledRows, stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Speaks up seldom. */
+/** Announces rarely. */
 export class Announcer {
   #region = byId("live", HTMLElement);
   #word = "";
   #tenth = -1;
 
-  /** Says what has changed since the last time; nothing at first, as the page is read out itself. @param {RunStore} store @param {number} nowMs */
+  /**
+   * Announces the changes since the last call; nothing at first, when screen readers read the page
+   * itself.
+   *
+   * @param {RunStore} store
+   * @param {number} nowMs
+   */
   update(store, nowMs) {
     const { word, detail } = stateWords(store, nowMs);
     const total = store.snapshot?.total ?? 0;
@@ -32,7 +39,7 @@ export class Announcer {
     else if (isNewTenth) this.say(`${tenth * 10} % of the rows are finished`);
   }
 
-  /** Says this. @param {string} text */
+  /** Announces a text. @param {string} text */
   say(text) {
     setText(this.#region, text);
   }

@@ -2,7 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * One chart over time: title, legend with the values under the cursor, the plot, and a table behind it.
+ * One chart over time: title, legend with the values under the cursor, the plot, and a table of its
+ * values.
  *
  * @module
  */
@@ -29,34 +30,38 @@ import { evenly, roundScale, TIME_AXIS_SPACE, TIME_AXIS_STEPS } from "./scale.js
  */
 
 /**
- * What a chart shows.
+ * The definition of a chart.
  *
  * @typedef {object} ChartDefinition
  * @property {string} title
- * @property {"speed" | "load" | "process"} place the part of the page in which it stands
- * @property {string} description what the lines are, for those who do not see them
+ * @property {"speed" | "load" | "process"} place the part of the page that holds it
+ * @property {string} description a description of the lines for screen readers
  * @property {"large" | "small"} size
  * @property {readonly Series[]} series
  * @property {(value: number) => string} format
  * @property {(value: number) => string} mark a round figure at the axis
  * @property {boolean} [isTime] whether values are milliseconds
- * @property {number} least the top of the scale is never below this
+ * @property {number} least the minimum of the top of the scale
  */
 
-/** Rows of the table behind a chart. */
+/** The number of rows of a chart's table. */
 const TABLE_ROWS = 20;
 
 /** Dashes of lines, in pixels of the page. @type {Record<string, number[]>} */
 const DASHES = { solid: [], dashed: [6, 4], dotted: [1.5, 3], marks: [] };
 
-/** Half of the longest mark of a time axis, which may stand at its end. */
+/** Half the width of the longest label of a time axis, which may be at its end. */
 const RIGHT_PX = 28;
 
-/** A letter of a mark at the y axis, and what stands between marks and plot. */
+/** The width of a character of a label at the y axis, and the gap between labels and plot. */
 const LETTER_PX = 6.5;
 const AXIS_PX = 14;
 
-/** Missing where the script could not be loaded: the tables have to do. @type {typeof UPlot | undefined} */
+/**
+ * Undefined where the script could not be loaded: then there are only the tables.
+ *
+ * @type {typeof UPlot | undefined}
+ */
 const Plot = Reflect.get(globalThis, "uPlot");
 
 /** Draws one definition. */
@@ -96,12 +101,12 @@ export class Chart {
     );
   }
 
-  /** The part of the page in which it stands. */
+  /** The part of the page that holds it. */
   get place() {
     return this.#definition.place;
   }
 
-  /** Fits the plot into its place. @param {number} width in pixels of the page */
+  /** Sets the width of the plot. @param {number} width in pixels of the page */
   setWidth(width) {
     this.#width = Math.floor(width);
     this.#plot?.setSize({ width: this.#width, height: this.#height });
@@ -238,7 +243,7 @@ export class Chart {
     if (place >= 0 && this.#isShown[place]) drawTriangles(plot, place + 1, series[place].colour);
   }
 
-  /** About twenty points as figures, made when the table is opened. */
+  /** The table of about twenty points, made when it is opened. */
   #fillTable() {
     this.#body.replaceChildren();
     if (!this.#table.open) return;

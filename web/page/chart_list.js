@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Which charts there are.
+ * The definitions of the charts.
  *
  * @module
  */
@@ -70,7 +70,8 @@ export const CHARTS = [
   {
     title: "Concurrency",
     place: "load",
-    description: "attempts in flight, their limit, what was asked for, and throttled attempts",
+    description:
+      "attempts in flight, their limit, the requested concurrency, and throttled attempts",
     size: "large",
     format: formatCount,
     mark: formatMark,
@@ -96,7 +97,7 @@ export const CHARTS = [
   {
     title: "CPU",
     place: "process",
-    description: "per cent of one core",
+    description: "percent of one core",
     size: "small",
     least: 10,
     format: formatPercent,

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What is drawn over the lines of a chart: where something happened, and when attempts were throttled.
+ * The marks over the lines of a chart: events and throttled attempts.
  *
  * @module
  */
@@ -21,10 +21,14 @@ const MARK_COLOURS = {
   control: "accent",
 };
 
-/** To compute the style anew for each line costs as much as to draw it. @type {Map<string, string>} */
+/**
+ * A cache: computing the style of a line takes as long as drawing it.
+ *
+ * @type {Map<string, string>}
+ */
 const COLOURS = new Map();
 
-/** The colour of a custom property in the theme of the moment. @param {string} name */
+/** The colour of a custom property in the current theme. @param {string} name */
 export function themeColour(name) {
   const root = document.documentElement;
   const key = `${root.dataset.theme} ${name}`;
@@ -34,7 +38,7 @@ export function themeColour(name) {
 }
 
 /**
- * Lines where something happened, with its name where there is room.
+ * Vertical lines at the events, with their names where there is room.
  *
  * @param {UPlot} plot
  * @param {readonly (ChartMark & { timeS: number })[]} marks

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * All charts over time: one time axis, one cursor, and no more work than can be seen.
+ * All charts over time: with one time axis and one cursor; only visible charts are drawn.
  *
  * @module
  */
@@ -18,10 +18,16 @@ import { trailingMeans } from "./scale.js";
 /** @import { ChartMark, HistoryColumn } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** In a long run a point lasts longer than a snapshot: it is drawn as it grows, but not more often than this. */
+/**
+ * The minimum time between drawings. In a long run a point covers several snapshots, and is redrawn
+ * while it grows.
+ */
 const GROWING_POINT_MS = 2_000;
 
-/** Rates are means over the first of these that is no shorter than this part of the run, in seconds. */
+/**
+ * Rates are means over the first of these windows, in seconds, that is not shorter than this part
+ * of the run.
+ */
 const MEANS_S = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200];
 const MEAN_PART = 1 / 120;
 
@@ -34,7 +40,7 @@ export class ChartGroup {
   cursorIndex = null;
   /** @type {Record<HistoryColumn, (number | null)[]> | undefined} */
   columns;
-  /** Made when they are looked at. @type {Map<HistoryColumn, number[]>} */
+  /** Computed when they are shown. @type {Map<HistoryColumn, number[]>} */
   #means = new Map();
   #meanS = MEANS_S[0];
   #charts = CHARTS.map((definition) => new Chart(definition, this));
@@ -44,9 +50,9 @@ export class ChartGroup {
   #stale = new Set();
   /** @type {number[]} */
   #times = [];
-  /** What happened when, in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
+  /** The events, with times in Unix seconds. @type {(ChartMark & { timeS: number })[]} */
   marks = [];
-  /** How much of the end of the run is shown; 0 for all of it. */
+  /** How much of the end of the run is shown in seconds; 0 for the whole run. */
   #rangeS = 0;
   /** @type {[number, number] | undefined} */
   #zoomed;
@@ -70,7 +76,12 @@ export class ChartGroup {
     });
   }
 
-  /** Takes the history as it is now and draws what can be seen. @param {RunStore} store @param {number} nowMs */
+  /**
+   * Takes the history and draws the visible charts.
+   *
+   * @param {RunStore} store
+   * @param {number} nowMs
+   */
   update({ history, zeroMs, marks }, nowMs) {
     if (history === null) return;
     this.marks = marks.map((mark) => ({ ...mark, timeS: zeroMs / 1000 + mark.at_s }));
@@ -96,7 +107,7 @@ export class ChartGroup {
     }
   }
 
-  /** Draws anew what can be seen, and the rest when it is seen. */
+  /** Redraws the visible charts now, and the others when they get visible. */
   drawAll() {
     for (const chart of this.#charts) this.#stale.add(chart);
     this.#drawSome();
@@ -107,12 +118,17 @@ export class ChartGroup {
     for (const chart of this.#charts) chart.redraw();
   }
 
-  /** Times in Unix seconds, and these columns: what a chart is drawn from. @param {readonly HistoryColumn[]} names @returns {UPlot.AlignedData} */
+  /**
+   * The data of a chart: times in Unix seconds, and these columns.
+   *
+   * @param {readonly HistoryColumn[]} names
+   * @returns {UPlot.AlignedData}
+   */
   data(names) {
     return [this.#times, ...names.map((name) => this.values(name))];
   }
 
-  /** A column as it is shown. @param {HistoryColumn} name */
+  /** The shown values of a column. @param {HistoryColumn} name */
   values(name) {
     const { columns } = this;
     if (columns === undefined) return [];
@@ -123,7 +139,7 @@ export class ChartGroup {
     return means;
   }
 
-  /** What the time axes show, in Unix seconds. @returns {[number, number]} */
+  /** The range of the time axes, in Unix seconds. @returns {[number, number]} */
   range() {
     if (this.#zoomed !== undefined) return this.#zoomed;
     const last = this.#times.at(-1) ?? 0;
@@ -148,7 +164,7 @@ export class ChartGroup {
     for (const chart of this.#visible) chart.showValues(index);
   }
 
-  /** What happened near a moment: what is within a hundredth of the chart. @param {number} timeS */
+  /** The events near a moment: within a hundredth of the chart's width. @param {number} timeS */
   #marksAt(timeS) {
     const [from, to] = this.range();
     return this.marks.filter((mark) => Math.abs(mark.timeS - timeS) <= (to - from) / 100)
@@ -191,16 +207,16 @@ export class ChartGroup {
     }
   }
 
-  /** Draws all at once, for a printer. */
+  /** Draws all charts immediately, for a printer. */
   drawForPrint() {
     for (const chart of this.#charts) {
-      // Those that were folded have no width yet.
+      // Folded charts have no width yet.
       chart.setWidth(chart.element.clientWidth);
       chart.draw();
     }
   }
 
-  /** One chart a frame, so that the page never stutters. */
+  /** One chart per frame, so that the page does not stutter. */
   #drawSome() {
     if (this.#isDrawing) return;
     const chart = [...this.#stale].find((one) => this.#visible.has(one));
@@ -209,7 +225,7 @@ export class ChartGroup {
     inOwnFrame(() => {
       this.#isDrawing = false;
       this.#stale.delete(chart);
-      // First, so that one that fails does not stop the others.
+      // First, so that an error in one chart does not stop the others.
       this.#drawSome();
       chart.draw();
     });

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Code with its keywords, strings and comments in colour. The highlighter gives a tree, and the tree becomes
- * elements: no string is ever read as markup.
+ * Code with its keywords, strings and comments in colour. The highlighter returns a tree, which
+ * becomes elements: no string is ever parsed as markup.
  *
  * @module
  */
@@ -11,10 +11,13 @@ import { make } from "./dom.js";
 
 /** A piece of code: a text, or a scope with pieces in it. @typedef {string | { scope: string, children: Piece[] }} Piece */
 
-/** A longer block is shown without colours: the highlighter works through it on the page's own thread. */
+/** A longer block is shown without colours: the highlighter runs on the page's main thread. */
 const MAX_HIGHLIGHTED = 50_000;
 
-/** The scopes that have a colour of their own, by the first word of their name; the others look like text. */
+/**
+ * The scopes that have a colour of their own, by the first word of their name; the others look like
+ * plain text.
+ */
 const COLOURED = new Map(Object.entries({
   comment: "comment",
   quote: "comment",
@@ -40,7 +43,9 @@ const COLOURED = new Map(Object.entries({
   deletion: "removed",
 }));
 
-/** Collects what the highlighter finds. It calls scopes nodes where they were left open before. */
+/**
+ * Collects the tree of the highlighter, which calls scopes "nodes" when it continues an open one.
+ */
 class TreeEmitter {
   /** @type {Piece[]} */
   pieces = [];
@@ -84,19 +89,19 @@ class TreeEmitter {
   }
 }
 
-/** Missing where its script could not be loaded: code is then shown without colours. */
+/** Undefined where its script could not be loaded: code is then shown without colours. */
 const Highlighter = Reflect.get(globalThis, "hljs");
-// As lowlight does: the only way to the tree.
+// As lowlight does it: the only access to the tree.
 Highlighter?.configure({ __emitter: TreeEmitter });
-// An error is thrown, where otherwise the code would end at it.
+// Throws errors, which would otherwise cut off the code.
 Highlighter?.debugMode();
 
 /**
- * A block of code. A long line scrolls in it, so the keyboard has to get there.
+ * A block of code. Long lines scroll in it, so it can get the keyboard focus.
  *
  * @param {string} text
  * @param {string} language a name or another name of a language; any other text for none
- * @param {string} label for those who hear the page
+ * @param {string} label for screen readers
  */
 export function makeCode(text, language, label) {
   const code = make("code");
@@ -110,7 +115,7 @@ function piecesOf(text, language) {
   try {
     return Highlighter.highlight(text, { language, ignoreIllegals: true })._emitter.pieces;
   } catch {
-    // Nested deeper than the stack of the highlighter.
+    // Nested too deeply for the stack of the highlighter.
     return [text];
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the user can do about the run.
+ * The controls of the run.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** @import { ControlAnswer, ControlBodies, ControlName } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** What has to be typed before the run is aborted. */
+/** The word that must be typed before the run is aborted. */
 const ABORT_WORD = "abort";
 
-/** Beside which control each is answered. */
+/** The control beside which each result is shown. */
 const ANSWERS = {
   pause: "pause",
   resume: "pause",
@@ -27,7 +27,7 @@ const ANSWERS = {
   abort: "stop",
 };
 
-/** Sends what is asked, and says what became of it. */
+/** Sends the controls, and shows their results. */
 export class Controls {
   #say;
   #pause = byId("pause", HTMLButtonElement);
@@ -37,10 +37,10 @@ export class Controls {
   #retry = byId("retry", HTMLInputElement);
   #confirm = byId("abort-word", HTMLInputElement);
   #isPaused = false;
-  /** What was asked for and not heard of yet. @type {boolean | undefined} */
+  /** The requested value that the server has not confirmed yet. @type {boolean | undefined} */
   #retryWanted;
 
-  /** @param {(text: string) => void} say tells those who do not see it */
+  /** @param {(text: string) => void} say announces a text to screen readers */
   constructor(say) {
     this.#say = say;
     this.#pause.addEventListener("click", () => {
@@ -86,7 +86,12 @@ export class Controls {
     });
   }
 
-  /** Shows what can be done now. @param {RunStore} store @param {boolean} isReachable */
+  /**
+   * Enables the controls that are possible now.
+   *
+   * @param {RunStore} store
+   * @param {boolean} isReachable
+   */
   update(store, isReachable) {
     const { snapshot, ended, retryWhenDone } = store;
     const state = snapshot?.state;
@@ -151,7 +156,7 @@ export class Controls {
    * @template {ControlName} N
    * @param {N} name
    * @param {ControlBodies[N]} body
-   * @param {string} words what was done
+   * @param {string} words describes the result
    * @param {() => void} [done]
    */
   async #send(name, body, words, done) {
@@ -166,7 +171,7 @@ export class Controls {
 }
 
 /**
- * Sends a control; gives why it was not done, or nothing.
+ * Sends a control; returns the reason where it was refused, otherwise undefined.
  *
  * @template {ControlName} N
  * @param {N} name
@@ -188,11 +193,14 @@ async function post(name, body) {
   }
 }
 
-/** A field that shows what the run has, until the user types into it: then it is marked as not applied. */
+/**
+ * A field that shows the run's value until the user types into it: then it is marked as not
+ * applied.
+ */
 class Field {
   #input;
   #mark;
-  /** What the run has, as far as is known. */
+  /** The run's last known value. */
   #known = "";
   #isTyped = false;
 
@@ -203,19 +211,23 @@ class Field {
     this.#input.addEventListener("input", () => this.#setTyped(this.value !== this.#known));
   }
 
-  /** What is in it. */
+  /** The text of the field. */
   get value() {
     return this.#input.value;
   }
 
-  /** The run has this. @param {string} value */
+  /** Takes the run's value. @param {string} value */
   show(value) {
     if (value === this.#known) return;
     this.#known = value;
     if (!this.#isTyped) this.#input.value = value;
   }
 
-  /** The run has taken this, and will say so: what it said before is not shown again. @param {string} value */
+  /**
+   * The run has accepted this value, and will report it: an older report is not shown again.
+   *
+   * @param {string} value
+   */
   release(value) {
     if (this.#input.value === value) this.#setTyped(false);
   }
@@ -227,7 +239,12 @@ class Field {
   }
 }
 
-/** Enter and the button do the same, and the page stays. @param {string} id @param {() => void} act */
+/**
+ * Enter and the button do the same, without leaving the page.
+ *
+ * @param {string} id
+ * @param {() => void} act
+ */
 function onSubmit(id, act) {
   byId(id, HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();

@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The few things that the page does with the DOM. Text gets into it as text only: nothing here, and
- * nothing in the page, reads a string as markup.
+ * The DOM functions of the page. Text is inserted as text only: nothing here, and nothing in the
+ * page, parses a string as markup.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * One of the icons of the page. Icons stand beside words, so they say nothing themselves.
+ * One of the icons of the page. Icons are always beside words, so screen readers skip them.
  *
  * @param {string} name of a symbol in the page: `icon-<name>`
  */
@@ -53,13 +53,18 @@ export function icon(name) {
   return svg;
 }
 
-/** Shows another icon. @param {Element} svg @param {string} name */
+/** Changes the icon. @param {Element} svg @param {string} name */
 export function setIcon(svg, name) {
   const use = svg.querySelector("use");
   if (use !== null) setAttribute(use, "href", `#icon-${name}`);
 }
 
-/** Writes a text where it differs: what stays the same costs no layout. @param {Element} element @param {string} text */
+/**
+ * Sets a text if it differs: an unchanged text needs no layout.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   const { firstChild } = element;
   if (firstChild instanceof Text && firstChild.nextSibling === null) {
@@ -91,8 +96,8 @@ export function setShown(element, isShown) {
 }
 
 /**
- * Brings the children of an element into this order and moves only those that stand elsewhere, so that
- * focus, selection and open `<details>` stay as they are.
+ * Puts the children of an element into this order and moves only those in other places, so that
+ * focus, selection and open `<details>` are kept.
  *
  * @param {Element} parent
  * @param {readonly Element[]} children
@@ -110,11 +115,11 @@ export function setChildren(parent, children) {
 }
 
 /**
- * Rows that are used again: one for each of `items`, made by `create`, filled by `fill`.
+ * Reuses rows: one for each of `items`, made by `create`, filled by `fill`.
  *
  * @template T, R
  * @param {Element} parent
- * @param {(R & { element: Element })[]} rows those there are; changed
+ * @param {(R & { element: Element })[]} rows the existing ones; changed
  * @param {readonly T[]} items
  * @param {() => R & { element: Element }} create
  * @param {(row: R & { element: Element }, item: T) => void} fill

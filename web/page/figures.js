@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Figures, durations and times for the page: by `Intl`, in the page's own language, so that they read as the
- * terminal's do, and in the time zone of the user who watches.
+ * Figures, durations and times for the page: by `Intl`, in the page's own language, so that they
+ * look like the terminal's, and in the user's time zone.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const LOCALE = "en-US";
 /** Day before month, and hours from 0 to 23. */
 const DATE_LOCALE = "en-GB";
 
-/** What stands where nothing is known. */
+/** The text for an unknown value. */
 export const UNKNOWN = "–";
 
 const WHOLE = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
@@ -75,14 +75,18 @@ export function formatCompact(value) {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
 
-/** How often a second, or a minute where that is seldom, without the unit: `31.4`, `1,240`. @param {number} value */
+/**
+ * A rate per second, or per minute where it is low, without the unit: `31.4`, `1,240`.
+ *
+ * @param {number} value
+ */
 export function formatRate(value) {
   if (value > 0 && value < 1) return `${ONE_DIGIT.format(value * 60)}/min`;
   return value < 99.95 ? ONE_DIGIT.format(value) : formatCompact(value);
 }
 
 /**
- * A share: `62.4%`. Rounded down, so that 100.0% is all of it.
+ * A share: `62.4%`. Rounded down, so that 100.0% means all.
  *
  * @param {number} part
  * @param {number} whole
@@ -91,12 +95,12 @@ export function formatShare(part, whole) {
   return SHARE.format(whole > 0 ? Math.floor(part / whole * 1000) / 1000 : 1);
 }
 
-/** Per cent of one core: `42%`. @param {number} value */
+/** Percent of one core: `42%`. @param {number} value */
 export function formatPercent(value) {
   return `${(value < 9.95 ? ONE_DIGIT : WHOLE).format(value)}%`;
 }
 
-/** A mark on an axis of per cent, a round figure: `50%`. @param {number} value */
+/** A label on an axis of percentages, a round number: `50%`. @param {number} value */
 export function formatPercentMark(value) {
   return `${WHOLE.format(value)}%`;
 }
@@ -113,7 +117,12 @@ export function formatDuration(durationMs) {
   return pairOf(Math.round(seconds / 3600), 24, "d", "h");
 }
 
-/** Between two durations: `11 – 16 s`, `50 s – 2m 05s`. @param {number} leastMs @param {number} mostMs */
+/**
+ * A range of durations: `11 – 16 s`, `50 s – 2m 05s`.
+ *
+ * @param {number} leastMs
+ * @param {number} mostMs
+ */
 export function formatDurationRange(leastMs, mostMs) {
   const [least, most] = [formatDuration(leastMs), formatDuration(mostMs)];
   if (least === most) return most;
@@ -139,7 +148,11 @@ export function formatLatency(latencyMs) {
   return formatDuration(latencyMs);
 }
 
-/** A mark on an axis of latencies, a round figure: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`. @param {number} latencyMs */
+/**
+ * A label on an axis of latencies, a round number: `0`, `500 ms`, `2.5 s`, `30 s`, `1m 30s`.
+ *
+ * @param {number} latencyMs
+ */
 export function formatLatencyMark(latencyMs) {
   if (latencyMs === 0) return "0";
   if (latencyMs < 1_000) return `${rounded(latencyMs)} ms`;
@@ -154,7 +167,11 @@ function rounded(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(1);
 }
 
-/** A mark on an axis of rates or counts, a round figure: `0.5`, `2,000`, `20K`. @param {number} value */
+/**
+ * A label on an axis of rates or counts, a round number: `0.5`, `2,000`, `20K`.
+ *
+ * @param {number} value
+ */
 export function formatMark(value) {
   return MARK.format(value);
 }
@@ -172,23 +189,23 @@ export function formatUsd(usd) {
   return usd > 0 && usd < 0.0995 ? SMALL_CHANGE.format(usd) : CENTS.format(usd);
 }
 
-/** US dollars that are a guess: `$14`, `$1.20`. @param {number} usd */
+/** Estimated US dollars: `$14`, `$1.20`. @param {number} usd */
 export function formatRoughUsd(usd) {
   return usd < 9.995 ? formatUsd(usd) : DOLLARS.format(usd);
 }
 
-/** US dollars that a user has set: `$40`, `$25.50`. @param {number} usd */
+/** US dollars set by a user: `$40`, `$25.50`. @param {number} usd */
 export function formatCapUsd(usd) {
   return Number.isInteger(usd) ? DOLLARS.format(usd) : formatUsd(usd);
 }
 
-/** A mark on an axis of bytes, a round figure: `50 MB`, `1 GB`. @param {number} bytes */
+/** A label on an axis of bytes, a round number: `50 MB`, `1 GB`. @param {number} bytes */
 export function formatBytesMark(bytes) {
   return bytes === 0 ? WHOLE.format(0) : formatBytes(bytes).replace(/[.,]0(?=\D)/, "");
 }
 
 /**
- * A time that is none must not stop the page: `Intl` throws at it.
+ * An invalid time must not stop the page: `Intl` throws for it.
  *
  * @param {Intl.DateTimeFormat} format
  * @param {number} timeMs
@@ -203,7 +220,7 @@ export function formatClock(timeMs) {
 }
 
 /**
- * When something is or was, seen from `nowMs`: `12:03` on the same day, else `14 Mar, 12:03`.
+ * A time relative to the day of `nowMs`: `12:03` on the same day, else `14 Mar, 12:03`.
  *
  * @param {number} timeMs Unix milliseconds
  * @param {number} nowMs Unix milliseconds
@@ -219,10 +236,10 @@ export function formatDate(timeMs) {
 }
 
 /**
- * A mark on a time axis, as long as the distance between two marks needs.
+ * A label on a time axis, as precise as the distance between two labels needs.
  *
  * @param {number} timeMs Unix milliseconds
- * @param {number} stepMs between two marks
+ * @param {number} stepMs between two labels
  */
 export function formatAxisTime(timeMs, stepMs) {
   if (stepMs < 60_000) return formatClock(timeMs);

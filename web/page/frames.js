@@ -1,15 +1,15 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Work that is spread over frames, so that no frame has to do all of it.
+ * Spreads work over frames.
  *
  * @module
  */
 
-/** What waits for a frame, in order. @type {(() => void)[]} */
+/** The work that waits for a frame, in order. @type {(() => void)[]} */
 const frameJobs = [];
 
-/** Calls `work` in a frame in which nothing else is done. @param {() => void} work */
+/** Calls `work` in a frame of its own. @param {() => void} work */
 export function inOwnFrame(work) {
   frameJobs.push(work);
   if (frameJobs.length === 1) requestAnimationFrame(runFrameJob);

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * How long rows took, over the whole run: four percentiles and a histogram, whose bars are SVG so that
- * they need no style of their own.
+ * The latency of rows over the whole run: four percentiles and a histogram, whose bars are SVG so
+ * that they need no inline style.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import { formatCompact, formatCount, formatLatency, UNKNOWN } from "./figures.js
 /** @import { LatencyHistogram } from "../protocol.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** Marks under the bars, at most. */
+/** The maximum number of labels under the bars. */
 const MAX_MARKS = 7;
 
-/** Draws it. */
+/** Shows the latency. */
 export class LatencyView {
   #bars = byId("histogram", SVGElement);
   #marks = byId("histogram-marks", HTMLElement);
@@ -33,7 +33,7 @@ export class LatencyView {
     this.#table.addEventListener("toggle", () => this.#fillTable());
   }
 
-  /** Draws what has changed. @param {RunStore} store */
+  /** Updates what has changed. @param {RunStore} store */
   update({ latency, snapshot }) {
     const percentiles = snapshot?.latency_ms;
     for (const name of /** @type {const} */ (["p50", "p90", "p99", "max"])) {
@@ -59,7 +59,7 @@ export class LatencyView {
       this.#bars.append(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
     }
     [...this.#bars.children].forEach((bar, i) => {
-      // A bar that holds anything can be seen.
+      // A bar with any rows is visible.
       const height = counts[i] === 0 ? 0 : Math.max(1.5, counts[i] / most * 100);
       const place = { x: i + 0.06, y: 100 - height, width: 0.88, height };
       for (const [name, value] of Object.entries(place)) setAttribute(bar, name, value.toFixed(2));
@@ -124,7 +124,12 @@ export class LatencyView {
   }
 }
 
-/** Where a value lies among bars of equal width, from 0 to 1. @param {readonly number[]} bounds @param {number} value */
+/**
+ * The position of a value among bars of equal width, from 0 to 1.
+ *
+ * @param {readonly number[]} bounds
+ * @param {number} value
+ */
 function placeIn(bounds, value) {
   const bars = bounds.length - 1;
   const bar = bounds.findLastIndex((bound) => bound <= value);

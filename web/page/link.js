@@ -1,42 +1,49 @@
 // @ts-check
 /**
- * The page's end of the socket: connects, and connects again.
+ * The page's end of the socket: connects and reconnects.
  *
  * @module
  */
 
 /** @import { PageMessage, Sample, Samples, ServerMessage } from "../protocol.ts" */
 
-/** The first wait before another try; doubled with each that fails. */
+/** The first wait before a retry; doubled with each failure. */
 const FIRST_DELAY_MS = 500;
 /** The server counts a page that was silent for 3 minutes as lost; the timers of a background tab run once a minute. */
 const HEARTBEAT_MS = 20_000;
-/** Tries to reach the server of a run that has ended: together they take less than the 10 s that it waits. */
+/**
+ * Attempts to reach the server of an ended run: together they take less than the 10 s that it
+ * waits.
+ */
 const TRIES_AFTER_END = 4;
-/** The close code of a server that ends (RFC 6455). */
+/** The close code of a server that stops (RFC 6455). */
 const GOING_AWAY = 1001;
 /** The longest wait. */
 const LONGEST_DELAY_MS = 15_000;
 
 /**
- * Whether there is a connection, how often it was tried since there was one, and when it is tried again
- * (Unix milliseconds; null while it is being tried, and when there is nothing more to hear).
+ * Whether there is a connection, the attempts since the last one, and the time of the next attempt
+ * (Unix milliseconds; null during an attempt, and when no more will follow).
  *
  * @typedef {{ isOpen: boolean, tries: number, nextMs: number | null }} LinkStatus
  */
 
 /**
- * What a link is made from.
+ * The options of a link.
  *
  * @typedef {object} LinkOptions
  * @property {() => WebSocket} connect opens a socket
  * @property {(message: ServerMessage) => void} onMessage
- * @property {() => boolean} isOver whether the run has ended, so that its server may end at any time
+ * @property {() => boolean} isOver whether the run has ended, so that its server may stop at any
+ * time
  * @property {() => number} [now] Unix milliseconds
  * @property {() => number} [random] in [0, 1)
  */
 
-/** The socket's address beside the page: another port, a path prefix and TLS come by themselves. @param {string} base @returns {string} */
+/**
+ * The socket's address, relative to the page, which covers another port, a path prefix and TLS.
+ * @param {string} base @returns {string}
+ */
 export function socketAddress(base) {
   const url = new URL("ws", base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
@@ -46,8 +53,8 @@ export function socketAddress(base) {
 }
 
 /**
- * How long to wait before the given try, counted from 1: half of it by chance, so that the pages of a
- * server that comes back do not all come at once.
+ * The wait before the given attempt, counted from 1: half of it is random, so that not all pages
+ * reconnect to a restarted server at once.
  *
  * @param {number} attempt
  * @param {number} chance in [0, 1)
@@ -58,7 +65,7 @@ export function reconnectDelayMs(attempt, chance) {
   return wholeMs / 2 + wholeMs / 2 * chance;
 }
 
-/** Hears the server until the run ends. */
+/** Receives messages of the server until the run ends. */
 export class Link {
   #options;
   /** @type {WebSocket | undefined} */
@@ -80,7 +87,7 @@ export class Link {
     };
   }
 
-  /** What is known of the connection. */
+  /** The state of the connection. */
   get status() {
     return this.#status;
   }
@@ -103,7 +110,11 @@ export class Link {
     socket.onclose = ({ code }) => this.#again(socket, code);
   }
 
-  /** Says whether the page is visible; one that is seen does not wait to connect. @param {boolean} isVisible */
+  /**
+   * Tells the server whether the page is visible; a visible page connects at once.
+   *
+   * @param {boolean} isVisible
+   */
   setVisible(isVisible) {
     if (this.#isVisible === isVisible) return;
     this.#isVisible = isVisible;
@@ -111,7 +122,7 @@ export class Link {
     else if (isVisible) this.retry();
   }
 
-  /** Does not wait for the next try. */
+  /** Retries at once. */
   retry() {
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
@@ -141,7 +152,11 @@ export class Link {
   }
 }
 
-/** A sample with its whole texts; what is known of it where the server cannot be asked. @param {Sample} sample */
+/**
+ * A sample with its whole texts, or the given one where the server cannot be reached.
+ *
+ * @param {Sample} sample
+ */
 export async function fetchWhole(sample) {
   return sample.is_cut ? await fetchJson(`samples/${sample.id}`) ?? sample : sample;
 }

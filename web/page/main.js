@@ -27,13 +27,13 @@ import { startTheme } from "./theme.js";
 /** @import { MonitorState } from "../protocol.ts" */
 /** @import { Part } from "./store.js" */
 
-/** The time without a snapshot after which the page is stale. */
+/** The time without a snapshot after which the page counts as stale. */
 const STALE_MS = 5_000;
 
-/** The time after which a closed connection is lost; a shorter break is one that the page gets over. */
+/** The time after which a closed connection counts as lost; shorter interruptions are not shown. */
 const LOST_MS = 2_000;
 
-/** The page as a whole. */
+/** The whole page. */
 class Page {
   #store = new RunStore();
   #overview = new Overview();
@@ -55,7 +55,7 @@ class Page {
   #link;
   #heardMs = Date.now();
 
-  /** Shows a run that is in the page already. @param {MonitorState} state */
+  /** Shows the run that is in the page. @param {MonitorState} state */
   showReport(state) {
     this.#store.replace(state, state.time);
     setAttribute(document.documentElement, "data-mode", "report");
@@ -63,7 +63,7 @@ class Page {
     this.#draw(ALL_PARTS);
   }
 
-  /** Follows the run that the server tells of. */
+  /** Follows the run of the server. */
   follow() {
     const link = new Link({
       connect: () => new WebSocket(socketAddress(document.baseURI)),
@@ -85,13 +85,13 @@ class Page {
     setInterval(() => this.#tick(link), 500);
   }
 
-  /** When its process is gone, nothing more can be asked for. */
+  /** When the process is gone, requests are no longer possible. */
   async #keepTexts() {
     const samples = await fetchSamples();
     if (samples !== undefined) this.#store.takeWhole(samples.added);
   }
 
-  /** Draws all charts, those that are not in sight included. */
+  /** Draws all charts, including those that are not visible. */
   prepareForPrint() {
     this.#charts.drawForPrint();
   }
@@ -101,7 +101,7 @@ class Page {
     this.#charts.recolour();
   }
 
-  /** All that comes between two frames is drawn once. @param {readonly Part[]} parts */
+  /** All changes between two frames are drawn once. @param {readonly Part[]} parts */
   #mark(parts) {
     const isWaiting = this.#changed.size > 0;
     for (const part of parts) this.#changed.add(part);
@@ -117,7 +117,7 @@ class Page {
   #draw(parts) {
     const store = this.#store;
     const link = this.#link;
-    // The moment that the page speaks of: a report has only one.
+    // The moment that the page shows: a report has only one.
     const nowMs = link === undefined ? store.time : Date.now();
     /** @type {[Part, () => void][]} */
     const views = [
@@ -140,7 +140,7 @@ class Page {
     setAttribute(document.documentElement, "data-loading", false);
   }
 
-  /** Ages and waits grow, whether messages arrive or not. @param {Link} link */
+  /** Updates ages and waits, which grow without messages, too. @param {Link} link */
   #tick(link) {
     const nowMs = Date.now();
     const { isOpen, nextMs } = link.status;
@@ -170,7 +170,11 @@ class Page {
   }
 }
 
-/** A view that fails does not stop the others; the console has why. @param {() => void} update */
+/**
+ * An error in one view does not stop the others; it is logged to the console.
+ *
+ * @param {() => void} update
+ */
 function guarded(update) {
   try {
     update();
@@ -179,7 +183,7 @@ function guarded(update) {
   }
 }
 
-/** The run of a report, which stands in the page as JSON. @returns {MonitorState | undefined} */
+/** The run of a report, which is in the page as JSON. @returns {MonitorState | undefined} */
 function embeddedState() {
   const text = document.getElementById("report-state")?.textContent;
   return text ? JSON.parse(text) : undefined;

@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Markdown as elements. Models write it, so everything in it is hostile: it is parsed to a tree, and the tree
- * becomes the few elements that are named here. Raw HTML and images stand as the text that they are, links go
- * to http and https only.
+ * Markdown as elements. Models write it, so it is untrusted: it is parsed to a tree, and the tree
+ * becomes the few elements that are named here. Raw HTML and images are shown as text, links go to
+ * http and https only.
  *
  * @module
  */
@@ -16,13 +16,15 @@ import { make } from "./dom.js";
 /** @typedef {Extract<MarkedToken, { type: "table" }>} Table */
 /** @typedef {Extract<MarkedToken, { type: "link" }>} Link */
 
-/** The parser takes time that grows with the square of a paragraph: a longer one is shown as it is. */
+/**
+ * The parser's time grows with the square of a paragraph's length: a longer one is shown as it is.
+ */
 const MAX_INLINE = 10_000;
 
 /** A longer text is shown as it is. */
 const MAX_MARKDOWN = 500_000;
 
-/** Deeper, elements would cost more than they say. */
+/** The maximum depth of elements. */
 const MAX_DEPTH = 40;
 
 /** Named entities that models write; others stay as they are. @type {Record<string, string>} */
@@ -31,7 +33,9 @@ const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00
 /** @type {Record<string, keyof HTMLElementTagNameMap>} */
 const TAGS = { strong: "strong", em: "em", del: "del", blockquote: "blockquote", paragraph: "p" };
 
-/** TeX between `$`, `$$`, `\(` or `\[`: to Markdown its backslashes and stars would be markup. */
+/**
+ * TeX between `$`, `$$`, `\(` or `\[`: Markdown would take its backslashes and stars for markup.
+ */
 const INLINE_MATH =
   /^(?:\$\$[^$]{1,2000}\$\$|\$(?![\s$])[^$\n]{1,500}(?<![\s\\])\$(?!\d)|\\\([^]{1,2000}?\\\)|\\\[[^]{1,2000}?\\\])/;
 const BLOCK_MATH = /^ {0,3}(?:\$\$[^$]{1,5000}\$\$|\\\[[^]{1,5000}?\\\])[ \t]*(?:\n+|$)/;
@@ -71,7 +75,7 @@ function mathToken(type, match) {
 }
 
 /**
- * The elements of a Markdown text, or undefined where it has no markup, or is better shown as it is.
+ * The elements of a Markdown text, or undefined where it has no markup, or is to be shown as it is.
  *
  * @param {string} text
  * @returns {(HTMLElement | string)[] | undefined}
@@ -81,12 +85,17 @@ export function markdownElements(text) {
   try {
     return blocksOf(tokensOf(text), 0);
   } catch {
-    // Nested deeper than the stack of the parser.
+    // Nested too deeply for the stack of the parser.
     return undefined;
   }
 }
 
-/** What `lexer.lex()` does, but for paragraphs that are too long. @param {string} text @returns {Token[]} */
+/**
+ * Like `lexer.lex()`, except for paragraphs that are too long.
+ *
+ * @param {string} text
+ * @returns {Token[]}
+ */
 function tokensOf(text) {
   const lexer = new Parser.Lexer({ ...Parser.defaults });
   lexer.blockTokens(text.replaceAll(/\r\n?/g, "\n"), lexer.tokens);
@@ -111,7 +120,7 @@ function elementsOfToken(token, depth) {
     case "def":
       return [];
     case "heading":
-      // The page has headings of its own, of which these are no parts.
+      // Not `<h1>` and so on, which would mix with the headings of the page.
       return [make("p", { class: `md-heading md-h${token.depth}` }, ...children())];
     case "code":
       return [makeCode(token.text, String(token.lang ?? "").split(/[\s,{]/)[0], "Code")];
@@ -158,7 +167,12 @@ function listOf({ ordered, start, items }, depth) {
   );
 }
 
-/** A wide table scrolls in its box, so the keyboard has to get there. @param {Table} table @param {number} depth */
+/**
+ * A wide table scrolls in its box, which can get the keyboard focus.
+ *
+ * @param {Table} table
+ * @param {number} depth
+ */
 function tableOf({ header, rows }, depth) {
   /** @param {"th" | "td"} tag @param {Table["header"]} cells */
   const rowOf = (tag, cells) =>
@@ -181,7 +195,12 @@ function tableOf({ header, rows }, depth) {
   );
 }
 
-/** What goes elsewhere than to the web stands as its text. @param {Link} link @param {(HTMLElement | string)[]} children */
+/**
+ * A link with another protocol is shown as text.
+ *
+ * @param {Link} link
+ * @param {(HTMLElement | string)[]} children
+ */
 function linkOf({ href, raw }, children) {
   if (!/^https?:\/\//i.test(href) || !URL.canParse(href)) return make("span", {}, raw);
   const attributes = { href, rel: "noopener noreferrer", target: "_blank", title: href };

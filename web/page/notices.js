@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What was said and done, newest first.
+ * The notices, newest first.
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { formatMoment } from "./figures.js";
 
 /** @typedef {{ element: HTMLElement, mark: Element, time: HTMLElement, words: HTMLElement }} NoticeRow */
 
-/** Writes them. */
+/** Shows them. */
 export class NoticesView {
   #list = byId("notices-list", HTMLElement);
   #none = byId("notices-none", HTMLElement);
   /** @type {NoticeRow[]} */
   #rows = [];
 
-  /** Writes what has changed. @param {RunStore} store @param {number} nowMs */
+  /** Updates what has changed. @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     setShown(this.#none, store.notices.length === 0);
     fillRows(this.#list, this.#rows, store.notices.toReversed(), makeNotice, (row, notice) => {

@@ -1,7 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * A notification of the browser at the end of the run, where it is asked for and can be given.
+ * A notification of the browser at the end of the run, if the user wants one and the browser allows
+ * it.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { stateWords } from "./run_state.js";
 
 /** @import { RunStore } from "./store.js" */
 
-/** Says the end once. */
+/** Notifies of the end once. */
 export class Notifier {
   #wanted = byId("notify", HTMLInputElement);
   #hasEnded = true;

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What one sees first: the state line, how far the run is, and the tiles.
+ * The top of the page: the state line, the progress, and the tiles.
  *
  * @module
  */
@@ -26,7 +26,11 @@ import { durableWords, limitWords, settledRows, stateWords, unsureWords } from "
 
 /** @import { RunStore } from "./store.js" */
 
-/** A tile: its figure, the part of it that is less important, and a line below. @typedef {{ value: string, rest?: string, note: string, tone?: "bad" | "wait" }} Tile */
+/**
+ * A tile: its figure, the less important part of it, and a line below.
+ *
+ * @typedef {{ value: string, rest?: string, note: string, tone?: "bad" | "wait" }} Tile
+ */
 
 /** Shows them. */
 export class Overview {
@@ -37,7 +41,7 @@ export class Overview {
   #diskTime = byId("disk-time", HTMLElement);
   #diskAge = byId("disk-age", HTMLElement);
 
-  /** Writes the name of the run. @param {RunStore} store */
+  /** Shows the name of the run. @param {RunStore} store */
   updateRun({ run }) {
     setText(byId("model", HTMLElement), run?.model || "Retort");
     setText(byId("teacher", HTMLElement), run?.teacher ?? "");
@@ -45,7 +49,7 @@ export class Overview {
     setText(byId("started", HTMLElement), started);
   }
 
-  /** Writes what a snapshot says. @param {RunStore} store @param {number} nowMs */
+  /** Shows the latest snapshot. @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     this.updateState(store, nowMs);
     updateProgress(store);
@@ -60,7 +64,12 @@ export class Overview {
     setText(byId("cost-title", HTMLElement), store.ended ? "Cost" : "Cost now / estimated");
   }
 
-  /** Writes the state line; its times grow while no message arrives. @param {RunStore} store @param {number} nowMs */
+  /**
+   * Shows the state line; its times grow while no message arrives.
+   *
+   * @param {RunStore} store
+   * @param {number} nowMs
+   */
   updateState(store, nowMs) {
     const { tone, icon, word, detail, short = detail } = stateWords(store, nowMs);
     const { time, age } = durableWords(store, nowMs);
@@ -164,7 +173,11 @@ function tilesOf(store, nowMs) {
   };
 }
 
-/** How answers ended: `92.0% stop · 8.0% length`, and what was paid for besides them. @param {RunStore} store */
+/**
+ * How answers ended: `92.0% stop · 8.0% length`, and the tokens that were paid but not used.
+ *
+ * @param {RunStore} store
+ */
 function showAnswers({ answers, snapshot }) {
   const tile = byId("answers-tile", HTMLElement);
   const wasted = snapshot?.wasted_completion_tokens ?? 0;
@@ -245,7 +258,7 @@ function costTile({ snapshot, ended }) {
   };
 }
 
-/** `$13 – $15, `; nothing where both look the same. @param {readonly [number, number] | null} range */
+/** `$13 – $15, `; "" where both look the same. @param {readonly [number, number] | null} range */
 function rangeWords(range) {
   if (range === null) return "";
   const [least, most] = range.map(formatRoughUsd);

@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Makes the report in the browser, at any time: while the run is under way, and when its process is gone. The
- * server gives an empty report once, with the hashes of its scripts: where the page is not secure, as on the
- * address of a machine in a network, a browser cannot make hashes.
+ * Makes the report in the browser, at any time: while the run is under way, and when its process is
+ * gone. The server sends an empty report once, with the hashes of its scripts: a browser cannot
+ * compute hashes where the page is not secure, as on a network address.
  *
  * @module
  */
@@ -12,13 +12,17 @@ import { byId, setAttribute, setText } from "./dom.js";
 
 /** @import { MonitorState } from "../protocol.ts" */
 
-/** The run of a report stands behind this; it is the last one in the file. */
+/** The run of a report comes after this, at its last occurrence in the file. */
 const BEFORE_STATE = 'id="report-state">';
 
-/** Characters that would end the element in which JSON stands, and those that end a line of script. */
+/** Characters that would end the element that holds JSON, and those that end a line of script. */
 const UNSAFE_IN_JSON = /[<>&\u2028\u2029]/g;
 
-/** Makes reports when the button is used. @param {() => MonitorState} stateOf gives the run as it is known */
+/**
+ * Makes reports when the button is used.
+ *
+ * @param {() => MonitorState} stateOf returns the run as the page knows it
+ */
 export function startReports(stateOf) {
   const button = byId("report", HTMLButtonElement);
   const answer = byId("report-answer", HTMLElement);
@@ -29,7 +33,7 @@ export function startReports(stateOf) {
       const response = await fetch("report-shell");
       if (response.ok) shell = await response.text();
     } catch {
-      // It is asked for again when the button is used.
+      // It is requested again when the button is used.
     }
   };
   setTimeout(load, 0);

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the run is doing, in words.
+ * The state of the run in words.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import {
 /** @import { RunStore, SampleList } from "./store.js" */
 
 /**
- * The state of a run: `tone` is its colour, `icon` and `word` say the same without it.
+ * The state of a run: `tone` is its colour, `icon` and `word` tell the same without colours.
  *
  * @typedef {object} StateWords
  * @property {"good" | "calm" | "wait" | "bad"} tone
@@ -84,7 +84,7 @@ function endWords(store) {
       tone: "bad",
       icon: "stop",
       word: "Ended",
-      detail: snapshot?.reason ?? "with an error; the terminal has it",
+      detail: snapshot?.reason ?? "with an error; see the terminal",
     };
   }
   const took = `after ${formatDuration(summary.elapsed_ms)}`;
@@ -101,7 +101,7 @@ function endWords(store) {
 }
 
 /**
- * Failed rows are part of how the run ended: red where no row has its answer, else amber.
+ * Failed rows count in how the run ended: red where no row has its answer, otherwise amber.
  *
  * @param {Summary} summary
  * @param {string} took
@@ -120,7 +120,12 @@ function doneWords({ total, failures_on_disk: failed, pending, bad_rows }, took)
   return { tone, icon: "alert", word, detail: `${counts}, ${took}` };
 }
 
-/** A run continues without a teacher, but not as its user wants. @param {RunStore} store @returns {StateWords} */
+/**
+ * A run continues without one of its teachers, but the user should know.
+ *
+ * @param {RunStore} store
+ * @returns {StateWords}
+ */
 function runningWords({ snapshot }) {
   const troubled = snapshot?.teachers.filter(({ state }) => state !== "up") ?? [];
   const lost = troubled.find(({ state }) => state === "down" || state === "halted");
@@ -150,11 +155,15 @@ function runningWords({ snapshot }) {
   };
 }
 
-/** Fewer failures, or a smaller share of rows, are nothing unusual. */
+/** Fewer failures, or a smaller share of rows, are usual. */
 const FEW_FAILURES = 20;
 const SMALL_SHARE = 0.1;
 
-/** What stands beside the state where many rows fail; "" where few do. @param {RunStore["snapshot"]} snapshot */
+/**
+ * The text beside the state where many rows fail; "" where few do.
+ *
+ * @param {RunStore["snapshot"]} snapshot
+ */
 function failingDetail(snapshot) {
   const { failed = 0, succeeded = 0 } = snapshot ?? {};
   const finished = failed + succeeded;
@@ -191,7 +200,7 @@ function drainingDetail({ snapshot }) {
 }
 
 /**
- * When the last result came to the disk: the time, and how long ago where that still changes.
+ * When the last result was written to disk: the time, and its age while the run is under way.
  *
  * @param {RunStore} store
  * @param {number} nowMs
@@ -204,7 +213,10 @@ export function durableWords(store, nowMs) {
   return { time: formatClock(timeMs), age: ended ? "" : `${formatAge(nowMs - timeMs)} ago` };
 }
 
-/** Why not all that may be under way is: only what was throttled is limited by the teacher. @param {RunStore} store */
+/**
+ * Why fewer attempts are under way than allowed: only throttled ones are limited by the teacher.
+ * @param {RunStore} store
+ */
 export function limitWords({ snapshot, run }) {
   if (snapshot === null) return "";
   const { limit, concurrency, refused_for_load, teachers } = snapshot;
@@ -222,7 +234,7 @@ export function settledRows({ snapshot }) {
 }
 
 /**
- * How many samples of a list there are, and of how many where the list holds a part of them only.
+ * The number of samples in a list, and of all where the list holds only a part of them.
  *
  * @param {RunStore} store
  * @param {SampleList} name

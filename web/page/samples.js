@@ -2,8 +2,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Answers and failures to look at, as cards that open. Every text of theirs is a model's or a prompt's,
- * and gets into the page as text only.
+ * Answers and failures to look at, as cards that open. Their texts are a model's or a prompt's, and
+ * are inserted as text only.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { makeFacts, makeFoldedText, makeText } from "./text.js";
 /** @import { Sample } from "../protocol.ts" */
 /** @import { RunStore, SampleList } from "./store.js" */
 
-/** What is shown of a text while its card is closed. */
+/** The length of a text in a closed card. */
 const GLIMPSE = 240;
 
 /** @type {Record<SampleList, string>} */
@@ -40,7 +40,11 @@ export class SamplesView {
   #none = byId("samples-none", HTMLElement);
   #waiting = byId("samples-waiting", HTMLElement);
   #newest = byId("samples-newest", HTMLButtonElement);
-  /** The kind of failures that is shown, or all of them. @type {{ type: string, status: number | null } | undefined} */
+  /**
+   * The kind of failures that is shown; undefined for all.
+   *
+   * @type {{ type: string, status: number | null } | undefined}
+   */
   #kind;
   #tabs = LISTS.map((name) => byId(`tab-${name}`, HTMLButtonElement));
   /** @type {SampleList} */
@@ -50,7 +54,7 @@ export class SamplesView {
   /** @type {RunStore | undefined} */
   #store;
 
-  /** @param {(sample: Sample) => Promise<Sample>} whole gives a sample with its whole texts */
+  /** @param {(sample: Sample) => Promise<Sample>} whole returns a sample with its whole texts */
   constructor(whole) {
     this.#whole = whole;
     this.#tabs.forEach((tab, i) => {
@@ -71,7 +75,7 @@ export class SamplesView {
     this.#list.addEventListener("focusout", () => setTimeout(() => this.#fill(true)));
   }
 
-  /** Takes the samples there are. @param {RunStore} store */
+  /** Takes the samples of the store. @param {RunStore} store */
   update(store) {
     this.#store = store;
     LISTS.forEach((name, i) => {
@@ -106,7 +110,12 @@ export class SamplesView {
     this.#fill(false);
   }
 
-  /** Arrows go from tab to tab, as the pattern of tabs has it. @param {KeyboardEvent} event @param {number} i */
+  /**
+   * Arrow keys move between tabs, as in the tabs pattern of ARIA.
+   *
+   * @param {KeyboardEvent} event
+   * @param {number} i
+   */
   #move(event, i) {
     const places = { ArrowLeft: i - 1, ArrowRight: i + 1, Home: 0, End: LISTS.length - 1 };
     const place = Reflect.get(places, event.key);
@@ -118,8 +127,8 @@ export class SamplesView {
   }
 
   /**
-   * What the user reads stays where it is: while a card is open, or the list is under the pointer or has the
-   * focus, new ones wait.
+   * Cards do not move while the user reads: while one is open, or the list is under the pointer or
+   * has the focus, new ones wait.
    *
    * @param {boolean} mayHold
    */
@@ -165,7 +174,13 @@ export class SamplesView {
   }
 }
 
-/** A closed card is its summary only; the rest is made when it is opened. @param {Sample} sample @param {RunStore} store @param {(sample: Sample) => Promise<Sample>} whole */
+/**
+ * A closed card is only its summary; the rest is made when it is opened.
+ *
+ * @param {Sample} sample
+ * @param {RunStore} store
+ * @param {(sample: Sample) => Promise<Sample>} whole
+ */
 function makeCard(sample, store, whole) {
   const { failure, prompt, response, tool_calls } = sample;
   const timeMs = sample.time - store.clockOffsetMs;

@@ -5,30 +5,33 @@
  * @module
  */
 
-/** Distances between two marks that users count in, per power of ten. */
+/** Distances between two labels, per power of ten. */
 const ROUND_STEPS = [1, 2, 5, 10];
 
-/** The same for times, in milliseconds, where tens are not round. */
+/** The same for times, in milliseconds, where powers of ten are not round. */
 const TIME_STEPS = [10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 18_000, 36_000]
   .map((seconds) => seconds * 1_000);
 
 const DAY_S = 86_400;
 
-/** Distances between two marks of a time axis, in seconds. Each is at most twice the one before it, so
- * that a narrow chart has two marks at least. */
+/**
+ * Distances between two labels of a time axis, in seconds. Each is at most twice the one before, so
+ * that a narrow chart has at least two labels.
+ */
 export const TIME_AXIS_STEPS = [
   ...[1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600],
   ...[43_200, DAY_S, 2 * DAY_S, 4 * DAY_S, 8 * DAY_S, 16 * DAY_S, 30 * DAY_S],
 ];
 
-/** Pixels of the page between two marks of a time axis, at least: `12:03:07` and some air. */
+/** The minimum number of pixels between two labels of a time axis: `12:03:07` and some space. */
 export const TIME_AXIS_SPACE = 64;
 
 /**
- * A scale from 0 whose marks are round: the distance between two of them, and its top, which is a mark too.
+ * A scale from 0 with round labels: the distance between two of them, and its top, which has a
+ * label, too.
  *
  * @param {number} most the largest value
- * @param {number} marks the most marks, without the 0
+ * @param {number} marks the maximum number of labels, without the 0
  * @param {boolean} [isTime] whether values are milliseconds
  */
 export function roundScale(most, marks, isTime = false) {
@@ -40,21 +43,27 @@ export function roundScale(most, marks, isTime = false) {
   return { step, top: Math.ceil(most / step - 1e-9) * step };
 }
 
-/** The places of at most `most` points among `length`, evenly, the last one included. @param {number} length @param {number} most */
+/**
+ * The indexes of at most `most` of `length` points, evenly spaced, including the last one.
+ *
+ * @param {number} length
+ * @param {number} most
+ */
 export function evenly(length, most) {
   const count = Math.min(length, most);
   return Array.from({ length: count }, (_, i) => Math.round((i + 1) * length / count) - 1);
 }
 
 /**
- * Rates as means over the last `windowS` seconds: a few rows in half a second say little. Each value stands
- * for the time since the one before it.
+ * Rates as means over the last `windowS` seconds: a few rows in half a second are not a reliable
+ * rate. Each value is for the time since the one before.
  *
  * @param {readonly (number | null)[]} endsS when each value's time ends, in seconds, rising from 0
  * @param {readonly (number | null)[]} rates
  * @param {number} windowS
- * @param {readonly (number | null)[]} [inFlight] where nothing is in flight and nothing has come, a rate is 0 and the
- * window begins anew: a mean over a pause and the time before it would be a rate that never was
+ * @param {readonly (number | null)[]} [inFlight] where nothing is in flight and no row has
+ * finished, the rate is 0 and the window starts again: a mean over a pause and the time before it
+ * would be misleading
  * @returns {number[]}
  */
 export function trailingMeans(endsS, rates, windowS, inFlight = []) {
@@ -71,7 +80,7 @@ export function trailingMeans(endsS, rates, windowS, inFlight = []) {
     while (first < i && end(first) <= end(i) - windowS) amount -= amountOf(first++);
     const spanS = end(i) - end(first - 1);
     const mean = spanS > 0 ? amount / spanS : rate ?? 0;
-    // What is left when equal amounts were added and taken away is not a rate.
+    // Rounding errors of additions and subtractions are not a rate.
     return mean < 1e-6 ? 0 : mean;
   });
 }

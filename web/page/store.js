@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * All that the page knows of the run, in bounded memory: a fold over the server's messages.
+ * The page's state of the run, in bounded memory, built from the server's messages.
  *
  * @module
  */
@@ -8,20 +8,20 @@
 /** @import { Notice, RunStart, Summary } from "../../lib/progress/events.ts" */
 /** @import { AnswerFigures, ChartMark, History, LatencyHistogram, MonitorState, RunAbout, Sample, Samples, ServerMessage, SnapshotMessage, TeacherFigures, WireSnapshot } from "../protocol.ts" */
 
-/** As many notices are kept as the server keeps. */
+/** The number of notices, as on the server. */
 const MAX_NOTICES = 100;
 
-/** As many marks are kept as the server keeps. */
+/** The number of marks, as on the server. */
 const MAX_CHART_MARKS = 60;
 
-/** A wait that is shorter is not worth a word: while rows wait for a moment, the state changes all the time. */
+/** A shorter wait is not shown: while rows wait for a moment, the state changes all the time. */
 const BACKING_OFF_MS = 2_000;
 
-/** More points than the server ever sends mean that something is wrong. */
+/** More points than this indicate an error: the server never sends as many. */
 const MAX_HISTORY = 2_000;
 
 /**
- * What changed: what is drawn anew.
+ * The parts that have changed and are redrawn.
  *
  * @typedef {"run" | "snapshot" | "history" | "samples" | "notices"} Part
  */
@@ -29,7 +29,11 @@ const MAX_HISTORY = 2_000;
 /** @type {readonly Part[]} */
 export const ALL_PARTS = ["run", "snapshot", "history", "samples", "notices"];
 
-/** Which samples there are; those themselves are in `byId`. @typedef {"latest" | "reservoir" | "failures"} SampleList */
+/**
+ * The lists of samples; the samples themselves are in `byId`.
+ *
+ * @typedef {"latest" | "reservoir" | "failures"} SampleList
+ */
 
 /** @type {History} */
 const EMPTY_HISTORY = {
@@ -46,7 +50,7 @@ const NO_ANSWERS = {
   reasoning_tokens: 0,
 };
 
-/** Holds the run as it was last heard of. */
+/** Holds the last known state of the run. */
 export class RunStore {
   /** @type {RunStart | null} */
   run = null;
@@ -74,25 +78,33 @@ export class RunStore {
   ended = false;
   /** @type {RunAbout | null} */
   about = null;
-  /** When the run was last heard of, where the connection to it is lost: Unix milliseconds. @type {number | null} */
+  /**
+   * The time of the last message, where the connection is lost: Unix milliseconds.
+   *
+   * @type {number | null}
+   */
   lostSinceMs = null;
-  /** When the last message was put together, on the server's clock: Unix milliseconds. */
+  /** When the last message was made, on the server's clock: Unix milliseconds. */
   time = 0;
-  /** The server's clock less that of the page, in milliseconds: they may be two machines. */
+  /** The server's clock minus the page's, in milliseconds: they may be on two machines. */
   clockOffsetMs = 0;
-  /** When the run's clock stood at 0, on the page's clock: Unix milliseconds. */
+  /** The start of the run's clock, on the page's clock: Unix milliseconds. */
   zeroMs = 0;
-  /** Since when nothing is sent: milliseconds, undefined while something is. @type {number | undefined} */
+  /**
+   * The time since which nothing is sent: milliseconds, undefined while requests are sent.
+   *
+   * @type {number | undefined}
+   */
   #waitsSinceMs;
-  /** Whether points are missing, so that none are added until everything is told anew. */
+  /** Whether points are missing, so that none are added until the next `hello`. */
   #isBehind = false;
 
   /**
    * Takes a message.
    *
    * @param {ServerMessage} message
-   * @param {number} nowMs when it came: Unix milliseconds
-   * @returns {readonly Part[]} what has changed
+   * @param {number} nowMs when it arrived: Unix milliseconds
+   * @returns {readonly Part[]} the parts that have changed
    */
   apply(message, nowMs) {
     switch (message.type) {
@@ -121,10 +133,10 @@ export class RunStore {
   }
 
   /**
-   * Forgets everything and takes this.
+   * Replaces the whole state.
    *
    * @param {MonitorState} state
-   * @param {number} nowMs when it came: Unix milliseconds
+   * @param {number} nowMs when it arrived: Unix milliseconds
    */
   replace(state, nowMs) {
     this.run = state.run;
@@ -145,21 +157,21 @@ export class RunStore {
     this.byId.clear();
     this.#takeSamples(state.samples);
     const lastS = state.history.columns.elapsed_s.at(-1) ?? 0;
-    // An ended run is told of at any later time: its end tells where its clock stood.
+    // The state of an ended run may arrive much later: its end tells the time of its clock.
     const endMs = this.localTime(state.summary?.ended ?? "");
     const lastMs = Number.isNaN(endMs) ? nowMs : endMs;
     this.zeroMs = lastMs - Math.max(lastS * 1000, state.snapshot?.elapsed_ms ?? 0);
     this.#isBehind = false;
   }
 
-  /** What the run is doing, without waits that are over at once. @param {number} nowMs */
+  /** The state of the run, without very short waits. @param {number} nowMs */
   shownState(nowMs) {
     const { state } = this.snapshot ?? {};
     const isShort = nowMs - (this.#waitsSinceMs ?? -Infinity) < BACKING_OFF_MS;
     return state === "backing_off" && isShort ? "running" : state;
   }
 
-  /** All that is known, as the server would tell it. @param {number} nowMs @returns {MonitorState} */
+  /** The whole state, as the server would send it. @param {number} nowMs @returns {MonitorState} */
   state(nowMs) {
     return {
       time: nowMs + this.clockOffsetMs,
@@ -179,14 +191,19 @@ export class RunStore {
     };
   }
 
-  /** Takes samples with their whole texts in place of those that are held. @param {readonly Sample[]} samples */
+  /** Replaces samples by those with their whole texts. @param {readonly Sample[]} samples */
   takeWhole(samples) {
     for (const sample of samples) {
       if (this.byId.has(sample.id)) this.byId.set(sample.id, sample);
     }
   }
 
-  /** A time of the server on the page's clock. @param {string} iso @returns {number} Unix milliseconds, NaN for what is no time */
+  /**
+   * A time of the server on the page's clock.
+   *
+   * @param {string} iso
+   * @returns {number} Unix milliseconds, NaN for an invalid time
+   */
   localTime(iso) {
     return Date.parse(iso) - this.clockOffsetMs;
   }
@@ -208,8 +225,8 @@ export class RunStore {
   }
 
   /**
-   * A hidden page is left out of some points, and of the thinning of all: then it waits for the `hello`
-   * that it gets when it is seen again.
+   * A hidden page does not get all points, nor their thinning: then it waits for the `hello` that
+   * it gets when it is shown again.
    *
    * @param {number} index
    * @param {readonly (number | null)[]} point

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The tables of the page: teachers, and errors by kind. On narrow screens the style makes cards of their
- * rows, hence the explicit roles, which keep them tables for those who hear them.
+ * The tables of the page: teachers, and errors by kind. On narrow screens the style turns their
+ * rows into cards, hence the explicit roles, which keep them tables for screen readers.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import {
 /** @import { ErrorGroup, FailureAction, TeacherStatus } from "../../lib/progress/events.ts" */
 /** @import { RunStore } from "./store.js" */
 
-/** More kinds of errors are shown when they are asked for. */
+/** The number of kinds of errors that are shown at first. */
 const FIRST_ERRORS = 5;
 
 /** A row and its cells. @typedef {{ element: HTMLElement, cells: Record<string, HTMLElement>, mark: Element }} Row */
@@ -36,7 +36,11 @@ const TEACHER_STATES = {
   halted: { word: "halted", icon: "stop", tone: "bad" },
 };
 
-/** The worst first: its icon and colour stand for the group. @type {Record<FailureAction, { word: string, icon: string, tone: string }>} */
+/**
+ * The worst first: its icon and colour represent the group.
+ *
+ * @type {Record<FailureAction, { word: string, icon: string, tone: string }>}
+ */
 const ACTIONS = {
   failed: { word: "failed", icon: "cross", tone: "bad" },
   halted: { word: "interrupted", icon: "stop", tone: "wait" },
@@ -60,13 +64,13 @@ const ERROR_COLUMNS = [
   ["type", "Type"],
   ["message", "Message"],
   ["count", "Count"],
-  ["action", "What was done"],
+  ["action", "Action"],
   ["first", "First"],
   ["last", "Last"],
   ["show", ""],
 ];
 
-/** What a user can do about each kind of error. @type {Record<string, string>} */
+/** Advice for each kind of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
   network: "The teacher cannot be reached at times: check that it is up, and its address",
@@ -76,24 +80,24 @@ const ADVICE = {
   account: "Check the key and its account, then run the command again",
   request: "The teacher refuses these rows as they are: compare them with its limits",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
-  unfinished: "The answers say no end: accept their finish reason with --accept-ending",
+  unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
   truncated: "Raise --max-tokens, or use --on-truncated escalate",
   filtered:
-    "The teacher's filter has stopped these answers: change the prompts, or ask another teacher",
-  empty: "The answers are empty: raise --max-tokens where reasoning takes all of them",
-  refused: "The teacher declines to answer: change the prompts, or ask another teacher",
+    "The teacher's filter has stopped these answers: change the prompts, or use another teacher",
+  empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
+  refused: "The teacher declines to answer: change the prompts, or use another teacher",
   rejected: "Your checks reject these answers: look at the rows",
-  teacher: "The teacher has failed in its own way: see the message",
+  teacher: "The teacher has failed: see the message",
 };
 
-/** Teachers: shown always, since the page must not jump each time that one is in trouble. */
+/** Teachers: always shown, since the page must not jump whenever one is in trouble. */
 export class TeacherTable {
   #body = makeTable("teacher-table", TEACHER_COLUMNS);
   #more = byId("teachers-more", HTMLElement);
   /** @type {Row[]} */
   #rows = [];
 
-  /** Writes what has changed. @param {RunStore} store */
+  /** Updates what has changed. @param {RunStore} store */
   update(store) {
     const teachers = store.snapshot?.teachers ?? [];
     const total = store.snapshot?.teachers_total ?? 0;
@@ -111,7 +115,7 @@ export class TeacherTable {
   }
 }
 
-/** Failed attempts by kind, those that rows were lost to first. */
+/** Failed attempts by kind; the kinds that made rows fail come first. */
 export class ErrorTable {
   #showRows;
   #all = byId("errors-all", HTMLButtonElement);
@@ -137,7 +141,7 @@ export class ErrorTable {
     });
   }
 
-  /** Writes what has changed. @param {RunStore} store @param {number} nowMs */
+  /** Updates what has changed. @param {RunStore} store @param {number} nowMs */
   update(store, nowMs) {
     this.#store = store;
     this.#nowMs = nowMs;

@@ -1,8 +1,8 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * A whole text of a prompt or a model: as Markdown or JSON with its colours, or raw. Texts get into the page
- * as text only.
+ * A whole text of a prompt or a model: as Markdown or JSON with its colours, or raw. Texts are
+ * inserted as text only.
  *
  * @module
  */
@@ -12,21 +12,27 @@ import { make, setAttribute } from "./dom.js";
 import { formatCount } from "./figures.js";
 import { markdownElements } from "./markdown.js";
 
-/** JSON that is longer stays as it is. */
+/** Longer JSON is shown as it is. */
 const MAX_JSON = 200_000;
 
-/** Characters that are laid out at once: two million in one paragraph stop a page for half a minute. */
+/**
+ * The maximum number of characters that are laid out at once: two million in one paragraph block a
+ * page for half a minute.
+ */
 const MAX_SHOWN = 100_000;
-/** Of a longer text pieces of this length, of which the browser lays out those in sight. */
+/**
+ * A longer text is split into pieces of this length, of which the browser lays out the visible
+ * ones.
+ */
 const PIECE = 10_000;
 
-/** Whether texts are shown as they are: chosen once for all that are opened later. */
+/** Whether texts are shown raw: the choice applies to all texts that are opened later. */
 let isRaw = false;
 
 /**
  * A text with its title, and buttons that show it raw and copy it.
  *
- * @param {string} title also the name of the text for those who hear the page
+ * @param {string} title also the name of the text for screen readers
  * @param {string} text
  */
 export function makeText(title, text) {
@@ -50,10 +56,10 @@ export function makeText(title, text) {
 }
 
 /**
- * The same, folded until it is opened: made only then.
+ * The same in a folded box, made when it is opened.
  *
  * @param {string} title
- * @param {string} note behind the title
+ * @param {string} note shown after the title
  * @param {string} text
  */
 export function makeFoldedText(title, note, text) {
@@ -134,12 +140,12 @@ function formattedText(title, text) {
   return [make("div", attributes, ...elements)];
 }
 
-/** Undefined for what is no object or array. @param {string} text */
+/** Undefined for anything but an object or an array. @param {string} text */
 function indentedJson(text) {
   if (!/^\s*[[{]/.test(text) || text.length > MAX_JSON) return undefined;
   try {
     const value = JSON.parse(text);
-    // Numbers that JavaScript does not hold exactly would be changed.
+    // Would change numbers that JavaScript cannot represent exactly.
     return /\d{16}/.test(text) ? undefined : JSON.stringify(value, null, 2);
   } catch {
     return undefined;

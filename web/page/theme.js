@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Light or dark: as the system has it, until the user chooses; the choice is remembered.
+ * Light or dark: the system's setting until the user chooses; the choice is stored.
  *
  * @module
  */
@@ -62,6 +62,6 @@ function rememberTheme(theme) {
   try {
     localStorage.setItem(THEME_KEY, theme);
   } catch {
-    // It lasts as long as the page.
+    // Then the choice lasts as long as the page.
   }
 }

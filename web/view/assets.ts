@@ -26,7 +26,7 @@ import words from "./page/words.js" with { type: "text" };
 import HTML from "./page/view.html" with { type: "text" };
 import style from "./page/view.css" with { type: "text" };
 
-/** Each after those that it imports. */
+/** The modules of the page, each after those that it imports. */
 const MODULES = [
   ...COMMON_MODULES,
   ask,

@@ -1,6 +1,6 @@
 /**
- * The addresses of the page over results and failures. All but one of them only read; the one writes the ids
- * of chosen rows beside the results.
+ * The addresses of the data page. All but one only read; that one writes the ids of selected rows
+ * beside the results.
  *
  * @module
  */
@@ -14,18 +14,18 @@ import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection } from "./selection.ts";
 
-/** What the page is told beside the data. */
+/** The page's settings besides the data. */
 export interface ViewPageOptions {
-  /** How the user starts the program, for commands. */
+  /** The command that starts the program. */
   readonly program: string;
   /** Whether the page of a run is one folder up. */
   readonly hasRun: boolean;
 }
 
-/** What follows a path prefix, of the addresses here. */
+/** The addresses here, after a path prefix. */
 export const DATA_PATH = /\/data\/(?:[a-z]+(?:\.js|\.css)?)?$/;
 
-/** A list of ids of a million rows. */
+/** Enough for the ids of a million rows. */
 const MAX_BODY_BYTES = 64 * 2 ** 20;
 const MAX_ROWS = 200;
 
@@ -35,13 +35,13 @@ const ASSETS = {
   "/data/markdown.js": ["text/javascript; charset=utf-8", MARKDOWN_JS],
 } as const;
 
-/** What can be asked about the data. */
+/** The access to the data. */
 export type DataSource = Pick<DataService, "ask" | "files">;
 
-/** Opens the data when it is first asked for. */
+/** Opens the data at the first request. */
 export type OpenData = () => Promise<DataSource>;
 
-/** Adds the page and what it asks to an app that checks who may. */
+/** Adds the page and its requests to an app that checks access. */
 export function addDataRoutes(
   app: Hono,
   open: OpenData,
@@ -95,7 +95,7 @@ export function addDataRoutes(
       const of = c.req.query("of");
       if (of !== "prompt" && of !== "response" && of !== "cancel") {
         throw new UsageError(
-          `Cannot look for near duplicates of "${of}": it must be prompt or response`,
+          `Cannot search for near duplicates of "${of}": it must be prompt or response`,
         );
       }
       return await (await open()).ask("near", { of });
@@ -150,8 +150,10 @@ function selectionAsked(body: string): DataRequests["uids"]["in"] {
   throw new UsageError('Cannot save: the body must hold "ids" or "where"');
 }
 
-/** A condition that makes no sense is typed by the user, and no failure: the status of one would stand as an
- * error in the browser's console. */
+/**
+ * An invalid condition is input of the user: an error status would be logged in the browser's
+ * console.
+ */
 async function answer(
   c: Context,
   make: () => Promise<unknown>,

@@ -1,5 +1,5 @@
 /**
- * The results of a run that is looked at while it continues: opened when the page over them is.
+ * The results of a run while it continues: opened together with the data page.
  *
  * @module
  */
@@ -7,15 +7,18 @@
 import { UsageError } from "../../lib/errors.ts";
 import type { DataService } from "../../lib/data/mod.ts";
 
-/** What a run writes, and how the user starts the program. */
+/** The output of a run, and the command that starts the program. */
 export interface RunDataOptions {
   /** The output of the run: a folder or a results file. */
   readonly paths: readonly string[];
-  /** How the user starts the program, for commands. */
+  /** The command that starts the program. */
   readonly program: string;
 }
 
-/** A page that asks is open: it does so every two seconds. */
+/**
+ * The time after its last request within which a page counts as open: it sends one every two
+ * seconds.
+ */
 const OPEN_MS = 10_000;
 
 /** The data of a run. */
@@ -25,18 +28,18 @@ export class RunData implements AsyncDisposable {
   #service: Promise<DataService> | undefined;
   #askedMs = -Infinity;
 
-  /** Nothing is read yet. */
+  /** Reads nothing yet. */
   constructor(options: RunDataOptions, now: () => number) {
     this.options = options;
     this.#now = now;
   }
 
-  /** Whether a page shows it. */
+  /** Whether a page is open. */
   get isWatched(): boolean {
     return this.#now() - this.#askedMs < OPEN_MS;
   }
 
-  /** Opens it once; a run that has not made its output yet is tried again. */
+  /** Opens it once; retried where the run has not created its output yet. */
   readonly open = async (): Promise<DataService> => {
     this.#askedMs = this.#now();
     const { DataService } = await import("../../lib/data/mod.ts");

@@ -1,5 +1,5 @@
 /**
- * Rows that were chosen by hand, as a file of ids that commands read.
+ * Rows that were selected by hand, saved as a file of ids that commands read.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import { dirname, join } from "../../lib/deps/std_path.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { systemReason } from "../../lib/files.ts";
 
-/** A selection that was saved. */
+/** A saved selection. */
 export interface SavedSelection {
-  /** The file: one id a line, as JSON where it holds anything but plain characters. */
+  /** The file: one id per line, as JSON where it has special characters. */
   readonly path: string;
-  /** How many ids it holds. */
+  /** The number of ids. */
   readonly count: number;
 }
 
 /**
- * Writes ids beside the first of some files, under a name that no selection has yet.
+ * Writes ids beside the first of some files, under an unused name.
  *
  * @throws {UsageError} when it cannot be written
  */

@@ -1,5 +1,5 @@
 /**
- * The page over results and failures, served for `view`.
+ * Serves the data page for `view`.
  *
  * @module
  */
@@ -9,21 +9,21 @@ import { bracketed, createToken } from "../access.ts";
 import { guardedApp } from "../guard.ts";
 import { addDataRoutes, DATA_PATH, type DataSource } from "./routes.ts";
 
-/** How the page is served. */
+/** The options of the server. */
 export interface ServeViewOptions {
   /** The address to listen on. @default "127.0.0.1" */
   readonly hostname?: string;
   /** The port. @default 0, any that is free */
   readonly port?: number;
-  /** Lets a browser in. @default a new one of 192 random bits */
+  /** The token that a browser must send. @default a new one of 192 random bits */
   readonly token?: string;
-  /** How the user starts the program, for commands. */
+  /** The command that starts the program. */
   readonly program: string;
 }
 
 /** The page with its server. */
 export interface ServedView extends AsyncDisposable {
-  /** What to open in a browser. */
+  /** The address to open in a browser. */
   readonly url: string;
   /** The app; `app.request()` needs no socket. */
   readonly app: Hono;
@@ -31,7 +31,7 @@ export interface ServedView extends AsyncDisposable {
 
 const OWN_PATH = new RegExp(`${DATA_PATH.source}|\\/$`);
 
-/** Makes the app. */
+/** Creates the app. */
 export function createViewApp(
   service: DataSource,
   { hostname = "127.0.0.1", token = createToken(), program }: ServeViewOptions,

@@ -23,7 +23,7 @@ function table({ title, intro, cases }: RowGroup): string {
     "",
     intro,
     "",
-    "| what | row | what follows |",
+    "| case | row | result |",
     "| --- | --- | --- |",
     ...cases.map((one) => `| ${cell(one.what)} | ${rowOf(one)} | ${follows(one)} |`),
   ].join("\n");

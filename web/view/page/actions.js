@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * What can be done with the rows: commands to paste. The page itself starts none.
+ * Commands for the rows, to be copied. The page itself runs none.
  *
  * @module
  */
@@ -39,7 +39,7 @@ export class Actions {
    * @param {CommandContext} context
    * @param {string} condition
    * @param {number} count
-   * @param {boolean} isKnownOutside whether commands know everything that the condition names
+   * @param {boolean} isKnownOutside whether commands know all fields of the condition
    * @param {() => Promise<{ path: string, count: number }>} save
    */
   showFilter(context, condition, count, isKnownOutside, save) {
@@ -53,7 +53,7 @@ export class Actions {
     setText(
       this.#note,
       isKnownOutside
-        ? "Each command names the condition. Save the ids to ask these rows again, or to keep the list as it is now."
+        ? "Each command names the condition. Save the ids to send these rows again, or to keep the list as it is now."
         : "This condition is known to this page only: save the ids of the rows, then use them.",
     );
     this.#showCommands(
@@ -65,7 +65,7 @@ export class Actions {
   }
 
   /**
-   * Shows what can be done with rows that were chosen by hand.
+   * Shows commands for rows that were selected by hand.
    *
    * @param {CommandContext} context
    * @param {number} count
@@ -176,12 +176,12 @@ function selectionCommands(context, path) {
       }`;
       return [
         {
-          title: `Ask the failed ones of ${input} again`,
+          title: `Retry the failed rows of ${input}`,
           command: `${run} --uids ${uids}`,
           note: "Add the other flags of the run.",
         },
         {
-          title: `Ask the answered ones of ${input} again, too`,
+          title: `Send the answered rows of ${input} again, too`,
           command: `${run} --uids ${uids} --reask-answered`,
           note:
             "Old answers are set aside, and the price is shown first. Add the other flags of the run.",
@@ -191,7 +191,7 @@ function selectionCommands(context, path) {
   ];
 }
 
-/** Results files: an export takes no folder. @param {CommandContext} context */
+/** The results files: an export does not take a folder. @param {CommandContext} context */
 function resultsOf({ paths, results }) {
   return (results.length > 0 ? results : paths).map(shellWord).join(" ");
 }

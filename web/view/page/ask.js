@@ -1,12 +1,18 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What the page asks its server, and the one thing that it has it write.
+ * The requests of the page to its server, with the only one that writes.
  *
  * @module
  */
 
-/** Asks the server. @param {string} path @param {Record<string, string | readonly string[]>} params @returns {Promise<any>} */
+/**
+ * Sends a request to the server.
+ *
+ * @param {string} path
+ * @param {Record<string, string | readonly string[]>} params
+ * @returns {Promise<any>}
+ */
 export async function ask(path, params = {}) {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
@@ -30,7 +36,7 @@ async function answerOf(response) {
   return answer;
 }
 
-/** What the server does not do, and why. */
+/** A request that the server refused, with the reason. */
 export class AskError extends Error {
   /** @param {string} message @param {number} status */
   constructor(message, status) {

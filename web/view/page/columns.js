@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The columns of the table, and the list in which they are chosen.
+ * The columns of the table, and the list for choosing them.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { byId, make } from "../../page/dom.js";
 /** @import { ShownRow } from "../../../lib/data/protocol.ts" */
 /** @typedef {{ title: string, sort?: string, width: string, isNumber?: boolean, cell: (row: ShownRow) => (Node | string)[] }} Column */
 
-/** Those that are shown until others are chosen. */
+/** The columns that are shown by default. */
 export const USUAL_COLUMNS = [
   "uid",
   "prompt",
@@ -152,7 +152,7 @@ export function ownColumn(name, isSortable) {
   };
 }
 
-/** The list in which columns are chosen. */
+/** The list for choosing columns. */
 export class ColumnChoices {
   #list = byId("columns-list", HTMLElement);
   #builtIn;

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Two runs beside each other: what each took for the rows that both have answered.
+ * Two runs beside each other: time, tokens and cost of the rows that both have answered.
  *
  * @module
  */

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * One row, whole: what was asked, what came back, and the other answers to it side by side.
+ * The whole row: its request, its answer, and the other answers to it side by side.
  *
  * @module
  */
@@ -170,7 +170,7 @@ function factsOf(row) {
   ];
 }
 
-/** Fields whose texts stand among the turns. */
+/** Fields whose texts are among the turns. */
 const SHOWN_AS_TURNS = new Set([
   "prompt",
   "messages",
@@ -180,7 +180,7 @@ const SHOWN_AS_TURNS = new Set([
   "body",
 ]);
 
-/** Two answers to one row beside each other, with what differs marked. @param {RowDetail} row */
+/** Two answers to one row beside each other, with the differences marked. @param {RowDetail} row */
 function makeSamples({ samples, id }) {
   const left = makeChoice("Left", samples),
     right = makeChoice("Right", samples);
@@ -234,7 +234,7 @@ function sampleFacts(sample) {
 /** @param {string} side @param {RowDetail["samples"]} samples */
 function makeChoice(side, samples) {
   const select = make("select", { "aria-label": `${side} sample` });
-  // Two runs call a row the same.
+  // Two runs may use the same name for a row.
   const areSeveral = new Set(samples.map(({ file }) => file)).size > 1;
   for (const { uid, file, status } of samples) {
     const names = [uid, areSeveral ? file : "", status === "answered" ? "" : status];

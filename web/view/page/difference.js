@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * What two texts have in common, word by word.
+ * Compares two texts word by word.
  *
  * @module
  */
 
-/** Longer texts would take seconds. */
+/** The maximum length: longer texts would take seconds. */
 const MAX_WORDS = 3_000;
 
 /** @typedef {{ text: string, isSame: boolean }} Piece */
@@ -74,7 +74,7 @@ function commonPlaces(a, b) {
   return places;
 }
 
-/** Pieces that follow one another and are alike become one. @param {Piece[]} pieces */
+/** Merges adjacent pieces of the same kind. @param {Piece[]} pieces */
 function joined(pieces) {
   /** @type {Piece[]} */
   const result = [];

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Rows counted by everything that has few values, each of which can be chosen or excluded.
+ * Counts of rows by the fields with few values, each of which can be selected or excluded.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import { byId, make, setAttribute, setChildren, setShown, setText } from "../../
 /** @import { Facet } from "../../../lib/data/protocol.ts" */
 /** @import { Filter, FilterValue } from "./filter.js" */
 
-/** Values that are shown of a facet before it is opened. */
+/** The number of values of a facet that is not opened. */
 const FEW_VALUES = 8;
 
 /** How answers of two runs compare. @type {Record<string, { title: string, help: string }>} */
 const AGREEMENT_WORDS = {
   none: { title: "Not in both", help: "Only one of the runs has answered the row" },
-  same_text: { title: "Same text", help: "Both answers are the same, letter by letter" },
+  same_text: { title: "Same text", help: "Both answers are the same, character by character" },
   same_final_answer: {
     title: "Same final answer",
     help: "The last \\boxed{} or the last number is the same, and the texts differ",
@@ -45,7 +45,7 @@ export class FacetList {
   }
 
   /**
-   * Shows counts of the rows that are shown; values that only others have stay, with 0.
+   * Shows counts of the shown rows; values of other rows are kept, with 0.
    *
    * @param {readonly Facet[]} all facets of all rows
    * @param {readonly Facet[]} shown facets of the rows that meet the condition
@@ -56,7 +56,7 @@ export class FacetList {
     for (const facet of all) {
       const { field, values } = facet;
       const choice = filter.choiceOf(field);
-      // One value says nothing, unless it is chosen.
+      // A facet with one value is of no use, unless the value is selected.
       if (
         values.length < 2 && field !== "flags" &&
         choice.only.length + choice.not.length === 0
@@ -149,7 +149,7 @@ export class FacetList {
         type: "button",
         class: "small not",
         "aria-pressed": "false",
-        title: "Leave these rows out",
+        title: "Exclude these rows",
       },
       "Not",
     );

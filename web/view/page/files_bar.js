@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * What is known of the files: how far they are read, and what is wrong with them.
+ * The state of the files: how much is read, and their problems.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { filesWords, noteWords } from "./words.js";
 
 /** @import { DataState } from "../../../lib/data/protocol.ts" */
 
-/** More files in trouble than this are not named. */
+/** The maximum number of files with problems that are named. */
 const MAX_NOTES = 20;
 
 /** The files. */
@@ -33,7 +33,7 @@ export class FilesBar {
     const words = `Reading: ${formatShare(read, size)} of ${formatBytes(size)}`;
     setText(this.#reading, index.isCurrent ? "" : words);
     const notes = noteWords(index);
-    // What is selected in them stays so.
+    // Keeps the selection in them.
     const text = notes.join("\n");
     if (text === this.#shown) return;
     this.#shown = text;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the table is filtered and sorted by: kept in the address, written as one condition.
+ * The filter and order of the table: kept in the address, written as one condition.
  *
  * @module
  */
@@ -9,30 +9,30 @@
 /** @typedef {{ field: string, only: FilterValue[], not: FilterValue[] }} FacetChoice */
 /** @typedef {{ field: string, min: number | null, max: number | null }} RangeChoice */
 
-/** A name that a condition takes as it is. */
+/** A name that needs no quotes in a condition. */
 const PLAIN_NAME =
   /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}\p{N}_$-]+|\[\d+\]|\["(?:[^"\\]|\\.)*"\])*$/u;
 
-/** Everything that decides which rows are shown, and how. */
+/** The filter, order and columns of the table, and the open row. */
 export class Filter {
   /** @type {FacetChoice[]} */
   facets = [];
   /** @type {RangeChoice[]} */
   ranges = [];
   search = "";
-  /** Where it is searched: `response`, `prompt`, `reasoning`. */
+  /** The searched fields: `response`, `prompt`, `reasoning`. */
   searchIn = "response";
   isPattern = false;
-  /** A condition as it was typed. */
+  /** The typed condition. */
   where = "";
   sort = "";
   isDescending = false;
-  /** The columns that are shown; empty for the usual ones. @type {string[]} */
+  /** The shown columns; empty for the default ones. @type {string[]} */
   columns = [];
-  /** The row that is open, by its id. */
+  /** The id of the open row. */
   row = "";
 
-  /** All of it as one condition, as commands take it. @returns {string} */
+  /** The whole filter as one condition for commands. @returns {string} */
   condition() {
     const parts = this.facets.flatMap(facetParts);
     for (const { field, min, max } of this.ranges) {
@@ -56,13 +56,19 @@ export class Filter {
     return parts.join(" and ");
   }
 
-  /** What was chosen of a field. @param {string} field @returns {FacetChoice} */
+  /** The selected values of a field. @param {string} field @returns {FacetChoice} */
   choiceOf(field) {
     return this.facets.find((one) => one.field === field) ??
       { field, only: [], not: [] };
   }
 
-  /** Chooses a value, excludes it, or neither. @param {string} field @param {FilterValue} value @param {"only" | "not" | undefined} how */
+  /**
+   * Selects a value, excludes it, or neither.
+   *
+   * @param {string} field
+   * @param {FilterValue} value
+   * @param {"only" | "not" | undefined} how
+   */
   choose(field, value, how) {
     const { only, not } = this.choiceOf(field);
     const others = (/** @type {FilterValue[]} */ values) => values.filter((one) => one !== value);
@@ -78,12 +84,12 @@ export class Filter {
     if (min !== null || max !== null) this.ranges.push({ field, min, max });
   }
 
-  /** Whether anything is left out. */
+  /** Whether any rows are excluded. */
   get isEmpty() {
     return this.condition() === "";
   }
 
-  /** Leaves nothing out. */
+  /** Shows all rows. */
   clear() {
     this.facets = [];
     this.ranges = [];
@@ -91,7 +97,7 @@ export class Filter {
     this.where = "";
   }
 
-  /** As it stands behind the `#` of the address. */
+  /** The part after the `#` of the address. */
   toHash() {
     const params = new URLSearchParams();
     const set = (/** @type {string} */ name, /** @type {string} */ value) => {
@@ -110,7 +116,7 @@ export class Filter {
     return params.toString();
   }
 
-  /** Out of an address, whatever stands in it. @param {string} hash */
+  /** Reads the part after the `#` of an address, which may be invalid. @param {string} hash */
   static fromHash(hash) {
     const params = new URLSearchParams(hash.replace(/^#/, ""));
     const filter = new Filter();
@@ -188,7 +194,7 @@ function isFilterValue(value) {
     ["string", "number", "boolean"].includes(typeof value);
 }
 
-/** A word as a shell takes it. @param {string} word */
+/** A word quoted for a shell. @param {string} word */
 export function shellWord(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

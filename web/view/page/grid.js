@@ -2,9 +2,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * The table: any number of rows, of which those in sight are elements. Its rows are known by their places; the
- * focus stays on the table itself and moves from row to row by `aria-activedescendant`, so that no scrolling
- * loses it.
+ * The table: any number of rows, of which only the visible ones are elements. Its rows are
+ * identified by their places; the focus stays on the table itself and moves from row to row by
+ * `aria-activedescendant`, so that scrolling does not lose it.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { ROW_PX, RowWindow } from "./row_window.js";
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 /** @import { Column } from "./columns.js" */
 
-/** Rows beyond the edges that are elements anyway. */
+/** The number of rows beyond the edges that are elements, too. */
 const OVERSCAN = 4;
 
 /** The table. */
@@ -27,13 +27,13 @@ export class Grid {
   #layer = byId("grid-rows", HTMLElement);
   /** @type {Column[]} */
   #columns = [];
-  /** The place of the row that the keyboard is at. */
+  /** The place of the current row of the keyboard. */
   #active = 0;
   #window = new RowWindow(this.#scroller);
   #pages;
-  /** Rows that are chosen, by their names; their ids. @type {Map<string, string>} */
+  /** The ids of the selected rows, by their names. @type {Map<string, string>} */
   selected = new Map();
-  /** The name of the row that is open. */
+  /** The name of the open row. */
   opened = "";
   #listener;
 
@@ -55,12 +55,12 @@ export class Grid {
     new ResizeObserver(() => this.draw()).observe(this.#scroller);
   }
 
-  /** How many rows there are. */
+  /** The number of rows. */
   get total() {
     return this.#window.total;
   }
 
-  /** The place of the row that the keyboard is at. */
+  /** The place of the current row of the keyboard. */
   get active() {
     return this.#active;
   }
@@ -103,7 +103,10 @@ export class Grid {
     this.draw();
   }
 
-  /** Forgets what it holds: the rows are others now. @param {boolean} isOther whether another condition holds: the table starts at its top then */
+  /**
+   * Forgets all rows, which have changed. @param {boolean} isOther whether the condition has
+   * changed: then the table scrolls to its top
+   */
   reset(isOther) {
     if (isOther) {
       this.#pages.clear();
@@ -113,7 +116,7 @@ export class Grid {
     this.draw();
   }
 
-  /** There are this many rows. @param {number} total */
+  /** Sets the number of rows. @param {number} total */
   setTotal(total) {
     if (total === this.total) return;
     this.#window.total = total;
@@ -123,7 +126,7 @@ export class Grid {
     this.draw();
   }
 
-  /** Goes to a place. @param {number} place @param {boolean} [isCentred] */
+  /** Scrolls to a place. @param {number} place @param {boolean} [isCentred] */
   goTo(place, isCentred = false) {
     this.#active = Math.max(0, Math.min(place, this.total - 1));
     this.#window.show(this.#active, isCentred);
@@ -140,7 +143,7 @@ export class Grid {
     this.#scroller.focus({ preventScroll: true });
   }
 
-  /** Draws the rows in sight. */
+  /** Draws the visible rows. */
   draw() {
     const { top, rows, shiftPx } = this.#window;
     const first = Math.max(0, Math.floor(top) - OVERSCAN);
@@ -164,7 +167,7 @@ export class Grid {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // Only while the table itself has the focus: a button in it has its own keys.
+    // Only while the table itself has the focus: buttons in it have their own keys.
     if (
       event.target !== this.#scroller || event.ctrlKey || event.metaKey ||
       event.altKey

@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * How tokens spread, with the range that is shown: dragged over the bars or typed.
+ * The distribution of tokens, with the selected range: dragged over the bars or typed.
  *
  * @module
  */
@@ -31,13 +31,13 @@ export class HistogramList {
   }
 
   /**
-   * @param {readonly Histogram[]} all of all rows: they give the axis
+   * @param {readonly Histogram[]} all of all rows, which set the axis
    * @param {readonly Histogram[]} shown of the rows that meet the condition
    * @param {Filter} filter
    * @param {readonly number[]} limits token limits of the runs
    */
   update(all, shown, filter, limits) {
-    // One value says nothing, unless a range of it is chosen.
+    // A histogram of one value is of no use, unless a range is selected.
     const several = all.filter(({ field, bins }) =>
       bins.filter(({ count }) => count > 0).length > 1 ||
       filter.ranges.some((range) => range.field === field)
@@ -114,7 +114,7 @@ export class HistogramList {
       ];
     });
     for (const limit of limits) {
-      // One that no answer has reached stands at the edge.
+      // A limit that no answer has reached is at the edge.
       const found = bins.findIndex(({ to }) => to >= limit);
       const at = found === -1 ? bins.length - 1 : found;
       const line = document.createElementNS(SVG, "line");

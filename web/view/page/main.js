@@ -2,7 +2,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /**
- * Starts the page over results and failures, and brings its parts together.
+ * Starts the data page, and connects its parts.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import { countWords, nothingWords, scanWords } from "./words.js";
 /** @import { DataState, Overview, RowPage } from "../../../lib/data/protocol.ts" */
 /** @typedef {DataState & { program: string, hasRun: boolean, flags: { name: string, title: string, help: string }[] }} PageState */
 
-/** While something is under way, it is asked how far it is. */
+/** The interval of requests for progress while something is under way. */
 const BUSY_MS = 250;
 const CALM_MS = 2_000;
 
@@ -39,7 +39,7 @@ class ViewPage {
   #columns = builtInColumns(this.#words);
   /** @type {PageState | undefined} */
   #state;
-  /** Of all rows. @type {Overview | undefined} */
+  /** The overview of all rows. @type {Overview | undefined} */
   #all;
   #shownVersion = -1;
   #allVersion = -1;
@@ -106,7 +106,7 @@ class ViewPage {
     this.#poll();
   }
 
-  /** Another condition, order or column. */
+  /** Applies another condition, order or column. */
   #changed() {
     const hash = this.#filter.toHash();
     if (location.hash.slice(1) !== hash) {
@@ -146,7 +146,7 @@ class ViewPage {
 
   #sort(/** @type {string} */ field) {
     const filter = this.#filter;
-    // Down, up, and as the files have it.
+    // Descending, ascending, and in the order of the files.
     if (filter.sort !== field) {
       [filter.sort, filter.isDescending] = [field, true];
     } else if (filter.isDescending) filter.isDescending = false;
@@ -170,7 +170,7 @@ class ViewPage {
     });
   }
 
-  /** Asks soon. */
+  /** Requests the state soon. */
   #hurry() {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#poll(), 0);
@@ -191,14 +191,14 @@ class ViewPage {
       const { version } = state.index;
       /** @type {Overview} */
       const shown = await ask("overview", this.#query);
-      // While files are read, what is counted over all rows is out of date at once.
+      // While files are read, counts of all rows are outdated immediately.
       if (
         this.#all === undefined ||
         (this.#allVersion !== version &&
           (state.index.isCurrent || condition === ""))
       ) {
         this.#all = condition === "" ? shown : await ask("overview");
-        // What was counted a moment ago may be given again.
+        // The server may return a recent count again.
         this.#allVersion = this.#all?.version ?? -1;
       }
       setText(byId("problem", HTMLElement), shown.scan?.problem ?? "");

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * The rows that the table holds: some pages of them, asked for as they come into sight.
+ * The rows in memory: pages that are requested when they get visible.
  *
  * @module
  */
 
 /** @import { RowPage, ShownRow } from "../../../lib/data/protocol.ts" */
 
-/** Rows that are asked for at once. */
+/** The number of rows of a page. */
 const PAGE_ROWS = 100;
 const MAX_PAGES = 30;
 
@@ -21,25 +21,28 @@ export class RowPages {
   #load;
   #onChange;
 
-  /** @param {(from: number, count: number) => Promise<RowPage>} load @param {() => void} onChange called when rows have come */
+  /**
+   * @param {(from: number, count: number) => Promise<RowPage>} load @param {() => void} onChange
+   * called when rows have arrived
+   */
   constructor(load, onChange) {
     this.#load = load;
     this.#onChange = onChange;
   }
 
-  /** Other rows are shown from now on. */
+  /** Forgets all rows. */
   clear() {
     this.#generation++;
     this.#pages.clear();
   }
 
-  /** Asks again for what is shown, which stays until the new rows are there. */
+  /** Requests the shown rows again, and keeps the old ones until then. */
   renew() {
     this.#generation++;
     this.#stale = new Set(this.#pages.keys());
   }
 
-  /** The row at a place, where it is known. @param {number} place @returns {ShownRow | undefined} */
+  /** The row at a place, if it is loaded. @param {number} place @returns {ShownRow | undefined} */
   rowAt(place) {
     const page = this.#pages.get(Math.floor(place / PAGE_ROWS));
     return Array.isArray(page) ? page[place % PAGE_ROWS] : undefined;
@@ -53,7 +56,12 @@ export class RowPages {
     return rows[0];
   }
 
-  /** Asks for the rows of some places that are not known. @param {number} first @param {number} last */
+  /**
+   * Requests the rows of some places that are not loaded.
+   *
+   * @param {number} first
+   * @param {number} last
+   */
   need(first, last) {
     for (let page = Math.floor(first / PAGE_ROWS); page <= Math.floor(last / PAGE_ROWS); page++) {
       this.#ask(page);
@@ -81,7 +89,7 @@ export class RowPages {
       }
       this.#onChange();
     } catch {
-      // The page says that its server does not answer; it is asked again at the next drawing.
+      // The page shows that its server does not answer; the next drawing requests the rows again.
       this.#pages.delete(page);
     }
   }

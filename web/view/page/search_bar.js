@@ -10,10 +10,10 @@ import { byId } from "../../page/dom.js";
 
 /** @import { Filter } from "./filter.js" */
 
-/** Typing is over when no key has come for a while. */
+/** The time without a key after which typing is over. */
 const TYPING_MS = 300;
 
-/** What is typed above the table. */
+/** The fields above the table. */
 export class SearchBar {
   #search = byId("search", HTMLInputElement);
   #searchIn = byId("search-in", HTMLSelectElement);
@@ -45,7 +45,7 @@ export class SearchBar {
     }
   }
 
-  /** Takes what is typed into a filter. @param {Filter} filter */
+  /** Copies the typed texts into a filter. @param {Filter} filter */
   read(filter) {
     filter.search = this.#search.value;
     filter.searchIn = this.#searchIn.value;
@@ -53,7 +53,7 @@ export class SearchBar {
     filter.where = this.#where.value;
   }
 
-  /** Shows a filter; what is being typed is left alone. @param {Filter} filter */
+  /** Shows a filter, except in a field in which the user types. @param {Filter} filter */
   show({ search, searchIn, isPattern, where }) {
     setValue(this.#search, search);
     setValue(this.#where, where);

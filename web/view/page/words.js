@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the page says of its rows, files and searches.
+ * The texts of the page about rows, files and searches.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { formatCount, formatShare } from "../../page/figures.js";
 
 /** @import { DataState, Overview, ScanStatus } from "../../../lib/data/protocol.ts" */
 
-/** How many rows are shown. @param {number} total @param {number} all */
+/** The number of shown rows. @param {number} total @param {number} all */
 export function countWords(total, all) {
   const rows = all === 1 ? "row" : "rows";
   return total === all
@@ -17,7 +17,7 @@ export function countWords(total, all) {
     : `${formatCount(total)} of ${formatCount(all)} ${rows}`;
 }
 
-/** What is wrong with files. @param {DataState["index"]} index @returns {string[]} */
+/** The problems of the files. @param {DataState["index"]} index @returns {string[]} */
 export function noteWords({ files }) {
   return files.flatMap(({ path, problem, damageCount, damage, state }) => {
     if (problem !== null) return [`${path}: ${problem}`];
@@ -32,7 +32,7 @@ export function noteWords({ files }) {
   });
 }
 
-/** How far a search is. @param {ScanStatus | null} scan */
+/** The progress of a search. @param {ScanStatus | null} scan */
 export function scanWords(scan) {
   if (scan === null || scan.isDone) return "";
   return `Searching: ${formatShare(scan.done, scan.total)}`;
@@ -47,13 +47,13 @@ export function nothingWords({ scan }, { index }) {
     : "Reading the first rows …";
 }
 
-/** What is shown. @param {Pick<DataState, "index" | "paths">} state */
+/** The description of the data. @param {Pick<DataState, "index" | "paths">} state */
 export function filesWords({ index, paths }) {
   const files = index.files.length === 1 ? "1 file" : `${formatCount(index.files.length)} files`;
   return `${paths.join(", ")} · ${files}`;
 }
 
-/** How far the search for near duplicates is, and what it found. @param {DataState["near"]} near */
+/** The progress and result of the search for near duplicates. @param {DataState["near"]} near */
 export function nearWords(near) {
   if (near === null) return "";
   const of = near.of === "prompt" ? "prompts" : "answers";
