@@ -1,5 +1,5 @@
 /**
- * The cost of shards: finding their bounds, reading a part, and merging 128 of them with proof,
+ * The cost of shards: finding their borders, reading a part, and merging 128 of them with proof,
  * compared with `cat`.
  *
  * @module
@@ -13,7 +13,7 @@ import { rowText, writeAll, writeLines } from "./rows.ts";
 const PADDING = `"context":"${"The quick brown fox jumps over the lazy dog. ".repeat(14)}",`;
 const ANSWER = "The answer of a teacher, long enough to be one. ".repeat(30);
 
-/** Bounds and reads of 64 shards, the merge of 128. */
+/** Borders and reads of 64 shards, the merge of 128. */
 export async function shardCosts(bench: Bench): Promise<Figure[]> {
   const rows = bench.rows(200_000, 2_000_000);
   const input = `${bench.dir}/shards.jsonl`;
@@ -46,7 +46,7 @@ export async function shardCosts(bench: Bench): Promise<Figure[]> {
       target: atMost(read / size, 1.02),
     },
     {
-      name: "shards: first rows of a shard whose borders are there",
+      name: "shards: first rows of a shard with known borders",
       retort: `${figure(median(starts))} ms`,
       baseline: "",
       ratios: [],

@@ -126,7 +126,7 @@ export function flagsOf(answer: FlaggedAnswer): number {
   return bits;
 }
 
-/** Equal answers longer than this are no coincidence. */
+/** Equal answers longer than this count as duplicates. */
 export const LONG_ANSWER = 64;
 
 const SHORT = 10;
@@ -154,7 +154,10 @@ const REFUSAL = new RegExp(
   "i",
 );
 
-/** Words with which every refusal in Latin letters begins: to look for these takes half of the time. */
+/**
+ * Words with which every refusal in Latin letters begins: searching for these first halves the
+ * time.
+ */
 const REFUSAL_WORD =
   /(?:^|[^a-z])(?:i[^a-z]|as an? |against |lo siento|lamento|je |es tut mir|ich kann|desculpe)/i;
 const OTHER_REFUSAL_LETTER = /[а-яА-Я\u3040-\ud7a3]/;
@@ -167,7 +170,7 @@ function isRefusal(text: string): boolean {
 /** The minimum length of a loop in characters and in rounds. */
 const LOOP_CHARS = 120;
 const LOOP_ROUNDS = 4;
-/** The longest round that is searched for. */
+/** The maximum length of a round. */
 const LONGEST_ROUND = 400;
 const PROBE = 24;
 const PROBES = 5;
@@ -186,7 +189,8 @@ function holdsLoop(text: string): boolean {
     const pattern = text.slice(at, at + PROBE);
     const first = text.indexOf(pattern, Math.max(0, at - LONGEST_ROUND));
     if (first >= at) continue;
-    // The first of several rounds is some rounds away: a short loop is none by so long a round.
+    // The first of several rounds is some rounds away: a short loop does not repeat with so long a
+    // round.
     const round = text.indexOf(pattern, first + 1) - first;
     if (repeats(text, at, round) || (first + round < at && repeats(text, at, at - first))) {
       return true;

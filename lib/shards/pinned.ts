@@ -1,6 +1,6 @@
 /**
- * The borders of all shards, written once. All shards read them, so that each row is in exactly one
- * shard, and a changed input is noticed.
+ * The borders of all shards, which are written once. All shards read them, so that each row is in
+ * exactly one shard, and a changed input is noticed.
  *
  * @module
  */

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts"
 import type { Figure } from "../../bench/measure.ts";
 import { runCli } from "../support/process.ts";
 
-/** One measure that reads and writes files and starts processes, as small as it can be. */
+/** The smallest measurement that reads and writes files and starts processes. */
 const TINY = ["--only", "engine ALONE", "--scale", "0.001", "--rounds", "1"];
 
 Deno.test("the bench prints a row with a figure, its baseline and the target", async () => {
@@ -15,7 +15,7 @@ Deno.test("the bench prints a row with a figure, its baseline and the target", a
   assert(lines.some((line) => row.test(line)), stdout);
 });
 
-Deno.test("the bench gives figures as JSON", async () => {
+Deno.test("the bench prints figures as JSON", async () => {
   const { code, stdout } = await runCli([...TINY, "--json"], { script: "bench/mod.ts" });
   assertEquals(code, 0);
   const figures = JSON.parse(stdout) as Figure[];
@@ -23,7 +23,7 @@ Deno.test("the bench gives figures as JSON", async () => {
   assert(figures.every(({ ratios }) => ratios[0] > 0));
 });
 
-Deno.test("the bench refuses a measure that it does not know", async () => {
+Deno.test("the bench refuses an unknown measurement", async () => {
   const { code, stderr } = await runCli(["--only", "nothing"], { script: "bench/mod.ts" });
   assertEquals(code, 1);
   assertMatch(stderr, /Cannot measure "nothing"/);

@@ -8,7 +8,7 @@ async function statusOf(teacher: BusyTeacher, prompt: string): Promise<number> {
   return response.status;
 }
 
-Deno.test("BusyTeacher refuses what is more than its rate, burst and all", async () => {
+Deno.test("BusyTeacher refuses requests above its rate, including the burst", async () => {
   const teacher = new BusyTeacher({ latencyMs: 0, perSecond: 0.001, burst: 2 });
   const statuses = await Promise.all(["a", "b", "c", "d"].map((one) => statusOf(teacher, one)));
   assertEquals(statuses, [200, 200, 429, 429]);
@@ -25,7 +25,7 @@ Deno.test("BusyTeacher fails at a fraction of the prompts, at each of them once"
   assertEquals(teacher.ledger.failed, failed);
 });
 
-Deno.test("BusyTeacher works on a fixed number at once and lets the others wait in their order", async () => {
+Deno.test("BusyTeacher processes a fixed number at the same time and queues the others in order", async () => {
   const latencyMs = 20;
   const teacher = new BusyTeacher({ latencyMs, slots: 1 });
   const answered: string[] = [];

@@ -15,7 +15,7 @@ Deno.test("a job without failures takes the ideal time and the starts of its sha
   assertEquals([repeated, restarts], [0, 0]);
 });
 
-Deno.test("time limits restart shards and repeat nothing, kills repeat what was in flight at most", () => {
+Deno.test("time limits restart shards without repeating rows, kills repeat at most the calls in flight", () => {
   const limited = simulateFleet({ ...CALM, limitHours: 1 }, seededRandom(1));
   assert(limited.restarts > 0 && limited.repeated === 0);
   const killed = simulateFleet({ ...CALM, hoursToKill: 2 }, seededRandom(1));

@@ -16,7 +16,7 @@ Deno.test("median() takes the middle, or the mean of the two in the middle", () 
   assertThrows(() => median([]), RangeError);
 });
 
-Deno.test("alternate() takes both sides in turns and begins with the other one each time", async () => {
+Deno.test("alternate() measures both sides alternately and begins with the other one each time", async () => {
   const order: string[] = [];
   const { ours, theirs } = await alternate(
     3,
@@ -38,7 +38,7 @@ Deno.test("a target is met at its limit", () => {
   assertEquals(atLeast(0.84, 0.85).isMet, false);
 });
 
-Deno.test("figure() writes as many digits as the user wants", () => {
+Deno.test("figure() writes a sensible number of digits", () => {
   assertEquals([12345.6, 12.34, 3.14159, 0.01234, 0].map(figure), [
     "12,346",
     "12.3",
@@ -48,7 +48,7 @@ Deno.test("figure() writes as many digits as the user wants", () => {
   ]);
 });
 
-Deno.test("renderTable() lines up its columns and says which targets were missed", () => {
+Deno.test("renderTable() aligns its columns and marks missed targets", () => {
   const figures: Figure[] = [
     { name: "speed", retort: "9", baseline: "10", ratios: [0.9], target: atLeast(0.9, 0.85) },
     { name: "a cost", retort: "4", baseline: "2", ratios: [2, 1, 3], target: atMost(2, 1.3) },

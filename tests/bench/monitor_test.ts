@@ -12,7 +12,7 @@ Deno.test("the scenario of the monitor has pages that read and pages that do not
   for (const figure of [found.rowsPerS, found.cores, found.peakRssBytes]) assertGreater(figure, 0);
 });
 
-Deno.test("the scenario of the monitor watches by turns", async () => {
+Deno.test("the scenario of the monitor alternates", async () => {
   const watchers = { reading: 1, stalled: 0 };
   const { ours, theirs } = await inChild("watchedByTurns", { rounds: 1, windowS: 0.5, watchers });
   assertEquals([ours.length, theirs.length], [1, 1]);

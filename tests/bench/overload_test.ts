@@ -18,17 +18,17 @@ async function figuresOf(only: string, scale: number): Promise<Figure[]> {
   return JSON.parse(stdout);
 }
 
-Deno.test("the bench holds time and refusals of a teacher with a rate against loops", async () => {
+Deno.test("the bench compares time and refusals of a teacher with a rate limit with loops", async () => {
   const [time, refused] = await figuresOf("overload: rate", 0.02);
   assertEquals([time.target!.text, refused.target!.text], ["≤ 1.3 × ideal", "≤ 10 %"]);
   assertEquals([time.ratios.length, refused.ratios.length], [1, 1]);
   assertGreater(time.ratios[0], 0);
-  // It may be none at all; the loops send more at once than the teacher takes.
+  // It may be none; the loops send more than the teacher accepts.
   assertGreaterOrEqual(refused.ratios[0], 0);
   assertMatch(refused.baseline, /^[1-9]/);
 });
 
-Deno.test("the bench holds the load of two teachers against their weights", async () => {
+Deno.test("the bench compares the load of two teachers with their weights", async () => {
   const [share] = await figuresOf("overload: weights", 0.3);
   assertGreater(share.ratios[0], 0.7);
   assertEquals(share.target!.text, "1 ± 0.1");

@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The page holds still, puts what matters first, and shows what happened when. */
+/** The page does not jump, puts important things first, and shows events in the charts. */
 
 import { assert, assertEquals, assertLess } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
@@ -10,7 +10,7 @@ import { visit } from "./browser.ts";
 import { section, stateWord } from "./parts.ts";
 import { makeRunStart, type StagedRun, stageRun } from "./staged_run.ts";
 
-/** Adds up what moved without an input of the user. */
+/** Adds up the layout shifts without input of the user. */
 function installShiftMeter(): void {
   const meter = { sum: 0, moved: [] as string[] };
   Reflect.set(globalThis, "shift", meter);
@@ -80,7 +80,7 @@ async function nextFrames(page: Page): Promise<void> {
   });
 }
 
-Deno.test("page: nothing jumps while a teacher goes up and down, and short waits are not told", async () => {
+Deno.test("page: nothing jumps while a teacher goes up and down, and short waits are not shown", async () => {
   await using stage = stageRun();
   stage.run.emit(makeRunStart());
   flap(stage, 1);
@@ -103,7 +103,7 @@ Deno.test("page: nothing jumps while a teacher goes up and down, and short waits
   assertEquals([...words], ["Running"]);
 });
 
-Deno.test("page: problems are above the fold, lead to their rows, and lists hold still under pointer and focus", async () => {
+Deno.test("page: problems are above the fold, lead to their rows, and lists do not move under pointer and focus", async () => {
   await using stage = stageRun();
   stage.run.emit(makeRunStart());
   stage.play(30);
@@ -163,7 +163,7 @@ Deno.test("page: problems are above the fold, lead to their rows, and lists hold
   }
 });
 
-Deno.test("page: charts tell what happened when, hide lines, and show a range of time", async () => {
+Deno.test("page: charts show events, hide lines, and show a range of time", async () => {
   await using stage = stageRun();
   stage.run.emit(makeRunStart());
   stage.play(20);

@@ -1,4 +1,4 @@
-/** Everything that the user can do to a run from its page, by the page. */
+/** The controls of a run, used on the page. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
@@ -25,7 +25,7 @@ Deno.test("page: pause and resume", async () => {
   await events.filter({ hasText: "Resumed (from the monitor)" }).waitFor();
 });
 
-Deno.test("page: controls follow the run with what else is shown of it, and wait for no clock", async () => {
+Deno.test("page: controls change together with the rest of the page, and do not wait for a clock", async () => {
   await using job = await startJob(50, { concurrency: 7 });
   await using visited = await visit(job.served.url, {
     initScript: () => void Reflect.set(globalThis, "setInterval", () => 0),
@@ -40,7 +40,7 @@ Deno.test("page: controls follow the run with what else is shown of it, and wait
   assertEquals(await page.getByRole("spinbutton", { name: "Concurrency" }).inputValue(), "7");
 });
 
-Deno.test("page: another concurrency, which has to be one", async () => {
+Deno.test("page: another concurrency, which must be valid", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;
@@ -61,7 +61,7 @@ Deno.test("page: another concurrency, which has to be one", async () => {
   assertEquals(job.generator.concurrency, 5);
 });
 
-Deno.test("page: what is typed while an answer is on its way is not written over", async () => {
+Deno.test("page: text that is typed while an answer is on its way is not overwritten", async () => {
   await using job = await startJob(50);
   await using visited = await visit(job.served.url);
   const { page } = visited;

@@ -1,12 +1,12 @@
 /// <reference lib="dom" />
-/** What the page costs while it is left open: time for each snapshot, and memory over many. */
+/** The cost of an open page: time for each snapshot, and memory over many. */
 
 import { assertLess } from "../../lib/deps/std_assert.ts";
 import { visit } from "./browser.ts";
 import { drawCosts, heapGrowth } from "./measure_page.ts";
 import { stageRun } from "./staged_run.ts";
 
-Deno.test("page: a snapshot with a full history is drawn in no time", async () => {
+Deno.test("page: a snapshot with a full history is drawn quickly", async () => {
   await using stage = stageRun();
   const costs = await drawCosts(stage, visit, 25);
   // A third of this is the target; other tests run beside this one.

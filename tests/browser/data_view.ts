@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The page over results and failures: found, filtered, searched, opened and chosen, by mouse and by keyboard. */
+/**
+ * The data page: rows are found, filtered, searched, opened and selected, by mouse and by keyboard.
+ */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
@@ -107,7 +109,7 @@ function row(page: Page, uid: string): Locator {
   });
 }
 
-Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and stand in the address", async () => {
+Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and are in the address", async () => {
   await using scene = await openView(someFiles());
   const { page } = scene;
   await shows(page, "304 rows");
@@ -156,7 +158,7 @@ Deno.test("data page: facets, flags, ranges and conditions narrow the rows, and 
   await shows(page, "304 rows");
 });
 
-Deno.test("data page: searches texts and patterns, and opens what it finds", async () => {
+Deno.test("data page: searches texts and patterns, and opens the hits", async () => {
   await using scene = await openView(someFiles());
   const { page } = scene;
   const search = page.getByRole("searchbox", { name: "Search", exact: true });
@@ -214,7 +216,7 @@ Deno.test("data page: compares samples, explains flags and failures, and finds n
   ).waitFor();
 });
 
-Deno.test("data page: gives commands for a filter and for rows that were chosen, with the keyboard alone", async () => {
+Deno.test("data page: gives commands for a filter and for selected rows, with the keyboard alone", async () => {
   await using scene = await openView(someFiles());
   const { page, dir } = scene;
   await shows(page, "304 rows");
@@ -283,7 +285,7 @@ Deno.test("data page: gives commands for a filter and for rows that were chosen,
   assert(filtered[0].endsWith(`--where 'lang == '\\''de'\\'''`), filtered[0]);
 });
 
-Deno.test("data page: follows a file that grows, and says what is damaged or removed", async () => {
+Deno.test("data page: follows a file that grows, and tells of damaged and removed ones", async () => {
   await using scene = await openView({
     "x.jsonl": resultLine({ uid: "first" }),
   });
@@ -529,7 +531,7 @@ function syntheticData(total: number): Pick<DataService, "ask" | "files"> {
   };
 }
 
-Deno.test("data page: every row of a million is reached, the last one too", async () => {
+Deno.test("data page: every row of a million can be reached, including the last", async () => {
   const total = 1_000_000;
   await using served = serveView(syntheticData(total), { program: "retort" });
   await using visited = await visit(served.url);

@@ -9,7 +9,7 @@ import { visit } from "./browser.ts";
 
 const RUNS = 1_000;
 
-Deno.test("a thousand runs are one page, those that need a look on top", async () => {
+Deno.test("a thousand runs are on one page, those that need attention on top", async () => {
   await using dir = await tempDir();
   for (let from = 0; from < RUNS; from += 100) {
     await Promise.all(Array.from({ length: 100 }, (_, i) => writeStatus(dir, statusOf(from + i))));

@@ -15,7 +15,7 @@ import { makeRunStart, stageRun } from "./staged_run.ts";
 /** No more are kept as samples, or seen in the smallest table. */
 const BATCH = 10;
 
-/** Everything in which the run can say a text, says it. */
+/** Puts the texts into all fields of the run. */
 function sayEverywhere(run: FakeRun, texts: readonly string[]): void {
   const seen = new Date().toISOString();
   const times = { first_seen: seen, last_seen: seen };
@@ -86,7 +86,7 @@ async function readAll(page: Page): Promise<Seen> {
   });
 }
 
-/** What a text would have left behind if it had been more than a text. */
+/** The traces of a text that was executed. */
 async function traces(page: Page): Promise<unknown> {
   return await page.evaluate(() => {
     const elements = [...document.querySelectorAll("*")];
@@ -121,7 +121,7 @@ function assertShown({ texts, long }: Seen, expected: readonly string[]): void {
   }
 }
 
-Deno.test("page: no text of a prompt, a model or a server is more than a text", async () => {
+Deno.test("page: no text of a prompt, a model or a server is executed", async () => {
   assert(HOSTILE_TEXTS.length >= 50);
   await using stage = stageRun();
   await using visited = await visit(stage.served.url);
@@ -154,7 +154,7 @@ function nextFrame(): Promise<unknown> {
   return new Promise((resolve) => requestAnimationFrame(resolve));
 }
 
-Deno.test("report: no text of a prompt, a model or a server is more than a text", async () => {
+Deno.test("report: no text of a prompt, a model or a server is executed", async () => {
   await using dir = await tempDir();
   let clean: unknown;
   await using visited = await visit("about:blank");

@@ -1,5 +1,5 @@
 /**
- * A real run with its monitor, at the pace of a test: the teacher answers when it is told to.
+ * A real run with its monitor, whose teacher answers when the test tells it to.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Completion, Teacher, TeacherRequest } from "../../lib/teacher/teac
 import { type ServedMonitor, serveMonitor } from "../../web/server.ts";
 import { tempDir } from "../support/temp.ts";
 
-/** What becomes of one attempt. */
+/** The result of one attempt. */
 type Fate = Partial<Completion> | TeacherError;
 
 interface Attempt {
@@ -28,7 +28,7 @@ export class HeldTeacher implements Teacher {
   readonly #fates: Fate[] = [];
   #isOpen = false;
 
-  /** How many attempts wait for their answer. */
+  /** The number of attempts that wait for their answer. */
   get held(): number {
     return this.#held.length;
   }

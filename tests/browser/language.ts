@@ -1,11 +1,14 @@
 /// <reference lib="dom" />
-/** A browser whose language is no language tag, as Chromium gives it in some locales of the system. */
+/**
+ * A browser whose language is not a valid language tag, as with Chromium in some locales of the
+ * system.
+ */
 
 import { visit } from "./browser.ts";
 import { startJob } from "./job.ts";
 import { tileShows } from "./parts.ts";
 
-Deno.test("language: figures and charts are drawn where the browser's language is no tag", async () => {
+Deno.test("language: figures and charts are drawn where the browser's language is not a valid tag", async () => {
   await using job = await startJob(60);
   await using visited = await visit(job.served.url, {
     initScript: () => {

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-/** The page beside a run: what it shows while time passes, and what after. */
+/** The page during a run and after it. */
 
 import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Locator } from "./deps/playwright.ts";
@@ -11,7 +11,7 @@ import { section, stateWord, tileShows } from "./parts.ts";
 import { makeRunStart, stageRun } from "./staged_run.ts";
 import { openTunnel } from "./tunnel.ts";
 
-Deno.test("page: a run is shown live, from its start to its end, and stays when it is over", async () => {
+Deno.test("page: a run is shown live, from its start to its end, and stays open when it is over", async () => {
   await using job = await startJob(100);
   await using visited = await visit(job.served.url);
   const { page } = visited;
@@ -37,7 +37,7 @@ Deno.test("page: a run is shown live, from its start to its end, and stays when 
   assertEquals(new URL(page.url()).search, "", "the token is out of the address");
 });
 
-Deno.test("page: one that loses its run turns grey, says how old it is, and comes back by itself", async () => {
+Deno.test("page: one that loses its run turns grey, shows its age, and recovers by itself", async () => {
   await using job = await startJob(100);
   await using tunnel = openTunnel(job.served.port);
   const url = job.served.url.replace(`:${job.served.port}`, `:${tunnel.port}`);
@@ -117,7 +117,7 @@ Deno.test("page: one that is opened late shows the whole run", async () => {
     .waitFor();
 });
 
-Deno.test("page: what cannot be shown stops nothing else from being shown", async () => {
+Deno.test("page: an error in one part does not stop the others", async () => {
   await using stage = stageRun();
   await using visited = await visit(stage.served.url, { expected: /undefined/ });
   const { page } = visited;

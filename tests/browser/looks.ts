@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-/** The page for everyone: by keyboard, on a narrow screen, in the dark, and read aloud. */
+/** Accessibility: by keyboard, on a narrow screen, in the dark theme, and with a screen reader. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { Page } from "./deps/playwright.ts";
@@ -24,7 +24,7 @@ function stageFullRun(): StagedRun {
   return stage;
 }
 
-/** The page in each of its three lives. */
+/** The page before, during and after a run. */
 const LIVES = ["running", "done", "report"] as const;
 
 /** Opens the page of a full run. */
@@ -55,7 +55,7 @@ async function open(
   return { page, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
-/** Opens a sample with its reasoning, and the table behind a chart. */
+/** Opens a sample with its reasoning, and the table of a chart. */
 async function openBoxes(page: Page): Promise<void> {
   const samples = section(page, "Samples");
   await samples.getByText(/^prompt of row-/).first().click();
@@ -186,7 +186,7 @@ Deno.test("page: dialogs take the focus, keep it, and give it back", async () =>
   assert(await abort.evaluate((one) => one === document.activeElement));
 });
 
-Deno.test("page: tabs of samples go by arrows", async () => {
+Deno.test("page: arrow keys switch the tabs of samples", async () => {
   await using scene = await open("running", {});
   const samples = section(scene.page, "Samples");
   await samples.getByRole("tab", { name: /^Latest/ }).focus();

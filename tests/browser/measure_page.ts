@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 /**
- * Measures the page: how long it works for a snapshot, and what it keeps of many.
+ * Measures the page: the time for a snapshot, and the memory after many.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A run that a test plays to a served monitor, beat by beat, with a clock of its own.
+ * A simulated run for a served monitor, step by step, with a clock of its own.
  *
  * @module
  */
@@ -12,17 +12,17 @@ import { FakeRun, makeAnswer } from "../web/fake_run.ts";
 
 const BEAT_MS = 500;
 
-/** A run on stage. */
+/** A simulated run. */
 export interface StagedRun extends AsyncDisposable {
   readonly run: FakeRun;
   readonly served: ServedMonitor;
-  /** Time continues: pages are told what is new. @default 1 */
+  /** Lets time pass: pages get the changes. @default 1 */
   strike(beats?: number): void;
-  /** Time continues with a run that is well and not without troubles. */
+  /** Lets time pass with a healthy run that has some failures. */
   play(beats: number): void;
 }
 
-/** Puts a run on stage. */
+/** Starts a simulated run. */
 export function stageRun(options: Pick<MonitorOptions, "about"> = {}): StagedRun {
   const run = new FakeRun();
   let nowMs = 0, beats = 0;

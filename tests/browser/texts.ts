@@ -39,7 +39,7 @@ const LONG = Array.from({ length: 3_000 }, (_, i) => `Sentence ${i}.`).join(
   " ",
 );
 
-/** What each answer says. */
+/** The texts of the answers. */
 const ANSWERS: Readonly<Record<string, string>> = {
   markdown: MARKDOWN,
   json: '{"answer":42,"steps":["a","<b>"]}',
@@ -61,7 +61,7 @@ function stageTexts(): StagedRun {
   return stage;
 }
 
-/** Opens a sample and gives its answer. */
+/** Opens a sample and returns its answer. */
 async function openAnswer(page: Page, uid: string): Promise<Locator> {
   const card = section(page, "Samples").locator("details.card").filter({
     has: page.getByText(uid, { exact: true }),

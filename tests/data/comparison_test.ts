@@ -27,7 +27,7 @@ Deno.test("finalAnswerOf() reads boxes and numbers, however they are written", (
   for (const [text, final] of cases) assertEquals(finalAnswerOf(text), final, text);
 });
 
-Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", async () => {
+Deno.test("compareRuns() pairs rows by uid, and tells how their answers agree", async () => {
   await using dir = await tempDir();
   const answers = (texts: Record<string, string>, tokens: number, cost?: number) =>
     Object.entries(texts).map(([uid, response]) =>
@@ -68,7 +68,7 @@ Deno.test("compareRuns() pairs rows by uid, and says how their answers agree", a
     comparison.runs.map(({ only, completion_tokens: { sum }, cost_usd: usd }) => [only, sum, usd]),
     [[1, 40, 2], [1, 120, null]],
   );
-  // The same row of another run is no copy.
+  // The same row of another run is not a copy.
   assertEquals(selectRows(index, 'flags contains "duplicate"').length, 0);
   index.close();
 });

@@ -1,4 +1,4 @@
-/** Tests of the index: what it holds, and what it notices. @module */
+/** Tests of the index: its content, and changes of files. @module */
 
 import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
@@ -114,7 +114,7 @@ Deno.test("index: a needle is found however JSON writes it", async () => {
   index.close();
 });
 
-Deno.test("index: copies are found, samples of one row are none", async () => {
+Deno.test("index: copies are found, samples of one row are not copies", async () => {
   await using dir = await tempDir();
   const long = "This is an answer that is long enough to be no accident when it comes twice.";
   const index = await indexOf(
@@ -135,7 +135,7 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   const line = (uid: string) => resultLine({ uid });
   const path = await dir.write("x.jsonl", line("a"));
   const index = await indexOf(path);
-  // Half a line is no row yet; a whole one needs no line feed.
+  // Half a line is not a row yet; a complete one needs no line feed.
   await append(dir, "x.jsonl", line("b").slice(0, 50));
   assertEquals(index.refresh(), true);
   await index.readAll();
@@ -154,7 +154,7 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   index.refresh();
   await index.readAll();
   assertEquals(uids(index), ["x", "y", "z", "w"]);
-  // Cut, then written anew in place.
+  // Cut, then rewritten in place.
   await Deno.truncate(path, line("x").length);
   index.refresh();
   await index.readAll();
@@ -174,7 +174,7 @@ Deno.test("index: follows files that grow, are replaced, cut or removed", async 
   index.close();
 });
 
-Deno.test("index: says what is damaged or foreign, and shows the rest", async () => {
+Deno.test("index: tells of damaged and foreign lines, and shows the rest", async () => {
   await using dir = await tempDir();
   const bytes = new TextEncoder().encode(resultLine({ uid: "latin" }));
   bytes[20] = 0xff;
@@ -204,7 +204,7 @@ Deno.test("index: says what is damaged or foreign, and shows the rest", async ()
   index.close();
 });
 
-Deno.test("index: is kept, taken up and continued, and never trusted where the file is another", async () => {
+Deno.test("index: is kept, reused and continued, and never used for another file", async () => {
   await using dir = await tempDir();
   const own = { lang: "en", score: 3 };
   await dir.write(
@@ -275,7 +275,7 @@ Deno.test("index: reads every frame of a zstd file", async () => {
   await assertRejects(() => openFiles([path]), UsageError, "its zstd data is damaged");
 });
 
-Deno.test("index: opens packed files and folders, and brings the failures of results along", async () => {
+Deno.test("index: opens compressed files and folders, and the failures beside results", async () => {
   await using dir = await tempDir();
   const pack = async (text: string) =>
     new Uint8Array(
@@ -301,7 +301,7 @@ Deno.test("index: opens packed files and folders, and brings the failures of res
   }
 });
 
-Deno.test("index: rows that are nested deeper than V8 can write are shown all the same", async () => {
+Deno.test("index: rows that are nested too deeply for V8 to serialise are still shown", async () => {
   await using dir = await tempDir();
   const deep = "[".repeat(60_000) + "]".repeat(60_000);
   const lines = [

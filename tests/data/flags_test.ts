@@ -96,7 +96,7 @@ const CASES: readonly [
   ["a question about JSON", { prompt: "What is a JSON parser?", response: PROSE }, []],
 ];
 
-Deno.test("flags: each kind of answer gets those that fit", () => {
+Deno.test("flags: each kind of answer gets its flags", () => {
   for (const [name, answer, expected] of CASES) {
     const given = typeof answer === "string" ? { response: answer } : answer;
     const flags = flagsOf({
@@ -112,6 +112,6 @@ Deno.test("flags: each kind of answer gets those that fit", () => {
   }
 });
 
-Deno.test("flags: each explains itself", () => {
+Deno.test("flags: each has an explanation", () => {
   assert(FLAGS.every(({ help, title }) => help.length > 20 && title.length > 2));
 });

@@ -1,6 +1,6 @@
 /** Lines of results and failures files for tests of lib/data/. @module */
 
-/** What a test says of a line; the rest is usual. */
+/** The fields of a line that a test sets; the others have defaults. */
 export interface LineOptions {
   readonly uid: string;
   readonly prompt?: string;

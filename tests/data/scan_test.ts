@@ -1,4 +1,4 @@
-/** Tests of searches in texts: lines that are hard to read give what parsing them gives. @module */
+/** Tests of searches in texts: difficult lines yield the same as parsing them. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataIndex, selectRows } from "../../lib/data/mod.ts";
@@ -22,7 +22,7 @@ const TEXTS = [
   "",
 ];
 
-/** Each line says the same in a way of its own. */
+/** Each line has the same content in another notation. */
 const WAYS: ((line: string) => string)[] = [
   (line) => line,
   // Spaces as Python's json.dumps writes them.
@@ -63,7 +63,7 @@ const CONDITIONS = [
   'flags contains "empty" or response contains "total"',
 ];
 
-Deno.test("scan: finds what parsing each line would find, however it is written", async () => {
+Deno.test("scan: finds the same as parsing each line, in any notation", async () => {
   await using dir = await tempDir();
   const lines = WAYS.flatMap((way, w) =>
     TEXTS.map((response, t) => {

@@ -1,4 +1,4 @@
-/** What the documentation says of the command line is true. @module */
+/** The documentation is right about the command line. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { FLAGS } from "../../cli/flags.ts";
@@ -15,13 +15,13 @@ const NAMES = new Set(FLAGS.map((flag) => flag.isNegated ? `no-${flag.name}` : f
 const OTHERS =
   /^(allow-[\w-]+|v8-flags|max-semi-space-size|heap-growing-percent|unstable-[\w-]+|force|array|api-key|cached-only)$/;
 
-Deno.test("every flag stands on a page of docs/", () => {
+Deno.test("every flag is on a page of docs/", () => {
   const text = PAGES.filter(({ path }) => path !== "README.md").map(({ text }) => text).join("\n");
   const named = new Set([...text.matchAll(/(?<![\w-])--([a-z][\w-]*)/g)].map(([, name]) => name));
   assertEquals([...NAMES].filter((name) => !named.has(name)), []);
 });
 
-Deno.test("every flag that stands alone on a page exists", () => {
+Deno.test("every flag that is alone on a page exists", () => {
   const unknown = PAGES.flatMap(({ path, text }) =>
     [...text.matchAll(/(?<!`)`--([a-z][\w-]*)[^`]*`/g)]
       .map(([, name]) => name)

@@ -1,5 +1,5 @@
 /**
- * The pages of the documentation, and the commands that stand on them.
+ * The pages of the documentation, and their commands.
  *
  * @module
  */
@@ -16,9 +16,9 @@ export interface Page {
 
 /** A command of Retort on a page. */
 export interface Example {
-  /** The page, and the command as it stands there. */
+  /** The page, and the command as written there. */
   readonly place: string;
-  /** What the command line gets. */
+  /** The arguments. */
   readonly args: readonly string[];
 }
 
@@ -63,7 +63,7 @@ function wordsOf(line: string, path: string): string[] {
     const [, comment, word] = match;
     if (comment === undefined) words.push(word.replaceAll(/'([^']*)'|"([^"]*)"/g, "$1$2"));
   }
-  // What comes after a pipe is another program's.
+  // The part after a pipe belongs to another program.
   if (/^\s*(?:\|\s.*)?$/.test(line.slice(end))) return words;
   throw new Error(`Cannot run an example of ${path}: it is more than one simple command: ${line}`);
 }

@@ -18,7 +18,7 @@ function assistant(content: string) {
   return { role: "assistant", content };
 }
 
-Deno.test("rows go through every file format and come back as they were", async () => {
+Deno.test("rows survive a round trip through every file format", async () => {
   await using dir = await tempDir();
   const rows = Array.from(
     { length: 50 },
@@ -36,7 +36,7 @@ Deno.test("rows go through every file format and come back as they were", async 
   assertEquals((await dir.read("g.jsonl")).trim().split("\n"), rows);
 });
 
-Deno.test("JSON Lines stay byte for byte, also where rows are left out", async () => {
+Deno.test("JSON Lines stay byte for byte, also where rows are excluded", async () => {
   await using dir = await tempDir();
   const rows = ['{"n": 1.0,  "s":"\\u00e9"}', '{"n":2,"n2":1e400}', '{"n": 3}'];
   await dir.write("a.jsonl", rows.join("\r\n"));
@@ -110,7 +110,7 @@ Deno.test("prompts without an answer are conversations; formats that need one re
   assertEquals(await dir.exists("c.jsonl"), false);
 });
 
-Deno.test("duplicates and rows for validation are told by the conversation and its uid", async () => {
+Deno.test("duplicates and validation rows are determined by the conversation and its uid", async () => {
   await using dir = await tempDir();
   const rows = Array.from(
     { length: 200 },
@@ -141,7 +141,7 @@ Deno.test("folders and several files are one table, and each bad row is named", 
   assertEquals(await dir.names(), ["all.json", "in"]);
 });
 
-Deno.test("an input is never replaced, nor another file unasked, and options are checked", async () => {
+Deno.test("an input is never replaced, nor another file without permission, and options are checked", async () => {
   await using dir = await tempDir();
   await dir.write("a.jsonl", [{ n: 1 }]);
   await dir.write("b.jsonl", [{ n: 2 }]);

@@ -1,4 +1,4 @@
-/** The folder that datasets reads: its files, its card, and what is never replaced. @module */
+/** The folder for `datasets`: its files, its card, and which folders are never replaced. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -27,7 +27,7 @@ async function writeResults(dir: TempDir, count = 100) {
   await dir.write("out.run.json", runFile({}, { temperature: 0.6 }));
 }
 
-Deno.test("a dataset has Parquet for each split, a card that says how it was made, and an upload", async () => {
+Deno.test("a dataset has Parquet for each split, a card with its origin, and an upload", async () => {
   await using dir = await tempDir();
   await writeResults(dir);
   const { rows, validationRows, hints } = await exportDataset(dir, {
@@ -63,7 +63,7 @@ Deno.test("a dataset has Parquet for each split, a card that says how it was mad
   assertEquals([uid.startsWith("r"), model, tokens, ending], [true, "qwen3", 1_000, "stop"]);
 });
 
-Deno.test("a dataset is replaced only where it is one of Retort's, and a licence stays", async () => {
+Deno.test("only a dataset of Retort is replaced, and its licence is kept", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
   await dir.write("set/.gitattributes", "x");

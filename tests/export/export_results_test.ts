@@ -10,7 +10,7 @@ function user(content: string) {
   return { role: "user", content };
 }
 
-Deno.test("exportResults() writes only what is trained on, in input order", async () => {
+Deno.test("exportResults() writes only the training fields, in input order", async () => {
   await using dir = await tempDir();
   const lines = [7, 1, 12, 3, 2].map((line) =>
     resultLineOf({ id: line, prompt: `p${line} ü`, note: "x".repeat(line) }, {
@@ -40,7 +40,7 @@ Deno.test("exportResults() keeps input order when the input was named by another
   assertEquals(rows.map(({ messages }) => messages[0].content), ["1", "2", "3"]);
 });
 
-Deno.test("exportResults() puts the answers to one row behind each other", async () => {
+Deno.test("exportResults() keeps the answers to one row together", async () => {
   await using dir = await tempDir();
   // The template names the uid, which is that of the row for each of its answers.
   const options = { template: "{{uid}}?" };
@@ -98,7 +98,7 @@ Deno.test("exportResults() reads how rows were sent from run.json", async () => 
   }]);
 });
 
-Deno.test("exportResults() refuses to train on something else than what was sent", async () => {
+Deno.test("exportResults() refuses options that yield other messages than those sent", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }, {}, { system: "Be kind" }) + "\n");
   const error = await assertRejects(() => exportFrom(dir), UsageError);
@@ -108,7 +108,7 @@ Deno.test("exportResults() refuses to train on something else than what was sent
   assertEquals((await exportFrom(dir, { system: "Be kind" })).rows, 1);
 });
 
-Deno.test("exportResults() takes the messages from final_messages where nothing else is known", async () => {
+Deno.test("exportResults() takes the messages from final_messages without a run file", async () => {
   await using dir = await tempDir();
   const options = { system: "Be kind", finalMessages: true };
   const line = resultLineOf({ prompt: "hi" }, { reasoning: "Easy" }, options);
@@ -123,7 +123,7 @@ Deno.test("exportResults() takes the messages from final_messages where nothing 
   }]);
 });
 
-Deno.test("exportResults() gives all rows the columns that one has", async () => {
+Deno.test("exportResults() gives all rows the same columns", async () => {
   await using dir = await tempDir();
   const tools = [{ type: "function", function: { name: "add" } }];
   const lines = [
@@ -153,7 +153,7 @@ Deno.test("exportResults() gives all rows the columns that one has", async () =>
   assertEquals(three.system, "s");
 });
 
-Deno.test("exportResults() gives back what a run moved out of the way, and numbers as they were", async () => {
+Deno.test("exportResults() restores renamed fields, and exact numbers", async () => {
   await using dir = await tempDir();
   const row = '{"uid":7,"response":"old","messages":[{"role":"user","content":"hi","w":1.0}]}';
   await dir.write("out.jsonl", resultLineOf(row) + "\n");
@@ -189,7 +189,7 @@ Deno.test("exportResults() writes to a stream", async () => {
   assertEquals(JSON.parse(text).messages[0], user("hi"));
 });
 
-Deno.test("exportResults() leaves an older training set alone until the new one is whole", async () => {
+Deno.test("exportResults() keeps an older training set until the new one is complete", async () => {
   await using dir = await tempDir();
   await dir.write("train.jsonl", "old\n");
   await dir.write("out.jsonl", `${resultLineOf({ prompt: "hi" })}\n{"uid":"2","resp`);
@@ -197,7 +197,7 @@ Deno.test("exportResults() leaves an older training set alone until the new one 
   assertEquals(await dir.read("train.jsonl"), "old\n");
 });
 
-Deno.test("exportResults() names a damaged line and what is wrong with it", async () => {
+Deno.test("exportResults() names a damaged line and its problem", async () => {
   await using dir = await tempDir();
   const good = resultLineOf({ prompt: "hi" });
   const bad: [string | Uint8Array, string][] = [
@@ -243,7 +243,7 @@ Deno.test("exportResults() refuses what cannot be exported, before it writes", a
   assertEquals(await dir.exists("train.jsonl"), false);
 });
 
-Deno.test("exportResults() makes the folder of its output, and says why it cannot", async () => {
+Deno.test("exportResults() creates the folder of its output, or tells why it cannot", async () => {
   await using dir = await tempDir();
   await dir.write("out.jsonl", resultLineOf({ prompt: "hi" }) + "\n");
   await exportFrom(dir, { output: dir.path("new/deep/train.jsonl") });
@@ -297,7 +297,7 @@ Deno.test("exportResults() writes arguments of tool calls as objects, with every
   assertEquals(JSON.parse(tools), [ADD]);
 });
 
-Deno.test("exportResults() says what a trainer would make of the rows", async () => {
+Deno.test("exportResults() notes how trainers treat the rows", async () => {
   await using dir = await tempDir();
   const calls = (args: string[], reasoning = "") =>
     args.map((text, i) =>
@@ -357,7 +357,7 @@ Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the co
   assert(hints[1].text.includes("field_messages: conversations"));
 });
 
-Deno.test("exportResults() passes over blank lines and a byte order mark", async () => {
+Deno.test("exportResults() ignores blank lines and a byte order mark", async () => {
   await using dir = await tempDir();
   const [one, two] = ["one", "two"].map((prompt) => resultLineOf({ prompt }));
   await dir.write("out.jsonl", `\ufeff${one}\r\n\n \n${two}\n`);

@@ -127,7 +127,7 @@ Deno.test("toTrainingRow() joins a prefill and the answer that continues from it
   });
 });
 
-Deno.test("toTrainingRow() says what a format has no place for", () => {
+Deno.test("toTrainingRow() names the parts that a format cannot hold", () => {
   const image = { role: "user", content: [{ type: "image_url", image_url: { url: "x" } }] };
   const user = { role: "user", content: "hi" };
   const refused: [RowFormat, Partial<Example>, string][] = [

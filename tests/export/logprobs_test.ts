@@ -99,7 +99,7 @@ Deno.test("llama.cpp tells ids, vLLM may name tokens by ids, completions have li
   assertEquals(read[2].top_logprobs, [[], [-2, -3]]);
 });
 
-Deno.test("tokens are checked against the text: bytes of halves, reasoning, and what is left out", async () => {
+Deno.test("tokens are checked against the text: bytes of split characters, reasoning, and omitted texts", async () => {
   await using dir = await tempDir();
   const [first, second] = [bytesOf("é").slice(0, 1), bytesOf("é").slice(1)];
   const halves = [{ token: "\ufffd", bytes: first }, { token: "\ufffd", bytes: second }]

@@ -1,4 +1,4 @@
-/** No export takes anything from the user. @module */
+/** No export destroys a user's data. @module */
 
 import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -24,7 +24,7 @@ function exportTo(dir: TempDir, output: string, options: Partial<ExportOptions> 
   return exportResults({ results, output: dir.path(output), format: "messages", ...options });
 }
 
-Deno.test("an export replaces a file that holds something only where it is told to", async () => {
+Deno.test("an export replaces a file that is not empty only with permission", async () => {
   await using dir = await folderOfRun();
   await dir.write("train.jsonl", "mine\n");
   await assertRejects(
@@ -41,7 +41,7 @@ Deno.test("an export replaces a file that holds something only where it is told 
   assertEquals((await dir.rows("empty.jsonl")).length, 1);
 });
 
-Deno.test("an export never replaces what a run reads or has written, nor a folder", async () => {
+Deno.test("an export never replaces a run's input or output, nor a folder", async () => {
   await using dir = await folderOfRun();
   // Another run's results, moved away from their run file, and this run's input under other names.
   await dir.write("moved.jsonl", resultLineOf({ id: 'a"b', prompt: "x" }) + "\n");
@@ -88,7 +88,7 @@ Deno.test("an export through a link replaces what it points to, and the link sta
   assertEquals((await Deno.lstat(dir.path("train.jsonl"))).isSymlink, true);
 });
 
-Deno.test("an export without a result is refused unless it is meant", async () => {
+Deno.test("an export without results is refused unless allowed", async () => {
   await using dir = await folderOfRun();
   await dir.write("out/prompts.jsonl", "");
   await assertRejects(

@@ -1,5 +1,5 @@
 /**
- * Results files as a run writes them.
+ * Makes results files like those of a run.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { ParsedRow, RowParser, type RowParserOptions } from "../../lib/source/pa
 import type { Completion } from "../../lib/teacher/teacher.ts";
 import type { TempDir } from "../support/temp.ts";
 
-/** How a row was answered. */
+/** The fields of an answered row. */
 export interface Answered extends Partial<Completion> {
   /** Where the row comes from. */
   source?: string;
-  /** Which answer to the row it is. */
+  /** The number of the answer to the row. */
   sample?: number;
 }
 

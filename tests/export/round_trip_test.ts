@@ -1,4 +1,4 @@
-/** What an export writes in any format is an input again, with the same conversations. @module */
+/** The output of any export format is an input again, with the same conversations. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import {
@@ -24,7 +24,7 @@ const WORDS = [
   "{}",
 ];
 
-/** Conversations of every kind that all formats but Alpaca have a place for. */
+/** Conversations of every kind that all formats but Alpaca can hold. */
 class Generator {
   readonly #random: () => number;
 
@@ -79,7 +79,10 @@ class Generator {
   }
 }
 
-/** A conversation without what formats name differently: the ids of calls, and how arguments are written. */
+/**
+ * A conversation without the ids of calls and the notation of arguments, which depend on the
+ * format.
+ */
 function plain(row: { messages: Message[]; tools?: string }) {
   return {
     tools: row.tools === undefined || row.tools === "[]" ? [] : JSON.parse(row.tools),
@@ -115,7 +118,7 @@ const FORMATS: readonly ExportFormat[] = [
 ];
 
 for (const format of FORMATS) {
-  Deno.test(`what is exported as ${format} is an input with the same conversations`, async () => {
+  Deno.test(`an export as ${format} is an input with the same conversations`, async () => {
     await using dir = await tempDir();
     const generator = new Generator(FORMATS.indexOf(format) + 1);
     const hasTools = format !== "alpaca";

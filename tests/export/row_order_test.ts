@@ -17,7 +17,7 @@ Deno.test("RowOrder sorts by line within a file, and files by their first appear
   assertEquals(offsets(order), [2, 4, 0, 3, 1]);
 });
 
-Deno.test("RowOrder puts the answers to one line behind each other", () => {
+Deno.test("RowOrder keeps the answers to one line together", () => {
   const order = new RowOrder();
   const add = (line: number, sample: number) =>
     order.add(order.length, 1, { file: "a", line, sample });

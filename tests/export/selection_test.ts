@@ -1,4 +1,4 @@
-/** Which rows an export takes, in which order, and which files they go to. @module */
+/** The rows of an export, their order, and their files. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
@@ -35,7 +35,7 @@ Deno.test("--where takes the rows that meet it, by fields of the row and of dist
   assert(none.message.includes("no result meets --where"));
 });
 
-Deno.test("--dedupe leaves out rows with the prompt and answer of an earlier one", async () => {
+Deno.test("--dedupe excludes rows with the prompt and answer of an earlier one", async () => {
   await using dir = await tempDir();
   const lines = [["a", "1"], ["a", "2"], ["a", "1"], ["b", "1"]].map(([prompt, response], i) =>
     resultLineOf({ id: i, prompt }, { response, source: `p.jsonl:${i + 1}` })
@@ -91,7 +91,7 @@ Deno.test("--columns takes some columns, in their order", async () => {
   assert(error.message.includes('the column "nope": the columns are uid, prompt_hash, id'));
 });
 
-Deno.test("preference pairs the best with the worst answer, and counts what is no pair", async () => {
+Deno.test("preference pairs the best with the worst answer, and counts rows that yield no pair", async () => {
   await using dir = await tempDir();
   const answer = (line: number, sample: number, response: string, score?: number) =>
     resultLineOf({ id: line, prompt: `p${line}` }, {
@@ -128,7 +128,7 @@ Deno.test("preference pairs the best with the worst answer, and counts what is n
   await assertRejects(() => exportFrom(dir, { format }), UsageError, "--prefer");
 });
 
-Deno.test("the extension says what is written, and what cannot be written is refused", async () => {
+Deno.test("the extension determines the format, and impossible formats are refused", async () => {
   await using dir = await tempDir();
   await writeResults(dir, 3);
   await exportFrom(dir, { output: dir.path("t.json") });

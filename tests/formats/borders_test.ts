@@ -37,7 +37,7 @@ async function rowsOf(path: string, name: string, options: InputOptions, part?: 
   return (await Array.fromAsync(input.rows())).flat();
 }
 
-/** What a row is, short enough for a message of a failed test. */
+/** A row, short enough for the message of a failed test. */
 function brief({ number, text, problem }: Line) {
   return `${number}: ${text === undefined ? problem : text.slice(0, 40) + text.length}`;
 }

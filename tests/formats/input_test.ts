@@ -48,7 +48,7 @@ Deno.test("JSON Lines, an array on one line and a pretty-printed one hold the sa
   assertEquals(lines, { texts: ROWS, places: ["r.jsonl:1", "r.jsonl:2"], format: "jsonl" });
 });
 
-Deno.test("content decides where the name says nothing", async () => {
+Deno.test("the content decides where the name has no known extension", async () => {
   await using dir = await tempDir();
   assertEquals((await read(await file(dir, "a", `[\n${ROWS[0]}]`))).format, "json");
   assertEquals((await read(await file(dir, "b", ROWS[0]))).format, "jsonl");
@@ -57,7 +57,7 @@ Deno.test("content decides where the name says nothing", async () => {
   assertEquals((await read(await file(dir, "d.jsonl", chat))).texts, [chat]);
 });
 
-Deno.test("gzip and zstd are unpacked by content", async () => {
+Deno.test("gzip and zstd are decompressed by content", async () => {
   await using dir = await tempDir();
   const text = ROWS.join("\n");
   for (const bytes of [gzipSync(text), zstdCompressSync(text)]) {
@@ -109,7 +109,7 @@ Deno.test("CSV: quotes, line breaks in cells, CRLF, byte order mark, semicolons,
   assertEquals(tsv.texts, ['{"id":"1","prompt":"a,b"}']);
 });
 
-Deno.test("CSV columns of JSON are found, and named ones are obeyed", async () => {
+Deno.test("CSV columns of JSON are detected, and named ones are used", async () => {
   await using dir = await tempDir();
   const cell = '"[{""role"":""user"",""content"":""hi""}]"';
   const path = await file(dir, "t.csv", `n,messages,mixed\n1,${cell},{}\n2,,x\n`);
@@ -124,7 +124,7 @@ Deno.test("CSV columns of JSON are found, and named ones are obeyed", async () =
   await assertRejects(() => read(path, { jsonColumns: ["m"] }), SourceError, 'no column "m"');
 });
 
-Deno.test("CSV that is cut, ragged or of another encoding is told with its row", async () => {
+Deno.test("CSV that is cut, ragged or in another encoding is reported with its row", async () => {
   await using dir = await tempDir();
   const open = await file(dir, "open.csv", 'a,b\n1,2\n3,"4\n5,6\n');
   await assertRejects(() => read(open), SourceError, "row 3: a quote is opened and never closed");
@@ -142,7 +142,7 @@ Deno.test("CSV that is cut, ragged or of another encoding is told with its row",
   await assertRejects(() => read(twice), SourceError, 'two columns are called "a"');
 });
 
-Deno.test("CSV rows that are longer than chunks come whole", async () => {
+Deno.test("CSV rows that are longer than chunks are read whole", async () => {
   await using dir = await tempDir();
   const long = 'x"y\n'.repeat(60_000);
   const csv = `prompt\n"${long.replaceAll('"', '""')}"\nz\n`;
@@ -152,7 +152,7 @@ Deno.test("CSV rows that are longer than chunks come whole", async () => {
   ]);
 });
 
-Deno.test("plain text is one prompt a line", async () => {
+Deno.test("plain text is one prompt per line", async () => {
   await using dir = await tempDir();
   const { texts, places } = await read(await file(dir, "p.txt", 'say "hi"\r\n\nbye'));
   assertEquals(texts, ['{"prompt":"say \\"hi\\""}', '{"prompt":"bye"}']);

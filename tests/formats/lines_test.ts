@@ -16,7 +16,7 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** Hands out pieces in one buffer that is used again, as a reader of files does. */
+/** Returns pieces in one reused buffer, like a reader of files. */
 async function* inPieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let at = 0; at < bytes.length; at += size) {
@@ -112,8 +112,8 @@ Deno.test("readLines() reads a line of many chunks in linear time", async () => 
     return performance.now() - started;
   };
   await timeOf(1_000);
-  // 16 times the work takes 16 times as long; joining at each chunk would make it 256.
-  // The shortest of three: other programs take their share of the machine's time now and then.
+  // 16 times the work takes 16 times as long; with joining at each chunk it would be 256. The
+  // shortest of three: other programs use the machine now and then.
   const shortest = async (chunks: number) =>
     Math.min(await timeOf(chunks), await timeOf(chunks), await timeOf(chunks));
   const [few, many] = [await shortest(4_000), await shortest(64_000)];
@@ -128,7 +128,7 @@ Deno.test("openLines() reads files larger than its buffer", async () => {
   assertEquals((await collect(openLines(path))).map(({ text }) => text), rows);
 });
 
-Deno.test("openLines() unpacks .gz, also one of several members", async () => {
+Deno.test("openLines() decompresses .gz, also with several members", async () => {
   await using dir = await tempDir();
   const packed = [...gzipSync("a\nb"), ...gzipSync("c\nd\n")];
   const path = await dir.write("in.jsonl.gz", new Uint8Array(packed));
@@ -138,7 +138,7 @@ Deno.test("openLines() unpacks .gz, also one of several members", async () => {
   assertEquals((await collect(openLines(largePath))).length, 200_000);
 });
 
-Deno.test("openLines() unpacks what begins as gzip does, whatever its name", async () => {
+Deno.test("openLines() decompresses a file that begins like gzip, whatever its name", async () => {
   await using dir = await tempDir();
   const packed = [...gzipSync("a\nb"), ...gzipSync("c\nd\n")];
   const path = await dir.write("in.input", new Uint8Array(packed));
@@ -150,7 +150,7 @@ Deno.test("openLines() unpacks what begins as gzip does, whatever its name", asy
   assertEquals(await collect(openLines(await dir.write("empty.input", ""))), []);
 });
 
-Deno.test("openLines() calls a file in its errors what it is told to", async () => {
+Deno.test("openLines() uses the given name of a file in its errors", async () => {
   await using dir = await tempDir();
   const cut = await dir.write("in.input", gzipSync("text\n".repeat(1_000)).subarray(0, 25));
   const damaged = await assertRejects(() => collect(openLines(cut, { name: "-" })), SourceError);
@@ -179,7 +179,7 @@ Deno.test("openLines() closes the file when the reader leaves early", async () =
   }
 });
 
-Deno.test("openLines() tells of a damaged .gz with its path", async () => {
+Deno.test("openLines() reports a damaged .gz with its path", async () => {
   await using dir = await tempDir();
   const packed = gzipSync("text\n".repeat(1_000));
   const wrongSum = packed.slice();
@@ -199,7 +199,7 @@ Deno.test("openLines() tells of a damaged .gz with its path", async () => {
   }
 });
 
-Deno.test("openLines() says that there is no such file, or that it is a folder", async () => {
+Deno.test("openLines() tells when there is no such file, or when it is a folder", async () => {
   await using dir = await tempDir();
   const missing = dir.path("x.jsonl");
   const error = await assertRejects(() => collect(openLines(missing)), SourceError);
@@ -213,7 +213,7 @@ Deno.test("openLines() says that there is no such file, or that it is a folder",
   }
 });
 
-/** How many descriptors of this process stand for a file; 0 where the system does not tell. */
+/** The number of this process's descriptors of a file; 0 where the system does not tell. */
 async function openHandles(path: string): Promise<number> {
   if (Deno.build.os !== "linux") return 0;
   const real = await Deno.realPath(path);

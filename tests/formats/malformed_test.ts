@@ -1,4 +1,4 @@
-/** Files that are not what they should be: a clear message with the place, no request, nothing written. @module */
+/** Malformed files: a clear message with the place, no request, nothing written. @module */
 
 import { deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertLess, assertRejects } from "../../lib/deps/std_assert.ts";
@@ -37,7 +37,7 @@ function withoutPages(bytes: Uint8Array): Uint8Array {
   return damaged;
 }
 
-/** A Parquet file whose codec is one that there is not: LZO. The footer holds it once for each column. */
+/** A Parquet file with an unsupported codec: LZO. The footer holds it once for each column. */
 function packedWithLzo(bytes: Uint8Array): Uint8Array {
   const changed = bytes.slice();
   // Thrift's compact protocol: field 4 of a column, an i32 in zigzag. 6 is ZSTD, 3 is LZO.
@@ -51,7 +51,7 @@ function cutOut(bytes: Uint8Array, from: number, to: number): Uint8Array {
   return new Uint8Array([...bytes.subarray(0, from), ...bytes.subarray(to)]);
 }
 
-/** Whose footer is said to be of this length. */
+/** A file with this length of the footer. */
 function withFooterOf(bytes: Uint8Array, length: number): Uint8Array {
   const changed = bytes.slice();
   new DataView(changed.buffer).setUint32(changed.length - 8, length, true);
@@ -250,7 +250,7 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
 ];
 
 for (const [name, content, prompts] of ODD) {
-  Deno.test(`${name} is read as what it is`, async () => {
+  Deno.test(`${name} is read by its content`, async () => {
     await using dir = await tempDir();
     const bytes = typeof content === "string" ? encoder.encode(content) : content;
     const input = await openInput(await dir.write(name, bytes), name);
@@ -262,7 +262,7 @@ for (const [name, content, prompts] of ODD) {
   });
 }
 
-Deno.test("a CSV row without an end is not read on", async () => {
+Deno.test("a CSV row without an end is not read further", async () => {
   const chunk = new Uint8Array(1 << 20).fill(120);
   let read = 0;
   async function* endless() {

@@ -40,12 +40,12 @@ Deno.test("Parquet values keep all their digits", async () => {
 /** The columns of bytes in `kinds.parquet`. */
 const BINARY = ["binary", "fixed", "large_binary", "binary_list"];
 
-Deno.test("values of every kind become what a user would write, however deep they are", async () => {
+Deno.test("values of every kind become natural JSON, at any depth", async () => {
   const rows = (await Deno.readTextFile(here("kinds.jsonl"))).trimEnd().split("\n");
   assertEquals(await texts(here("kinds.parquet"), { binaryColumns: BINARY }), rows);
 });
 
-Deno.test("timestamps with a time zone are UTC, those without one name none", async () => {
+Deno.test("timestamps with a time zone are in UTC, those without one have none", async () => {
   assertEquals(await texts(here("times.parquet")), [
     '{"prompt":"a","local":"2024-01-02T03:04:05.678901","utc":"2024-01-02T03:04:05.678901Z",' +
     '"nano":"2024-01-02T03:04:05.678901007","milli":"2024-01-02T03:04:05.678Z",' +
@@ -64,7 +64,7 @@ Deno.test("a Parquet column of bytes is refused unless it is named", async () =>
   ]);
 });
 
-Deno.test("a Parquet file that was cut is told as such", async () => {
+Deno.test("a Parquet file that was cut is reported as such", async () => {
   await using dir = await tempDir();
   const bytes = await Deno.readFile(here("values.parquet"));
   for (const length of [4, 100, bytes.length - 1]) {
@@ -78,13 +78,13 @@ Deno.test("a Parquet file that was cut is told as such", async () => {
   }
 });
 
-Deno.test("pages of several frames are unpacked whole", () => {
+Deno.test("pages of several frames are decompressed whole", () => {
   const frames = ["one, ", "two"].map((text) => zstdCompressSync(new TextEncoder().encode(text)));
   const packed = new Uint8Array(Buffer.concat(frames));
   assertEquals(new TextDecoder().decode(CODECS.ZSTD!(packed, 8)), "one, two");
 });
 
-Deno.test("Parquet to Parquet keeps decimals, dates and times as what they are", async () => {
+Deno.test("Parquet to Parquet keeps the types of decimals, dates and times", async () => {
   await using dir = await tempDir();
   for (const name of ["values.parquet", "times.parquet", "kinds.parquet"]) {
     const output = dir.path(name);

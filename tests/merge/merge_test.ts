@@ -7,7 +7,7 @@ import { verify } from "../../lib/run/mod.ts";
 import { prompts, runShard, runShards } from "../shards/fixture.ts";
 import { tempDir } from "../support/temp.ts";
 
-Deno.test("shards are merged in input order, and the merge is what one run would have left", async () => {
+Deno.test("shards are merged in input order, and the result is the same as that of one run", async () => {
   await using dir = await tempDir();
   const rows = [...prompts(0, 50), { no: 1 }, ...prompts(50, 90), { prompt: "p3" }];
   const input = await dir.write("in.jsonl", rows);
@@ -33,7 +33,7 @@ Deno.test("shards are merged in input order, and the merge is what one run would
   ]);
   const [proof] = await verify({ input, output });
   assertEquals([proof.succeeded, proof.failed, proof.strangers, proof.damageCount], [176, 4, 0, 0]);
-  // The first command continues the merged output, and pays for nothing twice.
+  // The first command continues the merged output, and pays for no row twice.
   const again = await runShard(input, output, { ...options, refused: [] });
   assertEquals([again.asked, again.summary.pending], [[], 0]);
 });
@@ -61,7 +61,7 @@ Deno.test("a merge names missing and unfinished shards and writes nothing; --par
   assertEquals(asked.toSorted(), prompts(80, 100).map(({ prompt }) => prompt).toSorted());
 });
 
-Deno.test("one uid with two contents is told with both places, and the later answer is set aside", async () => {
+Deno.test("one uid with two contents is reported with both places, and the later answer is set aside", async () => {
   await using dir = await tempDir();
   const rows = prompts(0, 40).map((row, i) => ({ id: `${i % 39}`, ...row }));
   const text = rows.map((row) => JSON.stringify(row)).join("\n");
@@ -76,7 +76,7 @@ Deno.test("one uid with two contents is told with both places, and the later ans
 
 Deno.test("of identical rows the answer is kept, also where the first has failed", async () => {
   await using dir = await tempDir();
-  // Written in another way, they are identical anyway.
+  // In another notation, they are still identical.
   const rows = [{ id: "0", prompt: "p0" }, ...prompts(1, 20), { prompt: "p0", id: "0" }];
   const input = await dir.write("in.jsonl", rows);
   const output = dir.path("out/");
@@ -88,7 +88,7 @@ Deno.test("of identical rows the answer is kept, also where the first has failed
   assertEquals((await dir.rows("all.jsonl")).length, 19);
 });
 
-Deno.test("orphans, repeated and damaged lines are told, and nothing is written", async () => {
+Deno.test("orphans, repeated and damaged lines are reported, and nothing is written", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 20));
   await runShards(input, dir.path("out/"), 2);
@@ -137,7 +137,7 @@ Deno.test("a merge into the folder of the shards is refused, unless they are mov
   await assertRejects(() => mergeRuns(options), UsageError);
 });
 
-Deno.test("runs that were made by hand are merged, those without run files with --no-proof only", async () => {
+Deno.test("runs that were divided by hand are merged, those without run files only with --no-proof", async () => {
   await using dir = await tempDir();
   const inputs = [
     await dir.write("part-2.jsonl", prompts(0, 10)),
@@ -172,7 +172,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   const refused = await assertRejects(() => mergeRuns({ outputs, output }), UsageError);
   assertStringIncludes(refused.message, "params: {} before");
   await assertRejects(() => mergeRuns({ outputs: outputs[0], output }), UsageError, "--replace");
-  // Replaced is only what a merge has made.
+  // Only the result of a merge is replaced.
   await assertRejects(
     () => mergeRuns({ outputs: outputs[0], output, replace: true }),
     UsageError,
@@ -185,7 +185,7 @@ Deno.test("runs that were made in different ways are not merged, and nothing is 
   assertEquals(report.succeeded, 5);
 });
 
-Deno.test("results beyond the samples of their row are kept and told as what they are", async () => {
+Deno.test("results beyond the samples of their row are kept and reported", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 12));
   await runShards(input, dir.path("out/"), 2, { generator: { samples: 3 } });

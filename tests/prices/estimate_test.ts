@@ -1,4 +1,4 @@
-/** What a run will cost is said before it, as a range. @module */
+/** The estimate of a run's cost, as a range. @module */
 
 import {
   assert,
@@ -15,7 +15,7 @@ import { tempDir } from "../support/temp.ts";
 const GPT_5_MINI = { usdIn: 0.25, usdOut: 2 };
 const KNOWN = { answers: 1_000, promptTokens: 1e6, maxTokens: 1_000, rates: [GPT_5_MINI] };
 
-Deno.test("estimate() gives a range that holds what was paid in the end", () => {
+Deno.test("estimate() gives a range that contains the final cost", () => {
   const { costUsd, completionTokens, isAssumed } = estimate(KNOWN);
   assertEquals([completionTokens, isAssumed], [[100, 1_000], false]);
   const [least, most] = costUsd!;
@@ -54,7 +54,7 @@ Deno.test("estimate() goes from the cheapest to the dearest teacher, and guesses
   assertEquals(estimate({ ...KNOWN, rates: [] }).costUsd, null);
 });
 
-Deno.test("describeEstimate() says what it assumes, and that a budget is below it", () => {
+Deno.test("describeEstimate() tells its assumptions, and whether a budget is below it", () => {
   const say = (maxCostUsd: number | null, more = {}) =>
     describeEstimate(estimate({ ...KNOWN, ...more }), maxCostUsd);
   assertEquals(say(null), {

@@ -47,7 +47,7 @@ Deno.test("pricesOf() takes the prices that are given, for every teacher", async
   assertEquals(free.priceOf!(answer(MILLIONS), LOCAL), 0);
 });
 
-Deno.test("pricesOf() takes public prices where none are given, and says so", async () => {
+Deno.test("pricesOf() takes public prices where none are given, and tells so", async () => {
   const { priceOf, unpriced, notes } = await pricesOf([OPENAI], { now: () => NOON });
   assertEquals(unpriced, []);
   assertAlmostEquals(priceOf!(answer(MILLIONS), OPENAI)!, 0.25 + 0.025 + 3 * 2, 1e-9);
@@ -117,7 +117,7 @@ Deno.test("pricesOf() prices the tier of service that an answer was given at", a
   assertStringIncludes(unknown.notes[0], "no separate price for service_tier unheard-of: $0.25");
 });
 
-Deno.test("pricesOf() believes APIs that say what an answer costs, and no other server", async () => {
+Deno.test("pricesOf() trusts the cost that known APIs report, but not that of other servers", async () => {
   const at = (address: string) => teacherAt(address, "no model of the lists");
   const router = at("https://openrouter.ai/api/v1");
   const { priceOf, notes, ratesOf } = await pricesOf([router]);
@@ -141,7 +141,7 @@ Deno.test("pricesOf() takes a price for cached tokens", async () => {
   assertThrows(() => checkPrices({ ...prices, priceCached: -1 }), RangeError, "--price-cached");
 });
 
-Deno.test("checkPrices() wants both prices or none, and amounts of money", async () => {
+Deno.test("checkPrices() requires both prices or none, and valid amounts", async () => {
   assertThrows(() => checkPrices({ priceIn: 1 }), RangeError, "add --price-out (priceOut)");
   assertThrows(() => checkPrices({ priceOut: 1 }), RangeError, "add --price-in (priceIn)");
   for (const usd of [-1, NaN, Infinity]) {

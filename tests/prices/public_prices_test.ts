@@ -42,7 +42,7 @@ Deno.test("publicPrice() knows the models of public APIs at their addresses", ()
   }
 });
 
-Deno.test("publicPrice() gives no public price to servers that go by the name of a public model", () => {
+Deno.test("publicPrice() gives no public price for other servers with the name of a public model", () => {
   for (
     const address of [
       "http://localhost:8000/v1",
@@ -134,7 +134,7 @@ Deno.test("genaiPrice() follows prices that change with the hour and from a day 
   assertAlmostEquals(price.costOf(MILLION_OUT), 1.32, 1e-9);
 });
 
-Deno.test("publicPrice() bears with counts that do not add up", () => {
+Deno.test("publicPrice() tolerates counts that do not add up", () => {
   const price = publicPrice("gpt-5-mini", "https://api.openai.com/v1", now)!;
   const odd = { promptTokens: 10, completionTokens: 5, cachedTokens: 1e9, reasoningTokens: 1e9 };
   const most = { ...odd, cachedTokens: 10, reasoningTokens: 5 };

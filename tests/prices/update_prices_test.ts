@@ -32,7 +32,7 @@ Deno.test("listOf() writes a model's prices as one line of text", () => {
       { input_cost_per_token_flex: per(0.5), output_cost_per_token_flex: per(2) },
       "1 4; flex 0.5 2",
     ],
-    // What the tier does not say of its cache is said of the model.
+    // A tier without cache prices gets those of the model.
     [
       {
         cache_read_input_token_cost: per(0.7),

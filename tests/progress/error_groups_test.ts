@@ -3,7 +3,7 @@ import { ErrorGroups, type FailedAttempt, normaliseMessage } from "../../lib/pro
 import type { Failure } from "../../lib/row.ts";
 import { makeFailedAttempt } from "./fixtures.ts";
 
-/** Groups of failed attempts that differ in nothing but the failure. */
+/** Groups of failed attempts that differ only in the failure. */
 class FailureGroups extends ErrorGroups {
   addFailure(failure: Failure, nowMs: number): void {
     this.add(makeFailedAttempt({ failure }), nowMs);
@@ -145,7 +145,7 @@ Deno.test("ErrorGroups gives the same frozen list until a failure is added", () 
   assertEquals(list[0].count, 1);
 });
 
-Deno.test("ErrorGroups tells when a cause was first and last met, and what was done the last time", () => {
+Deno.test("ErrorGroups records when a cause first and last occurred, and the last action", () => {
   const groups = new ErrorGroups();
   groups.add(makeFailedAttempt({ action: "retried" }), 1000);
   groups.add(makeFailedAttempt({ action: "halted" }), 2000);

@@ -1,6 +1,5 @@
 /**
- * What the tests of progress are made with: time that stands still until it is moved, and ready-made
- * outcomes and events.
+ * Fixtures of the progress tests: a clock that a test moves, and ready-made outcomes and events.
  *
  * @module
  */
@@ -11,13 +10,13 @@ import type { Gauges } from "../../lib/progress/progress_options.ts";
 import type { Failure, Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
 
-/** Time in the hands of a test. */
+/** A clock that a test moves. */
 export class ManualClock {
   /** Milliseconds since the start. */
   nowMs = 0;
   #timers = new Set<{ dueMs: number; intervalMs: number; callback: () => void }>();
 
-  /** How many timers run. */
+  /** The number of active timers. */
   get timers(): number {
     return this.#timers.size;
   }
@@ -45,7 +44,7 @@ export class ManualClock {
     this.nowMs = endMs;
   }
 
-  /** Holds the event loop up: time passes and no timer fires before its end, then each once. */
+  /** Blocks the event loop: time passes without timers, then each fires once. */
   block(durationMs: number): void {
     this.nowMs += durationMs;
     for (const timer of this.#timers) {
@@ -117,7 +116,7 @@ export function makeTeacher(changes: Partial<TeacherStatus> = {}): TeacherStatus
   };
 }
 
-/** What an engine of 20 lanes is doing in the middle of its work. */
+/** The state of an engine of 20 lanes in the middle of its work. */
 export function makeGauges(changes: Partial<Gauges> = {}): Gauges {
   return {
     state: "running",

@@ -8,7 +8,7 @@ import {
 import { COMPLETION } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";
 
-Deno.test("Progress projects the end, with skipped rows left out", () => {
+Deno.test("Progress projects the end without skipped rows", () => {
   const bench = new Bench();
   bench.listen();
   bench.progress.start({ total: 10_000, skipped: 9000 });
@@ -94,7 +94,7 @@ Deno.test("Progress projects the cost from the cost of rows, and knows none with
   bench.progress.stop();
 });
 
-Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of before when it continues", () => {
+Deno.test("Progress has no rate as soon as a run is held with nothing in flight, and none of the time before when it continues", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
   for (let second = 0; second < 20; second++) {

@@ -27,7 +27,7 @@ Deno.test("DurationHistogram is at most 0.1 % too high above 200 ms, and never t
   }
 });
 
-Deno.test("DurationHistogram takes what is too small, too large or no number", () => {
+Deno.test("DurationHistogram takes values that are too small, too large or not a number", () => {
   const histogram = new DurationHistogram();
   for (const durationMs of [0, -5, NaN, 0.01]) histogram.record(durationMs);
   assertEquals(histogram.percentiles().max, 0.1);

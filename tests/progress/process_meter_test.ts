@@ -13,7 +13,7 @@ Deno.test("createProcessMeter() reads the real process", () => {
   assertEquals(meter.peakRssBytes, rssBytes);
 });
 
-Deno.test("createProcessMeter() gives CPU in per cent of one core since the last reading", () => {
+Deno.test("createProcessMeter() gives CPU in percent of one core since the last reading", () => {
   let micros = 1_000_000;
   const meter = createProcessMeter({ cpuMicros: () => micros, rssBytes: () => 1 });
   meter.start(0);

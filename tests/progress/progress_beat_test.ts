@@ -4,7 +4,7 @@ import { Progress } from "../../lib/progress/progress.ts";
 import { COMPLETION, makeFailedAttempt, makeGauges } from "./fixtures.ts";
 import { Bench } from "./progress_fixture.ts";
 
-Deno.test("Progress takes a snapshot a second when little happens", () => {
+Deno.test("Progress takes a snapshot per second when little happens", () => {
   const bench = new Bench();
   bench.listen();
   bench.progress.start({ total: null, skipped: 0 });
@@ -70,7 +70,7 @@ Deno.test("Progress tells of a change of state within a tenth of a second, and o
   assertEquals(bench.snapshots.map(({ state }) => state), ["preparing", "draining", "done"]);
 });
 
-Deno.test("Progress builds no snapshot while no one listens", () => {
+Deno.test("Progress builds no snapshot without listeners", () => {
   const bench = new Bench();
   let built = 0;
   Object.defineProperty(bench.progress, "snapshot", { value: () => built++ });
@@ -213,7 +213,7 @@ Deno.test("Progress still takes a snapshot a second when the event loop is late"
   bench.progress.stop();
 });
 
-Deno.test("Progress asks for the teachers only for a snapshot, and freezes none of them", () => {
+Deno.test("Progress reads the teachers only for a snapshot, and does not freeze them", () => {
   const bench = new Bench();
   bench.progress.start({ total: 1000, skipped: 0 });
   bench.clock.advance(5000);

@@ -1,5 +1,5 @@
 /**
- * A `Progress` on a clock that a test moves, and what it says.
+ * A `Progress` with a clock that a test moves, and its events.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { makeGauges, makeOutcome, makeTeacher, ManualClock } from "./fixtures.ts
 /** When the clock starts: Unix milliseconds. */
 export const START = 1_700_000_000_000;
 
-/** A run of which nothing is real but its progress. */
+/** A fake run with a real `Progress`. */
 export class Bench {
   /** Its time. */
   readonly clock = new ManualClock();
-  /** What `listen` heard. */
+  /** The events of `listen`. */
   readonly snapshots: Snapshot[] = [];
-  /** What the engine is doing. */
+  /** The state of the engine. */
   readonly gauges: { -readonly [Name in keyof Gauges]: Gauges[Name] } = makeGauges({
     teachers: () => {
       this.teacherReads++;
@@ -27,22 +27,22 @@ export class Bench {
   });
   /** Its teachers. */
   teachers: TeacherStatus[] = [makeTeacher()];
-  /** How often the gauges were read. */
+  /** The number of reads of the gauges. */
   gaugeReads = 0;
-  /** How often the teachers were asked for. */
+  /** The number of reads of the teachers. */
   teacherReads = 0;
-  /** What the process costs. */
+  /** The CPU and memory of the process. */
   readonly meter: ProcessMeter = {
     start: () => {},
     read: () => ({ cpuPercent: 12, rssBytes: 34 }),
     cpuSeconds: () => 5.6,
     peakRssBytes: 78,
   };
-  /** What is tested. */
+  /** The tested object. */
   readonly progress: Progress;
   #sequence = 0;
 
-  /** Makes it with 20 lanes, or as `options` say. */
+  /** Creates it with 20 lanes, or with `options`. */
   constructor(
     options: { concurrency?: number; updateInterval?: number; isExploring?: boolean } = {},
   ) {
@@ -61,7 +61,7 @@ export class Bench {
     });
   }
 
-  /** Takes down every snapshot. */
+  /** Records every snapshot. */
   listen(): void {
     this.progress.on((event) => {
       if (event.type === "snapshot") this.snapshots.push(event);

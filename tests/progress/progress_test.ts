@@ -4,7 +4,7 @@ import type { Failure } from "../../lib/row.ts";
 import { COMPLETION, FAILURE, makeFailedAttempt, makeTeacher } from "./fixtures.ts";
 import { Bench, START } from "./progress_fixture.ts";
 
-Deno.test("Progress folds what happens into a snapshot", () => {
+Deno.test("Progress counts events into a snapshot", () => {
   const bench = new Bench();
   const { progress, clock } = bench;
   progress.start({ total: 100, skipped: 10 });
@@ -156,7 +156,7 @@ Deno.test("Progress counts tokens when an attempt is answered, kept or not, and 
   assertEquals(progress.summary(PARTS).wasted_by_reason, { truncated: 305, rejected: 40 });
 });
 
-Deno.test("Progress says what holds the run up, without control characters", () => {
+Deno.test("Progress tells the reason of a delay, without control characters", () => {
   const bench = new Bench();
   const reason = "429: tokens\x1b[2J\nper min";
   Object.assign(bench.gauges, { state: "backing_off", limit: 7, backingOffUntil: START, reason });

@@ -10,13 +10,13 @@ import { RateWindow } from "../../lib/progress/forecast.ts";
 
 interface Look extends ProjectedTime {
   atMs: number;
-  /** What it will really take from here. */
+  /** The real remaining time. */
   trueSeconds: number;
 }
 
 const STEP_MS = 100;
 
-/** Runs rows of known lengths over lanes, and looks at the projection ten times a second. */
+/** Runs rows of known lengths over lanes, and reads the projection ten times per second. */
 function simulate(durationsMs: readonly number[], lanes: number): Look[] {
   const projection = new Projection(lanes, durationsMs.length, 0);
   const rate = new RateWindow(0);
@@ -156,7 +156,7 @@ Deno.test("Projection does not count a pause as silence", () => {
   assertEquals(projected, { seconds: 80, isLowerBound: false });
 });
 
-Deno.test("Projection believes the rate where lanes stand empty", () => {
+Deno.test("Projection uses the rate where lanes are empty", () => {
   const projection = new Projection(10, 1000, 0);
   for (let sequence = 0; sequence < 200; sequence++) projection.settled(sequence, 1000, 0);
   projection.observe(100_000, 2, 8);

@@ -9,7 +9,7 @@ Deno.test("RateWindow gives the rate since the start while that is less than 30 
   assertEquals(rate.perSecond(15_000), 1);
 });
 
-Deno.test("RateWindow forgets what is older than 30 s", () => {
+Deno.test("RateWindow forgets events older than 30 s", () => {
   const rate = new RateWindow(0);
   for (let nowMs = 100; nowMs <= 100_000; nowMs += 100) rate.add(nowMs, 1);
   assertAlmostEquals(rate.perSecond(100_000), 10, 0.05);
@@ -25,7 +25,7 @@ Deno.test("RateWindow follows a change of speed within 31 s", () => {
   assertAlmostEquals(rate.perSecond(91_000), 10, 0.5);
 });
 
-Deno.test("RateWindow stands a gap of hours", () => {
+Deno.test("RateWindow handles a gap of hours", () => {
   const rate = new RateWindow(0);
   rate.add(1000, 1000);
   rate.add(7_200_500, 60);

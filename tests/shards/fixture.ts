@@ -6,16 +6,16 @@ import { ResponseGenerator } from "../../lib/response_generator.ts";
 import type { ResponseGeneratorOptions, RunOptions } from "../../lib/run/mod.ts";
 import type { Teacher } from "../../lib/teacher/mod.ts";
 
-/** How a shard is run. */
+/** The options of a shard's run. */
 export interface ShardRun extends Omit<RunOptions, "input" | "output"> {
   readonly generator?: Omit<ResponseGeneratorOptions, "teacher" | "teachers">;
-  /** Completion tokens of each answer. @default not told */
+  /** Completion tokens of each answer. @default not reported */
   readonly tokens?: number;
   /** Prompts that are refused. */
   readonly refused?: readonly string[];
 }
 
-/** Makes a run, and gives its summary and the prompts that were asked. */
+/** Runs a shard, and returns its summary and the prompts that were sent. */
 export async function runShard(
   input: string | string[],
   output: string,

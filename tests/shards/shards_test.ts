@@ -6,7 +6,7 @@ import { divide, readPlan } from "../../lib/shards/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { prompts, runShard, runShards, type ShardRun } from "./fixture.ts";
 
-/** Runs every shard and gives the answered rows of each. */
+/** Runs every shard and returns the answered rows of each. */
 async function runAll(
   dir: TempDir,
   input: string | string[],
@@ -78,7 +78,7 @@ Deno.test("--limit counts over the whole input, and a shard without rows is done
   assertEquals(rows[3], []);
 });
 
-Deno.test("a changed input, other inputs and another way to read them are refused", async () => {
+Deno.test("a changed input, other inputs and other reading options are refused", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 10));
   const shard = { index: 0, count: 2 };
@@ -105,7 +105,7 @@ Deno.test("a changed input, other inputs and another way to read them are refuse
   );
 });
 
-Deno.test("shards that start at once scan the input once, and borders half written are made again", async () => {
+Deno.test("shards that start at once scan the input once, and incomplete borders are written again", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 200));
   await dir.write("out/.retort/in.shards-4.json", '{"retort":"0.1.0","sha');
@@ -123,7 +123,7 @@ async function gzip(dir: TempDir, name: string, text: string): Promise<string> {
   return dir.path(name);
 }
 
-Deno.test("compressed files are dealt out whole, each shard has one, and more shards are refused", async () => {
+Deno.test("compressed files are not divided, each shard gets at least one, and more shards are refused", async () => {
   await using dir = await tempDir();
   const line = (row: unknown) => `${JSON.stringify(row)}\n`;
   const inputs = [

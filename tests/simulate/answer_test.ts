@@ -1,4 +1,4 @@
-/** Tests of lib/simulate/chat.ts: what is answered. @module */
+/** Tests of lib/simulate/chat.ts: the answers. @module */
 
 import { assert, assertAlmostEquals, assertEquals } from "../../lib/deps/std_assert.ts";
 import { answerText, digestOf, draw, hashText, planAnswer } from "../../lib/simulate/chat.ts";
@@ -6,14 +6,14 @@ import { SIMULATE_DEFAULTS } from "../../lib/simulate/options.ts";
 
 const PROMPTS = Array.from({ length: 20_000 }, (_, i) => `user\nprompt ${i}\n\n`);
 
-Deno.test("planAnswer() depends on the seed and the prompt and nothing else", () => {
+Deno.test("planAnswer() depends only on the seed and the prompt", () => {
   const plan = planAnswer("a", SIMULATE_DEFAULTS, Infinity);
   assertEquals(planAnswer("a", SIMULATE_DEFAULTS, Infinity), plan);
   assert(planAnswer("b", SIMULATE_DEFAULTS, Infinity).hash !== plan.hash);
   assert(planAnswer("a", { ...SIMULATE_DEFAULTS, seed: 2 }, Infinity).hash !== plan.hash);
 });
 
-Deno.test("planAnswer() hits the fractions and means that it was asked for", () => {
+Deno.test("planAnswer() meets the requested fractions and means", () => {
   const options = { ...SIMULATE_DEFAULTS, refusals: 0.13, truncated: 0.05, jitter: 0.5 };
   const plans = PROMPTS.map((prompt) => planAnswer(prompt, options, Infinity));
   const mean = (of: (plan: typeof plans[0]) => number) =>
@@ -57,7 +57,7 @@ Deno.test("answerText() names the prompt, quotes it, and is as long as its token
   assertEquals(answerText({ ...plan, answerTokens: 100_000 }, "x").length, 400_000);
 });
 
-Deno.test("answerText() does not cut a character in two", () => {
+Deno.test("answerText() does not split a character", () => {
   const plan = planAnswer("a", SIMULATE_DEFAULTS, Infinity);
   assert(answerText(plan, "a" + "😀".repeat(60)).isWellFormed());
 });

@@ -30,7 +30,7 @@ Deno.test("AttemptCounter counts per prompt and forgets only what is old", () =>
   assertEquals(counter.count(2), 1);
 });
 
-Deno.test("Sleepers.close() wakes who sleeps and leaves no timer", async () => {
+Deno.test("Sleepers.close() wakes all sleepers and leaves no timer", async () => {
   const sleepers = new Sleepers();
   const asleep = sleepers.sleep(1e9);
   await sleepers.sleep(0);

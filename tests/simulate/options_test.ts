@@ -7,11 +7,11 @@ import {
   SIMULATE_DEFAULTS,
 } from "../../lib/simulate/options.ts";
 
-Deno.test("parseSimulateOptions() takes the defaults when it is given nothing", () => {
+Deno.test("parseSimulateOptions() uses the defaults without arguments", () => {
   assertEquals(parseSimulateOptions(""), SIMULATE_DEFAULTS);
 });
 
-Deno.test("parseSimulateOptions() reads what is named and leaves the rest", () => {
+Deno.test("parseSimulateOptions() reads the named options and keeps the other defaults", () => {
   assertEquals(parseSimulateOptions("latency=50, errors=0.01,rpm=600,"), {
     ...SIMULATE_DEFAULTS,
     latency: 50,
@@ -34,7 +34,7 @@ Deno.test("parseSimulateOptions() names the bad option and the nearest right one
   assertThrows(() => parseSimulateOptions("__proto__=5"), TypeError, "there is no such option");
 });
 
-Deno.test("parseSimulateOptions() says what a value must be", () => {
+Deno.test("parseSimulateOptions() tells what a value must be", () => {
   assertThrows(
     () => parseSimulateOptions("errors=2"),
     RangeError,

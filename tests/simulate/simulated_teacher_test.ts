@@ -8,7 +8,7 @@ import {
   type SimulatedTeacherOptions,
 } from "../../lib/simulate/simulated_teacher.ts";
 
-/** Answers at once, and says little. */
+/** Answers at once and briefly. */
 function serve(options: SimulatedTeacherOptions = {}): SimulatedTeacher {
   return serveSimulatedTeacher({ latency: 0, tokens: 40, ...options });
 }
@@ -66,7 +66,7 @@ Deno.test("serveSimulatedTeacher() reasons before it answers, and stops at max_t
 });
 
 for (const latency of [0, 20]) {
-  Deno.test(`serveSimulatedTeacher() streams what it would say whole, latency ${latency}`, async () => {
+  Deno.test(`serveSimulatedTeacher() streams the same answer as without streaming, latency ${latency}`, async () => {
     await using teacher = serve({ latency, reasoning: 60, tokens: 200 });
     const whole = await (await post(teacher, chat("one"))).json();
     const options = { stream: true, stream_options: { include_usage: true } };
@@ -86,7 +86,7 @@ for (const latency of [0, 20]) {
   });
 }
 
-Deno.test("serveSimulatedTeacher() tells no usage in a stream unless it is asked", async () => {
+Deno.test("serveSimulatedTeacher() sends no usage in a stream unless requested", async () => {
   await using teacher = serve();
   const events = await eventsOf(await post(teacher, chat("one", { stream: true })));
   assert(events.every((event) => !event.includes('"usage"')));
@@ -150,7 +150,7 @@ Deno.test("serveSimulatedTeacher() answers 429 past its capacity, and frees it a
   assertEquals(await Promise.all(both), [200, 200]);
 });
 
-Deno.test("serveSimulatedTeacher() frees the place of a stream that no one reads on", async () => {
+Deno.test("serveSimulatedTeacher() frees the place of a stream that is not read further", async () => {
   await using teacher = serve({ capacity: 1, latency: 50 });
   const streamed = await post(teacher, chat("1", { stream: true }));
   assertEquals(await statusOf(post(teacher, chat("2"))), 429);
@@ -169,7 +169,7 @@ Deno.test("serveSimulatedTeacher() takes the latency that a prompt was given", a
   }
 });
 
-Deno.test("serveSimulatedTeacher() says what is wrong with a body, and answers nothing else", async () => {
+Deno.test("serveSimulatedTeacher() tells the problem of an invalid body", async () => {
   await using teacher = serve();
   const refused: [unknown, string][] = [
     ["{", "Cannot parse the body of the request: it must be JSON"],
@@ -223,13 +223,13 @@ Deno.test("serveSimulatedTeacher() refuses options that it does not know", () =>
   assertThrows(() => serve({ latenci: 1 } as SimulatedTeacherOptions), TypeError, "latency");
 });
 
-Deno.test("serveSimulatedTeacher() says so when its port is taken", async () => {
+Deno.test("serveSimulatedTeacher() tells when its port is taken", async () => {
   await using teacher = serve();
   const message = `Cannot listen on port ${teacher.port}: another program does`;
   assertThrows(() => serve({ port: teacher.port }), UsageError, message);
 });
 
-Deno.test("serveSimulatedTeacher() breaks answers, and gives them up, as often as it was told", async () => {
+Deno.test("serveSimulatedTeacher() breaks off answers as often as configured", async () => {
   await using teacher = serve({ broken: 0.3, aborted: 0.3 });
   const seen = { broken: 0, abort: 0, stop: 0 };
   for (let i = 0; i < 100; i++) {

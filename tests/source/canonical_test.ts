@@ -6,14 +6,14 @@ function canonical(text: string): string {
 }
 
 Deno.test("canonicalJson() sorts keys by UTF-16 units at every level", () => {
-  // U+1F600 is written with surrogates (from D83D), so it stands before U+FF5E.
+  // U+1F600 is written with surrogates (from D83D), so it comes before U+FF5E.
   assertEquals(
     canonical('{"～":1,"😀":2,"b":{"z":"1","10":"2","7":"3"},"a":[],"B":{}}'),
     '{"B":{},"a":[],"b":{"10":"2","7":"3","z":"1"},"😀":2,"～":1}',
   );
 });
 
-Deno.test("canonicalJson() drops white space and spells strings one way", () => {
+Deno.test("canonicalJson() drops white space and writes strings in one way", () => {
   const text = ' { "a" : [ true , null, "\\u0041\\/\\ud800" ] } ';
   assertEquals(canonical(text), '{"a":[true,null,"A/\\ud800"]}');
 });

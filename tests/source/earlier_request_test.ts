@@ -4,8 +4,10 @@ import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts"
 
 type Case = [row: string, hash: string, difference?: string, options?: RowParserOptions];
 
-/** Rows, the `prompt_hash` that an earlier version has written for them, and what is sent in another way now:
- * undefined for nothing, "" where only null keys are left out. */
+/**
+ * Rows, the `prompt_hash` that an earlier version has written for them, and the part of the request
+ * that has changed: undefined for none, "" where only null keys are omitted.
+ */
 const CASES: readonly Case[] = [
   ['{"prompt":"hi"}', "4f1b70e48d8f08ca"],
   ['{"prompt":"hi","params":{"temperature":1.0},"tools":[]}', "5ab253519c08f2e7"],
@@ -87,7 +89,7 @@ const CASES: readonly Case[] = [
 ];
 
 for (const [text, hash, difference, options] of CASES) {
-  Deno.test(`what an earlier version has sent for ${text.slice(0, 80)} is known`, () => {
+  Deno.test(`the request of an earlier version for ${text.slice(0, 80)} is known`, () => {
     const parser = new RowParser(options);
     const row = parser.parse(text);
     if (!(row instanceof ParsedRow)) throw new Error(row.problem);
@@ -97,7 +99,7 @@ for (const [text, hash, difference, options] of CASES) {
   });
 }
 
-Deno.test("what an earlier version refused is known to be nothing", () => {
+Deno.test("a row that an earlier version refused has no earlier request", () => {
   const parser = new RowParser();
   for (const text of ['{"prompt":7}', '{"conversations":[null]}', '{"label":1}', "[1]"]) {
     assertEquals(parser.earlier(text), undefined);

@@ -10,7 +10,7 @@ Deno.test("parseLossless() keeps numbers as they were written", () => {
   assertEquals(roundTrip(text), text);
 });
 
-Deno.test("parseLossless() leaves numbers that JavaScript writes alike alone", () => {
+Deno.test("parseLossless() does not wrap numbers that JavaScript writes in the same way", () => {
   assertEquals(parseLossless('{"a":1,"b":0.5,"c":1e+21}'), { a: 1, b: 0.5, c: 1e21 });
 });
 
@@ -32,7 +32,7 @@ Deno.test("parseLossless() throws where JSON.parse throws", () => {
   assertThrows(() => parseLossless("{"), SyntaxError);
 });
 
-Deno.test("isRawJson() knows what parseLossless() made", () => {
+Deno.test("isRawJson() recognises values of parseLossless()", () => {
   assert(isRawJson(parseLossless("1.0")));
   assert(!isRawJson({ rawJSON: "1.0" }));
 });

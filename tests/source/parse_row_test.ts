@@ -27,7 +27,7 @@ Deno.test("parse() gives a bare array the text of an object", () => {
   );
 });
 
-Deno.test("parse() names a row by its own hash when it gives itself no uid", () => {
+Deno.test("parse() uses a row's hash as its uid when it has none", () => {
   const text = '{"b":1.0,"prompt":"p"}';
   const hash = sha256Hex(text);
   const row = good(' { "prompt" : "\\u0070", "b":1.0 } ');
@@ -36,7 +36,7 @@ Deno.test("parse() names a row by its own hash when it gives itself no uid", () 
   assertNotEquals(good('{"prompt":"p","b":1}').uid, row.uid);
 });
 
-Deno.test("parse() derives a uid from nothing but the row", () => {
+Deno.test("parse() derives a uid only from the row", () => {
   const text = '{"prompt":"p","text":"t"}';
   const { uid } = good(text);
   for (
@@ -58,7 +58,7 @@ Deno.test("parse() tells rows of one given uid apart by contentHash", () => {
   assertNotEquals(good('{"id":1,"prompt":"p","n":1}').contentHash, row.contentHash);
 });
 
-Deno.test("parse() gives a bare array its hash alone", () => {
+Deno.test("parse() gives a bare array only its hash", () => {
   const text = '[{"content":"q","role":"user"}]';
   assertEquals(good(text, { uidField: ["0", "length"] }).uid, sha256Hex(text).slice(0, 32));
 });
@@ -94,7 +94,7 @@ Deno.test("parse() fills a template with numbers as written beside parameters", 
   assertEquals(row.messages, [{ role: "user", content: "n=1.0" }]);
 });
 
-Deno.test("parse() names the fields that Retort writes too", () => {
+Deno.test("parse() names the fields that Retort writes, too", () => {
   assertEquals(good('{"prompt":"p"}').clashes, []);
   assertEquals(good('{"prompt":"p"}').clashes, good('{"question":"q"}').clashes);
   assertEquals(
@@ -104,7 +104,7 @@ Deno.test("parse() names the fields that Retort writes too", () => {
   assert(Object.isFrozen(good('{"prompt":"p"}').clashes));
 });
 
-Deno.test("parse() says why a line is no row", () => {
+Deno.test("parse() tells why a line is not a row", () => {
   assertEquals(
     problemOf('{"prompt" "p"}'),
     "not JSON: Expected ':' after property name in JSON at position 10",

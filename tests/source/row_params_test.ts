@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowParser } from "../../lib/source/parse_row.ts";
 
-/** A row's parameters as they would be sent, or what is wrong with them. */
+/** A row's parameters as they would be sent, or their problem. */
 function paramsOf(row: string): string | undefined {
   const parsed = new RowParser().parse(row);
   return "problem" in parsed ? parsed.problem : JSON.stringify(parsed.params);
@@ -30,7 +30,7 @@ Deno.test("parse() takes params and tools of every other shape, as written", () 
   assertEquals(paramsOf('{"prompt":"p","params":{},"tools":[]}'), undefined);
 });
 
-Deno.test("parse() leaves out what the client says itself", () => {
+Deno.test("parse() omits parameters that the client sets", () => {
   assertEquals(
     paramsOf('{"prompt":"p","params":{"stream":true,"stream_options":{},"seed":1}}'),
     '{"seed":1}',
@@ -69,7 +69,7 @@ Deno.test("parse() refuses params and tools of a wrong type", () => {
   );
 });
 
-Deno.test("parse() refuses more than one sample a row", () => {
+Deno.test("parse() refuses more than one sample per row", () => {
   const reason = "must be 1: use --samples for several answers";
   const asShown = { "2": "2", "2.0": "2", '"2"': '"2"', "1e400": "Infinity" };
   for (const [n, shown] of Object.entries(asShown)) {

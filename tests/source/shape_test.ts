@@ -1,7 +1,7 @@
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RowParser, type RowParserOptions } from "../../lib/source/parse_row.ts";
 
-/** What is found in a row: its shape and messages, or what is wrong with it. */
+/** The shape and messages of a row, or its problem. */
 function read(row: unknown, options: RowParserOptions = {}) {
   const parsed = new RowParser(options).parse(JSON.stringify(row));
   return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
@@ -31,7 +31,7 @@ Deno.test("parse() reads OpenAI Batch rows", () => {
   );
 });
 
-Deno.test("parse() takes a body that is no Batch row for any other field", () => {
+Deno.test("parse() treats a body that is not a Batch row like any other field", () => {
   assertEquals(read({ body: { text: "b" }, question: "q" }), ["question", [user("q")]]);
   assertEquals(read({ body: "text", custom_id: "1", url: "u", prompt: "q" }), [
     "prompt",
@@ -88,7 +88,7 @@ Deno.test("parse() sends the trailing turn with continue_final_message", () => {
   ]);
 });
 
-Deno.test("parse() names what is wrong with a message", () => {
+Deno.test("parse() names the problem of a message", () => {
   const problems: [unknown, string][] = [
     [3, '"messages" must be an array of messages: current value is 3'],
     [[], '"messages" must not be empty'],
@@ -149,7 +149,7 @@ Deno.test("parse() maps the speakers of ShareGPT", () => {
   assertEquals(read({ conversations, system: "top" }), read({ conversations }));
 });
 
-Deno.test("parse() names what is wrong with a ShareGPT turn", () => {
+Deno.test("parse() names the problem of a ShareGPT turn", () => {
   const problems: [unknown, string][] = [
     ["x", '"conversations" must be an array of messages: current value is "x"'],
     [[], '"conversations" must not be empty'],
@@ -201,7 +201,7 @@ Deno.test("parse() reads a prompt, a question and an instruction", () => {
   assertEquals(read({ instruction: "i", history: "of Rome" }), ["instruction", [user("i")]]);
 });
 
-Deno.test("parse() refuses prompts that are no text", () => {
+Deno.test("parse() refuses prompts that are not text", () => {
   assertEquals(read({ prompt: 7 }), '"prompt" must be a string: current value is 7');
   assertEquals(read({ prompt: {} }), '"prompt" must be a string: current value is an object');
   assertEquals(

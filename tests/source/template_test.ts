@@ -22,7 +22,7 @@ Deno.test("compileTemplate() inserts other values as JSON with numbers as writte
   );
 });
 
-Deno.test("compileTemplate() follows dotted paths, a field of that very name first", () => {
+Deno.test("compileTemplate() follows dotted paths, a field of exactly that name first", () => {
   const row = '{"a":{"b":{"c":"deep"}},"l":[{"x":2.50}],"d.e":"flat","d":{"e":"deep"}}';
   assertEquals(render("{{a.b.c}} {{l.0.x}} {{d.e}}", row), "deep 2.50 flat");
 });
@@ -40,7 +40,7 @@ Deno.test("compileTemplate() makes a bad row of an empty prompt", () => {
   assertEquals(render(" {{q}}\n", '{"q":" "}'), "bad: template gives an empty prompt for this row");
 });
 
-Deno.test("compileTemplate() leaves other braces alone", () => {
+Deno.test("compileTemplate() does not change other braces", () => {
   assertEquals(render('{"a":{"b":{{x}}}}', '{"x":"1"}'), '{"a":{"b":1}}');
   assertEquals(render("{{x}} } }}", '{"x":"1"}'), "1 } }}");
 });
@@ -56,6 +56,6 @@ Deno.test("compileTemplate() refuses a {{ that is not closed or names nothing", 
 });
 
 Deno.test("compileTemplate() refuses a template that sends the same prompt for every row", () => {
-  // A shell makes this of "Solve: $question".
+  // A shell turns "Solve: $question" into this.
   assertThrows(() => compileTemplate("Solve: "), RangeError, "it must name a field, as in");
 });

@@ -7,7 +7,7 @@ function uidOf(text: string, named: string[] = [], namedLast = false): string | 
   return uid instanceof RowProblem ? `bad: ${uid.problem}` : uid;
 }
 
-Deno.test("givenUid() looks at the named fields, uid, custom_id, id, and in this order", () => {
+Deno.test("givenUid() reads the named fields, uid, custom_id, id, in this order", () => {
   const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
   assertEquals(uidOf(JSON.stringify(row), ["A", "B"]), "4");
   assertEquals(uidOf(JSON.stringify({ ...row, A: null, B: "" }), ["A", "B"]), "1");
@@ -16,7 +16,7 @@ Deno.test("givenUid() looks at the named fields, uid, custom_id, id, and in this
   assertEquals(uidOf('{"A":[1],"id":"3"}', ["A"])?.slice(0, 8), 'bad: "A"');
 });
 
-Deno.test("givenUid() looks at the named fields last where an earlier version has begun", () => {
+Deno.test("givenUid() reads the named fields last where an earlier version has begun", () => {
   const row = { B: "5", A: "4", id: "3", custom_id: "2", uid: "1" };
   assertEquals(uidOf(JSON.stringify(row), ["A", "B"], true), "1");
   assertEquals(uidOf(JSON.stringify({ ...row, uid: null }), ["A", "B"], true), "2");
@@ -55,7 +55,7 @@ Deno.test("givenUid() takes __proto__ and constructor as ids and as fields", () 
   assertEquals(uidOf('{"__proto__":2.0}', ["__proto__"]), "2.0");
 });
 
-Deno.test("givenUid() refuses other types and passes over the empty string", () => {
+Deno.test("givenUid() refuses other types and skips the empty string", () => {
   assertEquals(
     uidOf('{"uid":true,"id":"a"}'),
     'bad: "uid" must be a string or a number: current value is true',
@@ -72,7 +72,7 @@ Deno.test("givenUid() keeps a lone surrogate", () => {
   assertEquals(uidOf('{"id":"\\ud800"}'), "\ud800");
 });
 
-Deno.test("derivedUid() is the same for one row in two spellings", () => {
+Deno.test("derivedUid() is the same for two notations of one row", () => {
   const hash = (text: string) => derivedUid(JSON.parse(text), text);
   assertEquals(hash('{"a":"1","b":1.0}'), hash('{ "b":1.0, "a":"\\u0031" }'));
   assertEquals(hash('{"a":"1"}').length, 32);

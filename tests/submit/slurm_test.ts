@@ -1,4 +1,4 @@
-/** Tests of lib/submit/slurm.ts: the script runs in a shell where Slurm's programs are played. @module */
+/** Tests of lib/submit/slurm.ts: the script runs in a shell with fake programs of Slurm. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { type ShardJob, slurmArrays, slurmScript } from "../../lib/submit/mod.ts";
@@ -16,7 +16,7 @@ const JOB: ShardJob = {
 interface Played {
   /** Exit codes of the program, one for each start; the last one for all others. */
   readonly codes: readonly number[];
-  /** What `squeue` says. @default "RUNNING" */
+  /** The output of `squeue`. @default "RUNNING" */
   readonly state?: string;
   /** Whether the job was cancelled. */
   readonly isCancelled?: boolean;
@@ -24,7 +24,7 @@ interface Played {
   readonly hasTerm?: boolean;
 }
 
-/** Runs the script of an array task; gives its exit code and what was called. */
+/** Runs the script of an array task; returns its exit code and the called programs. */
 async function play({ codes, state = "RUNNING", isCancelled = false, hasTerm = false }: Played) {
   await using dir = await tempDir();
   const calls = dir.path("calls");
@@ -119,7 +119,7 @@ for (const [name, played, expected] of CASES) {
   });
 }
 
-Deno.test("more shards than an array takes are several arrays, which share the parallel ones", () => {
+Deno.test("more shards than an array allows become several arrays, which share the limit of parallel tasks", () => {
   assertEquals(slurmArrays({ shards: 2_500, parallel: 100 }, 1_000), [
     { base: 0, tasks: 1_000, parallel: 33 },
     { base: 1_000, tasks: 1_000, parallel: 33 },

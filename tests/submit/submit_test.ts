@@ -1,4 +1,6 @@
-/** Tests of `submit`: what it prints, what it refuses, and the manifests as Kubernetes runs them. @module */
+/**
+ * Tests of `submit`: its output, its refusals, and the manifests as Kubernetes runs them. @module
+ */
 
 import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { parse } from "../../lib/deps/std_yaml.ts";
@@ -15,7 +17,7 @@ function manifestsOf(text: string): any[] {
   return text.split(/^---$/m).map((one) => parse(one));
 }
 
-Deno.test("a Kubernetes job ends, restarts and skips as its exit codes say", () => {
+Deno.test("a Kubernetes job ends, restarts and skips by its exit codes", () => {
   const job = {
     name: "retort-in",
     shards: 8,

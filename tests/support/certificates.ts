@@ -1,5 +1,5 @@
 /**
- * Certificates of an authority of our own, made by the command `openssl`.
+ * Certificates of a test authority, made with `openssl`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export interface Pair {
   readonly key: string;
 }
 
-/** An authority, and what it has signed. */
+/** An authority and the certificates that it has signed. */
 export interface Certificates {
   /** The certificate of the authority. */
   readonly ca: string;
@@ -29,7 +29,7 @@ export interface Certificates {
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
 const DAYS = ["-days", "2"];
 
-/** Makes them, or gives undefined, and says so, where there is no `openssl`. */
+/** Creates them, or returns undefined with a message where there is no `openssl`. */
 export async function makeCertificates(): Promise<Certificates | undefined> {
   await using dir = await tempDir();
   const openssl = async (...args: string[]) => {

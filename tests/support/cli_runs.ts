@@ -1,6 +1,6 @@
 /**
- * Runs command lines one after the other in one process, whose permissions they share: what `runCliEach()` starts. Reads
- * them as JSON from standard input, and prints what became of them as JSON.
+ * Runs command lines one after the other in one process, whose permissions they share: what
+ * `runCliEach()` starts. Reads them as JSON from standard input, and prints their results as JSON.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Time that a test moves by hand. It stands in for `setTimeout`, `setInterval`, what clears them and
+ * A clock that a test moves. It replaces `setTimeout`, `setInterval`, what clears them and
  * `performance.now` until its block ends: `using clock = new FakeClock()`.
  *
  * @module
@@ -25,21 +25,21 @@ const REAL = {
   now: performance.now,
 };
 
-/** A clock that stands still until it is told otherwise. */
+/** A clock that moves only when a test moves it. */
 export class FakeClock implements Disposable {
   #nowMs = 0;
   #nextId = 1;
-  /** Those that were cleared are in it until their time has come. */
+  /** Includes cleared timers until their time has come. */
   readonly #timers = new BinaryHeap<Timer>((a, b) => a.dueAt - b.dueAt || a.id - b.id);
   readonly #timeouts = new Set<number>();
   readonly #intervals = new Set<number>();
   /** How many timers have fired so far, intervals not counted. */
   fired = 0;
 
-  /** Takes the place of the real one. */
+  /** Replaces the real clock. */
   constructor() {
     const setTimer = (callback: () => void, delayMs = 0): number => {
-      // As the real one does it: a delay that does not fit into 32 bits is none.
+      // Like the real one: a delay that does not fit into 32 bits counts as 0.
       const delay = delayMs > MAX_DELAY_MS ? 0 : Math.max(0, delayMs);
       const id = this.#nextId++;
       this.#timeouts.add(id);
@@ -77,7 +77,7 @@ export class FakeClock implements Disposable {
     return this.#intervals.size;
   }
 
-  /** Lets time pass, timer by timer; what each of them sets off has run when this resolves. */
+  /** Lets time pass, timer by timer; when it resolves, all their effects have run. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     for (let next = this.#timers.peek(); next !== undefined; next = this.#timers.peek()) {
@@ -90,7 +90,10 @@ export class FakeClock implements Disposable {
     await settled();
   }
 
-  /** Lets time pass at once, as over a machine that sleeps: what was due meanwhile is late, and an interval fires once. */
+  /**
+   * Lets time pass in one step, as when a machine sleeps: timers due meanwhile fire late, and an
+   * interval fires once.
+   */
   async sleep(byMs: number): Promise<void> {
     this.#nowMs += byMs;
     const due: Timer[] = [];
@@ -99,7 +102,7 @@ export class FakeClock implements Disposable {
     await settled();
   }
 
-  /** Gives whether it was not cleared. */
+  /** Returns whether it was not cleared. */
   #fire(timer: Timer): boolean {
     const { id, dueAt, callback, everyMs } = timer;
     if (everyMs === undefined) {
@@ -114,7 +117,7 @@ export class FakeClock implements Disposable {
     return true;
   }
 
-  /** Gives the real ones back. */
+  /** Restores the real clock. */
   [Symbol.dispose](): void {
     globalThis.setTimeout = REAL.setTimeout;
     globalThis.clearTimeout = REAL.clearTimeout;
@@ -124,8 +127,10 @@ export class FakeClock implements Disposable {
   }
 }
 
-/** Resolves once everything that needs neither time nor a file has happened: one real turn of the
- * event loop, before which all promises that can settle have settled. */
+/**
+ * Resolves after one real turn of the event loop, when all promises that need neither time nor a
+ * file have settled.
+ */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,5 @@
 /**
- * A page of `docs/` of which a part is generated from test cases.
+ * A page of `docs/` with a part that is generated from test cases.
  *
  * @module
  */
@@ -9,14 +9,16 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 const START = "<!-- cases -->";
 const END = "<!-- end of cases -->";
 
-/** The page with its generated part as it should be. */
+/** The page with its generated part up to date. */
 export function withGenerated(page: string, tables: string): string {
   const start = page.indexOf(START) + START.length, end = page.indexOf(END);
   if (start < START.length || end < start) throw new Error(`There is no ${START} … ${END}`);
   return `${page.slice(0, start)}\n\n${tables}\n\n${page.slice(end)}`;
 }
 
-/** Fails with the lines that differ unless the page is what the script `remedy` would write. */
+/**
+ * Fails with the lines that differ unless the page is equal to the output of the script `remedy`.
+ */
 export function assertCurrent(page: string, wanted: string, remedy: string): void {
   const there = generatedLines(page), right = generatedLines(wanted);
   const without = (lines: string[], others: string[]) => {

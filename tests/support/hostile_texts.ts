@@ -1,6 +1,6 @@
 /**
- * Texts that a prompt, a model or a server could hold and that try to be more than text: scripts, markup,
- * styles, and what steers a terminal. Those that run in a page set `hacked` or open a dialog.
+ * Hostile texts of a prompt, a model or a server: scripts, markup, styles, and control sequences of
+ * a terminal. Those that run in a page set `hacked` or open a dialog.
  *
  * @module
  */
@@ -74,7 +74,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   // One text for many places.
   "jaVasCript:/*-/*`/*\\`/*'/*\"/**/(hacked=1)//</stYle/</scRipt/--!>\\x3csVg/<sVg/oNloAd=hacked=1//>",
   "'-hacked=1-'\"-hacked=1-\"",
-  // Characters that are seen as something else.
+  // Characters that look like others.
   "a\u2028hacked=1\u2029b",
   "a\u0000b<scr\u0000ipt>hacked=1</scr\u0000ipt>",
   "\u202egnp.exe\u202c \u2066right\u2069",
@@ -83,7 +83,7 @@ export const HOSTILE_TEXTS: readonly string[] = [
   "\uff1cscript\uff1ehacked=1\uff1c/script\uff1e",
   "+ADw-script+AD4-hacked=1+ADw-/script+AD4-",
   "Z\u0351\u036b\u0343a\u0334l\u0321g\u0322o",
-  // What steers a terminal.
+  // Control sequences of a terminal.
   "\x1b[2J\x1b[H\x1b[31mred\x1b[0m",
   "\x1b]0;owned\x07\x1b]52;c;aGFja2Vk\x07",
   "\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x1b\\",

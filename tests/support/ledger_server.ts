@@ -1,21 +1,21 @@
 /**
- * A real HTTP server that answers like a teacher and keeps a ledger of what it was asked.
+ * A real HTTP server that answers like a teacher and keeps a ledger of its requests.
  *
  * @module
  */
 
 /** One POST, as the ledger saw it. */
 export interface LedgerRequest {
-  /** Which POST it is, from 1. */
+  /** The number of the POST, from 1. */
   readonly n: number;
-  /** How many times this prompt has been asked, this one included. */
+  /** The number of POSTs with this prompt, including this one. */
   readonly asked: number;
   /** The last user message as text; "" where there is none. */
   readonly prompt: string;
   /** The parsed body. */
   // deno-lint-ignore no-explicit-any -- a test knows what it sent
   readonly body: any;
-  /** The body as it came. */
+  /** The raw body. */
   readonly text: string;
   /** The headers of the request. */
   readonly headers: Headers;
@@ -25,7 +25,7 @@ export interface LedgerRequest {
   readonly signal: AbortSignal;
 }
 
-/** Answers a POST; nothing means `answer to <prompt>`. */
+/** Answers a POST; undefined means `answer to <prompt>`. */
 export type LedgerHandler = (
   request: LedgerRequest,
 ) => Response | undefined | void | Promise<Response | undefined | void>;
@@ -36,15 +36,15 @@ export interface LedgerServer extends AsyncDisposable {
   readonly url: string;
   /** The port. */
   readonly port: number;
-  /** How many POSTs came. */
+  /** The number of POSTs. */
   readonly posts: number;
-  /** How many POSTs are being answered. */
+  /** The number of POSTs in progress. */
   readonly inFlight: number;
-  /** The most that were being answered at once. */
+  /** The maximum number of POSTs in progress at the same time. */
   readonly peakInFlight: number;
   /** Every POST in the order in which the bodies were read, unless `keep: false`. */
   readonly requests: readonly LedgerRequest[];
-  /** How many times each prompt (last user message) was asked. */
+  /** The number of POSTs for each prompt (last user message). */
   readonly prompts: ReadonlyMap<string, number>;
   /** Resolves once `count` POSTs have come. */
   untilPosts(count: number): Promise<void>;
@@ -52,7 +52,7 @@ export interface LedgerServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** How a ledger is kept. */
+/** The options of a ledger. */
 export interface LedgerOptions {
   /** Whether `requests` are kept. @default true */
   keep?: boolean;
@@ -86,7 +86,7 @@ export function serveLedger(handler?: LedgerHandler, options: LedgerOptions = {}
         text,
         path,
         headers: request.headers,
-        // Touched only by who wants it: Deno says a word about it on the console.
+        // Read only by tests that need it: Deno prints a warning about it.
         get signal() {
           return request.signal;
         },
@@ -104,7 +104,7 @@ export function serveLedger(handler?: LedgerHandler, options: LedgerOptions = {}
     port: options.port ?? 0,
     signal: abort.signal,
     onListen() {},
-    // A body that is cut off because the client went away is what some tests are about.
+    // Some tests expect a body that is cut off because the client has left.
     onError: (error) => new Response(String(error), { status: 500 }),
   }, answer);
   const { port } = server.addr;
@@ -158,7 +158,7 @@ export function chatAnswer(
   };
 }
 
-/** An error as OpenAI-compatible servers answer it. */
+/** An error response of OpenAI-compatible servers. */
 export function errorAnswer(
   status: number,
   message = `status ${status}`,

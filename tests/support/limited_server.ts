@@ -1,6 +1,6 @@
 /**
- * A teacher on a real port that takes no more than it can: a token bucket, a number of requests at
- * once, a latency. It can be killed and revived, and keeps a ledger with times.
+ * A teacher on a real port with a rate limit (a token bucket), a limit of concurrent requests and a
+ * latency. It can be killed and restarted, and keeps a ledger with times.
  *
  * @module
  */
@@ -14,19 +14,19 @@ import {
   serveLedger,
 } from "./ledger_server.ts";
 
-/** What a limited teacher takes. */
+/** The limits of a teacher. */
 export interface LimitedOptions {
   /** Milliseconds until an answer. Refusals come at once. @default 20 */
   latencyMs?: number;
-  /** Requests a second; past that 429. @default no limit */
+  /** Requests per second; above that, 429. @default no limit */
   perSecond?: number;
-  /** Requests that it takes at once after a pause. @default perSecond */
+  /** The burst that it accepts after a pause. @default perSecond */
   burst?: number;
-  /** Requests in flight; past that 503. @default no limit */
+  /** Requests in flight; above that, 503. @default no limit */
   capacity?: number;
   /** The header `Retry-After` of a refusal; undefined for none. @default none */
   retryAfter?: (entry: LedgerEntry) => string | undefined;
-  /** Answers a request that it takes, after the latency; nothing means `answer to <prompt>`. */
+  /** Answers an accepted request after the latency; undefined means `answer to <prompt>`. */
   answer?: (request: LedgerRequest, entry: LedgerEntry) => Response | undefined;
 }
 
@@ -38,9 +38,9 @@ export interface LedgerEntry {
   readonly at: number;
   /** The last user message. */
   readonly prompt: string;
-  /** What it was answered with; undefined while it was not. */
+  /** The status of its answer; undefined until then. */
   status: number | undefined;
-  /** When it was answered; undefined while it was not. */
+  /** When it was answered; undefined until then. */
   answeredAt: number | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface LimitedServer extends AsyncDisposable {
   readonly url: string;
   /** Every POST of all its lives, in the order in which they came. */
   readonly ledger: readonly LedgerEntry[];
-  /** How many POSTs are being answered. */
+  /** The number of POSTs in progress. */
   readonly inFlight: number;
   /** How many POSTs were answered with this status; undefined counts those that were not answered. */
   count(status: number | undefined): number;
@@ -95,7 +95,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
     inFlight++;
     try {
       const response = await respond(request, entry);
-      // A server that was killed has answered no one.
+      // A killed server has not answered.
       if (life !== born) return response;
       entry.status = response.status;
       entry.answeredAt = performance.now();
@@ -126,7 +126,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
     life++;
     inFlight = 0;
     await dying?.close();
-    // Now that their connections are cut no one hears what they say.
+    // Their connections are cut: nobody gets their answers.
     sleeping.close();
   };
   return {

@@ -1,5 +1,5 @@
 /**
- * The TypeScript that stands on the pages of the documentation.
+ * The TypeScript examples of the documentation.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface PageCode {
 
 /** Where examples import from. */
 export const IMPORTED_FROM = "https://…/";
-/** The teacher that examples ask. */
+/** The teacher of the examples. */
 export const TEACHER = "http://127.0.0.1:8000/v1";
 
 /** All examples of README and docs. */

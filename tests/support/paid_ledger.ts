@@ -1,5 +1,5 @@
 /**
- * A server that keeps a ledger of the answers it delivered, and what became of them on disk.
+ * A server that keeps a ledger of its answers, to compare with the results on disk.
  *
  * @module
  */
@@ -7,15 +7,15 @@
 import { chatAnswer, type LedgerRequest, type LedgerServer, serveLedger } from "./ledger_server.ts";
 import type { TempDir } from "./temp.ts";
 
-/** What an answer of the ledger is like; a `Response` is sent as it is and counts as no answer. */
+/** An answer of the ledger; a `Response` is sent as it is and does not count as an answer. */
 export interface PaidAnswer {
-  /** What it begins with. @default "answer" */
+  /** Its first words. @default "answer" */
   readonly text?: string;
-  /** Why it ended. @default "stop" */
+  /** Its finish reason. @default "stop" */
   readonly finishReason?: string;
 }
 
-/** A server whose answers are told apart. */
+/** A server with distinct answers. */
 export interface PaidServer extends AsyncDisposable {
   /** The server. */
   readonly server: LedgerServer;
@@ -47,7 +47,9 @@ export async function lostAnswers(dir: TempDir, { answers }: PaidServer): Promis
   return answers.map(({ text }) => text).filter((text) => !kept.has(text));
 }
 
-/** The same once lines that are out of date may be gone: of each prompt the last answer counts. */
+/**
+ * The same where outdated lines may have been removed: only the last answer of each prompt counts.
+ */
 export async function lostLastAnswers(dir: TempDir, { answers }: PaidServer): Promise<string[]> {
   const kept = await keptTexts(dir);
   const last = new Map(answers.map(({ prompt, text }) => [prompt, text]));

@@ -1,6 +1,6 @@
 /**
- * The command line as a user meets it: `cli.ts` in this process, or in a process of its own where a test needs
- * signals, a working folder, permissions or an end that is not its own.
+ * Runs the command line like a user: `cli.ts` in this process, or in a process of its own where a
+ * test needs signals, a working folder, permissions or to be killed.
  *
  * @module
  */
@@ -15,17 +15,17 @@ import "../../cli/run_command.ts";
 export const REPOSITORY: string = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/[\\/]$/, "");
 
-/** How a process is started. */
+/** The options of a process. */
 export interface CliOptions {
   /** Its working folder. @default the repository */
   cwd?: string;
   /** Variables over the clean environment (PATH, HOME, DENO_DIR, NO_COLOR and little else). */
   env?: Record<string, string>;
-  /** What it reads from standard input. @default nothing */
+  /** Its standard input. @default empty */
   stdin?: string | Uint8Array;
   /** Kills it (SIGKILL). */
   signal?: AbortSignal;
-  /** What `deno run` gets before the script. @default ["-A"] */
+  /** The arguments of `deno run` before the script. @default ["-A"] */
   permissions?: string[];
   /** The script. @default "cli.ts" of this repository */
   script?: string;
@@ -33,25 +33,25 @@ export interface CliOptions {
   ownProcess?: boolean;
 }
 
-/** What became of a process. */
+/** The result of a process. */
 export interface CliResult {
   /** Its exit code; 128 + the signal's number where a signal ended it. */
   readonly code: number;
   /** The signal that ended it. */
   readonly signal: Deno.Signal | null;
-  /** All that it wrote to standard output. */
+  /** Its standard output. */
   readonly stdout: string;
-  /** All that it wrote to standard error. */
+  /** Its standard error. */
   readonly stderr: string;
 }
 
-/** A process that runs. Dispose of it or await `output()`. */
+/** A running process. Dispose of it or await `output()`. */
 export interface CliProcess extends AsyncDisposable {
   /** Its process id. */
   readonly pid: number;
-  /** Sends a signal; nothing happens where it has ended already. @default "SIGTERM" */
+  /** Sends a signal, unless it has ended. @default "SIGTERM" */
   kill(signal?: Deno.Signal): void;
-  /** Waits until what it wrote to standard error so far matches. Rejects when it ends before that. */
+  /** Waits until its standard error matches. Rejects when it ends before that. */
   untilStderr(pattern: RegExp): Promise<RegExpExecArray>;
   /** The same for standard output. */
   untilStdout(pattern: RegExp): Promise<RegExpExecArray>;
@@ -146,11 +146,11 @@ export async function startCli(args: string[], options: CliOptions = {}): Promis
   };
 }
 
-/** An environment in which nothing of the developer's own shows, but nothing is downloaded again. */
+/** An environment without the developer's variables, in which nothing is downloaded again. */
 export function cleanEnv(home: string): Record<string, string> {
   const env: Record<string, string> = { HOME: home, NO_COLOR: "1", DENO_DIR: denoDir() };
-  // No DENO_COVERAGE_DIR: a child that is killed leaves half a file in it.
-  // The rest: what a child that needs a package which is not cached cannot do without.
+  // No DENO_COVERAGE_DIR: a child that is killed leaves half a file in it. The rest is needed by a
+  // child that downloads a package.
   const kept = [
     "PATH",
     "TMPDIR",
@@ -190,7 +190,7 @@ async function feed(child: Deno.ChildProcess, stdin?: string | Uint8Array): Prom
   }
 }
 
-/** The text of a stream, as far as it has come. */
+/** The text of a stream so far. */
 class Collected {
   /** Resolves to the whole text. */
   readonly all: Promise<string>;

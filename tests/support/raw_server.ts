@@ -1,6 +1,6 @@
 /**
- * A scripted server by the names of what goes wrong: it reads a whole request and hangs up on the connection, says
- * nothing, or breaks off in the middle of its answer.
+ * A scripted server with named faults: it reads a whole request and then closes the connection,
+ * stays silent, or breaks off in the middle of its answer.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { chatAnswer } from "./ledger_server.ts";
 import { type Reply, serveScript } from "./scripted_server.ts";
 
-/** What becomes of one POST that was read to its end. */
+/** The fate of one POST that was read to its end. */
 export type RawAction =
   /** A valid completion; the connection stays open. */
   | "answer"
@@ -27,11 +27,11 @@ export type RawAction =
 
 /** One POST that was read to its end. */
 export interface RawRequest {
-  /** Which POST of the server it is, from 1. */
+  /** The number of the POST at the server, from 1. */
   readonly n: number;
-  /** Which POST of its connection it is, from 1: past 1 the connection is a reused one. */
+  /** The number of the POST on its connection, from 1: above 1 the connection is reused. */
   readonly onConnection: number;
-  /** How many times this prompt has been asked, this one included. */
+  /** The number of POSTs with this prompt, including this one. */
   readonly asked: number;
   /** The last user message. */
   readonly prompt: string;

@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 requests on bare TCP connections, for servers that do what no HTTP library would.
+ * HTTP/1.1 requests on bare TCP connections, for servers whose behaviour no HTTP library allows.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * An HTTP server on bare TCP that sends the bytes it is told to, whether or not they are valid HTTP,
- * and that keeps what it was asked.
+ * An HTTP server on bare TCP that sends the given bytes, whether or not they are valid HTTP, and
+ * that records its requests.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { RequestReader, writeAll } from "./request_reader.ts";
 /** A part of a body. */
 type Piece = string | Uint8Array;
 
-/** What the server sends for one POST. */
+/** The reply to one POST. */
 export interface Reply {
   /** The HTTP status. @default 200 */
   readonly status?: number;
@@ -20,7 +20,10 @@ export interface Reply {
   /** The body as it goes over the wire; several pieces are several writes. One that comes bit by bit needs
    * a framing that does not tell its length. */
   readonly body: Piece | readonly Piece[] | AsyncIterable<Piece>;
-  /** How the end of the body is told: its length, chunks, or the end of the connection. @default "length" */
+  /**
+   * How the end of the body is marked: its length, chunks, or the end of the connection. @default
+   * "length"
+   */
   readonly framing?: "length" | "chunked" | "close";
   /** Whether the connection closes before the end of the body that the framing announces. @default false */
   readonly breaks?: boolean;
@@ -28,7 +31,7 @@ export interface Reply {
   readonly hangsUp?: boolean;
   /** Whether the connection closes right after a body that is whole. @default false */
   readonly closes?: boolean;
-  /** How much later it does, in milliseconds. @default 0 */
+  /** The delay of that, in milliseconds. @default 0 */
   readonly closesAfterMs?: number;
   /** Whether nothing follows what was sent, and the connection stays open until the client closes it.
    * @default false */
@@ -41,9 +44,9 @@ export interface Reply {
 
 /** One POST that was read to its end. */
 export interface Post {
-  /** Which POST of the server it is, from 1. */
+  /** The number of the POST at the server, from 1. */
   readonly n: number;
-  /** How many times this prompt has been asked, this one included. */
+  /** The number of POSTs with this prompt, including this one. */
   readonly asked: number;
   /** The last user message. */
   readonly prompt: string;
@@ -52,9 +55,9 @@ export interface Post {
   readonly body: any;
   /** The request line and the header fields, as they came. */
   readonly head: string;
-  /** Which POST of its connection it is, from 1: past 1 the connection is a reused one. */
+  /** The number of the POST on its connection, from 1: above 1 the connection is reused. */
   readonly onConnection: number;
-  /** How many POSTs are unanswered, this one included. */
+  /** The number of unanswered POSTs, including this one. */
   readonly open: number;
 }
 
@@ -122,7 +125,7 @@ export function serveScript(script: Script, options: ScriptedOptions = {}): Scri
         }
       }
     } catch {
-      // The other side hung up.
+      // The other side has closed the connection.
     } finally {
       if (sockets.delete(connection)) connection.close();
     }
@@ -131,7 +134,8 @@ export function serveScript(script: Script, options: ScriptedOptions = {}): Scri
   const accepting = (async () => {
     for await (const connection of listener) {
       connections++;
-      // Else a reply of several writes waits 40 ms for an acknowledgement on a reused connection.
+      // Otherwise a reply of several writes waits 40 ms for an acknowledgement on a reused
+      // connection.
       connection.setNoDelay(true);
       sockets.add(connection);
       const served = serve(connection).finally(() => running.delete(served));
@@ -161,7 +165,7 @@ function inTurn(replies: readonly Reply[]): (post: Post) => Reply {
   return ({ asked }) => replies[Math.min(asked, replies.length) - 1];
 }
 
-/** More bytes than there are, for a body that breaks off. */
+/** More bytes than are sent, for a body that breaks off. */
 const MISSING_BYTES = 1_000;
 
 async function* bytesOf(reply: Reply): AsyncGenerator<Uint8Array> {

@@ -1,8 +1,9 @@
 /**
- * A run against a teacher, event by event in simulated time: hours in a moment, the same every time.
+ * A run against a teacher, event by event in simulated time: hours pass in a moment, the same every
+ * time.
  *
- * `SimulatedLoad` has as many rows as anyone wants. It starts an attempt whenever its gate lets it
- * and asks the gate again after each answer, each refusal and ten times a second.
+ * `SimulatedLoad` has endless rows. It starts an attempt whenever its gate allows it, and asks the
+ * gate again after each answer, each refusal and ten times per second.
  *
  * @module
  */
@@ -28,7 +29,7 @@ export interface SimulatedAttempt {
   readonly ticket: number;
   /** When it was sent, in ms. */
   readonly startedAt: number;
-  /** How long its answer will be. */
+  /** The length of its answer. */
   readonly tokens: number;
 }
 
@@ -36,11 +37,11 @@ export interface SimulatedAttempt {
 export interface SimulatedGate {
   /** Whether an attempt may be sent now, besides those in flight. */
   mayStart(inFlight: number): boolean;
-  /** One was sent. */
+  /** An attempt was sent. */
   started?(attempt: SimulatedAttempt): void;
-  /** One was answered. `inFlight`: itself included. */
+  /** An attempt was answered. `inFlight` includes it. */
   answered(attempt: SimulatedAttempt, inFlight: number): void;
-  /** One was refused for load. `inFlight`: itself included. */
+  /** An attempt was refused for load. `inFlight` includes it. */
   refused(attempt: SimulatedAttempt, inFlight: number): void;
   /** Time has passed. */
   tick(): void;
@@ -56,7 +57,7 @@ export function limitGate(limit: ConcurrencyLimit): SimulatedGate {
   };
 }
 
-/** Always as many in flight. */
+/** Always the same number in flight. */
 export function fixedGate(concurrency: number): SimulatedGate {
   return {
     mayStart: (inFlight) => inFlight < concurrency,
@@ -68,25 +69,24 @@ export function fixedGate(concurrency: number): SimulatedGate {
 
 /** A server that answers in simulated time. */
 export interface SimulatedServer {
-  /** Takes an attempt, or refuses it: false. */
+  /** Takes an attempt, or returns false to refuse it. */
   take(now: number, attempt: SimulatedAttempt): boolean;
-  /** When the next answer will be ready, if nothing else happens; undefined while there is nothing to
-   * do. */
+  /** When the next answer will be ready, if nothing else happens; undefined without attempts. */
   nextAt(now: number): number | undefined;
-  /** Gives the answer that is ready. */
+  /** Returns the answer that is ready. */
   finish(now: number): SimulatedAttempt;
 }
 
-/** How often the gate hears that time has passed, in ms. */
+/** The interval at which the gate is told that time has passed, in ms. */
 const TICK_MS = 100;
 /** How long a refusal takes, in ms. */
 const REFUSAL_MS = 20;
 
-/** What came of a stretch of time. */
+/** The result of a period of time. */
 export interface SimulatedStretch {
-  /** Answers a second. */
+  /** Answers per second. */
   readonly answersPerS: number;
-  /** Tokens a second. */
+  /** Tokens per second. */
   readonly tokensPerS: number;
   /** Refused attempts. */
   readonly refused: number;
@@ -161,7 +161,10 @@ export class SimulatedLoad {
   }
 }
 
-/** Answers up to `capacity` attempts at once, each after its own time, and refuses what is more. */
+/**
+ * Processes up to `capacity` attempts at the same time, each for its own time, and refuses the
+ * rest.
+ */
 export class RefusingServer implements SimulatedServer {
   readonly #ready = new BinaryHeap<{ at: number; attempt: SimulatedAttempt }>((a, b) =>
     a.at - b.at
@@ -191,8 +194,10 @@ export class RefusingServer implements SimulatedServer {
   }
 }
 
-/** Never refuses: works on `slots` attempts at once, each at `tokensPerS`, and lets the rest wait in
- * the order in which they came. */
+/**
+ * Never refuses: processes `slots` attempts at the same time, each at `tokensPerS`, and queues the
+ * rest.
+ */
 export class QueueingServer implements SimulatedServer {
   readonly #ready = new BinaryHeap<{ at: number; attempt: SimulatedAttempt }>((a, b) =>
     a.at - b.at
@@ -231,7 +236,7 @@ export class QueueingServer implements SimulatedServer {
   }
 }
 
-/** Never refuses and works on all attempts at once; the more there are, the slower each of them gets.
+/** Never refuses and processes all attempts at the same time; the more there are, the slower each of them gets.
  * `speed` gives the tokens a second of one attempt among `inFlight`. */
 export class BatchingServer implements SimulatedServer {
   /** Ready when each attempt in the batch has this number of tokens, counted from the start. */

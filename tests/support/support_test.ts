@@ -1,4 +1,4 @@
-/** The helpers of the other tests do what they say. @module */
+/** Tests of the test helpers. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { chatAnswer, errorAnswer, serveLedger } from "./ledger_server.ts";
@@ -33,7 +33,7 @@ async function connect(url: string) {
   };
 }
 
-Deno.test("serveLedger() answers and writes down who asked what", async () => {
+Deno.test("serveLedger() answers and records its requests", async () => {
   await using server = serveLedger(({ n }) => n === 2 ? errorAnswer(500) : undefined);
   const first = await (await post(server.url, "one")).json();
   assertEquals(first.choices[0].message.content, "answer to one");
@@ -66,7 +66,7 @@ Deno.test("chatAnswer() overrides what it is given", () => {
   assertEquals(chatAnswer("x", { usage: null }).usage, null);
 });
 
-Deno.test("serveRaw() hangs up on a reused connection after it has read the request", async () => {
+Deno.test("serveRaw() closes a reused connection after it has read the request", async () => {
   await using server = serveRaw(({ onConnection }) => onConnection === 2 ? "hangup" : "answer");
   using client = await connect(server.url);
   await client.send("one");

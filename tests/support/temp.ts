@@ -1,5 +1,5 @@
 /**
- * A temporary folder that goes away with its block.
+ * A temporary folder that is removed at the end of its block.
  *
  * @module
  */
@@ -12,7 +12,10 @@ export interface TempDir extends AsyncDisposable {
   readonly root: string;
   /** The path of a file or folder in it. */
   path(name: string): string;
-  /** Writes a file: text and bytes as they are, rows as JSON lines. Folders are made. Returns its path. */
+  /**
+   * Writes a file: text and bytes as they are, rows as JSON lines. Folders are created. Returns its
+   * path.
+   */
   write(name: string, content: string | Uint8Array | readonly unknown[]): Promise<string>;
   /** The text of a file. */
   read(name: string): Promise<string>;

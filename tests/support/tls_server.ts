@@ -1,5 +1,5 @@
 /**
- * A teacher that is asked over TLS.
+ * A teacher behind TLS.
  *
  * @module
  */
@@ -16,11 +16,13 @@ export interface TlsServer extends AsyncDisposable {
   readonly url: string;
   /** The port. */
   readonly port: number;
-  /** The name in the certificate of each client that has sent a POST; "" where it has shown none. */
+  /**
+   * The name in the certificate of each client that has sent a POST; "" for a client without one.
+   */
   readonly clients: readonly string[];
 }
 
-/** Starts a server on 127.0.0.1. `wantsClient`: only clients of the authority may ask. */
+/** Starts a server on 127.0.0.1. `wantsClient`: only clients of the authority are accepted. */
 export async function serveTls(
   { ca, server: own }: Certificates,
   { wantsClient = false } = {},

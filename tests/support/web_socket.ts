@@ -1,5 +1,5 @@
 /**
- * A WebSocket as a browser with a session would open it.
+ * A WebSocket with header fields, like a browser with a session.
  *
  * @module
  */

@@ -37,7 +37,7 @@ const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
 const LOSING = [makeErrorGroup({ actions: { retried: 9, failed: 3, halted: 0 } })];
 
-/** A run with prices that is held up by one of its two teachers. */
+/** A run with prices, one of whose two teachers is down. */
 const TROUBLE: Partial<Snapshot> = {
   errors: LOSING,
   state: "backing_off",
@@ -80,7 +80,7 @@ Deno.test("createBar() shows the process when asked to, and no line of more than
   for (const line of screen.lines) assertLessOrEqual(stringWidth(line), 120, line);
 });
 
-Deno.test("createBar() leaves out what is not known or zero", () => {
+Deno.test("createBar() omits values that are unknown or zero", () => {
   const { bar, screen } = setUp();
   const latency_ms = { p50: 0, p90: 0, p99: 0, max: 0 };
   const nothing = { skipped: 0, succeeded: 0, failed: 0, waiting: 0, tokens_per_s: 0 };
@@ -103,7 +103,7 @@ Deno.test("createBar() names any state but the usual one", () => {
   assert(screen.lines[1].startsWith(" paused · 500/1,000 rows"));
 });
 
-Deno.test("createBar() says in four lines what holds a run up and what it costs", () => {
+Deno.test("createBar() shows in four lines the reason of a delay and the cost", () => {
   const { bar, screen } = setUp(200);
   bar(makeSnapshot(TROUBLE));
   assertEquals(screen.lines.slice(1), [
@@ -206,7 +206,7 @@ Deno.test("createBar() prints notices and the start above the bar", () => {
   ]);
 });
 
-Deno.test("createBar() lets no control character through from outside", () => {
+Deno.test("createBar() removes control characters from foreign texts", () => {
   const { bar, clock, screen } = setUp(200, { projectName: "a\x1b[2Jb" });
   const errors = [makeErrorGroup({ ...LOSING[0], message: "x\x1b]0;owned\x07y\r\nz" })];
   bar(makeSnapshot({ errors }));
@@ -248,7 +248,7 @@ Deno.test("createBar() that never drew leaves nothing at its end", () => {
   assertEquals(writes, []);
 });
 
-Deno.test("createBar() uses colours only when it may, and says the same without", () => {
+Deno.test("createBar() uses colours only when allowed, and has the same text without", () => {
   const plain = setUp(100);
   const coloured = setUp(100, { color: true });
   plain.bar(makeSnapshot());

@@ -2,7 +2,7 @@ import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { stringWidth as packageWidth } from "../../lib/deps/string_width.ts";
 import { clip, createPaint, joinSegments, stringWidth } from "../../lib/terminal/columns.ts";
 
-Deno.test("clip() leaves what fits and cuts what does not", () => {
+Deno.test("clip() keeps texts that fit and cuts the others", () => {
   assertEquals(clip("abcdef", 6), "abcdef");
   assertEquals(clip("abcdef", 5), "abcd…");
   assertEquals(clip("abcdef", 1), "…");
@@ -38,7 +38,7 @@ Deno.test("stringWidth() counts the cells that terminals use", () => {
   for (const text of texts) assertEquals(stringWidth(text), packageWidth(text), text);
 });
 
-Deno.test("joinSegments() leaves out what does not fit, from the end", () => {
+Deno.test("joinSegments() omits segments that do not fit, from the end", () => {
   const segments = [{ text: "one" }, { text: "two" }, { text: "a long one" }, { text: "x" }];
   const paint = createPaint(false);
   assertEquals(joinSegments(segments, 80, paint), "one · two · a long one · x");
@@ -48,7 +48,7 @@ Deno.test("joinSegments() leaves out what does not fit, from the end", () => {
   assertEquals(joinSegments(segments, 2, paint), "o…");
 });
 
-Deno.test("createPaint() colours only where it may", () => {
+Deno.test("createPaint() uses colours only where allowed", () => {
   assertEquals(createPaint(true)("no", "red"), "\x1b[31mno\x1b[0m");
   assertEquals(createPaint(true)("no", undefined), "no");
   assertEquals(createPaint(false)("no", "red"), "no");

@@ -1,4 +1,4 @@
-/** What prompts, models and servers say steers no terminal. */
+/** Texts of prompts, models and servers cannot control the terminal. */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { createBar } from "../../lib/terminal/bar.ts";
@@ -13,7 +13,7 @@ import {
   ManualClock,
 } from "../progress/fixtures.ts";
 
-/** A run that says a text wherever it can say one. */
+/** A run with a text in all its fields. */
 function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
   const time = new Date(0).toISOString();
   const group = makeErrorGroup({ message: text, uids: [text] });
@@ -47,7 +47,7 @@ function sayEverywhere(text: string, hear: (event: RunEvent) => void): void {
   hear(makeSummary({ ...parts, state: "halted", files: [{ ...counts, ...file }] }));
 }
 
-/** What is written of it, with time between any two events. */
+/** Its output, with time between any two events. */
 function written(text: string, isBar: boolean, color: boolean): string {
   const clock = new ManualClock();
   let output = "";
@@ -66,7 +66,7 @@ function written(text: string, isBar: boolean, color: boolean): string {
 // deno-lint-ignore no-control-regex
 const OWN = /\x1b\[(?:[\d;]*m|\d+A|[JK])|[\r\n]/g;
 
-Deno.test("no text of a prompt, a model or a server steers the terminal", () => {
+Deno.test("no text of a prompt, a model or a server can control the terminal", () => {
   const harmless = new Set(written("harmless", true, true).match(OWN));
   for (const text of HOSTILE_TEXTS) {
     for (const [isBar, color] of [[true, true], [true, false], [false, false]]) {

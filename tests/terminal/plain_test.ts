@@ -87,13 +87,13 @@ Deno.test("createPlain() projects no end of a run that has ended", () => {
   }
 });
 
-Deno.test("createPlain() says why a run was halted", () => {
+Deno.test("createPlain() tells why a run was halted", () => {
   const { lines, plain } = setUp();
   plain(makeSnapshot({ state: "halted", reason: "The key\x1b[2J was refused (401)" }));
   assert(lines[0].startsWith("[10 s] halted (The key was refused (401)): 500/1,000 rows · "));
 });
 
-Deno.test("createPlain() cuts what a teacher says at length", () => {
+Deno.test("createPlain() cuts long texts of a teacher", () => {
   const { lines, plain } = setUp();
   plain(makeSnapshot({ state: "backing_off", reason: "x".repeat(100_000) }));
   assert(lines[0].startsWith(`[10 s] backing off (${"x".repeat(39)}…): `));

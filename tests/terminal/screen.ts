@@ -1,6 +1,6 @@
 /**
- * A small terminal: as much of one as the bar makes use of, with lines that are wrapped anew when the
- * width changes (as VTE, tmux, iTerm and Windows Terminal do) or cut (as xterm does).
+ * A small terminal: the part that the bar uses, with lines that are rewrapped when the width
+ * changes (as VTE, tmux, iTerm and Windows Terminal do) or cut (as xterm does).
  *
  * @module
  */
@@ -13,7 +13,7 @@ interface ScreenRow {
   wraps: boolean;
 }
 
-/** What is seen after text was written. */
+/** The screen after text was written. */
 export class Screen {
   #rows: ScreenRow[] = [{ cells: [], wraps: false }];
   #row = 0;

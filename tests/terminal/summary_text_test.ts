@@ -11,7 +11,7 @@ const ERRORS = Array.from({ length: 51 }, (_, i) =>
   }));
 const COMMAND = "deno task distill in.jsonl -o out/";
 
-Deno.test("summaryText() says no more than there is to say", () => {
+Deno.test("summaryText() omits empty parts", () => {
   assertEquals(
     summaryText(makeSummary(), { color: false, continueCommand: COMMAND }),
     `\
@@ -41,7 +41,7 @@ Deno.test("summaryText() names the command that exports once no row is pending",
   assertEquals(lines({ state: "interrupted", pending: 5 }), [`To continue  ${COMMAND}`]);
 });
 
-Deno.test("summaryText() tells all there is in at most 33 lines", () => {
+Deno.test("summaryText() has all parts in at most 33 lines", () => {
   const files = Array.from({ length: 9 }, (_, i) => ({
     input: `${i}.jsonl`,
     results: `out/${i}.jsonl`,
@@ -116,7 +116,7 @@ Interrupted after 35 s: 200 rows still to do
   assertLessOrEqual(text.split("\n").length - 1, 33);
 });
 
-Deno.test("summaryText() says what auto found, where something was found", () => {
+Deno.test("summaryText() tells the concurrency that auto found, if any", () => {
   const auto = { concurrency_is_auto: true, limit: 256, succeeded_attempts: 9 };
   const text = (changes: Partial<Summary>) =>
     summaryText(makeSummary({ ...auto, ...changes }), { color: false });
@@ -164,7 +164,7 @@ const ENDINGS: readonly [name: string, changes: Partial<Summary>, headline: stri
   ],
 ];
 for (const [name, changes, headline] of ENDINGS) {
-  Deno.test(`summaryText() begins with what there is to say of ${name}`, () => {
+  Deno.test(`summaryText() begins with the state of ${name}`, () => {
     assertEquals(summaryText(makeSummary(changes), { color: false }).split("\n")[0], headline);
   });
 }
@@ -234,7 +234,7 @@ Deno.test("summaryText() tells of one call of a run that crashed", () => {
   assert(text.includes("  Crashed    1 call was in flight when the last run crashed"));
 });
 
-Deno.test("summaryText() says the same in colours", () => {
+Deno.test("summaryText() has the same text in colours", () => {
   const summary = makeSummary({ failures_on_disk: 3, errors: ERRORS });
   const coloured = summaryText(summary, { color: true });
   assert(coloured.includes("\x1b[33mFinished"));

@@ -4,7 +4,7 @@ import { makeTeacher } from "../progress/fixtures.ts";
 
 const UNTIL = new Date(2026, 0, 1, 12, 3, 7).toISOString();
 
-Deno.test("troubleText() says nothing where all teachers are up, or only one is asked", () => {
+Deno.test("troubleText() is empty where all teachers are up, or where there is only one", () => {
   assertEquals(troubleText([makeTeacher(), makeTeacher()]), undefined);
   assertEquals(troubleText([makeTeacher({ state: "down" })]), undefined);
   assertEquals(troubleText([]), undefined);

@@ -1,4 +1,4 @@
-/** Who is let in, and who is not. @module */
+/** Tests of the monitor's access checks. @module */
 
 import { assert, assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import type { Monitor } from "../../web/server.ts";
@@ -44,10 +44,10 @@ const OWN_HOSTS = [
   "[::1]:8000",
 ];
 
-Deno.test("no name but those of this machine is a Host", async () => {
+Deno.test("only the names of this machine are accepted as Host", async () => {
   const { run, monitor } = stage();
   for (const host of REFUSED_HOSTS) {
-    // A header cannot hold what is not Latin-1; it comes as UTF-8 bytes.
+    // A header cannot hold characters outside Latin-1; they arrive as UTF-8 bytes.
     const bytes = new TextEncoder().encode(host ?? "");
     const text = String.fromCharCode(...bytes);
     const headers = { ...own(monitor), host: text, origin: `http://${text}` };
@@ -64,14 +64,14 @@ Deno.test("no name but those of this machine is a Host", async () => {
   assertEquals(run.calls, []);
 });
 
-Deno.test("the names of this machine are Hosts with any port", async () => {
+Deno.test("the names of this machine are accepted as Host with any port", async () => {
   const { monitor } = stage();
   for (const host of OWN_HOSTS) {
     assertEquals([host, (await get(monitor, "/", { host })).status], [host, 200]);
   }
 });
 
-Deno.test("the address that the monitor listens on is a Host, and with all addresses every address", async () => {
+Deno.test("the address that the monitor listens on is accepted as Host, and with all addresses every address", async () => {
   const status = async (hostname: string, host: string) =>
     (await get(stageMonitor(hostname), "/", { host })).status;
   const monitors = new Map<string, Monitor>();
@@ -90,7 +90,7 @@ Deno.test("the address that the monitor listens on is a Host, and with all addre
   assertEquals(await status("0.0.0.0", "10.0.0.9.evil.example"), 403);
 });
 
-/** What another page, or a page without the token, may send; `undefined` leaves a header out. */
+/** The headers of another page, or of a page without the token; `undefined` omits a header. */
 type Forged = Record<string, string | undefined>;
 
 function forgeries({ cookieName, token }: Monitor): [string, Forged][] {
@@ -138,7 +138,7 @@ function forgeries({ cookieName, token }: Monitor): [string, Forged][] {
   ];
 }
 
-Deno.test("no control and no socket is for anyone but the page with the cookie", async () => {
+Deno.test("controls and sockets are only for the page with the cookie", async () => {
   const { run, monitor } = stage();
   const cases = forgeries(monitor);
   assert(cases.length >= 30);
@@ -159,7 +159,7 @@ Deno.test("no control and no socket is for anyone but the page with the cookie",
   assertEquals(run.calls, ["pause()"]);
 });
 
-Deno.test("nothing is read without the token, and nothing by a page of another site or port", async () => {
+Deno.test("nothing can be read without the token, or by a page of another site or port", async () => {
   const { monitor } = stage();
   const paths = [
     "/",

@@ -7,7 +7,7 @@
 import { createMonitor, type Monitor, type MonitorOptions } from "../../web/server.ts";
 import { FakeRun } from "./fake_run.ts";
 
-/** The host that pages ask for. */
+/** The host in the requests of pages. */
 export const HOST = "127.0.0.1:8000";
 
 /** A monitor without a socket. */
@@ -16,12 +16,12 @@ export function stage(options: MonitorOptions = {}): { run: FakeRun; monitor: Mo
   return { run, monitor: createMonitor(run, { every: () => () => {}, ...options }) };
 }
 
-/** What a browser that was let in sends along. */
+/** The headers of a browser with the cookie. */
 export function cookieOf({ cookieName, token }: Monitor): string {
   return `${cookieName}=${token}`;
 }
 
-/** What the page itself sends. */
+/** The headers of the page itself. */
 export function own(monitor: Monitor): Record<string, string> {
   return {
     host: HOST,
@@ -31,7 +31,7 @@ export function own(monitor: Monitor): Record<string, string> {
   };
 }
 
-/** Reads as the page itself does. */
+/** Sends a GET of the page itself. */
 export function get(
   monitor: Monitor,
   path: string,
@@ -42,7 +42,7 @@ export function get(
   });
 }
 
-/** Uses a control as the page itself does. */
+/** Sends a control of the page itself. */
 export function post(
   monitor: Monitor,
   name: string,

@@ -5,7 +5,7 @@ import { cookieOf, get, HOST, own, post, stage } from "./app_fixture.ts";
 import { makeSnapshot, makeTeacher } from "../progress/fixtures.ts";
 import { makeAnswer } from "./fake_run.ts";
 
-Deno.test("the token is exchanged for a cookie and taken out of the address, relative to where that is", async () => {
+Deno.test("the token is exchanged for a cookie and removed from the address, with a relative redirect", async () => {
   const { monitor } = stage();
   for (const path of ["/", "/proxy/8000/"]) {
     const response = await monitor.app.request(`${path}?token=${monitor.token}`, {
@@ -19,7 +19,7 @@ Deno.test("the token is exchanged for a cookie and taken out of the address, rel
   }
 });
 
-Deno.test("a browser that comes by a link of another site continues by itself: a redirect would leave its cookie behind", async () => {
+Deno.test("a browser that follows a link of another site continues by itself: with a redirect it would not send its cookie", async () => {
   const { monitor } = stage();
   const accept = "text/html,application/xhtml+xml,*/*;q=0.8";
   const visits: [Record<string, string>, number][] = [
@@ -78,7 +78,7 @@ Deno.test("the page works behind a proxy with TLS: the scheme of the Origin does
   assertEquals((await post(monitor, "pause", {}, headers)).status, 200);
 });
 
-Deno.test("every answer carries the headers that keep others out", async () => {
+Deno.test("every answer has the security headers", async () => {
   const { monitor } = stage();
   const answers = await Promise.all([
     get(monitor, "/"),
@@ -118,7 +118,7 @@ Deno.test("every answer carries the headers that keep others out", async () => {
   }
 });
 
-Deno.test("a browser that asks beforehand whether it may send across sites is not told so", async () => {
+Deno.test("a preflight request of another site is not allowed", async () => {
   const { monitor } = stage();
   const response = await monitor.app.request("/control/pause", {
     method: "OPTIONS",
@@ -147,7 +147,7 @@ Deno.test("/report gives the run as a file", async () => {
   assertStringIncludes(await response.text(), "answer to u1");
 });
 
-Deno.test("texts that are too long for a list can be had whole, one or all, while they are kept", async () => {
+Deno.test("texts that are cut in a list can be fetched whole, one or all, while they are kept", async () => {
   const { monitor, run } = stage();
   const answer = makeAnswer("long");
   const response = "word ".repeat(20_000);
@@ -163,7 +163,7 @@ Deno.test("texts that are too long for a list can be had whole, one or all, whil
   assertEquals((await get(monitor, "/samples", { cookie: "" })).status, 401);
 });
 
-Deno.test("the state counts how answers ended, kept or not, and what each teacher does", () => {
+Deno.test("the state counts how answers ended, kept or not, and has the figures of each teacher", () => {
   let nowMs = 0;
   const { monitor, run } = stage({ now: () => nowMs });
   const teacher = {

@@ -1,4 +1,4 @@
-/** What a page can do to the run. @module */
+/** Tests of the controls. @module */
 
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import { makeSummary } from "../progress/fixtures.ts";
@@ -36,7 +36,7 @@ const CONTROLS: [string, unknown, string | undefined, string][] = [
   ],
 ];
 
-Deno.test("each control does one thing, and the run's events say so", async () => {
+Deno.test("each control does one thing, and is recorded in the run's events", async () => {
   for (const [name, body, call, words] of CONTROLS) {
     const { run, monitor } = stage();
     const response = await post(monitor, name, body);
@@ -46,7 +46,7 @@ Deno.test("each control does one thing, and the run's events say so", async () =
   }
 });
 
-Deno.test("what the user wants done after the run can be read, and taken back", async () => {
+Deno.test("the plan for the end of the run can be read, and undone", async () => {
   const { monitor } = stage();
   assertEquals([monitor.retryWhenDone, monitor.state().retry_when_done], [false, false]);
   await post(monitor, "retry", { retry_when_done: true });
@@ -63,7 +63,7 @@ Deno.test("what the user wants done after the run can be read, and taken back", 
   }
 });
 
-Deno.test("a control with a body that it does not take does nothing and says what it takes", async () => {
+Deno.test("a control with an invalid body does nothing and tells the valid ones", async () => {
   const { run, monitor } = stage();
   const nonsense: [string, unknown][] = [
     ["pause", "{"],
@@ -101,7 +101,7 @@ Deno.test("a control with a body that it does not take does nothing and says wha
   assertEquals([run.calls, monitor.state().notices], [[], []]);
 });
 
-Deno.test("a budget that the run cannot be held to is refused with the run's own words", async () => {
+Deno.test("a budget that the run cannot keep is refused with the run's own message", async () => {
   const { run, monitor } = stage();
   const response = await post(monitor, "budget", { max_cost_usd: UNPRICED_USD });
   assertEquals([response.status, await response.json()], [400, {
@@ -126,7 +126,7 @@ Deno.test("controls are POSTs of small JSON to names that exist", async () => {
   assertEquals(run.calls, ["pause()"]);
 });
 
-Deno.test("a run that has ended is not steered", async () => {
+Deno.test("an ended run cannot be controlled", async () => {
   const { run, monitor } = stage();
   run.emit(makeSummary());
   const response = await post(monitor, "pause", {});

@@ -1,5 +1,5 @@
 /**
- * A run that a test plays, and what a monitor of it sees.
+ * A run that is controlled by a test, and the socket of a page.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { MonitoredRun, OutcomesListener } from "../../web/monitored_run.ts"
 import type { PageSocket } from "../../web/page_link.ts";
 import type { ServerMessage } from "../../web/protocol.ts";
 
-/** A budget that this run cannot be held to. */
+/** A budget that this run refuses. */
 export const UNPRICED_USD = 404;
 
-/** Remembers what was asked of it, and says what the test wants said. */
+/** Records its calls, and sends the events of the test. */
 export class FakeRun implements MonitoredRun {
   /** Every call, as `name(argument)`. */
   readonly calls: string[] = [];
@@ -24,7 +24,7 @@ export class FakeRun implements MonitoredRun {
   /** What `snapshot()` gives. */
   now: Snapshot | undefined;
 
-  /** How many follow it. */
+  /** The number of its listeners. */
   get followers(): number {
     return this.#listeners.size + this.#outcomes.size;
   }
@@ -73,22 +73,22 @@ export class FakeRun implements MonitoredRun {
     this.emit({ type: "notice", time: new Date(0).toISOString(), level, message });
   }
 
-  /** Says this to all listeners. */
+  /** Sends an event to all listeners. */
   emit(event: RunEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Settles these rows. */
+  /** Sends finished rows. */
   settle(outcomes: readonly Outcome[]): void {
     for (const listener of this.#outcomes) listener(outcomes);
   }
 }
 
-/** A page's socket that takes everything down. */
+/** A page's socket that records everything. */
 export class FakeSocket implements PageSocket {
   readyState = 1;
   bufferedAmount = 0;
-  /** What was sent, as it was sent. */
+  /** The sent messages, as text. */
   readonly texts: string[] = [];
   /** The code with which it was closed. */
   closedWith: number | undefined;
@@ -102,12 +102,12 @@ export class FakeSocket implements PageSocket {
     this.readyState = 3;
   }
 
-  /** What was sent, read. */
+  /** The sent messages, parsed. */
   get messages(): ServerMessage[] {
     return this.texts.map((text) => JSON.parse(text));
   }
 
-  /** The types of what was sent since the last look. */
+  /** The types of the messages since the last call. */
   taken(): string[] {
     const types = this.messages.map(({ type }) => type);
     this.texts.length = 0;
@@ -115,7 +115,7 @@ export class FakeSocket implements PageSocket {
   }
 }
 
-/** A settled row with a prompt and an answer of its own. */
+/** A finished row with a distinct prompt and answer. */
 export function makeAnswer(uid: string, parts: Partial<Outcome> = {}): Outcome {
   const { row, completion, ...rest } = makeOutcome(0);
   return {

@@ -42,7 +42,7 @@ Deno.test("History.columns() gives counters as rates between points", () => {
   assertEquals(column(history, "refused_for_load"), [0, 3]);
 });
 
-Deno.test("History.add() keeps a run of ten days in at most 1,000 points, and all of it", () => {
+Deno.test("History.add() keeps a whole run of ten days in at most 1,000 points", () => {
   const history = new History();
   const days = 10, everyS = 5;
   let readings = 0;
@@ -61,7 +61,7 @@ Deno.test("History.add() keeps a run of ten days in at most 1,000 points, and al
   assert(readings > 100 * history.length);
 });
 
-Deno.test("History.add() merges gauges as means, lag and memory as the largest, settings as the last", () => {
+Deno.test("History.add() merges gauges as means, lag and memory as maxima, settings as the last value", () => {
   const history = new History(2);
   history.add(reading(0.1, { p50: 10, inFlight: 4, lagMs: 30, rssBytes: 5, concurrency: 20 }));
   history.add(reading(0.6, { p50: 30, inFlight: 8, lagMs: 2, rssBytes: 9, concurrency: 50 }));
@@ -81,14 +81,14 @@ Deno.test("History.add() makes one point of readings in one half second", () => 
   assertEquals(history.point(0)[1], 100);
 });
 
-Deno.test("History.add() leaves out a reading that is older than the last", () => {
+Deno.test("History.add() ignores a reading that is older than the last", () => {
   const history = new History();
   history.add(reading(5, { succeeded: 5 }));
   history.add(reading(4, { succeeded: 4 }));
   assertEquals(column(history, "elapsed_s"), [5]);
 });
 
-Deno.test("History.continue() adds a second run behind the first", () => {
+Deno.test("History.continue() adds a second run after the first", () => {
   const history = new History();
   history.add(reading(10, { succeeded: 100 }));
   history.continue();

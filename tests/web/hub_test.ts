@@ -41,7 +41,7 @@ class Stage {
   }
 }
 
-Deno.test("Hub.join() tells a page everything at once, however late it comes", () => {
+Deno.test("Hub.join() sends a page the whole state at once, however late it joins", () => {
   const stage = new Stage();
   stage.run.emit({
     type: "run-start",
@@ -123,7 +123,7 @@ Deno.test("Hub sends the point of the history with each snapshot", () => {
   assertEquals(sent[1].point.slice(0, 2), [1, 20]);
 });
 
-Deno.test("Hub tells pages everything anew when the history was thinned", () => {
+Deno.test("Hub sends pages the whole state again when the history was thinned", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();
@@ -137,7 +137,7 @@ Deno.test("Hub tells pages everything anew when the history was thinned", () => 
   assertEquals(hellos, 2, "at 500 s and at 1,000 s");
 });
 
-Deno.test("Hub sends a hidden page one snapshot in 4 s, and everything when it is seen again", () => {
+Deno.test("Hub sends a hidden page one snapshot in 4 s, and the whole state when it is shown again", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
   page.received('{"visible":false}');
@@ -155,7 +155,7 @@ Deno.test("Hub sends a hidden page one snapshot in 4 s, and everything when it i
   assertEquals(socket.taken(), ["snapshot"]);
 });
 
-Deno.test("Hub sends a hidden page a snapshot in 4 s of a run that says little", () => {
+Deno.test("Hub sends a hidden page a snapshot in 4 s of a run with few events", () => {
   const stage = new Stage(makeSnapshot());
   const { socket, page } = stage.open();
   page.received('{"visible":false}');
@@ -164,7 +164,7 @@ Deno.test("Hub sends a hidden page a snapshot in 4 s of a run that says little",
   assertEquals(socket.taken(), Array(9).fill("snapshot"), "the first after 4.5 s");
 });
 
-Deno.test("Hub tells a hidden page everything when the run ends: there may be no server to ask later", () => {
+Deno.test("Hub sends a hidden page the whole state when the run ends: the server may be gone later", () => {
   const stage = new Stage();
   const { socket, page } = stage.open();
   page.received('{"visible":false}');
@@ -178,12 +178,12 @@ Deno.test("Hub tells a hidden page everything when the run ends: there may be no
   assertEquals(socket.taken(), ["hello", "end"]);
 });
 
-/** What a page was sent of samples. */
+/** The samples that a page was sent. */
 function samplesOf(socket: FakeSocket): SamplesMessage[] {
   return socket.messages.filter((message) => message.type === "samples");
 }
 
-Deno.test("Hub sends new samples every 2 s, each once, and none without news", () => {
+Deno.test("Hub sends new samples every 2 s, each once, and none without changes", () => {
   const stage = new Stage(makeSnapshot());
   const { socket } = stage.open();
   socket.taken();
@@ -226,7 +226,7 @@ Deno.test("Hub drops a page with more than 1 MB of backlog, and no other", () =>
   assertEquals([stage.hub.pages, stalled.texts.length, reading.texts.length], [1, 1, 2]);
 });
 
-Deno.test("Hub closes a page that says what no page says", () => {
+Deno.test("Hub closes a page that sends an invalid message", () => {
   const binary = [new Uint8Array(3).buffer, new Blob(["x"]), undefined, null, 7];
   const long = `{"visible":true}${" ".repeat(300)}`;
   const malformed = [
@@ -281,7 +281,7 @@ Deno.test("Hub continues when a socket throws at every turn", () => {
   page.left();
 });
 
-Deno.test("Hub counts its own faults; neither the run nor the beat sees them", () => {
+Deno.test("Hub counts its own errors, which affect neither the run nor the beat", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();
@@ -295,7 +295,7 @@ Deno.test("Hub counts its own faults; neither the run nor the beat sees them", (
   assertEquals([stage.hub.faults, socket.taken()], [1, ["snapshot"]]);
 });
 
-Deno.test("Hub turns away more than 100 pages, and forgets those that leave", () => {
+Deno.test("Hub refuses more than 100 pages, and forgets those that leave", () => {
   const stage = new Stage();
   const pages = Array.from({ length: MAX_PAGES }, () => stage.open());
   assertEquals(stage.open().socket.closedWith, 1013);
@@ -315,7 +315,7 @@ Deno.test("Hub sends the last snapshot, the samples and the summary when the run
   assertEquals([late[0].ended, late[0].summary?.state], [true, "done"]);
 });
 
-Deno.test("Hub.close() says so, closes all sockets with 1001 and lets go of the run", () => {
+Deno.test("Hub.close() tells pages, closes all sockets with 1001 and stops following the run", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   socket.taken();
@@ -327,7 +327,7 @@ Deno.test("Hub.close() says so, closes all sockets with 1001 and lets go of the 
   assertEquals(stage.open().socket.closedWith, 1001);
 });
 
-Deno.test("Hub.close() says nothing twice when the run has told its end", () => {
+Deno.test("Hub.close() does not repeat the end of the run", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   stage.run.emit(makeSummary());
@@ -372,7 +372,7 @@ Deno.test("Hub shows how late its own timer is", () => {
   assertEquals(point[HISTORY_COLUMNS.indexOf("lag_ms")], 300);
 });
 
-Deno.test("a run is watched while a page is heard, 3 minutes after it, and 10 s after it has left", () => {
+Deno.test("a run counts as watched for 3 minutes after a page's last message, and 10 s after it has left", () => {
   const stage = new Stage();
   const isWatched = (afterMs: number) => {
     stage.clock.advance(afterMs);
@@ -392,7 +392,7 @@ Deno.test("a run is watched while a page is heard, 3 minutes after it, and 10 s 
   assertEquals(stage.hub.isWatched, false);
 });
 
-Deno.test("Hub.finish() tells pages of the end, keeps them, and lets others come", () => {
+Deno.test("Hub.finish() tells pages of the end, keeps them, and accepts new ones", () => {
   const stage = new Stage();
   const { socket } = stage.open();
   stage.hub.finish();

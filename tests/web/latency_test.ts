@@ -15,7 +15,7 @@ Deno.test("Latency.window() gives percentiles that are at most 5 % off", () => {
   assertAlmostEquals(p99!, 990, 50);
 });
 
-Deno.test("Latency.window() forgets what is older than half a minute", () => {
+Deno.test("Latency.window() forgets durations older than half a minute", () => {
   const { latency, clock } = latencyAt();
   latency.record([100]);
   clock.nowMs = 20_000;
@@ -29,7 +29,7 @@ Deno.test("Latency.window() forgets what is older than half a minute", () => {
   assertEquals(latency.count, 2);
 });
 
-Deno.test("Latency.histogram() holds every duration of the run, whatever it is", () => {
+Deno.test("Latency.histogram() holds every duration of the run, however short or long", () => {
   const { latency } = latencyAt();
   assertEquals(latency.histogram(), { bounds_ms: [], counts: [] });
   latency.record([0, -5, NaN, 0.2, 1, 300, 300, 1e12]);

@@ -5,7 +5,7 @@ import { makeErrorGroup, makeSnapshot, makeTeacher } from "../progress/fixtures.
 import { get, HOST, stage } from "./app_fixture.ts";
 import { makeAnswer } from "./fake_run.ts";
 
-Deno.test("/metrics speaks the text format of Prometheus, to a scraper with the token too", async () => {
+Deno.test("/metrics has the text format of Prometheus, also for a scraper with the token", async () => {
   const { run, monitor } = stage();
   run.emit(makeSnapshot({
     state: "paused",
@@ -48,7 +48,7 @@ Deno.test("/metrics speaks the text format of Prometheus, to a scraper with the 
   assertEquals(new Set(names).size, names.length);
 });
 
-Deno.test("/metrics answers before the first snapshot, and not to a wrong token", async () => {
+Deno.test("/metrics answers before the first snapshot, but not with a wrong token", async () => {
   const { monitor } = stage();
   assertStringIncludes(await (await get(monitor, "/metrics")).text(), "retort_monitor_pages 0\n");
   for (const authorization of ["Bearer", "Bearer x", `Bearer ${monitor.token}x`, monitor.token]) {

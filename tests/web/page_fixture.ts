@@ -1,4 +1,4 @@
-/** What a server tells a page. @module */
+/** Messages of a server to a page. @module */
 
 import {
   HISTORY_COLUMNS,
@@ -19,7 +19,7 @@ export function makeWireSnapshot(changes: Partial<WireSnapshot> = {}): WireSnaps
   };
 }
 
-/** How no answers ended. */
+/** The figures without any answers. */
 export const NO_ANSWERS = {
   finish_reasons: [],
   answered: 0,

@@ -1,4 +1,4 @@
-/** How a page connects, and connects again. @module */
+/** Tests of connecting and reconnecting. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { Link, reconnectDelayMs, socketAddress } from "../../web/page/link.js";
@@ -35,13 +35,13 @@ function follow(options: { isOver?: () => boolean } = {}) {
   return { link, sockets, messages };
 }
 
-Deno.test("the socket is beside the page, whatever port, prefix or TLS it came through", () => {
+Deno.test("the socket's address is relative to the page, with any port, prefix or TLS", () => {
   assertEquals(socketAddress("http://127.0.0.1:4000/"), "ws://127.0.0.1:4000/ws");
   assertEquals(socketAddress("http://localhost:9/run/7/?x#y"), "ws://localhost:9/run/7/ws");
   assertEquals(socketAddress("https://gpu.example/retort/"), "wss://gpu.example/retort/ws");
 });
 
-Deno.test("waits double up to 15 s, and half of each is by chance", () => {
+Deno.test("waits double up to 15 s, and half of each is random", () => {
   assertEquals([1, 2, 3, 6, 50].map((n) => reconnectDelayMs(n, 1)), [
     500,
     1_000,
@@ -52,7 +52,7 @@ Deno.test("waits double up to 15 s, and half of each is by chance", () => {
   assertEquals(reconnectDelayMs(3, 0), 1_000);
 });
 
-Deno.test("a page whose socket is cut connects again, later each time, until it is heard", async () => {
+Deno.test("a page whose socket is cut reconnects, later each time, until it succeeds", async () => {
   using clock = new FakeClock();
   const { link, sockets } = follow();
   sockets[0].onopen?.();
@@ -70,7 +70,7 @@ Deno.test("a page whose socket is cut connects again, later each time, until it 
   assertEquals(link.status.nextMs, 500);
 });
 
-Deno.test("a page connects no more to a server that has ended with its run", () => {
+Deno.test("a page does not reconnect to a server that has ended with its run", () => {
   using clock = new FakeClock();
   const { link, sockets } = follow({ isOver: () => true });
   sockets[0].onopen?.();
@@ -101,7 +101,7 @@ Deno.test("a page sends a heartbeat for as long as it is connected", async () =>
   assertEquals(sockets[0].sent, ['{"visible":true}', '{"visible":true}']);
 });
 
-Deno.test("a page says when it is hidden and when it is seen, also after it has reconnected", async () => {
+Deno.test("a page tells when it is hidden and when it is shown, also after it has reconnected", async () => {
   using clock = new FakeClock();
   const { link, sockets } = follow();
   sockets[0].onopen?.();
@@ -117,7 +117,7 @@ Deno.test("a page says when it is hidden and when it is seen, also after it has 
   ]);
 });
 
-Deno.test("a page that is seen again does not wait to connect", () => {
+Deno.test("a page that is shown again connects at once", () => {
   using clock = new FakeClock();
   const { link, sockets } = follow();
   link.setVisible(false);
@@ -128,7 +128,7 @@ Deno.test("a page that is seen again does not wait to connect", () => {
   assertEquals(clock.pendingTimers, 0, "what the old socket says does not count");
 });
 
-Deno.test("what is not a message is passed over", () => {
+Deno.test("invalid messages are ignored", () => {
   const { sockets, messages } = follow();
   for (const data of ["{", new Uint8Array(3), '{"type":"end","summary":null}']) {
     sockets[0].onmessage?.({ data });

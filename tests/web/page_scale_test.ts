@@ -9,20 +9,20 @@ import {
   trailingMeans,
 } from "../../web/page/scale.js";
 
-Deno.test("a scale ends at a round mark that is not below the largest value", () => {
+Deno.test("a scale ends at a round label that is not below the largest value", () => {
   assertEquals(roundScale(2.4, 4), { step: 1, top: 3 });
   assertEquals(roundScale(64, 4), { step: 20, top: 80 });
   assertEquals(roundScale(80, 4), { step: 20, top: 80 });
   assertEquals(roundScale(101e6, 3), { step: 50e6, top: 150e6 });
 });
 
-Deno.test("marks of times are round as times", () => {
+Deno.test("labels of times are round as times", () => {
   assertEquals(roundScale(70_000, 4, true), { step: 30_000, top: 90_000 });
   assertEquals(roundScale(3_300_000, 4, true), { step: 1_800_000, top: 3_600_000 });
   assertEquals(roundScale(800, 4, true), { step: 200, top: 800 });
 });
 
-Deno.test("a time axis has two marks at least, however long the run and narrow the chart", () => {
+Deno.test("a time axis has at least two labels, however long the run and narrow the chart", () => {
   for (const width of [270, 440, 900]) {
     for (let spanS = 10; spanS < 60 * 86_400; spanS *= 1.02) {
       // As uPlot chooses.
@@ -33,7 +33,7 @@ Deno.test("a time axis has two marks at least, however long the run and narrow t
   }
 });
 
-Deno.test("the table behind a chart spans the run and ends with its last point", () => {
+Deno.test("the table of a chart spans the run and ends with its last point", () => {
   assertEquals(evenly(3, 20), [0, 1, 2]);
   const places = evenly(1_000, 20);
   assertEquals([places.length, places[0], places.at(-1)], [20, 49, 999]);

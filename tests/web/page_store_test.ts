@@ -1,4 +1,4 @@
-/** The page's fold over what the server says. @module */
+/** Tests of the page's state. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { RunStore } from "../../web/page/store.js";
@@ -24,7 +24,7 @@ Deno.test("the last point grows, and the next one is added", () => {
   assertEquals(store.history?.columns.rss_bytes, [1, 50, 60]);
 });
 
-Deno.test("a page that missed points leaves its charts alone until everything is told anew", () => {
+Deno.test("a page that missed points does not change its charts until the next whole state", () => {
   const store = greeted(3);
   assertEquals(store.apply(makeSnapshotMessage(7, 70, { succeeded: 9 }), 1_000_000), ["snapshot"]);
   assertEquals(store.snapshot?.succeeded, 9);
@@ -35,7 +35,7 @@ Deno.test("a page that missed points leaves its charts alone until everything is
   assertEquals(ratesOf(store)?.at(-1), 90);
 });
 
-Deno.test("a thinned history is not written over by points of another length", () => {
+Deno.test("a thinned history is not overwritten by points of another duration", () => {
   const store = greeted(1_000);
   store.apply(makeSnapshotMessage(500, 70), 1_000_000);
   assertEquals(ratesOf(store)?.[500], 501);
@@ -56,7 +56,7 @@ Deno.test("samples that no list names are forgotten, and known ones are not sent
   assertEquals([...store.byId.keys()].toSorted(), [2, 3, 4]);
 });
 
-Deno.test("notices stay bounded, whatever the run says", () => {
+Deno.test("the number of notices is bounded", () => {
   const store = greeted(0);
   for (let i = 0; i < 500; i++) {
     const notice = { type: "notice", time: "", level: "info", message: `${i}` } as const;
@@ -72,7 +72,7 @@ Deno.test("a server that never thins cannot fill the page's memory", () => {
   assertEquals(ratesOf(store)?.length, 2_000);
 });
 
-Deno.test("times of a server whose clock is ahead are told on the clock of the page", () => {
+Deno.test("times of a server whose clock is ahead are shown on the page's clock", () => {
   const store = new RunStore();
   const snapshot = makeWireSnapshot({ elapsed_ms: 10_000 });
   store.apply({ type: "hello", ...makeState(0, { time: 5_000_000, snapshot }) }, 1_000_000);
@@ -80,7 +80,7 @@ Deno.test("times of a server whose clock is ahead are told on the clock of the p
   assertEquals(store.zeroMs, 990_000);
 });
 
-Deno.test("the charts of an ended run stand where the run was, however late they are opened", () => {
+Deno.test("the charts of an ended run have the times of the run, however late they are opened", () => {
   const summary = makeSummary({ ended: new Date(400_000).toISOString() });
   const snapshot = makeWireSnapshot({ state: "done", elapsed_ms: 60_000 });
   const state = makeState(60, { time: 9_000_000, summary, snapshot, ended: true });
@@ -89,7 +89,7 @@ Deno.test("the charts of an ended run stand where the run was, however late they
   assertEquals(store.zeroMs, 340_000);
 });
 
-Deno.test("the end of the run is told and everything is kept", () => {
+Deno.test("the end of the run is shown and everything is kept", () => {
   const store = greeted(3);
   assertEquals(store.apply({ type: "end", summary: null, about: null }, 0), ["run", "snapshot"]);
   assertEquals([store.ended, ratesOf(store)?.length], [true, 3]);

@@ -1,4 +1,4 @@
-/** What the page says: states, figures and durations. @module */
+/** Tests of the page's texts: states, figures and durations. @module */
 
 import { assertEquals, assertMatch } from "../../lib/deps/std_assert.ts";
 import {
@@ -57,7 +57,7 @@ Deno.test("each state has a word, an icon and a colour of its own meaning", () =
   assertEquals(wordOf("done"), ["Done", "check", "good"]);
 });
 
-Deno.test("a run of which many rows fail is no plain Running", () => {
+Deno.test("a run with many failing rows is not shown as plain Running", () => {
   const words = (failed: number, succeeded: number) => {
     const { word, tone, detail } = stateWords(
       storeOf({ state: "running", failed, succeeded }),
@@ -73,7 +73,7 @@ Deno.test("a run of which many rows fail is no plain Running", () => {
   assertEquals([words(19, 0), words(30, 970)], [["Running", "good", ""], ["Running", "good", ""]]);
 });
 
-Deno.test("backing off says until when, for how long, and why", () => {
+Deno.test("backing off has its end, its duration and the reason", () => {
   const store = storeOf({
     state: "backing_off",
     backing_off_until: new Date(NOW_MS + 12_000).toISOString(),
@@ -86,13 +86,13 @@ Deno.test("backing off says until when, for how long, and why", () => {
   assertMatch(stateWords(store, NOW_MS + 12_000).detail, /^until \d\d:\d\d:\d\d \(429/);
 });
 
-Deno.test("a running run tells of teachers that are not up", () => {
+Deno.test("a running run names teachers that are not up", () => {
   const teachers = [makeTeacher(), makeTeacher({ state: "down" })];
   const { detail, tone } = stateWords(storeOf({ state: "running", teachers }), NOW_MS);
   assertEquals([detail, tone], ["1 of 2 teachers not up. gpu1:8000 is down", "wait"]);
 });
 
-Deno.test("an end is told as it was: done, stopped, halted, or with an error", () => {
+Deno.test("each kind of end has its text: done, stopped, halted, or with an error", () => {
   const endOf = (summary: MonitorState["summary"]) => {
     const { word, detail } = stateWords(
       storeOf({ reason: null }, { ended: true, summary }),
@@ -113,7 +113,7 @@ Deno.test("an end is told as it was: done, stopped, halted, or with an error", (
   assertMatch(endOf(null), /^Ended with an error/);
 });
 
-Deno.test("a run that is done with failures says so, and is green only without any", () => {
+Deno.test("a run that is done with failures tells them, and is green only without any", () => {
   const endOf = (parts: Partial<Summary>) => {
     const summary = makeSummary({ state: "done", elapsed_ms: 60_000, total: 90, ...parts });
     const { word, tone, icon, detail } = stateWords(storeOf({}, { ended: true, summary }), NOW_MS);
@@ -135,7 +135,7 @@ Deno.test("a run that is done with failures says so, and is green only without a
   ]);
 });
 
-Deno.test("a lost connection is never Running, and says of when the figures are", () => {
+Deno.test("a lost connection is never shown as Running, and has the time of its figures", () => {
   const store = storeOf({ state: "running" });
   store.lostSinceMs = NOW_MS;
   const { word, tone, detail } = stateWords(store, NOW_MS + 60_000);
@@ -146,7 +146,7 @@ Deno.test("a lost connection is never Running, and says of when the figures are"
   ]);
 });
 
-Deno.test("a list of samples that holds a part of the rows says of how many", () => {
+Deno.test("a list of samples that holds a part of the rows tells the total", () => {
   const store = storeOf({ failed: 333, succeeded: 2 });
   store.lists = {
     latest: [1, 2],
@@ -204,7 +204,7 @@ Deno.test("page and terminal write durations, latencies, bytes, counts and money
   assertEquals([0, 999, 61_000].map(formatAge), ["0 s", "0 s", "1m 01s"]);
 });
 
-Deno.test("marks of axes are short", () => {
+Deno.test("labels of axes are short", () => {
   assertEquals([0, 500, 2_500, 30_000, 60_000, 90_000].map(formatLatencyMark), [
     "0",
     "500 ms",
@@ -216,7 +216,7 @@ Deno.test("marks of axes are short", () => {
   assertEquals([0, 50e6, 1e9, 1.5e9].map(formatBytesMark), ["0", "50 MB", "1 GB", "1.5 GB"]);
 });
 
-Deno.test("a wait is told once it lasts, and why not all that may be under way is", () => {
+Deno.test("a wait is shown once it lasts, and so is the reason for fewer attempts than allowed", () => {
   const store = new RunStore();
   store.replace(makeState(0, { snapshot: makeWireSnapshot() }), NOW_MS);
   const wait = { state: "backing_off", reason: "429" } as const;
@@ -246,7 +246,7 @@ Deno.test("money, rates and shares have the digits that matter", () => {
   assertEquals([formatShare(999_999, 1_000_000), formatShare(0, 0)], ["99.9%", "100.0%"]);
 });
 
-Deno.test("a time axis has seconds, minutes or days, as its marks are apart", () => {
+Deno.test("a time axis has seconds, minutes or days, depending on the distance of its labels", () => {
   const noon = new Date(2026, 2, 14, 12, 3, 7).getTime();
   const midnight = new Date(2026, 2, 14).getTime();
   assertEquals(formatAxisTime(noon, 1_000), "12:03:07");
@@ -254,7 +254,7 @@ Deno.test("a time axis has seconds, minutes or days, as its marks are apart", ()
   assertEquals(formatAxisTime(midnight, 3_600_000), formatAxisTime(noon, 86_400_000));
 });
 
-Deno.test("a time that is none is a dash", () => {
+Deno.test("an invalid time is a dash", () => {
   const times = [
     formatClock(NaN),
     formatMoment(NaN, NOW_MS),

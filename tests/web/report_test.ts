@@ -45,7 +45,7 @@ function embedded(html: string): string {
   return html.slice(start, html.indexOf("</script>", start));
 }
 
-Deno.test("the page and all that it loads are at most 150 KB gzip", async () => {
+Deno.test("the page and everything that it loads are at most 150 KB in gzip", async () => {
   const sizes = await Promise.all(
     [PAGE_HTML, PAGE_JS, PAGE_CSS, UPLOT_JS, UPLOT_CSS].map(gzipBytes),
   );
@@ -53,7 +53,7 @@ Deno.test("the page and all that it loads are at most 150 KB gzip", async () => 
   assert(sum > 30_000 && sum <= MAX_GZIP_BYTES, `${sum}`);
 });
 
-Deno.test("the page's script is one script: no seams are left, and no name is there twice", () => {
+Deno.test("the page's modules form one script: no imports or exports are left, and no name is declared twice", () => {
   assertEquals(PAGE_JS.match(/^(import|export)\b.*$/gm), null);
   // Compiles it and does not run it; a name that is declared twice is a syntax error.
   new Function(PAGE_JS);
@@ -66,7 +66,7 @@ Deno.test("no text can become markup or script in the page", () => {
   assertEquals(/\son\w+=|javascript:|<style|\sstyle=/i.exec(PAGE_HTML), null);
 });
 
-Deno.test("the page loads nothing from anywhere else", () => {
+Deno.test("the page loads nothing from other servers", () => {
   const links = [...PAGE_HTML.matchAll(/(?:src|href)\s*=\s*"([^"]*)"/g)].map(([, link]) => link);
   assert(links.length > 4);
   const foreign = links.filter((link) => /^(\w+:)?\/\//.test(link) || link.startsWith("/"));
@@ -74,7 +74,7 @@ Deno.test("the page loads nothing from anywhere else", () => {
   assertEquals(/url\(|@import/.exec(PAGE_CSS + UPLOT_CSS), null);
 });
 
-Deno.test("every id that the script asks for is in the page, once", () => {
+Deno.test("every id that the script uses is in the page, once", () => {
   const ids = [...PAGE_HTML.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
   assertEquals(ids.length, new Set(ids).size);
   const wanted = [...PAGE_JS.matchAll(/byId\(\s*"([^"]+)"/g)].map(([, id]) => id);
@@ -85,7 +85,7 @@ Deno.test("every id that the script asks for is in the page, once", () => {
   assertEquals(icons.filter((name) => !ids.includes(`icon-${name}`)), []);
 });
 
-Deno.test("a report holds the state as it was, whatever texts are in it", () => {
+Deno.test("a report holds the exact state, whatever texts are in it", () => {
   for (const payload of PAYLOADS) {
     const state = withPayload(payload);
     const json = embedded(renderReport(state));

@@ -24,7 +24,7 @@ Deno.test("Samples.since() gives the latest 20, newest first, and failures apart
   assertEquals(byId.get(31)?.response, "answer to bad", "what was paid for is shown");
 });
 
-Deno.test("Samples.since() adds only what came after the version that is known", () => {
+Deno.test("Samples.since() adds only the samples after the known version", () => {
   const samples = new Samples(() => 0.999);
   samples.add(answers(25));
   const known = samples.version;
@@ -51,7 +51,7 @@ Deno.test("Samples.add() gives every answer the same chance to be in the reservo
   for (let id = 1; id <= rows; id++) assert(hits[id] > 140 && hits[id] < 260, `${id}: ${hits[id]}`);
 });
 
-Deno.test("sampleOf() shows the last user message, with parts that are no text by their type", () => {
+Deno.test("sampleOf() shows the last user message, with the types of parts that are not text", () => {
   const row = makeAnswer("u").row;
   const messages = [
     { role: "user", content: "first" },
@@ -65,7 +65,7 @@ Deno.test("sampleOf() shows the last user message, with parts that are no text b
   );
 });
 
-Deno.test("sampleOf() takes whatever a plugged-in teacher gives", () => {
+Deno.test("sampleOf() takes any values of a custom teacher", () => {
   const loop: unknown[] = [];
   loop.push(loop);
   const completion = { response: "", finishReason: "", usage: null, model: "", toolCalls: loop };
@@ -74,7 +74,7 @@ Deno.test("sampleOf() takes whatever a plugged-in teacher gives", () => {
   assertEquals(sampleOf(makeAnswer("u", { completion: undefined }), 1).response, "");
 });
 
-Deno.test("sampleOf() cuts long texts and says so", () => {
+Deno.test("sampleOf() cuts long texts and marks them", () => {
   const completion = {
     ...makeAnswer("u").completion!,
     response: "x".repeat(100_000),
@@ -98,7 +98,7 @@ Deno.test("fitted() keeps 60 samples of long texts below 400 KB", () => {
   assert(added.every(({ is_cut: isCut, response }) => isCut && response.length >= 250));
 });
 
-Deno.test("Samples.add() keeps no row of megabytes alive", () => {
+Deno.test("Samples.add() does not keep rows of megabytes in memory", () => {
   const samples = new Samples();
   const heavy = makeAnswer("heavy");
   let isRead = false;

@@ -14,7 +14,7 @@ import { createMonitor, type ServedMonitor, serveMonitor } from "../../web/serve
 import { makeSnapshot, makeSummary } from "../progress/fixtures.ts";
 import { FakeRun } from "./fake_run.ts";
 
-/** A WebSocket as a page has it: undici's, of the runtime, sends headers that are given. */
+/** A WebSocket of a page: that of the runtime accepts header fields. */
 class TestPage implements AsyncDisposable {
   readonly messages: ServerMessage[] = [];
   readonly closed = Promise.withResolvers<number>();
@@ -42,7 +42,7 @@ class TestPage implements AsyncDisposable {
     this.#socket.onerror = (event) => event.preventDefault();
   }
 
-  /** Waits until a message of this type has come. */
+  /** Waits until a message of this type has arrived. */
   async until(type: ServerMessage["type"]): Promise<void> {
     while (!this.messages.some((message) => message.type === type)) await this.#arrived.promise;
   }
@@ -57,7 +57,7 @@ class TestPage implements AsyncDisposable {
   }
 }
 
-/** A beat that the test strikes. */
+/** A timer that the test fires. */
 function handBeat(): {
   every: (ms: number, callback: () => void) => () => void;
   strike: () => void;
@@ -184,7 +184,7 @@ Deno.test("serveMonitor() refuses requests whose Host is missing, double or anot
   }
 });
 
-Deno.test("serveMonitor() drops a page that has stopped reading, and waits for it no more at the end", async () => {
+Deno.test("serveMonitor() drops a page that has stopped reading, and does not wait for it at the end", async () => {
   const run = new FakeRun(), beat = handBeat();
   const served = serveMonitor(run, beat);
   using _stalled = await rawSocket(served);
@@ -210,7 +210,7 @@ Deno.test("serveMonitor() drops a page that has stopped reading, and waits for i
   assertEquals(await page.closed.promise, 1001);
 });
 
-Deno.test("createMonitor() follows and steers a ResponseGenerator", async () => {
+Deno.test("createMonitor() follows and controls a ResponseGenerator", async () => {
   const { promise: isResumed, resolve: resume } = Promise.withResolvers<void>();
   const teacher = {
     complete: async ({ uid }: { uid: string }) => {
@@ -255,7 +255,7 @@ Deno.test("serveMonitor() serves two runs at once to one browser", async () => {
   await assertRejects(() => crossed.until("hello"), Error, "closed with");
 });
 
-Deno.test("ServedMonitor.close() tells pages that the run has ended and waits for none", async () => {
+Deno.test("ServedMonitor.close() tells pages that the run has ended and does not wait for them", async () => {
   const run = new FakeRun();
   const served = serveMonitor(run);
   const page = new TestPage(served);
@@ -271,7 +271,7 @@ Deno.test("ServedMonitor.close() tells pages that the run has ended and waits fo
   await assertRejects(() => fetch(served.url));
 });
 
-Deno.test("ServedMonitor.close() waits for no request that does not end", async () => {
+Deno.test("ServedMonitor.close() does not wait for a request that does not end", async () => {
   const run = new FakeRun();
   const served = serveMonitor(run);
   using connection = await connect(served, "POST /control/pause", [
@@ -286,7 +286,7 @@ Deno.test("ServedMonitor.close() waits for no request that does not end", async 
   assertEquals(await connection.read(new Uint8Array(1)), null);
 });
 
-Deno.test("serveMonitor() says what to do when the port is taken", async () => {
+Deno.test("serveMonitor() tells what to do when the port is taken", async () => {
   await using served = serveMonitor(new FakeRun());
   const run = new FakeRun();
   const error = assertThrows(() => serveMonitor(run, { port: served.port }), UsageError);
@@ -306,7 +306,7 @@ Deno.test("serveMonitor() needs the network and no other permission, and does no
   assertMatch(await runScript(script), /^401 /, "fetch keeps no cookies");
 });
 
-Deno.test("ServedMonitor.close() lets the process end, also where a page was lost with its last words unread", async () => {
+Deno.test("ServedMonitor.close() lets the process end, also where a page was lost with unread messages", async () => {
   const script = `
     import { serveMonitor } from "${new URL("../../web/server.ts", import.meta.url)}";
     const nothing = () => {};
@@ -404,7 +404,7 @@ async function statusLine({ port }: ServedMonitor, text: string): Promise<string
   return new TextDecoder().decode(bytes.subarray(0, length)).split("\r\n")[0];
 }
 
-Deno.test("no request of a known page or of a stranger is answered with an internal error", async () => {
+Deno.test("no request, with or without the token, is answered with an internal error", async () => {
   await using served = serveMonitor(new FakeRun());
   const { cookieName, token } = served.monitor;
   const host = `127.0.0.1:${served.port}`;

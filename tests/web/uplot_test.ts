@@ -1,4 +1,4 @@
-/** The charts' script in a browser whose language is no language tag. */
+/** The charts' script in a browser whose language is not a valid language tag. */
 
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UPLOT_JS as ORIGINAL } from "../../lib/deps/uplot.ts";
@@ -22,7 +22,7 @@ function load(
   return run(...Object.values(globals));
 }
 
-Deno.test("charts do not ask for the browser's language, which Intl may not know", () => {
+Deno.test("charts do not use the browser's language, which Intl may not know", () => {
   const language = "en-US@posix";
   assertThrows(() => load(ORIGINAL, language), RangeError, "Invalid language tag");
   for (const one of [language, "", "de-DE", "en-US"]) {

@@ -1,4 +1,4 @@
-/** Tests of the addresses of the page over results and failures. @module */
+/** Tests of the addresses of the data page. @module */
 
 import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
@@ -8,7 +8,7 @@ import { failureLine, resultLine } from "../data/lines.ts";
 import { FakeRun } from "./fake_run.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 
-/** The app over some rows, and a browser that was let in. */
+/** The app with some rows, and a browser with the cookie. */
 async function openApp(dir: TempDir) {
   await dir.write(
     "out/x.jsonl",
@@ -72,7 +72,7 @@ Deno.test("view: answers its own page only", async () => {
   );
 });
 
-Deno.test("view: gives rows, counts and whole rows", async () => {
+Deno.test("view: returns rows, counts and whole rows", async () => {
   await using dir = await tempDir();
   await using scene = await openApp(dir);
   const { get } = scene;
@@ -136,7 +136,7 @@ Deno.test("view: saves a selection for its own page, and writes nothing else", a
   ]);
 });
 
-Deno.test("view: a pattern that takes forever is ended, and everything else answers", async () => {
+Deno.test("view: a pattern that takes forever is stopped, and everything else is answered", async () => {
   await using dir = await tempDir();
   await dir.write("x.jsonl", resultLine({ uid: "a", response: "a".repeat(40) + "!" }));
   await using service = await DataService.open({ paths: [dir.path("x.jsonl")], isKept: false });
@@ -157,7 +157,7 @@ Deno.test("view: a pattern that takes forever is ended, and everything else answ
   assertEquals((await service.ask("rows", { ...query, where: "" })).total, 1);
 });
 
-Deno.test("view: is a part of the page of a run, opened when it is asked for", async () => {
+Deno.test("view: is a part of the page of a run, opened at the first request", async () => {
   await using dir = await tempDir();
   await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
   using monitor = createMonitor(new FakeRun(), {

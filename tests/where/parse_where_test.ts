@@ -16,7 +16,7 @@ const ROW = {
 };
 const DISTILL = { completion_tokens: 3999, finish_reason: "stop", id: 8 };
 
-Deno.test("parseWhere() decides as the condition says", () => {
+Deno.test("parseWhere() evaluates the condition", () => {
   const cases: [condition: string, expected: boolean][] = [
     ['completion_tokens < 4000 and finish_reason == "stop"', true],
     ["completion_tokens >= 4_000", false],
@@ -56,7 +56,7 @@ Deno.test("parseWhere() decides as the condition says", () => {
   }
 });
 
-Deno.test("parseWhere() says where a condition stops making sense", () => {
+Deno.test("parseWhere() tells the position of a syntax error", () => {
   const cases: [condition: string, problem: string][] = [
     ["", "at character 1: a field, a text"],
     ["id ==", "at character 6: a field"],
@@ -75,11 +75,11 @@ Deno.test("parseWhere() says where a condition stops making sense", () => {
   }
 });
 
-Deno.test("parseWhere() names the paths that it looks at", () => {
+Deno.test("parseWhere() names the paths that it reads", () => {
   assertEquals(parseWhere("a.b == 1 or c in (1, d)").paths, [["a", "b"], ["c"], ["d"]]);
 });
 
-Deno.test("parseWhere() gives the conditions that all have to hold, and the texts that they need", () => {
+Deno.test("parseWhere() returns the conditions that must all hold, and the texts that they need", () => {
   const { parts } = parseWhere(
     '(lang == "en" and response icontains "sorry") and (id == 7 or id == 8) and not tags contains "a"',
   );
@@ -92,7 +92,7 @@ Deno.test("parseWhere() gives the conditions that all have to hold, and the text
   assertEquals(parseWhere("a == 1 or b == 2").parts.map(({ text }) => text), ["a == 1 or b == 2"]);
 });
 
-Deno.test("patternOf() knows a text that stands in whatever matches", () => {
+Deno.test("patternOf() finds a text that is in every match", () => {
   const cases: [pattern: string, required: string][] = [
     ["(?i)total of \\d+ [a-z]+s\\b", "total of "],
     ["abc|def", ""],
