@@ -104,8 +104,9 @@ export class Grid {
   }
 
   /**
-   * Forgets all rows, which have changed. @param {boolean} isOther whether the condition has
-   * changed: then the table scrolls to its top
+   * Forgets all rows, which have changed.
+   *
+   * @param {boolean} isOther whether the condition has changed: then the table scrolls to its top
    */
   reset(isOther) {
     if (isOther) {
