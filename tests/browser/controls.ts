@@ -127,7 +127,7 @@ Deno.test("page: failed rows are retried at the end of the run, or not", async (
   const toggle = page.getByRole("switch", { name: "Retry failed rows at the end" });
   await stateWord(page, "Running").waitFor();
   await toggle.click();
-  await section(page, "Events").getByText("Failed rows will be asked again").waitFor();
+  await section(page, "Events").getByText("Failed rows will be retried").waitFor();
   assertEquals([monitor.retryWhenDone, await toggle.isChecked()], [true, true]);
   await page.reload();
   // It is remembered where the run is.
