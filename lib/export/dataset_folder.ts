@@ -119,7 +119,10 @@ export class DatasetFolder implements Targets {
     try {
       const hadData = await infoOf(data) !== undefined;
       if (hadData) await Deno.rename(data, old);
-      await Deno.rename(this.#staging, data);
+      await Deno.rename(this.#staging, data).catch(async (cause) => {
+        if (hadData) await Deno.rename(old, data);
+        throw cause;
+      });
       this.#isFinished = true;
       await writeFileDurably(`${this.#path}/README.md`, card);
       if (hadData) await Deno.remove(old, { recursive: true });

@@ -62,17 +62,22 @@ interface OwnLine {
 class Joined {
   succeeded = 0;
   failed = 0;
-  pending = 0;
   repeated = 0;
   clashCount = 0;
   readonly clashes: Clash[] = [];
   readonly #output: MergedOutput;
   readonly #signal: AbortSignal | undefined;
   readonly #table = new IdTable();
+  /** The uids of rows that have neither a result nor a final failure so far. */
+  readonly #pending = new Set<string>();
 
   constructor(output: MergedOutput, signal: AbortSignal | undefined) {
     this.#output = output;
     this.#signal = signal;
+  }
+
+  get pending(): number {
+    return this.#pending.size;
   }
 
   async addResults(path: string): Promise<void> {
@@ -101,16 +106,18 @@ class Joined {
     for await (const { bytes, value } of this.#lines(path, "failures")) {
       const slot = table.insert(value.uid);
       if (table.has(slot, HAS_RESULT)) continue;
-      if (table.has(slot, HAS_FAILURE)) {
+      const hasFailed = table.has(slot, HAS_FAILURE);
+      const isPending = value.error?.final === false;
+      if (hasFailed && !isPending) {
         this.repeated++;
         continue;
       }
-      const isPending = value.error?.final === false;
-      if (isPending) this.pending++;
-      else {
+      if (!isPending) {
         table.set(slot, HAS_FAILURE);
+        this.#pending.delete(value.uid);
         this.failed++;
-      }
+      } else if (!hasFailed) this.#pending.add(value.uid);
+      // A pending line behind a failure is of a retry that was interrupted: it holds an answer that was paid for.
       this.#add("failures", bytes);
     }
   }

@@ -159,6 +159,31 @@ Deno.test("runs that were divided by hand are merged, those without run files on
   assertEquals((await dir.rows("joined.jsonl")).length, 20);
 });
 
+Deno.test("without proof each row counts once, whatever number of failures lines it has", async () => {
+  await using dir = await tempDir();
+  const line = (uid: string, final: boolean) => ({
+    uid,
+    prompt: uid,
+    prompt_hash: "0123456789abcdef",
+    partial: "The",
+    error: { type: "truncated", message: "", status: null, attempts: 1, final },
+  });
+  await dir.write("a/in.jsonl", []);
+  await dir.write("a/in_error.jsonl", [
+    ...[line("twice", false), line("twice", false)],
+    ...[line("later", false), line("later", true)],
+    ...[line("retried", true), line("retried", false)],
+    ...[line("failed", true), line("failed", true)],
+  ]);
+  const output = dir.path("joined.jsonl");
+  const joined = await mergeRuns({ outputs: dir.path("a/in.jsonl"), output, proof: false });
+  assertEquals([joined.total, joined.pending, joined.failed], [4, 1, 3]);
+  assertEquals(joined.duplicatesOfRuns, 1);
+  const kept = (await dir.rows("joined_error.jsonl")).map(({ uid, error }) => [uid, error.final]);
+  assertEquals(kept.at(-2), ["retried", false]);
+  assertEquals(kept.length, 7);
+});
+
 Deno.test("runs that were made in different ways are not merged, and nothing is overwritten", async () => {
   await using dir = await tempDir();
   const [a, b] = [
