@@ -74,6 +74,25 @@ Deno.test("parse() drops trailing assistant turns and only those", () => {
   );
 });
 
+Deno.test("parse() sends a transcript that ends with a turn of the user, or with the start of an answer", () => {
+  for (
+    const prompt of [
+      "USER: a ASSISTANT: b USER: c",
+      "Human: a\n\nAssistant: b\n\nHuman: c",
+      "### Human: a### Assistant: b### Human: c",
+      "<s>[INST] a [/INST] b </s><s>[INST] c [/INST]",
+      "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n<|im_start|>user\nc<|im_end|>\n",
+      "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n<think>\n",
+    ]
+  ) {
+    assertEquals(read({ prompt }), ["prompt", [user(prompt)]]);
+  }
+  assertEquals(
+    read({ prompt: "USER: a ASSISTANT: b USER: c ASSISTANT: d" }),
+    '"prompt" ends with an old answer: it follows "ASSISTANT:"',
+  );
+});
+
 Deno.test("parse() sends the trailing turn with continue_final_message", () => {
   const messages = [user("q"), assistant("The answer")];
   const on = { continue_final_message: true };
