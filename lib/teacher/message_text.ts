@@ -92,9 +92,10 @@ function textOf(part: unknown, levels = MOST_LEVELS): string {
   if (typeof part === "string") return part;
   if (typeof part !== "object" || part === null || levels === 0) return "";
   if (Array.isArray(part)) return part.map((one) => textOf(one, levels - 1)).join("");
-  // `value`: the text of Azure's agents, within `text`.
-  const { text, value, thinking, reasoning, summary, content } = part as JsonObject;
-  return textOf(text, levels - 1) || asText(value) || textOf(thinking, levels - 1) ||
+  const { text, thinking, reasoning, summary, content } = part as JsonObject;
+  // `text.value`: Azure's agents. A `value` elsewhere may be a field of an answer that is an object.
+  return asText(asObject(text)?.value) || textOf(text, levels - 1) ||
+    textOf(thinking, levels - 1) ||
     textOf(reasoning, levels - 1) || summaryOf(summary, part as JsonObject, levels) ||
     textOf(content, levels - 1);
 }

@@ -53,6 +53,13 @@ Deno.test("readAnswer() joins text parts, and treats null as missing", () => {
   );
 });
 
+Deno.test("readAnswer() keeps an answer that is an object whole, also with a field named value", () => {
+  const content = { value: "3", unit: "kg" };
+  assertEquals(read(chatAnswer(null, { message: { content } })).response, JSON.stringify(content));
+  const parts = [{ type: "text", text: { value: "42", annotations: [] } }];
+  assertEquals(read(chatAnswer(null, { message: { content: parts } })).response, "42");
+});
+
 Deno.test("readAnswer() finds reasoning in its three forms", () => {
   const forms = [
     chatAnswer("42", { message: { reasoning_content: "why" } }),
