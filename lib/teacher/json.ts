@@ -40,10 +40,11 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The object at the start of a text, as text, whatever follows it; undefined if there is none or it is
- * incomplete. */
-export function leadingObject(text: string): string | undefined {
-  const start = text.search(/\S/);
+/** The object at the start of a text, or at `from`, as text, whatever follows it; undefined if there is none or it
+ * is incomplete. */
+export function leadingObject(text: string, from: number = 0): string | undefined {
+  let start = from;
+  while (/\s/.test(text[start] ?? "")) start++;
   if (text[start] !== "{") return undefined;
   const mark = /["{}]/g;
   mark.lastIndex = start;

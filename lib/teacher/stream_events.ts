@@ -99,14 +99,28 @@ export class StreamEvents {
 
   /** Some gateways leave out what separates events: the empty lines, or the line ends as well. */
   #unparsed(text: string): void {
-    const first = leadingObject(text);
     if (text.includes("\n")) {
       for (const line of text.split("\n")) this.#event({ data: line });
-    } else if (first !== undefined && first.length < text.length) {
-      this.#event({ data: first });
-      this.#event({ data: text.slice(first.length).replace(/^(?:\\[nr]|\s)+/, "") });
-    } else this.#sink.onUnreadable(text);
+      return;
+    }
+    // One object after the other: to look for the next one in an event of its own takes quadratic time.
+    let at = 0, object = leadingObject(text);
+    while (object !== undefined && at + object.length < text.length) {
+      this.#event({ data: object });
+      at = endOfBreak(text, at + object.length);
+      object = leadingObject(text, at);
+    }
+    if (at === 0) this.#sink.onUnreadable(text);
+    else this.#event({ data: text.slice(at) });
   }
+}
+
+/** The end of the white space and the escaped line ends at `start`. */
+function endOfBreak(text: string, start: number): number {
+  const pattern = /(?:\\[nr]|\s)*/y;
+  pattern.lastIndex = start;
+  pattern.test(text);
+  return pattern.lastIndex;
 }
 
 /** The end marker. */

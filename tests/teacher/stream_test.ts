@@ -1,4 +1,4 @@
-import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
 import type { AnswerContext } from "../../lib/teacher/answer.ts";
 import { StreamReader } from "../../lib/teacher/stream.ts";
 
@@ -131,6 +131,16 @@ Deno.test("StreamReader reads error lines that are not events, however the bytes
       assertEquals(stream.completion(0).response, "error: {");
     }
   }
+});
+
+Deno.test("StreamReader reads thousands of chunks in one line without a line end", () => {
+  const stream = reader();
+  const chunk = JSON.stringify({ choices: [{ index: 0, delta: { content: "a" } }] });
+  const startMs = performance.now();
+  // It took a minute, and the stack.
+  stream.feed(bytes(`data: ${`${chunk}\\n `.repeat(8_000)}[DONE]\n\n`));
+  assertEquals([stream.done, stream.completion(0).response.length], [true, 8_000]);
+  assert(performance.now() - startMs < 10_000);
 });
 
 Deno.test("StreamReader joins tool calls by index", () => {
