@@ -97,7 +97,7 @@ export class IncomingBody implements ByteSink {
   /** A decoded chunk. */
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
-    const most = this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES;
+    const most = this.#mostBytes;
     if (this.#bytes > most) {
       if (!this.#isAnswer) this.#held.add(chunk.subarray(0, chunk.length - (this.#bytes - most)));
       this.#reader.onTooLong();
@@ -116,8 +116,12 @@ export class IncomingBody implements ByteSink {
     this.#reader.onBodyEnd(error);
   }
 
+  get #mostBytes(): number {
+    return this.#isAnswer ? MOST_ANSWER_BYTES : MOST_ERROR_BYTES;
+  }
+
   #begin(first: Uint8Array): void {
-    const transcoder = transcoderFor(this.#headers["content-type"], this);
+    const transcoder = transcoderFor(this.#headers["content-type"], this, this.#mostBytes);
     this.#decoder = decoderFor(this.#headers["content-encoding"], first, transcoder ?? this);
     this.#outer = this.#decoder ?? transcoder;
   }
@@ -185,17 +189,19 @@ const LINE_END = 0x0a;
  *
  * @param label The field `content-type`.
  * @param sink Where the body goes.
+ * @param mostBytes The most that are held for the end of a line.
  * @returns What to put the body into; undefined if the label names UTF-8, nothing, or what is no charset.
  */
 function transcoderFor(
   label: string | readonly string[] | undefined,
   sink: ByteSink,
+  mostBytes: number,
 ): ByteSink | undefined {
   if (label === undefined) return undefined;
   const name = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label))?.[1];
   if (name === undefined || /^utf-?8$/i.test(name)) return undefined;
   try {
-    return new Transcoder(new TextDecoder(name), sink);
+    return new Transcoder(new TextDecoder(name), sink, mostBytes);
   } catch {
     return undefined;
   }
@@ -207,11 +213,14 @@ class Transcoder implements ByteSink {
   readonly #sink: ByteSink;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #isOfBytes: boolean;
+  readonly #mostBytes: number;
   #held: Uint8Array[] = [];
+  #heldBytes = 0;
 
-  constructor(stated: TextDecoder, sink: ByteSink) {
+  constructor(stated: TextDecoder, sink: ByteSink, mostBytes: number) {
     this.#stated = stated;
     this.#sink = sink;
+    this.#mostBytes = mostBytes;
     // UTF-16 has bytes of 0 in every line, and line ends in the middle of characters.
     this.#isOfBytes = !stated.encoding.startsWith("utf-16");
   }
@@ -222,7 +231,11 @@ class Transcoder implements ByteSink {
       this.#held.push(chunk.subarray(0, end));
       this.#flush();
     }
-    if (end < chunk.length) this.#held.push(chunk.subarray(end));
+    if (end === chunk.length) return;
+    this.#held.push(chunk.subarray(end));
+    this.#heldBytes += chunk.length - end;
+    // The sink counts what it gets, and ends a body that is too long.
+    if (this.#heldBytes > this.#mostBytes) this.#flush();
   }
 
   end(): void {
@@ -238,6 +251,7 @@ class Transcoder implements ByteSink {
   #flush(): void {
     const bytes = joined(this.#held);
     this.#held = [];
+    this.#heldBytes = 0;
     if (bytes.length > 0) this.#sink.data(this.#isUtf8(bytes) ? bytes : this.#utf8Of(bytes));
   }
 
