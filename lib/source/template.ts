@@ -166,7 +166,7 @@ function promptHint(row: Fields): string {
     const [name, [first]] = lists[0] as [string, object[]];
     // Axolotl's segments are the parts of one text, answers among them.
     if ("label" in first && "text" in first) return "";
-    return `the rows are in "${name}": extract them with jq -c '.["${name}"][]'`;
+    return `the rows are in "${name}": extract them with jq -c ${word(`${jqPath(name)}[]`)}`;
   }
   const batch = batchHint(row);
   if (batch !== "") return batch;
@@ -179,14 +179,14 @@ function insideHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
     if (isConversation(fieldOf(value, "messages"))) {
-      return `the messages are in "${name}": extract them with jq -c '.["${name}"]'`;
+      return `the messages are in "${name}": extract them with jq -c ${word(jqPath(name))}`;
     }
   }
   const [texts, ...others] = Object.keys(row).filter((name) => isListOfTexts(row[name]));
   if (texts !== undefined && others.length === 0 && likelyPromptField(row) === undefined) {
     return TEXTS_IN_TURN.test(texts)
       ? `use --prompt-field ${word(texts)}`
-      : `use --template '{{${texts}.0}}' for the first text of the list`;
+      : `use --template ${word(`{{${texts}.0}}`)} for the first text of the list`;
   }
   if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
     return "it is one message of a tree: keep the first ones with " +
@@ -229,7 +229,7 @@ export function fieldInside(name: string, value: unknown): string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "";
   const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
   const field = likelyPromptField(Object.fromEntries(texts));
-  return field === undefined ? "" : `use --template '{{${name}.${field}}}'`;
+  return field === undefined ? "" : `use --template ${word(`{{${name}.${field}}}`)}`;
 }
 
 /** The field that is most likely the prompt; undefined where none is. */
@@ -280,7 +280,12 @@ function isNearly(name: string, words: readonly string[]): boolean {
   return levenshteinDistance(lower, closestString(lower, words)) <= 2;
 }
 
-/** Quoted for POSIX shells. */
+/** The path of a field for `jq`. */
+function jqPath(name: string): string {
+  return `.[${JSON.stringify(name)}]`;
+}
+
+/** Quoted for POSIX shells: names come from files of anyone, and the advice is there to be pasted. */
 function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -291,6 +291,32 @@ Deno.test("parse() adds the run's system message where there is none", () => {
   ]);
 });
 
+Deno.test("parse() quotes names of fields in the commands that it advises", () => {
+  const name = `a'; rm -rf "$HOME"; '`;
+  const inShell = name.replaceAll("'", `'\\''`);
+  const hintOf = (row: unknown) => {
+    const problem = new RowParser().parse(JSON.stringify(row));
+    return "problem" in problem ? problem.hint() : "";
+  };
+  const path = `.[${JSON.stringify(name).replaceAll("'", `'\\''`)}]`;
+  assertEquals(
+    hintOf({ [name]: [{ a: 1 }] }),
+    `the rows are in "${name}": extract them with jq -c '${path}[]'`,
+  );
+  assertEquals(
+    hintOf({ [name]: { messages: [user("q")] } }),
+    `the messages are in "${name}": extract them with jq -c '${path}'`,
+  );
+  assertEquals(
+    hintOf({ [name]: ["one text", "another text"] }),
+    `use --template '{{${inShell}.0}}' for the first text of the list`,
+  );
+  assertEquals(
+    hintOf({ prompt: { [name]: "one text" } }),
+    `use --template '{{prompt.${inShell}}}'`,
+  );
+});
+
 Deno.test("parse() names the fields of a row without a prompt", () => {
   assertEquals(
     read({ text: "t", label: 1 }),
