@@ -143,7 +143,14 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   async moveAway(): Promise<string[]> {
     const paths: string[] = [];
     if (this.#hasProblem && !this.#closed.isEmpty) {
-      paths.push(await rescueLines(this.#path, this.#options.mode, this.#closed.take()));
+      const lines = this.#closed.take();
+      try {
+        paths.push(await rescueLines(this.#path, this.#options.mode, lines));
+      } catch (error) {
+        // The next attempt needs them: the disk may have been full.
+        this.#closed.putBack(lines);
+        throw error;
+      }
     }
     const moved = await this.#journal?.moveAway() ?? [];
     if (moved.length === 0) return paths;

@@ -92,6 +92,11 @@ export class RecentLines {
     return lines;
   }
 
+  /** Adds lines that were taken out. */
+  putBack(lines: readonly string[]): void {
+    this.#newer = [...lines, ...this.#newer];
+  }
+
   /** Adds those of others, which are as old. */
   takeOver(others: RecentLines): void {
     this.#older.push(...others.#older);

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
 import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
@@ -120,6 +120,25 @@ Deno.test("ParkedJournal: a line is saved that comes between the reading and the
   assertEquals(await openFiles.moveAway(), [dir.path("0.rescued-1.jsonl")]);
   for (const journal of [first, second]) await journal.close();
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
+});
+
+Deno.test("ParkedJournal: lines of a closed file are kept until they could be saved", async () => {
+  await using dir = await tempDir();
+  const openFiles = new OpenFiles(1);
+  await Deno.mkdir(dir.path("out"));
+  const [first, second] = ["out/0.jsonl", "1.jsonl"].map((name) =>
+    new ParkedJournal<number>(dir.path(name), {}, openFiles)
+  );
+  await first.append("1", 1);
+  await second.append("a", 1);
+  await Deno.rename(dir.path("out"), dir.path("before"));
+  assertStringIncludes(await openFiles.check() ?? "", "it was removed");
+  await dir.write("out", "no folder can be made here");
+  await assertRejects(() => openFiles.moveAway());
+  await Deno.remove(dir.path("out"));
+  assertEquals(await openFiles.moveAway(), [dir.path("out/0.rescued-1.jsonl")]);
+  for (const journal of [first, second]) await journal.close();
+  assertEquals(await dir.read("out/0.rescued-1.jsonl"), "1\n");
 });
 
 Deno.test("ParkedJournal: the last check looks at files that were closed long ago", async () => {
