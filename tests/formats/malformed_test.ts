@@ -242,6 +242,7 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["bare.tsv", 'prompt\tid\nsay "hi" now\t1\n', 1],
   ["pipe.csv", "prompt|id\na|1\n", 1],
   ["index.csv", ",prompt\n0,a\n1,b\n", 2],
+  ["ORC.txt", "ORC’s readers\nORCи\n", 2],
   ["lines.json", LINES, 200],
   ["zstd.jsonl.gz", ZSTD, 200],
   ["members.jsonl.gz", new Uint8Array([...GZIP, ...GZIP]), 400],
