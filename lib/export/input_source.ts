@@ -206,7 +206,7 @@ class TextExample implements Example {
 
   /** A bare list of messages becomes an object. `value` is what the text says, where it is known. */
   constructor(text: string, file: string, line: number, value?: unknown) {
-    const isList = text.startsWith("[");
+    const isList = /^\s*\[/.test(text);
     this.text = isList ? `{"messages":${text}}` : text;
     this.#value = isList && value !== undefined ? { messages: value } : value;
     this.file = this.input = file;

@@ -44,6 +44,14 @@ Deno.test("JSON Lines stay byte for byte, also where rows are excluded", async (
   assertEquals(await dir.read("b.jsonl"), `${rows[0]}\n${rows[2]}\n`);
 });
 
+Deno.test("a list of messages becomes an object, also with spaces before it", async () => {
+  await using dir = await tempDir();
+  const list = '[{"role":"user","content":"q"}]';
+  await dir.write("a.jsonl", `${list}\n  ${list}\n`);
+  await convert(dir, "a.jsonl", "b.jsonl");
+  assertEquals(await dir.rows("b.jsonl"), [1, 2].map(() => ({ messages: [user("q")] })));
+});
+
 Deno.test("CSV to Parquet and back: columns of JSON, selected columns, a limit, a shuffled order", async () => {
   await using dir = await tempDir();
   const rows = Array.from({ length: 30 }, (_, i) => ({ a: `x${i}`, b: [i], c: "" }));
