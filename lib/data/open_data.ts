@@ -6,7 +6,7 @@
  */
 
 import { SourceError, UsageError } from "../errors.ts";
-import { isCompressed, openBytes } from "../formats/mod.ts";
+import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
 
@@ -30,8 +30,8 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
   const files: IndexedPath[] = [];
   let folder: string | undefined;
   for (const [path, run] of found) {
-    // The index reports what is wrong with a file that cannot be read.
-    if (!await isCompressed(path, path).catch(() => false)) {
+    // The index reports what is wrong with a file that cannot be read. One that is being written may still be empty.
+    if (!await holdsCompressed(path).catch(() => false)) {
       files.push({ path, run });
       continue;
     }

@@ -57,11 +57,21 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Whether a file is compressed, by its first bytes. */
+/** Whether a file is read as a compressed one, by its first bytes or its name. */
 export async function isCompressed(path: string, name: string): Promise<boolean> {
+  return compressionOf(await startOf(path, name), path) !== undefined;
+}
+
+/** Whether a file holds compressed data, whatever its name is. */
+export async function holdsCompressed(path: string): Promise<boolean> {
+  const first = await startOf(path, path);
+  return COMPRESSIONS.some(({ begins }) => begins(first));
+}
+
+async function startOf(path: string, name: string): Promise<Uint8Array> {
   using file = await open(path, name);
   const { value: first = new Uint8Array() } = await chunksOf(file, name).next();
-  return compressionOf(first, path) !== undefined;
+  return first;
 }
 
 /**

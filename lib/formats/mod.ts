@@ -18,7 +18,7 @@ export {
   type InputPiece,
   START,
 } from "./borders.ts";
-export { foreignFormatError, isCompressed, openBytes } from "./bytes.ts";
+export { foreignFormatError, holdsCompressed, openBytes } from "./bytes.ts";
 export { foreignText } from "./foreign_format.ts";
 export {
   formatOfName,

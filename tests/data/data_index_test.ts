@@ -283,12 +283,14 @@ Deno.test("index: opens compressed files and folders, and the failures beside re
         .arrayBuffer(),
     );
   await dir.write("a/x.jsonl.gz", await pack(resultLine({ uid: "packed" })));
+  await dir.write("a/being-written.jsonl.gz", "");
+  await dir.write("a/named-wrongly.jsonl.gz", resultLine({ uid: "plain" }));
   await dir.write("a/deep/y.jsonl", resultLine({ uid: "y" }));
   await dir.write("a/deep/y_error.jsonl", failureLine("z"));
   await dir.write("a/y.outdated.jsonl", resultLine({ uid: "old" }));
   await dir.write("a/.retort/z.jsonl", resultLine({ uid: "hidden" }));
   for (
-    const [paths, expected] of [[["a"], ["y", "z", "packed"]], [["a/deep/y.jsonl"], [
+    const [paths, expected] of [[["a"], ["y", "z", "plain", "packed"]], [["a/deep/y.jsonl"], [
       "y",
       "z",
     ]]] as const

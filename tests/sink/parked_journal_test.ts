@@ -1,4 +1,9 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "../../lib/deps/std_assert.ts";
 import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
 import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
