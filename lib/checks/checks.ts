@@ -18,7 +18,7 @@ export interface CheckOptions {
   /** Keeps only answers that are JSON and nothing else; a tool call without text passes. @default false */
   readonly requireJson?: boolean;
   /** Keeps only answers that are valid JSON under this JSON Schema: an object or a boolean, of the draft that
-   * its `$schema` names. */
+   * its `$schema` names. @default none, 2020-12 */
   readonly jsonSchema?: unknown;
   /** Keeps only answers that do not match this; a string is compiled with the flag `u`. @default none */
   readonly rejectPattern?: string | RegExp;

@@ -24,9 +24,10 @@ export interface RowOptions extends InputOptions {
    * output that an earlier version began keeps the order of that version: these after `id`. */
   uidField?: string[];
   /** Rows with the same id. `merge`: identical ones are one row, others bad rows. `keep`: each is a row, with
-   * `~2`, `~3`, … appended. */
+   * `~2`, `~3`, … appended. @default "merge" */
   duplicates?: "merge" | "keep";
-  /** The folder for image paths in rows; nothing outside it is read. */
+  /** The folder for image paths in rows; nothing outside it is read.
+   * @default the folder of the input; for standard input and `generate()` none, and paths are refused */
   imagesRoot?: string;
   /** Sends rows of more than one shape in one run. @default false */
   mixedShapes?: boolean;
@@ -71,10 +72,10 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * continues while one answers. */
   teachers?: readonly TeacherPlace[];
   /** Teachers that join and leave during the run, in addition to `teachers`. A teacher that leaves gets nothing
-   * new, and what is in flight there is finished. */
+   * new, and what is in flight there is finished. @default none */
   teacherList?: TeacherList;
   /** `prefix`: rows with the same system message and first turn go to the same teacher while it has room,
-   * because servers cache the prefixes of prompts. */
+   * because servers cache the prefixes of prompts. @default any teacher */
   affinity?: "prefix";
   /** Sampling parameters of the run, by their API names. A row's own override them. @default {} */
   params?: Params;
@@ -87,7 +88,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   concurrency?: number | "auto";
   /** Starts with one row at a time and increases with the answers, so that a wrong key, model or parameter
-   * costs only a few calls. */
+   * costs only a few calls. @default true */
   carefulStart?: boolean;
   /**
    * How long to wait for a teacher that cannot be reached, in milliseconds, while no teacher has answered,
@@ -102,13 +103,13 @@ export interface ResponseGeneratorOptions extends RowOptions {
   /** Tokens a minute to and from each teacher, evenly spread. @default no limit */
   tpm?: number;
   /** Attempts of a row that end in faults, the first included: 1 or more. Throttled attempts have their own
-   * limit (20), and nothing counts while a teacher is down. */
+   * limit (20), and nothing counts while a teacher is down. @default 5 */
   maxAttempts?: number;
   /** The longest time for one row, all attempts and waits together, in milliseconds; after it the row fails
-   * with the type `timeout`. */
+   * with the type `timeout`. @default no limit */
   rowTimeoutMs?: number;
   /** What becomes of an answer that hit the token limit or a filter: a failure, an answer, or (at the token
-   * limit) another attempt with twice the limit. */
+   * limit) another attempt with twice the limit. @default "error" */
   onTruncated?: "error" | "keep" | "escalate";
   /** The highest token limit of `onTruncated: "escalate"`; an error without it.
    * @default 8 times the first one */
@@ -122,7 +123,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    */
   acceptEndings?: readonly string[];
   /** Rejects answers that are refusals, by the API's own field or by common phrases; the failure type is
-   * `refused`. */
+   * `refused`. @default false: they are results, with `distill.refusal` where the API says so */
   rejectRefusals?: boolean;
   /** Keeps only answers that are JSON. @default false */
   requireJson?: boolean;
@@ -131,7 +132,7 @@ export interface ResponseGeneratorOptions extends RowOptions {
    * are then sent. */
   jsonSchema?: unknown;
   /** Requests answers that follow `jsonSchema` (`response_format`), unless the parameters of the run or of a
-   * row set `response_format` or tools. It is left out for a teacher that refuses it. */
+   * row set `response_format` or tools. It is left out for a teacher that refuses it. @default true */
   responseFormat?: boolean;
   /** Keeps only answers that this regular expression does not match. */
   rejectPattern?: string | RegExp;
@@ -194,7 +195,7 @@ export interface RunOptions {
   /** Leaves these answers as they are, by their ids. @default none */
   excludeUids?: readonly string[];
   /** With `retry` and `uids`, also sends answered rows among them again: their old answers are moved to
-   * `<name>.outdated.jsonl`. */
+   * `<name>.outdated.jsonl`. @default false */
   reaskAnswered?: boolean;
   /** Continues the results file. @default true */
   resume?: boolean;

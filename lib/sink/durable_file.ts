@@ -12,12 +12,12 @@ import { ifThere, systemReason } from "../files.ts";
 /** How a new version is written. */
 export interface ReplacementOptions {
   /** Part of the temporary name of the new version. A run uses the one in its lock file, so that the next run
-   * can remove what a crash left. */
+   * can remove what a crash left. @default 64 random bits */
   token?: string;
   /** The permissions of a file that was not there before. @default 0o666 */
   mode?: number;
   /** Whether a link stays and its target is replaced. Files with names of our own never follow one: it may lead
-   * to a file of the user's. */
+   * to a file of the user's. @default true */
   followsLinks?: boolean;
   /** Whether to remove new versions of the file whose processes were killed. For commands that hold no lock, in whose
    * note the token would be. @default false */
