@@ -13,7 +13,7 @@ import { type Line, NUL_BYTES } from "./lines.ts";
 export interface CsvOptions {
   /** What an error calls the file. */
   readonly name: string;
-  /** What separates two cells. @default "," or ";" or a tab, whichever the header has most of */
+  /** What separates two cells. @default ",", ";", a tab or "|", whichever the header has most of */
   readonly delimiter?: string;
   /** Columns whose cells are JSON, not text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
