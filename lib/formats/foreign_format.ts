@@ -16,7 +16,8 @@ export interface ForeignFormat {
 /** The name of standard input. */
 const STANDARD_INPUT = "-";
 
-/** Formats that begin with certain bytes. */
+/** Formats that begin with certain bytes. Prompts may begin with the letters of RAR and GGUF: the bytes
+ * after them are those of no text. */
 const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] = [
   ["PAR1", { what: "a Parquet file", advice: () => "Add --input-format parquet" }],
   ["\xfd7zXZ\0", { what: "compressed with xz", advice: unpackedWith("xz -dc") }],
@@ -30,9 +31,9 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["BZh", { what: "compressed with bzip2", advice: unpackedWith("bzip2 -dc") }],
   ["\x04\x22\x4d\x18", { what: "compressed with lz4", advice: unpackedWith("lz4 -dc") }],
   ["7z\xbc\xaf\x27\x1c", { what: "a 7z archive", advice: unpackedWith("7z x -so") }],
-  ["Rar!", { what: "a rar archive", advice: unpackedWith("unrar p -inul") }],
+  ["Rar!\x1a", { what: "a rar archive", advice: unpackedWith("unrar p -inul") }],
   ["\x1f\x8b", { what: "compressed with gzip twice", advice: unpackedWith("gzip -dc") }],
-  ["ARROW1", { what: "an Arrow file", advice: toJsonLines }],
+  ["ARROW1\0", { what: "an Arrow file", advice: toJsonLines }],
   ["\xff\xff\xff\xff", { what: "an Arrow stream", advice: toJsonLines }],
   ["Obj\x01", { what: "an Avro file", advice: toJsonLines }],
   ["SQLite format 3\0", { what: "an SQLite database", advice: toJsonLines }],
@@ -44,7 +45,9 @@ const SIGNATURES: readonly (readonly [bytes: string, format: ForeignFormat])[] =
   ["%PDF", { what: "a PDF", advice: toJsonLines }],
   ["\x89PNG", { what: "an image", advice: toJsonLines }],
   ["\xff\xd8\xff", { what: "an image", advice: toJsonLines }],
-  ["GGUF", { what: "a model", advice: toJsonLines }],
+  ["GGUF\x01\0", { what: "a model", advice: toJsonLines }],
+  ["GGUF\x02\0", { what: "a model", advice: toJsonLines }],
+  ["GGUF\x03\0", { what: "a model", advice: toJsonLines }],
   ["\xff\xfe\0\0", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
   ["\0\0\xfe\xff", { what: "UTF-32 text", advice: fromUnicode("UTF-32") }],
   ["\xff\xfe", { what: "UTF-16 text", advice: fromUnicode("UTF-16") }],
