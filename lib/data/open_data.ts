@@ -5,7 +5,8 @@
  * @module
  */
 
-import { SourceError, UsageError } from "../errors.ts";
+import { SinkError, SourceError, UsageError } from "../errors.ts";
+import { systemReason } from "../files.ts";
 import { holdsCompressed, openBytes } from "../formats/mod.ts";
 import { DataIndex, type IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
@@ -24,7 +25,12 @@ export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
   return await unpackFiles(await findDataFiles(paths));
 }
 
-/** Decompresses those files that are compressed. @throws {UsageError} where one is damaged */
+/**
+ * Decompresses those files that are compressed.
+ *
+ * @throws {UsageError} where one is damaged
+ * @throws {SinkError} where there is no space for one
+ */
 export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<OpenFiles> {
   await using made = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
@@ -43,8 +49,12 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
     try {
       await Deno.writeFile(readPath, ReadableStream.from(copiesOf(openBytes(path, path))));
     } catch (cause) {
-      if (!(cause instanceof SourceError)) throw cause;
-      throw new UsageError(cause.message, { cause });
+      if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
+      const reason = `${systemReason(cause)}. TMPDIR may name a folder with more space`;
+      throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
+        path,
+        cause,
+      });
     }
     files.push({ path, readPath, run });
   }

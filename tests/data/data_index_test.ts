@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { zstdCompressSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertThrows } from "../../lib/deps/std_assert.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { SinkError, UsageError } from "../../lib/errors.ts";
 import { DataIndex, openFiles, openIndex, selectRows, statisticsOf } from "../../lib/data/mod.ts";
 import { sortRows } from "../../lib/data/query.ts";
 import { rowDetail, shownRow } from "../../lib/data/shown_row.ts";
@@ -273,6 +273,18 @@ Deno.test("index: reads every frame of a zstd file", async () => {
   index.close();
   await Deno.writeFile(path, frames[0].subarray(0, -3));
   await assertRejects(() => openFiles([path]), UsageError, "its zstd data is damaged");
+});
+
+Deno.test("index: says where there is no space for a decompressed copy", async () => {
+  await using dir = await tempDir();
+  const path = await dir.write("x.jsonl.zst", new Uint8Array(zstdCompressSync(resultLine({}))));
+  const realWrite = Deno.writeFile;
+  Deno.writeFile = () => Promise.reject(new Error("No space left on device (os error 28)"));
+  try {
+    await assertRejects(() => openFiles([path]), SinkError, `Cannot decompress "${path}"`);
+  } finally {
+    Deno.writeFile = realWrite;
+  }
 });
 
 Deno.test("index: opens compressed files and folders, and the failures beside results", async () => {
