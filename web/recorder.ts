@@ -39,8 +39,8 @@ export function createRecorder(
     about,
   });
   const report = () => import("./report.ts");
-  // Before a run of days has ended, its program may have been replaced by another version. The run goes on
-  // where it cannot be loaded.
+  // Before a run of days has ended, its program may have been replaced by another version. The run continues
+  // without it.
   const cancel = after(WHILE_UNDER_WAY_MS, () => void report().catch(() => {}));
   return {
     state: () => hub.record.state(false),

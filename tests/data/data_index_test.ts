@@ -277,7 +277,10 @@ Deno.test("index: reads every frame of a zstd file", async () => {
 
 Deno.test("index: says where there is no space for a decompressed copy", async () => {
   await using dir = await tempDir();
-  const path = await dir.write("x.jsonl.zst", new Uint8Array(zstdCompressSync(resultLine({}))));
+  const path = await dir.write(
+    "x.jsonl.zst",
+    new Uint8Array(zstdCompressSync(resultLine({ uid: "a" }))),
+  );
   const realWrite = Deno.writeFile;
   Deno.writeFile = () => Promise.reject(new Error("No space left on device (os error 28)"));
   try {
