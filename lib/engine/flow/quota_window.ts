@@ -266,13 +266,15 @@ export class QuotaWindow {
     const { random, wallClock } = this.#options;
     const waitMs = this.#probeMs * (1 + 0.2 * random());
     const marginMs = MARGIN_MS * (1 + random());
+    // An opening is probed once.
+    const earliest = this.#isNextAtTurn ? now + marginMs : now;
     const openings = [
       now + MINUTE_MS - wallClock() % MINUTE_MS,
       (this.#firstAt ?? now) + MINUTE_MS,
       ...this.#openedAt === undefined || this.#periodMs === undefined
         ? []
         : [this.#openedAt + this.#longerThanMs, this.#openedAt + this.#periodMs],
-    ].map((at) => at + marginMs).filter((at) => at > now);
+    ].map((at) => at + marginMs).filter((at) => at > earliest);
     const opening = Math.min(...openings);
     const isOpening = opening <= now + waitMs;
     this.#probeAt = isOpening ? opening : now + waitMs;
