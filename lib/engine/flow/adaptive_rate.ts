@@ -31,6 +31,19 @@ const LEAST_PER_S = 0.2;
 /** The rate before the first refusal counts as at least this many requests a second. */
 const FIRST_PER_S = 100;
 
+/** The share of a suspected rate at which growth levels off: some limits refuse half of what is sent as soon as
+ * it is a little too much. */
+const BELOW_SUSPECTED = 0.95;
+/** The same as a multiple of the reduced rate, at most. */
+const MOST_ABOVE = 2;
+
+/** Beyond the rate before a decrease, growth is as fast as after a decrease by this share: where the teacher
+ * accepts several times as much, the curve of a small decrease would need a minute. */
+const BEYOND = 0.5;
+/** That applies from this rate on, in requests a second: at lower ones, refusals show too late that the rate is
+ * too high. */
+const BEYOND_FROM_PER_S = 10;
+
 /** A guess was not too high if nothing is refused for this time, in milliseconds. */
 const CONFIRM_MS = 1_000;
 
@@ -60,6 +73,8 @@ export class AdaptiveRate {
   #perSecond = Infinity;
   #decreasedAt = -Infinity;
   #isGuess = false;
+  /** The rate when a trial began to find out whether it is too high; 0: it was not what limited sending. */
+  #suspected = 0;
   #decreasedTo = Infinity;
   #sentSinceDecrease = 0;
   #grownMs = 0;
@@ -119,20 +134,32 @@ export class AdaptiveRate {
     return this.isBound && this.#sentRecently(now) >= LIMITING * this.#perSecond;
   }
 
-  /** Reduces the rate to `perSecond`, because more was refused. */
-  decrease(perSecond: number, now: number): void {
+  /** A trial begins to find out whether the rate is too high. */
+  suspect(now: number): void {
+    const isSuspected = this.isBound && (this.#isGuess || this.isLimiting(now));
+    this.#suspected = isSuspected ? this.#perSecond : 0;
+  }
+
+  /** Reduces the rate to `perSecond`, because a trial has shown that too much is sent. `isRateAlone`: nothing
+   * else is reduced, so growth levels off below the rate that was suspected. */
+  decrease(perSecond: number, isRateAlone: boolean, now: number): void {
     const rate = Math.max(LEAST_PER_S, perSecond);
-    this.#decreaseTo(rate, rate / DECREASE, now);
+    const suspected = isRateAlone ? BELOW_SUSPECTED * this.#suspected : 0;
+    this.#decreaseTo(rate, Math.min(MOST_ABOVE * rate, suspected), now);
     this.#isGuess = false;
   }
 
   #decreaseTo(rate: number, before: number, now: number): void {
-    this.#growth.decrease(0, rate, Math.max(before, rate / DECREASE));
+    const from = Math.max(before, rate / DECREASE);
+    const beyond = from < BEYOND_FROM_PER_S ? 0 : BEYOND * from;
+    this.#growth.decrease(0, rate, from, Math.max(from - rate, beyond));
     this.#decreasedAt = this.#refreshedAt = now;
     this.#sentSinceDecrease = this.#grownMs = this.#idleMs = 0;
     this.#decreasedTo = this.#perSecond = rate;
     if (this.#bucket === undefined) this.#bucket = new TokenBucket(rate, now);
     else this.#bucket.setRate(rate, now);
+    // Else the burst that the previous rate allowed is refused too, and reduces the rate once for each attempt.
+    this.#bucket.drain(now);
   }
 
   /** Whether the accepted rate is not known: at the start, while a guess is still refused at once, and where

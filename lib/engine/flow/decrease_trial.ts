@@ -22,6 +22,14 @@ const BELOW_ACCEPTED = 0.9;
 const LEAST_PART = 0.4, MOST_PART = 0.85;
 /** The lowest rate of a trial, in attempts a second. */
 const LEAST_PER_S = 0.2;
+/** The burst of a trial, as milliseconds of its rate: enough for late timers. A teacher that allows no bursts
+ * throttles larger ones at any rate. */
+const BURST_MS = 5;
+/** Below this number of attempts in flight, one more or less is a large step: a rate is needed too. */
+export const FEW = 8;
+/** Few attempts that return within this time on average, in milliseconds, follow the rate so closely that it is
+ * the only limit needed. Reducing them as well would leave one lane, which sends less than many teachers accept. */
+const QUICK_MS = 50;
 /** The part of the throttled share that a teacher at its capacity may still have, because attempts come
  * together by chance. */
 const REMAINDER = 0.35;
@@ -45,6 +53,8 @@ export interface TrialOptions {
   readonly share: number;
   /** The number of attempts that this share was measured over. */
   readonly attempts: number;
+  /** Whether the trial confirms another. @default false */
+  readonly isConfirmation?: boolean;
 }
 
 /** What a trial has shown. */
@@ -58,6 +68,9 @@ export class DecreaseTrial {
   readonly cap: number;
   /** The most attempts a second during the trial. */
   readonly perSecond: number;
+  /** Whether few attempts are in flight and return quickly, so that the trial is about the rate alone. */
+  readonly isQuick: boolean;
+  readonly #isConfirmation: boolean;
   readonly #startedAt: number;
   readonly #bucket: TokenBucket;
   readonly #ifThrottled: number;
@@ -66,22 +79,24 @@ export class DecreaseTrial {
   readonly #sentAt = new Float64Array(MOST_ATTEMPTS);
   #attempts = 0;
   /** The attempts that would have been throttled by now. */
-  /** The attempts that would have been throttled by now. */
   #known = 0;
   #throttled = 0;
   #throttledInMs = 0;
   #effectiveSince: number | undefined;
 
   /** The trial starts at `now`. */
-  constructor({ size, acceptedPerSecond, share, attempts }: TrialOptions, now: number) {
+  constructor(options: TrialOptions, now: number) {
+    const { size, acceptedPerSecond, share, attempts, isConfirmation = false } = options;
     const part = Math.min(MOST_PART, Math.max(LEAST_PART, BELOW_ACCEPTED * (1 - share)));
     // A trial begins when many happened to be throttled, so the true share is usually smaller.
     const expected = Math.max(share / 2, share - 2 * Math.sqrt(share * (1 - share) / attempts));
     const atCapacity = Math.max(REMAINDER * expected, 1 - (1 - expected) / part);
     this.size = size;
-    this.cap = Math.max(1, Math.floor(part * size));
     this.perSecond = Math.max(LEAST_PER_S, BELOW_ACCEPTED * acceptedPerSecond);
-    this.#bucket = new TokenBucket(this.perSecond, now);
+    this.isQuick = isConfirmation || size < FEW && size * 1_000 < QUICK_MS * this.perSecond;
+    this.#isConfirmation = isConfirmation;
+    this.cap = this.isQuick ? FEW : Math.max(1, Math.floor(part * size));
+    this.#bucket = new TokenBucket(this.perSecond, now, BURST_MS);
     this.#startedAt = now;
     this.#ifThrottled = Math.log(expected / atCapacity);
     this.#ifAccepted = Math.log((1 - expected) / (1 - atCapacity));
@@ -90,6 +105,17 @@ export class DecreaseTrial {
   /** The share of the trial's attempts that was throttled. */
   get share(): number {
     return this.#throttled / Math.max(1, this.#known);
+  }
+
+  /** The trial that has to confirm at `now` that this one was ineffective, or undefined if none is needed. A
+   * quick trial may be over within half a second, and its rate too high: where a limit has just fallen, most of
+   * what was accepted before it was accepted at the previous one. */
+  confirmation(now: number): DecreaseTrial | undefined {
+    if (!this.isQuick || this.#isConfirmation) return undefined;
+    const { size, share } = this, attempts = this.#known;
+    const acceptedPerSecond = (1 - share) * this.perSecond;
+    const options = { size, share, attempts, acceptedPerSecond, isConfirmation: true };
+    return new DecreaseTrial(options, now);
   }
 
   /** 0 when the trial lets an attempt be sent now, else milliseconds until then. */

@@ -7,6 +7,7 @@
 import type { Classification } from "../errors/mod.ts";
 import type { Completion } from "../../teacher/mod.ts";
 import { ConcurrencyLimit } from "./concurrency.ts";
+import { FEW } from "./decrease_trial.ts";
 import { QuotaWindow } from "./quota_window.ts";
 import { RateLimiter } from "./rate.ts";
 import { ThrottleTolerance, type ThrottleVerdict } from "./throttle_tolerance.ts";
@@ -54,9 +55,6 @@ interface Pressure extends Sent {
 /** A cool-down ends later than asked, by up to this share of it, and at most a second. */
 const COOL_DOWN_JITTER = 0.1;
 const COOL_DOWN_JITTER_CAP_MS = 1_000;
-
-/** Below this number of attempts in flight, one more or less is a large step: a rate is needed too. */
-const FEW = 8;
 
 /** A careful start takes at most this many attempts for each place below the ceiling: after that it is stuck. */
 const START_TURNS = 4;
@@ -193,6 +191,7 @@ export class LoadControl {
     const verdict = this.#tolerance.throttled({ ticket, startedAt, inFlight, isStarting }, now);
     const isExcess = verdict === "excess";
     if (isExcess) this.#limit.pressed({ startedAt, inFlight, isRun: this.isRun });
+    if (verdict === "suspicious") this.#rate.suspect();
     if (isRate) this.#rate.refused(startedAt, isExcess);
     if (verdict === "ineffective") {
       this.#limit.resume(trial!.size);
@@ -217,8 +216,11 @@ export class LoadControl {
   tick(isInUse: boolean): void {
     const trial = this.#tolerance.effectiveTrial(this.#now());
     if (trial !== undefined) {
-      this.#limit.decrease(trial.size, trial.cap);
-      if (this.#limit.value < FEW || this.#rate.isLimiting) this.#rate.decrease(trial.perSecond);
+      const { isQuick } = trial;
+      if (!isQuick) this.#limit.decrease(trial.size, trial.cap);
+      if (isQuick || this.#limit.value < FEW || this.#rate.isLimiting) {
+        this.#rate.decrease(trial.perSecond, isQuick);
+      }
     }
     this.#reopen(this.#window.tick(this.#now()));
     if (isInUse) this.#limit.tick();

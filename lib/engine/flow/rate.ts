@@ -141,9 +141,14 @@ export class RateLimiter {
     this.#isBound ||= this.#adaptive.isBound;
   }
 
-  /** Reduces the rate to `perSecond`, because more was throttled. */
-  decrease(perSecond: number): void {
-    this.#adaptive.decrease(perSecond, this.#now());
+  /** A trial begins to find out whether the rate is too high. */
+  suspect(): void {
+    this.#adaptive.suspect(this.#now());
+  }
+
+  /** Reduces the rate to `perSecond`, because more was throttled; `isRateAlone`: nothing else is reduced. */
+  decrease(perSecond: number, isRateAlone: boolean): void {
+    this.#adaptive.decrease(perSecond, isRateAlone, this.#now());
     this.#isBound = true;
   }
 

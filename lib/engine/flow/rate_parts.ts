@@ -13,9 +13,12 @@ export class TokenBucket {
   #perMs: number;
   #level = 0;
   #seenAt: number;
+  readonly #burstMs: number;
 
-  /** Lets `perSecond` through from `now` (in milliseconds) on. */
-  constructor(perSecond: number, now: number) {
+  /** Lets `perSecond` through from `now` (in milliseconds) on. `burstMs`: the burst that is allowed after a
+   * pause, as milliseconds of the rate. */
+  constructor(perSecond: number, now: number, burstMs = BURST_MS) {
+    this.#burstMs = burstMs;
     this.#perMs = perSecond / 1_000;
     this.#seenAt = now;
   }
@@ -24,6 +27,12 @@ export class TokenBucket {
   setRate(perSecond: number, now: number): void {
     this.#fill(now);
     this.#perMs = perSecond / 1_000;
+  }
+
+  /** Drops the burst that may be taken now. */
+  drain(now: number): void {
+    this.#fill(now);
+    this.#level = Math.min(0, this.#level);
   }
 
   /** 0 when an amount may be taken now, else milliseconds until then. */
@@ -41,7 +50,7 @@ export class TokenBucket {
 
   /** Time fills the bucket up to a small burst only; what was given back stays. */
   #fill(now: number): void {
-    const most = this.#perMs * BURST_MS;
+    const most = this.#perMs * this.#burstMs;
     if (this.#level < most) {
       this.#level = Math.min(most, this.#level + (now - this.#seenAt) * this.#perMs);
     }
@@ -115,9 +124,12 @@ export class CubicGrowth {
   #decreasedAt = 0;
   #from = Infinity;
   #to = Infinity;
+  #scaleBeyond = 0;
 
-  /** Restarts at `to`; `from` is the size that was too high, and above `to`. */
-  decrease(now: number, to: number, from: number): void {
+  /** Restarts at `to`; `from` is the size that was too high, and above `to`. Growth beyond `from` is that after
+   * a decrease by `scaleBeyond`. */
+  decrease(now: number, to: number, from: number, scaleBeyond: number = from - to): void {
+    this.#scaleBeyond = scaleBeyond;
     this.#decreasedAt = now;
     this.#to = to;
     this.#from = from;
@@ -127,6 +139,7 @@ export class CubicGrowth {
   at(now: number): number {
     if (this.#from === Infinity) return Infinity;
     const distance = (now - this.#decreasedAt - RECOVERY_MS) / RECOVERY_MS;
-    return this.#from + (this.#from - this.#to) * distance ** 3;
+    const scale = distance > 0 ? this.#scaleBeyond : this.#from - this.#to;
+    return this.#from + scale * distance ** 3;
   }
 }

@@ -168,6 +168,11 @@ export class ThrottleTolerance {
   #tried(trial: DecreaseTrial, now: number): ThrottleVerdict {
     if (trial.result(now) !== "ineffective") return "tolerated";
     if (trial.share >= MOST) return this.#excess();
+    const confirmation = trial.confirmation(now);
+    if (confirmation !== undefined) {
+      this.#trial = confirmation;
+      return "tolerated";
+    }
     this.#usual = trial.share;
     this.#startAnew();
     return "ineffective";

@@ -106,6 +106,50 @@ for (const [burst, latencyMs, refusalMs] of [[5, 500, 1], [20, 200, 1], [100, 10
   });
 }
 
+for (const latencyMs of [2, 20]) {
+  for (const [burst, least] of [[1, 0.8], [5, 0.9], [20, 0.9], [100, 0.9]]) {
+    for (const refusalMs of [1, 20]) {
+      Deno.test(`a rate of 100 requests/s is used: ${burst} at once, ${latencyMs} ms, refusals after ${refusalMs} ms`, async () => {
+        const { goodput, refused } = await usedFrom(10, 70, {
+          ...{ ...LANES, rows: 20_000, latencyMs, refusalMs },
+          refuse: atRate(() => RATE_PER_S, burst),
+        });
+        assertGreaterOrEqual(goodput, least * RATE_PER_S);
+        assertLessOrEqual(refused, 0.15);
+      });
+    }
+  }
+  Deno.test(`a rate limit that falls is followed: answers after ${latencyMs} ms`, async () => {
+    const { goodput, refused } = await usedFrom(35, 65, {
+      ...{ ...LANES, rows: 20_000, latencyMs, refusalMs: 1 },
+      refuse: atRate((seconds) => seconds < 30 ? RATE_PER_S : 40, 5),
+    });
+    assertGreaterOrEqual(goodput, 0.9 * 40);
+    assertLessOrEqual(refused, 0.15);
+  });
+}
+
+/** Answers a second, and the share of posts that is refused, from one second of a scene up to another. */
+async function usedFrom(
+  fromS: number,
+  untilS: number,
+  scene: Scene,
+): Promise<{ goodput: number; refused: number }> {
+  let posts = 0, refusals = 0;
+  const refuse: Scene["refuse"] = (attempt) => {
+    const error = scene.refuse?.(attempt);
+    if (attempt.seconds < fromS) return error;
+    posts++;
+    if (error !== undefined) refusals++;
+    return error;
+  };
+  const { perSecond } = await play({ ...scene, refuse }, untilS);
+  return {
+    goodput: between(perSecond, fromS, untilS) / (untilS - fromS),
+    refused: refusals / posts,
+  };
+}
+
 Deno.test("a rate limit that all lanes hit at once is found", async () => {
   const { refused, wallMs } = await play({
     ...{ ...LANES, latencyMs: 100, refusalMs: 1, isCareful: false },
