@@ -73,15 +73,16 @@ const ERROR_COLUMNS = [
 /** Advice for each kind of error. @type {Record<string, string>} */
 const ADVICE = {
   bad_row: "Fix these lines of the input",
-  network: "The teacher cannot be reached at times: check that it is up, and its address",
+  network: "The rows are retried. Check that the teacher is up, and its address",
   timeout: "Answers take longer than --timeout: raise it, or lower the concurrency",
-  rate_limit: "The rows are repeated. To send less, lower the concurrency or set --rpm or --tpm",
-  server: "The teacher fails: its log says why. The rows are repeated",
+  rate_limit:
+    "The rows are retried at the rate that the teacher accepts; --rpm or --tpm sets a lower one",
+  server: "The rows are retried. Look at the teacher's log",
   account: "Check the key and its account, then run the command again",
-  request: "The teacher refuses these rows as they are: compare them with its limits",
+  request: "The teacher refuses these rows, and says why: change them, then retry",
   response: "The teacher's answers cannot be read: check that the address is that of its API",
   unfinished: "The answers have an unknown finish reason: accept it with --accept-ending",
-  truncated: "Raise --max-tokens, or use --on-truncated escalate",
+  truncated: "Raise --max-tokens, or use --on-truncated escalate. A retry sends these rows alone",
   filtered:
     "The teacher's filter has stopped these answers: change the prompts, or use another teacher",
   empty: "The answers are empty: raise --max-tokens where reasoning uses all of them",
