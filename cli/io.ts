@@ -30,14 +30,14 @@ export interface Io {
   readonly stdin: ReadableStream<Uint8Array>;
   /** Whether standard error is a terminal. */
   readonly isTerminal: boolean;
-  /** Prompts for a line that is not shown while it is typed. */
+  /** Prompts for a line that is not shown while it is typed. @default there is no terminal to ask on */
   readonly askSecret?: (question: string) => Promise<string | null>;
   /** The width of the terminal. */
   columns(): number;
   /** Calls the handler for each such signal, until the returned function is called. */
   onSignal(signal: StopSignal, handler: () => void): () => void;
   /** Also listens for signals on a separate thread until disposed of, and ends the process at the second one in
-   * any case. */
+   * any case. @default no such thread */
   readonly guardSignals?: () => Disposable;
   /** Ends the process at once. @default it ends when `main` has returned */
   readonly exit?: (code: number) => void;
@@ -45,6 +45,7 @@ export interface Io {
   readonly parentPid?: () => number;
   /** The words with which the user started this program: `retort`, `deno task distill`. */
   readonly program: string;
-  /** The user's working directory, and that of the process: under `deno task` the folder of `deno.json`. */
+  /** The user's working directory, and that of the process: under `deno task` the folder of `deno.json`.
+   * @default the same */
   readonly folders?: { readonly user: string; readonly start: string };
 }

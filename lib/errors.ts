@@ -126,7 +126,7 @@ export interface TeacherErrorOptions extends ErrorOptions {
   /** Whether no connection could be made, so that nothing was sent. @default false */
   isUnreachable?: boolean;
   /** Whether the teacher leaves out a field from now on, so that the row is sent again at once and the attempt
-   * does not count. */
+   * does not count. @default false */
   isAdjusted?: boolean;
   /** What the user should know about it; given once. @default nothing */
   notice?: string;

@@ -30,7 +30,7 @@ export interface TeacherRequest {
   /** The run's parameters with the row's own merged over them. Rows without their own share one object. */
   readonly params: Params;
   /** The JSON Schema that answers should follow. A teacher that supports schemas sends it, unless the
-   * parameters already determine the form of the answer. */
+   * parameters already determine the form of the answer. @default any text */
   readonly jsonSchema?: AskedSchema;
   /**
    * The longest time for this attempt, in milliseconds: what is left of its row's time.
@@ -97,7 +97,8 @@ export interface Completion {
    * server does not say. An answer is not kept if its reason is not known to mean a complete answer
    * (`acceptEndings`). */
   readonly finishReason: string;
-  /** Why it may be incomplete, beyond what the finish reason says: a sentence without a final period. */
+  /** Why it may be incomplete, beyond what the finish reason says: a sentence without a final period.
+   * @default nothing is known */
   readonly doubt?: string;
   /** Whether the model refused to answer (`message.refusal`); its words are the response. @default false */
   readonly isRefusal?: boolean;
@@ -108,7 +109,7 @@ export interface Completion {
   /** The requested model. @default the teacher's `model` */
   readonly modelAsked?: string;
   /** The service tier of the answer (`flex`, `priority`, …): the one that the teacher names, else the requested
-   * one. */
+   * one. @default the teacher's standard */
   readonly serviceTier?: string;
   /** The teacher's id for the answer. @default "" */
   readonly id?: string;
@@ -141,7 +142,7 @@ export interface Teacher {
   /** Makes one attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
   /** Why a request can never be sent to this teacher, fit to stand after `file:line: `, or undefined. Called
-   * for each row before a run. */
+   * for each row before a run. @default every request can be sent */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
   /** What the user should know before a run with these parameters. @default nothing */
   notices?(params: Params): readonly string[];

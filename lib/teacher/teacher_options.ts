@@ -57,7 +57,7 @@ export interface OpenAICompatibleOptions {
   /** Further header fields; they replace those of the same name. @default {} */
   headers?: Readonly<Record<string, string>>;
   /** Texts that must not be shown anywhere, such as values of `headers` that are secret although their name
-   * does not say so. The key, and values of header fields such as `api-key`, are always included. */
+   * does not say so. The key, and values of header fields such as `api-key`, are always included. @default [] */
   secrets?: readonly string[];
   /** Certificates (PEM) of the trusted authorities, instead of those of this machine.
    * @default those that this machine trusts */
