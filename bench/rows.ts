@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "../lib/row.ts";
+import type { Outcome, Row } from "../lib/row.ts";
 import type { Completion, Message } from "../lib/teacher/teacher.ts";
 
 const WORDS = (
@@ -108,20 +108,25 @@ function sentence(seed: number, words: number): string {
   return drawn.join(" ");
 }
 
+/** A row as the engine takes it. */
+export function rowOf(index: number): Row {
+  return {
+    uid: `row-${index}`,
+    promptHash: "0123456789abcdef",
+    messages: messagesOf(index),
+    params: undefined,
+    text: rowText(index),
+    clashes: [],
+    input: 0,
+    source: `rows.jsonl:${index + 1}`,
+    sample: 0,
+  };
+}
+
 /** A row that was answered at the first attempt. */
 export function answeredOutcome(index: number): Outcome {
   return {
-    row: {
-      uid: `row-${index}`,
-      promptHash: "0123456789abcdef",
-      messages: messagesOf(index),
-      params: undefined,
-      text: rowText(index),
-      clashes: [],
-      input: 0,
-      source: `rows.jsonl:${index + 1}`,
-      sample: 0,
-    },
+    row: rowOf(index),
     sequence: index,
     attempts: 1,
     busyMs: 500,

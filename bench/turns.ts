@@ -12,7 +12,7 @@ import { Budget } from "../lib/engine/answers/budget.ts";
 import type { Row } from "../lib/row.ts";
 import type { Teacher } from "../lib/teacher/teacher.ts";
 import { type Bench, type Figure, figure } from "./measure.ts";
-import { messagesOf, rowText } from "./rows.ts";
+import { rowOf } from "./rows.ts";
 import { slowTeacher } from "./teachers.ts";
 
 /** Sets hooks that V8 calls for promises; `undefined` removes them. */
@@ -114,18 +114,4 @@ async function* batchesOf(count: number): AsyncGenerator<Row[]> {
   for (let from = 0; from < count; from += 100) {
     yield Array.from({ length: Math.min(100, count - from) }, (_, i) => rowOf(from + i));
   }
-}
-
-function rowOf(index: number): Row {
-  return {
-    uid: `row-${index}`,
-    promptHash: "0123456789abcdef",
-    messages: messagesOf(index),
-    params: undefined,
-    text: rowText(index),
-    clashes: [],
-    input: 0,
-    source: "rows.jsonl:1",
-    sample: 0,
-  };
 }

@@ -1,5 +1,5 @@
 /**
- * Non-blocking writer for stdout and stderr. A pipe that nobody reads, a terminal that is held with Ctrl-S or
+ * Non-blocking writer for stdout and stderr. A pipe without a reader, a terminal that is held with Ctrl-S or
  * was closed, and a log on a full disk must neither stop nor end a run that costs money.
  *
  * @module

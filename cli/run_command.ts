@@ -57,7 +57,7 @@ export async function runCommand(args: ParsedArgs, io: Io): Promise<number> {
       screen,
       page,
     });
-    // Whoever interrupted the run, a user or a scheduler, waits for the process to end.
+    // The user or the scheduler that interrupted the run waits for the process to end.
     if (!isInterrupted) await page.keep(io);
     return code;
   } finally {
@@ -99,7 +99,7 @@ async function runAndReport(
   return { code, isInterrupted: isInterrupted() };
 }
 
-/** Limit of results in the printed command: nobody would read a longer one. */
+/** Maximum number of results files in the printed command, which must stay readable. */
 const MOST_EXPORTED = 8;
 
 /** The reason of a halt is printed like an error, even if no progress is shown. */

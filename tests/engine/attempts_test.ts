@@ -8,15 +8,7 @@ import { type AttemptResult, newWork, send, type Work } from "../../lib/engine/w
 import { TeacherError } from "../../lib/errors.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { seededRandom } from "../support/simulated_load.ts";
-import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
-
-const NOTHING = {
-  attempt() {},
-  attemptAnswered() {},
-  attemptFailed() {},
-  rowReleased() {},
-  stateChanged() {},
-};
+import { endpointOf, FakeTeacher, Fixture, rowOf, rowsOf, SILENT } from "./engine_fixture.ts";
 
 /** Attempts at one teacher, without an engine, and their events in order. */
 function attemptsOf(options: Partial<AttemptsOptions> = {}) {
@@ -32,7 +24,7 @@ function attemptsOf(options: Partial<AttemptsOptions> = {}) {
   });
   const attempts = new Attempts({
     listener: {
-      ...NOTHING,
+      ...SILENT,
       attempt: () => told.push("attempt"),
       attemptAnswered: () => told.push("answered"),
       attemptFailed: ({ action }) => told.push(action),

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError, SourceError, TeacherError } from "../../lib/errors.ts";
 import type { Outcome, Row } from "../../lib/row.ts";
 import type { Completion } from "../../lib/teacher/teacher.ts";
-import { completionOf, FedSource, Fixture, rowsOf } from "./engine_fixture.ts";
+import { completionOf, FedSource, Fixture, rowsOf, SILENT } from "./engine_fixture.ts";
 
 Deno.test("Engine.run() rejects with what the sink throws, after its lanes have ended", async () => {
   const error = new SinkError("Disk gone");
@@ -147,13 +147,7 @@ Deno.test("Engine.run() may be stopped from its own listener", async () => {
   const fixture: Fixture = new Fixture({
     rows: rowsOf(9),
     concurrency: 2,
-    listener: {
-      attempt() {},
-      attemptAnswered() {},
-      attemptFailed: () => fixture.engine.stop(),
-      rowReleased() {},
-      stateChanged() {},
-    },
+    listener: { ...SILENT, attemptFailed: () => fixture.engine.stop() },
   });
   await fixture.start();
   await fixture.teacher.call("0").refuse(new TeacherError("Bad field", { status: 400 }));

@@ -106,6 +106,15 @@ export class FakeTeacher implements Teacher {
   }
 }
 
+/** A listener that does nothing. */
+export const SILENT: EngineOptions["listener"] = {
+  attempt() {},
+  attemptAnswered() {},
+  attemptFailed() {},
+  rowReleased() {},
+  stateChanged() {},
+};
+
 /** Options of a test; the rest has simple defaults. */
 export interface FixtureOptions extends Partial<Omit<EngineOptions, "source" | "retryPolicy">> {
   /** The one teacher, instead of the fixture's own. */

@@ -12,7 +12,15 @@ import { RetryPolicy } from "../../lib/engine/retry_policy.ts";
 import { Budget } from "../../lib/engine/answers/budget.ts";
 import type { Params, Teacher } from "../../lib/teacher/teacher.ts";
 import { FakeClock, settled } from "../support/fake_clock.ts";
-import { completionOf, endpointOf, FedSource, Fixture, rowOf, rowsOf } from "./engine_fixture.ts";
+import {
+  completionOf,
+  endpointOf,
+  FedSource,
+  Fixture,
+  rowOf,
+  rowsOf,
+  SILENT,
+} from "./engine_fixture.ts";
 
 Deno.test("Engine.run() ends at once without rows", async () => {
   const fixture = new Fixture({ rows: [] });
@@ -243,13 +251,7 @@ Deno.test("Engine.run() uses its own clock by default", async () => {
     })(),
     teachers: [endpointOf({ complete: () => Promise.resolve(completionOf()) })],
     sink: { put: ({ latencyMs }) => Promise.resolve(void outcomes.push(latencyMs)) },
-    listener: {
-      attempt() {},
-      attemptAnswered() {},
-      attemptFailed() {},
-      rowReleased() {},
-      stateChanged() {},
-    },
+    listener: SILENT,
     params: {},
     concurrency: 1,
     isExploring: false,

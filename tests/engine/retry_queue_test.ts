@@ -70,7 +70,7 @@ Deno.test("RetryQueue does not call early after a delay that is too long for a t
   assertEquals(left, ["a"]);
 });
 
-Deno.test("RetryQueue calls only once for rows that nobody takes", async () => {
+Deno.test("RetryQueue calls only once while its rows are not taken", async () => {
   using clock = new FakeClock();
   let calls = 0;
   const room = new RetryQueue<string>(clock.now, () => calls++);

@@ -65,7 +65,7 @@ Deno.test("refuseHeld() refuses results that a run appends to, and nothing else"
   await refuseHeld(path);
 });
 
-Deno.test("acquireLock() recognizes a held lock even if nobody else may read the file", async () => {
+Deno.test("acquireLock() recognizes a held lock even if it keeps other processes from reading the file", async () => {
   await using dir = await tempDir();
   const path = dir.path("x.lock");
   // As on Windows, where a lock keeps others from reading.

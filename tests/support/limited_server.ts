@@ -126,7 +126,7 @@ export function serveLimited(options: LimitedOptions = {}): LimitedServer {
     life++;
     inFlight = 0;
     await dying?.close();
-    // Their connections are cut: nobody gets their answers.
+    // Their connections are closed: their answers cannot arrive.
     sleeping.close();
   };
   return {

@@ -94,15 +94,24 @@ function atRate(rateAt: (seconds: number) => number, burst: number): Scene["refu
 const LANES = { rows: 1_500, concurrency: 200 };
 const RATE_PER_S = 100;
 
-for (const [burst, latencyMs, refusalMs] of [[5, 500, 1], [20, 200, 1], [100, 100, 50]]) {
+/** Searches for the rate: how many come at once, and the share of posts that may be refused. A large burst hides the
+ * rate until it is used up, and slow refusals come when more was sent already. */
+const SEARCHES = [
+  ...[5, 20, 100].flatMap((burst) =>
+    [2, 20, 100, 500].map((latencyMs) => [burst, latencyMs, 1, burst < 100 ? 0.1 : 0.14] as const)
+  ),
+  ...[[5, 0.1], [20, 0.16], [100, 0.14]].map(([burst, share]) => [burst, 100, 50, share] as const),
+];
+
+for (const [burst, latencyMs, refusalMs, share] of SEARCHES) {
   Deno.test(`a rate of 100 requests/s is found: ${burst} at once, ${latencyMs} ms, refusals after ${refusalMs} ms`, async () => {
     const { posts, refused, wallMs, failed } = await play({
       ...{ ...LANES, latencyMs, refusalMs },
       refuse: atRate(() => RATE_PER_S, burst),
     });
     assertEquals([posts - refused, failed], [LANES.rows, 0]);
-    assertLessOrEqual(refused / posts, 0.15);
-    assertLessOrEqual(wallMs, 1_400 * (LANES.rows - burst) / RATE_PER_S);
+    assertLessOrEqual(refused / posts, share);
+    assertLessOrEqual(wallMs, 1_300 * (LANES.rows - burst) / RATE_PER_S);
   });
 }
 
@@ -115,7 +124,7 @@ for (const latencyMs of [2, 20]) {
           refuse: atRate(() => RATE_PER_S, burst),
         });
         assertGreaterOrEqual(goodput, least * RATE_PER_S);
-        assertLessOrEqual(refused, 0.15);
+        assertLessOrEqual(refused, 0.05);
       });
     }
   }
@@ -125,7 +134,7 @@ for (const latencyMs of [2, 20]) {
       refuse: atRate((seconds) => seconds < 30 ? RATE_PER_S : 40, 5),
     });
     assertGreaterOrEqual(goodput, 0.9 * 40);
-    assertLessOrEqual(refused, 0.15);
+    assertLessOrEqual(refused, 0.05);
   });
 }
 
@@ -166,9 +175,11 @@ Deno.test("a rate limit that falls and rises again is followed", async () => {
     refuse: atRate((seconds) => seconds < 30 || seconds >= 90 ? 200 : 50, 50),
   }, 160);
   const rate = (from: number, until: number) => between(perSecond, from, until) / (until - from);
-  assertLessOrEqual(refused / posts, 0.03);
+  assertLessOrEqual(refused / posts, 0.02);
   assertGreaterOrEqual(rate(20, 30), 0.9 * 200);
   assertGreaterOrEqual(rate(40, 90), 0.9 * 50);
+  // How long a fourfold rate takes to be found.
+  assertGreaterOrEqual(rate(90, 130), 0.4 * 200);
   assertGreaterOrEqual(rate(130, 160), 0.9 * 200);
 });
 
