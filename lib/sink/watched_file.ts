@@ -171,8 +171,8 @@ export class WatchedFile {
   }
 
   /**
-   * Directs all lines to a new file from now on, beginning with those that were written since the last check
-   * without a problem. Does nothing if the last check found no problem, or if lines go to a new file already.
+   * Directs all lines to a new file from now on, beginning with those that were written since the oldest
+   * check that is remembered. Does nothing if the last check found no problem, or if lines go to a new file already.
    *
    * @returns The path of that file, for the first caller.
    */
