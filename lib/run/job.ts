@@ -70,8 +70,8 @@ export class Job {
 
   /** The pieces that the rows are read from. */
   get #pieces(): readonly InputPiece[] {
-    const { input, pieces } = this.files;
-    return pieces ?? [{ path: this.path, name: input, options: this.#context.format }];
+    const { input, pieces = [{ path: this.path, name: input }] } = this.files;
+    return pieces.map((piece) => ({ options: this.#context.format, ...piece }));
   }
 
   /** Notes a failure to read the input, which is reported together with the problems of other inputs. */

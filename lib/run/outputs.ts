@@ -12,12 +12,13 @@ import { makeFolder, statOf } from "../files.ts";
 import { inFolder, type PathRules, withoutSeparator } from "../paths.ts";
 import { checkOutputs, RESULTS_NAME } from "./output_checks.ts";
 import { PATTERN } from "./inputs.ts";
+import { readRunFile } from "./run_file.ts";
 
 /** The files that belong to one input. */
 export interface OutputFiles {
   /** The input, as the user named it; `-` is standard input. */
   readonly input: string;
-  /** What a shard reads of the input. @default all of the one file */
+  /** What is read of the input: a shard's part, or several files in their order. @default all of the one file */
   readonly pieces?: readonly InputPiece[];
   /** Finished rows. */
   readonly results: string;
@@ -49,26 +50,35 @@ const INPUT_ENDING = /(\.(jsonl|ndjson|json|csv|tsv|tab|txt|parquet|pq))?(\.(gz|
  * Names the output files of each input: `out/<input name>.jsonl` and its companions, or those of the
  * one results file that `output` names.
  *
- * @throws {UsageError} when two are the same file, when one is an input, or when one exists and is not a
- * regular file
+ * @throws {UsageError} when two are the same file, when one is an input, when one exists and is not a
+ * regular file, or when several inputs would be written to one file that no merge created
  */
 export async function outputFilesOf(
   inputs: readonly string[],
   output: string,
 ): Promise<OutputFiles[]> {
   if (inputs.length === 0) throw new UsageError("Cannot run without an input file: name one");
-  const isFile = await namesFile(output);
-  if (isFile && inputs.length > 1) {
+  const files = await namesFile(output)
+    ? [await resultsFileOf(inputs, output)]
+    : inputs.map((input) => filesOf(input, inFolder(output, nameOf(input))));
+  await checkOutputs(inputs, files);
+  return files;
+}
+
+/**
+ * The files whose results file is `output`. Several inputs share one only if a merge created it: it holds the
+ * rows of all of them, in their order, and a run may answer those that are missing.
+ */
+async function resultsFileOf(inputs: readonly string[], output: string): Promise<OutputFiles> {
+  const files = { ...filesOf(inputs[0], output.replace(RESULTS_NAME, "")), results: output };
+  if (inputs.length === 1) return files;
+  const merged = await readRunFile(files.runJson);
+  if (merged === undefined || inputs.includes(merged.input) || inputs.includes("-")) {
     throw new UsageError(
       `Cannot write ${inputs.length} inputs to the one file "${output}": name a folder, as in "out/"`,
     );
   }
-  const files = inputs.map((input) => {
-    const stem = isFile ? output.replace(RESULTS_NAME, "") : inFolder(output, nameOf(input));
-    return { ...filesOf(input, stem), results: isFile ? output : `${stem}.jsonl` };
-  });
-  await checkOutputs(inputs, files);
-  return files;
+  return { ...files, input: merged.input, pieces: inputs.map((path) => ({ path, name: path })) };
 }
 
 /** The files with a stem such as `out/x`. */

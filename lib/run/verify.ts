@@ -121,8 +121,11 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   const rows = rowOptionsOf(run, options);
   const samples = options.samples ?? run?.rows.samples ?? 1;
   const audit = await auditOf(files);
-  const { input: name, pieces = [{ path: name, name, options: rows }] } = files;
-  const input = new InputSequence(pieces, options.imagesRoot);
+  const { input: name, pieces = [{ path: name, name }] } = files;
+  const input = new InputSequence(
+    pieces.map((piece) => ({ options: rows, ...piece })),
+    options.imagesRoot,
+  );
   const found = await preflight(input, {
     parser: new RowParser({
       ...rows,
