@@ -126,7 +126,7 @@ export async function parseEndpoints(text: string, isYaml: boolean): Promise<End
 }
 
 function lineEntries(text: string): EndpointEntry[] {
-  return text.replace(/^\ufeff/, "").split("\n").flatMap((line, index) => {
+  return text.replace(/^\ufeff/, "").split(/\r?\n/).flatMap((line, index) => {
     const words = line.replace(/(^|\s)#.*$/, "").trim().split(/\s+/).filter((word) => word !== "");
     if (words.length === 0) return [];
     const [url, ...settings] = words;

@@ -17,7 +17,7 @@ Deno.test("a list is lines of addresses with weights and limits, or YAML", async
     { url: "https://b/v1" },
     { url: "http://[::1]:8000/v1", weight: 0.5 },
   ];
-  const lines = "# pods\n\nhttp://a:8000/v1 weight=2 max=64\r\nhttps://b/v1 # new\n" +
+  const lines = "# pods\n\nhttp://a:8000/v1 weight=2 max=64\r\nhttps://b/v1 # new\r\n#\r\n" +
     "  http://[::1]:8000/v1\tweight=0.5";
   assertEquals(await parseEndpoints(lines, false), expected);
   const yaml = "- url: http://a:8000/v1\n  weight: 2\n  max: 64\n- https://b/v1\n" +
