@@ -69,14 +69,13 @@ async function maxArraySize(): Promise<number | undefined> {
 }
 
 function optionsOf(job: PreparedJob, logs: string, settings: Settings): SlurmOptions {
-  const timeMs = settings.milliseconds("time");
   const program = settings.text("program")?.trim().split(/\s+/);
   return {
     program: program ?? programOnNodes(),
     folder: Deno.cwd(),
     logs,
     cancelledFile: resolve(cancelledPathOf(job.stem)),
-    time: timeMs === undefined ? undefined : slurmTime(timeMs),
+    time: timeLimit(settings),
     partition: directive(settings, "partition"),
     account: directive(settings, "account"),
     memory: directive(settings, "memory"),
@@ -92,6 +91,16 @@ function directive(settings: Settings, name: string): string | undefined {
   throw new UsageError(
     `Cannot use ${settings.given(name, value)}: it must be one word of letters, digits and .,:+-`,
   );
+}
+
+/** The forms in which Slurm itself takes a time limit, except whole minutes, which would be seconds here. */
+const SLURM_TIME = /^(\d+-\d+(:\d\d){0,2}|\d+(:\d\d){1,2})$/;
+
+function timeLimit(settings: Settings): string | undefined {
+  const given = settings.text("time");
+  if (given !== undefined && SLURM_TIME.test(given)) return given;
+  const ms = settings.milliseconds("time");
+  return ms === undefined ? undefined : slurmTime(ms);
 }
 
 function slurmTime(ms: number): string {

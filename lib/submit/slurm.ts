@@ -88,7 +88,7 @@ export function slurmScript(job: ShardJob, array: SlurmArray, options: SlurmOpti
   const command = [...options.program, ...shardWords(job)].map(quote).join(" ");
   return `${header(job, options)}
 #SBATCH --array=0-${array.tasks - 1}%${array.parallel}
-#SBATCH --output=${options.logs}/%x-%A_%a.log
+${logOf(options, "%x-%A_%a")}
 #SBATCH --signal=B:TERM@${job.leadSeconds}
 #SBATCH --requeue
 ${
@@ -107,7 +107,7 @@ ${
 export function slurmMerge(job: ShardJob, options: SlurmOptions): string {
   const command = [...options.program, ...job.merge].map(options.quote).join(" ");
   return `${header({ ...job, name: `${job.name}-merge` }, options)}
-#SBATCH --output=${options.logs}/%x-%j.log
+${logOf(options, "%x-%j")}
 ${before(options)}exec ${command}
 `;
 }
@@ -123,8 +123,20 @@ function header({ name }: Pick<ShardJob, "name">, options: SlurmOptions): string
     ["partition", partition],
     ["account", account],
     ["mem", memory],
-  ].flatMap(([key, value]) => value === undefined ? [] : [`#SBATCH --${key}=${value}`]);
+  ].flatMap(([key, value]) => value === undefined ? [] : [directive(key!, value)]);
   return ["#!/bin/bash", ...lines].join("\n");
+}
+
+/** The file of a task's output: `name` is a pattern of Slurm, in which `%` of the folder is `%%`. */
+function logOf({ logs }: SlurmOptions, name: string): string {
+  return directive("output", `${logs.replaceAll("%", "%%")}/${name}.log`);
+}
+
+/** A directive. Outside of quotes, sbatch splits the value at spaces; a backslash always escapes (tried on 22.05). */
+function directive(key: string, value: string): string {
+  const isPlain = /^[\w%+,./:=@-]*$/.test(value);
+  const quoted = isPlain ? value : `"${value.replace(/[\\"]/g, "\\$&")}"`;
+  return `#SBATCH --${key}=${quoted}`;
 }
 
 /** Comes after all directives, because they end at the first command. */

@@ -114,3 +114,23 @@ Deno.test("no key reaches a job", async () => {
   const exported = /^#SBATCH --export=(.*)$/m.exec(stdout)?.[1].split(",");
   assert(exported !== undefined && !exported.some((name) => /ALL|KEY|TOKEN/.test(name)));
 });
+
+Deno.test("folders with spaces, quotes and % reach Slurm in directives, and so do its own time limits", async () => {
+  await using dir = await tempDir();
+  const folder = dir.path(`my "50%" runs`);
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(`${folder}/in.jsonl`, '{"prompt":"p"}\n{"prompt":"q"}\n');
+  const submit = (time: string) =>
+    runCli(
+      ["submit", "slurm", "in.jsonl", "-o", "out/", "--shards=2", "-m", "m", "--time", time],
+      { cwd: folder },
+    );
+  const { stdout } = await submit("1-12:00:00");
+  const quoted = dir.path('my \\"50%\\" runs');
+  assertStringIncludes(stdout, `\n#SBATCH --chdir="${quoted}"\n`);
+  const logs = quoted.replace("%", "%%");
+  assertStringIncludes(stdout, `\n#SBATCH --output="${logs}/out/.retort/logs/%x-%A_%a.log"\n`);
+  assertStringIncludes(stdout, "\n#SBATCH --time=1-12:00:00\n");
+  assertStringIncludes((await submit("90m")).stdout, "\n#SBATCH --time=01:30:00\n");
+  assertStringIncludes((await submit("noon")).stderr, "it must be a time");
+});
