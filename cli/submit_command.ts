@@ -8,7 +8,7 @@ import { UsageError } from "../lib/errors.ts";
 import { exists } from "../lib/files.ts";
 import { INPUT_FORMATS } from "../lib/formats/mod.ts";
 import { splitPath } from "../lib/paths.ts";
-import { findInputs, sharedStem } from "../lib/run/mod.ts";
+import { checkReadableTwice, findInputs, sharedStem } from "../lib/run/mod.ts";
 import { cancelledPathOf, MOST_SHARDS, pinnedPlan } from "../lib/shards/mod.ts";
 import type { ShardJob } from "../lib/submit/mod.ts";
 import { EXIT_DONE } from "./exit_codes.ts";
@@ -78,6 +78,7 @@ async function prepare(
   // The input may exist on the cluster only.
   const isHere = (await Promise.all(files.map(exists))).every(Boolean);
   if (isHere || scheduler === "slurm") {
+    await Promise.all(files.map(checkReadableTwice));
     const input = {
       inputFormat: settings.choice("input-format", INPUT_FORMATS),
       jsonColumns: settings.parts("json-columns"),

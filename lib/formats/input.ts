@@ -5,6 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
+import { systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
@@ -171,10 +172,7 @@ async function isParquet(path: string, name: string): Promise<boolean> {
     await file.read(bytes);
     return new TextDecoder().decode(bytes) === "PAR1";
   } catch (cause) {
-    throw new SourceError(`Cannot read "${name}": ${(cause as Error).message}`, {
-      path: name,
-      cause,
-    });
+    throw new SourceError(`Cannot read "${name}": ${systemReason(cause)}`, { path: name, cause });
   }
 }
 

@@ -25,6 +25,7 @@ import {
 } from "../shards/mod.ts";
 import { filesOf, type OutputFiles, sharedStem } from "./outputs.ts";
 import { checkOutputs } from "./output_checks.ts";
+import { checkReadableTwice } from "./inputs.ts";
 import { readStatus, type RunStatus } from "./status_file.ts";
 
 /** What determines the files of a shard. */
@@ -67,6 +68,7 @@ export async function shardFilesOf(options: ShardFilesOptions): Promise<ShardFil
       'Cannot divide "-" into shards: name the file that standard input came from',
     );
   }
+  await Promise.all(files.map(checkReadableTwice));
   const stem = await sharedStem(named, files, output);
   const plan = await pinnedPlan(stem, files, shard.count, options);
   const before = rowsBefore(plan, shard.index);

@@ -144,6 +144,22 @@ Deno.test("compressed files are not divided, each shard gets at least one, and m
   );
 });
 
+Deno.test("an input that is not there is refused in the words of a run without shards, before any folder is made", async () => {
+  await using dir = await tempDir();
+  await dir.write("in.jsonl", prompts(0, 1));
+  const shard = { index: 0, count: 2 };
+  for (
+    const [input, words] of [
+      ["in.jsonk", 'no such file. Did you mean "'],
+      ["*.csv", "no file matches it as a pattern"],
+    ] as const
+  ) {
+    const work = () => runShard(dir.path(input), dir.path("out/"), { shard });
+    await assertRejects(work, SourceError, words);
+  }
+  assertEquals(await dir.exists("out"), false);
+});
+
 Deno.test("--max-cost is divided by rows, and what a shard has spent counts in its next run", async () => {
   await using dir = await tempDir();
   const input = await dir.write("in.jsonl", prompts(0, 100));
