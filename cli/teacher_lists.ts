@@ -13,6 +13,7 @@ import {
 import { UsageError } from "../lib/errors.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
 import type { Teacher } from "../lib/teacher/mod.ts";
+import { delay } from "../lib/timer.ts";
 
 /** Creates a teacher for an address. */
 export type MakeTeacher = (entry: EndpointEntry) => Promise<TeacherPlace> | TeacherPlace;
@@ -117,7 +118,7 @@ async function firstEntries(source: ListSource, waitMs: number): Promise<Endpoin
       return (await source.read()).entries;
     } catch (error) {
       if (performance.now() < end) {
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await delay(AGAIN_MS);
         continue;
       }
       throw new UsageError(

@@ -8,6 +8,7 @@ import { DataService } from "../lib/data/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import { systemReason } from "../lib/files.ts";
 import { printable } from "../lib/printable.ts";
+import { delay } from "../lib/timer.ts";
 import { serveView } from "../web/view/server.ts";
 import { openBrowser } from "./keep_page.ts";
 import type { Io, StopSignal } from "./io.ts";
@@ -57,7 +58,7 @@ async function refuseNothing(service: DataService, paths: readonly string[]): Pr
     if (files.every(({ problem }) => problem !== null)) {
       throw new UsageError(`Cannot open "${paths[0]}": ${files[0].problem}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await delay(20);
   }
 }
 

@@ -48,12 +48,6 @@ export const schema: OptionRule = {
   what: "a JSON Schema: an object, true or false",
   isType: (value) => typeof value === "boolean" || isObject(value),
 };
-/** A number above 0. */
-export const positive: OptionRule = {
-  what: "a number above 0",
-  isType: (value) => typeof value === "number",
-  isInRange: (value: number) => value > 0 && value < Infinity,
-};
 /** A number, 0 or more. */
 export const amount: OptionRule = {
   what: "a number, 0 or more",

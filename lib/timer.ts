@@ -1,5 +1,5 @@
 /**
- * Timers that do not keep the process alive.
+ * Timers. Those with a callback do not keep the process alive.
  *
  * @module
  */
@@ -25,6 +25,11 @@ export function after(ms: number, callback: () => void): () => void {
   };
   arm(ms);
   return () => clearTimeout(timer);
+}
+
+/** Resolves after `ms` milliseconds, and keeps the process alive until then. */
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Calls back every `intervalMs` until the returned function is called. Does not keep the process alive: a run

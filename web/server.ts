@@ -21,7 +21,7 @@
 
 import type { Summary } from "../lib/progress/mod.ts";
 import { UsageError } from "../lib/errors.ts";
-import { every } from "../lib/timer.ts";
+import { delay, every } from "../lib/timer.ts";
 import { bracketed, createToken } from "./access.ts";
 import { createApp } from "./app.ts";
 import { Hub } from "./hub.ts";
@@ -194,7 +194,7 @@ export function serveMonitor(
   server.unref();
   const close = async () => {
     monitor.close();
-    await new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+    await delay(LAST_WORDS_MS);
     // Not `server.shutdown()`: it waits for requests that never end, and to abort the server while it
     // does so ends the process.
     server.ref();

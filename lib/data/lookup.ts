@@ -112,50 +112,30 @@ function oursOf(table: Table, path: readonly string[]): Getter | undefined {
       isNumber: false,
     };
   }
-  switch (name) {
-    case "status":
-      return {
-        at: (row) => STATUSES[columns.status[row]],
-        codes: columns.status,
-        isNumber: false,
-      };
-    case "flags":
-      return {
-        at: (row) => flagNames(columns.flags[row]),
-        codes: columns.flags,
-        isNumber: false,
-      };
-    case "error.type":
-      return {
-        at: (row) => names.failure.list[columns.failure[row]] || null,
-        codes: columns.failure,
-        isNumber: false,
-      };
-    case "error.status":
-      return {
-        at: (row) => columns.httpStatus[row] || null,
-        codes: columns.httpStatus,
-        isNumber: false,
-      };
-    case "error.attempts":
-      return {
-        at: (row) => columns.status[row] === 0 ? null : columns.attempts[row],
-        isNumber: false,
-      };
-    case "run_agreement":
-      return comparedGetter(table.compared?.agreement, AGREEMENTS);
-    case "compared_run":
-      return comparedGetter(table.compared?.run, table.compared?.paths ?? []);
-    case "near_duplicate":
-      return {
-        at: (row) => table.nearOf?.has(row) ?? false,
-        isNumber: false,
-      };
-    case "error":
-      return undefined;
+  if (Object.hasOwn(DERIVED_FIELDS, name)) {
+    return { isNumber: false, ...DERIVED_FIELDS[name](table) };
   }
-  return IN_LINES.has(path[0]) ? undefined : NOTHING;
+  return name === "error" || IN_LINES.has(path[0]) ? undefined : NOTHING;
 }
+
+const DERIVED_FIELDS: Readonly<Record<string, (table: Table) => Omit<Getter, "isNumber">>> = {
+  status: ({ columns: { status } }) => ({ at: (row) => STATUSES[status[row]], codes: status }),
+  flags: ({ columns: { flags } }) => ({ at: (row) => flagNames(flags[row]), codes: flags }),
+  "error.type": ({ columns: { failure }, names }) => ({
+    at: (row) => names.failure.list[failure[row]] || null,
+    codes: failure,
+  }),
+  "error.status": ({ columns: { httpStatus } }) => ({
+    at: (row) => httpStatus[row] || null,
+    codes: httpStatus,
+  }),
+  "error.attempts": ({ columns: { status, attempts } }) => ({
+    at: (row) => status[row] === 0 ? null : attempts[row],
+  }),
+  run_agreement: ({ compared }) => comparedGetter(compared?.agreement, AGREEMENTS),
+  compared_run: ({ compared }) => comparedGetter(compared?.run, compared?.paths ?? []),
+  near_duplicate: (table) => ({ at: (row) => table.nearOf?.has(row) ?? false }),
+};
 
 function comparedGetter(codes: Uint8Array | undefined, values: readonly string[]): Getter {
   if (codes === undefined) return NOTHING;

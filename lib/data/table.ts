@@ -133,24 +133,29 @@ export class Table {
     columns.flags[row] = facts.status === "answered"
       ? flagsOf({ ...facts, prompt, asksForJson: requestsJson(facts.params) })
       : 0;
-    setHash(columns.uidLow, columns.uidHigh, row, xxHash64Hex(facts.uid));
-    const sample = facts.uid.includes("#") ? SAMPLE.exec(facts.uid) : null;
-    if (sample === null) {
-      columns.rowLow[row] = columns.uidLow[row];
-      columns.rowHigh[row] = columns.uidHigh[row];
-    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(sample[1]));
-    setHash(columns.answerLow, columns.answerHigh, row, xxHash64Hex(facts.response));
-    const { promptHash } = facts;
-    const isHash = promptHash.length === 16;
-    setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
-    const final = facts.status === "answered" ? finalAnswerOf(facts.response) : "";
-    columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
+    this.#addHashes(row, facts, prompt);
     columns.duplicateOf[row] = -1;
     if (facts.status === "answered" && facts.response !== "") {
       this.#findDuplicate(row, facts.response.length > LONG_ANSWER);
     }
     this.#addFields(row, facts.line);
     return row;
+  }
+
+  #addHashes(row: number, facts: LineFacts, prompt: string): void {
+    const { columns } = this;
+    const { uid, response, promptHash } = facts;
+    setHash(columns.uidLow, columns.uidHigh, row, xxHash64Hex(uid));
+    const sample = uid.includes("#") ? SAMPLE.exec(uid) : null;
+    if (sample === null) {
+      columns.rowLow[row] = columns.uidLow[row];
+      columns.rowHigh[row] = columns.uidHigh[row];
+    } else setHash(columns.rowLow, columns.rowHigh, row, xxHash64Hex(sample[1]));
+    setHash(columns.answerLow, columns.answerHigh, row, xxHash64Hex(response));
+    const isHash = promptHash.length === 16;
+    setHash(columns.promptLow, columns.promptHigh, row, isHash ? promptHash : xxHash64Hex(prompt));
+    const final = facts.status === "answered" ? finalAnswerOf(response) : "";
+    columns.final[row] = final === "" ? 0 : parseInt(xxHash64Hex(final).slice(8), 16);
   }
 
   /** Marks the rows of a file that was replaced or removed as gone. */

@@ -14,6 +14,7 @@ import {
   type WorkerQuestion,
   type WorkerSetup,
 } from "./worker_protocol.ts";
+import { delay } from "../timer.ts";
 
 interface Scope {
   onmessage: ((event: { data: WorkerQuestion }) => void) | null;
@@ -65,7 +66,7 @@ async function follow(
     while (await server.work()) {
       isUnsaved = true;
       const nowMs = performance.now();
-      await (index.isLive ? pause(PAUSE_SHARE * (nowMs - startMs)) : turn());
+      await (index.isLive ? delay(PAUSE_SHARE * (nowMs - startMs)) : turn());
       startMs = performance.now();
       if (startMs - refreshedMs < POLL_MS) continue;
       index.refresh();
@@ -96,11 +97,6 @@ function turn(): Promise<void> {
     onTurn = resolve;
     channel.port2.postMessage(null);
   });
-}
-
-/** Leaves the machine to other processes. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 // Modules load asynchronously: a message that arrived earlier would be lost.

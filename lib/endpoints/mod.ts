@@ -6,12 +6,5 @@
  * @module
  */
 
-export {
-  type EndpointEntry,
-  isList,
-  LIST_KINDS,
-  type ListSource,
-  parseEndpoints,
-  sourceOf,
-} from "./source.ts";
+export { type EndpointEntry, isList, type ListSource, parseEndpoints, sourceOf } from "./source.ts";
 export { EndpointWatch, type WatchOptions } from "./watch.ts";

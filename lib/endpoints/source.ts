@@ -18,9 +18,6 @@ export interface ListSource {
   read(): Promise<{ entries: EndpointEntry[]; isWhole: boolean }>;
 }
 
-/** The forms that name a list, for messages. */
-export const LIST_KINDS = "@FILE, or dns+http://NAME:PORT/v1";
-
 /** Looks up the addresses of a DNS name. */
 export type Resolve = (name: string, type: "A" | "AAAA") => Promise<string[]>;
 

@@ -108,11 +108,6 @@ export function hasParts({ messages, answer }: Example): boolean {
   return messages.some(({ content }) => Array.isArray(content)) || Array.isArray(answer?.content);
 }
 
-/** Whether the row holds an answer. */
-export function isAnswered({ answer }: Example): boolean {
-  return answer !== null;
-}
-
 interface Turns {
   readonly prompt: readonly Message[];
   /** Undefined where the row has none. */

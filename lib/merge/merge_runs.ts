@@ -25,6 +25,7 @@ import { joinRuns } from "./join.ts";
 import { MergePass } from "./merge_pass.ts";
 import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } from "./options.ts";
 import { openOutput } from "./output.ts";
+import { delay } from "../timer.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
 /** Pauses between checks of runs that the merge waits for. */
@@ -87,7 +88,7 @@ async function readyRuns(
     const isOver = runs.every(isDone) || runs.some(({ run }) => run?.summary?.state === "halted");
     if (isOver || performance.now() >= end) return runs;
     signal?.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await delay(pauseMs);
   }
 }
 

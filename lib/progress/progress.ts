@@ -32,10 +32,7 @@ import {
 } from "./progress_options.ts";
 import { printable } from "../printable.ts";
 
-/**
- * Snapshots are taken only on this beat, so there are at most ten a second, and no row reads a
- * clock.
- */
+/** Snapshots are taken on this beat only: at most ten a second, and no row reads a clock. */
 const BEAT_MS = 100;
 
 /** The longest time between two snapshots: a second, minus half a beat for late beats. */
@@ -91,9 +88,7 @@ export class Progress {
     this.#counters.addAnswer(completion);
   }
 
-  /**
-   * Counts an attempt that failed or whose answer was not kept, whether or not another one follows.
-   */
+  /** Counts an attempt that failed or whose answer was not kept. */
   attemptFailed(failed: FailedAttempt): void {
     this.#counters.addFailedAttempt(failed);
     this.#groups.add(failed, this.#options.wallClock());
@@ -113,10 +108,7 @@ export class Progress {
     if (outcomes.length > 0) this.#lastDurable = this.#options.wallClock();
   }
 
-  /**
-   * To be called when the state in the gauges has changed: listeners get a snapshot within a tenth
-   * of a second.
-   */
+  /** The state in the gauges has changed: listeners get a snapshot within a tenth of a second. */
   stateChanged(): void {
     this.#stateChanged = true;
     this.#startBeat();
@@ -196,7 +188,7 @@ export class Progress {
   }
 
   /** Makes the run's last event; `emit` sends it to the listeners. */
-  summary(parts: SummaryParts): Summary {
+  summary({ files, ...parts }: SummaryParts): Summary {
     const nowMs = this.#options.now();
     const counters = this.#counters;
     const { meter, wallClock } = this.#options;
@@ -205,26 +197,14 @@ export class Progress {
     meter.read(nowMs);
     return {
       type: "run-end",
-      state: parts.state,
-      reason: parts.reason,
-      started: parts.started,
+      ...parts,
       ended: new Date(wallClock()).toISOString(),
-      total: parts.total,
-      skipped: parts.skipped,
       limit: gauges.limit,
       concurrency_is_auto: this.#options.isExploring,
       succeeded: counters.succeeded,
       failed: counters.failed,
-      pending: parts.pending,
-      failures_on_disk: parts.failuresOnDisk,
-      bad_rows: parts.badRows,
-      merged_duplicates: parts.mergedDuplicates,
-      attempts: counters.attempts,
-      succeeded_attempts: counters.succeededAttempts,
-      failed_attempts: counters.failedAttempts,
-      unknown_attempts: counters.attempts - counters.succeededAttempts - counters.failedAttempts,
+      ...attemptCountsOf(counters),
       refused_for_load: counters.refusedForLoad,
-      crashed_in_flight: parts.crashedInFlight,
       retries: counters.retries,
       elapsed_ms: elapsedMs,
       rate_per_s: elapsedMs > 0 ? counters.settled / elapsedMs * 1000 : 0,
@@ -239,7 +219,7 @@ export class Progress {
       peak_rss_bytes: meter.peakRssBytes,
       teachers: teachersOf(gauges),
       errors: this.#groups.list() as Summary["errors"],
-      files: parts.files,
+      files,
     };
   }
 
@@ -270,9 +250,7 @@ export class Progress {
     return this.#total === null ? null : this.#total - this.#skipped;
   }
 
-  /**
-   * The engine is done when the last row is handed to the sink; the run is done when it is on disk.
-   */
+  /** The engine is done when the last row is handed to the sink; the run, when it is on disk. */
   #stateOf({ state }: Gauges): Snapshot["state"] {
     const isWriting = state === "done" && !this.#stopped && this.#rows !== null &&
       this.#counters.settled < this.#rows;
@@ -282,6 +260,15 @@ export class Progress {
   #elapsedMs(nowMs: number): number {
     return this.#startMs === undefined ? 0 : (this.#endMs ?? nowMs) - this.#startMs;
   }
+}
+
+function attemptCountsOf({ attempts, succeededAttempts, failedAttempts }: Counters) {
+  return {
+    attempts,
+    succeeded_attempts: succeededAttempts,
+    failed_attempts: failedAttempts,
+    unknown_attempts: attempts - succeededAttempts - failedAttempts,
+  };
 }
 
 /** Copies, because events are frozen, with the teachers' texts made printable. */

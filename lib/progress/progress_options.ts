@@ -56,20 +56,20 @@ export interface ProgressOptions {
 }
 
 /** The parts of a summary that the counters do not have. */
-export interface SummaryParts extends
-  Pick<
-    Summary,
-    "state" | "reason" | "started" | "total" | "skipped" | "pending" | "files"
-  > {
-  /** Rows without a result that have a failure, those of earlier runs included. */
-  failuresOnDisk: number;
-  /** Input lines that are not rows. */
-  badRows: number;
-  /** Identical rows that were merged into one. */
-  mergedDuplicates: number;
-  /** The maximum number of calls that were in flight when the last run over this output crashed. */
-  crashedInFlight: number;
-}
+export type SummaryParts = Pick<
+  Summary,
+  | "state"
+  | "reason"
+  | "started"
+  | "total"
+  | "skipped"
+  | "pending"
+  | "failures_on_disk"
+  | "bad_rows"
+  | "merged_duplicates"
+  | "crashed_in_flight"
+  | "files"
+>;
 
 /** Fills in the defaults. */
 export function resolveProgressOptions(options: ProgressOptions): Required<ProgressOptions> {

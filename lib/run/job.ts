@@ -208,7 +208,7 @@ export class Job {
   }
 
   /** Changes by others to the lock or the output files; undefined if there are none. */
-  async checkGround(): Promise<string | undefined> {
+  async check(): Promise<string | undefined> {
     const [file, lock] = await Promise.all([this.#sink?.check(), this.#lock?.check()]);
     return file ?? lock;
   }

@@ -15,10 +15,11 @@ import type { Shard } from "../shards/mod.ts";
 import type { UidSelection } from "./admission.ts";
 import type { JobContext, RunContext, RunNotices } from "./context.ts";
 import type { Preflight } from "./findings.ts";
-import { crashedInFlight, type GroundJob } from "./heartbeat.ts";
+import { crashedInFlight } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
+import type { WatchedOutput } from "./output_watch.ts";
 import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
@@ -83,11 +84,11 @@ export class Jobs {
   }
 
   /** The files to check while the run writes. */
-  get ground(): readonly GroundJob[] {
+  get watched(): readonly WatchedOutput[] {
     const files = this.#openFiles, shared = this.#sharedLock;
     if (files === undefined) return this.list;
     return [{
-      checkGround: async (isLast) => await files.check(isLast) ?? await shared?.lock.check(),
+      check: async (isLast) => await files.check(isLast) ?? await shared?.lock.check(),
       moveAway: () => files.moveAway(),
     }];
   }
@@ -183,10 +184,10 @@ export class Jobs {
       total,
       skipped: total - this.sum(({ plan }) => plan.toAsk),
       pending: sum(files, (file) => file.pending),
-      failuresOnDisk: sum(files, (file) => file.failed),
-      crashedInFlight: crashedInFlight(this.list.map(({ lock }) => lock?.previous)),
-      badRows: this.sum(({ bad }) => bad.count),
-      mergedDuplicates: this.sum(({ merged }) => merged),
+      failures_on_disk: sum(files, (file) => file.failed),
+      crashed_in_flight: crashedInFlight(this.list.map(({ lock }) => lock?.previous)),
+      bad_rows: this.sum(({ bad }) => bad.count),
+      merged_duplicates: this.sum(({ merged }) => merged),
       files,
     };
   }

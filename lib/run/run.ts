@@ -8,7 +8,7 @@ import { Engine } from "../engine/mod.ts";
 import { type SinkError, UsageError } from "../errors.ts";
 import type { Summary } from "../progress/mod.ts";
 import { engineOptions, lineFormat, type RunContext, RunNotices } from "./context.ts";
-import { Ground, Heartbeat } from "./heartbeat.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import { type Identity, identityOf, runFileOf, writeRunFile } from "./run_file.ts";
 import type { Job } from "./job.ts";
 import { Jobs, makeJobs } from "./jobs.ts";
@@ -20,6 +20,7 @@ import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
 import { LiveStatus } from "./live_status.ts";
+import { OutputWatch } from "./output_watch.ts";
 import { UidSelection, unmetUidsWords } from "./admission.ts";
 
 /** A run over files. */
@@ -33,7 +34,7 @@ export class Run {
   #jobs = new Jobs();
   #engine: Engine | undefined;
   #heartbeat: Heartbeat | undefined;
-  #ground: Ground | undefined;
+  #outputWatch: OutputWatch | undefined;
   #status: LiveStatus | undefined;
   #summary: Summary | undefined;
   #concurrency: number;
@@ -74,7 +75,7 @@ export class Run {
       this.#notices.start();
       const missing = this.#jobs.missingLines;
       this.#heartbeat?.stop(missing + (this.#engine?.lostCalls ?? 0));
-      await this.#ground?.close();
+      await this.#outputWatch?.close();
       await this.#status?.end(this.#summary);
       await this.#jobs.close((index) => this.#stalled.has(index));
     }
@@ -184,15 +185,15 @@ export class Run {
       this.#jobs,
       this.#identity.model,
     );
-    const ground = this.#ground = new Ground(
-      this.#jobs.ground,
-      (error) => this.#loseGround(error),
+    const outputWatch = this.#outputWatch = new OutputWatch(
+      this.#jobs.watched,
+      (error) => this.#loseOutput(error),
     );
     const heartbeat = this.#heartbeat = new Heartbeat(this.#jobs.locks, {
       unwritten: () => this.#engine?.unwritten ?? 0,
       ceiling: () => this.#engine?.limit ?? this.#concurrency,
       onTick: () => {
-        ground.tick();
+        outputWatch.tick();
         status.tick(this.#engine);
       },
     });
@@ -201,7 +202,7 @@ export class Run {
     if (this.#jobs.shard !== undefined) shareMaxCost(this.#jobs.shard.share, status.spentBefore);
     status.takeShare(engine);
     await engine.run();
-    await ground.end();
+    await outputWatch.end();
   }
 
   #makeEngine(heartbeat: Heartbeat): Engine {
@@ -222,7 +223,7 @@ export class Run {
   }
 
   /** Nothing more is sent; what is in flight is finished and kept. */
-  #loseGround(error: SinkError): void {
+  #loseOutput(error: SinkError): void {
     this.#notices.add("warning", `${error.message}. Nothing more is sent`);
     this.#engine?.stop();
   }

@@ -237,19 +237,25 @@ export class StatusFile {
       cost_usd,
       spent_usd: cost_usd === null ? null : spentBefore + cost_usd,
       share: share?.() ?? null,
-      errors: now.errors.slice(0, MOST_ERRORS).map(({ type, status, count }) => ({
-        type: String(type),
-        status: status ?? null,
-        count,
-      })),
-      teachers: now.teachers.slice(0, MOST_TEACHERS).map((one) => ({
-        address: one.address.slice(0, MOST_CHARS),
-        state: one.state,
-        in_flight: one.in_flight,
-        answered: one.answered,
-      })),
+      errors: errorsOf(now),
+      teachers: teachersOf(now),
     };
   }
+}
+
+function errorsOf({ errors }: Snapshot): RunStatus["errors"] {
+  return errors.slice(0, MOST_ERRORS).map(({ type, status, count }) => ({
+    type: String(type),
+    status: status ?? null,
+    count,
+  }));
+}
+
+function teachersOf({ teachers }: Snapshot): RunStatus["teachers"] {
+  return teachers.slice(0, MOST_TEACHERS).map(({ address, state, in_flight, answered }) => ({
+    address: address.slice(0, MOST_CHARS),
+    ...{ state, in_flight, answered },
+  }));
 }
 
 function endOf(summary: Summary | undefined): Partial<RunStatus> {

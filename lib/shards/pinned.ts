@@ -13,6 +13,7 @@ import { acquireLock, cannotWrite, type Lock } from "../sink/mod.ts";
 import { cannotRead, makeFolder } from "../files.ts";
 import { divide, type PlannedInput, type ShardPlan } from "./divide.ts";
 import { planPathOf } from "./shard.ts";
+import { delay } from "../timer.ts";
 
 /** How borders are pinned. */
 export interface PinOptions {
@@ -142,7 +143,7 @@ async function patientLock(path: string, { needsLock, signal }: PinOptions): Pro
       return await acquireLock(path, { required: needsLock ?? true });
     } catch (error) {
       if (!(error instanceof LockedError)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await delay(AGAIN_MS);
     }
   }
 }

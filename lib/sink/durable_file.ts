@@ -8,6 +8,7 @@
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
 import { ifThere, systemReason } from "../files.ts";
+import { delay } from "../timer.ts";
 
 /** How a new version is written. */
 export interface ReplacementOptions {
@@ -157,7 +158,7 @@ const RENAMES = 9;
 export async function replaceFile(
   from: string,
   to: string,
-  { os = Deno.build.os, rename = Deno.rename, wait = pause }: ReplaceOptions = {},
+  { os = Deno.build.os, rename = Deno.rename, wait = delay }: ReplaceOptions = {},
 ): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -173,10 +174,6 @@ export async function replaceFile(
 function isInUse(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.Busy ||
     /\(os error (5|32|33)\)/.test(String(error));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Writes all of `bytes`, in several writes if necessary. */

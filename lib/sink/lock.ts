@@ -43,6 +43,7 @@ import {
   type RunState,
   tryLock,
 } from "./lock_file.ts";
+import { delay } from "../timer.ts";
 
 export type { RunNote, RunState } from "./lock_file.ts";
 
@@ -220,7 +221,7 @@ export class SharedLock implements Disposable {
       } catch (error) {
         // A run that checks whether it is held holds it for a moment.
         if (!(error instanceof LockedError) || attempt === LOOKS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await delay(LOOK_MS);
       }
     }
   }

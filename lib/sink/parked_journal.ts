@@ -14,6 +14,7 @@ import type { OpenFiles, Parkable } from "./open_files.ts";
 import { RecentLines, rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
 import type { KnownFile } from "./watched_file.ts";
+import { delay } from "../timer.ts";
 
 /** The part of a journal that a sink uses. */
 export type JournalLike<T> = Pick<
@@ -274,7 +275,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
       } catch (error) {
         if (!isStalled) onStall?.(error as SinkError);
         isStalled = true;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await delay(RETRY_MS);
       }
     }
   }

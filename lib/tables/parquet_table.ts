@@ -149,35 +149,34 @@ function elementsOf(name: string, type: ColumnType): SchemaElement[] {
         { ...element, num_children: type.fields.size },
         ...[...type.fields].flatMap(([field, one]) => elementsOf(field, one)),
       ];
-    case "boolean":
-      return [{ ...element, type: "BOOLEAN" }];
-    case "int64":
-      return [{ ...element, type: "INT64" }];
-    case "double":
-      return [{ ...element, type: "DOUBLE" }];
-    case "json":
-      return [{ ...element, type: "BYTE_ARRAY", logical_type: { type: "JSON" } }];
-    case "timestamp":
-      return [{
-        ...element,
-        type: "INT64",
-        converted_type: "TIMESTAMP_MILLIS",
-        logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
-      }];
     case "decimal":
     case "instant":
     case "time":
     case "date":
       return [exactElementOf(element, type)];
     default:
-      return [{
-        ...element,
-        type: "BYTE_ARRAY",
-        converted_type: "UTF8",
-        logical_type: { type: "STRING" },
-      }];
+      return [{ ...element, ...VALUE_ELEMENTS[type.kind] }];
   }
 }
+
+const TEXT = {
+  type: "BYTE_ARRAY",
+  converted_type: "UTF8",
+  logical_type: { type: "STRING" },
+} as const;
+const VALUE_ELEMENTS = {
+  boolean: { type: "BOOLEAN" },
+  int64: { type: "INT64" },
+  double: { type: "DOUBLE" },
+  json: { type: "BYTE_ARRAY", logical_type: { type: "JSON" } },
+  timestamp: {
+    type: "INT64",
+    converted_type: "TIMESTAMP_MILLIS",
+    logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MILLIS" },
+  },
+  string: TEXT,
+  null: TEXT,
+} as const;
 
 /** The most digits that always fit into 64 bits. */
 const INT64_DIGITS = 18;

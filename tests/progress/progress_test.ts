@@ -76,10 +76,10 @@ const PARTS: SummaryParts = {
   total: 100,
   skipped: 10,
   pending: 85,
-  failuresOnDisk: 2,
-  badRows: 3,
-  mergedDuplicates: 4,
-  crashedInFlight: 5,
+  failures_on_disk: 2,
+  bad_rows: 3,
+  merged_duplicates: 4,
+  crashed_in_flight: 5,
   files: [],
 };
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { Ground } from "../../lib/run/heartbeat.ts";
+import { OutputWatch } from "../../lib/run/output_watch.ts";
 
 /** Files that the test changes. */
 class TestJob {
@@ -8,7 +8,7 @@ class TestJob {
   looks = 0;
   moves = 0;
 
-  checkGround(): Promise<string | undefined> {
+  check(): Promise<string | undefined> {
     this.looks++;
     return Promise.resolve(this.problem);
   }
@@ -25,7 +25,7 @@ function setUp() {
   const lost: string[] = [];
   const empty = new Set<string>();
   let now = 0;
-  const ground = new Ground([job], ({ message }) => lost.push(message), {
+  const watch = new OutputWatch([job], ({ message }) => lost.push(message), {
     now: () => now,
     delay: (ms) => Promise.resolve(now += ms),
     hasContent: (path) => Promise.resolve(!empty.has(path)),
@@ -33,14 +33,14 @@ function setUp() {
   /** Advances the time by a second. */
   const second = async (ms = 1_000) => {
     now += ms;
-    ground.tick();
-    while (ground.isLooking) await Promise.resolve();
+    watch.tick();
+    while (watch.isChecking) await Promise.resolve();
   };
-  return { job, lost, empty, ground, second };
+  return { job, lost, empty, watch, second };
 }
 
-Deno.test("Ground acts on what it sees twice, a second apart", async () => {
-  const { job, lost, ground, second } = setUp();
+Deno.test("OutputWatch acts on what it sees twice, a second apart", async () => {
+  const { job, lost, watch, second } = setUp();
   await second();
   job.problem = "it was cut";
   await second();
@@ -50,11 +50,11 @@ Deno.test("Ground acts on what it sees twice, a second apart", async () => {
   assertEquals([lost.length, job.moves], [1, 1]);
   await second();
   assertEquals([lost.length, job.moves], [1, 1]);
-  await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
+  await assertRejects(() => watch.end(), SinkError, "x.rescued-1.jsonl");
 });
 
-Deno.test("Ground moves at once what it finds after the first loss, also at the end", async () => {
-  const { job, lost, ground, second } = setUp();
+Deno.test("OutputWatch moves at once what it finds after the first loss, also at the end", async () => {
+  const { job, lost, watch, second } = setUp();
   job.problem = "it was cut";
   await second();
   await second();
@@ -63,50 +63,50 @@ Deno.test("Ground moves at once what it finds after the first loss, also at the 
   await second();
   assertEquals([lost.length, job.moves], [1, 2]);
   job.problem = "a third one was cut";
-  await assertRejects(() => ground.end(), SinkError, "it was cut");
+  await assertRejects(() => watch.end(), SinkError, "it was cut");
   assertEquals(job.moves, 3);
 });
 
-Deno.test("Ground names no file that holds nothing, and one that lines have come to later", async () => {
-  const { job, lost, empty, ground, second } = setUp();
+Deno.test("OutputWatch names no file that holds nothing, and one that lines have come to later", async () => {
+  const { job, lost, empty, watch, second } = setUp();
   empty.add("x.rescued-1.jsonl");
   job.problem = "it was cut";
   await second();
   await second();
   assertEquals(lost.map((message) => message.includes("rescued")), [false]);
   empty.clear();
-  await assertRejects(() => ground.end(), SinkError, "x.rescued-1.jsonl");
+  await assertRejects(() => watch.end(), SinkError, "x.rescued-1.jsonl");
 });
 
-Deno.test("Ground names a few of many files", async () => {
-  const { job, ground } = setUp();
+Deno.test("OutputWatch names a few of many files", async () => {
+  const { job, watch } = setUp();
   job.problem = "it was cut";
   job.moveAway = () => Promise.resolve(Array.from({ length: 96 }, (_, i) => `${i}.jsonl`));
   await assertRejects(
-    () => ground.end(),
+    () => watch.end(),
     SinkError,
     '"4.jsonl", and 91 more: run the same command',
   );
 });
 
-Deno.test("Ground forgets what was seen once", async () => {
-  const { job, lost, ground, second } = setUp();
+Deno.test("OutputWatch forgets what was seen once", async () => {
+  const { job, lost, watch, second } = setUp();
   for (let i = 0; i < 5; i++) {
     job.problem = "it was cut";
     await second();
     job.problem = undefined;
     await second();
   }
-  await ground.end();
+  await watch.end();
   assertEquals(lost, []);
 });
 
-Deno.test("Ground checks once more at the end, and twice if something is wrong", async () => {
+Deno.test("OutputWatch checks once more at the end, and twice if something is wrong", async () => {
   const good = setUp();
-  await good.ground.end();
+  await good.watch.end();
   assertEquals(good.job.looks, 1);
   const bad = setUp();
   bad.job.problem = "it was removed";
-  await assertRejects(() => bad.ground.end(), SinkError, "it was removed");
+  await assertRejects(() => bad.watch.end(), SinkError, "it was removed");
   assertEquals([bad.job.looks, bad.job.moves, bad.lost.length], [2, 1, 1]);
 });

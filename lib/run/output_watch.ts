@@ -1,0 +1,157 @@
+/**
+ * Watches for output files and locks that others change during a run: then nothing more is sent, and lines are
+ * written to new files.
+ *
+ * @module
+ */
+
+import { SinkError } from "../errors.ts";
+import { hasContent as holdsBytes } from "../files.ts";
+import { delay as wait } from "../timer.ts";
+
+/** Files of a run that are checked, and what saves their lines. */
+export interface WatchedOutput {
+  /** What is wrong with them. `isLast`: closed files are checked as well. */
+  check(isLast: boolean): Promise<string | undefined>;
+  /** Directs lines to new files, and returns their paths. */
+  moveAway(): Promise<string[]>;
+}
+
+const AGAIN_MS = 1_000;
+/** Timers may fire a little early. */
+const APART_MS = 900;
+
+/** What tests control. */
+export interface OutputWatchOptions {
+  /** Milliseconds, monotonic. @default performance.now */
+  readonly now?: () => number;
+  /** Waits. */
+  readonly delay?: (ms: number) => Promise<unknown>;
+  /** Whether a file holds anything. */
+  readonly hasContent?: (path: string) => Promise<boolean>;
+}
+
+/** Checks that the output files and locks of a run are still those that it opened. */
+export class OutputWatch {
+  readonly #outputs: readonly WatchedOutput[];
+  readonly #onLost: (error: SinkError) => void;
+  readonly #now: () => number;
+  readonly #delay: (ms: number) => Promise<unknown>;
+  readonly #hasContent: (path: string) => Promise<boolean>;
+  #checking: Promise<void> | undefined;
+  /** When the current series of problems began. */
+  #firstSeenAt: number | undefined;
+  #isOver = false;
+  #lost: LostOutput | undefined;
+
+  /** `onLost` is called once: nothing more may be sent. */
+  constructor(
+    outputs: readonly WatchedOutput[],
+    onLost: (error: SinkError) => void,
+    { now = () => performance.now(), delay = wait, hasContent = holdsBytes }: OutputWatchOptions =
+      {},
+  ) {
+    this.#outputs = outputs;
+    this.#onLost = onLost;
+    this.#now = now;
+    this.#delay = delay;
+    this.#hasContent = hasContent;
+  }
+
+  /** Checks the files, unless that is under way. To be called about once a second. */
+  tick(): void {
+    if (this.#isOver) return;
+    this.#checking ??= this.#check().finally(() => this.#checking = undefined);
+  }
+
+  /**
+   * Checks the files for the last time, twice if necessary.
+   *
+   * @throws {SinkError} when a file or the lock was lost, now or before
+   */
+  async end(): Promise<void> {
+    await this.close();
+    await this.#check(true);
+    while (this.#firstSeenAt !== undefined && this.#lost === undefined) {
+      await this.#delay(AGAIN_MS);
+      await this.#check(true);
+    }
+    if (this.#lost !== undefined) throw await this.#errorOf(this.#lost);
+  }
+
+  /** Whether files are being checked. */
+  get isChecking(): boolean {
+    return this.#checking !== undefined;
+  }
+
+  /** Stops checking; resolves once no file is being checked. */
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await this.#checking;
+  }
+
+  async #check(isLast = false): Promise<void> {
+    const problems = await Promise.all(this.#outputs.map((output) => output.check(isLast)));
+    const problem = problems.find((one) => one !== undefined);
+    if (this.#lost !== undefined) {
+      // Answers still come in, so problems of other files are handled without a second check.
+      if (problem !== undefined) await this.#moveAway(this.#lost);
+    } else if (problem === undefined) this.#firstSeenAt = undefined;
+    else if (this.#firstSeenAt === undefined) this.#firstSeenAt = this.#now();
+    else if (this.#now() - this.#firstSeenAt >= APART_MS) await this.#lose(problem);
+  }
+
+  /** Lines since the last check without a problem are saved at once: calls in flight may take minutes. */
+  async #lose(problem: string): Promise<void> {
+    this.#lost = { problem, rescued: [], cause: undefined };
+    await this.#moveAway(this.#lost);
+    this.#onLost(await this.#errorOf(this.#lost));
+  }
+
+  /** Tried again at the next check, as the disk may be full. */
+  async #moveAway(lost: LostOutput): Promise<void> {
+    lost.cause = undefined;
+    for (const output of this.#outputs) {
+      try {
+        lost.rescued.push(...await output.moveAway());
+      } catch (cause) {
+        lost.cause ??= cause;
+      }
+    }
+  }
+
+  async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
+    if (cause === undefined) {
+      const kept: string[] = [];
+      // A file without a line will be removed.
+      for (const path of rescued) {
+        if (await this.#hasContent(path).catch(() => true)) kept.push(path);
+      }
+      return new SinkError(`${problem}. ${adviceFor(kept)}`);
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new SinkError(`${problem}, and the last answers are not safe: ${reason}`, { cause });
+  }
+}
+
+/** Output that was changed by others. */
+interface LostOutput {
+  /** The first thing that was found. */
+  readonly problem: string;
+  /** Where lines are kept. */
+  readonly rescued: string[];
+  /** Why some lines are kept nowhere. */
+  cause: unknown;
+}
+
+/** The most files that a message names. */
+const MOST_NAMED = 5;
+
+function adviceFor(rescued: readonly string[]): string {
+  if (rescued.length === 0) {
+    return "Make sure that no other run is active, then run the same command again";
+  }
+  const more = rescued.length > MOST_NAMED ? `, and ${rescued.length - MOST_NAMED} more` : "";
+  return `The last answers are in "${rescued.slice(0, MOST_NAMED).join('", "')}"${more}: run the ` +
+    "same command again, which adds them to the output";
+}
