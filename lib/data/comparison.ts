@@ -6,9 +6,8 @@
  */
 
 import { Mark } from "./columns.ts";
-import type { Agreement, ComparedRows } from "./compared_rows.ts";
-import { type Spread, spreadOf } from "./spread.ts";
-import type { Table } from "./table.ts";
+import { type Spread, spreadOf } from "./facets.ts";
+import type { Agreement, ComparedRows, Table } from "./table.ts";
 
 /** One of the two runs: tokens, latency and cost of the rows that both have answered. */
 export interface ComparedRun {

@@ -9,7 +9,7 @@ import { parseField } from "../where/mod.ts";
 import { compareRuns, type RunComparison } from "./comparison.ts";
 import type { DataIndex } from "./data_index.ts";
 import { facetsOf, histogramsOf } from "./facets.ts";
-import { NearSearch } from "./near_search.ts";
+import { NearSearch } from "./near_duplicates.ts";
 import type {
   DataRequestName,
   DataRequests,

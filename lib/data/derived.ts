@@ -9,8 +9,15 @@ import { UsageError } from "../errors.ts";
 import { xxHash64Hex } from "../hash.ts";
 import { readHints } from "./find_files.ts";
 import { FLAG_BIT, flagNames, flagsOf, LONG_ANSWER } from "./flags.ts";
-import { DamagedLine, factsOf, type LineFacts, requestsJson, type RunHints } from "./line_facts.ts";
-import { derivedFrom } from "./places.ts";
+import {
+  DamagedLine,
+  factsOf,
+  type LineFacts,
+  objectOf,
+  requestsJson,
+  type RunHints,
+} from "./line_facts.ts";
+import { promptOf } from "./turns.ts";
 
 const DERIVED: ReadonlySet<string> = new Set([
   "status",
@@ -81,4 +88,44 @@ export class DerivedFields {
     if (first === undefined) this.#seen.set(key, row);
     return first !== undefined && first !== row;
   }
+}
+
+/** The objects in which a condition looks for a name, in order. */
+export function placesOf(
+  facts: LineFacts,
+  hints: RunHints,
+  flags: () => readonly string[],
+): object[] {
+  const { line } = facts;
+  const derived = {
+    ...derivedFrom(facts),
+    get flags() {
+      return flags();
+    },
+    get prompt() {
+      return promptOf(line, hints);
+    },
+  };
+  return [line, objectOf(line.distill), derived];
+}
+
+/** The derived fields of a line, without `flags` and `prompt`. */
+export function derivedFrom(facts: LineFacts): object {
+  return {
+    status: facts.status,
+    source_file: facts.source,
+    model: facts.model,
+    teacher: facts.teacher,
+    finish_reason: facts.finishReason,
+    prompt_tokens: facts.promptTokens,
+    completion_tokens: facts.completionTokens,
+    reasoning_tokens: facts.reasoningTokens,
+    cached_tokens: facts.cachedTokens,
+    latency_ms: facts.latencyMs,
+    attempts: facts.attempts,
+    cost_usd: facts.costUsd,
+    // A failure has these in its `partial`.
+    response: facts.response,
+    reasoning: facts.reasoning,
+  };
 }

@@ -1,15 +1,15 @@
 /**
- * Counts rows for facets and histograms.
+ * Counts rows for facets and histograms, and sums up their figures.
  *
  * @module
  */
 
-import { AGREEMENTS } from "./compared_rows.ts";
+import { Mark } from "./columns.ts";
 import { FLAGS } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
 import { NUMBER_FIELDS } from "./lookup.ts";
 import type { Facet, FacetValue, Histogram } from "./protocol.ts";
-import type { Table } from "./table.ts";
+import { AGREEMENTS, type Table } from "./table.ts";
 
 /** The maximum number of values of one facet. */
 const MAX_FACET_VALUES = 50;
@@ -146,4 +146,80 @@ function binStart(bin: number): number {
   if (bin < 4) return bin;
   const octave = Math.floor(bin / 4) + 1;
   return (4 + bin % 4) * 2 ** (octave - 2);
+}
+
+/** Statistics over some rows. */
+export interface DataStatistics {
+  /** Rows by status. */
+  readonly rows: Readonly<Record<"total" | typeof STATUSES[number], number>>;
+  /** Tokens, of answered rows only. */
+  readonly prompt_tokens: Spread;
+  readonly completion_tokens: Spread;
+  readonly reasoning_tokens: Spread;
+  readonly latency_ms: Spread;
+  /** US dollars of the rows whose cost is known. */
+  readonly cost_usd: number;
+  /** Rows whose cost is estimated from public prices, and rows whose cost is not known. */
+  readonly cost_estimated_rows: number;
+  readonly cost_unknown_rows: number;
+  /** Rows by flag. */
+  readonly flags: Readonly<Record<string, number>>;
+  /** Counts for every field with few values. */
+  readonly facets: readonly Facet[];
+  readonly histograms: readonly Histogram[];
+}
+
+/** Computes the statistics of rows. */
+export function statisticsOf(table: Table, rows: Uint32Array): DataStatistics {
+  const { columns } = table;
+  const counts = STATUSES.map(() => 0);
+  const flags = FLAGS.map(() => 0);
+  let cost = 0, estimated = 0, unknown = 0;
+  for (const row of rows) {
+    counts[columns.status[row]]++;
+    for (let bits = columns.flags[row]; bits !== 0; bits &= bits - 1) {
+      flags[31 - Math.clz32(bits & -bits)]++;
+    }
+    const usd = columns.costUsd[row];
+    if (usd >= 0) cost += usd;
+    else unknown++;
+    if ((columns.marks[row] & Mark.Estimated) !== 0) estimated++;
+  }
+  const answered = rows.filter((row) => columns.status[row] === 0);
+  const spread = (column: Uint32Array) =>
+    spreadOf(Uint32Array.from(answered, (row) => column[row]));
+  return {
+    rows: {
+      total: rows.length,
+      ...Object.fromEntries(STATUSES.map((status, at) => [status, counts[at]])),
+    } as DataStatistics["rows"],
+    prompt_tokens: spread(columns.promptTokens),
+    completion_tokens: spread(columns.completionTokens),
+    reasoning_tokens: spread(columns.reasoningTokens),
+    latency_ms: spread(columns.latencyMs),
+    cost_usd: cost,
+    cost_estimated_rows: estimated,
+    cost_unknown_rows: unknown,
+    flags: Object.fromEntries(FLAGS.map(({ name }, at) => [name, flags[at]])),
+    facets: facetsOf(table, rows),
+    histograms: histogramsOf(table, rows),
+  };
+}
+
+/** A summary of numbers. */
+export interface Spread {
+  readonly sum: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+}
+
+/** Summarizes numbers. Sorts the array in place. */
+export function spreadOf(values: Uint32Array<ArrayBuffer>): Spread {
+  values.sort();
+  let sum = 0;
+  for (const value of values) sum += value;
+  const at = (share: number) =>
+    values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? 0;
+  return { sum, p50: at(0.5), p95: at(0.95), max: at(1) };
 }

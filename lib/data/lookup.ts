@@ -5,11 +5,10 @@
  */
 
 import { RESERVED_FIELDS } from "../row.ts";
-import { AGREEMENTS } from "./compared_rows.ts";
 import type { ColumnArrays, OwnField } from "./columns.ts";
 import { flagNames } from "./flags.ts";
 import { STATUSES } from "./line_facts.ts";
-import type { Table } from "./table.ts";
+import { AGREEMENTS, type Table } from "./table.ts";
 
 /** Returns the value of a field in each row. */
 export interface Getter {

@@ -9,9 +9,8 @@ import type { ColumnArrays } from "./columns.ts";
 import type { DataIndex } from "./data_index.ts";
 import { flagNames } from "./flags.ts";
 import { DamagedLine, factsOf, type RunHints } from "./line_facts.ts";
-import { BlockText, MemberFinder } from "./line_text.ts";
-import { placesOf } from "./places.ts";
-import { type Prefilter, prefilterOf } from "./prefilter.ts";
+import { BlockText, MemberFinder, type Prefilter, prefilterOf } from "./line_text.ts";
+import { placesOf } from "./derived.ts";
 
 /** What a scan looks for, and where: plain data that threads share. */
 export interface ScanJob {

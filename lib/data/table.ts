@@ -6,7 +6,6 @@
 
 import { xxHash64Hex } from "../hash.ts";
 import { type ColumnArrays, enlarge, makeColumns, Mark, OwnField } from "./columns.ts";
-import type { ComparedRows } from "./compared_rows.ts";
 import { finalAnswerOf } from "./final_answer.ts";
 import { FLAG_BIT, flagsOf, LONG_ANSWER } from "./flags.ts";
 import {
@@ -262,3 +261,19 @@ function setHash(low: Uint32Array, high: Uint32Array, row: number, hash: string)
 }
 
 const SAMPLE = /^(.+)#[1-9]\d{0,2}$/s;
+
+/** How the answers of two runs to one row compare, by their codes. */
+export const AGREEMENTS = ["none", "same_text", "same_final_answer", "different"] as const;
+
+/** One of them. */
+export type Agreement = typeof AGREEMENTS[number];
+
+/** The results for all rows of a table, as columns. */
+export interface ComparedRows {
+  /** The paths of the runs. */
+  readonly paths: readonly string[];
+  /** The run of each row. */
+  readonly run: Uint8Array<ArrayBuffer>;
+  /** The agreement of each row with that of the other run, by its code. */
+  readonly agreement: Uint8Array<ArrayBuffer>;
+}

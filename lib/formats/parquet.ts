@@ -10,8 +10,14 @@ import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
 import { type ChunkBytes, type ChunkLayout, LeafColumn, type RowNote } from "./parquet_leaf.ts";
 import { columnTextOf } from "./parquet_columns.ts";
-import { cannotRead, metadataOf, reading, reasonOf, schemaOf } from "./parquet_footer.ts";
-import type { FileSchema } from "./parquet_schema.ts";
+import {
+  cannotRead,
+  type FileSchema,
+  metadataOf,
+  reading,
+  reasonOf,
+  schemaOf,
+} from "./parquet_schema.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 /** How a Parquet file is read. */

@@ -19,7 +19,7 @@ import { crashedInFlight } from "./heartbeat.ts";
 import { findInputs } from "./inputs.ts";
 import { Job } from "./job.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
-import type { WatchedOutput } from "./output_watch.ts";
+import type { WatchedOutput } from "./unwritable_outputs.ts";
 import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";

@@ -15,12 +15,11 @@ import { Jobs, makeJobs } from "./jobs.ts";
 import { type ResolvedRunOptions, resolveRunOptions } from "./option_rules.ts";
 import type { RunOptions } from "./options.ts";
 import type { Preview } from "./preview.ts";
-import { StalledOutputs } from "./stalled_outputs.ts";
+import { OutputWatch, StalledOutputs } from "./unwritable_outputs.ts";
 import { startNotices } from "./start_notices.ts";
 import { readAhead } from "./planned_rows.ts";
 import { checkInput } from "./input_problems.ts";
 import { LiveStatus } from "./live_status.ts";
-import { OutputWatch } from "./output_watch.ts";
 import { UidSelection, unmetUidsWords } from "./admission.ts";
 
 /** A run over files. */

@@ -9,12 +9,14 @@
  */
 
 export { divide, type ShardPlan } from "./divide.ts";
-export { pinnedPlan, type PinOptions, readPlan } from "./pinned.ts";
 export {
   cancelledPathOf,
   MOST_SHARDS,
   piecesOf,
+  pinnedPlan,
+  type PinOptions,
   planPathOf,
+  readPlan,
   rowsBefore,
   type Shard,
   shardStem,

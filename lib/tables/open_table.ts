@@ -1,12 +1,14 @@
 /**
- * Opens a table by its file name: format, compression, and the writer for it.
+ * Opens a table by its file name: format, compression, and the writer for it. Tables as text (JSON Lines, JSON, CSV)
+ * are written here; what writes Parquet is loaded when it is used.
  *
  * @module
  */
 
+import { createGzip, createZstdCompress } from "node:zlib";
 import { UsageError } from "../errors.ts";
+import { jsonOf } from "../sink/mod.ts";
 import type { Schema } from "./schema.ts";
-import { type ByteSink, Compressor, csv, jsonArray, jsonLines } from "./text_tables.ts";
 
 /** Takes the rows of a table, one by one. */
 export interface TableWriter {
@@ -117,4 +119,130 @@ export function isTableOfType({ kind }: TableFormat): boolean {
 /** Whether the rows of a table may be given as JSON text. */
 export function takesText({ kind }: TableFormat): boolean {
   return kind === "jsonl" || kind === "json";
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+/** A row, or its JSON text. */
+type Row = Fields | string;
+
+const BLOCK_CHARS = 1 << 20;
+
+/** Takes rows one by one and writes blocks of text. */
+export class TextTable implements TableWriter {
+  readonly #sink: ByteSink;
+  readonly #textOf: (row: Row, index: number) => string;
+  readonly #end: (rowCount: number) => string;
+  readonly #encoder = new TextEncoder();
+  #waiting: string;
+  #rowCount = 0;
+
+  /** A table is a text before its rows, one for each row, and one after them. */
+  constructor(sink: ByteSink, parts: {
+    start?: string;
+    row: (row: Row, index: number) => string;
+    end?: (rowCount: number) => string;
+  }) {
+    this.#sink = sink;
+    this.#waiting = parts.start ?? "";
+    this.#textOf = parts.row;
+    this.#end = parts.end ?? (() => "");
+  }
+
+  write(row: Row): Promise<void> | undefined {
+    this.#waiting += this.#textOf(row, this.#rowCount++);
+    return this.#waiting.length < BLOCK_CHARS ? undefined : this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    this.#waiting += this.#end(this.#rowCount);
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = this.#encoder.encode(this.#waiting);
+    this.#waiting = "";
+    if (bytes.length > 0) await this.#sink.write(bytes);
+  }
+}
+
+/** One object a line. */
+export function jsonLines(sink: ByteSink): TextTable {
+  return new TextTable(sink, { row: (row) => `${textOf(row)}\n` });
+}
+
+/** One array with an object on each line. */
+export function jsonArray(sink: ByteSink): TextTable {
+  return new TextTable(sink, {
+    start: "[",
+    row: (row, index) => `${index === 0 ? "\n" : ",\n"}${textOf(row)}`,
+    end: (rowCount) => rowCount === 0 ? "]\n" : "\n]\n",
+  });
+}
+
+/**
+ * A header, then a record for each row. Values that are neither text nor numbers are written as
+ * JSON.
+ */
+export function csv(sink: ByteSink, columns: readonly string[]): TextTable {
+  const record = (fields: readonly string[]) => `${fields.map(quoted).join(",")}\r\n`;
+  return new TextTable(sink, {
+    start: record(columns),
+    row: (row) => record(columns.map((name) => fieldOf((row as Fields)[name]))),
+  });
+}
+
+function textOf(row: Row): string {
+  return typeof row === "string" ? row : jsonOf(row);
+}
+
+function fieldOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "string") return value.toWellFormed();
+  return value instanceof Date ? value.toISOString() : jsonOf(value);
+}
+
+function quoted(field: string): string {
+  return /[",\r\n]|^\s|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+/** Takes bytes. */
+export interface ByteSink {
+  /** Adds bytes; their memory may be reused once the promise is resolved. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Bytes on their way through a compressor. */
+export class Compressor implements ByteSink {
+  readonly #stream;
+  readonly #pumped: Promise<void>;
+
+  /** Compressed bytes go to `target`. */
+  constructor(compression: "gzip" | "zstd", target: ByteSink) {
+    const stream = this.#stream = compression === "gzip" ? createGzip() : createZstdCompress();
+    this.#pumped = (async () => {
+      for await (const chunk of stream) await target.write(new Uint8Array(chunk));
+    })();
+    // Reported by the next write or by `finish`.
+    this.#pumped.catch(() => {});
+  }
+
+  /** Adds bytes. */
+  async write(bytes: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.#stream.write(bytes.slice(), (error) => error ? reject(error) : resolve());
+    });
+    // When the target fails, the stream takes nothing more and does not report it.
+    await Promise.race([written, this.#pumped]);
+  }
+
+  /** Writes the end. */
+  async finish(): Promise<void> {
+    this.#stream.end();
+    await this.#pumped;
+  }
+
+  /** Stops without writing the end. */
+  abandon(): void {
+    this.#stream.destroy();
+  }
 }

@@ -10,8 +10,7 @@ import { ByteWriter, ParquetWriter, type SchemaElement } from "../deps/hyparquet
 import { jsonOf } from "../sink/mod.ts";
 import { isRawJson } from "../source/mod.ts";
 import { VERSION } from "../version.ts";
-import type { ByteSink } from "./text_tables.ts";
-import type { TableWriter } from "./open_table.ts";
+import type { ByteSink, TableWriter } from "./open_table.ts";
 import type { ColumnType, ExactType, Schema } from "./schema.ts";
 
 /** Bounds of a row group, which is held in memory, as values and as bytes. */

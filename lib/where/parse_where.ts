@@ -15,8 +15,7 @@
  * @module
  */
 
-import { type Pattern, patternOf } from "./pattern.ts";
-import { type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
+import { type Pattern, patternOf, type Token, tokensOf, valueAt, whereError } from "./tokens.ts";
 
 /** Returns the value at a path of a row; undefined where there is none. */
 export type Lookup = (path: readonly string[]) => unknown;

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "../../lib/deps/std_assert.ts";
 import { UsageError } from "../../lib/errors.ts";
 import { parseWhere } from "../../lib/where/mod.ts";
-import { patternOf } from "../../lib/where/pattern.ts";
+import { patternOf } from "../../lib/where/tokens.ts";
 
 const ROW = {
   id: 7,

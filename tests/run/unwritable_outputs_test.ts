@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
-import { OutputWatch } from "../../lib/run/output_watch.ts";
+import { OutputWatch } from "../../lib/run/unwritable_outputs.ts";
 
 /** Files that the test changes. */
 class TestJob {

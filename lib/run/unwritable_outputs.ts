@@ -1,13 +1,16 @@
 /**
- * Watches for output files and locks that others change during a run: then nothing more is sent, and lines are
- * written to new files.
+ * Outputs that a run cannot write to. While a disk is full, nothing is sent. Once others have changed a file or a
+ * lock, nothing more is sent, and lines are written to new files.
  *
  * @module
  */
 
+import type { Engine } from "../engine/mod.ts";
 import { SinkError } from "../errors.ts";
 import { hasContent as holdsBytes } from "../files.ts";
 import { delay as wait } from "../timer.ts";
+import type { RunNotices } from "./context.ts";
+import type { Job } from "./job.ts";
 
 /** Files of a run that are checked, and what saves their lines. */
 export interface WatchedOutput {
@@ -154,4 +157,51 @@ function adviceFor(rescued: readonly string[]): string {
   const more = rescued.length > MOST_NAMED ? `, and ${rescued.length - MOST_NAMED} more` : "";
   return `The last answers are in "${rescued.slice(0, MOST_NAMED).join('", "')}"${more}: run the ` +
     "same command again, which adds them to the output";
+}
+
+/** The stalled outputs of one run. Answers to their calls in flight are kept in memory. */
+export class StalledOutputs {
+  readonly #notices: RunNotices;
+  readonly #engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined;
+  readonly #stalled = new Map<number, Pick<Job, "abandon">>();
+  #hasGivenUp = false;
+
+  /** No output is stalled yet. */
+  constructor(
+    notices: RunNotices,
+    engine: () => Pick<Engine, "closeGate" | "openGate"> | undefined,
+  ) {
+    this.#notices = notices;
+    this.#engine = engine;
+  }
+
+  /** Whether this output waits for its disk. */
+  has(index: number): boolean {
+    return this.#stalled.has(index);
+  }
+
+  /** The disk of an output is full. A full disk stops many outputs, but is reported once. */
+  add(index: number, job: Pick<Job, "abandon">, error: SinkError): void {
+    if (this.#stalled.size === 0) {
+      this.#notices.add("warning", `${error.message}; nothing more is sent meanwhile`);
+    }
+    this.#stalled.set(index, job);
+    this.#engine()?.closeGate(`disk ${index}`);
+    if (this.#hasGivenUp) this.giveUp();
+  }
+
+  /** The disk takes the lines of an output again. */
+  remove(index: number): void {
+    this.#stalled.delete(index);
+    if (this.#stalled.size === 0) {
+      this.#notices.add("info", "The disk takes lines again: continuing");
+    }
+    this.#engine()?.openGate(`disk ${index}`);
+  }
+
+  /** From now on the run ends instead of waiting for a full disk. */
+  giveUp(): void {
+    this.#hasGivenUp = true;
+    for (const job of this.#stalled.values()) job.abandon();
+  }
 }
