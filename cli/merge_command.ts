@@ -51,7 +51,7 @@ function sayProblems(report: MergeReport, io: Io): void {
       ? "Nothing was written. Repair or run the damaged ones again"
       : "Nothing was written. Run them, or add --partial to write what is there";
     const count = new Set(problems.map(({ run }) => run)).size;
-    const what = results === null ? "Cannot merge" : "Merged a part only";
+    const what = results === null ? "Cannot merge" : "Merged in part";
     io.writeErr(
       printableLines(
         `${what}: ${count} of ${runs} runs are not complete\n${lines.join("\n")}\n` +
@@ -100,5 +100,7 @@ function describe(report: MergeReport): string {
   ];
   const lines = counts.filter(([count], i) => i < 3 || count > 0)
     .map(([count, words]) => `${count.toLocaleString("en-US").padStart(12)}  ${words}`);
-  return `Merged ${report.runs} runs\n${[...lines, ...files].join("\n")}\n`;
+  return `Merged ${report.runs === 1 ? "1 run" : `${report.runs} runs`}\n${
+    [...lines, ...files].join("\n")
+  }\n`;
 }

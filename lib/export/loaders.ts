@@ -6,6 +6,7 @@
 
 import { withoutSeparator } from "../paths.ts";
 import { basename } from "../deps/std_path.ts";
+import { tableFormatOf } from "../tables/mod.ts";
 import type { ExportFormat } from "./format_names.ts";
 
 /** A piece of configuration, ready to paste. */
@@ -114,9 +115,8 @@ function isReadByLlamaFactory(path: string, columns: readonly string[]): boolean
 }
 
 function axolotl(path: string, fields: readonly string[]): LoaderHint {
-  const type = /\.(json|jsonl)(\.|$)/.test(path)
-    ? "json"
-    : /\.(\w+)(\.\w+)?$/.exec(path)?.[1] ?? "json";
+  const { kind } = tableFormatOf(path);
+  const type = kind === "jsonl" ? "json" : kind;
   const lines = [`ds_type: ${type}`, "type: chat_template", ...fields];
   const text = `datasets:\n  - path: ${JSON.stringify(path)}\n    ${lines.join("\n    ")}`;
   return { place: "the configuration of Axolotl", text };

@@ -34,7 +34,7 @@ const STATE_WORDS: Readonly<Record<RunState, string>> = {
   backing_off: "backing off",
   paused: "paused",
   disk_full: "disk full, waiting for room",
-  draining: "finishing what is under way",
+  draining: "finishing calls in flight",
   done: "done",
   halted: "ended early",
 };
@@ -186,7 +186,7 @@ export function troubleTexts({ teachers, errors }: Snapshot): string[] {
   const losing = errors.filter(({ actions }) => actions.failed > 0)
     .toSorted((a, b) => b.actions.failed - a.actions.failed);
   const texts = losing.slice(0, 1).map((group) =>
-    `rows lost: ${errorText({ ...group, count: group.actions.failed })}`
+    `top error: ${errorText({ ...group, count: group.actions.failed })}`
   );
   const teacherTrouble = troubleText(teachers);
   return teacherTrouble === undefined ? texts : [teacherTrouble, ...texts];

@@ -147,7 +147,11 @@ function costLines(summary: Summary): Line[] {
     ["Tokens", tokens(summary)],
     ["Wasted", wasted(summary)],
     ["Cost", cost_usd === null ? "" : formatUsd(cost_usd)],
-    ["Attempts", unlessZero(attempts) + unlessZero(retries, (count) => ` (${count} retries)`)],
+    [
+      "Attempts",
+      unlessZero(attempts) +
+      unlessZero(retries, (count) => ` (${count} ${retries === 1 ? "retry" : "retries"})`),
+    ],
     ["", attemptsByEnd(summary)],
     ["Crashed", unlessZero(crashed_in_flight, crashText)],
     ["Process", attempts === 0 ? "" : process],

@@ -357,6 +357,15 @@ Deno.test("exportResults() gives the entry that LLaMA-Factory reads, with the co
   assert(hints[1].text.includes("field_messages: conversations"));
 });
 
+Deno.test("exportResults() names the file type for Axolotl by what was written, not by the extension", async () => {
+  await using dir = await tempDir();
+  await dir.write("out.jsonl", `${resultLineOf({ prompt: "p" })}\n`);
+  for (const [file, type] of [["a.jsonl.gz", "json"], ["a.sft", "json"], ["a.csv.zst", "csv"]]) {
+    const { hints } = await exportFrom(dir, { format: "messages", output: dir.path(file) });
+    assert(hints[0].text.includes(`ds_type: ${type}\n`), `${file}: ${hints[0].text}`);
+  }
+});
+
 Deno.test("exportResults() ignores blank lines and a byte order mark", async () => {
   await using dir = await tempDir();
   const [one, two] = ["one", "two"].map((prompt) => resultLineOf({ prompt }));

@@ -69,7 +69,7 @@ Deno.test("createBar() shows a snapshot in four lines", () => {
     " gsm8k ▒▒▒▒▒▒▒▒▒███████████████████████████████▚▚░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  50.0%",
     " 500/1,000 rows · 38.3 rows/s · ETA 13 s (11 – 16 s) · 20 failed",
     " 19/20 in flight · 4 waiting · 1,240 tokens/s · latency p50 512 ms, p99 1.24 s",
-    " rows lost: 3 × rate_limit 429: Slow down",
+    " top error: 3 × rate_limit 429: Slow down",
   ]);
 });
 
@@ -112,7 +112,7 @@ Deno.test("createBar() shows in four lines the reason of a delay and the cost", 
     " 0/200 in flight, limit 7 · 4 waiting · 1,312 throttled · 1,240 tokens/s · " +
     "4,830 tokens wasted",
     " 1 of 2 teachers up: gpu1:8000 cooling down until 12:03:07 (429: tokens per min) · " +
-    "rows lost: 3 × rate_limit 429: Slow …",
+    "top error: 3 × rate_limit 429: Slow …",
   ]);
 });
 
@@ -214,7 +214,7 @@ Deno.test("createBar() removes control characters from foreign texts", () => {
   bar(makeNotice("no\x1b[31m\x07tice"));
   assertEquals(screen.lines[0], "no tice");
   assert(screen.lines[1].startsWith(" ab "));
-  assertEquals(screen.lines.at(-1), " rows lost: 3 × rate_limit 429: xy z");
+  assertEquals(screen.lines.at(-1), " top error: 3 × rate_limit 429: xy z");
 });
 
 Deno.test("createBar() clears itself, and comes back with the next snapshot", () => {

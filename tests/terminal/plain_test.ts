@@ -16,7 +16,7 @@ Deno.test("createPlain() writes a snapshot as one line, and the work and the pro
   const { lines, plain } = setUp();
   plain(makeSnapshot({ errors: LOSING }));
   const line = "[10 s] running: 500/1,000 rows · 50.0% · 38.3 rows/s · ETA 13 s (11 – 16 s) · " +
-    "20 failed · rows lost: 3 × rate_limit 429…\n";
+    "20 failed · top error: 3 × rate_limit 429…\n";
   assertEquals(lines, [line]);
   const verbose = createPlain({ write: (text) => lines.push(text), isVerbose: true });
   verbose(makeSnapshot({ errors: LOSING }));

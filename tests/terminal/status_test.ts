@@ -24,7 +24,7 @@ const STATES: readonly [changes: Partial<Snapshot>, expected: string][] = [
   ],
   [
     { state: "draining", reason: "the budget of $20 is spent" },
-    "finishing what is under way (the budget of $20 is spent)",
+    "finishing calls in flight (the budget of $20 is spent)",
   ],
   [{ state: "halted" }, "ended early"],
   [{ state: "halted", reason: "The key\n\x1b[2Jwas refused" }, "halted (The key was refused)"],
@@ -133,7 +133,7 @@ Deno.test("troubleTexts() names teachers that are not up, and the error that mos
   ];
   assertEquals(troubleTexts(makeSnapshot({ teachers, errors })), [
     "1 of 2 teachers up: gpu2:8000 down",
-    "rows lost: 3 × request 400: Too long",
+    "top error: 3 × request 400: Too long",
   ]);
   assertEquals(troubleTexts(makeSnapshot({ errors: errors.slice(0, 1) })), []);
   assertEquals(troubleTexts(makeSnapshot({ errors: [] })), []);

@@ -229,8 +229,10 @@ for (const [changes, expected] of ATTEMPTS) {
   });
 }
 
-Deno.test("summaryText() tells of one call of a run that crashed", () => {
-  const text = summaryText(makeSummary({ crashed_in_flight: 1 }), { color: false });
+Deno.test("summaryText() counts one call of a run that crashed, and one retry, in the singular", () => {
+  const one = { crashed_in_flight: 1, attempts: 2, retries: 1 };
+  const text = summaryText(makeSummary(one), { color: false });
+  assert(text.includes("  Attempts   2 (1 retry)\n"), text);
   assert(text.includes("  Crashed    1 call was in flight when the last run crashed"));
 });
 
