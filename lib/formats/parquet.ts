@@ -8,16 +8,10 @@ import type { AsyncBuffer } from "../deps/hyparquet.ts";
 import { SourceError } from "../errors.ts";
 import { systemReason } from "../files.ts";
 import type { Line } from "./lines.ts";
-import { type ChunkBytes, type ChunkLayout, LeafColumn, type RowNote } from "./parquet_leaf.ts";
+import { type ChunkBytes, LeafColumn, type RowNote } from "./parquet_leaf.ts";
 import { columnTextOf } from "./parquet_columns.ts";
-import {
-  cannotRead,
-  type FileSchema,
-  metadataOf,
-  reading,
-  reasonOf,
-  schemaOf,
-} from "./parquet_schema.ts";
+import { cannotRead, Footer, reading, reasonOf, type RowGroup } from "./parquet_footer.ts";
+import type { FileSchema } from "./parquet_schema.ts";
 import { type ExactType, exactTypeOf, isBytes } from "./parquet_values.ts";
 
 /** How a Parquet file is read. */
@@ -34,25 +28,14 @@ const BATCH_ROWS = 32;
 /** A row group of fewer bytes is read at once; of others each column is read bit by bit. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
 
-/** A row group. */
-export interface RowGroup {
-  /** Its rows. */
-  readonly rows: number;
-  /** Its bytes, compressed. */
-  readonly bytes: number;
-}
-
 /** The row groups of a file, in their order. */
-export async function rowGroupsOf(path: string, name: string): Promise<RowGroup[]> {
+export async function rowGroupsOf(
+  path: string,
+  name: string,
+): Promise<Pick<RowGroup, "rows" | "bytes">[]> {
   using file = await openFile(path, name);
-  const { row_groups: groups } = await metadataOf(await bufferOf(file), name);
-  return groups.map(({ num_rows: rows, total_byte_size: total, columns }) => ({
-    rows: Number(rows),
-    bytes: columns.reduce(
-      (sum, { meta_data: meta }) => sum + Number(meta?.total_compressed_size ?? 0),
-      0,
-    ) || Number(total),
-  }));
+  const footer = await Footer.read(await bufferOf(file), name);
+  return Array.from(footer.groups(), ({ rows, bytes }) => ({ rows, bytes }));
 }
 
 /** The types of the columns whose type JSON lacks. */
@@ -61,7 +44,7 @@ export async function readExactTypes(
   name: string,
 ): Promise<ReadonlyMap<string, ExactType>> {
   using file = await openFile(path, name);
-  const { columns } = schemaOf(await metadataOf(await bufferOf(file), name), name);
+  const { schema: { columns } } = await Footer.read(await bufferOf(file), name);
   const types = new Map<string, ExactType>();
   for (const { name: column, node } of columns) {
     const type = exactTypeOf(node);
@@ -75,10 +58,11 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
   const { name, rows: { start, end } = { start: 0, end: Infinity } } = options;
   using file = await openFile(path, name);
   const buffer = await bufferOf(file);
-  const { schema, groups } = await layoutOf(buffer, name);
+  const footer = await Footer.read(buffer, name);
+  const { schema } = footer;
   refuseBinary(schema, options);
   let before = 0;
-  for (const group of groups) {
+  for (const group of footer.groups()) {
     const { rows } = group;
     if (rows > 0 && before >= start && before < end) {
       yield* readGroup(buffer, group, schema, { name, before });
@@ -87,36 +71,9 @@ export async function* readParquet(path: string, options: ParquetOptions): Async
   }
 }
 
-/** What of a row group is kept: with all of its metadata, 10,000 of them took 60 MB. */
-interface GroupLayout {
-  readonly rows: number;
-  readonly columns: readonly ChunkLayout[];
-}
-
-async function layoutOf(
-  buffer: AsyncBuffer,
-  name: string,
-): Promise<{ schema: FileSchema; groups: GroupLayout[] }> {
-  const metadata = await metadataOf(buffer, name);
-  const groups = metadata.row_groups.map(({ num_rows: rows, columns }) => ({
-    rows: Number(rows),
-    columns: columns.map(({ meta_data: meta }) => {
-      const { codec, num_values: values } = meta!;
-      const start = Number(meta!.dictionary_page_offset || meta!.data_page_offset);
-      return {
-        codec,
-        values: Number(values),
-        start,
-        end: start + Number(meta!.total_compressed_size),
-      };
-    }),
-  }));
-  return { schema: schemaOf(metadata, name), groups };
-}
-
 async function* readGroup(
   buffer: AsyncBuffer,
-  group: GroupLayout,
+  group: RowGroup,
   schema: FileSchema,
   { name, before }: { name: string; before: number },
 ): AsyncGenerator<Line[]> {
@@ -222,7 +179,7 @@ async function bufferOf(file: Deno.FsFile): Promise<AsyncBuffer> {
 /** The bytes of the columns of a row group. */
 async function chunksOf(
   buffer: AsyncBuffer,
-  { columns }: GroupLayout,
+  { columns }: RowGroup,
   name: string,
 ): Promise<ChunkBytes[]> {
   const places = columns.map(({ start, end }) => ({ start, end }));

@@ -43,6 +43,10 @@ export interface RowNote {
   problem: string | undefined;
 }
 
+/** How often values of a dictionary are used on average where their texts are kept: 200 columns of texts that come
+ * once took 500 MB. */
+const MIN_USES = 3;
+
 /** The values of one chunk. */
 export class LeafColumn {
   /** Rows that can be taken before `load`. */
@@ -61,8 +65,9 @@ export class LeafColumn {
   #rowsTaken = 0;
   readonly #note: RowNote;
   #dictionary = NO_VALUES;
-  /** The JSON of its values, as far as they have come. */
-  #texts: (string | undefined)[] = [];
+  /** The JSON of its values, as far as they have come; undefined where most come once. */
+  #texts: (string | undefined)[] | undefined;
+  readonly #valueCount: number;
 
   constructor(leaf: LeafNode, layout: ChunkLayout, bytes: ChunkBytes, note: RowNote) {
     this.leaf = leaf;
@@ -71,7 +76,7 @@ export class LeafColumn {
     this.#chunk = new ChunkReader(bytes);
     this.#write = valueWriterOf(leaf);
     this.#definition = leaf.definition;
-    this.#valuesLeft = layout.values;
+    this.#valuesLeft = this.#valueCount = layout.values;
   }
 
   /** Reads the next page; there must be one. */
@@ -85,7 +90,8 @@ export class LeafColumn {
       }
       if (header.type === "DICTIONARY_PAGE") {
         this.#dictionary = this.#decoder.dictionary(header, bytes);
-        this.#texts = [];
+        const { num_values: distinct } = header.dictionary_page_header!;
+        this.#texts = this.#valueCount >= MIN_USES * distinct ? [] : undefined;
       } else if (header.type !== "INDEX_PAGE") return this.#add(this.#decoder.page(header, bytes));
     }
   }
@@ -107,11 +113,12 @@ export class LeafColumn {
     const valueAt = this.#valueAt++;
     if (!page.isIndex) return this.#write(valueAtOf(page, valueAt)) ?? this.#noteProblem();
     const index = page.items[valueAt] as number;
-    const known = this.#texts[index];
+    const known = this.#texts?.[index];
     if (known !== undefined) return known;
     const text = this.#write(valueAtOf(this.#dictionary, index));
     if (text === undefined) return this.#noteProblem();
-    return this.#texts[index] = text;
+    if (this.#texts !== undefined) this.#texts[index] = text;
+    return text;
   }
 
   #noteProblem(): string {
