@@ -9,6 +9,7 @@ import {
   EndpointWatch,
   type ListSource,
   sourceOf,
+  type WatchOptions,
 } from "../lib/endpoints/mod.ts";
 import { UsageError } from "../lib/errors.ts";
 import type { TeacherList, TeacherPlace } from "../lib/run/mod.ts";
@@ -40,67 +41,142 @@ const AGAIN_MS = 2_000;
  * Reads the lists for the first time. If a name has no address yet, waits for it: its pods may still be
  * starting.
  *
+ * @param every See `WatchOptions`.
  * @throws {UsageError} when one cannot be used
  */
 export async function openLists(
   lists: readonly NamedList[],
   waitMs: number,
+  every?: WatchOptions["every"],
 ): Promise<OpenLists> {
-  const known = new Map<string, Teacher>();
+  const teachers = new ListedTeachers();
   const places: TeacherPlace[] = [];
   const opened: OpenList[] = [];
   for (const { text, make } of lists) {
-    const join = async (entry: EndpointEntry) => {
-      const place = await make(entry);
-      known.set(entry.url, place.teacher);
-      const { weight = place.weight, max = place.maxConcurrency } = entry;
-      return { ...place, weight, maxConcurrency: max };
-    };
     const source = listOf(text);
     const entries = await firstEntries(source, text.startsWith("@") ? 0 : waitMs);
-    for (const entry of entries) if (!known.has(entry.url)) places.push(await join(entry));
-    opened.push({ source, entries, join });
+    const list = { source, entries, make };
+    for (const entry of entries) {
+      const place = await teachers.join(list, entry);
+      if (place !== undefined) places.push(place);
+    }
+    opened.push(list);
   }
-  return { places, list: teacherListOf(opened, known) };
+  return { places, list: teacherListOf(opened, teachers, every) };
 }
 
-/** A list as it was when it was last read. */
-interface OpenList {
+/** A list as it was when it was read for the first time. */
+interface OpenList extends Pick<NamedList, "make"> {
   readonly source: ListSource;
   readonly entries: readonly EndpointEntry[];
-  /** Creates the teacher of an entry; what the entry leaves open is taken from the settings of the list. */
-  readonly join: (entry: EndpointEntry) => Promise<TeacherPlace>;
 }
 
-/** Watches all lists. `known` holds the current teachers by address. */
 function teacherListOf(
   lists: readonly OpenList[],
-  known: Map<string, Teacher>,
+  teachers: ListedTeachers,
+  every?: WatchOptions["every"],
 ): TeacherList {
   return {
     watch(onChange, onNotice) {
-      const watches = lists.map(({ source, entries, join }) =>
-        new EndpointWatch(source, entries, {
+      let isStopped = false;
+      const watches = lists.map((list) =>
+        new EndpointWatch(list.source, list.entries, {
           async onChange(joined, left) {
-            const leaving = left.flatMap(({ url }) => known.get(url) ?? []);
-            for (const { url } of left) known.delete(url);
-            const results = await Promise.allSettled(joined.map(join));
-            onChange({
-              joined: results.flatMap((one) => one.status === "fulfilled" ? one.value : []),
-              left: leaving,
-            });
-            for (const one of results) {
-              if (one.status === "rejected") onNotice("warning", (one.reason as Error).message);
-            }
+            const { change, refused, problems } = await teachers.change(list, joined, left);
+            if (isStopped) return [];
+            onChange(change);
+            for (const problem of problems) onNotice("warning", problem);
+            return refused;
           },
           onNotice,
+          every,
         })
       );
       return () => {
+        isStopped = true;
         for (const watch of watches) watch.stop();
       };
     },
   };
+}
+
+/** A teacher, and the lists that name its address. */
+interface Listed {
+  readonly teacher: Teacher;
+  readonly lists: Set<OpenList>;
+}
+
+/** The current teachers of all lists. An address of several lists is one teacher with the settings of the list that
+ * named it first, until the last of them drops it. */
+class ListedTeachers {
+  readonly #byUrl = new Map<string, Listed>();
+  /** Why an address cannot join: it is tried again and again, and each reason is told once. */
+  readonly #problems = new Map<string, string>();
+  #changing: Promise<unknown> = Promise.resolve();
+
+  /** Adds an entry of a list. Gives its place if its address is new, or was this list's alone. */
+  async join(list: OpenList, entry: EndpointEntry): Promise<TeacherPlace | undefined> {
+    const listed = this.#byUrl.get(entry.url);
+    if (listed !== undefined && !isOnlyIn(list, listed)) {
+      listed.lists.add(list);
+      return undefined;
+    }
+    const place = await list.make(entry);
+    this.#byUrl.set(entry.url, { teacher: place.teacher, lists: new Set([list]) });
+    // What the entry leaves open is taken from the settings of the list.
+    const { weight = place.weight, max = place.maxConcurrency } = entry;
+    return { ...place, weight, maxConcurrency: max };
+  }
+
+  /** A list has changed. Changes wait for one another: an address may leave while it joins. */
+  change(list: OpenList, joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) {
+    const changed = this.#changing.then(() => this.#change(list, joined, left));
+    this.#changing = changed;
+    return changed;
+  }
+
+  async #change(
+    list: OpenList,
+    joined: readonly EndpointEntry[],
+    left: readonly EndpointEntry[],
+  ) {
+    const leaving: Teacher[] = [], places: TeacherPlace[] = [];
+    const refused: EndpointEntry[] = [], problems: string[] = [];
+    for (const entry of joined) {
+      const before = this.#byUrl.get(entry.url)?.teacher;
+      try {
+        const place = await this.join(list, entry);
+        this.#problems.delete(entry.url);
+        if (place === undefined) continue;
+        places.push(place);
+        // Its weight or limit was changed.
+        if (before !== undefined) leaving.push(before);
+      } catch (error) {
+        refused.push(entry);
+        const { message } = error as Error;
+        if (this.#problems.get(entry.url) !== message) problems.push(message);
+        this.#problems.set(entry.url, message);
+      }
+    }
+    const stays = new Set(joined.map(({ url }) => url));
+    for (const { url } of left) {
+      if (!stays.has(url)) leaving.push(...this.#leave(list, url));
+    }
+    return { change: { joined: places, left: leaving }, refused, problems };
+  }
+
+  /** Takes an address out of a list. Gives its teacher if no other list names it. */
+  #leave(list: OpenList, url: string): Teacher[] {
+    this.#problems.delete(url);
+    const listed = this.#byUrl.get(url);
+    if (listed === undefined || !listed.lists.delete(list) || listed.lists.size > 0) return [];
+    this.#byUrl.delete(url);
+    return [listed.teacher];
+  }
+}
+
+function isOnlyIn(list: OpenList, { lists }: Listed): boolean {
+  return lists.size === 1 && lists.has(list);
 }
 
 function listOf(text: string): ListSource {

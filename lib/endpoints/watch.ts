@@ -9,12 +9,16 @@ import type { EndpointEntry, ListSource } from "./source.ts";
 
 /** How a list is followed. */
 export interface WatchOptions {
-  /** Called with what has joined and left. An entry whose weight or limit was changed leaves and joins. */
-  readonly onChange: (joined: readonly EndpointEntry[], left: readonly EndpointEntry[]) => void;
+  /** Called with what has joined and left. An entry whose weight or limit was changed leaves and joins. Resolves to
+   * the entries that could not join: the next look reports them again. */
+  readonly onChange: (
+    joined: readonly EndpointEntry[],
+    left: readonly EndpointEntry[],
+  ) => Promise<readonly EndpointEntry[]>;
   /** Receives why the list cannot be used, once for each reason, and that it can be used again. */
   readonly onNotice: (level: "info" | "warning", message: string) => void;
   /** Calls back every `ms` until the returned function is called. @default setInterval */
-  readonly every?: (ms: number, callback: () => void) => () => void;
+  readonly every?: (ms: number, callback: () => Promise<void>) => () => void;
 }
 
 const LOOK_MS = 5_000;
@@ -33,7 +37,7 @@ export class EndpointWatch {
     this.#source = source;
     this.#options = options;
     this.#known = byKey(entries);
-    this.#stop = (options.every ?? everyMs)(LOOK_MS, () => void this.look());
+    this.#stop = (options.every ?? everyMs)(LOOK_MS, () => this.look());
   }
 
   /** Reads the list once, unless that is under way. */
@@ -45,7 +49,7 @@ export class EndpointWatch {
       if (this.#stop === undefined || !isWhole) return;
       if (this.#problem !== undefined) this.#say("info", "can be used again");
       this.#problem = undefined;
-      this.#take(entries);
+      await this.#take(entries);
     } catch (error) {
       const reason = (error as Error).message;
       if (this.#stop !== undefined && reason !== this.#problem) {
@@ -63,17 +67,20 @@ export class EndpointWatch {
     this.#stop = undefined;
   }
 
-  #take(entries: readonly EndpointEntry[]): void {
+  async #take(entries: readonly EndpointEntry[]): Promise<void> {
     const now = byKey(entries);
-    const joined = [...now].filter(([key]) => !this.#known.has(key)).map(([, entry]) => entry);
+    const added = [...now].filter(([key]) => !this.#known.has(key)).map(([, entry]) => entry);
     const left = [...this.#known].filter(([key]) => !now.has(key)).map(([, entry]) => entry);
+    if (added.length + left.length === 0) return;
+    const refused = new Set(await this.#options.onChange(added, left));
+    for (const entry of refused) now.delete(keyOf(entry));
     this.#known = now;
-    if (joined.length + left.length === 0) return;
-    this.#options.onChange(joined, left);
+    const joined = added.filter((entry) => !refused.has(entry));
     const parts = [
       ...joined.length > 0 ? [`${named(joined)} joined`] : [],
       ...left.length > 0 ? [`${named(left)} left`] : [],
     ];
+    if (parts.length === 0) return;
     this.#say("info", `${parts.join(", ")}; ${now.size.toLocaleString("en-US")} teachers now`);
   }
 
@@ -88,12 +95,14 @@ function named(entries: readonly EndpointEntry[]): string {
 }
 
 function byKey(entries: readonly EndpointEntry[]): Map<string, EndpointEntry> {
-  return new Map(
-    entries.map((entry) => [`${entry.url} ${entry.weight ?? 1} ${entry.max ?? ""}`, entry]),
-  );
+  return new Map(entries.map((entry) => [keyOf(entry), entry]));
 }
 
-function everyMs(ms: number, callback: () => void): () => void {
+function keyOf({ url, weight = 1, max }: EndpointEntry): string {
+  return `${url} ${weight} ${max ?? ""}`;
+}
+
+function everyMs(ms: number, callback: () => Promise<void>): () => void {
   const timer = setInterval(callback, ms);
   return () => clearInterval(timer);
 }

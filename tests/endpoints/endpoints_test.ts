@@ -47,8 +47,10 @@ for (
 function watched(source: ListSource, entries: readonly EndpointEntry[] = []) {
   const changes: [string[], string[]][] = [], notices: string[] = [];
   const watch = new EndpointWatch(source, entries, {
-    onChange: (joined, left) =>
-      changes.push([joined.map(({ url }) => url), left.map(({ url }) => url)]),
+    onChange: (joined, left) => {
+      changes.push([joined.map(({ url }) => url), left.map(({ url }) => url)]);
+      return Promise.resolve([]);
+    },
     onNotice: (level, message) => notices.push(`${level}: ${message}`),
     every: () => () => {},
   });
