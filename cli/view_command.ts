@@ -29,28 +29,39 @@ export async function viewCommand(args: ParsedArgs, io: Io): Promise<number> {
   }
   const hostname = settings.text("monitor-host") || undefined;
   const port = settings.integer("port", 0, MOST_PORT) ?? 0;
-  await using service = await DataService.open({ paths: args.inputs });
-  await refuseNothing(service, args.inputs);
-  await using served = serve(service, { hostname, port, program: io.program });
-  io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
-  if (hostname !== undefined && !LOOPBACK.test(hostname)) {
-    io.writeErr(
-      "Warning: everyone who has this address can read the prompts and answers, and it is sent " +
-        "over the network unencrypted\n",
-    );
+  using interruption = new Interruption(io);
+  const { signal } = interruption;
+  try {
+    await using service = await DataService.open({ paths: args.inputs, signal });
+    await refuseNothing(service, args.inputs, signal);
+    await using served = serve(service, { hostname, port, program: io.program });
+    io.writeErr(`View: ${served.url}\nCtrl-C ends it\n`);
+    if (hostname !== undefined && !LOOPBACK.test(hostname)) {
+      io.writeErr(
+        "Warning: everyone who has this address can read the prompts and answers, and it is sent " +
+          "over the network unencrypted\n",
+      );
+    }
+    if (settings.isOn("open")) {
+      openBrowser(served.url).catch((error: Error) =>
+        io.writeErr(`Cannot open a browser: ${printable(error.message)}. Open the address above\n`)
+      );
+    }
+    await interruption.ended;
+  } catch (error) {
+    if (error !== signal.reason) throw error;
   }
-  if (settings.isOn("open")) {
-    openBrowser(served.url).catch((error: Error) =>
-      io.writeErr(`Cannot open a browser: ${printable(error.message)}. Open the address above\n`)
-    );
-  }
-  await interruption(io);
   return 0;
 }
 
 /** A folder may get its files later, but a file of another kind is refused. */
-async function refuseNothing(service: DataService, paths: readonly string[]): Promise<void> {
+async function refuseNothing(
+  service: DataService,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   while (true) {
+    signal.throwIfAborted();
     const { index: { files, isCurrent, rows } } = await service.ask("state", {});
     if (
       rows > 0 || files.length === 0 || files.some(({ problem }) => problem === null && isCurrent)
@@ -76,9 +87,22 @@ function serve(service: DataService, options: Parameters<typeof serveView>[1]) {
   }
 }
 
-async function interruption(io: Io): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const stops = SIGNALS.map((signal) => io.onSignal(signal, resolve));
-  await promise;
-  for (const stop of stops) stop();
+/** The first signal that asks the process to end. */
+class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #stops: readonly (() => void)[];
+  /** Aborted by it. */
+  readonly signal = this.#controller.signal;
+  /** Resolves with it. */
+  readonly ended = new Promise<void>((resolve) =>
+    this.signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+
+  constructor(io: Io) {
+    this.#stops = SIGNALS.map((signal) => io.onSignal(signal, () => this.#controller.abort()));
+  }
+
+  [Symbol.dispose](): void {
+    for (const stop of this.#stops) stop();
+  }
 }

@@ -21,8 +21,11 @@ export interface OpenFiles extends AsyncDisposable {
  *
  * @throws {UsageError} where a path does not exist, or a compressed file is damaged
  */
-export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
-  return await unpackFiles(await findDataFiles(paths));
+export async function openFiles(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<OpenFiles> {
+  return await unpackFiles(await findDataFiles(paths), signal);
 }
 
 /**
@@ -31,7 +34,10 @@ export async function openFiles(paths: readonly string[]): Promise<OpenFiles> {
  * @throws {UsageError} where one is damaged
  * @throws {SinkError} where there is no space for one
  */
-export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<OpenFiles> {
+export async function unpackFiles(
+  found: ReadonlyMap<string, number>,
+  signal?: AbortSignal,
+): Promise<OpenFiles> {
   await using made = new AsyncDisposableStack();
   const files: IndexedPath[] = [];
   let folder: string | undefined;
@@ -47,8 +53,10 @@ export async function unpackFiles(found: ReadonlyMap<string, number>): Promise<O
     }
     const readPath = `${folder}/${files.length}.jsonl`;
     try {
-      await Deno.writeFile(readPath, ReadableStream.from(copiesOf(openBytes(path, path))));
+      const copies = copiesOf(openBytes(path, path), signal);
+      await Deno.writeFile(readPath, ReadableStream.from(copies));
     } catch (cause) {
+      signal?.throwIfAborted();
       if (cause instanceof SourceError) throw new UsageError(cause.message, { cause });
       const reason = `${systemReason(cause)}. TMPDIR may name a folder with more space`;
       throw new SinkError(`Cannot decompress "${path}" to "${readPath}": ${reason}`, {
@@ -75,6 +83,12 @@ export function openIndex(files: readonly IndexedPath[], isKept = true): DataInd
 }
 
 /** Chunks share memory. */
-async function* copiesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) yield chunk.slice();
+async function* copiesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    signal?.throwIfAborted();
+    yield chunk.slice();
+  }
 }

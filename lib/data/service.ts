@@ -5,6 +5,8 @@
  */
 
 import { UsageError } from "../errors.ts";
+import { statOf } from "../files.ts";
+import type { IndexedPath } from "./data_index.ts";
 import { findDataFiles } from "./find_files.ts";
 import { type OpenFiles, openFiles, unpackFiles } from "./open_data.ts";
 import type { DataRequestName, DataRequests } from "./protocol.ts";
@@ -21,10 +23,11 @@ export interface DataServiceOptions {
   readonly paths: readonly string[];
   /** Whether the index is saved next to the files. @default true */
   readonly isKept?: boolean;
+  /** Ends the decompression of files while they are opened. @default never */
+  readonly signal?: AbortSignal;
+  /** The interval at which folders are searched for new files, in milliseconds. @default 3_000 */
+  readonly findMs?: number;
 }
-
-/** The interval at which folders are searched for new files. */
-const FIND_MS = 3_000;
 
 /** Answers questions about data. */
 export class DataService implements AsyncDisposable {
@@ -32,6 +35,9 @@ export class DataService implements AsyncDisposable {
   /** Unpacked copies are removed with it. */
   readonly #open = new AsyncDisposableStack();
   readonly #known: Set<string>;
+  /** New files that could not be opened, with their sizes and times: each is tried again when it has changed. */
+  readonly #refused = new Map<string, string>();
+  readonly #closing = new AbortController();
   readonly #worker: Worker;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #setup: WorkerSetup;
@@ -41,7 +47,10 @@ export class DataService implements AsyncDisposable {
   readonly #timer: ReturnType<typeof setInterval>;
   #finding: Promise<void> | undefined;
 
-  private constructor({ paths, isKept = true }: DataServiceOptions, files: OpenFiles) {
+  private constructor(
+    { paths, isKept = true, findMs = 3_000 }: DataServiceOptions,
+    files: OpenFiles,
+  ) {
     this.paths = paths;
     this.#open.use(files);
     this.#known = new Set(files.files.map(({ path }) => path));
@@ -54,7 +63,7 @@ export class DataService implements AsyncDisposable {
     this.#setup = { files: files.files, paths, isKept };
     this.#timer = setInterval(() => {
       this.#finding ??= this.#findMore().finally(() => this.#finding = undefined);
-    }, FIND_MS);
+    }, findMs);
     Deno.unrefTimer(this.#timer);
   }
 
@@ -62,9 +71,10 @@ export class DataService implements AsyncDisposable {
    * Opens files and starts to index them.
    *
    * @throws {UsageError} where a path does not exist
+   * @throws the reason of the signal
    */
   static async open(options: DataServiceOptions): Promise<DataService> {
-    return new DataService(options, await openFiles(options.paths));
+    return new DataService(options, await openFiles(options.paths, options.signal));
   }
 
   /** The files that were found. */
@@ -87,6 +97,7 @@ export class DataService implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#closing.abort();
     this.#fail("The data was closed");
     this.#worker.terminate();
     await this.#finding;
@@ -123,16 +134,29 @@ export class DataService implements AsyncDisposable {
    * new ones.
    */
   async #findMore(): Promise<void> {
+    // A folder that was removed holds nothing new; the index reports its files.
+    const found = await findDataFiles(this.paths).catch(() => new Map<string, number>());
+    const files: IndexedPath[] = [];
+    for (const [path, run] of found) {
+      if (!this.#known.has(path)) files.push(...await this.#openNew(path, run));
+    }
+    if (files.length > 0) await this.ask("files", { files }).catch(() => {});
+  }
+
+  /** Opens a new file; none if it is damaged, or is still being compressed. */
+  async #openNew(path: string, run: number): Promise<readonly IndexedPath[]> {
+    const info = await statOf(path);
+    const mark = `${info?.size} ${info?.mtime?.getTime()}`;
+    if (this.#refused.get(path) === mark || this.#closing.signal.aborted) return [];
     try {
-      const fresh = new Map(
-        [...await findDataFiles(this.paths)].filter(([path]) => !this.#known.has(path)),
+      const { files } = this.#open.use(
+        await unpackFiles(new Map([[path, run]]), this.#closing.signal),
       );
-      if (fresh.size === 0 || this.#problem !== undefined) return;
-      for (const path of fresh.keys()) this.#known.add(path);
-      const { files } = this.#open.use(await unpackFiles(fresh));
-      await this.ask("files", { files });
+      this.#known.add(path);
+      return files;
     } catch {
-      // A folder that was removed holds nothing new; the index reports its files.
+      this.#refused.set(path, mark);
+      return [];
     }
   }
 }

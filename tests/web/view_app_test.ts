@@ -1,6 +1,7 @@
 /** Tests of the addresses of the data page. @module */
 
-import { assert, assertEquals } from "../../lib/deps/std_assert.ts";
+import { gzipSync } from "node:zlib";
+import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
 import { DataService } from "../../lib/data/mod.ts";
 import { createMonitor } from "../../web/server.ts";
 import { createViewApp } from "../../web/view/server.ts";
@@ -134,6 +135,51 @@ Deno.test("view: saves a selection for its own page, and writes nothing else", a
     "selection-1.uids",
     "selection-2.uids",
   ]);
+});
+
+Deno.test("view: a damaged file hides no other new ones, and is shown once it is whole", async () => {
+  await using dir = await tempDir();
+  await dir.write("out/x.jsonl", resultLine({ uid: "a" }));
+  await using service = await DataService.open({
+    paths: [dir.path("out")],
+    isKept: false,
+    findMs: 10,
+  });
+  const packed = gzipSync(resultLine({ uid: "c" }));
+  await dir.write("out/b.jsonl.gz", packed.subarray(0, -12));
+  await dir.write("out/y.jsonl", resultLine({ uid: "b" }));
+  const uids = async () => {
+    const query = { where: "", from: 0, count: 9, columns: [] };
+    const { rows } = await service.ask("rows", query);
+    return rows.map(({ uid }) => uid).toSorted();
+  };
+  while ((await uids()).length < 2);
+  assertEquals(await uids(), ["a", "b"]);
+  await dir.write("out/b.jsonl.gz", packed);
+  while ((await uids()).length < 3);
+  assertEquals(await uids(), ["a", "b", "c"]);
+});
+
+Deno.test("view: an interruption does not wait for compressed files, and leaves no copies", async () => {
+  await using dir = await tempDir();
+  await dir.write("x.jsonl.gz", gzipSync(resultLine({ uid: "a" }).repeat(1_000)));
+  const interruption = new AbortController();
+  const { makeTempDir } = Deno;
+  const copies: string[] = [];
+  Deno.makeTempDir = async (options) => {
+    copies.push(await makeTempDir(options));
+    interruption.abort();
+    return copies[0];
+  };
+  try {
+    const { signal } = interruption;
+    const opening = DataService.open({ paths: [dir.path("x.jsonl.gz")], signal });
+    assertEquals(await opening.catch((error) => error), signal.reason);
+  } finally {
+    Deno.makeTempDir = makeTempDir;
+  }
+  assertEquals(copies.length, 1);
+  await assertRejects(() => Deno.stat(copies[0]), Deno.errors.NotFound);
 });
 
 Deno.test("view: a pattern that takes forever is stopped, and everything else is answered", async () => {
