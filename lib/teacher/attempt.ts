@@ -1,8 +1,7 @@
 /**
- * One attempt: one POST, from its first byte to its result.
- *
- * It implements undici's handler itself, so that one object holds the whole state of a request: undici's
- * `request()` creates a `Readable` for each answer, which costs more than everything here.
+ * One attempt: one POST, from its first byte to its result. It implements undici's handler itself, so that one object
+ * holds the whole state of a request: undici's `request()` creates a `Readable` for each answer, which costs more than
+ * everything here.
  *
  * @module
  */
@@ -93,6 +92,7 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
   /** Ends it because a deadline has passed. A stream with a finish reason and a complete JSON object are kept: only
    * counts, or the end of the connection's response, are missing. */
   expire(deadline: Deadline): void {
+    this.#body.flush();
     if (this.#stream !== undefined && this.#stream.finishReason !== "") this.#succeed(this.#stream);
     else if (this.#isAnswer && this.#stream === undefined && this.#body.holdsObject) {
       this.onBodyEnd(undefined);

@@ -42,6 +42,7 @@ export class IncomingBody implements ByteSink {
   #bytes = 0;
   #isBegun = false;
   #decoder: ByteDecoder | undefined;
+  #transcoder: Transcoder | undefined;
   /** Decodes content coding and charset, if there is either. */
   #outer: ByteSink | undefined;
   #kind: BodyKind | undefined;
@@ -69,6 +70,11 @@ export class IncomingBody implements ByteSink {
   /** The network has delivered all of it. What is still being decoded comes later. */
   finish(): void {
     (this.#outer ?? this).end();
+  }
+
+  /** Takes what has arrived of the last line for all of it: no more is waited for. */
+  flush(): void {
+    this.#transcoder?.flush();
   }
 
   /** What was buffered, as text without a byte order mark. */
@@ -121,9 +127,9 @@ export class IncomingBody implements ByteSink {
   }
 
   #begin(first: Uint8Array): void {
-    const transcoder = transcoderFor(this.#headers["content-type"], this, this.#mostBytes);
-    this.#decoder = decoderFor(this.#headers["content-encoding"], first, transcoder ?? this);
-    this.#outer = this.#decoder ?? transcoder;
+    this.#transcoder = transcoderFor(this.#headers["content-type"], this, this.#mostBytes);
+    this.#decoder = decoderFor(this.#headers["content-encoding"], first, this.#transcoder ?? this);
+    this.#outer = this.#decoder ?? this.#transcoder;
   }
 
   #undecided(chunk: Uint8Array): void {
@@ -196,7 +202,7 @@ function transcoderFor(
   label: string | readonly string[] | undefined,
   sink: ByteSink,
   mostBytes: number,
-): ByteSink | undefined {
+): Transcoder | undefined {
   if (label === undefined) return undefined;
   const name = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label))?.[1];
   if (name === undefined || /^utf-?8$/i.test(name)) return undefined;
@@ -229,26 +235,27 @@ class Transcoder implements ByteSink {
     const end = this.#isOfBytes ? chunk.lastIndexOf(LINE_END) + 1 : 0;
     if (end > 0) {
       this.#held.push(chunk.subarray(0, end));
-      this.#flush();
+      this.flush();
     }
     if (end === chunk.length) return;
     this.#held.push(chunk.subarray(end));
     this.#heldBytes += chunk.length - end;
     // The sink counts what it gets, and ends a body that is too long.
-    if (this.#heldBytes > this.#mostBytes) this.#flush();
+    if (this.#heldBytes > this.#mostBytes) this.flush();
   }
 
   end(): void {
-    this.#flush();
+    this.flush();
     this.#sink.end();
   }
 
   broken(error: Error): void {
-    this.#flush();
+    this.flush();
     this.#sink.broken(error);
   }
 
-  #flush(): void {
+  /** Hands on what is held. */
+  flush(): void {
     const bytes = joined(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
