@@ -1,10 +1,12 @@
 /**
- * Files that may be missing, and clear reasons for errors of the operating system and of Deno.
+ * Files that may be missing, temporary files, the identity of files, and clear reasons for errors of the operating
+ * system and of Deno.
  *
  * @module
  */
 
 import { SinkError, UsageError } from "./errors.ts";
+import { inFolder } from "./paths.ts";
 
 /** Names of Deno's error classes, and what each of them means to a user. The classes themselves would bind this
  * file to Deno. */
@@ -108,3 +110,131 @@ export async function makeFolder(path: string): Promise<void> {
     throw new SinkError(`${words}: ${systemReason(cause)}`, { path, cause });
   }
 }
+
+/** A random name of 16 hex digits. */
+export function randomToken(): string {
+  return crypto.getRandomValues(new Uint8Array(8)).toHex();
+}
+
+/** How a temporary file is created. */
+export interface TemporaryOptions {
+  /** Part of its name. @default 64 random bits */
+  readonly token?: string;
+  /** Its permissions. @default 0o666 */
+  readonly mode?: number;
+}
+
+/** A temporary file, open for writing and locked. */
+export interface TemporaryFile {
+  readonly path: string;
+  readonly file: Deno.FsFile;
+}
+
+/** Creates a temporary file: it is locked while it is in use, unless the filesystem has no locks. */
+export async function createTemporary(
+  pathOf: (token: string) => string,
+  { token = randomToken(), mode }: TemporaryOptions = {},
+): Promise<TemporaryFile> {
+  while (true) {
+    const path = pathOf(token);
+    const file = await Deno.open(path, { write: true, createNew: true, mode });
+    try {
+      // Before it was locked, another process may have removed it as a leftover.
+      if (await isLocked(file) && await ifThere(Deno.lstat(path)) !== undefined) {
+        return { path, file };
+      }
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+    file.close();
+    token = randomToken();
+  }
+}
+
+async function isLocked(file: Deno.FsFile): Promise<boolean> {
+  try {
+    return await file.tryLock(true);
+  } catch {
+    return true; // There are no locks.
+  }
+}
+
+/**
+ * Removes the temporary files that processes that were killed have left. Where the filesystem has no locks, none is
+ * taken for one.
+ *
+ * @param pattern Their names: what it captures is the token.
+ * @param remove Called for each of them, which nothing else removes meanwhile. @default removes it
+ */
+export async function removeLeftovers(
+  folder: string,
+  pattern: RegExp,
+  remove: (path: string, token: string) => Promise<void> = (path) => Deno.remove(path),
+): Promise<void> {
+  const entries = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
+  for (const { name, isFile } of entries) {
+    const token = isFile ? pattern.exec(name)?.[1] : undefined;
+    if (token === undefined) continue;
+    const path = inFolder(folder, name);
+    using file = await Deno.open(path, { write: true }).catch(() => null);
+    if (await file?.tryLock(true).catch(() => false)) await remove(path, token).catch(() => {});
+  }
+}
+
+/** Identifies a file on its machine; the inode is 0 if the filesystem has no comparable numbers. */
+export interface FileIdentity {
+  /** The filesystem. */
+  readonly device: number;
+  /** The file on it. */
+  readonly inode: number;
+}
+
+/** The identity of an open file. */
+export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
+  const named = await Deno.stat(path).catch(() => undefined);
+  // Some network and overlay filesystems report different numbers for a path and for its handle.
+  const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
+  return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
+}
+
+/** Whether the file at a path has this number when it is opened, although the path has another one. */
+async function isOpenedAs(
+  path: string,
+  named: Deno.FileInfo,
+  info: Deno.FileInfo,
+): Promise<boolean> {
+  if (!named.isFile) return false;
+  using file = await Deno.open(path, { read: true }).catch(() => null);
+  return file === null || isSame(await file.stat(), info);
+}
+
+function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/**
+ * What happened to the file at a path, for messages; undefined if it is still the same.
+ *
+ * @param minBytes A smaller file was truncated.
+ */
+export async function pathProblem(
+  path: string,
+  { device, inode }: FileIdentity,
+  minBytes = 0,
+): Promise<string | undefined> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(path);
+  } catch (error) {
+    // Any other error says nothing about the file.
+    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
+  }
+  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
+    return "another file has taken its place";
+  }
+  return info.size < minBytes ? WAS_CUT : undefined;
+}
+
+/** The problem of a file that is the same but has lost bytes. */
+export const WAS_CUT = "it was cut";

@@ -7,7 +7,14 @@
 
 import { SinkError, UsageError } from "../errors.ts";
 import { cannotWrite, writeFileDurably } from "../sink/mod.ts";
-import { ifThere, systemReason } from "../files.ts";
+import {
+  createTemporary,
+  ifThere,
+  removeIfThere,
+  removeLeftovers,
+  systemReason,
+  type TemporaryFile,
+} from "../files.ts";
 import { openTable, type Schema, type TableWriter } from "../tables/mod.ts";
 import { CARD_MARK, cardOf, DatasetFacts, licenceOf } from "./dataset_card.ts";
 import type { ResolvedExport } from "./export_options.ts";
@@ -53,6 +60,8 @@ export class DatasetFolder implements Targets {
   validationRows = 0;
   readonly #path: string;
   readonly #staging: string;
+  /** A file beside the staging folder, locked while that is in use. */
+  readonly #mark: TemporaryFile;
   readonly #options: ResolvedExport;
   readonly #context: TargetContext;
   readonly #isNew: boolean;
@@ -63,13 +72,15 @@ export class DatasetFolder implements Targets {
 
   private constructor(
     path: string,
+    mark: TemporaryFile,
     options: ResolvedExport,
     context: TargetContext,
     isNew: boolean,
   ) {
     this.#path = path;
     this.#isNew = isNew;
-    this.#staging = `${path}/.data-${crypto.randomUUID()}`;
+    this.#mark = mark;
+    this.#staging = mark.path.replace(/\.lock$/, "");
     this.#options = options;
     this.#context = context;
     this.#train = new Shards("train", this.#staging, context);
@@ -80,13 +91,19 @@ export class DatasetFolder implements Targets {
   static async open(options: ResolvedExport, context: TargetContext): Promise<DatasetFolder> {
     const path = (options.output as string).replace(/(?<=.)\/+$/, "");
     const isNew = await infoOf(path) === undefined;
-    const folder = new DatasetFolder(path, options, context, isNew);
     try {
-      await Deno.mkdir(folder.#staging, { recursive: true });
+      await Deno.mkdir(path, { recursive: true });
+      await removeStagingOfOthers(path);
+      const mark = await createTemporary((token) => `${stagingPath(path, token)}.lock`);
+      const folder = new DatasetFolder(path, mark, options, context, isNew);
+      await Deno.mkdir(folder.#staging).catch(async (cause) => {
+        await folder[Symbol.asyncDispose]();
+        throw cause;
+      });
+      return folder;
     } catch (cause) {
       throw cannotWrite(path, cause);
     }
-    return folder;
   }
 
   write(made: MadeRow, isValidation: boolean): Promise<void> | undefined {
@@ -126,6 +143,7 @@ export class DatasetFolder implements Targets {
       this.#isFinished = true;
       await writeFileDurably(`${this.#path}/README.md`, card);
       if (hadData) await Deno.remove(old, { recursive: true });
+      await this.#removeMark();
     } catch (cause) {
       throw cause instanceof SinkError ? cause : cannotWrite(this.#path, cause);
     }
@@ -137,8 +155,31 @@ export class DatasetFolder implements Targets {
     this.#validation.abandon();
     // Only the error that led here matters.
     await Deno.remove(this.#staging, { recursive: true }).catch(() => {});
+    await this.#removeMark().catch(() => {});
     if (this.#isNew) await Deno.remove(this.#path).catch(() => {});
   }
+
+  async #removeMark(): Promise<void> {
+    await removeIfThere(this.#mark.path);
+    this.#mark.file.close();
+  }
+}
+
+function stagingPath(folder: string, token: string): string {
+  return `${folder}/.data-${token}`;
+}
+
+/** Removes what exports that were killed have left of the folder's next version. One that was killed between its two
+ * renames has left the version before under another name. */
+async function removeStagingOfOthers(folder: string): Promise<void> {
+  await removeLeftovers(folder, /^\.data-([0-9a-f]{16})\.lock$/, async (mark, token) => {
+    const staging = stagingPath(folder, token), old = `${staging}.old`;
+    if (await infoOf(`${folder}/data`) === undefined && await infoOf(old) !== undefined) {
+      await Deno.rename(old, `${folder}/data`);
+    }
+    for (const path of [staging, old]) await ifThere(Deno.remove(path, { recursive: true }));
+    await Deno.remove(mark);
+  });
 }
 
 /** The files of one split. Their number, which is part of their names, is known at the end. */

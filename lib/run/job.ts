@@ -213,9 +213,9 @@ export class Job {
     return file ?? lock;
   }
 
-  /** Directs new lines to new files, if others have changed the old ones. */
-  async moveAway(): Promise<string[]> {
-    return await this.#sink?.moveAway() ?? [];
+  /** Directs new lines to new files, if others have changed the old ones, and adds the paths of these. */
+  async moveAway(paths: string[]): Promise<void> {
+    await this.#sink?.moveAway(paths);
   }
 
   /** Lines that may not be in the output files: 0 unless writing was broken off. */

@@ -89,7 +89,7 @@ export class Jobs {
     if (files === undefined) return this.list;
     return [{
       check: async (isLast) => await files.check(isLast) ?? await shared?.lock.check(),
-      moveAway: () => files.moveAway(),
+      moveAway: (paths) => files.moveAway(paths),
     }];
   }
 

@@ -16,8 +16,8 @@ import type { Job } from "./job.ts";
 export interface WatchedOutput {
   /** What is wrong with them. `isLast`: closed files are checked as well. */
   check(isLast: boolean): Promise<string | undefined>;
-  /** Directs lines to new files, and returns their paths. */
-  moveAway(): Promise<string[]>;
+  /** Directs lines to new files, and adds their paths; rejects if some lines could not be saved. */
+  moveAway(paths: string[]): Promise<void>;
 }
 
 const AGAIN_MS = 1_000;
@@ -79,7 +79,10 @@ export class OutputWatch {
       await this.#delay(AGAIN_MS);
       await this.#check(true);
     }
-    if (this.#lost !== undefined) throw await this.#errorOf(this.#lost);
+    if (this.#lost === undefined) return;
+    // Some files may have been moved as they were closed.
+    await this.#moveAway(this.#lost);
+    throw await this.#errorOf(this.#lost);
   }
 
   /** Whether files are being checked. */
@@ -116,7 +119,7 @@ export class OutputWatch {
     lost.cause = undefined;
     for (const output of this.#outputs) {
       try {
-        lost.rescued.push(...await output.moveAway());
+        await output.moveAway(lost.rescued);
       } catch (cause) {
         lost.cause ??= cause;
       }
@@ -124,16 +127,17 @@ export class OutputWatch {
   }
 
   async #errorOf({ problem, rescued, cause }: LostOutput): Promise<SinkError> {
-    if (cause === undefined) {
-      const kept: string[] = [];
-      // A file without a line will be removed.
-      for (const path of rescued) {
-        if (await this.#hasContent(path).catch(() => true)) kept.push(path);
-      }
-      return new SinkError(`${problem}. ${adviceFor(kept)}`);
+    const kept: string[] = [];
+    // A file without a line will be removed.
+    for (const path of rescued) {
+      if (await this.#hasContent(path).catch(() => true)) kept.push(path);
     }
+    if (cause === undefined) return new SinkError(`${problem}. ${adviceFor(kept)}`);
     const reason = cause instanceof Error ? cause.message : String(cause);
-    return new SinkError(`${problem}, and the last answers are not safe: ${reason}`, { cause });
+    const others = kept.length === 0 ? "" : `. Others are in ${named(kept)}`;
+    return new SinkError(`${problem}, and the last answers are not safe: ${reason}${others}`, {
+      cause,
+    });
   }
 }
 
@@ -154,9 +158,13 @@ function adviceFor(rescued: readonly string[]): string {
   if (rescued.length === 0) {
     return "Make sure that no other run is active, then run the same command again";
   }
-  const more = rescued.length > MOST_NAMED ? `, and ${rescued.length - MOST_NAMED} more` : "";
-  return `The last answers are in "${rescued.slice(0, MOST_NAMED).join('", "')}"${more}: run the ` +
-    "same command again, which adds them to the output";
+  return `The last answers are in ${named(rescued)}: run the same command again, which adds them ` +
+    "to the output";
+}
+
+function named(paths: readonly string[]): string {
+  const more = paths.length > MOST_NAMED ? `, and ${paths.length - MOST_NAMED} more` : "";
+  return `"${paths.slice(0, MOST_NAMED).join('", "')}"${more}`;
 }
 
 /** The stalled outputs of one run. Answers to their calls in flight are kept in memory. */

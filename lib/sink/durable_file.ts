@@ -1,13 +1,13 @@
 /**
  * Files that survive a crash: written completely or not at all, with the permissions of the file that they
- * replace. Also whether a path still leads to the file that was opened.
+ * replace.
  *
  * @module
  */
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { SinkError } from "../errors.ts";
-import { ifThere, systemReason } from "../files.ts";
+import { createTemporary, ifThere, removeLeftovers, systemReason } from "../files.ts";
 import { delay } from "../timer.ts";
 
 /** How a new version is written. */
@@ -40,11 +40,6 @@ export async function writeFileDurably(
   await replacement.commit();
 }
 
-/** A random name of 16 hex digits. */
-export function randomToken(): string {
-  return crypto.getRandomValues(new Uint8Array(8)).toHex();
-}
-
 /** Where the next version of a file is written. */
 export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
@@ -70,21 +65,19 @@ export class Replacement implements AsyncDisposable {
   static async open(path: string, options: ReplacementOptions = {}): Promise<Replacement> {
     const { followsLinks = true } = options;
     const target = followsLinks ? await targetOf(path) : path;
-    const temporaryPath = temporaryPathOf(target, options.token ?? randomToken());
-    if (options.removesLeftovers) await removeLeftovers(target);
+    if (options.removesLeftovers) await removeLeftovers(dirname(target), versionsOf(target));
+    const pathOf = (token: string) => temporaryPathOf(target, token);
     try {
       const there = await ifThere(Deno.lstat(target));
       const old = there?.isSymlink ? undefined : there;
       // What only the owner may read in the old version must not be readable for others, not even for a moment.
       const mode = old === undefined ? options.mode : PRIVATE_MODE;
-      const file = await Deno.open(temporaryPath, { write: true, createNew: true, mode });
-      // Tells others that this version is being written; where there are no locks, it is told by nothing.
-      await file.tryLock(true).catch(() => {});
-      const replacement = new Replacement(target, temporaryPath, file);
-      if (old !== undefined) await takeAfter(temporaryPath, old);
+      const made = await createTemporary(pathOf, { token: options.token, mode });
+      const replacement = new Replacement(target, made.path, made.file);
+      if (old !== undefined) await takeAfter(made.path, old);
       return replacement;
     } catch (cause) {
-      throw cannotWrite(temporaryPath, cause);
+      throw cannotWrite(target, cause);
     }
   }
 
@@ -125,17 +118,9 @@ export class Replacement implements AsyncDisposable {
   }
 }
 
-/** Removes versions of a file that no process is writing: those that are not locked, where files can be locked. */
-async function removeLeftovers(target: string): Promise<void> {
-  const name = basename(target);
-  const entries = await Array.fromAsync(Deno.readDir(dirname(target))).catch(() => []);
-  for (const entry of entries) {
-    const token = entry.name.slice(name.length + 1, -".tmp".length);
-    const path = temporaryPathOf(target, token);
-    if (!entry.isFile || !/^[0-9a-f]{16}$/.test(token) || basename(path) !== entry.name) continue;
-    using file = await Deno.open(path, { write: true }).catch(() => null);
-    if (await file?.tryLock(true).catch(() => false)) await Deno.remove(path).catch(() => {});
-  }
+/** The names of new versions of a file. */
+function versionsOf(target: string): RegExp {
+  return new RegExp(`^${RegExp.escape(basename(target))}\\.([0-9a-f]{16})\\.tmp$`);
 }
 
 /** The system that `replaceFile` uses. */
@@ -237,60 +222,3 @@ async function takeAfter(path: string, { mode, uid, gid }: Deno.FileInfo): Promi
 export function cannotWrite(path: string, cause: unknown): SinkError {
   return new SinkError(`Cannot write "${path}": ${systemReason(cause)}`, { path, cause });
 }
-
-/** Identifies a file on its machine; the inode is 0 if the filesystem has no comparable numbers. */
-export interface FileIdentity {
-  /** The filesystem. */
-  readonly device: number;
-  /** The file on it. */
-  readonly inode: number;
-}
-
-/** The identity of an open file. */
-export async function identityOf(path: string, info: Deno.FileInfo): Promise<FileIdentity> {
-  const named = await Deno.stat(path).catch(() => undefined);
-  // Some network and overlay filesystems report different numbers for a path and for its handle.
-  const isOdd = named !== undefined && !isSame(named, info) && await isOpenedAs(path, named, info);
-  return { device: info.dev, inode: isOdd ? 0 : info.ino ?? 0 };
-}
-
-/** Whether the file at a path has this number when it is opened, although the path has another one. */
-async function isOpenedAs(
-  path: string,
-  named: Deno.FileInfo,
-  info: Deno.FileInfo,
-): Promise<boolean> {
-  if (!named.isFile) return false;
-  using file = await Deno.open(path, { read: true }).catch(() => null);
-  return file === null || isSame(await file.stat(), info);
-}
-
-function isSame(one: Deno.FileInfo, other: Deno.FileInfo): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
-}
-
-/**
- * What happened to the file at a path, for messages; undefined if it is still the same.
- *
- * @param minBytes A smaller file was truncated.
- */
-export async function pathProblem(
-  path: string,
-  { device, inode }: FileIdentity,
-  minBytes = 0,
-): Promise<string | undefined> {
-  let info: Deno.FileInfo;
-  try {
-    info = await Deno.stat(path);
-  } catch (error) {
-    // Any other error says nothing about the file.
-    return error instanceof Deno.errors.NotFound ? "it was removed or renamed" : undefined;
-  }
-  if (inode !== 0 && info.ino && (info.ino !== inode || info.dev !== device)) {
-    return "another file has taken its place";
-  }
-  return info.size < minBytes ? WAS_CUT : undefined;
-}
-
-/** The problem of a file that is the same but has lost bytes. */
-export const WAS_CUT = "it was cut";

@@ -136,11 +136,11 @@ export class Journal<T> implements AsyncDisposable {
     return problem && `Cannot keep writing "${this.#path}": ${problem}`;
   }
 
-  /** If the last check found a problem, directs all lines to a new file and returns its path. */
-  async moveAway(): Promise<string[]> {
+  /** If the last check found a problem, directs all lines to a new file and adds its path to `paths`. */
+  async moveAway(paths: string[]): Promise<void> {
     try {
       const path = await this.#watched?.moveAway();
-      return path === undefined ? [] : [path];
+      if (path !== undefined) paths.push(path);
     } catch (cause) {
       throw cannotWrite(this.#path, cause);
     }

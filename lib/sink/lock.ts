@@ -20,16 +20,17 @@
 
 import { basename, dirname, join } from "../deps/std_path.ts";
 import { LockedError, SinkError, UsageError } from "../errors.ts";
-import { ifThere, makeFolder } from "../files.ts";
-import { xxHash64Hex } from "../hash.ts";
-import { OWN_FOLDER } from "../paths.ts";
 import {
-  cannotWrite,
   type FileIdentity,
   identityOf,
+  ifThere,
+  makeFolder,
   pathProblem,
   randomToken,
-} from "./durable_file.ts";
+} from "../files.ts";
+import { xxHash64Hex } from "../hash.ts";
+import { OWN_FOLDER } from "../paths.ts";
+import { cannotWrite } from "./durable_file.ts";
 import {
   foreignFile,
   isOurs,

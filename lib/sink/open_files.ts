@@ -14,6 +14,8 @@ export class OpenFiles {
   readonly #closed = new Set<Parkable>();
   /** Of these, the ones whose last lines are a second old at most. */
   readonly #justClosed = new Set<Parkable>();
+  /** New files that lines were directed to when the old ones were to be closed; the next `moveAway` gives them. */
+  readonly unnamed: string[] = [];
   /** Callers that wait for a place. */
   readonly #waiting: (() => void)[] = [];
   /** Places held by journals, including those that are opening or closing. */
@@ -88,19 +90,11 @@ export class OpenFiles {
     return problem;
   }
 
-  /** Directs the lines of files with a problem to new files, and returns their paths. */
-  async moveAway(): Promise<string[]> {
+  /** See `Journal`: for every file, also where it fails for some. */
+  async moveAway(paths: string[]): Promise<void> {
     this.#hasMovedAway = true;
-    const paths: string[] = [], problems: unknown[] = [];
-    for (const journal of [...this.#open, ...this.#closed]) {
-      try {
-        paths.push(...await journal.moveAway());
-      } catch (problem) {
-        problems.push(problem);
-      }
-    }
-    if (problems.length > 0) throw problems[0];
-    return paths;
+    paths.push(...this.unnamed.splice(0));
+    await moveAllAway([...this.#open, ...this.#closed], paths);
   }
 
   /** Whether lines of some files go to new ones already: further problems are then handled at once. */
@@ -119,8 +113,25 @@ export class OpenFiles {
   }
 }
 
+/** A file whose lines can be directed to another file. */
+export interface Movable {
+  /** See `Journal`. */
+  moveAway(paths: string[]): Promise<void>;
+}
+
+/**
+ * Directs the lines of files with a problem to new files, and adds the paths of these.
+ *
+ * @throws the first problem, once all files were tried
+ */
+export async function moveAllAway(files: Iterable<Movable>, paths: string[]): Promise<void> {
+  const problems: unknown[] = [];
+  for (const file of files) await file.moveAway(paths).catch((problem) => problems.push(problem));
+  if (problems.length > 0) throw problems[0];
+}
+
 /** A journal that can be closed and is opened again when it is needed. */
-export interface Parkable {
+export interface Parkable extends Movable {
   /** Whether it may be closed. */
   readonly isIdle: boolean;
   /** Closes it; false if that cannot be done now. */
@@ -129,6 +140,4 @@ export interface Parkable {
   check(): Promise<string | undefined>;
   /** A second has passed in which nothing was found; gives whether a closed file is still to be looked after. */
   age(): boolean;
-  /** See `Journal`. */
-  moveAway(): Promise<string[]>;
 }

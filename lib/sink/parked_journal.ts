@@ -7,9 +7,8 @@
  */
 
 import { SinkError } from "../errors.ts";
-import { statOf } from "../files.ts";
+import { pathProblem, statOf } from "../files.ts";
 import { Journal, type JournalOptions } from "./journal.ts";
-import { pathProblem } from "./durable_file.ts";
 import type { OpenFiles, Parkable } from "./open_files.ts";
 import { RecentLines, rescueLines } from "./rescued.ts";
 import { repairTail } from "./tail.ts";
@@ -141,8 +140,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   }
 
   /** See `Journal`. Lines that were written before the file was closed the last time have a file of their own. */
-  async moveAway(): Promise<string[]> {
-    const paths: string[] = [];
+  async moveAway(paths: string[]): Promise<void> {
     if (this.#hasProblem && !this.#closed.isEmpty) {
       const lines = this.#closed.take();
       try {
@@ -153,11 +151,11 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
         throw error;
       }
     }
-    const moved = await this.#journal?.moveAway() ?? [];
-    if (moved.length === 0) return paths;
+    const count = paths.length;
+    await this.#journal?.moveAway(paths);
+    if (paths.length === count) return;
     this.#isMoved = true;
     this.#files.release(this);
-    return [...paths, ...moved];
   }
 
   async #checkClosed(): Promise<string | undefined> {
@@ -204,7 +202,9 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
     await this.check();
     this.#isParking = false;
     // Otherwise it would keep its place until the end of the run, and others may wait for it.
-    if (this.#hasProblem && this.#files.hasMovedAway) await this.moveAway().catch(() => {});
+    if (this.#hasProblem && this.#files.hasMovedAway) {
+      await this.moveAway(this.#files.unnamed).catch(() => {});
+    }
     if (!this.isIdle) return false;
     this.#closed.takeOver(this.#session);
     await (this.#parking = this.#close(this.#journal!));

@@ -15,6 +15,7 @@ import {
   readLineBlocks,
 } from "../line_blocks.ts";
 import { removeIfThere } from "../files.ts";
+import { sha256Start } from "../hash.ts";
 import { cannotWrite, syncFolderOf, writeAll } from "./durable_file.ts";
 import { uidOfLine } from "./rewrite.ts";
 import { repairTail } from "./tail.ts";
@@ -125,8 +126,8 @@ export async function rescueLines(
 
 /**
  * Appends rescued lines to their output file, which ends with a whole line, and removes the files that they were
- * in, and empty ones. It can be repeated after a crash: a result whose uid is already there is not added, and of
- * failures the last line counts.
+ * in, and empty ones. It can be repeated after a crash: a result whose uid is already there is not added, and no
+ * failure whose whole line is.
  *
  * @throws {SinkError} when the output file cannot be written
  */
@@ -136,8 +137,7 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   const empty = await Array.fromAsync(emptyFilesOf(path));
   for (const from of await rescuedFilesOf(path, kind)) {
     await repairTail(from);
-    const known = kind === "results" ? await knownUids(path, await uidsOf(from)) : undefined;
-    merged.push({ from, count: await addLines(path, from, known) });
+    merged.push({ from, count: await addLines(path, from, NAME_OF[kind]) });
   }
   // The last one first: where this is killed, no gap in the numbers hides those that are left.
   for (const done of [...merged.map(({ from }) => from), ...empty].toSorted(byNumber).reverse()) {
@@ -146,23 +146,23 @@ export async function mergeRescued(path: string, kind: LineKind): Promise<Merged
   return merged;
 }
 
-async function addLines(path: string, from: string, known?: Set<string>): Promise<number> {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let count = 0, number = 0;
+/** The name of a line: lines of one name are added once. */
+type NameOf = (text: string, path: string, number: number) => string;
+
+/** A row has one result, and may have several lines of failures. */
+const NAME_OF: Readonly<Record<LineKind, NameOf>> = { results: uidOfLine, failures: sha256Start };
+
+async function addLines(path: string, from: string, nameOf: NameOf): Promise<number> {
+  const known = await knownNames(path, from, nameOf);
+  let count = 0;
   try {
     const { mode } = await Deno.stat(from);
     using file = await Deno.open(path, { append: true, create: true, mode: mode ?? undefined });
-    for await (const block of readLineBlocks(from)) {
-      for (const line of linesOf(block)) {
-        number++;
-        if (isBlankLine(line)) continue;
-        const text = decoder.decode(line);
-        const uid = uidOfLine(text, from, number);
-        if (known?.has(uid)) continue;
-        known?.add(uid);
-        await writeAll(file, new TextEncoder().encode(`${text}\n`));
-        count++;
-      }
+    for await (const { name, text } of namedLines(from, nameOf)) {
+      if (known.has(name)) continue;
+      known.add(name);
+      await writeAll(file, new TextEncoder().encode(`${text}\n`));
+      count++;
     }
     await file.sync();
     await syncFolderOf(path);
@@ -172,26 +172,23 @@ async function addLines(path: string, from: string, known?: Set<string>): Promis
   return count;
 }
 
-async function uidsOf(path: string): Promise<Set<string>> {
-  const uids = new Set<string>();
-  for await (const uid of eachUid(path)) uids.add(uid);
-  return uids;
-}
-
-/** The uids among `uids` that a file holds. */
-async function knownUids(path: string, uids: ReadonlySet<string>): Promise<Set<string>> {
-  const known = new Set<string>();
-  for await (const uid of eachUid(path)) if (uids.has(uid)) known.add(uid);
+/** The names of lines of `from` that `path` holds too. */
+async function knownNames(path: string, from: string, nameOf: NameOf): Promise<Set<string>> {
+  const names = new Set<string>(), known = new Set<string>();
+  for await (const { name } of namedLines(from, nameOf)) names.add(name);
+  for await (const { name } of namedLines(path, nameOf)) if (names.has(name)) known.add(name);
   return known;
 }
 
-async function* eachUid(path: string): AsyncGenerator<string> {
+async function* namedLines(path: string, nameOf: NameOf) {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   let number = 0;
   for await (const block of readLineBlocks(path)) {
     for (const line of linesOf(block)) {
       number++;
-      if (!isBlankLine(line)) yield uidOfLine(decoder.decode(line), path, number);
+      if (isBlankLine(line)) continue;
+      const text = decoder.decode(line);
+      yield { name: nameOf(text, path, number), text };
     }
   }
 }

@@ -11,7 +11,7 @@ import { cannotWrite } from "./durable_file.ts";
 import type { JournalFile } from "./appender.ts";
 import { Journal } from "./journal.ts";
 import { type BadRow, badRowLine, failureLine, type LineFormat, resultLine } from "./line.ts";
-import type { OpenFiles } from "./open_files.ts";
+import { moveAllAway, type OpenFiles } from "./open_files.ts";
 import { type JournalLike, ParkedJournal } from "./parked_journal.ts";
 
 /** The files of a sink. */
@@ -157,9 +157,9 @@ export class Sink implements AsyncDisposable {
     return problems.find((problem) => problem !== undefined);
   }
 
-  /** Directs the lines of files with a problem to new files, and returns their paths. */
-  async moveAway(): Promise<string[]> {
-    return [...await this.#results.moveAway(), ...await this.#failures.moveAway()];
+  /** See `Journal`: for both files, also where it fails for one. */
+  async moveAway(paths: string[]): Promise<void> {
+    await moveAllAway([this.#results, this.#failures], paths);
   }
 
   /** Gives up what is not written yet: `put` rejects, and `close` does not wait for a full disk. */

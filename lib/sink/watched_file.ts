@@ -12,8 +12,15 @@
  */
 
 import type { JournalFile } from "./appender.ts";
-import { type FileIdentity, identityOf, pathProblem, WAS_CUT, writeAll } from "./durable_file.ts";
-import { removeIfThere, statOf } from "../files.ts";
+import { writeAll } from "./durable_file.ts";
+import {
+  type FileIdentity,
+  identityOf,
+  pathProblem,
+  removeIfThere,
+  statOf,
+  WAS_CUT,
+} from "../files.ts";
 import { holdAlone } from "./lock_file.ts";
 import { takeGluedLines } from "./rewrite.ts";
 import { createRescuedFile } from "./rescued.ts";

@@ -1,7 +1,7 @@
 /** The folder for `datasets`: its files, its card, and which folders are never replaced. @module */
 
 import { assert, assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
-import { UsageError } from "../../lib/errors.ts";
+import { SinkError, UsageError } from "../../lib/errors.ts";
 import { convertFiles, type ExportOptions, exportResults } from "../../lib/export/mod.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
 import { resultLineOf, runFile } from "./results.ts";
@@ -100,4 +100,33 @@ Deno.test("a dataset that cannot be written leaves nothing behind", async () => 
   } as const;
   await assertRejects(() => convertFiles(options));
   assertEquals(await dir.names(), ["a.jsonl"]);
+});
+
+Deno.test("a dataset is cleared of what exports that were killed have left, and of nothing else", async () => {
+  await using dir = await tempDir();
+  await writeResults(dir, 3);
+  await exportDataset(dir);
+  const killed = `.data-${"0".repeat(16)}`, active = `.data-${"1".repeat(16)}`;
+  // Killed between its two renames.
+  await Deno.rename(dir.path("set/data"), dir.path(`set/${killed}.old`));
+  for (const staging of [killed, active]) {
+    await Deno.mkdir(dir.path(`set/${staging}`));
+    await dir.write(`set/${staging}/train-0.tmp`, "half");
+    await dir.write(`set/${staging}.lock`, "");
+  }
+  using mark = await Deno.open(dir.path(`set/${active}.lock`), { write: true });
+  await mark.lock(true);
+  const { mkdir } = Deno;
+  Deno.mkdir = (path, options) =>
+    /\.data-/.test(String(path)) ? Promise.reject(new Error("no space")) : mkdir(path, options);
+  try {
+    await assertRejects(() => exportDataset(dir, { replace: true }), SinkError, "no space");
+  } finally {
+    Deno.mkdir = mkdir;
+  }
+  const others = [active, `${active}.lock`, "README.md", "data"];
+  assertEquals(await dir.names("set"), others);
+  assertEquals(await dir.names("set/data"), ["train-00000-of-00001.parquet"]);
+  await exportDataset(dir, { replace: true });
+  assertEquals(await dir.names("set"), others);
 });

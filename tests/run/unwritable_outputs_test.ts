@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "../../lib/deps/std_assert.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../../lib/deps/std_assert.ts";
 import { SinkError } from "../../lib/errors.ts";
 import { OutputWatch } from "../../lib/run/unwritable_outputs.ts";
 
@@ -13,10 +13,11 @@ class TestJob {
     return Promise.resolve(this.problem);
   }
 
-  moveAway(): Promise<string[]> {
+  moveAway(paths: string[]): Promise<void> {
     this.moves++;
     this.problem = undefined;
-    return Promise.resolve(["x.rescued-1.jsonl"]);
+    paths.push("x.rescued-1.jsonl");
+    return Promise.resolve();
   }
 }
 
@@ -64,7 +65,7 @@ Deno.test("OutputWatch moves at once what it finds after the first loss, also at
   assertEquals([lost.length, job.moves], [1, 2]);
   job.problem = "a third one was cut";
   await assertRejects(() => watch.end(), SinkError, "it was cut");
-  assertEquals(job.moves, 3);
+  assertEquals(job.problem, undefined);
 });
 
 Deno.test("OutputWatch names no file that holds nothing, and one that lines have come to later", async () => {
@@ -81,12 +82,25 @@ Deno.test("OutputWatch names no file that holds nothing, and one that lines have
 Deno.test("OutputWatch names a few of many files", async () => {
   const { job, watch } = setUp();
   job.problem = "it was cut";
-  job.moveAway = () => Promise.resolve(Array.from({ length: 96 }, (_, i) => `${i}.jsonl`));
+  const names = Array.from({ length: 96 }, (_, i) => `${i}.jsonl`);
+  job.moveAway = (paths) => Promise.resolve(void paths.push(...names.splice(0)));
   await assertRejects(
     () => watch.end(),
     SinkError,
     '"4.jsonl", and 91 more: run the same command',
   );
+});
+
+Deno.test("OutputWatch names the lines that are safe also where others are not", async () => {
+  const { job, watch } = setUp();
+  job.problem = "it was cut";
+  job.moveAway = (paths) => {
+    paths.push("x.rescued-1.jsonl");
+    return Promise.reject(new Error("the disk is full"));
+  };
+  const { message } = await assertRejects(() => watch.end(), SinkError);
+  assertStringIncludes(message, "not safe: the disk is full");
+  assertStringIncludes(message, 'Others are in "x.rescued-1.jsonl"');
 });
 
 Deno.test("OutputWatch forgets what was seen once", async () => {
@@ -108,5 +122,5 @@ Deno.test("OutputWatch checks once more at the end, and twice if something is wr
   const bad = setUp();
   bad.job.problem = "it was removed";
   await assertRejects(() => bad.watch.end(), SinkError, "it was removed");
-  assertEquals([bad.job.looks, bad.job.moves, bad.lost.length], [2, 1, 1]);
+  assertEquals([bad.job.looks, bad.job.problem, bad.lost.length], [2, undefined, 1]);
 });

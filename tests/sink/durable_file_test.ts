@@ -134,3 +134,23 @@ Deno.test("Replacement removes what killed processes have left of the same file,
   assertEquals(await dir.read("x.jsonl"), "first");
   assertEquals(await dir.names(), ["x.jsonl", ...others].toSorted());
 });
+
+Deno.test("Replacement writes elsewhere where its file was taken for a leftover before it was locked", async () => {
+  await using dir = await tempDir();
+  const path = dir.path("x.jsonl");
+  const { open } = Deno;
+  let removed = 0;
+  Deno.open = async (name, options) => {
+    const file = await open(name, options);
+    // Another process finds it without a lock at this moment.
+    if (options?.createNew && ++removed === 1) await Deno.remove(name);
+    return file;
+  };
+  try {
+    await writeFileDurably(path, "complete");
+  } finally {
+    Deno.open = open;
+  }
+  assertEquals(await dir.read("x.jsonl"), "complete");
+  assertEquals(await dir.names(), ["x.jsonl"]);
+});

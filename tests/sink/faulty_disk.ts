@@ -1,10 +1,11 @@
 /**
- * Real files behind handles that fail on demand.
+ * Real files behind handles that fail on demand, and files that others change.
  *
  * @module
  */
 
 import type { JournalFile } from "../../lib/sink/appender.ts";
+import type { Movable } from "../../lib/sink/open_files.ts";
 
 /** Opens files whose writes and syncs can be made to fail. */
 export class FaultyDisk {
@@ -81,4 +82,11 @@ export class ManualDelay {
   end(): void {
     this.#end.resolve();
   }
+}
+
+/** The files that lines were directed to, because others changed the old ones. */
+export async function movedAway(files: Movable): Promise<string[]> {
+  const paths: string[] = [];
+  await files.moveAway(paths);
+  return paths;
 }

@@ -8,7 +8,7 @@ import { Journal } from "../../lib/sink/journal.ts";
 import { OpenFiles } from "../../lib/sink/open_files.ts";
 import { ParkedJournal } from "../../lib/sink/parked_journal.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
-import { diskError, FaultyDisk } from "./faulty_disk.ts";
+import { diskError, FaultyDisk, movedAway } from "./faulty_disk.ts";
 
 /** Journals of that many files, of which `most` may be open at once. */
 function journalsIn(dir: TempDir, count: number, most: number) {
@@ -63,7 +63,7 @@ Deno.test("ParkedJournal: a file that is replaced while it is closed is found, a
   await first.append("2", 2);
   assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
   const paths = [1, 2].map((number) => dir.path(`0.rescued-${number}.jsonl`));
-  assertEquals(await openFiles.moveAway(), paths);
+  assertEquals(await movedAway(openFiles), paths);
   await first.append("3", 3);
   // It stays open without using a slot.
   await second.append("b", 2);
@@ -83,7 +83,7 @@ Deno.test("ParkedJournal: a file that was replaced while it was open is not clos
   await Deno.remove(dir.path("0.jsonl"));
   const waiting = second.append("a", 1);
   while (await openFiles.check() === undefined);
-  await openFiles.moveAway();
+  await movedAway(openFiles);
   await waiting;
   await first.close();
   await second.close();
@@ -102,10 +102,12 @@ Deno.test("ParkedJournal: files that were replaced use no slot", async () => {
   }
   assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
   const paths = [1, 0].map((number) => dir.path(`${number}.rescued-1.jsonl`));
-  assertEquals(await openFiles.moveAway(), paths);
+  assertEquals(await movedAway(openFiles), paths);
   await first.append("2", 2);
   await third.append("x", 1);
   await first.append("3", 3);
+  // The file that its lines went to when it was to be closed is named too.
+  assertEquals(await movedAway(openFiles), [dir.path("0.rescued-2.jsonl")]);
   for (const journal of journals) await journal.close();
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
   assertEquals(await dir.read("0.rescued-2.jsonl"), "2\n3\n");
@@ -122,7 +124,7 @@ Deno.test("ParkedJournal: a line is saved that comes between the reading and the
   assertEquals(await openFiles.check(), undefined);
   await Deno.rename(dir.path("by sed"), dir.path("0.jsonl"));
   assertStringIncludes(await openFiles.check() ?? "", "another file has taken its place");
-  assertEquals(await openFiles.moveAway(), [dir.path("0.rescued-1.jsonl")]);
+  assertEquals(await movedAway(openFiles), [dir.path("0.rescued-1.jsonl")]);
   for (const journal of [first, second]) await journal.close();
   assertEquals(await dir.read("0.rescued-1.jsonl"), "1\n");
 });
@@ -139,9 +141,9 @@ Deno.test("ParkedJournal: lines of a closed file are kept until they could be sa
   await Deno.rename(dir.path("out"), dir.path("before"));
   assertStringIncludes(await openFiles.check() ?? "", "it was removed");
   await dir.write("out", "no folder can be made here");
-  await assertRejects(() => openFiles.moveAway());
+  await assertRejects(() => movedAway(openFiles));
   await Deno.remove(dir.path("out"));
-  assertEquals(await openFiles.moveAway(), [dir.path("out/0.rescued-1.jsonl")]);
+  assertEquals(await movedAway(openFiles), [dir.path("out/0.rescued-1.jsonl")]);
   for (const journal of [first, second]) await journal.close();
   assertEquals(await dir.read("out/0.rescued-1.jsonl"), "1\n");
 });
@@ -155,7 +157,7 @@ Deno.test("ParkedJournal: the last check looks at files that were closed long ag
   assertEquals(await openFiles.check(), undefined);
   assertStringIncludes(await openFiles.check(true) ?? "", '1.jsonl": it was removed');
   // No line is so young that it may not have been in the file that was removed.
-  assertEquals(await openFiles.moveAway(), []);
+  assertEquals(await movedAway(openFiles), []);
   for (const journal of journals) await journal.close();
 });
 

@@ -54,13 +54,14 @@ Deno.test("mergeRescued() creates the output file if it is gone", async () => {
   assertEquals(await dir.rows("x.jsonl"), ["a"].map(result));
 });
 
-Deno.test("mergeRescued() adds every line of the failures, as the last one counts", async () => {
+Deno.test("mergeRescued() adds the failures whose lines are missing, also of rows that have failed before", async () => {
   await using dir = await tempDir();
-  const path = await dir.write("x_error.jsonl", [failure("a", false)]);
-  const more = [failure("a", false), failure("a", true)];
-  await dir.write("x_error.rescued-1.jsonl", more);
-  await mergeRescued(path, "failures");
-  assertEquals(await dir.rows("x_error.jsonl"), [failure("a", false), ...more]);
+  const before = [failure("a", false), failure("b", true)], more = [failure("a", true)];
+  const path = await dir.write("x_error.jsonl", before);
+  // A run that was killed while it added them left both files.
+  await dir.write("x_error.rescued-1.jsonl", [...before, ...more]);
+  assertEquals((await mergeRescued(path, "failures")).map(({ count }) => count), [1]);
+  assertEquals(await dir.rows("x_error.jsonl"), [...before, ...more]);
 });
 
 Deno.test("rescuedFilesOf() does not rely on the name alone", async () => {

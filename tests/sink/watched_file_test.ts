@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "../../lib/deps/std_assert.ts
 import { Journal } from "../../lib/sink/journal.ts";
 import { WatchedFile } from "../../lib/sink/watched_file.ts";
 import { type TempDir, tempDir } from "../support/temp.ts";
+import { movedAway } from "./faulty_disk.ts";
 
 const line = (uid: string) => `{"uid":"${uid}","prompt_hash":"","response":""}`;
 
@@ -16,7 +17,7 @@ Deno.test("a journal finds nothing wrong with a file that it writes to, appended
   await journal.flush();
   assertEquals(await journal.check(), undefined);
   await Deno.writeTextFile(dir.path("x.jsonl"), "\n", { append: true });
-  assertEquals([await journal.check(), await journal.moveAway()], [undefined, []]);
+  assertEquals([await journal.check(), await movedAway(journal)], [undefined, []]);
 });
 
 Deno.test("a journal keeps what it wrote in the minute before the last good check, and continues in a new file", async () => {
@@ -32,7 +33,7 @@ Deno.test("a journal keeps what it wrote in the minute before the last good chec
   await Deno.rename(dir.path("other"), dir.path("x.jsonl"));
   await journal.append(line("c"), "c");
   assertStringIncludes((await journal.check())!, "another file has taken its place");
-  const [[rescued]] = await Promise.all([journal.moveAway(), journal.append(line("d"), "d")]);
+  const [[rescued]] = await Promise.all([movedAway(journal), journal.append(line("d"), "d")]);
   await journal.append(line("e"), "e");
   await journal.flush();
   assertEquals(rescued, dir.path("x.rescued-1.jsonl"));
@@ -48,7 +49,7 @@ Deno.test("a journal leaves no empty file where no line had to go to it", async 
     await using journal = await open(dir);
     await Deno.remove(dir.path("x.jsonl"));
     await journal.check();
-    assertEquals(await journal.moveAway(), [dir.path("x.rescued-1.jsonl")]);
+    assertEquals(await movedAway(journal), [dir.path("x.rescued-1.jsonl")]);
   }
   assertEquals(await dir.names(), []);
 });
@@ -59,7 +60,7 @@ Deno.test("a journal never reuses the number of existing rescued lines", async (
   await dir.write("x.rescued-1.jsonl", "mine");
   await Deno.remove(dir.path("x.jsonl"));
   await journal.check();
-  assertEquals(await journal.moveAway(), [dir.path("x.rescued-2.jsonl")]);
+  assertEquals(await movedAway(journal), [dir.path("x.rescued-2.jsonl")]);
   assertEquals(await dir.read("x.rescued-1.jsonl"), "mine");
 });
 
@@ -69,9 +70,9 @@ Deno.test("a journal moves its lines once, however many callers request it", asy
   await journal.append(line("a"), "a");
   await Deno.remove(dir.path("x.jsonl"));
   await journal.check();
-  const asked = await Promise.all([journal.moveAway(), journal.moveAway()]);
+  const asked = await Promise.all([movedAway(journal), movedAway(journal)]);
   assertEquals(asked, [[dir.path("x.rescued-1.jsonl")], []]);
-  assertEquals(await journal.moveAway(), []);
+  assertEquals(await movedAway(journal), []);
   assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
   assertEquals([...Deno.readDirSync(dir.root)].map(({ name }) => name), ["x.rescued-1.jsonl"]);
 });
@@ -83,7 +84,7 @@ Deno.test("a journal recreates a removed folder", async () => {
   await journal.append(line("a"), "a");
   await Deno.remove(dir.path("out"), { recursive: true });
   assertStringIncludes((await journal.check())!, "it was removed or renamed");
-  await journal.moveAway();
+  await movedAway(journal);
   assertEquals((await dir.rows("out/x.rescued-1.jsonl")).map(({ uid }) => uid), ["a"]);
 });
 
@@ -98,7 +99,7 @@ Deno.test("only acknowledged bytes count as missing", async () => {
   await Deno.truncate(dir.path("x.jsonl"), 10);
   assertStringIncludes((await journal.check())!, "it was cut");
   await journal.append(line("c"), "c");
-  await journal.moveAway();
+  await movedAway(journal);
   assertEquals((await dir.rows("x.rescued-1.jsonl")).map(({ uid }) => uid), ["c"]);
   assertEquals(await dir.read("x.jsonl"), "");
 });
