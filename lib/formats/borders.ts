@@ -112,9 +112,9 @@ async function parquetPieces(
 }
 
 async function jsonColumnsOf(path: string, name: string, format: "csv" | "tsv") {
-  const { findJsonColumns } = await import("./csv.ts");
+  const { delimiterIn, findJsonColumns } = await import("./csv.ts");
   const { openBytes } = await import("./bytes.ts");
-  const delimiter = format === "tsv" ? "\t" : undefined;
+  const delimiter = await delimiterIn(path, name, format);
   return [...await findJsonColumns(openBytes(path, name), { name, delimiter })];
 }
 
@@ -129,8 +129,10 @@ export async function findBorders(
   const found = new Finder(targets);
   const chunks = () => openRanges(path, name, [{ start: 0, end: size }], SCAN_BYTES);
   if (format === "json") await scanArray(chunks(), name, found);
-  else if (format === "csv" || format === "tsv") await scanTable(chunks(), format, found);
-  else {
+  else if (format === "csv" || format === "tsv") {
+    const { delimiterIn } = await import("./csv.ts");
+    await scanTable(chunks(), await delimiterIn(path, name, format), found);
+  } else {
     format satisfies "jsonl" | "txt";
     await scanLines(chunks(), found);
   }
@@ -138,7 +140,7 @@ export async function findBorders(
 }
 
 const SCAN_BYTES = 2 ** 20;
-const TAB = 9, LINE_FEED = 10, QUOTE = 34, SPACE = 32;
+const LINE_FEED = 10, QUOTE = 34, SPACE = 32;
 
 /** Selects the first border at or after each target. */
 class Finder {
@@ -219,18 +221,11 @@ enum Cell {
 
 async function scanTable(
   chunks: AsyncIterable<Uint8Array>,
-  format: "csv" | "tsv",
+  delimiter: string,
   found: Finder,
 ): Promise<void> {
-  const { delimiterOf } = await import("./csv.ts");
   const scan = new TableScan(found);
-  let delimiter = TAB;
-  for await (const chunk of chunks) {
-    if (scan.offset === 0 && format === "csv") {
-      delimiter = delimiterOf(new TextDecoder().decode(chunk)).charCodeAt(0);
-    }
-    scan.add(chunk, delimiter);
-  }
+  for await (const chunk of chunks) scan.add(chunk, delimiter.charCodeAt(0));
   scan.finish();
 }
 

@@ -7,14 +7,15 @@
 import { isUtf8 } from "node:buffer";
 import { Papa } from "../deps/papaparse.ts";
 import { SourceError } from "../errors.ts";
+import { firstBytes } from "./bytes.ts";
 import { type Line, NUL_BYTES } from "./lines.ts";
 
 /** How a CSV file is read. */
 export interface CsvOptions {
   /** What an error calls the file. */
   readonly name: string;
-  /** What separates two cells. @default ",", ";", a tab or "|", whichever the header has most of */
-  readonly delimiter?: string;
+  /** What separates two cells. */
+  readonly delimiter: string;
   /** Columns whose cells are JSON, not text. @default none */
   readonly jsonColumns?: ReadonlySet<string>;
   /** The number of the row before the one that follows the header. @default 1, the header itself */
@@ -178,7 +179,7 @@ async function* records(
     if (lines === 0 && rest.length > MAX_ROW_CHARS) throw tooLong(name, number + 1);
     const end = isLast ? rest.length : lines;
     if (end === 0 || (!isLast && rest.length < enough)) continue;
-    parser ??= new Papa.Parser({ delimiter: delimiter ?? delimiterOf(rest), newline: "\n" });
+    parser ??= new Papa.Parser({ delimiter, newline: "\n" });
     const { data, errors, meta } = parser.parse(rest.slice(0, end), 0, !isLast);
     if (errors.length > 0) {
       const row = number + (errors[0].row ?? 0) + 1;
@@ -257,12 +258,33 @@ function invalidText(name: string, line: number, cause: unknown): SourceError {
   );
 }
 
+const DELIMITERS = [",", ";", "\t", "|"];
+/** How many rows decide on the delimiter. */
+const SAMPLE_ROWS = 20;
+
+/** What separates the cells of a file: Excel writes `;` in many countries. */
+export async function delimiterIn(
+  path: string,
+  name: string,
+  format: "csv" | "tsv",
+): Promise<string> {
+  return format === "tsv"
+    ? "\t"
+    : delimiterOf(new TextDecoder().decode(await firstBytes(path, name)));
+}
+
 /**
- * The delimiter that the header has most of, outside quotes: Excel writes `;` in many countries.
+ * The delimiter that gives most rows as many cells as the header; of several, the one with the most cells. The last
+ * row may be incomplete.
  */
-export function delimiterOf(text: string): string {
-  const end = text.search(/\n/);
-  const header = (end < 0 ? text : text.slice(0, end)).replace(/"[^"]*"/g, "");
-  const counts = [",", ";", "\t", "|"].map((one) => ({ one, count: header.split(one).length }));
-  return counts.reduce((most, next) => next.count > most.count ? next : most).one;
+function delimiterOf(start: string): string {
+  const found = DELIMITERS.map((delimiter) => {
+    const parser = new Papa.Parser({ delimiter, newline: "\n", preview: SAMPLE_ROWS });
+    const [header = [], ...rows] = parser.parse(start, 0, start.includes("\n")).data;
+    const alike = rows.filter((cells) => cells.length === header.length).length;
+    return { delimiter, cells: header.length, share: rows.length === 0 ? 1 : alike / rows.length };
+  });
+  const [best] = found.filter(({ cells }) => cells > 1)
+    .sort((one, other) => other.share - one.share || other.cells - one.cells);
+  return best?.delimiter ?? ",";
 }

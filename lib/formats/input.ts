@@ -81,7 +81,7 @@ export async function openInput(
       return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: before }) };
     case "csv":
     case "tsv":
-      return await openTable(bytes, name, format, before, options);
+      return await openTable(path, bytes, { name, format, before }, options);
     case "parquet": {
       const { binaryColumns } = options;
       const { readExactTypes, readParquet } = await import("./parquet.ts");
@@ -96,15 +96,14 @@ export async function openInput(
 }
 
 async function openTable(
+  path: string,
   bytes: () => AsyncGenerator<Uint8Array>,
-  name: string,
-  format: "csv" | "tsv",
-  rowsBefore: number,
+  { name, format, before }: { name: string; format: "csv" | "tsv"; before: number },
   options: InputOptions,
 ): Promise<Input> {
-  const { findJsonColumns, readCsv } = await import("./csv.ts");
-  const delimiter = format === "tsv" ? "\t" : undefined;
-  const table = { name, delimiter, numberBefore: rowsBefore > 0 ? rowsBefore : undefined };
+  const { delimiterIn, findJsonColumns, readCsv } = await import("./csv.ts");
+  const delimiter = await delimiterIn(path, name, format);
+  const table = { name, delimiter, numberBefore: before > 0 ? before : undefined };
   const named = options.jsonColumns;
   const jsonColumns = named === undefined ? await findJsonColumns(bytes(), table) : new Set(named);
   return { format, rows: () => readCsv(bytes(), { ...table, jsonColumns }) };

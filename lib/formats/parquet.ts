@@ -27,6 +27,8 @@ export interface ParquetOptions {
 const BATCH_ROWS = 32;
 /** A row group of fewer bytes is read at once; of others each column is read bit by bit. */
 const MAX_HELD_BYTES = 2 * 2 ** 20;
+/** What is read of all columns at once, and of one of them. */
+const WINDOWS_BYTES = 8 * 2 ** 20, MIN_WINDOW_BYTES = 2 ** 14, MAX_WINDOW_BYTES = 2 ** 18;
 
 /** The row groups of a file, in their order. */
 export async function rowGroupsOf(
@@ -189,10 +191,13 @@ async function chunksOf(
     throw cannotRead(name, "its footer names bytes that it does not have");
   }
   const read = async (from: number, to: number) => new Uint8Array(await buffer.slice(from, to));
-  if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, read }));
+  const share = Math.floor(WINDOWS_BYTES / places.length);
+  const windowBytes = Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, share));
+  if (end - start > MAX_HELD_BYTES) return places.map((place) => ({ ...place, windowBytes, read }));
   const held = await reading(name, "its rows cannot be read", () => read(start, end));
   return places.map((place) => ({
     ...place,
+    windowBytes,
     read: (from, to) => Promise.resolve(held.subarray(from - start, to - start)),
   }));
 }

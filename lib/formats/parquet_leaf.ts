@@ -36,6 +36,8 @@ export interface ChunkBytes {
   readonly end: number;
   /** Reads a part of it. */
   readonly read: (start: number, end: number) => Promise<Uint8Array<ArrayBuffer>>;
+  /** How much is read at once. */
+  readonly windowBytes: number;
 }
 
 /** What keeps the row that is being written from being one. */
@@ -159,8 +161,6 @@ export class LeafColumn {
 
 const HEADER_BYTES = 1 << 10;
 const MAX_HEADER_BYTES = 1 << 24;
-/** What is read of a chunk at once, where a row group is not read at once. */
-const WINDOW_BYTES = 1 << 18;
 
 /** Pages of a chunk, one behind the other. */
 class ChunkReader {
@@ -203,7 +203,7 @@ class ChunkReader {
   async #fill(length: number): Promise<void> {
     if (this.#window.length - this.#at >= length) return;
     const start = this.#start + this.#at;
-    const end = Math.min(this.#bytes.end, start + Math.max(length, WINDOW_BYTES));
+    const end = Math.min(this.#bytes.end, start + Math.max(length, this.#bytes.windowBytes));
     if (end <= this.#start + this.#window.length) return;
     this.#window = await this.#bytes.read(start, end);
     this.#start = start;

@@ -171,7 +171,15 @@ function promptHint(row: Fields): string {
   const batch = batchHint(row);
   if (batch !== "") return batch;
   const field = likelyPromptField(row);
-  return field === undefined ? "" : `use --prompt-field ${word(field)}`;
+  const named = field === undefined ? "" : `use --prompt-field ${word(field)}`;
+  if (!Object.keys(row).some(isNoName)) return named;
+  const header = "write a row of names such as prompt,answer before the first row if that is data";
+  return named === "" ? header : `${named}, or ${header}`;
+}
+
+/** Whether the name of a field is rather a value, as where a table has no header. */
+function isNoName(name: string): boolean {
+  return /\s.*[.?!]["')]*\s*$|(?:\S+\s+){5}\S/.test(name);
 }
 
 /** Advice for rows that hold a conversation in an object, a list of texts, or one message of a tree. */

@@ -242,6 +242,8 @@ const ODD: readonly [name: string, content: string | Uint8Array, prompts: number
   ["bare.csv", 'prompt,id\na "b" c,1\nsay 5",2\n', 2],
   ["bare.tsv", 'prompt\tid\nsay "hi" now\t1\n', 1],
   ["pipe.csv", "prompt|id\na|1\n", 1],
+  ["names.csv", "prompt,from (a|b|c)\na,b\n", 1],
+  ["semicolons.csv", '"prompt";one, two, or three\na;1,5\n"b\nc";2\n', 2],
   ["index.csv", ",prompt\n0,a\n1,b\n", 2],
   ["ORC.txt", "ORC’s readers\nORCи\n", 2],
   ["GGUF.txt", "GGUF or GPTQ?\n", 1],
@@ -274,7 +276,7 @@ Deno.test("a CSV row without an end is not read further", async () => {
     for (;; read++) yield await Promise.resolve(chunk);
   }
   await assertRejects(
-    () => Array.fromAsync(readCsv(endless(), { name: "in.csv" })),
+    () => Array.fromAsync(readCsv(endless(), { name: "in.csv", delimiter: "," })),
     SourceError,
     'Cannot read "in.csv" row 2: it is longer than 64 MiB',
   );

@@ -7,6 +7,11 @@ function read(row: unknown, options: RowParserOptions = {}) {
   return "problem" in parsed ? parsed.problem : [parsed.shape, parsed.messages];
 }
 
+function hintOf(row: unknown): string {
+  const problem = new RowParser().parse(JSON.stringify(row));
+  return "problem" in problem ? problem.hint() : "";
+}
+
 const user = (content: unknown) => ({ role: "user", content });
 const assistant = (content: unknown) => ({ role: "assistant", content });
 const system = (content: unknown) => ({ role: "system", content });
@@ -294,10 +299,6 @@ Deno.test("parse() adds the run's system message where there is none", () => {
 Deno.test("parse() quotes names of fields in the commands that it advises", () => {
   const name = `a'; rm -rf "$HOME"; '`;
   const inShell = name.replaceAll("'", `'\\''`);
-  const hintOf = (row: unknown) => {
-    const problem = new RowParser().parse(JSON.stringify(row));
-    return "problem" in problem ? problem.hint() : "";
-  };
   const path = `.[${JSON.stringify(name).replaceAll("'", `'\\''`)}]`;
   assertEquals(
     hintOf({ [name]: [{ a: 1 }] }),
@@ -315,6 +316,16 @@ Deno.test("parse() quotes names of fields in the commands that it advises", () =
     hintOf({ prompt: { [name]: "one text" } }),
     `use --template '{{prompt.${inShell}}}'`,
   );
+});
+
+Deno.test("a table without a header is advised to get one", () => {
+  const header = "write a row of names such as prompt,answer before the first row if that is data";
+  assertEquals(
+    hintOf({ "What is 2+2?": "What is 3+3?", "4": "6" }),
+    `use --prompt-field 'What is 2+2?', or ${header}`,
+  );
+  assertEquals(hintOf({ "What is 2+2?": "5+6", "4": "6" }), header);
+  assertEquals(hintOf({ "text of it": "a b" }), "use --prompt-field 'text of it'");
 });
 
 Deno.test("parse() names the fields of a row without a prompt", () => {

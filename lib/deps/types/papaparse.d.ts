@@ -22,6 +22,9 @@ export interface Parser {
 }
 
 declare const Papa: {
-  readonly Parser: new (options: { delimiter: string; newline: string }) => Parser;
+  /** `preview`: how many rows are read. */
+  readonly Parser: new (
+    options: { delimiter: string; newline: string; preview?: number },
+  ) => Parser;
 };
 export default Papa;
