@@ -1,5 +1,5 @@
 /**
- * Figures in the form that users read.
+ * Figures: summed, and in the form that users read.
  *
  * @module
  */
@@ -79,4 +79,11 @@ export function formatTime(iso: string): string {
 
 function pair(value: number, base: number, big: string, small: string): string {
   return `${Math.floor(value / base)}${big} ${String(value % base).padStart(2, "0")}${small}`;
+}
+
+/** The sum of a figure over several items. */
+export function sumOf<T>(items: Iterable<T>, figureOf: (item: T) => number): number {
+  let sum = 0;
+  for (const item of items) sum += figureOf(item);
+  return sum;
 }

@@ -1,6 +1,6 @@
 /**
- * JSON values: objects, exact numbers, and how deeply they may be nested. `JSON.parse` takes any depth; Python's
- * `json` gives up near 1,000 levels, `JSON.stringify` at some thousands.
+ * JSON: objects, exact numbers, the places of values in a text, and how deeply they may be nested. `JSON.parse`
+ * takes any depth; Python's `json` gives up near 1,000 levels, `JSON.stringify` at some thousands.
  *
  * @module
  */
@@ -55,4 +55,63 @@ export function isTooDeep(value: unknown, levels: number = MOST_LEVELS): boolean
     if (typeof one === "object" && isTooDeep(one, levels - 1)) return true;
   }
   return false;
+}
+
+const QUOTE = 34;
+const COMMA = 44;
+const OPENING_BRACKET = 91;
+const BACKSLASH = 92;
+const CLOSING_BRACKET = 93;
+const OPENING_BRACE = 123;
+const CLOSING_BRACE = 125;
+const SPACE = 32;
+
+/** The position of the next character that is no white space, from `at`. */
+export function skipSpace(text: string, at: number): number {
+  while (text.charCodeAt(at) <= SPACE) at++;
+  return at;
+}
+
+/** The end (exclusive) of the value at `start`. The text must be JSON. */
+export function endOfValue(text: string, start: number): number {
+  const first = text.charCodeAt(start);
+  if (first === QUOTE) return endOfString(text, start);
+  if (first === OPENING_BRACE || first === OPENING_BRACKET) return endOfNested(text, start);
+  let at = start;
+  while (at < text.length && !endsLiteral(text.charCodeAt(at))) at++;
+  return at;
+}
+
+function endsLiteral(code: number): boolean {
+  return code === COMMA || code === CLOSING_BRACE || code === CLOSING_BRACKET || code <= SPACE;
+}
+
+/** Brackets of both kinds are counted together: valid JSON closes them in order. */
+function endOfNested(text: string, start: number): number {
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      at = endOfString(text, at);
+      continue;
+    }
+    at++;
+    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
+    else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) break;
+  }
+  return at;
+}
+
+/** The end (exclusive) of the string that starts with a quote at `start`. */
+export function endOfString(text: string, start: number): number {
+  let quote = start;
+  while (true) {
+    quote = text.indexOf('"', quote + 1);
+    if (quote === -1) return text.length;
+    // A quote ends the string unless an odd number of backslashes is before it.
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
+  }
 }

@@ -7,6 +7,7 @@
 
 import { Buffer, isAscii } from "node:buffer";
 import type { Needle } from "../where/mod.ts";
+import { endOfString } from "../json.ts";
 
 const QUOTE = 34, COMMA = 44, COLON = 58, OPEN = 123, CLOSE = 125, BACKSLASH = 92;
 
@@ -108,7 +109,7 @@ function holdsBackslash(text: string, from: number, to: number): boolean {
 /** The end of the value that begins at `from`; -1 where it has none. */
 function valueEnd(text: string, from: number, to: number): number {
   const first = text.charCodeAt(from);
-  if (first === QUOTE) return stringEnd(text, from);
+  if (first === QUOTE) return endOfString(text, from);
   let at = from;
   if (first !== OPEN && first !== 91) {
     for (let code = first; at < to; code = text.charCodeAt(++at)) {
@@ -119,21 +120,12 @@ function valueEnd(text: string, from: number, to: number): number {
   for (let depth = 0; at !== -1 && at < to;) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      at = stringEnd(text, at);
+      at = endOfString(text, at);
       continue;
     }
     at++;
     if (code === OPEN || code === 91) depth++;
     else if ((code === CLOSE || code === 93) && --depth === 0) return at;
-  }
-  return -1;
-}
-
-function stringEnd(text: string, from: number): number {
-  for (let at = text.indexOf('"', from + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let backslashes = 0;
-    while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes++;
-    if (backslashes % 2 === 0) return at + 1;
   }
   return -1;
 }

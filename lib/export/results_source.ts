@@ -6,7 +6,7 @@
 
 import { basename } from "../deps/std_path.ts";
 import { DamagedFileError, UsageError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount, sumOf } from "../figures.ts";
 import { isBlankLine, linesOf, readLineBlocks } from "../line_blocks.ts";
 import { readRunFile, type RowOptions, type RunFile } from "../run/mod.ts";
 import { DamagedLine, type Example, ExampleReader, type ExampleSource } from "./example.ts";
@@ -44,11 +44,11 @@ export class ResultsSource implements ExampleSource, Disposable {
   }
 
   get rowCount(): number {
-    return this.#files.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    return sumOf(this.#files, ({ rowCount }) => rowCount);
   }
 
   get lineCount(): number {
-    return this.#files.reduce((sum, { lineCount }) => sum + lineCount, 0);
+    return sumOf(this.#files, ({ lineCount }) => lineCount);
   }
 
   async scan(takes: (example: Example) => boolean | NoPlace): Promise<void> {

@@ -26,6 +26,7 @@ import { MergePass } from "./merge_pass.ts";
 import { MERGE_RULES, type MergeOptions, type MergeProblem, type MergeReport } from "./options.ts";
 import { openOutput } from "./output.ts";
 import { delay } from "../timer.ts";
+import { sumOf } from "../figures.ts";
 
 const RESULTS_NAME = /\.jsonl$/;
 /** Pauses between checks of runs that the merge waits for. */
@@ -182,7 +183,7 @@ async function mergeProven(
   const madeFrom = runs.map((run) => run.files.results);
   const paths = { results: files.results, failures: files.failures, duplicates };
   await using output = await openOutput(paths, await thatExist(madeFrom));
-  const expectedRows = runs.reduce((sum, run) => sum + rowsOf(run), 0);
+  const expectedRows = sumOf(runs, rowsOf);
   const pass = new MergePass(output, { expectedRows, isPartial: partial, signal });
   for (const run of runs) await pass.add(run, Math.max(0, limit - (run.rowsBefore ?? 0)));
   const report = reportOf(pass, runs, missing);

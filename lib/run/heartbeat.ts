@@ -11,6 +11,7 @@
 
 import type { Lock, RunNote } from "../sink/mod.ts";
 import { every as everyMs } from "../timer.ts";
+import { sumOf } from "../figures.ts";
 
 /** Options of a heartbeat. */
 export interface HeartbeatOptions {
@@ -97,5 +98,5 @@ export function crashedInFlight(notes: readonly (RunNote | undefined)[]): number
       runs.set(note.started, Math.max(runs.get(note.started) ?? 0, note.in_flight));
     }
   }
-  return runs.values().reduce((sum, inFlight) => sum + inFlight, 0);
+  return sumOf(runs.values(), (inFlight) => inFlight);
 }

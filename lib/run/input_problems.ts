@@ -7,7 +7,7 @@
 
 import { SourceError, UsageError } from "../errors.ts";
 import { UTF8_ADVICE } from "../formats/mod.ts";
-import { formatCount, formatCountOf } from "../figures.ts";
+import { formatCount, formatCountOf, sumOf } from "../figures.ts";
 import type { ResolvedRunOptions } from "./option_rules.ts";
 import type { RowOptions } from "./options.ts";
 import type { Preflight } from "./findings.ts";
@@ -50,7 +50,7 @@ export function checkInput(found: readonly Found[], options: Options): void {
 }
 
 function badRowProblem(inputs: readonly string[], found: readonly Found[]): string[] {
-  const count = found.reduce((total, { bad }) => total + bad.count, 0);
+  const count = sumOf(found, ({ bad }) => bad.count);
   if (count === 0) return [];
   const blocks = found.flatMap((one, index) =>
     one.bad.groups.map((group) => ({
@@ -113,7 +113,7 @@ function shapeProblem(found: readonly Found[]): string[] {
 }
 
 function changedProblem(found: readonly Found[]): string[] {
-  const count = found.reduce((total, { changed }) => total + changed, 0);
+  const count = sumOf(found, ({ changed }) => changed);
   const edited = count === 0 ? [] : [
     `${formatCountOf(count, "row")} ${count === 1 ? "was" : "were"} edited after being answered`,
   ];
@@ -142,7 +142,7 @@ function resentLines(found: readonly Found[]): string[] {
 
 function emptyProblem(inputs: readonly string[], found: readonly Found[]): string[] {
   if (found.some(({ rows }) => rows > 0)) return [];
-  const bad = found.reduce((total, one) => total + one.bad.count, 0);
+  const bad = sumOf(found, ({ bad }) => bad.count);
   const what = bad === 0
     ? undefined
     : `no row that can be sent (${formatCountOf(bad, "bad line")})`;

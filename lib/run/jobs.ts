@@ -24,6 +24,7 @@ import { makeFolders, type OutputFiles, outputFilesOf } from "./outputs.ts";
 import { rowParserOf } from "./resolve_options.ts";
 import type { Identity } from "./run_file.ts";
 import type { ShardFiles } from "./own_shard.ts";
+import { sumOf } from "../figures.ts";
 
 /** What the jobs of a run need. */
 export interface JobsOptions {
@@ -140,7 +141,7 @@ export class Jobs {
 
   /** The sum of a count of the first pass over all inputs. */
   sum(countOf: (found: Preflight) => number): number {
-    return sum(this.found, countOf);
+    return sumOf(this.found, countOf);
   }
 
   /** Reads all inputs for the first time; false if the signal ended that early. */
@@ -163,12 +164,12 @@ export class Jobs {
 
   /** What is planned and not on disk yet. */
   get left(): number {
-    return sum(this.list, (job) => job.left);
+    return sumOf(this.list, (job) => job.left);
   }
 
   /** Lines that may not be in the output files. */
   get missingLines(): number {
-    return sum(this.list, (job) => job.missingLines);
+    return sumOf(this.list, (job) => job.missingLines);
   }
 
   /** The rows to send, input by input. */
@@ -183,8 +184,8 @@ export class Jobs {
     return {
       total,
       skipped: total - this.sum(({ plan }) => plan.toAsk),
-      pending: sum(files, (file) => file.pending),
-      failures_on_disk: sum(files, (file) => file.failed),
+      pending: sumOf(files, (file) => file.pending),
+      failures_on_disk: sumOf(files, (file) => file.failed),
       crashed_in_flight: crashedInFlight(this.list.map(({ lock }) => lock?.previous)),
       bad_rows: this.sum(({ bad }) => bad.count),
       merged_duplicates: this.sum(({ merged }) => merged),
@@ -254,8 +255,4 @@ async function shardFiles(
     needsLock: lock,
     signal,
   });
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }

@@ -10,6 +10,7 @@ import type { RunContext } from "./context.ts";
 import type { Preflight } from "./findings.ts";
 import type { ResolvedOptions } from "./resolve_options.ts";
 import { estimateOf, startNotices } from "./start_notices.ts";
+import { sumOf } from "../figures.ts";
 
 /** A request as it would be sent. */
 export interface PreviewedRequest {
@@ -50,8 +51,8 @@ export function previewOf(
   const { info, warnings } = startNotices(context, inputs, found);
   const { promptTokens, completionTokens, costUsd } = estimateOf(context, found);
   return {
-    total: found.reduce((sum, { total }) => sum + total, 0),
-    toAsk: found.reduce((sum, { plan }) => sum + plan.toAsk, 0),
+    total: sumOf(found, ({ total }) => total),
+    toAsk: sumOf(found, ({ plan }) => plan.toAsk),
     notes: [...info, ...warnings],
     promptTokens,
     completionTokens,

@@ -6,7 +6,7 @@
  */
 
 import { tokenLimitOf } from "../engine/answers/mod.ts";
-import { formatCount, formatCountOf, formatRoughUsd } from "../figures.ts";
+import { formatCount, formatCountOf, formatRoughUsd, sumOf } from "../figures.ts";
 import { describeEstimate, type Estimate, estimate } from "../prices/mod.ts";
 import type { RunContext } from "./context.ts";
 import { MODELS_SHOWN, type Preflight } from "./findings.ts";
@@ -38,10 +38,6 @@ export function estimateOf(
   });
 }
 
-function sumOf(found: readonly Preflight[], countOf: (one: Preflight) => number): number {
-  return found.reduce((total, one) => total + countOf(one), 0);
-}
-
 /** Creates the notices, one sentence each. */
 export function startNotices(
   context: Pick<RunContext, "generator" | "prepared">,
@@ -67,8 +63,8 @@ function reaskedNotes(
   context: Pick<RunContext, "generator" | "prepared">,
   found: readonly Preflight[],
 ): string[] {
-  const count = found.reduce((total, { reasked }) => total + reasked, 0);
-  const left = found.reduce((total, { leftAnswered }) => total + leftAnswered, 0);
+  const count = sumOf(found, ({ reasked }) => reasked);
+  const left = sumOf(found, ({ leftAnswered }) => leftAnswered);
   const kept = left === 0 ? [] : [
     `${formatCount(left)} chosen ${
       left === 1 ? "row has a result and is" : "rows have results and are"
@@ -143,8 +139,8 @@ const MOST_INPUTS = 20;
 function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   const more = lines.length - MOST_INPUTS;
   if (more <= 0) return [...lines];
-  const rows = rest?.reduce((total, one) => total + one.rows, 0);
-  const bad = rest?.reduce((total, one) => total + one.bad.count, 0) ?? 0;
+  const rows = rest && sumOf(rest, (one) => one.rows);
+  const bad = sumOf(rest ?? [], (one) => one.bad.count);
   const said = [
     ...(rows === undefined ? [] : [`: ${formatCountOf(rows, "row")}`]),
     ...(bad === 0 ? [] : [`, ${formatCount(bad)} bad`]),
@@ -222,7 +218,7 @@ function countLines(inputs: readonly string[], found: readonly Found[]): string[
       [one.failed, "failed before"],
       [one.merged, "merged as identical"],
       [one.changed, "edited since"],
-      [one.resent.values().reduce((total, count) => total + count, 0), "sent differently now"],
+      [sumOf(one.resent.values(), (count) => count), "sent differently now"],
       [one.bad.count, "bad"],
     ] as const;
     const said = extras.filter(([count]) => count > 0).map(([count, what]) =>

@@ -21,6 +21,7 @@ import { badRowUid, rescuedFilesOf } from "../sink/mod.ts";
 import { RowParser, type RowParserOptions } from "../source/mod.ts";
 import { type EndpointName, endpointProblem } from "../teacher/mod.ts";
 import type { Audit, Damage } from "./audit.ts";
+import { sumOf } from "../figures.ts";
 
 /** Options of {@linkcode verify}. Row options and samples default to those in `run.json`. */
 export interface VerifyOptions extends RowOptions {
@@ -150,7 +151,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
     badRows: found.bad.count,
     mergedDuplicates: found.merged,
     changed: found.changed,
-    resent: found.resent.values().reduce((total, count) => total + count, 0),
+    resent: sumOf(found.resent.values(), (count) => count),
     surplus,
     strangers: isWhole ? audit.orphans : 0,
     damage: audit.damage,

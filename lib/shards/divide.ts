@@ -5,7 +5,7 @@
  */
 
 import { SourceError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount, sumOf } from "../figures.ts";
 import {
   type Border,
   type Divisible,
@@ -78,7 +78,7 @@ export async function divide(
   const candidates = await candidatesOf(files, options);
   const isIndivisible = candidates.every(({ how }) => how.kind !== "anywhere");
   if (isIndivisible) refuseTooFew(candidates, count);
-  const total = candidates.reduce((sum, { how }) => sum + how.size, 0);
+  const total = sumOf(candidates, ({ how }) => how.size);
   const targets = Array.from({ length: count - 1 }, (_, i) => total * (i + 1) / count);
   const inputs: PlannedInput[] = [];
   const starts: ShardStart[] = [{ input: 0, ...START }];
@@ -173,7 +173,7 @@ function spread(starts: readonly ShardStart[], candidates: readonly Candidate[])
 }
 
 function refuseTooFew(candidates: readonly Candidate[], count: number): void {
-  const pieces = candidates.reduce((sum, { how }) => sum + how.pieces.length, 0);
+  const pieces = sumOf(candidates, ({ how }) => how.pieces.length);
   if (pieces >= count) return;
   const [{ path }] = candidates;
   const name = candidates.length === 1 ? `"${path}"` : `${candidates.length} files`;

@@ -7,7 +7,7 @@
 
 import { basename, dirname } from "../deps/std_path.ts";
 import { LockedError, SourceError, UsageError } from "../errors.ts";
-import { formatCount } from "../figures.ts";
+import { formatCount, sumOf } from "../figures.ts";
 import { cannotRead, makeFolder } from "../files.ts";
 import { type InputOptions, type InputPiece, START } from "../formats/mod.ts";
 import { OWN_FOLDER, splitPath } from "../paths.ts";
@@ -92,11 +92,11 @@ function optionsOf({ format, json_columns }: PlannedInput, options: InputOptions
 export function shareOfRows(plan: ShardPlan, index: number): number {
   const pieces = piecesOf(plan, index);
   if (plan.inputs.every(({ end }) => end !== null)) {
-    const all = plan.inputs.reduce((sum, { end }) => sum + end!.rows, 0);
-    const own = pieces.reduce((sum, { part }) => sum + part!.to.rows - part!.from.rows, 0);
+    const all = sumOf(plan.inputs, ({ end }) => end!.rows);
+    const own = sumOf(pieces, ({ part }) => part!.to.rows - part!.from.rows);
     return all === 0 ? 0 : own / all;
   }
-  const all = plan.inputs.reduce((sum, { length }) => sum + length, 0);
+  const all = sumOf(plan.inputs, ({ length }) => length);
   const own = pieces.reduce((sum, { path, part }) => {
     const whole = plan.inputs.find((input) => input.path === path)!.length;
     return sum + (part === undefined ? whole : part.to.byte - part.from.byte);

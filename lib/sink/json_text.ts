@@ -5,7 +5,7 @@
  * @module
  */
 
-import { isTooDeep } from "../json.ts";
+import { endOfString, endOfValue, isTooDeep, skipSpace } from "../json.ts";
 
 /**
  * The JSON text of a value, with U+FFFD for each lone surrogate.
@@ -102,12 +102,6 @@ export interface Remainder {
 
 const QUOTE = 34;
 const COMMA = 44;
-const OPENING_BRACKET = 91;
-const BACKSLASH = 92;
-const CLOSING_BRACKET = 93;
-const OPENING_BRACE = 123;
-const CLOSING_BRACE = 125;
-const SPACE = 32;
 
 /** Finds the members of the outermost object. */
 export function topLevelMembers(text: string): Member[] {
@@ -144,51 +138,4 @@ export function withoutMembers(text: string, names: readonly string[]): Remainde
 
 function unquoted(name: string): string {
   return name.includes("\\") ? JSON.parse(name) : name.slice(1, -1);
-}
-
-function skipSpace(text: string, at: number): number {
-  while (text.charCodeAt(at) <= SPACE) at++;
-  return at;
-}
-
-function endOfValue(text: string, start: number): number {
-  const first = text.charCodeAt(start);
-  if (first === QUOTE) return endOfString(text, start);
-  if (first === OPENING_BRACE || first === OPENING_BRACKET) return endOfNested(text, start);
-  let at = start;
-  while (at < text.length && !endsLiteral(text.charCodeAt(at))) at++;
-  return at;
-}
-
-function endsLiteral(code: number): boolean {
-  return code === COMMA || code === CLOSING_BRACE || code <= SPACE;
-}
-
-/** Brackets of both kinds are counted together: valid JSON closes them in order. */
-function endOfNested(text: string, start: number): number {
-  let depth = 0;
-  let at = start;
-  while (at < text.length) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) {
-      at = endOfString(text, at);
-      continue;
-    }
-    at++;
-    if (code === OPENING_BRACE || code === OPENING_BRACKET) depth++;
-    else if ((code === CLOSING_BRACE || code === CLOSING_BRACKET) && --depth === 0) break;
-  }
-  return at;
-}
-
-/** A quote ends a string unless an odd number of backslashes stands before it. */
-function endOfString(text: string, start: number): number {
-  let quote = start;
-  while (true) {
-    quote = text.indexOf('"', quote + 1);
-    if (quote === -1) return text.length;
-    let before = quote - 1;
-    while (text.charCodeAt(before) === BACKSLASH) before--;
-    if ((quote - before) % 2 === 1) return quote + 1;
-  }
 }

@@ -9,6 +9,8 @@
  * @module
  */
 
+import { endOfString, endOfValue, skipSpace } from "../json.ts";
+
 /** A JSON object of unknown content. */
 export type JsonObject = Record<string, unknown>;
 
@@ -85,17 +87,6 @@ function repairedJson(text: string): string {
   return repaired;
 }
 
-/** The end (exclusive) of the string that starts with a quote at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let quote = text.indexOf('"', start + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
-    // A quote ends the string unless an odd number of backslashes stands before it.
-    let before = quote - 1;
-    while (text[before] === "\\") before--;
-    if ((quote - before) % 2 === 1) return quote + 1;
-  }
-  return text.length;
-}
-
 function escaped(control: string): string {
   return `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
@@ -151,30 +142,4 @@ function elementOf(text: string, start: number, index: number): number | undefin
     at = skipSpace(text, at + 1);
   }
   return at < text.length && text[at] !== "]" ? at : undefined;
-}
-
-/** Brackets of both kinds are counted together: JSON closes them in order. */
-function endOfValue(text: string, start: number): number {
-  let depth = 0, at = start;
-  while (at < text.length) {
-    const char = text[at];
-    if (char === '"') {
-      at = endOfString(text, at);
-      if (depth === 0) return at;
-    } else if (char === "{" || char === "[") {
-      depth++;
-      at++;
-    } else if (char === "}" || char === "]") {
-      if (depth === 0) return at;
-      at++;
-      if (--depth === 0) return at;
-    } else if (depth === 0 && (char === "," || char <= " ")) return at;
-    else at++;
-  }
-  return at;
-}
-
-function skipSpace(text: string, at: number): number {
-  while (text[at] <= " ") at++;
-  return at;
 }

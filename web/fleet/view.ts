@@ -6,6 +6,7 @@
 
 import type { ShardPlan } from "../../lib/shards/mod.ts";
 import type { RunStatus, StatusError } from "../../lib/run/mod.ts";
+import { sumOf } from "../../lib/figures.ts";
 
 /**
  * The state of a run. `waiting` has not begun; `silent` has missed three beats, and `dead` twelve.
@@ -108,8 +109,10 @@ export function fleetView(
   const states: Partial<Record<FleetState, number>> = {};
   for (const { state } of rows) states[state] = (states[state] ?? 0) + 1;
   const all = known.map(({ status }) => status);
-  const total = rows.some((row) => row.total === null) ? null : sum(rows, (row) => row.total ?? 0);
-  const done = sum(rows, (row) => row.done), rate = sum(rows, (row) => row.rate_per_s);
+  const total = rows.some((row) => row.total === null)
+    ? null
+    : sumOf(rows, (row) => row.total ?? 0);
+  const done = sumOf(rows, (row) => row.done), rate = sumOf(rows, (row) => row.rate_per_s);
   const costs = all.map(({ spent_usd, cost_usd }) => spent_usd ?? cost_usd);
   const models = [...new Set(all.map(({ model }) => model))].filter((model) => model !== "");
   return {
@@ -119,11 +122,11 @@ export function fleetView(
     runs: rows.length,
     total,
     done,
-    failed: sum(rows, (row) => row.failed),
-    in_flight: sum(rows, (row) => row.in_flight),
+    failed: sumOf(rows, (row) => row.failed),
+    in_flight: sumOf(rows, (row) => row.in_flight),
     rate_per_s: rate,
     eta_s: etaOf(rows, total, done, rate),
-    cost_usd: costs.every((cost) => cost === null) ? null : sum(costs, (cost) => cost ?? 0),
+    cost_usd: costs.every((cost) => cost === null) ? null : sumOf(costs, (cost) => cost ?? 0),
     errors: errorsOf(all),
     teachers: teachersOf(all.filter(({ ended }) => !ended)),
     rows: rows.slice(0, mostRows),
@@ -195,8 +198,8 @@ export function rowsOf({ inputs, starts }: ShardPlan, index: number): number | n
   if (inputs.some(({ end }) => end === null)) return null;
   const before = (place: ShardPlan["starts"][number] | undefined) =>
     place === undefined
-      ? sum(inputs, ({ end }) => end!.rows)
-      : sum(inputs.slice(0, place.input), ({ end }) => end!.rows) + place.rows;
+      ? sumOf(inputs, ({ end }) => end!.rows)
+      : sumOf(inputs.slice(0, place.input), ({ end }) => end!.rows) + place.rows;
   return before(starts[index + 1]) - before(starts[index]);
 }
 
@@ -222,8 +225,4 @@ function teachersOf(all: readonly RunStatus[]): Record<string, number> {
     }
   }
   return Object.fromEntries([...states].map(([state, addresses]) => [state, addresses.size]));
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }
