@@ -178,6 +178,7 @@ function addressOf(value: unknown, place: string, reading: Reading): string | Ro
 
 function ofText(text: string, place: string, reading: Reading): string | RowProblem {
   if (/^https?:\/\/\S/i.test(text) || /^data:image\//i.test(text)) return text;
+  if (text.length > LONGEST_PATH && IMAGE_BYTES.test(text)) return ofBytes(text, place);
   const path = /^file:\/\//i.test(text) ? pathOf(text) : text;
   if (path === undefined || path.trim() === "" || /^(data:|[a-z][\w+.-]*:\/\/)/i.test(path)) {
     return mustBe(place, "an address (http, https, data:image/) or a path", text);
@@ -185,6 +186,11 @@ function ofText(text: string, place: string, reading: Reading): string | RowProb
   (reading.files ??= []).push(path);
   return path;
 }
+
+/** A longer text is no path that a system has. */
+const LONGEST_PATH = 4_096;
+/** How PNG, JPEG, GIF and WebP begin as base64. */
+const IMAGE_BYTES = /^(?:iVBORw0KGgo|\/9j\/|R0lGOD|UklGR)/;
 
 function pathOf(address: string): string | undefined {
   const { host, pathname } = URL.parse(address) ?? { host: "?", pathname: "" };

@@ -26,6 +26,12 @@ export function isEmptyList(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
+/** A value's own field; every object inherits `constructor`. */
+export function own(value: unknown, key: string): unknown {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as Record<string, unknown>)[key];
+}
+
 /** Adds a field. A plain assignment would change the prototype where the name is `__proto__`. */
 export function define(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, {

@@ -10,7 +10,7 @@ import { hasImages, withImages } from "./images.ts";
 import { has, isBlank, isEmptyList } from "./json_values.ts";
 import { conversationOf, isColumns, isSystem, withSystem } from "./messages.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
-import { oldAnswerIn, turnsOfTranscript } from "./transcripts.ts";
+import { oldAnswerIn, turnsOfHelpSteer, turnsOfTranscript } from "./transcripts.ts";
 import { fieldInside, noPrompt, type Template } from "./template.ts";
 
 /** What a row looks like. */
@@ -190,9 +190,8 @@ function userMessage(content: unknown, name: string): Message[] | RowProblem {
     return mustBe(name, "a string", content, () => fieldInside(name, content));
   }
   if (isBlank(content)) return mustBe(name, "more than white space", content);
-  const problem = oldAnswerIn(content, name);
-  if (problem !== undefined && name !== "template") return problem;
-  return [{ role: "user", content }];
+  if (name === "template") return [{ role: "user", content }];
+  return oldAnswerIn(content, name) ?? turnsOfHelpSteer(content) ?? [{ role: "user", content }];
 }
 
 const CHAT_PATH = "/chat/completions";

@@ -6,7 +6,7 @@
  */
 
 import { closestString, levenshteinDistance } from "../deps/std_text.ts";
-import { holdsNumber, isBlank, parseLossless } from "./json_values.ts";
+import { holdsNumber, isBlank, own, parseLossless } from "./json_values.ts";
 import { TEXTS_IN_TURN } from "./messages.ts";
 import { RowProblem } from "./problem.ts";
 
@@ -91,11 +91,6 @@ function fill(
 function valueAt(row: unknown, slot: Slot): unknown {
   const whole = own(row, slot.name);
   return whole !== undefined || slot.path.length === 1 ? whole : slot.path.reduce(own, row);
-}
-
-function own(value: unknown, key: string): unknown {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-  return (value as Record<string, unknown>)[key];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -186,7 +181,7 @@ function isNoName(name: string): boolean {
 function insideHint(row: Fields): string {
   for (const [name, value] of Object.entries(row)) {
     if (/^(?:params|request|modelInput)$/.test(name)) continue;
-    if (isConversation(fieldOf(value, "messages"))) {
+    if (isConversation(own(value, "messages"))) {
       return `the messages are in "${name}": extract them with jq -c ${word(jqPath(name))}`;
     }
   }
@@ -196,6 +191,11 @@ function insideHint(row: Fields): string {
       ? `use --prompt-field ${word(texts)}`
       : `use --template ${word(`{{${texts}.0}}`)} for the first text of the list`;
   }
+  if (typeof own(own(row.chat, "turn_1"), "Human") === "string") return MOSS;
+  const [from, to] = Object.keys(row.translation ?? {}).filter((name) => /^[a-z]{2,3}$/.test(name));
+  if (to !== undefined) {
+    return `use --template ${word(`Translate from ${from} to ${to}: {{translation.${from}}}`)}`;
+  }
   if (typeof row.text === "string" && "parent_id" in row && typeof row.role === "string") {
     return "it is one message of a tree: keep the first ones with " +
       "jq -c 'select(.parent_id == null) | {prompt: .text}'";
@@ -203,17 +203,21 @@ function insideHint(row: Fields): string {
   return "";
 }
 
+const MOSS = "it is a dialogue of MOSS: send its first turn with " +
+  'jq -c \'{system: .meta_instruction, prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | ' +
+  'rtrimstr("\\n") | rtrimstr("<eoh>"))}\'';
+
 /** Advice for requests and lines of batch files of other APIs than chat completions. */
 function batchHint({ params, request, modelInput, contents, input, instructions }: Fields): string {
-  if (isConversation(fieldOf(params, "messages"))) {
+  if (isConversation(own(params, "messages"))) {
     return "it is a line of an Anthropic batch: extract it with " +
       "jq -c '{custom_id, system: .params.system, messages: .params.messages}'";
   }
-  if (Array.isArray(fieldOf(request, "contents"))) {
+  if (Array.isArray(own(request, "contents"))) {
     return "it is a line of a Gemini batch: extract it with " +
       "jq -c '{id: .key, prompt: .request.contents[-1].parts[0].text}'";
   }
-  if (Array.isArray(contents) && fieldOf(contents[0], "parts") !== undefined) {
+  if (Array.isArray(contents) && own(contents[0], "parts") !== undefined) {
     return "it is a request of Gemini's API: extract it with " +
       "jq -c '{prompt: .contents[-1].parts[0].text}'";
   }
@@ -221,27 +225,29 @@ function batchHint({ params, request, modelInput, contents, input, instructions 
     return "it is a request of OpenAI's responses API: extract it with " +
       "jq -c '{system: .instructions, prompt: .input}'";
   }
-  if (isConversation(fieldOf(modelInput, "messages"))) {
+  if (isConversation(own(modelInput, "messages"))) {
     return "it is a line of a Bedrock batch: extract it with " +
       "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'";
   }
   return "";
 }
 
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? own(value, name) : undefined;
-}
-
-/** Advice for an object in the place of a prompt: OpenAssistant's trees, PRM800K. */
+/** Advice for an object or a list in the place of a prompt: OpenAssistant's trees, PRM800K, BFCL. */
 export function fieldInside(name: string, value: unknown): string {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return "";
+  if (typeof value !== "object" || value === null) return "";
+  if (Array.isArray(value)) {
+    if (isConversation(value)) return `use --prompt-field ${word(name)}`;
+    if (!isConversation(value[0])) return "";
+    return "it holds a list of messages for each turn: send the first one with " +
+      `jq -c ${word(`{id, messages: ${jqPath(name)}[0], tools: .function}`)}`;
+  }
   const texts = Object.entries(value).filter(([, text]) => typeof text === "string");
   const field = likelyPromptField(Object.fromEntries(texts));
   return field === undefined ? "" : `use --template ${word(`{{${name}.${field}}}`)}`;
 }
 
 /** The field that is most likely the prompt; undefined where none is. */
-export function likelyPromptField(row: Fields): string | undefined {
+function likelyPromptField(row: Fields): string | undefined {
   const names = Object.keys(row).filter((name) => isPrompt(row[name]));
   const mistyped = names.find((name) => isNearly(name, KNOWN));
   if (mistyped !== undefined) return mistyped;

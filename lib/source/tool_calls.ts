@@ -6,7 +6,14 @@
 
 import { isObject } from "../json.ts";
 import type { Message } from "../teacher/mod.ts";
-import { has, holdsNumber, isBlank, parseLossless, withoutNulls } from "./json_values.ts";
+import {
+  has,
+  holdsNumber,
+  isBlank,
+  isRawJson,
+  parseLossless,
+  withoutNulls,
+} from "./json_values.ts";
 import { mustBe, type Reading, RowProblem } from "./problem.ts";
 
 const A_CALL = 'a call or a list of calls such as {"name":"f","arguments":{}}';
@@ -216,7 +223,9 @@ const TYPES: ReadonlyMap<string, string> = new Map([
  * `{"x":{"type":"int, optional","description":…}}`. */
 function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   const { parameters } = tool;
-  if (!isObject(parameters) || typeof parameters.type === "string") return tool;
+  if (!isObject(parameters)) return tool;
+  if (parameters.type === "dict") return { ...tool, parameters: withJsonTypes(parameters) };
+  if (typeof parameters.type === "string") return tool;
   const entries = Object.entries(parameters);
   const isByName = entries.length > 0 &&
     entries.every(([, one]) => isObject(one) && typeof one.type === "string");
@@ -230,6 +239,20 @@ function withSchema(tool: Record<string, unknown>): Record<string, unknown> {
   });
   const schema = { type: "object", properties: Object.fromEntries(properties) };
   return { ...tool, parameters: required.length === 0 ? schema : { ...schema, required } };
+}
+
+/** A schema with JSON's names of types in place of Python's, which BFCL has. */
+function withJsonTypes(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withJsonTypes);
+  if (!isObject(schema) || isRawJson(schema)) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([name, value]) => [
+      name,
+      name === "type" && typeof value === "string"
+        ? TYPES.get(value) ?? value
+        : withJsonTypes(value),
+    ]),
+  );
 }
 
 function isNamed(call: unknown): boolean {

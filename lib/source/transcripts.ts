@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Message } from "../teacher/mod.ts";
 import { RowProblem } from "./problem.ts";
 
 const SPEAKER = /(?:^|\n\n)(Human|Assistant):[ \n]?/;
@@ -20,6 +21,22 @@ export function turnsOfTranscript(text: string): unknown[] | undefined {
   return turns;
 }
 
+const TURN_MARK = "<extra_id_1>";
+const TURN = /\n?<extra_id_1>(User|Assistant)\n/;
+
+/** The turns of a prompt of HelpSteer, whose first one, the user's, has no mark, up to the last one of the user;
+ * undefined for any other text. */
+export function turnsOfHelpSteer(text: string): Message[] | undefined {
+  if (!text.includes(TURN_MARK)) return undefined;
+  const [first, ...parts] = text.split(TURN);
+  const turns: Message[] = [{ role: "user", content: first }];
+  for (let i = 0; i < parts.length; i += 2) {
+    turns.push({ role: parts[i].toLowerCase(), content: parts[i + 1] });
+  }
+  while (turns.at(-1)?.role === "assistant") turns.pop();
+  return turns.length === 1 && parts.length === 0 ? undefined : turns;
+}
+
 /** Chat templates and the like: how their texts begin, what stands before an answer, and before another turn. */
 const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
@@ -32,15 +49,24 @@ const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string]
   [/^\[INST\]/, "[/INST]", "[INST]"],
   [/^### Human:/, "### Assistant:", "### Human:"],
   [/^Below is an instruction/, "### Response:", "### Instruction:"],
+  [/^### Instruction:/, "### Response:", "### Instruction:"],
+  [/^<\|(?:user|system)\|>/, "<|assistant|>", "<|user|>"],
+  [/^<\|prompter\|>/, "<|assistant|>", "<|prompter|>"],
+  [/^<｜User｜>/, "<｜Assistant｜>", "<｜User｜>"],
+  [/^<\|START_OF_TURN_TOKEN\|>/, "<|CHATBOT_TOKEN|>", "<|USER_TOKEN|>"],
   [/^Human:/, "\n\nAssistant:", "\n\nHuman:"],
-  [/^USER:/i, "ASSISTANT:", "USER:"],
+  [/^User:/, "\nAssistant:", "\nUser:"],
+  [/^(?:USER:|A chat between a )/, "ASSISTANT:", "USER:"],
+  [/^The conversation between human and AI assistant/, "[|AI|]", "[|Human|]"],
 ];
 
 /** The first letters of all of them: most prompts begin otherwise. */
-const MAY_BEGIN = /^\s*(?:<|\[INST\]|### H|Below is an i|Human:|USER:)/i;
-const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>)?\s*/;
+const MAY_BEGIN =
+  /^\s*(?:<|\[INST\]|### [HI]|Below is an i|Human:|User:|USER:|A chat b|The conversation b)/;
+const FIRST_TOKEN = /^\s*(?:<s>|<bos>|<\|begin_of_text\|>|<｜begin▁of▁sentence｜>)?\s*/;
 /** What may follow without an answer: an end token, or the tag with which templates begin a reasoning. */
-const NO_ANSWER = /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<end_of_turn>|<\/s>|<think>)?\s*$/;
+const NO_ANSWER =
+  /^\s*(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<\|endoftext\|>|<end_of_turn>|<｜end▁of▁sentence｜>|<\|END_OF_TURN_TOKEN\|>|<\/s>|<think>)?\s*$/;
 
 /** The problem of a text that holds a whole conversation, with an answer at its end; undefined for any other. */
 export function oldAnswerIn(text: string, field: string): RowProblem | undefined {
@@ -49,7 +75,7 @@ export function oldAnswerIn(text: string, field: string): RowProblem | undefined
   const format = FORMATS.find(([begins]) => begins.test(own));
   if (format === undefined) return undefined;
   const [, answer, turn] = format;
-  const at = own.lastIndexOf(answer);
+  const at = lastLabel(own, answer);
   const rest = own.slice(at + answer.length);
   if (at < 0 || NO_ANSWER.test(rest) || rest.includes(turn)) return undefined;
   return new RowProblem(
@@ -57,3 +83,22 @@ export function oldAnswerIn(text: string, field: string): RowProblem | undefined
     () => `remove it, or send the text as it is with --template '{{${field}}}'`,
   );
 }
+
+/** Where the last answer begins, or -1. A prompt may also ask about the label. */
+function lastLabel(text: string, label: string): number {
+  let at = text.lastIndexOf(label);
+  while (
+    at > 0 && MAY_BE_MENTIONED.test(label) &&
+    MENTIONS.test(text.slice(Math.max(0, at - LONGEST_WORD), at))
+  ) {
+    at = text.lastIndexOf(label, at - 1);
+  }
+  return at;
+}
+
+/** Labels of plain letters: anything else is a template's mark. */
+const MAY_BE_MENTIONED = /^[A-Z]/;
+/** What stands before a label that is mentioned: a quote, or a word that ends no turn. */
+const MENTIONS =
+  /(?:["'`“‘«「(]|\b(?:an?|the|and|or|of|with|does|is|are|like|as|than|says?|writes?|called|named|labels?|markers?|prefix(?:es)?|keywords?|strings?|tokens?|tags?|words?|terms?|texts?)\s+)$/i;
+const LONGEST_WORD = 16;

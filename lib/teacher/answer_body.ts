@@ -49,12 +49,22 @@ function completionIn(
 ): AnswerBody | undefined {
   if (typeof value === "string") {
     const object = value.includes('"choices"') ? asObject(parseJson(value)) : undefined;
-    return object !== undefined && "choices" in object ? { object, text: value } : undefined;
+    return object !== undefined && holdsChoices(object) ? { object, text: value } : undefined;
   }
   const isList = Array.isArray(value) && value.length === 1;
   const object = asObject(isList ? value[0] : value);
-  if (object === undefined || !("choices" in object)) return undefined;
+  if (object === undefined || !holdsChoices(object)) return undefined;
   return { object, text: textAt({ text, path: isList ? [name, 0] : [name] }) ?? "" };
+}
+
+/** Whether an object inside of another one is a completion, or a broken one. An answer that is JSON and a request
+ * that is quoted may have choices of another kind. */
+function holdsChoices({ choices }: JsonObject): boolean {
+  if (choices === null) return true;
+  if (!Array.isArray(choices)) return false;
+  const first = asObject(choices[0]);
+  return choices.length === 0 ||
+    (first !== undefined && ("message" in first || "delta" in first || "finish_reason" in first));
 }
 
 /** A whole answer that something follows: gateways that fail late write an error behind it, and others the same

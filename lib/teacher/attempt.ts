@@ -11,10 +11,10 @@ import { changedError, TeacherError } from "../errors.ts";
 import { type AnswerContext, readAnswer } from "./answer.ts";
 import type { AttemptShared, Deadline, Timed } from "./attempt_shared.ts";
 import type { Connection } from "./connection.ts";
-import { type BodyReader, IncomingBody, tooLong } from "./incoming_body.ts";
+import { tooLong } from "./broken_answer.ts";
+import { type BodyReader, IncomingBody } from "./incoming_body.ts";
 import {
   type AnswerHeaders,
-  isUnaskedContinue,
   lateness,
   networkError,
   refusal,
@@ -140,10 +140,10 @@ export class Attempt implements DispatchHandler, BodyReader, Timed {
     if (!this.#settled && !this.isConnected && this.#connection.wasFoundClosed) {
       return this.#dispatchElsewhere();
     }
-    if (this.isConnected && isUnaskedContinue(error)) this.#shared.connections.skipContinue();
+    const breakage = this.isConnected ? this.#connection.understood(error) : error;
     this.#release();
     if (this.#settled) return;
-    this.#breakage = error;
+    this.#breakage = breakage;
     this.#body.finish();
   }
 

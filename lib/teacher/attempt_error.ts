@@ -18,6 +18,7 @@ import {
   statedHeaders,
   wordsOf,
 } from "./error_body.ts";
+import { OddHead } from "./server_habits.ts";
 import { asObject, asText, parseJson } from "./json.ts";
 import { exhaustion, serverTime } from "./rate_headers.ts";
 import type { Redact } from "./secrets.ts";
@@ -189,9 +190,9 @@ export function networkError(
       status: 407,
     });
   }
-  if (isUnaskedContinue(error)) {
-    const message = `${place} sent "100 Continue" unasked. From now on that is skipped`;
-    return new TeacherError(message, { type: "network", code });
+  if (error instanceof OddHead) {
+    const message = `${place} sent ${error.message}. From now on that is accepted`;
+    return new TeacherError(message, { type: "network" });
   }
   if (/^Requires net access/.test(message)) {
     const reason = "Retort was started without the permission for it (--allow-net)";
@@ -261,11 +262,6 @@ function rootOf(error: unknown): { code?: string; message: string } {
 /** Whether undici reports that a proxy rejects our credentials. */
 function isProxyRefusal(message: string): boolean {
   return /\(407\)/.test(message);
-}
-
-/** Whether undici has destroyed a socket because of a `100 Continue` that no request expected. */
-export function isUnaskedContinue(error: unknown): boolean {
-  return error instanceof errors.SocketError && error.message === "bad response";
 }
 
 /** A parser's error carries the bytes that it could not read, which may hold anything. */

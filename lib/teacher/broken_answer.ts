@@ -29,6 +29,15 @@ export type BrokenCode = "broken_answer" | "web_page" | "other_api";
 /** The most characters that are shown of an answer without a message. */
 const SHOWN = 300;
 
+/** The most bytes of an answer, decoded. */
+export const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
+
+/** The error of an answer that is too long. */
+export function tooLong(status: number): TeacherError {
+  const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
+  return new TeacherError(what, { type: "response", status });
+}
+
 /** The error that a teacher states in an answer or a stream: the value of its `error` field, and the fields
  * `beside` it (TGI: `"error_type": "overloaded"`). */
 export function statedError(

@@ -1,9 +1,6 @@
 /**
  * One connection to a teacher: one socket at a time, opened again for the next request once it is closed.
  *
- * Some servers send `100 Continue` although no request asked for it. undici destroys the socket then;
- * RFC 9110 (15.2) requires clients to skip it, so it is removed from the bytes here.
- *
  * @module
  */
 
@@ -16,8 +13,14 @@ import {
   ProxyAgent,
 } from "../deps/undici.ts";
 import type { TlsSettings } from "./network_options.ts";
-import { type Reuse, RIGHT_BEHIND_MS } from "./reuse.ts";
-import { Buffer } from "node:buffer";
+import {
+  HeadFilter,
+  OddHead,
+  oddityOf,
+  type ReadableSocket,
+  type Reuse,
+  RIGHT_BEHIND_MS,
+} from "./server_habits.ts";
 
 /** What all connections to a teacher share. */
 export interface ConnectionShared {
@@ -33,10 +36,12 @@ export interface ConnectionShared {
   readonly connect: Connect;
   /** Learns from how the teacher handles its connections. */
   readonly reuse: Reuse;
-  /** Whether the teacher sends `100 Continue` that no request expected. */
-  readonly skipsContinue: boolean;
+  /** Whether the teacher sends heads that undici rejects. */
+  readonly filtersHeads: boolean;
   /** The socket of a connection has closed. */
   onClosed(connection: Connection): void;
+  /** The teacher has sent a head that undici rejects. */
+  filterHeads(): void;
 }
 
 /** undici's connector. Its types omit what it returns: its socket, or nothing yet. */
@@ -78,7 +83,8 @@ export class Connection {
   readonly #shared: ConnectionShared;
   readonly #dispatcher: Client | ProxyAgent;
   #socket: Socket | undefined;
-  #filter: UnaskedContinue | undefined;
+  #filter: HeadFilter | undefined;
+  #isFiltered = false;
   #takenAt = -1;
   #hasHead = false;
   #wasOpen = false;
@@ -137,6 +143,7 @@ export class Connection {
     if (this.isOpen && this.#answers > 0 && this.#shared.reuse.isOnce) this.hangUp();
     this.#wasOpen = this.isOpen;
     this.#filter?.expect();
+    this.#isFiltered = this.#filter !== undefined;
     this.#dispatcher.dispatch(options, handler);
   }
 
@@ -155,10 +162,18 @@ export class Connection {
     if (++this.#answers > 1) this.#shared.reuse.reused();
   }
 
-  /** Skips `100 Continue` from now on. */
-  skipContinue(): void {
+  /** The error of a response, in words of its own where another attempt can read what undici could not. */
+  understood(error: Error): Error {
+    const oddity = this.#isFiltered ? undefined : oddityOf(error);
+    if (oddity === undefined) return error;
+    this.#shared.filterHeads();
+    return new OddHead(oddity);
+  }
+
+  /** Filters heads from now on. */
+  filterHeads(): void {
     if (this.isOpen && this.#socket !== undefined) {
-      this.#filter ??= new UnaskedContinue(this.#socket);
+      this.#filter ??= new HeadFilter(this.#socket, MOST_HEAD_BYTES);
     }
   }
 
@@ -208,7 +223,8 @@ export class Connection {
     this.isOpen = true;
     this.#answers = 0;
     this.#allowed = Infinity;
-    this.#filter = this.#shared.skipsContinue ? new UnaskedContinue(socket) : undefined;
+    this.#isFiltered = this.#shared.filtersHeads;
+    this.#filter = this.#isFiltered ? new HeadFilter(socket, MOST_HEAD_BYTES) : undefined;
   }
 
   #closed(isByServer: boolean): void {
@@ -226,60 +242,5 @@ export class Connection {
     // A socket that breaks during a response, or long after the request was sent, was not an idle one.
     if (!isIdle && (this.#hasHead || now - this.#takenAt > RIGHT_BEHIND_MS)) return;
     this.#shared.reuse.closed((isIdle ? now : this.#takenAt) - this.idleSince);
-  }
-}
-
-/** The part of a socket that is used here. */
-interface ReadableSocket {
-  /** Returns the bytes that have arrived, or null if there are none. */
-  read(size?: number): Uint8Array | null;
-}
-
-const STATUS_LINE = /^HTTP\/1\.[01] 100[ \r]/;
-const STATUS_LINE_LENGTH = "HTTP/1.1 100 ".length;
-const END = "\r\n\r\n";
-
-/** Removes each `100 Continue` from the bytes of one socket. */
-class UnaskedContinue {
-  readonly #read: ReadableSocket["read"];
-  #isHeadDue = true;
-  /** The beginning of a response that may be one. */
-  #held: Buffer = Buffer.alloc(0);
-
-  /** Replaces the socket's `read` by one that leaves them out. */
-  constructor(socket: ReadableSocket) {
-    this.#read = socket.read.bind(socket);
-    socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
-  }
-
-  /** A request is sent: the next bytes begin a response. */
-  expect(): void {
-    this.#isHeadDue = true;
-  }
-
-  #readHead(size: number | undefined): Uint8Array | null {
-    while (true) {
-      const chunk = this.#read(size);
-      if (chunk === null) return null;
-      this.#held = Buffer.concat([this.#held, chunk]);
-      const rest = this.#rest();
-      if (rest === undefined) continue;
-      this.#isHeadDue = false;
-      this.#held = Buffer.alloc(0);
-      return rest;
-    }
-  }
-
-  /** The bytes after it; undefined while they are incomplete. */
-  #rest(): Buffer | undefined {
-    while (this.#held.length >= STATUS_LINE_LENGTH) {
-      if (!STATUS_LINE.test(this.#held.toString("latin1", 0, STATUS_LINE_LENGTH))) {
-        return this.#held;
-      }
-      const end = this.#held.indexOf(END);
-      if (end < 0) return undefined;
-      this.#held = this.#held.subarray(end + END.length);
-    }
-    return undefined;
   }
 }

@@ -7,7 +7,7 @@
 
 import { buildConnector } from "../deps/undici.ts";
 import { type Connect, Connection, type ConnectionShared, PROTOCOL } from "./connection.ts";
-import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./reuse.ts";
+import { Listening, Reuse, RIGHT_BEHIND_MS, WATCH_MS } from "./server_habits.ts";
 import type { TlsSettings } from "./network_options.ts";
 
 /** Settings of {@linkcode Connections}. */
@@ -32,7 +32,7 @@ export class Connections implements ConnectionShared {
   readonly connect: Connect;
   readonly listening = new Listening();
   readonly reuse = new Reuse(() => this.listening.end());
-  skipsContinue = false;
+  filtersHeads = false;
   readonly #all = new Set<Connection>();
   /** Free connections that had a socket when they were given back; the last one is taken first. */
   readonly #free: Connection[] = [];
@@ -78,11 +78,11 @@ export class Connections implements ConnectionShared {
     else this.#free.push(connection);
   }
 
-  /** The teacher has sent a `100 Continue` that no request expected: it is skipped from now on. */
-  skipContinue(): void {
-    if (this.skipsContinue) return;
-    this.skipsContinue = true;
-    for (const connection of this.#all) connection.skipContinue();
+  /** The teacher has sent a head that undici rejects: heads are filtered from now on. */
+  filterHeads(): void {
+    if (this.filtersHeads) return;
+    this.filtersHeads = true;
+    for (const connection of this.#all) connection.filterHeads();
   }
 
   onClosed(connection: Connection): void {

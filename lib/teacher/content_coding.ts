@@ -241,3 +241,34 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array {
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** The text of a whole body without a label, and without a byte order mark. */
+export function textOf(bytes: Uint8Array): string {
+  const text = utf8.decode(bytes);
+  return text.includes(REPLACEMENT) && isLatin1(bytes, text) ? latin1.decode(bytes) : text;
+}
+
+const utf8 = new TextDecoder();
+const latin1 = new TextDecoder("windows-1252");
+const REPLACEMENT = "\ufffd";
+
+/** Whether bytes that are not UTF-8 are Latin-1, which servers in front of older systems send without a label: there is
+ * no character of UTF-8 among them, and letters beyond ASCII stand alone. The half of a character that a model has left
+ * at the end of its answer is no letter of Latin-1. */
+function isLatin1(bytes: Uint8Array, text: string): boolean {
+  if (/[^\p{ASCII}\ufffd]/u.test(text)) return false;
+  let letters = 0, inRow = 0, inside = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] < FIRST_LETTER) {
+      if (bytes[i] >= 0x80) return false;
+      continue;
+    }
+    letters++;
+    if (bytes[i + 1] >= 0x80) inRow++;
+    else if (bytes[i + 1] !== QUOTE) inside++;
+  }
+  return inside > 0 && inRow * 10 < letters;
+}
+
+/** The first letter of Latin-1 beyond ASCII and control characters. */
+const FIRST_LETTER = 0xa0, QUOTE = 0x22;

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { TeacherError } from "../errors.ts";
 import { areChunkLines } from "./answer_body.ts";
 import type { AnswerHeaders } from "./attempt_error.ts";
+import { MOST_ANSWER_BYTES } from "./broken_answer.ts";
 import {
   type BodyKind,
   type ByteDecoder,
@@ -15,6 +15,7 @@ import {
   decoderFor,
   joined,
   kindOf,
+  textOf,
   withoutSpace,
 } from "./content_coding.ts";
 import { asObject, parseJson } from "./json.ts";
@@ -30,8 +31,6 @@ export interface BodyReader {
 }
 
 const MOST_ERROR_BYTES = 64 * 1024;
-/** The most bytes of an answer, decoded. */
-const MOST_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** One body. */
 export class IncomingBody implements ByteSink {
@@ -127,7 +126,8 @@ export class IncomingBody implements ByteSink {
   }
 
   #begin(first: Uint8Array): void {
-    this.#transcoder = transcoderFor(this.#headers["content-type"], this, this.#mostBytes);
+    const charset = charsetOf(first, this.#headers["content-type"]);
+    if (charset !== undefined) this.#transcoder = transcoderFor(charset, this, this.#mostBytes);
     this.#decoder = decoderFor(this.#headers["content-encoding"], first, this.#transcoder ?? this);
     this.#outer = this.#decoder ?? this.#transcoder;
   }
@@ -144,8 +144,6 @@ export class IncomingBody implements ByteSink {
     else this.#held.add(withoutSpace(start));
   }
 }
-
-const decoder = new TextDecoder();
 
 /** The chunks of one body. */
 class HeldBytes {
@@ -171,7 +169,7 @@ class HeldBytes {
 
   /** All chunks as text without a byte order mark. */
   text(): string {
-    return decoder.decode(this.all());
+    return textOf(this.all());
   }
 
   /** Removes all chunks. */
@@ -182,32 +180,33 @@ class HeldBytes {
 
 const NOTHING = new Uint8Array(0);
 
-/** The error of an answer that is too long. */
-export function tooLong(status: number): TeacherError {
-  const what = `The answer is longer than ${MOST_ANSWER_BYTES / 1024 / 1024} MiB`;
-  return new TeacherError(what, { type: "response", status });
+/** The charset that a body's byte order mark names, else its label (the field `content-type`). `first`: its first
+ * bytes. */
+function charsetOf(
+  [a, b]: Uint8Array,
+  label: string | readonly string[] | undefined,
+): string | undefined {
+  if (a === 0xff && b === 0xfe) return "utf-16le";
+  if (a === 0xfe && b === 0xff) return "utf-16be";
+  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label ?? ""))?.[1];
 }
 
-const LINE_END = 0x0a;
-
 /**
- * Turns the lines of a body into UTF-8 where they are not, by the charset that its label names.
+ * Turns the lines of a body into UTF-8 where they are not.
  *
- * @param label The field `content-type`.
+ * @param charset The name of their charset.
  * @param sink Where the body goes.
  * @param mostBytes The most that are held for the end of a line.
- * @returns What to put the body into; undefined if the label names UTF-8, nothing, or what is no charset.
+ * @returns What to put the body into; undefined for UTF-8, and for what is no charset.
  */
 function transcoderFor(
-  label: string | readonly string[] | undefined,
+  charset: string,
   sink: ByteSink,
   mostBytes: number,
 ): Transcoder | undefined {
-  if (label === undefined) return undefined;
-  const name = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(String(label))?.[1];
-  if (name === undefined || /^utf-?8$/i.test(name)) return undefined;
+  if (/^utf-?8$/i.test(charset)) return undefined;
   try {
-    return new Transcoder(new TextDecoder(name), sink, mostBytes);
+    return new Transcoder(new TextDecoder(charset), sink, mostBytes);
   } catch {
     return undefined;
   }
@@ -278,3 +277,4 @@ class Transcoder implements ByteSink {
 }
 
 const encoder = new TextEncoder();
+const LINE_END = 0x0a;

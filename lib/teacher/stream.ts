@@ -167,8 +167,8 @@ export class StreamReader implements EventSink {
     if (parts.id === "") parts.id = asText(chunk.id);
     if (parts.model === "") parts.model = asText(chunk.model);
     parts.serviceTier = asText(chunk.service_tier) || parts.serviceTier;
-    // Moonshot puts the usage into the choice.
-    const usage = chunk.usage ?? choice?.usage;
+    // Moonshot puts the usage into the choice, Groq into a field of its own.
+    const usage = chunk.usage ?? choice?.usage ?? asObject(chunk.x_groq)?.usage;
     if (usage !== undefined && usage !== null && !countsNothing(usage, parts.usage)) {
       parts.usage = usage;
     }

@@ -71,6 +71,7 @@ export const THINK_TAGS: readonly ThinkTags[] = [
   ["<longcat_think>", "</longcat_think>"], // LongCat
   ["◁think▷", "◁/think▷"], // Kimi-VL
   ["<|channel>thought\n", "<channel|>"], // Gemma 4
+  ["<unused94>thought\n", "<unused95>"], // MedGemma
   ["<|inner_prefix|>", "<|inner_suffix|>"], // Apertus
   ["<|begin_of_thought|>", "<|end_of_thought|>"], // OpenThinker
   ["<|START_THINKING|>", "<|END_THINKING|>"], // Command A Reasoning

@@ -150,6 +150,21 @@ export const MORE_QUIRKS: ServerGroup = {
       ]),
     ),
     whole(
+      "Groq",
+      "its counts in `x_groq`",
+      events([
+        delta("42"),
+        finish("stop", { x_groq: { id: "r", usage: USAGE } }),
+        DONE,
+      ]),
+      { distill: { prompt_tokens: 7, completion_tokens: 11 } },
+    ),
+    passing(
+      "gateways that quote the request",
+      "an error beside a text that holds other choices",
+      json({ error: { message: "overloaded" }, request: '{"choices":[{"text":"A"}]}' }),
+    ),
+    whole(
       "vLLM (NousResearch/hermes-agent#91373)",
       "the finish reason on the last token, and counts in a chunk of their own",
       events([

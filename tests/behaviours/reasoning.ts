@@ -148,6 +148,9 @@ export const REASONING: ServerGroup = {
     one("Gemma 4", "`<|channel>thought…<channel|>`", {
       content: "<|channel>thought\nwhy<channel|>42",
     }),
+    one("MedGemma", "`<unused94>thought…<unused95>`", {
+      content: "<unused94>thought\nwhy<unused95>42",
+    }),
     one("gpt-oss, raw", "its channels as text", { content: HARMONY }),
     streamed("gpt-oss, raw", "its channels as text", [
       { content: HARMONY.slice(0, 30) },

@@ -167,6 +167,31 @@ const CAFE = { result: { response: "café" } } as const;
 const CAFE_TEXT = answer("café").body as string;
 const IN_LATIN1 = "application/json; charset=ISO-8859-1";
 
+function utf16(order: "little" | "big"): Uint8Array {
+  const bytes = new Uint8Array(2 * TEXT.length + 2), view = new DataView(bytes.buffer);
+  [..."\ufeff" + TEXT].forEach((letter, i) =>
+    view.setUint16(2 * i, letter.charCodeAt(0), order === "little")
+  );
+  return bytes;
+}
+
+/** A text with some bytes in the place of its `@`. */
+function spliced(text: string, bytes: readonly number[]): Uint8Array {
+  return new Uint8Array([...latin1(text)].flatMap((one) => one === 0x40 ? bytes : [one]));
+}
+
+function oddHead(fields: string): Reply {
+  const line = fields.includes("\r") ? "\r\n" : "\n";
+  return { body: "", raw: `HTTP/1.1 200 OK${line}${fields}${TEXT}` };
+}
+
+/** The first such head costs an attempt, no other one does. */
+const ODD_HEADS = {
+  flags: ["-c", "1"],
+  rows: 3,
+  expected: { result: { response: "42", distill: { attempts: 2 } }, counts: [3, 0, 0], posts: 4 },
+} as const;
+
 /** Bytes that are not UTF-8, or whose length is not what the head says. */
 const BYTES: readonly ServerCase[] = [
   {
@@ -197,6 +222,36 @@ const BYTES: readonly ServerCase[] = [
       ],
     }, "text/event-stream; charset=windows-1252")],
     expected: { result: { response: "caféé" } },
+  },
+  ...[utf16("little"), utf16("big")].map((body, i) => ({
+    who: "gateways on Windows",
+    sends: `UTF-16, ${i === 0 ? "little" : "big"} endian, with a byte order mark and no label`,
+    script: [{ headers: {}, body }],
+    expected: RESULT,
+  })),
+  {
+    who: "gateways to older systems",
+    sends: "Latin-1 without a label",
+    script: [{ ...answer(""), body: latin1(answer("café, déjà vu").body as string) }],
+    expected: { result: { response: "café, déjà vu" } },
+  },
+  {
+    who: "models that write half of an emoji",
+    sends: "bytes that are half of a character, in UTF-8",
+    script: [{ ...WHOLE, body: spliced(answer("fine @").body as string, [0xf0, 0x9f, 0x98]) }],
+    expected: { result: { response: "fine \ufffd" } },
+  },
+  {
+    who: "proxies that add what is there",
+    sends: "`Content-Length` twice, with the same value",
+    script: [oddHead(`content-length: ${TEXT.length}\r\nContent-Length: ${TEXT.length}\r\n\r\n`)],
+    ...ODD_HEADS,
+  },
+  {
+    who: "small servers written by hand",
+    sends: "a head whose lines end in LF alone",
+    script: [oddHead(`x-a: b\ncontent-length: ${TEXT.length}\n\n`)],
+    ...ODD_HEADS,
   },
   {
     who: "gateways that pad",

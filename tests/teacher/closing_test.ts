@@ -8,7 +8,7 @@ import { Aborts, Deadlines } from "../../lib/teacher/attempt_shared.ts";
 import { Attempt } from "../../lib/teacher/attempt.ts";
 import { Connections } from "../../lib/teacher/connections.ts";
 import { openaiCompatible } from "../../lib/teacher/openai_compatible.ts";
-import { Reuse } from "../../lib/teacher/reuse.ts";
+import { Reuse } from "../../lib/teacher/server_habits.ts";
 import type { Teacher } from "../../lib/teacher/teacher.ts";
 import { answer, delta, DONE, events, finish } from "../behaviours/replies.ts";
 import { type Reply, serveScript } from "../support/scripted_server.ts";
@@ -261,7 +261,7 @@ for (
         [error.type, error.message],
         [
           "network",
-          `${new URL(server.url).host} sent "100 Continue" unasked. From now on that is skipped`,
+          `${new URL(server.url).host} sent "100 Continue" unasked. From now on that is accepted`,
         ],
       );
       assertEquals((await ask(teacher, "second")).response, "42");

@@ -160,6 +160,53 @@ export const QUIRKS: RowGroup = {
       "it is a line of a Bedrock batch: extract it with " +
         "jq -c '{id: .recordId, system: .modelInput.system, messages: .modelInput.messages}'",
     ),
+    refused(
+      "several turns in lists of their own (BFCL)",
+      '{"id":"simple_0","question":[[{"role":"user","content":"hi"}]],"function":[{"name":"f"}]}',
+      '"question" must be a string: current value is an array',
+      "it holds a list of messages for each turn: send the first one with " +
+        `jq -c '{id, messages: .["question"][0], tools: .function}'`,
+    ),
+    refused(
+      "a dialogue of MOSS",
+      '{"conversation_id":1,"meta_instruction":"s","chat":{"turn_1":{"Human":"<|Human|>: hi<eoh>\\n","MOSS":"old"}}}',
+      `${NO_PROMPT}its fields are "conversation_id", "meta_instruction", "chat"`,
+      "it is a dialogue of MOSS: send its first turn with jq -c '{system: .meta_instruction, " +
+        'prompt: (.chat.turn_1.Human | ltrimstr("<|Human|>: ") | rtrimstr("\\n") | rtrimstr("<eoh>"))}\'',
+    ),
+    refused(
+      "translations (WMT)",
+      '{"translation":{"de":"Hallo du","en":"Hello you"}}',
+      `${NO_PROMPT}its fields are "translation"`,
+      "use --template 'Translate from de to en: {{translation.de}}'",
+    ),
+    sent(
+      "turns between marks (HelpSteer2)",
+      '{"prompt":"hi\\n<extra_id_1>Assistant\\nyes\\n<extra_id_1>User\\nho","response":"old"}',
+      '"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes"},{"role":"user","content":"ho"}]',
+      "not sent: response",
+    ),
+    sent("an old answer between such marks", '{"prompt":"hi<extra_id_1>Assistant\\nold"}'),
+    sent(
+      "a prompt that asks about a label",
+      '{"prompt":"USER: what does the label ASSISTANT: mean?"}',
+      '"messages":[{"role":"user","content":"USER: what does the label ASSISTANT: mean?"}]',
+    ),
+    ...[
+      ["USER: hi ASSISTANT: I wrote the label ASSISTANT: first", "ASSISTANT:"],
+      ["A chat between a user and a bot. USER: hi ASSISTANT: old</s>", "ASSISTANT:"],
+      ["User: hi\n\nAssistant: old", "\nAssistant:"],
+      ["<|user|>\nhi<|end|>\n<|assistant|>\nold<|end|>", "<|assistant|>"],
+      ["<｜begin▁of▁sentence｜><｜User｜>hi<｜Assistant｜>old", "<｜Assistant｜>"],
+      ["### Instruction:\nhi\n\n### Response:\nold", "### Response:"],
+    ].map(([prompt, label]) =>
+      refused(
+        "an old answer at the end of a text",
+        JSON.stringify({ prompt }),
+        `"prompt" ends with an old answer: it follows ${JSON.stringify(label)}`,
+        "remove it, or send the text as it is with --template '{{prompt}}'",
+      )
+    ),
     {
       what: "a path in the place of an address",
       rows: [

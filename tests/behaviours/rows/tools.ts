@@ -39,6 +39,15 @@ export const TOOLS: RowGroup = {
       sent: [`"messages":[${USER}],"tools":[{"type":"function","function":${BARE}}]`],
     },
     {
+      what: "types of Python in a schema (BFCL)",
+      rows: [
+        '{"prompt":"hi","tools":[{"name":"f","parameters":{"type":"dict","properties":{"x":{"type":"float","default":1.0}}}}]}',
+      ],
+      sent: [
+        '"messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"x":{"type":"number","default":1.0}}}}}]',
+      ],
+    },
+    {
       what: "a list of JSON texts",
       rows: [`{"prompt":"hi","tools":[${quoted(F)}]}`],
       sent: [`"messages":[${USER}],"tools":[${F}]`],

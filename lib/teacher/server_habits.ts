@@ -1,11 +1,20 @@
 /**
- * How often, and after how long, the connections to one teacher may be used again. Servers announce it
+ * What is learned of how a teacher's server handles HTTP.
+ *
+ * How often, and after how long, its connections may be used again. Servers announce it
  * (`Keep-Alive: timeout=5, max=100`), but not all obey it: llama.cpp's server announces that and closes
  * right after each streamed answer. A request that crosses such a close is lost, and may have been read.
  * So this also learns from what the server does.
  *
+ * Whether it sends heads that undici rejects and other clients read: `100 Continue` that no request asked for, which
+ * RFC 9110 (15.2) requires clients to skip; one `Content-Length` stated twice (8.6); and lines that end in LF alone
+ * (RFC 9112, 2.2).
+ *
  * @module
  */
+
+import { errors } from "../deps/undici.ts";
+import { Buffer } from "node:buffer";
 
 /** A close within this time after an answer belongs to the answer: no idle timeout is that short. */
 export const RIGHT_BEHIND_MS = 100;
@@ -174,3 +183,88 @@ export class Listening {
     for (const send of listeners.sends) send();
   }
 }
+
+/** The part of a socket that is used here. */
+export interface ReadableSocket {
+  /** Returns the bytes that have arrived, or null if there are none. */
+  read(size?: number): Uint8Array | null;
+}
+
+/** A head that undici has rejected, and that will be read from now on. Its message says what is odd about it. */
+export class OddHead extends Error {}
+
+/** What is odd about a head that undici has rejected, if {@linkcode HeadFilter} makes it readable. */
+export function oddityOf(error: unknown): string | undefined {
+  if (error instanceof errors.SocketError && error.message === "bad response") {
+    return '"100 Continue" unasked';
+  }
+  if (error instanceof errors.ResponseContentLengthMismatchError) return '"Content-Length" twice';
+  const isLine = error instanceof errors.HTTPParserError &&
+    /expected (?:CR|LF)\b/.test(error.message);
+  return isLine ? "lines that end in LF alone" : undefined;
+}
+
+/** Removes each `100 Continue` from the bytes of one socket, and writes other heads as undici reads them. */
+export class HeadFilter {
+  readonly #read: ReadableSocket["read"];
+  readonly #mostBytes: number;
+  #isHeadDue = true;
+  /** The beginning of a head. */
+  #held: Buffer = Buffer.alloc(0);
+
+  /** Replaces the socket's `read`. Of a head that is longer than `mostBytes`, nothing is changed. */
+  constructor(socket: ReadableSocket, mostBytes: number) {
+    this.#mostBytes = mostBytes;
+    this.#read = socket.read.bind(socket);
+    socket.read = (size) => this.#isHeadDue ? this.#readHead(size) : this.#read(size);
+  }
+
+  /** A request is sent: the next bytes begin a response. */
+  expect(): void {
+    this.#isHeadDue = true;
+  }
+
+  #readHead(size: number | undefined): Uint8Array | null {
+    while (true) {
+      const chunk = this.#read(size);
+      if (chunk === null) return null;
+      this.#held = Buffer.concat([this.#held, chunk]);
+      const filtered = this.#filtered();
+      if (filtered === undefined) continue;
+      this.#isHeadDue = false;
+      this.#held = Buffer.alloc(0);
+      return filtered;
+    }
+  }
+
+  /** The head of the response and what follows it; undefined while the head is incomplete. */
+  #filtered(): Buffer | undefined {
+    while (true) {
+      const text = this.#held.toString("latin1", 0, this.#mostBytes);
+      if (!text.startsWith(PROTOCOL.slice(0, text.length))) return this.#held;
+      const [end] = /\r?\n\r?\n/.exec(text) ?? [];
+      if (end === undefined) return text.length < this.#mostBytes ? undefined : this.#held;
+      const length = text.indexOf(end) + end.length;
+      const rest = this.#held.subarray(length);
+      if (!CONTINUE.test(text)) {
+        return Buffer.concat([Buffer.from(readable(text.slice(0, length)), "latin1"), rest]);
+      }
+      this.#held = rest;
+    }
+  }
+}
+
+const PROTOCOL = "HTTP/1.";
+const CONTINUE = /^HTTP\/1\.[01] 100[ \r\n]/;
+
+/** A head whose lines end in CR LF, with one length. Two lengths that differ stay: the body cannot be told. */
+function readable(head: string): string {
+  const lines = head.split(/\r?\n/);
+  const lengths = lines.filter((line) => LENGTH.test(line));
+  const isSame = new Set(lengths.map((line) => line.replace(LENGTH, "").trim())).size === 1;
+  const first = lines.findIndex((line) => LENGTH.test(line));
+  const kept = isSame ? lines.filter((line, i) => i <= first || !LENGTH.test(line)) : lines;
+  return kept.join("\r\n");
+}
+
+const LENGTH = /^content-length:/i;
