@@ -23,7 +23,7 @@ export { goodputs, loaded, sleepingLoops } from "./overload_jobs.ts";
 export interface JobOptions {
   /** The file of rows. */
   readonly input: string;
-  /** The results file; it and the files beside it are removed at the end. */
+  /** The results file; it and the files next to it are removed at the end. */
   readonly output: string;
   /** The number of lanes. */
   readonly concurrency: number;

@@ -36,8 +36,8 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
   for (let round = 0; round < bench.rounds(1); round++) {
     rounds.push(await inChild("viewFile", { path }));
   }
-  // Beside a run it has a ninth of its speed: it takes longer than the windows.
-  const beside = await inChild("viewBesideRun", {
+  // During a run it has a ninth of its speed: it takes longer than the windows.
+  const during = await inChild("viewBesideRun", {
     path,
     rounds: bench.rounds(5),
     windowS: bench.full ? 8 : 2,
@@ -47,7 +47,7 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
     flags.push(await inChild("flagCosts", { path, rows: Math.min(rows, 20_000) }));
   }
   await Deno.remove(path);
-  const speeds = ratiosOf(beside.ours, beside.theirs);
+  const speeds = ratiosOf(during.ours, during.theirs);
   const figures: Figure[] = LIMITS.map(([key, name, limit, unit, by]) => {
     const values = rounds.map((figures) => figures[key] / by);
     const value = median(values);
@@ -66,9 +66,9 @@ export async function viewRows(bench: Bench): Promise<Figure[]> {
     ratios: flags.map((one) => one / 5),
     target: atMost(median(flags), 5, " µs"),
   }, {
-    name: "view: a run beside the indexing",
-    retort: `${figure(median(beside.ours))} rows/s`,
-    baseline: `${figure(median(beside.theirs))} rows/s without`,
+    name: "view: a run during the indexing",
+    retort: `${figure(median(during.ours))} rows/s`,
+    baseline: `${figure(median(during.theirs))} rows/s without`,
     ratios: speeds,
     target: atLeast(median(speeds), 0.9),
     note: "teacher in process, no latency, nothing written; with the index and without by turns",

@@ -15,7 +15,7 @@ import type { ParsedArgs } from "./parse.ts";
 /** Runs a command and returns the exit code. */
 export type Runner = (args: ParsedArgs, io: Io) => number | Promise<number>;
 
-/** Values that a command takes besides its flags, for its help. */
+/** Values that a command takes in addition to its flags, for its help. */
 export interface HelpSection {
   /** Its heading, without the colon. */
   readonly title: string;
@@ -31,7 +31,7 @@ export interface CommandEntry {
   readonly summary: string;
   /** More about it for its own help: lines of at most 80 characters. */
   readonly about?: readonly string[];
-  /** Values that it takes besides its flags. */
+  /** Values that it takes in addition to its flags. */
   readonly sections?: readonly HelpSection[];
   /** Example command lines, without the name of the program. */
   readonly examples: readonly string[];

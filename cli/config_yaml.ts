@@ -37,7 +37,7 @@ export async function readYaml(path: string, fail: Fail): Promise<unknown> {
   if (isTooMuch) {
     return fail(
       `it must hold at most ${formatCount(MOST_VALUES)} values, nested in at most ` +
-        `${MOST_LEVELS} levels: a reference (*name) that stands in what it refers to has no end`,
+        `${MOST_LEVELS} levels: a reference (*name) that is inside of what it refers to has no end`,
     );
   }
   return value;

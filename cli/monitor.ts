@@ -30,7 +30,7 @@ export interface MonitorRequest {
 /** Where a report is written. */
 export type ReportRequest =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "beside"; readonly isSaid: boolean }
+  | { readonly kind: "default"; readonly isSaid: boolean }
   | { readonly kind: "none" };
 
 /** Where the page is served. */
@@ -72,7 +72,7 @@ function readReport(settings: Settings): ReportRequest {
   const path = settings.text("report");
   const isOff = settings.isOn("no-report");
   if (path === undefined) {
-    return isOff ? { kind: "none" } : { kind: "beside", isSaid: !settings.isOn("quiet") };
+    return isOff ? { kind: "none" } : { kind: "default", isSaid: !settings.isOn("quiet") };
   }
   if (isOff && settings.isTyped("no-report") === settings.isTyped("report")) {
     throw new UsageError("Cannot use --report with --no-report: name one of them");

@@ -34,7 +34,7 @@ const OTHER_PROGRAMS: ReadonlyMap<string, string> = new Map([
   ["--yes", "No command asks anything"],
 ]);
 
-/** Limit of changes, besides half of its letters, at which a word counts as mistyped. */
+/** Limit of changes, in addition to half of its letters, at which a word counts as mistyped. */
 const MAX_TYPOS = 3;
 
 /**

@@ -27,7 +27,7 @@ const TOO_MANY_FILES =
   "too many open files: each call in flight needs a connection, and outputs up to 300 files. Raise " +
   "the limit with ulimit -n 65536, or lower --concurrency";
 
-/** Why a file or folder cannot be read or written; stands after `Cannot read "…": `. */
+/** Why a file or folder cannot be read or written; follows `Cannot read "…": `. */
 export function systemReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   if (cause.name === "NotCapable") return permissionReason(cause.message);

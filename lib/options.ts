@@ -9,7 +9,7 @@ import { isObject } from "./json.ts";
 
 /** The valid values of an option. */
 export interface OptionRule {
-  /** What it must be, fit to stand after `it must be `. */
+  /** What it must be, as it follows `it must be `. */
   readonly what: string;
   /** Whether the value is of the right type. */
   readonly isType: (value: unknown) => boolean;
@@ -117,7 +117,7 @@ export function checkOptions(
 /**
  * Checks that required options are given.
  *
- * @param what What they are required for, fit to stand after `Cannot `.
+ * @param what What they are required for, as it follows `Cannot `.
  * @throws {TypeError} If one is missing.
  */
 export function requireOptions<Name extends string>(

@@ -61,5 +61,5 @@ export function isInside(path: string, folder: string, rules: PathRules = system
   return way !== "" && way.split(rules.SEPARATOR_PATTERN)[0] !== ".." && !rules.isAbsolute(way);
 }
 
-/** The folder beside an output for Retort's own files, which dataset loaders skip. */
+/** The folder next to an output for Retort's own files, which dataset loaders skip. */
 export const OWN_FOLDER = ".retort";

@@ -101,7 +101,7 @@ export interface Outcome {
   readonly firstFailedAt: number | undefined;
   /** When it was finished, or its answer not accepted (Unix milliseconds). */
   readonly settledAt: number;
-  /** The answer; beside a failure, an answer that was paid for but not accepted. */
+  /** The answer; with a failure, an answer that was paid for but not accepted. */
   readonly completion: Completion | undefined;
   /** Why the row failed, or why its answer was not accepted; undefined when it succeeded. */
   readonly failure: Failure | undefined;

@@ -16,7 +16,7 @@ export function wrapThink(response: string, reasoning: string): string {
 
 /**
  * The assistant's turn. With the style `field`, reasoning goes to `reasoning_content`, the name that chat
- * templates read. `content` is always a string, also beside tool calls: templates print a null as text.
+ * templates read. `content` is always a string, also with tool calls: templates print a null as text.
  */
 export function assistantMessage(
   response: string,

@@ -7,7 +7,7 @@ import { tempDir } from "./support/temp.ts";
 
 /** One `import … from` or `export … from`. */
 interface Import {
-  /** The file that it stands in, from the root of the repository. */
+  /** The file that it is in, from the root of the repository. */
   readonly from: string;
   /** What it names: a file from the root of the repository, or a package. */
   readonly to: string;
@@ -54,7 +54,7 @@ const MAIN_PACKAGES = [
   "xxhash-wasm",
 ];
 const TEACHER_TYPES = "lib/teacher/mod.ts";
-/** What stands above every folder of `lib/`. */
+/** What is above every folder of `lib/`. */
 const TOP = ["response_generator", "distill", "distill_files", "in_memory"]
   .map((name) => `lib/${name}.ts`);
 
@@ -160,7 +160,7 @@ function resolve(from: string, specifier: string): string {
     : specifier;
 }
 
-/** The folder of `lib/` that a file stands in, as `engine/flow`; "" outside of them. */
+/** The folder of `lib/` that a file is in, as `engine/flow`; "" outside of them. */
 function folderOf(path: string): string {
   return /^lib\/(?!deps\/)(.+)\/[^/]+$/.exec(path)?.[1] ?? "";
 }
@@ -292,7 +292,7 @@ Deno.test("no file imports itself by a detour", () => {
   for (const { path } of LIB) visit(path, []);
 });
 
-/** A thread of its own beside `cli.ts`. */
+/** A thread of its own, started by `cli.ts`. */
 const SIGNAL_WORKER = "cli/signal_worker.ts";
 
 Deno.test("only cli.ts touches arguments, environment, exit code, standard streams and console", () => {

@@ -17,7 +17,7 @@ Deno.test("assistantMessage() has a style for the reasoning", () => {
   });
 });
 
-Deno.test("assistantMessage() carries tool calls beside an empty text", () => {
+Deno.test("assistantMessage() carries tool calls with an empty text", () => {
   const call = { id: "c1", type: "function", function: { name: "f", arguments: "{}" } };
   assertEquals(assistantMessage("", "", [call], "wrap"), {
     role: "assistant",

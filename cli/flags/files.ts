@@ -67,7 +67,7 @@ export const INPUT_AND_OUTPUT: readonly FlagEntry[] = [
   {
     name: "think-tags",
     value: "OPEN,CLOSE",
-    help: "tags around reasoning in answers, beside <think> and others",
+    help: "tags around reasoning in answers, in addition to <think> and others",
   },
   {
     name: "format",

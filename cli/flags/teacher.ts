@@ -78,7 +78,7 @@ export const TEACHER: readonly FlagEntry[] = [
   },
 ];
 
-/** Request parameters besides the messages. */
+/** Request parameters other than the messages. */
 export const PARAMETERS: readonly FlagEntry[] = [
   {
     name: "param",

@@ -67,7 +67,7 @@ export const MONITOR: readonly FlagEntry[] = [
   {
     name: "report",
     value: "FILE.html",
-    help: "report file (default: in .retort/ beside results)",
+    help: "report file (default: in .retort/ next to results)",
   },
   { name: "no-report", help: "write no report" },
 ];

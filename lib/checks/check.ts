@@ -51,7 +51,7 @@ export function patternCheck(regExp: RegExp): Check {
 /**
  * Compiles a pattern.
  *
- * @param pattern A string is compiled with the flag `u`; other flags can stand in it: `(?i:as an ai)`.
+ * @param pattern A string is compiled with the flag `u`; it can hold other flags: `(?i:as an ai)`.
  * @throws {RangeError} when the string is empty or not a regular expression
  * @throws {TypeError} when it is neither a string nor a `RegExp`
  */

@@ -1,5 +1,5 @@
 /**
- * The columns of the index: a typed array for each kind of number, 101 bytes a row.
+ * The columns of the index: a typed array for each kind of number, 100 bytes a row.
  *
  * @module
  */

@@ -16,7 +16,7 @@ import { placesOf } from "./derived.ts";
 export interface ScanJob {
   /** The rows to be searched, in their order. */
   readonly rows: Uint32Array;
-  /** Where the line of each row of the table stands, and the flags of its answer. */
+  /** Where the line of each row of the table is, and the flags of its answer. */
   readonly columns: Pick<ColumnArrays, "offset" | "bytes" | "file" | "flags">;
   readonly files: readonly { readonly path: string; readonly hints: RunHints }[];
   /** Conditions that all have to hold. */

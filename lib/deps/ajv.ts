@@ -1,6 +1,6 @@
 /**
  * JSON Schema and its formats. Takes 60 ms and some megabytes to load, so it is loaded where it is
- * used. Both packages stand in one file: loaded one after the other by two dynamic imports, Deno 2.9.6
+ * used. Both packages are in one file: loaded one after the other by two dynamic imports, Deno 2.9.6
  * looks for the second in a folder that it has not made (`ajv-formats/3.0.1_1`).
  *
  * @module

@@ -1,5 +1,5 @@
 /**
- * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is kept beside
+ * Answers that were paid for: their cost, whether they are accepted, and which answer of a row is kept with
  * its failure.
  *
  * @module
@@ -69,7 +69,7 @@ export class PaidAnswers {
     return outcomeOf(work, 0, completion, undefined);
   }
 
-  /** Pays for the part of an answer that came before it failed. The longest part of a row stands beside its
+  /** Pays for the part of an answer that came before it failed. The longest part of a row is kept with its
    * failure; returns whether that is this one. */
   keepPartial(work: Work, partial: Completion, failure: Failure): boolean {
     this.pay(work, partial);

@@ -188,7 +188,7 @@ export class InputSource implements ExampleSource, AsyncDisposable {
   }
 }
 
-/** A row that is written as it stands in its file. */
+/** A row that is written as it is in its file. */
 class TextExample implements Example {
   readonly text: string;
   readonly rowUid = "";

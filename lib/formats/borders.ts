@@ -263,7 +263,7 @@ class TableScan {
         if (cell === Cell.Closed) isFull = true;
         cell = Cell.Quoted;
       } else if (cell === Cell.Start) {
-        // The byte order mark stands before the first cell.
+        // The byte order mark is before the first cell.
         if (this.offset + i < 3 && byte >= 0xbb) continue;
         cell = Cell.Plain;
         if (byte > SPACE) isFull = true;

@@ -108,7 +108,7 @@ async function* readGroup(
   }
 }
 
-/** How many rows stand ready in all columns, one at least. */
+/** How many rows are ready in all columns, one at least. */
 async function rowsReadyIn(
   leaves: readonly LeafColumn[],
   most: number,

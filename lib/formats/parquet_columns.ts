@@ -53,7 +53,7 @@ function leavesUnder(node: SchemaNode, leaves: readonly LeafColumn[]): LeafColum
   }
 }
 
-/** A null or an empty list stands in each of its leaves. */
+/** A null or an empty list is in each of its leaves. */
 function passed(leaves: readonly LeafColumn[], text: string): string {
   for (const leaf of leaves) leaf.next();
   return text;

@@ -56,7 +56,7 @@ export interface RowGroup {
   readonly rows: number;
   /** Its bytes, compressed. */
   readonly bytes: number;
-  /** Where its columns stand. */
+  /** Where its columns are. */
   readonly columns: readonly ChunkLayout[];
 }
 
@@ -132,7 +132,7 @@ interface ThriftGroup {
 }
 
 interface ThriftChunk {
-  /** The file that it stands in, if it is another one. */
+  /** The file that it is in, if it is another one. */
   readonly field_1?: Uint8Array;
   readonly field_3?: ThriftChunkMeta;
   /** How it is encrypted. */
@@ -164,7 +164,7 @@ function checkChunk(chunk: ThriftChunk, column: string, name: string): void {
   }
   if (chunk.field_1 !== undefined) {
     const other = JSON.stringify(new TextDecoder().decode(chunk.field_1));
-    throw cannotRead(name, `its rows stand in other files, such as ${other}. Name those`);
+    throw cannotRead(name, `its rows are in other files, such as ${other}. Name those`);
   }
   const codec = CompressionCodecs[chunk.field_3.field_4];
   if (codec in CODECS || codec === "UNCOMPRESSED") return;
@@ -201,7 +201,7 @@ async function footerBytesOf(buffer: AsyncBuffer): Promise<Uint8Array> {
   return new Uint8Array(await buffer.slice(size - TAIL_BYTES - length, size - TAIL_BYTES));
 }
 
-/** Where the list of row groups stands in a footer. */
+/** Where the list of row groups is in a footer. */
 interface GroupList {
   readonly header: number;
   readonly start: number;

@@ -19,7 +19,7 @@ import {
 import type { LeafNode } from "./parquet_schema.ts";
 import { type ValueWriter, valueWriterOf } from "./parquet_values.ts";
 
-/** Where the values of a column stand in a row group. */
+/** Where the values of a column are in a row group. */
 export interface ChunkLayout {
   readonly codec: Codec;
   /** How many there are, nulls included. */

@@ -170,7 +170,7 @@ function indicesOf(bytes: Uint8Array, count: number): Uint8Array | Uint32Array {
   return indices;
 }
 
-/** Reads levels up to `most`; `length` is that of their bytes where it does not stand before them. */
+/** Reads levels up to `most`; `length` is that of their bytes where it is not before them. */
 function levelsOf(reader: Reader, most: number, count: number, length?: number): Uint8Array {
   if (most === 0) return NO_LEVELS;
   const levels = new Uint8Array(count);

@@ -43,7 +43,7 @@ export interface Field {
   readonly node: SchemaNode;
 }
 
-/** What stands in a file. */
+/** What a file holds. */
 export interface FileSchema {
   readonly columns: readonly Field[];
   /** In the order of the file. */
@@ -56,7 +56,7 @@ export function fileSchemaOf(schema: readonly SchemaElement[]): FileSchema {
   return { columns: root.readColumns(), leaves: root.leaves };
 }
 
-/** Where an element stands. */
+/** Where an element is. */
 interface Place {
   readonly definition: number;
   readonly repetition: number;

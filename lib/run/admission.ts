@@ -29,7 +29,7 @@ export interface Clash {
   readonly uid: string;
   /** The number of the answer whose id is taken, from 0. */
   readonly sample: number;
-  /** What is wrong, fit to stand after `file:line: `. */
+  /** What is wrong, as it follows `file:line: `. */
   readonly problem: string;
 }
 

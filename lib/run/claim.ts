@@ -128,7 +128,7 @@ async function repair({ results, failures }: OutputFiles, { notice }: ClaimOptio
       );
     }
   }
-  // Lines that an earlier run kept beside the output because other processes had changed the files.
+  // Lines that an earlier run kept next to the output because other processes had changed the files.
   const merged = [
     ...await mergeRescued(results, "results"),
     ...await mergeRescued(failures, "failures"),

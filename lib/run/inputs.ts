@@ -106,7 +106,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return names;
 }
 
-/** Whether a file of a folder is an input; results are recognised by the run file beside them. */
+/** Whether a file of a folder is an input; results are recognised by the run file next to them. */
 function isInput(name: string, siblings: ReadonlySet<string>): boolean {
   if (name.startsWith(".") || name.startsWith("_") || COMPANION.test(name)) return false;
   const stem = /^(.*)\.(jsonl|ndjson)$/.exec(name)?.[1];

@@ -35,7 +35,7 @@ export function spoolPathOf({ lock }: OutputFiles, token: string): string {
   return `${lock.replace(/\.lock$/, "")}.input.${token}`;
 }
 
-/** Temporary files that a crashed run may have left beside its output. */
+/** Temporary files that a crashed run may have left next to its output. */
 export async function temporaryFilesOf(files: OutputFiles, token: string): Promise<string[]> {
   const { results, failures, runJson } = files;
   const replaced = await Promise.all([results, failures, runJson].map(targetOf));

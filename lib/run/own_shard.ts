@@ -3,7 +3,7 @@
  *
  * There is no coordinator: each shard reads the status files of the others and takes no more of `--rpm` and `--tpm`
  * than they leave. It starts with the limit divided by the number of shards that run at once. It takes more only if
- * others have ended, or have been silent for three looks. Silence is a counter that stands still, because the clocks
+ * others have ended, or have been silent for three looks. Silence is a counter that does not change, because the clocks
  * of nodes differ.
  *
  * @module

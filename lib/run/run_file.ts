@@ -1,7 +1,7 @@
 /**
  * `<name>.run.json`: the settings that a results file was created with, so that answers of two models or two
  * sets of parameters are not mixed by accident. It also determines how rows are read, and anything can happen
- * to a file beside the results, so its content is checked.
+ * to a file next to the results, so its content is checked.
  *
  * @module
  */

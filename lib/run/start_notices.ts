@@ -151,7 +151,7 @@ function firstOf(lines: readonly string[], rest?: readonly Found[]): string[] {
   ];
 }
 
-/** Fields beside questions that make no sense without them (SQuAD, BoolQ, RACE, MMLU, ARC). */
+/** Fields next to questions that make no sense without them (SQuAD, BoolQ, RACE, MMLU, ARC). */
 const OFTEN_ASKED_ABOUT: ReadonlySet<string> = new Set([
   "context",
   "passage",

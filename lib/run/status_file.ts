@@ -1,5 +1,5 @@
 /**
- * The status of a run, in a small file beside its output: for `monitor OUT`, and for other shards that share
+ * The status of a run, in a small file next to its output: for `monitor OUT`, and for other shards that share
  * its limits. It holds counts and states, never a prompt, an answer or a key.
  *
  * @module
@@ -41,7 +41,7 @@ export interface RunStatus {
   readonly retort: string;
   /** The name of the output. */
   readonly name: string;
-  /** Increases with each write: a run whose number stands still is dead, whatever the clocks say. */
+  /** Increases with each write: a run whose number does not change is dead, whatever the clocks say. */
   readonly beat: number;
   /** When the run started: distinguishes runs over the same output. */
   readonly started: string;
@@ -112,7 +112,7 @@ export async function readStatus(path: string): Promise<RunStatus | undefined> {
 
 /**
  * The status of all runs in an output folder, shards and others, running or ended, by name. A run writes it every
- * 5 s; a run whose `beat` stands still without `ended` is dead.
+ * 5 s; a run whose `beat` does not change without `ended` is dead.
  *
  * @param output The folder of the runs.
  * @throws {SinkError} The folder cannot be read.

@@ -159,7 +159,7 @@ async function verifyOne(files: OutputFiles, options: VerifyOptions): Promise<Ve
   };
 }
 
-/** Reads all output, including lines that were kept beside the files. */
+/** Reads all output, including lines that were kept next to the files. */
 async function auditOf({ results, failures }: OutputFiles): Promise<Audit> {
   // Loaded only here: no other command reads every byte.
   const { Audit } = await import("./audit.ts");

@@ -45,7 +45,7 @@ export function temporaryPathOf(path: string, token: string): string {
   return `${path}.${token}.tmp`;
 }
 
-/** The next version of a file, written beside it. It is removed unless it is committed. It gets the permissions
+/** The next version of a file, written next to it. It is removed unless it is committed. It gets the permissions
  * and, where that is allowed, the owner of the file that it replaces; a link stays one, and its target is
  * replaced. */
 export class Replacement implements AsyncDisposable {

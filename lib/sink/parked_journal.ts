@@ -63,7 +63,7 @@ export class ParkedJournal<T> implements JournalLike<T>, Parkable {
   #failure: SinkError | undefined;
   /** Whether the last check found a problem with the file. */
   #hasProblem = false;
-  /** Whether the lines go to a new file beside the old one: it is never closed and opened again. */
+  /** Whether the lines go to a new file next to the old one: it is never closed and opened again. */
   #isMoved = false;
   /** Whether it is being closed. */
   #isParking = false;

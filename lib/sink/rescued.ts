@@ -1,6 +1,6 @@
 /**
  * Lines that could not stay in their output file, because it was replaced, truncated or removed while a run
- * wrote to it. They are kept beside it as `<name>.rescued-<number>.jsonl` until the next run adds them to the
+ * wrote to it. They are kept next to it as `<name>.rescued-<number>.jsonl` until the next run adds them to the
  * file.
  *
  * @module

@@ -53,7 +53,7 @@ export async function dropLines(
 }
 
 /**
- * Moves the lines of these uids from the results to `<name>.outdated.jsonl` beside them, and returns the path
+ * Moves the lines of these uids from the results to `<name>.outdated.jsonl` next to them, and returns the path
  * of that file. A crash leaves at worst a line in both files.
  *
  * @throws {DamagedFileError} when a line has no uid; the results are not changed then

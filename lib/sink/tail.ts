@@ -27,7 +27,7 @@ const NEWLINE_BYTES = new Uint8Array([NEWLINE]);
 
 /**
  * Makes the file end with a whole line. A last line without its line feed is completed if it is a JSON object,
- * else cut off; so is a last line that holds NUL bytes. What is cut off is kept beside the file, as
+ * else cut off; so is a last line that holds NUL bytes. What is cut off is kept next to the file, as
  * `<name>.tail-<number>`. The file is read from its end, only as far as necessary.
  *
  * @throws {SinkError} when the file cannot be read or written

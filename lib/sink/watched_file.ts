@@ -4,7 +4,7 @@
  * no path leads to.
  *
  * `check` compares the path with the handle. Callers check twice before they act: some network filesystems
- * answer late. `moveAway` then directs all lines to a new file beside the old one, beginning with those that
+ * answer late. `moveAway` then directs all lines to a new file next to the old one, beginning with those that
  * were written since a minute before the last check without a problem: whatever replaced the file had read it
  * some time before. Lines that are in both files are added to the output once.
  *

@@ -49,7 +49,7 @@ function describe(value: unknown): string {
 }
 
 /**
- * The state of a row that is being read: what is known about it, and what is found besides its
+ * The state of a row that is being read: what is known about it, and what is found in addition to its
  * messages.
  */
 export class Reading {

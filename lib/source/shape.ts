@@ -220,7 +220,7 @@ function alpaca(row: RowObject, reading: Reading): Message[] | RowProblem {
   return userMessage(parts.join("\n\n"), "instruction");
 }
 
-/** Returns the input. A context beside an input, or one that is not text, is not Dolly's context. */
+/** Returns the input. A context with an input, or one that is not text, is not Dolly's context. */
 function alpacaInput({ input, context }: RowObject, reading: Reading): string | RowProblem {
   if (has(input) && typeof input !== "string") return mustBe("input", "a string", input);
   const isGiven = typeof input === "string" && !isBlank(input);

@@ -37,7 +37,7 @@ export function turnsOfHelpSteer(text: string): Message[] | undefined {
   return turns.length === 1 && parts.length === 0 ? undefined : turns;
 }
 
-/** Chat templates and the like: how their texts begin, what stands before an answer, and before another turn. */
+/** Chat templates and the like: how their texts begin, what precedes an answer, and what precedes another turn. */
 const FORMATS: readonly (readonly [begins: RegExp, answer: string, turn: string])[] = [
   [/^<\|im_start\|>/, "<|im_start|>assistant", "<|im_start|>"],
   [

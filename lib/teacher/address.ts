@@ -12,7 +12,7 @@ export interface Address {
   readonly host: string;
   /** The path and query of the endpoint. */
   readonly path: string;
-  /** `user:password` as it stood in the address, decoded, or undefined. */
+  /** `user:password` as it was in the address, decoded, or undefined. */
   readonly credentials: string | undefined;
   /** The base URL without secrets, for messages. */
   readonly shown: string;

@@ -120,7 +120,7 @@ export function readAnswer(text: string, status: number, context: AnswerContext)
   }, context);
   if (error === undefined) return completion;
   const stated = statedError(error, status, redact, body);
-  // The part of an answer beside the error may have been billed.
+  // The part of an answer that came with the error may have been billed.
   throw holdsOutput(completion) ? changedError(stated, { partial: completion }) : stated;
 }
 
@@ -207,7 +207,7 @@ const SAYS_MORE =
 
 /**
  * The finish reason under any of its names: OpenAI's first, then Gemini's (its OpenAI-compatible server has sent `finish_reason: null`
- * beside it), Anthropic's, OpenRouter's for the provider's own word, and Ollama's. This runs for each
+ * next to it), Anthropic's, OpenRouter's for the provider's own word, and Ollama's. This runs for each
  * chunk of a stream: fields by their names are read ten times as fast as those of a list of names.
  */
 function reasonIn(object: JsonObject): string {

@@ -28,9 +28,9 @@ export function answerBody(text: string): AnswerBody | undefined {
 }
 
 /**
- * A completion, or a chunk of one, that stands inside of another object: `{"code":0,"data":{"choices":[…]}}`
+ * A completion, or a chunk of one, inside of another object: `{"code":0,"data":{"choices":[…]}}`
  * (gateways of companies), `{"result":{…},"success":true}` (Cloudflare), `{"output":{…},"usage":{…}}` (DashScope),
- * `{"statusCode":200,"body":"…"}` (functions behind AWS' gateway). What stands beside it counts where it says
+ * `{"statusCode":200,"body":"…"}` (functions behind AWS' gateway). What is next to it counts where it says
  * nothing itself. The same object where it holds no other one with choices.
  */
 export function unwrapped(body: AnswerBody): AnswerBody {

@@ -43,7 +43,7 @@ export interface ApiFormat {
   prompt(messages: readonly Message[]): JsonObject;
   /** The fields of a request that hold the parameters, and what is added to them. */
   params(params: Params, additions: Additions): Params;
-  /** Why a request cannot be sent here, fit to stand after `file:line: `. @default each one can */
+  /** Why a request cannot be sent here, as it follows `file:line: `. @default each one can */
   problem?(messages: readonly Message[], params: Params): string | undefined;
   /** What the user should know of parameters before a run. @default nothing */
   notices?(params: Params): readonly string[];
@@ -66,7 +66,7 @@ export function formatOf(endpoint: EndpointName): ApiFormat {
   return FORMATS[endpoint];
 }
 
-/** Why a request cannot be sent to an endpoint, fit to stand after `file:line: `; undefined if it can. */
+/** Why a request cannot be sent to an endpoint, as it follows `file:line: `; undefined if it can. */
 export function endpointProblem(
   endpoint: EndpointName,
   messages: readonly Message[],

@@ -38,15 +38,15 @@ export function tooLong(status: number): TeacherError {
   return new TeacherError(what, { type: "response", status });
 }
 
-/** The error that a teacher states in an answer or a stream: the value of its `error` field, and the fields
- * `beside` it (TGI: `"error_type": "overloaded"`). */
+/** The error that a teacher states in an answer or a stream: the value of its `error` field. `envelope` is the
+ * object around it, whose fields count, too (TGI: `"error_type": "overloaded"`). */
 export function statedError(
   error: unknown,
   status: number,
   redact: Redact,
-  beside: JsonObject = {},
+  envelope: JsonObject = {},
 ): TeacherError {
-  return stated({ ...beside, error }, statedStatus(error), status, redact);
+  return stated({ ...envelope, error }, statedStatus(error), status, redact);
 }
 
 /** The error of a body that is not a JSON object. */

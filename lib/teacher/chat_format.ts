@@ -35,7 +35,7 @@ function withUsage(options: unknown, add: (field: "stream_options") => boolean):
   return { stream_options: { include_usage: true, ...options } };
 }
 
-/** Whether the parameters allow a `response_format`. Many servers refuse one beside tools. */
+/** Whether the parameters allow a `response_format`. Many servers refuse one with tools. */
 export function wantsFormat(params: Params): boolean {
   return !("response_format" in params) && !("tools" in params) && !("functions" in params);
 }

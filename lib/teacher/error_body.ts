@@ -54,7 +54,7 @@ function isStated(value: unknown, levels = 3): boolean {
 
 /**
  * The code of an error body. The most specific one is preferred: Anthropic and OpenRouter say what was
- * exceeded beside a type that any 429 has, Google names the reason in a list of details.
+ * exceeded next to a type that any 429 has, Google names the reason in a list of details.
  */
 export function codeOf(body: unknown, redact: Redact): string | undefined {
   if (Array.isArray(body)) return codeOf(asObject(body[0]), redact);

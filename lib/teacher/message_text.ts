@@ -34,7 +34,7 @@ export class MessageReader {
     const field = this.#field(message);
     if (typeof content === "string") return { content, reasoning: field };
     if (content === null || content === undefined) {
-      // A spoken answer comes with its text beside the sound.
+      // A spoken answer comes with the sound and its text.
       return { content: asText(asObject(message.audio)?.transcript), reasoning: field };
     }
     const parts = Array.isArray(content) ? content : [content];
@@ -63,7 +63,7 @@ export class MessageReader {
   }
 }
 
-/** The model's explanation of why it does not answer, or "": a field beside the content, or a part of it. */
+/** The model's explanation of why it does not answer, or "": a field next to the content, or a part of it. */
 export function refusalOf({ refusal, content }: JsonObject): string {
   const field = asText(refusal);
   if (field !== "" || !Array.isArray(content)) return field;
@@ -100,7 +100,7 @@ function textOf(part: unknown, levels = MOST_LEVELS): string {
     textOf(content, levels - 1);
 }
 
-/** Beside an `effort`, a summary is a setting: `{"effort":"high","summary":"auto"}`. */
+/** With an `effort`, a summary is a setting: `{"effort":"high","summary":"auto"}`. */
 function summaryOf(summary: unknown, { effort }: JsonObject, levels: number): string {
   return effort === undefined ? textOf(summary, levels - 1) : "";
 }

@@ -26,7 +26,7 @@ import { ToolCallDeltas } from "./tool_calls.ts";
 
 /** What is known from all streams of one teacher. */
 export interface StreamHabits {
-  /** Whether a finish reason may stand in any chunk (Gemini-compatible servers write `stop` into each):
+  /** Whether a finish reason may be in any chunk (Gemini-compatible servers write `stop` into each):
    * then only `[DONE]` ends an answer. */
   endsByDoneOnly: boolean;
 }
@@ -145,8 +145,8 @@ export class StreamReader implements EventSink {
     return this.done || this.error !== undefined;
   }
 
-  #fail(error: unknown, beside?: JsonObject): void {
-    this.error = statedError(error, this.#status, this.#context.redact, beside);
+  #fail(error: unknown, envelope?: JsonObject): void {
+    this.error = statedError(error, this.#status, this.#context.redact, envelope);
   }
 
   #chunk(sent: JsonObject, sentText: string): void {

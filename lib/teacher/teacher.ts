@@ -8,7 +8,7 @@
 export interface Message {
   /** `system`, `user`, `assistant`, `tool`, … */
   role: string;
-  /** Text, a list of content parts, or null beside tool calls. */
+  /** Text, a list of content parts, or null with tool calls. */
   content?: unknown;
   /** Anything else that the row carries (`name`, `tool_calls`, `tool_call_id`, …) is sent as it is. */
   [key: string]: unknown;
@@ -141,7 +141,7 @@ export interface Teacher {
   readonly address?: string;
   /** Makes one attempt. */
   complete(request: TeacherRequest, signal: AbortSignal): Promise<Completion>;
-  /** Why a request can never be sent to this teacher, fit to stand after `file:line: `, or undefined. Called
+  /** Why a request can never be sent to this teacher, as it follows `file:line: `, or undefined. Called
    * for each row before a run. @default every request can be sent */
   problem?(request: Pick<TeacherRequest, "messages" | "params">): string | undefined;
   /** What the user should know before a run with these parameters. @default nothing */

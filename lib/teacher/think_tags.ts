@@ -7,7 +7,7 @@
  * @module
  */
 
-/** An answer, its reasoning, and the tool calls that stood between the two. */
+/** An answer, its reasoning, and the tool calls that were between the two. */
 export type Separated = Thought & Partial<HarmonyAnswer>;
 
 /**

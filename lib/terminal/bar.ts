@@ -71,7 +71,7 @@ export function createBar(options: BarOptions): Bar {
   });
 }
 
-/** What stands on the screen. */
+/** What is on the screen. */
 class Drawing {
   readonly #options: BarOptions;
   readonly #now: () => number;

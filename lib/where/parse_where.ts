@@ -32,7 +32,7 @@ type Condition = ((lookup: Lookup) => boolean) & {
   alternatives?: readonly (readonly Part[])[];
 };
 
-/** A condition that stands alone or is joined to others by "and". */
+/** A condition that is alone or is joined to others by "and". */
 export interface Part {
   /** The condition as it was written. */
   readonly text: string;
@@ -40,7 +40,7 @@ export interface Part {
   readonly paths: readonly (readonly string[])[];
   /** Whether it holds. */
   readonly test: (lookup: Lookup) => boolean;
-  /** A text that has to stand in the value of a path for the condition to hold, where there is one. */
+  /** A text that the value of a path must contain for the condition to hold, where there is one. */
   readonly needle?: Needle;
   /** The comparison, where it compares a field with a number. */
   readonly comparison?: Comparison;
@@ -58,7 +58,7 @@ export interface Comparison {
   readonly value: number;
 }
 
-/** A text that has to stand somewhere in the value of a path. */
+/** A text that the value of a path must contain. */
 export interface Needle {
   /** The path. */
   readonly path: readonly string[];

@@ -207,7 +207,7 @@ export const ANSWER_FORMS: ServerGroup = {
       '{"message":"","code":null}',
     ].map((error) => ({
       who: "gateways that always send an error",
-      sends: `\`"error": ${error}\` beside a good choice`,
+      sends: `\`"error": ${error}\` next to a good choice`,
       script: [answer("42", { error: JSON.parse(error) })],
       expected: RESULT,
     })),

@@ -294,7 +294,7 @@ export const BROKEN_ANSWERS: ServerGroup = {
     },
     passing(
       "TGI",
-      "an error with its type beside it, in a stream",
+      "an error with its type next to it, in a stream",
       events([{ error: "Request failed", error_type: "generation" }]),
       STREAM,
     ),

@@ -141,25 +141,25 @@ export const ENDINGS: ServerGroup = {
     ),
     whole(
       "Gemini's OpenAI-compatible API",
-      "`finish_reason: null` beside `finishReason`",
+      "`finish_reason: null` with `finishReason`",
       ended({ finish_reason: null, finishReason: "stop" }),
       "stop",
     ),
     whole(
       "Anthropic, through a gateway",
-      '`finish_reason: ""` beside `stop_reason`',
+      '`finish_reason: ""` with `stop_reason`',
       ended({ finish_reason: "", stop_reason: "end_turn" }),
       "end_turn",
     ),
     whole(
       "OpenRouter",
-      '`finish_reason: "null"` beside `native_finish_reason`',
+      '`finish_reason: "null"` with `native_finish_reason`',
       ended({ finish_reason: "null", native_finish_reason: "completed" }),
       "completed",
     ),
     whole(
       "Ollama, through a gateway",
-      "`done_reason` beside the choices",
+      "`done_reason` next to the choices",
       ended({ finish_reason: undefined }, { done_reason: "stop" }),
       "stop",
     ),
@@ -193,7 +193,7 @@ export const ENDINGS: ServerGroup = {
     },
     whole(
       "servers that send a number",
-      "a number beside the word in `stop_reason`",
+      "a number next to the word in `stop_reason`",
       ended({ finish_reason: 0, stop_reason: "end_turn" }),
       "end_turn",
     ),

@@ -1,4 +1,4 @@
-/** The endpoints beside chat completions. @module */
+/** The endpoints other than chat completions. @module */
 
 import type { ServerGroup } from "./case.ts";
 import { DONE, events, json } from "./replies.ts";
@@ -54,7 +54,7 @@ function response(output: unknown[], rest: Readonly<Record<string, unknown>> = {
   };
 }
 
-/** The endpoints beside chat completions. */
+/** The endpoints other than chat completions. */
 export const ENDPOINTS: ServerGroup = {
   title: "Other endpoints",
   intro: "`--endpoint completions` is for base models, `--endpoint responses` for reasoning " +

@@ -118,7 +118,7 @@ export const MORE_QUIRKS: ServerGroup = {
     ),
     whole(
       "Vertex (earendil-works/pi#6733)",
-      "a signature beside the call, which the next turn needs",
+      "a signature next to the call, which the next turn needs",
       answer(null, {
         message: {
           tool_calls: [{ ...CALLED, extra_content: { google: { thought_signature: "s" } } }],
@@ -177,7 +177,7 @@ export const MORE_QUIRKS: ServerGroup = {
     ),
     {
       who: "vLLM (vllm-project/vllm#35705)",
-      sends: "the last token beside `length`",
+      sends: "the last token with `length`",
       script: [events([delta("4"), delta("2", { finish_reason: "length" }), DONE])],
       flags: ["--stream"],
       expected: { failure: { error: { type: "truncated" }, partial: { response: "42" } } },

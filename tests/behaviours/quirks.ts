@@ -81,7 +81,7 @@ const CALL = { type: "function", function: { name: "f", arguments: { x: 1 } } };
 export const QUIRKS: ServerGroup = {
   title: "Seen in issue threads",
   intro:
-    "What users of other projects have met. The thread of each stands beside the case in `tests/behaviours/quirks.ts`.",
+    "What users of other projects have met. The thread of each is named with the case in `tests/behaviours/quirks.ts`.",
   cases: [
     passing(
       "OpenRouter (open-webui/computer#293)",
@@ -193,7 +193,7 @@ export const QUIRKS: ServerGroup = {
     // BerriAI/litellm#8448
     passing(
       "OpenRouter, through LiteLLM",
-      "a choice without content beside an error with the code 429",
+      "a choice without content next to an error with the code 429",
       answer(null, { error: { message: "Provider returned error", code: 429 } }),
     ),
     // continuedev/continue#10560, google-gemini/gemini-cli#15745
@@ -264,7 +264,7 @@ export const QUIRKS: ServerGroup = {
     // jeremychone/rust-genai#164
     whole(
       "Mistral",
-      "the last piece beside the finish reason",
+      "the last piece with the finish reason",
       stream(delta("4"), delta("2", { finish_reason: "stop" })),
     ),
     // sgl-project/sglang#8417
@@ -287,7 +287,7 @@ export const QUIRKS: ServerGroup = {
     ),
     // microsoft/autogen#6465, langchain-ai/langchain#18977
     whole(
-      "Azure with its filter beside the stream",
+      "Azure with its filter next to the stream",
       "choices without a delta, the last after the finish reason",
       stream(
         { choices: [], prompt_filter_results: [{ prompt_index: 0 }] },
@@ -410,10 +410,10 @@ export const QUIRKS: ServerGroup = {
       "one chunk of a stream as the whole answer",
       json({ choices: [{ index: 0, delta: { content: "42" }, finish_reason: "stop" }] }),
     ),
-    whole("gateways", '`"error": "None"` beside a good choice', answer("42", { error: "None" })),
+    whole("gateways", '`"error": "None"` next to a good choice', answer("42", { error: "None" })),
     whole(
       "gateways",
-      "an error of success beside a good choice",
+      "an error of success next to a good choice",
       answer("42", { error: { code: 200, message: "success" } }),
     ),
     whole(

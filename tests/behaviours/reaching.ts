@@ -96,7 +96,7 @@ export const REACHING: ServerGroup = {
     },
     {
       who: "any server",
-      sends: "JSON; the schema stands in a `response_format`",
+      sends: "JSON; the schema is in a `response_format`",
       script: [GOOD],
       files: {
         "format.json": {

@@ -56,7 +56,7 @@ const HARMONY = "<|channel|>analysis<|message|>why<|end|>" +
 /** Where servers put the reasoning. */
 export const REASONING: ServerGroup = {
   title: "Reasoning",
-  intro: "It stands in `reasoning`, whole and once; the answer in `response` is free of it.",
+  intro: "It is in `reasoning`, whole and once; the answer in `response` is free of it.",
   cases: [
     one("DeepSeek, Qwen, SGLang", "`reasoning_content`", { reasoning_content: "why" }),
     one("OpenRouter, Ollama, newer vLLM", "`reasoning`", { reasoning: "why" }),
@@ -134,7 +134,7 @@ export const REASONING: ServerGroup = {
       { content: "hy</th", reasoning_content: "hy" },
       { content: "ink>\n42" },
     ]),
-    one("Qwen without thinking", "an empty `<think></think>` beside a field", {
+    one("Qwen without thinking", "an empty `<think></think>` and a field", {
       content: "<think>\n\n</think>\n\n42",
       reasoning_content: "why",
     }),

@@ -63,7 +63,8 @@ const ODD = '{"id":12345678901234567890,"x":1.0}';
 /** How servers send tool calls. */
 export const TOOL_CALLS: ServerGroup = {
   title: "Tool calls",
-  intro: "They stand in `tool_calls`, as JSON text in the form of OpenAI; so do their `arguments`.",
+  intro:
+    "They are in `tool_calls`, as JSON text in the form of OpenAI, and so are their `arguments`.",
   cases: [
     whole("OpenAI", "arguments as text", [call('{"x":1}')], expected({ args: '{"x":1}' })),
     whole(

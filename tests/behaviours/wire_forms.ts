@@ -32,7 +32,7 @@ const WRAPPED: readonly ServerCase[] = ([
     statusCode: 200,
     body: JSON.stringify(COMPLETION),
   }],
-  ["DashScope's own API", "`output` around the choices, counts beside it", {
+  ["DashScope's own API", "`output` around the choices, counts next to it", {
     output: { choices: COMPLETION.choices },
     usage: { input_tokens: 7, output_tokens: 11 },
     request_id: "r",
@@ -90,7 +90,7 @@ const FRAMED: readonly ServerCase[] = ([
     ...STREAM,
     body: EVENTS.join("").replaceAll("\n", "\r").split(""),
   }],
-  ["servers of the SSE standard", "`event:`, `id:` and `retry:` beside the data", {
+  ["servers of the SSE standard", "`event:`, `id:` and `retry:` with the data", {
     ...STREAM,
     body: EVENTS.map((one, i) => `event: x\nid: ${i}\nretry: 3000\n${one}`),
   }],

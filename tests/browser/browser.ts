@@ -58,8 +58,8 @@ export interface VisitOptions {
   expected?: RegExp;
   /** Runs in every page before its own scripts. */
   initScript?: string | (() => void);
-  /** Opens the page beside those of this visit, with the same cookies. */
-  beside?: Visit;
+  /** Opens the page next to those of this visit, with the same cookies. */
+  sibling?: Visit;
 }
 
 /** A page that a user has opened. Nothing may go wrong in it: `assertNoProblems()` is to follow. */
@@ -72,7 +72,7 @@ export interface Visit extends AsyncDisposable {
 
 /** Opens an address in a browser that was never there before. */
 export async function visit(url: string, options: VisitOptions = {}): Promise<Visit> {
-  const context = options.beside?.page.context() ?? await newContext(options);
+  const context = options.sibling?.page.context() ?? await newContext(options);
   if (options.initScript !== undefined) await context.addInitScript(options.initScript);
   const page = await context.newPage();
   const requests: string[] = [];
@@ -84,7 +84,7 @@ export async function visit(url: string, options: VisitOptions = {}): Promise<Vi
     page,
     requests,
     async [Symbol.asyncDispose]() {
-      if (options.beside === undefined) await context.close();
+      if (options.sibling === undefined) await context.close();
       else await page.close();
     },
   };

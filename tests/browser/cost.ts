@@ -9,7 +9,7 @@ import { stageRun } from "./staged_run.ts";
 Deno.test("page: a snapshot with a full history is drawn quickly", async () => {
   await using stage = stageRun();
   const costs = await drawCosts(stage, visit, 25);
-  // A third of this is the target; other tests run beside this one.
+  // A third of this is the target; other tests run at the same time.
   assertLess(costs.medianMs, 24, JSON.stringify(costs));
 });
 

@@ -158,7 +158,7 @@ Deno.test("page: two runs are open in one browser, each with its own page", asyn
   await using one = await startJob(50);
   await using two = await startJob(50);
   await using first = await visit(one.served.url);
-  await using second = await visit(two.served.url, { beside: first });
+  await using second = await visit(two.served.url, { sibling: first });
   one.teacher.release(11);
   two.teacher.release(22);
   await tileShows(first.page, "Done", "11");

@@ -14,7 +14,7 @@ import { type TempDir, tempDir } from "../support/temp.ts";
 import { answering } from "./generator_fixture.ts";
 
 const NOTHING: MonitorRequest = { page: undefined, report: { kind: "none" } };
-const BESIDE = { kind: "beside", isSaid: true } as const;
+const BY_DEFAULT = { kind: "default", isSaid: true } as const;
 const PAGE = { port: 0, hostname: undefined, isOpened: false, keep: "watched" as const };
 
 function read(...args: string[]): MonitorRequest {
@@ -54,8 +54,11 @@ async function openIn(
 }
 
 Deno.test("readMonitor() reads where the page is served and the report is written", () => {
-  assertEquals(read(), { page: undefined, report: BESIDE });
-  assertEquals(read("--quiet", "--monitor"), { page: PAGE, report: { ...BESIDE, isSaid: false } });
+  assertEquals(read(), { page: undefined, report: BY_DEFAULT });
+  assertEquals(read("--quiet", "--monitor"), {
+    page: PAGE,
+    report: { ...BY_DEFAULT, isSaid: false },
+  });
   assertEquals(read("--no-report"), NOTHING);
   assertEquals(read("--monitor=8123").page?.port, 8123);
   assertEquals(read("--monitor", "--monitor-host", "0.0.0.0", "--open").page, {
@@ -115,22 +118,22 @@ Deno.test("openMonitor() writes the report of a run that has begun, and of no ot
   assertEquals((await dir.names()).filter((name) => name.endsWith(".tmp")), []);
 });
 
-Deno.test("openMonitor() writes a report beside the results, keeps the one before, and none where nothing was sent", async () => {
+Deno.test("openMonitor() writes a report next to the results, keeps the one before, and none where nothing was sent", async () => {
   await using dir = await tempDir();
   const folder = "out/.retort";
   const reports = async () => (await dir.names(folder)).filter((name) => name.endsWith(".html"));
-  const first = await openIn(dir, { report: BESIDE });
+  const first = await openIn(dir, { report: BY_DEFAULT });
   await first.run();
   assertEquals([await first.end(), first.said], [
     true,
     [`Wrote the report to ${dir.path(`${folder}/in.report.html`)}`],
   ]);
   const html = await dir.read(`${folder}/in.report.html`);
-  const again = await openIn(dir, { report: BESIDE });
+  const again = await openIn(dir, { report: BY_DEFAULT });
   await again.run();
   assertEquals([await again.end(), again.said, await reports()], [true, [], ["in.report.html"]]);
   await Deno.remove(dir.path("out/in.jsonl"));
-  const anew = await openIn(dir, { report: { kind: "beside", isSaid: false } });
+  const anew = await openIn(dir, { report: { kind: "default", isSaid: false } });
   await anew.run();
   assertEquals([await anew.end(), anew.said], [true, []]);
   const [kept, latest] = await reports();
@@ -138,7 +141,7 @@ Deno.test("openMonitor() writes a report beside the results, keeps the one befor
   assertEquals([await dir.read(`${folder}/${kept}`) === html, latest], [true, "in.report.html"]);
   await Deno.remove(dir.path("out/in.jsonl"));
   await dir.write(`${folder}/in.report.html`, "the user's own");
-  const refused = await openIn(dir, { report: BESIDE });
+  const refused = await openIn(dir, { report: BY_DEFAULT });
   await refused.run();
   assertEquals([await refused.end(), refused.said.length], [true, 1], "the run is none the worse");
   assertStringIncludes(refused.said[0], "the existing file is not a report of Retort");

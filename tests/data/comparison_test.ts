@@ -1,4 +1,4 @@
-/** Tests of two runs beside each other. @module */
+/** Tests of two runs side by side. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
 import { compareRuns, openFiles, openIndex, selectRows } from "../../lib/data/mod.ts";

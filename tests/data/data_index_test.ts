@@ -290,7 +290,7 @@ Deno.test("index: says where there is no space for a decompressed copy", async (
   }
 });
 
-Deno.test("index: opens compressed files and folders, and the failures beside results", async () => {
+Deno.test("index: opens compressed files and folders, and the failures next to results", async () => {
   await using dir = await tempDir();
   const pack = async (text: string) =>
     new Uint8Array(

@@ -75,7 +75,7 @@ export interface PromptRow {
 const COPIES_OF_EXAMPLES = 20;
 
 /**
- * Real prompts as the text of a JSONL file: GSM8K where it is beside the repository, otherwise the
+ * Real prompts as the text of a JSONL file: GSM8K where it is next to the repository, otherwise the
  * examples, repeated with different texts.
  */
 export async function realPrompts(): Promise<{ text: string; rows: PromptRow[] }> {

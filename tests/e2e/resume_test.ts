@@ -226,7 +226,7 @@ Deno.test("identical rows are one row, or as many as there are with --duplicates
   await assertVerified(dir, "in.jsonl", "kept/");
 });
 
-Deno.test("a line that was torn at the end is repaired or asked again, and kept beside the file", async () => {
+Deno.test("a line that was torn at the end is repaired or asked again, and kept next to the file", async () => {
   await using dir = await tempDir();
   await using server = serveLedger();
   const input = await dir.write("in.jsonl", numberedRows(5));

@@ -30,4 +30,4 @@ Deno.test("an attempt is one POST and whole answers are kept, whatever the netwo
   }
 });
 
-Deno.test("rows come back as they were, whatever file they stand in", () => inputTrials(15, SEED));
+Deno.test("rows come back as they were, whatever file they are in", () => inputTrials(15, SEED));

@@ -195,7 +195,7 @@ Deno.test("providerAt() takes whole hosts over https only", () => {
   assertEquals(providerAt("http://api.openai.com/v1"), undefined);
 });
 
-Deno.test("pricesFor() reads days of another time zone beside hours in UTC", () => {
+Deno.test("pricesFor() reads days of another time zone with hours in UTC", () => {
   const rates = parseRates("2 2; at +8 1-5 16:00-24:00 1 1");
   const at = (day: number, hour: number) => pricesFor(rates, 0, "", Date.UTC(2026, 10, day, hour));
   // Sunday the 22nd at 16:00 UTC is Monday in Shanghai; Friday the 27th at 16:00 UTC is Saturday.

@@ -57,7 +57,7 @@ Deno.test("Plan.isCopy() gives the row of the last line another id, and only tha
   assertEquals(ids.filter((id) => id !== "a").length, 3);
 });
 
-Deno.test("Plan keeps ids beside its decisions, for those lines that are given one", () => {
+Deno.test("Plan keeps ids next to its decisions, for those lines that are given one", () => {
   const plan = new Plan(2), table = new IdTable();
   const uids = Array.from({ length: 5_000 }, (_, i) => i.toString(16).padStart(32, "0"));
   for (const [i, uid] of uids.entries()) {

@@ -73,7 +73,7 @@ Deno.test("repairTail() keeps a complete object before NUL bytes", async () => {
     undefined,
   ]);
   assertEquals(await repaired('{"b":2}\0\n\0\0'), ["completed", '{"b":2}\n', undefined]);
-  // With more text behind it, all of it is kept beside the file.
+  // With more text behind it, all of it is kept next to the file.
   assertEquals(await repaired('{"b":2}\0\n{"c":'), ["cut", "", '{"b":2}\0\n{"c":']);
 });
 

@@ -89,7 +89,7 @@ Deno.test("parse() sends numbers in messages as they were written", () => {
   assertEquals(JSON.stringify(good(messages).messages), messages);
 });
 
-Deno.test("parse() fills a template with numbers as written beside parameters", () => {
+Deno.test("parse() fills a template with numbers as written with parameters", () => {
   const row = good('{"n":1.0,"params":{"t":2.0}}', { template: "n={{n}}" });
   assertEquals(row.messages, [{ role: "user", content: "n=1.0" }]);
 });

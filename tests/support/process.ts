@@ -8,7 +8,7 @@
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 // Loaded here, not by the first run: undici evaluates Node's modules, and Deno 2.9 panics ("RefCell already borrowed")
-// when a second run beside it reaches an `import()` meanwhile (denoland/deno#36216).
+// when a second run at the same time reaches an `import()` meanwhile (denoland/deno#36216).
 import "../../cli/run_command.ts";
 
 /** The folder of this repository. */

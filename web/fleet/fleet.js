@@ -21,7 +21,7 @@ import { startTheme } from "../page/theme.js";
 
 const FLEET_ASK_MS = 5_000;
 
-/** Words and tones of states; a colour never stands alone. @type {Record<string, { word: string, tone: string }>} */
+/** Words and tones of states; a colour is never alone. @type {Record<string, { word: string, tone: string }>} */
 const FLEET_STATES = {
   running: { word: "running", tone: "calm" },
   paused: { word: "waits for its teacher or disk", tone: "wait" },

@@ -16,7 +16,7 @@ import { formatCapUsd, formatCount, formatUsd } from "./figures.js";
 /** The word that must be typed before the run is aborted. */
 const ABORT_WORD = "abort";
 
-/** The control beside which each result is shown. */
+/** The control next to which each result is shown. */
 const ANSWERS = {
   pause: "pause",
   resume: "pause",

@@ -39,7 +39,7 @@ export function make(tag, attributes = {}, ...children) {
 }
 
 /**
- * One of the icons of the page. Icons are always beside words, so screen readers skip them.
+ * One of the icons of the page. Icons are always next to words, so screen readers skip them.
  *
  * @param {string} name of a symbol in the page: `icon-<name>`
  */

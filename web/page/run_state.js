@@ -160,7 +160,7 @@ const FEW_FAILURES = 20;
 const SMALL_SHARE = 0.1;
 
 /**
- * The text beside the state where many rows fail; "" where few do.
+ * The text next to the state where many rows fail; "" where few do.
  *
  * @param {RunStore["snapshot"]} snapshot
  */

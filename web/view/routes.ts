@@ -1,6 +1,6 @@
 /**
  * The addresses of the data page. All but one only read; that one writes the ids of selected rows
- * beside the results.
+ * next to the results.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { MARKDOWN_JS } from "../assets.ts";
 import { VIEW_CSS, VIEW_HTML, VIEW_JS } from "./assets.ts";
 import { saveSelection } from "./selection.ts";
 
-/** The page's settings besides the data. */
+/** The page's settings other than the data. */
 export interface ViewPageOptions {
   /** The command that starts the program. */
   readonly program: string;

@@ -17,7 +17,7 @@ export interface SavedSelection {
 }
 
 /**
- * Writes ids beside the first of some files, under an unused name.
+ * Writes ids next to the first of some files, under an unused name.
  *
  * @throws {UsageError} when it cannot be written
  */

@@ -1,4 +1,4 @@
-/** `--` holds what follows it, `_` whatever else is no flag; flags stand in the order in which they were first
+/** `--` holds what follows it, `_` whatever else is no flag; flags are in the order in which they were first
  * given. */
 export interface ParsedArguments {
   readonly _: string[];

@@ -180,7 +180,7 @@ function dollars(usd: number, fractionDigits = 2): string {
 /** A run that is less than a millionth of a dollar above its limit is shown as equal to it. */
 const MOST_DIGITS = 6;
 
-/** An amount with as many digits as tell it from another: `$2.0031` beside `$2.00`. */
+/** An amount with as many digits as tell it from another: `$2.0031` and `$2.00`. */
 function dollarsBeside(usd: number, other: number): string {
   for (let digits = 2; digits <= MOST_DIGITS; digits++) {
     const text = dollars(usd, digits);

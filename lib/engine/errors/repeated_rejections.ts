@@ -193,7 +193,7 @@ export class RepeatedAnswers {
 
 /** Why a teacher was halted, in two lengths. */
 export interface HaltReason {
-  /** Beside the teacher's name, with the cause first: `401: Incorrect API key provided`. */
+  /** Shown next to the teacher's name, with the cause first: `401: Incorrect API key provided`. */
   readonly cause: string;
   /** By itself: what the teacher does, why, and the advice. */
   readonly sentence: string;
@@ -212,10 +212,10 @@ export function haltReason(
   advice: string | undefined,
 ): HaltReason {
   const place = teacher.address ? ` at ${teacher.address}` : "";
-  const [cause, beside] = status === null
+  const [cause, suffix] = status === null
     ? [message, ""]
     : [`${status}: ${message}`, ` (${status})`];
-  const words = `The teacher${place} ${what}${beside}: ${message}`;
+  const words = `The teacher${place} ${what}${suffix}: ${message}`;
   return { cause, sentence: advice === undefined ? words : joined(words, advice) };
 }
 

@@ -1,5 +1,5 @@
 /**
- * One shape of a row: what stands in the input, and what is sent and written for it. The tables of this
+ * One shape of a row: what is in the input, and what is sent and written for it. The tables of this
  * folder are made of them; `rows.ts` brings the tables together.
  *
  * @module
@@ -13,7 +13,7 @@ export interface RowCase {
   readonly rows: readonly string[];
   /** The flags of the run; `-o`, `-c 1`, `-m test-model` and `--base-url` are there already. @default [] */
   readonly flags?: readonly string[];
-  /** Files beside the input, by their paths; a text that begins with `->` is a link to what follows. */
+  /** Files next to the input, by their paths; a text that begins with `->` is a link to what follows. */
   readonly files?: Readonly<Record<string, string | Uint8Array>>;
   /** The text of each request body, without its braces and `"model":"test-model",`. */
   readonly sent?: readonly string[];

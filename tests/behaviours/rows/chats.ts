@@ -48,7 +48,7 @@ export const CHATS: RowGroup = {
       ],
     },
     {
-      what: "content that is null beside tool calls stays",
+      what: "content that is null with tool calls stays",
       rows: [
         '{"messages":[{"role":"user","content":"hi","tool_calls":null},{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}],"name":null},{"role":"tool","content":"1","tool_call_id":"a","tool_calls":null}]}',
       ],
@@ -90,7 +90,7 @@ export const CHATS: RowGroup = {
       sent: ['"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}]'],
     },
     {
-      what: "a system field beside a system message",
+      what: "a system field and a system message",
       rows: [
         '{"system":"x","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}]}',
       ],

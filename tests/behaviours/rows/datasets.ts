@@ -439,7 +439,7 @@ export const DATASETS: RowGroup = {
     bad: '"question" must be a string: current value is an object',
     help: "use --template '{{question.problem}}'",
   }, {
-    what: "a prompt beside empty lists, as tables have them",
+    what: "a prompt with empty lists, as tables have them",
     rows: ['{"prompt":"hi","messages":[],"conversations":[]}'],
     sent: ['"messages":[{"role":"user","content":"hi"}]'],
     says: "not sent: messages, conversations",

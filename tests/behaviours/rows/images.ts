@@ -59,7 +59,7 @@ export const IMAGES: RowGroup = {
       sent: [user(image("https://a.example/1.png"), text("What?"))],
     },
     {
-      what: "a file beside the input (LLaMA-Factory)",
+      what: "a file next to the input (LLaMA-Factory)",
       rows: [row('["img/1.png"]')],
       files: { "in/img/1.png": PNG },
       sent: [user(image(PNG_URL), text("What?"))],
@@ -157,7 +157,7 @@ export const IMAGES: RowGroup = {
       says: "not sent: image",
     },
     {
-      what: "a template beside a recording",
+      what: "a template with a recording",
       rows: ['{"audio":"1.wav","text":"a cat"}'],
       flags: ["--template", "Rewrite: {{text}}"],
       sent: ['"messages":[{"role":"user","content":"Rewrite: a cat"}]'],

@@ -7,7 +7,7 @@ const HI = '"messages":[{"role":"user","content":"hi"}]';
 /** Rows with parameters of their own. */
 export const PARAMETERS: RowGroup = {
   title: "Parameters",
-  intro: "A row's own parameters win over those of the run (`-p`, `--params`). Fields beside " +
+  intro: "A row's own parameters win over those of the run (`-p`, `--params`). Fields next to " +
     "`messages` are parameters only where every field of the row is one of a chat completions request " +
     "or `uid`, `custom_id`, `id` or `metadata`: elsewhere `model` may be who answered long ago. " +
     "Whether answers are streamed is for the run to say (`--stream`): the answer is the same.",
@@ -68,7 +68,7 @@ export const PARAMETERS: RowGroup = {
       says: "not sent: metadata",
     },
     {
-      what: "metadata beside `store`, as OpenAI takes it",
+      what: "metadata with `store`, as OpenAI takes it",
       rows: [`{${HI},"store":true,"metadata":{"set":"a"}}`],
       sent: [`${HI},"store":true,"metadata":{"set":"a"}`],
     },

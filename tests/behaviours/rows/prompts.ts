@@ -64,12 +64,12 @@ export const PROMPTS: RowGroup = {
       says: "not sent: response, category",
     },
     {
-      what: "a context beside an empty input (Alpaca)",
+      what: "a context with an empty input (Alpaca)",
       rows: ['{"instruction":"Sum up","input":" ","context":"Rome fell."}'],
       sent: ['"messages":[{"role":"user","content":"Sum up\\n\\nRome fell."}]'],
     },
     {
-      what: "a context beside an input",
+      what: "a context with an input",
       rows: ['{"instruction":"Translate","input":"cat","context":"animals"}'],
       sent: ['"messages":[{"role":"user","content":"Translate\\n\\ncat"}]'],
       says: "not sent: context",
@@ -91,7 +91,7 @@ export const PROMPTS: RowGroup = {
       ],
     },
     {
-      what: "earlier turns beside a prompt",
+      what: "earlier turns with a prompt",
       rows: ['{"prompt":"And dog?","history":[["cat?","Katze"]]}'],
       sent: [
         '"messages":[{"role":"user","content":"cat?"},{"role":"assistant","content":"Katze"},' +

@@ -23,7 +23,7 @@ function refused(what: string, row: string, bad: string, help?: string): RowCase
 export const QUIRKS: RowGroup = {
   title: "Seen in data sets",
   intro:
-    "What stands in files that were made by other tools. Lists of messages are read as JSON text, too, " +
+    "What is in files that were made by other tools. Lists of messages are read as JSON text, too, " +
     "and as the columns that Hugging Face makes of a sequence of objects.",
   cases: [
     // huggingface/datasets: a Sequence of a dict becomes a dict of lists.
@@ -125,7 +125,7 @@ export const QUIRKS: RowGroup = {
     ),
     // HuggingFaceH4/ultrafeedback_binarized
     sent(
-      "preference pairs beside messages",
+      "preference pairs with messages",
       '{"prompt":"hi","chosen":[{"role":"user","content":"hi"}],"rejected":[],"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"old"}]}',
       HI,
       "not sent: prompt, chosen, rejected",

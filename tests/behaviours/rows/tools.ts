@@ -18,8 +18,7 @@ function quoted(text: string): string {
 /** Rows with tools, and with calls of them. */
 export const TOOLS: RowGroup = {
   title: "Tools and calls",
-  intro:
-    "Tools may stand there as JSON text. Calls without ids get some of nine letters and digits, " +
+  intro: "Tools may be JSON text there. Calls without ids get some of nine letters and digits, " +
     "which Mistral asks for, and the answers that follow name them. Arguments that are an object " +
     "become its JSON text.",
   cases: [

@@ -53,7 +53,7 @@ export const UNSENT: RowGroup = {
       says: "not sent: response, reasoning",
     },
     {
-      what: "parameters beside a Batch body",
+      what: "parameters next to a Batch body",
       rows: [
         '{"custom_id":"1","body":{"messages":[{"role":"user","content":"hi"}]},"params":{"seed":1}}',
       ],

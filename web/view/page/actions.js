@@ -80,7 +80,7 @@ export class Actions {
     );
     setText(
       this.#note,
-      "Their ids are saved in a file beside the results, and commands name that file.",
+      "Their ids are saved in a file next to the results, and commands name that file.",
     );
     this.#showCommands([]);
     setText(this.#save, `Save ${formatCount(count)} ids`);

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * Two runs beside each other: time, tokens and cost of the rows that both have answered.
+ * Two runs side by side: time, tokens and cost of the rows that both have answered.
  *
  * @module
  */

@@ -24,7 +24,7 @@ const ROLES = {
   tool: "Tool result",
 };
 
-/** The panel beside the table. */
+/** The panel next to the table. */
 export class Detail {
   #panel = byId("detail", HTMLElement);
   #title = byId("detail-title", HTMLElement);
@@ -180,7 +180,7 @@ const SHOWN_AS_TURNS = new Set([
   "body",
 ]);
 
-/** Two answers to one row beside each other, with the differences marked. @param {RowDetail} row */
+/** Two answers to one row side by side, with the differences marked. @param {RowDetail} row */
 function makeSamples({ samples, id }) {
   const left = makeChoice("Left", samples),
     right = makeChoice("Right", samples);

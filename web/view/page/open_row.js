@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference lib="dom" />
 /**
- * The row that is open beside the table: found, shown, kept in the address, and left for the next one.
+ * The row that is open next to the table: found, shown, kept in the address, and left for the next one.
  *
  * @module
  */

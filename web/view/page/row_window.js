@@ -39,7 +39,7 @@ export class RowWindow {
     return Math.min(MAX_PX, this.total * ROW_PX) + ROW_PX;
   }
 
-  /** How far the rows are from where they would stand without scaling. */
+  /** How far the rows are from where they would be without scaling. */
   get shiftPx() {
     return this.#scroller.scrollTop - this.#top * ROW_PX;
   }
