@@ -1,6 +1,9 @@
 /** The house keeps its shape: the seam for third-party code, and the direction of imports. @module */
 
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "../lib/deps/std_assert.ts";
+import { isHttp2Deferred } from "../lib/deps/undici_http2.ts";
 import { VERSION } from "../lib/version.ts";
 import { cleanEnv, REPOSITORY } from "./support/process.ts";
 import { tempDir } from "./support/temp.ts";
@@ -204,7 +207,7 @@ Deno.test("third-party code enters through the seam only, with exact versions", 
   const isSeam = ({ from }: Import) => /^(lib|tests\/browser|tests\/faults)\/deps\//.test(from);
   const isOwn = ({ specifier }: Import) => /^(\.|node:)/.test(specifier);
   assertNone(IMPORTS.filter((one) => !isOwn(one) && !isSeam(one)));
-  const packages = IMPORTS.filter((one) => isSeam(one) && !one.specifier.startsWith("."));
+  const packages = IMPORTS.filter((one) => isSeam(one) && !isOwn(one));
   const isPage = ({ to }: Import) => to.startsWith("tests/browser/");
   assertNone(IMPORTS.filter((one) => isPage(one) && !one.from.startsWith("tests/browser/")));
   assert(packages.length >= 10);
@@ -367,6 +370,15 @@ Deno.test("importing mod.ts loads little, and a known set of packages", async ()
   const { files, packages } = await loadedBy("mod.ts");
   assertEquals(packages, MAIN_PACKAGES);
   assert(files.length > 100 && files.length <= 190, `${files.length} modules`);
+});
+
+Deno.test("undici's HTTP/2 client waits for its first use", () => {
+  assert(isHttp2Deferred);
+  const path = fileURLToPath(
+    import.meta.resolve("npm:undici@8.12.4/lib/dispatcher/client-h2.js"),
+  );
+  const connect = createRequire(path)(path);
+  assertEquals([typeof connect, connect.name], ["function", "deferred"]);
 });
 
 Deno.test("starting cli.ts loads no command, so that --help and its like are quick", async () => {

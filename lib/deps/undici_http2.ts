@@ -10,7 +10,10 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const url = placeOf("npm:undici@8.12.4/lib/dispatcher/client-h2.js");
-if (url?.startsWith("file:")) deferModule(fileURLToPath(url));
+const isHttp2Deferred: boolean = url?.startsWith("file:") === true;
+if (isHttp2Deferred) deferModule(fileURLToPath(url!));
+
+export { isHttp2Deferred };
 
 /** The address of a module of a package; undefined on platforms that resolve no such specifiers. */
 function placeOf(specifier: string): string | undefined {
@@ -24,9 +27,10 @@ function placeOf(specifier: string): string | undefined {
 /** Puts a function in the place of a module that exports one: it loads the module when it is called. */
 function deferModule(path: string): void {
   const require = createRequire(path);
-  const exports = (...args: unknown[]) => {
+  const deferred = (...args: unknown[]) => {
     delete require.cache[path];
     return require(path)(...args);
   };
-  require.cache[path] ??= { id: path, filename: path, loaded: true, exports } as NodeJS.Module;
+  const module = { id: path, filename: path, loaded: true, exports: deferred };
+  require.cache[path] ??= module as unknown as NodeJS.Module;
 }

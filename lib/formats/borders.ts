@@ -10,7 +10,6 @@
 import { Buffer } from "node:buffer";
 import { isCompressed, openRanges } from "./bytes.ts";
 import { formatOf, type InputFormat, type InputOptions } from "./input.ts";
-import { readJsonArray } from "./json_array.ts";
 import { isBlank } from "./lines.ts";
 
 /** A place between two rows. */
@@ -207,6 +206,7 @@ async function scanArray(
     found.number = found.rows = number;
     if (!isLast && end >= found.wanted - 1) found.take(end + 1);
   };
+  const { readJsonArray } = await import("./json_array.ts");
   for await (const _ of readJsonArray(chunks, { name, onElement }));
 }
 

@@ -9,7 +9,6 @@ import { systemReason } from "../files.ts";
 import { isJson } from "../json.ts";
 import { firstBytes, openBytes, openRanges, withoutCompression } from "./bytes.ts";
 import type { InputPart } from "./borders.ts";
-import { readJsonArray } from "./json_array.ts";
 import type { ExactType } from "./parquet_values.ts";
 import { type Line, NUL_BYTES, readLines } from "./lines.ts";
 
@@ -77,8 +76,10 @@ export async function openInput(
       return { format, rows: () => readLines(bytes(), { linesBefore: before }) };
     case "txt":
       return { format, rows: () => asPrompts(readLines(bytes(), { linesBefore: before })) };
-    case "json":
+    case "json": {
+      const { readJsonArray } = await import("./json_array.ts");
       return { format, rows: () => readJsonArray(bytes(), { name, elementsBefore: before }) };
+    }
     case "csv":
     case "tsv":
       return await openTable(path, bytes, { name, format, before }, options);
