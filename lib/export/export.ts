@@ -26,7 +26,7 @@ export interface ExportReport {
  * Writes the training set of one or more results files.
  *
  * Everything is read and checked before anything is written, and an output file is replaced only
- * once the new one is complete. A row needs 24 bytes of memory; `dedupe` takes 21 bytes more,
+ * once the new one is complete. A row needs 28 bytes of memory; `dedupe` takes 12 bytes more,
  * `shuffle` 4.
  *
  * @throws {TypeError | RangeError} An option is unknown, missing, of a wrong type or out of range.
@@ -46,8 +46,8 @@ export async function exportResults(options: ExportOptions): Promise<ExportRepor
  * without a teacher.
  *
  * Everything is read and checked before anything is written, and an output file is replaced only
- * once the new one is complete. A row needs one bit of memory; `dedupe` takes 21 bytes more,
- * `shuffle` 24.
+ * once the new one is complete. A row needs one bit of memory; `dedupe` takes 12 bytes more,
+ * `shuffle` 8.
  *
  * @throws {TypeError | RangeError} An option is unknown, missing, of a wrong type or out of range.
  * @throws {SourceError} A file cannot be read, or holds rows that cannot be written.

@@ -24,7 +24,7 @@ import { ConversationReader, NoConversation } from "./conversation.ts";
 import type { Example, ExampleSource } from "./example.ts";
 import type { ResolvedExport } from "./export_options.ts";
 import { NoPlace } from "./training_row.ts";
-import { RowSpool } from "./row_order.ts";
+import { RowSpool } from "./row_spool.ts";
 
 /** The number of files that the card of a dataset names. */
 const MAX_NAMED = 10;

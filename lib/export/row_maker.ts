@@ -19,7 +19,7 @@ import type { ResolvedExport } from "./export_options.ts";
 import { hasParts, toTrainingRow } from "./formats.ts";
 import { OPTIONAL_COLUMNS } from "./format_names.ts";
 import { NoPlace, rawRow, type TrainingRow } from "./training_row.ts";
-import { HashSet } from "./row_order.ts";
+import { HashSet } from "./hash_set.ts";
 import { type LogprobsProblem, readLogprobs } from "./logprobs.ts";
 import { type LeftOut, pairOf, preferenceRow, type Score, scoreOf } from "./preference.ts";
 import { isUneven, MESSAGE_COLUMNS, TrainerNotes, UnevenStart } from "./trainer_notes.ts";

@@ -1,19 +1,14 @@
 /**
- * The order of exported rows (input order or shuffled), the choice of validation rows, and the
- * search for duplicates.
- *
- * Rows that are shuffled have their text in a temporary file, and only their offsets in memory.
+ * The order of exported rows (input order or shuffled), and the choice of validation rows.
  *
  * @module
  */
 
 import { xxHash64Hex } from "../hash.ts";
 import { MOST_SAMPLES } from "../seed.ts";
-import { Buffer } from "node:buffer";
-import { SinkError } from "../errors.ts";
-import { systemReason } from "../files.ts";
 
 const START_CAPACITY = 1_024;
+const BLOCK_CAPACITY = 1 << 16;
 /** A row has fewer answers than this. */
 const SAMPLES_PER_LINE = MOST_SAMPLES;
 /**
@@ -32,33 +27,68 @@ export interface Origin {
   readonly sample: number;
 }
 
+/** A growing list of numbers, in blocks: one array would take up to three times its memory while it is copied. */
+export class Numbers {
+  /** How many there are. */
+  length = 0;
+  readonly #blocks: (Float64Array | Uint32Array)[] = [];
+  readonly #Block: typeof Float64Array | typeof Uint32Array;
+
+  /** An empty list. */
+  constructor(Block: typeof Float64Array | typeof Uint32Array) {
+    this.#Block = Block;
+  }
+
+  /** Adds a number. */
+  push(value: number): void {
+    const number = Math.floor(this.length / BLOCK_CAPACITY), place = this.length % BLOCK_CAPACITY;
+    if (place >= (this.#blocks[number]?.length ?? 0)) this.#grow(number);
+    this.#blocks[number][place] = value;
+    this.length++;
+  }
+
+  /** The number at a place below `length`. */
+  at(index: number): number {
+    return this.#blocks[Math.floor(index / BLOCK_CAPACITY)][index % BLOCK_CAPACITY];
+  }
+
+  /** The first block begins small: an export may have thousands of files. */
+  #grow(number: number): void {
+    const before = this.#blocks[number];
+    const capacity = number > 0 ? BLOCK_CAPACITY : (before?.length ?? START_CAPACITY / 2) * 2;
+    const block = this.#blocks[number] = new this.#Block(capacity);
+    if (before !== undefined) block.set(before);
+  }
+}
+
 /**
- * An index of 24 bytes a row. Results are in order of completion, and a training set of ten million
- * rows should not be read into memory to sort it.
+ * An index of 20 bytes a row, and 8 more while it is sorted. Results are in order of completion, and a training set of
+ * ten million rows should not be read into memory to sort it.
  */
 export class RowOrder {
-  /** The number of lines. */
-  length = 0;
   /** The sort keys: the input file in order of first appearance, the line in it, and the sample. */
-  #keys = new Float64Array(START_CAPACITY);
-  #offsets = new Float64Array(START_CAPACITY);
-  #lengths = new Uint32Array(START_CAPACITY);
+  readonly #keys = new Numbers(Float64Array);
+  readonly #offsets = new Numbers(Float64Array);
+  readonly #lengths = new Numbers(Uint32Array);
   readonly #files = new Map<string, number>();
+
+  /** The number of lines. */
+  get length(): number {
+    return this.#keys.length;
+  }
 
   /** Adds a line of the results file: where it is, and what it holds. */
   add(offset: number, byteLength: number, { file, line, sample }: Origin): void {
-    if (this.length === this.#keys.length) this.#grow();
     let number = this.#files.get(file);
     if (number === undefined) this.#files.set(file, number = this.#files.size);
-    this.#keys[this.length] = (number * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample;
-    this.#offsets[this.length] = offset;
-    this.#lengths[this.length] = byteLength;
-    this.length++;
+    this.#keys.push((number * LINES_PER_FILE + line) * SAMPLES_PER_LINE + sample);
+    this.#offsets.push(offset);
+    this.#lengths.push(byteLength);
   }
 
   /** Where a line is. */
   place(index: number): { offset: number; byteLength: number } {
-    return { offset: this.#offsets[index], byteLength: this.#lengths[index] };
+    return { offset: this.#offsets.at(index), byteLength: this.#lengths.at(index) };
   }
 
   /**
@@ -66,24 +96,42 @@ export class RowOrder {
    * first.
    */
   inInputOrder(): Uint32Array {
-    const keys = this.#keys;
     const order = new Uint32Array(this.length);
-    let isSorted = true;
-    for (let i = 0; i < order.length; i++) {
-      order[i] = i;
-      if (i > 0 && keys[i] < keys[i - 1]) isSorted = false;
-    }
-    if (!isSorted) order.sort((a, b) => keys[a] - keys[b] || a - b);
-    return order;
+    for (let i = 0; i < order.length; i++) order[i] = i;
+    return sorted(order, this.#keys);
   }
+}
 
-  #grow(): void {
-    const capacity = this.#keys.length * 2;
-    const [keys, offsets, lengths] = [this.#keys, this.#offsets, this.#lengths];
-    (this.#keys = new Float64Array(capacity)).set(keys);
-    (this.#offsets = new Float64Array(capacity)).set(offsets);
-    (this.#lengths = new Uint32Array(capacity)).set(lengths);
+/** A stable merge sort: that of typed arrays holds every element as a value of JavaScript meanwhile. */
+function sorted(places: Uint32Array, keys: Numbers): Uint32Array {
+  const { length } = places;
+  let from = places, to: Uint32Array = new Uint32Array(length);
+  for (let width = 1; width < length; width *= 2) {
+    let isSorted = true;
+    for (let start = 0; start < length; start += 2 * width) {
+      const middle = Math.min(start + width, length), end = Math.min(middle + width, length);
+      if (middle === end || keys.at(from[middle - 1]) <= keys.at(from[middle])) {
+        to.set(from.subarray(start, end), start);
+        continue;
+      }
+      isSorted = false;
+      for (let left = start, right = middle, at = start; at < end; at++) {
+        const takesLeft = right === end ||
+          (left < middle && keys.at(from[left]) <= keys.at(from[right]));
+        to[at] = from[takesLeft ? left++ : right++];
+      }
+    }
+    [from, to] = [to, from];
+    if (isSorted && isInOrder(from, keys)) break;
   }
+  return from;
+}
+
+function isInOrder(places: Uint32Array, keys: Numbers): boolean {
+  for (let i = 1; i < places.length; i++) {
+    if (keys.at(places[i - 1]) > keys.at(places[i])) return false;
+  }
+  return true;
 }
 
 /**
@@ -111,150 +159,4 @@ export function randomOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
-}
-
-const START_SLOTS = 1 << 12;
-const MAX_FULL = 0.75;
-
-/**
- * A set of 64-bit hashes. Ten million of them take 134 MB, where a `Set` takes over a gigabyte and
- * ends at 16 million. The chance that any two of ten million different rows share a hash is 3 in a
- * million.
- */
-export class HashSet {
-  #slots = new BigUint64Array(START_SLOTS);
-  #size = 0;
-
-  /** Adds a hash of 16 hex digits. Returns whether it was new. */
-  add(hex: string): boolean {
-    // An empty slot holds 0.
-    const hash = BigInt(`0x${hex}`) || 1n;
-    if (this.#size >= this.#slots.length * MAX_FULL) this.#grow();
-    if (!insert(this.#slots, hash)) return false;
-    this.#size++;
-    return true;
-  }
-
-  #grow(): void {
-    const before = this.#slots;
-    this.#slots = new BigUint64Array(before.length * 2);
-    for (const hash of before) if (hash !== 0n) insert(this.#slots, hash);
-  }
-}
-
-function insert(slots: BigUint64Array, hash: bigint): boolean {
-  let at = Number(hash & BigInt(slots.length - 1));
-  for (; slots[at] !== 0n; at = (at + 1) & (slots.length - 1)) {
-    if (slots[at] === hash) return false;
-  }
-  slots[at] = hash;
-  return true;
-}
-
-const START_ROWS = 1 << 12;
-
-/** Takes rows in their order and gives them back shuffled. A row takes 20 bytes of memory. */
-export class RowSpool implements AsyncDisposable {
-  readonly #path: string;
-  readonly #file: Deno.FsFile;
-  readonly #encoder = new TextEncoder();
-  readonly #decoder = new TextDecoder();
-  readonly #files: string[] = [];
-  #ends = new Float64Array(START_ROWS);
-  #lines = new Float64Array(START_ROWS);
-  #length = 0;
-  #end = 0;
-  #waiting: string[] = [];
-  #waitingFrom = 0;
-  #buffer = new Uint8Array(1 << 16);
-  /** The first row of each file. */
-  readonly #starts: number[] = [];
-
-  private constructor(path: string, file: Deno.FsFile) {
-    this.#path = path;
-    this.#file = file;
-  }
-
-  /**
-   * Creates an empty one in a folder. @param folder where; by default the folder for temporary
-   * files
-   */
-  static async open(folder?: string): Promise<RowSpool> {
-    try {
-      const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
-      return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
-    } catch (cause) {
-      throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });
-    }
-  }
-
-  /** Adds a row of a file; all rows of one file are added together. */
-  add(text: string, file: string, line: number): void {
-    if (this.#files.at(-1) !== file) {
-      this.#files.push(file);
-      this.#starts.push(this.#length);
-    }
-    if (this.#length === this.#ends.length) this.#grow();
-    this.#waiting.push(text);
-    this.#lines[this.#length++] = line;
-  }
-
-  /** Writes the rows that were added. */
-  async flush(): Promise<void> {
-    if (this.#waiting.length === 0) return;
-    for (const text of this.#waiting) {
-      this.#end += Buffer.byteLength(text);
-      this.#ends[this.#waitingFrom++] = this.#end;
-    }
-    const bytes = this.#encoder.encode(this.#waiting.join(""));
-    this.#waiting = [];
-    try {
-      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
-    } catch (cause) {
-      throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
-        path: this.#path,
-        cause,
-      });
-    }
-  }
-
-  /** Returns the rows in the order of a seed. */
-  *shuffled<T>(
-    seed: number,
-    read: (text: string, file: string, line: number) => T,
-  ): Generator<T> {
-    const places = new Uint32Array(this.#length);
-    for (let i = 0; i < places.length; i++) places[i] = i;
-    shuffleIn(places, randomOf(seed));
-    for (const place of places) {
-      const file = this.#starts.findLastIndex((start) => start <= place);
-      yield read(this.#textAt(place), this.#files[file], this.#lines[place]);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#file.close();
-    await Deno.remove(this.#path).catch(() => {});
-  }
-
-  #textAt(place: number): string {
-    const start = place === 0 ? 0 : this.#ends[place - 1];
-    const length = this.#ends[place] - start;
-    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2);
-    const bytes = this.#buffer.subarray(0, length);
-    // Synchronous, as in a results file: a promise for each row would cost more than the read.
-    this.#file.seekSync(start, Deno.SeekMode.Start);
-    for (let at = 0; at < length;) {
-      const count = this.#file.readSync(bytes.subarray(at));
-      if (count === null) throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
-      at += count;
-    }
-    return this.#decoder.decode(bytes);
-  }
-
-  #grow(): void {
-    const [ends, lines] = [this.#ends, this.#lines];
-    (this.#ends = new Float64Array(ends.length * 2)).set(ends);
-    (this.#lines = new Float64Array(lines.length * 2)).set(lines);
-  }
 }

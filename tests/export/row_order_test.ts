@@ -1,7 +1,9 @@
-/** Tests of lib/export/row_order.ts. @module */
+/** Tests of lib/export/row_order.ts and lib/export/hash_set.ts. @module */
 
 import { assertEquals } from "../../lib/deps/std_assert.ts";
+import { HashSet } from "../../lib/export/hash_set.ts";
 import { RowOrder } from "../../lib/export/row_order.ts";
+import { xxHash64Hex } from "../../lib/hash.ts";
 
 function offsets(order: RowOrder): number[] {
   return [...order.inInputOrder()].map((index) => order.place(index).offset);
@@ -50,4 +52,26 @@ Deno.test("RowOrder holds many lines, far into a large file", () => {
   }
   const lines = offsets(order).map((offset) => (offset / 2 ** 35 * 1_999) % count + 1);
   assertEquals(lines, Array.from({ length: count }, (_, i) => i + 1));
+});
+
+Deno.test("RowOrder sorts more lines than one block holds", () => {
+  const order = new RowOrder();
+  const count = 140_000;
+  for (let i = 0; i < count; i++) {
+    order.add(i, i % 7, { file: "a", line: (i * 99_991) % count + 1, sample: 0 });
+  }
+  const places = order.inInputOrder();
+  const lines = Array.from(places, (index) => (index * 99_991) % count + 1);
+  assertEquals(lines.every((line, index) => line === index + 1), true);
+  assertEquals(order.place(139_999), { offset: 139_999, byteLength: 139_999 % 7 });
+});
+
+Deno.test("HashSet knows every hash that it was given, and no other", () => {
+  const hashes = new HashSet();
+  const hashOf = (i: number) => xxHash64Hex(`${i}`);
+  const zero = "0".repeat(16);
+  assertEquals([hashes.add(zero), hashes.add(zero)], [true, false]);
+  let added = 0;
+  for (let i = 0; i < 60_000; i++) added += Number(hashes.add(hashOf(i % 40_000)));
+  assertEquals(added, 40_000);
 });

@@ -1,0 +1,116 @@
+/**
+ * Rows that are shuffled: their texts in a temporary file, and only their lengths in memory.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { SinkError } from "../errors.ts";
+import { systemReason } from "../files.ts";
+import { Numbers, randomOf, shuffleIn } from "./row_order.ts";
+
+/** How many rows share the place from which the lengths of those before them are counted. */
+const ROWS_PER_BASE = 64;
+
+/** Takes rows in their order and gives them back shuffled. A row takes 8 bytes of memory. */
+export class RowSpool implements AsyncDisposable {
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder();
+  readonly #files: string[] = [];
+  /** The bytes of each row; its line stands before its text. */
+  readonly #lengths = new Numbers(Uint32Array);
+  /** Where every 64th row begins. */
+  readonly #bases = new Numbers(Float64Array);
+  #end = 0;
+  #waiting: string[] = [];
+  #buffer = new Uint8Array(1 << 16);
+  /** The first row of each file. */
+  readonly #starts: number[] = [];
+
+  private constructor(path: string, file: Deno.FsFile) {
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /**
+   * Creates an empty one in a folder. @param folder where; by default the folder for temporary
+   * files
+   */
+  static async open(folder?: string): Promise<RowSpool> {
+    try {
+      const path = await Deno.makeTempFile({ dir: folder, prefix: ".retort-shuffle-" });
+      return new RowSpool(path, await Deno.open(path, { read: true, write: true }));
+    } catch (cause) {
+      throw new SinkError(`Cannot write a temporary file: ${systemReason(cause)}`, { cause });
+    }
+  }
+
+  /** Adds a row of a file; all rows of one file are added together. */
+  add(text: string, file: string, line: number): void {
+    if (this.#files.at(-1) !== file) {
+      this.#files.push(file);
+      this.#starts.push(this.#lengths.length + this.#waiting.length);
+    }
+    this.#waiting.push(`${line} ${text}`);
+  }
+
+  /** Writes the rows that were added. */
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return;
+    for (const text of this.#waiting) {
+      if (this.#lengths.length % ROWS_PER_BASE === 0) this.#bases.push(this.#end);
+      const length = Buffer.byteLength(text);
+      this.#lengths.push(length);
+      this.#end += length;
+    }
+    const bytes = this.#encoder.encode(this.#waiting.join(""));
+    this.#waiting = [];
+    try {
+      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
+    } catch (cause) {
+      throw new SinkError(`Cannot write "${this.#path}": ${systemReason(cause)}`, {
+        path: this.#path,
+        cause,
+      });
+    }
+  }
+
+  /** Returns the rows in the order of a seed. */
+  *shuffled<T>(
+    seed: number,
+    read: (text: string, file: string, line: number) => T,
+  ): Generator<T> {
+    const places = new Uint32Array(this.#lengths.length);
+    for (let i = 0; i < places.length; i++) places[i] = i;
+    shuffleIn(places, randomOf(seed));
+    for (const place of places) {
+      const file = this.#starts.findLastIndex((start) => start <= place);
+      const row = this.#textAt(place), end = row.indexOf(" ");
+      yield read(row.slice(end + 1), this.#files[file], Number(row.slice(0, end)));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#file.close();
+    await Deno.remove(this.#path).catch(() => {});
+  }
+
+  #textAt(place: number): string {
+    const base = Math.floor(place / ROWS_PER_BASE);
+    let start = this.#bases.at(base);
+    for (let i = base * ROWS_PER_BASE; i < place; i++) start += this.#lengths.at(i);
+    const length = this.#lengths.at(place);
+    if (this.#buffer.length < length) this.#buffer = new Uint8Array(length * 2);
+    const bytes = this.#buffer.subarray(0, length);
+    // Synchronous, as in a results file: a promise for each row would cost more than the read.
+    this.#file.seekSync(start, Deno.SeekMode.Start);
+    for (let at = 0; at < length;) {
+      const count = this.#file.readSync(bytes.subarray(at));
+      if (count === null) throw new SinkError(`Cannot read "${this.#path}": it was truncated`);
+      at += count;
+    }
+    return this.#decoder.decode(bytes);
+  }
+}
